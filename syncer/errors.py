@@ -1,0 +1,50 @@
+"""Every error raised on purpose. One page's or one video's trouble is no error but a `Problem`."""
+
+from __future__ import annotations
+
+
+class SyncerError(Exception):
+    """The root: the message is one sentence that says what is wrong and what to do.
+
+    `kind` names the error in `--json` output; `exit_code` is what the command ends with.
+    """
+
+    kind = "error"
+    exit_code = 2
+
+
+class UsageError(SyncerError):
+    """The command line asks for something that does not exist: a path, a video."""
+
+    kind = "usage"
+
+
+class ConfigError(SyncerError):
+    """The config is missing or wrong; the message holds every finding, one on a line."""
+
+    kind = "config"
+
+
+class KeyMissing(SyncerError):
+    """There is no API key, or it cannot be read."""
+
+    kind = "no-key"
+
+
+class StateError(SyncerError):
+    """The state cannot be used: unwritable, of a newer version, or of another site."""
+
+    kind = "state"
+
+
+class Locked(SyncerError):
+    """Another writer held the lock for as long as we were willing to wait."""
+
+    kind = "locked"
+    exit_code = 4
+
+
+class GitError(SyncerError):
+    """A git command failed."""
+
+    kind = "git"

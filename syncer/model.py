@@ -1,0 +1,221 @@
+"""The values that travel through a sync: plain, frozen, and free of behaviour that touches the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+VideoId = NewType("VideoId", str)
+"""Eleven characters of `A-Z a-z 0-9 _ -`."""
+
+LARGEST_COUNT = 2**63 - 1
+"""YouTube's counts are int64 in strings (`docs/youtube.md`); nothing above is a count."""
+
+BATCH_SIZE = 50
+"""Most ids that one request may name (`docs/youtube.md`)."""
+
+
+class Count(StrEnum):
+    """One number of a video's statistics, by YouTube's name."""
+
+    VIEWS = "viewCount"
+    LIKES = "likeCount"
+    COMMENTS = "commentCount"
+
+
+Statistics = Mapping[Count, int]
+"""The counts YouTube gave. A hidden or unset count is absent: never 0, never None."""
+
+
+class Bucket(StrEnum):
+    """A purse of quota units (`docs/youtube.md`): one method of the API draws on each."""
+
+    STATS = "stats"
+    """`videos.batchGetStats`."""
+    GENERAL = "general"
+    """`videos.list`."""
+
+
+class Why(StrEnum):
+    """Why a count on disk was changed, as the diff log says it."""
+
+    CHANGED = "changed"
+    INSERTED = "inserted"
+
+
+class ProblemKind(StrEnum):
+    """The closed list of what can go wrong with one page, video or request while the sync goes on."""
+
+    # the page's front matter
+    INVALID_FRONT_MATTER = "invalid-front-matter"
+    UNTERMINATED = "unterminated-front-matter"
+    TOO_LARGE = "front-matter-too-large"
+    NOT_UTF8 = "front-matter-not-utf8"
+    DUPLICATE_KEY = "duplicate-key"
+    ALIAS = "alias"
+    TAG = "tag"
+    BLOCK_SCALAR = "block-scalar"
+    NOT_A_VIDEO_ID = "not-a-video-id"
+    IDS_DISAGREE = "ids-disagree"
+    NOT_A_COUNT = "not-a-count"
+    CANNOT_PLACE = "cannot-place"
+    # the page on disk
+    UNREADABLE = "unreadable"
+    UNWRITABLE = "unwritable"
+    OUTSIDE_SITE = "outside-site"
+    EDITED_MEANWHILE = "edited-meanwhile"
+    # YouTube
+    REQUEST_FAILED = "request-failed"
+    BAD_ANSWER = "bad-answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong with one page or video: a value, never an exception."""
+
+    kind: ProblemKind
+    subject: str
+    """The page's path relative to the site, or a video ID, or a method of the API."""
+    message: str
+    """One sentence that says what is wrong and what to do."""
+    line: int | None = None
+    """The line in the page, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A collection's field mapping: which keys of the front matter hold the id and the counts."""
+
+    video_id: str
+    """`vid_id`, `links.youtube` when nested, `videos[].id` for a list."""
+    counts: Mapping[Count, str]
+    """YouTube's name to the site's key: a path from the top, or from the list item inside `[]`."""
+    insert_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One mapped count of a slot as it stands in the page."""
+
+    count: Count
+    field: str
+    """The path as the diff log names it: `viewcount`, `videos[1].viewcount`."""
+    text: str | None
+    """The digits as they stand; None where the value is empty, null or absent."""
+    present: bool = True
+    """False: the key is absent and would be inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One video's place in a page. Values that are no plain count are not in it: a Problem tells of them."""
+
+    video_id: VideoId
+    line: int
+    """The line of the id, from 1."""
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one page's front matter holds."""
+
+    slots: tuple[Slot, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a stat call tells of a file's content: a cheap first sign that it was edited."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A content file that names a video. It holds no text."""
+
+    path: str
+    """Relative to the site, with `/`."""
+    signature: Signature
+    fields: Fields
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What YouTube said of one video at one time."""
+
+    video_id: VideoId
+    at: datetime
+    """UTC, whole seconds."""
+    statistics: Statistics | None
+    """None: YouTube left the video out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One count of one slot, old -> new."""
+
+    path: str
+    video_id: VideoId
+    field: str
+    count: Count
+    old: str | None
+    """None where the value was empty or absent."""
+    new: str
+    as_of: datetime
+    """When YouTube said it."""
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which videos to ask about now, and what was left out."""
+
+    ask: tuple[VideoId, ...]
+    fresh: int
+    over_quota: int
+
+
+class Outcome(StrEnum):
+    """How one request for one batch ended."""
+
+    ANSWERED = "answered"
+    SPENT = "spent"
+    """The bucket has no unit left, here or at YouTube: another bucket may serve."""
+    UNAVAILABLE = "unavailable"
+    """This project does not have the method (404, 501): the other method may serve."""
+    FAILED = "failed"
+    """Every try failed in a way that passes: the next sync asks again."""
+    REFUSED = "refused"
+    """Key or project is refused: asking on is of no use until a person acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking one method about one batch."""
+
+    bucket: Bucket
+    asked: tuple[VideoId, ...]
+    outcome: Outcome
+    at: datetime
+    statistics: Mapping[VideoId, Statistics]
+    """Of the videos that were returned and passed the check; empty unless ANSWERED."""
+    problems: tuple[Problem, ...] = ()
+    message: str | None = None
+    """For all outcomes but ANSWERED: one sentence that says why and what to do."""
+    parked_until: datetime | None = None
+    """With SPENT, where YouTube said so: when the bucket is filled again."""
+
+
+Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]
+"""Asks one method about one batch of at most 50 videos; safe to call from several threads."""
+
+Spend = Callable[[Bucket], bool]
+"""Takes one unit from a bucket before a request goes out; False: there is none left to take."""
