@@ -97,6 +97,18 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """A directory of pages that share one set of fields."""
+
+    directory: str
+    """Relative to the site; `.` is the site itself."""
+    include: tuple[str, ...]
+    """Patterns in the form of .gitignore, relative to the directory."""
+    exclude: tuple[str, ...]
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One mapped count of a slot as it stands in the page."""
 

@@ -1,0 +1,257 @@
+"""Finds the pages: walks the collections, reads each candidate's head and keeps what it says, never its text."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pathspec import GitIgnoreSpec
+
+from syncer.front_matter.block import MAX_BLOCK, head_suffices
+from syncer.front_matter.find import find
+from syncer.model import Collection, Fields, Page, Problem, ProblemKind, Signature
+
+HEAD = 1 << 16
+"""Bytes read at first: enough for nearly every block, and the size at which a read is cheapest."""
+
+WHOLE_HEAD = MAX_BLOCK + HEAD
+"""Bytes after which the block has ended or is refused."""
+
+OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""Non-blocking, so that a FIFO that took a page's place cannot hang us."""
+
+
+OURS = ".syncer"
+"""How the names of our own files begin: the state's directory, and what a crash left of a replacement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be a page, and the field mappings of the collections that it belongs to."""
+
+    path: str
+    """Relative to the site, with `/`."""
+    fields: tuple[Fields, ...]
+
+
+def walk(site: str, collections: Sequence[Collection]) -> Iterator[Candidate | Problem]:
+    """Yield every file that a collection includes, once, in the order of names.
+
+    `site` is the site's real path. Symbolic links are followed inside the site; one that leads out is a Problem, and
+    so is a directory that cannot be listed. A link to a page that is found under its own name is not yielded again.
+    """
+    matchers = [_Matcher(collection) for collection in collections]
+    for number, matcher in enumerate(matchers):
+        for found in _walk_collection(site, matcher):
+            if isinstance(found, Problem):
+                yield found
+                continue
+            path, target = found
+            fields = tuple(m.fields for m in matchers if m.takes(path))
+            taken_before = any(m.takes(path) for m in matchers[:number])
+            taken_itself = target is not None and any(m.takes(target) for m in matchers)
+            if fields and not taken_before and not taken_itself:
+                yield Candidate(path, fields)
+
+
+def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Problem]:
+    """Yield the pages among the candidates, and what is wrong with those that cannot be used.
+
+    A file that names no video yields nothing. A file in several collections yields a page for each that finds a video
+    in it, one after the other; if two of them would write one count for different videos, a Problem and no page.
+    """
+    for candidate in candidates:
+        try:
+            head, signature = read_head(os.path.join(site, candidate.path))
+        except OSError as error:
+            yield _unreadable(candidate.path, error)
+            continue
+        if signature is not None:
+            yield from _pages_of(candidate, head, signature)
+
+
+def read_head(path: str) -> tuple[bytes, Signature | None]:
+    """Return as much of the file as holds its block, and its signature: None when it is no regular file.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, OPEN_FLAGS)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return b"", None
+        head = os.read(descriptor, HEAD)
+        while len(head) < min(status.st_size, WHOLE_HEAD) and not head_suffices(head):
+            more = os.read(descriptor, WHOLE_HEAD - len(head))
+            if not more:
+                break
+            head += more
+        return head, signature_of(status)
+    finally:
+        os.close(descriptor)
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """Return the signature in a stat result."""
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterator[Page | Problem]:
+    pages: list[Page] = []
+    seen: set[Problem] = set()
+    for fields in candidate.fields:
+        found = find(head, fields, candidate.path)
+        if found.slots:
+            pages.append(Page(candidate.path, signature, fields, found.slots))
+        if found.problems:
+            yield from (problem for problem in found.problems if problem not in seen)
+            seen.update(found.problems)
+    conflict = _conflict(pages) if len(pages) > 1 else None
+    if conflict is not None:
+        yield conflict
+    else:
+        yield from pages
+
+
+def _conflict(pages: Sequence[Page]) -> Problem | None:
+    owners: dict[str, str] = {}
+    for page in pages:
+        for slot in page.slots:
+            for value in slot.values:
+                owner = owners.setdefault(value.field, slot.video_id)
+                if owner != slot.video_id:
+                    return Problem(
+                        ProblemKind.IDS_DISAGREE,
+                        page.path,
+                        f"{value.field} would be written for two videos, {owner} and {slot.video_id}; "
+                        "let the ids agree, or map the count in one collection only",
+                        slot.line,
+                    )
+    return None
+
+
+class _Matcher:
+    """Tells which paths a collection takes."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.fields = collection.fields
+        self.directory = "" if collection.directory in {".", ""} else collection.directory.strip("/")
+        self._prefix = f"{self.directory}/" if self.directory else ""
+        self._includes = _matches(collection.include)
+        self._excludes = _matches(collection.exclude) if collection.exclude else None
+
+    def takes(self, path: str) -> bool:
+        """Whether the collection takes the file at this path, relative to the site."""
+        if not path.startswith(self._prefix):
+            return False
+        inner = path[len(self._prefix) :]
+        return self._includes(inner) and not (self._excludes and self._excludes(inner))
+
+    def prunes(self, path: str) -> bool:
+        """Whether nothing below this directory can be taken."""
+        return self._excludes is not None and self._excludes(path[len(self._prefix) :] + "/")
+
+
+def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
+    spec = GitIgnoreSpec.from_lines(patterns)
+    suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
+    if len(suffixes) == len(patterns):
+        return lambda path: path.endswith(suffixes)  # `**/*.md` and its like: what nearly every config says
+    return spec.match_file
+
+
+def _walk_collection(site: str, matcher: _Matcher) -> Iterator[tuple[str, str | None] | Problem]:
+    """Yield (path, None) for each file, and (path, the target's path) for each link to a file, those last."""
+    seen: set[tuple[int, int]] = set()
+    links: list[str] = []
+    if _real(site, matcher.directory) == matcher.directory:
+        yield from _walk_directory(site, matcher, matcher.directory, seen, links)
+    else:
+        links.append(matcher.directory)
+    while links:
+        path = links.pop()
+        target, full = _real(site, path), os.path.join(site, path)
+        if os.path.isdir(full):
+            yield from [_outside(path)] if target is None else _walk_directory(site, matcher, path, seen, links)
+        elif os.path.isfile(full) and matcher.takes(path):
+            yield _outside(path) if target is None else (path, target)
+
+
+def _walk_directory(
+    site: str, matcher: _Matcher, top: str, seen: set[tuple[int, int]], links: list[str]
+) -> Iterator[tuple[str, None] | Problem]:
+    """Yield the files below a directory that was not seen yet; add the links found there to `links`."""
+    pending = [top]
+    while pending:
+        directory = pending.pop()
+        try:
+            files, directories, more_links = _list(site, directory, seen)
+        except OSError as error:
+            yield _unreadable(directory or ".", error)
+            continue
+        pending += [path for path in directories if not matcher.prunes(path)]
+        links += [path for path in more_links if not matcher.prunes(path)]
+        for path in files:
+            if _is_text(path):
+                yield path, None
+            elif matcher.takes(path):
+                yield Problem(ProblemKind.UNREADABLE, _printable(path), "has a name that is not UTF-8; rename it")
+
+
+def _list(site: str, directory: str, seen: set[tuple[int, int]]) -> tuple[list[str], list[str], list[str]]:
+    """Return a directory's files in order, and its directories and links in reverse order, for a stack."""
+    full = os.path.join(site, directory)
+    status = os.stat(full)
+    if (status.st_dev, status.st_ino) in seen:
+        return [], [], []
+    seen.add((status.st_dev, status.st_ino))
+    prefix = f"{directory}/" if directory else ""
+    files, directories, links = [], [], []
+    with os.scandir(full) as entries:
+        for entry in entries:
+            if entry.name.startswith(OURS):
+                continue
+            if entry.is_symlink():
+                links.append(prefix + entry.name)
+            elif entry.is_dir():
+                if entry.name != ".git":
+                    directories.append(prefix + entry.name)
+            elif entry.is_file():
+                files.append(prefix + entry.name)
+    return sorted(files), sorted(directories, reverse=True), sorted(links, reverse=True)
+
+
+def _real(site: str, path: str) -> str | None:
+    """Return the real path of what is at `path`, relative to the site; None when it is outside."""
+    real = os.path.realpath(os.path.join(site, path))
+    if real == site:
+        return ""
+    prefix = site.rstrip("/") + "/"
+    return real[len(prefix) :] if real.startswith(prefix) else None
+
+
+def _is_text(path: str) -> bool:
+    if path.isascii():
+        return True
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(path: str) -> str:
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _outside(path: str) -> Problem:
+    return Problem(
+        ProblemKind.OUTSIDE_SITE, path, "is a link that leads out of the site: nothing there is touched; exclude it"
+    )
+
+
+def _unreadable(path: str, error: OSError) -> Problem:
+    return Problem(ProblemKind.UNREADABLE, path, f"cannot be read: {error.strerror or error}")

@@ -1,0 +1,109 @@
+"""The diff log: one JSON line for each changed count, numbered, appended only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from syncer.errors import StateError
+from syncer.model import Change
+
+Line = Mapping[str, str | int | None]
+"""One line of the log, in the order of its keys."""
+
+TAIL = 1 << 16
+"""Bytes read from the end to find the last line: many times the longest."""
+
+
+class DiffLog:
+    """The log, open for appending. Opening it cuts a last line that a crash tore."""
+
+    def __init__(self, path: Path, last_seq: int) -> None:
+        """Open the log; `last_seq` is the last number that the state knows of. Raises StateError."""
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self.last_seq = max(last_seq, _repair(self._descriptor))
+        except OSError as error:
+            raise StateError(f"{path}: the diff log cannot be written: {error.strerror}; allow it") from error
+
+    def append(self, sync: str, at: datetime, changes: Sequence[Change]) -> None:
+        """Append a line for each change, durably. Raises OSError."""
+        lines = []
+        for change in changes:
+            self.last_seq += 1
+            lines.append(json.dumps({"seq": self.last_seq, **line_of(sync, at, change)}, ensure_ascii=False) + "\n")
+        rest = memoryview("".join(lines).encode())
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+        if lines:
+            os.fsync(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._descriptor)
+
+
+def line_of(sync: str, at: datetime, change: Change) -> Line:
+    """Return a change as the log says it, without the number."""
+    return {
+        "sync": sync,
+        "at": timestamp(at),
+        "path": change.path,
+        "video_id": change.video_id,
+        "field": change.field,
+        "count": change.count.value,
+        "old": change.old,
+        "new": change.new,
+        "as_of": timestamp(change.as_of),
+        "why": change.why.value,
+    }
+
+
+def timestamp(at: datetime) -> str:
+    """Return a UTC time in the log's form: `2026-11-22T15:00:07Z`."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_log(path: Path) -> Iterator[Line]:
+    """Yield the log's lines, oldest first; a torn last line is left out. Yields nothing where there is no log."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        yield from (json.loads(line) for line in file if line.endswith(b"\n"))
+
+
+def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:
+    """Write the log anew without the lines that `forget` names; return how many those are. Raises OSError."""
+    lines = sum(1 for line in read_log(path) if forget(line))
+    if lines and not dry_run:
+        kept = (line for line in read_log(path) if not forget(line))
+        _write_anew(path, kept)
+    return lines
+
+
+def _write_anew(path: Path, lines: Iterable[Line]) -> None:
+    new = path.with_name(".syncer-diff-log~")
+    with new.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _repair(descriptor: int) -> int:
+    """Cut a torn last line; return the last number, or 0."""
+    size = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, TAIL, max(0, size - TAIL))
+    whole, newline, torn = tail.rpartition(b"\n")
+    if torn:
+        os.ftruncate(descriptor, size - len(torn))
+    return int(json.loads(whole.rpartition(b"\n")[2])["seq"]) if newline else 0

@@ -1,0 +1,193 @@
+"""The database: opened, brought to the newest schema, copied for a dry run, closed."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from syncer.errors import StateError
+from syncer.state.lock import prepare_directory
+
+NAME = "state.sqlite3"
+
+SCHEMA_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE syncs (
+    sync INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    started INTEGER NOT NULL,             -- times are seconds since 1970, UTC
+    whole INTEGER NOT NULL DEFAULT 0,     -- 1: it asked about the whole site, so the schedule counts from it
+    report TEXT                           -- JSON, once the sync has ended
+);
+CREATE TABLE videos (
+    video INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    read_at INTEGER NOT NULL,             -- the newest reading, whatever it said
+    accepted INTEGER,                     -- the sync whose reading is compared with the pages
+    missing_since INTEGER                 -- the first reading in a row that left the video out
+);
+CREATE TABLE readings (
+    sync INTEGER NOT NULL,
+    video INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    present INTEGER NOT NULL,             -- 0: YouTube left the video out
+    views INTEGER, likes INTEGER, comments INTEGER,
+    PRIMARY KEY (sync, video)             -- in this order a sync touches few database pages
+) WITHOUT ROWID;
+CREATE TABLE units (bucket TEXT, day TEXT, spent INTEGER NOT NULL, PRIMARY KEY (bucket, day)) WITHOUT ROWID;
+CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1,)
+"""Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
+
+COPIED = (
+    "INSERT INTO meta SELECT * FROM disk.meta",
+    "INSERT INTO syncs SELECT sync, id, started, whole, NULL FROM disk.syncs",
+    "INSERT INTO videos SELECT * FROM disk.videos",
+    "INSERT INTO readings SELECT r.* FROM disk.videos AS v JOIN disk.readings AS r ON (r.sync, r.video) = (v.accepted, v.video)",
+    "INSERT INTO units SELECT * FROM disk.units",
+    "INSERT INTO parked SELECT * FROM disk.parked",
+)
+"""What a dry run needs of the state: everything but the history."""
+
+
+class Database:
+    """An open state. Safe for several threads: one transaction at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run the block as one transaction: all of it, or nothing. Raises StateError when the disk refuses."""
+        with self._lock, _explained("the state cannot be written"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for queries."""
+        with self._lock, _explained("the state cannot be read"):
+            yield self._connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def open_database(directory: Path, site: str) -> Database:
+    """Open the state for writing; make it, or bring it to the newest schema, where needed.
+
+    `site` is the site's real path. Raises StateError: unwritable, damaged, of a newer version, or of another site.
+    """
+    path = directory / NAME
+    try:
+        prepare_directory(directory)
+    except OSError as error:
+        raise StateError(
+            f"{directory}: the state cannot be made: {error.strerror}; allow it, or set state.directory"
+        ) from error
+    with _explained(f"{path}: the state cannot be used"):
+        connection = _connect(str(path))
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")
+            _migrate(connection, path)
+            _own(connection, site, path)
+        except BaseException:
+            connection.close()
+            raise
+    return Database(connection)
+
+
+def open_to_read(directory: Path, site: str) -> Database | None:
+    """Open the state for reading; None where there is none. Raises StateError as `open_database` does."""
+    path = directory / NAME
+    if not path.exists():
+        return None
+    with _explained(f"{path}: the state cannot be read"):
+        connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
+        try:
+            _refuse_older(connection, path)
+            _refuse_foreign(connection, site, path)
+        except BaseException:
+            connection.close()
+            raise
+    return Database(connection)
+
+
+def open_copy(directory: Path, site: str) -> Database:
+    """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made."""
+    memory = _connect(":memory:")
+    _migrate(memory, Path(":memory:"))
+    on_disk = open_to_read(directory, site)
+    if on_disk is not None:
+        with on_disk, _explained(f"{directory / NAME}: the state cannot be read"):
+            memory.execute("ATTACH ? AS disk", (f"{(directory / NAME).resolve().as_uri()}?mode=ro",))
+            for statement in COPIED:
+                memory.execute(statement)
+            memory.execute("DETACH disk")
+    return Database(memory)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, uri=path.startswith("file:"), timeout=10, isolation_level=None, check_same_thread=False
+    )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    for number in range(_version(connection, path), len(MIGRATIONS)):
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise StateError(
+            f"{path} was written by a newer syncer (schema {version}, this one knows {len(MIGRATIONS)}); upgrade syncer"
+        )
+    return version
+
+
+def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection, path) < len(MIGRATIONS):
+        raise StateError(f"{path} is of an older version; run `syncer sync` once to bring it up to date")
+
+
+def _own(connection: sqlite3.Connection, site: str, path: Path) -> None:
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('site', ?)", (site,))
+    _refuse_foreign(connection, site, path)
+
+
+def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'site'").fetchone()
+    if row is not None and row[0] != site:
+        raise StateError(
+            f"{path} belongs to the site {row[0]}, not to {site}; "
+            "set another state.directory, or remove the state if the site has moved"
+        )
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StateError(f"{what}: {error}; free or allow it, or move the state away to start anew") from error

@@ -1,0 +1,48 @@
+"""The quota ledger: units spent by bucket and Pacific day, and buckets that YouTube has closed for now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from syncer.model import Bucket
+from syncer.quota import may_spend, quota_day
+from syncer.state.database import Database
+
+
+def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, reserve: int) -> bool:
+    """Take one unit of `bucket`, durably, before a request is sent; False when none may be taken at this time."""
+    day = quota_day(at).isoformat()
+    with database.transaction() as connection:
+        until = connection.execute("SELECT until FROM parked WHERE bucket = ?", (bucket,)).fetchone()
+        row = connection.execute("SELECT spent FROM units WHERE bucket = ? AND day = ?", (bucket, day)).fetchone()
+        if (until and until[0] > at.timestamp()) or not may_spend(row[0] if row else 0, limit, reserve):
+            return False
+        connection.execute(
+            "INSERT INTO units VALUES (?, ?, 1) ON CONFLICT (bucket, day) DO UPDATE SET spent = spent + 1",
+            (bucket, day),
+        )
+    return True
+
+
+def park(database: Database, bucket: Bucket, until: datetime) -> None:
+    """Take nothing from `bucket` before this time: YouTube said that the day's quota is spent."""
+    with database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO parked VALUES (?, ?)", (bucket, int(until.timestamp())))
+
+
+def spent_units(database: Database, at: datetime) -> Mapping[Bucket, int]:
+    """Return the units spent on this time's Pacific day, by bucket."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT bucket, spent FROM units WHERE day = ?", (quota_day(at).isoformat(),)
+        ).fetchall()
+    spent: dict[str, int] = dict(rows)
+    return {bucket: spent.get(bucket, 0) for bucket in Bucket}
+
+
+def parked_buckets(database: Database, at: datetime) -> Mapping[Bucket, datetime]:
+    """Return the buckets that are closed at this time, and until when."""
+    with database.read() as connection:
+        rows = connection.execute("SELECT bucket, until FROM parked WHERE until > ?", (at.timestamp(),)).fetchall()
+    return {Bucket(bucket): datetime.fromtimestamp(until, UTC) for bucket, until in rows}

@@ -1,0 +1,71 @@
+"""The syncs that were made, and what each one reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from syncer.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class PastSync:
+    """A sync that has ended."""
+
+    id: str
+    started: datetime
+    whole: bool
+    report: str
+    """The report's JSON, as `syncer sync --json` printed it."""
+
+
+def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
+    """Note that a sync begins; return its number in the state."""
+    with database.transaction() as connection:
+        cursor = connection.execute(
+            "INSERT INTO syncs (id, started) VALUES (?, ?)", (sync_id, int(started.timestamp()))
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def end_sync(database: Database, sync: int, report: str, *, whole: bool, last_seq: int) -> None:
+    """Note how a sync ended, and the diff log's last number. `whole`: the schedule counts from it."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE syncs SET report = ?, whole = ? WHERE sync = ?", (report, whole, sync))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)", (str(last_seq),))
+
+
+def last_seq(database: Database) -> int:
+    """Return the diff log's last number that the state knows of."""
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'last_seq'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def last_syncs(database: Database, most: int) -> list[PastSync]:
+    """Return the newest syncs that have ended, newest first."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, started, whole, report FROM syncs WHERE report IS NOT NULL ORDER BY sync DESC LIMIT ?", (most,)
+        ).fetchall()
+    return [
+        PastSync(sync, datetime.fromtimestamp(started, UTC), bool(whole), report)
+        for sync, started, whole, report in rows
+    ]
+
+
+def last_whole_sync(database: Database) -> datetime | None:
+    """Return when the last sync began that the schedule counts from."""
+    with database.read() as connection:
+        row = connection.execute("SELECT max(started) FROM syncs WHERE whole").fetchone()
+    return datetime.fromtimestamp(row[0], UTC) if row[0] is not None else None
+
+
+def forget_syncs(database: Database, before: datetime) -> None:
+    """Forget syncs that began before this time and whose readings are gone; the newest is kept."""
+    with database.transaction() as connection:
+        connection.execute(
+            "DELETE FROM syncs WHERE started < ? AND sync NOT IN (SELECT sync FROM readings)"
+            " AND sync < (SELECT max(sync) FROM syncs)",
+            (int(before.timestamp()),),
+        )

@@ -1,0 +1,151 @@
+"""What YouTube said of each video: saved batch by batch, compared with pages, forgotten in time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from syncer.model import Count, Reading, Statistics, VideoId
+from syncer.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A video that YouTube left out when it was last asked."""
+
+    video_id: VideoId
+    since: datetime
+    read_at: datetime
+
+
+def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:
+    """Save what YouTube said of a batch of videos in one transaction; what it gave is accepted."""
+    with database.transaction() as connection:
+        for reading in readings:
+            _save(connection, sync, reading)
+
+
+def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, Reading]:
+    """Return the accepted reading of each of these videos that has one."""
+    found: dict[VideoId, Reading] = {}
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
+            " ON r.sync = v.accepted AND r.video = v.video WHERE v.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(videos)),),
+        )
+        found.update((VideoId(row[0]), _reading(row)) for row in rows)
+    return found
+
+
+def read_times(database: Database) -> dict[VideoId, int]:
+    """Return when each known video was last read, in seconds since 1970."""
+    with database.read() as connection:
+        return dict(connection.execute("SELECT id, read_at FROM videos"))
+
+
+def history(database: Database, video: VideoId) -> list[Reading]:
+    """Return every reading of one video that is kept, oldest first."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN syncs AS s"
+            " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.at",
+            (video,),
+        ).fetchall()
+    return [_reading(row) for row in rows]
+
+
+def missing_videos(database: Database) -> list[Missing]:
+    """Return the videos that YouTube left out when it was last asked, longest missing first."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, missing_since, read_at FROM videos WHERE missing_since IS NOT NULL ORDER BY missing_since, id"
+        ).fetchall()
+    return [Missing(VideoId(video), _time(since), _time(read)) for video, since, read in rows]
+
+
+def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[VideoId, Count]]:
+    """Return the videos whose accepted reading lacks one of these counts, and which one."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
+            " ON r.sync = v.accepted AND r.video = v.video"
+            " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
+        ).fetchall()
+    readings = (_reading(row) for row in rows)
+    return [(r.video_id, count) for r in readings for count in counts if count not in (r.statistics or {})]
+
+
+def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
+    """Return how many readings are kept: those older than `before`, those of one video, or all."""
+    with database.read() as connection:
+        return int(
+            connection.execute(f"SELECT count(*) FROM readings WHERE {SELECTION}", _selected(before, video)).fetchone()[
+                0
+            ]
+        )
+
+
+def forget_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
+    """Forget readings: those older than `before`, those of one video, or all. Return how many.
+
+    A video without any reading is forgotten too.
+    """
+    with database.transaction() as connection:
+        forgotten = connection.execute(f"DELETE FROM readings WHERE {SELECTION}", _selected(before, video)).rowcount
+        if forgotten:
+            connection.execute(
+                "UPDATE videos SET accepted = NULL WHERE accepted IS NOT NULL AND NOT EXISTS"
+                " (SELECT 1 FROM readings AS r WHERE r.sync = videos.accepted AND r.video = videos.video)"
+            )
+            connection.execute(
+                "DELETE FROM videos WHERE accepted IS NULL AND video NOT IN (SELECT video FROM readings)"
+            )
+    return forgotten
+
+
+SELECTION = (
+    "(:before IS NULL OR at < :before) AND (:video IS NULL OR video = (SELECT video FROM videos WHERE id = :video))"
+)
+
+COLUMNS: Mapping[Count, str] = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
+
+
+def _save(connection: sqlite3.Connection, sync: int, reading: Reading) -> None:
+    at = int(reading.at.timestamp())
+    present = reading.statistics is not None
+    video = connection.execute(
+        "INSERT INTO videos (id, read_at, accepted, missing_since) VALUES (:id, :at, :accepted, :missing)"
+        " ON CONFLICT (id) DO UPDATE SET read_at = :at, accepted = coalesce(:accepted, accepted),"
+        " missing_since = CASE WHEN :accepted IS NULL THEN coalesce(missing_since, :at) END RETURNING video",
+        {
+            "id": reading.video_id,
+            "at": at,
+            "accepted": sync if present else None,
+            "missing": None if present else at,
+        },
+    ).fetchone()[0]
+    counts = reading.statistics or {}
+    connection.execute(
+        "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (sync, video, at, present, *(counts.get(count) for count in COLUMNS)),
+    )
+
+
+def _reading(row: tuple[str, int, int, int | None, int | None, int | None]) -> Reading:
+    video, at, present, *numbers = row
+    statistics: Statistics = {
+        count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None
+    }
+    return Reading(VideoId(video), _time(at), statistics if present else None)
+
+
+def _selected(before: datetime | None, video: VideoId | None) -> dict[str, int | str | None]:
+    return {"before": None if before is None else int(before.timestamp()), "video": video}
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
