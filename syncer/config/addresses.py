@@ -1,0 +1,66 @@
+"""Which address the config may name as YouTube's endpoint, and how a path may be written."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+
+def check_endpoint(url: str) -> str:
+    """Return the address with its closing slash; raises ValueError."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a whole address, such as `https://youtube.googleapis.com/`")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a name or password; leave out what stands before the `@`")
+    if "?" in url or "#" in url:
+        raise ValueError("must not hold a query or fragment; leave out what follows `?` or `#`")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("would send the key unencrypted; write https:// (plain http only to this machine's loopback)")
+    return url if url.endswith("/") else url + "/"
+
+
+def check_path(path: str) -> str:
+    """Return a path as it is, if it can be one; raises ValueError."""
+    if not path.strip():
+        raise ValueError("must not be empty; write `.` for the directory itself")
+    if "\0" in path:
+        raise ValueError("must not hold a NUL character")
+    if path.startswith("~"):
+        raise ValueError("starts with `~`, which is not expanded here; write the whole path")
+    return path
+
+
+def check_inside(path: str) -> str:
+    """Return the tidy form of a path relative to the site that stays inside it; raises ValueError."""
+    check_path(path)
+    if "\\" in path:
+        raise ValueError("has a backslash; write `/` between directories")
+    if path.startswith("/"):
+        raise ValueError("must be relative to `site`; leave out the leading `/`")
+    tidy = posixpath.normpath(path)
+    if tidy == ".." or tidy.startswith("../"):
+        raise ValueError("leads out of the site; a collection's directory must be inside `site`")
+    return tidy
+
+
+def _split(url: str) -> SplitResult:
+    if not re.fullmatch(r"[!-\[\]-~]+", url):  # printable ASCII without the backslash
+        raise ValueError("has a character that no address has; write it in plain ASCII without blanks")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is no valid address; look at its host and port") from None
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,124 @@
+"""What pydantic found, told in plain sentences that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import get_args
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from syncer.config.secrets import NO_KEY_HERE
+from syncer.config.sections import BrokenRules, Config
+from syncer.config.source import KeyPath
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "`true` or `false`",
+    "tuple_type": "a list",
+    "mapping_type": "a mapping of keys and values",
+    "dict_type": "a mapping of keys and values",
+    "model_type": "a mapping of keys and values",
+}
+_FOUND = {
+    type(None): "empty",
+    bool: "true or false",
+    int: "a number",
+    float: "a number with a fraction",
+    str: "text",
+    tuple: "a list",
+    dict: "a mapping",
+}
+_SECRET_NAMES = {"apikey", "key", "youtubeapikey", "developerkey", "token"}
+
+
+def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the key and the sentence for each thing that one of pydantic's errors tells."""
+    key: KeyPath = error["loc"]
+    context = error.get("ctx", {})
+    cause = context.get("error")
+    if key[-1:] == ("[key]",):  # pydantic's word for a mapping's key, as against its value
+        key = key[:-1]
+    if isinstance(cause, BrokenRules):
+        yield from ((key + inner, sentence) for inner, sentence in cause.findings)
+    elif error["type"] == "extra_forbidden":
+        yield key, _unknown(key)
+    elif error["type"] == "missing":
+        yield key, _missing(key)
+    elif error["type"] in _EXPECTED:
+        yield key, _wrong_type(error["type"], error["input"])
+    else:
+        yield key, str(cause) if cause else _limit(error["type"], context)
+
+
+def _unknown(key: KeyPath) -> str:
+    name = str(key[-1])
+    if name.lower().replace("_", "").replace("-", "") in _SECRET_NAMES:
+        return NO_KEY_HERE
+    known = list(_keys_at(key[:-1]))
+    elsewhere = _places().get(name)
+    if elsewhere:
+        return f"unknown key in this place; did you mean `{elsewhere}`?"
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"unknown key; did you mean `{close[0]}`?"
+    return f"unknown key; known here: {', '.join(known)}"
+
+
+def _missing(key: KeyPath) -> str:
+    examples = _keys_at(key[:-1])[str(key[-1])].examples or [""]
+    written = yaml.safe_dump({key[-1]: examples[0]}, default_flow_style=True, sort_keys=False, width=1000)
+    return f"is missing; add it, such as `{written.strip()[1:-1]}`"
+
+
+def _wrong_type(kind: str, found: object) -> str:
+    remedy = ""
+    if isinstance(found, str) and kind == "int_type" and found.strip().isdigit():
+        remedy = "; take the quotes away"
+    elif isinstance(found, bool | int | float) and kind == "string_type":
+        remedy = "; put it in quotes"
+    elif isinstance(found, str) and kind == "tuple_type":
+        remedy = "; put it in brackets"
+    elif found is None and kind in ("model_type", "mapping_type"):
+        remedy = "; take the key out if you have nothing to say below it"
+    return f"must be {_EXPECTED[kind]}, but is {_FOUND[type(found)]}{remedy}"
+
+
+def _limit(kind: str, context: dict[str, object]) -> str:
+    limits = {
+        "greater_than_equal": f"must be at least {context.get('ge')}",
+        "less_than_equal": f"must be at most {context.get('le')}",
+        "too_short": "must not be empty; write at least one",
+        "string_too_short": "must not be empty",
+    }
+    return limits.get(kind, "has a value that cannot be used here")
+
+
+def _keys_at(key: KeyPath) -> dict[str, FieldInfo]:
+    """Return the fields of the section that the key leads to."""
+    section: type[BaseModel] = Config
+    for part in key:
+        if isinstance(part, str):
+            section = _section_in(section.model_fields[part])
+    return section.model_fields
+
+
+def _section_in(field: FieldInfo) -> type[BaseModel]:
+    candidates: Sequence[object] = (field.annotation, *get_args(field.annotation))
+    return next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))
+
+
+def _places(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, str]:
+    """Every key's name to its dotted place; where a name has several, the first."""
+    places = {name: prefix + name for name in section.model_fields}
+    for name, field in section.model_fields.items():
+        try:
+            inner = _section_in(field)
+        except StopIteration:
+            continue
+        places = _places(inner, f"{prefix}{name}.") | places
+    return places

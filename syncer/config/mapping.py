@@ -1,0 +1,91 @@
+"""What a field mapping must keep to: which keys can hold an id and its counts, and how they stand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from syncer.model import Count
+
+_NOT_GIVEN = {
+    "dislikeCount": "YouTube gives no dislike counts any more; leave it out",
+    "favoriteCount": "YouTube's favourite count is always 0; leave it out",
+}
+
+Rule = tuple[tuple[str, ...], str]
+"""Where in the mapping a rule is broken (`("counts", "viewCount")`), and a sentence that says how."""
+
+
+def check_field(path: str) -> str:
+    """Return the dotted path of a field (`links.youtube`, `videos[].id`) as it is; raises ValueError."""
+    if path.endswith("[]"):
+        raise ValueError(f"ends at a list; name the key inside its items, such as `{path}.id`")
+    for part in path.split("."):
+        key = part.removesuffix("[]")
+        if not key.strip():
+            raise ValueError("has an empty part; write keys joined by single dots, such as `links.youtube`")
+        if key != key.strip():
+            raise ValueError("has a blank beside a dot or at an end; take it out")
+        if "[" in key or "]" in key:
+            raise ValueError("has a bracket out of place; a list is written `videos[].id`, without a number")
+    return path
+
+
+def count_name(name: object) -> Count:
+    """Return YouTube's count of that name; raises ValueError."""
+    if name in list(Count):
+        return Count(str(name))
+    if name in _NOT_GIVEN:
+        raise ValueError(_NOT_GIVEN[str(name)])
+    close = get_close_matches(str(name).lower(), [count.lower() for count in Count], n=1)
+    known = next((f"did you mean `{count}`?" for count in Count if [count.lower()] == close), None)
+    raise ValueError(f"is no count of YouTube's; {known or 'the counts are ' + ', '.join(Count)}")
+
+
+def broken_rules(video_id: str, counts: Mapping[Count, str], *, insert_missing: bool) -> Iterator[Rule]:
+    """Yield every rule between the id and its counts that the mapping breaks."""
+    list_path, in_item = _split_list(video_id)
+    if not counts:
+        yield ("counts",), "names no count; write at least one, such as `viewCount: viewcount`"
+    for number, (count, key) in enumerate(counts.items()):
+        message = (
+            _misplaced(key, list_path)
+            or _clash(key, in_item, "video_id")
+            or next(filter(None, (_clash(key, counts[other], other) for other in list(counts)[:number])), None)
+            or (_not_beside(key, in_item) if insert_missing else None)
+        )
+        if message:
+            yield ("counts", count), message
+
+
+def _split_list(path: str) -> tuple[str, str]:
+    """`videos[].meta.id` -> `videos[]` and `meta.id`; without a list the first is empty."""
+    before, found, after = path.rpartition("[].")
+    return (before + "[]", after) if found else ("", path)
+
+
+def _misplaced(key: str, list_path: str) -> str | None:
+    if "[]" not in key:
+        return None
+    if not list_path:
+        return "is in a list and `video_id` is not; a count stands beside its id"
+    own_list, in_item = _split_list(key)
+    if own_list == list_path:
+        return f"is named from the list item; write `{in_item}`"
+    return f"is in another list than `video_id`; name it from the item of `{list_path}`"
+
+
+def _clash(key: str, other: str, owner: str) -> str | None:
+    if key == other:
+        return f"is the key of `{owner}` too; each needs a key of its own"
+    if other.startswith(key + ".") or key.startswith(other + "."):
+        return f"cannot stand together with `{other}` of `{owner}`: one key would be inside the other"
+    return None
+
+
+def _not_beside(key: str, in_item: str) -> str | None:
+    parent = in_item.rpartition(".")[0]
+    if key.rpartition(".")[0] == parent:
+        return None
+    beside = f"under `{parent}`" if parent else "at the same level"
+    return f"cannot be inserted: with insert_missing a count's key stands beside the id's, {beside}"

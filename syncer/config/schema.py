@@ -1,0 +1,37 @@
+"""The JSON Schema of the config, with which editors complete and check it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from syncer.config.durations import format_duration
+from syncer.config.sections import Config
+
+
+def schema() -> dict[str, object]:
+    """Return the schema: the same keys, types and defaults as the config; rules between keys are left to `check`."""
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **Config.model_json_schema(schema_generator=_AsWritten),
+    }
+
+
+def schema_text() -> str:
+    """Return the schema as `syncer/config.schema.json` holds it."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Shows defaults as a person would write them."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - a title would only repeat the key
+        return False
+
+    def encode_default(self, dft: object) -> object:
+        if isinstance(dft, timedelta):
+            return format_duration(dft)
+        return str(dft) if isinstance(dft, ZoneInfo) else super().encode_default(dft)

@@ -1,0 +1,287 @@
+"""The config's keys: their types, defaults and limits, each default in the words of the file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from syncer import model
+from syncer.config.addresses import check_endpoint, check_inside, check_path
+from syncer.config.cron import Cron, parse_cron
+from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
+from syncer.config.mapping import broken_rules, check_field, count_name
+from syncer.model import Count
+
+LONGEST_UNAUTHORIZED = timedelta(days=30)
+"""How long counts that were read with a key alone may be stored (`docs/terms.md`)."""
+
+
+class BrokenRules(ValueError):
+    """Rules between keys that do not hold: for each the key it concerns, seen from the section, and a sentence."""
+
+    def __init__(self, findings: Sequence[tuple[tuple[str, ...], str]]) -> None:
+        super().__init__("; ".join(sentence for _, sentence in findings))
+        self.findings = tuple(findings)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text; put it in quotes")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
+    path = check_path(str(value) if isinstance(value, Path) else _text(value))  # a Path is the default
+    return Path(os.path.normpath(os.path.join(info.context["folder"], path)))
+
+
+def _cron(value: object) -> Cron:
+    return parse_cron(_text(value))
+
+
+def _timezone(value: object) -> ZoneInfo:
+    name = _text(value)
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # OSError: `Europe` is a directory of the database
+        raise ValueError("is no timezone; write a name such as `UTC` or `Europe/Berlin`") from None
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("must be the name of an environment variable, such as `YOUTUBE_API_KEY`, never the key itself")
+    return name
+
+
+def _pattern(glob: str) -> str:
+    if not glob.strip():
+        raise ValueError("is an empty pattern; write one such as `**/*.md`, or take the item out")
+    return glob
+
+
+_Site = Annotated[Path, PlainValidator(_site), WithJsonSchema({"type": "string", "minLength": 1})]
+_FilePath = Annotated[str, AfterValidator(check_path), Field(min_length=1)]
+_InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
+_Glob = Annotated[str, AfterValidator(_pattern), Field(min_length=1)]
+_FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
+_CountName = Annotated[Count, BeforeValidator(count_name)]
+_Duration = Annotated[
+    timedelta, PlainValidator(parse_positive_duration), WithJsonSchema({"type": "string", "pattern": POSITIVE_PATTERN})
+]
+_DurationOrZero = Annotated[
+    timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": PATTERN})
+]
+_Endpoint = Annotated[
+    str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
+]
+_Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Section(BaseModel):
+    """A mapping in the config: frozen, no key but those it names, no conversion but those it spells out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FieldMapping(Section):
+    """`fields`: which keys of the front matter hold the id and the counts."""
+
+    video_id: _FieldPath = Field(
+        description="The key of the video's id or URL: `vid_id`, `links.youtube` when nested, `videos[].id` in a list.",
+        examples=["vid_id"],
+    )
+    counts: Mapping[_CountName, _FieldPath] = Field(
+        min_length=1,
+        description="YouTube's name to the site's key: a path from the top, or from the list item.",
+        examples=[{"viewCount": "viewcount"}],
+    )
+    insert_missing: bool = Field(
+        default=False, description="Whether a count that a page lacks is added, on the line after the id's."
+    )
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        broken = list(broken_rules(self.video_id, self.counts, insert_missing=self.insert_missing))
+        if broken:
+            raise BrokenRules(broken)
+        return self
+
+
+class Collection(Section):
+    """An item of `collections`: a directory of pages that share one set of fields."""
+
+    directory: _InsidePath = Field(
+        description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
+    )
+    include: tuple[_Glob, ...] = Field(
+        default=("**/*.md", "**/*.markdown"),
+        min_length=1,
+        description="Which files are pages: globs as in .gitignore, seen from the directory.",
+    )
+    exclude: tuple[_Glob, ...] = Field(
+        default=(), description="Which of them are not: globs as in .gitignore, seen from the directory."
+    )
+    fields: FieldMapping = Field(
+        description="Which keys of the front matter hold the id and the counts.",
+        examples=[{"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}],
+    )
+
+    def mapping(self) -> model.Fields:
+        """Return the field mapping as the lower floors know it."""
+        return model.Fields(self.fields.video_id, dict(self.fields.counts), self.fields.insert_missing)
+
+    def as_model(self) -> model.Collection:
+        """Return the collection as the lower floors know it."""
+        return model.Collection(self.directory, self.include, self.exclude, self.mapping())
+
+
+class Retry(Section):
+    """`youtube.retry`: how long one request is tried."""
+
+    attempts: int = Field(default=4, ge=1, le=10, description="How often one request is sent at most.")
+    longest_wait: _Duration = Field(default=parse_duration("60s"), description="The longest wait between two attempts.")
+    deadline: _Duration = Field(
+        default=parse_duration("90s"), description="How long one request is tried, waits included."
+    )
+
+
+class Youtube(Section):
+    """`youtube`: how the Data API is reached."""
+
+    endpoint: _Endpoint = Field(
+        default="https://youtube.googleapis.com/", description="The API's address; plain http only to a loopback host."
+    )
+    api_key_env: Annotated[str, AfterValidator(_variable)] = Field(
+        default="YOUTUBE_API_KEY", description="The environment variable that holds the API key; never the key itself."
+    )
+    api_key_file: _FilePath | None = Field(
+        default=None, description="A file that holds the API key, relative to `site`; instead of api_key_env."
+    )
+    timeout: _Duration = Field(default=parse_duration("20s"), description="How long one answer may take.")
+    connections: int = Field(default=4, ge=1, le=16, description="How many requests may be under way at once.")
+    retry: Retry = Field(default_factory=Retry, description="How long one request is tried.")
+
+    @model_validator(mode="after")
+    def _name_one_place(self) -> Self:
+        if self.api_key_file is not None and "api_key_env" in self.model_fields_set:
+            raise BrokenRules([(("api_key_file",), "stands beside `api_key_env`; keep one of the two")])
+        return self
+
+
+class Quota(Section):
+    """`quota`: how many units of each bucket may be spent in one quota day, midnight to midnight Pacific."""
+
+    stats_units_per_day: _Units = Field(default=10_000, description="Units of videos.batchGetStats' own bucket.")
+    general_units_per_day: _Units = Field(default=10_000, description="Units of the bucket that videos.list draws on.")
+    reserve: int = Field(default=200, ge=0, description="Units of each bucket that scheduled syncs never touch.")
+
+    @model_validator(mode="after")
+    def _leave_some(self) -> Self:
+        smallest = min(self.stats_units_per_day, self.general_units_per_day)
+        if self.reserve >= smallest:
+            sentence = f"leaves scheduled syncs nothing of a day's {smallest} units; make it smaller than that"
+            raise BrokenRules([(("reserve",), sentence)])
+        return self
+
+
+class Schedule(Section):
+    """`schedule`: when the daemon syncs."""
+
+    every: _Duration = Field(default=parse_duration("6h"), description="The time from one sync to the next.")
+    cron: Annotated[Cron, PlainValidator(_cron), WithJsonSchema({"type": "string"})] | None = Field(
+        default=None, description="Instead of `every`: five fields as in crontab, such as `17 */6 * * *`."
+    )
+    timezone: Annotated[ZoneInfo, PlainValidator(_timezone), WithJsonSchema({"type": "string"})] = Field(
+        default=ZoneInfo("UTC"), description="The timezone of `cron`, such as `Europe/Berlin`."
+    )
+    jitter: _DurationOrZero = Field(
+        default=parse_duration("5m"), description="A random delay of at most this; `0s` for none."
+    )
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        if self.cron is not None and "every" in self.model_fields_set:
+            raise BrokenRules([(("cron",), "stands beside `every`; keep one of the two")])
+        if self.cron is None and self.jitter >= self.every:
+            raise BrokenRules([(("jitter",), "must be shorter than `every`")])
+        return self
+
+
+class History(Section):
+    """`history`: how long readings and log lines are kept."""
+
+    keep: _Duration = Field(
+        default=parse_duration("28d"), description="How long readings are kept; above 30d only if authorized."
+    )
+    authorized: bool = Field(
+        default=False, description="Whether YouTube's terms let you store counts for more than 30 days."
+    )
+
+    @model_validator(mode="after")
+    def _keep_terms(self) -> Self:
+        if self.keep > LONGEST_UNAUTHORIZED and not self.authorized:
+            sentence = (
+                "is longer than YouTube's terms allow; write `30d` or less,"
+                " or add `authorized: true` if docs/terms.md gives you the right"
+            )
+            raise BrokenRules([(("keep",), sentence)])
+        return self
+
+
+class State(Section):
+    """`state`: where syncer keeps what it knows."""
+
+    directory: _FilePath = Field(
+        default=".syncer", description="Where the database, the diff log and the lock are, relative to `site`."
+    )
+
+
+class Config(Section):
+    """The config of syncer."""
+
+    # site and what derives from it are absolute paths; nothing on disk was looked at
+
+    site: _Site = Field(
+        default=Path(".."), validate_default=True, description="The site's root, relative to the config file."
+    )
+    collections: tuple[Collection, ...] = Field(
+        min_length=1,
+        description="The directories of pages, each with its fields.",
+        examples=[[{"directory": "content", "fields": {"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}}]],
+    )
+    youtube: Youtube = Field(default_factory=Youtube, description="How YouTube's Data API is reached.")
+    quota: Quota = Field(default_factory=Quota, description="How many units may be spent in a quota day.")
+    schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
+    history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
+    state: State = Field(default_factory=State, description="Where syncer keeps what it knows.")
+
+    @property
+    def state_directory(self) -> Path:
+        """The absolute path of the state."""
+        return self._at_site(self.state.directory)
+
+    @property
+    def api_key_file(self) -> Path | None:
+        """The absolute path of the file that holds the key; None: look in the environment."""
+        path = self.youtube.api_key_file
+        return None if path is None else self._at_site(path)
+
+    def _at_site(self, path: str) -> Path:
+        return Path(os.path.normpath(self.site / path))
