@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 
-from syncer.model import Change, Page, Reading, VideoId, Why
+from syncer.model import Change, Count, Page, Reading, Statistics, Value, VideoId, Why
 
 
 def diff(page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None) -> tuple[Change, ...]:
@@ -12,17 +12,37 @@ def diff(page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoI
 
     A video without a reading, and a count that YouTube hides, change nothing.
     """
-    changes = []
+    return tuple(
+        Change(
+            page.path,
+            reading.video_id,
+            value.field,
+            value.count,
+            value.text,
+            str(given[value.count]),
+            reading.at,
+            Why.CHANGED if value.present else Why.INSERTED,
+        )
+        for value, reading, given in _compared(page, accepted, only)
+        if value.count in given and (value.text is None or int(value.text) != given[value.count])
+    )
+
+
+def hidden(
+    page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None
+) -> Iterator[tuple[VideoId, Count]]:
+    """Yield the counts that the page has and YouTube did not give."""
+    for value, reading, given in _compared(page, accepted, only):
+        if value.count not in given:
+            yield reading.video_id, value.count
+
+
+def _compared(
+    page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None
+) -> Iterator[tuple[Value, Reading, Statistics]]:
     for slot in page.slots:
         reading = accepted.get(slot.video_id)
         if reading is None or reading.statistics is None or (only is not None and slot.video_id not in only):
             continue
         for value in slot.values:
-            number = reading.statistics.get(value.count)
-            if number is None or (value.text is not None and int(value.text) == number):
-                continue
-            why = Why.CHANGED if value.present else Why.INSERTED
-            changes.append(
-                Change(page.path, slot.video_id, value.field, value.count, value.text, str(number), reading.at, why)
-            )
-    return tuple(changes)
+            yield value, reading, reading.statistics

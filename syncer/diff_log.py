@@ -81,6 +81,16 @@ def read_log(path: Path) -> Iterator[Line]:
         yield from (json.loads(line) for line in file if line.endswith(b"\n"))
 
 
+def time_of(line: Line) -> datetime:
+    """Return when a line's count was written."""
+    return datetime.fromisoformat(str(line["at"]))
+
+
+def oldest_time(path: Path) -> datetime | None:
+    """Return when the log's first line was written; None where there is none."""
+    return next((time_of(line) for line in read_log(path)), None)
+
+
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:
     """Write the log anew without the lines that `forget` names; return how many those are. Raises OSError."""
     lines = sum(1 for line in read_log(path) if forget(line))

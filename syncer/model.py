@@ -224,6 +224,8 @@ class Answer:
     """For all outcomes but ANSWERED: one sentence that says why and what to do."""
     parked_until: datetime | None = None
     """With SPENT, where YouTube said so: when the bucket is filled again."""
+    attempts: int = 0
+    """How often it was tried."""
 
 
 Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]
@@ -231,3 +233,32 @@ Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]
 
 Spend = Callable[[Bucket], bool]
 """Takes one unit from a bucket before a request goes out; False: there is none left to take."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync did."""
+
+    sync: str
+    """Its name: the time it began and four random characters."""
+    started: datetime
+    finished: datetime
+    dry_run: bool
+    pages: int
+    videos: int
+    asked: int
+    """Distinct ids that a request named."""
+    answered: int
+    """Distinct ids that YouTube returned, with or without counts."""
+    units: Mapping[Bucket, int]
+    changed_pages: int
+    changed_counts: int
+    missing: tuple[VideoId, ...]
+    """The ids asked about now and returned by neither method, sorted."""
+    hidden: tuple[tuple[VideoId, Count], ...]
+    """Counts that pages have and YouTube does not give, sorted."""
+    fresh: int
+    over_quota: int
+    """Videos that were not asked about, or not settled, for lack of quota."""
+    problems: tuple[Problem, ...]
+    exit: int

@@ -50,7 +50,7 @@ COPIED = (
     "INSERT INTO meta SELECT * FROM disk.meta",
     "INSERT INTO syncs SELECT sync, id, started, whole, NULL FROM disk.syncs",
     "INSERT INTO videos SELECT * FROM disk.videos",
-    "INSERT INTO readings SELECT r.* FROM disk.videos AS v JOIN disk.readings AS r ON (r.sync, r.video) = (v.accepted, v.video)",
+    "INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video) WHERE r.sync = v.accepted",
     "INSERT INTO units SELECT * FROM disk.units",
     "INSERT INTO parked SELECT * FROM disk.parked",
 )

@@ -80,22 +80,20 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
 
 
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Return how many readings are kept: those older than `before`, those of one video, or all."""
+    """Return how many readings are kept: of syncs that began before a time, of one video, or all."""
+    where, values = _selection(before, video)
     with database.read() as connection:
-        return int(
-            connection.execute(f"SELECT count(*) FROM readings WHERE {SELECTION}", _selected(before, video)).fetchone()[
-                0
-            ]
-        )
+        return int(connection.execute(f"SELECT count(*) FROM readings WHERE {where}", values).fetchone()[0])
 
 
 def forget_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Forget readings: those older than `before`, those of one video, or all. Return how many.
+    """Forget readings: of syncs that began before a time, of one video, or all. Return how many.
 
     A video without any reading is forgotten too.
     """
+    where, values = _selection(before, video)
     with database.transaction() as connection:
-        forgotten = connection.execute(f"DELETE FROM readings WHERE {SELECTION}", _selected(before, video)).rowcount
+        forgotten = connection.execute(f"DELETE FROM readings WHERE {where}", values).rowcount
         if forgotten:
             connection.execute(
                 "UPDATE videos SET accepted = NULL WHERE accepted IS NOT NULL AND NOT EXISTS"
@@ -106,10 +104,6 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
             )
     return forgotten
 
-
-SELECTION = (
-    "(:before IS NULL OR at < :before) AND (:video IS NULL OR video = (SELECT video FROM videos WHERE id = :video))"
-)
 
 COLUMNS: Mapping[Count, str] = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
@@ -143,8 +137,12 @@ def _reading(row: tuple[str, int, int, int | None, int | None, int | None]) -> R
     return Reading(VideoId(video), _time(at), statistics if present else None)
 
 
-def _selected(before: datetime | None, video: VideoId | None) -> dict[str, int | str | None]:
-    return {"before": None if before is None else int(before.timestamp()), "video": video}
+def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tuple[int | str, ...]]:
+    if before is not None:  # by sync, which the key begins with: no walk over all readings
+        return "sync IN (SELECT sync FROM syncs WHERE started < ?)", (int(before.timestamp()),)
+    if video is not None:
+        return "video = (SELECT video FROM videos WHERE id = ?)", (video,)
+    return "true", ()
 
 
 def _time(seconds: int) -> datetime:

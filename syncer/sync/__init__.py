@@ -1,0 +1,1 @@
+"""One sync, start to end: the only place where deciding meets doing."""

@@ -1,0 +1,111 @@
+"""Asks YouTube about the videos that are due, and saves each answer before anything else happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from syncer.model import Answer, Bucket, Outcome, Plan, Problem, ProblemKind, Reading, Spend, VideoId
+from syncer.plan import plan
+from syncer.quota import units_left
+from syncer.state.database import Database
+from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
+from syncer.state.videos import read_times, save_readings
+from syncer.sync.options import Surroundings, Sync, limits
+from syncer.sync.report import Tally
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+    from syncer.youtube.client import Client
+
+log = logging.getLogger(__name__)
+
+
+def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
+    """Return which of `videos` to ask about now, with the units that are left."""
+    now = sync.world.clock()
+    spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
+    units = sum(
+        units_left(spent[bucket], *limits(sync.config, bucket, scheduled=sync.options.scheduled))
+        for bucket in Bucket
+        if bucket not in parked
+    )
+    return plan(videos, read_times(sync.database), now, units=units, fresh_too=sync.options.fresh_too)
+
+
+def ask_youtube(sync: Sync, number: int) -> None:
+    """Ask about the planned videos and save each answer as it comes; `number` is the sync's in the state."""
+    tally, videos, cancelled = sync.tally, sync.tally.plan.ask, sync.world.cancelled
+    if not videos:
+        return
+    from syncer.youtube.ask import ask_all
+
+    with open_client(sync.config, sync.world, spending(sync)) as client:
+        for answer in ask_all(videos, client.fetch, connections=sync.config.youtube.connections, cancelled=cancelled):
+            _keep(answer, sync.database, number, tally)
+            sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
+
+
+def open_client(config: Config, world: Surroundings, spend: Spend) -> Client:
+    """Return a client of the configured YouTube, to be used as a context."""
+    from syncer.youtube.client import connect
+    from syncer.youtube.retry import Retry
+
+    youtube = config.youtube
+    return connect(
+        endpoint=youtube.endpoint,
+        key=world.key,
+        spend=spend,
+        clock=world.clock,
+        sleep=world.sleep,
+        timeout=youtube.timeout.total_seconds(),
+        retry=Retry(
+            attempts=youtube.retry.attempts,
+            longest_wait=youtube.retry.longest_wait.total_seconds(),
+            deadline=youtube.retry.deadline.total_seconds(),
+        ),
+    )
+
+
+def spending(sync: Sync) -> Spend:
+    """Return a `Spend` that takes units from the ledger and counts them in the sync's tally."""
+
+    def spend(bucket: Bucket) -> bool:
+        limit, reserve = limits(sync.config, bucket, scheduled=sync.options.scheduled)
+        if not spend_unit(sync.database, bucket, sync.world.clock(), limit=limit, reserve=reserve):
+            return False
+        sync.tally.units[bucket] += 1
+        return True
+
+    return spend
+
+
+def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None:
+    """Save what the answer says, and count it."""
+    tally.outcomes.add(answer.outcome)
+    tally.problems += answer.problems
+    if answer.outcome is Outcome.ANSWERED:
+        absent = set(answer.asked) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
+        save_readings(database, number, list(_readings(answer, absent)))
+        tally.asked.update(answer.asked)
+        tally.answered.update(answer.statistics)
+        tally.missing.update(absent)
+    elif answer.outcome is Outcome.SPENT:
+        if answer.parked_until is not None:
+            tally.asked.update(answer.asked)
+            park(database, answer.bucket, answer.parked_until)
+        log.warning("%s: %s", answer.bucket, answer.message)
+    elif answer.outcome is Outcome.UNAVAILABLE:
+        log.warning("%s: %s", answer.bucket, answer.message)
+    else:
+        tally.asked.update(answer.asked)
+        tally.failed.update(answer.asked)
+        tally.problems.append(Problem(ProblemKind.REQUEST_FAILED, answer.bucket.value, answer.message or ""))
+
+
+def _readings(answer: Answer, absent: Collection[VideoId]) -> Iterable[Reading]:
+    for video, statistics in answer.statistics.items():
+        yield Reading(video, answer.at, statistics)
+    for video in sorted(absent):
+        yield Reading(video, answer.at, None)

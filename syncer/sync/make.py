@@ -1,0 +1,136 @@
+"""Makes one sync: scan, plan, ask, compare, replace, log, report, forget what is too old."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from syncer.content.scan import Candidate, read_pages, walk
+from syncer.diff_log import DiffLog, forget_lines, oldest_time, time_of
+from syncer.errors import UsageError
+from syncer.model import Page, Problem, SyncReport, VideoId
+from syncer.state.database import Database, open_copy, open_database
+from syncer.state.lock import hold_lock
+from syncer.state.syncs import begin_sync, end_sync, forget_syncs, last_seq
+from syncer.state.videos import forget_readings
+from syncer.sync.ask import ask_youtube, plan_now
+from syncer.sync.options import Options, Surroundings, Sync, collections_of
+from syncer.sync.report import INTERRUPTED, Tally, report_json
+from syncer.sync.write import write_pages
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+LOG = "diff.jsonl"
+"""The diff log's name in the state directory."""
+
+PATIENCE = 60
+"""Seconds to wait for another writer."""
+
+SLACK = timedelta(days=1)
+"""The diff log is written anew when its oldest line is this much past its time, and not at each sync."""
+
+
+def make_sync(config: Config, options: Options, world: Surroundings) -> SyncReport:
+    """Make one sync and return its report.
+
+    A dry run writes nothing and makes no state. Raises UsageError (a missing directory, a path or a video that names
+    nothing), StateError, and Locked.
+    """
+    site = os.path.realpath(config.site)
+    _require_directories(site, config)
+    with ExitStack() as stack:
+        diff_log = None
+        if options.dry_run:
+            database = stack.enter_context(open_copy(config.state_directory, site))
+        else:
+            stack.enter_context(hold_lock(config.state_directory, patience=PATIENCE, sleep=world.sleep))
+            database = stack.enter_context(open_database(config.state_directory, site))
+            diff_log = stack.enter_context(DiffLog(config.state_directory / LOG, last_seq(database)))
+        report = _walk_the_path(Sync(config, options, world, site, database, diff_log, _new_tally(world.clock())))
+        if not options.dry_run:
+            _forget_old(config, database, world.clock())
+        return report
+
+
+def _new_tally(now: datetime) -> Tally:
+    return Tally(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}", now)
+
+
+def _walk_the_path(sync: Sync) -> SyncReport:
+    options, tally = sync.options, sync.tally
+    pages = _scan(sync)
+    videos = {slot.video_id for page in pages for slot in page.slots}
+    _require_videos(options.videos, videos)
+    tally.pages, tally.videos = len({page.path for page in pages}), len(videos)
+    tally.plan = plan_now(sync, options.videos or videos)
+    number = begin_sync(sync.database, tally.sync, tally.started)
+    ask_youtube(sync, number)
+    write_pages(sync, pages)
+    report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
+    if sync.diff_log:
+        whole = options.whole and report.exit not in {3, INTERRUPTED}
+        end_sync(sync.database, number, json.dumps(report_json(report)), whole=whole, last_seq=sync.diff_log.last_seq)
+    return report
+
+
+def _require_directories(site: str, config: Config) -> None:
+    for collection in config.collections:
+        directory = os.path.join(site, collection.directory)
+        if not os.path.isdir(directory):
+            raise UsageError(
+                f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
+            )
+
+
+def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
+    unknown = wanted - known
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))}: no page names this video; `syncer check` counts what there is")
+
+
+def _scan(sync: Sync) -> list[Page]:
+    pages: list[Page] = []
+    found = walk(sync.site, collections_of(sync.config))
+    for page in read_pages(sync.site, _candidates(found, sync.options.paths, sync.tally)):
+        if isinstance(page, Problem):
+            sync.tally.problems.append(page)
+            continue
+        pages.append(page)
+        if len(pages) % 100 == 0:
+            sync.world.progress("scan", len(pages), None)
+    sync.world.progress("scan", len(pages), len(pages))
+    return pages
+
+
+def _candidates(found: Iterable[Candidate | Problem], paths: Sequence[str], tally: Tally) -> Iterator[Candidate]:
+    """Yield the candidates below `paths`; raise UsageError for a path with none."""
+    unused = set(paths)
+    for candidate in found:
+        path = candidate.subject if isinstance(candidate, Problem) else candidate.path
+        matching = [prefix for prefix in paths if prefix in {"", path} or path.startswith(prefix + "/")]
+        unused.difference_update(matching)
+        if paths and not matching:
+            continue
+        if isinstance(candidate, Problem):
+            tally.problems.append(candidate)
+        else:
+            yield candidate
+    if unused:
+        raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
+
+
+def _forget_old(config: Config, database: Database, now: datetime) -> None:
+    """Forget what is older than `history.keep`: YouTube's terms ask for it (`docs/terms.md`)."""
+    before = now - config.history.keep
+    forget_readings(database, before=before)
+    forget_syncs(database, before)
+    path = config.state_directory / LOG
+    oldest = oldest_time(path)
+    if oldest is not None and oldest < before - SLACK:
+        forget_lines(path, lambda line: time_of(line) < before)

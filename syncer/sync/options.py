@@ -1,0 +1,84 @@
+"""What a sync is asked to do, what it needs of the world around it, and what its steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from syncer.diff_log import DiffLog
+from syncer.model import Bucket, Change, Collection, VideoId
+from syncer.state.database import Database
+from syncer.sync.report import Tally
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a sync is asked to do."""
+
+    dry_run: bool = False
+    fresh_too: bool = False
+    """True: ask about videos that were read less than five minutes ago as well."""
+    scheduled: bool = False
+    """True: leave the reserve of every bucket alone."""
+    paths: tuple[str, ...] = ()
+    """Narrows to these files and directories, relative to the site; `` is the site."""
+    videos: frozenset[VideoId] = frozenset()
+    """Narrows to these videos."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the sync is about the whole site and for real."""
+        return not (self.dry_run or self.paths or self.videos)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sync needs of the world around it."""
+
+    key: str
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    cancelled: Callable[[], bool] = lambda: False
+    """True: ask no more, finish the batch of pages in hand, and end."""
+    progress: Callable[[str, int, int | None], None] = lambda _stage, _done, _total: None
+    """Called with the stage (`scan`, `ask`, `write`), how much is done, and of how much where that is known."""
+    changed: Callable[[Sequence[Change]], None] = lambda _changes: None
+    """Called with each batch of changes once they are on disk; in a dry run, once they are known to fit."""
+    previewed: Callable[[str, bytes, bytes], None] = lambda _path, _old, _new: None
+    """Called in a dry run with each page's path, its bytes, and its bytes as they would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A sync in progress: what its steps share."""
+
+    config: Config
+    options: Options
+    world: Surroundings
+    site: str
+    """The site's real path."""
+    database: Database
+    diff_log: DiffLog | None
+    """None in a dry run."""
+    tally: Tally
+
+
+def collections_of(config: Config) -> list[Collection]:
+    """Return the config's collections as the lower floors take them."""
+    return [Collection(c.directory, tuple(c.include), tuple(c.exclude), c.mapping()) for c in config.collections]
+
+
+def limits(config: Config, bucket: Bucket, *, scheduled: bool) -> tuple[int, int]:
+    """Return a bucket's units a day, and how many of them stay untouched.
+
+    The general bucket's reserve is never touched: `videos.list` only stands in. The stats bucket's is there for the
+    syncs that a person asks for.
+    """
+    if bucket is Bucket.GENERAL:
+        return config.quota.general_units_per_day, config.quota.reserve
+    return config.quota.stats_units_per_day, config.quota.reserve if scheduled else 0

@@ -1,0 +1,104 @@
+"""What a sync has done: counted while it goes on, told when it has ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from syncer.diff_log import line_of, timestamp
+from syncer.model import Bucket, Change, Count, Outcome, Plan, Problem, SyncReport, VideoId
+
+INTERRUPTED = 130
+"""The exit code of a sync that was told to stop."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a sync has done so far."""
+
+    sync: str
+    started: datetime
+    pages: int = 0
+    videos: int = 0
+    plan: Plan = field(default_factory=lambda: Plan((), 0, 0))
+    asked: set[VideoId] = field(default_factory=set)
+    answered: set[VideoId] = field(default_factory=set)
+    missing: set[VideoId] = field(default_factory=set)
+    failed: set[VideoId] = field(default_factory=set)
+    outcomes: set[Outcome] = field(default_factory=set)
+    units: Counter[Bucket] = field(default_factory=Counter)
+    hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    changed_pages: int = 0
+    changed_counts: int = 0
+
+    def report(self, finished: datetime, *, dry_run: bool, cancelled: bool) -> SyncReport:
+        """Return the report of the sync as it stands."""
+        unsettled = len(set(self.plan.ask) - self.answered - self.missing - self.failed)
+        refused = Outcome.REFUSED in self.outcomes
+        over_quota = self.plan.over_quota + (0 if refused or cancelled else unsettled)
+        return SyncReport(
+            sync=self.sync,
+            started=self.started,
+            finished=finished,
+            dry_run=dry_run,
+            pages=self.pages,
+            videos=self.videos,
+            asked=len(self.asked),
+            answered=len(self.answered),
+            units=dict(self.units),
+            changed_pages=self.changed_pages,
+            changed_counts=self.changed_counts,
+            missing=tuple(sorted(self.missing)),
+            hidden=tuple(sorted(self.hidden)),
+            fresh=self.plan.fresh,
+            over_quota=over_quota,
+            problems=tuple(self.problems),
+            exit=INTERRUPTED if cancelled else self._exit(over_quota),
+        )
+
+    def _exit(self, over_quota: int) -> int:
+        all_failed = Outcome.FAILED in self.outcomes and Outcome.ANSWERED not in self.outcomes
+        if Outcome.REFUSED in self.outcomes or all_failed:
+            return 3
+        return 1 if self.problems or over_quota else 0
+
+
+def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
+    """Return the report as `syncer sync --json` prints it; `changes` are those of a dry run."""
+    document: dict[str, object] = {
+        "sync": report.sync,
+        "started": timestamp(report.started),
+        "finished": timestamp(report.finished),
+        "dry_run": report.dry_run,
+        "pages": report.pages,
+        "videos": report.videos,
+        "asked": report.asked,
+        "answered": report.answered,
+        "units": {bucket.value: report.units.get(bucket, 0) for bucket in Bucket},
+        "changed_pages": report.changed_pages,
+        "changed_counts": report.changed_counts,
+        "missing": list(report.missing),
+        "hidden": [{"video_id": video, "count": count.value} for video, count in report.hidden],
+        "doubtful": [],
+        "left_out": {"fresh": report.fresh, "over_quota": report.over_quota},
+        "brake": None,
+        "problems": [problem_json(problem) for problem in report.problems],
+        "commit": None,
+        "exit": report.exit,
+    }
+    if changes is not None:
+        document["changes"] = [dict(line_of(report.sync, report.finished, change)) for change in changes]
+    return document
+
+
+def problem_json(problem: Problem) -> dict[str, str | int | None]:
+    """Return a problem as the JSON documents print it."""
+    return {
+        "kind": problem.kind.value,
+        "subject": problem.subject,
+        "line": problem.line,
+        "message": problem.message,
+    }

@@ -1,0 +1,77 @@
+"""Brings pages to what YouTube last said, batch by batch: compare, replace, log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+
+from syncer.content.replace import Edit, preview, replace_pages
+from syncer.diff import diff, hidden
+from syncer.model import Change, Page, Problem
+from syncer.state.videos import accepted_readings
+from syncer.sync.options import Sync
+from syncer.sync.report import Tally
+
+PAGES_AT_ONCE = 500
+"""Pages replaced in one durable batch; their texts are in memory together."""
+
+
+def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
+    """Write the counts that differ, and log each; in a dry run only find out what would be written."""
+    written = 0
+    for batch in _batches(pages):
+        if sync.world.cancelled():
+            return
+        edits = _edits(sync, batch)
+        if sync.diff_log:
+            done = _done(edits, replace_pages(sync.site, edits), sync.tally)
+            sync.diff_log.append(sync.tally.sync, sync.world.clock(), done)
+        else:
+            done = _done(edits, [_previewed(sync, edit) for edit in edits], sync.tally)
+        sync.world.changed(done)
+        written += len(batch)
+        sync.world.progress("write", written, len(pages))
+
+
+def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
+    """Yield the pages by some hundreds; the mappings of one file stay together."""
+    files = (list(same) for _, same in groupby(pages, key=lambda page: page.path))
+    while batch := [page for same in islice(files, PAGES_AT_ONCE) for page in same]:
+        yield batch
+
+
+def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
+    accepted = accepted_readings(sync.database, {slot.video_id for page in batch for slot in page.slots})
+    only = sync.options.videos or None
+    edits = []
+    for path, same in groupby(batch, key=lambda page: page.path):
+        rewrites = []
+        for page in same:
+            sync.tally.hidden.update(hidden(page, accepted, only))
+            changes = diff(page, accepted, only)
+            if changes:
+                rewrites.append((page, changes))
+        if rewrites:
+            signature = rewrites[0][0].signature
+            edits.append(Edit(path, signature, tuple((page.fields, changes) for page, changes in rewrites)))
+    return edits
+
+
+def _previewed(sync: Sync, edit: Edit) -> Problem | None:
+    seen = preview(sync.site, edit)
+    if isinstance(seen, Problem):
+        return seen
+    sync.world.previewed(edit.path, *seen)
+    return None
+
+
+def _done(edits: Sequence[Edit], outcomes: Sequence[Problem | None], tally: Tally) -> list[Change]:
+    done: list[Change] = []
+    for edit, problem in zip(edits, outcomes, strict=True):
+        if problem is not None:
+            tally.problems.append(problem)
+            continue
+        done += edit.changes
+        tally.changed_pages += 1
+    tally.changed_counts += len(done)
+    return done
