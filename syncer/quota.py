@@ -1,0 +1,34 @@
+"""YouTube's quota days: when a bucket is filled again, and whether one more unit may be taken from it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+"""Quotas are reset at midnight Pacific Time: https://developers.google.com/youtube/v3/getting-started#quota"""
+
+
+def quota_day(at: datetime) -> date:
+    """Return the quota day that the moment `at` (with a time zone) belongs to."""
+    return _aware(at).astimezone(PACIFIC).date()
+
+
+def next_reset(at: datetime) -> datetime:
+    """Return the midnight in Pacific Time that follows `at` (with a time zone), in UTC.
+
+    A quota day lasts 23 or 25 hours when the clocks change.
+    """
+    tomorrow = quota_day(at) + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), PACIFIC).astimezone(UTC)
+
+
+def may_spend(used: int, limit: int, reserve: int) -> bool:
+    """Tell whether one more unit may be taken, when `used` of `limit` are gone and `reserve` are not to be touched."""
+    return used < limit - reserve
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError(f"{at.isoformat()} has no time zone")
+    return at

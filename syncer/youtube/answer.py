@@ -1,0 +1,99 @@
+"""Checks the body of a 200 before a word of it is believed: no number leaves here that YouTube did not give."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from syncer.model import LARGEST_COUNT, Bucket, Count, Problem, ProblemKind, Statistics, VideoId
+
+METHODS: Final = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.list"}
+"""The method that draws on a bucket, as people know it (`docs/youtube.md`)."""
+
+_KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
+_COUNT = re.compile(r"[0-9]{1,19}", re.ASCII)
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What of an answer holds."""
+
+    statistics: dict[VideoId, Statistics]
+    """Of every asked video that was returned; a count that does not hold is absent."""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An answer that is not YouTube's answer to this question at all."""
+
+    why: str
+
+
+def check(body: bytes, bucket: Bucket, asked: Sequence[VideoId]) -> Checked | Foreign:
+    """Return what holds in the body of a 200 that answers the bucket's method about the `asked` videos.
+
+    Counts are int64 in JSON strings; absent ones are hidden (`docs/youtube.md`). A proxy's page, a cut-off body and
+    another request's answer are `Foreign`.
+    """
+    items = _items(body, bucket)
+    if isinstance(items, Foreign):
+        return items
+    ours = {str(video): video for video in asked}
+    checked = Checked({})
+    problems = [problem for item in items for problem in _take(item, ours, checked.statistics, METHODS[bucket])]
+    if items and not checked.statistics:
+        return Foreign("it holds no video that was asked for")
+    return Checked(checked.statistics, tuple(problems))
+
+
+def _items(body: bytes, bucket: Bucket) -> list[object] | Foreign:
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return Foreign("it is no whole JSON document" if body else "it is empty")
+    if not isinstance(document, dict) or document.get("kind") != _KINDS[bucket]:
+        return Foreign(f"it is not of the kind {_KINDS[bucket]}")
+    items = document.get("items")
+    return items if isinstance(items, list) else Foreign("it has no list of items")
+
+
+def _take(item: object, ours: dict[str, VideoId], into: dict[VideoId, Statistics], method: str) -> list[Problem]:
+    """Add one item's counts to `into` and return what was wrong with it."""
+    video = ours.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
+    if video is None or not isinstance(item, dict):
+        return [_bad(method, "YouTube sent an item that nobody asked for; it was ignored.")]
+    counts, problems = _counts(video, item.get("statistics", {}))
+    if into.setdefault(video, counts) != counts:
+        into[video] = {}
+        problems.append(_bad(video, "YouTube sent this video twice with different counts; none was believed."))
+    return problems
+
+
+def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
+    if not isinstance(statistics, dict):
+        return {}, [_bad(video, "YouTube sent this video's statistics in an unknown form; they were ignored.")]
+    given = {count: statistics[count] for count in Count if count in statistics}
+    good = {count: int(value) for count, value in given.items() if _is_count(value)}
+    wrong = [count for count in given if count not in good]
+    return good, [
+        _bad(video, f"YouTube gave {_shown(given[c])} as {c}, which is no count; it was ignored.") for c in wrong
+    ]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, str) and bool(_COUNT.fullmatch(value)) and int(value) <= LARGEST_COUNT
+
+
+def _shown(value: object) -> str:
+    """Return the value in plain ASCII, cut short: whoever sent it may have sent anything."""
+    text = "an object" if isinstance(value, dict | list) else ascii(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def _bad(subject: str, message: str) -> Problem:
+    return Problem(ProblemKind.BAD_ANSWER, subject, message)

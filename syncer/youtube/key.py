@@ -1,0 +1,63 @@
+"""Finds the API key where the operator put it, and says what to do where there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from syncer.errors import KeyMissing
+
+CREDENTIAL = "youtube-api-key"
+"""The name under which systemd's `LoadCredential=` hands the key over."""
+
+_LARGEST_FILE = 4096
+_KEY = re.compile(r"[!-~]+")
+
+
+def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | None) -> str:
+    """Return the API key from the environment variable, else the file, else systemd's credential.
+
+    White space around it is dropped; a blank variable counts as unset.
+
+    Raises `KeyMissing` where there is none, or what is found cannot be read or is no key.
+    """
+    if env_name and (text := environ.get(env_name, "").strip()):
+        return _checked(text, f"The environment variable {env_name}")
+    if file is not None:
+        return _read(file, "youtube.api_key_file")
+    credential = Path(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)
+    if environ.get("CREDENTIALS_DIRECTORY") and credential.exists():
+        return _read(credential, "systemd's credential")
+    raise KeyMissing(_nothing_found(env_name))
+
+
+def _read(file: Path, what: str) -> str:
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(_LARGEST_FILE).decode("ascii", errors="replace").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is no path"
+        raise KeyMissing(
+            f"The API key in {what} {file} cannot be read ({reason}): see that syncer may read it."
+        ) from None
+    return _checked(text, f"The file {file} ({what})")
+
+
+def _checked(text: str, source: str) -> str:
+    """Return the text if it can be a key. The message never shows it: most of it may be the real key."""
+    if not text:
+        raise KeyMissing(f"{source} is empty: put the API key in it, alone.")
+    if not _KEY.fullmatch(text):
+        raise KeyMissing(
+            f"{source} holds more than an API key, or characters that no key has: put the key in it, alone on one line."
+        )
+    return text
+
+
+def _nothing_found(env_name: str | None) -> str:
+    first = f"set the environment variable {env_name}, or " if env_name else ""
+    return (
+        f"There is no API key: {first}name a file with youtube.api_key_file in the config. "
+        "A key is made in the Google Cloud console under APIs & Services > Credentials."
+    )
