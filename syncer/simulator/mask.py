@@ -1,0 +1,134 @@
+"""Owns partial answers: the syntax of the `fields` parameter, and what it leaves of a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from syncer.simulator.wire import Json
+
+Mask: TypeAlias = Mapping[str, "Mask"]
+"""The names to keep, and what to keep below each. Empty: everything."""
+
+Schema: TypeAlias = Mapping[str, "Schema"]
+"""The names that a document can have."""
+
+ANYTHING: Schema = {"*": {}}
+"""A place whose names are not known here: any name may stand in it."""
+
+DEEPEST = 20
+"""More levels than any answer has; a deeper mask is refused."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+|\*|[,/()]", re.ASCII)
+
+
+class MaskError(ValueError):
+    """The mask cannot be read, or names something that is not there; the message is the part that is wrong."""
+
+
+def parse(text: str) -> Mask:
+    """Read `a,b`, `a/b`, `a(b,c)` and `*`, nested as one likes. Raises MaskError.
+
+    Source: https://developers.google.com/youtube/v3/getting-started#fields
+    """
+    tokens = _tokens(text)
+    mask, end = _list(tokens, 0, 0)
+    if tokens[end]:
+        raise MaskError(tokens[end])
+    return mask
+
+
+def check(mask: Mask, schema: Schema) -> None:
+    """Raise MaskError if the mask names what no document of this schema can have."""
+    for name, below in mask.items():
+        if name == "*":
+            if not below:
+                continue
+            if not any(_fits(below, schema[known]) for known in schema):
+                raise MaskError(name)
+        elif name in schema:
+            check(below, schema[name])
+        elif "*" not in schema:
+            raise MaskError(name)
+
+
+def apply(mask: Mask, value: Json) -> Json:
+    """Return what the mask leaves of a document, in the document's order."""
+    if not mask:
+        return value
+    if isinstance(value, Mapping):
+        return dict(_kept(mask, value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [apply(mask, item) for item in value]
+    return value
+
+
+def _kept(mask: Mask, document: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    everywhere = mask.get("*")
+    for name, value in document.items():
+        here = mask.get(name, everywhere)
+        if here is None:
+            continue
+        yield name, apply(here if everywhere is None else _union(here, everywhere), value)
+
+
+def _fits(mask: Mask, schema: Schema) -> bool:
+    try:
+        check(mask, schema)
+    except MaskError:
+        return False
+    return True
+
+
+def _tokens(text: str) -> list[str]:
+    """Return the tokens, and an empty one as the end."""
+    tokens, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise MaskError(text[position:])
+        tokens.append(match.group())
+        position = match.end()
+    return [*tokens, ""]
+
+
+def _list(tokens: Sequence[str], position: int, depth: int) -> tuple[Mask, int]:
+    """`field,field,...`: the tree of them, and the position after it."""
+    tree: dict[str, Mask] = {}
+    while True:
+        name, below, position = _field(tokens, position, depth)
+        _add(tree, name, below)
+        if tokens[position] != ",":
+            return tree, position
+        position += 1
+
+
+def _field(tokens: Sequence[str], position: int, depth: int) -> tuple[str, Mask, int]:
+    """`name`, `name/field` or `name(list)`."""
+    name = tokens[position]
+    if not name or name in ",/()" or depth >= DEEPEST:
+        raise MaskError(name)
+    following = tokens[position + 1]
+    if following == "/":
+        child, below, position = _field(tokens, position + 2, depth + 1)
+        return name, {child: below}, position
+    if following != "(":
+        return name, {}, position + 1
+    below, position = _list(tokens, position + 2, depth + 1)
+    if tokens[position] != ")":
+        raise MaskError(tokens[position])
+    return name, below, position + 1
+
+
+def _add(tree: dict[str, Mask], name: str, below: Mask) -> None:
+    known = tree.get(name)
+    tree[name] = below if known is None else _union(known, below)
+
+
+def _union(one: Mask, other: Mask) -> Mask:
+    """Return everything that either mask keeps."""
+    if not one or not other:
+        return {}
+    common = {name: _union(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {**one, **other, **common}

@@ -1,0 +1,209 @@
+"""Owns the resources in the answers: what each method says of a video, part by part, and what stands around it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from syncer.simulator.assumptions import Assumptions
+from syncer.simulator.mask import ANYTHING, Schema
+from syncer.simulator.wire import Json
+from syncer.simulator.world import Sight, State
+
+Item: TypeAlias = dict[str, Json]
+Part: TypeAlias = Callable[[str, Sight], Json]
+"""What one part says of a video, given its id; None: the part is left out."""
+
+
+def _leaves(*names: str) -> Schema:
+    return {name: {} for name in names}
+
+
+_STATISTICS = _leaves("viewCount", "likeCount", "dislikeCount", "favoriteCount", "commentCount")
+
+LIST_SCHEMA: Schema = {
+    **_leaves("kind", "etag", "eventId", "nextPageToken", "prevPageToken", "visitorId"),
+    "tokenPagination": ANYTHING,
+    "pageInfo": _leaves("totalResults", "resultsPerPage"),
+    "items": {
+        **_leaves("kind", "etag", "id"),
+        "statistics": _STATISTICS,
+        **dict.fromkeys(
+            (
+                *("snippet", "contentDetails", "status", "liveStreamingDetails", "localizations", "player"),
+                *("recordingDetails", "topicDetails", "paidProductPlacementDetails", "fileDetails"),
+                *("processingDetails", "suggestions"),
+            ),
+            ANYTHING,
+        ),
+    },
+}
+"""The names in an answer of videos.list. Source: https://developers.google.com/youtube/v3/docs/videos"""
+
+STATS_SCHEMA: Schema = {
+    **_leaves("kind", "etag"),
+    "items": {
+        **_leaves("kind", "etag", "id"),
+        "snippet": _leaves("publishTime"),
+        "statistics": _leaves("viewCount", "likeCount", "commentCount"),
+        "contentDetails": _leaves("duration", "durationMillis"),
+    },
+    "summary": _leaves("requestedVideoCount", "succeededVideoCount", "failedVideoCount", "failedVideoIds"),
+}
+"""The names in an answer of batchGetStats.
+
+Source: https://developers.google.com/youtube/v3/docs/videos/batchGetStats
+"""
+
+
+def video(video_id: str, sight: Sight, parts: Sequence[str]) -> Item:
+    """Return one item of videos.list."""
+    return _item("youtube#video", video_id, sight, parts, _LIST_PARTS)
+
+
+def video_stats(video_id: str, sight: Sight, parts: Sequence[str]) -> Item:
+    """Return one item of batchGetStats."""
+    return _item("youtube#videoStats", video_id, sight, parts, _STATS_PARTS)
+
+
+def video_list(items: Sequence[Item]) -> Item:
+    """Return the whole answer of videos.list."""
+    count = len(items)
+    page = {"totalResults": count, "resultsPerPage": count}
+    return {"kind": "youtube#videoListResponse", "etag": _etag_of(items), "items": items, "pageInfo": page}
+
+
+def batch_stats(items: Sequence[Item], asked: Sequence[str], assumptions: Assumptions) -> Item:
+    """Return the whole answer of batchGetStats to a request for these ids."""
+    answer: Item = {"kind": "youtube#batchGetStatsResponse", "etag": _etag_of(items), "items": items}
+    if assumptions.summary:
+        answer["summary"] = _summary(items, asked, as_strings=assumptions.summary_counts_as_strings)
+    return answer
+
+
+def _item(kind: str, video_id: str, sight: Sight, parts: Sequence[str], known: Mapping[str, Part]) -> Item:
+    said = {name: part(video_id, sight) for name, part in known.items() if name in parts}
+    content = {name: value for name, value in said.items() if value is not None}
+    return {"kind": kind, "etag": etag(f"{video_id} {content}"), "id": video_id, **content}
+
+
+def etag(content: str) -> str:
+    """27 characters that change with the content, as YouTube's do: a hash of 20 bytes in base64."""
+    digest = hashlib.sha1(content.encode(), usedforsecurity=False).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _etag_of(items: Sequence[Item]) -> str:
+    return etag(" ".join(str(item["etag"]) for item in items))
+
+
+def _summary(items: Sequence[Item], asked: Sequence[str], *, as_strings: bool) -> Json:
+    returned = {item["id"] for item in items}
+    failed = [video_id for video_id in dict.fromkeys(asked) if video_id not in returned]
+    counts = {
+        "requestedVideoCount": len(items) + len(failed),
+        "succeededVideoCount": len(items),
+        "failedVideoCount": len(failed),
+    }
+    told = {name: str(count) if as_strings else count for name, count in counts.items()}
+    return {**told, "failedVideoIds": failed}
+
+
+def _list_statistics(_id: str, sight: Sight) -> Json:
+    if sight.state is State.NO_STATISTICS:
+        return None
+    counts = {name: str(count) for name, count in sight.counts.items()}
+    ordered = ("viewCount", "likeCount", "favoriteCount", "commentCount")
+    counts["favoriteCount"] = "0"
+    return {name: counts[name] for name in ordered if name in counts}
+
+
+def _stats_statistics(_id: str, sight: Sight) -> Json:
+    if sight.state is State.NO_STATISTICS:
+        return None
+    return {name: str(count) for name, count in sight.counts.items()}
+
+
+def _list_snippet(video_id: str, sight: Sight) -> Json:
+    title, told = f"Simulated video {video_id}", "A video that exists in the simulator alone."
+    broadcast = {State.LIVE: "live", State.PREMIERE: "upcoming"}
+    return {
+        "publishedAt": _time(sight),
+        "channelId": "UCsimulatedchannel000000",
+        "title": title,
+        "description": told,
+        "thumbnails": {
+            "default": {"url": f"https://i.ytimg.com/vi/{video_id}/default.jpg", "width": 120, "height": 90}
+        },
+        "channelTitle": "Simulated channel",
+        "categoryId": "27",
+        "liveBroadcastContent": broadcast.get(sight.state, "none"),
+        "localized": {"title": title, "description": told},
+    }
+
+
+def _stats_snippet(_id: str, sight: Sight) -> Json:
+    return {"publishTime": _time(sight)}
+
+
+def _list_content(_id: str, sight: Sight) -> Json:
+    return {
+        "duration": _iso_duration(_seconds(sight)),
+        "dimension": "2d",
+        "definition": "hd",
+        "caption": "false",
+        "licensedContent": False,
+        "contentRating": {},
+        "projection": "rectangular",
+    }
+
+
+def _stats_content(_id: str, sight: Sight) -> Json:
+    return {"duration": f"{_seconds(sight)}s"}
+
+
+def _status(_id: str, _sight: Sight) -> Json:
+    told = {"uploadStatus": "processed", "privacyStatus": "public", "license": "youtube"}
+    return {**told, "embeddable": True, "publicStatsViewable": True, "madeForKids": False}
+
+
+def _streaming(_id: str, sight: Sight) -> Json:
+    if sight.state is State.LIVE:
+        return {"actualStartTime": _time(sight), "concurrentViewers": str(sight.counts["viewCount"] // 100)}
+    if sight.state is State.PREMIERE:
+        return {"scheduledStartTime": _time(sight)}
+    return None
+
+
+def _seconds(sight: Sight) -> int:
+    return 0 if sight.state is State.LIVE else sight.growth.duration
+
+
+def _time(sight: Sight) -> str:
+    return datetime.fromtimestamp(sight.growth.published, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _iso_duration(seconds: int) -> str:
+    """`PT5M23S`; a running live stream has `P0D`."""
+    if seconds == 0:
+        return "P0D"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return "PT" + "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+
+
+_LIST_PARTS: Mapping[str, Part] = {
+    "snippet": _list_snippet,
+    "contentDetails": _list_content,
+    "status": _status,
+    "statistics": _list_statistics,
+    "liveStreamingDetails": _streaming,
+}
+_STATS_PARTS: Mapping[str, Part] = {
+    "snippet": _stats_snippet,
+    "statistics": _stats_statistics,
+    "contentDetails": _stats_content,
+}

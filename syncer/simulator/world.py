@@ -1,0 +1,189 @@
+"""Owns which videos exist in the simulator, in what state, and what their counts are at any time."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from syncer.simulator.growth import Growth, growth
+
+COUNTS = ("viewCount", "likeCount", "commentCount")
+LARGEST = 2**63 - 1
+START = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+"""When fixed counts hold, unless the world says otherwise."""
+
+_SHAPE = re.compile(r"[0-9A-Za-z_-]{11}", re.ASCII)
+_POSSIBLE = re.compile(r"[0-9A-Za-z_-]{10}[AEIMQUYcgkosw048]", re.ASCII)
+"""An id is 64 bits in base64: the last of its eleven characters has only four bits."""
+
+_T = TypeVar("_T")
+
+
+class WorldError(ValueError):
+    """The file of videos is wrong; the message is one sentence that says where and how."""
+
+
+class State(StrEnum):
+    """What YouTube lets the public see of a video."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    DELETED = "deleted"
+    LIKES_HIDDEN = "likes-hidden"
+    COUNTS_HIDDEN = "counts-hidden"
+    """Statistics are there, without counts."""
+    NO_STATISTICS = "no-statistics"
+    """The whole part is missing, as has been reported of videos that were well the day after."""
+    LIVE = "live"
+    PREMIERE = "premiere"
+    """Announced, not shown yet. Assumption: all its counts are 0; `counts-hidden` is the other reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """What a world fixes about one video."""
+
+    state: State = State.PUBLIC
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """YouTube's names to the counts at the world's start; from there they grow. Others come from the seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A video as the public sees it at one time."""
+
+    state: State
+    growth: Growth
+    counts: Mapping[str, int]
+    """Hidden ones are absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All videos: every id that YouTube could give out is a public one, unless `videos` or `strict` say no."""
+
+    seed: int = 1
+    videos: Mapping[str, Video] = field(default_factory=dict)
+    strict: bool = False
+    """Only the listed videos exist."""
+    start: datetime = START
+    """When the fixed counts hold."""
+
+    @staticmethod
+    def load(path: Path, seed: int = 1, start: datetime = START) -> World:
+        """Read a TOML file: `strict`, `start`, and a table `[videos.ID]` with `state` and counts for each video.
+
+        The file's own `start` goes before the parameter. Raises WorldError for anything else in it, OSError if it
+        cannot be read.
+        """
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            return _world(document, seed, start)
+        except (WorldError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise WorldError(f"{path}: {error}") from error
+
+    def statistics(self, video_id: str, at: datetime) -> dict[str, int] | None:
+        """Return the counts that an answer gives at this time, without hidden ones. None: the video is left out."""
+        sight = self.see(video_id, at)
+        return None if sight is None else dict(sight.counts)
+
+    def see(self, video_id: str, at: datetime) -> Sight | None:
+        """Return the video as the public sees it; None: private, deleted, not published yet, or never heard of."""
+        video = self.videos.get(video_id)
+        if video is None:
+            if self.strict or not _POSSIBLE.fullmatch(video_id):
+                return None
+            video = _PLAIN
+        life = growth(self.seed, video_id)
+        now = at.timestamp()
+        if video.state in _UNSEEN or now < life.published:
+            return None
+        return Sight(video.state, life, self._counts(video, life, now))
+
+    def _counts(self, video: Video, life: Growth, now: float) -> dict[str, int]:
+        if video.state in _COUNTLESS:
+            return {}
+        if video.state is State.PREMIERE:
+            return dict.fromkeys(COUNTS, 0)
+        views = life.views(now)
+        if video.counts:
+            counts = _from_fixed(video.counts, life, views, life.views(self.start.timestamp()))
+        else:
+            counts = _from_views(life, views)
+        if video.state is State.LIKES_HIDDEN:
+            del counts["likeCount"]
+        return counts
+
+
+_PLAIN = Video()
+_UNSEEN = frozenset({State.PRIVATE, State.DELETED})
+_COUNTLESS = frozenset({State.COUNTS_HIDDEN, State.NO_STATISTICS})
+
+
+def _from_views(life: Growth, views: int) -> dict[str, int]:
+    likes, comments = int(views * life.likes_a_view), int(views * life.comments_a_view)
+    return {"viewCount": views, "likeCount": likes, "commentCount": comments}
+
+
+def _from_fixed(fixed: Mapping[str, int], life: Growth, views: int, views_at_start: int) -> dict[str, int]:
+    """Let fixed counts grow as the seed's do; a count that is not fixed stands in proportion to the views."""
+    now, then = _from_views(life, views), _from_views(life, views_at_start)
+    grown = {name: max(0, value + now[name] - then[name]) for name, value in fixed.items()}
+    counts = _from_views(life, grown.get("viewCount", views)) | grown
+    return {name: min(count, LARGEST) for name, count in counts.items()}
+
+
+def _world(document: Mapping[str, object], seed: int, start: datetime) -> World:
+    _only(document, {"strict", "start", "videos"}, "the file")
+    moment = _typed(document.get("start", start), datetime, "start", "a date and time such as 2026-11-22T15:00:00Z")
+    if moment.tzinfo is None:
+        raise WorldError("start has no time zone: add Z for UTC")
+    tables = _typed(document.get("videos", {}), dict, "videos", "a table of tables")
+    return World(
+        seed=seed,
+        videos={video_id: _video(video_id, table) for video_id, table in tables.items()},
+        strict=_typed(document.get("strict", False), bool, "strict", "true or false"),
+        start=moment,
+    )
+
+
+def _video(video_id: str, table: object) -> Video:
+    where = f"videos.{video_id}"
+    if not _SHAPE.fullmatch(video_id):
+        raise WorldError(f"{where}: an id has eleven characters of A-Z a-z 0-9 _ -")
+    keys: dict[str, object] = _typed(table, dict, where, "a table")
+    _only(keys, {"state", *COUNTS}, where)
+    return Video(
+        _state(keys.get("state", "public"), where), {name: _count(keys, name, where) for name in COUNTS if name in keys}
+    )
+
+
+def _state(value: object, where: str) -> State:
+    if value not in list(State):
+        raise WorldError(f"{where}.state must be one of {', '.join(State)}; it is {value!r}")
+    return State(str(value))
+
+
+def _count(keys: Mapping[str, object], name: str, where: str) -> int:
+    count = keys[name]
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= LARGEST:
+        raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST}; it is {count!r}")
+    return count
+
+
+def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise WorldError(f"{where} has an unknown key {key!r}; known are {', '.join(sorted(known))}")
+
+
+def _typed(value: object, kind: type[_T], name: str, wanted: str) -> _T:
+    if not isinstance(value, kind):
+        raise WorldError(f"{name} must be {wanted}; it is {value!r}")
+    return value
