@@ -275,13 +275,4 @@ class Config(Section):
     @property
     def state_directory(self) -> Path:
         """The absolute path of the state."""
-        return self._at_site(self.state.directory)
-
-    @property
-    def api_key_file(self) -> Path | None:
-        """The absolute path of the file that holds the key; None: look in the environment."""
-        path = self.youtube.api_key_file
-        return None if path is None else self._at_site(path)
-
-    def _at_site(self, path: str) -> Path:
-        return Path(os.path.normpath(self.site / path))
+        return Path(os.path.normpath(self.site / self.state.directory))

@@ -1,0 +1,1 @@
+"""What `init` proposes: collections and field mappings, guessed from what the pages of a site hold."""
