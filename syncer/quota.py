@@ -23,9 +23,9 @@ def next_reset(at: datetime) -> datetime:
     return datetime.combine(tomorrow, time(), PACIFIC).astimezone(UTC)
 
 
-def may_spend(used: int, limit: int, reserve: int) -> bool:
-    """Tell whether one more unit may be taken, when `used` of `limit` are gone and `reserve` are not to be touched."""
-    return used < limit - reserve
+def units_left(used: int, limit: int, reserve: int) -> int:
+    """Return how many units may still be taken, when `used` of `limit` are gone and `reserve` are not to be touched."""
+    return max(0, limit - reserve - used)
 
 
 def _aware(at: datetime) -> datetime:

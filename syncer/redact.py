@@ -21,7 +21,7 @@ def redact(text: str, key: str | None = None) -> str:
     return _GOOGLE_KEY.sub(MASK, text)
 
 
-class KeyFilter(logging.Filter):
+class Redactor(logging.Filter):
     """Removes the key from message, arguments, traceback and extra fields of every record that passes.
 
     It belongs on each *handler*: a filter on a logger does not see what the loggers below it send up.

@@ -12,7 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from syncer.model import BATCH_SIZE, Answer, Bucket, Outcome, Problem, ProblemKind, Spend, VideoId
+from syncer.model import BATCH_SIZE, Answer, Bucket, Outcome, Spend, VideoId
 from syncer.quota import next_reset
 from syncer.youtube.answer import METHODS, Checked, Foreign, check
 from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
@@ -48,7 +48,7 @@ class _Terms:
     key: str
     spend: Spend
     clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], object]
     timeout: float
     retry: Retry
     rng: Random
@@ -60,7 +60,7 @@ def connect(
     key: str,
     spend: Spend,
     clock: Callable[[], datetime],
-    sleep: Callable[[float], None],
+    sleep: Callable[[float], object],
     timeout: float,
     retry: Retry,
     rng: Random | None = None,
@@ -186,21 +186,19 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
 
 
 def _answer(tried: Tried, bucket: Bucket, videos: tuple[VideoId, ...], terms: _Terms) -> Answer:
-    """Return the end of a request as a value. FAILED and REFUSED bring a Problem, as nothing else mends them."""
+    """Return the end of a request as a value, and log it unless it went well."""
     at, result, attempts = terms.clock(), tried.result, tried.attempts
     if isinstance(result, Checked):
         return Answer(bucket, videos, Outcome.ANSWERED, at, result.statistics, result.problems, attempts=attempts)
     outcome = _OUTCOMES[result.kind]
     facts = {"method": METHODS[bucket], "outcome": outcome.value, "attempts": attempts, "videos": len(videos)}
     _log.warning("%s: %s after %d tries: %s", METHODS[bucket], outcome.value, attempts, result.message, extra=facts)
-    problem = Problem(ProblemKind.REQUEST_FAILED, METHODS[bucket], result.message)
     return Answer(
         bucket,
         videos,
         outcome,
         at,
         {},
-        problems=(problem,) if outcome in (Outcome.FAILED, Outcome.REFUSED) else (),
         message=result.message,
         parked_until=_later(at, terms.rng) if result.kind is Kind.DAY else None,
         attempts=attempts,

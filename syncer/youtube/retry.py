@@ -46,18 +46,22 @@ def try_again(
     *,
     method: str,
     clock: Callable[[], datetime],
-    sleep: Callable[[float], None],
+    sleep: Callable[[float], object],
     rng: Random,
 ) -> Tried:
     """Make the request until it ends in anything but `Kind.RETRY`, or the limits of `retry` are reached.
 
     What `request` raises passes through. Each repetition is logged, with the name of the `method`.
     """
+
+    def pause(seconds: float) -> None:
+        sleep(seconds)
+
     retrying = Retrying(
         retry=retry_if_result(lambda result: isinstance(result, Failure) and result.kind is Kind.RETRY),
         wait=lambda state: _wait(state, retry, rng),
         stop=_stop_at(retry, clock),
-        sleep=sleep,
+        sleep=pause,
         before_sleep=lambda state: _tell(state, method),
         retry_error_callback=_result,
     )

@@ -1,0 +1,75 @@
+"""No key survives in text, in whatever part of a log record it stands."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncer.redact import MASK, Redactor, redact
+
+KEY = "a-key/of+its=own"
+GOOGLE_KEY = "AIza" + "Sy" + "0123456789abcdefghijklmnopqrstu_-"
+
+
+@pytest.fixture
+def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s %(uri)s", defaults={"uri": ""}))
+    handler.addFilter(Redactor(KEY))
+    logger = logging.getLogger("tests.redact")
+    logger.propagate = False
+    logger.addHandler(handler)
+    yield logger, stream
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (f"GET /?key={KEY}&alt=json", f"GET /?key={MASK}&alt=json"),
+        ("key=a-key%2Fof%2Bits%3Down", f"key={MASK}"),
+        (f"Consumer 'api_key:{GOOGLE_KEY}' has been suspended", f"Consumer 'api_key:{MASK}' has been suspended"),
+        ("nothing of the sort", "nothing of the sort"),
+    ],
+)
+def test_the_key_and_the_form_of_googles_keys_are_taken_out(text: str, clean: str) -> None:
+    assert redact(text, KEY) == clean
+
+
+def test_without_a_key_the_form_alone_is_looked_for() -> None:
+    assert redact(f"{GOOGLE_KEY} {KEY}") == f"{MASK} {KEY}"
+    assert redact(GOOGLE_KEY[:-1]) == GOOGLE_KEY[:-1]
+
+
+@given(st.text(), st.text(), st.text("abcXYZ019-_", min_size=8))
+def test_no_text_around_it_saves_the_key(before: str, after: str, key: str) -> None:
+    assert key not in redact(before + key + after, key).replace(MASK, "\0")
+
+
+def test_message_arguments_and_extra_fields_are_cleaned(log: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, stream = log
+    logger.error("asked %s for %d", f"http://x/?key={KEY}", 3, extra={"uri": {"key": KEY}, "tries": 2})
+    assert stream.getvalue() == f"asked http://x/?key={MASK} for 3 {{'key': '{MASK}'}}\n"
+
+
+def test_tracebacks_and_stacks_are_cleaned(log: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, stream = log
+    try:
+        {GOOGLE_KEY: 1}[KEY]
+    except KeyError:
+        logger.exception("broken", stack_info=True)
+    written = stream.getvalue()
+    assert f"KeyError: '{MASK}'" in written
+    assert "Stack (most recent call last)" in written
+    assert KEY not in written
+
+
+def test_other_fields_stay_what_they_were() -> None:
+    record = logging.makeLogRecord({"msg": "fine", "tries": 2, "hosts": ["a"]})
+    assert Redactor(KEY).filter(record)
+    assert json.dumps([record.__dict__["tries"], record.__dict__["hosts"]]) == '[2, ["a"]]'
