@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from syncer.simulator.wire import Json
@@ -57,20 +57,17 @@ def apply(mask: Mask, value: Json) -> Json:
     """Return what the mask leaves of a document, in the document's order."""
     if not mask:
         return value
-    if isinstance(value, Mapping):
-        return dict(_kept(mask, value))
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, dict):
+        return {name: apply(_below(mask, name), child) for name, child in value.items() if name in mask or "*" in mask}
+    if isinstance(value, list):
         return [apply(mask, item) for item in value]
     return value
 
 
-def _kept(mask: Mask, document: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
-    everywhere = mask.get("*")
-    for name, value in document.items():
-        here = mask.get(name, everywhere)
-        if here is None:
-            continue
-        yield name, apply(here if everywhere is None else _union(here, everywhere), value)
+def _below(mask: Mask, name: str) -> Mask:
+    if "*" not in mask:
+        return mask[name]
+    return _union(mask["*"], mask.get(name, mask["*"]))
 
 
 def _fits(mask: Mask, schema: Schema) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
+from json.encoder import encode_basestring
 from typing import TypeAlias
 
 Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | None
@@ -94,15 +95,17 @@ def _head(lines: Sequence[str]) -> bytes:
 
 def _indented(value: Json, margin: str) -> str:
     """Like json.dumps with an indent, which is written in Python as well and takes three times as long."""
-    if isinstance(value, str) or not isinstance(value, (Mapping, Sequence)):
-        return _compact.encode(value)
+    if isinstance(value, str):
+        return encode_basestring(value)
     inner = margin + "  "
-    if isinstance(value, Mapping):
-        rows = [f"{inner}{_compact.encode(name)}: {_indented(below, inner)}" for name, below in value.items()]
+    if isinstance(value, dict):
+        rows = [f"{inner}{encode_basestring(name)}: {_indented(below, inner)}" for name, below in value.items()]
         opening, closing = "{", "}"
-    else:
+    elif isinstance(value, list):
         rows = [inner + _indented(below, inner) for below in value]
         opening, closing = "[", "]"
+    else:
+        return _compact.encode(value)
     if not rows:
         return opening + closing
     return opening + "\n" + ",\n".join(rows) + "\n" + margin + closing
