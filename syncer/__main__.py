@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-
-def main() -> int:
-    """Run the command line and return the exit code."""
-    return 0
-
+from syncer.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -16,6 +16,9 @@ from syncer.model import Change
 Line = Mapping[str, str | int | None]
 """One line of the log, in the order of its keys."""
 
+LOG = "diff.jsonl"
+"""The log's name in the state directory."""
+
 TAIL = 1 << 16
 """Bytes read from the end to find the last line: many times the longest."""
 

@@ -82,6 +82,12 @@ class Database:
         with self._lock, _explained("the state cannot be read"):
             yield self._connection
 
+    def shrink(self) -> None:
+        """Give the space of what was forgotten back to the disk, so that nothing of it stays in the file."""
+        with self._lock, _explained("the state cannot be written"):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def __enter__(self) -> Self:
         return self
 

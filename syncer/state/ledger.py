@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from syncer.model import Bucket
-from syncer.quota import may_spend, quota_day
+from syncer.quota import quota_day, units_left
 from syncer.state.database import Database
 
 
@@ -16,7 +16,7 @@ def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, 
     with database.transaction() as connection:
         until = connection.execute("SELECT until FROM parked WHERE bucket = ?", (bucket,)).fetchone()
         row = connection.execute("SELECT spent FROM units WHERE bucket = ? AND day = ?", (bucket, day)).fetchone()
-        if (until and until[0] > at.timestamp()) or not may_spend(row[0] if row else 0, limit, reserve):
+        if (until and until[0] > at.timestamp()) or not units_left(row[0] if row else 0, limit, reserve):
             return False
         connection.execute(
             "INSERT INTO units VALUES (?, ?, 1) ON CONFLICT (bucket, day) DO UPDATE SET spent = spent + 1",

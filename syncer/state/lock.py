@@ -10,12 +10,15 @@ from pathlib import Path
 
 from syncer.errors import Locked, StateError
 
+PATIENCE = 60
+"""Seconds that a command waits for another writer."""
+
 POLL = 0.1
 """Seconds between two looks at a lock that somebody holds."""
 
 
 @contextmanager
-def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], None]) -> Iterator[None]:
+def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], object]) -> Iterator[None]:
     """Hold the lock of this state directory; wait up to `patience` seconds for it.
 
     The kernel frees it when the process ends, however it ends. Raises Locked when another writer keeps it, StateError
@@ -49,7 +52,7 @@ def prepare_directory(directory: Path) -> None:
         ignore.write_text("*\n", encoding="ascii")
 
 
-def _take(descriptor: int, directory: Path, patience: float, sleep: Callable[[float], None]) -> None:
+def _take(descriptor: int, directory: Path, patience: float, sleep: Callable[[float], object]) -> None:
     waited = 0.0
     while True:
         try:

@@ -7,33 +7,24 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, read_pages, walk
-from syncer.diff_log import DiffLog, forget_lines, oldest_time, time_of
+from syncer.diff_log import LOG, DiffLog
 from syncer.errors import UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
-from syncer.state.database import Database, open_copy, open_database
-from syncer.state.lock import hold_lock
-from syncer.state.syncs import begin_sync, end_sync, forget_syncs, last_seq
-from syncer.state.videos import forget_readings
+from syncer.state.database import open_copy, open_database
+from syncer.state.lock import PATIENCE, hold_lock
+from syncer.state.syncs import begin_sync, end_sync, last_seq
 from syncer.sync.ask import ask_youtube, plan_now
-from syncer.sync.options import Options, Surroundings, Sync, collections_of
+from syncer.sync.forget import forget_old
+from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.report import INTERRUPTED, Tally, report_json
 from syncer.sync.write import write_pages
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-
-LOG = "diff.jsonl"
-"""The diff log's name in the state directory."""
-
-PATIENCE = 60
-"""Seconds to wait for another writer."""
-
-SLACK = timedelta(days=1)
-"""The diff log is written anew when its oldest line is this much past its time, and not at each sync."""
 
 
 def make_sync(config: Config, options: Options, world: Surroundings) -> SyncReport:
@@ -54,7 +45,7 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
             diff_log = stack.enter_context(DiffLog(config.state_directory / LOG, last_seq(database)))
         report = _walk_the_path(Sync(config, options, world, site, database, diff_log, _new_tally(world.clock())))
         if not options.dry_run:
-            _forget_old(config, database, world.clock())
+            forget_old(config, database, world.clock())
         return report
 
 
@@ -96,7 +87,7 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
 
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
-    found = walk(sync.site, collections_of(sync.config))
+    found = walk(sync.site, [collection.as_model() for collection in sync.config.collections])
     for page in read_pages(sync.site, _candidates(found, sync.options.paths, sync.tally)):
         if isinstance(page, Problem):
             sync.tally.problems.append(page)
@@ -123,14 +114,3 @@ def _candidates(found: Iterable[Candidate | Problem], paths: Sequence[str], tall
             yield candidate
     if unused:
         raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
-
-
-def _forget_old(config: Config, database: Database, now: datetime) -> None:
-    """Forget what is older than `history.keep`: YouTube's terms ask for it (`docs/terms.md`)."""
-    before = now - config.history.keep
-    forget_readings(database, before=before)
-    forget_syncs(database, before)
-    path = config.state_directory / LOG
-    oldest = oldest_time(path)
-    if oldest is not None and oldest < before - SLACK:
-        forget_lines(path, lambda line: time_of(line) < before)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.diff_log import DiffLog
-from syncer.model import Bucket, Change, Collection, VideoId
+from syncer.model import Bucket, Change, VideoId
 from syncer.state.database import Database
 from syncer.sync.report import Tally
 
@@ -42,7 +42,7 @@ class Surroundings:
 
     key: str
     clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], object]
     cancelled: Callable[[], bool] = lambda: False
     """True: ask no more, finish the batch of pages in hand, and end."""
     progress: Callable[[str, int, int | None], None] = lambda _stage, _done, _total: None
@@ -66,11 +66,6 @@ class Sync:
     diff_log: DiffLog | None
     """None in a dry run."""
     tally: Tally
-
-
-def collections_of(config: Config) -> list[Collection]:
-    """Return the config's collections as the lower floors take them."""
-    return [Collection(c.directory, tuple(c.include), tuple(c.exclude), c.mapping()) for c in config.collections]
 
 
 def limits(config: Config, bucket: Bucket, *, scheduled: bool) -> tuple[int, int]:

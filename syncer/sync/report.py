@@ -6,12 +6,46 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypedDict
 
 from syncer.diff_log import line_of, timestamp
-from syncer.model import Bucket, Change, Count, Outcome, Plan, Problem, SyncReport, VideoId
+from syncer.model import Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, VideoId
 
 INTERRUPTED = 130
 """The exit code of a sync that was told to stop."""
+
+
+class Outline(TypedDict):
+    """A past sync in a line, as `syncer status --json` prints it."""
+
+    sync: str
+    started: str
+    finished: str
+    changed_pages: int
+    changed_counts: int
+    problems: int
+    exit: int
+
+
+class StoredProblem(TypedDict):
+    """A problem as the JSON documents have it."""
+
+    kind: str
+    subject: str
+    line: int | None
+    message: str
+
+
+class StoredReport(TypedDict):
+    """What is read again of a report in the state."""
+
+    sync: str
+    started: str
+    finished: str
+    changed_pages: int
+    changed_counts: int
+    problems: list[StoredProblem]
+    exit: int
 
 
 @dataclass(slots=True)
@@ -94,7 +128,7 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
     return document
 
 
-def problem_json(problem: Problem) -> dict[str, str | int | None]:
+def problem_json(problem: Problem) -> StoredProblem:
     """Return a problem as the JSON documents print it."""
     return {
         "kind": problem.kind.value,
@@ -102,3 +136,24 @@ def problem_json(problem: Problem) -> dict[str, str | int | None]:
         "line": problem.line,
         "message": problem.message,
     }
+
+
+def outline(report: StoredReport) -> Outline:
+    """Return the heads of a stored report."""
+    return Outline(
+        sync=report["sync"],
+        started=report["started"],
+        finished=report["finished"],
+        changed_pages=report["changed_pages"],
+        changed_counts=report["changed_counts"],
+        problems=len(report["problems"]),
+        exit=report["exit"],
+    )
+
+
+def problems_of(report: StoredReport) -> tuple[Problem, ...]:
+    """Return the problems of a stored report."""
+    return tuple(
+        Problem(ProblemKind(problem["kind"]), problem["subject"], problem["message"], problem["line"])
+        for problem in report["problems"]
+    )

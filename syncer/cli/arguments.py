@@ -1,0 +1,58 @@
+"""What people type, as the lower floors take it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from syncer.config.durations import parse_duration
+from syncer.errors import UsageError
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import VideoId
+
+
+def site_path(site: Path, path: str) -> str:
+    """Return a path of the command line, relative to the site; the site itself is ``.
+
+    Raises UsageError where nothing is there, or it is outside the site.
+    """
+    full = os.path.abspath(path)
+    real = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+    root = os.path.realpath(site)
+    if not os.path.lexists(full):
+        raise UsageError(f"{path}: there is no such file or directory; PATHs start from the working directory")
+    if os.path.realpath(full) == root:
+        return ""
+    if not real.startswith(root.rstrip("/") + "/"):
+        raise UsageError(f"{path} is outside the site {root}; name a page of it")
+    return real[len(root.rstrip("/")) + 1 :]
+
+
+def site_paths(site: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths of the command line, relative to the site. Raises UsageError."""
+    return tuple(site_path(site, path) for path in paths)
+
+
+def video_id(text: str) -> VideoId:
+    """Return the video that an id or a URL names. Raises UsageError."""
+    found = parse_video_id(text, "the command line")
+    if not isinstance(found, str):
+        raise UsageError(f"{text}: is no video id and no URL of a video; an id has 11 characters of A-Z a-z 0-9 _ -")
+    return found
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Return the time that `2026-11-22`, `2026-11-22T15:00:00Z` or `6h` (ago) names. Raises UsageError."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{text}: is no time; write 2026-11-22, 2026-11-22T15:00:00Z, or 6h for six hours ago"
+        ) from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,96 @@
+"""`syncer init`: looks at a site and writes its config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.suggest.propose import Proposal
+
+PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
+COPIES = ("node_modules/", "/_site/", "/public/", "/dist/")
+"""What may be a page, and where the copies are that a site generator made."""
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.pass_obj
+def command(settings: Settings, directory: Path) -> int:
+    """Look at the content of the site DIR (default: here), and write DIR/config/syncer.yaml for it."""
+    from syncer.cli.show import show
+    from syncer.errors import UsageError
+    from syncer.front_matter.video_id import parse_video_id
+    from syncer.model import VideoId
+    from syncer.suggest.propose import suggest
+    from syncer.suggest.render import render
+
+    settings.start_log()
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: is no directory; name the site's root")
+    target = directory / "config" / "syncer.yaml"
+    if target.exists():
+        raise UsageError(f"{target} exists already; remove it to let init propose anew")
+
+    def recognise(text: str) -> VideoId | None:
+        found = parse_video_id(text, "")
+        return found if isinstance(found, str) else None
+
+    proposals = suggest(_pages(os.path.realpath(directory)), recognise)
+    if not proposals:
+        show(
+            "No video found: no page has a YouTube id or URL in its front matter. Nothing was written; "
+            "if yours are elsewhere, copy config/syncer.yaml from the docs and name the keys."
+        )
+        return 1
+    _write(target, render(proposals))
+    _tell(target, proposals)
+    return 0
+
+
+def _pages(site: str) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+    from syncer.content.scan import read_head, walk
+    from syncer.front_matter.leaves import leaves
+    from syncer.model import Collection, Fields, Problem
+
+    for found in walk(site, [Collection(".", PAGES, COPIES, Fields("", {}))]):
+        if isinstance(found, Problem):
+            continue  # what cannot be read cannot be proposed; `check` and `sync` tell of it
+        head, signature = read_head(os.path.join(site, found.path))
+        if signature is not None:
+            yield found.path, leaves(head)
+
+
+def _write(target: Path, text: str) -> None:
+    from syncer.errors import UsageError
+
+    try:
+        target.parent.mkdir(exist_ok=True)
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _tell(target: Path, proposals: Sequence[Proposal]) -> None:
+    from syncer.cli.show import show, show_table
+
+    rows = [
+        (
+            proposal.directory,
+            proposal.fields.video_id,
+            ", ".join(f"{count}: {key}" for count, key in proposal.fields.counts.items()),
+            "inserted" if proposal.fields.insert_missing else "there",
+            f"{proposal.pages:,}",
+            f"{proposal.videos:,}",
+        )
+        for proposal in proposals
+    ]
+    show_table(("directory", "id", "counts", "are", "pages", "videos"), rows, right=(4, 5))
+    show(f"Wrote {target}. Look it through, then: syncer check, and syncer sync --dry-run.")

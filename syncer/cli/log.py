@@ -1,0 +1,69 @@
+"""`syncer log`: reads the diff log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from syncer.cli.settings import Settings
+
+
+@click.command()
+@click.option("--video", metavar="ID", help="Only this video (an id or a URL).")
+@click.option("--path", metavar="P", help="Only this page, or the pages below this directory.")
+@click.option("--sync", metavar="ID", help="Only this sync.")
+@click.option("--since", metavar="T", help="Only from then on: 2026-11-22, 2026-11-22T15:00:00Z, or 6h for ago.")
+@click.option("--json", "as_json", is_flag=True, help="Print the lines as a JSON array.")
+@click.pass_obj
+def command(
+    settings: Settings, video: str | None, path: str | None, sync: str | None, since: str | None, as_json: bool
+) -> None:
+    """Read the diff log: every count that was changed, oldest first."""
+    from syncer.cli.arguments import moment, video_id
+    from syncer.cli.show import show_json, show_table
+    from syncer.diff_log import LOG, Line, read_log, time_of
+
+    config = settings.config()
+    wanted = video_id(video) if video else None
+    start = moment(since, datetime.now(UTC)) if since else None
+    place = _place(config.site, path)
+
+    def lines() -> Iterator[Line]:
+        for line in read_log(config.state_directory / LOG):
+            page = str(line["path"])
+            if (
+                (wanted is None or line["video_id"] == wanted)
+                and (sync is None or line["sync"] == sync)
+                and (start is None or time_of(line) >= start)
+                and (not place or page == place or page.startswith(place + "/"))
+            ):
+                yield line
+
+    if as_json:
+        show_json([dict(line) for line in lines()])
+    else:
+        rows = ([str(_shown(line[name])) for name in _COLUMNS] for line in lines())
+        show_table(_COLUMNS, rows, right=(0, 5, 6))
+
+
+_COLUMNS = ("seq", "at", "path", "video_id", "field", "old", "new", "why")
+
+
+def _shown(value: str | int | None) -> str | int:
+    return "-" if value is None else value
+
+
+def _place(site: Path, path: str | None) -> str:
+    """Return the path relative to the site; one that no longer exists may still stand in the log."""
+    from syncer.cli.arguments import site_path
+    from syncer.errors import UsageError
+
+    if path is None:
+        return ""
+    try:
+        return site_path(site, path)
+    except UsageError:
+        return path.strip("/")

@@ -1,0 +1,128 @@
+"""The `syncer` command: its options, its subcommands, and the one door through which errors leave."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from syncer import __version__
+from syncer.cli.settings import Settings
+from syncer.errors import SyncerError, UsageError
+
+COMMANDS = {
+    "init": "Look at a site and write its config.",
+    "check": "The doctor: config, content, key, quota, state.",
+    "sync": "Bring the counts up to date, once.",
+    "daemon": "Sync on the schedule until told to stop.",
+    "status": "Last and next sync, quota, what needs a person.",
+    "log": "Read the diff log.",
+    "history": "One video's readings over time.",
+    "purge": "Forget readings and log lines.",
+    "simulate": "Run a local YouTube for tests and drills.",
+    "demo": "The tour, with nothing of yours touched.",
+}
+"""Every command and what it does, in the order of help. Its module is loaded when it is called: help is quick."""
+
+INTERRUPTED = 130
+BUG = 70
+
+
+class _Commands(click.Group):
+    """The subcommands, loaded when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"syncer.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(args[0], COMMANDS, 1)
+        if args[0] not in COMMANDS and near:
+            raise click.UsageError(f"no such command '{args[0]}'; did you mean '{near[0]}'?", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-c",
+    "--config",
+    metavar="PATH",
+    envvar="SYNCER_CONFIG",
+    default="config/syncer.yaml",
+    show_default=True,
+    show_envvar=True,
+    help="The config file.",
+)
+@click.option("-v", "--verbose", count=True, help="Say more; twice for all.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of the log on standard error.",
+)
+@click.version_option(__version__, prog_name="syncer")
+@click.pass_context
+def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: str) -> None:
+    """Keep the YouTube counts in a site's front matter true.
+
+    Start with `syncer demo`, then `syncer init` in your site.
+    """
+    ctx.obj = Settings(config, verbose, quiet, log_format == "json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: the only place where errors end."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        ended = cli.main(given, prog_name="syncer", standalone_mode=False)
+    except click.ClickException as error:
+        return _tell(given, UsageError(error.format_message()), _usage_of(error))
+    except SyncerError as error:
+        return _tell(given, error, "")
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads on; the interpreter must not complain about it at its end
+        return 0
+    except Exception as error:
+        logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
+        return _tell(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
+    return ended if isinstance(ended, int) else 0
+
+
+class _Bug(SyncerError):
+    kind = "bug"
+    exit_code = BUG
+
+
+def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
+    if "--json" in arguments:
+        document = {"error": {"kind": error.kind, "message": str(error)}, "exit": error.exit_code}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        print(f"{usage}syncer: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _usage_of(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{context.get_usage()}\n" if context else ""

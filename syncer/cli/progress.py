@@ -1,0 +1,42 @@
+"""The progress bar on standard error: pages scanned, videos asked, pages written. Only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+
+STAGES = {"scan": "Scanning pages", "ask": "Asking YouTube", "write": "Writing pages"}
+
+
+class Progress:
+    """A bar for each stage that a sync has reached; nothing where standard error is no terminal."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._bars = None
+        self._tasks: dict[str, TaskID] = {}
+        self._stack = ExitStack()
+        if enabled and sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
+
+    def advance(self, stage: str, done: int, total: int | None) -> None:
+        """Show how far a stage is."""
+        if self._bars is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(STAGES[stage], total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._stack.enter_context(self._bars)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()

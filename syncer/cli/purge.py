@@ -1,0 +1,34 @@
+"""`syncer purge`: forgets readings and log lines before their time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from syncer.cli.settings import Settings
+
+
+@click.command()
+@click.option("--video", metavar="ID", help="All of this video (an id or a URL), however new.")
+@click.option("--all", "everything", is_flag=True, help="All readings and the whole log.")
+@click.option("--dry-run", is_flag=True, help="Only say how much that is.")
+@click.pass_obj
+def command(settings: Settings, video: str | None, everything: bool, dry_run: bool) -> None:
+    """Forget readings and diff log lines: by default those older than `history.keep`.
+
+    Pages keep their counts; the next sync asks YouTube anew.
+    """
+    from syncer.cli.arguments import video_id
+    from syncer.cli.show import show
+    from syncer.sync.forget import Selection, forget
+
+    if video and everything:
+        raise click.UsageError("--video and --all: choose one")
+    config = settings.config()
+    settings.start_log()
+    before = None if video or everything else datetime.now(UTC) - config.history.keep
+    selection = Selection(before=before, video=video_id(video) if video else None)
+    readings, lines = forget(config, selection, dry_run=dry_run)
+    verb = "would be" if dry_run else "are"
+    show(f"{readings:,} readings and {lines:,} log lines {verb} forgotten.")

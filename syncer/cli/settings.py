@@ -1,0 +1,59 @@
+"""What the options before the command say, and the config, key and log that follow from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options before the command."""
+
+    config_path: str
+    verbose: int
+    quiet: bool
+    json_log: bool
+
+    def config(self) -> Config:
+        """Read and check the config. Raises ConfigError."""
+        from syncer.config.parse import parse_config
+
+        path = Path(self.config_path).absolute()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: there is no config; `syncer init` writes one, or name yours with -c") from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(f"{path}: the config cannot be read: {reason}") from error
+        return parse_config(text, path)
+
+    def key(self, config: Config) -> str:
+        """Find the API key. Raises KeyMissing."""
+        from syncer.youtube.key import find_key
+
+        file = config.youtube.api_key_file
+        return find_key(
+            os.environ,
+            env_name=config.youtube.api_key_env,
+            file=None if file is None else config.site / file,
+        )
+
+    def start_log(self, key: str | None = None, level: int = logging.WARNING) -> None:
+        """Let the log flow to standard error, without the key; `level` is what shows without -v and -q."""
+        from syncer.cli.logs import start_log
+
+        if self.quiet:
+            level = logging.ERROR
+        elif self.verbose:
+            level = logging.INFO if self.verbose == 1 else logging.DEBUG
+        start_log(level, as_json=self.json_log, key=key)

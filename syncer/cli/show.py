@@ -1,0 +1,69 @@
+"""How results look on the terminal: tables, names printed safely, one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from syncer.model import Problem
+
+SHOWN = 40
+"""Rows of a list that are shown; the rest is counted."""
+
+
+@cache
+def console() -> Console:
+    """Return the console for results: colours on a terminal only, no wrapping elsewhere."""
+    width = None if sys.stdout.isatty() else 10_000
+    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=False)
+
+
+def show_json(document: object) -> None:
+    """Print one JSON document."""
+    print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def show(text: str = "", style: str = "") -> None:
+    """Print a line."""
+    console().print(Text(text, style=style), soft_wrap=True)
+
+
+def show_table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[int] = ()) -> None:
+    """Print a table; the columns numbered in `right` are aligned to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
+    console().print(table)
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Print problems, each with its place and its remedy."""
+    for problem in problems[:SHOWN]:
+        place = problem.subject if problem.line is None else f"{problem.subject}:{problem.line}"
+        show(f"  {safe(place)}: {safe(problem.message)} [{problem.kind}]")
+    rest(len(problems), "problems")
+
+
+def rest(total: int, what: str, where: str = "--json has all") -> None:
+    """Say how many were not shown, if any."""
+    if total > SHOWN:
+        show(f"  ... and {total - SHOWN:,} more {what}; {where}")
+
+
+def safe(text: str) -> str:
+    """Return a text whose control characters and lone surrogates cannot act on the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def local_time(at: datetime) -> str:
+    """Return a time as people read it, in UTC."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,49 @@
+"""`syncer simulate`: a local YouTube."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from syncer.cli.settings import Settings
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any free one", help="The port.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other counts.")
+@click.option("--clock", metavar="T", help="The simulated time at the start: 2026-11-22T15:00:00Z. Default: now.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0),
+    default=0,
+    show_default=True,
+    help="Simulated seconds for each second; 0: time stands still.",
+)
+@click.option("--videos", metavar="FILE", type=click.Path(path_type=Path), help="A TOML file of videos and states.")
+@click.pass_obj
+def command(settings: Settings, port: int, seed: int, clock: str | None, speed: float, videos: Path | None) -> None:
+    """Run a local YouTube for demos, tests and drills, until interrupted.
+
+    Prints its address, for `youtube.endpoint`. It takes any key but `invalid`.
+    """
+    from syncer.cli.arguments import moment
+    from syncer.errors import UsageError
+    from syncer.simulator.clock import Clock
+    from syncer.simulator.server import Simulator
+    from syncer.simulator.world import World, WorldError
+
+    settings.start_log()
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = moment(clock, now) if clock else now
+    try:
+        world = World.load(videos, seed, start) if videos else World(seed, start=start)
+    except (OSError, WorldError) as error:
+        raise UsageError(f"{videos}: {error.strerror if isinstance(error, OSError) else error}") from error
+    try:
+        with Simulator(world, Clock(start, speed), port) as simulator:
+            print(simulator.url, flush=True)
+            simulator.serve_forever()
+    except OSError as error:
+        raise UsageError(f"port {port}: {error.strerror}; choose another") from error

@@ -1,0 +1,60 @@
+"""`syncer sync`: one sync now, with a progress bar, a table of what changed, and what needs a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from syncer.cli.settings import Settings
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
+@click.option("--dry-run", is_flag=True, help="Ask YouTube, show what would change, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--all", "fresh_too", is_flag=True, help="Ask about videos read in the last five minutes too.")
+@click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (an id or a URL); repeatable.")
+@click.pass_obj
+def command(
+    settings: Settings, paths: tuple[str, ...], dry_run: bool, as_json: bool, fresh_too: bool, videos: tuple[str, ...]
+) -> int:
+    """Bring the counts up to date, once.
+
+    PATHs are files or directories; with them and with --video only what matches is touched.
+    """
+    from syncer.cli.arguments import site_paths, video_id
+    from syncer.cli.changes import ChangeList
+    from syncer.cli.progress import Progress
+    from syncer.cli.show import show_json
+    from syncer.cli.stopping import stop_on_signals
+    from syncer.sync.make import make_sync
+    from syncer.sync.options import Options, Surroundings
+    from syncer.sync.report import report_json
+
+    config = settings.config()
+    key = settings.key(config)
+    settings.start_log(key)
+    options = Options(
+        dry_run=dry_run,
+        fresh_too=fresh_too,
+        paths=site_paths(config.site, paths),
+        videos=frozenset(map(video_id, videos)),
+    )
+    changes = ChangeList(keep_all=dry_run and as_json)
+    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+        world = Surroundings(
+            key=key,
+            clock=lambda: datetime.now(UTC),
+            sleep=stopped.wait,
+            cancelled=stopped.is_set,
+            progress=progress.advance,
+            changed=changes.add,
+            previewed=changes.preview,
+        )
+        report = make_sync(config, options, world)
+    if as_json:
+        show_json(report_json(report, changes.changes if dry_run else None))
+    else:
+        changes.show(report)
+    return report.exit

@@ -1,0 +1,62 @@
+"""Forgets what is too old to be kept (`docs/terms.md`), and what a person wants forgotten."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import sleep
+from typing import TYPE_CHECKING
+
+from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
+from syncer.model import VideoId
+from syncer.state.database import Database, open_copy, open_database, open_to_read
+from syncer.state.lock import PATIENCE, hold_lock
+from syncer.state.syncs import forget_syncs
+from syncer.state.videos import count_readings, forget_readings
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+SLACK = timedelta(days=1)
+"""A sync writes the diff log anew when its oldest line is this much past its time, not each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to forget: what is older than a time, or all of one video, or everything."""
+
+    before: datetime | None = None
+    video: VideoId | None = None
+
+    def takes(self, line: Line) -> bool:
+        """Whether a line of the diff log is to be forgotten."""
+        if self.before is not None:
+            return time_of(line) < self.before
+        return self.video is None or line["video_id"] == self.video
+
+
+def forget(config: Config, selection: Selection, *, dry_run: bool) -> tuple[int, int]:
+    """Forget what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
+    site, directory = os.path.realpath(config.site), config.state_directory
+    if dry_run:
+        on_disk = open_to_read(directory, site)
+        with on_disk or open_copy(directory, site) as database:
+            readings = count_readings(database, before=selection.before, video=selection.video)
+        return readings, forget_lines(directory / LOG, selection.takes, dry_run=True)
+    with hold_lock(directory, patience=PATIENCE, sleep=sleep), open_database(directory, site) as database:
+        readings = forget_readings(database, before=selection.before, video=selection.video)
+        if selection.before is not None:
+            forget_syncs(database, selection.before)
+        database.shrink()
+        return readings, forget_lines(directory / LOG, selection.takes)
+
+
+def forget_old(config: Config, database: Database, now: datetime) -> None:
+    """Forget what is older than `history.keep`, after a sync."""
+    before = now - config.history.keep
+    forget_readings(database, before=before)
+    forget_syncs(database, before)
+    oldest = oldest_time(config.state_directory / LOG)
+    if oldest is not None and oldest < before - SLACK:
+        forget_lines(config.state_directory / LOG, Selection(before=before).takes)
