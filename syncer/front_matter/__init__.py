@@ -1,0 +1,1 @@
+"""Finds the counts in a page's front matter and rewrites them: bytes in, bytes out."""

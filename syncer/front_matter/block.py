@@ -1,0 +1,123 @@
+"""Locates the front matter block in a page's bytes."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+MAX_BLOCK = 1 << 20
+"""A block must end within this many bytes from the start of the page. To read one byte more tells all there is."""
+
+
+class Syntax(Enum):
+    """What a block is written in."""
+
+    YAML = "YAML"
+    TOML = "TOML"
+    JSON = "JSON"
+
+
+class End(Enum):
+    """How a block ends."""
+
+    CLOSED = "closed"
+    UNTERMINATED = "unterminated"
+    """The page ends first."""
+    TOO_FAR = "too far"
+    """`MAX_BLOCK` bytes come first."""
+
+
+class Block(NamedTuple):
+    """Where a block stands: `data[start:stop]`, without its fences."""
+
+    syntax: Syntax
+    start: int
+    stop: int
+    line: int
+    """The page's line, from 1, on which `start` lies."""
+    end: End
+
+
+_OPENING = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r?\n)*+"
+    rb"(?:(?:---[ \t]*+(yaml|toml|json)?|(\+\+\+))[ \t]*+\r?\n|[ \t]*+(\{)(?=\s*+[\"}]))"
+)
+_YAML_CLOSING = re.compile(rb"\n(?:---|\.\.\.)[ \t]*+\r?(?:\n|\Z)")
+_DASH_CLOSING = re.compile(rb"\n---[ \t]*+\r?(?:\n|\Z)")
+_PLUS_CLOSING = re.compile(rb"\n\+\+\+[ \t]*+\r?(?:\n|\Z)")
+_BRACE = re.compile(rb'"(?:[^"\\\r\n]++|\\.)*+("?)|[{}]')
+_BY_NAME = {None: Syntax.YAML, b"yaml": Syntax.YAML, b"toml": Syntax.TOML, b"json": Syntax.JSON}
+_CLOSINGS = {Syntax.YAML: _YAML_CLOSING, Syntax.TOML: _DASH_CLOSING, Syntax.JSON: _DASH_CLOSING}
+
+
+def locate(data: bytes) -> Block | None:
+    """Return the block of a page; `data` is the page or a head of it that `head_suffices`. None: there is none.
+
+    Fences are `---`, `---yaml`, `---toml`, `---json` (closed by `---`; YAML by `...` too) and `+++`; a JSON
+    object at the very top ends with its brace, as Hugo reads it. A byte order mark, blank lines before the
+    fence and blanks after it are passed over. A fence with any other text on its line is none: neither
+    Jekyll nor Hugo reads one there.
+    """
+    opening = _OPENING.match(data, 0, MAX_BLOCK)
+    if opening is None:
+        return None
+    start = opening.end()
+    if opening[3]:
+        return _json_object(data, start - 1)
+    syntax = Syntax.TOML if opening[2] else _BY_NAME[opening[1]]
+    closing = (_PLUS_CLOSING if opening[2] else _CLOSINGS[syntax]).search(data, start - 1, MAX_BLOCK)
+    line = 1 + data.count(b"\n", 0, start)
+    if closing is None or _is_cut(data, closing.end()):
+        return _endless(syntax, data, start, line)
+    return Block(syntax, start, closing.start() + 1, line, End.CLOSED)
+
+
+def head_suffices(data: bytes) -> bool:
+    """Say whether these first bytes of a page hold its whole block, or show that it has none.
+
+    Where they do not, read on: `MAX_BLOCK + 1` bytes always suffice.
+    """
+    if len(data) > MAX_BLOCK:
+        return True
+    block = locate(data)
+    if block is None:
+        return not _may_still_open(data)
+    return block.end is End.CLOSED and not _ends_at_cut(data, block)
+
+
+def _json_object(data: bytes, start: int) -> Block:
+    line = 1 + data.count(b"\n", 0, start)
+    depth = 0
+    for token in _BRACE.finditer(data, start, MAX_BLOCK):
+        mark = token[0]
+        if mark == b"{":
+            depth += 1
+        elif mark == b"}":
+            depth -= 1
+            if depth == 0:
+                return Block(Syntax.JSON, start, token.end(), line, End.CLOSED)
+        elif not token[1]:
+            break
+    return _endless(Syntax.JSON, data, start, line)
+
+
+def _endless(syntax: Syntax, data: bytes, start: int, line: int) -> Block:
+    end = End.UNTERMINATED if len(data) <= MAX_BLOCK else End.TOO_FAR
+    return Block(syntax, start, min(len(data), MAX_BLOCK), line, end)
+
+
+def _is_cut(data: bytes, end: int) -> bool:
+    """Say whether a closing fence was taken for whole only because the search stopped there."""
+    return end == MAX_BLOCK < len(data) and data[end - 1] != 0x0A
+
+
+def _may_still_open(data: bytes) -> bool:
+    """Say whether a fence may still follow: only blanks so far, or a first line that is not whole yet."""
+    first = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return len(first) < 3 or (b"\n" not in first and first.startswith((b"---", b"+++", b"{")))
+
+
+def _ends_at_cut(data: bytes, block: Block) -> bool:
+    """Say whether the closing fence's line has no end in `data`: `---` may be the head of `----`."""
+    return data[block.start : block.start + 1] != b"{" and b"\n" not in data[block.stop :]

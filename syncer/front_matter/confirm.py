@@ -1,0 +1,44 @@
+"""Compares a tree of our own tokenizers with what the parser of the standard library read."""
+
+from __future__ import annotations
+
+from syncer.front_matter.tree import Alias, Items, Node, Scalar, Table
+
+
+def agrees(node: Node, parsed: object) -> bool:
+    """Say whether the parser read the same keys in the same nesting, the same strings and the same integers.
+
+    Of other unquoted values (dates, floats, truth values) only that they are no string and no container.
+    """
+    match node:
+        case Table():
+            return isinstance(parsed, dict) and _tables_agree(node, parsed)
+        case Items():
+            return (
+                isinstance(parsed, list)
+                and len(parsed) == len(node.items)
+                and all(agrees(item, value) for item, value in zip(node.items, parsed, strict=True))
+            )
+        case Scalar():
+            return _scalars_agree(node, parsed)
+        case Alias():
+            return False
+
+
+def _tables_agree(table: Table, parsed: dict[str, object]) -> bool:
+    if len(table.members) != len(parsed):
+        return False
+    return all(
+        isinstance(member.key, Scalar) and member.key.text in parsed and agrees(member.value, parsed[member.key.text])
+        for member in table.members
+    )
+
+
+def _scalars_agree(scalar: Scalar, parsed: object) -> bool:
+    if scalar.quote:
+        return scalar.text == parsed
+    if scalar.null or parsed is None:
+        return scalar.null and parsed is None
+    if scalar.text.isascii() and scalar.text.isdigit() and len(scalar.text) < 20:
+        return type(parsed) is int and parsed == int(scalar.text)
+    return not isinstance(parsed, str | dict | list)

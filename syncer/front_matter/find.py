@@ -1,0 +1,66 @@
+"""Finds the slots of one page: its videos and their counts as they stand."""
+
+from __future__ import annotations
+
+from syncer.front_matter.block import Block, End, Syntax, locate
+from syncer.front_matter.keys import Keys, keys_of
+from syncer.front_matter.parse import parse
+from syncer.front_matter.places import Page, places_in
+from syncer.front_matter.plain import NOTHING, find_plain
+from syncer.model import Fields, Found, Problem, ProblemKind
+
+
+def find(data: bytes, fields: Fields, path: str) -> Found:
+    """Return the slots of a page and what is wrong with it.
+
+    `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys are
+    matched exactly as configured, and must stand in the page as such, not with escapes.
+    A page without a video gets no word, whatever else is wrong with it.
+    """
+    keys = keys_of(fields)
+    block = locate(data)
+    if block is None or data.find(keys.needle, block.start, block.stop) < 0:
+        return NOTHING
+    text = read_block(data, block, keys, path)
+    if isinstance(text, Found):
+        return text
+    if block.syntax is Syntax.YAML and keys.flat:
+        found = find_plain(text, keys, block.line)
+        if found is not None:
+            return found
+    return find_in_tree(text, block, keys, path)
+
+
+def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
+    """Return the block's text, or what to say of a block that has no end or no text."""
+    try:
+        text = data[block.start : block.stop].decode()
+    except UnicodeDecodeError as error:
+        line = block.line + data.count(b"\n", block.start, block.start + error.start)
+        message = "The front matter is not UTF-8: save the page as UTF-8."
+        return _only(Problem(ProblemKind.NOT_UTF8, path, message, line))
+    return text if block.end is End.CLOSED else _without_end(text, block, keys, path)
+
+
+def find_in_tree(text: str, block: Block, keys: Keys, path: str) -> Found:
+    """Return what the true way finds in a block: the fast way must say the same, or nothing."""
+    page = Page(text, block.syntax, block.line, path)
+    places, problems = places_in(page, parse(text, block.syntax), keys)
+    if not places and not problems:
+        return NOTHING
+    return Found(tuple(place.slot for place in places), tuple(problems))
+
+
+def _without_end(text: str, block: Block, keys: Keys, path: str) -> Found:
+    """Tell of a block that does not end, if it sets the id key."""
+    if block.end is End.TOO_FAR:
+        message = "The front matter does not end within 1 MiB: close it, or make it smaller."
+        return _only(Problem(ProblemKind.TOO_LARGE, path, message, block.line))
+    if keys.set.search(text) is None:
+        return NOTHING
+    message = "The front matter is not closed: end it with a line like its first one."
+    return _only(Problem(ProblemKind.UNTERMINATED, path, message, block.line))
+
+
+def _only(problem: Problem) -> Found:
+    return Found((), (problem,))

@@ -1,0 +1,78 @@
+"""Decides where and in which dress an absent count is added: right after the id, in the same table."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from syncer.front_matter.block import Syntax
+from syncer.front_matter.tree import Member, Scalar, Table
+
+
+class Insertion(NamedTuple):
+    """Where a count goes: `head + key + middle + digits + tail` at the place `at`."""
+
+    at: int
+    head: str
+    middle: str
+    tail: str
+    key_quote: str
+
+    def key(self, name: str) -> str:
+        """Return the key as it is to be written: bare where the id's key is bare and the name allows it."""
+        if not self.key_quote and _BARE_KEY.fullmatch(name) and name.lower() not in _NO_BARE_KEY:
+            return name
+        if self.key_quote == "'" and "'" not in name:
+            return f"'{name}'"
+        return json.dumps(name, ensure_ascii=False)
+
+
+_BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NO_BARE_KEY = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, quote: str | None) -> Insertion | None:
+    """Return how to add a count after the member that holds the id; None where that is not certain.
+
+    `quote` is that of a sibling count; None takes the id's.
+    """
+    key, value = video_id.key, video_id.value
+    if not isinstance(key, Scalar) or not isinstance(value, Scalar):
+        return None
+    if quote is None:
+        quote = value.quote[:1]
+    line = text.rfind("\n", 0, key.start) + 1
+    line = max(line, text.rfind("\r", line, key.start) + 1)
+    indent = text[line : key.start]
+    middle = _between(text, syntax, key, value) + quote
+    if table.inline:
+        first_on_line = line > table.start and not indent.strip()
+        comma = ", "
+        if first_on_line:
+            comma = f",{_end_before(text, line)}{indent}"
+        elif text[key.stop : value.start] == ":":
+            comma = ","
+        return Insertion(value.stop, comma, middle, quote, key.quote)
+    if syntax is Syntax.YAML:
+        if indent.strip(" -"):
+            return None
+        indent = indent.replace("-", " ")
+    end = _line_end_after(text, value)
+    return end and Insertion(end.end(), indent, middle, quote + end[0], key.quote)
+
+
+def _end_before(text: str, line: int) -> str:
+    return "\r\n" if text.endswith("\r\n", 0, line) else text[line - 1]
+
+
+def _line_end_after(text: str, value: Scalar) -> re.Match[str] | None:
+    """Return the end of the line on which the value ends; a block scalar's place includes it."""
+    at = value.stop - (2 if text.endswith("\r\n", 0, value.stop) else text.endswith(("\r", "\n"), 0, value.stop))
+    return _LINE_END.search(text, at)
+
+
+def _between(text: str, syntax: Syntax, key: Scalar, value: Scalar) -> str:
+    """Return what goes between key and value: as with the id, but in YAML always colon and blank."""
+    return ": " if syntax is Syntax.YAML else text[key.stop : value.start]

@@ -1,0 +1,86 @@
+"""Reads JSON into a tree: a tokenizer of our own finds the places, and `json` confirms what it read."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from syncer.front_matter.confirm import agrees
+from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.model import ProblemKind
+
+_BLANK = re.compile(r"[ \t\r\n]*+")
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
+_BARE = re.compile(r"[^\s,\]}]++")
+
+
+def parse_json(text: str) -> Tree | Fault:
+    """Return the tree of one JSON document, or why it cannot be read."""
+    try:
+        parsed = json.loads(text)
+        duplicates: list[Scalar] = []
+        root, _ = _value(text, _skip(text, 0), 0, duplicates)
+    except json.JSONDecodeError as error:
+        return Fault(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
+    except RecursionError:
+        return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
+    if not duplicates and not agrees(root, parsed):
+        return Fault(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
+    return Tree(root, duplicates[0] if duplicates else None)
+
+
+def _value(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple[Node, int]:
+    """Read the value at `start`; `text` is known to be valid."""
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    match text[start]:
+        case "{":
+            return _object(text, start, depth, duplicates)
+        case "[":
+            return _array(text, start, depth, duplicates)
+        case '"':
+            string = _string(text, start)
+            return string, string.stop
+    bare = _BARE.match(text, start)
+    assert bare is not None
+    return Scalar(bare[0], start, bare.end(), null=bare[0] == "null"), bare.end()
+
+
+def _object(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple[Table, int]:
+    table = Table(start, inline=True)
+    at = _skip(text, start + 1)
+    while text[at] != "}":
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+        key = _string(text, at)
+        colon = _skip(text, key.stop)
+        value, at = _value(text, _skip(text, colon + 1), depth + 1, duplicates)
+        if not table.add(Member(key, value)):
+            duplicates.append(key)
+        at = _skip(text, at)
+    return table, at + 1
+
+
+def _array(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple[Items, int]:
+    array = Items(start)
+    at = _skip(text, start + 1)
+    while text[at] != "]":
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+        item, at = _value(text, at, depth + 1, duplicates)
+        array.items.append(item)
+        at = _skip(text, at)
+    return array, at + 1
+
+
+def _string(text: str, start: int) -> Scalar:
+    match = _STRING.match(text, start)
+    assert match is not None
+    source = match[0]
+    value = json.loads(source) if "\\" in source else source[1:-1]
+    return Scalar(value, start, match.end(), '"')
+
+
+def _skip(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return match.end() if match else at

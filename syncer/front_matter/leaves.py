@@ -1,0 +1,43 @@
+"""Lists what a page's front matter holds, for whoever wants to propose fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from syncer.front_matter.block import End, locate
+from syncer.front_matter.parse import parse
+from syncer.front_matter.tree import Alias, Fault, Items, Node, Scalar, Table
+
+
+def leaves(data: bytes) -> list[tuple[str, str]]:
+    """Return every scalar of a page's block, in order, as the path a config would name and its text.
+
+    Lists are `[]`: `("videos[].id", "5HjkiQJx-CY")`. Empty where there is no block that can be read. Left out are
+    aliases, and keys that no path can name, since they hold a dot or a bracket.
+    """
+    block = locate(data)
+    if block is None or block.end is not End.CLOSED:
+        return []
+    try:
+        text = data[block.start : block.stop].decode()
+    except UnicodeDecodeError:
+        return []
+    tree = parse(text, block.syntax)
+    return [] if isinstance(tree, Fault) else list(_leaves(tree.root, ""))
+
+
+def _leaves(node: Node, path: str) -> Iterator[tuple[str, str]]:
+    match node:
+        case Scalar():
+            if path:
+                yield path, node.text
+        case Items():
+            for item in node.items:
+                yield from _leaves(item, f"{path}[]")
+        case Table():
+            for member in node.members:
+                key = member.key
+                if isinstance(key, Scalar) and key.text and not set(key.text) & set(".[]"):
+                    yield from _leaves(member.value, f"{path}.{key.text}" if path else key.text)
+        case Alias():
+            pass

@@ -1,0 +1,253 @@
+"""The true way: finds the slots of a page in the tree of its block, with the place of every count."""
+
+from __future__ import annotations
+
+import re
+import sys
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from syncer.front_matter.block import Syntax
+from syncer.front_matter.insert import insertion_after
+from syncer.front_matter.keys import CountKey, Keys, Names
+from syncer.front_matter.tree import Alias, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import LARGEST_COUNT, Problem, ProblemKind, Slot, Value, VideoId
+
+
+class Spot(NamedTuple):
+    """Where one value stands in the block's text: `before + digits + after` takes the place of `[start:stop]`."""
+
+    value: Value
+    start: int
+    stop: int
+    before: str
+    after: str
+    key: int | None
+    """Where the key starts; None where it is absent."""
+
+
+class Place(NamedTuple):
+    """A slot, and where its values stand."""
+
+    slot: Slot
+    spots: tuple[Spot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the search needs to know of the page at hand."""
+
+    text: str
+    """The block."""
+    syntax: Syntax
+    line: int
+    """The page's line on which the block starts."""
+    path: str
+    newlines: list[int] = field(default_factory=list)
+
+    def line_of(self, offset: int) -> int:
+        """Return the page's line, from 1, of a place in the block."""
+        if not self.newlines:
+            self.newlines.extend(match.start() for match in re.finditer("\n", self.text))
+        return self.line + bisect_left(self.newlines, offset)
+
+    def problem(self, kind: ProblemKind, message: str, offset: int) -> Problem:
+        """Return a Problem of this page."""
+        return Problem(kind, self.path, message, self.line_of(offset))
+
+
+_COUNT = re.compile(r"[0-9]{1,19}")
+_ADVICE = {
+    ProblemKind.ALIAS: "has an anchor or is an alias: write the value out",
+    ProblemKind.TAG: "has a tag: take it off",
+    ProblemKind.BLOCK_SCALAR: "is a block scalar: write it on the line of its key",
+}
+
+
+def places_in(page: Page, tree: Tree | Fault, keys: Keys) -> tuple[list[Place], list[Problem]]:
+    """Return the slots of a page, in order, with their spots, and what is wrong with it.
+
+    A page with a key that stands twice has no slots if it has a video at all: which of two values counts is not
+    for us to say.
+    """
+    if isinstance(tree, Fault):
+        return [], list(_of_fault(page, tree, keys))
+    places: list[Place] = []
+    problems: list[Problem] = []
+    for scope in _scopes(tree.root, keys.lists, "", None):
+        for found in _in_scope(page, scope, keys):
+            (problems if isinstance(found, Problem) else places).append(found)  # type: ignore[arg-type]
+    if tree.duplicate and (places or problems or tree.duplicate.text == keys.video_id[-1]):
+        message = f"The key {tree.duplicate.text!r} stands twice in one place; leave one of them."
+        return [], [page.problem(ProblemKind.DUPLICATE_KEY, message, tree.duplicate.start)]
+    return places, problems
+
+
+def _of_fault(page: Page, fault: Fault, keys: Keys) -> Iterator[Problem]:
+    """Tell of a block that cannot be read, if it may hold a video."""
+    if keys.named.search(page.text):
+        line = None if fault.line is None else page.line + fault.line
+        message = f"The front matter is no valid {page.syntax.value} ({fault.reason}); mend it."
+        yield Problem(fault.kind, page.path, message, line)
+
+
+class _Scope(NamedTuple):
+    """A table that may hold a video: the whole block, or an item of a list."""
+
+    table: Table
+    prefix: str
+    """What the diff log puts before its fields: `videos[1].`."""
+    obstacle: ProblemKind | None
+    """An anchor or a tag on the way to it."""
+
+
+def _scopes(node: Node, lists: tuple[Names, ...], prefix: str, obstacle: ProblemKind | None) -> Iterator[_Scope]:
+    if not isinstance(node, Table):
+        return
+    obstacle = obstacle or node.obstacle
+    if not lists:
+        yield _Scope(node, prefix, obstacle)
+        return
+    way = _follow(node, lists[0])
+    if way is None or not isinstance(way.value, Items):
+        return
+    obstacle = obstacle or way.obstacle or way.value.obstacle
+    name = ".".join(lists[0])
+    for number, item in enumerate(way.value.items):
+        yield from _scopes(item, lists[1:], f"{prefix}{name}[{number}].", obstacle)
+
+
+class _Way(NamedTuple):
+    """Where a path of keys leads."""
+
+    table: Table
+    member: Member
+    obstacle: ProblemKind | None
+    """An anchor, a tag or an alias on the way."""
+
+    @property
+    def value(self) -> Node:
+        return self.member.value
+
+
+def _follow(table: Table, names: Names) -> _Way | None:
+    """Follow a path down; None where it ends before its time. An alias on the way ends it too, as an obstacle."""
+    obstacle: ProblemKind | None = None
+    for name in names[:-1]:
+        member = table.get(name)
+        if member is not None and isinstance(member.value, Alias):
+            return _Way(table, member, ProblemKind.ALIAS)
+        if member is None or not isinstance(member.value, Table):
+            return None
+        table = member.value
+        obstacle = obstacle or table.obstacle
+    last = table.get(names[-1])
+    return _Way(table, last, obstacle) if last else None
+
+
+def _in_scope(page: Page, scope: _Scope, keys: Keys) -> Iterator[Place | Problem]:
+    """Yield the one slot of a table, if it has a video, and what is wrong with it."""
+    way = _follow(scope.table, keys.video_id)
+    video_id = way and _video_id(page, way.value)
+    if way is None or video_id is None:
+        return
+    if isinstance(video_id, Problem):
+        yield video_id
+        return
+    found = [(key, _spot(page, scope, key)) for key in keys.counts]
+    quote = next((spot.after for _, spot in found if isinstance(spot, Spot)), None)
+    absent = [key for key, spot in found if spot is None and key.names[:-1] == keys.video_id[:-1]]
+    if absent and keys.insert_missing:
+        inserted = dict(zip(absent, _inserted(page, scope, way, absent, quote), strict=True))
+        found = [(key, spot or inserted.get(key)) for key, spot in found]
+    yield from (spot for _, spot in found if isinstance(spot, Problem))
+    spots = tuple(spot for _, spot in found if isinstance(spot, Spot))
+    slot = Slot(video_id, page.line_of(way.member.key.start), tuple(spot.value for spot in spots))
+    yield Place(slot, spots)
+
+
+def _video_id(page: Page, node: Node) -> VideoId | Problem | None:
+    """Read the id. An anchor on it or a block scalar leaves its value certain; an alias or a tag does not."""
+    if isinstance(node, Alias):
+        return page.problem(ProblemKind.ALIAS, "The video ID is an alias: write it out.", node.start)
+    if isinstance(node, Scalar):
+        if node.obstacle is ProblemKind.TAG:
+            return page.problem(ProblemKind.TAG, f"The video ID {_ADVICE[ProblemKind.TAG]}.", node.start)
+        return None if node.null else parse_video_id(node.text, page.path, page.line_of(node.start))
+    if not (node.items if isinstance(node, Items) else node.members):
+        return None
+    kind = "a list" if isinstance(node, Items) else "a table"
+    message = f"The video ID is {kind}: write one id or the address of one video."
+    return page.problem(ProblemKind.NOT_A_VIDEO_ID, message, node.start)
+
+
+def _spot(page: Page, scope: _Scope, key: CountKey) -> Spot | Problem | None:
+    """Return where a count stands, why it must not be touched, or None where it is absent."""
+    way = _follow(scope.table, key.names)
+    if way is None:
+        return None
+    node = way.value
+    obstacle = scope.obstacle or way.obstacle or (ProblemKind.ALIAS if isinstance(node, Alias) else node.obstacle)
+    if obstacle is not None:
+        message = f"The count {key.field!r}, or what it stands in, {_ADVICE[obstacle]}."
+        return page.problem(obstacle, message, node.start)
+    value = Value(key.count, sys.intern(scope.prefix + key.field), None)
+    if not isinstance(node, Scalar):
+        kind = "a list" if isinstance(node, Items) else "a table"
+        return page.problem(
+            ProblemKind.NOT_A_COUNT, f"The count {key.field!r} is {kind}: write a plain number.", node.start
+        )
+    if node.null and node.start == node.stop:
+        return _empty(page, way.member, node, value)
+    return _written(page, way.member, node, value)
+
+
+def _written(page: Page, member: Member, node: Scalar, value: Value) -> Spot | Problem:
+    """Return the spot of a count that is more than nothing."""
+    source = page.text[node.start : node.stop]
+    plain = _COUNT.fullmatch(node.text) is not None and int(node.text) <= LARGEST_COUNT
+    blank = node.null or (not node.text and bool(node.quote))
+    exact = source == f"{node.quote}{node.text}{node.quote}"
+    if not exact or not (plain or blank):
+        message = (
+            f"The count {value.field!r} is {_shown(source)}, no plain number: write digits alone, or leave it empty."
+        )
+        return page.problem(ProblemKind.NOT_A_COUNT, message, node.start)
+    if plain:
+        value = Value(value.count, value.field, node.text)
+    return Spot(value, node.start, node.stop, node.quote, node.quote, member.key.start)
+
+
+def _empty(page: Page, member: Member, node: Scalar, value: Value) -> Spot | Problem:
+    """Return the spot right after the colon of a YAML key without a value."""
+    key = member.key
+    stop = key.stop if isinstance(key, Scalar) else node.start
+    if page.text[stop : node.start].strip(" \t") != ":":
+        message = f"The count {value.field!r} has no colon: write `{value.field}:` or take it out."
+        return page.problem(ProblemKind.CANNOT_PLACE, message, key.start)
+    after_colon = page.text.index(":", stop) + 1
+    return Spot(value, after_colon, after_colon, " ", "", key.start)
+
+
+def _inserted(
+    page: Page, scope: _Scope, way: _Way, absent: list[CountKey], quote: str | None
+) -> Iterator[Spot | Problem]:
+    """Yield the spots of absent counts: all of them right after the id."""
+    obstacle = scope.obstacle or way.obstacle or (ProblemKind.ALIAS if way.table.get("<<") else None)
+    insertion = None if obstacle else insertion_after(page.text, page.syntax, way.table, way.member, quote)
+    for key in absent:
+        if insertion is None:
+            message = f"The count {key.field!r} cannot be added here with certainty: add it by hand."
+            yield page.problem(obstacle or ProblemKind.CANNOT_PLACE, message, way.member.key.start)
+        else:
+            value = Value(key.count, sys.intern(scope.prefix + key.field), None, present=False)
+            before = f"{insertion.head}{insertion.key(key.names[-1])}{insertion.middle}"
+            yield Spot(value, insertion.at, insertion.at, before, insertion.tail, None)
+
+
+def _shown(source: str) -> str:
+    line = " ".join(source.split())
+    return line if len(line) <= 40 else f"{line[:37]}..."

@@ -1,0 +1,104 @@
+"""Rewrites counts in a page's bytes: nothing else differs afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncer.front_matter.block import Block, Syntax, locate
+from syncer.front_matter.find import read_block
+from syncer.front_matter.keys import Keys, keys_of
+from syncer.front_matter.parse import parse
+from syncer.front_matter.places import Page, Place, Spot, places_in
+from syncer.front_matter.plain import plain_places
+from syncer.front_matter.tree import Fault, Tree, outline
+from syncer.model import Change, Fields, Problem, ProblemKind
+
+Edit = tuple[Spot, str]
+"""A spot and the digits that go there."""
+
+
+def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
+    """Return the page with the changes made, or why none was made.
+
+    The counts are looked for anew in exactly these bytes: a change whose field is no longer of that video with that
+    old value is a Problem EDITED_MEANWHILE. `data` is the whole page.
+
+    What is proven: on the fast way a span of digits in a line of proven form becomes other digits, so that nothing
+    else can be read otherwise. On the true way, and wherever a key is added, the new block is parsed again, and must
+    say the same as the old one in all but the changed counts, and the new digits in those; else it is CANNOT_PLACE.
+    """
+    keys = keys_of(fields)
+    block = locate(data)
+    text = None if block is None else read_block(data, block, keys, path)
+    if block is None or not isinstance(text, str):
+        return _edited(path)
+    new = _rewrite_plain(text, block, keys, changes) or _rewrite_in_tree(text, block, keys, changes, path)
+    if isinstance(new, Problem):
+        return new
+    return b"".join((data[: block.start], new.encode(), data[block.stop :]))
+
+
+def _rewrite_plain(text: str, block: Block, keys: Keys, changes: Sequence[Change]) -> str | None:
+    """Return the new block, or None where the true way must be asked."""
+    if block.syntax is not Syntax.YAML or not keys.flat:
+        return None
+    places = plain_places(text, keys, block.line)
+    edits = None if places is None else _edits(places, changes)
+    return None if edits is None else _apply(text, edits)
+
+
+def _rewrite_in_tree(text: str, block: Block, keys: Keys, changes: Sequence[Change], path: str) -> str | Problem:
+    page = Page(text, block.syntax, block.line, path)
+    tree = parse(text, block.syntax)
+    edits = _edits(places_in(page, tree, keys)[0], changes)
+    if edits is None or isinstance(tree, Fault):
+        return _edited(path)
+    new = _apply(text, edits)
+    if _differs_elsewhere(tree, Page(new, block.syntax, block.line, path), keys, edits, changes):
+        message = "The counts cannot be written here with certainty: write the front matter in a plainer form."
+        return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
+    return new
+
+
+def _edits(places: Sequence[Place], changes: Sequence[Change]) -> list[Edit] | None:
+    """Return what to write where, from the top down; None where the page does not say what the changes say."""
+    spots = {(place.slot.video_id, spot.value.field): spot for place in places for spot in place.spots}
+    edits: list[Edit] = []
+    for change in changes:
+        spot = spots.get((change.video_id, change.field))
+        if spot is None or spot.value.text != change.old or spot.value.count is not change.count:
+            return None
+        edits.append((spot, change.new))
+    return sorted(edits, key=lambda edit: edit[0].start)
+
+
+def _apply(text: str, edits: Sequence[Edit]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for spot, digits in edits:
+        pieces += (text[done : spot.start], spot.before, digits, spot.after)
+        done = spot.stop
+    return "".join((*pieces, text[done:]))
+
+
+def _differs_elsewhere(before: Tree, new: Page, keys: Keys, edits: Sequence[Edit], changes: Sequence[Change]) -> bool:
+    """Say whether the new block says anything else than the old one with the changes made."""
+    after = parse(new.text, new.syntax)
+    if isinstance(after, Fault) or after.duplicate:
+        return True
+    spots = {
+        (place.slot.video_id, spot.value.field): spot
+        for place in places_in(new, after, keys)[0]
+        for spot in place.spots
+    }
+    changed = [spots.get((change.video_id, change.field)) for change in changes]
+    if any(spot is None or spot.value.text != change.new for spot, change in zip(changed, changes, strict=True)):
+        return True
+    old_keys = frozenset(spot.key for spot, _ in edits if spot.key is not None)
+    new_keys = frozenset(spot.key for spot in changed if spot is not None and spot.key is not None)
+    return list(outline(before.root, old_keys)) != list(outline(after.root, new_keys))
+
+
+def _edited(path: str) -> Problem:
+    message = "The page was edited meanwhile and is left as it is; the next sync looks at it again."
+    return Problem(ProblemKind.EDITED_MEANWHILE, path, message)

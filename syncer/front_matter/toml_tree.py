@@ -1,0 +1,158 @@
+"""Reads TOML into a tree: a tokenizer of our own finds the places, and `tomllib` confirms what it read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from syncer.front_matter.confirm import agrees
+from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.model import ProblemKind
+
+_BLANK = re.compile(r"[ \t]*+")
+_BLANK_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+_KEY = re.compile(r'[A-Za-z0-9_-]++|"(?:[^"\\]++|\\.)*+"|\'[^\']*+\'')
+_STRING = re.compile(
+    r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+"{3,5}'
+    r"|'''(?:[^']++|'{1,2}(?!'))*+'{3,5}"
+    r'|"(?:[^"\\]++|\\.)*+"'
+    r"|'[^']*+'"
+)
+_BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")
+_WHERE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
+
+
+def parse_toml(text: str) -> Tree | Fault:
+    """Return the tree of a TOML document, or why it cannot be read."""
+    try:
+        parsed = tomllib.loads(text)
+        root = _document(text)
+    except tomllib.TOMLDecodeError as error:
+        return _fault(str(error))
+    except RecursionError:
+        return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
+    if not agrees(root, parsed):
+        return Fault(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
+    return Tree(root)
+
+
+def _document(text: str) -> Table:
+    """Read the statements of `text`, which is known to be valid."""
+    root = table = Table(0)
+    at = _skip(text, 0)
+    while at < len(text):
+        if text[at] == "[":
+            is_array = text.startswith("[[", at)
+            names, at = _key(text, at + 1 + is_array)
+            table = _open(root, names, is_item=is_array)
+            at += 1 + is_array
+        else:
+            at = _assign(text, at, table, 0)
+        at = _skip(text, at)
+    return root
+
+
+def _assign(text: str, at: int, table: Table, depth: int) -> int:
+    """Read `key = value` into the table and return where it ends."""
+    names, at = _key(text, at)
+    value, at = _value(text, _blank(text, at + 1), depth)
+    target = _open(table, names[:-1], is_item=False)
+    target.add(Member(names[-1], value))
+    return at
+
+
+def _open(table: Table, names: list[Scalar], *, is_item: bool) -> Table:
+    """Return the table of that path, made where it is not there yet; `is_item`: a new one at the end of a list."""
+    for place, name in enumerate(names):
+        member = table.get(name.text)
+        appends = is_item and place == len(names) - 1
+        if member is None:
+            member = Member(name, Items(name.start) if appends else Table(name.start))
+            table.add(member)
+        if isinstance(member.value, Items):
+            if appends:
+                member.value.items.append(Table(name.start))
+            last = member.value.items[-1]
+        else:
+            last = member.value
+        assert isinstance(last, Table)
+        table = last
+    return table
+
+
+def _key(text: str, at: int) -> tuple[list[Scalar], int]:
+    """Read a dotted key and return its names and where the blanks behind it end."""
+    names: list[Scalar] = []
+    while True:
+        match = _KEY.match(text, _blank(text, at))
+        assert match is not None
+        names.append(_unquoted(match[0], match.start()))
+        at = _blank(text, match.end())
+        if not text.startswith(".", at):
+            return names, at
+        at += 1
+
+
+def _value(text: str, start: int, depth: int) -> tuple[Node, int]:
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    if text[start] == "[":
+        return _array(text, start, depth)
+    if text[start] == "{":
+        return _inline_table(text, start, depth)
+    if string := _STRING.match(text, start):
+        return _unquoted(string[0], start), string.end()
+    bare = _BARE.match(text, start)
+    assert bare is not None
+    return Scalar(bare[0], start, bare.end()), bare.end()
+
+
+def _array(text: str, start: int, depth: int) -> tuple[Items, int]:
+    array = Items(start)
+    at = _skip(text, start + 1)
+    while text[at] != "]":
+        item, at = _value(text, at, depth + 1)
+        array.items.append(item)
+        at = _skip(text, at)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return array, at + 1
+
+
+def _inline_table(text: str, start: int, depth: int) -> tuple[Table, int]:
+    table = Table(start, inline=True)
+    at = _skip(text, start + 1)
+    while text[at] != "}":
+        at = _skip(text, _assign(text, at, table, depth + 1))
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return table, at + 1
+
+
+def _unquoted(source: str, start: int) -> Scalar:
+    """Return a string or a key without its quotes."""
+    stop = start + len(source)
+    quote = next((mark for mark in ('"""', "'''", '"', "'") if source.startswith(mark)), "")
+    inner = source[len(quote) : len(source) - len(quote)]
+    if len(quote) == 3 or "\\" in source:
+        inner = tomllib.loads(f"value = {source}")["value"]
+    return Scalar(inner, start, stop, quote)
+
+
+def _fault(message: str) -> Fault:
+    where = _WHERE.search(message)
+    line = int(where[1]) - 1 if where and where[1] else None
+    reason = _WHERE.sub("", message)
+    kind = ProblemKind.DUPLICATE_KEY if message.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
+    return Fault(kind, reason, line)
+
+
+def _skip(text: str, at: int) -> int:
+    match = _BLANK_AND_COMMENTS.match(text, at)
+    return match.end() if match else at
+
+
+def _blank(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return match.end() if match else at

@@ -1,0 +1,120 @@
+"""A block as a tree whose nodes know where they stand: the same for YAML, TOML and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from syncer.model import ProblemKind
+
+MAX_DEPTH = 100
+"""Deeper nesting is refused: nobody writes it, and the parsers take quadratic time or run out of stack."""
+
+
+class Fault(NamedTuple):
+    """Why a block cannot be read."""
+
+    kind: ProblemKind
+    reason: str
+    """What the parser said, to stand in a sentence."""
+    line: int | None
+    """The line in the block, from 0."""
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A single value or key. `start` and `stop` are its place in the block's text, quotes included."""
+
+    text: str
+    """The value as the parser reads it; of an unquoted one the source, so that `0755` stays `0755`."""
+    start: int
+    stop: int
+    quote: str = ""
+    """What stands on both sides: nothing, or one of `"` `'` `\"\"\"` `'''`."""
+    null: bool = False
+    obstacle: ProblemKind | None = None
+    """Why it must not be overwritten: an anchor, a tag, a block scalar."""
+
+
+@dataclass(slots=True)
+class Alias:
+    """A YAML alias. It is never followed."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(slots=True)
+class Items:
+    """A list."""
+
+    start: int
+    items: list[Node] = field(default_factory=list)
+    obstacle: ProblemKind | None = None
+
+
+@dataclass(slots=True)
+class Table:
+    """A YAML mapping, a TOML table or a JSON object."""
+
+    start: int
+    members: list[Member] = field(default_factory=list)
+    inline: bool = False
+    """Written in braces."""
+    obstacle: ProblemKind | None = None
+
+    _by_name: dict[str, Member] = field(default_factory=dict)
+
+    def add(self, member: Member) -> bool:
+        """Put a member at the end; False where its key was there before."""
+        self.members.append(member)
+        if not isinstance(member.key, Scalar):
+            return True
+        return self._by_name.setdefault(member.key.text, member) is member
+
+    def get(self, name: str) -> Member | None:
+        """Return the first member of that name."""
+        return self._by_name.get(name)
+
+
+Node = Scalar | Alias | Items | Table
+
+
+@dataclass(slots=True)
+class Member:
+    """One key with its value."""
+
+    key: Node
+    """A Scalar in all but the strangest YAML."""
+    value: Node
+
+
+class Tree(NamedTuple):
+    """A block that was read."""
+
+    root: Node
+    duplicate: Scalar | None = None
+    """The first key that stands twice in its table."""
+
+
+def outline(node: Node, without: frozenset[int]) -> Iterator[object]:
+    """Yield all that a tree says, in order, but the members whose keys start at one of the places `without`."""
+    match node:
+        case Scalar():
+            yield (node.text, node.quote, node.null, node.obstacle)
+        case Alias():
+            yield node.name
+        case Items():
+            yield "[", node.obstacle
+            for item in node.items:
+                yield from outline(item, without)
+            yield "]"
+        case Table():
+            yield "{", node.obstacle
+            for member in node.members:
+                if member.key.start not in without:
+                    yield from outline(member.key, without)
+                    yield from outline(member.value, without)
+            yield "}"
