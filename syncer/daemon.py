@@ -13,7 +13,6 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 if TYPE_CHECKING:
     from syncer.config.sections import Schedule
@@ -63,19 +62,18 @@ def run_daemon(
     `sync` runs in a thread of its own, one at a time; it must watch `stopped` itself. An exception in it is logged and
     the next one comes in its time.
     """
-    random = rng or Random()
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    trigger = _Jittered(schedule, random)
+    trigger = _Jittered(schedule, rng or Random())
     start = first_time(schedule, last, clock())
     scheduler.add_job(_guarded(sync), trigger, id=JOB, next_run_time=start)
     scheduler.start()
     log.info("next sync at %s", start.isoformat(timespec="seconds"), extra={"event": "scheduled"})
     try:
-        _tick(scheduler, stopped, clock)
+        _tick(scheduler, trigger, stopped, clock)
     finally:
         scheduler.shutdown(wait=True)
 
@@ -90,11 +88,13 @@ class _Jittered(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """Return when the next sync begins: the time that the schedule names, and a delay of at most `jitter`."""
-        base = self._due or previous or now
-        self._due = next_time(self._schedule, base)
-        while self._due <= now:
-            self._due = next_time(self._schedule, self._due if self._schedule.cron is None else now)
+        due = next_time(self._schedule, self._due or previous or now)
+        self._due = due if due > now else next_time(self._schedule, now)
         return self._due + self._schedule.jitter * self._rng.random()
+
+    def forget(self) -> None:
+        """Count from the sync that runs next: the clock was moved."""
+        self._due = None
 
 
 def _cron_trigger(schedule: Schedule) -> CronTrigger:
@@ -124,12 +124,15 @@ def _guarded(sync: Callable[[], None]) -> Callable[[], None]:
     return job
 
 
-def _tick(scheduler: BackgroundScheduler, stopped: threading.Event, clock: Callable[[], datetime]) -> None:
+def _tick(
+    scheduler: BackgroundScheduler, trigger: _Jittered, stopped: threading.Event, clock: Callable[[], datetime]
+) -> None:
     """Wake the scheduler every few seconds, so that it sees a clock that was moved or a machine that slept."""
     before = clock()
     while not stopped.wait(TICK):
         now = clock()
         if before - now > STEP_BACK:
+            trigger.forget()
             _pull_in(scheduler, before - now)
         scheduler.wakeup()
         before = now

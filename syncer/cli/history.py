@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.model import Reading
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -21,11 +26,9 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
     A reading without counts is one in which YouTube left the video out; an empty count is hidden.
     """
     from syncer.cli.arguments import video_id
-    from syncer.cli.show import show_json, show_table
+    from syncer.cli.show import show_json
     from syncer.cli.stored import open_state
-    from syncer.diff_log import timestamp
     from syncer.errors import UsageError
-    from syncer.model import Count
     from syncer.state.videos import history
 
     if as_csv and as_json:
@@ -35,27 +38,41 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
         readings = history(database, wanted)
     if not readings:
         raise UsageError(f"{wanted}: no reading is kept; `syncer sync --video {wanted}` makes one")
-    rows = [
-        {
-            "at": timestamp(reading.at),
-            "present": reading.statistics is not None,
-            **{count.value: (reading.statistics or {}).get(count) for count in Count},
-        }
-        for reading in readings
-    ]
     if as_json:
-        show_json({"video_id": wanted, "readings": rows})
+        show_json({"video_id": wanted, "readings": [_row(reading) for reading in readings]})
     elif as_csv:
-        table = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        table = csv.DictWriter(sys.stdout, list(_row(readings[0])), lineterminator="\n")
         table.writeheader()
-        table.writerows({**row, "present": str(row["present"]).lower()} for row in rows)
+        table.writerows(
+            {**_row(reading), "present": str(reading.statistics is not None).lower()} for reading in readings
+        )
     else:
-        heads = ("at", *(count.value for count in Count))
-        cells = ([_shown(row[name], present=bool(row["present"])) for name in heads] for row in rows)
-        show_table(heads, cells, right=(1, 2, 3))
+        show_readings(readings)
 
 
-def _shown(value: str | int | bool | None, *, present: bool) -> str:
-    if value is None:
-        return "hidden" if present else "missing"
-    return f"{value:,}" if isinstance(value, int) else value
+def show_readings(readings: Sequence[Reading]) -> None:
+    """Print readings as a table."""
+    from syncer.cli.show import show_table
+    from syncer.model import Count
+
+    heads = ("at", *(count.value for count in Count))
+    show_table(heads, (_cells(reading) for reading in readings), right=(1, 2, 3))
+
+
+def _row(reading: Reading) -> dict[str, str | int | bool | None]:
+    from syncer.diff_log import timestamp
+    from syncer.model import Count
+
+    statistics = reading.statistics or {}
+    counts = {count.value: statistics.get(count) for count in Count}
+    return {"at": timestamp(reading.at), "present": reading.statistics is not None, **counts}
+
+
+def _cells(reading: Reading) -> list[str]:
+    from syncer.cli.show import utc
+    from syncer.model import Count
+
+    if reading.statistics is None:
+        return [utc(reading.at), *("missing" for _ in Count)]
+    counts = (reading.statistics.get(count) for count in Count)
+    return [utc(reading.at), *("hidden" if number is None else f"{number:,}" for number in counts)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.diff_log import Line
 
 
 @click.command()
@@ -23,8 +27,8 @@ def command(
 ) -> None:
     """Read the diff log: every count that was changed, oldest first."""
     from syncer.cli.arguments import moment, video_id
-    from syncer.cli.show import show_json, show_table
-    from syncer.diff_log import LOG, Line, read_log, time_of
+    from syncer.cli.show import show_json
+    from syncer.diff_log import LOG, read_log, time_of
 
     config = settings.config()
     wanted = video_id(video) if video else None
@@ -45,15 +49,18 @@ def command(
     if as_json:
         show_json([dict(line) for line in lines()])
     else:
-        rows = ([str(_shown(line[name])) for name in _COLUMNS] for line in lines())
-        show_table(_COLUMNS, rows, right=(0, 5, 6))
+        show_lines(lines())
+
+
+def show_lines(lines: Iterable[Line]) -> None:
+    """Print lines of the diff log as a table."""
+    from syncer.cli.show import show_table
+
+    rows = (["-" if line[name] is None else str(line[name]) for name in _COLUMNS] for line in lines)
+    show_table(_COLUMNS, rows, right=(0, 5, 6))
 
 
 _COLUMNS = ("seq", "at", "path", "video_id", "field", "old", "new", "why")
-
-
-def _shown(value: str | int | None) -> str | int:
-    return "-" if value is None else value
 
 
 def _place(site: Path, path: str | None) -> str:

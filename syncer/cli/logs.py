@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from syncer.redact import KeyFilter
+from syncer.redact import Redactor
 
 BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest was given as `extra`."""
@@ -16,7 +16,7 @@ BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 def start_log(level: int, *, as_json: bool, key: str | None) -> None:
     """Send records of `level` and above to standard error; everything passes the redactor."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(KeyFilter(key))
+    handler.addFilter(Redactor(key))
     handler.setFormatter(_Json() if as_json else logging.Formatter("%(levelname)s %(message)s"))
     root = logging.getLogger()
     root.handlers = [handler]

@@ -64,6 +64,6 @@ def safe(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
-def local_time(at: datetime) -> str:
+def utc(at: datetime) -> str:
     """Return a time as people read it, in UTC."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -121,14 +121,14 @@ def _json(status: _Status) -> dict[str, object]:
 
 
 def _show(status: _Status) -> None:
-    from syncer.cli.show import local_time, show, show_problems
+    from syncer.cli.show import show, show_problems, utc
 
     _show_syncs(status.syncs)
-    show(f"Next scheduled sync: {local_time(status.next_sync)}, while `syncer daemon` runs.")
+    show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
     for bucket, purse in status.purses.items():
-        until = f"; closed by YouTube until {local_time(purse.parked_until)}" if purse.parked_until else ""
+        until = f"; closed by YouTube until {utc(purse.parked_until)}" if purse.parked_until else ""
         show(f"Quota {bucket}: {purse.left:,} units left, {purse.spent:,} spent{until}.")
-    show(f"Quota is filled again at {local_time(status.quota_resets)}, midnight Pacific.")
+    show(f"Quota is filled again at {utc(status.quota_resets)}, midnight Pacific.")
     _show_videos(status)
     if status.problems:
         show(f"{len(status.problems):,} need a person:", "bold")
@@ -142,16 +142,25 @@ def _show_syncs(syncs: Sequence[Outline]) -> None:
         show("No sync yet; `syncer sync` makes one.")
         return
     heads = ("sync", "finished", "pages changed", "counts changed", "problems", "exit")
-    names = ("sync", "finished", "changed_pages", "changed_counts", "problems", "exit")
-    rows = [[str(sync[name]) for name in names] for sync in syncs]
+    rows = [
+        (
+            sync["sync"],
+            sync["finished"],
+            f"{sync['changed_pages']:,}",
+            f"{sync['changed_counts']:,}",
+            f"{sync['problems']:,}",
+            str(sync["exit"]),
+        )
+        for sync in syncs
+    ]
     show_table(heads, rows, right=(2, 3, 4, 5))
 
 
 def _show_videos(status: _Status) -> None:
-    from syncer.cli.show import SHOWN, local_time, rest, show
+    from syncer.cli.show import SHOWN, rest, show, utc
 
     for video in status.missing[:SHOWN]:
-        show(f"Missing since {local_time(video.since)}: {video.video_id}")
+        show(f"Missing since {utc(video.since)}: {video.video_id}")
     rest(len(status.missing), "missing videos")
     for video_id, count in status.hidden[:SHOWN]:
         show(f"Hidden: {video_id} {count}")

@@ -111,11 +111,12 @@ def _prepare(site: str, edit: Edit) -> _Replacement | Problem:
 def _rewritten(edit: Edit, old: bytes, status: os.stat_result) -> bytes | Problem:
     if signature_of(status) != edit.signature:
         return _edited(edit)
-    new: bytes | Problem = old
+    new = old
     for fields, changes in edit.rewrites:
-        new = rewrite(new, fields, changes, edit.path)
-        if isinstance(new, Problem):
-            return new
+        rewritten = rewrite(new, fields, changes, edit.path)
+        if isinstance(rewritten, Problem):
+            return rewritten
+        new = rewritten
     return new
 
 

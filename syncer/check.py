@@ -1,0 +1,250 @@
+"""The doctor: looks at config, content, key, quota, git, clock, permissions and state, and says what to do."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from syncer.content.scan import read_pages, walk
+from syncer.errors import GitError, KeyMissing, SyncerError
+from syncer.git import inside_work_tree
+from syncer.model import Bucket, Outcome, Page, Problem, VideoId
+from syncer.quota import units_left
+from syncer.state.database import Database, open_copy
+from syncer.state.ledger import parked_buckets, spent_units
+from syncer.state.syncs import last_whole_sync
+from syncer.sync.ask import open_client, spending
+from syncer.sync.options import Options, Surroundings, Sync, limits
+from syncer.sync.report import Tally
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+SHOWN = 5
+"""Examples named in one finding."""
+
+ANY_VIDEO = VideoId("dQw4w9WgXcQ")
+"""Asked about where the pages name no video: what counts is whether YouTube answers at all."""
+
+OLDEST_PLAUSIBLE = 2026
+"""A clock before this program's time is wrong."""
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    name: str
+    level: Level
+    message: str
+    """What is so and, unless all is well, what to do."""
+
+
+@dataclass(slots=True)
+class _Content:
+    """What the pages hold."""
+
+    pages: int = 0
+    values: int = 0
+    videos: set[VideoId] = field(default_factory=set)
+    read_only: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def check(
+    config: Config,
+    find_key: Callable[[], str],
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    offline: bool,
+    possible: Callable[[str], bool],
+) -> Iterator[Finding]:
+    """Yield a finding for each thing looked at. Unless `offline`, YouTube is asked once: one unit, counted in memory.
+
+    `find_key` finds the API key or raises KeyMissing; `possible` tells whether YouTube can have given out an id.
+    """
+    content = _Content()
+    yield from _check_content(config, content, possible)
+    yield from _check_permissions(config, content)
+    yield _check_clock(clock())
+    yield _check_git(config)
+    try:
+        database = open_copy(config.state_directory, os.path.realpath(config.site))
+    except SyncerError as error:
+        yield Finding("state", Level.ERROR, str(error))
+        return
+    with database:
+        yield _check_state(config, database, clock())
+        yield from _check_quota(config, database, clock())
+        yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
+
+
+def _check_content(config: Config, content: _Content, possible: Callable[[str], bool]) -> Iterator[Finding]:
+    site = os.path.realpath(config.site)
+    for collection in config.collections:
+        if not os.path.isdir(os.path.join(site, collection.directory)):
+            yield Finding(
+                "content", Level.ERROR, f"{collection.directory} is no directory of {site}; correct the config"
+            )
+    collections = [collection.as_model() for collection in config.collections]
+    present = [c for c in collections if os.path.isdir(os.path.join(site, c.directory))]
+    candidates = []
+    for found in walk(site, present):
+        if isinstance(found, Problem):
+            content.problems.append(found)
+        else:
+            candidates.append(found)
+    for page in read_pages(site, candidates):
+        _count(site, page, content)
+    yield _tell_content(content)
+    if content.problems:
+        kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in content.problems).items())
+        yield Finding(
+            "content", Level.WARNING, f"pages that are left alone: {kinds}; `syncer sync --dry-run` names them"
+        )
+    yield _tell_ids(content, possible)
+
+
+def _count(site: str, page: Page | Problem, content: _Content) -> None:
+    if isinstance(page, Problem):
+        content.problems.append(page)
+        return
+    content.pages += 1
+    content.videos.update(slot.video_id for slot in page.slots)
+    content.values += sum(len(slot.values) for slot in page.slots)
+    if not os.access(os.path.join(site, page.path), os.W_OK):
+        content.read_only.append(page.path)
+
+
+def _tell_content(content: _Content) -> Finding:
+    if not content.pages:
+        message = "no page names a video; check `directory`, `include` and `fields.video_id`, or run `syncer init`"
+        return Finding("content", Level.ERROR, message)
+    if not content.values:
+        message = f"{content.pages:,} pages, but none has a count; check `fields.counts`, or set insert_missing: true"
+        return Finding("content", Level.WARNING, message)
+    message = f"{content.pages:,} pages name {len(content.videos):,} videos and hold {content.values:,} counts"
+    return Finding("content", Level.OK, message)
+
+
+def _tell_ids(content: _Content, possible: Callable[[str], bool]) -> Finding:
+    odd = sorted(video for video in content.videos if not possible(video))
+    if odd:
+        return Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_some(odd)}")
+    return Finding("ids", Level.OK, "every id is one that YouTube can have given out")
+
+
+def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
+    if content.read_only:
+        message = (
+            f"{len(content.read_only):,} pages are read-only: {_some(content.read_only)}; allow writing, or exclude"
+        )
+        yield Finding("permissions", Level.ERROR, message)
+    place = config.state_directory
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        yield Finding("permissions", Level.ERROR, f"{place} cannot be written; allow it, or set state.directory")
+    elif not content.read_only:
+        yield Finding("permissions", Level.OK, "pages and state can be written")
+
+
+def _check_clock(now: datetime) -> Finding:
+    if now.year < OLDEST_PLAUSIBLE:
+        return Finding(
+            "clock", Level.ERROR, f"the clock says {now:%Y-%m-%d}; set it, or YouTube's certificate is refused"
+        )
+    return Finding("clock", Level.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _check_git(config: Config) -> Finding:
+    try:
+        tracked = inside_work_tree(config.site)
+    except GitError as error:
+        return Finding("git", Level.WARNING, f"{error}, to review what syncer changes")
+    if tracked:
+        return Finding("git", Level.OK, "the site is in a git repository; `git diff` shows what syncer changes")
+    return Finding("git", Level.WARNING, "the site is in no git repository; `git init` lets you review what changes")
+
+
+def _check_state(config: Config, database: Database, now: datetime) -> Finding:
+    last = last_whole_sync(database)
+    if last is None:
+        return Finding("state", Level.OK, f"{config.state_directory}: no sync yet")
+    if last > now:
+        message = f"the last sync was at {last:%Y-%m-%d %H:%M:%S} UTC, which is to come; set the clock"
+        return Finding("state", Level.WARNING, message)
+    return Finding("state", Level.OK, f"{config.state_directory}: last sync at {last:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _check_quota(config: Config, database: Database, now: datetime) -> Iterator[Finding]:
+    spent, parked = spent_units(database, now), parked_buckets(database, now)
+    for bucket in Bucket:
+        left = units_left(spent[bucket], *limits(config, bucket, scheduled=True))
+        if bucket in parked:
+            message = f"{bucket}: YouTube gives no more until {parked[bucket]:%Y-%m-%d %H:%M} UTC; nothing to do"
+            yield Finding("quota", Level.WARNING, message)
+        elif not left:
+            message = f"{bucket}: spent for scheduled syncs until midnight Pacific; nothing to do"
+            yield Finding("quota", Level.WARNING, message)
+        else:
+            yield Finding("quota", Level.OK, f"{bucket}: {left:,} units left today for scheduled syncs")
+
+
+def _check_key(
+    config: Config,
+    find_key: Callable[[], str],
+    database: Database,
+    content: _Content,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    offline: bool,
+) -> Iterator[Finding]:
+    try:
+        key = find_key()
+    except KeyMissing as error:
+        yield Finding("key", Level.ERROR, str(error))
+        return
+    yield _tell_key_file(config)
+    if offline:
+        return
+    world = Surroundings(key=key, clock=clock, sleep=sleep)
+    tally = Tally("check", clock())
+    sync = Sync(config, Options(), world, os.path.realpath(config.site), database, None, tally)
+    with open_client(config, world, spending(sync)) as client:
+        answer = client.fetch(Bucket.STATS, [min(content.videos, default=ANY_VIDEO)])
+    if answer.outcome is Outcome.ANSWERED:
+        yield Finding("youtube", Level.OK, f"YouTube answers; this check cost {sum(tally.units.values())} unit")
+    elif answer.outcome is Outcome.UNAVAILABLE:
+        yield Finding("youtube", Level.WARNING, f"videos.list is asked instead: {answer.message}")
+    else:
+        yield Finding("youtube", Level.ERROR, answer.message or answer.outcome.value)
+
+
+def _tell_key_file(config: Config) -> Finding:
+    name = config.youtube.api_key_file
+    file = None if name is None else config.site / name
+    if file is not None and file.exists() and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return Finding("key", Level.WARNING, f"{file} can be read by others; chmod 600 it")
+    return Finding("key", Level.OK, "there is an API key")
+
+
+def _some(names: list[str] | list[VideoId]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,69 @@
+"""`syncer check`: the doctor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.check import Finding
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Do not ask YouTube; else the check costs one unit.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.pass_obj
+def command(settings: Settings, offline: bool, as_json: bool) -> int:
+    """Look at config, content, ids, key, quota, git, clock, permissions and state, and say what to do."""
+    from syncer.check import Level
+    from syncer.cli.show import show_json
+
+    findings = []
+    for finding in _findings(settings, offline=offline):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    failed = int(any(finding.level is Level.ERROR for finding in findings))
+    if as_json:
+        checks = [{"name": f.name, "level": f.level.value, "message": f.message} for f in findings]
+        show_json({"checks": checks, "exit": failed})
+    return failed
+
+
+def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
+    from syncer.check import Finding, Level, check
+    from syncer.errors import ConfigError
+    from syncer.front_matter.video_id import is_possible
+
+    settings.start_log()
+    try:
+        config = settings.config()
+    except ConfigError as error:
+        yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
+        return
+    yield Finding("config", Level.OK, f"{settings.config_path} is sound")
+    yield from check(
+        config,
+        lambda: settings.key(config),
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        offline=offline,
+        possible=is_possible,
+    )
+
+
+def _show(finding: Finding) -> None:
+    from rich.text import Text
+
+    from syncer.cli.show import console, safe
+
+    colours = {"ok": "green", "warning": "yellow", "error": "bold red"}
+    line = Text(f"{finding.level:<8}", style=colours[finding.level])
+    line.append(f"{finding.name}: {safe(finding.message)}", style="default")
+    console().print(line, soft_wrap=True)

@@ -1,0 +1,69 @@
+"""`syncer demo`: the tour."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.demo import Event, Finished
+
+
+@click.command()
+@click.pass_obj
+def command(settings: Settings) -> None:
+    """Take the tour: sample pages, an embedded YouTube, two syncs, their diff, log and history.
+
+    Nothing of yours is touched, and no key is needed.
+    """
+    from syncer.config.parse import parse_config
+    from syncer.demo import demo
+
+    settings.start_log()
+    for event in demo(parse_config, time.sleep):
+        _show(event)
+
+
+def _show(event: Event) -> None:
+    from syncer.cli.changes import ChangeList
+    from syncer.cli.show import show
+    from syncer.demo import Output, Step, Synced
+
+    if isinstance(event, Step):
+        show(f"\n{event.text}", "bold cyan")
+    elif isinstance(event, Output):
+        show(f"\n$ {event.command}", "bold cyan")
+        show(event.text.rstrip())
+    elif isinstance(event, Synced):
+        changes = ChangeList()
+        changes.add(event.changes)
+        changes.show(event.report)
+    else:
+        _show_end(event)
+
+
+def _show_end(event: Finished) -> None:
+    from syncer.cli.history import show_readings
+    from syncer.cli.log import show_lines
+    from syncer.cli.show import show
+    from syncer.cli.stored import open_state
+    from syncer.diff_log import LOG, read_log
+    from syncer.model import VideoId
+    from syncer.state.videos import history
+
+    lines = list(read_log(event.config.state_directory / LOG))
+    show("\n$ syncer log (its end)", "bold cyan")
+    show_lines(lines[-5:])
+    video = VideoId(Counter(str(line["video_id"]) for line in lines).most_common(1)[0][0])
+    show(f"\n$ syncer history {video}", "bold cyan")
+    with open_state(event.config) as database:
+        show_readings(history(database, video))
+    show(f"\nEverything is in {event.directory}: have a look with git, and remove it when you like.", "bold cyan")
+    show("Next, with a real key (docs/tutorial.md tells how to get one), in your own site:")
+    for line in ("export YOUTUBE_API_KEY=...", "syncer init", "syncer check", "syncer sync --dry-run", "syncer sync"):
+        show(f"  {line}")

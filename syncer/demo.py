@@ -1,0 +1,115 @@
+"""The tour: sample pages in a scratch repository, the embedded YouTube, two syncs a day apart."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.git import git
+from syncer.model import Change, SyncReport
+from syncer.simulator.clock import Clock
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from syncer.sync.make import make_sync
+from syncer.sync.options import Options, Surroundings
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+PACKAGE = Path(__file__).parent
+ENDPOINT = "https://youtube.googleapis.com/"
+LINES_OF_DIFF = 14
+GIT_CONFIG = {
+    "user.name": "syncer demo",
+    "user.email": "demo@localhost",
+    "core.autocrlf": "false",
+    "core.hooksPath": "/dev/null",
+    "commit.gpgsign": "false",
+}
+"""What makes the scratch repository the same everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A sentence of the tour."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A command of git, and what it printed."""
+
+    command: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A sync of the tour."""
+
+    report: SyncReport
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of the tour: what was left where, for a look at log and history."""
+
+    directory: Path
+    config: Config
+
+
+Event = Step | Output | Synced | Finished
+
+
+def demo(read_config: Callable[[str, Path], Config], sleep: Callable[[float], object]) -> Iterator[Event]:
+    """Give the tour, event by event. Everything happens in a new directory below the system's temporary one.
+
+    `read_config` turns a config's text and path into the config. Raises GitError and OSError.
+    """
+    start = datetime.now(UTC).replace(microsecond=0)
+    directory = Path(tempfile.mkdtemp(prefix="syncer-demo-"))
+    with Simulator(World.load(PACKAGE / "demo_world.toml", start=start), Clock(start)) as youtube:
+        yield Step(f"Sample pages go into a scratch git repository, {directory}; a YouTube answers at {youtube.url}")
+        config = _set_up(directory, youtube.url, read_config)
+        yield Step("The first sync: what the pages say, against what YouTube says now.")
+        yield _sync(config, youtube.clock, sleep)
+        yield Output("git diff --stat", git(directory, "diff", "--stat"))
+        diff = git(directory, "diff", "--unified=1", "--", *_first_changed(directory))
+        yield Output("git diff (its beginning)", "\n".join(diff.splitlines()[:LINES_OF_DIFF]))
+        git(directory, "commit", "--quiet", "--all", "--message", "Update YouTube counts")
+        youtube.clock.advance(timedelta(days=1))
+        yield Step("A day goes by on the simulated clock. The second sync:")
+        yield _sync(config, youtube.clock, sleep)
+        yield Finished(directory, config)
+
+
+def _set_up(directory: Path, url: str, read_config: Callable[[str, Path], Config]) -> Config:
+    samples = PACKAGE / "samples" if (PACKAGE / "samples").is_dir() else PACKAGE.parent
+    shutil.copytree(samples / "content", directory / "content")
+    text = (samples / "config" / "syncer.yaml").read_text(encoding="utf-8").replace(ENDPOINT, url)
+    path = directory / "config" / "syncer.yaml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    git(directory, "init", "--quiet")
+    for name, value in GIT_CONFIG.items():
+        git(directory, "config", name, value)
+    git(directory, "add", "--all")
+    git(directory, "commit", "--quiet", "--message", "The pages as they were made")
+    return read_config(text, path)
+
+
+def _sync(config: Config, clock: Clock, sleep: Callable[[float], object]) -> Synced:
+    changes: list[Change] = []
+    world = Surroundings(key="demo", clock=clock.now, sleep=sleep, changed=changes.extend)
+    return Synced(make_sync(config, Options(), world), changes)
+
+
+def _first_changed(directory: Path) -> list[str]:
+    return git(directory, "diff", "--name-only", "-z").split("\0")[:1]
