@@ -63,7 +63,7 @@ def _unknown(key: KeyPath) -> str:
     elsewhere = _places().get(name)
     if elsewhere:
         return f"unknown key in this place; did you mean `{elsewhere}`?"
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, known, n=1, cutoff=0.7)
     if close:
         return f"unknown key; did you mean `{close[0]}`?"
     return f"unknown key; known here: {', '.join(known)}"

@@ -11,6 +11,7 @@ _NOT_GIVEN = {
     "dislikeCount": "YouTube gives no dislike counts any more; leave it out",
     "favoriteCount": "YouTube's favourite count is always 0; leave it out",
 }
+_MEANT = {word: count for count in Count for word in (count.lower(), count.removesuffix("Count") + "s")}
 
 Rule = tuple[tuple[str, ...], str]
 """Where in the mapping a rule is broken (`("counts", "viewCount")`), and a sentence that says how."""
@@ -37,16 +38,14 @@ def count_name(name: object) -> Count:
         return Count(str(name))
     if name in _NOT_GIVEN:
         raise ValueError(_NOT_GIVEN[str(name)])
-    close = get_close_matches(str(name).lower(), [count.lower() for count in Count], n=1)
-    known = next((f"did you mean `{count}`?" for count in Count if [count.lower()] == close), None)
-    raise ValueError(f"is no count of YouTube's; {known or 'the counts are ' + ', '.join(Count)}")
+    close = get_close_matches(str(name).lower(), _MEANT, n=1)
+    remedy = f"did you mean `{_MEANT[close[0]]}`?" if close else f"the counts are {', '.join(Count)}"
+    raise ValueError(f"is no count of YouTube's; {remedy}")
 
 
 def broken_rules(video_id: str, counts: Mapping[Count, str], *, insert_missing: bool) -> Iterator[Rule]:
     """Yield every rule between the id and its counts that the mapping breaks."""
     list_path, in_item = _split_list(video_id)
-    if not counts:
-        yield ("counts",), "names no count; write at least one, such as `viewCount: viewcount`"
     for number, (count, key) in enumerate(counts.items()):
         message = (
             _misplaced(key, list_path)

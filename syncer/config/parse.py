@@ -23,7 +23,7 @@ def parse_config(text: str, file: Path) -> Config:
     mapping, source = read_source(text)
     config = None if mapping is None else _validate(mapping, file, source)
     if config is None or source.findings:
-        raise ConfigError("\n".join(_lines(source.findings, file)))
+        raise ConfigError("\n".join(_lines(source, file)))
     return config
 
 
@@ -40,8 +40,9 @@ def _validate(mapping: dict[str, Value], file: Path, source: Source) -> Config |
         return None
 
 
-def _lines(findings: list[Finding], file: Path) -> Iterator[str]:
-    for finding in sorted(findings, key=lambda finding: finding.line):
+def _lines(source: Source, file: Path) -> Iterator[str]:
+    order = {key: number for number, key in enumerate(source.lines)}
+    for finding in sorted(source.findings, key=lambda finding: (finding.line, order.get(finding.key, 0))):
         key = f"{_dotted(finding.key)}: " if finding.key else ""
         yield f"{file}:{finding.line}: {_printable(without_keys(key + finding.message))}"
 

@@ -43,7 +43,8 @@ class BrokenRules(ValueError):
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be text; put it in quotes")  # noqa: TRY004 - pydantic reports ValueError only
+        remedy = "; put it in quotes" if isinstance(value, int | float) else ""
+        raise ValueError(f"must be text{remedy}")  # noqa: TRY004 - pydantic reports ValueError only
     return value
 
 
@@ -76,11 +77,29 @@ def _pattern(glob: str) -> str:
     return glob
 
 
+def _not_empty(value: object) -> object:
+    # before the items: pydantic counts only those that are valid
+    if value in ((), {}):
+        raise ValueError("must not be empty; write at least one")
+    return value
+
+
+def _not_swapped(value: object) -> object:
+    if isinstance(value, dict):
+        swapped = [(key, name) for key, name in value.items() if name in list(Count) and key not in list(Count)]
+        if swapped:
+            raise BrokenRules(
+                [((key,), f"is no count of YouTube's; turn the two around: `{name}: {key}`") for key, name in swapped]
+            )
+    return value
+
+
 _Site = Annotated[Path, PlainValidator(_site), WithJsonSchema({"type": "string", "minLength": 1})]
 _FilePath = Annotated[str, AfterValidator(check_path), Field(min_length=1)]
 _InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
 _Glob = Annotated[str, AfterValidator(_pattern), Field(min_length=1)]
 _FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
+_NotEmpty = BeforeValidator(_not_empty)
 _CountName = Annotated[Count, BeforeValidator(count_name)]
 _Duration = Annotated[
     timedelta, PlainValidator(parse_positive_duration), WithJsonSchema({"type": "string", "pattern": POSITIVE_PATTERN})
@@ -107,8 +126,8 @@ class FieldMapping(Section):
         description="The key of the video's id or URL: `vid_id`, `links.youtube` when nested, `videos[].id` in a list.",
         examples=["vid_id"],
     )
-    counts: Mapping[_CountName, _FieldPath] = Field(
-        min_length=1,
+    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(_not_swapped), _NotEmpty] = Field(
+        json_schema_extra={"minProperties": 1},
         description="YouTube's name to the site's key: a path from the top, or from the list item.",
         examples=[{"viewCount": "viewcount"}],
     )
@@ -130,9 +149,9 @@ class Collection(Section):
     directory: _InsidePath = Field(
         description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
     )
-    include: tuple[_Glob, ...] = Field(
+    include: Annotated[tuple[_Glob, ...], _NotEmpty] = Field(
         default=("**/*.md", "**/*.markdown"),
-        min_length=1,
+        json_schema_extra={"minItems": 1},
         description="Which files are pages: globs as in .gitignore, seen from the directory.",
     )
     exclude: tuple[_Glob, ...] = Field(
@@ -261,8 +280,8 @@ class Config(Section):
     site: _Site = Field(
         default=Path(".."), validate_default=True, description="The site's root, relative to the config file."
     )
-    collections: tuple[Collection, ...] = Field(
-        min_length=1,
+    collections: Annotated[tuple[Collection, ...], _NotEmpty] = Field(
+        json_schema_extra={"minItems": 1},
         description="The directories of pages, each with its fields.",
         examples=[[{"directory": "content", "fields": {"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}}]],
     )
