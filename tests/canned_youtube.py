@@ -95,10 +95,10 @@ def ok(document: object) -> bytes:
     return message(200, json.dumps(document).encode(), "Content-Type: application/json; charset=UTF-8")
 
 
-def error(status: int, text: str | None = "Broken.", *, reason: str = "backendError", **more: object) -> bytes:
+def error(code: int, text: str | None = "Broken.", *, reason: str = "backendError", **more: object) -> bytes:
     """Returns an error body in Google's form: `status=` and `details=` come in `more`."""
     entry = {"message": text, "domain": "global", "reason": reason}
-    return json.dumps({"error": {"code": status, "message": text, "errors": [entry], **more}}, indent=2).encode()
+    return json.dumps({"error": {"code": code, "message": text, "errors": [entry], **more}}, indent=2).encode()
 
 
 def error_info(reason: str, **metadata: str) -> dict[str, object]:

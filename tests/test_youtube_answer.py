@@ -1,0 +1,152 @@
+"""No number that YouTube did not give leaves the check of an answer."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.model import Bucket, Count, ProblemKind, VideoId
+from syncer.youtube.answer import Checked, Foreign, check
+
+A, B, C = (VideoId(name * 11) for name in "ABC")
+KINDS = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
+
+
+def document(*items: object, bucket: Bucket = Bucket.STATS, **more: object) -> bytes:
+    return json.dumps({"kind": KINDS[bucket], "items": items, **more}).encode()
+
+
+def item(video: str, **statistics: object) -> dict[str, object]:
+    return {"id": video, "statistics": statistics}
+
+
+def good(body: bytes, bucket: Bucket = Bucket.STATS) -> Checked:
+    checked = check(body, bucket, [A, B, C])
+    assert isinstance(checked, Checked)
+    return checked
+
+
+@pytest.mark.parametrize("bucket", Bucket)
+def test_counts_are_matched_by_id_whatever_the_order(bucket: Bucket) -> None:
+    body = document(item(B, viewCount="7"), item(A, viewCount="31250", likeCount="0"), bucket=bucket, etag="x")
+    checked = good(body, bucket)
+    assert checked.statistics == {A: {Count.VIEWS: 31250, Count.LIKES: 0}, B: {Count.VIEWS: 7}}
+    assert checked.problems == ()
+
+
+def test_a_video_without_statistics_was_returned_without_counts() -> None:
+    assert good(document({"id": A}, item(B))).statistics == {A: {}, B: {}}
+
+
+def test_none_of_them_is_an_answer_too() -> None:
+    assert good(document()).statistics == {}
+
+
+@pytest.mark.parametrize("text", ["0", "00", "9223372036854775807", "1000000000000000000"])
+def test_a_count_is_ascii_digits_up_to_int64(text: str) -> None:
+    assert good(document(item(A, viewCount=text))).statistics == {A: {Count.VIEWS: int(text)}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " 1", "1 ", "1\n", "+1", "-1", "1.0", "1e3", "1_000", "1,000", "0x1F", "١٢٣", "²", "12k",
+     "9223372036854775808", "0" * 20, "9" * 5000, 12, 0, True, 1.5, None, [], ["1"], {"value": "1"}, float("nan")],
+)  # fmt: skip
+def test_anything_else_is_left_out_with_a_problem(value: object) -> None:
+    checked = good(document(item(A, viewCount=value, likeCount="5")))
+    assert checked.statistics == {A: {Count.LIKES: 5}}
+    (problem,) = checked.problems
+    assert (problem.kind, problem.subject) == (ProblemKind.BAD_ANSWER, A)
+    assert "viewCount" in problem.message
+    assert len(problem.message) < 120
+
+
+@pytest.mark.parametrize("statistics", [None, [], "12", 12, [{"viewCount": "1"}]])
+def test_statistics_in_no_known_form_are_ignored_with_a_problem(statistics: object) -> None:
+    checked = good(document({"id": A, "statistics": statistics}))
+    assert checked.statistics == {A: {}}
+    assert [problem.subject for problem in checked.problems] == [A]
+
+
+@pytest.mark.parametrize("stranger", [item("Z" * 11, viewCount="1"), {}, None, "A", [A], {"id": [A]}, {"id": "\ud800"}])
+def test_an_item_nobody_asked_for_is_ignored_with_a_problem(stranger: object) -> None:
+    checked = good(document(item(A, viewCount="7"), stranger))
+    assert checked.statistics == {A: {Count.VIEWS: 7}}
+    assert [(problem.kind, problem.subject) for problem in checked.problems] == [
+        (ProblemKind.BAD_ANSWER, "videos.batchGetStats")
+    ]
+
+
+def test_a_video_twice_is_believed_if_both_say_the_same() -> None:
+    checked = good(document(item(A, viewCount="7"), item(A, viewCount="7")))
+    assert (checked.statistics, checked.problems) == ({A: {Count.VIEWS: 7}}, ())
+
+
+def test_a_video_twice_is_not_believed_if_they_differ() -> None:
+    checked = good(document(item(A, viewCount="7"), item(B, viewCount="1"), item(A, viewCount="8")))
+    assert checked.statistics == {A: {}, B: {Count.VIEWS: 1}}
+    assert [problem.subject for problem in checked.problems] == [A]
+
+
+@pytest.mark.parametrize("bucket", Bucket)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<!DOCTYPE html><html>Log in to the network</html>",
+        b"null",
+        b"[]",
+        b"[" * 100_000,
+        b"1" * 5000,
+        b"\xff\xfe",
+        document(item(A, viewCount="1"))[:-5],
+        b'{"items": []}',
+        b'{"kind": ["youtube#batchGetStatsResponse"], "items": []}',
+        b'{"kind": "youtube#channelListResponse", "items": []}',
+        b'{"kind": "youtube#batchGetStatsResponse"}',
+        b'{"kind": "youtube#batchGetStatsResponse", "items": {}}',
+        b'{"kind": "youtube#videoListResponse", "items": null}',
+        document(item("Z" * 11, viewCount="1")),
+        document(item("Z" * 11, viewCount="1"), bucket=Bucket.GENERAL),
+        b'{"error": {"code": 500}}',
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_to_this_question_is_foreign(body: bytes, bucket: Bucket) -> None:
+    assert isinstance(check(body, bucket, [A, B]), Foreign)
+
+
+def test_the_answer_of_one_method_is_foreign_to_the_other() -> None:
+    assert isinstance(check(document(item(A, viewCount="1")), Bucket.GENERAL, [A]), Foreign)
+    assert isinstance(check(document(item(A, viewCount="1"), bucket=Bucket.GENERAL), Bucket.STATS, [A]), Foreign)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([A, B, "12", "007", "٣"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.sampled_from([*Count, "id"]), inner),
+    max_leaves=12,
+)
+STATISTICS = st.dictionaries(st.sampled_from([*Count]), JSON)
+ITEMS = st.fixed_dictionaries({}, optional={"id": st.sampled_from([A, B, "?"]) | JSON, "statistics": JSON | STATISTICS})
+
+
+@settings(max_examples=200)
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_checked_without_a_crash(body: bytes) -> None:
+    assert isinstance(check(body, Bucket.STATS, [A]), Checked | Foreign)
+
+
+@settings(max_examples=300)
+@given(st.lists(ITEMS | JSON, max_size=5), st.sampled_from(Bucket))
+def test_no_number_comes_out_that_was_not_given_for_that_video(items: list[Any], bucket: Bucket) -> None:
+    checked = check(document(*items, bucket=bucket), bucket, [A, B])
+    if isinstance(checked, Foreign):
+        return
+    for video, counts in checked.statistics.items():
+        mine = [i for i in items if isinstance(i, dict) and i.get("id") == video]
+        assert mine
+        for count, number in counts.items():
+            given = [i["statistics"][count] for i in mine]
+            assert all(isinstance(text, str) and text.isascii() and int(text) == number for text in given)
+    assert all(problem.message.isprintable() for problem in checked.problems)

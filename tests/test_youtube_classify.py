@@ -1,0 +1,260 @@
+"""Every row of the table of failures means what the facts about the API say (`docs/youtube.md`)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httplib2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.model import Bucket
+from syncer.youtube.classify import TABLE, UNANSWERED, Failure, Kind, classify, classify_exception
+from syncer.youtube.evidence import Reply
+from tests.canned_youtube import error, error_info
+
+AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+HTML = b"<!DOCTYPE html>\n<html lang=en><title>Error (Bad Gateway)</title>\n"
+QUOTA = 'The request cannot be completed because you have exceeded your <a href="/quota">quota</a>.'
+PER_DAY = "Quota exceeded for quota metric 'Stats' and limit 'Stats per day' of service 'y' for consumer 'c'."
+PER_MINUTE = PER_DAY.replace("per day", "per minute")
+
+
+def blocked(reason: str, **metadata: str) -> bytes:
+    return error(403, "No.", reason="forbidden", status="PERMISSION_DENIED", details=[error_info(reason, **metadata)])
+
+
+def limited(text: str = "No.", **metadata: str) -> bytes:
+    details = [error_info("RATE_LIMIT_EXCEEDED", **metadata)] if metadata else []
+    return error(429, text, reason="rateLimitExceeded", status="RESOURCE_EXHAUSTED", details=details)
+
+
+def failure(status: int, body: bytes, bucket: Bucket = Bucket.STATS, **headers: str) -> Failure:
+    return classify(Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body), bucket, AT)
+
+
+PERSON = Kind.CONFIGURATION
+
+CASES: list[tuple[int, bytes, Kind, str]] = [
+    # the key
+    (400, error(400, "API key expired. Please renew the API key.", reason="badRequest"), PERSON, "expired"),
+    (400, error(400, "Bad Request", reason="keyExpired"), PERSON, "expired"),
+    (400, error(400, "API key not valid. Please pass a valid API key."), PERSON, "does not know the API key"),
+    (400, error(400, "?", details=[error_info("API_KEY_INVALID")]), PERSON, "does not know the API key"),
+    (400, error(400, "Bad Request", reason="keyInvalid"), PERSON, "does not know the API key"),
+    (403, error(403, "The request is missing a valid API key."), PERSON, "without an API key"),
+    (403, error(403, "Method doesn't allow unregistered callers (x)."), PERSON, "without an API key"),
+    (403, error(403, "x", reason="dailyLimitExceededUnreg"), PERSON, "without an API key"),
+    (403, error(403, "Not used before.", reason="accessNotConfigured"), PERSON, "enable it in"),
+    (403, blocked("SERVICE_DISABLED"), PERSON, "enable it in"),
+    (403, blocked("API_KEY_HTTP_REFERRER_BLOCKED"), PERSON, "can never work from here"),
+    (403, error(403, "Requests from referer <empty> are blocked."), PERSON, "restricted to web pages (HTTP"),
+    (403, error(403, "No referer.", reason="ipRefererBlocked"), PERSON, "or to other IP addresses"),
+    (403, blocked("API_KEY_IP_ADDRESS_BLOCKED"), PERSON, "add the address"),
+    (403, error(403, "The key has an IP address restriction."), PERSON, "add the address"),
+    (403, blocked("API_KEY_ANDROID_APP_BLOCKED"), PERSON, "Android or iOS"),
+    (403, blocked("API_KEY_IOS_APP_BLOCKED"), PERSON, "Android or iOS"),
+    (403, error(403, "Requests from this Android client application <empty> are blocked."), PERSON, "Android"),
+    (403, blocked("API_KEY_SERVICE_BLOCKED"), PERSON, "add it to the key"),
+    (403, blocked("CONSUMER_SUSPENDED"), PERSON, "suspended"),
+    (403, blocked("CONSUMER_INVALID"), PERSON, "CONSUMER_INVALID"),
+    (403, blocked("BILLING_DISABLED"), PERSON, "billing"),
+    (401, error(401, "Login Required.", reason="required"), PERSON, "401 required"),
+    (401, b"", PERSON, "(401)"),
+    (403, error(403, "Permission denied.", reason="SERVICE_UNAVAILABLE"), PERSON, "403 SERVICE_UNAVAILABLE"),
+    (429, limited(PER_DAY, quota_unit="1/d/{project}", quota_limit_value="0"), PERSON, "limit of 0"),
+    # limits
+    (403, error(403, QUOTA, reason="quotaExceeded"), Kind.DAY, "midnight Pacific"),
+    (403, error(403, "Daily Limit Exceeded.", reason="dailyLimitExceeded"), Kind.DAY, "midnight Pacific"),
+    (429, limited(PER_DAY), Kind.DAY, "midnight Pacific"),
+    (429, limited("?", quota_unit="1/d/{project}", quota_limit_value="100"), Kind.DAY, "midnight Pacific"),
+    (429, limited("?", quota_limit="defaultStatsPerDayPerProject"), Kind.DAY, "midnight Pacific"),
+    (429, limited(PER_MINUTE, quota_unit="1/min/{project}", quota_limit="PerMinute"), Kind.RETRY, "fewer requests"),
+    (429, limited("Resource has been exhausted (e.g. check quota)."), Kind.RETRY, "fewer requests"),
+    (429, HTML, Kind.RETRY, "(429)"),
+    (403, error(403, "x", reason="rateLimitExceeded"), Kind.RETRY, "403 rateLimitExceeded"),
+    (403, error(403, "x", reason="userRateLimitExceeded"), Kind.RETRY, "fewer requests"),
+    # what passes
+    (403, HTML, Kind.RETRY, "between here and YouTube"),
+    (407, HTML, Kind.RETRY, "between here and YouTube"),
+    (408, b"", Kind.RETRY, "gave up"),
+    (500, error(500, None), Kind.RETRY, "500 backendError"),
+    (500, b'{"error": "internal"}', Kind.RETRY, "(500)"),
+    (502, HTML, Kind.RETRY, "(502)"),
+    (503, error(503, status="UNAVAILABLE"), Kind.RETRY, "503 backendError"),
+    (504, b"", Kind.RETRY, "(504)"),
+    (301, b"", Kind.RETRY, "redirected (301)"),
+    (304, b"", Kind.RETRY, "redirected (304)"),
+    (204, b"", Kind.RETRY, "never gives (204)"),
+    (999, b"", Kind.RETRY, "never gives (999)"),
+    # our bug
+    (400, error(400, "The request specifies an invalid filter.", reason="invalidFilters"), Kind.OUR_BUG, "report it"),
+    (400, error(400, "No filter selected.", reason="missingRequiredParameter"), Kind.OUR_BUG, "report it"),
+    (400, error(400, "statistics", reason="unknownPart"), Kind.OUR_BUG, "400 unknownPart"),
+    (400, error(400, "Request contains an invalid argument.", reason="badRequest"), Kind.OUR_BUG, "400 badRequest"),
+    (400, HTML, Kind.OUR_BUG, "(400)"),
+    (414, b"", Kind.OUR_BUG, "(414)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "says"), CASES)
+@pytest.mark.parametrize("bucket", Bucket)
+def test_a_failure_is_of_its_class(status: int, body: bytes, kind: Kind, says: str, bucket: Bucket) -> None:
+    found = failure(status, body, bucket)
+    assert found.kind is kind
+    assert says in found.message
+    assert found.message.endswith(".")
+    assert "{" not in found.message
+
+
+@pytest.mark.parametrize("status", [404, 501])
+@pytest.mark.parametrize("body", [b"", HTML, error(404, reason="notFound")])
+def test_without_the_first_method_the_other_takes_over_and_without_that_one_the_address_is_wrong(
+    status: int, body: bytes
+) -> None:
+    assert failure(status, body, Bucket.STATS).kind is Kind.UNAVAILABLE
+    wrong = failure(status, body, Bucket.GENERAL)
+    assert wrong.kind is Kind.CONFIGURATION
+    assert "youtube.endpoint" in wrong.message
+
+
+def test_every_row_has_a_case() -> None:
+    told = {failure(status, body).message for status, body, _, _ in CASES}
+    told |= {failure(404, b"", bucket).message for bucket in Bucket}
+    untold = [row.message for row in TABLE if not any(text.startswith(row.message.split("{")[0]) for text in told)]
+    assert untold == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'[{"error": {"errors": [{"reason": "quotaExceeded"}]}}]', b'{"error": []}', b'{"error": {"errors": "x"}}',
+     b'{"error": {"errors": ["x", null, {"reason": 1}], "details": {"a": 1}, "message": ["per day"]}}',
+     b'{"error": {"details": [{"metadata": "PerDay"}, {"metadata": {"quota_limit_value": [0]}}]}}',
+     b"\xff", b"[" * 100_000],
+)  # fmt: skip
+def test_a_body_in_no_form_is_no_reason_to_fall_over(body: bytes) -> None:
+    assert failure(503, body).kind is Kind.RETRY
+    assert failure(429, body).kind is (Kind.DAY if b"quotaExceeded" in body else Kind.RETRY)
+
+
+def test_only_words_of_a_harmless_form_are_told_on() -> None:
+    key = "AIza" + "Sy" + "0" * 33
+    told = failure(400, error(400, f"Consumer 'api_key:{key}'", reason=f"no {key}", status="<b>", details=[])).message
+    assert key not in told
+    assert "<b>" not in told
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30.0),
+        (" 0 ", 0.0),
+        ("Sun, 22 Nov 2026 15:02:00 GMT", 120.0),
+        ("Sun, 22 Nov 2026 15:02:00 -0000", 120.0),
+        ("Sun, 22 Nov 2026 14:00:00 GMT", 0.0),
+        ("", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+        ("9" * 5000, None),
+        ("soon", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
+    assert failure(503, b"", retry_after=value).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ssl.SSLCertVerificationError("x"), "certificate"),
+        (TimeoutError("timed out"), "in time"),
+        (socket.gaierror(-2, "Name or service not known"), "looked up"),
+        (httplib2.ServerNotFoundError("x"), "looked up"),
+        (ConnectionRefusedError(111, "Connection refused"), "takes no connection"),
+        (ConnectionResetError(104, "Connection reset by peer"), "broke (Connection reset by peer)"),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "broke (EOF occurred"),
+        (http.client.RemoteDisconnected("x"), "broke (RemoteDisconnected)"),
+        (http.client.IncompleteRead(b"x"), "IncompleteRead"),
+        (http.client.BadStatusLine("x"), "BadStatusLine"),
+        (httplib2.FailedToDecompressContent("x", {}, ""), "FailedToDecompressContent"),
+        (zlib.error("x"), "unpacked"),
+        (ValueError("x"), "ValueError"),
+    ],
+)
+def test_no_answer_passes(error: Exception, says: str) -> None:
+    found = classify_exception(error)
+    assert found.kind is Kind.RETRY
+    assert says in found.message
+
+
+def test_every_exception_of_the_list_has_a_sentence_of_its_own_place() -> None:
+    for place, (kind, _) in enumerate(UNANSWERED):
+        assert not any(issubclass(kind, earlier) for earlier, _ in UNANSWERED[:place])
+
+
+WORDS = sorted({word for row in TABLE for word in row.words})
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from([*WORDS, "0", "1/d/x", "per day"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "errors", "details", "reason", "message", "metadata", "quota_limit_value"]), inner
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=300)
+@given(st.integers(100, 999), st.binary() | VALUES.map(lambda value: json.dumps(value).encode()), st.text())
+def test_any_answer_has_a_class(status: int, body: bytes, retry_after: str) -> None:
+    found = failure(status, body, retry_after=retry_after)
+    assert found.message.endswith(".")
+    assert found.retry_after is None or found.retry_after >= 0
+
+
+BODIES = os.environ.get("SYNCER_BODIES")
+with_bodies = pytest.mark.skipif(not BODIES, reason="SYNCER_BODIES names no directory of recorded answers")
+BY_WORD = {  # what a recorded body's name tells: the first that fits
+    "limit-zero": Kind.CONFIGURATION,
+    "API_KEY": Kind.CONFIGURATION,
+    "keyInvalid": Kind.CONFIGURATION,
+    "401": Kind.CONFIGURATION,
+    "quotaExceeded": Kind.DAY,
+    "dailyLimit": Kind.DAY,
+    "per-day": Kind.DAY,
+    "video-uploads": Kind.DAY,
+    "ateLimitExceeded": Kind.RETRY,
+    "403": Kind.CONFIGURATION,
+    "429": Kind.RETRY,
+    "400": Kind.OUR_BUG,
+    "404": Kind.UNAVAILABLE,
+    "50": Kind.RETRY,
+}
+
+
+def recorded() -> list[Path]:
+    files = sorted(Path(BODIES or os.devnull, "errors").rglob("[1-9]*"))
+    return [file for file in files if not file.name.endswith(".headers.json")]
+
+
+@with_bodies
+def test_there_are_recorded_errors() -> None:
+    assert len(recorded()) > 35
+
+
+@pytest.mark.parametrize("file", recorded(), ids=lambda file: file.stem)
+def test_a_recorded_error_is_of_its_class(file: Path) -> None:
+    expected = next(kind for word, kind in BY_WORD.items() if word in file.name)
+    found = failure(int(file.name[:3]), file.read_bytes())
+    assert found.kind is expected, found

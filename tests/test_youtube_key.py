@@ -1,0 +1,69 @@
+"""The key is found where the operator put it, and never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from syncer.errors import KeyMissing
+from syncer.youtube.key import find_key
+
+KEY = "a-key-of-no-project"
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_the_variable_comes_before_the_file_and_the_file_before_the_credential(tmp_path: Path) -> None:
+    file = written(tmp_path / "key", b"from-file\r\n")
+    written(tmp_path / "youtube-api-key", b"from-systemd\n")
+    environ = {"YOUTUBE_API_KEY": " from-variable\n", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert find_key(environ, env_name="YOUTUBE_API_KEY", file=file) == "from-variable"
+    assert find_key(environ, env_name="OTHER", file=file) == "from-file"
+    assert find_key(environ, env_name="OTHER", file=None) == "from-systemd"
+    assert find_key(environ, env_name=None, file=None) == "from-systemd"
+
+
+def test_a_blank_variable_counts_as_unset(tmp_path: Path) -> None:
+    file = written(tmp_path / "key", KEY.encode())
+    assert find_key({"YOUTUBE_API_KEY": " \n"}, env_name="YOUTUBE_API_KEY", file=file) == KEY
+
+
+@pytest.mark.parametrize("environ", [{}, {"YOUTUBE_API_KEY": ""}, {"CREDENTIALS_DIRECTORY": "/nowhere"}])
+def test_no_key_is_told_with_the_places_where_it_could_be(environ: dict[str, str]) -> None:
+    with pytest.raises(KeyMissing, match=r"set the environment variable YOUTUBE_API_KEY, or .* youtube.api_key_file"):
+        find_key(environ, env_name="YOUTUBE_API_KEY", file=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b" \n\t", "is empty"),
+        (b"one-key\nother-key", "more than an API key"),
+        (b"two words", "more than an API key"),
+        ("schlüssel".encode(), "characters that no key has"),
+        ("﻿key".encode("utf-16"), "characters that no key has"),
+        (b"key\x00", "characters that no key has"),
+    ],
+)
+def test_a_file_that_holds_no_key_is_told_without_showing_it(tmp_path: Path, content: bytes, says: str) -> None:
+    file = written(tmp_path / "key", content)
+    with pytest.raises(KeyMissing, match=says) as caught:
+        find_key({}, env_name=None, file=file)
+    assert str(file) in str(caught.value)
+    assert "one-key" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_variable_that_holds_no_key_is_told_without_showing_it() -> None:
+    with pytest.raises(KeyMissing, match="The environment variable K holds") as caught:
+        find_key({"K": "sec\x01ret"}, env_name="K", file=None)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing", ".", "nul\0"])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KeyMissing, match="cannot be read"):
+        find_key({}, env_name=None, file=tmp_path / name)
