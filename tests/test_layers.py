@@ -1,0 +1,120 @@
+"""The house keeps its floors: a module imports from floors below its own, and each library has its rooms."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "syncer"
+
+FLOORS = {
+    "model": 0, "errors": 0,
+    "front_matter": 1, "plan": 1, "diff": 1, "quota": 1, "config": 1, "suggest": 1,
+    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "redact": 2,
+    "sync": 3,
+    "daemon": 4, "check": 4, "demo": 4,
+    "cli": 5,
+    "__main__": 6,
+}  # fmt: skip
+"""The rooms, from the ground up. `simulator` stands apart; `syncer` itself holds the version."""
+
+ROOMS_OF = {
+    "googleapiclient": {"youtube"}, "httplib2": {"youtube"}, "tenacity": {"youtube"}, "socks": {"youtube"},
+    "sqlite3": {"state"},
+    "subprocess": {"git", "check"},
+    "apscheduler": {"daemon"},
+    "click": {"cli"}, "rich": {"cli"},
+    "yaml": {"front_matter", "config", "suggest"},
+    "pydantic": {"config"},
+    "pathspec": {"content"},
+    "http": {"simulator", "youtube"},
+}  # fmt: skip
+"""Which rooms may use a library."""
+
+HOLLOW_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "common",
+    "manager",
+    "handler",
+    "service",
+    "processor",
+    "base",
+    "core",
+    "logic",
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield f"{node.module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_floors_below_its_own(path: Path) -> None:
+    room = room_of(path)
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] != "syncer" or parts[1:] in ([], [room]) or parts[1] == room:
+            continue
+        if parts[1] == "simulator":
+            assert room in {"demo", "cli"}, f"{room} imports the simulator"
+        else:
+            assert room != "simulator", f"the simulator shares no code with syncer, but imports {name}"
+            assert FLOORS[parts[1]] < FLOORS[room], f"{room} (floor {FLOORS[room]}) imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_library_is_used_in_its_rooms_only(path: Path) -> None:
+    for name in imports_of(path):
+        library = name.split(".")[0]
+        assert room_of(path) in ROOMS_OF.get(library, {room_of(path)}), f"{path.name} imports {name}"
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    graph = {module_name(path): {n for n in imports_of(path) if n.startswith("syncer.")} for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"a circle: {' -> '.join((*way, name))}"
+        if name not in done:
+            for other in graph.get(name, set()):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("syncer", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def test_every_room_stands_on_a_floor_and_has_a_telling_name() -> None:
+    rooms = {room_of(path) for path in MODULES} - {"__init__"}
+    assert rooms == set(FLOORS) | {"simulator"}
+    assert not HOLLOW_NAMES & {path.stem for path in MODULES}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=str)
+def test_a_package_s_init_holds_a_docstring_only(path: Path) -> None:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    assert ast.get_docstring(ast.Module(body, []))
+    rest = [node for node in body[1:] if not (isinstance(node, ast.Assign) and path.parent == PACKAGE)]
+    assert not rest
