@@ -46,6 +46,15 @@ class Canned:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def connections_made(self) -> int:
+        return len(self._connections)
+
+    def wait_until_hung_up(self) -> None:
+        """Returns when all clients have hung up; a test that waits here for ever has found one that does not."""
+        for thread in self._threads[1:]:
+            thread.join()
+
     def _start(self, target: object, *args: object) -> None:
         assert callable(target)
         thread = threading.Thread(target=target, args=args)

@@ -1,6 +1,8 @@
 """No number that YouTube did not give leaves the check of an answer."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +152,35 @@ def test_no_number_comes_out_that_was_not_given_for_that_video(items: list[Any],
             given = [i["statistics"][count] for i in mine]
             assert all(isinstance(text, str) and text.isascii() and int(text) == number for text in given)
     assert all(problem.message.isprintable() for problem in checked.problems)
+
+
+BODIES = os.environ.get("SYNCER_BODIES")
+
+
+def recorded() -> list[Path]:
+    files = Path(BODIES or os.devnull, "responses").rglob("*.json")
+    return sorted(file for file in files if not file.name.endswith(".headers.json"))
+
+
+@pytest.mark.skipif(not BODIES, reason="SYNCER_BODIES names no directory of recorded answers")
+def test_there_are_recorded_answers() -> None:
+    assert len(recorded()) > 35
+
+
+@pytest.mark.parametrize("file", recorded(), ids=lambda file: file.stem)
+def test_of_a_recorded_answer_every_count_is_read_as_it_stands(file: Path) -> None:
+    body = file.read_bytes()
+    recording = json.loads(body)
+    kind = recording.get("kind", "?") if isinstance(recording, dict) else "?"
+    if kind not in KINDS.values():
+        assert all(isinstance(check(body, bucket, [A]), Foreign) for bucket in Bucket)
+        return
+    bucket = next(bucket for bucket in Bucket if KINDS[bucket] == kind)
+    given = {item["id"]: item.get("statistics", {}) for item in recording["items"]}
+    stand = {video: {name: counts[name] for name in Count if name in counts} for video, counts in given.items()}
+    checked = check(body, bucket, list(stand))
+    assert isinstance(checked, Checked)
+    told = {
+        video: {count: str(number) for count, number in counts.items()} for video, counts in checked.statistics.items()
+    }
+    assert (told, checked.problems) == (stand, ())

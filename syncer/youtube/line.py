@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import httplib2
 
@@ -41,7 +41,7 @@ class Line(httplib2.Http):
         self.follow_redirects = False  # a redirect would take the key to another host
         self.pay: Callable[[], None] = lambda: None
         self._key = key
-        self._connection_type = _paying(endpoint, self)
+        self._connection_type = _connections_of(self, endpoint)
 
     def request(  # type: ignore[override] # the client library passes no more than this
         self, uri: str, method: str = "GET", body: str | None = None, headers: Mapping[str, str] | None = None
@@ -54,17 +54,36 @@ class Line(httplib2.Http):
         return response, content
 
 
-def _paying(endpoint: str, line: Line) -> type[http.client.HTTPConnection]:
-    """Return the connection class for the endpoint that pays where it sends: httplib2 makes the connections itself."""
+class _Paying(http.client.HTTPConnection):
+    """A connection that pays where it sends, and leaves nothing open."""
 
-    class Plain(httplib2.HTTPConnectionWithTimeout):
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            line.pay()
-            super().request(*args, **kwargs)
+    line: ClassVar[Line]
+    _answer: http.client.HTTPResponse | None = None
 
-    class Secure(httplib2.HTTPSConnectionWithTimeout):
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            line.pay()
-            super().request(*args, **kwargs)
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self.line.pay()
+        super().request(*args, **kwargs)
 
-    return Secure if endpoint.lower().startswith("https:") else Plain
+    def getresponse(self) -> http.client.HTTPResponse:
+        self._answer = super().getresponse()
+        return self._answer
+
+    def close(self) -> None:
+        """Close an answer that was not read to its end too: with `Connection: close` it owns the socket."""
+        super().close()
+        if self._answer is not None:
+            self._answer.close()
+
+
+class _Plain(_Paying, httplib2.HTTPConnectionWithTimeout):
+    pass
+
+
+class _Secure(_Paying, httplib2.HTTPSConnectionWithTimeout):
+    pass
+
+
+def _connections_of(line: Line, endpoint: str) -> type[_Paying]:
+    """Return the connection class of one line: httplib2 makes the connections, and hands them nothing of ours."""
+    connection = _Secure if endpoint.lower().startswith("https:") else _Plain
+    return type(connection.__name__, (connection,), {"line": line})

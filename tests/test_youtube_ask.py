@@ -1,0 +1,214 @@
+"""The walk over all batches asks no more than it has to, and the right method."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.model import Answer, Bucket, Fetch, Outcome, VideoId
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import State, Video, World
+from syncer.youtube.ask import ask_all, pack
+from syncer.youtube.client import connect
+from syncer.youtube.retry import Retry
+
+AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+
+
+def ids(number: int) -> list[VideoId]:
+    return [VideoId(f"{place:010d}A") for place in range(number)]
+
+
+class Youtube:
+    """A `Fetch` that knows all videos but `absent`, and remembers what it was asked.
+
+    `outcome` says how the n-th request of a method ends, from 0.
+    """
+
+    def __init__(
+        self,
+        absent: Sequence[VideoId] = (),
+        outcome: Callable[[Bucket, int], Outcome] = lambda _bucket, _place: Outcome.ANSWERED,
+    ) -> None:
+        self.asked: dict[Bucket, list[Sequence[VideoId]]] = {bucket: [] for bucket in Bucket}
+        self._absent, self._outcome, self._lock = set(absent), outcome, threading.Lock()
+
+    def fetch(self, bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
+        with self._lock:
+            outcome = self._outcome(bucket, len(self.asked[bucket]))
+            self.asked[bucket].append(videos)
+        known = [video for video in videos if video not in self._absent] if outcome is Outcome.ANSWERED else []
+        return Answer(bucket, tuple(videos), outcome, AT, {video: {} for video in known})
+
+    def sizes(self, bucket: Bucket) -> list[int]:
+        return [len(videos) for videos in self.asked[bucket]]
+
+
+def ends(bucket: Bucket, outcome: Outcome, *, after: int = 0) -> Callable[[Bucket, int], Outcome]:
+    return lambda asked, place: outcome if asked is bucket and place >= after else Outcome.ANSWERED
+
+
+def walk(
+    videos: Sequence[VideoId], fetch: Fetch, connections: int = 1, cancelled: Callable[[], bool] = lambda: False
+) -> list[Answer]:
+    return list(ask_all(videos, fetch, connections=connections, cancelled=cancelled))
+
+
+@pytest.mark.parametrize(
+    ("number", "sizes"), [(0, []), (1, [1]), (49, [49]), (50, [50]), (51, [50, 1]), (101, [50, 50, 1])]
+)
+def test_batches_hold_fifty_and_none_is_empty(number: int, sizes: list[int]) -> None:
+    assert [len(batch) for batch in pack(ids(number))] == sizes
+    youtube = Youtube()
+    answers = walk(ids(number), youtube.fetch)
+    assert youtube.sizes(Bucket.STATS) == [len(answer.asked) for answer in answers] == sizes
+    assert youtube.sizes(Bucket.GENERAL) == []
+
+
+def test_a_video_named_twice_is_asked_about_once() -> None:
+    youtube = Youtube()
+    walk([*ids(3), *ids(3)], youtube.fetch)
+    assert youtube.asked[Bucket.STATS] == [tuple(ids(3))]
+
+
+def test_absent_videos_of_all_batches_are_confirmed_together_and_once() -> None:
+    absent = ids(450)[::50]
+    youtube = Youtube(absent)
+    answers = walk(ids(450), youtube.fetch, connections=4)
+    assert youtube.sizes(Bucket.STATS) == [50] * 9
+    assert [sorted(videos) for videos in youtube.asked[Bucket.GENERAL]] == [absent]
+    assert answers[-1].statistics == {}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SPENT, Outcome.UNAVAILABLE])
+def test_where_the_first_method_ends_the_other_takes_over_all_that_is_left(outcome: Outcome) -> None:
+    youtube = Youtube(absent=ids(3), outcome=ends(Bucket.STATS, outcome, after=2))
+    answers = walk(ids(500), youtube.fetch)
+    assert youtube.sizes(Bucket.STATS) == [50, 50, 50]
+    assert {video for videos in youtube.asked[Bucket.GENERAL] for video in videos} == {*ids(3), *ids(500)[100:]}
+    assert youtube.sizes(Bucket.GENERAL) == [50] * 8 + [3]
+    assert {video for answer in answers for video in answer.statistics} == {*ids(500)[3:]}
+
+
+def test_a_failed_batch_never_changes_the_method() -> None:
+    youtube = Youtube(outcome=lambda _, place: Outcome.FAILED if place % 2 else Outcome.ANSWERED)
+    assert len(walk(ids(500), youtube.fetch, connections=3)) == 10
+    assert youtube.sizes(Bucket.GENERAL) == []
+
+
+@pytest.mark.parametrize("bucket", Bucket)
+def test_a_refusal_ends_all_asking(bucket: Bucket) -> None:
+    youtube = Youtube(absent=ids(500), outcome=ends(bucket, Outcome.REFUSED, after=1))
+    walk(ids(500), youtube.fetch)
+    assert youtube.sizes(bucket) == [50, 50]
+    assert youtube.sizes(Bucket.GENERAL) == ([] if bucket is Bucket.STATS else [50, 50])
+
+
+def test_where_both_are_spent_the_rest_is_not_asked_about() -> None:
+    youtube = Youtube(outcome=lambda _bucket, _place: Outcome.SPENT)
+    assert [answer.outcome for answer in walk(ids(500), youtube.fetch)] == [Outcome.SPENT, Outcome.SPENT]
+
+
+def test_after_cancelling_nothing_is_sent_and_all_that_was_answered_is_told() -> None:
+    youtube = Youtube(absent=ids(500))
+    answers = walk(ids(500), youtube.fetch, 2, cancelled=lambda: len(youtube.asked[Bucket.STATS]) >= 3)
+    assert 3 <= len(answers) <= 4
+    assert len(answers) == len(youtube.asked[Bucket.STATS])
+    assert youtube.asked[Bucket.GENERAL] == []
+
+
+def test_no_more_requests_run_at_once_than_there_are_connections() -> None:
+    youtube, running, most = Youtube(), set[Sequence[VideoId]](), [0]
+    four_at_once = threading.Barrier(4)
+
+    def fetch(bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
+        running.add(videos)
+        most[0] = max(most[0], len(running))
+        four_at_once.wait(timeout=30)
+        running.discard(videos)
+        return youtube.fetch(bucket, videos)
+
+    assert len(walk(ids(2000), fetch, connections=4)) == 40
+    assert most == [4]
+
+
+def test_requests_go_on_while_the_caller_takes_his_time_but_not_far_ahead() -> None:
+    youtube = Youtube()
+    for told, _ in enumerate(ask_all(ids(2000), youtube.fetch, connections=4, cancelled=lambda: False), 1):
+        assert youtube.sizes(Bucket.STATS)
+        assert len(youtube.asked[Bucket.STATS]) <= told + 8
+
+
+def test_a_caller_that_leaves_early_leaves_no_thread_behind() -> None:
+    walking = ask_all(ids(2000), Youtube().fetch, connections=4, cancelled=lambda: False)
+    assert isinstance(walking, Iterator)
+    next(walking)
+    assert any(thread.name.startswith("youtube") for thread in threading.enumerate())
+    walking.close()  # type: ignore[attr-defined] # a generator's own
+    assert not any(thread.name.startswith("youtube") for thread in threading.enumerate())
+
+
+def test_what_a_fetch_raises_comes_through_and_leaves_no_thread_behind() -> None:
+    def fetch(bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        walk(ids(500), fetch, connections=4)
+    assert not any(thread.name.startswith("youtube") for thread in threading.enumerate())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 5), st.randoms(use_true_random=False))
+def test_each_video_is_asked_about_at_most_once_a_method_and_answered_unless_something_ended(
+    number: int, connections: int, rng: Random
+) -> None:
+    endings = rng.choices(list(Outcome), weights=[6, 1, 1, 1, 1], k=50)
+    absent = rng.sample(ids(number), number // 5)
+    youtube = Youtube(absent, lambda bucket, place: endings[place + 25 * (bucket is Bucket.GENERAL)])
+    answers = walk(ids(number), youtube.fetch, connections)
+    for bucket in Bucket:
+        named = [video for videos in youtube.asked[bucket] for video in videos]
+        assert len(named) == len(set(named))
+        assert all(1 <= size <= 50 for size in youtube.sizes(bucket))
+    assert len(answers) == sum(len(batches) for batches in youtube.asked.values())
+    if all(answer.outcome is Outcome.ANSWERED for answer in answers):
+        assert {video for answer in answers for video in answer.statistics} == {*ids(number)} - {*absent}
+
+
+def test_end_to_end_both_purses_are_used_and_every_count_is_youtubes_own() -> None:
+    gone = ids(1000)[::120]
+    world = World(seed=3, videos={video: Video(State.PRIVATE) for video in gone})
+    units, lock = dict.fromkeys(Bucket, 0), threading.Lock()
+
+    def spend(bucket: Bucket) -> bool:
+        with lock:
+            if bucket is Bucket.STATS and units[bucket] == 12:
+                return False
+            units[bucket] += 1
+            return True
+
+    with (
+        Simulator(world) as simulator,
+        connect(
+            endpoint=simulator.url,
+            key="some-key",
+            spend=spend,
+            clock=lambda: AT,
+            sleep=lambda _: None,
+            timeout=5,
+            retry=Retry(),
+        ) as client,
+    ):
+        answers = walk(ids(1000), client.fetch, connections=3)
+        assert {bucket: simulator.units[bucket.value] for bucket in Bucket} == units
+        told = {video: dict(counts) for answer in answers for video, counts in answer.statistics.items()}
+        assert told == {
+            video: world.statistics(video, simulator.clock.now()) for video in ids(1000) if video not in gone
+        }
+    assert units == {Bucket.STATS: 12, Bucket.GENERAL: 9}

@@ -1,0 +1,121 @@
+"""A request is repeated while that helps, and no longer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from syncer.youtube.answer import Checked
+from syncer.youtube.classify import Failure, Kind
+from syncer.youtube.retry import Retry, Tried, try_again
+
+GOOD = Checked({})
+BUSY = Failure(Kind.RETRY, "Busy.")
+
+
+@dataclass
+class Time:
+    """A clock that moves only when somebody sleeps, or when a request takes its time."""
+
+    now: datetime = datetime(2026, 11, 1, 8, 30, tzinfo=UTC)
+    slept: list[float] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.pass_by(seconds)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def tried(
+    results: Sequence[Checked | Failure], time: Time, *, retry: Retry | None = None, each: float = 0, seed: int = 1
+) -> Tried:
+    rest: Iterator[Checked | Failure] = iter(results)
+
+    def request() -> Checked | Failure:
+        time.pass_by(each)
+        return next(rest)
+
+    retry = retry or Retry()
+    return try_again(request, retry, method="videos.list", clock=time.clock, sleep=time.sleep, rng=Random(seed))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.RETRY])
+def test_what_does_not_pass_is_not_repeated(kind: Kind) -> None:
+    time = Time()
+    failure = Failure(kind, "No.", retry_after=5)
+    assert tried([failure], time) == Tried(failure, 1)
+    assert time.slept == []
+
+
+def test_what_passes_is_repeated_until_it_has_passed() -> None:
+    time = Time()
+    assert tried([BUSY, BUSY, GOOD], time) == Tried(GOOD, 3)
+    assert len(time.slept) == 2
+
+
+def test_the_tries_are_bounded() -> None:
+    time = Time()
+    assert tried([BUSY] * 4 + [GOOD], time) == Tried(BUSY, 4)
+    assert len(time.slept) == 3
+    assert tried([BUSY, GOOD], time, retry=Retry(attempts=1)) == Tried(BUSY, 1)
+
+
+def test_waits_are_drawn_from_all_of_a_window_that_doubles() -> None:
+    slept: list[list[float]] = []
+    for seed in range(200):
+        time = Time()
+        tried([BUSY] * 6, time, retry=Retry(attempts=6, longest_wait=5, deadline=1000), seed=seed)
+        slept.append(time.slept)
+    for waits, top in zip(zip(*slept, strict=True), [1, 2, 4, 5, 5], strict=True):
+        assert min(waits) < top * 0.1
+        assert top * 0.9 < max(waits) <= top
+
+
+def test_the_servers_wish_is_heard_up_to_the_longest_wait() -> None:
+    time = Time()
+    wishes = [Failure(Kind.RETRY, "Busy.", retry_after=seconds) for seconds in (30, 0, 3600)]
+    tried([*wishes, GOOD], time, retry=Retry(attempts=4, longest_wait=60, deadline=1000))
+    assert time.slept[0] == 30
+    assert 0 < time.slept[1] <= 2
+    assert time.slept[2] == 60
+
+
+def test_no_wait_leads_past_the_deadline() -> None:
+    time = Time()
+    slow = Failure(Kind.RETRY, "Busy.", retry_after=40)
+    assert tried([slow] * 4, time, retry=Retry(deadline=90), each=1) == Tried(slow, 3)
+    assert time.slept == [40, 40]
+
+
+def test_requests_that_take_long_use_up_the_time_too() -> None:
+    time = Time()
+    assert tried([BUSY] * 4, time, retry=Retry(deadline=90), each=89.9) == Tried(BUSY, 1)
+    assert time.slept == []
+
+
+def test_what_the_request_raises_passes_through() -> None:
+    time = Time()
+    with pytest.raises(StopIteration):
+        tried([BUSY], time)
+
+
+def test_each_repetition_is_told_with_facts_for_machines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "syncer.youtube")
+    time = Time()
+    tried([BUSY, BUSY, GOOD], time)
+    facts = [{name: vars(record)[name] for name in ("method", "attempt", "wait_s", "why")} for record in caplog.records]
+    assert facts == [
+        {"method": "videos.list", "attempt": place, "wait_s": round(wait, 3), "why": "Busy."}
+        for place, wait in enumerate(time.slept, 1)
+    ]
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
