@@ -95,7 +95,8 @@ def _where(places: Places, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
     """Return the directory that holds all the pages, and the globs for them: narrow ones where it is the site."""
     common = _common(min(places.pages), max(places.pages))
     if common:
-        return "/".join(common), tuple(f"**/*{suffix}" for suffix in map(_literal, suffixes))
+        home = "./" if common[0].startswith("~") else ""  # a config's path cannot begin with a tilde
+        return home + "/".join(common), tuple(f"**/*{suffix}" for suffix in map(_literal, suffixes))
     tops = sorted({place[0] if place else "" for place in places.pages})
     if "" in tops or len(tops) * len(suffixes) > _MOST_PATTERNS:
         tops = ["**"]

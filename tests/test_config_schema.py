@@ -1,0 +1,89 @@
+"""The JSON Schema that editors use: the committed one is the current one, and it judges as the config does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from syncer.config.parse import parse_config
+from syncer.config.schema import schema, schema_text
+from syncer.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+COMMITTED = ROOT / "syncer" / "config.schema.json"
+SHIPPED = ROOT / "config" / "syncer.yaml"
+ANEW = (
+    "write the schema anew: .venv/bin/python -c"
+    " 'from syncer.config.schema import schema_text; print(schema_text(), end=\"\")' > syncer/config.schema.json"
+)
+LEAST = "collections: [{directory: content, fields: {video_id: id, counts: {viewCount: views}}}]\n"
+
+
+@pytest.fixture(scope="module")
+def validator() -> Draft202012Validator:
+    read = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(read)
+    return Draft202012Validator(read)
+
+
+def test_the_committed_schema_is_that_of_the_config() -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == schema_text(), ANEW
+
+
+def test_every_key_is_described() -> None:
+    sections = [schema(), *(definition for definition in definitions().values() if "properties" in definition)]
+    for section in sections:
+        properties = section["properties"]
+        assert isinstance(properties, dict)
+        assert [key for key, value in properties.items() if not value.get("description")] == []
+
+
+def definitions() -> dict[str, dict[str, object]]:
+    found = schema()["$defs"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHIPPED.read_text(encoding="utf-8"),
+        LEAST,
+        LEAST + "schedule: {cron: '0 4 * * 1', timezone: Europe/Berlin, jitter: 0s}\nhistory: {keep: 007d}\n",
+        LEAST + "youtube: {endpoint: 'http://127.0.0.1:80/', api_key_file: null}\n",
+    ],
+)
+def test_what_the_config_takes_the_schema_takes(validator: Draft202012Validator, text: str) -> None:
+    parse_config(text, SHIPPED)
+    validator.validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site: ..\n",
+        "collections: []\n",
+        "collections: [{directory: a, include: [], fields: {video_id: id, counts: {viewCount: views}}}]\n",
+        "collections: [{directory: a, fields: {video_id: id, counts: {}}}]\n",
+        "collections: [{directory: a, fields: {video_id: id, counts: {views: viewCount}}}]\n",
+        "collections: [{directory: a, fields: {counts: {viewCount: views}}}]\n",
+        LEAST + "git: {commit: true}\n",
+        LEAST + "youtube: {timeout: 20}\n",
+        LEAST + "youtube: {timeout: 0s}\n",
+        LEAST + "youtube: {connections: 17}\n",
+        LEAST + "youtube: {retry: {attempts: '3'}}\n",
+        LEAST + "youtube: {endpoint: 'ftp://a/'}\n",
+        LEAST + "youtube: {endpoint: 'https://a/?b'}\n",
+        LEAST + "youtube: {api_key: abc}\n",
+        LEAST + "quota: {reserve: -1}\n",
+        LEAST + "history: {authorized: 1}\n",
+    ],
+)
+def test_what_the_schema_refuses_the_config_refuses(validator: Draft202012Validator, text: str) -> None:
+    assert not validator.is_valid(yaml.safe_load(text))
+    with pytest.raises(ConfigError):
+        parse_config(text, SHIPPED)

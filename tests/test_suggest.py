@@ -1,0 +1,307 @@
+"""What `init` proposes, for sites as they are."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.config.parse import parse_config
+from syncer.front_matter.leaves import leaves
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import Count, Fields, VideoId
+from syncer.suggest.propose import Proposal, suggest
+from syncer.suggest.render import render
+from syncer.suggest.seen import Leaves
+
+SHIPPED = Path(__file__).parent.parent / "config" / "syncer.yaml"
+FILE = Path("/srv/site/config/syncer.yaml")
+IDS = ["Qb8sJxE1uvM", "_p7LdYf3kEA", "-hK2mWq9jKE", "Ly1oKqF8hGc", "Uf4iTrW7xb8", "Zk5UyTa9cQQ", "tN4vRz0svpk"]
+WATCH = "https://www.youtube.com/watch?v="
+NEW = {Count.VIEWS: "view_count", Count.LIKES: "like_count"}
+
+
+def recognise(text: str) -> VideoId | None:
+    found = parse_video_id(text, "")
+    return found if isinstance(found, str) else None
+
+
+def propose(*pages: tuple[str, Leaves]) -> list[Proposal]:
+    return suggest(pages, recognise)
+
+
+def one(*pages: tuple[str, Leaves]) -> Proposal:
+    (proposal,) = propose(*pages)
+    return proposal
+
+
+def posts(number: int, directory: str = "_posts", **fields: str) -> list[tuple[str, Leaves]]:
+    """Pages whose fields are the same, but `ID`, which is another id on each."""
+    return [
+        (f"{directory}/{n}.md", [(key, text.replace("ID", IDS[n % 7])) for key, text in fields.items()])
+        for n in range(number)
+    ]
+
+
+def test_a_site_with_ids_and_counts_gets_its_own_keys() -> None:
+    pages = posts(5, "content/_posts", title="A", vid_id="ID", viewcount="31", likeCount="", dislikeCount="")
+    assert one(*pages) == Proposal(
+        directory="content/_posts",
+        include=("**/*.md",),
+        fields=Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}),
+        pages=5,
+        videos=5,
+        examples=(("content/_posts/0.md", IDS[0]), ("content/_posts/1.md", IDS[1]), ("content/_posts/2.md", IDS[2])),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "views", "likes"),
+    [
+        ("video_id", "view_count", "like_count"),
+        ("youtubeId", "viewCount", "likeCount"),
+        ("youtube-id", "view-count", "like-count"),
+        ("videoid", "viewcount", "likecount"),
+    ],
+)
+def test_new_count_keys_are_named_as_the_id_is(key: str, views: str, likes: str) -> None:
+    fields = one(*posts(3, **{key: "ID"})).fields
+    assert fields == Fields(key, {Count.VIEWS: views, Count.LIKES: likes}, insert_missing=True)
+
+
+def test_where_the_id_has_one_word_only_the_other_keys_tell_the_style() -> None:
+    assert one(*posts(3, youtube="ID", shortTitle="A", pubDate="2024")).fields.counts[Count.VIEWS] == "viewCount"
+    assert one(*posts(3, youtube="ID", title="A")).fields.counts[Count.VIEWS] == "view_count"
+
+
+def test_new_count_keys_stand_beside_a_nested_id() -> None:
+    fields = one(*posts(3, **{"extra.youtube_id": "ID", "title": "A"})).fields
+    assert fields.counts == {Count.VIEWS: "extra.view_count", Count.LIKES: "extra.like_count"}
+    fields = one(*posts(3, **{"videos[].meta.id": "ID"})).fields
+    assert fields.counts == {Count.VIEWS: "meta.view_count", Count.LIKES: "meta.like_count"}
+
+
+def test_a_key_that_holds_something_else_is_not_taken_for_a_new_count() -> None:
+    fields = one(*posts(3, video_id="ID", view_count="1.2M", comments="true")).fields
+    assert fields.counts == {Count.VIEWS: "youtube_view_count", Count.LIKES: "like_count"}
+
+
+@pytest.mark.parametrize(
+    ("pages", "counts"),
+    [
+        (posts(3, video_id="ID", views="5", likes="4", comments="3"), ("views", "likes", "comments")),
+        (posts(3, video_id="ID", view_count="5", like_count=""), ("view_count", "like_count", None)),
+        (posts(3, video_id="ID", youtube_views="5"), ("youtube_views", None, None)),
+        (posts(3, **{"video_id": "ID", "stats.viewCount": "5"}), ("stats.viewCount", None, None)),
+        (posts(3, **{"extra.youtube_id": "ID", "extra.view_count": "5"}), ("extra.view_count", None, None)),
+        (posts(3, **{"videos[].id": "ID", "videos[].views": "5", "views": "9"}), ("views", None, None)),
+    ],
+)
+def test_counts_beside_the_id_are_found_whatever_they_are_called(
+    pages: list[tuple[str, Leaves]], counts: tuple[str | None, ...]
+) -> None:
+    fields = one(*pages).fields
+    assert fields.counts == {count: key for count, key in zip(Count, counts, strict=True) if key}
+    assert not fields.insert_missing
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"comments": "true"}, {"views": ""}, {"likes[]": "5"}, {"author.views": "5"}, {"view_count": "1,567"}],
+)
+def test_what_only_sounds_like_a_count_is_none(other: dict[str, str]) -> None:
+    fields = one(*posts(3, youtube="ID", **other)).fields
+    assert fields.insert_missing
+    assert set(fields.counts.values()).isdisjoint(other)
+
+
+def test_counts_without_a_video_are_no_proposal() -> None:
+    assert propose(*posts(5, title="A", views="5", like_count="6")) == []
+
+
+def test_a_word_of_eleven_characters_is_no_id() -> None:
+    assert propose(*posts(1, slug="Cpp-windowS", category="youtube-asr", duration="PT00H58M55S")) == []
+    words = [(f"{n}.md", [("slug", word)]) for n, word in enumerate(["cpp-windows", "bread-dough", "hello-world"])]
+    assert propose(*words) == []
+    assert propose(*posts(9, layout="Layout-of-k")) == []
+    assert one(*posts(9, slug="ID")).fields.video_id == "slug"
+
+
+def test_a_key_with_a_telling_name_needs_one_page_only() -> None:
+    assert one(*posts(1, vid_id="ID")).pages == 1
+    assert propose(*posts(1, video="my-bookself")) == []
+
+
+def test_links_now_and_then_to_youtube_are_no_key_for_videos() -> None:
+    links: Leaves = [("links[]", "https://a.example/"), ("links[]", WATCH + IDS[0])]
+    more: Leaves = [("see.also", "https://b.example/"), ("see.also", "c"), ("see.also", WATCH + IDS[0])]
+    assert propose(("a.md", links), ("b.md", more)) == []
+
+
+def test_urls_are_as_good_as_ids_and_other_hosts_do_no_harm() -> None:
+    pages = [*posts(4, media=WATCH + "ID"), *posts(4, "_posts/b", media="https://vimeo.com/1")]
+    proposal = one(*pages)
+    assert (proposal.fields.video_id, proposal.pages, proposal.directory) == ("media", 4, "_posts")
+
+
+def test_of_two_keys_for_one_video_the_id_is_taken() -> None:
+    assert one(*posts(5, url=WATCH + "ID", video_id="ID", id="ID")).fields.video_id == "video_id"
+
+
+def test_a_list_of_other_videos_is_a_collection_of_its_own() -> None:
+    pages = [(path, [*fields, ("videos[].id", IDS[6]), ("videos[].id", IDS[5])]) for path, fields in posts(4, yt="ID")]
+    first, second = propose(*pages)
+    assert (first.fields.video_id, first.videos) == ("yt", 4)
+    assert (second.fields.video_id, second.videos) == ("videos[].id", 8)
+
+
+def test_a_key_that_can_be_no_field_is_left_aside() -> None:
+    assert propose(*posts(4, **{"videos[]": "ID"})) == []
+    assert propose(*posts(4, **{"a..b": "ID", " video": "ID"})) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "directory", "include"),
+    [
+        (["content/de/a.md", "content/en/b.md"], "content", ("**/*.md",)),
+        (["content/posts/a/index.md", "content/posts/b/index.mdx"], "content/posts", ("**/*.md", "**/*.mdx")),
+        (["_learning/a.md", "_more/b/c.md"], ".", ("_learning/**/*.md", "_more/**/*.md")),
+        (["_learning/a.md", "b.md"], ".", ("**/*.md",)),
+        ([f"{letter}/a.md" for letter in "abcdefghijklmnop"], ".", ("**/*.md",)),
+        (["[x]/a.md", "b c/a.md"], ".", ("\\[x\\]/**/*.md", "b\\ c/**/*.md")),
+        (["content/a.md", "archetypes/b.md", ".github/c.md", "node_modules/x/d.md"], "content", ("**/*.md",)),
+    ],
+)
+def test_the_directory_is_the_one_that_all_pages_share(
+    paths: list[str], directory: str, include: tuple[str, ...]
+) -> None:
+    proposal = one(*((path, [("video_id", IDS[n % 7])]) for n, path in enumerate(paths)))
+    assert (proposal.directory, proposal.include) == (directory, include)
+
+
+def test_many_pages_leave_little_behind() -> None:
+    def pages() -> Iterator[tuple[str, Leaves]]:
+        for n in range(20_000):
+            yield f"content/{n % 7}/{n}/index.md", [("title", "A"), (f"k{n}", "b"), ("vid_id", IDS[n % 7]), ("x", "1")]
+
+    tracemalloc.start()
+    (proposal,) = suggest(pages(), recognise)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (proposal.directory, proposal.pages) == ("content", 20_000)
+    assert peak < 10_000_000
+
+
+def test_a_rendered_config_is_the_shipped_one_but_for_its_collections() -> None:
+    def frame(text: str) -> tuple[str, str]:
+        return text.partition("collections:\n")[0], text.partition("\nyoutube:\n")[2]
+
+    shipped = SHIPPED.read_text(encoding="utf-8")
+    assert frame(render(propose(*posts(3, vid_id="ID")))) == frame(shipped)
+
+
+def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None:
+    text = render(
+        [
+            *propose(*posts(3, "a", vid_id="ID")),
+            *propose(*posts(1, "b", **{"videos[].id": "ID", "videos[].views": "1"})),
+        ]
+    )
+    assert (
+        text.partition("collections:\n")[2].partition("\nyoutube:")[0]
+        == """\
+  - directory: a # 3 pages with 3 videos
+    include: ["**/*.md"]
+    exclude: [] # globs as in .gitignore, seen from the directory
+    fields:
+      video_id: vid_id # an id or a YouTube URL
+      counts: # YouTube's name: the site's key
+        viewCount: view_count
+        likeCount: like_count
+      insert_missing: true # no page has these counts yet: they are added after the id's line
+
+  - directory: b # 1 page with 1 video
+    include: ["**/*.md"]
+    exclude: [] # globs as in .gitignore, seen from the directory
+    fields:
+      video_id: "videos[].id" # an id or a YouTube URL
+      counts: # YouTube's name: the site's key, inside each item of the list
+        viewCount: views
+      insert_missing: false # true: add a count that a page lacks, after the id's line
+"""
+    )
+
+
+@pytest.mark.skipif("SYNCER_CORPUS" not in os.environ, reason="SYNCER_CORPUS names no directory of public pages")
+@pytest.mark.parametrize(
+    ("source", "directory", "video_id", "pages"),
+    [
+        ("syntaxfm/website", "shows", "youtube_url", 150),
+        ("fireship-io/fireship.io", "content", "youtube", 150),
+        ("3b1b/3Blue1Brown.com", ".", "video", 150),
+        ("CodingTrain/website-archive", ".", "video_id", 150),
+        ("CodingTrain/website-archive", ".", "videos[].video_id", 15),
+        ("frankie-eight-days/eevblog-wiki", ".", "video_id", 150),
+        ("bitcointranscripts/bitcointranscripts", ".", "media", 150),
+        ("gohugoio/hugoDocs", None, None, 0),
+        ("hexojs/site", None, None, 0),
+        ("jekyll/jekyll", None, None, 0),
+        ("obsidianmd/obsidian-help", None, None, 0),
+        ("rclone/rclone", None, None, 0),
+    ],
+)
+def test_public_sites_get_the_keys_that_they_use(
+    source: str, directory: str | None, video_id: str | None, pages: int
+) -> None:
+    proposals = suggest(corpus(source), recognise)
+    if video_id is None:
+        assert proposals == []
+    else:
+        (found,) = (proposal for proposal in proposals if proposal.fields.video_id == video_id)
+        assert found.directory == directory
+        assert found.pages >= pages
+        parse_config(render(proposals), FILE)
+
+
+def corpus(source: str) -> Iterator[tuple[str, Leaves]]:
+    root = Path(os.environ["SYNCER_CORPUS"])
+    with (root / "MANIFEST.tsv").open(encoding="utf-8", newline="") as manifest:
+        for row in csv.DictReader(manifest, delimiter="\t"):
+            if row["source"] == source:
+                yield row["original_path"], leaves((root / row["path"]).read_bytes())
+
+
+def test_the_samples_get_what_the_shipped_config_says() -> None:
+    root = SHIPPED.parent.parent
+    pages = ((str(path.relative_to(root)), leaves(path.read_bytes())) for path in sorted(root.glob("content/**/*.md")))
+    shipped = parse_config(SHIPPED.read_text(encoding="utf-8"), SHIPPED)
+    assert [proposal.fields for proposal in suggest(pages, recognise)] == [one.mapping() for one in shipped.collections]
+
+
+names = st.text(max_size=8) | st.sampled_from(["_posts", "no", "~", "1e3", "..", ".", "#a", "a: b", "vidéos", "😀"])
+parts = (
+    st.sampled_from(["video", "video_id", "views", "viewCount", "youtube", "id", "no", "1", "x[]", "é", "a b"]) | names
+)
+keys = st.lists(parts, min_size=1, max_size=3).map(".".join)
+texts = st.sampled_from([*IDS, WATCH + IDS[0], "5", "", "youtube-asr"]) | st.text(max_size=12)
+paths = st.lists(names.filter(lambda name: "/" not in name and name not in ("", ".", "..")), max_size=4).map("/".join)
+sites = st.lists(
+    st.tuples(paths.map(lambda path: path + "/a.md" if path else "a.md"), st.lists(st.tuples(keys, texts), max_size=8)),
+    max_size=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(sites)
+def test_what_is_proposed_for_any_site_is_a_valid_config_that_says_the_same(site: list[tuple[str, Leaves]]) -> None:
+    proposals = suggest(site, recognise)
+    if proposals:
+        config = parse_config(render(proposals), FILE)
+        assert [one.mapping() for one in config.collections] == [proposal.fields for proposal in proposals]
+        assert [one.include for one in config.collections] == [proposal.include for proposal in proposals]
