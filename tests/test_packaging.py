@@ -1,0 +1,100 @@
+"""What is shipped is whole: the wheel works outside the clone, the lock names no host, help is quick."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+from importlib.metadata import packages_distributions, requires, version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SYNCER", "YOUTUBE"))}
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, env=BARE, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment outside the clone with the wheel in it; its dependencies are borrowed from this one."""
+    place = tmp_path_factory.mktemp("outside")
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", place, str(ROOT), cwd=place)
+    wheel = next(place.glob("syncer_youtube-*.whl"))
+    venv.create(place / "venv", with_pip=False)
+    python = place / "venv" / "bin" / "python"
+    run(*pip, "--python", python, "install", "--no-deps", "--no-compile", wheel, cwd=place)
+    borrowed = Path(run(sys.executable, "-c", "import click; print(click.__path__[0])", cwd=place).strip()).parent
+    packages = run(python, "-c", "import site; print(site.getsitepackages()[0])", cwd=place).strip()
+    Path(packages, "borrowed.pth").write_text(f"{borrowed}\n", encoding="utf-8")
+    return place
+
+
+def test_the_wheel_runs_the_tour_outside_the_clone(installed: Path) -> None:
+    syncer = installed / "venv" / "bin" / "syncer"
+    where = run(installed / "venv" / "bin" / "python", "-c", "import syncer; print(syncer.__file__)", cwd=installed)
+    assert where.startswith(str(installed))
+    assert run(syncer, "--version", cwd=installed).strip() == f"syncer, version {version('syncer-youtube')}"
+    tour = run(syncer, "demo", cwd=installed)
+    assert "changed 22 counts on 11 pages" in tour
+    assert "git diff" in tour
+
+
+def test_every_imported_library_is_declared_and_none_is_declared_for_nothing() -> None:
+    declared = {Requirement(text).name.lower() for text in requires("syncer-youtube") or []}
+    distributions = packages_distributions()
+    imported = set()
+    for path in (ROOT / "syncer").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            imported |= {name.split(".")[0] for name in names}
+    third_party = imported - set(sys.stdlib_module_names) - {"syncer", "pydantic_core"}  # pydantic pins its own core
+    assert {name.lower() for library in third_party for name in distributions[library]} | {"tzdata"} == declared
+
+
+def test_every_dependency_has_a_lower_and_an_upper_bound_that_the_lock_keeps() -> None:
+    for text in requires("syncer-youtube") or []:
+        requirement = Requirement(text)
+        operators = {specifier.operator for specifier in requirement.specifier}
+        assert ">=" in operators, text
+        assert "<" in operators or requirement.name == "tzdata", text  # tzdata's versions are dates
+        assert requirement.specifier.contains(version(requirement.name)), text
+
+
+def test_the_lock_is_all_hashes_and_names_no_host() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    for pinned in re.split(r"\n(?=\S)", lock):
+        if not pinned.startswith("#"):
+            assert "--hash=sha256:" in pinned, pinned
+
+
+def test_the_lock_holds_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").lower()
+    wanted = (
+        project["project"]["dependencies"] + project["dependency-groups"]["dev"] + project["build-system"]["requires"]
+    )
+    for text in wanted:
+        assert f"\n{Requirement(text).name.lower()}==" in lock, f"{text} is not locked: run ./dev lock"
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = "import sys; from syncer.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stderr.split()}
+    heavy = {"googleapiclient", "httplib2", "apscheduler", "pydantic", "yaml", "sqlite3", "rich", "tenacity", "http"}
+    assert not loaded & heavy
+    assert "Commands:" in done.stdout
