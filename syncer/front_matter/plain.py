@@ -18,9 +18,9 @@ NOTHING = Found()
 
 # What YAML does not take as it stands in a line: controls (tabs among them), other line breaks, the byte order mark.
 _ODD = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
-_DOUBLE = rf'"(?:[^"\\{_ODD}]++|\\["\\/nt])*+"'
-_SINGLE = rf"'(?:[^'{_ODD}]++|'')*+'"
-_WORD = rf"(?:[^ :{_ODD}]++|:(?=[^ {_ODD}]))++"
+_DOUBLE = rf'"[^"\\{_ODD}]*+(?:\\["\\/nt][^"\\{_ODD}]*+)*+"'
+_SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*+'"
+_WORD = rf"(?=[^ {_ODD}])[^ :{_ODD}]*+(?::(?=[^ {_ODD}])[^ :{_ODD}]*+)*+"
 _FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
 _PLAIN = rf"{_FIRST}{_WORD}(?: ++(?!#){_WORD})*+"
 _ITEM = rf"(?:{_DOUBLE}|{_SINGLE}|[A-Za-z0-9_][\w ./+-]*+)"

@@ -45,8 +45,8 @@ def _build(events: Iterator[yaml.Event]) -> Tree | Fault:
         if isinstance(event, yaml.CollectionEndEvent):
             opened.pop()
         elif isinstance(event, yaml.NodeEvent):
-            if isinstance(event, yaml.AliasEvent) and event.anchor not in anchors:
-                return _invalid(f"the alias *{event.anchor} has no anchor", _start(event).line)
+            if event.anchor and (event.anchor in anchors) is not isinstance(event, yaml.AliasEvent):
+                return _invalid(f"the anchor {event.anchor!r} is missing or stands twice", _start(event).line)
             anchors.add(event.anchor)
             node = _node(event)
             duplicate = opened[-1].put(node) or duplicate

@@ -1,0 +1,57 @@
+"""What the tests of front matter share: a page in the mission's form, fields, and changes to what was found."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from syncer.front_matter.find import find
+from syncer.front_matter.rewrite import rewrite
+from syncer.model import Change, Count, Fields, Found, Problem, Value, VideoId, Why
+
+ID = "kq3vT7mZ_dE"
+OTHER_ID = "-b5Nw0yRfhs"
+
+PAGE = f"""---
+title: "How a canal lock lifts a barge"
+image: "https:\\/\\/i.ytimg.com\\/vi\\/{ID}\\/hqdefault.jpg"
+vid_id: "{ID}"
+categories: "Education"
+tags: ["canal","lock gate","water"]
+date: "2023-02-11T08:15:00+01:00"
+vid_date: "2019-05-04T16:20:11Z"
+duration: "PT7M41S"
+viewcount: "48210"
+likeCount: "517"
+dislikeCount: ""
+channel: "Slow Waterways"
+---
+Gates, paddles and patience.
+"""
+
+
+def fields(video_id: str = "vid_id", views: str = "viewcount", likes: str = "likeCount", *, insert: bool = False) -> Fields:
+    """Return a mapping of two counts."""
+    return Fields(video_id, {Count.VIEWS: views, Count.LIKES: likes}, insert)
+
+
+def change(video_id: str, value: Value, new: str) -> Change:
+    """Return the change of one value to `new`."""
+    at = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
+    return Change("page.md", VideoId(video_id), value.field, value.count, value.text, new, at, Why.CHANGED)
+
+
+def changes(found: Found, new: str) -> list[Change]:
+    """Return the changes that set every value found to `new`."""
+    return [change(slot.video_id, value, new) for slot in found.slots for value in slot.values]
+
+
+def rewritten(data: bytes, mapping: Fields, new: str) -> bytes:
+    """Return the page with every count that is found set to `new`."""
+    result = rewrite(data, mapping, changes(find(data, mapping, "page.md"), new), "page.md")
+    assert not isinstance(result, Problem), result
+    return result
+
+
+def block(text: str) -> bytes:
+    """Return a page with this YAML as its front matter."""
+    return f"---\n{text}---\nBody.\n".encode()
