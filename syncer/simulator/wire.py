@@ -71,6 +71,7 @@ def frame(reply: Reply, at: datetime, *, compress: bool, chunked: bool, last: bo
 _FAST = 1
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "\ufeff": "\\ufeff", "\u202a": "\\u202a"}
 
+_ALT_SVC = 'Alt-Svc: h3=":443"; ma=2592000,h3-29=":443"; ma=2592000'
 _JSON_FIELDS = (
     "Content-Type: application/json; charset=UTF-8",
     "Vary: Origin,Accept-Encoding",
@@ -82,9 +83,9 @@ _JSON_FIELDS = (
     "X-Frame-Options: SAMEORIGIN",
     "X-Content-Type-Options: nosniff",
     "Accept-Ranges: none",
-    'Alt-Svc: h3=":443"; ma=2592000,h3-29=":443"; ma=2592000',
+    _ALT_SVC,
 )
-_HTML_FIELDS = ("Content-Type: text/html; charset=UTF-8", "Referrer-Policy: no-referrer")
+_HTML_FIELDS = ("Content-Type: text/html; charset=UTF-8", "Referrer-Policy: no-referrer", _ALT_SVC)
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
