@@ -31,7 +31,7 @@ def command(settings: Settings) -> None:
 
     config = settings.config()
     key = settings.key(config)
-    settings.start_log(key, logging.INFO)
+    settings.start_log(key, "INFO")
     with open_state(config) as database:
         last = last_whole_sync(database)
     with stop_on_signals() as stopped:

@@ -13,14 +13,14 @@ BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 """What every record has; the rest was given as `extra`."""
 
 
-def start_log(level: int, *, as_json: bool, key: str | None) -> None:
+def start_log(level: str, *, as_json: bool, key: str | None) -> None:
     """Send records of `level` and above to standard error; everything passes the redactor."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(key))
     handler.setFormatter(_Json() if as_json else logging.Formatter("%(levelname)s %(message)s"))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(max(level, logging.WARNING))
+    root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
     logging.getLogger("syncer").setLevel(level)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -33,8 +30,15 @@ INTERRUPTED = 130
 BUG = 70
 
 
+FLAGS = {"-v", "-vv", "--verbose", "-q", "--quiet"}
+WITH_VALUE = {"-c", "--config", "--log-format"}
+
+
 class _Commands(click.Group):
-    """The subcommands, loaded when they are called."""
+    """The subcommands, loaded when they are called. The options before the command are taken after it as well."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _ours_first(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -53,6 +57,8 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        import difflib
+
         near = difflib.get_close_matches(args[0], COMMANDS, 1)
         if args[0] not in COMMANDS and near:
             raise click.UsageError(f"no such command '{args[0]}'; did you mean '{near[0]}'?", ctx)
@@ -89,6 +95,24 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
 
 
+def _ours_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the options of `syncer` itself before all others; what follows `--` stays."""
+    ours: list[str] = []
+    others: list[str] = []
+    waiting = list(arguments)
+    while waiting and waiting[0] != "--":
+        word = waiting.pop(0)
+        name, equals, _ = word.partition("=")
+        if word in FLAGS or (name in WITH_VALUE and equals):
+            ours.append(word)
+        elif word in WITH_VALUE:
+            ours += [word, *waiting[:1]]
+            del waiting[:1]
+        else:
+            others.append(word)
+    return ours + others + waiting
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: the only place where errors end."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -104,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # nobody reads on; the interpreter must not complain about it at its end
         return 0
     except Exception as error:
+        import logging
+
         logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
         return _tell(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
     return ended if isinstance(ended, int) else 0
@@ -116,6 +142,8 @@ class _Bug(SyncerError):
 
 def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
     if "--json" in arguments:
+        import json
+
         document = {"error": {"kind": error.kind, "message": str(error)}, "exit": error.exit_code}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:

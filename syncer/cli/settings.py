@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.errors import ConfigError
@@ -25,6 +23,8 @@ class Settings:
 
     def config(self) -> Config:
         """Read and check the config. Raises ConfigError."""
+        from pathlib import Path
+
         from syncer.config.parse import parse_config
 
         path = Path(self.config_path).absolute()
@@ -48,12 +48,12 @@ class Settings:
             file=None if file is None else config.site / file,
         )
 
-    def start_log(self, key: str | None = None, level: int = logging.WARNING) -> None:
+    def start_log(self, key: str | None = None, level: str = "WARNING") -> None:
         """Let the log flow to standard error, without the key; `level` is what shows without -v and -q."""
         from syncer.cli.logs import start_log
 
         if self.quiet:
-            level = logging.ERROR
+            level = "ERROR"
         elif self.verbose:
-            level = logging.INFO if self.verbose == 1 else logging.DEBUG
+            level = "INFO" if self.verbose == 1 else "DEBUG"
         start_log(level, as_json=self.json_log, key=key)
