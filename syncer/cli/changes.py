@@ -32,7 +32,7 @@ class ChangeList:
         """Print what the sync did."""
         for path, old, new in self._previews:
             _show_diff(path, old, new)
-        if not report.dry_run:
+        if self.changes and not report.dry_run:
             show_table(("page", "count", "old", "new"), map(_row, self.changes), right=(2, 3))
         rest(report.changed_pages if report.dry_run else report.changed_counts, "changes", _where(report))
         show_summary(report)
