@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from syncer.content.scan import read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
+from syncer.front_matter.video_id import is_possible
 from syncer.git import inside_work_tree
 from syncer.model import Bucket, Outcome, Page, Problem, VideoId
 from syncer.quota import units_left
@@ -72,14 +73,13 @@ def check(
     clock: Callable[[], datetime],
     sleep: Callable[[float], object],
     offline: bool,
-    possible: Callable[[str], bool],
 ) -> Iterator[Finding]:
     """Yield a finding for each thing looked at. Unless `offline`, YouTube is asked once: one unit, counted in memory.
 
-    `find_key` finds the API key or raises KeyMissing; `possible` tells whether YouTube can have given out an id.
+    `find_key` finds the API key or raises KeyMissing.
     """
     content = _Content()
-    yield from _check_content(config, content, possible)
+    yield from _check_content(config, content)
     yield from _check_permissions(config, content)
     yield _check_clock(clock())
     yield _check_git(config)
@@ -94,7 +94,7 @@ def check(
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
 
 
-def _check_content(config: Config, content: _Content, possible: Callable[[str], bool]) -> Iterator[Finding]:
+def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
     site = os.path.realpath(config.site)
     for collection in config.collections:
         if not os.path.isdir(os.path.join(site, collection.directory)):
@@ -117,7 +117,7 @@ def _check_content(config: Config, content: _Content, possible: Callable[[str], 
         yield Finding(
             "content", Level.WARNING, f"pages that are left alone: {kinds}; `syncer sync --dry-run` names them"
         )
-    yield _tell_ids(content, possible)
+    yield _tell_ids(content)
 
 
 def _count(site: str, page: Page | Problem, content: _Content) -> None:
@@ -142,8 +142,8 @@ def _tell_content(content: _Content) -> Finding:
     return Finding("content", Level.OK, message)
 
 
-def _tell_ids(content: _Content, possible: Callable[[str], bool]) -> Finding:
-    odd = sorted(video for video in content.videos if not possible(video))
+def _tell_ids(content: _Content) -> Finding:
+    odd = sorted(video for video in content.videos if not is_possible(video))
     if odd:
         return Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_some(odd)}")
     return Finding("ids", Level.OK, "every id is one that YouTube can have given out")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from syncer.config.parse import parse_config
+from syncer.config.sections import Config
 from syncer.git import git
 from syncer.model import Change, SyncReport
 from syncer.simulator.clock import Clock
@@ -17,9 +18,6 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
-
-if TYPE_CHECKING:
-    from syncer.config.sections import Config
 
 PACKAGE = Path(__file__).parent
 ENDPOINT = "https://youtube.googleapis.com/"
@@ -68,16 +66,16 @@ class Finished:
 Event = Step | Output | Synced | Finished
 
 
-def demo(read_config: Callable[[str, Path], Config], sleep: Callable[[float], object]) -> Iterator[Event]:
+def demo(sleep: Callable[[float], object]) -> Iterator[Event]:
     """Give the tour, event by event. Everything happens in a new directory below the system's temporary one.
 
-    `read_config` turns a config's text and path into the config. Raises GitError and OSError.
+    Raises GitError and OSError.
     """
     start = datetime.now(UTC).replace(microsecond=0)
     directory = Path(tempfile.mkdtemp(prefix="syncer-demo-"))
     with Simulator(World.load(PACKAGE / "demo_world.toml", start=start), Clock(start)) as youtube:
         yield Step(f"Sample pages go into a scratch git repository, {directory}; a YouTube answers at {youtube.url}")
-        config = _set_up(directory, youtube.url, read_config)
+        config = _set_up(directory, youtube.url)
         yield Step("The first sync: what the pages say, against what YouTube says now.")
         yield _sync(config, youtube.clock, sleep)
         yield Output("git diff --stat", git(directory, "diff", "--stat"))
@@ -90,7 +88,7 @@ def demo(read_config: Callable[[str, Path], Config], sleep: Callable[[float], ob
         yield Finished(directory, config)
 
 
-def _set_up(directory: Path, url: str, read_config: Callable[[str, Path], Config]) -> Config:
+def _set_up(directory: Path, url: str) -> Config:
     samples = PACKAGE / "samples" if (PACKAGE / "samples").is_dir() else PACKAGE.parent
     shutil.copytree(samples / "content", directory / "content")
     text = (samples / "config" / "syncer.yaml").read_text(encoding="utf-8").replace(ENDPOINT, url)
@@ -102,7 +100,7 @@ def _set_up(directory: Path, url: str, read_config: Callable[[str, Path], Config
         git(directory, "config", name, value)
     git(directory, "add", "--all")
     git(directory, "commit", "--quiet", "--message", "The pages as they were made")
-    return read_config(text, path)
+    return parse_config(text, path)
 
 
 def _sync(config: Config, clock: Clock, sleep: Callable[[float], object]) -> Synced:

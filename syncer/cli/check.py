@@ -39,7 +39,6 @@ def command(settings: Settings, offline: bool, as_json: bool) -> int:
 def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     from syncer.check import Finding, Level, check
     from syncer.errors import ConfigError
-    from syncer.front_matter.video_id import is_possible
 
     settings.start_log()
     try:
@@ -54,7 +53,6 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         offline=offline,
-        possible=is_possible,
     )
 
 

@@ -21,11 +21,10 @@ def command(settings: Settings) -> None:
 
     Nothing of yours is touched, and no key is needed.
     """
-    from syncer.config.parse import parse_config
     from syncer.demo import demo
 
     settings.start_log()
-    for event in demo(parse_config, time.sleep):
+    for event in demo(time.sleep):
         _show(event)
 
 

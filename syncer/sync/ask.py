@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,11 @@ from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
 from syncer.state.videos import read_times, save_readings
 from syncer.sync.options import Surroundings, Sync, limits
 from syncer.sync.report import Tally
+from syncer.youtube.answer import METHODS
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.youtube.client import Client
-
-log = logging.getLogger(__name__)
 
 
 def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
@@ -95,13 +93,10 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
         if answer.parked_until is not None:
             tally.asked.update(answer.asked)
             park(database, answer.bucket, answer.parked_until)
-        log.warning("%s: %s", answer.bucket, answer.message)
-    elif answer.outcome is Outcome.UNAVAILABLE:
-        log.warning("%s: %s", answer.bucket, answer.message)
-    else:
+    elif answer.outcome is not Outcome.UNAVAILABLE:
         tally.asked.update(answer.asked)
         tally.failed.update(answer.asked)
-        tally.problems.append(Problem(ProblemKind.REQUEST_FAILED, answer.bucket.value, answer.message or ""))
+        tally.problems.append(Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or ""))
 
 
 def _readings(answer: Answer, absent: Collection[VideoId]) -> Iterable[Reading]:
