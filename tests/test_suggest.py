@@ -195,7 +195,18 @@ def test_many_pages_leave_little_behind() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (proposal.directory, proposal.pages) == ("content", 20_000)
-    assert peak < 10_000_000
+    assert peak < 2_500_000
+
+
+def test_a_file_without_a_suffix_is_no_page() -> None:
+    assert one(*posts(2, vid_id="ID"), ("_posts/NOTES", [("vid_id", IDS[3])])).pages == 2
+
+
+@pytest.mark.parametrize("key", ["no", "on", "true", "null", "12", "a b", "#1", "a: b", "é"])
+def test_a_key_that_yaml_would_read_otherwise_is_quoted(key: str) -> None:
+    config = parse_config(render([Proposal(key, (key,), Fields(key, {Count.VIEWS: key + "s"}), 1, 1, ())]), FILE)
+    assert config.collections[0].mapping() == Fields(key, {Count.VIEWS: key + "s"})
+    assert config.collections[0].directory == key
 
 
 def test_a_rendered_config_is_the_shipped_one_but_for_its_collections() -> None:
