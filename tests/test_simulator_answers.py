@@ -350,6 +350,11 @@ def test_the_methods_that_write_do_not_exist(simulator: Simulator, verb: str) ->
     assert ask(simulator, LIST, verb=verb, part="id", id=ID).status == 404
 
 
+def test_only_a_post_can_stand_for_a_get(simulator: Simulator) -> None:
+    headers = {**KEY, "x-http-method-override": "GET"}
+    assert [ask(simulator, LIST, headers, verb, part="id", id=ID).status for verb in ("POST", "PUT")] == [200, 404]
+
+
 def test_a_404_page_shows_the_path_harmlessly(simulator: Simulator) -> None:
     assert b"&lt;script&gt;" in ask(simulator, "/%3Cscript%3E").body
 

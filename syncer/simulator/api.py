@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -13,22 +13,15 @@ from syncer.simulator import refusals, resources
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.clock import Clock
 from syncer.simulator.ledger import Ledger, pacific_day
-from syncer.simulator.mask import Mask, MaskError, apply, check, parse
+from syncer.simulator.mask import Mask, MaskError, Schema, apply, check, parse
 from syncer.simulator.wire import Json, Reply, html_reply, json_reply
-from syncer.simulator.world import World
+from syncer.simulator.world import Sight, World
 
 BucketName = Literal["stats", "general"]
 """`stats` is batchGetStats' own bucket; all else takes from `general`."""
 
 MOST_IDS = 50
 
-_METHODS: Mapping[str, BucketName] = {"/youtube/v3/videos": "general", "/youtube/v3/videos:batchGetStats": "stats"}
-_SCHEMAS = {"general": resources.LIST_SCHEMA, "stats": resources.STATS_SCHEMA}
-_FILTERS = {"general": "myRating, chart, id", "stats": "id"}
-_PARTS = {
-    "general": frozenset({"id", *resources.LIST_SCHEMA["items"]} - {"kind", "etag"}),
-    "stats": frozenset({"id", *resources.STATS_SCHEMA["items"]} - {"kind", "etag"}),
-}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -61,7 +54,7 @@ class Request:
 
 @dataclass(slots=True)
 class Api:
-    """The two methods, over a world at the time of a clock. `world` may be exchanged at any time."""
+    """Both methods, over a world at the time of a clock. `world` may be exchanged at any time."""
 
     world: World
     clock: Clock
@@ -72,16 +65,16 @@ class Api:
     def answer(self, request: Request) -> Reply:
         """Return the answer to one request; what is wrong with the request is an answer too."""
         at = self.clock.now()
-        bucket = _METHODS.get(request.path)
-        if bucket is None or not request.reads:
+        method = _METHODS.get(request.path)
+        if method is None or not request.reads:
             return not_found(request.path)
         if any(_CONTROL.search(value) for value in request.parameters.get("id", ())):
             return html_reply(400, "The request holds a control character.")
         pretty = request.parameters.get("prettyPrint", ["true"])[0].lower() not in {"false", "0"}
         try:
             _admit(request.key)
-            self._charge(bucket, at)
-            return json_reply(200, self._document(bucket, request, at), pretty=pretty)
+            self._charge(method.bucket, at)
+            return json_reply(200, self._document(method, request, at), pretty=pretty)
         except refusals.Refusal as refusal:
             return json_reply(refusal.status, refusal.document, pretty=pretty)
 
@@ -95,37 +88,33 @@ class Api:
             raise refusals.stats_quota_exceeded(self.days[bucket].limit, pacific_day(at))
         raise refusals.general_quota_exceeded()
 
-    def _document(self, bucket: BucketName, request: Request, at: datetime) -> Json:
-        parts = _parts(bucket, request)
-        mask = self._mask(bucket, request)
-        asked = self._ids(bucket, request)
-        build = resources.video if bucket == "general" else resources.video_stats
+    def _document(self, method: _Method, request: Request, at: datetime) -> Json:
+        parts, mask, asked = _parts(method, request), self._mask(method, request), self._ids(method, request)
         wanted = list(dict.fromkeys(asked)) if self.assumptions.duplicates_once else asked
-        seen = ((video_id, self.world.see(video_id, at)) for video_id in wanted)
-        items = [build(video_id, sight, parts) for video_id, sight in seen if sight is not None]
+        world = self.world
+        seen = ((video_id, world.see(video_id, at)) for video_id in wanted)
+        items = [method.item(video_id, sight, parts) for video_id, sight in seen if sight is not None]
         if not self.assumptions.in_request_order:
             items.sort(key=lambda item: str(item["etag"]))
-        if bucket == "general":
-            return apply(mask, resources.video_list(items))
-        return apply(mask, resources.batch_stats(items, asked, self.assumptions))
+        return apply(mask, method.envelope(items, asked, self.assumptions))
 
-    def _ids(self, bucket: BucketName, request: Request) -> list[str]:
+    def _ids(self, method: _Method, request: Request) -> list[str]:
         ids = request.listed("id")
         if not ids:
-            raise refusals.no_filter(_FILTERS[bucket])
-        if len(ids) > MOST_IDS and bucket == "general":
+            raise refusals.no_filter(method.filters)
+        if len(ids) > MOST_IDS and method.bucket == "general":
             raise refusals.too_many_ids_for_list()
         if len(ids) > MOST_IDS and self.assumptions.batch_refuses_over_50:
             raise refusals.invalid_argument()
         return ids
 
-    def _mask(self, bucket: BucketName, request: Request) -> Mask:
+    def _mask(self, method: _Method, request: Request) -> Mask:
         """Return the mask in `fields`. Assumption: an empty one is as good as none."""
         text = ",".join(request.parameters.get("fields", ()))
         try:
             mask = parse(text) if text else {}
             if self.assumptions.unknown_fields_refused:
-                check(mask, _SCHEMAS[bucket])
+                check(mask, method.schema)
         except MaskError as error:
             raise refusals.invalid_fields(str(error)) from error
         return mask
@@ -147,11 +136,34 @@ def _admit(key: str | None) -> None:
         raise refusals.invalid_key()
 
 
-def _parts(bucket: BucketName, request: Request) -> list[str]:
+def _parts(method: _Method, request: Request) -> list[str]:
     parts = request.listed("part")
     if not parts:
         raise refusals.missing_parameter("part")
     for part in parts:
-        if part not in _PARTS[bucket]:
+        if part in {"kind", "etag"} or part not in method.schema["items"]:
             raise refusals.unknown_part(part)
     return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """In what the two methods differ."""
+
+    bucket: BucketName
+    filters: str
+    """What it names to a request without an id."""
+    schema: Schema
+    """The names that its answer can have; those of an item are its parts, too."""
+    item: Callable[[str, Sight, Sequence[str]], resources.Item]
+    envelope: Callable[[Sequence[resources.Item], Sequence[str], Assumptions], resources.Item]
+
+
+_METHODS = {
+    "/youtube/v3/videos": _Method(
+        "general", "myRating, chart, id", resources.LIST_SCHEMA, resources.video, resources.video_list
+    ),
+    "/youtube/v3/videos:batchGetStats": _Method(
+        "stats", "id", resources.STATS_SCHEMA, resources.video_stats, resources.batch_stats
+    ),
+}

@@ -69,8 +69,8 @@ def video_stats(video_id: str, sight: Sight, parts: Sequence[str]) -> Item:
     return _item("youtube#videoStats", video_id, sight, parts, _STATS_PARTS)
 
 
-def video_list(items: Sequence[Item]) -> Item:
-    """Return the whole answer of videos.list."""
+def video_list(items: Sequence[Item], _asked: Sequence[str], _assumptions: Assumptions) -> Item:
+    """Return the whole answer of videos.list: it says nothing of what was asked."""
     count = len(items)
     page = {"totalResults": count, "resultsPerPage": count}
     return {"kind": "youtube#videoListResponse", "etag": _etag_of(items), "items": items, "pageInfo": page}
