@@ -115,7 +115,9 @@ def _is_cut(data: bytes, end: int) -> bool:
 def _may_still_open(data: bytes) -> bool:
     """Say whether a fence may still follow: only blanks so far, or a first line that is not whole yet."""
     first = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return len(first) < 3 or (b"\n" not in first and first.startswith((b"---", b"+++", b"{")))
+    if first.startswith(b"{"):
+        return not first[1:].strip()
+    return len(first) < 3 or (b"\n" not in first and first.startswith((b"---", b"+++")))
 
 
 def _ends_at_cut(data: bytes, block: Block) -> bool:

@@ -33,13 +33,14 @@ def find(data: bytes, fields: Fields, path: str) -> Found:
 
 def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
     """Return the block's text, or what to say of a block that has no end or no text."""
+    if block.end is not End.CLOSED:
+        return _without_end(data, block, keys, path)
     try:
-        text = data[block.start : block.stop].decode()
+        return data[block.start : block.stop].decode()
     except UnicodeDecodeError as error:
         line = block.line + data.count(b"\n", block.start, block.start + error.start)
         message = "The front matter is not UTF-8: save the page as UTF-8."
         return _only(Problem(ProblemKind.NOT_UTF8, path, message, line))
-    return text if block.end is End.CLOSED else _without_end(text, block, keys, path)
 
 
 def find_in_tree(text: str, block: Block, keys: Keys, path: str) -> Found:
@@ -51,12 +52,12 @@ def find_in_tree(text: str, block: Block, keys: Keys, path: str) -> Found:
     return Found(tuple(place.slot for place in places), tuple(problems))
 
 
-def _without_end(text: str, block: Block, keys: Keys, path: str) -> Found:
+def _without_end(data: bytes, block: Block, keys: Keys, path: str) -> Found:
     """Tell of a block that does not end, if it sets the id key."""
     if block.end is End.TOO_FAR:
         message = "The front matter does not end within 1 MiB: close it, or make it smaller."
         return _only(Problem(ProblemKind.TOO_LARGE, path, message, block.line))
-    if keys.set.search(text) is None:
+    if keys.set.search(data[block.start : block.stop].decode(errors="replace")) is None:
         return NOTHING
     message = "The front matter is not closed: end it with a line like its first one."
     return _only(Problem(ProblemKind.UNTERMINATED, path, message, block.line))

@@ -30,6 +30,7 @@ class Insertion(NamedTuple):
 
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NO_BARE_KEY = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_TOML_PREFIX = re.compile(r"[ \t]*+(?:[^ \t.={\[,]++[ \t]*+\.[ \t]*+)*+")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -59,6 +60,8 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
         if indent.strip(" -"):
             return None
         indent = indent.replace("-", " ")
+    elif not _TOML_PREFIX.fullmatch(indent):
+        return None
     end = _line_end_after(text, value)
     return end and Insertion(end.end(), indent, middle, quote + end[0], key.quote)
 

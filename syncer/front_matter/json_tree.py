@@ -22,6 +22,8 @@ def parse_json(text: str) -> Tree | Fault:
         root, _ = _value(text, _skip(text, 0), 0, duplicates)
     except json.JSONDecodeError as error:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
+    except ValueError:
+        return Fault(ProblemKind.INVALID_FRONT_MATTER, "a number is too long", None)
     except RecursionError:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
     if not duplicates and not agrees(root, parsed):

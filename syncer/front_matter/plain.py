@@ -10,8 +10,8 @@ import re
 
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.places import Place, Spot
-from syncer.front_matter.video_id import ID, parse_video_id
-from syncer.model import LARGEST_COUNT, Found, Slot, Value, VideoId
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import LARGEST_COUNT, Found, Problem, ProblemKind, Slot, Value, VideoId
 
 NOTHING = Found()
 """What every page without a video shares."""
@@ -32,6 +32,7 @@ _LINES = re.compile(
 )
 _COUNT = re.compile(r"([\"']?)([0-9]{1,19})\1")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_ASK = Problem(ProblemKind.NOT_A_VIDEO_ID, "", "")
 _EMPTY = _NULLS | {'""', "''"}
 
 
@@ -44,11 +45,11 @@ def find_plain(text: str, keys: Keys, line: int) -> Found | None:
     if len(members) != len(entries) and not _differ(entries):
         return None
     source = members.get(keys.video_id[0])
-    if source is None or source in _NULLS:
+    video_id = None if source is None else _video_id(source)
+    if video_id is None:
         return NOTHING
-    video_id = _video_id(source)
     values = _values(members, keys)
-    if video_id is None or values is None:
+    if values is None or isinstance(video_id, Problem):
         return None
     before = next(place for place, entry in enumerate(entries) if entry[0] == keys.video_id[0])
     return Found((Slot(video_id, line + before, values),))
@@ -68,16 +69,14 @@ def _differ(entries: list[tuple[str, str]]) -> bool:
     return len(set(names)) == len(names)
 
 
-def _video_id(source: str) -> VideoId | None:
-    """Read an id that is certain."""
-    if source[0] in "\"'":
-        source = source[1:-1]
-    if ID.fullmatch(source):
-        return VideoId(source)
-    if "\\" in source or "''" in source or source[:1] == "[":
+def _video_id(source: str) -> VideoId | Problem | None:
+    """Read the id; a Problem stands for whatever the true way must read."""
+    if source in _NULLS:
         return None
-    video_id = parse_video_id(source, "")
-    return video_id if isinstance(video_id, str) else None
+    quote = source[0]
+    if quote == "[" or "\\" in source or "''" in source[1:-1]:
+        return _ASK
+    return parse_video_id(source[1:-1] if quote in "\"'" else source, "")
 
 
 def _values(members: dict[str, str], keys: Keys) -> tuple[Value, ...] | None:

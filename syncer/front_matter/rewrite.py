@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from syncer.front_matter.block import Block, Syntax, locate
@@ -12,6 +13,8 @@ from syncer.front_matter.places import Page, Place, Spot, places_in
 from syncer.front_matter.plain import plain_places
 from syncer.front_matter.tree import Fault, Tree, outline
 from syncer.model import Change, Fields, Problem, ProblemKind
+
+_COUNT = re.compile(r"[0-9]{1,19}")
 
 Edit = tuple[Spot, str]
 """A spot and the digits that go there."""
@@ -65,6 +68,7 @@ def _edits(places: Sequence[Place], changes: Sequence[Change]) -> list[Edit] | N
     spots = {(place.slot.video_id, spot.value.field): spot for place in places for spot in place.spots}
     edits: list[Edit] = []
     for change in changes:
+        assert _COUNT.fullmatch(change.new), "only digits are ever written"
         spot = spots.get((change.video_id, change.field))
         if spot is None or spot.value.text != change.old or spot.value.count is not change.count:
             return None
@@ -76,6 +80,7 @@ def _apply(text: str, edits: Sequence[Edit]) -> str:
     pieces: list[str] = []
     done = 0
     for spot, digits in edits:
+        assert spot.start >= done, "each field is changed once"
         pieces += (text[done : spot.start], spot.before, digits, spot.after)
         done = spot.stop
     return "".join((*pieces, text[done:]))

@@ -28,7 +28,7 @@ def parse_toml(text: str) -> Tree | Fault:
     try:
         parsed = tomllib.loads(text)
         root = _document(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of tomllib: also of a number that is too long
         return _fault(str(error))
     except RecursionError:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)

@@ -29,7 +29,9 @@ Gates, paddles and patience.
 """
 
 
-def fields(video_id: str = "vid_id", views: str = "viewcount", likes: str = "likeCount", *, insert: bool = False) -> Fields:
+def fields(
+    video_id: str = "vid_id", views: str = "viewcount", likes: str = "likeCount", *, insert: bool = False
+) -> Fields:
     """Return a mapping of two counts."""
     return Fields(video_id, {Count.VIEWS: views, Count.LIKES: likes}, insert)
 
@@ -55,3 +57,14 @@ def rewritten(data: bytes, mapping: Fields, new: str) -> bytes:
 def block(text: str) -> bytes:
     """Return a page with this YAML as its front matter."""
     return f"---\n{text}---\nBody.\n".encode()
+
+
+def difference(old: bytes, new: bytes) -> tuple[bytes, bytes]:
+    """Return what is left of both when the common beginning and the common end are cut off."""
+    start = next((place for place, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+    if start is None:
+        start = min(len(old), len(new))
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    return old[start : len(old) - end], new[start : len(new) - end]

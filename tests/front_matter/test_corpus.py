@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from syncer.front_matter.leaves import leaves
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Fields, Found, Problem, Value
-from tests.front_matter.pages import change, changes, fields
+from tests.front_matter.pages import change, changes, difference, fields
 
 CORPUS = os.environ.get("SYNCER_CORPUS")
 pytestmark = pytest.mark.skipif(CORPUS is None, reason="SYNCER_CORPUS does not name a directory of pages")
@@ -89,17 +90,19 @@ def normal(node: Any) -> Any:
 
 def check_one_edit(data: bytes, new: bytes, value: Value) -> None:
     """Outside one contiguous place no byte differs, and what was there is gone: digits, or nothing."""
-    start = len(os.path.commonprefix([data, new]))
-    longest = min(len(data), len(new)) - start
-    end = len(os.path.commonprefix([data[::-1], new[::-1]]))
-    end = min(end, longest)
-    gone, came = data[start : len(data) - end].decode(), new[start : len(new) - end].decode()
+    gone, came = (part.decode() for part in difference(data, new))
     assert gone in (value.text or "") or (value.text is None and gone in {"null", "~", "NULL", "Null"})
     if value.present:
         assert set(came) <= set(NEW + " "), came
     else:
         assert NEW in came
         assert len(came) <= len(value.field) + len(NEW) + 60
+
+
+def report(title: str, figures: Counter[str]) -> None:
+    """Show the figures under `pytest -s`."""
+    lines = [f"  {number:7} {name}" for name, number in sorted(figures.items())]
+    sys.stdout.write("\n".join(["", title, *lines, ""]))
 
 
 def rewrite_all(data: bytes, mapping: Fields, found: Found, figures: Counter[str]) -> None:
@@ -132,7 +135,7 @@ def rewrite_all(data: bytes, mapping: Fields, found: Found, figures: Counter[str
             check_one_edit(data, one, value)
 
 
-def test_every_slot_of_a_real_page_is_rewritten_and_nothing_else_differs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_slot_of_a_real_page_is_rewritten_and_nothing_else_differs() -> None:
     figures: Counter[str] = Counter()
     for path in corpus_files(suite=False):
         data = path.read_bytes()
@@ -148,10 +151,7 @@ def test_every_slot_of_a_real_page_is_rewritten_and_nothing_else_differs(capsys:
                 figures[f"refused: {problem.kind}"] += 1
             rewrite_all(data, mapping, found, figures)
         figures["files with a slot"] += found_any
-    with capsys.disabled():
-        print("\ncorpus, summed over", len(MAPPINGS), "mappings")
-        for name, number in sorted(figures.items()):
-            print(f"  {number:7} {name}")
+    report(f"pages, summed over {len(MAPPINGS)} mappings", figures)
     assert figures["slots rewritten"] > 0
 
 
@@ -175,7 +175,7 @@ def test_the_fast_way_says_what_the_true_way_says_on_real_pages_and_on_the_yaml_
                 figures["answered"] += fast is not None
                 assert fast in (None, find_in_tree(text, where, keys, "page.md")), path
     assert figures["answered"] > 0
-    print(figures)
+    report("fast way and true way", figures)
 
 
 def test_the_yaml_test_suite_as_front_matter_is_read_or_refused() -> None:
@@ -189,5 +189,5 @@ def test_the_yaml_test_suite_as_front_matter_is_read_or_refused() -> None:
             found = find(data, mapping, "page.md")
             refused.update(problem.kind for problem in found.problems)
             rewrite_all(data, mapping, found, refused)
-    print(files, dict(refused))
+    report(f"YAML test suite: {files} inputs, each with and without an id", refused)
     assert files > 0

@@ -1,0 +1,164 @@
+"""What holds for all pages: generated ones, nasty ones, and any bytes at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.front_matter.block import head_suffices, locate
+from syncer.front_matter.find import find, find_in_tree
+from syncer.front_matter.keys import keys_of
+from syncer.front_matter.leaves import leaves
+from syncer.front_matter.parse import parse
+from syncer.front_matter.places import Page, places_in
+from syncer.front_matter.plain import find_plain, plain_places
+from syncer.front_matter.rewrite import rewrite
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import Fields, Found, Problem
+from tests.front_matter.drawing import NASTY, any_bytes, blocks, counts, pages
+from tests.front_matter.pages import ID, change, changes, difference, fields
+
+MAPPINGS = [
+    fields(),
+    fields(insert=True),
+    fields("links.youtube", "links.viewcount"),
+    fields("videos[].id", insert=True),
+]
+mappings = st.sampled_from(MAPPINGS)
+flat_mappings = st.sampled_from(MAPPINGS[:2])
+
+
+def check_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
+    """Compare both ways, in what they find and in where they find it; say whether the fast way answered."""
+    where = locate(data)
+    assert where is not None
+    keys = keys_of(mapping)
+    text = data[where.start : where.stop].decode()
+    fast = find_plain(text, keys, where.line)
+    assert fast in (None, find_in_tree(text, where, keys, "page.md"))
+    fast_places = plain_places(text, keys, where.line)
+    assert fast_places in (
+        None,
+        places_in(Page(text, where.syntax, where.line, "page.md"), parse(text, where.syntax), keys)[0],
+    )
+    return fast is not None
+
+
+@settings(max_examples=1200, deadline=None)
+@given(blocks, flat_mappings)
+def test_the_fast_way_says_what_the_true_way_says_or_nothing(text: str, mapping: Fields) -> None:
+    check_that_the_ways_agree(f"---\n{text}---\n".encode(), mapping)
+
+
+@pytest.mark.parametrize(
+    "form", ["{0}: {1}", "{0}:   {1}  ", "{0}: {1} # c", "{0}: [{1}]", "{0}: [x,{1} , y]", "{0}: {1}:"]
+)
+@pytest.mark.parametrize("name", ["title", "viewcount", "vid_id"])
+def test_the_two_ways_agree_on_every_nasty_value(form: str, name: str) -> None:
+    answered = 0
+    for value in NASTY:
+        lines = {"title": "title: x", "vid_id": f"vid_id: {ID}", "viewcount": "viewcount: 5"}
+        lines[name] = form.format(name, value)
+        for end in ("\n", "\r\n"):
+            page = end.join(["---", *lines.values(), "---", ""]).encode()
+            answered += check_that_the_ways_agree(page, fields())
+    assert answered > 0 or name != "title" or form == "{0}: {1}:"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "# note",
+        "a:",
+        "a: b",
+        "a: 'b' # c",
+        'a: "\\/"',
+        'a: ["b c","d"]',
+        "a: [b, c-d]",
+        "a: https://example.com/#b",
+        "a: é",
+    ],
+)
+def test_plain_lines_go_the_fast_way(line: str) -> None:
+    assert check_that_the_ways_agree(f"---\n{line}\nvid_id: {ID}\n---\n".encode(), fields())
+
+
+@settings(max_examples=500, deadline=None)
+@given(blocks, mappings)
+def test_a_block_is_rewritten_there_and_back(text: str, mapping: Fields) -> None:
+    check_there_and_back(f"---\n{text}---\nBody\r\rlast".encode(), mapping)
+
+
+@settings(max_examples=500, deadline=None)
+@given(pages(), mappings, counts)
+def test_a_written_page_is_rewritten_in_one_place_for_each_count(page: bytes, mapping: Fields, new: str) -> None:
+    found = find(page, mapping, "page.md")
+    for slot in found.slots:
+        for value in slot.values:
+            result = rewrite(page, mapping, [change(slot.video_id, value, new)], "page.md")
+            assert isinstance(result, bytes)
+            gone, came = difference(page, result)
+            assert gone.decode() in (value.text or "")
+            assert came.decode() in f" {new}" or not value.present
+    check_there_and_back(page, mapping)
+
+
+@given(pages())
+def test_a_written_page_holds_one_slot(page: bytes) -> None:
+    assert len(find(page, fields(), "page.md").slots) + len(find(page, fields("videos[].id"), "page.md").slots) == 1
+
+
+def check_there_and_back(data: bytes, mapping: Fields) -> None:
+    found = find(data, mapping, "page.md")
+    there = [one for one in changes(found, "1234567") if one.old is not None]
+    if not there:
+        return
+    identity = [replace(one, new=one.old or "") for one in there]
+    assert rewrite(data, mapping, identity, "page.md") == data
+    result = rewrite(data, mapping, there, "page.md")
+    assert isinstance(result, bytes)
+    again = find(result, mapping, "page.md")
+    assert [slot.video_id for slot in again.slots] == [slot.video_id for slot in found.slots]
+    assert {one.field: one.old for one in changes(again, "0") if one.old} == {one.field: "1234567" for one in there}
+    back = [replace(one, old=one.new, new=one.old or "") for one in there]
+    assert rewrite(result, mapping, back, "page.md") == data
+
+
+@settings(max_examples=1000, deadline=None)
+@given(any_bytes, mappings)
+def test_any_bytes_are_read_or_refused(data: bytes, mapping: Fields) -> None:
+    found = find(data, mapping, "page.md")
+    assert isinstance(found, Found)
+    leaves(data)
+    for slot in found.slots:
+        for value in slot.values:
+            result = rewrite(data, mapping, [change(slot.video_id, value, "31")], "page.md")
+            assert isinstance(result, bytes), (found, result)
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_bytes, st.integers(0, 80), mappings)
+def test_a_head_that_suffices_tells_what_the_whole_page_tells(data: bytes, length: int, mapping: Fields) -> None:
+    head = data[:length]
+    if head_suffices(head):
+        assert find(head, mapping, "page.md") == find(data, mapping, "page.md")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_is_an_id_or_none_or_a_problem(text: str) -> None:
+    assert isinstance(parse_video_id(text, "page.md"), str | Problem | None)
+
+
+def test_both_loaders_of_yaml_mark_the_same_places() -> None:
+    text = f"videos:\n  - id: '{ID}'\n    views: 5 # é\n    likes:\n"
+    marks = []
+    for loader in (yaml.SafeLoader, yaml.CSafeLoader):
+        scalars = [event for event in yaml.parse(text, loader) if isinstance(event, yaml.ScalarEvent)]
+        marks.append([(event.value, event.start_mark and event.start_mark.index) for event in scalars])
+    assert marks[0] == marks[1]
