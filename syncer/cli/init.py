@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from syncer.suggest.propose import Proposal
 
 PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
-COPIES = ("node_modules/", "/_site/", "/public/", "/dist/")
-"""What may be a page, and where the copies are that a site generator made."""
+NOT_OURS = ("node_modules/",)
+"""What may be a page, and where no page of the site's own is."""
 
 
 @click.command()
@@ -55,16 +55,15 @@ def command(settings: Settings, directory: Path) -> int:
 
 
 def _pages(site: str) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
-    from syncer.content.scan import read_head, walk
+    from syncer.content.scan import Candidate, read_head, walk
     from syncer.front_matter.leaves import leaves
-    from syncer.model import Collection, Fields, Problem
+    from syncer.model import Collection, Fields
 
-    for found in walk(site, [Collection(".", PAGES, COPIES, Fields("", {}))]):
-        if isinstance(found, Problem):
-            continue  # what cannot be read cannot be proposed; `check` and `sync` tell of it
-        head, signature = read_head(os.path.join(site, found.path))
-        if signature is not None:
-            yield found.path, leaves(head)
+    for candidate in walk(site, [Collection(".", PAGES, NOT_OURS, Fields("", {}))]):
+        if isinstance(candidate, Candidate):
+            read = read_head(site, candidate)
+            if isinstance(read, tuple):  # what cannot be read cannot be proposed
+                yield candidate.path, leaves(read[0])
 
 
 def _write(target: Path, text: str) -> None:

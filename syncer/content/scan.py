@@ -64,34 +64,36 @@ def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Pr
     in it, one after the other; if two of them would write one count for different videos, a Problem and no page.
     """
     for candidate in candidates:
-        try:
-            head, signature = read_head(os.path.join(site, candidate.path))
-        except OSError as error:
-            yield _unreadable(candidate.path, error)
-            continue
-        if signature is not None:
-            yield from _pages_of(candidate, head, signature)
+        read = read_head(site, candidate)
+        if isinstance(read, Problem):
+            yield read
+        elif read is not None:
+            yield from _pages_of(candidate, *read)
 
 
-def read_head(path: str) -> tuple[bytes, Signature | None]:
-    """Return as much of the file as holds its block, and its signature: None when it is no regular file.
-
-    Raises OSError.
-    """
-    descriptor = os.open(path, OPEN_FLAGS)
+def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Problem | None:
+    """Return as much of a file as holds its block, and its signature; None when it is no regular file."""
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return b"", None
-        head = os.read(descriptor, HEAD)
-        while len(head) < min(status.st_size, WHOLE_HEAD) and not head_suffices(head):
-            more = os.read(descriptor, WHOLE_HEAD - len(head))
-            if not more:
-                break
-            head += more
-        return head, signature_of(status)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(os.path.join(site, candidate.path), OPEN_FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            return _read_block(descriptor, status.st_size), signature_of(status)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return _unreadable(candidate.path, error)
+
+
+def _read_block(descriptor: int, size: int) -> bytes:
+    head = os.read(descriptor, HEAD)
+    while len(head) < min(size, WHOLE_HEAD) and not head_suffices(head):
+        more = os.read(descriptor, WHOLE_HEAD - len(head))
+        if not more:
+            break
+        head += more
+    return head
 
 
 def signature_of(status: os.stat_result) -> Signature:

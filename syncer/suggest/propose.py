@@ -124,7 +124,7 @@ def _counts_beside(key: str, seen: Seen) -> dict[Count, str]:
         count = _count_of(name) if name else None
         values = tally.plain + tally.empty + tally.other
         telling = tally.plain or _word(other).endswith("count")
-        if count and telling and tally.other <= 0.1 * values and values > found.get(count, (0, ""))[0]:
+        if count and telling and tally.other <= tally.plain and values > found.get(count, (0, ""))[0]:
             found[count] = values, name
     return {count: found[count][1] for count in Count if count in found}
 
