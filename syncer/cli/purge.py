@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import click
@@ -29,6 +30,6 @@ def command(settings: Settings, video: str | None, everything: bool, dry_run: bo
     settings.start_log()
     before = None if video or everything else datetime.now(UTC) - config.history.keep
     selection = Selection(before=before, video=video_id(video) if video else None)
-    readings, lines = forget(config, selection, dry_run=dry_run)
+    readings, lines = forget(config, selection, dry_run=dry_run, sleep=time.sleep)
     verb = "would be" if dry_run else "are"
     show(f"{readings:,} readings and {lines:,} log lines {verb} forgotten.")

@@ -39,8 +39,10 @@ def command(settings: Settings, port: int, seed: int, clock: str | None, speed: 
     start = moment(clock, now) if clock else now
     try:
         world = World.load(videos, seed, start) if videos else World(seed, start=start)
-    except (OSError, WorldError) as error:
-        raise UsageError(f"{videos}: {error.strerror if isinstance(error, OSError) else error}") from error
+    except OSError as error:
+        raise UsageError(f"{videos}: cannot be read: {error.strerror}") from error
+    except WorldError as error:
+        raise UsageError(str(error)) from error
     try:
         with Simulator(world, Clock(start, speed), port) as simulator:
             print(simulator.url, flush=True)

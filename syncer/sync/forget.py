@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import sleep
 from typing import TYPE_CHECKING
 
 from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
@@ -36,7 +36,7 @@ class Selection:
         return self.video is None or line["video_id"] == self.video
 
 
-def forget(config: Config, selection: Selection, *, dry_run: bool) -> tuple[int, int]:
+def forget(config: Config, selection: Selection, *, dry_run: bool, sleep: Callable[[float], object]) -> tuple[int, int]:
     """Forget what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
     site, directory = os.path.realpath(config.site), config.state_directory
     if dry_run:
