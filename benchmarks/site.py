@@ -1,0 +1,102 @@
+"""Makes a site of any size: pages in the form of a public Jekyll site, the same ones each time."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from random import Random
+
+DIRECTORIES = 100
+SEED = 20261122
+
+CONFIG = """\
+collections:
+  - directory: content
+    fields:
+      video_id: vid_id
+      counts: {{viewCount: viewcount, likeCount: likeCount}}
+youtube:
+  endpoint: {endpoint}
+"""
+
+FRONT_MATTER = (
+    "---",
+    'title: "{title}"',
+    'image: "https:\\/\\/i.ytimg.com\\/vi\\/{video}\\/hqdefault.jpg"',
+    'vid_id: "{video}"',
+    'categories: "{category}"',
+    'tags: ["{tags}"]',
+    'date: "{year}-{month:02}-{day:02}T08:15:36+03:00"',
+    'vid_date: "{year}-{month:02}-{day:02}T01:14:09Z"',
+    'duration: "PT{minutes}M{seconds}S"',
+    'viewcount: "{views}"',
+    'likeCount: "{likes}"',
+    'dislikeCount: ""',
+    'channel: "{channel}"',
+    "---",
+    "",
+)
+"""The keys, quotes and escapes of such a page; its lines end in CRLF."""
+
+VOCABULARY = (
+    "bread water salt oven morning crust flour weight patience rise basket knife steam heat loaf table window garden "
+    "river stone bridge wheel chain gear spoke pump saddle road hill rain map lamp radio wire solder coil switch valve"
+)
+WORDS = VOCABULARY.split()
+
+
+def make_site(site: Path, pages: int) -> None:
+    """Make a site of that many pages of about 2 KB, spread over 100 directories, no two of the same video.
+
+    Raises OSError.
+    """
+    random = Random(SEED)
+    directories = [site / "content" / "_posts" / f"{number:03}" for number in range(min(DIRECTORIES, pages))]
+    for directory in directories:
+        directory.mkdir(parents=True)
+    for number in range(pages):
+        path = directories[number % len(directories)] / f"2022-04-25-{number:06}-{random.choice(WORDS)}.md"
+        path.write_bytes(_page(random).encode())
+
+
+def write_config(site: Path, endpoint: str) -> Path:
+    """Write the site's config, for a YouTube at `endpoint`, and return its path. Raises OSError."""
+    path = site / "config" / "syncer.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(CONFIG.format(endpoint=endpoint), encoding="utf-8")
+    return path
+
+
+def _page(random: Random) -> str:
+    title = _words(random, 5).title()
+    head = "\r\n".join(FRONT_MATTER).format(
+        title=title,
+        video=_video_id(random),
+        category=random.choice(WORDS).title(),
+        tags='","'.join(_words(random, 2) for _ in range(3)),
+        year=random.randint(2009, 2025),
+        month=random.randint(1, 12),
+        day=random.randint(1, 28),
+        minutes=random.randint(1, 59),
+        seconds=random.randint(0, 59),
+        views=random.randint(1_000, 99_999_999),
+        likes=random.randint(10, 99_999),
+        channel=_words(random, 2).title(),
+    )
+    return f"{head}{{% raw %}}{_body(random, title)}{{% endraw %}}"
+
+
+def _body(random: Random, title: str) -> str:
+    """Return one long line, as a video's description becomes when it is put in a page, without a line end."""
+    paragraphs = [f"{_words(random, 30).capitalize()}." for _ in range(7)]
+    link = f'<a rel="nofollow" target="blank" href="https://example.org/{random.choice(WORDS)}">{title}</a>'
+    return "<br /><br />".join((*paragraphs, link, "---", f"{_words(random, 12).capitalize()}."))
+
+
+def _words(random: Random, number: int) -> str:
+    return " ".join(random.choices(WORDS, k=number))
+
+
+def _video_id(random: Random) -> str:
+    """Return 64 bits in base64, which is what YouTube's ids are: the last of the 11 characters has only four bits."""
+    return urlsafe_b64encode(random.randbytes(8)).decode().rstrip("=")
