@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import ssl
+import time
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,8 +170,15 @@ def test_only_words_of_a_harmless_form_are_told_on() -> None:
         ("soon", None),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
-    assert failure(503, b"", retry_after=value).retry_after == seconds
+def test_retry_after_is_read_as_seconds_or_as_a_date(
+    value: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    found = failure(503, b"", retry_after=value)
+    monkeypatch.undo()
+    time.tzset()
+    assert found.retry_after == seconds
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ METHODS: Final = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.
 """The method that draws on a bucket, as people know it (`docs/youtube.md`)."""
 
 _KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
-_COUNT = re.compile(r"[0-9]{1,19}", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,19}")
 _SHOWN = 40
 
 

@@ -235,7 +235,7 @@ UNANSWERED: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 """What it means if there was no answer: the first type that fits counts, and all of them pass."""
 
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def classify(reply: Reply, bucket: Bucket, at: datetime) -> Failure:
