@@ -1,1 +1,51 @@
 """What the tests share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncer.cli.main import main
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from tests.site import KEY, Ran, Run, Site
+
+
+@pytest.fixture
+def youtube() -> Iterator[Simulator]:
+    """A YouTube in which every possible video exists, and time stands still."""
+    with Simulator(World()) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def site(tmp_path: Path, youtube: Simulator) -> Site:
+    """A site with a config and without a page."""
+    made = Site(tmp_path / "site", youtube.url)
+    (made.root / "content" / "lists").mkdir(parents=True)
+    made.configure()
+    return made
+
+
+@pytest.fixture
+def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs the command line in this process, with the site as the working directory."""
+    monkeypatch.chdir(site.root)
+    for name in ("SYNCER_CONFIG", "NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
+
+    def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = main(arguments)
+        return Ran(code, *capsys.readouterr())
+
+    root, ours = logging.getLogger(), logging.getLogger("syncer")
+    before = root.handlers[:], root.level, ours.level
+    yield run
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])

@@ -22,7 +22,7 @@ SHOWN = 40
 def console() -> Console:
     """Return the console for results: colours on a terminal only, no wrapping elsewhere."""
     width = None if sys.stdout.isatty() else 10_000
-    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=False)
+    return Console(highlight=False, width=width, soft_wrap=False)
 
 
 def show_json(document: object) -> None:
