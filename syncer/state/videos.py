@@ -76,7 +76,7 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
             " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
         ).fetchall()
     readings = (_reading(row) for row in rows)
-    return [(r.video_id, count) for r in readings for count in counts if count not in (r.statistics or {})]
+    return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
 
 
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
