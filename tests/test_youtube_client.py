@@ -267,6 +267,8 @@ TELLTALE = [
     message(302, b"", f"Location: http://127.0.0.1/?key={KEY}"),
     message(200, f"<html>{KEY}".encode(), f"Content-Location: /{KEY}"),
     ok({"kind": "youtube#batchGetStatsResponse", "items": [{"id": KEY}, {"id": A, "statistics": {"viewCount": "x"}}]}),
+    ok({"kind": "youtube#batchGetStatsResponse", "items": [{"id": A, "statistics": {"viewCount": LETTERS}}]}),
+    ok({"kind": "youtube#batchGetStatsResponse", "items": [{"id": A, "statistics": {"viewCount": KEY}}]}),
     b"HTTP/1.1 " + KEY.encode() + b"\r\nConnection: close\r\n\r\n",
 ]
 

@@ -15,7 +15,7 @@ METHODS: Final = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.
 
 _KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
 _COUNT = re.compile(r"[0-9]{1,19}")
-_SHOWN = 40
+_SHOWN = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ def _is_count(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    """Return the value in plain ASCII, cut short: whoever sent it may have sent anything."""
-    text = "an object" if isinstance(value, dict | list) else ascii(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    """Return the value in plain ASCII if it is a short one: whoever sent it may have sent anything."""
+    text = "" if isinstance(value, dict | list) else ascii(value)
+    return text if 0 < len(text) <= _SHOWN else "something long"
 
 
 def _bad(subject: str, message: str) -> Problem:

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
@@ -113,15 +113,22 @@ class Client:
         return _answer(tried, bucket, tuple(videos), terms)
 
     def _request(self, bucket: Bucket, videos: Sequence[VideoId]) -> Checked | Failure:
-        """Make one request and say what it came to."""
+        """Make one request and say what it came to, in words without the key: a server may send it back to us."""
+        result = self._judged(bucket, videos)
+        if isinstance(result, Failure):
+            return replace(result, message=self._without_key(result.message))
+        problems = [replace(problem, message=self._without_key(problem.message)) for problem in result.problems]
+        return replace(result, problems=tuple(problems))
+
+    def _judged(self, bucket: Bucket, videos: Sequence[VideoId]) -> Checked | Failure:
         try:
             body = self._send(bucket, videos)
         except NoUnitLeft:
             return Failure(Kind.NO_UNIT, f"Today's quota for {METHODS[bucket]} is spent, as far as the config allows.")
         except Declined as declined:
-            return self._without_key(classify(declined.reply, bucket, self._terms.clock()))
+            return classify(declined.reply, bucket, self._terms.clock())
         except _NO_ANSWER as error:
-            return self._without_key(classify_exception(error))
+            return classify_exception(error)
         checked = check(body, bucket, videos)
         if isinstance(checked, Foreign):
             message = f"The answer is not YouTube's ({checked.why}): see what proxy or login page is in the way."
@@ -154,9 +161,8 @@ class Client:
             raise
         self._idle.append(line)
 
-    def _without_key(self, failure: Failure) -> Failure:
-        """Return the failure as we may tell it: a server may send the key back to us."""
-        return Failure(failure.kind, failure.message.replace(self._terms.key, "[key]"), failure.retry_after)
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._terms.key, "[key]")
 
 
 def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
@@ -186,13 +192,13 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
 
 
 def _answer(tried: Tried, bucket: Bucket, videos: tuple[VideoId, ...], terms: _Terms) -> Answer:
-    """Return the end of a request as a value, and log it unless it went well."""
+    """Return the end of a request as a value; what went wrong is no more than a line for who asks for details."""
     at, result, attempts = terms.clock(), tried.result, tried.attempts
     if isinstance(result, Checked):
         return Answer(bucket, videos, Outcome.ANSWERED, at, result.statistics, result.problems, attempts=attempts)
     outcome = _OUTCOMES[result.kind]
     facts = {"method": METHODS[bucket], "outcome": outcome.value, "attempts": attempts, "videos": len(videos)}
-    _log.warning("%s: %s after %d tries: %s", METHODS[bucket], outcome.value, attempts, result.message, extra=facts)
+    _log.info("%s: %s, tries: %d: %s", METHODS[bucket], outcome.value, attempts, result.message, extra=facts)
     return Answer(
         bucket,
         videos,

@@ -88,9 +88,8 @@ def _stop_at(retry: Retry, clock: Callable[[], datetime]) -> Callable[[RetryCall
 
 def _tell(state: RetryCallState, method: str) -> None:
     failure, attempt, wait = _failure(state), state.attempt_number, round(state.upcoming_sleep, 3)
-    level = logging.INFO if attempt == 1 else logging.WARNING
     facts = {"method": method, "attempt": attempt, "wait_s": wait, "why": failure.message}
-    _log.log(level, "%s: try %d failed, next in %.1f s: %s", method, attempt, wait, failure.message, extra=facts)
+    _log.info("%s: try %d failed, next in %.1f s: %s", method, attempt, wait, failure.message, extra=facts)
 
 
 def _failure(state: RetryCallState) -> Failure:
