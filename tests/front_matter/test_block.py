@@ -1,0 +1,122 @@
+"""Where a block starts and ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncer.front_matter.block import MAX_BLOCK, End, Syntax, head_suffices, locate
+from syncer.front_matter.find import find
+from syncer.model import ProblemKind
+from tests.front_matter.pages import ID, fields
+
+
+@pytest.mark.parametrize(
+    ("page", "syntax", "inner", "line"),
+    [
+        (b"---\na: 1\n---\nx", Syntax.YAML, b"a: 1\n", 2),
+        (b"---\r\na: 1\r\n---\r\nx", Syntax.YAML, b"a: 1\r\n", 2),
+        (b"---\n---\n", Syntax.YAML, b"", 2),
+        (b"---\na: 1\n---", Syntax.YAML, b"a: 1\n", 2),
+        (b"---\r\na: 1\r\n---\r", Syntax.YAML, b"a: 1\r\n", 2),
+        (b"\xef\xbb\xbf---\na: 1\n---\n", Syntax.YAML, b"a: 1\n", 2),
+        (b"\n \t\r\n---\na: 1\n---\n", Syntax.YAML, b"a: 1\n", 4),
+        (b"---  \na: 1\n--- \t\nx", Syntax.YAML, b"a: 1\n", 2),
+        (b"---yaml\na: 1\n---\n", Syntax.YAML, b"a: 1\n", 2),
+        (b"--- yaml\na: 1\n---\n", Syntax.YAML, b"a: 1\n", 2),
+        (b"---\na: 1\n...\nx\n---\n", Syntax.YAML, b"a: 1\n", 2),
+        (b"---\na: 1\n----\nb: 2\n ---\n---\n", Syntax.YAML, b"a: 1\n----\nb: 2\n ---\n", 2),
+        (b"---toml\na = 1\n---\n", Syntax.TOML, b"a = 1\n", 2),
+        (b"+++\na = 1\n---\n+++\n", Syntax.TOML, b"a = 1\n---\n", 2),
+        (b"+++ \r\na = 1\r\n+++", Syntax.TOML, b"a = 1\r\n", 2),
+        (b'---json\n{"a": 1}\n---\n', Syntax.JSON, b'{"a": 1}\n', 2),
+        (b'{"a": "}", "b": {"c": "\\"}"}}\nx}', Syntax.JSON, b'{"a": "}", "b": {"c": "\\"}"}}', 1),
+        (b'\n{\n  "a": 1\n}\n', Syntax.JSON, b'{\n  "a": 1\n}', 2),
+    ],
+)
+def test_a_block_is_found(page: bytes, syntax: Syntax, inner: bytes, line: int) -> None:
+    block = locate(page)
+    assert block is not None
+    assert (block.syntax, page[block.start : block.stop], block.line, block.end) == (syntax, inner, line, End.CLOSED)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"",
+        b"\n\n",
+        b"---",
+        b"# Title\n---\na: 1\n---\n",
+        b"----\na: 1\n----\n",
+        b"--- layout: docs ---\n",
+        b"--- # comment\na: 1\n---\n",
+        b"---coffee\na: 1\n---\n",
+        b"x\n",
+        b"---\ra: 1\r---\r",
+        b"{% include a.html %}\n",
+        b"{{ page.title }}\n",
+        b"{: .note }\n",
+        b"\xff\xfe-\x00-\x00-\x00",
+    ],
+)
+def test_there_is_no_block(page: bytes) -> None:
+    assert locate(page) is None
+
+
+@pytest.mark.parametrize(
+    "page", [b"---\nvid_id: x\n", b"---\n- vid_id: x\n----\n", b"+++\nvid_id = 1\n---\n", b'{"vid_id": 1\n']
+)
+def test_a_block_without_end_is_told_of_where_a_line_sets_the_id(page: bytes) -> None:
+    (problem,) = find(page, fields(), "page.md").problems
+    assert problem.kind is ProblemKind.UNTERMINATED
+
+
+@pytest.mark.parametrize(
+    "page", [b"---\nmy vid_id is\n", b"---\nvid_id2: x\n", b"---\n\n\xff vid_id\n", b'{"a": "the vid_id", \n']
+)
+def test_no_word_of_a_block_without_end_and_without_id(page: bytes) -> None:
+    assert find(page, fields(), "page.md").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "suffices"),
+    [
+        (b"# Title\n", True),
+        (b"---\na: 1\n---\n", True),
+        (b'{"a": 1}', True),
+        (b"---\na: 1\n", False),
+        (b"---\na: 1\n---", False),
+        (b"---\na: 1\n--- ", False),
+        (b"---", False),
+        (b"---ya", False),
+        (b"+", False),
+        (b"\n\n", False),
+        (b"{", False),
+        (b"{\n\n", False),
+        (b'{"a": 1', False),
+        (b"", False),
+    ],
+)
+def test_a_head_suffices_once_it_shows_the_end(head: bytes, suffices: bool) -> None:
+    assert head_suffices(head) is suffices
+
+
+def page_of(size: int) -> bytes:
+    """A page whose block, with its fences, has this many bytes."""
+    start, end = f"---\nvid_id: {ID}\n#".encode(), b"\n---\n"
+    return start + b"x" * (size - len(start) - len(end)) + end
+
+
+def test_a_block_may_have_one_mebibyte() -> None:
+    page = page_of(MAX_BLOCK) + b"body"
+    assert len(find(page, fields(), "page.md").slots) == 1
+    assert find(page[: MAX_BLOCK + 1], fields(), "page.md") == find(page, fields(), "page.md")
+
+
+@pytest.mark.parametrize("extra", [1, 2, 3, 4, 5, 6, 1000])
+def test_a_larger_block_is_refused_whether_head_or_page_is_read(extra: int) -> None:
+    page = page_of(MAX_BLOCK + extra) + b"body"
+    head = page[: MAX_BLOCK + 1]
+    assert head_suffices(head)
+    assert find(head, fields(), "page.md") == find(page, fields(), "page.md")
+    assert [problem.kind for problem in find(page, fields(), "page.md").problems] == [ProblemKind.TOO_LARGE]
+    assert find(page, fields("other_id"), "page.md").problems == ()

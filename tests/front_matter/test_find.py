@@ -1,0 +1,370 @@
+"""What is found in a page, and what is said of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from syncer.front_matter.find import find
+from syncer.front_matter.keys import keys_of
+from syncer.front_matter.leaves import leaves
+from syncer.model import Count, Fields, Found, ProblemKind, Slot, Value, VideoId
+from tests.front_matter.pages import ID, OTHER_ID, PAGE, block, fields
+
+
+def test_a_page_in_the_mission_s_form() -> None:
+    values = (Value(Count.VIEWS, "viewcount", "48210"), Value(Count.LIKES, "likeCount", "517"))
+    expected = Found((Slot(VideoId(ID), 4, values),))
+    assert find(PAGE.encode(), fields(), "page.md") == expected
+    assert find(PAGE.replace("\n", "\r\n").encode(), fields(), "page.md") == expected
+    assert find(b"\xef\xbb\xbf" + PAGE.encode() + b"\xff\xfe\r\r", fields(), "page.md") == expected
+
+
+YAML_COUNTS = [
+    ("48210", "48210"),
+    ('"48210"', "48210"),
+    ("'48210'", "48210"),
+    ("0", "0"),
+    ("007", "007"),
+    ("9223372036854775807", "9223372036854775807"),
+    ("", None),
+    ('""', None),
+    ("''", None),
+    ("~", None),
+    ("null", None),
+    ("   # none yet", None),
+    ("5 # so few", "5"),
+]
+
+
+@pytest.mark.parametrize(("source", "text"), YAML_COUNTS)
+@pytest.mark.parametrize("other", ["", "list:\n  - the true way\n"])
+def test_a_count_of_yaml_is_read(source: str, text: str | None, other: str) -> None:
+    (slot,) = find(block(f"vid_id: {ID}\nviewcount: {source}\n{other}"), fields(), "page.md").slots
+    assert slot.values == (Value(Count.VIEWS, "viewcount", text),)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("1.2M", ProblemKind.NOT_A_COUNT),
+        ('"1,567"', ProblemKind.NOT_A_COUNT),
+        ("1_000", ProblemKind.NOT_A_COUNT),
+        ("0x1F", ProblemKind.NOT_A_COUNT),
+        ("1.0", ProblemKind.NOT_A_COUNT),
+        ("-5", ProblemKind.NOT_A_COUNT),
+        ("+5", ProblemKind.NOT_A_COUNT),
+        ("[5]", ProblemKind.NOT_A_COUNT),
+        ("{a: 5}", ProblemKind.NOT_A_COUNT),
+        ("9223372036854775808", ProblemKind.NOT_A_COUNT),
+        ("12345678901234567890", ProblemKind.NOT_A_COUNT),
+        ('" 5"', ProblemKind.NOT_A_COUNT),
+        ('"\\x35"', ProblemKind.NOT_A_COUNT),
+        ("\u0665", ProblemKind.NOT_A_COUNT),
+        ("yes", ProblemKind.NOT_A_COUNT),
+        ("&a 5", ProblemKind.ALIAS),
+        ("*n", ProblemKind.ALIAS),
+        ("!!str 5", ProblemKind.TAG),
+        ("!!null", ProblemKind.TAG),
+        ("! 5", ProblemKind.TAG),
+        ("|\n  5", ProblemKind.BLOCK_SCALAR),
+        (">-\n  5", ProblemKind.BLOCK_SCALAR),
+    ],
+)
+def test_what_is_no_plain_count_is_refused_and_the_other_count_stays(source: str, kind: ProblemKind) -> None:
+    found = find(block(f"n: &n 1\nvid_id: {ID}\nviewcount: {source}\nlikeCount: 7\n"), fields(), "page.md")
+    assert [slot.values for slot in found.slots] == [(Value(Count.LIKES, "likeCount", "7"),)]
+    assert [(problem.kind, problem.line, problem.subject) for problem in found.problems] == [(kind, 4, "page.md")]
+
+
+@pytest.mark.parametrize("text", ["links: &l\n  youtube: {id}\n  v: 5\n", "links: !x\n  youtube: {id}\n  v: 5\n"])
+def test_an_anchor_or_a_tag_on_the_way_to_a_count_is_refused(text: str) -> None:
+    found = find(block(text.replace("{id}", ID)), fields("links.youtube", "links.v"), "page.md")
+    assert [slot.values for slot in found.slots] == [()]
+    assert found.problems[0].kind in {ProblemKind.ALIAS, ProblemKind.TAG}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vid_id:\n",
+        "vid_id: null\n",
+        'vid_id: ""\n',
+        "vid_id: []\n",
+        "vid_id: https://vimeo.com/76979871\n",
+        "title: about vid_id\n",
+        "nested:\n  vid_id: kq3vT7mZ_dE\n",
+        "Vid_id: kq3vT7mZ_dE\n",
+        "a: 1\na: 2\nb: vid_id\n",
+        "- vid_id\n",
+        "vid_id\n",
+        "vid_id2: TBD\n",
+    ],
+)
+def test_no_word_of_a_page_without_a_video(text: str) -> None:
+    assert find(block(text), fields(), "page.md") == Found()
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("TBD", ProblemKind.NOT_A_VIDEO_ID),
+        ("[a, b]", ProblemKind.NOT_A_VIDEO_ID),
+        ("{a: b}", ProblemKind.NOT_A_VIDEO_ID),
+        ("*n", ProblemKind.ALIAS),
+        (f"!!str {ID}", ProblemKind.TAG),
+        (f"https://www.youtube.com/watch?v={ID}&v={OTHER_ID}", ProblemKind.IDS_DISAGREE),
+    ],
+)
+def test_an_id_that_cannot_be_read_is_told_with_its_line(source: str, kind: ProblemKind) -> None:
+    found = find(block(f"n: &n {ID}\nvid_id: {source}\nviewcount: 5\n"), fields(), "page.md")
+    assert found.slots == ()
+    assert [(problem.kind, problem.line) for problem in found.problems] == [(kind, 3)]
+
+
+@pytest.mark.parametrize(
+    "source", [f"&v {ID}", f">-\n  https://youtu.be/{ID}", f"|\n  {ID}", f'"https:\\/\\/youtu.be\\/{ID}"']
+)
+def test_an_id_whose_value_is_certain_is_read_in_any_dress(source: str) -> None:
+    (slot,) = find(block(f"vid_id: {source}\nviewcount: 5\n"), fields(), "page.md").slots
+    assert slot.video_id == ID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"vid_id: {ID}\nvid_id: {OTHER_ID}\n",
+        f"vid_id:\nvid_id: {ID}\n",
+        f"vid_id: {ID}\nviewcount: 1\nviewcount: 2\n",
+        f'vid_id: {ID}\ntitle: a\n"title": b\n',
+        f"vid_id: {ID}\nlinks: {{a: 1, a: 2}}\n",
+    ],
+)
+def test_a_key_that_stands_twice_leaves_the_page_alone(text: str) -> None:
+    found = find(block(text), fields(), "page.md")
+    assert found.slots == ()
+    assert [problem.kind for problem in found.problems] == [ProblemKind.DUPLICATE_KEY]
+
+
+def test_a_list_of_videos() -> None:
+    text = (
+        f"videos:\n  - id: {ID}\n    v: '1'\n  - title: none here\n  - id: {OTHER_ID}\n    stats: {{n: 2}}\n  - plain\n"
+    )
+    found = find(block(text), fields("videos[].id", "v", "stats.n"), "page.md")
+    assert found.problems == ()
+    assert found.slots == (
+        Slot(VideoId(ID), 3, (Value(Count.VIEWS, "videos[0].v", "1"),)),
+        Slot(VideoId(OTHER_ID), 6, (Value(Count.LIKES, "videos[2].stats.n", "2"),)),
+    )
+
+
+def test_lists_may_nest() -> None:
+    text = f"parts:\n  - videos:\n      - id: {ID}\n        v: 3\n"
+    (slot,) = find(block(text), fields("parts[].videos[].id", "v"), "page.md").slots
+    assert slot.values == (Value(Count.VIEWS, "parts[0].videos[0].v", "3"),)
+
+
+TOML = f"""+++
+title = "a # b"   # "c"
+date = 2026-11-22 10:00:00
+multi = \"\"\"
+vid_id = "no"
+\"\"\"
+"quoted key" = 'x'
+tags = [
+  "a", # vid_id
+  'b',
+]
+extra.youtube_id = "{ID}"
+extra.view_count = 48210
+[table]
+vid_id = '{ID}'
+viewcount = "17"
+likeCount = ''
+inline = {{ id = "{ID}", v = 5, "w" = '6' }}
+[[videos]]
+id = \"\"\"{ID}\"\"\"
+v = \"\"\"7\"\"\"
+[videos.stats]
+n = 8
+[[videos]]
+id = '''{OTHER_ID}'''
+v = '''9'''
++++
+"""
+
+
+@pytest.mark.parametrize(
+    ("mapping", "texts"),
+    [
+        (fields("extra.youtube_id", "extra.view_count", "extra.like_count"), {"extra.view_count": "48210"}),
+        (
+            fields("table.vid_id", "table.viewcount", "table.likeCount"),
+            {"table.viewcount": "17", "table.likeCount": None},
+        ),
+        (fields("table.inline.id", "table.inline.v", "table.inline.w"), {"table.inline.v": "5", "table.inline.w": "6"}),
+        (fields("videos[].id", "v", "stats.n"), {"videos[0].v": "7", "videos[0].stats.n": "8", "videos[1].v": "9"}),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_toml_in_all_its_forms(mapping: Fields, texts: dict[str, str | None], end: str) -> None:
+    found = find(TOML.replace("\n", end).encode(), mapping, "page.md")
+    assert found.problems == ()
+    assert {value.field: value.text for slot in found.slots for value in slot.values} == texts
+
+
+@pytest.mark.parametrize("source", ["1_000", "0x1F", "+5", "5.0", "true", "[5]", "1979-05-27", '"1,567"', "{a = 1}"])
+def test_what_is_no_plain_count_in_toml_is_refused(source: str) -> None:
+    found = find(f'+++\nvid_id = "{ID}"\nviewcount = {source}\n+++\n'.encode(), fields(), "page.md")
+    assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.NOT_A_COUNT, 3)]
+
+
+@pytest.mark.parametrize("source", ["-5", "5.0", "5e3", "true", "[5]", '"5 "', '"\\u0035"', "{}"])
+def test_what_is_no_plain_count_in_json_is_refused(source: str) -> None:
+    found = find(f'{{"vid_id": "{ID}",\n"viewcount": {source}}}'.encode(), fields(), "page.md")
+    assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.NOT_A_COUNT, 2)]
+
+
+def test_json_at_the_top_and_in_fences() -> None:
+    text = (
+        f'{{"a": [1, {{"b": null}}, "]"], "vid_id": "https:\\/\\/youtu.be\\/{ID}", "viewcount": 5, "likeCount": null}}'
+    )
+    values = (Value(Count.VIEWS, "viewcount", "5"), Value(Count.LIKES, "likeCount", None))
+    for page in (text, f"{text}\nBody }}", f"---json\n{text}\n---\n"):
+        (slot,) = find(page.encode(), fields(), "page.md").slots
+        assert slot.values == values
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "line"),
+    [
+        (f"---\nvid_id: {ID}\ntitle: Foo: Bar\n---\n", ProblemKind.INVALID_FRONT_MATTER, 3),
+        (f"---\nvid_id: {ID}\na: *b\n---\n", ProblemKind.INVALID_FRONT_MATTER, 3),
+        (f"---\nvid_id: {ID}\na: \x07\n---\n", ProblemKind.INVALID_FRONT_MATTER, None),
+        (f"---\nvid_id: {ID}\n--- a\n---\n", ProblemKind.INVALID_FRONT_MATTER, None),
+        (f'\n+++\nvid_id = "{ID}"\na = b\n+++\n', ProblemKind.INVALID_FRONT_MATTER, 4),
+        (f'+++\nvid_id = "{ID}"\nvid_id = "{ID}"\n+++\n', ProblemKind.DUPLICATE_KEY, 3),
+        (f'+++\nvid_id = "{ID}"\na = {"9" * 5000}\n+++\n', ProblemKind.INVALID_FRONT_MATTER, None),
+        (f'{{"vid_id": "{ID}",\n"a": b}}', ProblemKind.INVALID_FRONT_MATTER, 2),
+        (f'{{"vid_id": "{ID}",\n"a": 1, "a": 2}}', ProblemKind.DUPLICATE_KEY, 2),
+        (f'{{"vid_id": "{ID}", "a": {"9" * 5000}}}', ProblemKind.INVALID_FRONT_MATTER, None),
+    ],
+)
+def test_a_block_that_does_not_parse_is_told_of(page: str, kind: ProblemKind, line: int | None) -> None:
+    found = find(page.encode(), fields(), "page.md")
+    assert found.slots == ()
+    assert [problem.kind for problem in found.problems] == [kind]
+    assert line in (None, found.problems[0].line)
+
+
+@pytest.mark.parametrize(
+    "page", [b"---\ntitle: a: b\n---\nvid_id", b"---\ntitle: a: b\nvid_id2: x\n---\n", b"+++\na\n+++\n"]
+)
+def test_no_word_of_a_block_that_does_not_parse_and_has_no_id(page: bytes) -> None:
+    assert find(page, fields(), "page.md") == Found()
+
+
+def test_a_block_that_is_no_utf8_is_told_of_with_its_line() -> None:
+    (problem,) = find(b"---\nvid_id: x\ntitle: caf\xe9\n---\n", fields(), "page.md").problems
+    assert (problem.kind, problem.line) == (ProblemKind.NOT_UTF8, 3)
+    assert find(b"---\ntitle: caf\xe9\n---\nvid_id\n", fields(), "page.md") == Found()
+
+
+LAUGHS = "a: &a [x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LAUGHS,
+        "a: " + "[" * 200_000,
+        "a: " + "{a: " * 100_000,
+        "".join(f"{' ' * depth}k:\n" for depth in range(1000)),
+        "".join(f"key{number}: {number}\n" for number in range(60_000)),
+        "a: [" + "x, " * 200_000 + "]\n",
+        'a: "' + "\\" * 500_001 + '"\n',
+        "&a " * 200_000,
+        "a: '" + "x" * 900_000 + "'\n",
+    ],
+    ids=["laughs", "brackets", "braces", "indents", "keys", "items", "backslashes", "anchors", "long"],
+)
+def test_a_monstrous_block_takes_no_monstrous_time(text: str) -> None:
+    for page in (f"---\n{text}vid_id: {ID}\n---\n", f"---\nx: [\n1]\nvid_id: {ID}\n{text}\n---\n"):
+        started = time.process_time()
+        find(page.encode(), fields(insert=True), "page.md")
+        leaves(page.encode())
+        assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "{a = " * 50_000,
+        "".join(f"key{number} = {number}\n" for number in range(40_000)),
+        "".join(f"[t{number}]\n" for number in range(40_000)),
+        "".join(f"[[t]]\nid = '{ID}'\n" for number in range(20_000)),
+    ],
+    ids=["brackets", "braces", "keys", "tables", "items"],
+)
+def test_a_monstrous_toml_takes_no_monstrous_time(text: str) -> None:
+    started = time.process_time()
+    find(f"+++\nvid_id = '{ID}'\n{text}\n+++\n".encode(), fields("t[].id", insert=True), "page.md")
+    find(f"+++\nvid_id = '{ID}'\n{text}\n+++\n".encode(), fields(), "page.md")
+    assert time.process_time() - started < 20
+
+
+def test_a_monstrous_json_takes_no_monstrous_time() -> None:
+    started = time.process_time()
+    for inner in ('"a": ' + "[" * 400_000, "".join(f'"k{number}": 1, ' for number in range(50_000)), '"\\"' * 200_000):
+        find(f'{{"vid_id": "{ID}", {inner} "z": 1}}\n'.encode(), fields(), "page.md")
+        find(f'---json\n{{"vid_id": "{ID}", {inner} "z": 1}}\n---\n'.encode(), fields(), "page.md")
+    assert time.process_time() - started < 10
+
+
+def test_many_slots_in_one_page_take_linear_time() -> None:
+    text = "videos:\n" + "".join(f"- id: {ID}\n  v: 1\n" for _ in range(20_000))
+    started = time.process_time()
+    assert len(find(block(text), fields("videos[].id", "v", insert=True), "page.md").slots) == 20_000
+    assert time.process_time() - started < 10
+
+
+def test_field_names_are_shared_between_pages() -> None:
+    page = block(f"videos:\n- id: {ID}\n  v: 1\n")
+    first, second = (find(page, fields("videos[].id", "v"), "page.md").slots[0].values[0] for _ in range(2))
+    assert first.field is second.field
+    assert find(b"x", fields(), "page.md") is find(block("vid_id:\n"), fields(), "page.md")
+
+
+@pytest.mark.parametrize("path", ["", "a..b", "a[]", "[].a", "a.", "a[].b[]"])
+def test_a_path_that_no_config_can_hold_is_an_error(path: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        keys_of(Fields(path, {}))
+
+
+def test_leaves_are_named_as_a_config_would_name_them() -> None:
+    page = block(
+        f"vid_id: {ID}\nlinks: {{youtube: x}}\nvideos:\n- id: a\n- id: b\ntags: [c]\na.b: d\ne: *f\nn:\n".replace(
+            "e: *f\n", ""
+        )
+    )
+    assert leaves(page) == [
+        ("vid_id", ID),
+        ("links.youtube", "x"),
+        ("videos[].id", "a"),
+        ("videos[].id", "b"),
+        ("tags[]", "c"),
+        ("n", ""),
+    ]
+    assert leaves(f'+++\n[extra]\nyoutube_id = "{ID}"\n+++\n'.encode()) == [("extra.youtube_id", ID)]
+    assert leaves(f'{{"a": {{"b": "{ID}"}}}}'.encode()) == [("a.b", ID)]
+
+
+@pytest.mark.parametrize(
+    "page", [b"", b"# Title\n", b"---\na: b: c\n---\n", b"---\na: \xff\n---\n", b"---\na: 1\n", b"---\nx\n---\n"]
+)
+def test_there_are_no_leaves_without_a_readable_block(page: bytes) -> None:
+    assert leaves(page) == []
