@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from syncer.model import Answer, Bucket, Outcome, Plan, Problem, ProblemKind, Reading, Spend, VideoId
@@ -69,11 +70,14 @@ def open_client(config: Config, world: Surroundings, spend: Spend) -> Client:
 def spending(sync: Sync) -> Spend:
     """Return a `Spend` that takes units from the ledger and counts them in the sync's tally."""
 
+    counting = Lock()  # requests go out from several threads
+
     def spend(bucket: Bucket) -> bool:
         limit, reserve = limits(sync.config, bucket, scheduled=sync.options.scheduled)
         if not spend_unit(sync.database, bucket, sync.world.clock(), limit=limit, reserve=reserve):
             return False
-        sync.tally.units[bucket] += 1
+        with counting:
+            sync.tally.units[bucket] += 1
         return True
 
     return spend
@@ -96,7 +100,9 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
     elif answer.outcome is not Outcome.UNAVAILABLE:
         tally.asked.update(answer.asked)
         tally.failed.update(answer.asked)
-        tally.problems.append(Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or ""))
+        problem = Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or "")
+        if problem not in tally.problems:  # said once, however many batches fail in the same way
+            tally.problems.append(problem)
 
 
 def _readings(answer: Answer, absent: Collection[VideoId]) -> Iterable[Reading]:

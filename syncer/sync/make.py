@@ -20,7 +20,7 @@ from syncer.state.syncs import begin_sync, end_sync, last_seq
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.forget import forget_old
 from syncer.sync.options import Options, Surroundings, Sync
-from syncer.sync.report import INTERRUPTED, Tally, report_json
+from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
 from syncer.sync.write import write_pages
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _walk_the_path(sync: Sync) -> SyncReport:
     write_pages(sync, pages)
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
-        whole = options.whole and report.exit not in {3, INTERRUPTED}
+        whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
         end_sync(sync.database, number, json.dumps(report_json(report)), whole=whole, last_seq=sync.diff_log.last_seq)
     return report
 

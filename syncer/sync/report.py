@@ -11,6 +11,9 @@ from typing import TypedDict
 from syncer.diff_log import line_of, timestamp
 from syncer.model import Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, VideoId
 
+NOTHING_ANSWERED = 3
+"""The exit code of a sync all of whose requests failed, or whose key was refused."""
+
 INTERRUPTED = 130
 """The exit code of a sync that was told to stop."""
 
@@ -96,7 +99,7 @@ class Tally:
     def _exit(self, over_quota: int) -> int:
         all_failed = Outcome.FAILED in self.outcomes and Outcome.ANSWERED not in self.outcomes
         if Outcome.REFUSED in self.outcomes or all_failed:
-            return 3
+            return NOTHING_ANSWERED
         return 1 if self.problems or over_quota else 0
 
 
