@@ -28,25 +28,34 @@ class ChangeList:
         if len(self._previews) < SHOWN:
             self._previews.append((path, old, new))
 
-    def show(self, report: SyncReport) -> None:
-        """Print what the sync did."""
+    def show(self, report: SyncReport, *, quiet: bool) -> None:
+        """Print what the sync did; `quiet`: only what went wrong."""
+        if not quiet:
+            self._show_changes(report)
+            _show_sums(report)
+        _show_wrong(report)
+
+    def _show_changes(self, report: SyncReport) -> None:
         for path, old, new in self._previews:
             _show_diff(path, old, new)
         if self.changes and not report.dry_run:
             show_table(("page", "count", "old", "new"), map(_row, self.changes), right=(2, 3))
-        rest(report.changed_pages if report.dry_run else report.changed_counts, "changes", _where(report))
-        show_summary(report)
+        if report.dry_run:
+            rest(report.changed_pages, "pages")
+        else:
+            rest(report.changed_counts, "changes", f"`syncer log --sync {report.sync}` has all")
 
 
-def show_summary(report: SyncReport) -> None:
-    """Print a report's sums, what is missing and hidden, and the problems."""
+def _show_sums(report: SyncReport) -> None:
+    """Print a report's sums, and what is missing and hidden."""
     verb = "would change" if report.dry_run else "changed"
     show(
         f"{report.pages:,} pages, {report.videos:,} videos: {report.asked:,} asked, {report.answered:,} answered; "
         f"{verb} {report.changed_counts:,} counts on {report.changed_pages:,} pages.",
         "bold",
     )
-    _show_left_out(report)
+    if report.fresh:
+        show(f"Not asked again, read less than five minutes ago: {report.fresh:,} (--all asks).")
     if report.missing:
         show(f"Missing on YouTube, counts left as they are: {', '.join(map(_missing, report.missing[:SHOWN]))}")
         rest(len(report.missing), "missing videos", "`syncer status` has all")
@@ -54,16 +63,14 @@ def show_summary(report: SyncReport) -> None:
         names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:SHOWN])
         show(f"Hidden by the owner, left as they are: {names}")
         rest(len(report.hidden), "hidden counts", "`syncer status` has all")
-    if report.problems:
-        show(f"{len(report.problems):,} need a person:", "bold")
-        show_problems(report.problems)
 
 
-def _show_left_out(report: SyncReport) -> None:
-    if report.fresh:
-        show(f"Not asked again, read less than five minutes ago: {report.fresh:,} (--all asks).")
+def _show_wrong(report: SyncReport) -> None:
     if report.over_quota:
         show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
+    if report.problems:
+        show(f"Problems: {len(report.problems):,}", "bold")
+        show_problems(report.problems)
 
 
 def _row(change: Change) -> tuple[str, str, str, str]:
@@ -72,10 +79,6 @@ def _row(change: Change) -> tuple[str, str, str, str]:
 
 def _missing(video: VideoId) -> str:
     return video if is_possible(video) else f"{video} (a typo?)"
-
-
-def _where(report: SyncReport) -> str:
-    return "--json has all" if report.dry_run else f"`syncer log --sync {report.sync}` has all"
 
 
 def _show_diff(path: str, old: bytes, new: bytes) -> None:

@@ -41,7 +41,7 @@ def _show(event: Event) -> None:
     elif isinstance(event, Synced):
         changes = ChangeList()
         changes.add(event.changes)
-        changes.show(event.report)
+        changes.show(event.report, quiet=False)
     else:
         _show_end(event)
 

@@ -131,7 +131,7 @@ def _show(status: _Status) -> None:
     show(f"Quota is filled again at {utc(status.quota_resets)}, midnight Pacific.")
     _show_videos(status)
     if status.problems:
-        show(f"{len(status.problems):,} need a person:", "bold")
+        show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -28,9 +29,10 @@ def command(
     from syncer.cli.progress import Progress
     from syncer.cli.show import show_json
     from syncer.cli.stopping import stop_on_signals
+    from syncer.model import ProblemKind
     from syncer.sync.make import make_sync
     from syncer.sync.options import Options, Surroundings
-    from syncer.sync.report import report_json
+    from syncer.sync.report import NOTHING_ANSWERED, report_json
 
     config = settings.config()
     key = settings.key(config)
@@ -56,5 +58,8 @@ def command(
     if as_json:
         show_json(report_json(report, changes.changes if dry_run else None))
     else:
-        changes.show(report)
+        changes.show(report, quiet=settings.quiet)
+    if report.exit == NOTHING_ANSWERED:
+        for message in dict.fromkeys(p.message for p in report.problems if p.kind is ProblemKind.REQUEST_FAILED):
+            print(f"syncer: {message}", file=sys.stderr)
     return report.exit
