@@ -24,7 +24,8 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
     """Return the page with the changes made, or why none was made.
 
     The counts are looked for anew in exactly these bytes: a change whose field is no longer of that video with that
-    old value is a Problem EDITED_MEANWHILE. `data` is the whole page.
+    old value is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is no
+    count, and for a field that is changed twice.
 
     What is proven: on the fast way a span of digits in a line of proven form becomes other digits, so that nothing
     else can be read otherwise. On the true way, and wherever a key is added, the new block is parsed again, and must
@@ -67,8 +68,11 @@ def _edits(places: Sequence[Place], changes: Sequence[Change]) -> list[Edit] | N
     """Return what to write where, from the top down; None where the page does not say what the changes say."""
     spots = {(place.slot.video_id, spot.value.field): spot for place in places for spot in place.spots}
     edits: list[Edit] = []
+    if len({change.field for change in changes}) < len(changes):
+        raise ValueError("a field is changed twice")
     for change in changes:
-        assert _COUNT.fullmatch(change.new), "only digits are ever written"
+        if not _COUNT.fullmatch(change.new):
+            raise ValueError(f"only digits are ever written, not {change.new!r}")
         spot = spots.get((change.video_id, change.field))
         if spot is None or spot.value.text != change.old or spot.value.count is not change.count:
             return None
@@ -80,7 +84,6 @@ def _apply(text: str, edits: Sequence[Edit]) -> str:
     pieces: list[str] = []
     done = 0
     for spot, digits in edits:
-        assert spot.start >= done, "each field is changed once"
         pieces += (text[done : spot.start], spot.before, digits, spot.after)
         done = spot.stop
     return "".join((*pieces, text[done:]))

@@ -347,7 +347,7 @@ def test_a_path_that_no_config_can_hold_is_an_error(path: str) -> None:
 
 def test_leaves_are_named_as_a_config_would_name_them() -> None:
     page = block(
-        f"vid_id: {ID}\nlinks: {{youtube: x}}\nvideos:\n- id: a\n- id: b\ntags: [c]\na.b: d\ne: *f\nn:\n".replace(
+        f"vid_id: {ID}\nlinks: {{youtube: x}}\nvideos:\n- id: a\n- id: b\ntags: [c]\na.b: d\nn:\n".replace(
             "e: *f\n", ""
         )
     )
