@@ -1,18 +1,22 @@
-"""Syncs on the schedule until it is told to stop."""
+"""Syncs on the schedule until it is told to stop, and logs how each sync went."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
+
+from syncer.errors import SyncerError
+from syncer.model import Problem, SyncReport
+from syncer.schedule import delayed, first_time, next_time, set_back
+from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
 
 if TYPE_CHECKING:
     from syncer.config.sections import Schedule
@@ -28,118 +32,131 @@ JOB = "sync"
 log = logging.getLogger(__name__)
 
 
-def first_time(schedule: Schedule, last: datetime | None, now: datetime) -> datetime:
-    """Return when the first sync is due, in UTC; `last` is when the last whole one began.
-
-    With `every`: an interval after the last sync, or now where that is past. With `cron`: the next time that it
-    names, or now where one was missed since the last sync. Without a last sync: now.
-    """
-    if last is None or last > now:
-        return now
-    return max(now, next_time(schedule, last))
-
-
-def next_time(schedule: Schedule, after: datetime) -> datetime:
-    """Return when a sync is due after one that began at `after`, in UTC, without jitter."""
-    if schedule.cron is None:
-        return after + schedule.every
-    due = _cron_trigger(schedule).get_next_fire_time(after, after + timedelta(seconds=1))
-    assert isinstance(due, datetime), "the config accepts only cron texts that come true"
-    return due.astimezone(UTC)
-
-
 def run_daemon(
     schedule: Schedule,
-    sync: Callable[[], None],
-    stopped: threading.Event,
+    sync: Callable[[], SyncReport],
     *,
     last: datetime | None,
     clock: Callable[[], datetime],
+    wait: Callable[[float], bool],
     rng: Random | None = None,
 ) -> None:
-    """Call `sync` on the schedule until `stopped` is set; then wait for the one in progress.
+    """Call `sync` on the schedule until it is time to stop; then wait for the one in progress.
 
-    `sync` runs in a thread of its own, one at a time; it must watch `stopped` itself. An exception in it is logged and
-    the next one comes in its time.
+    `last` is when the last whole sync began. `wait` takes seconds, and returns True as soon as the daemon is told to
+    stop; `sync` must watch for that itself. It runs in a thread of its own, one at a time. Whatever it raises is
+    logged, and the next sync comes in its time. Where the clock jumps forward or the machine slept, a sync that was
+    missed begins within a tick, once.
     """
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the rest is told here, in our words
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    trigger = _Jittered(schedule, rng or Random())
-    start = first_time(schedule, last, clock())
-    scheduler.add_job(_guarded(sync), trigger, id=JOB, next_run_time=start)
+    scheduler.add_listener(_tell_left_out, EVENT_JOB_MAX_INSTANCES)
+    now = clock()
+    due = first_time(schedule, last, now)
+    trigger = _Trigger(schedule, due, rng or Random())
+    start = due if due <= now else trigger.delayed(due)
+    scheduler.add_job(_job(sync), trigger, id=JOB, next_run_time=start)
     scheduler.start()
-    log.info("next sync at %s", start.isoformat(timespec="seconds"), extra={"event": "scheduled"})
-    try:
-        _tick(scheduler, trigger, stopped, clock)
-    finally:
-        scheduler.shutdown(wait=True)
+    log.info("the next sync begins at %s", _utc(start), extra={"event": "scheduled"})
+    _tick(scheduler, clock, wait)
+    scheduler.shutdown(wait=True)
 
 
-class _Jittered(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
-    """The schedule with a random delay each time, none of which adds to the next: the times do not drift."""
+class _Trigger(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
+    """The schedule with a random delay each time, which the times after it do not inherit: they do not drift.
 
-    def __init__(self, schedule: Schedule, rng: Random) -> None:
+    APScheduler asks more than once for each sync, so an answer depends on the arguments alone, and on chance.
+    """
+
+    def __init__(self, schedule: Schedule, counted_from: datetime, rng: Random) -> None:
         self._schedule = schedule
+        self._counted_from = counted_from
         self._rng = rng
-        self._due: datetime | None = None
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """Return when the next sync begins: the time that the schedule names, and a delay of at most `jitter`."""
-        due = next_time(self._schedule, self._due or previous or now)
-        self._due = due if due > now else next_time(self._schedule, now)
-        return self._due + self._schedule.jitter * self._rng.random()
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """Return when the next sync begins. What was missed until now is made up for by the sync that begins now."""
+        return self.delayed(next_time(self._schedule, self._counted_from, now))
 
-    def forget(self) -> None:
-        """Count from the sync that runs next: the clock was moved."""
-        self._due = None
+    def delayed(self, due: datetime) -> datetime:
+        """Return the due time with its jitter."""
+        return delayed(self._schedule, due, self._rng.random())
 
-
-def _cron_trigger(schedule: Schedule) -> CronTrigger:
-    assert schedule.cron is not None
-    cron = schedule.cron
-    return CronTrigger(
-        minute=_listed(cron.minutes),
-        hour=_listed(cron.hours),
-        day=_listed(cron.days),
-        month=_listed(cron.months),
-        day_of_week=_listed(cron.weekdays),
-        timezone=schedule.timezone,
-    )
+    def set_back(self, start: datetime, now: datetime, by: timedelta) -> tuple[_Trigger, datetime]:
+        """Return the trigger for a clock that was set back, and when the sync that was to begin at `start` begins."""
+        moved = _Trigger(self._schedule, self._counted_from - by, self._rng)
+        return moved, set_back(self._schedule, start, now, by)
 
 
-def _listed(values: tuple[int, ...] | tuple[str, ...]) -> str:
-    return ",".join(map(str, values))
+def _tick(scheduler: BackgroundScheduler, clock: Callable[[], datetime], wait: Callable[[float], bool]) -> None:
+    """Wake the scheduler every few seconds, so that it sees a clock that was moved or a machine that slept.
 
-
-def _guarded(sync: Callable[[], None]) -> Callable[[], None]:
-    def job() -> None:
-        try:
-            sync()
-        except Exception:
-            log.exception("this sync ended by a bug; the next one comes in its time", extra={"event": "sync-failed"})
-
-    return job
-
-
-def _tick(
-    scheduler: BackgroundScheduler, trigger: _Jittered, stopped: threading.Event, clock: Callable[[], datetime]
-) -> None:
-    """Wake the scheduler every few seconds, so that it sees a clock that was moved or a machine that slept."""
+    It waits by the monotonic clock, which stands still in the sleep of a machine and knows no jump.
+    """
     before = clock()
-    while not stopped.wait(TICK):
+    while not wait(TICK):
         now = clock()
         if before - now > STEP_BACK:
-            trigger.forget()
-            _pull_in(scheduler, before - now)
+            _set_back(scheduler, now, before - now)
         scheduler.wakeup()
         before = now
 
 
-def _pull_in(scheduler: BackgroundScheduler, by: timedelta) -> None:
+def _set_back(scheduler: BackgroundScheduler, now: datetime, by: timedelta) -> None:
     job = scheduler.get_job(JOB)
-    if job is not None and job.next_run_time is not None:
-        log.warning("the clock was set back by %s; the next sync moves with it", by, extra={"event": "clock-back"})
-        scheduler.modify_job(JOB, next_run_time=job.next_run_time - by)
+    trigger, start = job.trigger.set_back(job.next_run_time, now, by)
+    scheduler.modify_job(JOB, trigger=trigger, next_run_time=start)
+    log.warning(
+        "the clock was set back by %s; the next sync begins at %s", by, _utc(start), extra={"event": "clock-set-back"}
+    )
+
+
+def _job(sync: Callable[[], SyncReport]) -> Callable[[], None]:
+    """Return what the scheduler runs: it never raises, and tells a problem when it is new, not in every sync."""
+    told: set[Problem] = set()
+
+    def job() -> None:
+        nonlocal told
+        try:
+            report = sync()
+        except SyncerError as error:
+            log.error("no sync: %s", error, extra={"event": "sync-failed", "kind": error.kind})  # noqa: TRY400 - no bug, no traceback
+        except (Exception, SystemExit):
+            log.exception("this sync ended by a bug; the next one comes in its time", extra={"event": "sync-failed"})
+        else:
+            _tell(report, told)
+            told = set(report.problems)
+
+    return job
+
+
+def _tell(report: SyncReport, told: Collection[Problem]) -> None:
+    log.log(
+        logging.ERROR if report.exit == NOTHING_ANSWERED else logging.INFO,
+        "sync %s%s: %d counts changed on %d pages, %d of %d videos answered, %d over quota, %d problems",
+        report.sync,
+        " was stopped" if report.exit == INTERRUPTED else "",
+        report.changed_counts,
+        report.changed_pages,
+        report.answered,
+        report.asked,
+        report.over_quota,
+        len(report.problems),
+        extra={"event": "synced", "sync": report.sync, "exit": report.exit},
+    )
+    for problem in dict.fromkeys(report.problems):
+        if problem not in told:
+            line = f":{problem.line}" if problem.line else ""
+            facts = {"event": "problem", "kind": problem.kind.value}
+            log.warning("%s%s: %s", problem.subject, line, problem.message, extra=facts)
+
+
+def _tell_left_out(_event: object) -> None:
+    log.warning("a sync was due, but the one before goes on still", extra={"event": "sync-left-out"})
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

@@ -60,8 +60,8 @@ def command(settings: Settings, as_json: bool) -> None:
 
 
 def _status(config: Config, database: Database, now: datetime) -> _Status:
-    from syncer.daemon import first_time
     from syncer.quota import next_reset
+    from syncer.schedule import first_time
     from syncer.state.syncs import last_syncs, last_whole_sync
     from syncer.state.videos import hidden_counts, missing_videos
     from syncer.sync.report import outline, problems_of

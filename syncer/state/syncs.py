@@ -55,10 +55,10 @@ def last_syncs(database: Database, most: int) -> list[PastSync]:
 
 
 def last_whole_sync(database: Database) -> datetime | None:
-    """Return when the last sync began that the schedule counts from."""
+    """Return when the last sync began that the schedule counts from: the last one made, whatever the clock said."""
     with database.read() as connection:
-        row = connection.execute("SELECT max(started) FROM syncs WHERE whole").fetchone()
-    return datetime.fromtimestamp(row[0], UTC) if row[0] is not None else None
+        row = connection.execute("SELECT started FROM syncs WHERE whole ORDER BY sync DESC LIMIT 1").fetchone()
+    return datetime.fromtimestamp(row[0], UTC) if row else None
 
 
 def forget_syncs(database: Database, before: datetime) -> None:

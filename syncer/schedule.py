@@ -1,0 +1,86 @@
+"""When syncs are due: the times of the config's schedule, by the clock that the caller reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from syncer.config.cron import WEEKDAYS, Cron
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Schedule
+
+
+def first_time(schedule: Schedule, last: datetime | None, now: datetime) -> datetime:
+    """Return when the first sync after a start is due, in UTC, without jitter; `last` is when the last whole one began.
+
+    With `every`: an interval after the last sync, or now where that is past. With `cron`: the next time that it
+    names, or now where one was missed since the last sync. Now, too, where there was no sync yet, or where the clock
+    was set back behind the last one: nobody can say how long ago it was.
+    """
+    if last is None or last > now:
+        return now
+    return max(now, next_time(schedule, last, last))
+
+
+def next_time(schedule: Schedule, counted_from: datetime, now: datetime) -> datetime:
+    """Return the first time after `now` at which a sync is due, in UTC, without jitter.
+
+    With `every`: `counted_from` and a whole number of intervals, so that neither a delay nor a sync that was missed
+    moves those that come after it. With `cron`: the next time that it names.
+
+    On the two days when the clocks change, cron keeps to one sync for each time named. A time that the clocks leave
+    out in spring comes as much later: 02:30 at 03:30. A time that comes twice in autumn counts when it comes first;
+    only a cron that names every hour counts it both times, since people mean "each hour" by it.
+    """
+    if schedule.cron is None:
+        return counted_from + ((now - counted_from) // schedule.every + 1) * schedule.every
+    return _next_named(schedule.cron, schedule.timezone, now)
+
+
+def delayed(schedule: Schedule, due: datetime, share: float) -> datetime:
+    """Return `due` and a `share`, from 0 to 1, of the jitter; never as late as the time that is due next."""
+    return due + share * min(schedule.jitter, next_time(schedule, due, due) - due)
+
+
+def set_back(schedule: Schedule, start: datetime, now: datetime, by: timedelta) -> datetime:
+    """Return when the sync that was to begin at `start` begins, after the clock was set back to `now`.
+
+    With `every`: after the wait that was left. With `cron`: at the time it was to begin, so that a named time which
+    comes again is not served twice. But where several come again, the clock had been far off: then at the first.
+    """
+    if schedule.cron is None:
+        return max(now, start - by)
+    first = next_time(schedule, now, now)
+    second = next_time(schedule, now, first)
+    third = next_time(schedule, now, second)
+    return start if third > start else first
+
+
+def _next_named(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime:
+    """Return the first moment after `after` that the cron names, in UTC. The config took no cron that has none."""
+    day = after.astimezone(zone).date() - timedelta(
+        days=1
+    )  # what a change of clocks pushed over midnight is of the day before
+    for number in count():
+        later = [moment for moment in _moments(cron, zone, day + timedelta(days=number)) if moment > after]
+        if later:
+            return min(later)
+    raise AssertionError("counting never ends")
+
+
+def _moments(cron: Cron, zone: ZoneInfo, day: date) -> Iterator[datetime]:
+    """Yield the moments of a local day that the cron names, in UTC."""
+    if day.day not in cron.days or day.month not in cron.months or WEEKDAYS[day.isoweekday() % 7] not in cron.weekdays:
+        return
+    each_hour = len(cron.hours) == 24
+    for hour in cron.hours:
+        for minute in cron.minutes:
+            local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+            moment, again = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+            yield moment
+            if each_hour and again > moment:  # where the clocks leave the time out, it is earlier
+                yield again
