@@ -50,11 +50,12 @@ class _Replacement:
 
 def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
     """Return the page's bytes as they are and as they would be, or why it would be left alone."""
+    target = os.path.join(site, edit.path)
     try:
-        old, status = _read_whole(os.path.join(site, edit.path))
+        old, status = _read_whole(target)
     except OSError as error:
         return _unwritable(edit, error)
-    new = _rewritten(edit, old, status)
+    new = _rewritten(edit, old, status, target)
     return new if isinstance(new, Problem) else (old, new)
 
 
@@ -96,11 +97,9 @@ def _prepare(site: str, edit: Edit) -> _Replacement | Problem:
         return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
     try:
         old, status = _read_whole(target)
-        new = _rewritten(edit, old, status)
+        new = _rewritten(edit, old, status, target)
         if isinstance(new, Problem):
             return new
-        if not status.st_mode & stat.S_IWUSR or not os.access(target, os.W_OK):
-            return Problem(ProblemKind.UNWRITABLE, edit.path, "is read-only; allow writing, or exclude it")
         temporary = os.path.join(os.path.dirname(target), f".syncer-{secrets.token_hex(4)}~")
         _create(temporary, new, status)
     except OSError as error:
@@ -108,9 +107,11 @@ def _prepare(site: str, edit: Edit) -> _Replacement | Problem:
     return _Replacement(edit, target, old, temporary)
 
 
-def _rewritten(edit: Edit, old: bytes, status: os.stat_result) -> bytes | Problem:
+def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> bytes | Problem:
     if signature_of(status) != edit.signature:
         return _edited(edit)
+    if not status.st_mode & stat.S_IWUSR or not os.access(target, os.W_OK):
+        return Problem(ProblemKind.UNWRITABLE, edit.path, "is read-only; allow writing, or exclude it")
     new = old
     for fields, changes in edit.rewrites:
         rewritten = rewrite(new, fields, changes, edit.path)
