@@ -32,19 +32,23 @@ class DiffLog:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             self.last_seq = max(last_seq, _repair(self._descriptor))
         except OSError as error:
-            raise StateError(f"{path}: the diff log cannot be written: {error.strerror}; allow it") from error
+            raise _unwritable(path, error) from error
+        self._path = path
 
     def append(self, sync: str, at: datetime, changes: Sequence[Change]) -> None:
-        """Append a line for each change, durably. Raises OSError."""
+        """Append a line for each change, durably. Raises StateError."""
         lines = []
         for change in changes:
             self.last_seq += 1
             lines.append(json.dumps({"seq": self.last_seq, **line_of(sync, at, change)}, ensure_ascii=False) + "\n")
         rest = memoryview("".join(lines).encode())
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        if lines:
-            os.fsync(self._descriptor)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            if lines:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -95,12 +99,19 @@ def oldest_time(path: Path) -> datetime | None:
 
 
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:
-    """Write the log anew without the lines that `forget` names; return how many those are. Raises OSError."""
+    """Write the log anew without the lines that `forget` names; return how many those are. Raises StateError."""
     lines = sum(1 for line in read_log(path) if forget(line))
     if lines and not dry_run:
         kept = (line for line in read_log(path) if not forget(line))
-        _write_anew(path, kept)
+        try:
+            _write_anew(path, kept)
+        except OSError as error:
+            raise _unwritable(path, error) from error
     return lines
+
+
+def _unwritable(path: Path, error: OSError) -> StateError:
+    return StateError(f"{path}: the diff log cannot be written: {error.strerror}; allow it, or make room")
 
 
 def _write_anew(path: Path, lines: Iterable[Line]) -> None:

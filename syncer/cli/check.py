@@ -40,16 +40,21 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     from syncer.check import Finding, Level, check
     from syncer.errors import ConfigError
 
-    settings.start_log()
     try:
         config = settings.config()
     except ConfigError as error:
         yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
         return
     yield Finding("config", Level.OK, f"{settings.config_path} is sound")
+
+    def find_key() -> str:
+        key = settings.key(config)
+        settings.start_log(key)
+        return key
+
     yield from check(
         config,
-        lambda: settings.key(config),
+        find_key,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         offline=offline,

@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncer.cli.settings import Settings
-
 if TYPE_CHECKING:
     from syncer.demo import Event, Finished
 
 
 @click.command()
-@click.pass_obj
-def command(settings: Settings) -> None:
+def command() -> None:
     """Take the tour: sample pages, an embedded YouTube, two syncs, their diff, log and history.
 
     Nothing of yours is touched, and no key is needed.
     """
     from syncer.demo import demo
 
-    settings.start_log()
     for event in demo(time.sleep):
         _show(event)
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncer.cli.settings import Settings
-
 if TYPE_CHECKING:
     from syncer.suggest.propose import Proposal
 
@@ -21,8 +19,7 @@ NOT_OURS = ("node_modules/",)
 
 @click.command()
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.pass_obj
-def command(settings: Settings, directory: Path) -> int:
+def command(directory: Path) -> int:
     """Look at the content of the site DIR (default: here), and write DIR/config/syncer.yaml for it."""
     from syncer.cli.show import show
     from syncer.errors import UsageError
@@ -31,7 +28,6 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
 
-    settings.start_log()
     if not directory.is_dir():
         raise UsageError(f"{directory}: is no directory; name the site's root")
     target = directory / "config" / "syncer.yaml"

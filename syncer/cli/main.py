@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -93,6 +94,7 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
     Start with `syncer demo`, then `syncer init` in your site.
     """
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
+    ctx.obj.start_log()
 
 
 def _ours_first(arguments: Sequence[str]) -> list[str]:
@@ -118,14 +120,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         ended = cli.main(given, prog_name="syncer", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         return _tell(given, UsageError(error.format_message()), _usage_of(error))
     except SyncerError as error:
         return _tell(given, error, "")
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads on; the interpreter must not complain about it at its end
+    except (BrokenPipeError, SystemExit):  # SystemExit: what click makes of the other
+        _expect_no_reader()
         return 0
     except Exception as error:
         import logging
@@ -133,6 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
         return _tell(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
     return ended if isinstance(ended, int) else 0
+
+
+def _expect_no_reader() -> None:
+    """Nobody reads standard output any more: the interpreter must not complain of that at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Bug(SyncerError):

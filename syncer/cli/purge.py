@@ -27,7 +27,6 @@ def command(settings: Settings, video: str | None, everything: bool, dry_run: bo
     if video and everything:
         raise click.UsageError("--video and --all: choose one")
     config = settings.config()
-    settings.start_log()
     before = None if video or everything else datetime.now(UTC) - config.history.keep
     selection = Selection(before=before, video=video_id(video) if video else None)
     readings, lines = forget(config, selection, dry_run=dry_run, sleep=time.sleep)

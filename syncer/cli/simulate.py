@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-
-from syncer.cli.settings import Settings
 
 
 @click.command()
@@ -22,8 +21,7 @@ from syncer.cli.settings import Settings
     help="Simulated seconds for each second; 0: time stands still.",
 )
 @click.option("--videos", metavar="FILE", type=click.Path(path_type=Path), help="A TOML file of videos and states.")
-@click.pass_obj
-def command(settings: Settings, port: int, seed: int, clock: str | None, speed: float, videos: Path | None) -> None:
+def command(port: int, seed: int, clock: str | None, speed: float, videos: Path | None) -> None:
     """Run a local YouTube for demos, tests and drills, until interrupted.
 
     Prints its address, for `youtube.endpoint`. It takes any key but `invalid`.
@@ -34,7 +32,6 @@ def command(settings: Settings, port: int, seed: int, clock: str | None, speed: 
     from syncer.simulator.server import Simulator
     from syncer.simulator.world import World, WorldError
 
-    settings.start_log()
     now = datetime.now(UTC).replace(microsecond=0)
     start = moment(clock, now) if clock else now
     try:
@@ -43,6 +40,7 @@ def command(settings: Settings, port: int, seed: int, clock: str | None, speed: 
         raise UsageError(f"{videos}: cannot be read: {error.strerror}") from error
     except WorldError as error:
         raise UsageError(str(error)) from error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, so that connections are closed
     try:
         with Simulator(world, Clock(start, speed), port) as simulator:
             print(simulator.url, flush=True)

@@ -1,0 +1,303 @@
+"""Each way to end has its exit code and a sentence that says what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from syncer.errors import Locked
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from syncer.state.lock import PATIENCE, hold_lock
+from syncer.sync.options import Options, Surroundings
+from tests.site import KEY, Run, Site, counts, crlf, ids, tree
+
+VIDEO, OTHER = ids(2, seed=8)
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    return site
+
+
+def no_config(site: Site) -> None:
+    site.config.unlink()
+
+
+def unreadable_config(site: Site) -> None:
+    site.config.unlink()
+    site.config.mkdir()
+
+
+def config_in_latin_1(site: Site) -> None:
+    site.config.write_bytes(b"# caf\xe9\n")
+
+
+def broken_yaml(site: Site) -> None:
+    site.config.write_text("collections: [\n", encoding="utf-8")
+
+
+def content_missing(site: Site) -> None:
+    site.configure(collections="  - directory: posts\n    fields: {video_id: id, counts: {viewCount: views}}\n")
+
+
+def state_is_a_file(site: Site) -> None:
+    site.state.write_bytes(b"")
+
+
+def state_cannot_be_made(site: Site) -> None:
+    site.configure(state="directory: /dev/null/state")
+
+
+def state_is_newer(site: Site) -> None:
+    site.state.mkdir()
+    with sqlite3.connect(site.state / "state.sqlite3") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+def state_is_damaged(site: Site) -> None:
+    site.state.mkdir()
+    (site.state / "state.sqlite3").write_bytes(b"what is this?" * 1000)
+
+
+def state_of_another_site(site: Site) -> None:
+    elsewhere = Site(site.root.parent / "elsewhere", site.url)
+    elsewhere.configure(state=f"directory: {site.state}")
+    elsewhere.put("content/lists/a.md", b"")
+    elsewhere.sync()
+
+
+WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
+    (no_config, "config", ["config/syncer.yaml: there is no config; `syncer init` writes one"]),
+    (unreadable_config, "config", ["the config cannot be read: Is a directory"]),
+    (config_in_latin_1, "config", ["the config cannot be read: it is not UTF-8"]),
+    (broken_yaml, "config", ["syncer.yaml:"]),
+    (content_missing, "usage", ["posts is no directory; set `site` and `collections` in the config"]),
+    (state_is_a_file, "state", [".syncer: the state cannot be", "allow it, or set state.directory"]),
+    (state_cannot_be_made, "state", ["/dev/null/state: the state cannot be", "or set state.directory"]),
+    (state_is_newer, "state", ["was written by a newer syncer (schema 99", "upgrade syncer"]),
+    (state_is_damaged, "state", ["the state cannot be", "move the state away to start anew"]),
+    (state_of_another_site, "state", ["belongs to the site", "set another state.directory"]),
+]
+
+
+@pytest.mark.parametrize(("spoil", "kind", "parts"), WRONG, ids=[row[0].__name__ for row in WRONG])
+def test_what_cannot_work_is_exit_2_with_one_sentence_and_nothing_is_done(
+    full: Site, youtube: Simulator, syncer: Run, spoil: Callable[[Site], None], kind: str, parts: Sequence[str]
+) -> None:
+    spoil(full)
+    before = tree(full.root / "content")
+    ran = syncer("sync")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("syncer: ")
+    assert ran.err.count("\n") == 1
+    assert [part for part in parts if part not in ran.err] == []
+    document = syncer("sync", "--json").document
+    assert document == {"error": {"kind": kind, "message": ran.err[len("syncer: ") : -1]}, "exit": 2}
+    assert (youtube.requests, tree(full.root / "content")) == (0, before)
+
+
+def test_every_finding_in_a_broken_config_is_told_at_once_with_its_line(full: Site, syncer: Run) -> None:
+    full.config.write_text(
+        "collections:\n  - directory: content\n    fields: {video_id: vid_id, counts: {viewCounts: views}}\n"
+        "yutube: {}\nschedule: {every: soon}\nquota: {reserve: -1}\n",
+        encoding="utf-8",
+    )
+    ran = syncer("sync")
+    assert (ran.code, ran.out) == (2, "")
+    lines = ran.err.removeprefix("syncer: ").splitlines()
+    assert [line.split("syncer.yaml:")[1].split(":")[0] for line in lines] == ["3", "4", "5", "6"]
+    assert "did you mean `viewCount`" in lines[0]
+    assert "did you mean `youtube`" in lines[1]
+    assert syncer("check", "--json").document["exit"] == 1
+
+
+@pytest.mark.parametrize("value", [None, "", "  \n"])
+def test_without_a_key_nothing_is_done(
+    full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is None:
+        monkeypatch.delenv("YOUTUBE_API_KEY")
+    else:
+        monkeypatch.setenv("YOUTUBE_API_KEY", value)
+    ran = syncer("sync")
+    assert (ran.code, ran.out) == (2, "")
+    assert "There is no API key: set the environment variable YOUTUBE_API_KEY" in ran.err
+    assert ran.err.count("\n") == 1
+    assert syncer("sync", "--json").document["error"]["kind"] == "no-key"
+    assert not full.state.exists()
+
+
+def test_a_key_file_that_cannot_be_read_is_named(full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YOUTUBE_API_KEY")
+    full.configure(youtube="api_key_file: secrets/key")
+    ran = syncer("sync")
+    assert ran.code == 2
+    assert "secrets/key cannot be read" in ran.err
+    full.put("secrets/key", KEY.encode() + b"\n")
+    assert syncer("sync").code == 0
+
+
+def test_a_read_only_page_is_exit_1_and_a_problem_and_the_others_are_done(
+    full: Site, youtube: Simulator, syncer: Run
+) -> None:
+    page = full.root / "content/a.md"
+    page.chmod(0o444)
+    other = full.put("content/b.md", crlf(OTHER, 1, 2))
+    ran = syncer("sync")
+    assert ran.code == 1
+    assert "content/a.md: is read-only; allow writing, or exclude it [unwritable]" in ran.out
+    assert (page.read_bytes(), page.stat().st_mode & 0o777) == (crlf(VIDEO, 1, 2), 0o444)
+    assert other.read_bytes() == crlf(OTHER, *counts(youtube, OTHER))
+    page.chmod(0o644)
+    assert syncer("sync", "--json").document["asked"] == 0
+    assert page.read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO)), "mended without asking"
+
+
+def test_another_writer_is_waited_for_a_minute_and_then_it_is_exit_4(full: Site) -> None:
+    waited: list[float] = []
+    with hold_lock(full.state, patience=0, sleep=waited.append), pytest.raises(Locked) as locked:
+        sync_with_sleep(full, waited.append)
+    assert PATIENCE == 60
+    assert PATIENCE <= sum(waited) < PATIENCE + 1
+    assert locked.value.exit_code == 4
+    assert f"another syncer (process {os.getpid()}) is writing; try again when it has ended" in str(locked.value)
+    assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, 1, 2)
+
+
+def test_a_lock_that_becomes_free_is_taken(full: Site) -> None:
+    lock = hold_lock(full.state, patience=0, sleep=lambda _: None)
+    lock.__enter__()
+    waits = iter(range(3))
+
+    def sleep(_seconds: float) -> None:
+        if next(waits) == 2:
+            lock.__exit__(None, None, None)
+
+    assert sync_with_sleep(full, sleep) == 0
+
+
+def test_the_command_line_ends_with_4_while_another_process_holds_the_lock(full: Site) -> None:
+    impatient = (
+        "import sys, syncer.sync.make as m; m.PATIENCE = 0.2; from syncer.cli.main import main; sys.exit(main())"
+    )
+    with hold_lock(full.state, patience=0, sleep=lambda _: None):
+        done = run_python(full, impatient, "sync", "--json")
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["error"]["kind"] == "locked"
+    assert json.loads(done.stdout)["exit"] == 4
+
+
+def test_what_only_reads_waits_for_nobody(full: Site, syncer: Run) -> None:
+    syncer("sync")
+    with hold_lock(full.state, patience=0, sleep=lambda _: None):
+        for arguments in (
+            ["sync", "--dry-run"],
+            ["status"],
+            ["log"],
+            ["history", VIDEO],
+            ["check"],
+            ["purge", "--dry-run"],
+        ):
+            assert syncer(*arguments).code == 0, arguments
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sync_that_is_interrupted_ends_with_130_and_keeps_what_was_answered(
+    site: Site, syncer: Run, number: signal.Signals
+) -> None:
+    for video in ids(300):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    with Simulator(World(), latency=0.2) as youtube:
+        Site(site.root, youtube.url).configure(youtube="connections: 1")
+        with start(site, "-m", "syncer", "sync", "--json") as process:
+            while youtube.requests < 3 and process.poll() is None:
+                Event().wait(0.01)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=20)
+        report = json.loads(out)
+        assert (process.returncode, report["exit"]) == (130, 130), err
+        assert 0 < report["answered"] == report["asked"] < 300
+        rest = syncer("sync", "--json").document
+    assert rest["asked"] == 300 - report["answered"], "nobody is asked twice"
+    assert rest["exit"] == 0
+    assert all((site.root / f"content/{v}.md").read_bytes() == crlf(v, *counts(youtube, v)) for v in ids(300))
+    assert len(site.log_lines()) == 600
+
+
+def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
+    broken = (
+        "import sys, types; sys.modules['syncer.plan'] = types.ModuleType('syncer.plan');"
+        "from syncer.cli.main import main; sys.exit(main())"
+    )
+    done = run_python(full, broken, "sync")
+    assert (done.returncode, done.stdout) == (70, "")
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-1] == "syncer: a bug: ImportError; the log has the traceback"
+    told = run_python(full, broken, "--log-format", "json", "sync", "--json")
+    assert json.loads(told.stdout)["error"]["kind"] == "bug"
+    assert json.loads(told.stdout)["exit"] == 70
+    assert ["Traceback" in json.loads(line)["traceback"] for line in told.stderr.splitlines()] == [True]
+
+
+def test_a_full_disk_is_no_bug(full: Site) -> None:
+    full.state.mkdir()
+    room = 1 << 20
+    line = json.dumps({"seq": 1, "sync": "x", "at": "2999-01-01T00:00:00Z", "path": "p", "video_id": VIDEO}) + "\n"
+    (full.state / "diff.jsonl").write_text(line * ((room - 100) // len(line)), encoding="utf-8")
+    small = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
+        "from syncer.cli.main import main; sys.exit(main())"
+    )
+    done = run_python(full, small, "sync")
+    assert done.returncode == 2, done.stderr
+    assert "diff.jsonl: the diff log cannot be written: File too large" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_failure(full: Site, syncer: Run) -> None:
+    syncer("sync")
+    with start(full, "-m", "syncer", "log", "--json") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def sync_with_sleep(site: Site, sleep: Callable[[float], object]) -> int:
+    from datetime import UTC, datetime
+
+    from syncer.config.parse import parse_config
+    from syncer.sync.make import make_sync
+
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    return make_sync(config, Options(), Surroundings(key=KEY, clock=lambda: datetime.now(UTC), sleep=sleep)).exit
+
+
+def run_python(site: Site, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=site.root, env=_environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def start(site: Site, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=site.root, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parent.parent)}
