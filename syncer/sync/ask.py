@@ -69,7 +69,6 @@ def open_client(config: Config, world: Surroundings, spend: Spend) -> Client:
 
 def spending(sync: Sync) -> Spend:
     """Return a `Spend` that takes units from the ledger and counts them in the sync's tally."""
-
     counting = Lock()  # requests go out from several threads
 
     def spend(bucket: Bucket) -> bool:
