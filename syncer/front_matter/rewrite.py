@@ -11,7 +11,7 @@ from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.parse import parse
 from syncer.front_matter.places import Page, Place, Spot, places_in
 from syncer.front_matter.plain import plain_places
-from syncer.front_matter.tree import Fault, Tree, outline
+from syncer.front_matter.tree import Fault, Tree, says_the_same
 from syncer.model import Change, Fields, Problem, ProblemKind
 
 _COUNT = re.compile(r"[0-9]{1,19}")
@@ -92,7 +92,7 @@ def _apply(text: str, edits: Sequence[Edit]) -> str:
 def _differs_elsewhere(before: Tree, new: Page, keys: Keys, edits: Sequence[Edit], changes: Sequence[Change]) -> bool:
     """Say whether the new block says anything else than the old one with the changes made."""
     after = parse(new.text, new.syntax)
-    if isinstance(after, Fault) or after.duplicate:
+    if isinstance(after, Fault):
         return True
     spots = {
         (place.slot.video_id, spot.value.field): spot
@@ -104,7 +104,7 @@ def _differs_elsewhere(before: Tree, new: Page, keys: Keys, edits: Sequence[Edit
         return True
     old_keys = frozenset(spot.key for spot, _ in edits if spot.key is not None)
     new_keys = frozenset(spot.key for spot in changed if spot is not None and spot.key is not None)
-    return list(outline(before.root, old_keys)) != list(outline(after.root, new_keys))
+    return not says_the_same(before, old_keys, after, new_keys)
 
 
 def _edited(path: str) -> Problem:

@@ -99,7 +99,12 @@ class Tree(NamedTuple):
     """The first key that stands twice in its table."""
 
 
-def outline(node: Node, without: frozenset[int]) -> Iterator[object]:
+def says_the_same(before: Tree, but: frozenset[int], after: Tree, but_after: frozenset[int]) -> bool:
+    """Compare two trees in all but the members whose keys start at these places of the one and of the other."""
+    return not after.duplicate and list(_outline(before.root, but)) == list(_outline(after.root, but_after))
+
+
+def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:
     """Yield all that a tree says, in order, but the members whose keys start at one of the places `without`."""
     match node:
         case Scalar():
@@ -109,12 +114,12 @@ def outline(node: Node, without: frozenset[int]) -> Iterator[object]:
         case Items():
             yield "[", node.obstacle
             for item in node.items:
-                yield from outline(item, without)
+                yield from _outline(item, without)
             yield "]"
         case Table():
             yield "{", node.obstacle
             for member in node.members:
                 if member.key.start not in without:
-                    yield from outline(member.key, without)
-                    yield from outline(member.value, without)
+                    yield from _outline(member.key, without)
+                    yield from _outline(member.value, without)
             yield "}"
