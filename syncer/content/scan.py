@@ -6,13 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pathspec import GitIgnoreSpec
 
 from syncer.front_matter.block import MAX_BLOCK, head_suffices
 from syncer.front_matter.find import find
-from syncer.model import Collection, Fields, Page, Problem, ProblemKind, Signature
+from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId
 
 HEAD = 1 << 16
 """Bytes read at first: enough for nearly every block, and the size at which a read is cheapest."""
@@ -41,27 +41,37 @@ def walk(site: str, collections: Sequence[Collection]) -> Iterator[Candidate | P
     """Yield every file that a collection includes, once, in the order of names.
 
     `site` is the site's real path. Symbolic links are followed inside the site; one that leads out is a Problem, and
-    so is a directory that cannot be listed. A link to a page that is found under its own name is not yielded again.
+    so is a directory that cannot be listed. A file that links give several names is yielded once for each mapping:
+    under its own name if a collection takes that, else under the first link's.
     """
     matchers = [_Matcher(collection) for collection in collections]
+    told: set[Problem] = set()
+    linked: dict[str, list[Fields]] = {}
     for number, matcher in enumerate(matchers):
         for found in _walk_collection(site, matcher):
             if isinstance(found, Problem):
-                yield found
+                if found not in told:
+                    told.add(found)
+                    yield found
                 continue
             path, target = found
-            fields = tuple(m.fields for m in matchers if m.takes(path))
-            taken_before = any(m.takes(path) for m in matchers[:number])
-            taken_itself = target is not None and any(m.takes(target) for m in matchers)
-            if fields and not taken_before and not taken_itself:
-                yield Candidate(path, fields)
+            fields = [m.fields for m in matchers if m.takes(path)]
+            if target is not None:
+                served = linked.setdefault(target, [m.fields for m in matchers if m.takes(target)])
+                fields = [mapping for mapping in fields if mapping not in served]
+                served += fields
+            elif any(m.takes(path) for m in matchers[:number]):
+                continue
+            if fields:
+                yield Candidate(path, tuple(fields))
 
 
 def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Problem]:
     """Yield the pages among the candidates, and what is wrong with those that cannot be used.
 
     A file that names no video yields nothing. A file in several collections yields a page for each that finds a video
-    in it, one after the other; if two of them would write one count for different videos, a Problem and no page.
+    in it, one after the other, and each count is in one of them; if two of them would write different numbers to one
+    place, a Problem and no page.
     """
     for candidate in candidates:
         read = read_head(site, candidate)
@@ -111,28 +121,42 @@ def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterat
         if found.problems:
             yield from (problem for problem in found.problems if problem not in seen)
             seen.update(found.problems)
-    conflict = _conflict(pages) if len(pages) > 1 else None
-    if conflict is not None:
-        yield conflict
+    settled = _settle(pages) if len(pages) > 1 else pages
+    if isinstance(settled, Problem):
+        yield settled
     else:
-        yield from pages
+        yield from settled
 
 
-def _conflict(pages: Sequence[Page]) -> Problem | None:
-    owners: dict[str, str] = {}
+def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
+    """Give each count to the first mapping that names it; a Problem where another wants something else there."""
+    owners: dict[str, tuple[VideoId, Count]] = {}
+    settled = []
     for page in pages:
+        before = dict(owners)
         for slot in page.slots:
             for value in slot.values:
-                owner = owners.setdefault(value.field, slot.video_id)
-                if owner != slot.video_id:
-                    return Problem(
-                        ProblemKind.IDS_DISAGREE,
-                        page.path,
-                        f"{value.field} would be written for two videos, {owner} and {slot.video_id}; "
-                        "let the ids agree, or map the count in one collection only",
-                        slot.line,
-                    )
-    return None
+                wanted = (slot.video_id, value.count)
+                if owners.setdefault(value.field, wanted) != wanted:
+                    return _conflict(page.path, slot, value, owners[value.field])
+        slots = tuple(
+            replace(slot, values=tuple(value for value in slot.values if value.field not in before))
+            for slot in page.slots
+        )
+        settled.append(replace(page, slots=slots))
+    return settled
+
+
+def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Count]) -> Problem:
+    video, count = owner
+    if video == slot.video_id:
+        message = f"{value.field} would be written with {count} and with {value.count}; correct the collections' counts"
+        return Problem(ProblemKind.CANNOT_PLACE, path, message, slot.line)
+    message = (
+        f"{value.field} would be written for two videos, {video} and {slot.video_id}; "
+        "let the ids agree, or map the count in one collection only"
+    )
+    return Problem(ProblemKind.IDS_DISAGREE, path, message, slot.line)
 
 
 class _Matcher:
@@ -160,32 +184,41 @@ class _Matcher:
 def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
     spec = GitIgnoreSpec.from_lines(patterns)
     suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
-    if len(suffixes) == len(patterns):
-        return lambda path: path.endswith(suffixes)  # `**/*.md` and its like: what nearly every config says
-    return spec.match_file
+    if len(suffixes) < len(patterns):
+        return spec.match_file
+    inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory of such a name is taken with all that is in it
+    return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
 
 
-def _walk_collection(site: str, matcher: _Matcher) -> Iterator[tuple[str, str | None] | Problem]:
-    """Yield (path, None) for each file, and (path, the target's path) for each link to a file, those last."""
+_Place = tuple[str, str | None]
+"""A path, and where links lead to the path of the thing itself, else None."""
+
+
+def _walk_collection(site: str, matcher: _Matcher) -> Iterator[_Place | Problem]:
+    """Yield the place of each file, those behind links last."""
     seen: set[tuple[int, int]] = set()
     links: list[str] = []
     if _real(site, matcher.directory) == matcher.directory:
-        yield from _walk_directory(site, matcher, matcher.directory, seen, links)
+        yield from _walk_directory(site, matcher, (matcher.directory, None), seen, links)
     else:
         links.append(matcher.directory)
     while links:
         path = links.pop()
         target, full = _real(site, path), os.path.join(site, path)
         if os.path.isdir(full):
-            yield from [_outside(path)] if target is None else _walk_directory(site, matcher, path, seen, links)
+            if target is None:
+                yield _outside(path)
+            else:
+                yield from _walk_directory(site, matcher, (path, target), seen, links)
         elif os.path.isfile(full) and matcher.takes(path):
-            yield _outside(path) if target is None else (path, target)
+            yield _outside(path) if target is None else _named(path, target)
 
 
 def _walk_directory(
-    site: str, matcher: _Matcher, top: str, seen: set[tuple[int, int]], links: list[str]
-) -> Iterator[tuple[str, None] | Problem]:
+    site: str, matcher: _Matcher, place: _Place, seen: set[tuple[int, int]], links: list[str]
+) -> Iterator[_Place | Problem]:
     """Yield the files below a directory that was not seen yet; add the links found there to `links`."""
+    top, real = place
     pending = [top]
     while pending:
         directory = pending.pop()
@@ -197,10 +230,16 @@ def _walk_directory(
         pending += [path for path in directories if not matcher.prunes(path)]
         links += [path for path in more_links if not matcher.prunes(path)]
         for path in files:
-            if _is_text(path):
-                yield path, None
-            elif matcher.takes(path):
-                yield Problem(ProblemKind.UNREADABLE, _printable(path), "has a name that is not UTF-8; rename it")
+            found = _named(path, None if real is None else os.path.join(real, path[len(top) :].lstrip("/")))
+            if not isinstance(found, Problem) or matcher.takes(path):
+                yield found
+
+
+def _named(path: str, real: str | None) -> _Place | Problem:
+    """Return the place, or a Problem where logs and reports could not name it."""
+    if _is_text(path):
+        return path, real
+    return Problem(ProblemKind.UNREADABLE, _printable(path), "has a name that is not UTF-8; rename it")
 
 
 def _list(site: str, directory: str, seen: set[tuple[int, int]]) -> tuple[list[str], list[str], list[str]]:
@@ -251,9 +290,11 @@ def _printable(path: str) -> str:
 
 def _outside(path: str) -> Problem:
     return Problem(
-        ProblemKind.OUTSIDE_SITE, path, "is a link that leads out of the site: nothing there is touched; exclude it"
+        ProblemKind.OUTSIDE_SITE,
+        _printable(path),
+        "is a link that leads out of the site: nothing there is touched; exclude it",
     )
 
 
 def _unreadable(path: str, error: OSError) -> Problem:
-    return Problem(ProblemKind.UNREADABLE, path, f"cannot be read: {error.strerror or error}")
+    return Problem(ProblemKind.UNREADABLE, _printable(path), f"cannot be read: {error.strerror or error}")

@@ -1,0 +1,113 @@
+"""What the tests of pages on disk share: a site's root, collections, pages, and work done without root's powers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from syncer.content.scan import Candidate, read_pages, walk
+from syncer.model import Collection, Count, Fields, Page, Problem
+
+ID = "kq3vT7mZ_dE"
+OTHER_ID = "-b5Nw0yRfhs"
+
+FIELDS = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
+
+NOBODY = 65534
+"""A user without any right of its own."""
+
+
+def page(video: str = ID, views: int | str = 48210, body: str = "Gates, paddles and patience.\n") -> bytes:
+    """Return a page of one video."""
+    return f'---\ntitle: "Locks"\nvid_id: "{video}"\nviewcount: "{views}"\nlikeCount: "517"\n---\n{body}'.encode()
+
+
+def put(file: Path, content: bytes | None = None) -> Path:
+    """Write a file, by default a page, and the directories above it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(page() if content is None else content)
+    return file
+
+
+def collection(
+    directory: str = "content",
+    include: Sequence[str] = ("**/*.md", "**/*.markdown"),
+    exclude: Sequence[str] = (),
+    fields: Fields = FIELDS,
+) -> Collection:
+    """Return a collection; what is not said is as in the config's defaults."""
+    return Collection(directory, tuple(include), tuple(exclude), fields)
+
+
+def walked(site: Path, *collections: Collection) -> list[Candidate | Problem]:
+    """Return all that a walk yields."""
+    return list(walk(os.path.realpath(site), collections or [collection()]))
+
+
+def names(site: Path, *collections: Collection) -> list[str]:
+    """Return the paths that a walk yields, which must meet with no problem."""
+    found = walked(site, *collections)
+    assert not [one for one in found if isinstance(one, Problem)]
+    return [one.path for one in found if isinstance(one, Candidate)]
+
+
+def problems(found: Sequence[object]) -> list[tuple[str, str]]:
+    """Return kind and subject of the problems among what was found."""
+    return [(one.kind.value, one.subject) for one in found if isinstance(one, Problem)]
+
+
+def scanned(site: Path, *collections: Collection) -> list[Page | Problem]:
+    """Return pages and problems of a whole scan."""
+    found = walked(site, *collections)
+    candidates = [one for one in found if isinstance(one, Candidate)]
+    return [*(one for one in found if isinstance(one, Problem)), *read_pages(os.path.realpath(site), candidates)]
+
+
+def pages(site: Path, *collections: Collection) -> list[Page]:
+    """Return the pages of a whole scan, which must meet with no problem."""
+    found = scanned(site, *collections)
+    assert not problems(found), problems(found)
+    return [one for one in found if isinstance(one, Page)]
+
+
+def run_python(code: str, *arguments: str | Path) -> str:
+    """Run Python code in a process of its own and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def drop_powers() -> None:
+    """Be no longer root, for good: for a process of its own, after its imports."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+@contextmanager
+def everybodys_directory() -> Iterator[Path]:
+    """Give a directory that a user without powers can reach and owns; pytest keeps its own to itself."""
+    with TemporaryDirectory(prefix="syncer-test-") as name:
+        directory = Path(name).resolve()
+        directory.chmod(0o755)
+        give_away(directory)
+        yield directory
+
+
+def give_away(path: Path) -> None:
+    """Make the user without powers the owner of a file or directory."""
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
