@@ -68,7 +68,7 @@ def locate(data: bytes) -> Block | None:
     syntax = Syntax.TOML if opening[2] else _BY_NAME[opening[1]]
     closing = (_PLUS_CLOSING if opening[2] else _CLOSINGS[syntax]).search(data, start - 1, MAX_BLOCK)
     line = 1 + data.count(b"\n", 0, start)
-    if closing is None or _is_cut(data, closing.end()):
+    if closing is None or (closing.end() == MAX_BLOCK and _is_cut(data)):
         return _endless(syntax, data, start, line)
     return Block(syntax, start, closing.start() + 1, line, End.CLOSED)
 
@@ -107,9 +107,9 @@ def _endless(syntax: Syntax, data: bytes, start: int, line: int) -> Block:
     return Block(syntax, start, min(len(data), MAX_BLOCK), line, end)
 
 
-def _is_cut(data: bytes, end: int) -> bool:
+def _is_cut(data: bytes) -> bool:
     """Say whether a closing fence was taken for whole only because the search stopped there."""
-    return end == MAX_BLOCK < len(data) and data[end - 1] != 0x0A
+    return len(data) > MAX_BLOCK and data[MAX_BLOCK - 1] != 0x0A
 
 
 def _may_still_open(data: bytes) -> bool:

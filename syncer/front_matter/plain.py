@@ -51,7 +51,7 @@ def find_plain(text: str, keys: Keys, line: int) -> Found | None:
     values = _values(members, keys)
     if values is None or isinstance(video_id, Problem):
         return None
-    before = next(place for place, entry in enumerate(entries) if entry[0] == keys.video_id[0])
+    before = [name for name, _ in entries].index(keys.video_id[0])
     return Found((Slot(video_id, line + before, values),))
 
 
