@@ -1,0 +1,371 @@
+"""The daemon's loop, with APScheduler as it is and a clock that can be moved."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import pairwise
+from random import Random
+from types import TracebackType
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from syncer.config.sections import Schedule
+from syncer.daemon import run_daemon
+from syncer.errors import Locked
+from syncer.model import Problem, ProblemKind, SyncReport
+
+START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
+PATIENCE = 10.0
+"""Seconds after which something that should happen is said not to."""
+
+HOUR = timedelta(hours=1)
+TYPO = Problem(ProblemKind.NOT_A_COUNT, "content/a.md", "viewcount: 1.2M is no count", 7)
+OTHER = Problem(ProblemKind.DUPLICATE_KEY, "content/b.md", "viewcount stands there twice", 3)
+
+
+class Clock:
+    """The wall clock of the daemon and of APScheduler: real time, plus what it was moved by."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self._moved = START - datetime.now(UTC)
+
+    def now(self, zone: tzinfo | None = None) -> datetime:
+        if zone is not None:  # as APScheduler calls it, twice in each round
+            self.looks += 1
+        return datetime.now(UTC) + self._moved
+
+    def move(self, by: timedelta) -> None:
+        self._moved += by
+
+
+class Daemon:
+    """A daemon in a thread, whose syncs are noted with their time and do what they are told to."""
+
+    def __init__(self, clock: Clock, *, last: datetime | None = None, **schedule: str) -> None:
+        self.clock = clock
+        self.syncs: queue.Queue[datetime] = queue.Queue()
+        self.doing: Callable[[], SyncReport] = report
+        self.stopped = threading.Event()
+        self._schedule = Schedule.model_validate({"jitter": "0s", **schedule})
+        self._last = last
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        until(lambda: self.clock.looks > 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopped.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+    def next(self) -> datetime:
+        """Waits for the next sync and returns when it began, in whole seconds."""
+        return self.syncs.get(timeout=PATIENCE).replace(microsecond=0)
+
+    def settle(self) -> int:
+        """Waits until the scheduler went some rounds; returns how many syncs began since the last `next`."""
+        looks = self.clock.looks
+        until(lambda: self.clock.looks >= looks + 6)
+        return self.syncs.qsize()
+
+    def move(self, by: timedelta) -> None:
+        self.clock.move(by)
+
+    def _run(self) -> None:
+        run_daemon(
+            self._schedule,
+            self._sync,
+            last=self._last,
+            clock=self.clock.now,
+            wait=lambda _seconds: self.stopped.wait(0.0005),
+            rng=Random(1),
+        )
+
+    def _sync(self) -> SyncReport:
+        self.syncs.put(self.clock.now())
+        return self.doing()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition; fails when it does not come."""
+    end, never = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        never.wait(0.002)
+
+
+def report(problems: Sequence[Problem] = (), code: int = 0) -> SyncReport:
+    return SyncReport(
+        sync="20260601T040000Z-0a1b",
+        started=START,
+        finished=START,
+        dry_run=False,
+        pages=3,
+        videos=3,
+        asked=3,
+        answered=3,
+        units={},
+        changed_pages=2,
+        changed_counts=4,
+        missing=(),
+        hidden=(),
+        fresh=0,
+        over_quota=0,
+        problems=tuple(problems),
+        exit=code,
+    )
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Clock]:
+    """A clock that APScheduler reads too."""
+    made = Clock()
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", made)
+    caplog.set_level(logging.INFO)
+    level = logging.getLogger("apscheduler").level
+    yield made
+    logging.getLogger("apscheduler").setLevel(level)
+
+
+def messages(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if getattr(record, "event", None) == event]
+
+
+def test_without_a_sync_before_one_begins_at_once_and_then_one_each_interval(clock: Clock) -> None:
+    with Daemon(clock, every="6h") as daemon:
+        assert daemon.next() == START
+        for number in range(1, 9):
+            daemon.move(timedelta(hours=5, minutes=59))
+            assert daemon.settle() == 0
+            daemon.move(timedelta(minutes=1))
+            assert daemon.next() == START + number * 6 * HOUR
+            assert daemon.settle() == 0, "one, and not one more"
+
+
+def test_real_time_passes_as_well(clock: Clock) -> None:
+    with Daemon(clock, every="1s") as daemon:
+        began = [daemon.syncs.get(timeout=PATIENCE) for _ in range(4)]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(began)]
+    assert gaps == pytest.approx([1, 1, 1], abs=0.4)
+
+
+def test_after_a_restart_it_counts_from_the_last_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with Daemon(clock, last=START - 2 * HOUR, every="6h") as daemon:
+        assert daemon.settle() == 0
+        assert messages(caplog, "scheduled") == ["the next sync begins at 2026-06-01T08:00:00Z"]
+        daemon.move(4 * HOUR)
+        assert daemon.next() == START + 4 * HOUR
+
+
+def test_jitter_delays_each_sync_and_adds_nothing_to_the_next(clock: Clock) -> None:
+    with Daemon(clock, last=START - HOUR, every="1h", jitter="30m") as daemon:
+        found = [daemon.next()]
+        for _ in range(6 * 60):
+            daemon.move(timedelta(minutes=1))
+            if daemon.settle():
+                found.append(daemon.next())
+    assert found[0] == START, "one that is due at the start is not delayed"
+    assert [(at - START) // HOUR for at in found] == [0, 1, 2, 3, 4, 5][: len(found)]
+    delays = [(at - START) % HOUR for at in found[1:]]
+    assert len(delays) == 5
+    assert max(delays) < timedelta(minutes=32)
+    assert len(set(delays)) > 1
+
+
+def test_a_nightly_cron_runs_once_a_night_all_year(clock: Clock) -> None:
+    zone, found = ZoneInfo("Europe/Berlin"), []
+    clock.move(datetime(2026, 1, 1, tzinfo=zone) - START)
+    with Daemon(clock, last=clock.now(), cron="30 2 * * *", timezone="Europe/Berlin") as daemon:
+        while clock.now() < datetime(2027, 1, 1, tzinfo=zone):
+            daemon.move(8 * HOUR)
+            if daemon.settle():
+                found.append(daemon.next().astimezone(zone).date())
+    assert found == [date(2026, 1, 1) + timedelta(days=day) for day in range(365)]
+
+
+@pytest.mark.parametrize(("day", "expected"), [("2026-03-29", "01:30"), ("2026-10-25", "00:30")])
+def test_on_the_days_when_the_clocks_change_it_runs_when_the_docs_say(clock: Clock, day: str, expected: str) -> None:
+    evening = datetime.fromisoformat(f"{day}T00:00:00+00:00") - 4 * HOUR
+    clock.move(evening - START)
+    found = []
+    with Daemon(clock, last=evening, cron="30 2 * * *", timezone="Europe/Berlin") as daemon:
+        for _ in range(16):
+            daemon.move(timedelta(minutes=30))
+            if daemon.settle():
+                found.append(f"{daemon.next():%H:%M}")
+    assert found == [expected]
+
+
+def test_a_machine_that_slept_makes_up_for_all_it_missed_with_one_sync(clock: Clock) -> None:
+    with Daemon(clock, every="6h") as daemon:
+        daemon.next()
+        daemon.move(40 * HOUR)
+        assert daemon.next() == START + 40 * HOUR
+        assert daemon.settle() == 0
+        daemon.move(2 * HOUR)
+        assert daemon.next() == START + 42 * HOUR, "the grid of six hours is where it was"
+
+
+def test_a_clock_set_back_does_not_starve_the_next_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with Daemon(clock, every="6h") as daemon:
+        daemon.next()
+        daemon.move(HOUR)
+        daemon.settle()
+        daemon.move(-1000 * HOUR)
+        assert daemon.settle() == 0
+        for _ in range(3):
+            daemon.move(timedelta(hours=4, minutes=59))
+            assert daemon.settle() == 0
+            daemon.move(timedelta(minutes=1, seconds=1))
+            daemon.next()
+            daemon.move(HOUR)
+    assert len(messages(caplog, "clock-set-back")) == 1
+
+
+def test_a_clock_set_back_over_a_named_time_does_not_serve_it_twice(clock: Clock) -> None:
+    with Daemon(clock, last=START - HOUR, cron="0 4 * * *") as daemon:
+        assert daemon.next() == START
+        daemon.move(HOUR)
+        daemon.settle()
+        daemon.move(-2 * HOUR)
+        daemon.settle()
+        daemon.move(10 * HOUR)
+        assert daemon.settle() == 0
+        daemon.move(15 * HOUR)
+        assert daemon.next() == START + 24 * HOUR
+
+
+def test_a_clock_that_is_disciplined_moves_nothing(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with Daemon(clock, every="6h") as daemon:
+        daemon.next()
+        daemon.move(timedelta(seconds=-50))
+        daemon.settle()
+    assert messages(caplog, "clock-set-back") == []
+
+
+def bug() -> SyncReport:
+    raise ZeroDivisionError("a bug")
+
+
+def leave() -> SyncReport:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("ending", [bug, leave])
+def test_a_bug_in_a_sync_is_logged_with_its_traceback_and_the_next_one_comes(
+    clock: Clock, caplog: pytest.LogCaptureFixture, ending: Callable[[], SyncReport]
+) -> None:
+    with Daemon(clock, every="6h", last=START) as daemon:
+        daemon.doing = ending
+        daemon.move(6 * HOUR)
+        daemon.next()
+        until(lambda: len(messages(caplog, "sync-failed")) == 1)
+        daemon.doing = report
+        daemon.move(6 * HOUR)
+        daemon.next()
+        until(lambda: len(messages(caplog, "synced")) == 1)
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.levelno == logging.ERROR
+
+
+def test_an_error_of_ours_is_one_line_without_a_traceback(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    def locked() -> SyncReport:
+        raise Locked("another syncer is writing")
+
+    with Daemon(clock, every="6h", last=START) as daemon:
+        daemon.doing = locked
+        for _ in range(2):
+            daemon.move(6 * HOUR)
+            daemon.next()
+            daemon.settle()
+    failed = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in failed] == ["no sync: another syncer is writing"] * 2
+    assert not any(record.exc_info for record in failed)
+
+
+def test_a_problem_is_told_when_it_is_new_and_not_in_every_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    rounds = [[TYPO], [TYPO, OTHER, OTHER], [TYPO, OTHER], [OTHER], [TYPO, OTHER]]
+    with Daemon(clock, every="6h", last=START) as daemon:
+        for number, problems in enumerate(rounds, 1):
+            daemon.doing = lambda problems=problems: report(problems, 1)  # type: ignore[misc]
+            daemon.move(6 * HOUR)
+            daemon.next()
+            until(lambda number=number: len(messages(caplog, "synced")) == number)  # type: ignore[misc]
+            daemon.settle()
+    typo, other = "content/a.md:7: viewcount: 1.2M is no count", "content/b.md:3: viewcount stands there twice"
+    assert messages(caplog, "problem") == [typo, other, typo]
+
+
+def test_a_quiet_day_is_a_handful_of_lines_and_the_scheduler_says_nothing(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Daemon(clock, every="6h") as daemon:
+        daemon.next()
+        for _ in range(24):
+            daemon.move(HOUR)
+            daemon.settle()
+    assert len(caplog.records) <= 6
+    assert {record.name for record in caplog.records} == {"syncer.daemon"}
+
+
+def test_a_sync_that_outlasts_the_interval_is_not_joined_by_another(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = threading.Event()
+
+    def slow() -> SyncReport:
+        ended.wait(PATIENCE)
+        return report()
+
+    with Daemon(clock, every="6h", last=START) as daemon:
+        daemon.doing = slow
+        daemon.move(6 * HOUR)
+        daemon.next()
+        daemon.move(6 * HOUR)
+        assert daemon.settle() == 0
+        assert messages(caplog, "sync-left-out") == ["a sync was due, but the one before goes on still"]
+        ended.set()
+        until(lambda: len(messages(caplog, "synced")) == 1)
+        daemon.move(6 * HOUR)
+        assert daemon.next() == START + 18 * HOUR
+    assert {record.name for record in caplog.records} == {"syncer.daemon"}
+
+
+def test_it_ends_after_the_sync_in_progress(clock: Clock) -> None:
+    ended = threading.Event()
+
+    def ending() -> SyncReport:
+        daemon.stopped.wait(PATIENCE)
+        ended.set()
+        return report(code=130)
+
+    with Daemon(clock, last=START, every="6h") as daemon:
+        daemon.doing = ending
+        daemon.move(6 * HOUR)
+        daemon.next()
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize(("code", "level"), [(0, logging.INFO), (1, logging.INFO), (3, logging.ERROR)])
+def test_a_sync_without_an_answer_is_an_error_in_the_log(
+    clock: Clock, caplog: pytest.LogCaptureFixture, code: int, level: int
+) -> None:
+    with Daemon(clock, last=START, every="6h") as daemon:
+        daemon.doing = lambda: report(code=code)
+        daemon.move(6 * HOUR)
+        daemon.next()
+        until(lambda: len(messages(caplog, "synced")) == 1)
+    (record,) = [record for record in caplog.records if getattr(record, "event", None) == "synced"]
+    assert record.levelno == level
