@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +18,13 @@ from syncer.model import Change
 Line = Mapping[str, str | int | None]
 """One line of the log, in the order of its keys."""
 
+KEYS = {"seq", "sync", "at", "path", "video_id", "field", "count", "old", "new", "as_of", "why"}
+
 LOG = "diff.jsonl"
 """The log's name in the state directory."""
 
 TAIL = 1 << 16
-"""Bytes read from the end to find the last line: many times the longest."""
+"""Bytes read from the end at first to find the last line: longer than any but the oddest."""
 
 
 class DiffLog:
@@ -30,9 +34,13 @@ class DiffLog:
         """Open the log; `last_seq` is the last number that the state knows of. Raises StateError."""
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            self.last_seq = max(last_seq, _repair(self._descriptor))
         except OSError as error:
             raise _unwritable(path, error) from error
+        try:
+            self.last_seq = max(last_seq, _repair(self._descriptor, path))
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         self._path = path
 
     def append(self, sync: str, at: datetime, changes: Sequence[Change]) -> None:
@@ -79,13 +87,21 @@ def timestamp(at: datetime) -> str:
 
 
 def read_log(path: Path) -> Iterator[Line]:
-    """Yield the log's lines, oldest first; a torn last line is left out. Yields nothing where there is no log."""
+    """Yield the log's lines, oldest first; a torn last line is left out. Yields nothing where there is no log.
+
+    Raises StateError where the log cannot be read, or a line is none of ours.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise StateError(f"{path}: the diff log cannot be read: {error.strerror}; allow it") from error
     with file:
-        yield from (json.loads(line) for line in file if line.endswith(b"\n"))
+        for number, raw in enumerate(file, start=1):
+            if not raw.endswith(b"\n"):
+                return  # the writer is at it; what follows would be the rest of this line
+            yield _parse(raw, path, number)
 
 
 def time_of(line: Line) -> datetime:
@@ -119,15 +135,39 @@ def _write_anew(path: Path, lines: Iterable[Line]) -> None:
     with new.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         file.flush()
+        os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
         os.fsync(file.fileno())
     new.replace(path)
 
 
-def _repair(descriptor: int) -> int:
+def _repair(descriptor: int, path: Path) -> int:
     """Cut a torn last line; return the last number, or 0."""
-    size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, TAIL, max(0, size - TAIL))
-    whole, newline, torn = tail.rpartition(b"\n")
-    if torn:
-        os.ftruncate(descriptor, size - len(torn))
-    return int(json.loads(whole.rpartition(b"\n")[2])["seq"]) if newline else 0
+    try:
+        size = os.fstat(descriptor).st_size
+        whole, newline, torn = _tail(descriptor, size).rpartition(b"\n")
+        if torn:
+            os.ftruncate(descriptor, size - len(torn))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return int(str(_parse(whole.rpartition(b"\n")[2], path, None)["seq"])) if newline else 0
+
+
+def _tail(descriptor: int, size: int) -> bytes:
+    """Return the end of the log: at least its last whole line and what is torn after it."""
+    length = TAIL
+    while True:
+        tail = os.pread(descriptor, length, max(0, size - length))
+        if length >= size or tail.count(b"\n") > 1:
+            return tail
+        length *= 2
+
+
+def _parse(raw: bytes, path: Path, number: int | None) -> Line:
+    """Return a line of the log; `number` is None for the last."""
+    with suppress(ValueError):  # bytes that are no text, or text that is no JSON
+        line: Line = json.loads(raw)
+        if isinstance(line, dict) and line.keys() >= KEYS and isinstance(line["seq"], int):
+            time_of(line)
+            return line
+    place = "its last line" if number is None else f"line {number}"
+    raise StateError(f"{path}: {place} is damaged; mend or remove it, or move the file away: a new one goes on")

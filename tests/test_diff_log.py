@@ -1,0 +1,316 @@
+"""The diff log's form, its numbers, and how it is read and mended after a crash or a clumsy hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.diff_log import TAIL, DiffLog, Line, forget_lines, oldest_time, read_log, time_of
+from syncer.errors import StateError
+from syncer.model import Change, Count, VideoId, Why
+
+AT = datetime(2026, 11, 22, 15, 0, 7, tzinfo=UTC)
+SYNC = "20261122T150003Z-9f2c"
+
+
+def change(
+    path: str = "content/_posts/facet-joints.md",
+    new: str = "31250",
+    old: str | None = "31147",
+    video: str = "5HjkiQJx-CY",
+    why: Why = Why.CHANGED,
+    field: str = "viewcount",
+) -> Change:
+    return Change(path, VideoId(video), field, Count.VIEWS, old, new, AT - timedelta(seconds=2), why)
+
+
+def append(log: Path, *changes: Change, last_seq: int = 0, at: datetime = AT) -> int:
+    with DiffLog(log, last_seq) as diff_log:
+        diff_log.append(SYNC, at, changes)
+        return diff_log.last_seq
+
+
+def numbers(log: Path) -> list[str | int | None]:
+    return [line["seq"] for line in read_log(log)]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "diff.jsonl"
+
+
+def test_a_line_has_exactly_the_promised_form(log: Path) -> None:
+    append(log, change(), last_seq=40)
+
+    assert log.read_text(encoding="utf-8") == (
+        '{"seq": 41, "sync": "20261122T150003Z-9f2c", "at": "2026-11-22T15:00:07Z", '
+        '"path": "content/_posts/facet-joints.md", "video_id": "5HjkiQJx-CY", "field": "viewcount", '
+        '"count": "viewCount", "old": "31147", "new": "31250", "as_of": "2026-11-22T15:00:05Z", "why": "changed"}\n'
+    )
+
+
+def test_an_empty_or_absent_count_was_null(log: Path) -> None:
+    append(log, change(old=None, why=Why.INSERTED, field="videos[1].viewcount"))
+
+    (line,) = read_log(log)
+
+    assert (line["old"], line["why"], line["field"]) == (None, "inserted", "videos[1].viewcount")
+
+
+def test_names_stand_in_plain_utf8(log: Path) -> None:
+    append(log, change(path='content/Ünï/日本 "q"\n.md'))
+
+    assert "content/Ünï/日本 ".encode() in log.read_bytes()
+    assert log.read_bytes().count(b"\n") == 1
+    assert [line["path"] for line in read_log(log)] == ['content/Ünï/日本 "q"\n.md']
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_every_path_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, paths: list[str]) -> None:
+    log = tmp_path_factory.mktemp("log") / "diff.jsonl"
+    append(log, *(change(path) for path in paths))
+
+    assert [line["path"] for line in read_log(log)] == paths
+    assert numbers(log) == list(range(1, len(paths) + 1))
+
+
+def test_numbers_go_on_from_line_to_line_and_sync_to_sync(log: Path) -> None:
+    append(log, change(), change())
+    append(log)
+    append(log, change())
+
+    assert numbers(log) == [1, 2, 3]
+
+
+def test_numbers_go_on_when_the_state_was_lost(log: Path) -> None:
+    append(log, change(), last_seq=76)
+
+    assert append(log, change(), last_seq=0) == 78
+
+
+def test_numbers_go_on_when_the_log_was_lost_or_emptied(log: Path) -> None:
+    assert append(log, change(), last_seq=500) == 501
+    log.write_bytes(b"")
+    assert append(log, change(), last_seq=501) == 502
+
+
+def test_where_there_is_no_log_there_are_no_lines(log: Path) -> None:
+    assert list(read_log(log)) == []
+    assert oldest_time(log) is None
+    assert forget_lines(log, lambda _: True) == 0
+    assert not log.exists()
+
+
+def test_an_empty_log_has_no_lines_and_begins_with_one(log: Path) -> None:
+    log.touch()
+
+    assert list(read_log(log)) == []
+    assert append(log, change()) == 1
+
+
+# --- after a crash ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whole", [0, 1, 3])
+@pytest.mark.parametrize("torn", [1, 20, -1])
+def test_a_torn_last_line_is_cut_and_the_whole_ones_stay(log: Path, whole: int, torn: int) -> None:
+    append(log, *(change() for _ in range(whole)))
+    intact = log.read_bytes()
+    append(log, change(new="99999"))
+    log.write_bytes(log.read_bytes()[: len(intact) + torn] if torn > 0 else log.read_bytes()[:-1])
+
+    assert len(list(read_log(log))) == whole
+    with DiffLog(log, 0):
+        assert log.read_bytes() == intact
+    append(log, change())
+    assert numbers(log) == list(range(1, whole + 2))
+
+
+def test_zeros_that_a_power_cut_left_at_the_end_are_cut(log: Path) -> None:
+    append(log, change())
+    intact = log.read_bytes()
+    log.write_bytes(intact + bytes(4096))
+
+    with DiffLog(log, 0) as diff_log:
+        assert diff_log.last_seq == 1
+    assert log.read_bytes() == intact
+
+
+@pytest.mark.parametrize("length", [4000, TAIL - 300, TAIL, TAIL + 1, 3 * TAIL])
+def test_a_last_line_of_any_length_gives_its_number(log: Path, length: int) -> None:
+    append(log, change(), change(path="\x01" * (length // 6)))
+
+    assert append(log, change()) == 3
+    assert numbers(log) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("length", [4000, TAIL, TAIL + 1, 3 * TAIL])
+def test_a_torn_line_of_any_length_is_cut_whole(log: Path, length: int) -> None:
+    append(log, change(), change())
+    intact = log.read_bytes()
+    log.write_bytes(intact + b"x" * length)
+
+    append(log)
+
+    assert log.read_bytes() == intact
+
+
+# --- a damaged log ---------------------------------------------------------------------------------------------------
+
+DAMAGED = (
+    b"\n",
+    b"not json\n",
+    b"\xff\xfe\n",
+    b'"text"\n',
+    b"[]\n",
+    b"{}\n",
+    b"41\n",
+    b'{"seq": 2}\n',
+    b"<<<<<<< HEAD\n",
+    bytes(60) + b"\n",
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_line_in_the_middle_is_named_with_its_number(log: Path, damage: bytes) -> None:
+    append(log, change())
+    first = log.read_bytes()
+    log.write_bytes(first + damage + first)
+
+    with pytest.raises(StateError, match="line 2 is damaged") as raised:
+        list(read_log(log))
+    assert str(log) in str(raised.value)
+    with pytest.raises(StateError, match="line 2 is damaged"):
+        forget_lines(log, lambda _: True)
+    assert log.read_bytes() == first + damage + first
+
+
+def test_a_damaged_line_in_the_middle_does_not_keep_the_log_from_going_on(log: Path) -> None:
+    append(log, change())
+    log.write_bytes(b"???\n" + log.read_bytes())
+
+    assert append(log, change()) == 2
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_last_line_stops_the_writer_before_anything_is_lost(log: Path, damage: bytes) -> None:
+    append(log, change())
+    before = log.read_bytes() + damage
+    log.write_bytes(before)
+    open_before = len(os.listdir("/dev/fd"))
+
+    with pytest.raises(StateError, match="its last line is damaged"):
+        DiffLog(log, 0)
+    assert log.read_bytes() == before
+    assert len(os.listdir("/dev/fd")) == open_before
+
+
+def test_a_line_with_an_impossible_time_is_damaged(log: Path) -> None:
+    append(log, change())
+    log.write_bytes(log.read_bytes().replace(b"2026-11-22T15:00:07Z", b"yesterday, at noon  "))
+
+    with pytest.raises(StateError, match="line 1 is damaged"):
+        list(read_log(log))
+
+
+def test_a_log_that_is_no_file_is_an_error_that_names_it(log: Path) -> None:
+    log.mkdir()
+
+    with pytest.raises(StateError, match=r"diff\.jsonl: the diff log cannot be written"):
+        DiffLog(log, 0)
+    with pytest.raises(StateError, match=r"diff\.jsonl: the diff log cannot be read"):
+        list(read_log(log))
+
+
+# --- reading beside the writer ---------------------------------------------------------------------------------------
+
+
+def test_a_reader_stops_at_a_line_that_is_being_written(log: Path) -> None:
+    append(log, change(), change())
+    content = log.read_bytes()
+    log.write_bytes(content[:-30])
+    reader = read_log(log)
+    assert next(reader)["seq"] == 1
+
+    with log.open("ab") as writer:
+        assert list(reader) == []
+        writer.write(content[-30:])
+
+    assert list(reader) == []
+    assert numbers(log) == [1, 2]
+
+
+def test_a_reader_beside_a_writer_sees_whole_lines_in_order(log: Path) -> None:
+    def write() -> None:
+        for _ in range(60):
+            append(log, *(change(path="x" * 3000) for _ in range(5)))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        seen = numbers(log)
+        assert seen == list(range(1, len(seen) + 1))
+    writer.join()
+    assert numbers(log) == list(range(1, 301))
+
+
+# --- forgetting ------------------------------------------------------------------------------------------------------
+
+
+def test_forgotten_lines_leave_and_the_others_stay_byte_for_byte(log: Path) -> None:
+    append(log, change(new="1"), change(path="ünï.md", new="2"), change(new="3"))
+    lines = log.read_bytes().splitlines(keepends=True)
+
+    assert forget_lines(log, lambda line: line["new"] != "2") == 2
+    assert log.read_bytes() == lines[1]
+    assert os.listdir(log.parent) == ["diff.jsonl"]
+
+
+def test_a_dry_run_counts_and_forgets_nothing(log: Path) -> None:
+    append(log, change(), change())
+    before = log.read_bytes(), log.stat().st_mtime_ns
+
+    assert forget_lines(log, lambda _: True, dry_run=True) == 2
+    assert (log.read_bytes(), log.stat().st_mtime_ns) == before
+
+
+def test_where_nothing_is_to_be_forgotten_the_log_is_not_written(log: Path) -> None:
+    append(log, change())
+    before = log.stat()
+
+    assert forget_lines(log, lambda _: False) == 0
+    assert (log.stat().st_ino, log.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_log_that_others_may_not_read_stays_so(log: Path) -> None:
+    append(log, change(new="1"), change(new="2"))
+    log.chmod(0o600)
+
+    forget_lines(log, lambda line: line["new"] == "1")
+
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_the_oldest_time_is_the_first_lines(log: Path) -> None:
+    append(log, change())
+    append(log, change(), at=AT + timedelta(days=3))
+
+    assert oldest_time(log) == AT
+    assert [time_of(line) for line in read_log(log)] == [AT, AT + timedelta(days=3)]
+
+
+def test_each_line_stands_alone_as_json(log: Path) -> None:
+    append(log, change(path="a\u2028b\x85c.md"), change())
+
+    lines: list[Line] = [json.loads(raw) for raw in log.read_bytes().split(b"\n")[:-1]]
+
+    assert lines == list(read_log(log))
