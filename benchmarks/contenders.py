@@ -44,13 +44,13 @@ def our_scan(site: Path, endpoint: str) -> Measured:
     """Walk and read all pages as a sync does, and keep what it keeps."""
     from benchmarks.site import write_config
     from syncer.config.parse import parse_config
-    from syncer.content.scan import Candidate, read_pages, walk
+    from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 
     config = parse_config(write_config(site, endpoint).read_text(encoding="utf-8"), site / "config" / "syncer.yaml")
     collections = [collection.as_model() for collection in config.collections]
     root = os.path.realpath(site)
     _read_all(site)
-    with _measured() as measured:
+    with _measured() as measured, keeping_pages():
         candidates = (found for found in walk(root, collections) if isinstance(found, Candidate))
         measured.pages = len(list(read_pages(root, candidates)))
     return measured

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
@@ -28,8 +30,7 @@ OURS = ".syncer"
 """How the names of our own files begin: the state's directory, and what a crash left of a replacement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A file that may be a page, and the field mappings of the collections that it belongs to."""
 
     path: str
@@ -81,10 +82,25 @@ def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Pr
             yield from _pages_of(candidate, *read)
 
 
+@contextmanager
+def keeping_pages() -> Iterator[None]:
+    """Pause Python's search for cycles in a block that keeps pages by the thousand.
+
+    Reading pages makes no cycles, and each search would walk over all pages kept so far: a fifth of a scan's time.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Problem | None:
     """Return as much of a file as holds its block, and its signature; None when it is no regular file."""
     try:
-        descriptor = os.open(os.path.join(site, candidate.path), OPEN_FLAGS)
+        descriptor = os.open(f"{site}/{candidate.path}", OPEN_FLAGS)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -140,10 +156,10 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
                 if owners.setdefault(value.field, wanted) != wanted:
                     return _conflict(page.path, slot, value, owners[value.field])
         slots = tuple(
-            replace(slot, values=tuple(value for value in slot.values if value.field not in before))
+            slot._replace(values=tuple(value for value in slot.values if value.field not in before))
             for slot in page.slots
         )
-        settled.append(replace(page, slots=slots))
+        settled.append(page._replace(slots=slots))
     return settled
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from syncer.content.scan import Candidate, read_pages, walk
+from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.diff_log import LOG, DiffLog
 from syncer.errors import UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
@@ -85,6 +85,7 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
         raise UsageError(f"{', '.join(sorted(unknown))}: no page names this video; `syncer check` counts what there is")
 
 
+@keeping_pages()
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
     found = walk(sync.site, [collection.as_model() for collection in sync.config.collections])
