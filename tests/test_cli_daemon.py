@@ -1,0 +1,251 @@
+"""`syncer daemon` as a process: signals, restarts, what it holds, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from syncer.state.database import open_to_read
+from syncer.state.syncs import last_syncs
+from tests.canned_youtube import STALL, Canned, error, message
+from tests.site import KEY, Site, crlf, ids, plain
+
+PATIENCE = 20.0
+"""Seconds after which something that should happen is said not to."""
+
+BATCH = 50
+AT_ONCE = 2.0
+"""Seconds that a stop may take on a busy machine; it takes some hundredths."""
+
+
+class Daemon:
+    """A running `syncer daemon`."""
+
+    def __init__(self, site: Site, *options: str) -> None:
+        self.lines: list[str] = []
+        self._site = site
+        self._options = options
+        self._said: queue.Queue[str] = queue.Queue()
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "syncer", "-c", str(self._site.config), *self._options, "daemon"]
+        environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+    def until(self, text: str) -> str:
+        """Waits for a line of the log that holds this text, and returns it."""
+        while True:
+            line = self._said.get(timeout=PATIENCE)
+            if text in line:
+                return line
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> tuple[int, float]:
+        """Waits for the end; returns the exit code and the seconds it took."""
+        began = time.monotonic()
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        return code, time.monotonic() - began
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        with self.process.stderr as pipe:
+            for line in pipe:
+                self.lines.append(line.rstrip("\n"))
+                self._said.put(line)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end, never = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        never.wait(0.01)
+
+
+def fill(site: Site, number: int) -> Sequence[str]:
+    videos = ids(number)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    return videos
+
+
+def written(site: Site) -> int:
+    return sum(crlf(page.stem, 1, 2) != page.read_bytes() for page in site.root.glob("content/*.md"))
+
+
+def exits(site: Site) -> list[int]:
+    """The exit codes of the syncs that ended, newest first."""
+    database = open_to_read(site.state, os.path.realpath(site.root))
+    assert database
+    with database:
+        return [json.loads(sync.report)["exit"] for sync in last_syncs(database, 99)]
+
+
+@pytest.fixture
+def slow() -> Iterator[Simulator]:
+    """A YouTube that takes its time."""
+    with Simulator(World(), latency=0.3) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_between_two_syncs_it_ends_at_once_with_0(site: Site, number: int) -> None:
+    fill(site, 3)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        daemon.send(number)
+        code, seconds = daemon.ended()
+    assert code == 0
+    assert seconds < AT_ONCE
+    assert written(site) == 3
+    assert daemon.lines[-1] == "INFO stopped"
+    assert not any("Traceback" in line for line in daemon.lines)
+
+
+def test_told_to_stop_in_mid_sync_it_ends_after_the_batch_in_hand_with_0_and_the_next_start_goes_on(
+    site: Site, slow: Simulator
+) -> None:
+    site = Site(site.root, slow.url)
+    site.configure(youtube="connections: 1")
+    fill(site, 8 * BATCH)
+    with Daemon(site) as daemon:
+        until(lambda: slow.requests >= 2)
+        daemon.send(signal.SIGTERM)
+        code, seconds = daemon.ended()
+        asked = slow.requests
+    assert code == 0
+    assert seconds < AT_ONCE
+    assert 2 <= asked < 6
+    assert exits(site) == [130]
+    assert " was stopped:" in daemon.lines[-2]
+    assert written(site) == 0, "what was read is kept in the state, for the next sync"
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+    assert exits(site) == [0, 130], "a sync that was stopped does not count for the schedule"
+    assert slow.requests == 8, "what was read before is not asked about again"
+    assert written(site) == 8 * BATCH
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)])
+def test_told_twice_it_ends_at_once_even_while_a_request_hangs(site: Site, numbers: tuple[int, int]) -> None:
+    fill(site, 3)
+    with Canned([STALL]) as silent:
+        site = Site(site.root, silent.url)
+        site.configure(youtube="timeout: 60s")
+        with Daemon(site) as daemon:
+            until(lambda: silent.connections_made > 0)
+            daemon.send(numbers[0])
+            with pytest.raises(subprocess.TimeoutExpired):
+                daemon.process.wait(0.5)
+            daemon.send(numbers[1])
+            code, seconds = daemon.ended()
+    assert code == 130
+    assert seconds < AT_ONCE
+    assert daemon.lines[-1].startswith("WARNING stopped at once")
+
+
+def test_told_to_stop_while_it_waits_for_the_next_try_it_does_not_wait_on(site: Site) -> None:
+    fill(site, 3)
+    busy = message(503, error(503), "Retry-After: 50")
+    with Canned([busy]) as failing:
+        site = Site(site.root, failing.url)
+        site.configure(youtube="retry: {attempts: 3, longest_wait: 60s, deadline: 600s}")
+        with Daemon(site, "-vv") as daemon:
+            daemon.until("try 1 failed")
+            daemon.send(signal.SIGTERM)
+            code, seconds = daemon.ended()
+    assert code == 0
+    assert seconds < AT_ONCE
+
+
+def test_after_kill_9_it_counts_from_the_last_sync_and_holds_no_lock(site: Site, youtube: Simulator) -> None:
+    fill(site, 3)
+    site.configure(schedule="every: 6h, jitter: 0s")
+    with Daemon(site) as daemon:
+        first = daemon.until("sync 2").split()[2]
+        daemon.send(signal.SIGKILL)
+        daemon.ended()
+    asked = youtube.requests
+    with Daemon(site) as daemon:
+        due = daemon.until("next sync begins at").split()[-1]
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+    began = time.strptime(first[:16], "%Y%m%dT%H%M%SZ")
+    assert time.mktime(time.strptime(due, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(began) == 6 * 3600
+    assert youtube.requests == asked
+
+
+def test_after_kill_9_in_mid_sync_the_next_start_syncs_at_once(site: Site, slow: Simulator) -> None:
+    site = Site(site.root, slow.url)
+    site.configure(youtube="connections: 1")
+    fill(site, 4 * BATCH)
+    with Daemon(site) as daemon:
+        until(lambda: slow.requests >= 2)
+        daemon.send(signal.SIGKILL)
+        daemon.ended()
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+    assert written(site) == 4 * BATCH
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_between_two_syncs_it_holds_no_lock_no_database_and_no_connection(site: Site) -> None:
+    fill(site, 3)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        descriptors = Path(f"/proc/{daemon.process.pid}/fd")
+        held = [os.readlink(descriptor) for descriptor in descriptors.iterdir()]
+    assert not [target for target in held if target.startswith(("socket:", str(site.root)))], held
+
+
+def test_it_syncs_again_and_again_and_tells_each_problem_once(site: Site) -> None:
+    fill(site, 3)
+    site.put("content/odd.md", plain(ids(4)[3], "1.2M", 2))
+    site.configure(schedule="every: 1s, jitter: 0s")
+    with Daemon(site) as daemon:
+        for _ in range(3):
+            daemon.until("sync 2")
+        daemon.send(signal.SIGTERM)
+        daemon.ended()
+    assert sum("content/odd.md" in line for line in daemon.lines) == 1
+    assert {line.split()[0] for line in daemon.lines} == {"INFO", "WARNING"}
+    assert not any("apscheduler" in line.lower() or "Running job" in line for line in daemon.lines)
+
+
+def test_what_vanishes_is_one_line_in_each_sync_and_all_is_well_when_it_comes_back(site: Site) -> None:
+    fill(site, 3)
+    site.configure(schedule="every: 1s, jitter: 0s")
+    away = site.root / "unmounted"
+    (site.root / "content").rename(away)
+    with Daemon(site, "--log-format", "json") as daemon:
+        line = json.loads(daemon.until("no sync:"))
+        away.rename(site.root / "content")
+        daemon.until('"event": "synced"')
+    assert (line["event"], line["kind"], line["level"]) == ("sync-failed", "usage", "error")
+    assert "content is no directory" in line["message"]
+    assert written(site) == 3
+    assert all(json.loads(line)["event"] for line in daemon.lines)
+    assert KEY not in "".join(daemon.lines)

@@ -1,0 +1,69 @@
+"""Being told to stop: by signals at any moment, with several threads that wait."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from syncer.cli.stopping import Stop, stop_on_signals
+
+PATIENCE = 10.0
+
+
+def test_it_waits_as_long_as_it_is_told_to_and_says_that_nobody_stopped_it() -> None:
+    began = time.monotonic()
+    assert Stop().wait(0.05) is False
+    assert time.monotonic() - began >= 0.05
+
+
+def test_everybody_who_waits_is_woken_and_who_comes_later_does_not_wait() -> None:
+    stop, woken = Stop(), threading.Barrier(5, timeout=PATIENCE)
+
+    def wait() -> None:
+        assert stop.wait(60)
+        woken.wait()
+
+    threads = [threading.Thread(target=wait) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    woken.wait()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert stop.is_set()
+    assert stop.wait(60)
+
+
+def test_the_first_signal_is_noted_the_second_interrupts_and_afterwards_all_is_as_before() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with stop_on_signals() as stopped:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopped.wait(PATIENCE)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_signal_may_come_at_any_moment_of_a_wait() -> None:
+    """`threading.Event` waits for ever here within a second: its lock is held where the signal comes."""
+    stop, hits = Stop(), 0
+
+    def hit(_number: int, _frame: object) -> None:
+        nonlocal hits
+        hits += 1
+        stop.set()
+
+    before = signal.signal(signal.SIGALRM, hit)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            stop.wait(0.00001)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert hits > 100
