@@ -71,10 +71,11 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk has rolled back by itself
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -111,11 +112,13 @@ def open_database(directory: Path, site: str) -> Database:
     with _explained(f"{path}: the state cannot be used"):
         connection = _connect(str(path))
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            if _version(connection, path):
+                _refuse_foreign(connection, site, path)
+            connection.execute("PRAGMA journal_mode = WAL")  # a write: only to a file that is ours
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection, path)
-            _own(connection, site, path)
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('site', ?)", (site,))
         except BaseException:
             connection.close()
             raise
@@ -125,8 +128,12 @@ def open_database(directory: Path, site: str) -> Database:
 def open_to_read(directory: Path, site: str) -> Database | None:
     """Open the state for reading; None where there is none. Raises StateError as `open_database` does."""
     path = directory / NAME
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StateError(f"{path}: the state cannot be read: {error.strerror}; allow it") from error
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
         try:
@@ -140,16 +147,27 @@ def open_to_read(directory: Path, site: str) -> Database | None:
 
 def open_copy(directory: Path, site: str) -> Database:
     """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made."""
-    memory = _connect(":memory:")
-    _migrate(memory, Path(":memory:"))
-    on_disk = open_to_read(directory, site)
-    if on_disk is not None:
-        with on_disk, _explained(f"{directory / NAME}: the state cannot be read"):
-            memory.execute("ATTACH ? AS disk", (f"{(directory / NAME).resolve().as_uri()}?mode=ro",))
-            for statement in COPIED:
-                memory.execute(statement)
-            memory.execute("DETACH disk")
+    memory = _connect("file::memory:")
+    try:
+        _migrate(memory, Path(":memory:"))
+        on_disk = open_to_read(directory, site)
+        if on_disk is not None:
+            with on_disk, _explained(f"{directory / NAME}: the state cannot be read"):
+                _copy(directory / NAME, memory)
+    except BaseException:
+        memory.close()
+        raise
     return Database(memory)
+
+
+def _copy(path: Path, memory: sqlite3.Connection) -> None:
+    """Copy in one transaction, so that a sync that goes on meanwhile does not show."""
+    memory.execute("ATTACH ? AS disk", (f"{path.resolve().as_uri()}?mode=ro",))
+    memory.execute("BEGIN")
+    for statement in COPIED:
+        memory.execute(statement)
+    memory.execute("COMMIT")
+    memory.execute("DETACH disk")
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -175,11 +193,6 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection, path) < len(MIGRATIONS):
         raise StateError(f"{path} is of an older version; run `syncer sync` once to bring it up to date")
-
-
-def _own(connection: sqlite3.Connection, site: str, path: Path) -> None:
-    connection.execute("INSERT OR IGNORE INTO meta VALUES ('site', ?)", (site,))
-    _refuse_foreign(connection, site, path)
 
 
 def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:

@@ -24,20 +24,23 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
     The kernel frees it when the process ends, however it ends. Raises Locked when another writer keeps it, StateError
     when the directory cannot be made or written.
     """
-    descriptor = _open(directory)
+    with _explained(directory):
+        prepare_directory(directory)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _take(descriptor, directory, patience, sleep)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with _explained(directory):
+            _take(descriptor, directory, patience, sleep)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
 
 
-def _open(directory: Path) -> int:
+@contextmanager
+def _explained(directory: Path) -> Iterator[None]:
     try:
-        prepare_directory(directory)
-        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        yield
     except OSError as error:
         raise StateError(
             f"{directory}: the state cannot be written: {error.strerror}; allow it, or set state.directory"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from syncer.model import VideoId
 from syncer.state.database import Database
+
+_SAVE_LAST_SEQ = "INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,13 @@ def end_sync(database: Database, sync: int, report: str, *, whole: bool, last_se
     """Note how a sync ended, and the diff log's last number. `whole`: the schedule counts from it."""
     with database.transaction() as connection:
         connection.execute("UPDATE syncs SET report = ?, whole = ? WHERE sync = ?", (report, whole, sync))
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)", (str(last_seq),))
+        connection.execute(_SAVE_LAST_SEQ, (str(last_seq),))
+
+
+def save_last_seq(database: Database, seq: int) -> None:
+    """Note the diff log's last number, so that none is given twice when lines are forgotten."""
+    with database.transaction() as connection:
+        connection.execute(_SAVE_LAST_SEQ, (str(seq),))
 
 
 def last_seq(database: Database) -> int:
@@ -69,3 +78,15 @@ def forget_syncs(database: Database, before: datetime) -> None:
             " AND sync < (SELECT max(sync) FROM syncs)",
             (int(before.timestamp()),),
         )
+
+
+def forget_reports(database: Database, video: VideoId | None = None) -> None:
+    """Forget all reports, or what they say of one video. The schedule still knows that the syncs were made."""
+    with database.transaction() as connection:
+        if video is None:
+            connection.execute("UPDATE syncs SET report = NULL")
+        else:
+            connection.execute(
+                "UPDATE syncs SET report = replace(report, :video, '(forgotten)') WHERE instr(report, :video)",
+                {"video": video},
+            )

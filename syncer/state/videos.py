@@ -52,7 +52,7 @@ def history(database: Database, video: VideoId) -> list[Reading]:
     with database.read() as connection:
         rows = connection.execute(
             "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN syncs AS s"
-            " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.at",
+            " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.at, r.sync",
             (video,),
         ).fetchall()
     return [_reading(row) for row in rows]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
+from syncer.diff_log import LOG, DiffLog, Line, forget_lines, oldest_time, time_of
 from syncer.model import VideoId
 from syncer.state.database import Database, open_copy, open_database, open_to_read
 from syncer.state.lock import PATIENCE, hold_lock
-from syncer.state.syncs import forget_syncs
+from syncer.state.syncs import forget_reports, forget_syncs, last_seq, save_last_seq
 from syncer.state.videos import count_readings, forget_readings
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def forget(config: Config, selection: Selection, *, dry_run: bool, sleep: Callab
             readings = count_readings(database, before=selection.before, video=selection.video)
         return readings, forget_lines(directory / LOG, selection.takes, dry_run=True)
     with hold_lock(directory, patience=PATIENCE, sleep=sleep), open_database(directory, site) as database:
+        with DiffLog(directory / LOG, last_seq(database)) as diff_log:
+            save_last_seq(database, diff_log.last_seq)
         readings = forget_readings(database, before=selection.before, video=selection.video)
         if selection.before is not None:
             forget_syncs(database, selection.before)
+        else:
+            forget_reports(database, selection.video)
         database.shrink()
         return readings, forget_lines(directory / LOG, selection.takes)
 

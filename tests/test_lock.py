@@ -1,0 +1,162 @@
+"""One writer at a time for each state directory, whatever becomes of the writers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from syncer.errors import Locked, StateError
+from syncer.state.lock import POLL, hold_lock
+from tests.places import everybodys_directory, run_python
+
+HOLDER = """
+import sys
+from pathlib import Path
+from syncer.state.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), patience=0, sleep=None):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+COUNTER = """
+import sys
+from pathlib import Path
+from time import sleep
+from syncer.state.lock import hold_lock
+total = Path(sys.argv[1], "total")
+for _ in range(25):
+    with hold_lock(Path(sys.argv[1]), patience=60, sleep=lambda seconds: sleep(seconds / 100)):
+        total.write_text(str(int(total.read_text()) + 1))
+"""
+
+
+@contextmanager
+def another_writer(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that holds the lock until its input ends."""
+    command = [sys.executable, "-c", HOLDER, str(directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def try_lock(directory: Path, patience: float = 0) -> list[float]:
+    waits: list[float] = []
+    with hold_lock(directory, patience=patience, sleep=waits.append):
+        return waits
+
+
+def test_a_second_writer_is_told_who_the_first_one_is(tmp_path: Path) -> None:
+    with another_writer(tmp_path) as first, pytest.raises(Locked, match=f"process {first.pid}\\)"):
+        try_lock(tmp_path)
+    assert Locked.exit_code == 4
+
+
+def test_a_second_writer_waits_as_long_as_it_is_told_to(tmp_path: Path) -> None:
+    waits: list[float] = []
+    with another_writer(tmp_path), pytest.raises(Locked), hold_lock(tmp_path, patience=60, sleep=waits.append):
+        pass
+    assert sum(waits) == pytest.approx(60, abs=2 * POLL)
+
+
+def test_a_second_writer_goes_on_when_the_first_has_ended(tmp_path: Path) -> None:
+    with another_writer(tmp_path) as first:
+        waits: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 3:
+                first.communicate()
+
+        with hold_lock(tmp_path, patience=60, sleep=wait):
+            assert len(waits) == 3
+
+
+def test_a_killed_writer_leaves_the_lock_free(tmp_path: Path) -> None:
+    with another_writer(tmp_path) as first:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        assert try_lock(tmp_path) == []
+
+
+def test_many_writers_take_turns(tmp_path: Path) -> None:
+    (tmp_path / "total").write_text("0")
+    command = [sys.executable, "-c", COUNTER, str(tmp_path)]
+    writers = [subprocess.Popen(command) for _ in range(4)]
+
+    assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
+    assert (tmp_path / "total").read_text() == "100"
+
+
+def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), hold_lock(tmp_path, patience=0, sleep=lambda _: None):
+        raise ZeroDivisionError
+    assert try_lock(tmp_path) == []
+
+
+def test_two_holders_in_one_process_exclude_each_other(tmp_path: Path) -> None:
+    with hold_lock(tmp_path, patience=0, sleep=lambda _: None), pytest.raises(Locked, match=f"process {os.getpid()}"):
+        try_lock(tmp_path)
+
+
+def test_two_state_directories_know_nothing_of_each_other(tmp_path: Path) -> None:
+    with another_writer(tmp_path / "one"):
+        assert try_lock(tmp_path / "two") == []
+
+
+def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print(flush=True); import sys; sys.stdin.read()"]
+    with hold_lock(tmp_path, patience=0, sleep=lambda _: None):
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()  # it runs: what it was not to inherit is closed
+        assert try_lock(tmp_path) == []
+        child.kill()
+
+
+def test_the_directory_is_made_and_kept_out_of_commits(tmp_path: Path) -> None:
+    try_lock(tmp_path / "a/b/.syncer")
+
+    assert (tmp_path / "a/b/.syncer/.gitignore").read_text() == "*\n"
+
+
+def test_a_gitignore_that_somebody_changed_stays(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("!diff.jsonl\n")
+
+    try_lock(tmp_path)
+
+    assert (tmp_path / ".gitignore").read_text() == "!diff.jsonl\n"
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    for directory in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(StateError, match=f"{directory}: the state cannot be written"):
+            try_lock(directory)
+
+
+def test_a_directory_that_may_not_be_written_is_an_error_that_names_it() -> None:
+    with everybodys_directory() as directory:
+        directory.chmod(0o555)
+        code = (
+            "import sys\nfrom pathlib import Path\nfrom syncer.errors import StateError\n"
+            "from syncer.state.lock import hold_lock\nfrom tests.places import drop_powers\ndrop_powers()\n"
+            "try:\n    with hold_lock(Path(sys.argv[1], '.syncer'), patience=0, sleep=None): print('held')\n"
+            "except StateError as error: print(error)"
+        )
+        printed = run_python(code, directory)
+        directory.chmod(0o755)
+
+    assert printed.startswith(f"{directory}/.syncer: the state cannot be written: Permission denied")
