@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,8 +15,20 @@ from syncer.cli.settings import Settings
 if TYPE_CHECKING:
     from syncer.model import Reading
 
+DASHED_ID = re.compile(r"-[0-9A-Za-z_-]{10}")
 
-@click.command(context_settings={"ignore_unknown_options": True})
+
+class _TakesDashedIds(click.Command):
+    """Takes an id that starts with a dash for an id, not for a cluster of short options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        dashed = [word for word in args if DASHED_ID.fullmatch(word)]
+        if dashed and "--" not in args:
+            args = [*(word for word in args if word not in dashed), "--", *dashed]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_TakesDashedIds)
 @click.argument("video", metavar="ID")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
