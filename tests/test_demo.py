@@ -1,0 +1,109 @@
+"""The tour: it ends well, shows what it should, and touches nothing of the user's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from syncer.git import git
+from tests.site import tree
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Tour:
+    code: int
+    out: str
+    err: str
+    home: Path
+    """Where it was started: the user's own directory."""
+    directory: Path
+    """Where it says that it left everything."""
+    before: object
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
+    """The tour in a directory with a site of the user's, with no key and a hostile git config."""
+    home, temporary = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("tmp")
+    (home / "config").mkdir()
+    (home / "config/syncer.yaml").write_text("nonsense: [", encoding="utf-8")
+    (home / ".gitconfig").write_text(
+        "[commit]\ngpgsign = true\n[core]\nautocrlf = true\nhooksPath = /nowhere\n", encoding="utf-8"
+    )
+    before = tree(home)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SYNCER", "YOUTUBE", "GIT_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "syncer", "demo"],
+        cwd=home, env={**kept, "HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    named = re.search(r"Everything is in (\S+):", done.stdout)
+    directory = Path(named[1]) if named else temporary
+    yield Tour(done.returncode, done.stdout, done.stderr, home, directory, before)
+    shutil.rmtree(directory)
+
+
+def test_the_tour_ends_well_without_a_key(tour: Tour) -> None:
+    assert (tour.code, tour.err) == (0, "")
+
+
+def test_nothing_of_the_users_is_touched(tour: Tour) -> None:
+    assert tree(tour.home) == tour.before
+    assert not tour.directory.is_relative_to(ROOT)
+
+
+def test_the_tour_shows_changes_a_diff_the_log_and_a_history(tour: Tour) -> None:
+    for part in (
+        "$ git diff --stat",
+        "$ git diff",
+        "$ syncer log",
+        "$ syncer history",
+        '-viewcount: "',
+        '+viewcount: "',
+    ):
+        assert part in tour.out
+    assert len(re.findall(r"changed \d+ counts on \d+ pages", tour.out)) == 2, "a sync, a day, a sync"
+    assert "changed 0 counts" not in tour.out
+
+
+def test_the_tour_says_what_is_next_with_a_real_key(tour: Tour) -> None:
+    end = tour.out[tour.out.index("Everything is in") :]
+    for step in ("YOUTUBE_API_KEY", "syncer init", "syncer check", "syncer sync --dry-run"):
+        assert step in end
+
+
+def test_the_repository_that_is_left_is_sound_and_differs_in_counts_only(tour: Tour) -> None:
+    git(tour.directory, "fsck", "--strict")
+    assert len(git(tour.directory, "log", "--format=%s").splitlines()) == 2
+    assert git(tour.directory, "status", "--porcelain", "--", ".syncer") == ""
+    for difference in (git(tour.directory, "diff", "HEAD~1", "HEAD"), git(tour.directory, "diff")):
+        lines = [line for line in difference.splitlines() if re.match(r"[+-](?![+-])", line)]
+        assert lines != []
+        assert [line for line in lines if not re.search(r"viewcount|likeCount", line)] == []
+
+
+def test_line_ends_of_the_samples_survive_the_users_git_config(tour: Tour) -> None:
+    pages = sorted((tour.directory / "content").rglob("*.md"))
+    crlf = {path.name for path in pages if b"\r\n" in path.read_bytes()}
+    samples = {path.name for path in (ROOT / "content").rglob("*.md") if b"\r\n" in path.read_bytes()}
+    assert crlf == samples != set()
+
+
+def test_what_is_left_can_be_read_by_the_other_commands(tour: Tour) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for command in (["status", "--json"], ["log", "--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "syncer", *command],
+            cwd=tour.directory, env=environment, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
