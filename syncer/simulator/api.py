@@ -6,61 +6,35 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from syncer.simulator import refusals, resources
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.clock import Clock
-from syncer.simulator.ledger import Ledger, pacific_day
+from syncer.simulator.error_form import Refusal
+from syncer.simulator.ledger import BucketName, Ledger, pacific_day
 from syncer.simulator.mask import Mask, MaskError, Schema, apply, check, parse
+from syncer.simulator.request import Request
+from syncer.simulator.weather import Struck, Weather
 from syncer.simulator.wire import Json, Reply, html_reply, json_reply
 from syncer.simulator.world import Sight, World
-
-BucketName = Literal["stats", "general"]
-"""`stats` is batchGetStats' own bucket; all else takes from `general`."""
 
 MOST_IDS = 50
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a client asked, taken from the HTTP request."""
-
-    path: str
-    parameters: Mapping[str, Sequence[str]]
-    key: str | None
-    """None: the request names no key."""
-    reads: bool
-    """It is a GET, or a POST that stands for one because the URL would be too long."""
-
-    @staticmethod
-    def of(verb: str, target: str, headers: Mapping[str, str], form: str) -> Request:
-        """Return the request; header names are in lower case. Raises ValueError for a target that is no URL."""
-        url = urlsplit(target)
-        stands_for_get = verb == "POST" and headers.get("x-http-method-override", "").upper() == "GET"
-        query = f"{url.query}&{form}" if stands_for_get else url.query
-        parameters = parse_qs(query, keep_blank_values=True)
-        key = parameters.get("key", [headers.get("x-goog-api-key")])[0]
-        return Request(unquote(url.path), parameters, key, verb == "GET" or stands_for_get)
-
-    def listed(self, name: str) -> list[str]:
-        """Return the values of a parameter that may be repeated, and may hold several between commas."""
-        values = ",".join(self.parameters.get(name, ())).split(",")
-        return [value.strip() for value in values if value.strip()]
-
-
 @dataclass(slots=True)
 class Api:
-    """Both methods, over a world at the time of a clock. `world` may be exchanged at any time."""
+    """Both methods, over a world at the time of a clock. `world` and `weather` may be exchanged at any time."""
 
     world: World
     clock: Clock
     days: Mapping[BucketName, Ledger]
     minutes: Ledger
-    assumptions: Assumptions = field(default_factory=Assumptions)
+    assumptions: Assumptions
+    weather: Weather
+    given: dict[str, dict[str, set[int]]] = field(default_factory=dict)
+    """What was said of each video while there were faults, so that a check can tell a number that never was."""
 
     def answer(self, request: Request) -> Reply:
         """Return the answer to one request; what is wrong with the request is an answer too."""
@@ -70,12 +44,18 @@ class Api:
             return not_found(request.path)
         if any(_CONTROL.search(value) for value in request.parameters.get("id", ())):
             return html_reply(400, "The request holds a control character.")
+        struck = self.weather.strike(request, method.bucket, at)
+        return struck.distort(self._reply(method, request, at, struck))
+
+    def _reply(self, method: _Method, request: Request, at: datetime, struck: Struck) -> Reply:
         pretty = request.parameters.get("prettyPrint", ["true"])[0].lower() not in {"false", "0"}
         try:
             _admit(request.key)
+            struck.refuse(free=True)
             self._charge(method.bucket, at)
-            return json_reply(200, self._document(method, request, at), pretty=pretty)
-        except refusals.Refusal as refusal:
+            struck.refuse(free=False)
+            return json_reply(200, self._document(method, request, at, struck), pretty=pretty)
+        except Refusal as refusal:
             return json_reply(refusal.status, refusal.document, pretty=pretty)
 
     def _charge(self, bucket: BucketName, at: datetime) -> None:
@@ -88,15 +68,22 @@ class Api:
             raise refusals.stats_quota_exceeded(self.days[bucket].limit, pacific_day(at))
         raise refusals.general_quota_exceeded()
 
-    def _document(self, method: _Method, request: Request, at: datetime) -> Json:
+    def _document(self, method: _Method, request: Request, at: datetime, struck: Struck) -> Json:
         parts, mask, asked = _parts(method, request), self._mask(method, request), self._ids(method, request)
         wanted = list(dict.fromkeys(asked)) if self.assumptions.duplicates_once else asked
-        world = self.world
-        seen = ((video_id, world.see(video_id, at)) for video_id in wanted)
+        look = struck.look(self.world.see)
+        seen = [(video_id, look(video_id, at)) for video_id in wanted]
+        if self.weather.faults:
+            self._note(seen)
         items = [method.item(video_id, sight, parts) for video_id, sight in seen if sight is not None]
         if not self.assumptions.in_request_order:
             items.sort(key=lambda item: str(item["etag"]))
-        return apply(mask, method.envelope(items, asked, self.assumptions))
+        return struck.alter(apply(mask, method.envelope(items, asked, self.assumptions)))
+
+    def _note(self, seen: Sequence[tuple[str, Sight | None]]) -> None:
+        for video_id, sight in seen:
+            for name, count in sight.counts.items() if sight else ():
+                self.given.setdefault(video_id, {}).setdefault(name, set()).add(count)
 
     def _ids(self, method: _Method, request: Request) -> list[str]:
         ids = request.listed("id")

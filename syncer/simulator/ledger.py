@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
+
+BucketName = Literal["stats", "general"]
+"""`stats` is batchGetStats' own bucket; all else takes from `general`."""
 
 
 def pacific_day(at: datetime) -> datetime:

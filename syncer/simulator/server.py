@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import socketserver
+import struct
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from syncer.simulator.api import Api, BucketName, Request, not_found
+from syncer.simulator.api import Api, not_found
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.clock import Clock
-from syncer.simulator.ledger import Ledger, minute
-from syncer.simulator.wire import Reply, frame, html_reply
+from syncer.simulator.faults import Fault
+from syncer.simulator.ledger import BucketName, Ledger, minute
+from syncer.simulator.request import Request
+from syncer.simulator.weather import Weather
+from syncer.simulator.wire import End, Reply, Step, Wait, frame, html_reply
 from syncer.simulator.world import World
 
 HOST = "127.0.0.1"
@@ -34,7 +40,7 @@ _STOP_POLL = 0.02
 class Simulator:
     """A YouTube on a port of the loopback interface, from `with` until its end.
 
-    `world` may be exchanged while it runs; `clock` may be moved.
+    `world` and `faults` may be exchanged while it runs; `clock` may be moved.
     """
 
     def __init__(
@@ -48,15 +54,22 @@ class Simulator:
         requests_per_minute: int = REQUESTS_PER_MINUTE,
         latency: float = 0.0,
         assumptions: Assumptions | None = None,
+        faults: Iterable[Fault] = (),
+        pause: float = 1.0,
     ) -> None:
-        """Without a clock, time stands still at the world's start; port 0 is any free one; `latency` is in seconds."""
+        """Without a clock, time stands still at the world's start; port 0 is any free one; `latency` is in seconds.
+
+        `pause` is what lies between two pieces of an answer that a fault slows down, in real seconds.
+        """
         days: Mapping[BucketName, Ledger] = {
             "stats": Ledger(stats_units_per_day),
             "general": Ledger(general_units_per_day),
         }
-        self._api = Api(
-            world, clock or Clock(world.start), days, Ledger(requests_per_minute, minute), assumptions or Assumptions()
-        )
+        clock = clock or Clock(world.start)
+        weather = Weather(tuple(faults), clock.now(), world.seed, pause)
+        minutes = Ledger(requests_per_minute, minute)
+        self._api = Api(world, clock, days, minutes, assumptions or Assumptions(), weather)
+        self._pause = pause
         self._port = port
         self._latency = latency
 
@@ -94,6 +107,10 @@ class Simulator:
         at = self.clock.now()
         return {bucket: ledger.taken(at) for bucket, ledger in self._api.days.items()}
 
+    def given(self, video_id: str) -> Mapping[str, AbstractSet[int]]:
+        """Return by YouTube's names every count that it gave of a video while faults were switched on."""
+        return self._api.given.get(video_id, {})
+
     @property
     def clock(self) -> Clock:
         """The clock that it answers by."""
@@ -107,6 +124,15 @@ class Simulator:
     @world.setter
     def world(self, world: World) -> None:
         self._api.world = world
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong at present. Setting them starts their count of requests anew."""
+        return self._api.weather.faults
+
+    @faults.setter
+    def faults(self, faults: Iterable[Fault]) -> None:
+        self._api.weather = Weather(tuple(faults), self.clock.now(), self.world.seed, self._pause)
 
 
 class _Server(ThreadingHTTPServer):
@@ -218,7 +244,24 @@ class _Connection(BaseHTTPRequestHandler):
         chunked = self.request_version == "HTTP/1.1"
         self.close_connection |= not chunked
         at, compress = self.server.api.clock.now(), self._takes_gzip()
-        self.wfile.write(frame(reply, at, compress=compress, chunked=chunked, last=self.close_connection))
+        framed = frame(reply, at, compress=compress, chunked=chunked, last=self.close_connection)
+        for step in reply.way(framed) if reply.way else (framed,):
+            if not self._take(step):
+                self.close_connection = True
+                break
+
+    def _take(self, step: Step) -> bool:
+        """Do one step of an answer; False: it was the last one, and the connection with it."""
+        if isinstance(step, bytes):
+            self.wfile.write(step)
+            return True
+        if isinstance(step, Wait):
+            # What can be read now is the end of the client, or of the server: nobody asks twice at once.
+            return not select.select([self.connection], [], [], step.seconds)[0]
+        if step is End.RESET:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()  # before the server says goodbye to it in a better way
+        return False
 
     def _takes_gzip(self) -> bool:
         """Tell whether both fields say it. Source: https://developers.google.com/youtube/v3/getting-started#gzip"""

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from enum import Enum
 from http import HTTPStatus
 from json.encoder import encode_basestring
 from typing import TypeAlias
 
 Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Send nothing for so many seconds; None: for ever."""
+
+    seconds: float | None = None
+
+
+class End(Enum):
+    """How a connection ends before its time."""
+
+    CLOSE = "close"
+    RESET = "reset"
+
+
+Step: TypeAlias = bytes | Wait | End
+Way: TypeAlias = Callable[[bytes], Iterator[Step]]
+"""How the bytes of an answer travel: piece by piece, with waits between them, and maybe not to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +43,12 @@ class Reply:
     body: bytes
     is_json: bool = True
     """False: an HTML page of the front end, which has other header fields."""
+    fields: tuple[str, ...] = ()
+    """More header fields, each a whole line."""
+    zipped: bool = False
+    """The body is compressed already, or says it is: it is sent as gzip whatever the client takes."""
+    way: Way | None = None
+    """None: in one piece."""
 
 
 def json_reply(status: int, document: Json, *, pretty: bool) -> Reply:
@@ -58,14 +84,20 @@ def frame(reply: Reply, at: datetime, *, compress: bool, chunked: bool, last: bo
     `last` says that the connection ends with this answer.
     """
     status = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"
-    moment = [f"Date: {format_datetime(at, usegmt=True)}", *(["Connection: close"] if last else [])]
+    moment = [f"Date: {format_datetime(at, usegmt=True)}", *(["Connection: close"] if last else []), *reply.fields]
     if not reply.is_json:
         return _head([status, *_HTML_FIELDS, f"Content-Length: {len(reply.body)}", *moment]) + reply.body
-    body = gzip.compress(reply.body, compresslevel=_FAST, mtime=0) if compress else reply.body
-    fields = [status, *_JSON_FIELDS, *moment, *(["Content-Encoding: gzip"] if compress else [])]
-    if not chunked:
+    body = compressed(reply.body) if compress and not reply.zipped else reply.body
+    encoding = ["Content-Encoding: gzip"] if compress or reply.zipped else []
+    fields = [status, *_JSON_FIELDS, *moment, *encoding]
+    if not chunked or reply.status == HTTPStatus.NO_CONTENT:
         return _head(fields) + body
     return _head([*fields, "Transfer-Encoding: chunked"]) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
+def compressed(body: bytes) -> bytes:
+    """Return the body as gzip, always the same for the same body."""
+    return gzip.compress(body, compresslevel=_FAST, mtime=0)
 
 
 _FAST = 1

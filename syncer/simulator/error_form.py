@@ -1,0 +1,75 @@
+"""Owns the forms in which the API writes an error: today's, and the one of older days that still turns up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from syncer.simulator.wire import Json
+
+PROJECT = "424242424242"
+"""The number of the made-up project that every key belongs to."""
+
+
+class Refusal(Exception):
+    """The API refuses a request: an HTTP status and a document."""
+
+    def __init__(self, status: int, document: Json) -> None:
+        super().__init__(status)
+        self.status = status
+        self.document = document
+
+
+def refusal(
+    code: int,
+    message: str | None,
+    reason: str,
+    *,
+    domain: str = "global",
+    told: str | None = None,
+    location: tuple[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
+    status: str | None = None,
+    details: Sequence[Json] = (),
+) -> Refusal:
+    """Return a refusal with one error in today's form.
+
+    `told` is the message of the one error, if it is not that of the whole; `location` is a place and its type;
+    `more` is what else stands in the one error.
+    """
+    first: dict[str, Json] = {"message": told or message, "domain": domain, "reason": reason}
+    if location is not None:
+        first |= {"location": location[0], "locationType": location[1]}
+    error: dict[str, Json] = {"code": code, "message": message, "errors": [{**first, **(more or {})}]}
+    if status is not None:
+        error["status"] = status
+    if details:
+        error["details"] = list(details)
+    return Refusal(code, {"error": error})
+
+
+def legacy(code: int, message: str, reason: str, *, domain: str = "usageLimits", **more: str) -> Refusal:
+    """Return a refusal with one error in the form of older days: no `status`, no `details`, another order."""
+    first = {"domain": domain, "reason": reason, "message": message, **more}
+    return Refusal(code, {"error": {"errors": [first], "code": code, "message": message}})
+
+
+def error_info(reason: str, **metadata: str) -> Json:
+    """Return the detail that names an error for programs."""
+    kind = "type.googleapis.com/google.rpc.ErrorInfo"
+    return {"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": metadata}
+
+
+def limit_exceeded(metric: str, window: str, limit: int, **metadata: str) -> Refusal:
+    """Return the 429 of a limit: `metric` as people call it, `window` such as `per day`, `limit` in units."""
+    message = (
+        f"Quota exceeded for quota metric '{metric}' and limit '{metric} {window}' of service 'youtube.googleapis.com'"
+        f" for consumer 'project_number:{PROJECT}'."
+    )
+    everywhere = {
+        "service": "youtube.googleapis.com",
+        "consumer": f"projects/{PROJECT}",
+        "quota_location": "global",
+        "quota_limit_value": str(limit),
+    }
+    info = error_info("RATE_LIMIT_EXCEEDED", **metadata, **everywhere)
+    return refusal(429, message, "rateLimitExceeded", status="RESOURCE_EXHAUSTED", details=[info])

@@ -1,0 +1,304 @@
+"""Owns the errors of the API that only a fault brings about, by name: keys, projects, limits, requests, outages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from syncer.simulator import refusals
+from syncer.simulator.acts import Kind, Refuse, Scene
+from syncer.simulator.error_form import PROJECT, Refusal, error_info, legacy, limit_exceeded, refusal
+from syncer.simulator.ledger import pacific_day
+from syncer.simulator.wire import Json
+
+LIMIT = 10_000
+"""The day's units that an error names."""
+
+_CONSOLE = f"https://console.developers.google.com/apis/api/youtube.googleapis.com/overview?project={PROJECT}"
+_DISABLED = (
+    f"has not been used in project {PROJECT} before or it is disabled. Enable it by visiting {_CONSOLE} then retry. "
+    "If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+)
+_EXPIRED = "API key expired. Please renew the API key."
+_DAILY = (
+    "Daily Limit Exceeded. The quota will be reset at midnight Pacific Time (PT). You may monitor your quota usage "
+    "and adjust limits in the API Console."
+)
+
+
+def _key_expired() -> Refusal:
+    localized = {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": _EXPIRED}
+    details = [error_info("API_KEY_INVALID", service="youtube.googleapis.com"), localized]
+    return refusal(400, _EXPIRED, "badRequest", status="INVALID_ARGUMENT", details=details)
+
+
+def _key_invalid_plain() -> Refusal:
+    message = "API key not valid. Please pass a valid API key."
+    return refusal(400, message, "badRequest", status="INVALID_ARGUMENT")
+
+
+def _service_blocked(scene: Scene) -> Refusal:
+    """Assumption: batchGetStats is called after the pattern of the other methods."""
+    method = {"stats": "BatchGetStats", "general": "List"}[scene.bucket]
+    name = f"youtube.api.v3.V3DataVideoService.{method}"
+    return refusals.forbidden(f"Requests to this API youtube method {name} are blocked.", "API_KEY_SERVICE_BLOCKED")
+
+
+def _project(message: str, reason: str) -> Refusal:
+    """Return an error of a whole project, which has no list of errors."""
+    info = error_info(reason, service="youtube.googleapis.com", consumer=f"projects/{PROJECT}")
+    error: Json = {"code": 403, "message": message, "status": "PERMISSION_DENIED", "details": [info]}
+    return Refusal(403, {"error": error})
+
+
+def _suspended(scene: Scene) -> Refusal:
+    """Return the error that holds the key itself."""
+    return _project(
+        f"Permission denied: Consumer 'api_key:{scene.request.key}' has been suspended.", "CONSUMER_SUSPENDED"
+    )
+
+
+def _service_disabled() -> Refusal:
+    link = {"description": "Google developers console API activation", "url": _CONSOLE}
+    return refusal(
+        403,
+        f"YouTube Data API v3 {_DISABLED}",
+        "accessNotConfigured",
+        domain="usageLimits",
+        more={"extendedHelp": "https://console.developers.google.com"},
+        status="PERMISSION_DENIED",
+        details=[
+            {"@type": "type.googleapis.com/google.rpc.Help", "links": [link]},
+            error_info("SERVICE_DISABLED", service="youtube.googleapis.com", consumer=f"projects/{PROJECT}"),
+        ],
+    )
+
+
+def _login_required() -> Refusal:
+    message = (
+        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
+        "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+    )
+    place = ("Authorization", "header")
+    return refusal(401, message, "required", told="Login Required.", location=place, status="UNAUTHENTICATED")
+
+
+def _signup_required() -> Refusal:
+    place = ("Authorization", "header")
+    return refusal(401, "Unauthorized", "youtubeSignupRequired", domain="youtube.header", location=place)
+
+
+def _permission() -> Refusal:
+    return refusal(
+        403,
+        "The caller does not have permission",
+        "SERVICE_UNAVAILABLE",
+        domain="youtube.CoreErrorDomain",
+        told="Permission denied.",
+        status="PERMISSION_DENIED",
+    )
+
+
+def _day_limit(scene: Scene, limit: int = LIMIT) -> Refusal:
+    """Assumption: a daily limit of the general bucket would be written as that of the other one is."""
+    if scene.bucket == "stats":
+        return refusals.stats_quota_exceeded(limit, pacific_day(scene.at))
+    window = {} if limit == 0 else {"window_start_time": str(int(pacific_day(scene.at).timestamp()))}
+    return limit_exceeded(
+        "Queries",
+        "per day",
+        limit,
+        quota_limit="defaultPerDayPerProject",
+        quota_unit="1/d/{project}",
+        quota_metric="youtube.googleapis.com/default",
+        **window,
+    )
+
+
+def _day_limit_plain() -> Refusal:
+    metric = "Video Batch Get Stats"
+    message = f"Quota exceeded for quota metric '{metric}' and limit '{metric} per day' of service"
+    message += f" 'youtube.googleapis.com' for consumer 'project_number:{PROJECT}'."
+    return refusal(429, message, "rateLimitExceeded")
+
+
+def _exhausted() -> Refusal:
+    message = "Resource has been exhausted (e.g. check quota)."
+    return refusal(429, message, "rateLimitExceeded", status="RESOURCE_EXHAUSTED")
+
+
+def _quota_exceeded_debug() -> Refusal:
+    found = "metric=youtube.googleapis.com/default&limit=defaultPerDayPerProject&qs_error_code=INSUFFICIENT_TOKENS"
+    return refusals.general_quota_exceeded(f"Code: 8; Description: ?{found}")
+
+
+def _server_error(code: int, message: str, status: str) -> Refusal:
+    return refusal(code, message, "backendError", status=status)
+
+
+def unavailable() -> Refusal:
+    """503: the service is down."""
+    return _server_error(503, "The service is currently unavailable.", "UNAVAILABLE")
+
+
+def _simple(make: Callable[[], Refusal]) -> Callable[[Scene], Refusal]:
+    return lambda _scene: make()
+
+
+def _free(told: str, make: Callable[[], Refusal]) -> Kind:
+    return Kind(told, Refuse(_simple(make), free=True))
+
+
+def _paid(told: str, make: Callable[[], Refusal]) -> Kind:
+    return Kind(told, Refuse(_simple(make)))
+
+
+def _blocked(told: str, message: str, reason: str | None = None) -> Kind:
+    return _free(told, lambda: refusals.forbidden(message, reason))
+
+
+KEYS: Mapping[str, Kind] = {
+    "key-invalid": _free("400, API_KEY_INVALID: the key is none that was given out.", refusals.invalid_key),
+    "key-invalid-plain": _free("The same without details, as in 2021.", _key_invalid_plain),
+    "key-invalid-legacy": _free("400, keyInvalid, in the old form.", lambda: legacy(400, "Bad Request", "keyInvalid")),
+    "key-expired": _free("400, API_KEY_INVALID; only the message says that the key has expired.", _key_expired),
+    "key-expired-legacy": _free("400, keyExpired, in the old form.", lambda: legacy(400, "Bad Request", "keyExpired")),
+    "key-missing": _free("403, forbidden: the key is empty.", refusals.empty_key),
+    "key-unregistered": _free("403, forbidden: there is no key.", refusals.no_key),
+    "key-referrer": _blocked(
+        "403, API_KEY_HTTP_REFERRER_BLOCKED: the key is for another web page.",
+        "Requests from referer https://example.org/ are blocked.",
+        "API_KEY_HTTP_REFERRER_BLOCKED",
+    ),
+    "key-referrer-plain": _blocked(
+        "403, forbidden: the key is for web pages; only the message says so.",
+        "Requests from referer <empty> are blocked.",
+    ),
+    "key-referrer-legacy": _free(
+        "403, ipRefererBlocked, in the old form.",
+        lambda: legacy(
+            403,
+            "The request did not specify any referer. Please ensure that the client is sending referer or use the API "
+            "Console to remove the referer restrictions.",
+            "ipRefererBlocked",
+            extendedHelp=f"https://console.developers.google.com/apis/credentials?project={PROJECT}",
+        ),
+    ),
+    "key-ip": _blocked(
+        "403, API_KEY_IP_ADDRESS_BLOCKED: the key is for other addresses.",
+        "The provided API key has an IP address restriction. The originating IP address of the call (203.0.113.7) "
+        "violates this restriction.",
+        "API_KEY_IP_ADDRESS_BLOCKED",
+    ),
+    "key-android": _blocked(
+        "403, forbidden: the key is for an Android app; only the message says so.",
+        "Requests from this Android client application <empty> are blocked.",
+    ),
+    "key-ios": _blocked(
+        "403, API_KEY_IOS_APP_BLOCKED: the key is for an iOS app.",
+        "Requests from this iOS client application <empty> are blocked.",
+        "API_KEY_IOS_APP_BLOCKED",
+    ),
+    "key-service": Kind(
+        "403, API_KEY_SERVICE_BLOCKED: the key is not for this method.", Refuse(_service_blocked, free=True)
+    ),
+    "service-disabled": _free("403, SERVICE_DISABLED: the project has not enabled the API.", _service_disabled),
+    "service-disabled-legacy": _free(
+        "403, accessNotConfigured, in the old form.",
+        lambda: legacy(
+            403,
+            f"Access Not Configured. YouTube Data API {_DISABLED}",
+            "accessNotConfigured",
+            extendedHelp=_CONSOLE,
+        ),
+    ),
+    "project-suspended": Kind(
+        "403, CONSUMER_SUSPENDED; the message holds the key itself.", Refuse(_suspended, free=True)
+    ),
+    "project-invalid": _free(
+        "403, CONSUMER_INVALID: the project is gone.",
+        lambda: _project("Permission denied: Consumer is invalid.", "CONSUMER_INVALID"),
+    ),
+    "billing-disabled": _free(
+        "403, BILLING_DISABLED: the project's billing is closed.",
+        lambda: _project("This API method requires billing to be enabled.", "BILLING_DISABLED"),
+    ),
+    "login-required": _free("401, required: an API key is not enough.", _login_required),
+    "signup-required": _free("401, youtubeSignupRequired.", _signup_required),
+    "permission-denied": _free("403, by the misleading name of SERVICE_UNAVAILABLE.", _permission),
+}
+"""Errors of a key or a project. Those without a recording say so in the tests: their words are an assumption."""
+
+LIMITS: Mapping[str, Kind] = {
+    "day-limit": Kind("429 that looks like a limit of a minute and lasts a day.", Refuse(_day_limit, free=True)),
+    "day-limit-plain": _free("The same without details: only the message says 'per day'.", _day_limit_plain),
+    "day-limit-legacy": _free(
+        "403, dailyLimitExceeded, in the old form.", lambda: legacy(403, _DAILY, "dailyLimitExceeded")
+    ),
+    "day-limit-zero": Kind(
+        "429 of a limit of 0: this project has no quota at all.",
+        Refuse(lambda scene: _day_limit(scene, 0), free=True),
+    ),
+    "quota-exceeded": _free("403, quotaExceeded, as the general bucket says it.", refusals.general_quota_exceeded),
+    "quota-exceeded-debug": _free("The same with a line that names the limit.", _quota_exceeded_debug),
+    "minute-limit": _free("429 of a limit of a minute.", lambda: refusals.minute_quota_exceeded(1_800_000)),
+    "exhausted": _free("429 that does not say of which limit.", _exhausted),
+    "rate-limit-legacy": _free(
+        "403, rateLimitExceeded, in the old form.", lambda: legacy(403, "Rate Limit Exceeded", "rateLimitExceeded")
+    ),
+    "user-rate-limit-legacy": _free(
+        "403, userRateLimitExceeded, in the old form.",
+        lambda: legacy(403, "User Rate Limit Exceeded", "userRateLimitExceeded"),
+    ),
+}
+"""Limits. Other than the simulator's own, they come and go when the fault does."""
+
+REQUESTS: Mapping[str, Kind] = {
+    "bad-request": _paid("400, badRequest.", refusals.invalid_argument),
+    "invalid-filters": _paid("400, invalidFilters.", refusals.too_many_ids_for_list),
+    "missing-parameter": _paid("400, missingRequiredParameter.", lambda: refusals.no_filter("myRating, chart, id")),
+    "unknown-part": _paid(
+        "400, unknownPart, in the old form.",
+        lambda: legacy(
+            400, "statistics", "unknownPart", domain="youtube.part", locationType="parameter", location="part"
+        ),
+    ),
+    "incompatible-parameters": _paid(
+        "400, incompatibleParameters.",
+        lambda: refusal(
+            400,
+            "Incompatible parameters specified in the request.",
+            "incompatibleParameters",
+            domain="youtube.parameter",
+            location=("parameters.", "other"),
+        ),
+    ),
+}
+"""What the API says of a wrong request; with a video's id, of the request that names it."""
+
+OUTAGES: Mapping[str, Kind] = {
+    "internal": _paid("500, INTERNAL.", lambda: _server_error(500, "Internal error encountered.", "INTERNAL")),
+    "backend-500": _paid(
+        "500, backendError, in the old form.", lambda: legacy(500, "Backend Error", "backendError", domain="global")
+    ),
+    "backend-503": _paid(
+        "503, backendError, in the old form.", lambda: legacy(503, "Backend Error", "backendError", domain="global")
+    ),
+    "unavailable": _paid("503, UNAVAILABLE.", unavailable),
+    "deadline": _paid(
+        "504, DEADLINE_EXCEEDED.",
+        lambda: _server_error(504, "Deadline expired before operation could complete.", "DEADLINE_EXCEEDED"),
+    ),
+    "not-implemented": _paid(
+        "501, UNIMPLEMENTED: the project does not have the method.",
+        lambda: _server_error(501, "Operation is not implemented, or supported, or enabled.", "UNIMPLEMENTED"),
+    ),
+    "null-message": _paid(
+        "500 whose message is null.", lambda: Refusal(500, {"error": {"code": 500, "message": None}})
+    ),
+    "error-list": _paid(
+        "500 whose document is a list.",
+        lambda: Refusal(500, [{"error": {"code": 500, "message": "Internal error encountered."}}]),
+    ),
+    "error-string": _paid("403 whose error is a word.", lambda: Refusal(403, {"error": "forbidden"})),
+}
+"""Trouble of YouTube's own."""

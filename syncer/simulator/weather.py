@@ -1,0 +1,99 @@
+"""Owns the faults that are switched on: which of them strike a request, and what they do to its answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+
+from syncer.simulator.acts import Alter, Distort, Look, Refuse, Scene, See
+from syncer.simulator.faults import KINDS, Fault
+from syncer.simulator.ledger import BucketName
+from syncer.simulator.request import Request
+from syncer.simulator.wire import Json, Reply
+from syncer.simulator.world import Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """The faults that strike one request, each with what it knows, in the order in which they were given."""
+
+    faults: Sequence[tuple[Fault, Scene]] = ()
+
+    def refuse(self, *, free: bool) -> None:
+        """Raise the first error that takes a unit, or takes none."""
+        for fault, scene in self.faults:
+            act = KINDS[fault.name].act
+            if isinstance(act, Refuse) and act.free == free:
+                raise act.refusal(scene)
+
+    def look(self, look: Look) -> Look:
+        """Return how the API sees its videos instead of so."""
+        for fault, scene in self.faults:
+            act = KINDS[fault.name].act
+            if isinstance(act, See):
+                look = partial(_look, act, look, scene)
+        return look
+
+    def alter(self, document: Json) -> Json:
+        """Return the document of a good answer as it leaves instead."""
+        for fault, scene in self.faults:
+            act = KINDS[fault.name].act
+            if isinstance(act, Alter) and isinstance(document, dict):
+                document = act.alter(document, scene)
+        return document
+
+    def distort(self, reply: Reply) -> Reply:
+        """Return the answer as it arrives instead."""
+        for fault, scene in self.faults:
+            act = KINDS[fault.name].act
+            if isinstance(act, Distort):
+                reply = act.distort(reply, scene)
+        return reply
+
+
+class Weather:
+    """The faults from one moment on, until other weather takes its place; safe to use from several threads."""
+
+    def __init__(self, faults: Sequence[Fault], since: datetime, seed: int, pause: float) -> None:
+        """`since` is the moment by the simulator's clock; `pause` is in seconds between pieces of a slow answer."""
+        self.faults = tuple(faults)
+        self._since = since
+        self._seed = seed
+        self._pause = pause
+        self._lock = threading.Lock()
+        self._positions = [0] * len(self.faults)
+
+    def strike(self, request: Request, bucket: BucketName, at: datetime) -> Struck:
+        """Count the request, and return the faults that strike it."""
+        if not self.faults:
+            return CALM
+        ids = request.listed("id")
+        struck = []
+        for number, fault in enumerate(self.faults):
+            if fault.bucket in {None, bucket} and (fault.video is None or fault.video in ids):
+                position = self._count(number)
+                if fault.when.holds(position, at, self._luck(fault, position)):
+                    struck.append((fault, Scene(request, bucket, at, self._since, self._pause, fault.video)))
+        return Struck(struck)
+
+    def _count(self, number: int) -> int:
+        with self._lock:
+            self._positions[number] += 1
+            return self._positions[number]
+
+    def _luck(self, fault: Fault, position: int) -> float:
+        digest = blake2b(f"{self._seed}:{fault}:{position}".encode(), digest_size=4).digest()
+        return int.from_bytes(digest) / 2**32
+
+
+CALM = Struck()
+
+
+def _look(act: See, look: Look, scene: Scene, video_id: str, at: datetime) -> Sight | None:
+    if not scene.concerns(video_id):
+        return look(video_id, at)
+    return act.see(look, video_id, scene)
