@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
 
+from syncer.content.durable import flush_directories, flush_files
 from syncer.content.scan import OPEN_FLAGS, signature_of
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Signature
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-FLUSHERS = 16
-"""Threads that make files durable: with 16, four times the files a second of one (ext4, XFS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +61,35 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     """
     outcomes: list[Problem | None] = [None] * len(edits)
     ready: dict[int, _Replacement] = {}
+    real_directory = cache(os.path.realpath)
     try:
         for number, edit in enumerate(edits):
-            prepared = _prepare(site, edit)
+            prepared = _prepare(site, edit, real_directory)
             if isinstance(prepared, Problem):
                 outcomes[number] = prepared
             else:
                 ready[number] = prepared
-        numbers = list(ready)
-        flushed = _in_threads(_flush, [ready[number] for number in numbers])
-        for number, problem in zip(numbers, flushed, strict=True):
-            outcomes[number] = problem or _put_in_place(ready[number])
+        touched: set[str] = set()
+        flushed = flush_files([replacement.temporary for replacement in ready.values()])
+        for number, error in zip(list(ready), flushed, strict=True):
+            outcomes[number] = _unwritable(edits[number], error) if error else _put_in_place(ready[number])
             if outcomes[number] is None:
-                del ready[number]
+                touched.add(os.path.dirname(ready.pop(number).target))
     finally:
         for replacement in ready.values():
             _discard(replacement)
-    done = {
-        os.path.dirname(os.path.join(site, edit.path)) for edit, left in zip(edits, outcomes, strict=True) if not left
-    }
-    _in_threads(_flush_directory, sorted(done))
+    flush_directories(touched)
     return outcomes
 
 
-def _prepare(site: str, edit: Edit) -> _Replacement | Problem:
+def is_read_only(path: str, status: os.stat_result) -> bool:
+    """Whether a page is to be left alone: nobody may write it, or we may not. Its owner's word binds root too."""
+    return not status.st_mode & stat.S_IWUSR or not os.access(path, os.W_OK)
+
+
+def _prepare(site: str, edit: Edit, real_directory: Callable[[str], str]) -> _Replacement | Problem:
     """Write the new file beside the old one."""
-    target = os.path.realpath(os.path.join(site, edit.path))
+    target = _target(os.path.join(site, edit.path), real_directory)
     if not target.startswith(site.rstrip("/") + "/"):
         return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
     try:
@@ -107,10 +104,18 @@ def _prepare(site: str, edit: Edit) -> _Replacement | Problem:
     return _Replacement(edit, target, old, temporary)
 
 
+def _target(path: str, real_directory: Callable[[str], str]) -> str:
+    """Return the real path of a page; what is asked once for each directory of a batch is `real_directory`."""
+    if os.path.islink(path):
+        return os.path.realpath(path)
+    directory, name = os.path.split(path)
+    return os.path.join(real_directory(directory), name)
+
+
 def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> bytes | Problem:
     if signature_of(status) != edit.signature:
         return _edited(edit)
-    if not status.st_mode & stat.S_IWUSR or not os.access(target, os.W_OK):
+    if is_read_only(target, status):
         return Problem(ProblemKind.UNWRITABLE, edit.path, "is read-only; allow writing, or exclude it")
     new = old
     for fields, changes in edit.rewrites:
@@ -153,14 +158,6 @@ def _create(path: str, content: bytes, like: os.stat_result) -> None:
         os.close(descriptor)
 
 
-def _flush(replacement: _Replacement) -> Problem | None:
-    try:
-        _flush_path(replacement.temporary, os.O_RDONLY)
-    except OSError as error:
-        return _unwritable(replacement.edit, error)
-    return None
-
-
 def _put_in_place(replacement: _Replacement) -> Problem | None:
     """Have a last look at the page, and rename."""
     try:
@@ -176,24 +173,6 @@ def _put_in_place(replacement: _Replacement) -> Problem | None:
 def _discard(replacement: _Replacement) -> None:
     with suppress(FileNotFoundError):
         os.unlink(replacement.temporary)
-
-
-def _flush_directory(path: str) -> None:
-    with suppress(FileNotFoundError):  # a directory removed meanwhile needs no flush
-        _flush_path(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _flush_path(path: str, flags: int) -> None:
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    with ThreadPoolExecutor(FLUSHERS, thread_name_prefix="flush") as pool:
-        return list(pool.map(function, items))
 
 
 def _edited(edit: Edit) -> Problem:

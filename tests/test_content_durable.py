@@ -1,0 +1,36 @@
+"""What is flushed: one file system for many files, each file where they are few, and every failure by its file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from syncer.content.durable import MANY, flush_directories, flush_files
+
+COUNTS = (1, MANY - 1, MANY, 3 * MANY)
+
+
+def files(directory: Path, count: int) -> list[str]:
+    paths = [directory / f"{number}.md" for number in range(count)]
+    for path in paths:
+        path.write_bytes(b"new")
+    return [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_file_gets_an_outcome_in_order(tmp_path: Path, count: int) -> None:
+    paths = files(tmp_path, count)
+    os.unlink(paths[-1])
+    *flushed, lost = flush_files(paths)
+    assert flushed == [None] * (count - 1)
+    assert isinstance(lost, FileNotFoundError)
+
+
+def test_no_files_need_no_flush() -> None:
+    assert flush_files([]) == []
+
+
+def test_a_directory_that_is_gone_needs_no_flush(tmp_path: Path) -> None:
+    flush_directories([str(tmp_path), str(tmp_path / "gone")])
