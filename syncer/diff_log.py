@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,7 +48,7 @@ class DiffLog:
         lines = []
         for change in changes:
             self.last_seq += 1
-            lines.append(json.dumps({"seq": self.last_seq, **line_of(sync, at, change)}, ensure_ascii=False) + "\n")
+            lines.append(_in_json({"seq": self.last_seq, **line_of(sync, at, change)}))
         rest = memoryview("".join(lines).encode())
         try:
             while rest:
@@ -82,8 +82,8 @@ def line_of(sync: str, at: datetime, change: Change) -> Line:
 
 
 def timestamp(at: datetime) -> str:
-    """Return a UTC time in the log's form: `2026-11-22T15:00:07Z`."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return a time in the log's form: `2026-11-22T15:00:07Z`."""
+    return f"{at.astimezone(UTC).isoformat(timespec='seconds').removesuffix('+00:00')}Z"
 
 
 def read_log(path: Path) -> Iterator[Line]:
@@ -130,10 +130,18 @@ def _unwritable(path: Path, error: OSError) -> StateError:
     return StateError(f"{path}: the diff log cannot be written: {error.strerror}; allow it, or make room")
 
 
+def _in_json(line: Line) -> str:
+    return f"{_ENCODER.encode(line)}\n"
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""Kept, because to make one takes longer than to encode a line."""
+
+
 def _write_anew(path: Path, lines: Iterable[Line]) -> None:
     new = path.with_name(".syncer-diff-log~")
     with new.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        file.writelines(_in_json(line) for line in lines)
         file.flush()
         os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
         os.fsync(file.fileno())
