@@ -42,8 +42,8 @@ def next_time(schedule: Schedule, counted_from: datetime, now: datetime) -> date
 
 
 def delayed(schedule: Schedule, due: datetime, share: float) -> datetime:
-    """Return `due` and a `share`, from 0 to 1, of the jitter; never as late as the time that is due next."""
-    return due + share * min(schedule.jitter, next_time(schedule, due, due) - due)
+    """Return `due` and a `share`, from 0 to 1, of the jitter; a second before the time that is due next at the latest."""
+    return due + share * min(schedule.jitter, next_time(schedule, due, due) - due - timedelta(seconds=1))
 
 
 def set_back(schedule: Schedule, start: datetime, now: datetime, by: timedelta) -> datetime:
@@ -62,9 +62,7 @@ def set_back(schedule: Schedule, start: datetime, now: datetime, by: timedelta) 
 
 def _next_named(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime:
     """Return the first moment after `after` that the cron names, in UTC. The config took no cron that has none."""
-    day = after.astimezone(zone).date() - timedelta(
-        days=1
-    )  # what a change of clocks pushed over midnight is of the day before
+    day = after.astimezone(zone).date() - timedelta(days=1)  # spring may push a late time over midnight
     for number in count():
         later = [moment for moment in _moments(cron, zone, day + timedelta(days=number)) if moment > after]
         if later:

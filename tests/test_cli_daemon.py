@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -19,9 +20,9 @@ import pytest
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.database import open_to_read
-from syncer.state.syncs import last_syncs
+from syncer.state.syncs import last_syncs, last_whole_sync
 from tests.canned_youtube import STALL, Canned, error, message
-from tests.site import KEY, Site, crlf, ids, plain
+from tests.site import KEY, NOON, Site, crlf, ids, plain
 
 PATIENCE = 20.0
 """Seconds after which something that should happen is said not to."""
@@ -196,6 +197,16 @@ def test_after_kill_9_it_counts_from_the_last_sync_and_holds_no_lock(site: Site,
     began = time.strptime(first[:16], "%Y%m%dT%H%M%SZ")
     assert time.mktime(time.strptime(due, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(began) == 6 * 3600
     assert youtube.requests == asked
+
+
+def test_after_the_clock_was_set_back_the_schedule_counts_from_the_last_sync_made(site: Site) -> None:
+    fill(site, 1)
+    for at in (NOON + timedelta(days=400), NOON):
+        assert site.sync(at).exit == 0
+    database = open_to_read(site.state, os.path.realpath(site.root))
+    assert database
+    with database:
+        assert last_whole_sync(database) == NOON
 
 
 def test_after_kill_9_in_mid_sync_the_next_start_syncs_at_once(site: Site, slow: Simulator) -> None:

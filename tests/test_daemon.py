@@ -373,6 +373,7 @@ def test_it_ends_after_the_sync_in_progress(clock: Clock) -> None:
 
     def ending() -> SyncReport:
         daemon.stopped.wait(PATIENCE)
+        threading.Event().wait(0.2)  # the batch in hand
         ended.set()
         return report(code=130)
 
