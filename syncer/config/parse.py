@@ -48,8 +48,9 @@ def _lines(source: Source, file: Path) -> Iterator[str]:
 
 
 def _dotted(key: KeyPath) -> str:
-    """`collections[0].fields`, as jq and the diff log write it."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+    """`collections[0].fields`, as jq and the diff log write it; a key of blanks in quotes, to be seen."""
+    named = (part if isinstance(part, int) or part.strip() else repr(part) for part in key)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).removeprefix(".")
 
 
 def _printable(message: str) -> str:
