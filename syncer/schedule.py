@@ -42,7 +42,7 @@ def next_time(schedule: Schedule, counted_from: datetime, now: datetime) -> date
 
 
 def delayed(schedule: Schedule, due: datetime, share: float) -> datetime:
-    """Return `due` and a `share`, from 0 to 1, of the jitter; a second before the time that is due next at the latest."""
+    """Return `due` and a `share`, from 0 to 1, of the jitter, which ends a second before the time that is due next."""
     return due + share * min(schedule.jitter, next_time(schedule, due, due) - due - timedelta(seconds=1))
 
 
