@@ -40,8 +40,8 @@ def test_a_link_or_anchor_that_leads_nowhere_is_found(tmp_path: Path) -> None:
 
 def test_every_page_of_the_docs_that_the_code_names_exists() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "syncer").rglob("*.py")]
-    named = {name for text in sources for name in re.findall(r"\bdocs/\w+\.md\b", text)}
-    assert "docs/youtube.md" in named
+    named = {name for text in sources for name in re.findall(r"\bdocs/[\w/-]+\.md\b", text)}
+    assert {"docs/youtube.md", "docs/reference/config.md"} <= named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
@@ -53,6 +53,12 @@ def test_every_decision_is_in_the_list() -> None:
 def test_decisions_are_counted_up_without_a_gap() -> None:
     numbers = [int(path.name[:4]) for path in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_index_names_every_page() -> None:
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    shown = {link for link in links(DOCS / "README.md") if not link.startswith("../")}
+    assert shown | {"README.md"} == {page for page in pages if not re.match(r"decisions/\d", page)}
 
 
 def broken_links(page: Path) -> Iterator[str]:

@@ -1,0 +1,187 @@
+"""The code blocks of the docs, and a machine to try them on: what stands in a console block is run and compared.
+
+A block of `console` holds commands after `$ ` and what they print, `...` standing for any lines. A block whose
+language is followed by a path (```` ```markdown content/a.md ````) is a file that the reader makes at this place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncer.config.sections import Config
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+HOME = "/home/ann"
+"""Where the docs' reader lives; the tests' reader lives elsewhere."""
+PORT = "8686"
+"""The port that the docs name; the tests take a free one."""
+
+_FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
+_VARYING = (
+    (re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}"), "<sync>"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z| UTC)"), "<time>"),
+)
+_UNTIL_IT_LISTENS = f"""\
+for _ in $(seq 300); do (: < /dev/tcp/127.0.0.1/{PORT}) 2> /dev/null && break; sleep 0.1; done
+"""
+_MARK = "\u241e"
+"""Stands before the output of each command, so that it can be told from the others'."""
+
+_WRAPPER = f"""\
+#!{sys.executable}
+# syncer as it is, but that the default endpoint is a YouTube of the tests.
+import sys
+from syncer.cli.main import main
+from syncer.config import parse
+from syncer.config.sections import Config
+
+def parse_config(text, file, parse=parse.parse_config):
+    config = parse(text, file)
+    if config.youtube.endpoint != {{default!r}}:
+        return config
+    return config.model_copy(update={{{{"youtube": config.youtube.model_copy(update={{{{"endpoint": {{url!r}}}}}})}}}})
+
+parse.parse_config = parse_config
+sys.exit(main())
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block."""
+
+    page: Path
+    line: int
+    language: str
+    detail: str
+    """What follows the language."""
+    text: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def is_file(self) -> bool:
+        return "/" in self.detail
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a console block, and what it is said to print."""
+
+    where: str
+    text: str
+    output: str
+
+
+def blocks(page: Path, *languages: str) -> list[Block]:
+    """The blocks of a page, or those of these languages."""
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in _FENCE.finditer(text):
+        language, _, detail = match["info"].strip().partition(" ")
+        if not languages or language in languages:
+            found.append(Block(page, text.count("\n", 0, match.start()) + 1, language, detail, match["text"]))
+    return found
+
+
+def commands(block: Block) -> Iterator[Command]:
+    """The commands of a console block."""
+    assert block.text.startswith("$ "), f"{block.where}: a console block begins with a command"
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield Command(block.where, command, output)
+
+
+def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
+    """Do in `home` what a reader of the page does; return each command and what it really printed.
+
+    `url` is the YouTube that answers.
+    """
+    _install(home, url)
+    done: list[Command] = []
+    script = [f"cd {home}/site" if (home / "site").exists() else f"cd {home}"]
+    for block in blocks(page):
+        if block.is_file:
+            file = shlex.quote(block.detail)
+            script.append(f'mkdir -p "$(dirname {file})"\ncat > {file} <<"{_MARK}"\n{block.text}{_MARK}')
+        elif block.language == "console":
+            for command in commands(block):
+                script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{command.text}")
+                if command.text.endswith(" &"):
+                    script.append(_UNTIL_IT_LISTENS)
+                elif command.text == "kill $!":
+                    script.append("wait $! 2> /dev/null")
+                done.append(command)
+    port = _free_port()
+    printed = _bash("\n".join(script).replace(PORT, port), home).replace(port, PORT).replace(str(home), HOME)
+    return list(zip(done, printed.split(_MARK)[1:], strict=True))
+
+
+def is_as_told(told: str, printed: str) -> bool:
+    """Whether the docs' words are what was printed, but for times, names of syncs, and `...`."""
+    parts = re.split(r"^\.\.\.\n", plain(told), flags=re.MULTILINE)
+    return re.fullmatch(r"(?:.*\n)*".join(map(re.escape, parts)), plain(printed)) is not None
+
+
+def plain(output: str) -> str:
+    """What is printed, without what differs each time."""
+    for pattern, name in _VARYING:
+        output = pattern.sub(name, output)
+    return "".join(f"{line.rstrip()}\n" for line in output.rstrip().splitlines())
+
+
+def _install(home: Path, url: str) -> None:
+    wrapper = home / "bin" / "syncer"
+    wrapper.parent.mkdir()
+    default = Config.model_fields["youtube"].get_default(call_default_factory=True).endpoint
+    wrapper.write_text(_WRAPPER.format(default=default, url=url), encoding="utf-8")
+    wrapper.chmod(0o755)
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ann\n\temail = ann@localhost\n[core]\n\tautocrlf = false\n[init]\n\tdefaultBranch = main\n"
+    )
+
+
+def _bash(script: str, home: Path) -> str:
+    environment = {
+        "PATH": f"{home}/bin:{os.environ['PATH']}",
+        "HOME": str(home),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "PYTHONPATH": str(ROOT),
+        "YOUTUBE_API_KEY": "key-of-the-docs",
+        "LC_ALL": "C.UTF-8",
+    }
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout.decode()
+
+
+def _free_port() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return str(taken.getsockname()[1])
+
+
+def git(directory: Path, *arguments: str) -> str:
+    """Run git in a directory, as nobody in particular."""
+    options: Sequence[str] = ("-c", "user.name=Ann", "-c", "user.email=ann@localhost", "-c", "core.autocrlf=false")
+    return subprocess.run(
+        ["git", *options, *arguments], cwd=directory, capture_output=True, text=True, check=True, timeout=60
+    ).stdout

@@ -1,0 +1,181 @@
+"""The reference is whole: every command, option, key, problem and code of the program, and no other."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from syncer.cli.main import BUG, INTERRUPTED, cli
+from syncer.config.durations import parse_duration
+from syncer.config.schema import schema
+from syncer.diff_log import line_of
+from syncer.errors import SyncerError
+from syncer.model import Change, Count, ProblemKind, VideoId, Why
+from syncer.simulator.world import State
+from tests.doc_blocks import DOCS, ROOT, blocks
+from tests.site import NOON
+
+REFERENCE = DOCS / "reference"
+ROOT_CONTEXT = click.Context(cli, info_name="syncer")
+NAMES = cli.list_commands(ROOT_CONTEXT)
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+NOT_COMMANDS = {"Options of every command", "Exit codes"}
+
+
+def read(name: str) -> str:
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def section(name: str) -> str:
+    """What stands in the reference of commands under this heading."""
+    return sections(read("commands.md"))[name]
+
+
+def test_every_command_is_there_and_no_other() -> None:
+    assert sections(read("commands.md")).keys() - NOT_COMMANDS == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_and_argument_of_a_command_is_there_and_no_other(name: str) -> None:
+    text, command = section(name), subcommand(name)
+    assert options_in(text) == options_of(command)
+    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
+    usage = " ".join([f"`syncer {name}", *(str(argument.metavar) for argument in arguments)]) + "`"
+    assert usage in text
+
+
+def test_the_options_of_every_command_are_there_and_no_other() -> None:
+    assert options_in(section("Options of every command")) == options_of(cli) | {"-h", "--help"}
+
+
+def test_every_exit_code_and_every_kind_of_error_is_there_and_no_other() -> None:
+    errors: list[type[SyncerError]] = [SyncerError, *SyncerError.__subclasses__()]
+    told = first_cells(section("Exit codes"))
+    codes = {int(cell) for cell in told if cell.isdigit()}
+    assert codes == {0, 1, 3, BUG, INTERRUPTED} | {error.exit_code for error in errors}
+    assert {cell for cell in told if not cell.isdigit()} == {error.kind for error in errors} - {"error"}
+
+
+def test_every_key_of_the_config_is_there_with_its_default_and_no_other() -> None:
+    told = {row[0]: row[2] for row in rows(read("config.md"))}
+    real = dict(keys(schema()))
+    assert told.keys() == real.keys()
+    assert {key: told[key] for key, value in real.items() if not same(told[key], value)} == {}
+
+
+def test_every_kind_of_problem_is_there_and_no_other() -> None:
+    assert sorted(first_cells(read("problems.md"))) == sorted(ProblemKind)
+
+
+def test_the_keys_of_the_diff_log_are_there_in_their_order() -> None:
+    change = Change("a.md", VideoId("a" * 11), "views", Count.VIEWS, None, "1", NOON, Why.CHANGED)
+    assert first_cells(read("diff-log.md")) == ["seq", *line_of("sync", NOON, change)]
+    assert all(f"`{why}`" in read("diff-log.md") for why in Why)
+
+
+def test_every_state_of_a_simulated_video_is_there_and_no_other() -> None:
+    text = (DOCS / "how-to" / "drill.md").read_text(encoding="utf-8")
+    assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(State)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_line_in_the_docs_is_one_that_syncer_takes(page: Path) -> None:
+    assert [line for line in command_lines(page) if not is_taken(line)] == []
+
+
+def test_a_command_line_that_syncer_does_not_take_is_found() -> None:
+    assert is_taken(["-q", "sync", "--dry-run", "a.md"])
+    assert not is_taken(["sync", "--accept"])
+    assert not is_taken(["review"])
+
+
+def subcommand(name: str) -> click.Command:
+    command = cli.get_command(ROOT_CONTEXT, name)
+    assert command is not None
+    return command
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
+
+
+def options_in(text: str) -> set[str]:
+    """The options that begin a row of a table."""
+    return {option for cell in first_cells(text) for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", cell)}
+
+
+def sections(text: str) -> dict[str, str]:
+    """What stands under each heading of the second level."""
+    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of all tables, without their heads; code loses its backticks."""
+    tables = re.findall(r"^\|.*\n\|(?: -+ \|)+\n((?:\|.*\n?)*)", text, re.MULTILINE)
+    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for table in tables for line in table.splitlines()]
+    return [[cell.strip().strip("`") for cell in line] for line in lines]
+
+
+def first_cells(text: str) -> list[str]:
+    return [row[0] for row in rows(text)]
+
+
+def keys(described: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each key of the config, dotted, with its default as the config would have it."""
+    definitions = schema()["$defs"]
+    assert isinstance(definitions, dict)
+    for name, value in described["properties"].items():
+        yield prefix + name, "required" if name in described.get("required", ()) else value.get("default", "")
+        inner = value.get("$ref") or value.get("items", {}).get("$ref")
+        if inner:
+            yield from keys(
+                definitions[inner.rpartition("/")[2]], f"{prefix}{name}{'[].' if 'items' in value else '.'}"
+            )
+
+
+def same(told: str, default: object) -> bool:
+    """Whether a default in the docs is the one of the schema; durations may be written in another unit."""
+    if default is None:
+        return told == "none"
+    if not isinstance(default, str):
+        return told == json.dumps(default)
+    return told == default or (is_duration(told) and parse_duration(told) == parse_duration(default))
+
+
+def is_duration(text: str) -> bool:
+    return re.fullmatch("[0-9]+[smhd]", text) is not None
+
+
+def command_lines(page: Path) -> Iterator[list[str]]:
+    """Yield the words after `syncer`, up to what is the shell's, wherever the docs tell somebody to type them."""
+    code = "\n".join(block.text for block in blocks(page, "console", "sh", "text", "ini"))
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    typed = re.findall(r"^(?:\$ )?(?:\w+=\S* )*syncer(?: (.*))?$|^ExecStart=\S+/syncer (.*)$", code, re.MULTILINE)
+    for line in [*(first or second for first, second in typed), *re.findall(r"`syncer ([^`]+)`", prose)]:
+        words = shlex.split(line, comments=True)
+        end = next((at for at, word in enumerate(words) if word in {">", "|", "&", "&&"}), len(words))
+        yield words[:end]
+
+
+def is_taken(words: list[str]) -> bool:
+    """Whether syncer would understand these words; whether what they name exists is another matter."""
+    if not words or (len(words) == 1 and words[0] in NAMES):  # only named
+        return True
+    try:
+        with cli.make_context("syncer", list(words)) as context:
+            name, command, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
+            assert command is not None
+            command.make_context(name, rest, parent=context)
+    except click.exceptions.Exit:  # --help and --version
+        return True
+    except click.UsageError:
+        return False
+    return True

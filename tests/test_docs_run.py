@@ -1,0 +1,102 @@
+"""What the docs show is what happens: their commands are run, their files read, their configs checked."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncer.config.parse import parse_config
+from syncer.demo import PACKAGE
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, World
+from tests.doc_blocks import DOCS, HOME, ROOT, Block, blocks, git, is_as_told, plain, run_page
+
+README = ROOT / "README.md"
+READ = [README, *(page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "decisions")]
+RUN = [page for page in READ if blocks(page, "console")]
+FROM_NOTHING = {DOCS / "tutorial.md"}
+"""Pages whose reader has no site yet; the others play with the sample pages."""
+CONFIGS = [block for page in READ for block in blocks(page, "yaml") if not block.detail.startswith("broken/")]
+SECTION = "collections: [{directory: content, fields: {video_id: id, counts: {viewCount: views}}}]\n"
+
+VIDEOS = {
+    "jNQXAC9IVRw": Video(counts={"viewCount": 391250417, "likeCount": 18410223, "commentCount": 10422108}),
+    "dQw4w9WgXcQ": Video(counts={"viewCount": 1782406118, "likeCount": 19093551, "commentCount": 2400186}),
+}
+"""What the simulator says of the videos that the docs name beside those of the sample pages."""
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def youtube() -> Iterator[Simulator]:
+    world = World.load(PACKAGE / "demo_world.toml")
+    with Simulator(World(videos={**world.videos, **VIDEOS})) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with the sample pages in a repository, under `site`."""
+    made = tmp_path / "ann"
+    samples(made / "site")
+    return made
+
+
+def samples(site: Path) -> None:
+    shutil.copytree(ROOT / "content", site / "content")
+    (site / "config").mkdir()
+    shutil.copyfile(ROOT / "config" / "syncer.yaml", site / "config" / "syncer.yaml")
+    git(site, "init", "--quiet")
+    git(site, "add", "--all")
+    git(site, "commit", "--quiet", "--message", "The pages as they were made")
+
+
+@pytest.mark.parametrize("page", RUN, ids=name)
+def test_every_command_prints_what_the_docs_say(
+    page: Path, home: Path, youtube: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if page in FROM_NOTHING:
+        shutil.rmtree(home / "site")
+    told_otherwise = [
+        f"{command.where}: $ {command.text}\n{plain(printed)}"
+        for command, printed in run_page(page, home, youtube.url)
+        if not is_as_told(command.output, printed)
+    ]
+    assert not told_otherwise, "\n".join(["these print something else:", *told_otherwise])
+
+
+def test_output_that_differs_is_found() -> None:
+    assert is_as_told("a\n...\nd 2026-11-22T15:00:00Z\n", "a  \nb\nc\nd 2027-01-01T00:00:00Z\n")
+    assert is_as_told("...\n", "")
+    assert not is_as_told("a\n", "a\nb\n")
+    assert not is_as_told("...\nb\n", "a\n")
+
+
+@pytest.mark.parametrize("block", CONFIGS, ids=lambda block: block.where)
+def test_every_config_in_the_docs_is_sound(block: Block) -> None:
+    text = SECTION + block.text if block.detail == "section" else block.text
+    parse_config(text, Path(HOME, "site", "config", "syncer.yaml"))
+
+
+def test_the_diff_of_the_readme_is_what_syncer_does(home: Path, youtube: Simulator) -> None:
+    [shown] = blocks(README, "diff")
+    run_page(README, home, youtube.url)
+    diff = plain(git(home / "site", "diff", "--unified=1"))
+    assert plain(shown.text) in diff
+
+
+def test_every_command_of_dev_that_the_docs_name_exists() -> None:
+    usage = subprocess.run([ROOT / "dev"], capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"^  (\w+) ", usage, re.MULTILINE))
+    texts = [page.read_text(encoding="utf-8") for page in READ]
+    named = {word for text in texts for word in re.findall(r"\./dev (\w+)", text)}
+    assert {"demo", "test"} <= set(re.findall(r"^\./dev (\w+)", README.read_text(encoding="utf-8"), re.MULTILINE))
+    assert named <= known
