@@ -30,8 +30,10 @@ def git(directory: Path, *arguments: str) -> str:
             timeout=PATIENCE,
             check=False,
         )
-    except FileNotFoundError:
-        raise GitError("git is not installed; install it") from None
+    except OSError as error:
+        if not has_git():
+            raise GitError("git is not installed; install it") from None
+        raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
     except subprocess.TimeoutExpired:
         raise GitError(f"git {arguments[0]} took more than {PATIENCE} seconds") from None
     if done.returncode != 0:

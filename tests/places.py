@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pytest
 
 from syncer.content.scan import Candidate, read_pages, walk
 from syncer.model import Collection, Count, Fields, Page, Problem
@@ -111,3 +113,25 @@ def give_away(path: Path) -> None:
     """Make the user without powers the owner of a file or directory."""
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
+
+
+@contextmanager
+def small_disk(place: Path, kibibytes: int) -> Iterator[Path]:
+    """Give a disk of this size; skip the test where none can be mounted."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", str(place)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
+        pytest.skip("only root can mount a small disk")
+    try:
+        yield place.resolve()
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Fill a disk to the last byte; return the file that does it."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler

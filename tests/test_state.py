@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,7 +39,7 @@ from syncer.state.videos import (
     save_readings,
 )
 from syncer.sync.forget import Selection, forget
-from tests.places import everybodys_directory, give_away, run_python
+from tests.places import everybodys_directory, fill, give_away, run_python, small_disk
 from tests.site import Site, tree
 
 SITE = "/srv/site"
@@ -266,32 +263,16 @@ def test_two_writers_wait_for_each_other(directory: Path) -> None:
         assert len(read_times(database)) == 40
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 400 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
-        pytest.skip("only root can mount a small disk")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def test_a_full_disk_is_an_error_that_says_so_and_the_state_goes_on_when_there_is_room(small_disk: Path) -> None:
-    with open_database(small_disk / ".syncer", SITE) as database:
+def test_a_full_disk_is_an_error_that_says_so_and_the_state_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 400) as disk, open_database(disk / ".syncer", SITE) as database:
         saved(database, given())
-        with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-            while True:
-                filler.write(bytes(4096))
+        filler = fill(disk)
 
         with pytest.raises(StateError, match="full"):
             saved(database, *(given(VideoId(f"{number:011}")) for number in range(5000)))
         assert accepted(database) == given().statistics
 
-        (small_disk / "filler").unlink()
+        filler.unlink()
         saved(database, given(views=8))
         assert accepted(database) == given(views=8).statistics
 

@@ -26,9 +26,9 @@ def flush_files(paths: Sequence[str]) -> list[OSError | None]:
 
 
 def flush_directories(paths: Iterable[str]) -> None:
-    """Make the names in these directories durable. Raises OSError."""
+    """Make the names in these directories durable, as far as their file system and our rights allow."""
     for path in paths:
-        with suppress(FileNotFoundError):  # a directory removed meanwhile needs no flush
+        with suppress(OSError):  # the pages are in place, whole: that is to be logged, durable or not
             _flush(path, os.fsync)
 
 

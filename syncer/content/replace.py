@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     """Replace a batch of pages; for each edit, in order, return None when it is done, or why the page was left alone.
 
     Memory holds the batch's texts, so keep it to some hundred pages. A page is left as it was or written whole, with
-    its mode and owner. A page whose bytes are no longer those that were read is left alone. `site` is a real path.
+    its mode, owner and access list. A page whose bytes are no longer those that were read is left alone. `site` is a
+    real path.
     """
     outcomes: list[Problem | None] = [None] * len(edits)
     ready: dict[int, _Replacement] = {}
@@ -98,7 +100,7 @@ def _prepare(site: str, edit: Edit, real_directory: Callable[[str], str]) -> _Re
         if isinstance(new, Problem):
             return new
         temporary = os.path.join(os.path.dirname(target), f".syncer-{secrets.token_hex(4)}~")
-        _create(temporary, new, status)
+        _create(temporary, new, status, target)
     except OSError as error:
         return _unwritable(edit, error)
     return _Replacement(edit, target, old, temporary)
@@ -140,8 +142,8 @@ def _read_whole(path: str) -> tuple[bytes, os.stat_result]:
         os.close(descriptor)
 
 
-def _create(path: str, content: bytes, like: os.stat_result) -> None:
-    """Write a new file with the mode and owner of another; one that fails is removed."""
+def _create(path: str, content: bytes, like: os.stat_result, source: str) -> None:
+    """Write a new file with the mode, owner and attributes of its source; one that fails is removed."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(content)
@@ -150,12 +152,30 @@ def _create(path: str, content: bytes, like: os.stat_result) -> None:
         mine = os.fstat(descriptor)
         if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
             os.fchown(descriptor, like.st_uid, like.st_gid)
+        _copy_attributes(source, descriptor)
         os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
     except BaseException:
         os.unlink(path)
         raise
     finally:
         os.close(descriptor)
+
+
+def _copy_attributes(source: str, descriptor: int) -> None:
+    """Give the new file the page's access list, in place of its directory's, and what people noted at the page."""
+    if sys.platform == "linux":
+        kept = _attributes(source)
+        for name in kept:
+            os.setxattr(descriptor, name, os.getxattr(source, name))
+        for name in _attributes(descriptor) - kept:
+            os.removexattr(descriptor, name)
+
+
+def _attributes(file: str | int) -> set[str]:
+    if sys.platform == "linux":
+        with suppress(OSError):  # a file system without attributes
+            return {name for name in os.listxattr(file) if name.startswith(("user.", "system.posix_acl_"))}
+    return set()
 
 
 def _put_in_place(replacement: _Replacement) -> Problem | None:

@@ -1,0 +1,118 @@
+"""Which videos are asked about: a partition that loses none, the longest unread first, whatever the clock did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncer.model import BATCH_SIZE, Plan, VideoId
+from syncer.plan import FRESH, plan
+
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+SECONDS = int(NOW.timestamp())
+
+
+def video(number: int) -> VideoId:
+    return VideoId(f"{number:011}")
+
+
+videos = st.lists(st.integers(0, 150).map(video), max_size=150)
+times = st.dictionaries(
+    st.integers(0, 200).map(video), st.integers(SECONDS - 2 * FRESH, SECONDS + FRESH) | st.integers(0, 2**33)
+)
+few_units = st.integers(0, 4)
+
+
+def is_fresh(at: int | None) -> bool:
+    return at is not None and SECONDS - FRESH < at <= SECONDS
+
+
+@given(videos, times, few_units, st.booleans())
+def test_every_video_is_asked_about_or_fresh_or_over_quota_and_counted_once(
+    wanted: list[VideoId], read_at: dict[VideoId, int], units: int, fresh_too: bool
+) -> None:
+    made = plan(wanted, read_at, NOW, units=units, fresh_too=fresh_too)
+
+    fresh = {one for one in wanted if is_fresh(read_at.get(one)) and not fresh_too}
+    assert made.fresh == len(fresh)
+    assert len(made.ask) + made.fresh + made.over_quota == len(set(wanted))
+    assert len(set(made.ask)) == len(made.ask)
+    assert set(made.ask) <= set(wanted) - fresh
+    assert len(made.ask) == min(len(set(wanted) - fresh), units * BATCH_SIZE)
+
+
+@given(videos, times, few_units)
+def test_who_is_asked_about_has_waited_at_least_as_long_as_who_is_not(
+    wanted: list[VideoId], read_at: dict[VideoId, int], units: int
+) -> None:
+    made = plan(wanted, read_at, NOW, units=units, fresh_too=True)
+
+    waited = [read_at.get(one, 0) for one in made.ask]
+    left_out = [read_at.get(one, 0) for one in set(wanted) - set(made.ask)]
+    assert waited == sorted(waited)
+    assert not left_out or not waited or max(waited) <= min(left_out)
+
+
+@given(videos, times, few_units, st.randoms(use_true_random=False))
+def test_the_order_in_which_pages_are_found_means_nothing(
+    wanted: list[VideoId], read_at: dict[VideoId, int], units: int, random: object
+) -> None:
+    assert plan(wanted, read_at, NOW, units=units, fresh_too=False) == plan(
+        [*sorted(wanted, reverse=True), *wanted], read_at, NOW, units=units, fresh_too=False
+    )
+
+
+def ask(read_at: int | None, *, fresh_too: bool = False) -> Plan:
+    times = {} if read_at is None else {video(1): read_at}
+    return plan([video(1)], times, NOW, units=1, fresh_too=fresh_too)
+
+
+def test_a_reading_is_fresh_for_less_than_five_minutes() -> None:
+    assert ask(SECONDS).fresh == 1
+    assert ask(SECONDS - FRESH + 1).fresh == 1
+    assert ask(SECONDS - FRESH).ask == (video(1),)
+
+
+def test_all_asks_about_fresh_videos_too() -> None:
+    assert ask(SECONDS, fresh_too=True).ask == (video(1),)
+
+
+def test_a_reading_from_the_future_is_not_fresh() -> None:
+    assert ask(SECONDS + 1).ask == (video(1),)
+    assert ask(SECONDS + 10**6).ask == (video(1),)
+
+
+def test_a_video_that_was_never_read_is_asked_about_at_any_time() -> None:
+    assert ask(None).ask == (video(1),)
+    for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)):
+        assert plan([video(1)], {}, at, units=1, fresh_too=False).ask == (video(1),)
+
+
+def test_never_read_videos_come_before_all_others() -> None:
+    made = plan(map(video, range(60)), {video(n): 1 for n in range(30)}, NOW, units=1, fresh_too=False)
+
+    assert made.ask[:30] == tuple(map(video, range(30, 60)))
+    assert made.over_quota == 10
+
+
+def test_a_small_quota_goes_round_the_whole_site() -> None:
+    everything = [video(number) for number in range(3 * BATCH_SIZE)]
+    read_at: dict[VideoId, int] = {}
+    asked: list[VideoId] = []
+    for day in range(3):
+        now = NOW + timedelta(days=day)
+        made = plan(everything, read_at, now, units=1, fresh_too=False)
+        asked += made.ask
+        read_at.update(dict.fromkeys(made.ask, int(now.timestamp())))
+
+    assert sorted(asked) == everything
+
+
+def test_without_units_nothing_is_asked() -> None:
+    assert plan([video(1)], {}, NOW, units=0, fresh_too=True) == Plan((), 0, 1)
+
+
+def test_without_videos_nothing_is_asked() -> None:
+    assert plan([], {video(1): 0}, NOW, units=9, fresh_too=False) == Plan((), 0, 0)
