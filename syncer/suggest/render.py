@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from syncer.suggest.propose import Proposal
 
 _HEAD = """\
-# syncer's config. Every key is explained in docs/reference/config.md; what is left out has the value shown here.
+# syncer's config. docs/reference/config.md explains every key. Collections must be named; the rest has these defaults.
 
 site: .. # the site's root, relative to this file
 
