@@ -11,6 +11,7 @@ from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 
 KEY = {"x-goog-api-key": "a-key"}
@@ -68,3 +69,19 @@ def send(
     connection.request(verb, target, body, dict(headers))
     response = connection.getresponse()
     return Answer(response.status, response.headers, response.read())
+
+
+def in_weather(simulator: Simulator, *faults: str) -> Simulator:
+    """The simulator in this weather."""
+    simulator.faults = tuple(parse_fault(text) for text in faults)
+    return simulator
+
+
+def statistics(simulator: Simulator, path: str, ids: str) -> Answer:
+    """Asks about videos as syncer does."""
+    return ask(simulator, path, part="statistics", id=ids)
+
+
+def counts(item: Any) -> dict[str, int]:
+    """The counts of an item of either method."""
+    return {name: int(count) for name, count in item["statistics"].items() if name != "favoriteCount"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.wire import render
 from syncer.simulator.world import State, Video, World
@@ -69,6 +71,105 @@ ANSWERS |= dict.fromkeys(
     ],
     lambda: _last(Simulator(WORLD, stats_units_per_day=1), STATS, times=2),
 )
+
+
+def _struck(fault: str, path: str) -> Answer:
+    with Simulator(WORLD, faults=[parse_fault(fault)]) as simulator:
+        return ask(simulator, path, part="id", id=ID)
+
+
+FAULTS = {
+    "key-invalid": "400-API_KEY_INVALID",
+    "key-invalid-plain": "400-API_KEY_INVALID-2021-without-details",
+    "key-invalid-legacy": "400-keyInvalid-legacy",
+    "key-expired": "400-API_KEY_INVALID-expired",
+    "key-missing": "403-forbidden-missing-key",
+    "key-unregistered": "403-forbidden-unregistered-callers",
+    "key-referrer": "403-API_KEY_HTTP_REFERRER_BLOCKED",
+    "key-referrer-plain": "403-forbidden-referer-empty",
+    "key-referrer-legacy": "403-ipRefererBlocked-legacy",
+    "key-android": "403-forbidden-android-app",
+    "key-service@stats": "403-API_KEY_SERVICE_BLOCKED",
+    "key-service@general": "synthetic/403-API_KEY_SERVICE_BLOCKED-videos",
+    "service-disabled": "synthetic/403-accessNotConfigured-modern",
+    "service-disabled-legacy": "403-accessNotConfigured-legacy",
+    "project-suspended": "403-CONSUMER_SUSPENDED",
+    "login-required": "401-required",
+    "signup-required": "401-youtubeSignupRequired",
+    "permission-denied": "403-permission-SERVICE_UNAVAILABLE",
+    "day-limit@stats": "synthetic/429-rateLimitExceeded-video-batch-get-stats-per-day",
+    "day-limit@general": "429-rateLimitExceeded-search-per-day",
+    "day-limit-plain": "429-rateLimitExceeded-video-uploads",
+    "day-limit-legacy": "403-dailyLimitExceeded-legacy",
+    "day-limit-zero": "429-rateLimitExceeded-search-limit-zero",
+    "quota-exceeded": "403-quotaExceeded",
+    "quota-exceeded-debug": "403-quotaExceeded-debugInfo",
+    "minute-limit": "synthetic/429-rateLimitExceeded-queries-per-minute",
+    "exhausted": "429-RESOURCE_EXHAUSTED-playlists-insert",
+    "rate-limit-legacy": "synthetic/403-rateLimitExceeded",
+    "user-rate-limit-legacy": "synthetic/403-userRateLimitExceeded",
+    "bad-request": "400-badRequest",
+    "invalid-filters": "400-invalidFilters",
+    "missing-parameter": "400-missingRequiredParameter",
+    "unknown-part": "400-unknownPart-legacy",
+    "internal": "500-INTERNAL",
+    "backend-500": "500-backendError-legacy",
+    "backend-503": "503-backendError-legacy",
+    "unavailable": "synthetic/503-UNAVAILABLE",
+    "null-message": "500-null-message",
+}
+"""Faults, and the bodies that they rebuild."""
+
+NAMING = {"key-referrer", "key-referrer-legacy", "key-service@stats", "key-service@general", "service-disabled"}
+NAMING |= {"service-disabled-legacy", "project-suspended", "day-limit@stats", "day-limit@general", "day-limit-plain"}
+NAMING |= {"day-limit-zero", "minute-limit"}
+"""Those that name a project, a page, a method or a metric, or list a limit's metadata in no fixed order."""
+
+
+def _file(fault: str) -> Path:
+    return BODIES / "errors" / f"{FAULTS[fault]}.json"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_errors_of_faults_have_the_recorded_form(fault: str) -> None:
+    answer = _struck(fault, LIST if fault.endswith("@general") else STATS)
+    assert _form(answer.document) == _form(json.loads(_file(fault).read_bytes()))
+    assert answer.status == int(_file(fault).name[:3])
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - NAMING))
+def test_errors_of_faults_that_name_nobody_are_the_recorded_bytes(fault: str) -> None:
+    assert _struck(fault, STATS).body == _file(fault).read_bytes()
+
+
+@pytest.mark.parametrize("fault", sorted(NAMING))
+def test_errors_of_faults_list_their_fields_in_the_recorded_order(fault: str) -> None:
+    answer = _struck(fault, LIST if fault.endswith("@general") else STATS)
+    recorded = json.loads(_file(fault).read_bytes())
+    assert list(answer.document["error"]) == list(recorded["error"])
+    assert [list(e) for e in answer.document["error"].get("errors", ())] == [
+        list(e) for e in recorded["error"].get("errors", ())
+    ]
+
+
+def test_every_recorded_error_can_be_brought_about() -> None:
+    recorded = {str(file.relative_to(BODIES / "errors")) for file in (BODIES / "errors").rglob("*.json")}
+    rebuilt = {f"{name}.json" for name in [*ANSWERS, *FAULTS.values()]}
+    assert {name for name in recorded if not name.endswith(".headers.json")} <= rebuilt
+
+
+@pytest.mark.parametrize("fault", ["html-400", "html-404", "html-502"])
+def test_html_pages_say_what_the_recorded_ones_say(fault: str) -> None:
+    files = {"html-400": "400-html-malformed", "html-404": "404-html", "html-502": "synthetic/502-html-gfe"}
+    recorded = (BODIES / "errors" / f"{files[fault]}.html").read_text(encoding="utf-8")
+    for line in _struck(fault, STATS).body.decode().splitlines():
+        if "<title>" in line or "<b>" in line:
+            assert html.unescape(line) in recorded
+
+
+def test_the_shortest_page_is_the_recorded_one() -> None:
+    recorded = (BODIES / "errors" / "400-html-short.html").read_bytes()
+    assert _struck("html-400-short", STATS).body == recorded.rstrip(b"\n")
 
 
 @pytest.mark.parametrize("name", ANSWERS)

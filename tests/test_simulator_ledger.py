@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from syncer.simulator.clock import Clock
 from syncer.simulator.ledger import PACIFIC, Ledger, minute, pacific_day
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from tests.asking import LIST, STATS, statistics
 
+ID = "q3mB7nTz-1k"
 NOON = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 MOMENTS = st.integers(0, 6 * 365 * 86_400).map(
     lambda seconds: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
@@ -100,3 +104,19 @@ def test_no_window_gives_out_more_than_its_limit(waits: list[int], limit: int) -
             assert given_out.get(minute(at), 0) == limit
         assert ledger.taken(at) == given_out.get(minute(at), 0)
     assert all(count <= limit for count in given_out.values())
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [("2026-03-08", 23), ("2026-11-01", 25), ("2026-11-22", 24), ("2027-03-14", 23), ("2027-11-07", 25)],
+)
+@pytest.mark.parametrize(("path", "spent"), [(STATS, 429), (LIST, 403)])
+def test_midnight_pacific_can_be_walked_through_on_any_day(day: str, hours: int, path: str, spent: int) -> None:
+    start = datetime.fromisoformat(day).replace(tzinfo=PACIFIC).astimezone(UTC)
+    clock = Clock(start)
+    with Simulator(World(), clock, stats_units_per_day=1, general_units_per_day=1) as simulator:
+        statuses = []
+        for hour in range(hours + 2):
+            clock.set(start + timedelta(hours=hour))
+            statuses.append(statistics(simulator, path, ID).status)
+    assert statuses == [200, *[spent] * (hours - 1), 200, spent]

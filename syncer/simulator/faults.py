@@ -114,7 +114,7 @@ def _when(text: str, when: str) -> When:
         valid = int(match[1]) >= 1
     elif match := _SHARE.fullmatch(when):
         span = When(share=float(match[1]) / 100 if match[1] else float(when))
-        valid = span.share <= 1
+        valid = 0 < span.share <= 1
     else:
         span = _time_span(text, when)
         valid = span.start is None or span.end is None or span.start < span.end
