@@ -141,8 +141,10 @@ def report(problems: Sequence[Problem] = (), code: int = 0) -> SyncReport:
         changed_counts=4,
         missing=(),
         hidden=(),
+        doubtful=(),
         fresh=0,
         over_quota=0,
+        brake=None,
         problems=tuple(problems),
         exit=code,
     )

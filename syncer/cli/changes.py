@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from syncer.cli.show import SHOWN, rest, safe, show, show_problems, show_table
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Change, SyncReport, VideoId
+from syncer.model import Brake, Change, SyncReport, VideoId
 
 
 class ChangeList:
@@ -55,10 +55,14 @@ def _show_sums(report: SyncReport) -> None:
         "bold",
     )
     if report.fresh:
-        show(f"Not asked again, read less than five minutes ago: {report.fresh:,} (--all asks).")
+        show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
     if report.missing:
         show(f"Missing on YouTube, counts left as they are: {', '.join(map(_missing, report.missing[:SHOWN]))}")
         rest(len(report.missing), "missing videos", "`syncer status` has all")
+    if report.doubtful:
+        names = ", ".join(f"{video} ({count})" for video, count in report.doubtful[:SHOWN])
+        show(f"Doubtful, fell to a tenth or less, held until the next reading says the same: {names}")
+        rest(len(report.doubtful), "doubtful counts", "`syncer status` has all")
     if report.hidden:
         names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:SHOWN])
         show(f"Hidden by the owner, left as they are: {names}")
@@ -66,11 +70,19 @@ def _show_sums(report: SyncReport) -> None:
 
 
 def _show_wrong(report: SyncReport) -> None:
+    if report.brake:
+        show(f"Nothing was written: {_braked(report.brake)}. {HELD}", "bold yellow")
     if report.over_quota:
         show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
     if report.problems:
         show(f"Problems: {len(report.problems):,}", "bold")
         show_problems(report.problems)
+
+
+def _braked(brake: Brake) -> str:
+    if brake.reason == "missing":
+        return f"{brake.struck:,} of {brake.of:,} videos are suddenly missing"
+    return f"{brake.struck:,} of {brake.of:,} counts fell"
 
 
 def _row(change: Change) -> tuple[str, str, str, str]:
@@ -91,4 +103,5 @@ def _lines(page: bytes) -> list[str]:
     return page.decode("utf-8", "backslashreplace").splitlines()
 
 
+HELD = "What YouTube said is held: look at some of the videos, then `syncer sync --accept` lets it through."
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -38,6 +38,10 @@ class _Status:
     purses: Mapping[Bucket, _Purse]
     quota_resets: datetime
     missing: Sequence[Missing]
+    gone: Sequence[Missing]
+    doubtful: Sequence[tuple[VideoId, Count]]
+    braked: int
+    """Readings that a brake holds."""
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
 
@@ -60,12 +64,15 @@ def command(settings: Settings, as_json: bool) -> None:
 
 
 def _status(config: Config, database: Database, now: datetime) -> _Status:
+    from syncer.plan import GONE
     from syncer.quota import next_reset
     from syncer.schedule import first_time
+    from syncer.state.judging import count_braked, doubtful_counts
     from syncer.state.syncs import last_syncs, last_whole_sync
     from syncer.state.videos import hidden_counts, missing_videos
     from syncer.sync.report import outline, problems_of
 
+    missing = missing_videos(database)
     reports = [json.loads(sync.report) for sync in last_syncs(database, SYNCS)]
     mapped = {count for collection in config.collections for count in collection.mapping().counts}
     return _Status(
@@ -74,7 +81,10 @@ def _status(config: Config, database: Database, now: datetime) -> _Status:
         next_sync=first_time(config.schedule, last_whole_sync(database), now),
         purses=_purses(config, database, now),
         quota_resets=next_reset(now),
-        missing=missing_videos(database),
+        missing=[video for video in missing if video.misses < GONE],
+        gone=[video for video in missing if video.misses >= GONE],
+        doubtful=doubtful_counts(database),
+        braked=count_braked(database),
         hidden=hidden_counts(database, mapped),
         problems=problems_of(reports[0]) if reports else (),
     )
@@ -115,6 +125,9 @@ def _json(status: _Status) -> dict[str, object]:
         },
         "quota_resets": timestamp(status.quota_resets),
         "missing": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.missing],
+        "gone": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.gone],
+        "doubtful": [{"video_id": video, "count": count.value} for video, count in status.doubtful],
+        "held_by_brake": status.braked,
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
     }
@@ -162,6 +175,14 @@ def _show_videos(status: _Status) -> None:
     for video in status.missing[:SHOWN]:
         show(f"Missing since {utc(video.since)}: {video.video_id}")
     rest(len(status.missing), "missing videos")
+    for video in status.gone[:SHOWN]:
+        show(f"Gone since {utc(video.since)}: {video.video_id}")
+    rest(len(status.gone), "gone videos")
+    for video_id, count in status.doubtful[:SHOWN]:
+        show(f"Doubtful, held until the next reading says the same: {video_id} {count}")
+    rest(len(status.doubtful), "doubtful counts")
+    if status.braked:
+        show(f"A brake holds {status.braked:,} readings; `syncer sync --accept` lets them through.", "bold yellow")
     for video_id, count in status.hidden[:SHOWN]:
         show(f"Hidden: {video_id} {count}")
     rest(len(status.hidden), "hidden counts")

@@ -14,11 +14,18 @@ from syncer.cli.settings import Settings
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Ask YouTube, show what would change, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--all", "fresh_too", is_flag=True, help="Ask about videos read in the last five minutes too.")
+@click.option("--all", "everything", is_flag=True, help="Ask about fresh videos and gone ones too.")
+@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or a doubt holds.")
 @click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (an id or a URL); repeatable.")
 @click.pass_obj
 def command(
-    settings: Settings, paths: tuple[str, ...], dry_run: bool, as_json: bool, fresh_too: bool, videos: tuple[str, ...]
+    settings: Settings,
+    paths: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    everything: bool,
+    accept: bool,
+    videos: tuple[str, ...],
 ) -> int:
     """Bring the counts up to date, once.
 
@@ -39,7 +46,8 @@ def command(
     settings.start_log(key)
     options = Options(
         dry_run=dry_run,
-        fresh_too=fresh_too,
+        everything=everything,
+        accept=accept,
         paths=site_paths(config.site, paths),
         videos=frozenset(map(video_id, videos)),
     )

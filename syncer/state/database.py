@@ -43,14 +43,25 @@ CREATE TABLE units (bucket TEXT, day TEXT, spent INTEGER NOT NULL, PRIMARY KEY (
 CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1,)
+SCHEMA_2 = """
+ALTER TABLE videos ADD COLUMN latest INTEGER;   -- the sync of the newest reading
+ALTER TABLE videos ADD COLUMN judged INTEGER;   -- the sync of the newest reading that was accepted or held
+ALTER TABLE videos ADD COLUMN held TEXT;        -- why that one is held: `brake`, or the doubtful counts
+ALTER TABLE videos ADD COLUMN misses INTEGER NOT NULL DEFAULT 0;  -- readings a day apart that left it out
+ALTER TABLE videos ADD COLUMN missed_at INTEGER;                  -- the newest of these
+UPDATE videos SET latest = (SELECT max(sync) FROM readings WHERE readings.video = videos.video);
+UPDATE videos SET judged = latest, misses = missing_since IS NOT NULL, missed_at = missing_since;
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
     "INSERT INTO meta SELECT * FROM disk.meta",
     "INSERT INTO syncs SELECT sync, id, started, whole, NULL FROM disk.syncs",
     "INSERT INTO videos SELECT * FROM disk.videos",
-    "INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video) WHERE r.sync = v.accepted",
+    """INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video)
+    WHERE r.sync IN (v.accepted, v.latest)""",
     "INSERT INTO units SELECT * FROM disk.units",
     "INSERT INTO parked SELECT * FROM disk.parked",
 )

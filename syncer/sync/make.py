@@ -19,6 +19,7 @@ from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import begin_sync, end_sync, last_seq
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.forget import forget_old
+from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
 from syncer.sync.write import write_pages
@@ -62,7 +63,9 @@ def _walk_the_path(sync: Sync) -> SyncReport:
     tally.plan = plan_now(sync, options.videos or videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
     ask_youtube(sync, number)
-    write_pages(sync, pages)
+    judge(sync, pages)
+    if not tally.brake:
+        write_pages(sync, pages)
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
