@@ -81,7 +81,7 @@ def test_the_keys_of_the_diff_log_are_there_in_their_order() -> None:
 
 
 def test_every_state_of_a_simulated_video_is_there_and_no_other() -> None:
-    text = (DOCS / "how-to" / "drill.md").read_text(encoding="utf-8")
+    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Videos of your choice"]
     assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(State)
 
 
