@@ -31,6 +31,7 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z| UTC)"), "<time>"),
 )
 _IN_THE_BACKGROUND = """\
+rm -f "$HOME/printed"
 {command} > "$HOME/printed" 2>&1 &
 for _ in $(seq 300); do [ -s "$HOME/printed" ] && break; sleep 0.1; done
 cat "$HOME/printed"
