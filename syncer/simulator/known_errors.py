@@ -228,8 +228,8 @@ KEYS: Mapping[str, Kind] = {
 }
 """Errors of a key or a project.
 
-Assumption: the words of `key-expired-legacy`, `key-ip`, `key-ios`, `project-invalid` and `billing-disabled`. No recording
-of them was found; their reasons are Google's.
+Assumption: the words of `key-expired-legacy`, `key-ip`, `key-ios`, `project-invalid` and `billing-disabled`. No
+recording of them was found; their reasons are Google's.
 """
 
 LIMITS: Mapping[str, Kind] = {
