@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -32,8 +33,9 @@ def main() -> int:
     pages = options.pages or (QUICK if options.quick else FULL_SIZE)
     sizes = Sizes(pages, options.rounds or (1 if options.quick else 5), pages * MANY)
     with tempfile.TemporaryDirectory(prefix="syncer-bench-") as directory:
-        named = machine(Path(directory))
+        before = os.getloadavg()[0]
         runs = measure(Path(directory), sizes, lambda text: print(text, file=sys.stderr, flush=True))
+        named = f"{machine(Path(directory))}; load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
     text = table(runs, sizes, named)
     print(text, end="")
     if options.write:

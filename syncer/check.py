@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from syncer.content.replace import is_read_only
 from syncer.content.scan import read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
@@ -127,7 +128,8 @@ def _count(site: str, page: Page | Problem, content: _Content) -> None:
     content.pages += 1
     content.videos.update(slot.video_id for slot in page.slots)
     content.values += sum(len(slot.values) for slot in page.slots)
-    if not os.access(os.path.join(site, page.path), os.W_OK):
+    path = os.path.join(site, page.path)
+    if is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK):
         content.read_only.append(page.path)
 
 
@@ -152,14 +154,18 @@ def _tell_ids(content: _Content) -> Finding:
 def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
     if content.read_only:
         message = (
-            f"{len(content.read_only):,} pages are read-only: {_some(content.read_only)}; allow writing, or exclude"
+            f"{len(content.read_only):,} pages, or the directories they are in, are read-only: "
+            f"{_some(content.read_only)}; allow writing, or exclude"
         )
         yield Finding("permissions", Level.ERROR, message)
     place = config.state_directory
     while not place.exists():
         place = place.parent
-    if not os.access(place, os.W_OK):
-        yield Finding("permissions", Level.ERROR, f"{place} cannot be written; allow it, or set state.directory")
+    ours = place.iterdir() if place == config.state_directory and place.is_dir() else ()
+    stuck = [path for path in (place, *ours) if not os.access(path, os.W_OK)]
+    if stuck or not place.is_dir():
+        message = f"{stuck[0] if stuck else place} cannot be written; allow it, or set state.directory"
+        yield Finding("permissions", Level.ERROR, message)
     elif not content.read_only:
         yield Finding("permissions", Level.OK, "pages and state can be written")
 

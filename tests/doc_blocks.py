@@ -30,9 +30,13 @@ _VARYING = (
     (re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}"), "<sync>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z| UTC)"), "<time>"),
 )
-_UNTIL_IT_LISTENS = f"""\
-for _ in $(seq 300); do (: < /dev/tcp/127.0.0.1/{PORT}) 2> /dev/null && break; sleep 0.1; done
+_IN_THE_BACKGROUND = """\
+rm -f "$HOME/printed"
+{command} > "$HOME/printed" 2>&1 &
+for _ in $(seq 300); do [ -s "$HOME/printed" ] && break; sleep 0.1; done
+cat "$HOME/printed"
 """
+"""Its output is waited for, so that it comes before that of the next command."""
 _MARK = "\u241e"
 """Stands before the output of each command, so that it can be told from the others'."""
 
@@ -117,15 +121,18 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
             script.append(f'mkdir -p "$(dirname {file})"\ncat > {file} <<"{_MARK}"\n{block.text}{_MARK}')
         elif block.language == "console":
             for command in commands(block):
-                script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{command.text}")
-                if command.text.endswith(" &"):
-                    script.append(_UNTIL_IT_LISTENS)
-                elif command.text == "kill $!":
-                    script.append("wait $! 2> /dev/null")
+                script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{_typed(command.text)}")
                 done.append(command)
     port = _free_port()
     printed = _bash("\n".join(script).replace(PORT, port), home).replace(port, PORT).replace(str(home), HOME)
     return list(zip(done, printed.split(_MARK)[1:], strict=True))
+
+
+def _typed(command: str) -> str:
+    """What the shell is given for a command of the docs."""
+    if command.endswith(" &"):
+        return _IN_THE_BACKGROUND.format(command=command.removesuffix(" &"))
+    return f"{command}\nwait $! 2> /dev/null" if command == "kill $!" else command
 
 
 def is_as_told(told: str, printed: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from syncer.model import VideoId
+from syncer.simulator.faults import KINDS
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
 from syncer.sync.options import Options
@@ -275,12 +277,32 @@ def test_the_local_youtube_is_made_by_seed_and_clock_and_file(tmp_path: Path) ->
         (["--clock", "late"], "late: is no time"),
         (["--speed", "-1"], "speed"),
         (["--port", "99999"], "port"),
+        (["--fault", "stal"], "--fault stal: there is no fault 'stal'; did you mean stall?"),
+        (["--fault", "drip", "--fault", "zero:never"], "--fault zero:never: 'never' is no time to strike"),
     ],
 )
 def test_the_local_youtube_refuses_what_it_cannot_do(syncer: Run, arguments: list[str], sentence: str) -> None:
     ran = syncer("simulate", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert sentence in ran.err
+
+
+def test_the_local_youtube_brings_about_bad_weather() -> None:
+    with _simulate("--fault", f"zero@{FIRST}:2", "--fault", "unavailable@stats") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        views = [_statistics(url, FIRST)["items"][0]["statistics"]["viewCount"] for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    assert views[0] == views[2] != views[1] == "0"
+
+
+def test_the_local_youtube_lists_its_faults_by_name_and_ends(syncer: Run) -> None:
+    ran = syncer("simulate", "--list-faults")
+    assert (ran.code, ran.err) == (0, "")
+    lines = [re.split(r"  +", line, maxsplit=1) for line in ran.out.splitlines()]
+    told = {line[0]: line[1].rstrip() for line in lines if len(line) > 1}
+    assert {name: kind.told for name, kind in KINDS.items()}.items() <= told.items()
 
 
 def test_the_local_youtube_says_when_its_port_is_taken(youtube: Simulator, syncer: Run) -> None:

@@ -18,6 +18,7 @@ from syncer.config.schema import schema
 from syncer.diff_log import line_of
 from syncer.errors import SyncerError
 from syncer.model import Change, Count, ProblemKind, VideoId, Why
+from syncer.simulator.faults import parse_fault
 from syncer.simulator.world import State
 from tests.doc_blocks import DOCS, ROOT, blocks
 from tests.site import NOON
@@ -81,8 +82,14 @@ def test_the_keys_of_the_diff_log_are_there_in_their_order() -> None:
 
 
 def test_every_state_of_a_simulated_video_is_there_and_no_other() -> None:
-    text = (DOCS / "how-to" / "drill.md").read_text(encoding="utf-8")
+    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Videos of your choice"]
     assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(State)
+
+
+def test_every_fault_that_is_shown_is_one() -> None:
+    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Bad weather"]
+    shown = [parse_fault(name) for cell in first_cells(text) for name in cell.split("`, `")]
+    assert len(shown) > 8
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -60,9 +60,7 @@ def samples(site: Path) -> None:
 
 
 @pytest.mark.parametrize("page", RUN, ids=name)
-def test_every_command_prints_what_the_docs_say(
-    page: Path, home: Path, youtube: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_command_prints_what_the_docs_say(page: Path, home: Path, youtube: Simulator) -> None:
     if page in FROM_NOTHING:
         shutil.rmtree(home / "site")
     told_otherwise = [

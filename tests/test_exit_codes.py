@@ -252,10 +252,12 @@ def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
 
 
 def test_a_full_disk_is_no_bug(full: Site) -> None:
-    full.state.mkdir()
     room = 1 << 20
-    line = json.dumps({"seq": 1, "sync": "x", "at": "2999-01-01T00:00:00Z", "path": "p", "video_id": VIDEO}) + "\n"
-    (full.state / "diff.jsonl").write_text(line * ((room - 100) // len(line)), encoding="utf-8")
+    full.sync()
+    log = full.state / "diff.jsonl"
+    line = log.read_bytes().splitlines(keepends=True)[-1]
+    log.write_bytes(line * ((room - 100) // len(line)))
+    full.put("content/a.md", crlf(VIDEO, 1, 2))
     small = (
         f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
         "from syncer.cli.main import main; sys.exit(main())"

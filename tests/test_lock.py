@@ -62,6 +62,13 @@ def test_a_second_writer_is_told_who_the_first_one_is(tmp_path: Path) -> None:
     assert Locked.exit_code == 4
 
 
+def test_nothing_of_an_earlier_holder_is_taken_for_the_present_one(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("99999999999999\nrest")
+
+    with hold_lock(tmp_path, patience=0, sleep=lambda _: None):
+        assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+
+
 def test_a_second_writer_waits_as_long_as_it_is_told_to(tmp_path: Path) -> None:
     waits: list[float] = []
     with another_writer(tmp_path), pytest.raises(Locked), hold_lock(tmp_path, patience=60, sleep=waits.append):

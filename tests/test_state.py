@@ -627,6 +627,18 @@ def test_purging_one_video_leaves_no_byte_of_its_id_and_counts(config: Config, u
     assert traces(used, A)
 
 
+def test_a_purge_leaves_no_byte_even_while_somebody_has_the_state_open(config: Config, used: Path) -> None:
+    reader = open_to_read(used, os.path.realpath(config.site))
+    assert reader is not None
+    with reader:
+        assert history(reader, A)
+
+        forget(config, Selection(), dry_run=False, sleep=never)
+
+        assert traces(used, A) == traces(used, B) == []
+        assert history(reader, A) == []
+
+
 @pytest.mark.parametrize("selection", [Selection(), Selection(video=B), Selection(before=NOON - DAY)])
 def test_a_purge_on_trial_counts_the_same_and_changes_nothing(config: Config, used: Path, selection: Selection) -> None:
     before = {path.name: path.read_bytes() for path in used.iterdir()}

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from syncer.simulator.faults import Fault
+    from syncer.simulator.world import World
 
 
 @click.command()
@@ -21,7 +27,23 @@ import click
     help="Simulated seconds for each second; 0: time stands still.",
 )
 @click.option("--videos", metavar="FILE", type=click.Path(path_type=Path), help="A TOML file of videos and states.")
-def command(port: int, seed: int, clock: str | None, speed: float, videos: Path | None) -> None:
+@click.option(
+    "--fault",
+    "faults",
+    metavar="NAME[@WHOM][:WHEN]",
+    multiple=True,
+    help="Bad weather: stall, zero@VIDEO, day-limit@stats:2-5, unavailable:30%. May be repeated.",
+)
+@click.option("--list-faults", is_flag=True, help="Show all faults, and end.")
+def command(
+    port: int,
+    seed: int,
+    clock: str | None,
+    speed: float,
+    videos: Path | None,
+    faults: tuple[str, ...],
+    list_faults: bool,
+) -> None:
     """Run a local YouTube for demos, tests and drills, until interrupted.
 
     Prints its address, for `youtube.endpoint`. It takes any key but `invalid`.
@@ -30,20 +52,50 @@ def command(port: int, seed: int, clock: str | None, speed: float, videos: Path 
     from syncer.errors import UsageError
     from syncer.simulator.clock import Clock
     from syncer.simulator.server import Simulator
-    from syncer.simulator.world import World, WorldError
 
+    if list_faults:
+        _show_faults()
+        return
+    weather = _weather(faults)
     now = datetime.now(UTC).replace(microsecond=0)
     start = moment(clock, now) if clock else now
-    try:
-        world = World.load(videos, seed, start) if videos else World(seed, start=start)
-    except OSError as error:
-        raise UsageError(f"{videos}: cannot be read: {error.strerror}") from error
-    except WorldError as error:
-        raise UsageError(str(error)) from error
+    world = _world(videos, seed, start)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, so that connections are closed
     try:
-        with Simulator(world, Clock(start, speed), port) as simulator:
+        with Simulator(world, Clock(start, speed), port, faults=weather) as simulator:
             print(simulator.url, flush=True)
             simulator.serve_forever()
     except OSError as error:
         raise UsageError(f"port {port}: {error.strerror}; choose another") from error
+
+
+def _show_faults() -> None:
+    from syncer.cli.show import show, show_table
+    from syncer.simulator.faults import FORMS, GROUPS
+
+    for group, kinds in GROUPS.items():
+        show_table([group, ""], [(name, kind.told) for name, kind in kinds.items()])
+        show()
+    show(f"After NAME, @stats, @general or @VIDEO says whom it strikes, and :WHEN when: {FORMS}.")
+
+
+def _weather(texts: Sequence[str]) -> Sequence[Fault]:
+    from syncer.errors import UsageError
+    from syncer.simulator.faults import FaultError, parse_fault
+
+    try:
+        return [parse_fault(text) for text in texts]
+    except FaultError as error:
+        raise UsageError(f"--fault {error}") from error
+
+
+def _world(videos: Path | None, seed: int, start: datetime) -> World:
+    from syncer.errors import UsageError
+    from syncer.simulator.world import World, WorldError
+
+    try:
+        return World.load(videos, seed, start) if videos else World(seed, start=start)
+    except OSError as error:
+        raise UsageError(f"{videos}: cannot be read: {error.strerror}") from error
+    except WorldError as error:
+        raise UsageError(str(error)) from error

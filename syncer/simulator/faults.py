@@ -30,6 +30,8 @@ GROUPS: Final[Mapping[str, Mapping[str, Kind]]] = {
 }
 KINDS: Final[Mapping[str, Kind]] = {name: kind for group in GROUPS.values() for name, kind in group.items()}
 """Every fault by its name."""
+FORMS = "a position 3 or 2-5, every third */3, a share 0.3 or 30%, or a time START/END"
+"""How one writes when a fault strikes."""
 
 
 class FaultError(ValueError):
@@ -119,7 +121,7 @@ def _when(text: str, when: str) -> When:
         span = _time_span(text, when)
         valid = span.start is None or span.end is None or span.start < span.end
     if not valid:
-        raise FaultError(f"{text}: {when!r} is never; {_FORMS}")
+        raise FaultError(f"{text}: {when!r} is never; write {FORMS}")
     return span
 
 
@@ -130,7 +132,7 @@ def _time_span(text: str, when: str) -> When:
     except ValueError:
         span = When()
     if not slash or span == When():
-        raise FaultError(f"{text}: {when!r} is no time to strike; {_FORMS}")
+        raise FaultError(f"{text}: {when!r} is no time to strike; write {FORMS}")
     return span
 
 
@@ -146,4 +148,3 @@ _VIDEO = re.compile(r"[0-9A-Za-z_-]{11}", re.ASCII)
 _POSITIONS = re.compile(r"(\d{1,9})(?:(-)(\d{1,9})?)?", re.ASCII)
 _EVERY = re.compile(r"\*/(\d{1,9})", re.ASCII)
 _SHARE = re.compile(r"(\d+)%|\d*\.\d+", re.ASCII)
-_FORMS = "write a position 3 or 2-5, every third */3, a share 0.3 or 30%, or a time START/END"

@@ -226,7 +226,11 @@ KEYS: Mapping[str, Kind] = {
     "signup-required": _free("401, youtubeSignupRequired.", _signup_required),
     "permission-denied": _free("403, by the misleading name of SERVICE_UNAVAILABLE.", _permission),
 }
-"""Errors of a key or a project. Those without a recording say so in the tests: their words are an assumption."""
+"""Errors of a key or a project.
+
+Assumption: the words of `key-expired-legacy`, `key-ip`, `key-ios`, `project-invalid` and `billing-disabled`. No
+recording of them was found; their reasons are Google's.
+"""
 
 LIMITS: Mapping[str, Kind] = {
     "day-limit": Kind("429 that looks like a limit of a minute and lasts a day.", Refuse(_day_limit, free=True)),
@@ -273,7 +277,10 @@ REQUESTS: Mapping[str, Kind] = {
         ),
     ),
 }
-"""What the API says of a wrong request; with a video's id, of the request that names it."""
+"""What the API says of a wrong request; with a video's id, of the request that names it.
+
+Assumption: the words of `incompatible-parameters`.
+"""
 
 OUTAGES: Mapping[str, Kind] = {
     "internal": _paid("500, INTERNAL.", lambda: _server_error(500, "Internal error encountered.", "INTERNAL")),
@@ -301,4 +308,4 @@ OUTAGES: Mapping[str, Kind] = {
     ),
     "error-string": _paid("403 whose error is a word.", lambda: Refusal(403, {"error": "forbidden"})),
 }
-"""Trouble of YouTube's own."""
+"""Trouble of YouTube's own. Assumption: the words of `deadline` and `not-implemented`."""
