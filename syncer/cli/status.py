@@ -39,6 +39,7 @@ class _Status:
     quota_resets: datetime
     missing: Sequence[Missing]
     gone: Sequence[Missing]
+    """Those of the missing that were left out three times, a day apart."""
     doubtful: Sequence[tuple[VideoId, Count]]
     braked: int
     """Readings that a brake holds."""
@@ -81,7 +82,7 @@ def _status(config: Config, database: Database, now: datetime) -> _Status:
         next_sync=first_time(config.schedule, last_whole_sync(database), now),
         purses=_purses(config, database, now),
         quota_resets=next_reset(now),
-        missing=[video for video in missing if video.misses < GONE],
+        missing=missing,
         gone=[video for video in missing if video.misses >= GONE],
         doubtful=doubtful_counts(database),
         braked=count_braked(database),
@@ -173,11 +174,8 @@ def _show_videos(status: _Status) -> None:
     from syncer.cli.show import SHOWN, rest, show, utc
 
     for video in status.missing[:SHOWN]:
-        show(f"Missing since {utc(video.since)}: {video.video_id}")
+        show(f"{'Gone' if video in status.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
     rest(len(status.missing), "missing videos")
-    for video in status.gone[:SHOWN]:
-        show(f"Gone since {utc(video.since)}: {video.video_id}")
-    rest(len(status.gone), "gone videos")
     for video_id, count in status.doubtful[:SHOWN]:
         show(f"Doubtful, held until the next reading says the same: {video_id} {count}")
     rest(len(status.doubtful), "doubtful counts")

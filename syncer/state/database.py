@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -94,6 +94,12 @@ class Database:
         with self._lock, _explained("the state cannot be read"):
             yield self._connection
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a copy in memory."""
+        with self.read() as connection:
+            return not connection.execute("PRAGMA database_list").fetchone()[2]
+
     def shrink(self) -> None:
         """Give the space of what was forgotten back to the disk, so that nothing of it stays in the file."""
         with self._lock, _explained("the state cannot be written"):
@@ -148,8 +154,10 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
         try:
-            _refuse_older(connection, path)
+            older = _version(connection, path) < len(MIGRATIONS)
             _refuse_foreign(connection, site, path)
+            if older:
+                connection = _newer_copy(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -158,10 +166,12 @@ def open_to_read(directory: Path, site: str) -> Database | None:
 
 def open_copy(directory: Path, site: str) -> Database:
     """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made."""
+    on_disk = open_to_read(directory, site)
+    if on_disk is not None and on_disk.is_copy:
+        return on_disk
     memory = _connect("file::memory:")
     try:
         _migrate(memory, Path(":memory:"))
-        on_disk = open_to_read(directory, site)
         if on_disk is not None:
             with on_disk, _explained(f"{directory / NAME}: the state cannot be read"):
                 _copy(directory / NAME, memory)
@@ -201,9 +211,13 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection, path) < len(MIGRATIONS):
-        raise StateError(f"{path} is of an older version; run `syncer sync` once to bring it up to date")
+def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a copy in memory, brought to the newest schema, of a state that an older syncer wrote."""
+    memory = _connect("file::memory:")
+    with closing(older):
+        older.backup(memory)
+    _migrate(memory, path)
+    return memory
 
 
 def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:
