@@ -54,6 +54,8 @@ def _show_sums(report: SyncReport) -> None:
         f"{verb} {report.changed_counts:,} counts on {report.changed_pages:,} pages.",
         "bold",
     )
+    if report.retries:
+        show(f"Asked again after a failure: {report.retries:,} times, with {report.waited:,.0f} s of waiting.")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
     if report.missing:
