@@ -329,6 +329,7 @@ def test_a_scan_that_is_told_to_stop_ends_within_a_hundred_files_and_nothing_is_
 ) -> None:
     for video in ids(LOOK * 3):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
+    assert LOOK == 100
     before, looks = tree(site.root / "content"), iter([False, True])
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     world = Surroundings(
