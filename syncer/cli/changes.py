@@ -55,7 +55,7 @@ def _show_sums(report: SyncReport) -> None:
         "bold",
     )
     if report.retries:
-        show(f"Asked again after a failure: {report.retries:,} times, with {report.waited:,.0f} s of waiting.")
+        show(f"Tries that failed and were repeated: {report.retries:,} (-v says why).")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago: {report.fresh:,} (--all asks).")
     if report.missing:
