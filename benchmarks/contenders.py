@@ -77,7 +77,7 @@ def our_sync(site: Path, endpoint: str) -> Measured:
     config = parse_config(path.read_text(encoding="utf-8"), path)
     world = Surroundings(key="benchmark", clock=lambda: datetime.now(UTC), sleep=time.sleep)
     with _measured() as measured:
-        report = make_sync(config, Options(fresh_too=True), world)
+        report = make_sync(config, Options(everything=True), world)
         measured.pages = report.changed_pages
     if report.exit or report.answered != report.pages:
         raise SystemExit(f"the sync ended with {report.exit}: {report.answered} answers for {report.pages} pages")

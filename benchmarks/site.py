@@ -6,6 +6,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from random import Random
 
+from syncer.simulator.world import START, World
+
 DIRECTORIES = 100
 SEED = 20261122
 
@@ -38,6 +40,8 @@ FRONT_MATTER = (
 )
 """The keys, quotes and escapes of such a page; its lines end in CRLF."""
 
+YOUTUBE = World()
+
 VOCABULARY = (
     "bread water salt oven morning crust flour weight patience rise basket knife steam heat loaf table window garden "
     "river stone bridge wheel chain gear spoke pump saddle road hill rain map lamp radio wire solder coil switch valve"
@@ -68,10 +72,14 @@ def write_config(site: Path, endpoint: str) -> Path:
 
 
 def _page(random: Random) -> str:
+    """Return a page whose counts are a bit below what the simulated YouTube says: counts that fall brake a sync."""
     title = _words(random, 5).title()
+    video = _video_id(random)
+    true = YOUTUBE.statistics(video, START)
+    assert true is not None, "the simulator's videos are published before its start"
     head = "\r\n".join(FRONT_MATTER).format(
         title=title,
-        video=_video_id(random),
+        video=video,
         category=random.choice(WORDS).title(),
         tags='","'.join(_words(random, 2) for _ in range(3)),
         year=random.randint(2009, 2025),
@@ -79,8 +87,8 @@ def _page(random: Random) -> str:
         day=random.randint(1, 28),
         minutes=random.randint(1, 59),
         seconds=random.randint(0, 59),
-        views=random.randint(1_000, 99_999_999),
-        likes=random.randint(10, 99_999),
+        views=true["viewCount"] * 9 // 10,
+        likes=true["likeCount"] * 9 // 10,
         channel=_words(random, 2).title(),
     )
     return f"{head}{{% raw %}}{_body(random, title)}{{% endraw %}}"

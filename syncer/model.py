@@ -193,6 +193,7 @@ class Plan:
 
     ask: tuple[VideoId, ...]
     fresh: int
+    """Read less than five minutes ago, or gone and not due yet."""
     over_quota: int
 
 
@@ -241,6 +242,18 @@ Spend = Callable[[Bucket], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Brake:
+    """Why a whole sync is not believed: too many videos are missing at once, or too many counts fall."""
+
+    reason: str
+    """`missing` or `falling`."""
+    struck: int
+    """Videos now missing, or counts that fell."""
+    of: int
+    """Videos that were answered before, or counts that could be compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncReport:
     """What a sync did."""
 
@@ -262,9 +275,12 @@ class SyncReport:
     """The ids asked about now and returned by neither method, sorted."""
     hidden: tuple[tuple[VideoId, Count], ...]
     """Counts that pages have and YouTube does not give, sorted."""
+    doubtful: tuple[tuple[VideoId, Count], ...]
+    """Counts that fell to zero or below a tenth, held until a second reading, sorted."""
     fresh: int
     over_quota: int
     """Videos that were not asked about, or not settled, for lack of quota."""
+    brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int
     retries: int = 0

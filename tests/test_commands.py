@@ -49,7 +49,7 @@ def test_the_log_is_a_table_of_all_changes_oldest_first(full: Site, syncer: Run)
     ran = syncer("log")
     lines = ran.out.splitlines()
     assert (ran.code, ran.err) == (0, "")
-    assert lines[0].split() == ["seq", "at", "path", "video_id", "field", "old", "new", "why"]
+    assert lines[0].split() == ["seq", "at", "video_id", "field", "old", "new", "why", "path"]
     assert [int(line.split()[0]) for line in lines[1:]] == [line["seq"] for line in full.log_lines()]
 
 
@@ -103,7 +103,7 @@ def test_the_history_of_a_video_is_told_in_three_forms(full: Site, syncer: Run, 
     assert document["video_id"] == (DASHED if spelled == DASHED else FIRST)
     readings = document["readings"]
     assert [list(reading) for reading in readings] == [
-        ["at", "present", "viewCount", "likeCount", "commentCount"]
+        ["at", "present", "viewCount", "likeCount", "commentCount", "views_mean_since"]
     ] * DAYS
     assert [reading["at"] for reading in readings] == sorted(reading["at"] for reading in readings)
     views = [reading["viewCount"] for reading in readings]
@@ -145,7 +145,19 @@ def test_the_history_of_a_video_that_is_unknown_is_exit_2(full: Site, syncer: Ru
 
 def test_status_tells_what_an_operator_asks(full: Site, syncer: Run) -> None:
     status = syncer("status", "--json").document
-    keys = ["site", "syncs", "next_sync", "quota", "quota_resets", "missing", "hidden", "problems"]
+    keys = [
+        "site",
+        "syncs",
+        "next_sync",
+        "quota",
+        "quota_resets",
+        "missing",
+        "gone",
+        "doubtful",
+        "held_by_brake",
+        "hidden",
+        "problems",
+    ]
     assert list(status) == keys
     assert status["site"] == str(full.root)
     assert len(status["syncs"]) == DAYS

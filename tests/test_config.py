@@ -174,11 +174,16 @@ schedule: {every: 6h, cron: "* * * * *"}
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("colour: red\n", "1: colour: unknown key; known here: site, collections, youtube, quota, schedule, history"),
+        ("colour: red\n", "1: colour: unknown key; known here: site, collections, youtube, quota, schedule, write"),
         ("yotube: {}\n", "1: yotube: unknown key; did you mean `youtube`?"),
         ("timeout: 5s\n", "1: timeout: unknown key in this place; did you mean `youtube.timeout`?"),
         ("git: {commit: true}\n", "1: git: unknown key; known here: "),
-        ("write: {}\n", "1: write: unknown key; known here: "),
+        ("write: {min_change: 1}\n", "1: write.min_change: unknown key; known here: brake"),
+        (
+            "write: {brake: {missing: 50}}\n",
+            "1: write.brake.missing: must be a share from `0%` to `100%`, such as `50%`",
+        ),
+        ("write: {brake: {falling: 101%}}\n", "1: write.brake.falling: must be a share from `0%` to `100%`"),
         ("youtube: {proxy: null}\n", "1: youtube.proxy: unknown key; known here: "),
         ("youtube: {retry: {atempts: 3}}\n", "1: youtube.retry.atempts: unknown key; did you mean `attempts`?"),
         ("youtube:\n", "1: youtube: must be a mapping of keys and values, but is empty; take the key out"),

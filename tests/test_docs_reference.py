@@ -99,7 +99,8 @@ def test_every_command_line_in_the_docs_is_one_that_syncer_takes(page: Path) -> 
 
 def test_a_command_line_that_syncer_does_not_take_is_found() -> None:
     assert is_taken(["-q", "sync", "--dry-run", "a.md"])
-    assert not is_taken(["sync", "--accept"])
+    assert is_taken(["sync", "--accept"])
+    assert not is_taken(["sync", "--commit"])
     assert not is_taken(["review"])
 
 

@@ -31,11 +31,11 @@ def is_fresh(at: int | None) -> bool:
 
 @given(videos, times, few_units, st.booleans())
 def test_every_video_is_asked_about_or_fresh_or_over_quota_and_counted_once(
-    wanted: list[VideoId], read_at: dict[VideoId, int], units: int, fresh_too: bool
+    wanted: list[VideoId], read_at: dict[VideoId, int], units: int, everything: bool
 ) -> None:
-    made = plan(wanted, read_at, NOW, units=units, fresh_too=fresh_too)
+    made = plan(wanted, read_at, NOW, units=units, everything=everything)
 
-    fresh = {one for one in wanted if is_fresh(read_at.get(one)) and not fresh_too}
+    fresh = {one for one in wanted if is_fresh(read_at.get(one)) and not everything}
     assert made.fresh == len(fresh)
     assert len(made.ask) + made.fresh + made.over_quota == len(set(wanted))
     assert len(set(made.ask)) == len(made.ask)
@@ -47,7 +47,7 @@ def test_every_video_is_asked_about_or_fresh_or_over_quota_and_counted_once(
 def test_who_is_asked_about_has_waited_at_least_as_long_as_who_is_not(
     wanted: list[VideoId], read_at: dict[VideoId, int], units: int
 ) -> None:
-    made = plan(wanted, read_at, NOW, units=units, fresh_too=True)
+    made = plan(wanted, read_at, NOW, units=units, everything=True)
 
     waited = [read_at.get(one, 0) for one in made.ask]
     left_out = [read_at.get(one, 0) for one in set(wanted) - set(made.ask)]
@@ -59,14 +59,14 @@ def test_who_is_asked_about_has_waited_at_least_as_long_as_who_is_not(
 def test_the_order_in_which_pages_are_found_means_nothing(
     wanted: list[VideoId], read_at: dict[VideoId, int], units: int, random: object
 ) -> None:
-    assert plan(wanted, read_at, NOW, units=units, fresh_too=False) == plan(
-        [*sorted(wanted, reverse=True), *wanted], read_at, NOW, units=units, fresh_too=False
+    assert plan(wanted, read_at, NOW, units=units, everything=False) == plan(
+        [*sorted(wanted, reverse=True), *wanted], read_at, NOW, units=units, everything=False
     )
 
 
-def ask(read_at: int | None, *, fresh_too: bool = False) -> Plan:
+def ask(read_at: int | None, *, everything: bool = False) -> Plan:
     times = {} if read_at is None else {video(1): read_at}
-    return plan([video(1)], times, NOW, units=1, fresh_too=fresh_too)
+    return plan([video(1)], times, NOW, units=1, everything=everything)
 
 
 def test_a_reading_is_fresh_for_less_than_five_minutes() -> None:
@@ -76,7 +76,7 @@ def test_a_reading_is_fresh_for_less_than_five_minutes() -> None:
 
 
 def test_all_asks_about_fresh_videos_too() -> None:
-    assert ask(SECONDS, fresh_too=True).ask == (video(1),)
+    assert ask(SECONDS, everything=True).ask == (video(1),)
 
 
 def test_a_reading_from_the_future_is_not_fresh() -> None:
@@ -87,11 +87,11 @@ def test_a_reading_from_the_future_is_not_fresh() -> None:
 def test_a_video_that_was_never_read_is_asked_about_at_any_time() -> None:
     assert ask(None).ask == (video(1),)
     for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)):
-        assert plan([video(1)], {}, at, units=1, fresh_too=False).ask == (video(1),)
+        assert plan([video(1)], {}, at, units=1, everything=False).ask == (video(1),)
 
 
 def test_never_read_videos_come_before_all_others() -> None:
-    made = plan(map(video, range(60)), {video(n): 1 for n in range(30)}, NOW, units=1, fresh_too=False)
+    made = plan(map(video, range(60)), {video(n): 1 for n in range(30)}, NOW, units=1, everything=False)
 
     assert made.ask[:30] == tuple(map(video, range(30, 60)))
     assert made.over_quota == 10
@@ -103,7 +103,7 @@ def test_a_small_quota_goes_round_the_whole_site() -> None:
     asked: list[VideoId] = []
     for day in range(3):
         now = NOW + timedelta(days=day)
-        made = plan(everything, read_at, now, units=1, fresh_too=False)
+        made = plan(everything, read_at, now, units=1, everything=False)
         asked += made.ask
         read_at.update(dict.fromkeys(made.ask, int(now.timestamp())))
 
@@ -111,8 +111,8 @@ def test_a_small_quota_goes_round_the_whole_site() -> None:
 
 
 def test_without_units_nothing_is_asked() -> None:
-    assert plan([video(1)], {}, NOW, units=0, fresh_too=True) == Plan((), 0, 1)
+    assert plan([video(1)], {}, NOW, units=0, everything=True) == Plan((), 0, 1)
 
 
 def test_without_videos_nothing_is_asked() -> None:
-    assert plan([], {video(1): 0}, NOW, units=9, fresh_too=False) == Plan((), 0, 0)
+    assert plan([], {video(1): 0}, NOW, units=9, everything=False) == Plan((), 0, 0)

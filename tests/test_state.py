@@ -17,7 +17,8 @@ from syncer.config.sections import Config
 from syncer.diff_log import LOG, DiffLog, read_log
 from syncer.errors import StateError
 from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
-from syncer.state.database import MIGRATIONS, NAME, Database, open_copy, open_database, open_to_read
+from syncer.state.database import MIGRATIONS, NAME, SCHEMA_1, Database, open_copy, open_database, open_to_read
+from syncer.state.judging import accept_pending, pending_readings
 from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
 from syncer.state.syncs import (
     begin_sync,
@@ -73,6 +74,7 @@ def saved(database: Database, *readings: Reading, at: datetime | None = None, na
     started = at or (readings[0].at if readings else NOON)
     sync = begin_sync(database, name or f"{started:%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}", started)
     save_readings(database, sync, readings)
+    accept_pending(database, ())
     return sync
 
 
@@ -128,14 +130,24 @@ def test_a_state_of_a_newer_version_is_refused_and_not_touched(
 
 
 @pytest.mark.parametrize("opener", [open_to_read, open_copy])
-def test_a_state_of_an_older_version_is_not_brought_up_by_a_reader(
-    directory: Path, opener: Callable[[Path, str], object]
+def test_a_state_of_an_older_version_is_read_as_a_copy_and_not_touched(
+    directory: Path, opener: Callable[[Path, str], Database | None]
 ) -> None:
-    file = file_of(directory, "CREATE TABLE t (x)")
+    file = file_of(
+        directory,
+        *SCHEMA_1.strip().split(";\n"),
+        f"INSERT INTO meta VALUES ('site', '{SITE}')",
+        f"INSERT INTO videos VALUES (1, '{A}', 100, 5, NULL)",
+        "INSERT INTO readings VALUES (5, 1, 100, 1, 7, 3, 1)",
+        "PRAGMA user_version = 1",
+    )
     before = file.read_bytes()
 
-    with pytest.raises(StateError, match="older version"):
-        opener(directory, SITE)
+    opened = opener(directory, SITE)
+    assert opened is not None
+    with opened:
+        assert accepted(opened) == {Count.VIEWS: 7, Count.LIKES: 3, Count.COMMENTS: 1}
+        assert list(pending_readings(opened)) == []
     assert file.read_bytes() == before
 
 

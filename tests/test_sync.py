@@ -99,8 +99,10 @@ def test_since_when_a_video_is_missing_is_remembered_until_it_returns(
     status = syncer("status", "--json").document
     assert status["missing"] == [{"video_id": video, "since": "2026-11-22T20:00:00Z"}]
     assert [reading["present"] for reading in syncer("history", video, "--json").document["readings"]] == [False] * 3
+    assert status["gone"] == status["missing"], "missing for three syncs, a day apart"
     youtube.world = world_with({})
-    assert site.sync(NOON + timedelta(days=3)).missing == ()
+    assert site.sync(NOON + timedelta(days=3)).asked == 0, "the gone are asked about less often"
+    assert site.sync(NOON + timedelta(days=4)).missing == ()
     assert page.read_bytes() == crlf(video, *counts(youtube, video))
     assert syncer("status", "--json").document["missing"] == []
 

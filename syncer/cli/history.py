@@ -65,25 +65,36 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
 
 def show_readings(readings: Sequence[Reading]) -> None:
     """Print readings as a table."""
-    from syncer.cli.show import show_table
+    from syncer.cli.show import show, show_table
+    from syncer.doubt import view_meaning
     from syncer.model import Count
 
     heads = ("at", *(count.value for count in Count))
     show_table(heads, (_cells(reading) for reading in readings), right=(1, 2, 3))
+    for since in sorted({view_meaning(reading.at) or readings[0].at.date() for reading in readings[1:]}):
+        if since > readings[0].at.date():
+            show(f"From {since} on YouTube counts views in another way: do not compare across that day.")
 
 
 def _row(reading: Reading) -> dict[str, str | int | bool | None]:
     from syncer.diff_log import timestamp
+    from syncer.doubt import view_meaning
     from syncer.model import Count
 
     statistics = reading.statistics or {}
     counts = {count.value: statistics.get(count) for count in Count}
-    return {"at": timestamp(reading.at), "present": reading.statistics is not None, **counts}
+    since = view_meaning(reading.at)
+    return {
+        "at": timestamp(reading.at),
+        "present": reading.statistics is not None,
+        **counts,
+        "views_mean_since": since.isoformat() if since else None,
+    }
 
 
 def _cells(reading: Reading) -> list[str]:
-    from syncer.cli.show import utc
     from syncer.model import Count
+    from syncer.wording import utc
 
     if reading.statistics is None:
         return [utc(reading.at), *("missing" for _ in Count)]

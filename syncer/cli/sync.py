@@ -14,37 +14,44 @@ from syncer.cli.settings import Settings
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Ask YouTube, show what would change, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--all", "fresh_too", is_flag=True, help="Ask about videos read in the last five minutes too.")
+@click.option("--all", "everything", is_flag=True, help="Ask about fresh videos and gone ones too.")
+@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or a doubt holds.")
 @click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (an id or a URL); repeatable.")
 @click.pass_obj
 def command(
-    settings: Settings, paths: tuple[str, ...], dry_run: bool, as_json: bool, fresh_too: bool, videos: tuple[str, ...]
+    settings: Settings,
+    paths: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    everything: bool,
+    accept: bool,
+    videos: tuple[str, ...],
 ) -> int:
     """Bring the counts up to date, once.
 
     PATHs are files or directories; with them and with --video only what matches is touched.
     """
     from syncer.cli.arguments import site_paths, video_id
-    from syncer.cli.changes import ChangeList
+    from syncer.cli.changes import ChangeList, failures
     from syncer.cli.progress import Progress
     from syncer.cli.show import show_json
     from syncer.cli.stopping import stop_on_signals
-    from syncer.model import ProblemKind
     from syncer.sync.make import make_sync
     from syncer.sync.options import Options, Surroundings
-    from syncer.sync.report import NOTHING_ANSWERED, report_json
+    from syncer.sync.report import report_json
 
     config = settings.config()
     key = settings.key(config)
     settings.start_log(key)
     options = Options(
         dry_run=dry_run,
-        fresh_too=fresh_too,
+        everything=everything,
+        accept=accept,
         paths=site_paths(config.site, paths),
         videos=frozenset(map(video_id, videos)),
     )
     changes = ChangeList(keep_all=dry_run and as_json)
-    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+    with Progress(enabled=not settings.quiet, dry_run=dry_run) as progress, stop_on_signals() as stopped:
         world = Surroundings(
             key=key,
             clock=lambda: datetime.now(UTC),
@@ -59,7 +66,6 @@ def command(
         show_json(report_json(report, changes.changes if dry_run else None))
     else:
         changes.show(report, quiet=settings.quiet)
-    if report.exit == NOTHING_ANSWERED:
-        for message in dict.fromkeys(p.message for p in report.problems if p.kind is ProblemKind.REQUEST_FAILED):
-            print(f"syncer: {message}", file=sys.stderr)
+    for message in dict.fromkeys(problem.message for problem in failures(report)):
+        print(f"syncer: {message}", file=sys.stderr)
     return report.exit

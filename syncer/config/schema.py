@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from syncer.config.durations import format_duration
 from syncer.config.sections import Config
+from syncer.config.shares import format_share
 
 
 def schema() -> dict[str, object]:
@@ -34,4 +35,6 @@ class _AsWritten(GenerateJsonSchema):
     def encode_default(self, dft: object) -> object:
         if isinstance(dft, timedelta):
             return format_duration(dft)
+        if isinstance(dft, float):
+            return format_share(dft)
         return str(dft) if isinstance(dft, ZoneInfo) else super().encode_default(dft)

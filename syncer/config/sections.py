@@ -27,6 +27,7 @@ from syncer.config.addresses import check_endpoint, check_inside, check_path
 from syncer.config.cron import Cron, parse_cron
 from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
 from syncer.config.mapping import broken_rules, check_field, count_name
+from syncer.config.shares import SHARE_PATTERN, parse_share
 from syncer.model import Count
 
 LONGEST_UNAUTHORIZED = timedelta(days=30)
@@ -107,6 +108,7 @@ _Duration = Annotated[
 _DurationOrZero = Annotated[
     timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": PATTERN})
 ]
+_Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
 _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
@@ -243,6 +245,21 @@ class Schedule(Section):
         return self
 
 
+class Brakes(Section):
+    """`write.brake`: when a whole sync is not believed."""
+
+    missing: _Share = Field(
+        default=parse_share("50%"), description="Hold if more than this share of the videos is suddenly missing."
+    )
+    falling: _Share = Field(default=parse_share("50%"), description="Hold if more than this share of the counts falls.")
+
+
+class Write(Section):
+    """`write`: when counts are written."""
+
+    brake: Brakes = Field(default_factory=Brakes, description="When a whole sync is not believed.")
+
+
 class History(Section):
     """`history`: how long readings and log lines are kept."""
 
@@ -288,6 +305,7 @@ class Config(Section):
     youtube: Youtube = Field(default_factory=Youtube, description="How YouTube's Data API is reached.")
     quota: Quota = Field(default_factory=Quota, description="How many units may be spent in a quota day.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
+    write: Write = Field(default_factory=Write, description="When counts are written.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
     state: State = Field(default_factory=State, description="Where syncer keeps what it knows.")
 

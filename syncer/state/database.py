@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,14 +43,25 @@ CREATE TABLE units (bucket TEXT, day TEXT, spent INTEGER NOT NULL, PRIMARY KEY (
 CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1,)
+SCHEMA_2 = """
+ALTER TABLE videos ADD COLUMN latest INTEGER;   -- the sync of the newest reading
+ALTER TABLE videos ADD COLUMN judged INTEGER;   -- the sync of the newest reading that was accepted or held
+ALTER TABLE videos ADD COLUMN held TEXT;        -- why that one is held: `brake`, or the doubtful counts
+ALTER TABLE videos ADD COLUMN misses INTEGER NOT NULL DEFAULT 0;  -- readings a day apart that left it out
+ALTER TABLE videos ADD COLUMN missed_at INTEGER;                  -- the newest of these
+UPDATE videos SET latest = (SELECT max(sync) FROM readings WHERE readings.video = videos.video);
+UPDATE videos SET judged = latest, misses = missing_since IS NOT NULL, missed_at = missing_since;
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
     "INSERT INTO meta SELECT * FROM disk.meta",
     "INSERT INTO syncs SELECT sync, id, started, whole, NULL FROM disk.syncs",
     "INSERT INTO videos SELECT * FROM disk.videos",
-    "INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video) WHERE r.sync = v.accepted",
+    """INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video)
+    WHERE r.sync IN (v.accepted, v.latest)""",
     "INSERT INTO units SELECT * FROM disk.units",
     "INSERT INTO parked SELECT * FROM disk.parked",
 )
@@ -82,6 +93,12 @@ class Database:
         """Give the connection for queries."""
         with self._lock, _explained("the state cannot be read"):
             yield self._connection
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a copy in memory."""
+        with self.read() as connection:
+            return not connection.execute("PRAGMA database_list").fetchone()[2]
 
     def shrink(self) -> None:
         """Give the space of what was forgotten back to the disk, so that nothing of it stays in the file."""
@@ -137,8 +154,10 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
         try:
-            _refuse_older(connection, path)
+            older = _version(connection, path) < len(MIGRATIONS)
             _refuse_foreign(connection, site, path)
+            if older:
+                connection = _newer_copy(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -147,10 +166,12 @@ def open_to_read(directory: Path, site: str) -> Database | None:
 
 def open_copy(directory: Path, site: str) -> Database:
     """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made."""
+    on_disk = open_to_read(directory, site)
+    if on_disk is not None and on_disk.is_copy:
+        return on_disk
     memory = _connect("file::memory:")
     try:
         _migrate(memory, Path(":memory:"))
-        on_disk = open_to_read(directory, site)
         if on_disk is not None:
             with on_disk, _explained(f"{directory / NAME}: the state cannot be read"):
                 _copy(directory / NAME, memory)
@@ -190,9 +211,13 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection, path) < len(MIGRATIONS):
-        raise StateError(f"{path} is of an older version; run `syncer sync` once to bring it up to date")
+def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a copy in memory, brought to the newest schema, of a state that an older syncer wrote."""
+    memory = _connect("file::memory:")
+    with closing(older):
+        older.backup(memory)
+    _migrate(memory, path)
+    return memory
 
 
 def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:

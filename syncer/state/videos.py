@@ -19,10 +19,12 @@ class Missing:
     video_id: VideoId
     since: datetime
     read_at: datetime
+    misses: int
+    """Readings at least a day apart that left it out."""
 
 
 def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:
-    """Save what YouTube said of a batch of videos in one transaction; what it gave is accepted."""
+    """Save what YouTube said of a batch of videos in one transaction; nothing of it is judged yet."""
     with database.transaction() as connection:
         for reading in readings:
             _save(connection, sync, reading)
@@ -37,7 +39,7 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
             " ON r.sync = v.accepted AND r.video = v.video WHERE v.id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(videos)),),
         )
-        found.update((VideoId(row[0]), _reading(row)) for row in rows)
+        found.update((VideoId(row[0]), reading_of(row)) for row in rows)
     return found
 
 
@@ -55,16 +57,17 @@ def history(database: Database, video: VideoId) -> list[Reading]:
             " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.at, r.sync",
             (video,),
         ).fetchall()
-    return [_reading(row) for row in rows]
+    return [reading_of(row) for row in rows]
 
 
 def missing_videos(database: Database) -> list[Missing]:
     """Return the videos that YouTube left out when it was last asked, longest missing first."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT id, missing_since, read_at FROM videos WHERE missing_since IS NOT NULL ORDER BY missing_since, id"
+            "SELECT id, missing_since, read_at, misses FROM videos WHERE missing_since IS NOT NULL"
+            " ORDER BY missing_since, id"
         ).fetchall()
-    return [Missing(VideoId(video), _time(since), _time(read)) for video, since, read in rows]
+    return [Missing(VideoId(video), _time(since), _time(read), misses) for video, since, read, misses in rows]
 
 
 def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[VideoId, Count]]:
@@ -75,7 +78,7 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
             " ON r.sync = v.accepted AND r.video = v.video"
             " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
         ).fetchall()
-    readings = (_reading(row) for row in rows)
+    readings = (reading_of(row) for row in rows)
     return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
 
 
@@ -100,41 +103,38 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
                 " (SELECT 1 FROM readings AS r WHERE r.sync = videos.accepted AND r.video = videos.video)"
             )
             connection.execute(
-                "DELETE FROM videos WHERE accepted IS NULL AND video NOT IN (SELECT video FROM readings)"
+                "DELETE FROM videos WHERE accepted IS NULL AND NOT EXISTS"
+                " (SELECT 1 FROM readings AS r WHERE r.sync = videos.latest AND r.video = videos.video)"
             )
     return forgotten
 
+
+def reading_of(row: Row) -> Reading:
+    """Return the reading in a row: id, time, whether it was given, and the counts."""
+    video, at, present, *numbers = row
+    statistics: Statistics = {
+        count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None
+    }
+    return Reading(VideoId(video), _time(at), statistics if present else None)
+
+
+Row = tuple[str, int, int, int | None, int | None, int | None]
 
 COLUMNS: Mapping[Count, str] = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
 
 def _save(connection: sqlite3.Connection, sync: int, reading: Reading) -> None:
     at = int(reading.at.timestamp())
-    present = reading.statistics is not None
     video = connection.execute(
-        "INSERT INTO videos (id, read_at, accepted, missing_since) VALUES (:id, :at, :accepted, :missing)"
-        " ON CONFLICT (id) DO UPDATE SET read_at = :at, accepted = coalesce(:accepted, accepted),"
-        " missing_since = CASE WHEN :accepted IS NULL THEN coalesce(missing_since, :at) END RETURNING video",
-        {
-            "id": reading.video_id,
-            "at": at,
-            "accepted": sync if present else None,
-            "missing": None if present else at,
-        },
+        "INSERT INTO videos (id, read_at, latest) VALUES (:id, :at, :sync)"
+        " ON CONFLICT (id) DO UPDATE SET read_at = :at, latest = :sync RETURNING video",
+        {"id": reading.video_id, "at": at, "sync": sync},
     ).fetchone()[0]
     counts = reading.statistics or {}
     connection.execute(
         "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (sync, video, at, present, *(counts.get(count) for count in COLUMNS)),
+        (sync, video, at, reading.statistics is not None, *(counts.get(count) for count in COLUMNS)),
     )
-
-
-def _reading(row: tuple[str, int, int, int | None, int | None, int | None]) -> Reading:
-    video, at, present, *numbers = row
-    statistics: Statistics = {
-        count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None
-    }
-    return Reading(VideoId(video), _time(at), statistics if present else None)
 
 
 def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tuple[int | str, ...]]:

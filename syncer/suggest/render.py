@@ -32,6 +32,9 @@ schedule:
   every: 6h # or cron: "17 */6 * * *" with timezone: UTC
   jitter: 5m
 
+write:
+  brake: { missing: 50%, falling: 50% } # more videos than that gone at once, or counts falling: nothing is written
+
 history: { keep: 28d } # YouTube's terms allow 30 days
 
 state: { directory: .syncer } # SQLite, diff log, lock

@@ -12,7 +12,7 @@ from syncer.plan import plan
 from syncer.quota import units_left
 from syncer.state.database import Database
 from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
-from syncer.state.videos import read_times, save_readings
+from syncer.state.videos import missing_videos, read_times, save_readings
 from syncer.sync.options import Surroundings, Sync, limits
 from syncer.sync.report import Tally
 from syncer.youtube.answer import METHODS
@@ -33,7 +33,14 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
         for bucket in Bucket
         if bucket not in parked
     )
-    return plan(videos, read_times(sync.database), now, units=units, fresh_too=sync.options.fresh_too)
+    return plan(
+        videos,
+        read_times(sync.database),
+        now,
+        units=units,
+        everything=sync.options.everything,
+        misses={video.video_id: video.misses for video in missing_videos(sync.database)},
+    )
 
 
 def ask_youtube(sync: Sync, number: int) -> None:

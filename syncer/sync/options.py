@@ -21,8 +21,10 @@ class Options:
     """What a sync is asked to do."""
 
     dry_run: bool = False
-    fresh_too: bool = False
+    everything: bool = False
     """True: ask about videos that were read less than five minutes ago as well."""
+    accept: bool = False
+    """True: let through what a brake or a doubt holds."""
     scheduled: bool = False
     """True: leave the reserve of every bucket alone."""
     paths: tuple[str, ...] = ()

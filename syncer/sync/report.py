@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TypedDict
 
 from syncer.diff_log import line_of, timestamp
-from syncer.model import Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, VideoId
+from syncer.model import Brake, Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, VideoId
 
 NOTHING_ANSWERED = 3
 """The exit code of a sync all of whose requests failed, or whose key was refused."""
@@ -67,6 +67,8 @@ class Tally:
     outcomes: set[Outcome] = field(default_factory=set)
     units: Counter[Bucket] = field(default_factory=Counter)
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
+    doubtful: set[tuple[VideoId, Count]] = field(default_factory=set)
+    brake: Brake | None = None
     problems: list[Problem] = field(default_factory=list)
     changed_pages: int = 0
     changed_counts: int = 0
@@ -96,8 +98,10 @@ class Tally:
             changed_counts=self.changed_counts,
             missing=tuple(sorted(self.missing)),
             hidden=tuple(sorted(self.hidden)),
+            doubtful=tuple(sorted(self.doubtful)),
             fresh=self.plan.fresh,
             over_quota=over_quota,
+            brake=self.brake,
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
             retries=self.retries,
@@ -107,7 +111,7 @@ class Tally:
         all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes
         if Outcome.REFUSED in self.outcomes or all_failed:
             return NOTHING_ANSWERED
-        return 1 if self.problems or over_quota else 0
+        return 1 if self.problems or over_quota or self.brake else 0
 
 
 def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
@@ -126,9 +130,9 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
         "changed_counts": report.changed_counts,
         "missing": list(report.missing),
         "hidden": [{"video_id": video, "count": count.value} for video, count in report.hidden],
-        "doubtful": [],
+        "doubtful": [{"video_id": video, "count": count.value} for video, count in report.doubtful],
         "left_out": {"fresh": report.fresh, "over_quota": report.over_quota},
-        "brake": None,
+        "brake": asdict(report.brake) if report.brake else None,
         "problems": [problem_json(problem) for problem in report.problems],
         "commit": None,
         "exit": report.exit,

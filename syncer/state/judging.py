@@ -1,0 +1,95 @@
+"""Readings that wait for a judgement: compared, then accepted or held."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+from syncer.model import Count, Reading, VideoId
+from syncer.state.database import Database
+from syncer.state.videos import reading_of
+
+BRAKE = "brake"
+"""What stands in `held` for a reading that a brake holds; else the doubtful counts, with commas."""
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A reading that was neither accepted nor held yet."""
+
+    now: Reading
+    before: Reading | None
+    """The accepted reading."""
+    was_missing: bool
+    doubted: frozenset[Count]
+    """The counts for which the reading before this one was held."""
+
+
+def pending_readings(database: Database) -> Generator[Pending]:
+    """Yield the readings that wait for a judgement. Change nothing in the state meanwhile."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT v.id, n.at, n.present, n.views, n.likes, n.comments,"
+            " v.id, a.at, a.present, a.views, a.likes, a.comments, v.missing_since, v.held"
+            " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
+            " LEFT JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video WHERE v.judged IS NOT v.latest"
+        )
+        for row in rows:
+            before = reading_of(row[6:12]) if row[7] is not None else None
+            yield Pending(reading_of(row[:6]), before, row[12] is not None, _doubted(row[13]))
+
+
+def hold_pending(database: Database) -> None:
+    """Hold all readings that wait for a judgement: a brake does."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE videos SET judged = latest, held = ? WHERE judged IS NOT latest", (BRAKE,))
+
+
+def accept_pending(database: Database, doubtful: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
+    """Accept all readings that wait for a judgement, but hold those with doubtful counts."""
+    with database.transaction() as connection:
+        connection.executemany(
+            "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
+            ((",".join(sorted(counts)), video) for video, counts in doubtful),
+        )
+        connection.execute(_ACCEPT.format("judged IS NOT latest"))
+
+
+def accept_held(database: Database) -> None:
+    """Accept all readings that are held: a person's word."""
+    with database.transaction() as connection:
+        connection.execute(_ACCEPT.format("held IS NOT NULL"))
+
+
+def doubtful_counts(database: Database) -> list[tuple[VideoId, Count]]:
+    """Return the counts that wait for a second reading."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, held FROM videos WHERE held IS NOT NULL AND held != ? ORDER BY id", (BRAKE,)
+        ).fetchall()
+    return [(VideoId(video), count) for video, held in rows for count in sorted(_doubted(held))]
+
+
+def count_braked(database: Database) -> int:
+    """Return how many readings a brake holds."""
+    with database.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM videos WHERE held = ?", (BRAKE,)).fetchone()[0])
+
+
+_GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"
+
+_ACCEPT = (
+    f"UPDATE videos SET judged = latest, held = NULL,"
+    f" accepted = CASE WHEN {_GIVEN} THEN latest ELSE accepted END,"
+    f" missing_since = CASE WHEN NOT {_GIVEN} THEN coalesce(missing_since, read_at) END,"
+    f" misses = CASE WHEN {_GIVEN} THEN 0 WHEN missed_at > read_at - {DAY} THEN misses ELSE misses + 1 END,"
+    f" missed_at = CASE WHEN {_GIVEN} THEN NULL WHEN missed_at > read_at - {DAY} THEN missed_at ELSE read_at END"
+    " WHERE {}"
+)
+"""What is accepted is compared with pages from now on. A video that was left out keeps what was accepted before."""
+
+
+def _doubted(held: str | None) -> frozenset[Count]:
+    return frozenset(Count(name) for name in (held or BRAKE).split(",") if name != BRAKE)

@@ -1,0 +1,210 @@
+"""Doubt never becomes a number: brakes hold a whole sync, doubts hold a video, a person's word lets both through."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from syncer.model import Brake, Count, Reading, SyncReport, VideoId
+from syncer.simulator.faults import parse_fault
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import State
+from syncer.state.database import open_database
+from syncer.state.syncs import begin_sync
+from syncer.state.videos import save_readings
+from syncer.sync.options import Options
+from tests.site import NOON, Run, Site, counts, crlf, ids, world_with
+
+LATER = NOON + timedelta(hours=6)
+ACCEPT = Options(accept=True)
+
+
+def put_pages(site: Site, videos: list[str]) -> None:
+    for number, video in enumerate(videos):
+        site.put(f"content/{number}.md", crlf(video, 0, 0))
+
+
+def pages(site: Site) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted((site.root / "content").glob("*.md"))}
+
+
+def in_weather(site: Site, youtube: Simulator, at: datetime, *faults: str, accept: bool = False) -> SyncReport:
+    youtube.faults = [parse_fault(text) for text in faults]
+    try:
+        return site.sync(at, Options(accept=accept))
+    finally:
+        youtube.faults = []
+
+
+@pytest.mark.parametrize("many", [1, 2, 4])
+def test_of_a_few_videos_all_may_vanish_without_a_brake(site: Site, youtube: Simulator, many: int) -> None:
+    put_pages(site, ids(many))
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(ids(many), State.DELETED))
+    report = site.sync(LATER)
+    assert (report.brake, report.exit, len(report.missing)) == (None, 0, many)
+
+
+@pytest.mark.parametrize("many", [5, 50, 60])
+def test_when_more_than_half_vanish_at_once_nothing_is_written_and_nobody_is_missing(
+    site: Site, youtube: Simulator, syncer: Run, many: int
+) -> None:
+    videos = ids(many)
+    put_pages(site, videos)
+    site.sync()
+    gone = max(5, many // 2 + 1)
+    before = pages(site)
+    youtube.world = world_with(dict.fromkeys(videos[:gone], State.PRIVATE))
+    youtube.clock.advance(timedelta(days=400))
+    report = site.sync(LATER)
+    assert (report.brake, report.exit) == (Brake("missing", gone, many), 1)
+    assert (report.changed_counts, pages(site)) == (0, before)
+    status = syncer("status", "--json").document
+    assert (status["missing"], status["held_by_brake"]) == ([], many)
+
+
+def test_a_braked_sync_says_what_it_saw_and_how_to_let_it_through(site: Site, youtube: Simulator, syncer: Run) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    ran = syncer("sync")
+    assert ran.code == 1
+    assert "Nothing was written: 6 of 6 videos are suddenly missing." in ran.out
+    assert "`syncer sync --accept`" in ran.out
+    assert "A brake holds 6 readings" in syncer("status").out
+
+
+def test_accept_lets_through_what_a_brake_holds_without_asking_again(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    videos = ids(8)
+    put_pages(site, videos)
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(videos[:7], State.DELETED))
+    youtube.clock.advance(timedelta(days=400))
+    assert site.sync(LATER).brake is not None
+    report = site.sync(LATER + timedelta(seconds=1), ACCEPT)
+    assert (report.asked, report.brake, report.exit) == (0, None, 0)
+    assert pages(site)["7.md"] == crlf(videos[7], *counts(youtube, videos[7]))
+    assert len(syncer("status", "--json").document["missing"]) == 7
+
+
+def test_a_brake_is_forgotten_when_the_next_sync_is_in_good_weather(site: Site, youtube: Simulator) -> None:
+    videos = ids(10)
+    put_pages(site, videos)
+    site.sync()
+    youtube.clock.advance(timedelta(days=40))
+    assert in_weather(site, youtube, LATER, "private").brake == Brake("missing", 10, 10)
+    report = site.sync(LATER + timedelta(hours=6))
+    assert (report.brake, report.exit, report.missing) == (None, 0, ())
+    assert pages(site) == {f"{n}.md": crlf(video, *counts(youtube, video)) for n, video in enumerate(videos)}
+
+
+def test_when_most_counts_fall_nothing_is_written(site: Site, youtube: Simulator, syncer: Run) -> None:
+    put_pages(site, ids(10))
+    site.sync()
+    before = pages(site)
+    report = in_weather(site, youtube, LATER, "falling")
+    assert report.brake is not None
+    assert (report.brake.reason, report.brake.of, report.exit) == ("falling", 20, 1)
+    assert pages(site) == before
+    assert syncer("sync", "--json").document["brake"] is None, "fresh, and good weather says nothing new"
+
+
+def test_a_first_sync_is_braked_by_what_the_pages_say(site: Site, youtube: Simulator) -> None:
+    videos = ids(6)
+    for number, video in enumerate(videos):
+        views, likes = counts(youtube, video)
+        site.put(f"content/{number}.md", crlf(video, views + 1, likes + 1))
+    before = pages(site)
+    assert site.sync().brake == Brake("falling", 12, 12)
+    assert pages(site) == before
+    assert site.sync(NOON + timedelta(seconds=9), ACCEPT).changed_counts == 12
+
+
+def test_a_dry_run_brakes_too_and_holds_nothing(site: Site, youtube: Simulator, syncer: Run) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    assert site.sync(LATER, Options(dry_run=True)).brake is not None
+    assert syncer("status", "--json").document["held_by_brake"] == 0
+
+
+def test_the_share_is_the_config_s(site: Site, youtube: Simulator) -> None:
+    put_pages(site, ids(20))
+    site.configure(write="brake: {missing: 20%, falling: 50%}")
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(ids(20)[:5], State.DELETED))
+    assert site.sync(LATER).brake == Brake("missing", 5, 20)
+
+
+def test_a_count_that_falls_to_zero_is_held_until_a_later_sync_says_the_same(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    videos = ids(9)
+    put_pages(site, videos)
+    site.sync()
+    before = pages(site)
+    fault = f"zero@{videos[0]}"
+    report = in_weather(site, youtube, LATER, fault)
+    assert (report.exit, report.brake) == (0, None)
+    assert {video for video, _ in report.doubtful} == {videos[0]}
+    assert pages(site)["0.md"] == before["0.md"]
+    told = {entry["video_id"] for entry in syncer("status", "--json").document["doubtful"]}
+    assert told == {videos[0]}
+    assert f"Doubtful, held until the next reading says the same: {videos[0]} viewCount" in syncer("status").out
+    confirmed = in_weather(site, youtube, LATER + timedelta(hours=6), fault)
+    assert confirmed.doubtful == ()
+    assert pages(site)["0.md"] == crlf(videos[0], 0, 0)
+
+
+def test_a_doubt_that_the_next_reading_clears_never_reaches_a_page(site: Site, youtube: Simulator) -> None:
+    videos = ids(3)
+    put_pages(site, videos)
+    site.sync()
+    before = pages(site)
+    in_weather(site, youtube, LATER, f"collapsed@{videos[1]}")
+    report = site.sync(LATER + timedelta(hours=6))
+    assert (report.doubtful, report.exit) == ((), 0)
+    assert pages(site) == before
+    assert all(line["new"] != "0" for line in site.log_lines())
+
+
+def test_accept_lets_a_doubtful_count_through_at_once(site: Site, youtube: Simulator) -> None:
+    (video,) = ids(1)
+    put_pages(site, [video])
+    site.sync()
+    report = in_weather(site, youtube, LATER, "zero", accept=True)
+    assert (report.doubtful, report.changed_counts) == ((), 2)
+    assert pages(site)["0.md"] == crlf(video, 0, 0)
+
+
+def test_a_count_that_no_collection_maps_is_no_reason_to_doubt(site: Site, youtube: Simulator) -> None:
+    (video,) = ids(1)
+    site.configure(collections="  - {directory: content, fields: {video_id: vid_id, counts: {likeCount: likeCount}}}\n")
+    views, likes = counts(youtube, video)
+    site.put("content/0.md", crlf(video, views, likes))
+    site.sync()
+    report = in_weather(site, youtube, LATER, "zero")
+    assert report.doubtful == ((VideoId(video), Count.LIKES),)
+
+
+def test_an_ordinary_fall_is_data_and_is_written(site: Site, youtube: Simulator) -> None:
+    videos = ids(5)
+    put_pages(site, videos)
+    site.sync()
+    report = in_weather(site, youtube, LATER, f"falling@{videos[2]}")
+    assert (report.brake, report.doubtful) == (None, ())
+    assert {line["video_id"] for line in site.log_lines() if int(line["new"]) < int(line["old"])} == {videos[2]}
+
+
+def test_readings_that_a_crash_left_unjudged_are_judged_by_the_next_sync(site: Site, youtube: Simulator) -> None:
+    (video,) = ids(1)
+    put_pages(site, [video])
+    with open_database(site.state, str(site.root.resolve())) as database:
+        number = begin_sync(database, "20261122T200000Z-dead", NOON)
+        save_readings(database, number, [Reading(VideoId(video), NOON, {Count.VIEWS: 77, Count.LIKES: 8})])
+    report = site.sync(NOON + timedelta(seconds=5))
+    assert (report.asked, report.changed_counts) == (0, 2)
+    assert pages(site)["0.md"] == crlf(video, 77, 8)
