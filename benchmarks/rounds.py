@@ -43,10 +43,9 @@ def measure(directory: Path, sizes: Sizes, say: Callable[[str], object]) -> Runs
     pristine = directory / "pristine"
     make_site(pristine, sizes.pages)
     for number in range(1, sizes.rounds + 1):
-        for name, measured in _round(directory, pristine, sizes.pages):
+        for name, measured in _round(directory / str(number), pristine, sizes.pages):
             say(f"round {number} of {sizes.rounds}: {name} {measured.seconds:.2f} s")
             runs[name].append(measured)
-    shutil.rmtree(pristine)
     say(f"makes {sizes.many:,} pages, for the memory of one sync")
     make_site(directory / "many", sizes.many)
     with _youtube() as endpoint:
@@ -59,19 +58,18 @@ def _round(directory: Path, pristine: Path, pages: int) -> Iterator[tuple[str, M
     for name in READERS:
         yield name, _run(name, pristine, expected=pages)
     with _youtube() as endpoint:
-        with _copy(pristine, directory / "ours") as site:
-            yield "first_sync", _run("our_sync", site, endpoint, expected=pages)
-            yield "second_sync", _run("our_sync", site, endpoint, expected=0)
-        with _copy(pristine, directory / "theirs") as site:
-            yield "user_script", _run("user_script", site, endpoint, expected=pages)
+        site = _copy(pristine, directory / "ours")
+        yield "first_sync", _run("our_sync", site, endpoint, expected=pages)
+        yield "second_sync", _run("our_sync", site, endpoint, expected=0)
+        site = _copy(pristine, directory / "theirs")
+        yield "user_script", _run("user_script", site, endpoint, expected=pages)
 
 
-@contextmanager
-def _copy(pristine: Path, site: Path) -> Iterator[Path]:
+def _copy(pristine: Path, site: Path) -> Path:
+    """Copy the site. Nothing is removed before the end: without a journal, ext4 is slow after many files were."""
     shutil.copytree(pristine, site)
     os.sync()  # or the disk would still be busy with the copy
-    yield site
-    shutil.rmtree(site)
+    return site
 
 
 @contextmanager

@@ -74,6 +74,7 @@ class ProblemKind(StrEnum):
     # YouTube
     REQUEST_FAILED = "request-failed"
     BAD_ANSWER = "bad-answer"
+    REFUSED_VIDEO = "refused-video"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,10 @@ class Outcome(StrEnum):
     """Every try failed in a way that passes: the next sync asks again."""
     REFUSED = "refused"
     """Key or project is refused: asking on is of no use until a person acts."""
+    REJECTED = "rejected"
+    """YouTube calls the request itself wrong: it is not sent again unchanged. About one video: because of its id."""
+    STOPPED = "stopped"
+    """We ended it ourselves before there was an answer: told to stop, or out of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,3 +283,5 @@ class SyncReport:
     brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int
+    retries: int = 0
+    """How often a request was sent again after a failure that passes."""

@@ -230,7 +230,7 @@ def test_a_spent_day_is_parked_until_a_little_after_midnight_pacific_and_not_rep
         (message(403, error(403, reason="quotaExceeded")), Bucket.GENERAL, Outcome.SPENT),
         (message(400, error(400, "API key not valid.")), Bucket.STATS, Outcome.REFUSED),
         (message(401, b"", "WWW-Authenticate: Basic realm=x"), Bucket.STATS, Outcome.REFUSED),
-        (message(400, error(400, reason="invalidFilters")), Bucket.GENERAL, Outcome.FAILED),
+        (message(400, error(400, reason="invalidFilters")), Bucket.GENERAL, Outcome.REJECTED),
     ],
 )
 def test_what_does_not_pass_is_asked_once(bad: bytes, bucket: Bucket, outcome: Outcome) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
 from syncer.youtube.answer import Checked
 from syncer.youtube.classify import Failure, Kind
+from syncer.youtube.patience import Patience
 from syncer.youtube.retry import Retry, Tried, try_again
 
 GOOD = Checked({})
@@ -20,33 +19,40 @@ BUSY = Failure(Kind.RETRY, "Busy.")
 
 @dataclass
 class Time:
-    """A clock that moves only when somebody sleeps, or when a request takes its time."""
+    """A timer that moves only when somebody sleeps, or when a request takes its time."""
 
-    now: datetime = datetime(2026, 11, 1, 8, 30, tzinfo=UTC)
+    now: float = 1000.0
     slept: list[float] = field(default_factory=list)
-
-    def clock(self) -> datetime:
-        return self.now
+    told: list[tuple[Failure, int, float]] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.pass_by(seconds)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+        self.now += seconds
 
 
 def tried(
-    results: Sequence[Checked | Failure], time: Time, *, retry: Retry | None = None, each: float = 0, seed: int = 1
+    results: Sequence[Checked | Failure],
+    time: Time,
+    *,
+    retry: Retry | None = None,
+    each: float = 0,
+    seed: int = 1,
+    patience: Patience | None = None,
 ) -> Tried:
     rest: Iterator[Checked | Failure] = iter(results)
 
     def request() -> Checked | Failure:
-        time.pass_by(each)
+        time.now += each
         return next(rest)
 
-    retry = retry or Retry()
-    return try_again(request, retry, method="videos.list", clock=time.clock, sleep=time.sleep, rng=Random(seed))
+    return try_again(
+        request,
+        retry or Retry(),
+        patience=patience or Patience(timer=lambda: time.now),
+        sleep=time.sleep,
+        rng=Random(seed),
+        tell=lambda *what: time.told.append(what),
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.RETRY])
@@ -109,13 +115,19 @@ def test_what_the_request_raises_passes_through() -> None:
         tried([BUSY], time)
 
 
-def test_each_repetition_is_told_with_facts_for_machines(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "syncer.youtube")
+def test_no_wait_leads_past_the_end_of_patience() -> None:
+    time = Time()
+    slow = Failure(Kind.RETRY, "Busy.", retry_after=10)
+    assert tried([slow] * 4, time, patience=Patience(25, timer=lambda: time.now)) == Tried(slow, 3)
+    assert time.slept == [10, 10]
+
+
+def test_nothing_is_repeated_for_somebody_who_cancelled() -> None:
+    time = Time()
+    assert tried([BUSY, GOOD], time, patience=Patience(cancelled=lambda: True)) == Tried(BUSY, 1)
+
+
+def test_each_repetition_is_told_before_its_wait() -> None:
     time = Time()
     tried([BUSY, BUSY, GOOD], time)
-    facts = [{name: vars(record)[name] for name in ("method", "attempt", "wait_s", "why")} for record in caplog.records]
-    assert facts == [
-        {"method": "videos.list", "attempt": place, "wait_s": round(wait, 3), "why": "Busy."}
-        for place, wait in enumerate(time.slept, 1)
-    ]
-    assert [record.levelname for record in caplog.records] == ["INFO", "INFO"]
+    assert time.told == [(BUSY, place, wait) for place, wait in enumerate(time.slept, 1)]

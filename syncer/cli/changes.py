@@ -65,6 +65,8 @@ def _show_sums(report: SyncReport) -> None:
         f"{verb} {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}.",
         "bold",
     )
+    if report.retries:
+        show(f"Tries that failed and were repeated: {report.retries:,} (-v says why).")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
     if report.missing:

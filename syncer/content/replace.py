@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 
 from syncer.content.durable import flush_directories, flush_files
 from syncer.content.scan import OPEN_FLAGS, signature_of
@@ -39,7 +40,8 @@ class _Replacement:
 
     edit: Edit
     target: str
-    old: bytes
+    digest: bytes
+    """Of the bytes that were read: a batch's texts together would be many."""
     temporary: str
 
 
@@ -57,7 +59,7 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
 def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     """Replace a batch of pages; for each edit, in order, return None when it is done, or why the page was left alone.
 
-    Memory holds the batch's texts, so keep it to some hundred pages. A page is left as it was or written whole, with
+    A batch may be some thousand pages: memory holds one text at a time. A page is left as it was or written whole, with
     its mode, owner and access list. A page whose bytes are no longer those that were read is left alone. `site` is a
     real path.
     """
@@ -103,7 +105,7 @@ def _prepare(site: str, edit: Edit, real_directory: Callable[[str], str]) -> _Re
         _create(temporary, new, status, target)
     except OSError as error:
         return _unwritable(edit, error)
-    return _Replacement(edit, target, old, temporary)
+    return _Replacement(edit, target, _digest(old), temporary)
 
 
 def _target(path: str, real_directory: Callable[[str], str]) -> str:
@@ -112,6 +114,10 @@ def _target(path: str, real_directory: Callable[[str], str]) -> str:
         return os.path.realpath(path)
     directory, name = os.path.split(path)
     return os.path.join(real_directory(directory), name)
+
+
+def _digest(page: bytes) -> bytes:
+    return blake2b(page, digest_size=32).digest()
 
 
 def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> bytes | Problem:
@@ -182,7 +188,7 @@ def _put_in_place(replacement: _Replacement) -> Problem | None:
     """Have a last look at the page, and rename."""
     try:
         now, status = _read_whole(replacement.target)
-        if signature_of(status) != replacement.edit.signature or now != replacement.old:
+        if signature_of(status) != replacement.edit.signature or _digest(now) != replacement.digest:
             return _edited(replacement.edit)
         os.replace(replacement.temporary, replacement.target)
     except OSError as error:

@@ -1,8 +1,9 @@
-"""The quota ledger: units spent by bucket and Pacific day, and buckets that YouTube has closed for now."""
+"""The quota ledger: units spent by bucket and Pacific day, and buckets that are closed or failing for now."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from syncer.model import Bucket
@@ -46,3 +47,16 @@ def parked_buckets(database: Database, at: datetime) -> Mapping[Bucket, datetime
     with database.read() as connection:
         rows = connection.execute("SELECT bucket, until FROM parked WHERE until > ?", (at.timestamp(),)).fetchall()
     return {Bucket(bucket): datetime.fromtimestamp(until, UTC) for bucket, until in rows}
+
+
+def failing_buckets(database: Database) -> AbstractSet[Bucket]:
+    """Return the buckets whose requests failed one after the other when a sync last asked."""
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'failing'").fetchone()
+    return {Bucket(name) for name in row[0].split()} if row else set()
+
+
+def note_failing(database: Database, buckets: AbstractSet[Bucket]) -> None:
+    """Note which buckets fail, in place of what was noted before: the next sync begins with one request of each."""
+    with database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('failing', ?)", (" ".join(sorted(buckets)),))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ from syncer.model import Answer, Bucket, Outcome, Plan, Problem, ProblemKind, Re
 from syncer.plan import plan
 from syncer.quota import units_left
 from syncer.state.database import Database
-from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
+from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
 from syncer.state.videos import missing_videos, read_times, save_readings
 from syncer.sync.options import Surroundings, Sync, limits
 from syncer.sync.report import Tally
 from syncer.youtube.answer import METHODS
+from syncer.youtube.breaker import MOST_FAILURES, Breaker
+from syncer.youtube.patience import Patience, seconds_for
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -42,18 +45,38 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
 
 def ask_youtube(sync: Sync, number: int) -> None:
     """Ask about the planned videos and save each answer as it comes; `number` is the sync's in the state."""
-    tally, videos, cancelled = sync.tally, sync.tally.plan.ask, sync.world.cancelled
+    tally, videos = sync.tally, sync.tally.plan.ask
     if not videos:
         return
     from syncer.youtube.ask import ask_all
 
-    with open_client(sync.config, sync.world, spending(sync)) as client:
-        for answer in ask_all(videos, client.fetch, connections=sync.config.youtube.connections, cancelled=cancelled):
+    patience = _patience(sync, len(videos))
+    connections = sync.config.youtube.connections
+    failing = failing_buckets(sync.database)
+    breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
+    with open_client(sync.config, sync.world, spending(sync), patience) as client:
+        for answer in ask_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
             _keep(answer, sync.database, number, tally)
             sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
+    tally.retries = client.story.retries
+    note_early_end(tally, breakers, patience)
+    still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
+    if still_failing != failing:
+        note_failing(sync.database, still_failing)
 
 
-def open_client(config: Config, world: Surroundings, spend: Spend) -> Client:
+def _patience(sync: Sync, videos: int) -> Patience:
+    youtube = sync.config.youtube
+    seconds = seconds_for(
+        videos,
+        connections=youtube.connections,
+        timeout=youtube.timeout.total_seconds(),
+        deadline=youtube.retry.deadline.total_seconds(),
+    )
+    return Patience(seconds, cancelled=sync.world.cancelled)
+
+
+def open_client(config: Config, world: Surroundings, spend: Spend, patience: Patience | None = None) -> Client:
     """Return a client of the configured YouTube, to be used as a context."""
     from syncer.youtube.client import connect
     from syncer.youtube.retry import Retry
@@ -71,6 +94,7 @@ def open_client(config: Config, world: Surroundings, spend: Spend) -> Client:
             longest_wait=youtube.retry.longest_wait.total_seconds(),
             deadline=youtube.retry.deadline.total_seconds(),
         ),
+        patience=patience,
     )
 
 
@@ -105,10 +129,45 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
             park(database, answer.bucket, answer.parked_until)
     elif answer.outcome is not Outcome.UNAVAILABLE:
         tally.asked.update(answer.asked)
+        if answer.outcome is Outcome.REJECTED and len(answer.asked) > 1:
+            return  # its halves are asked about again
         tally.failed.update(answer.asked)
-        problem = Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or "")
-        if problem not in tally.problems:  # said once, however many batches fail in the same way
-            tally.problems.append(problem)
+        for problem in _problems(answer):
+            if problem not in tally.problems:  # said once, however many batches fail in the same way
+                tally.problems.append(problem)
+
+
+def _problems(answer: Answer) -> Iterable[Problem]:
+    """Yield what is wrong where asking ended without an answer; what we ended ourselves is told elsewhere."""
+    if answer.outcome is Outcome.REJECTED:
+        (video,) = answer.asked
+        message = (
+            f"YouTube rejects every {METHODS[answer.bucket]} request that names this video, and answers without it: "
+            "see whether the ID is right."
+        )
+        yield Problem(ProblemKind.REFUSED_VIDEO, video, message)
+    elif answer.outcome is not Outcome.STOPPED:
+        yield Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or "")
+
+
+def note_early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], patience: Patience) -> None:
+    """Say why videos were left to the next sync, where it was neither the quota nor somebody who cancelled."""
+    for bucket, breaker in breakers.items():
+        if breaker.is_open and tally.unsettled():
+            failures = "this failure, like those of the last sync" if breaker.probing else f"{MOST_FAILURES} in a row"
+            _give_up(tally, bucket, f"After {failures}, no more was asked; the next sync begins with one request.")
+    if not patience.left() and not patience.cancelled() and (tally.unsettled() or Outcome.STOPPED in tally.outcomes):
+        _give_up(tally, Bucket.STATS, f"The asking was ended after {patience.seconds:.0f} s: the next sync goes on.")
+
+
+def _give_up(tally: Tally, bucket: Bucket, why: str) -> None:
+    """Add why no more requests were sent to what the last ones failed of."""
+    tally.given_up = True
+    for place, problem in reversed(list(enumerate(tally.problems))):
+        if problem.kind is ProblemKind.REQUEST_FAILED and problem.subject == METHODS[bucket]:
+            tally.problems[place] = replace(problem, message=f"{problem.message} {why}")
+            return
+    tally.problems.append(Problem(ProblemKind.REQUEST_FAILED, METHODS[bucket], why))
 
 
 def _readings(answer: Answer, absent: Collection[VideoId]) -> Iterable[Reading]:

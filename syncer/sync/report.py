@@ -72,12 +72,18 @@ class Tally:
     problems: list[Problem] = field(default_factory=list)
     changed_pages: int = 0
     changed_counts: int = 0
+    retries: int = 0
+    given_up: bool = False
+    """Videos were left to the next sync because asking on was of no use now."""
+
+    def unsettled(self) -> set[VideoId]:
+        """Return the videos that were to be asked about, and of which nothing is known in the end."""
+        return set(self.plan.ask) - self.answered - self.missing - self.failed
 
     def report(self, finished: datetime, *, dry_run: bool, cancelled: bool) -> SyncReport:
         """Return the report of the sync as it stands."""
-        unsettled = len(set(self.plan.ask) - self.answered - self.missing - self.failed)
-        refused = Outcome.REFUSED in self.outcomes
-        over_quota = self.plan.over_quota + (0 if refused or cancelled else unsettled)
+        for_another_reason = self.given_up or cancelled or Outcome.REFUSED in self.outcomes
+        over_quota = self.plan.over_quota + (0 if for_another_reason else len(self.unsettled()))
         return SyncReport(
             sync=self.sync,
             started=self.started,
@@ -98,10 +104,11 @@ class Tally:
             brake=self.brake,
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
+            retries=self.retries,
         )
 
     def _exit(self, over_quota: int) -> int:
-        all_failed = Outcome.FAILED in self.outcomes and Outcome.ANSWERED not in self.outcomes
+        all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes
         if Outcome.REFUSED in self.outcomes or all_failed:
             return NOTHING_ANSWERED
         return 1 if self.problems or over_quota or self.brake else 0

@@ -13,8 +13,8 @@ from syncer.sync.options import Sync
 from syncer.sync.report import Tally
 from syncer.sync.tell import tell_batch
 
-PAGES_AT_ONCE = 500
-"""Pages replaced in one durable batch; their texts are in memory together."""
+PAGES_AT_ONCE = 5000
+"""Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
 
 
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
@@ -36,7 +36,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
 
 
 def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
-    """Yield the pages by some hundreds; the mappings of one file stay together."""
+    """Yield the pages by some thousands; the mappings of one file stay together."""
     files = (list(same) for _, same in groupby(pages, key=lambda page: page.path))
     while batch := [page for same in islice(files, PAGES_AT_ONCE) for page in same]:
         yield batch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +13,8 @@ METHODS: Final = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.
 """The method that draws on a bucket, as people know it (`docs/youtube.md`)."""
 
 _KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
-_COUNT = re.compile(r"[0-9]{1,19}")
+_COUNTS = tuple(Count)  # an enumeration takes its time to enumerate
+_LONGEST = len(str(LARGEST_COUNT))
 _SHOWN = 24
 
 
@@ -77,16 +77,25 @@ def _take(item: object, ours: dict[str, VideoId], into: dict[VideoId, Statistics
 def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
     if not isinstance(statistics, dict):
         return {}, [_bad(video, "YouTube sent this video's statistics in an unknown form; they were ignored.")]
-    given = {count: statistics[count] for count in Count if count in statistics}
-    good = {count: int(value) for count, value in given.items() if _is_count(value)}
-    wrong = [count for count in given if count not in good]
-    return good, [
-        _bad(video, f"YouTube gave {_shown(given[c])} as {c}, which is no count; it was ignored.") for c in wrong
-    ]
+    good: dict[Count, int] = {}
+    problems = []
+    for count in _COUNTS:
+        if count in statistics:
+            value = statistics[count]
+            if (number := _number(value)) is not None:
+                good[count] = number
+            else:
+                message = f"YouTube gave {_shown(value)} as {count}, which is no count; it was ignored."
+                problems.append(_bad(video, message))
+    return good, problems
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, str) and bool(_COUNT.fullmatch(value)) and int(value) <= LARGEST_COUNT
+def _number(value: object) -> int | None:
+    """Return the count that a value is, if it is one."""
+    if isinstance(value, str) and value.isdigit() and value.isascii() and len(value) <= _LONGEST:
+        number = int(value)
+        return number if number <= LARGEST_COUNT else None
+    return None
 
 
 def _shown(value: object) -> str:

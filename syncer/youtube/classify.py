@@ -37,6 +37,8 @@ class Kind(Enum):
     """This method is not to be had; the other one may be."""
     OUR_BUG = "our bug"
     """The request was wrong: never to be repeated unchanged."""
+    STOPPED = "stopped"
+    """We ended it ourselves: the sync was told to stop, or its time was up."""
 
 
 @dataclass(frozen=True, slots=True)

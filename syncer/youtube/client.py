@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,10 @@ from syncer.quota import next_reset
 from syncer.youtube.answer import METHODS, Checked, Foreign, check
 from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
 from syncer.youtube.line import Declined, Line, NoUnitLeft
+from syncer.youtube.patience import Patience
 from syncer.youtube.retry import Retry, Tried, try_again
+from syncer.youtube.story import Errand, Story
+from syncer.youtube.watch import Watch
 
 if TYPE_CHECKING:
     from googleapiclient.http import HttpRequest
@@ -27,17 +29,18 @@ FIELDS: Final = "kind,items(id,statistics(viewCount,likeCount,commentCount))"
 
 _OUTCOMES: Final = {
     Kind.RETRY: Outcome.FAILED,
-    Kind.OUR_BUG: Outcome.FAILED,
+    Kind.OUR_BUG: Outcome.REJECTED,
     Kind.DAY: Outcome.SPENT,
     Kind.NO_UNIT: Outcome.SPENT,
     Kind.CONFIGURATION: Outcome.REFUSED,
     Kind.UNAVAILABLE: Outcome.UNAVAILABLE,
+    Kind.STOPPED: Outcome.STOPPED,
 }
 _LATE: Final = (60.0, 600.0)
 """Seconds after midnight Pacific between which a parked bucket is tried again: not all programs at once."""
 
 _NO_ANSWER = tuple(kind for kind, _ in UNANSWERED)
-_log = logging.getLogger("syncer.youtube")
+_STOPPED: Final = Failure(Kind.STOPPED, "The asking ended before there was an answer: the next sync asks again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class _Terms:
     sleep: Callable[[float], object]
     timeout: float
     retry: Retry
+    patience: Patience
     rng: Random
 
 
@@ -63,15 +67,17 @@ def connect(
     sleep: Callable[[float], object],
     timeout: float,
     retry: Retry,
+    patience: Patience | None = None,
     rng: Random | None = None,
 ) -> Client:
-    """Return a client, to be closed after use, that asks the API at `endpoint` with `key`.
+    """Return a client, to be used as a context, that asks the API at `endpoint` with `key`.
 
     `spend` is called, from any thread, each time a request goes out; what it raises, `Client.fetch` raises. `timeout`:
-    seconds for one socket operation. `clock`: the time with a time zone. `rng`: where jitter comes from. No connection
+    seconds for one request, from the look-up of the name to the last byte. `patience`: for all requests together; when
+    it ends, those under way do too. `clock`: the time with a time zone. `rng`: where jitter comes from. No connection
     is made yet, and no variable of the environment has a say in where one will go.
     """
-    return Client(_Terms(endpoint, key, spend, clock, sleep, timeout, retry, rng or Random()))
+    return Client(_Terms(endpoint, key, spend, clock, sleep, timeout, retry, patience or Patience(), rng or Random()))
 
 
 class Client:
@@ -79,20 +85,27 @@ class Client:
 
     def __init__(self, terms: _Terms) -> None:
         """Build the API's methods once: that costs more than a request does."""
+        self.story = Story()
+        """What has happened so far."""
         self._terms = terms
         self._ask = _methods(terms.endpoint)
         self._idle: deque[Line] = deque()
+        self._watch = Watch(terms.patience)
+        self._began = terms.patience.timer()
 
     def __enter__(self) -> Self:
         """Return the client itself."""
+        self._watch.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections. No `fetch` may be under way."""
+        """Close the connections, and log the sum of it all. No `fetch` may be under way."""
+        self._watch.stop()
         while self._idle:
             self._idle.pop().close()
+        self.story.tell_sum(self._terms.patience.timer() - self._began)
 
     def fetch(self, bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
         """Ask the bucket's method about 1 to 50 distinct videos and return what came of it; from any thread.
@@ -101,51 +114,65 @@ class Client:
         """
         if not 1 <= len(set(videos)) == len(videos) <= BATCH_SIZE:
             raise ValueError(f"a batch is 1 to {BATCH_SIZE} distinct videos")
-        terms = self._terms
+        errand = Errand(bucket, tuple(videos))
+        terms, timer = self._terms, self._terms.patience.timer
+        began = timer()
         tried = try_again(
-            lambda: self._request(bucket, videos),
+            lambda: self._request(errand),
             terms.retry,
-            method=METHODS[bucket],
-            clock=terms.clock,
+            patience=terms.patience,
             sleep=terms.sleep,
             rng=terms.rng,
+            tell=lambda failure, attempt, wait: self.story.tell_retry(errand, failure, attempt, wait),
         )
-        return _answer(tried, bucket, tuple(videos), terms)
+        answer = _answer(tried, errand, terms)
+        failure = tried.result if isinstance(tried.result, Failure) else None
+        self.story.tell_batch(errand, answer.outcome, failure, attempts=tried.attempts, seconds=timer() - began)
+        return answer
 
-    def _request(self, bucket: Bucket, videos: Sequence[VideoId]) -> Checked | Failure:
+    def _request(self, errand: Errand) -> Checked | Failure:
         """Make one request and say what it came to, in words without the key: a server may send it back to us."""
-        result = self._judged(bucket, videos)
+        result = self._judged(errand)
         if isinstance(result, Failure):
             return replace(result, message=self._without_key(result.message))
         problems = [replace(problem, message=self._without_key(problem.message)) for problem in result.problems]
         return replace(result, problems=tuple(problems))
 
-    def _judged(self, bucket: Bucket, videos: Sequence[VideoId]) -> Checked | Failure:
+    def _judged(self, errand: Errand) -> Checked | Failure:
+        """Make one request in the time that is left for it. What a line that was cut says is not to be believed."""
+        patience = self._terms.patience
+        if not (left := patience.left()):
+            return _STOPPED
+        with self._line() as line:
+            with self._watch.over(line, min(self._terms.timeout, left)):
+                result = self._exchange(line, errand)
+            if not line.is_cut or isinstance(result, Checked):
+                return result
+            return classify_exception(TimeoutError()) if patience.left() else _STOPPED
+
+    def _exchange(self, line: Line, errand: Errand) -> Checked | Failure:
+        """Send one request and judge the answer. Repeating is left to `retry`, not to the library."""
+        method = METHODS[errand.bucket]
+        line.pay = lambda: self._pay(errand)
         try:
-            body = self._send(bucket, videos)
+            body: bytes = self._ask[errand.bucket](",".join(errand.videos)).execute(http=line, num_retries=0)
         except NoUnitLeft:
-            return Failure(Kind.NO_UNIT, f"Today's quota for {METHODS[bucket]} is spent, as far as the config allows.")
+            return Failure(Kind.NO_UNIT, f"Today's quota for {method} is spent, as far as the config allows.")
         except Declined as declined:
-            return classify(declined.reply, bucket, self._terms.clock())
+            return classify(declined.reply, errand.bucket, self._terms.clock())
         except _NO_ANSWER as error:
             return classify_exception(error)
-        checked = check(body, bucket, videos)
+        checked = check(body, errand.bucket, errand.videos)
         if isinstance(checked, Foreign):
             message = f"The answer is not YouTube's ({checked.why}): see what proxy or login page is in the way."
             return Failure(Kind.RETRY, message)
+        line.is_sound = True
         return checked
 
-    def _send(self, bucket: Bucket, videos: Sequence[VideoId]) -> bytes:
-        """Send one request and return the body of a 200. Repeating is left to `retry`, not to the library."""
-        with self._line() as line:
-            line.pay = lambda: self._pay(bucket)
-            request = self._ask[bucket](",".join(videos))
-            body: bytes = request.execute(http=line, num_retries=0)
-            return body
-
-    def _pay(self, bucket: Bucket) -> None:
-        if not self._terms.spend(bucket):
+    def _pay(self, errand: Errand) -> None:
+        if not self._terms.spend(errand.bucket):
             raise NoUnitLeft
+        errand.units += 1
 
     @contextmanager
     def _line(self) -> Iterator[Line]:
@@ -154,12 +181,14 @@ class Client:
             line = self._idle.pop()
         except IndexError:
             line = Line(endpoint=self._terms.endpoint, key=self._terms.key, timeout=self._terms.timeout)
+        line.is_sound = False
         try:
             yield line
-        except BaseException:
-            line.close()
-            raise
-        self._idle.append(line)
+        finally:
+            if line.is_sound and not line.is_cut:
+                self._idle.append(line)
+            else:
+                line.close()
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._terms.key, "[key]")
@@ -191,23 +220,20 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
     }
 
 
-def _answer(tried: Tried, bucket: Bucket, videos: tuple[VideoId, ...], terms: _Terms) -> Answer:
-    """Return the end of a request as a value; what went wrong is no more than a line for who asks for details."""
-    at, result, attempts = terms.clock(), tried.result, tried.attempts
+def _answer(tried: Tried, errand: Errand, terms: _Terms) -> Answer:
+    bucket, videos, at, result = errand.bucket, errand.videos, terms.clock(), tried.result
     if isinstance(result, Checked):
-        return Answer(bucket, videos, Outcome.ANSWERED, at, result.statistics, result.problems, attempts=attempts)
-    outcome = _OUTCOMES[result.kind]
-    facts = {"method": METHODS[bucket], "outcome": outcome.value, "attempts": attempts, "videos": len(videos)}
-    _log.info("%s: %s, tries: %d: %s", METHODS[bucket], outcome.value, attempts, result.message, extra=facts)
+        return Answer(bucket, videos, Outcome.ANSWERED, at, result.statistics, result.problems, attempts=tried.attempts)
+    parked_until = _later(at, terms.rng) if result.kind is Kind.DAY else None
     return Answer(
         bucket,
         videos,
-        outcome,
+        _OUTCOMES[result.kind],
         at,
         {},
         message=result.message,
-        parked_until=_later(at, terms.rng) if result.kind is Kind.DAY else None,
-        attempts=attempts,
+        parked_until=parked_until,
+        attempts=tried.attempts,
     )
 
 

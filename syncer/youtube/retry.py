@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -13,11 +11,10 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 
 from syncer.youtube.answer import Checked
 from syncer.youtube.classify import Failure, Kind
+from syncer.youtube.patience import Patience
 
 FIRST_WAIT: Final = 1.0
 """Seconds that the first wait lasts at most; each later one may be twice as long."""
-
-_log = logging.getLogger("syncer.youtube")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +41,29 @@ def try_again(
     request: Callable[[], Checked | Failure],
     retry: Retry,
     *,
-    method: str,
-    clock: Callable[[], datetime],
+    patience: Patience,
     sleep: Callable[[float], object],
     rng: Random,
+    tell: Callable[[Failure, int, float], object],
 ) -> Tried:
-    """Make the request until it ends in anything but `Kind.RETRY`, or the limits of `retry` are reached.
+    """Make the request until it ends in anything but `Kind.RETRY`, or the limits of `retry` or `patience` are reached.
 
-    What `request` raises passes through. Each repetition is logged, with the name of the `method`.
+    What `request` raises passes through. `tell` is called before each wait, with the failure, the number of the try
+    and the seconds to wait.
     """
 
     def pause(seconds: float) -> None:
         sleep(seconds)
 
+    def tell_of(state: RetryCallState) -> None:
+        tell(_failure(state), state.attempt_number, state.upcoming_sleep)
+
     retrying = Retrying(
         retry=retry_if_result(lambda result: isinstance(result, Failure) and result.kind is Kind.RETRY),
         wait=lambda state: _wait(state, retry, rng),
-        stop=_stop_at(retry, clock),
+        stop=_stop_at(retry, patience),
         sleep=pause,
-        before_sleep=lambda state: _tell(state, method),
+        before_sleep=tell_of,
         retry_error_callback=_result,
     )
     result = retrying(request)
@@ -75,21 +76,16 @@ def _wait(state: RetryCallState, retry: Retry, rng: Random) -> float:
     return min(retry.longest_wait, max(jitter, _failure(state).retry_after or 0))
 
 
-def _stop_at(retry: Retry, clock: Callable[[], datetime]) -> Callable[[RetryCallState], bool]:
-    """Return the stop condition by our clock: tenacity reads one of its own."""
-    began = clock()
+def _stop_at(retry: Retry, patience: Patience) -> Callable[[RetryCallState], bool]:
+    """Return the stop condition by our timer: tenacity reads one of its own."""
+    began = patience.timer()
 
     def stop(state: RetryCallState) -> bool:
-        spent = (clock() - began).total_seconds() + state.upcoming_sleep
-        return state.attempt_number >= retry.attempts or spent >= retry.deadline
+        spent = patience.timer() - began + state.upcoming_sleep
+        late = spent >= retry.deadline or state.upcoming_sleep >= patience.left()
+        return late or state.attempt_number >= retry.attempts
 
     return stop
-
-
-def _tell(state: RetryCallState, method: str) -> None:
-    failure, attempt, wait = _failure(state), state.attempt_number, round(state.upcoming_sleep, 3)
-    facts = {"method": method, "attempt": attempt, "wait_s": wait, "why": failure.message}
-    _log.info("%s: try %d failed, next in %.1f s: %s", method, attempt, wait, failure.message, extra=facts)
 
 
 def _failure(state: RetryCallState) -> Failure:
