@@ -105,7 +105,7 @@ class Story:
             "waited_s": round(self._waited, 3),
             "classes": dict(self._classes),
         }
-        text = "asked YouTube with %(requests)d requests for %(batches)d batches in %(seconds).1f s"
+        text = "asked YouTube: batches %(batches)d, requests %(requests)d, in %(seconds).1f s"
         if self._failures:
             text += "; tried again %(retries)d times, waited %(waited_s).1f s; "
         failures = "; ".join(f"{times} x {why}" for why, times in self._failures.most_common())
