@@ -168,6 +168,8 @@ def test_only_words_of_a_harmless_form_are_told_on() -> None:
         ("٣", None),
         ("9" * 5000, None),
         ("soon", None),
+        ("Sun, 22 Nov 99999999999999999999 15:02:00 GMT", None),
+        ("Sun, 22 Nov 2026 15:02:00 +99999999999999", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(

@@ -116,7 +116,6 @@ OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
     "late": HARMLESS,
     "slow-headers": HARMLESS,
     "close": SENT_AGAIN,
-    "reset": SENT_AGAIN,
     "garbage": SENT_AGAIN,
 }
 """What is otherwise than in its group; of a pair the first is for videos.batchGetStats, the second for videos.list."""

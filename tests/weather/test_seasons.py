@@ -1,0 +1,386 @@
+"""Long random stories: videos and faults come and go, authors edit, days pass; after each step the promises hold."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from syncer.config.parse import parse_config
+from syncer.model import Bucket, Count, ProblemKind, SyncReport, VideoId
+from syncer.simulator.faults import KINDS, parse_fault
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import START, State, Video, World
+from syncer.state.database import open_database
+from syncer.state.ledger import spent_units
+from syncer.sync.make import make_sync
+from syncer.sync.options import Options, Surroundings
+from tests.site import FORMS, KEY, Site, ids, tree
+
+PROVING = "SYNCER_PROVE" in os.environ
+UNITS = 40
+"""A day, of either bucket: a long bad day spends them."""
+POOL = ids(70, seed=11)
+"""Some of them are on no page at first."""
+WAITING = {"stall", "stall-middle", "drip", "endless"}
+STEPS = 40 if PROVING else 16
+STORIES = 300 if PROVING else 14
+
+_VIEWS = re.compile(rb"viewcount['\"]?\s*[:=]\s*['\"]?(\d+)")
+_LIKES = re.compile(rb"likeCount['\"]?\s*[:=]\s*['\"]?(\d+)")
+
+
+class Slot(NamedTuple):
+    """One video's place as its author has it, and its counts as they stand."""
+
+    video: str
+    views: str
+    likes: str
+
+
+@dataclass
+class Sheet:
+    """A page as its author knows it."""
+
+    path: str
+    write: Callable[[Sequence[Slot]], bytes]
+    """The page with these slots, without what the author has added at its end."""
+    slots: list[Slot]
+    end: bytes = b""
+
+    @property
+    def page(self) -> bytes:
+        return self.write(self.slots) + self.end
+
+
+def single(number: int) -> Callable[[Sequence[Slot]], bytes]:
+    return lambda slots: FORMS[number](*slots[0])
+
+
+def listed(slots: Sequence[Slot]) -> bytes:
+    """A list of videos, with the counts once in quotes and once without."""
+    items = "".join(f'  - id: {s.video!r}\n    viewcount: "{s.views}"\n    likeCount: {s.likes}\n' for s in slots)
+    return f"---\nvideos:\n{items}---\nviewcount: 1\n".encode()
+
+
+weathers = st.lists(
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(sorted(KINDS.keys() - WAITING)),
+        st.sampled_from(["", "@stats", "@general", *(f"@{video}" for video in POOL[:3])]),
+        st.sampled_from(["", ":1", ":2-", ":*/2", ":50%"]),
+    ),
+    min_size=1,
+    max_size=2,
+)
+videos = st.sampled_from(POOL)
+numbers = st.integers(0, 3) | st.integers(0, 10**7)
+
+
+@dataclass
+class Told:
+    """What YouTube has said so far, by video and count; so nothing else may ever stand on a page as its word."""
+
+    youtube: Simulator
+    in_good_weather: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+
+    def note(self) -> None:
+        """What it is about to say; in bad weather it keeps the account itself."""
+        for video in () if self.youtube.faults else POOL:
+            for name, count in (self.youtube.world.statistics(video, self.youtube.clock.now()) or {}).items():
+                self.in_good_weather.setdefault((video, name), set()).add(count)
+
+    def all(self) -> Mapping[tuple[str, str], frozenset[int]]:
+        return {
+            (video, name): frozenset(self.in_good_weather.get((video, name), ()))
+            | self.youtube.given(video).get(name, set())
+            for video in POOL
+            for name in (Count.VIEWS, Count.LIKES)
+        }
+
+
+class Seasons(RuleBasedStateMachine):
+    """A site, its author, and a YouTube in all weathers."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.directory = tempfile.TemporaryDirectory()
+        self.youtube = Simulator(World(), stats_units_per_day=UNITS, general_units_per_day=UNITS, pause=0.001)
+        self.youtube.__enter__()
+        self.site = Site(Path(self.directory.name, "site"), self.youtube.url)
+        quota = f"stats_units_per_day: {UNITS}, general_units_per_day: {UNITS}, reserve: 2"
+        retry = "timeout: 5s, connections: 1, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}"
+        self.site.configure(youtube=retry, quota=quota)
+        self.config = parse_config(self.site.config.read_text(encoding="utf-8"), self.site.config)
+        self.told = Told(self.youtube)
+        self.lines = 0
+        self.unaccounted: dict[tuple[str, Bucket], int] = {}
+        self.sheets = {sheet.path: sheet for sheet in first_sheets()}
+        for path in self.sheets:
+            self.save(path)
+
+    def teardown(self) -> None:
+        if hasattr(self, "directory"):
+            files = [path for path in self.site.root.rglob("*") if path.is_file()]
+            self.youtube.__exit__(None, None, None)
+            assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+            self.directory.cleanup()
+
+    # the world
+
+    @rule(hours=st.sampled_from([0.01, 1, 7, 25, 24 * 9, 24 * 29]))
+    def time_passes(self, hours: float) -> None:
+        self.youtube.clock.advance(timedelta(hours=hours))
+
+    @rule(some=st.sets(videos, min_size=1, max_size=8) | st.just(set(POOL[:40])), state=st.sampled_from(State))
+    def videos_change(self, some: Collection[str], state: State) -> None:
+        """They are hidden, vanish, and return."""
+        world = self.youtube.world
+        changed = {video: Video(state, world.videos.get(video, Video()).counts) for video in some}
+        self.youtube.world = World(videos={**world.videos, **changed})
+
+    @rule(
+        some=st.sets(videos, min_size=1, max_size=5) | st.just(set(POOL)), share=st.sampled_from([0, 0.05, 0.9, 1, 3])
+    )
+    def counts_jump(self, some: Collection[str], share: float) -> None:
+        """They fall or rise at once, and grow from there."""
+        world = self.youtube.world
+        changed = {}
+        for video in some:
+            start = World().statistics(video, START) or {}
+            lower = {name: int(count * share) for name, count in start.items()}
+            changed[video] = Video(world.videos.get(video, Video()).state, lower)
+        self.youtube.world = World(videos={**world.videos, **changed})
+
+    @rule(faults=weathers)
+    def weather_turns_bad(self, faults: Sequence[str]) -> None:
+        self.youtube.faults = [parse_fault(fault) for fault in faults]
+
+    @rule()
+    def weather_clears(self) -> None:
+        self.youtube.faults = []
+
+    # the author
+
+    @rule(data=st.data())
+    def author_edits(self, data: st.DataObject) -> None:
+        """Another body, another count, another video."""
+        sheet = self.sheets[data.draw(st.sampled_from(sorted(self.sheets)))]
+        place = data.draw(st.integers(0, len(sheet.slots) - 1))
+        slot = sheet.slots[place]
+        sheet.slots[place] = data.draw(
+            st.builds(
+                Slot,
+                st.just(slot.video) | videos,
+                st.just(slot.views) | numbers.map(str),
+                st.just(slot.likes) | numbers.map(str),
+            )
+        )
+        sheet.end += data.draw(st.sampled_from([b"", b"\r\nviewcount: 9\n", b"\xfe\x00"]))
+        self.save(sheet.path)
+
+    @rule(video=videos, form=st.integers(0, len(FORMS) - 1), name=st.sampled_from("xyz"))
+    def author_adds_a_page(self, video: str, form: int, name: str) -> None:
+        sheet = Sheet(f"content/{name}.md", single(form), [Slot(video, "7", "7")])
+        self.sheets[sheet.path] = sheet
+        self.save(sheet.path)
+
+    @rule(name=st.sampled_from("xyz"))
+    def author_removes_a_page(self, name: str) -> None:
+        if self.sheets.pop(f"content/{name}.md", None):
+            (self.site.root / f"content/{name}.md").unlink()
+
+    # syncs
+
+    @rule(everything=st.booleans(), scheduled=st.booleans())
+    def sync(self, everything: bool, scheduled: bool) -> None:
+        self.real_sync(Options(everything=everything, scheduled=scheduled))
+
+    @rule()
+    def good_day(self) -> None:
+        """Tomorrow, in good weather, all that is public becomes true, but for what a brake or a doubt holds."""
+        self.youtube.faults = []
+        self.youtube.clock.advance(timedelta(hours=26))
+        report = self.real_sync(Options(everything=True))
+        assert report.problems == ()
+        assert report.exit == (1 if report.brake else 0)
+        if report.brake:
+            return
+        doubted = {video for video, _ in report.doubtful}
+        for slot in chain.from_iterable(sheet.slots for sheet in self.sheets.values()):
+            given = self.youtube.world.statistics(slot.video, self.youtube.clock.now())
+            if given is None:
+                assert slot.video in report.missing
+            elif slot.video not in doubted:
+                assert slot.views == str(given.get("viewCount", slot.views))
+                assert slot.likes == str(given.get("likeCount", slot.likes))
+
+    @rule()
+    def person_accepts(self) -> None:
+        report = self.real_sync(Options(accept=True))
+        assert (report.brake, report.doubtful) == (None, ())
+
+    @rule(data=st.data())
+    def narrowed_sync(self, data: st.DataObject) -> None:
+        some = data.draw(st.sets(st.sampled_from(sorted(self.sheets)), max_size=3))
+        shown = sorted({slot.video for path in some or self.sheets for slot in self.sheets[path].slots})
+        only = data.draw(st.sets(st.sampled_from(shown), min_size=0 if some else 1, max_size=3))
+        options = Options(
+            paths=tuple(sorted(some)), videos=frozenset(map(VideoId, only)), everything=data.draw(st.booleans())
+        )
+        seen = self.lines
+        self.real_sync(options)
+        for line in self.site.log_lines()[seen:]:
+            assert line["path"] in (some or self.sheets)
+            assert line["video_id"] in (only or shown)
+
+    @rule(everything=st.booleans())
+    def dry_run(self, everything: bool) -> None:
+        before = self.files()
+        self.told.note()
+        report = make_sync(self.config, Options(dry_run=True, everything=everything), self.surroundings())
+        assert self.files() == before
+        day = self.day()
+        for bucket, units in report.units.items():  # a dry run counts in memory
+            self.unaccounted[day, bucket] = self.unaccounted.get((day, bucket), 0) + units
+
+    @rule(after=st.integers(1, 3))
+    def sync_is_interrupted(self, after: int) -> None:
+        steps: list[str] = []
+        world = self.surroundings(
+            cancelled=lambda: len(steps) >= after, progress=lambda stage, _done, _of: steps.append(stage)
+        )
+        self.real_sync(Options(everything=True), world)
+
+    @rule(data=st.data())
+    def author_edits_during_a_sync(self, data: st.DataObject) -> None:
+        """The edit wins, whatever the sync meant to write."""
+        path = data.draw(st.sampled_from(sorted(self.sheets)))
+
+        def edit(stage: str, _done: int, _of: int | None) -> None:
+            if stage == "ask" and not edited:
+                sheet = self.sheets[path]
+                sheet.slots[0] = sheet.slots[0]._replace(views="123", likes="45")
+                sheet.end += b"more\n"
+                self.save(path)
+                edited.append(path)
+
+        edited: list[str] = []
+        seen = self.lines
+        report = self.real_sync(Options(everything=True), self.surroundings(progress=edit), meanwhile=path)
+        if any(problem.kind is ProblemKind.EDITED_MEANWHILE for problem in report.problems):
+            assert edited
+            assert report.exit in {1, 3}
+        assert not edited or path not in {line["path"] for line in self.site.log_lines()[seen:]}
+
+    # the promises
+
+    @invariant()
+    def every_page_is_what_its_author_and_the_log_say(self) -> None:
+        for path, sheet in getattr(self, "sheets", {}).items():
+            assert (self.site.root / path).read_bytes() == sheet.page, path
+
+    @invariant()
+    def no_file_is_left_beside_the_pages(self) -> None:
+        if hasattr(self, "site"):
+            assert {p.relative_to(self.site.root).as_posix() for p in (self.site.root / "content").rglob("*.*")} == set(
+                self.sheets
+            )
+
+    @invariant()
+    def the_ledger_has_every_unit_that_youtube_counted(self) -> None:
+        if not hasattr(self, "site") or not self.site.state.exists():
+            return
+        with open_database(self.site.state, str(self.site.root.resolve())) as database:
+            ours = spent_units(database, self.youtube.clock.now())
+        for bucket in Bucket:
+            unaccounted = self.unaccounted.get((self.day(), bucket), 0)
+            assert ours[bucket] + unaccounted >= self.youtube.units[bucket.value]
+
+    # how it is done
+
+    def real_sync(
+        self, options: Options, world: Surroundings | None = None, meanwhile: str | None = None
+    ) -> SyncReport:
+        """Makes a sync, and follows its lines of the log; `meanwhile` is a page that its author may have edited."""
+        earlier = self.told.all()
+        self.told.note()
+        report = make_sync(self.config, options, world or self.surroundings())
+        assert report.exit in {0, 1, 3, 130}
+        assert report.exit or not (report.problems or report.brake)
+        lines = self.site.log_lines()
+        assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+        new, self.lines = lines[self.lines :], len(lines)
+        assert report.changed_counts == len(new) == len({(line["path"], line["field"]) for line in new})
+        assert not (report.brake and new)
+        given = self.told.all()
+        doubtful, hidden = set(report.doubtful), set(report.hidden)
+        for line in new:
+            video, count = line["video_id"], Count(line["count"])
+            old = (video, count) in doubtful or video in report.missing
+            assert int(line["new"]) in (earlier if old else given)[video, count], line
+            assert (video, count) not in hidden
+            assert line["sync"] == report.sync
+            self.follow(line)
+        return report
+
+    def follow(self, line: Mapping[str, str]) -> None:
+        """Changes the sheet as a line of the log says; fails where it stood otherwise."""
+        sheet = self.sheets[line["path"]]
+        place = re.match(r"videos\[(\d+)\]\.", line["field"])
+        number = int(place[1]) if place else 0
+        slot = sheet.slots[number]
+        name = {"viewCount": "views", "likeCount": "likes"}[line["count"]]
+        assert (slot.video, getattr(slot, name)) == (line["video_id"], line["old"])
+        assert line["old"] != line["new"]
+        sheet.slots[number] = slot._replace(**{name: line["new"]})
+
+    def surroundings(
+        self,
+        cancelled: Callable[[], bool] = lambda: False,
+        progress: Callable[[str, int, int | None], None] = lambda _stage, _done, _of: None,
+    ) -> Surroundings:
+        return Surroundings(
+            key=KEY, clock=self.youtube.clock.now, sleep=lambda _: None, cancelled=cancelled, progress=progress
+        )
+
+    def save(self, path: str) -> None:
+        self.site.put(path, self.sheets[path].page)
+
+    def files(self) -> Mapping[str, object]:
+        """Everything on disk, without what SQLite itself puts beside a database that is read."""
+        everything = tree(self.site.root)
+        own = {".syncer", ".syncer/state.sqlite3-wal", ".syncer/state.sqlite3-shm"}
+        return {path: what for path, what in everything.items() if path not in own}
+
+    def day(self) -> str:
+        from syncer.quota import quota_day
+
+        return quota_day(self.youtube.clock.now()).isoformat()
+
+
+def first_sheets() -> Iterator[Sheet]:
+    """Five pages with a video each, two with 25, and one video that is on two of them."""
+    for number in range(len(FORMS)):
+        yield Sheet(f"content/{number}.md", single(number), [Slot(POOL[number], "1", "2")])
+    for number, some in enumerate((POOL[4:29], POOL[29:54])):
+        yield Sheet(f"content/lists/{number}.md", listed, [Slot(video, "3", "4") for video in some])
+
+
+TestSeasons = Seasons.TestCase
+TestSeasons.settings = settings(
+    max_examples=STORIES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
