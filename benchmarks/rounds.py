@@ -63,6 +63,9 @@ def _round(directory: Path, pristine: Path, pages: int) -> Iterator[tuple[str, M
         yield "second_sync", _run("our_sync", site, endpoint, expected=0)
         site = _copy(pristine, directory / "theirs")
         yield "user_script", _run("user_script", site, endpoint, expected=pages)
+    with _youtube("benchmarks.slow_youtube") as endpoint:
+        for name in ("our_fetch", "bare_fetch"):
+            yield name, _run(name, site, endpoint, expected=pages)
 
 
 def _copy(pristine: Path, site: Path) -> Path:
@@ -73,9 +76,9 @@ def _copy(pristine: Path, site: Path) -> Path:
 
 
 @contextmanager
-def _youtube() -> Iterator[str]:
+def _youtube(*module: str) -> Iterator[str]:
     """Run a simulator in a process of its own; give its address."""
-    command = [sys.executable, "-m", "syncer", "simulate", "--clock", CLOCK]
+    command = [sys.executable, "-m", *(module or ("syncer", "simulate", "--clock", CLOCK))]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as simulator:
         assert simulator.stdout is not None
         try:

@@ -74,7 +74,7 @@ def write_config(site: Path, endpoint: str) -> Path:
 def _page(random: Random) -> str:
     """Return a page whose counts are a bit below what the simulated YouTube says: counts that fall brake a sync."""
     title = _words(random, 5).title()
-    video = _video_id(random)
+    video = video_id(random)
     true = YOUTUBE.statistics(video, START)
     assert true is not None, "the simulator's videos are published before its start"
     head = "\r\n".join(FRONT_MATTER).format(
@@ -105,6 +105,6 @@ def _words(random: Random, number: int) -> str:
     return " ".join(random.choices(WORDS, k=number))
 
 
-def _video_id(random: Random) -> str:
+def video_id(random: Random) -> str:
     """Return 64 bits in base64, which is what YouTube's ids are: the last of the 11 characters has only four bits."""
     return urlsafe_b64encode(random.randbytes(8)).decode().rstrip("=")

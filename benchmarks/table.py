@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.asking import CONNECTIONS
 from benchmarks.contenders import Measured
 from benchmarks.rounds import Runs, Sizes
+from benchmarks.slow_youtube import LATENCY
+from syncer.model import BATCH_SIZE
 
 FULL_SIZE = 20_000
 """Pages from which on the bars are judged: below, fixed costs rule."""
@@ -24,6 +27,8 @@ TITLES = {
     "first_sync": "our sync, every count changes, durable",
     "second_sync": "our sync again, nothing changes",
     "user_script": "the user's script, not durable",
+    "our_fetch": "our fetch alone, 50 ms answers, 8 at once",
+    "bare_fetch": "http.client and json, the same",
 }
 
 
@@ -47,6 +52,8 @@ def bars(runs: Runs) -> list[Bar]:
     return [
         Bar("scan, against the bare loop", _ratio(runs, "our_scan", "bare_loop"), 4, " x"),
         Bar("first sync, against the user's script", _ratio(runs, "first_sync", "user_script"), 1, " x"),
+        Bar("fetch, against answers without a pause", _over_ideal(runs["our_fetch"]), 1.3, " x"),
+        Bar("cpu of the fetch, against http.client", _cpu_ratio(runs, "our_fetch", "bare_fetch"), 4, " x"),
         Bar("peak memory of the large sync", runs["memory"][0].peak / MB, 250, " MB"),
     ]
 
@@ -108,6 +115,15 @@ def _verdicts(bars: Sequence[Bar], *, judged: bool) -> Iterator[str]:
 
 def _ratio(runs: Runs, ours: str, theirs: str) -> float:
     return median(one.seconds / other.seconds for one, other in zip(runs[ours], runs[theirs], strict=True))
+
+
+def _cpu_ratio(runs: Runs, ours: str, theirs: str) -> float:
+    return median(one.cpu / other.cpu for one, other in zip(runs[ours], runs[theirs], strict=True))
+
+
+def _over_ideal(fetches: Sequence[Measured]) -> float:
+    """Return how much longer a fetch took than its answers would, one straight after the other."""
+    return median(run.seconds / (run.pages / BATCH_SIZE / CONNECTIONS * LATENCY) for run in fetches)
 
 
 def _median(runs: Sequence[Measured], figure: Callable[[Measured], float]) -> float:

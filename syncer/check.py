@@ -17,13 +17,13 @@ from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
 from syncer.git import inside_work_tree
 from syncer.model import Bucket, Outcome, Page, Problem, VideoId
-from syncer.quota import units_left
 from syncer.state.database import Database, open_copy
-from syncer.state.ledger import parked_buckets, spent_units
 from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
-from syncer.sync.options import Options, Surroundings, Sync, limits
+from syncer.sync.options import Options, Surroundings, Sync
+from syncer.sync.purses import in_words, purses
 from syncer.sync.report import Tally
+from syncer.wording import counted, utc
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -138,9 +138,10 @@ def _tell_content(content: _Content) -> Finding:
         message = "no page names a video; check `directory`, `include` and `fields.video_id`, or run `syncer init`"
         return Finding("content", Level.ERROR, message)
     if not content.values:
-        message = f"{content.pages:,} pages, but none has a count; check `fields.counts`, or set insert_missing: true"
+        message = f"{counted(content.pages, 'page')}, but no count; check `fields.counts`, or set insert_missing: true"
         return Finding("content", Level.WARNING, message)
-    message = f"{content.pages:,} pages name {len(content.videos):,} videos and hold {content.values:,} counts"
+    videos, counts = counted(len(content.videos), "video"), counted(content.values, "count")
+    message = f"{counted(content.pages, 'page')} with {videos} and {counts}"
     return Finding("content", Level.OK, message)
 
 
@@ -154,7 +155,7 @@ def _tell_ids(content: _Content) -> Finding:
 def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
     if content.read_only:
         message = (
-            f"{len(content.read_only):,} pages, or the directories they are in, are read-only: "
+            f"{counted(len(content.read_only), 'page')} read-only, or in a read-only directory: "
             f"{_some(content.read_only)}; allow writing, or exclude"
         )
         yield Finding("permissions", Level.ERROR, message)
@@ -175,7 +176,7 @@ def _check_clock(now: datetime) -> Finding:
         return Finding(
             "clock", Level.ERROR, f"the clock says {now:%Y-%m-%d}; set it, or YouTube's certificate is refused"
         )
-    return Finding("clock", Level.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+    return Finding("clock", Level.OK, utc(now))
 
 
 def _check_git(config: Config) -> Finding:
@@ -193,23 +194,18 @@ def _check_state(config: Config, database: Database, now: datetime) -> Finding:
     if last is None:
         return Finding("state", Level.OK, f"{config.state_directory}: no sync yet")
     if last > now:
-        message = f"the last sync was at {last:%Y-%m-%d %H:%M:%S} UTC, which is to come; set the clock"
+        message = f"the last sync was at {utc(last)}, which is to come; set the clock"
         return Finding("state", Level.WARNING, message)
-    return Finding("state", Level.OK, f"{config.state_directory}: last sync at {last:%Y-%m-%d %H:%M:%S} UTC")
+    return Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
 
 
 def _check_quota(config: Config, database: Database, now: datetime) -> Iterator[Finding]:
-    spent, parked = spent_units(database, now), parked_buckets(database, now)
-    for bucket in Bucket:
-        left = units_left(spent[bucket], *limits(config, bucket, scheduled=True))
-        if bucket in parked:
-            message = f"{bucket}: YouTube gives no more until {parked[bucket]:%Y-%m-%d %H:%M} UTC; nothing to do"
-            yield Finding("quota", Level.WARNING, message)
-        elif not left:
-            message = f"{bucket}: spent for scheduled syncs until midnight Pacific; nothing to do"
-            yield Finding("quota", Level.WARNING, message)
+    for bucket, purse in purses(config, database, now).items():
+        if purse.scheduled:
+            yield Finding("quota", Level.OK, f"{bucket}: {in_words(purse)}")
         else:
-            yield Finding("quota", Level.OK, f"{bucket}: {left:,} units left today for scheduled syncs")
+            remedy = "nothing to do: a new quota day begins at midnight Pacific"
+            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(purse)}; {remedy}")
 
 
 def _check_key(
@@ -236,7 +232,9 @@ def _check_key(
     with open_client(config, world, spending(sync)) as client:
         answer = client.fetch(Bucket.STATS, [min(content.videos, default=ANY_VIDEO)])
     if answer.outcome is Outcome.ANSWERED:
-        yield Finding("youtube", Level.OK, f"YouTube answers; this check cost {sum(tally.units.values())} unit")
+        yield Finding(
+            "youtube", Level.OK, f"YouTube answers; this check cost {counted(sum(tally.units.values()), 'unit')}"
+        )
     elif answer.outcome is Outcome.UNAVAILABLE:
         yield Finding("youtube", Level.WARNING, f"videos.list is asked instead: {answer.message}")
     else:

@@ -13,10 +13,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from syncer.errors import SyncerError
+from syncer.errors import Stopped, SyncerError
 from syncer.model import Problem, SyncReport
 from syncer.schedule import delayed, first_time, next_time, set_back
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
+from syncer.wording import counted, utc
 
 if TYPE_CHECKING:
     from syncer.config.sections import Schedule
@@ -61,7 +62,7 @@ def run_daemon(
     start = due if due <= now else trigger.delayed(due)
     scheduler.add_job(_job(sync), trigger, id=JOB, next_run_time=start)
     scheduler.start()
-    log.info("the next sync begins at %s", _utc(start), extra={"event": "scheduled"})
+    log.info("the next sync begins at %s", utc(start), extra={"event": "scheduled"})
     _tick(scheduler, clock, wait)
     scheduler.shutdown(wait=True)
 
@@ -110,7 +111,7 @@ def _set_back(scheduler: BackgroundScheduler, now: datetime, by: timedelta) -> N
     trigger, start = job.trigger.set_back(job.next_run_time, now, by)
     scheduler.modify_job(JOB, trigger=trigger, next_run_time=start)
     log.warning(
-        "the clock was set back by %s; the next sync begins at %s", by, _utc(start), extra={"event": "clock-set-back"}
+        "the clock was set back by %s; the next sync begins at %s", by, utc(start), extra={"event": "clock-set-back"}
     )
 
 
@@ -122,6 +123,8 @@ def _job(sync: Callable[[], SyncReport]) -> Callable[[], None]:
         nonlocal told
         try:
             report = sync()
+        except Stopped as error:
+            log.info("no sync: %s", error, extra={"event": "sync-stopped"})
         except SyncerError as error:
             log.error("no sync: %s", error, extra={"event": "sync-failed", "kind": error.kind})  # noqa: TRY400 - no bug, no traceback
         except (Exception, SystemExit):
@@ -136,17 +139,25 @@ def _job(sync: Callable[[], SyncReport]) -> Callable[[], None]:
 def _tell(report: SyncReport, told: Collection[Problem]) -> None:
     log.log(
         logging.ERROR if report.exit == NOTHING_ANSWERED else logging.INFO,
-        "sync %s%s: %d counts changed on %d pages, %d of %d videos answered, %d over quota, %d problems",
+        "sync %s%s: %s changed on %s, %d of %s answered, %d over quota, %s",
         report.sync,
         " was stopped" if report.exit == INTERRUPTED else "",
-        report.changed_counts,
-        report.changed_pages,
+        counted(report.changed_counts, "count"),
+        counted(report.changed_pages, "page"),
         report.answered,
-        report.asked,
+        counted(report.asked, "video"),
         report.over_quota,
-        len(report.problems),
+        counted(len(report.problems), "problem"),
         extra={"event": "synced", "sync": report.sync, "exit": report.exit},
     )
+    if report.brake:
+        log.warning(
+            "a brake holds what YouTube said: %d of %d %s; nothing was written, `syncer sync --accept` lets it through",
+            report.brake.struck,
+            report.brake.of,
+            "videos are suddenly missing" if report.brake.reason == "missing" else "counts fell",
+            extra={"event": "braked", "sync": report.sync, "reason": report.brake.reason},
+        )
     for problem in dict.fromkeys(report.problems):
         if problem not in told:
             line = f":{problem.line}" if problem.line else ""
@@ -156,7 +167,3 @@ def _tell(report: SyncReport, told: Collection[Problem]) -> None:
 
 def _tell_left_out(_event: object) -> None:
     log.warning("a sync was due, but the one before goes on still", extra={"event": "sync-left-out"})
-
-
-def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

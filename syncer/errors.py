@@ -44,6 +44,13 @@ class Locked(SyncerError):
     exit_code = 4
 
 
+class Stopped(SyncerError):
+    """It was told to stop before anything was done."""
+
+    kind = "stopped"
+    exit_code = 130
+
+
 class GitError(SyncerError):
     """A git command failed."""
 

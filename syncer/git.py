@@ -51,15 +51,6 @@ def inside_work_tree(directory: Path) -> bool:
         return False
 
 
-def is_ignored(directory: Path, path: Path) -> bool:
-    """Whether git leaves a path out of commits."""
-    try:
-        git(directory, "check-ignore", "--quiet", "--", str(path))
-    except GitError:
-        return False
-    return True
-
-
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

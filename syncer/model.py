@@ -285,5 +285,3 @@ class SyncReport:
     exit: int
     retries: int = 0
     """How often a request was sent again after a failure that passes."""
-    waited: float = 0.0
-    """Seconds of waiting between tries, summed over all connections."""

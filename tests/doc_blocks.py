@@ -29,6 +29,7 @@ _FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence
 _VARYING = (
     (re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}"), "<sync>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z| UTC)"), "<time>"),
+    (re.compile(r"\b\d+\.\d s\b"), "<duration>"),
 )
 _IN_THE_BACKGROUND = """\
 rm -f "$HOME/printed"

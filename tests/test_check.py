@@ -110,11 +110,15 @@ def key_missing(site: Site) -> None:
 
 ILLNESSES: Sequence[tuple[Callable[[Site], None], Diagnosis, str]] = [
     (no_pages, ("content", "error"), "no page names a video; check `directory`, `include` and `fields.video_id`"),
-    (no_counts, ("content", "warning"), "1 pages, but none has a count; check `fields.counts`"),
+    (no_counts, ("content", "warning"), "1 page, but no count; check `fields.counts`"),
     (no_directory, ("content", "error"), "posts is no directory of"),
     (odd_id, ("ids", "warning"), "look for typos"),
     (sick_page, ("content", "warning"), "not-a-video-id (1); `syncer sync --dry-run` names them"),
-    (read_only_page, ("permissions", "error"), "are read-only: content/a.md; allow writing, or exclude"),
+    (
+        read_only_page,
+        ("permissions", "error"),
+        "1 page read-only, or in a read-only directory: content/a.md; allow writing, or exclude",
+    ),
     (state_unwritable, ("permissions", "error"), "/dev/null"),
     (state_is_a_file, ("permissions", "error"), ".syncer cannot be written"),
     (state_newer, ("state", "error"), "upgrade syncer"),
@@ -131,8 +135,6 @@ def test_each_illness_is_named_with_what_to_do(
     words: str,
 ) -> None:  # fmt: skip
     fall_ill(healthy)
-    if fall_ill is key_for_all:
-        monkeypatch.delenv("YOUTUBE_API_KEY")
     ran = syncer("check", "--json")
     assert diagnosis in levels(ran.document)
     told = " ".join(entry["message"] for entry in ran.document["checks"] if entry["name"] == diagnosis[0])

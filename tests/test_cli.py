@@ -16,9 +16,9 @@ from syncer import __version__
 from syncer.cli.main import COMMANDS
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
-from tests.site import KEY, Run, Site, crlf, ids, world_with
+from tests.site import Run, Site, crlf, ids, world_with
+from tests.terminal import environment, on_a_terminal
 
-ROOT = Path(__file__).parent.parent
 VIDEO, GONE, HIDDEN = ids(3, seed=11)
 REPORT_KEYS = [
     *("sync", "started", "finished", "dry_run", "pages", "videos", "asked", "answered", "units", "changed_pages"),
@@ -111,7 +111,8 @@ def test_results_go_to_standard_output_and_say_all_that_matters(full: Site, sync
     assert (ran.code, ran.err) == (1, "")
     lines = ran.out.splitlines()
     assert re.split(r" {2,}", lines[0].strip()) == ["page", "count", "old", "new"]
-    assert any(re.fullmatch(rf"content/{VIDEO}\.md +likeCount +2 +\d+", line) for line in lines)
+    assert any(re.fullmatch(rf"content/{VIDEO}\.md +viewcount +1 +\d+", line) for line in lines)
+    assert any(re.fullmatch(r" +likeCount +2 +\d+", line) for line in lines), "a page is named once"
     assert "3 pages, 3 videos: 3 asked, 2 answered; changed 3 counts on 2 pages." in lines
     assert f"Missing on YouTube, counts left as they are: {GONE}" in lines
     assert f"Hidden by the owner, left as they are: {HIDDEN} (likeCount)" in lines
@@ -168,11 +169,10 @@ def test_the_config_is_found_by_option_then_environment_then_place(
 
 
 def test_nothing_but_text_goes_into_a_pipe(full: Site) -> None:
-    environment = {**_environment(), "TERM": "xterm-256color"}
     for arguments in (["sync", "--dry-run"], ["sync"], ["check", "--offline"], ["status"]):
         done = subprocess.run(
             [sys.executable, "-m", "syncer", *arguments],
-            cwd=full.root, env=environment, capture_output=True, check=False, timeout=60,
+            cwd=full.root, env=environment(TERM="xterm-256color"), capture_output=True, check=False, timeout=60,
         )  # fmt: skip
         assert b"\x1b" not in done.stdout + done.stderr
         assert b"\r" not in done.stdout + done.stderr
@@ -181,12 +181,15 @@ def test_nothing_but_text_goes_into_a_pipe(full: Site) -> None:
 
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_terminal_gets_colours_and_a_progress_bar_and_no_color_is_heard(full: Site, colour: bool) -> None:
-    environment = {**_environment(), "TERM": "xterm-256color", **({} if colour else {"NO_COLOR": "1"})}
-    shown = _on_a_terminal(full, environment, "sync", "--dry-run")
+    shown = on_a_terminal(full, "sync", "--dry-run", **({} if colour else {"NO_COLOR": "1"}))
     assert b"Scanning pages" in shown
     assert b"Asking YouTube" in shown
+    assert b"Comparing pages" in shown
+    assert b"Writing pages" not in shown
     assert (b"\x1b[32m+viewcount" in shown) == colour
     assert (re.search(rb"\x1b\[[0-9;]*3[0-9]", shown) is not None) == colour
+    assert (b"\x1b[36m\xe2\x94\x81" in shown) == colour, "the bar is cyan"
+    assert b"38;5;197" not in shown, "and not in the red that Rich would choose"
 
 
 @pytest.mark.parametrize(
@@ -295,30 +298,8 @@ def test_times_are_those_of_the_clock_in_utc(full: Site, syncer: Run) -> None:
     assert report["sync"].startswith(started.strftime("%Y%m%dT%H%M%SZ"))
 
 
-def _on_a_terminal(site: Site, environment: dict[str, str], *arguments: str) -> bytes:
-    """What a command shows on a terminal of its own."""
-    ours, its = os.openpty()
-    command = [sys.executable, "-m", "syncer", *arguments]
-    with subprocess.Popen(command, cwd=site.root, env=environment, stdin=its, stdout=its, stderr=its):
-        os.close(its)
-        shown = b""
-        try:
-            while piece := os.read(ours, 65536):
-                shown += piece
-        except OSError:
-            pass  # Linux's way to say that the terminal is closed
-    os.close(ours)
-    return shown
-
-
 def _completion(words: dict[str, str]) -> str:
     syncer = Path(sys.executable).with_name("syncer")
-    done = subprocess.run(
-        [syncer], env={**_environment(), **words}, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run([syncer], env=environment(**words), capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
     return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(ROOT)}

@@ -206,11 +206,11 @@ def test_after_kill_9_it_counts_from_the_last_sync_and_holds_no_lock(site: Site,
         daemon.ended()
     asked = youtube.requests
     with Daemon(site) as daemon:
-        due = daemon.until("next sync begins at").split()[-1]
+        due = daemon.until("next sync begins at").partition(" at ")[2].strip()
         daemon.send(signal.SIGTERM)
         assert daemon.ended()[0] == 0
     began = time.strptime(first[:16], "%Y%m%dT%H%M%SZ")
-    assert time.mktime(time.strptime(due, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(began) == 6 * 3600
+    assert time.mktime(time.strptime(due, "%Y-%m-%d %H:%M:%S UTC")) - time.mktime(began) == 6 * 3600
     assert youtube.requests == asked
 
 

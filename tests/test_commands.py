@@ -49,7 +49,7 @@ def test_the_log_is_a_table_of_all_changes_oldest_first(full: Site, syncer: Run)
     ran = syncer("log")
     lines = ran.out.splitlines()
     assert (ran.code, ran.err) == (0, "")
-    assert lines[0].split() == ["seq", "at", "path", "video_id", "field", "old", "new", "why"]
+    assert lines[0].split() == ["seq", "at", "video_id", "field", "old", "new", "why", "path"]
     assert [int(line.split()[0]) for line in lines[1:]] == [line["seq"] for line in full.log_lines()]
 
 

@@ -448,6 +448,7 @@ data = st.recursive(
 @example("a: \ud800")
 @example("\x85\x85: [")
 @example("? '\x85'")
+@example("' 0':")
 def test_any_text_is_a_config_or_a_config_error_with_lines_in_the_file(text: str) -> None:
     try:
         parse(text)

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from random import Random
@@ -20,8 +21,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from syncer.config.sections import Schedule
 from syncer.daemon import run_daemon
-from syncer.errors import Locked
-from syncer.model import Problem, ProblemKind, SyncReport
+from syncer.errors import Locked, Stopped
+from syncer.model import Brake, Problem, ProblemKind, SyncReport
 
 START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
 PATIENCE = 10.0
@@ -187,7 +188,7 @@ def test_real_time_passes_as_well(clock: Clock) -> None:
 def test_after_a_restart_it_counts_from_the_last_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     with Daemon(clock, last=START - 2 * HOUR, every="6h") as daemon:
         assert daemon.settle() == 0
-        assert messages(caplog, "scheduled") == ["the next sync begins at 2026-06-01T08:00:00Z"]
+        assert messages(caplog, "scheduled") == ["the next sync begins at 2026-06-01 08:00:00 UTC"]
         daemon.move(4 * HOUR)
         assert daemon.next() == START + 4 * HOUR
 
@@ -321,6 +322,39 @@ def test_an_error_of_ours_is_one_line_without_a_traceback(clock: Clock, caplog: 
     failed = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.getMessage() for record in failed] == ["no sync: another syncer is writing"] * 2
     assert not any(record.exc_info for record in failed)
+
+
+def test_a_sync_that_was_stopped_before_it_did_anything_is_no_error(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stopped() -> SyncReport:
+        raise Stopped("stopped while another syncer was writing; nothing was done")
+
+    with Daemon(clock, every="6h", last=START) as daemon:
+        daemon.doing = stopped
+        daemon.move(6 * HOUR)
+        daemon.next()
+        daemon.idle()
+    assert messages(caplog, "sync-stopped") == ["no sync: stopped while another syncer was writing; nothing was done"]
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@pytest.mark.parametrize(
+    ("brake", "words"),
+    [
+        (Brake("missing", 7, 12), "7 of 12 videos are suddenly missing"),
+        (Brake("falling", 9, 16), "9 of 16 counts fell"),
+    ],
+)
+def test_a_brake_that_holds_is_told(clock: Clock, caplog: pytest.LogCaptureFixture, brake: Brake, words: str) -> None:
+    with Daemon(clock, every="6h", last=START) as daemon:
+        daemon.doing = lambda: replace(report(code=1), brake=brake)
+        daemon.move(6 * HOUR)
+        daemon.next()
+        daemon.idle()
+    (told,) = messages(caplog, "braked")
+    assert words in told
+    assert "`syncer sync --accept`" in told
 
 
 def test_a_problem_is_told_when_it_is_new_and_not_in_every_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,17 +9,20 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from syncer.errors import Locked
+from syncer.config.parse import parse_config
+from syncer.errors import Locked, Stopped
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.lock import PATIENCE, hold_lock
+from syncer.sync.make import LOOK, make_sync
 from syncer.sync.options import Options, Surroundings
-from tests.site import KEY, Run, Site, counts, crlf, ids, tree
+from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
 
 VIDEO, OTHER = ids(2, seed=8)
 
@@ -139,14 +142,25 @@ def test_without_a_key_nothing_is_done(
     assert not full.state.exists()
 
 
-def test_a_key_file_that_cannot_be_read_is_named(full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("YOUTUBE_API_KEY")
+def test_a_key_file_that_cannot_be_read_is_named(full: Site, syncer: Run) -> None:
     full.configure(youtube="api_key_file: secrets/key")
     ran = syncer("sync")
     assert ran.code == 2
     assert "secrets/key cannot be read" in ran.err
     full.put("secrets/key", KEY.encode() + b"\n")
     assert syncer("sync").code == 0
+
+
+def test_where_the_config_names_a_key_file_the_environment_is_not_looked_at(
+    full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full.put("key", KEY.encode())
+    full.configure(youtube="api_key_file: key")
+    monkeypatch.setenv("YOUTUBE_API_KEY", "invalid")
+    assert syncer("sync").code == 0
+    (full.root / "key").unlink()
+    monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
+    assert syncer("sync").code == 2
 
 
 def test_a_read_only_page_is_exit_1_and_a_problem_and_the_others_are_done(
@@ -267,6 +281,67 @@ def test_a_full_disk_is_no_bug(full: Site) -> None:
     assert "diff.jsonl: the diff log cannot be written: File too large" in done.stderr
 
 
+def test_what_cannot_be_forgotten_after_a_sync_is_a_warning_and_the_sync_is_done(
+    full: Site, youtube: Simulator, syncer: Run
+) -> None:
+    syncer("sync")
+    log = full.state / "diff.jsonl"
+    log.write_bytes(b"damaged\n" + log.read_bytes())
+    full.put("content/a.md", crlf(VIDEO, 1, 2))
+    ran = syncer("sync")
+    assert (ran.code, ran.err.count("\n")) == (0, 1)
+    assert ran.err.startswith("WARNING the sync is done, but what is too old was not forgotten: ")
+    assert "line 1 is damaged" in ran.err
+    assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO))
+    assert syncer("status", "--json").document["syncs"][0]["exit"] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sync_that_is_interrupted_while_it_waits_for_another_writer_ends_with_130(
+    full: Site, number: signal.Signals
+) -> None:
+    with hold_lock(full.state, patience=0, sleep=lambda _: None), start(full, "-c", LOUD, "sync", "--json") as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # it waits
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["kind"] == "stopped"
+    assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, 1, 2)
+
+
+LOUD = """
+import sys
+from syncer.cli.main import main
+from syncer.cli.stopping import Stop
+wait = Stop.wait
+def tell(stop, seconds):
+    print("waits", file=sys.stderr, flush=True)
+    return wait(stop, seconds)
+Stop.wait = tell
+sys.exit(main())
+"""
+"""The command line, which says when it waits."""
+
+
+def test_a_scan_that_is_told_to_stop_ends_within_a_hundred_files_and_nothing_is_written(
+    site: Site, youtube: Simulator
+) -> None:
+    for video in ids(LOOK * 3):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    assert LOOK == 100
+    before, looks = tree(site.root / "content"), iter([False, True])
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    world = Surroundings(
+        key=KEY, clock=lambda: NOON, sleep=lambda _: None, cancelled=lambda: next(looks), progress=lambda *_: None
+    )
+    with pytest.raises(Stopped) as stopped:
+        make_sync(config, Options(), world)
+    assert stopped.value.exit_code == 130
+    assert next(looks, "none left") == "none left", "after a hundred files, not later"
+    assert (tree(site.root / "content"), youtube.requests, site.log_lines()) == (before, 0, [])
+
+
 def test_a_reader_that_goes_away_is_no_failure(full: Site, syncer: Run) -> None:
     syncer("sync")
     with start(full, "-m", "syncer", "log", "--json") as process:
@@ -278,11 +353,6 @@ def test_a_reader_that_goes_away_is_no_failure(full: Site, syncer: Run) -> None:
 
 
 def sync_with_sleep(site: Site, sleep: Callable[[float], object]) -> int:
-    from datetime import UTC, datetime
-
-    from syncer.config.parse import parse_config
-    from syncer.sync.make import make_sync
-
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     return make_sync(config, Options(), Surroundings(key=KEY, clock=lambda: datetime.now(UTC), sleep=sleep)).exit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import GitError
-from syncer.git import git, has_git, inside_work_tree, is_ignored
+from syncer.git import git, has_git, inside_work_tree
 
 
 @pytest.fixture
@@ -99,20 +99,11 @@ def test_where_there_is_no_git_the_error_says_so(tmp_path: Path, monkeypatch: py
         inside_work_tree(tmp_path)
 
 
-def test_what_git_ignores_is_known(repository: Path) -> None:
-    (repository / ".gitignore").write_text("/.syncer/\n*.log\n")
-
-    assert is_ignored(repository, repository / ".syncer/diff.jsonl")
-    assert is_ignored(repository, repository / "-dash.log")
-    assert not is_ignored(repository, repository / "page.md")
-
-
 def test_the_state_directory_ignores_itself(repository: Path) -> None:
     from syncer.state.lock import prepare_directory
 
     prepare_directory(repository / ".syncer")
 
-    assert is_ignored(repository, repository / ".syncer/state.sqlite3")
     assert git(repository, "status", "--porcelain") == "?? page.md\n"
 
 

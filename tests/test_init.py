@@ -119,6 +119,7 @@ def test_a_site_without_videos_is_exit_1_says_why_and_gets_nothing(
     ran = syncer("init")
     assert ran.code == 1
     assert "No video found" in ran.out + ran.err
+    assert "docs/reference/config.md" in ran.out
     assert tree(there) == before
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.errors import Locked, StateError
+from syncer.errors import Locked, StateError, Stopped
 from syncer.state.lock import POLL, hold_lock
 from tests.places import everybodys_directory, run_python
 
@@ -74,6 +74,18 @@ def test_a_second_writer_waits_as_long_as_it_is_told_to(tmp_path: Path) -> None:
     with another_writer(tmp_path), pytest.raises(Locked), hold_lock(tmp_path, patience=60, sleep=waits.append):
         pass
     assert sum(waits) == pytest.approx(60, abs=2 * POLL)
+
+
+def test_a_second_writer_that_is_told_to_stop_waits_no_longer(tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 3
+
+    with another_writer(tmp_path), pytest.raises(Stopped) as stopped, hold_lock(tmp_path, patience=60, sleep=wait):
+        pass
+    assert (len(waits), stopped.value.exit_code) == (3, 130)
 
 
 def test_a_second_writer_goes_on_when_the_first_has_ended(tmp_path: Path) -> None:

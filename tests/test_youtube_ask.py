@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from syncer.model import Answer, Bucket, Fetch, Outcome, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
-from syncer.youtube.ask import ask_all, pack
-from syncer.youtube.breaker import Breaker
+from syncer.youtube.ask import BLIND_HALVINGS, MOST_HALVINGS, ask_all, pack
+from syncer.youtube.breaker import MOST_FAILURES, Breaker
 from syncer.youtube.client import connect
 from syncer.youtube.patience import Patience
 from syncer.youtube.retry import Retry
@@ -30,21 +30,25 @@ def ids(number: int) -> list[VideoId]:
 class Youtube:
     """A `Fetch` that knows all videos but `absent`, and remembers what it was asked.
 
-    `outcome` says how the n-th request of a method ends, from 0.
+    `outcome` says how the n-th request of a method ends, from 0. Requests that name one of `bad` are rejected.
     """
 
     def __init__(
         self,
         absent: Sequence[VideoId] = (),
         outcome: Callable[[Bucket, int], Outcome] = lambda _bucket, _place: Outcome.ANSWERED,
+        bad: Sequence[VideoId] = (),
     ) -> None:
         self.asked: dict[Bucket, list[Sequence[VideoId]]] = {bucket: [] for bucket in Bucket}
         self._absent, self._outcome, self._lock = set(absent), outcome, threading.Lock()
+        self._bad = set(bad)
 
     def fetch(self, bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
         with self._lock:
             outcome = self._outcome(bucket, len(self.asked[bucket]))
             self.asked[bucket].append(videos)
+        if not self._bad.isdisjoint(videos):
+            outcome = Outcome.REJECTED
         known = [video for video in videos if video not in self._absent] if outcome is Outcome.ANSWERED else []
         return Answer(bucket, tuple(videos), outcome, AT, {video: {} for video in known})
 
@@ -126,6 +130,94 @@ def test_a_refusal_ends_all_asking(bucket: Bucket) -> None:
 def test_where_both_are_spent_the_rest_is_not_asked_about() -> None:
     youtube = Youtube(outcome=lambda _bucket, _place: Outcome.SPENT)
     assert [answer.outcome for answer in walk(ids(500), youtube.fetch)] == [Outcome.SPENT, Outcome.SPENT]
+
+
+def rejected(answers: Sequence[Answer]) -> list[VideoId]:
+    """The videos that were rejected alone."""
+    alone = [answer.asked for answer in answers if answer.outcome is Outcome.REJECTED and len(answer.asked) == 1]
+    return sorted(video for (video,) in alone)
+
+
+@pytest.mark.parametrize("place", range(50))
+def test_the_one_id_that_youtube_rejects_is_found_by_halving_and_the_others_are_answered(place: int) -> None:
+    videos = ids(50)
+    youtube = Youtube(bad=[videos[place]])
+    answers = walk(videos, youtube.fetch)
+    assert rejected(answers) == [videos[place]]
+    assert {video for answer in answers for video in answer.statistics} == {*videos} - {videos[place]}
+    assert len(youtube.asked[Bucket.STATS]) <= 1 + 2 * 6
+    assert len(set(youtube.asked[Bucket.STATS])) == len(youtube.asked[Bucket.STATS]), "nothing is repeated unchanged"
+    assert youtube.asked[Bucket.GENERAL] == [], "it is not missing"
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_two_ids_that_youtube_rejects_are_both_found(connections: int) -> None:
+    videos = ids(300)
+    youtube = Youtube(bad=[videos[7], videos[260]])
+    answers = walk(videos, youtube.fetch, connections)
+    assert rejected(answers) == [videos[7], videos[260]]
+    assert {video for answer in answers for video in answer.statistics} == {*videos} - {videos[7], videos[260]}
+
+
+def test_the_search_for_bad_ids_is_bounded() -> None:
+    videos = ids(1000)
+    youtube = Youtube(bad=videos[5::50])
+    answers = walk(videos, youtube.fetch)
+    assert len(youtube.asked[Bucket.STATS]) <= 20 + 2 * MOST_HALVINGS
+    assert Outcome.FAILED in {answer.outcome for answer in answers}, "what was not looked through has failed"
+
+
+@pytest.mark.parametrize("number", [1, 3, 50, 1000])
+def test_where_youtube_rejects_everything_it_is_no_id_and_soon_nothing_more_is_asked(number: int) -> None:
+    youtube = Youtube(outcome=lambda _bucket, _place: Outcome.REJECTED)
+    answers = walk(ids(number), youtube.fetch)
+    assert rejected(answers) == []
+    assert len(youtube.asked[Bucket.STATS]) <= 2 * BLIND_HALVINGS + MOST_FAILURES
+    last_words = [answer for answer in answers if not to_be_halved(answer)]
+    assert {answer.outcome for answer in last_words} == {Outcome.FAILED}
+
+
+def failing(*places: int) -> Callable[[Bucket, int], Outcome]:
+    return lambda bucket, place: Outcome.FAILED if bucket is Bucket.STATS and place in places else Outcome.ANSWERED
+
+
+def test_after_five_failures_in_a_row_a_method_is_asked_no_more() -> None:
+    youtube = Youtube(outcome=failing(1, *range(3, 100)))
+    assert len(walk(ids(1000), youtube.fetch)) == 8
+    assert youtube.asked[Bucket.GENERAL] == [], "trouble that passes never changes the method"
+
+
+def test_no_more_requests_follow_those_under_way_when_the_breaker_opens() -> None:
+    youtube = Youtube(outcome=failing(*range(100)))
+    assert 5 <= len(walk(ids(1000), youtube.fetch, 4)) <= 8
+
+
+def test_the_breaker_of_one_method_leaves_the_other_alone() -> None:
+    youtube = Youtube(absent=ids(1), outcome=failing(*range(1, 100)))
+    walk(ids(1000), youtube.fetch)
+    assert youtube.asked[Bucket.GENERAL] == [tuple(ids(1))]
+
+
+def probe(youtube: Youtube, number: int = 1000) -> list[Answer]:
+    breakers = {bucket: Breaker(failing=True) for bucket in Bucket}
+    return list(walking(ids(number), youtube.fetch, 4, breakers=breakers))
+
+
+def test_a_probe_is_one_request_and_if_it_fails_the_only_one() -> None:
+    youtube = Youtube(outcome=failing(*range(100)))
+    assert len(probe(youtube)) == 1
+    assert youtube.sizes(Bucket.STATS) == [50]
+
+
+def test_a_probe_that_is_answered_is_followed_by_all_the_others() -> None:
+    assert len(probe(Youtube())) == 20
+
+
+def test_a_bad_id_in_the_probe_does_not_keep_the_method_closed_for_ever() -> None:
+    youtube = Youtube(bad=ids(1))
+    answers = probe(youtube)
+    assert rejected(answers) == ids(1)
+    assert {video for answer in answers for video in answer.statistics} == {*ids(1000)[1:]}
 
 
 def test_after_cancelling_nothing_is_sent_and_all_that_was_answered_is_told() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from syncer.cli.show import SHOWN, rest, safe, show, show_problems, show_table
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Brake, Change, SyncReport, VideoId
+from syncer.model import Brake, Change, Problem, ProblemKind, SyncReport, VideoId
+from syncer.sync.report import NOTHING_ANSWERED
+from syncer.wording import counted
 
 
 class ChangeList:
@@ -38,37 +40,46 @@ class ChangeList:
     def _show_changes(self, report: SyncReport) -> None:
         for path, old, new in self._previews:
             _show_diff(path, old, new)
+            show()
         if self.changes and not report.dry_run:
-            show_table(("page", "count", "old", "new"), map(_row, self.changes), right=(2, 3))
+            show_table(("page", "count", "old", "new"), _rows(self.changes), right=(2, 3))
         if report.dry_run:
-            rest(report.changed_pages, "pages")
+            rest(report.changed_pages, "page")
         else:
-            rest(report.changed_counts, "changes", f"`syncer log --sync {report.sync}` has all")
+            rest(report.changed_counts, "change", f"`syncer log --sync {report.sync}` has all")
+
+
+def failures(report: SyncReport) -> Sequence[Problem]:
+    """Return the failed requests for which nothing was answered: they are told as the command's error, and only so."""
+    if report.exit != NOTHING_ANSWERED:
+        return ()
+    return [problem for problem in report.problems if problem.kind is ProblemKind.REQUEST_FAILED]
 
 
 def _show_sums(report: SyncReport) -> None:
     """Print a report's sums, and what is missing and hidden."""
     verb = "would change" if report.dry_run else "changed"
     show(
-        f"{report.pages:,} pages, {report.videos:,} videos: {report.asked:,} asked, {report.answered:,} answered; "
-        f"{verb} {report.changed_counts:,} counts on {report.changed_pages:,} pages.",
+        f"{counted(report.pages, 'page')}, {counted(report.videos, 'video')}: {report.asked:,} asked, "
+        f"{report.answered:,} answered; "
+        f"{verb} {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}.",
         "bold",
     )
     if report.retries:
-        show(f"Asked again after a failure: {report.retries:,} times, with {report.waited:,.0f} s of waiting.")
+        show(f"Tries that failed and were repeated: {report.retries:,} (-v says why).")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
     if report.missing:
         show(f"Missing on YouTube, counts left as they are: {', '.join(map(_missing, report.missing[:SHOWN]))}")
-        rest(len(report.missing), "missing videos", "`syncer status` has all")
+        rest(len(report.missing), "missing video", "`syncer status` has all")
     if report.doubtful:
         names = ", ".join(f"{video} ({count})" for video, count in report.doubtful[:SHOWN])
-        show(f"Doubtful, fell to a tenth or less, held until the next reading says the same: {names}")
-        rest(len(report.doubtful), "doubtful counts", "`syncer status` has all")
+        show(f"Doubtful, fell to zero or below a tenth, held until the next reading says the same: {names}")
+        rest(len(report.doubtful), "doubtful count", "`syncer status` has all")
     if report.hidden:
         names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:SHOWN])
         show(f"Hidden by the owner, left as they are: {names}")
-        rest(len(report.hidden), "hidden counts", "`syncer status` has all")
+        rest(len(report.hidden), "hidden count", "`syncer status` has all")
 
 
 def _show_wrong(report: SyncReport) -> None:
@@ -76,9 +87,11 @@ def _show_wrong(report: SyncReport) -> None:
         show(f"Nothing was written: {_braked(report.brake)}. {HELD}", "bold yellow")
     if report.over_quota:
         show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
-    if report.problems:
-        show(f"Problems: {len(report.problems):,}", "bold")
-        show_problems(report.problems)
+    told = failures(report)
+    problems = [problem for problem in report.problems if problem not in told]
+    if problems:
+        show(f"Problems: {len(problems):,}", "bold")
+        show_problems(problems)
 
 
 def _braked(brake: Brake) -> str:
@@ -87,8 +100,13 @@ def _braked(brake: Brake) -> str:
     return f"{brake.struck:,} of {brake.of:,} counts fell"
 
 
-def _row(change: Change) -> tuple[str, str, str, str]:
-    return change.path, change.field, change.old if change.old is not None else "-", change.new
+def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row for each change; the page is named in its first one."""
+    page = None
+    for change in changes:
+        path = change.path if change.path != page else ""
+        yield path, change.field, change.old if change.old is not None else "-", change.new
+        page = change.path
 
 
 def _missing(video: VideoId) -> str:

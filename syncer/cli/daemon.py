@@ -30,7 +30,9 @@ def command(settings: Settings) -> None:
 
     config = settings.config()
     key = settings.key(config)
-    settings.start_log(key, "INFO")
+    settings.start_log(key)
+    if not (settings.quiet or settings.verbose):
+        log.setLevel(logging.INFO)  # what the daemon does is told always, each step of its syncs with -v only
     with open_state(config) as database:
         last = last_whole_sync(database)
     with stop_on_signals() as stopped:

@@ -93,8 +93,8 @@ def _row(reading: Reading) -> dict[str, str | int | bool | None]:
 
 
 def _cells(reading: Reading) -> list[str]:
-    from syncer.cli.show import utc
     from syncer.model import Count
+    from syncer.wording import utc
 
     if reading.statistics is None:
         return [utc(reading.at), *("missing" for _ in Count)]

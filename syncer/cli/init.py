@@ -41,8 +41,8 @@ def command(directory: Path) -> int:
     proposals = suggest(_pages(os.path.realpath(directory)), recognise)
     if not proposals:
         show(
-            "No video found: no page has a YouTube id or URL in its front matter. Nothing was written; "
-            "if yours are elsewhere, copy config/syncer.yaml from the docs and name the keys."
+            "No video found: no page has a YouTube id or URL in its front matter. Nothing was written; if yours are "
+            f"elsewhere, write {target} by hand: docs/reference/config.md names every key."
         )
         return 1
     _write(target, render(proposals))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,19 +50,44 @@ def command(
 
     if as_json:
         show_json([dict(line) for line in lines()])
+    elif sys.stdout.isatty() and not (video or path or sync or since):
+        _show_end(lines())
     else:
         show_lines(lines())
 
 
 def show_lines(lines: Iterable[Line]) -> None:
     """Print lines of the diff log as a table."""
-    from syncer.cli.show import show_table
+    from syncer.cli.show import show_columns
 
-    rows = (["-" if line[name] is None else str(line[name]) for name in _COLUMNS] for line in lines)
-    show_table(_COLUMNS, rows, right=(0, 5, 6))
+    show_columns(_COLUMNS, map(_row, lines), right=(0, 4, 5))
 
 
-_COLUMNS = ("seq", "at", "path", "video_id", "field", "old", "new", "why")
+_COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "path")
+"""The path is the last: it is long, and nothing need be aligned after it."""
+
+
+def _row(line: Line) -> list[str]:
+    from syncer.diff_log import time_of
+    from syncer.wording import utc
+
+    shown = {**line, "at": utc(time_of(line))}
+    return ["-" if shown[name] is None else str(shown[name]) for name in _COLUMNS]
+
+
+def _show_end(lines: Iterable[Line]) -> None:
+    """Print as many of the last lines as a person reads, and say how to see all."""
+    from syncer.cli.show import SHOWN, show
+    from syncer.wording import counted
+
+    total = 0
+    last: deque[Line] = deque(maxlen=SHOWN)
+    for line in lines:
+        total += 1
+        last.append(line)
+    if total > SHOWN:
+        show(f"... {counted(total - SHOWN, 'earlier line')}; `syncer log | less` shows all")
+    show_lines(last)
 
 
 def _place(site: Path, path: str | None) -> str:

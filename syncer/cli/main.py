@@ -60,9 +60,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         import difflib
 
-        near = difflib.get_close_matches(args[0], COMMANDS, 1)
-        if args[0] not in COMMANDS and near:
-            raise click.UsageError(f"no such command '{args[0]}'; did you mean '{near[0]}'?", ctx)
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            remedy = f"did you mean '{near[0]}'?" if near else "`syncer --help` lists the commands"
+            raise click.UsageError(f"no such command '{args[0]}'; {remedy}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended = cli.main(given, prog_name="syncer", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        return _tell(given, UsageError(error.format_message()), _usage_of(error))
+        return _tell(given, UsageError(_sentence(error)), _usage_of(error))
     except SyncerError as error:
         return _tell(given, error, "")
     except (click.Abort, KeyboardInterrupt):
@@ -157,6 +158,16 @@ def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
     else:
         print(f"{usage}syncer: {error}", file=sys.stderr)
     return error.exit_code
+
+
+def _sentence(error: click.ClickException) -> str:
+    """Return the message in our form: click's own begin like sentences, and do not say what to do."""
+    message = error.format_message()
+    if not message[:1].isupper():
+        return message
+    said = (message[0].lower() + message[1:]).rstrip(".").replace(". Did you mean", "; did you mean")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return said if said.endswith("?") or not context else f"{said}; see `{context.command_path} --help`"
 
 
 def _usage_of(error: click.ClickException) -> str:

@@ -12,17 +12,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 STAGES = {"scan": "Scanning pages", "ask": "Asking YouTube", "write": "Writing pages"}
+IN_A_DRY_RUN = STAGES | {"write": "Comparing pages"}
+
+CALM = "cyan"
+"""The bar's colour: Rich's own is the red of an error."""
 
 
 class Progress:
     """A bar for each stage that a sync has reached; nothing where standard error is no terminal."""
 
-    def __init__(self, *, enabled: bool) -> None:
+    def __init__(self, *, enabled: bool, dry_run: bool = False) -> None:
         self._bars = None
+        self._stages = IN_A_DRY_RUN if dry_run else STAGES
         self._tasks: dict[str, TaskID] = {}
         self._stack = ExitStack()
         if enabled and sys.stderr.isatty():
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(complete_style=CALM, finished_style=CALM, pulse_style=CALM),
+                MofNCompleteColumn(),
+            )
             self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
 
     def advance(self, stage: str, done: int, total: int | None) -> None:
@@ -30,7 +39,7 @@ class Progress:
         if self._bars is None:
             return
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(STAGES[stage], total=total)
+            self._tasks[stage] = self._bars.add_task(self._stages[stage], total=total)
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
     def __enter__(self) -> Self:

@@ -23,6 +23,7 @@ def command(settings: Settings, video: str | None, everything: bool, dry_run: bo
     from syncer.cli.arguments import video_id
     from syncer.cli.show import show
     from syncer.sync.forget import Selection, forget
+    from syncer.wording import counted
 
     if video and everything:
         raise click.UsageError("--video and --all: choose one")
@@ -31,4 +32,4 @@ def command(settings: Settings, video: str | None, everything: bool, dry_run: bo
     selection = Selection(before=before, video=video_id(video) if video else None)
     readings, lines = forget(config, selection, dry_run=dry_run, sleep=time.sleep)
     verb = "would be" if dry_run else "are"
-    show(f"{readings:,} readings and {lines:,} log lines {verb} forgotten.")
+    show(f"{counted(readings, 'reading')} and {counted(lines, 'log line')} {verb} forgotten.")

@@ -38,22 +38,19 @@ class Settings:
         return parse_config(text, path)
 
     def key(self, config: Config) -> str:
-        """Find the API key. Raises KeyMissing."""
+        """Find the API key: in the file if the config names one, else in the environment. Raises KeyMissing."""
         from syncer.youtube.key import find_key
 
         file = config.youtube.api_key_file
         return find_key(
             os.environ,
-            env_name=config.youtube.api_key_env,
+            env_name=config.youtube.api_key_env if file is None else None,
             file=None if file is None else config.site / file,
         )
 
-    def start_log(self, key: str | None = None, level: str = "WARNING") -> None:
-        """Let the log flow to standard error, without the key; `level` is what shows without -v and -q."""
+    def start_log(self, key: str | None = None) -> None:
+        """Let the log flow to standard error, without the key."""
         from syncer.cli.logs import start_log
 
-        if self.quiet:
-            level = "ERROR"
-        elif self.verbose:
-            level = "INFO" if self.verbose == 1 else "DEBUG"
+        level = "ERROR" if self.quiet else ("WARNING", "INFO", "DEBUG")[min(self.verbose, 2)]
         start_log(level, as_json=self.json_log, key=key)

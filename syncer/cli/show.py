@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from syncer.model import Problem
+from syncer.wording import counted
 
 SHOWN = 40
 """Rows of a list that are shown; the rest is counted."""
@@ -45,25 +46,36 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], right
     console().print(table)
 
 
+def show_columns(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print a table whose last column is never folded, however narrow the terminal."""
+    cells = [list(heads), *([safe(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(_aligned(row, widths, right)).rstrip() for row in cells)
+    show(next(lines), "bold")
+    for line in lines:
+        print(line)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> Iterator[str]:
+    for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        gap = " " * (width - cell_len(cell))
+        yield gap + cell if number in right else cell + gap
+
+
 def show_problems(problems: Sequence[Problem]) -> None:
     """Print problems, each with its place and its remedy."""
     for problem in problems[:SHOWN]:
         place = problem.subject if problem.line is None else f"{problem.subject}:{problem.line}"
         show(f"  {safe(place)}: {safe(problem.message)} [{problem.kind}]")
-    rest(len(problems), "problems")
+    rest(len(problems), "problem")
 
 
-def rest(total: int, what: str, where: str = "--json has all") -> None:
+def rest(total: int, noun: str, where: str = "--json has all") -> None:
     """Say how many were not shown, if any."""
     if total > SHOWN:
-        show(f"  ... and {total - SHOWN:,} more {what}; {where}")
+        show(f"  ... and {counted(total - SHOWN, f'more {noun}')}; {where}")
 
 
 def safe(text: str) -> str:
     """Return a text whose control characters and lone surrogates cannot act on the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-
-
-def utc(at: datetime) -> str:
-    """Return a time as people read it, in UTC."""
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from syncer.model import Bucket, Count, Problem, VideoId
     from syncer.state.database import Database
     from syncer.state.videos import Missing
+    from syncer.sync.purses import Purse
     from syncer.sync.report import Outline
 
 SYNCS = 5
@@ -24,18 +25,11 @@ SYNCS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Purse:
-    spent: int
-    left: int
-    parked_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Status:
     site: str
     syncs: Sequence[Outline]
     next_sync: datetime
-    purses: Mapping[Bucket, _Purse]
+    purses: Mapping[Bucket, Purse]
     quota_resets: datetime
     missing: Sequence[Missing]
     gone: Sequence[Missing]
@@ -71,6 +65,7 @@ def _status(config: Config, database: Database, now: datetime) -> _Status:
     from syncer.state.judging import count_braked, doubtful_counts
     from syncer.state.syncs import last_syncs, last_whole_sync
     from syncer.state.videos import hidden_counts, missing_videos
+    from syncer.sync.purses import purses
     from syncer.sync.report import outline, problems_of
 
     missing = missing_videos(database)
@@ -80,7 +75,7 @@ def _status(config: Config, database: Database, now: datetime) -> _Status:
         site=str(config.site),
         syncs=[outline(report) for report in reports],
         next_sync=first_time(config.schedule, last_whole_sync(database), now),
-        purses=_purses(config, database, now),
+        purses=purses(config, database, now),
         quota_resets=next_reset(now),
         missing=missing,
         gone=[video for video in missing if video.misses >= GONE],
@@ -89,23 +84,6 @@ def _status(config: Config, database: Database, now: datetime) -> _Status:
         hidden=hidden_counts(database, mapped),
         problems=problems_of(reports[0]) if reports else (),
     )
-
-
-def _purses(config: Config, database: Database, now: datetime) -> dict[Bucket, _Purse]:
-    from syncer.model import Bucket
-    from syncer.quota import units_left
-    from syncer.state.ledger import parked_buckets, spent_units
-    from syncer.sync.options import limits
-
-    spent, parked = spent_units(database, now), parked_buckets(database, now)
-    return {
-        bucket: _Purse(
-            spent[bucket],
-            0 if bucket in parked else units_left(spent[bucket], limits(config, bucket, scheduled=True)[0], reserve=0),
-            parked.get(bucket),
-        )
-        for bucket in Bucket
-    }
 
 
 def _json(status: _Status) -> dict[str, object]:
@@ -135,14 +113,15 @@ def _json(status: _Status) -> dict[str, object]:
 
 
 def _show(status: _Status) -> None:
-    from syncer.cli.show import show, show_problems, utc
+    from syncer.cli.show import show, show_problems
+    from syncer.sync.purses import in_words
+    from syncer.wording import utc
 
     _show_syncs(status.syncs)
     show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
     for bucket, purse in status.purses.items():
-        until = f"; closed by YouTube until {utc(purse.parked_until)}" if purse.parked_until else ""
-        show(f"Quota {bucket}: {purse.left:,} units left, {purse.spent:,} spent{until}.")
-    show(f"Quota is filled again at {utc(status.quota_resets)}, midnight Pacific.")
+        show(f"Quota {bucket}: {in_words(purse)}.")
+    show(f"A new quota day begins at {utc(status.quota_resets)}, midnight Pacific.")
     _show_videos(status)
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
@@ -151,6 +130,7 @@ def _show(status: _Status) -> None:
 
 def _show_syncs(syncs: Sequence[Outline]) -> None:
     from syncer.cli.show import show, show_table
+    from syncer.wording import utc
 
     if not syncs:
         show("No sync yet; `syncer sync` makes one.")
@@ -159,7 +139,7 @@ def _show_syncs(syncs: Sequence[Outline]) -> None:
     rows = [
         (
             sync["sync"],
-            sync["finished"],
+            utc(datetime.fromisoformat(sync["finished"])),
             f"{sync['changed_pages']:,}",
             f"{sync['changed_counts']:,}",
             f"{sync['problems']:,}",
@@ -171,16 +151,18 @@ def _show_syncs(syncs: Sequence[Outline]) -> None:
 
 
 def _show_videos(status: _Status) -> None:
-    from syncer.cli.show import SHOWN, rest, show, utc
+    from syncer.cli.show import SHOWN, rest, show
+    from syncer.wording import counted, utc
 
     for video in status.missing[:SHOWN]:
         show(f"{'Gone' if video in status.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
-    rest(len(status.missing), "missing videos")
+    rest(len(status.missing), "missing video")
     for video_id, count in status.doubtful[:SHOWN]:
         show(f"Doubtful, held until the next reading says the same: {video_id} {count}")
-    rest(len(status.doubtful), "doubtful counts")
+    rest(len(status.doubtful), "doubtful count")
     if status.braked:
-        show(f"A brake holds {status.braked:,} readings; `syncer sync --accept` lets them through.", "bold yellow")
+        held = counted(status.braked, "reading")
+        show(f"A brake holds {held}; `syncer sync --accept` lets through what is held.", "bold yellow")
     for video_id, count in status.hidden[:SHOWN]:
         show(f"Hidden: {video_id} {count}")
-    rest(len(status.hidden), "hidden counts")
+    rest(len(status.hidden), "hidden count")

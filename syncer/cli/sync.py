@@ -32,14 +32,13 @@ def command(
     PATHs are files or directories; with them and with --video only what matches is touched.
     """
     from syncer.cli.arguments import site_paths, video_id
-    from syncer.cli.changes import ChangeList
+    from syncer.cli.changes import ChangeList, failures
     from syncer.cli.progress import Progress
     from syncer.cli.show import show_json
     from syncer.cli.stopping import stop_on_signals
-    from syncer.model import ProblemKind
     from syncer.sync.make import make_sync
     from syncer.sync.options import Options, Surroundings
-    from syncer.sync.report import NOTHING_ANSWERED, report_json
+    from syncer.sync.report import report_json
 
     config = settings.config()
     key = settings.key(config)
@@ -52,7 +51,7 @@ def command(
         videos=frozenset(map(video_id, videos)),
     )
     changes = ChangeList(keep_all=dry_run and as_json)
-    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+    with Progress(enabled=not settings.quiet, dry_run=dry_run) as progress, stop_on_signals() as stopped:
         world = Surroundings(
             key=key,
             clock=lambda: datetime.now(UTC),
@@ -67,7 +66,6 @@ def command(
         show_json(report_json(report, changes.changes if dry_run else None))
     else:
         changes.show(report, quiet=settings.quiet)
-    if report.exit == NOTHING_ANSWERED:
-        for message in dict.fromkeys(p.message for p in report.problems if p.kind is ProblemKind.REQUEST_FAILED):
-            print(f"syncer: {message}", file=sys.stderr)
+    for message in dict.fromkeys(problem.message for problem in failures(report)):
+        print(f"syncer: {message}", file=sys.stderr)
     return report.exit

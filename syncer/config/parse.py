@@ -48,8 +48,8 @@ def _lines(source: Source, file: Path) -> Iterator[str]:
 
 
 def _dotted(key: KeyPath) -> str:
-    """`collections[0].fields`, as jq and the diff log write it; a key of blanks in quotes, to be seen."""
-    named = (part if isinstance(part, int) or part.strip() else repr(part) for part in key)
+    """`collections[0].fields`, as jq and the diff log write it; one with blanks around it in quotes, to be seen."""
+    named = (part if isinstance(part, int) or (part and part == part.strip()) else repr(part) for part in key)
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).removeprefix(".")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from syncer.errors import Locked, StateError
+from syncer.errors import Locked, StateError, Stopped
 
 PATIENCE = 60
 """Seconds that a command waits for another writer."""
@@ -21,8 +21,9 @@ POLL = 0.1
 def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], object]) -> Iterator[None]:
     """Hold the lock of this state directory; wait up to `patience` seconds for it.
 
-    The kernel frees it when the process ends, however it ends. Raises Locked when another writer keeps it, StateError
-    when the directory cannot be made or written.
+    The kernel frees it when the process ends, however it ends. `sleep` says True when the wait is to end. Raises Locked
+    when another writer keeps it, Stopped when told to stop meanwhile, StateError when the directory cannot be made or
+    written.
     """
     with _explained(directory):
         prepare_directory(directory)
@@ -66,7 +67,8 @@ def _take(descriptor: int, directory: Path, patience: float, sleep: Callable[[fl
                 raise Locked(
                     f"{directory}: another syncer (process {holder}) is writing; try again when it has ended"
                 ) from None
-            sleep(POLL)
+            if sleep(POLL):
+                raise Stopped("stopped while another syncer was writing; nothing was done") from None
             waited += POLL
         else:
             return

@@ -58,8 +58,8 @@ def ask_youtube(sync: Sync, number: int) -> None:
         for answer in ask_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
             _keep(answer, sync.database, number, tally)
             sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
-    tally.retries, tally.waited = client.story.retries, client.story.waited
-    _say_what_ended_it(tally, breakers, patience)
+    tally.retries = client.story.retries
+    note_early_end(tally, breakers, patience)
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:
         note_failing(sync.database, still_failing)
@@ -150,7 +150,7 @@ def _problems(answer: Answer) -> Iterable[Problem]:
         yield Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or "")
 
 
-def _say_what_ended_it(tally: Tally, breakers: Mapping[Bucket, Breaker], patience: Patience) -> None:
+def note_early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], patience: Patience) -> None:
     """Say why videos were left to the next sync, where it was neither the quota nor somebody who cancelled."""
     for bucket, breaker in breakers.items():
         if breaker.is_open and tally.unsettled():

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.diff_log import LOG, DiffLog
-from syncer.errors import UsageError
+from syncer.errors import StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
-from syncer.state.database import open_copy, open_database
+from syncer.state.database import Database, open_copy, open_database
 from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import begin_sync, end_sync, last_seq
 from syncer.sync.ask import ask_youtube, plan_now
@@ -22,17 +22,22 @@ from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
+from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
+LOOK = 100
+"""Files after which a scan looks whether it is told to stop."""
+
+
 def make_sync(config: Config, options: Options, world: Surroundings) -> SyncReport:
     """Make one sync and return its report.
 
     A dry run writes nothing and makes no state. Raises UsageError (a missing directory, a path or a video that names
-    nothing), StateError, and Locked.
+    nothing), StateError, Locked, and Stopped (told to stop before anything was done).
     """
     site = os.path.realpath(config.site)
     _require_directories(site, config)
@@ -46,8 +51,15 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
             diff_log = stack.enter_context(DiffLog(config.state_directory / LOG, last_seq(database)))
         report = _walk_the_path(Sync(config, options, world, site, database, diff_log, _new_tally(world.clock())))
         if not options.dry_run:
-            forget_old(config, database, world.clock())
+            _forget_old(config, database, world.clock())
         return report
+
+
+def _forget_old(config: Config, database: Database, now: datetime) -> None:
+    try:
+        forget_old(config, database, now)
+    except StateError as error:  # pages and report are written: the next sync tries again
+        tell_kept(error)
 
 
 def _new_tally(now: datetime) -> Tally:
@@ -62,14 +74,18 @@ def _walk_the_path(sync: Sync) -> SyncReport:
     tally.pages, tally.videos = len({page.path for page in pages}), len(videos)
     tally.plan = plan_now(sync, options.videos or videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
+    tell_planned(sync)
     ask_youtube(sync, number)
     judge(sync, pages)
+    tell_judged(sync)
     if not tally.brake:
         write_pages(sync, pages)
+        tell_written(sync)
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
         end_sync(sync.database, number, json.dumps(report_json(report)), whole=whole, last_seq=sync.diff_log.last_seq)
+    tell_ended(report)
     return report
 
 
@@ -92,7 +108,7 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
     found = walk(sync.site, [collection.as_model() for collection in sync.config.collections])
-    for page in read_pages(sync.site, _candidates(found, sync.options.paths, sync.tally)):
+    for page in read_pages(sync.site, _candidates(sync, found)):
         if isinstance(page, Problem):
             sync.tally.problems.append(page)
             continue
@@ -103,17 +119,20 @@ def _scan(sync: Sync) -> list[Page]:
     return pages
 
 
-def _candidates(found: Iterable[Candidate | Problem], paths: Sequence[str], tally: Tally) -> Iterator[Candidate]:
-    """Yield the candidates below `paths`; raise UsageError for a path with none."""
+def _candidates(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate]:
+    """Yield the candidates that the sync is about; raise UsageError for a path with none, Stopped when told to stop."""
+    paths = sync.options.paths
     unused = set(paths)
-    for candidate in found:
+    for number, candidate in enumerate(found):
+        if number % LOOK == 0 and sync.world.cancelled():
+            raise Stopped("stopped while the pages were scanned; nothing was written")
         path = candidate.subject if isinstance(candidate, Problem) else candidate.path
         matching = [prefix for prefix in paths if prefix in {"", path} or path.startswith(prefix + "/")]
         unused.difference_update(matching)
         if paths and not matching:
             continue
         if isinstance(candidate, Problem):
-            tally.problems.append(candidate)
+            sync.tally.problems.append(candidate)
         else:
             yield candidate
     if unused:

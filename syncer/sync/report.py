@@ -73,7 +73,6 @@ class Tally:
     changed_pages: int = 0
     changed_counts: int = 0
     retries: int = 0
-    waited: float = 0.0
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
 
@@ -106,7 +105,6 @@ class Tally:
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
             retries=self.retries,
-            waited=self.waited,
         )
 
     def _exit(self, over_quota: int) -> int:

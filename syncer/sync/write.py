@@ -11,6 +11,7 @@ from syncer.model import Change, Page, Problem
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
 from syncer.sync.report import Tally
+from syncer.sync.tell import tell_batch
 
 PAGES_AT_ONCE = 5000
 """Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
@@ -29,6 +30,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         else:
             done = _done(edits, [_previewed(sync, edit) for edit in edits], sync.tally)
         sync.world.changed(done)
+        tell_batch(sync, len(batch), len(done))
         written += len(batch)
         sync.world.progress("write", written, len(pages))
 

@@ -180,7 +180,8 @@ class Client:
         try:
             line = self._idle.pop()
         except IndexError:
-            line = Line(endpoint=self._terms.endpoint, key=self._terms.key, timeout=self._terms.timeout)
+            silence = 2 * self._terms.timeout  # the last net: it is the watch that ends a request in time
+            line = Line(endpoint=self._terms.endpoint, key=self._terms.key, timeout=silence)
         line.is_sound = False
         try:
             yield line

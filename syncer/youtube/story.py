@@ -40,8 +40,8 @@ class Story:
     def __init__(self) -> None:
         """Begin with nothing told."""
         self.retries = 0
-        self.waited = 0.0
-        """Seconds between tries, summed over all connections."""
+        """How often a request was sent again so far."""
+        self._waited = 0.0
         self._batches = 0
         self._units: Counter[Bucket] = Counter()
         self._failures: Counter[str] = Counter()
@@ -54,7 +54,7 @@ class Story:
         errand.waited += wait
         with self._lock:
             self.retries += 1
-            self.waited += wait
+            self._waited += wait
             level = self._note(failure, "retry")
         facts = {
             "event": "retry",
@@ -102,10 +102,10 @@ class Story:
             "units": {bucket.value: self._units[bucket] for bucket in Bucket},
             "seconds": round(seconds, 3),
             "retries": self.retries,
-            "waited_s": round(self.waited, 3),
+            "waited_s": round(self._waited, 3),
             "classes": dict(self._classes),
         }
-        text = "asked YouTube with %(requests)d requests for %(batches)d batches in %(seconds).1f s"
+        text = "asked YouTube: batches %(batches)d, requests %(requests)d, in %(seconds).1f s"
         if self._failures:
             text += "; tried again %(retries)d times, waited %(waited_s).1f s; "
         failures = "; ".join(f"{times} x {why}" for why, times in self._failures.most_common())

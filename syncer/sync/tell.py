@@ -1,0 +1,105 @@
+"""Tells in the log how a sync goes on: with `-v` its story in a few lines, each with an `event` of a stable name."""
+
+from __future__ import annotations
+
+import logging
+
+from syncer.model import Bucket, SyncReport
+from syncer.sync.options import Sync
+from syncer.sync.purses import purses
+from syncer.wording import counted
+
+log = logging.getLogger("syncer.sync")
+
+
+def tell_planned(sync: Sync) -> None:
+    """Tell what the pages hold and whom YouTube is asked about."""
+    tally = sync.tally
+    plan = tally.plan
+    left = sum(purse.left for purse in purses(sync.config, sync.database, sync.world.clock()).values())
+    log.info(
+        "sync %s: %s, %s; %d to ask about, %d fresh, %d over quota; %s left today",
+        tally.sync,
+        counted(tally.pages, "page"),
+        counted(tally.videos, "video"),
+        len(plan.ask),
+        plan.fresh,
+        plan.over_quota,
+        counted(left, "unit"),
+        extra={
+            "event": "planned",
+            "sync": tally.sync,
+            "videos": tally.videos,
+            "ask": len(plan.ask),
+            "fresh": plan.fresh,
+            "over_quota": plan.over_quota,
+            "units_left": left,
+        },
+    )
+
+
+def tell_judged(sync: Sync) -> None:
+    """Tell what YouTube said, and what of it is held."""
+    tally = sync.tally
+    held = "a brake holds all of it" if tally.brake else f"{counted(len(tally.doubtful), 'count')} doubtful"
+    log.info(
+        "YouTube answered about %d of %s, %d missing; %s",
+        len(tally.answered),
+        counted(len(tally.asked), "video"),
+        len(tally.missing),
+        held,
+        extra={
+            "event": "judged",
+            "sync": tally.sync,
+            "answered": len(tally.answered),
+            "missing": len(tally.missing),
+            "doubtful": len(tally.doubtful),
+            "brake": tally.brake.reason if tally.brake else None,
+        },
+    )
+
+
+def tell_batch(sync: Sync, pages: int, changes: int) -> None:
+    """Tell of a batch of pages that was compared and written."""
+    log.debug(
+        "a batch of %s: %s changed",
+        counted(pages, "page"),
+        counted(changes, "count"),
+        extra={"event": "batch-written", "sync": sync.tally.sync, "pages": pages, "changed_counts": changes},
+    )
+
+
+def tell_written(sync: Sync) -> None:
+    """Tell what was written, or would be."""
+    tally = sync.tally
+    log.info(
+        "%s %s on %s",
+        "would write" if sync.options.dry_run else "wrote",
+        counted(tally.changed_counts, "count"),
+        counted(tally.changed_pages, "page"),
+        extra={
+            "event": "written",
+            "sync": tally.sync,
+            "changed_counts": tally.changed_counts,
+            "changed_pages": tally.changed_pages,
+        },
+    )
+
+
+def tell_ended(report: SyncReport) -> None:
+    """Tell how it ended, how long it took, and what it cost."""
+    seconds = (report.finished - report.started).total_seconds()
+    units = {bucket.value: report.units.get(bucket, 0) for bucket in Bucket}
+    log.info(
+        "ended with %d after %.1f s, %s; %s",
+        report.exit,
+        seconds,
+        counted(len(report.problems), "problem"),
+        ", ".join(f"{counted(spent, 'unit')} of {bucket}" for bucket, spent in units.items()),
+        extra={"event": "ended", "sync": report.sync, "exit": report.exit, "seconds": seconds, "units": units},
+    )
+
+
+def tell_kept(error: Exception) -> None:
+    """Tell that what is too old could not be forgotten, after a sync that is done."""
+    log.warning("the sync is done, but what is too old was not forgotten: %s", error, extra={"event": "not-forgotten"})

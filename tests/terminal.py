@@ -1,0 +1,34 @@
+"""Runs the command line as a process of its own, on a terminal or in a pipe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.site import KEY, Site
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a person's shell would have, with a key."""
+    return {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(ROOT), **more}
+
+
+def on_a_terminal(site: Site, *arguments: str, **more: str) -> bytes:
+    """What a command shows on a terminal of its own."""
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "syncer", *arguments]
+    shell = environment(TERM="xterm-256color", **more)
+    with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its):
+        os.close(its)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:
+            pass  # Linux's way to say that the terminal is closed
+    os.close(ours)
+    return shown

@@ -1,0 +1,173 @@
+"""What the commands say to people: tables, singular and plural, the story of a sync, and no sentence twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import State
+from tests.site import NOON, Run, Site, counts, crlf, ids, world_with
+from tests.terminal import on_a_terminal
+
+VIDEO, OTHER = ids(2, seed=44)
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+MANY = 50
+"""More changes than a list shows."""
+
+
+def story(err: str) -> Sequence[dict[str, Any]]:
+    """The log of a sync itself, from JSON lines."""
+    return [line for line in map(json.loads, err.splitlines()) if line["logger"] == "syncer.sync"]
+
+
+@pytest.mark.parametrize(("arguments", "verb"), [(("--dry-run",), "would change"), ((), "changed")])
+def test_one_of_a_thing_is_singular(
+    site: Site, youtube: Simulator, syncer: Run, arguments: Sequence[str], verb: str
+) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, counts(youtube, VIDEO)[1]))
+    assert f"1 page, 1 video: 1 asked, 1 answered; {verb} 1 count on 1 page." in syncer("sync", *arguments).out
+
+
+def test_one_reading_and_one_line_are_singular(site: Site, youtube: Simulator, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, counts(youtube, VIDEO)[1]))
+    syncer("sync")
+    assert syncer("check", "--offline").out.splitlines()[1] == "ok      content: 1 page with 1 video and 2 counts"
+    assert syncer("purge", "--all").out == "1 reading and 1 log line are forgotten.\n"
+
+
+def test_a_page_is_named_in_the_first_of_its_rows(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    site.put("content/b.md", crlf(OTHER, 1, 2))
+    rows = [line[:12] for line in syncer("sync").out.splitlines()[1:5]]
+    assert rows == ["content/a.md", " " * 12, "content/b.md", " " * 12]
+
+
+def test_the_pages_of_a_dry_run_are_apart(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    site.put("content/b.md", crlf(OTHER, 1, 2))
+    lines = syncer("sync", "--dry-run").out.splitlines()
+    assert lines[lines.index("--- a/content/b.md") - 1] == ""
+    assert lines[-2] == "", "and so are the sums"
+
+
+def test_a_long_path_is_never_folded_in_the_log(site: Site, syncer: Run) -> None:
+    path = f"content/{'a-long-name-' * 9}.md"
+    site.put(path, crlf(VIDEO, 1, 2))
+    syncer("sync")
+    shown = on_a_terminal(site, "log", COLUMNS="100").decode()
+    assert [line.endswith(f"  {path}") for line in shown.splitlines()] == [False, True, True]
+
+
+def test_on_a_terminal_the_log_shows_its_end_and_says_how_to_see_all(site: Site, syncer: Run) -> None:
+    for video in ids(MANY // 2):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    syncer("sync")
+    shown = on_a_terminal(site, "log").decode().splitlines()
+    assert shown[0] == "... 10 earlier lines; `syncer log | less` shows all"
+    assert [line.split()[0] for line in shown[2:]] == [str(number) for number in range(11, MANY + 1)]
+    assert len(on_a_terminal(site, "log", "--since", "1h").splitlines()) == MANY + 1, "who asks for some gets those"
+    assert len(syncer("log").out.splitlines()) == MANY + 1, "and who reads by a program gets all"
+
+
+def test_people_read_times_in_one_form(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    syncer("sync")
+    for command in (["status"], ["log"], ["history", VIDEO], ["check", "--offline"]):
+        out = syncer(*command).out
+        assert re.search(MOMENT, out)
+        assert not re.search(r"\d{4}-\d\d-\d\dT\d", out), command
+
+
+def test_status_and_check_tell_the_quota_alike(site: Site, youtube: Simulator, syncer: Run) -> None:
+    site.configure(quota="stats_units_per_day: 3, general_units_per_day: 2000, reserve: 2")
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    for left, scheduled in ((3, 1), (2, 0)):
+        stats = f"stats: {left} of 3 units left today; scheduled syncs may use {scheduled} of them"
+        general = "general: 2,000 of 2,000 units left today; scheduled syncs may use 1,998 of them"
+        status, check = syncer("status").out, syncer("check", "--offline").out
+        assert all(f"Quota {told}." in status for told in (stats, general))
+        assert all(f"quota: {told}" in check for told in (stats, general))
+        syncer("sync")
+
+
+def test_a_refused_key_is_told_once_and_on_standard_error(
+    site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    monkeypatch.setenv("YOUTUBE_API_KEY", "invalid")
+    ran = syncer("sync")
+    assert ran.code == 3
+    assert (ran.out.count("API key"), ran.err.count("YouTube does not know the API key")) == (0, 1)
+    assert "Problems" not in ran.out
+    assert len(syncer("sync", "--json").document["problems"]) == 1, "a program reads it in the report"
+
+
+def test_the_problems_of_pages_are_told_beside_a_refused_key(
+    site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    site.put("content/b.md", b"---\nvid_id: x\n---\n")
+    monkeypatch.setenv("YOUTUBE_API_KEY", "invalid")
+    ran = syncer("sync")
+    assert "Problems: 1\n  content/b.md" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nonsense"], "no such command 'nonsense'; `syncer --help` lists the commands"),
+        (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
+        (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
+        (["history"], "missing argument 'ID'; see `syncer history --help`"),
+        (["purge", "--all", "--video", VIDEO], "--video and --all: choose one"),
+    ],
+)
+def test_a_wrong_command_line_is_told_as_every_error_is(syncer: Run, arguments: Sequence[str], sentence: str) -> None:
+    ran = syncer(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1] == f"syncer: {sentence}"
+    assert syncer(*arguments, "--json").document["error"]["message"] == sentence or "--json" not in arguments
+
+
+def test_verbose_tells_the_story_of_a_sync_in_a_few_lines(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    site.put("content/b.md", crlf(OTHER, 1, 2))
+    planned, judged, written, ended = story(syncer("-v", "--log-format", "json", "sync").err)
+    assert [line["event"] for line in (planned, judged, written, ended)] == ["planned", "judged", "written", "ended"]
+    assert len({line["sync"] for line in (planned, judged, written, ended)}) == 1
+    assert (planned["videos"], planned["ask"], planned["fresh"], planned["over_quota"]) == (2, 2, 0, 0)
+    assert planned["units_left"] == 20_000
+    assert (judged["answered"], judged["missing"], judged["doubtful"], judged["brake"]) == (2, 0, 0, None)
+    assert (written["changed_counts"], written["changed_pages"]) == (4, 2)
+    assert (ended["exit"], ended["units"]) == (0, {"stats": 1, "general": 0})
+    again = syncer("-v", "sync").err.splitlines()
+    assert re.fullmatch(
+        r"INFO sync \S+: 2 pages, 2 videos; 0 to ask about, 2 fresh, 0 over quota; 19,999 units left today", again[0]
+    )
+    assert re.fullmatch(
+        r"INFO ended with 0 after \d\.\d s, 0 problems; 0 units of stats, 0 units of general", again[-1]
+    )
+    assert syncer("sync").err == ""
+
+
+def test_twice_verbose_tells_of_each_batch_too(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    lines = story(syncer("-vv", "--log-format", "json", "sync").err)
+    assert [line["event"] for line in lines] == ["planned", "judged", "batch-written", "written", "ended"]
+    assert (lines[2]["level"], lines[2]["pages"], lines[2]["changed_counts"]) == ("debug", 1, 2)
+
+
+def test_the_story_of_a_braked_sync_has_no_writing_in_it(site: Site, youtube: Simulator, syncer: Run) -> None:
+    for video in ids(6):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.sync(NOON - timedelta(days=1))
+    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    _, judged, ended = story(syncer("-v", "--log-format", "json", "sync").err)
+    assert (judged["event"], judged["brake"], judged["missing"]) == ("judged", "missing", 6)
+    assert (ended["event"], ended["exit"]) == ("ended", 1)

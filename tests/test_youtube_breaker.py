@@ -1,0 +1,82 @@
+"""A method that keeps failing is left alone, and all asking has an end that its size explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncer.model import Outcome
+from syncer.youtube.breaker import MOST_FAILURES, Breaker
+from syncer.youtube.patience import Patience, seconds_for
+
+FAILED, ANSWERED = Outcome.FAILED, Outcome.ANSWERED
+SILENT = sorted(set(Outcome) - {FAILED, ANSWERED})
+
+
+def after(outcomes: Sequence[Outcome], *, failing: bool = False) -> Breaker:
+    breaker = Breaker(failing=failing)
+    for outcome in outcomes:
+        breaker.note(outcome)
+    return breaker
+
+
+def test_it_opens_after_five_failures_in_a_row() -> None:
+    assert MOST_FAILURES == 5
+    assert [after([FAILED] * number).at_once(4) for number in range(7)] == [4, 4, 4, 4, 4, 0, 0]
+    assert after([FAILED] * 5).is_open
+
+
+def test_an_answer_in_between_starts_the_count_anew() -> None:
+    assert after([FAILED] * 4 + [ANSWERED] + [FAILED] * 4).at_once(4) == 4
+
+
+def test_where_the_sync_before_ended_so_one_request_is_a_probe_and_one_failure_is_enough() -> None:
+    assert after([], failing=True).at_once(4) == 1
+    assert after([FAILED], failing=True).at_once(4) == 0
+    assert after([ANSWERED], failing=True).at_once(4) == 4
+    assert after([ANSWERED, FAILED], failing=True).at_once(4) == 4
+
+
+@pytest.mark.parametrize("outcome", SILENT)
+def test_what_is_neither_an_answer_nor_a_failure_says_nothing(outcome: Outcome) -> None:
+    assert after([FAILED] * 4 + [outcome] + [FAILED]).is_open
+    assert after([outcome], failing=True).at_once(4) == 1
+
+
+@given(st.lists(st.sampled_from(list(Outcome))), st.booleans())
+def test_the_next_sync_probes_if_this_one_ended_open_or_learned_nothing(outcomes: list[Outcome], was: bool) -> None:
+    breaker = after(outcomes, failing=was)
+    assert breaker.failing == (breaker.is_open or (was and ANSWERED not in outcomes))
+
+
+class Time:
+    now = 1000.0
+
+    def timer(self) -> float:
+        return self.now
+
+
+def test_patience_ends_with_its_time_or_with_a_word() -> None:
+    time, cancelled = Time(), [False]
+    patience = Patience(10, cancelled=lambda: cancelled[0], timer=time.timer)
+    assert patience.left() == 10
+    time.now += 9
+    assert patience.left() == 1
+    cancelled[0] = True
+    assert patience.left() == 0
+    cancelled[0] = False
+    time.now += 2
+    assert patience.left() == 0
+
+
+@pytest.mark.parametrize(
+    ("videos", "connections", "seconds"),
+    [(1, 4, 90 + 40), (200, 4, 90 + 40), (201, 4, 90 + 80), (1000, 4, 90 + 200), (1000, 1, 90 + 800)],
+)
+def test_a_fetch_may_take_one_unlucky_batch_and_two_slow_requests_a_round(
+    videos: int, connections: int, seconds: float
+) -> None:
+    assert seconds_for(videos, connections=connections, timeout=20, deadline=90) == seconds
