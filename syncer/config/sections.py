@@ -195,7 +195,9 @@ class Youtube(Section):
     api_key_file: _FilePath | None = Field(
         default=None, description="A file that holds the API key, relative to `site`; instead of api_key_env."
     )
-    timeout: _Duration = Field(default=parse_duration("20s"), description="How long one request may take in all, to the last byte.")
+    timeout: _Duration = Field(
+        default=parse_duration("20s"), description="How long one request may take in all, to the last byte."
+    )
     connections: int = Field(default=4, ge=1, le=16, description="How many requests may be under way at once.")
     retry: Retry = Field(default_factory=Retry, description="How long one request is tried.")
 
