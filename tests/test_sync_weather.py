@@ -215,3 +215,32 @@ def test_a_sync_that_hangs_ends_about_a_second_after_it_was_told_to_stop_and_los
     rest = site.sync(datetime.now(UTC))
     assert (rest.exit, rest.answered, youtube.requests - before) == (0, 300, 6), "what was answered was saved"
     assert len(written(site, youtube)) == 400
+
+
+NO_RESOLVER = """
+import socket, sys, threading
+def look_up(*_):
+    print("looks up", file=sys.stderr, flush=True)
+    threading.Event().wait()
+socket.getaddrinfo = look_up
+from syncer.cli.main import main
+sys.exit(main())
+"""
+
+
+def test_a_sync_does_not_wait_for_a_resolver_that_hangs_not_even_at_its_very_end(site: Site) -> None:
+    site.configure(youtube="connections: 2, timeout: 60s")
+    fill(site, 1)
+    command = [sys.executable, "-c", NO_RESOLVER, "-c", str(site.config), "sync", "--json"]
+    environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
+    with subprocess.Popen(
+        command, cwd=site.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "looks up\n"
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        out, err = process.communicate(timeout=20)
+        seconds = time.monotonic() - began
+    assert (process.returncode, json.loads(out)["units"], err) == (130, {"stats": 0, "general": 0}, "")
+    assert seconds < 2
