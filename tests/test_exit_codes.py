@@ -373,3 +373,17 @@ def start(site: Site, *arguments: str) -> subprocess.Popen[str]:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+
+@pytest.mark.parametrize("option", ["--key", "--api-key=AIza" + "x" * 35, "--youtube-api-key"])
+def test_a_key_as_an_argument_is_refused_with_the_right_way_and_not_repeated(syncer: Run, option: str) -> None:
+    ran = syncer("sync", option)
+    assert ran.code == 2
+    assert "YOUTUBE_API_KEY" in ran.err
+    assert "AIza" not in ran.err + ran.out
+
+
+def test_a_key_in_the_wrong_place_of_the_command_line_is_not_repeated(site: Site, syncer: Run) -> None:
+    ran = syncer("sync", "--video", "AIza" + "x" * 35)
+    assert ran.code == 2
+    assert "AIza" not in ran.err + ran.out

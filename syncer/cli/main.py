@@ -27,6 +27,11 @@ COMMANDS = {
 }
 """Every command and what it does, in the order of help. Its module is loaded when it is called: help is quick."""
 
+KEY_AS_ARGUMENT = (
+    "the API key is never an argument, where every process can read it; set the environment variable YOUTUBE_API_KEY,"
+    " or name a file with youtube.api_key_file in the config"
+)
+
 INTERRUPTED = 130
 BUG = 70
 
@@ -150,18 +155,23 @@ class _Bug(SyncerError):
 
 
 def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
+    from syncer.redact import redact
+
+    message = redact(str(error))
     if "--json" in arguments:
         import json
 
-        document = {"error": {"kind": error.kind, "message": str(error)}, "exit": error.exit_code}
+        document = {"error": {"kind": error.kind, "message": message}, "exit": error.exit_code}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
-        print(f"{usage}syncer: {error}", file=sys.stderr)
+        print(f"{usage}syncer: {message}", file=sys.stderr)
     return error.exit_code
 
 
 def _sentence(error: click.ClickException) -> str:
     """Return the message in our form: click's own begin like sentences, and do not say what to do."""
+    if isinstance(error, click.NoSuchOption) and "key" in error.option_name:
+        return KEY_AS_ARGUMENT
     message = error.format_message()
     if not message[:1].isupper():
         return message
