@@ -12,7 +12,7 @@ from syncer.state.database import Database
 
 
 def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, reserve: int) -> bool:
-    """Take one unit of `bucket`, durably, before a request is sent; False when none may be taken at this time."""
+    """Take one unit of `bucket` before a request is sent; False when none may be taken at this time."""
     day = quota_day(at).isoformat()
     with database.transaction() as connection:
         until = connection.execute("SELECT until FROM parked WHERE bucket = ?", (bucket,)).fetchone()
