@@ -64,7 +64,7 @@ class Tally:
     answered: set[VideoId] = field(default_factory=set)
     missing: set[VideoId] = field(default_factory=set)
     failed: set[VideoId] = field(default_factory=set)
-    outcomes: set[Outcome] = field(default_factory=set)
+    requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
     units: Counter[Bucket] = field(default_factory=Counter)
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
     doubtful: set[tuple[VideoId, Count]] = field(default_factory=set)
@@ -75,6 +75,11 @@ class Tally:
     retries: int = 0
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
+
+    @property
+    def outcomes(self) -> set[Outcome]:
+        """How requests ended so far."""
+        return {outcome for _, outcome in self.requests}
 
     def unsettled(self) -> set[VideoId]:
         """Return the videos that were to be asked about, and of which nothing is known in the end."""
@@ -105,6 +110,7 @@ class Tally:
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
             retries=self.retries,
+            requests=dict(self.requests),
         )
 
     def _exit(self, over_quota: int) -> int:
