@@ -188,6 +188,16 @@ class Change:
     why: Why
 
 
+class LastRead(NamedTuple):
+    """When a video was last read, whatever that said."""
+
+    video_id: VideoId
+    at: int
+    """Seconds since 1970."""
+    misses: int
+    """How often in a row, a day apart, it was left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """The changes that one page is to have: by field mapping, since two collections may share a page."""

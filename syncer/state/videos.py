@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from syncer.model import Count, Reading, VideoId
+from syncer.model import Count, LastRead, Reading, VideoId
 from syncer.state.database import Database
 
 
@@ -53,10 +53,12 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
     return found
 
 
-def read_times(database: Database) -> dict[VideoId, int]:
-    """Return when each known video was last read, in seconds since 1970."""
+def last_read(database: Database) -> Generator[LastRead]:
+    """Yield the videos that were ever read, longest unread first. Change nothing in the state meanwhile."""
     with database.read() as connection:
-        return dict(connection.execute("SELECT id, read_at FROM videos"))
+        yield from map(
+            LastRead._make, connection.execute("SELECT id, read_at, misses FROM videos ORDER BY read_at, id")
+        )
 
 
 def history(database: Database, video: VideoId) -> list[Reading]:

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
@@ -84,7 +86,7 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     options, tally = sync.options, sync.tally
     videos = {slot.video_id for page in pages for slot in page.slots}
     _require_videos(options.videos, videos)
-    tally.pages, tally.videos = len({page.path for page in pages}), len(videos)
+    tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
     tally.plan = plan_now(sync, options.videos or videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
     tell_planned(sync)
