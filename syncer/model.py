@@ -75,6 +75,8 @@ class ProblemKind(StrEnum):
     REQUEST_FAILED = "request-failed"
     BAD_ANSWER = "bad-answer"
     REFUSED_VIDEO = "refused-video"
+    # the state
+    STATE_LOST = "state-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,22 @@ class Change:
     as_of: datetime
     """When YouTube said it."""
     why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The changes that one page is to have: by field mapping, since two collections may share a page."""
+
+    path: str
+    """Relative to the site, with `/`."""
+    signature: Signature
+    """As the scan saw it."""
+    rewrites: tuple[tuple[Fields, tuple[Change, ...]], ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes of the page."""
+        return tuple(change for _, changes in self.rewrites for change in changes)
 
 
 @dataclass(frozen=True, slots=True)

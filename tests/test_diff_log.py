@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.diff_log import TAIL, DiffLog, Line, forget_lines, oldest_time, read_log, time_of
+from syncer.diff_log import TAIL, DiffLog, Line, entry_of, forget_lines, oldest_time, read_log, time_of
 from syncer.errors import StateError
 from syncer.model import Change, Count, VideoId, Why
 
@@ -34,7 +34,7 @@ def change(
 
 def append(log: Path, *changes: Change, last_seq: int = 0, at: datetime = AT) -> int:
     with DiffLog(log, last_seq) as diff_log:
-        diff_log.append(SYNC, at, changes)
+        diff_log.append(SYNC, at, [entry_of(one) for one in changes], diff_log.last_seq + 1)
         return diff_log.last_seq
 
 

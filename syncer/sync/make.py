@@ -6,18 +6,16 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
-from syncer.diff_log import LOG, DiffLog
 from syncer.errors import StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
-from syncer.state.database import Database, open_copy, open_database
-from syncer.state.lock import PATIENCE, hold_lock
-from syncer.state.syncs import begin_sync, end_sync, last_seq
+from syncer.state.database import Database, open_copy
+from syncer.state.syncs import begin_sync, end_sync
 from syncer.sync.ask import ask_youtube, plan_now
+from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
@@ -41,17 +39,14 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
     """
     site = os.path.realpath(config.site)
     _require_directories(site, config)
-    with ExitStack() as stack:
-        diff_log = None
-        if options.dry_run:
-            database = stack.enter_context(open_copy(config.state_directory, site))
-        else:
-            stack.enter_context(hold_lock(config.state_directory, patience=PATIENCE, sleep=world.sleep))
-            database = stack.enter_context(open_database(config.state_directory, site))
-            diff_log = stack.enter_context(DiffLog(config.state_directory / LOG, last_seq(database)))
-        report = _walk_the_path(Sync(config, options, world, site, database, diff_log, _new_tally(world.clock())))
-        if not options.dry_run:
-            _forget_old(config, database, world.clock())
+    tally = _new_tally(world.clock())
+    if options.dry_run:
+        with open_copy(config.state_directory, site) as copy:
+            return _walk_the_path(Sync(config, options, world, site, copy, None, tally))
+    with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
+        tally.problems += opened.problems
+        report = _walk_the_path(Sync(config, options, world, site, opened.database, opened.diff_log, tally))
+        _forget_old(config, opened.database, world.clock())
         return report
 
 
