@@ -121,7 +121,7 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
         absent = set(answer.asked) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
         save_readings(database, number, list(_readings(answer, absent)))
         tally.asked.update(answer.asked)
-        tally.answered.update(answer.statistics)
+        tally.answered.update(video for video in answer.asked if video in answer.statistics)  # no second copy of ids
         tally.missing.update(absent)
     elif answer.outcome is Outcome.SPENT:
         if answer.parked_until is not None:
