@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -105,27 +106,24 @@ def our_fetch(task: Task) -> Measured:
 @contextmanager
 def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
     """Give a sync as it stands before it writes, and its pages: scanned, and every video's counts accepted."""
-    from syncer.diff_log import LOG, DiffLog
-    from syncer.state.database import open_database
     from syncer.state.syncs import begin_sync
     from syncer.state.videos import save_readings
+    from syncer.sync.begin import open_for_writing
     from syncer.sync.judge import judge
     from syncer.sync.options import Options, Surroundings, Sync
     from syncer.sync.report import Tally
 
     config = _config(task)
     pages = _scan(config)
+    gc.freeze()  # as a sync does
     world = Surroundings(key=KEY, clock=_now, sleep=time.sleep)
-    with (
-        open_database(config.state_directory, os.path.realpath(task.site)) as database,
-        DiffLog(config.state_directory / LOG, 0) as diff_log,
-    ):
+    with open_for_writing(config, clock=_now, sleep=time.sleep) as opened:
         tally = Tally("benchmark", _now())
-        number = begin_sync(database, tally.sync, tally.started)
+        number = begin_sync(opened.database, tally.sync, tally.started)
         readings = _true_readings(task.root)
         for start in range(0, len(readings), BATCH_SIZE):
-            save_readings(database, number, readings[start : start + BATCH_SIZE])
-        sync = Sync(config, Options(), world, os.path.realpath(task.site), database, diff_log, tally)
+            save_readings(opened.database, number, readings[start : start + BATCH_SIZE])
+        sync = Sync(config, Options(), world, os.path.realpath(task.site), opened.database, opened.diff_log, tally)
         judge(sync, pages)
         yield sync, pages
 
