@@ -12,7 +12,7 @@ from benchmarks.rounds import Figures, Sizes
 
 HEAD = f"{'what':<45}{'median s':>9}{'min - max':>17}{'cpu s':>8}{'pages/s':>10}{'us/page':>9}{'peak MB':>9}"
 
-WIDTH, LEFT, LONGEST, ROW = 760, 300, 360, 24
+WIDTH, LEFT, LONGEST, ROW = 800, 300, 360, 24
 """Of the plot, in pixels: all of it, what stands before the bars, the longest bar, a line."""
 
 
