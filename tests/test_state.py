@@ -35,8 +35,8 @@ from syncer.state.videos import (
     forget_readings,
     hidden_counts,
     history,
+    last_read,
     missing_videos,
-    read_times,
     save_readings,
 )
 from syncer.sync.forget import Selection, forget
@@ -612,6 +612,10 @@ def used(config: Config) -> Path:
     assert traces(directory, A)
     assert traces(directory, B)
     return directory
+
+
+def read_times(database: Database) -> dict[VideoId, int]:
+    return {video: at for video, at, _ in last_read(database)}
 
 
 def noon() -> datetime:

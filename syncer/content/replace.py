@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 
 from syncer.content.durable import flush_directories, flush_files
@@ -52,7 +52,7 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
     """Return the page's bytes as they are and as they would be, or why it would be left alone."""
     target = os.path.join(site, edit.path)
     try:
-        old, status = _read_whole(target)
+        old, status = _read_path(target)
     except OSError as error:
         return _unwritable(edit, error)
     new = _rewritten(edit, old, status, target)
@@ -67,11 +67,11 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     say already what they are to say: to repeat a batch does no harm. `site` is a real path.
     """
     outcomes: list[Problem | None] = [None] * len(edits)
-    directory, touched = cache(_look_at), set[str]()
+    look_at, touched = cache(_look_at), set[str]()
     waiting, ready = deque(enumerate(edits)), dict[int, _Replacement]()
     try:
         while waiting:
-            _prepare_what_fits(site, waiting, ready, outcomes, directory)
+            _prepare_what_fits(site, waiting, ready, outcomes, look_at)
             _put_in_place(ready, outcomes, touched)
     finally:
         for replacement in ready.values():
@@ -99,13 +99,13 @@ def _prepare_what_fits(
     waiting: deque[tuple[int, Edit]],
     ready: dict[int, _Replacement],
     outcomes: list[Problem | None],
-    directory: Callable[[str], _Directory],
+    look_at: Callable[[str], _Directory],
 ) -> None:
     """Write new files beside the pages that wait, until there are no more, or no room for one."""
     while waiting:
         number, edit = waiting[0]
         try:
-            prepared = _prepare(site, edit, directory)
+            prepared = _prepare(site, edit, look_at)
         except OSError as error:
             if error.errno in NO_ROOM and ready:
                 return  # what is ready makes room once it is in place
@@ -130,20 +130,32 @@ def _put_in_place(ready: dict[int, _Replacement], outcomes: list[Problem | None]
 
 def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> _Replacement | Problem | None:
     """Write the new file beside the old one; None where the page says already what it is to say. Raises OSError."""
-    path = os.path.join(site, edit.path)
-    if os.path.islink(path):
+    path = f"{site}/{edit.path}"
+    directory = look_at(os.path.dirname(path))
+    try:
+        descriptor = os.open(path, OPEN_FLAGS | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
         path = os.path.realpath(path)
-    parent, name = os.path.split(path)
-    directory = look_at(parent)
-    if not f"{directory.real}/".startswith(f"{site.rstrip('/')}/"):
-        return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
+        directory = look_at(os.path.dirname(path))
+        descriptor = os.open(path, OPEN_FLAGS | os.O_NOFOLLOW)
+    try:
+        if not f"{directory.real}/".startswith(f"{site.rstrip('/')}/"):
+            return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
+        return _write_beside(edit, descriptor, directory, os.path.basename(path))
+    finally:
+        os.close(descriptor)
+
+
+def _write_beside(edit: Edit, page: int, directory: _Directory, name: str) -> _Replacement | Problem | None:
     target = f"{directory.real}/{name}"
-    old, status = _read_whole(target)
+    old, status = _read_whole(page)
     new = _rewritten(edit, old, status, target)
     if isinstance(new, Problem):
         return None if new.kind is ProblemKind.EDITED_MEANWHILE and _is_done(edit, old) else new
     temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
-    _create(temporary, new, status, target, gives_access=directory.gives_access)
+    _create(temporary, new, status, page, gives_access=directory.gives_access)
     return _Replacement(edit, target, directory.real, _digest(old), temporary)
 
 
@@ -153,7 +165,7 @@ def _look_at(directory: str) -> _Directory:
 
 
 def _digest(page: bytes) -> bytes:
-    return blake2b(page, digest_size=32).digest()
+    return sha256(page).digest()
 
 
 def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> bytes | Problem:
@@ -183,24 +195,28 @@ def _is_done(edit: Edit, page: bytes) -> bool:
     )
 
 
-def _read_whole(path: str) -> tuple[bytes, os.stat_result]:
+def _read_path(path: str) -> tuple[bytes, os.stat_result]:
     descriptor = os.open(path, OPEN_FLAGS)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("is no longer a regular file")
-        whole = os.read(descriptor, status.st_size + 1)
-        while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
-            more = os.read(descriptor, READ_SIZE)
-            if not more:
-                break
-            whole += more
-        return whole, status
+        return _read_whole(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _create(path: str, content: bytes, like: os.stat_result, source: str, *, gives_access: bool) -> None:
+def _read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("is no longer a regular file")
+    whole = os.read(descriptor, status.st_size + 1)
+    while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
+        more = os.read(descriptor, READ_SIZE)
+        if not more:
+            break
+        whole += more
+    return whole, status
+
+
+def _create(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> None:
     """Write a new file with the mode, owner and attributes of its source; one that fails is removed."""
     mode = stat.S_IMODE(like.st_mode)
     first_mode = mode & 0o777 if like.st_uid == os.geteuid() else 0o600  # nobody reads it who could not read the page
@@ -222,7 +238,7 @@ def _create(path: str, content: bytes, like: os.stat_result, source: str, *, giv
         os.close(descriptor)
 
 
-def _copy_attributes(source: str, descriptor: int, *, gives_access: bool) -> bool:
+def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> bool:
     """Give the new file the page's access list, in place of its directory's, and what people noted at the page.
 
     Return whether there was anything to do.
@@ -238,15 +254,18 @@ def _copy_attributes(source: str, descriptor: int, *, gives_access: bool) -> boo
 
 def _attributes(file: str | int) -> set[str]:
     if sys.platform == "linux":
-        with suppress(OSError):  # a file system without attributes
-            return {name for name in os.listxattr(file) if name.startswith(("user.", "system.posix_acl_"))}
+        try:
+            names = os.listxattr(file)
+        except OSError:  # a file system without attributes
+            return set()
+        return {name for name in names if name.startswith(("user.", "system.posix_acl_"))} if names else set()
     return set()
 
 
 def _rename(replacement: _Replacement) -> Problem | None:
     """Have a last look at the page, and rename."""
     try:
-        now, status = _read_whole(replacement.target)
+        now, status = _read_path(replacement.target)
         if signature_of(status) != replacement.edit.signature or _digest(now) != replacement.digest:
             return _edited(replacement.edit)
         os.replace(replacement.temporary, replacement.target)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
@@ -63,11 +67,27 @@ def _new_tally(now: datetime) -> Tally:
 
 
 def _walk_the_path(sync: Sync) -> SyncReport:
+    with keeping_pages():
+        pages = _scan(sync)
+    with _set_apart():
+        return _walk_on(sync, pages)
+
+
+@contextmanager
+def _set_apart() -> Iterator[None]:
+    """Leave what was made so far out of Python's search for cycles: pages by the thousand, a tenth of a sync's time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     options, tally = sync.options, sync.tally
-    pages = _scan(sync)
     videos = {slot.video_id for page in pages for slot in page.slots}
     _require_videos(options.videos, videos)
-    tally.pages, tally.videos = len({page.path for page in pages}), len(videos)
+    tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
     tally.plan = plan_now(sync, options.videos or videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
     if options.whole:
@@ -103,7 +123,6 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
         raise UsageError(f"{', '.join(sorted(unknown))}: no page names this video; `syncer check` counts what there is")
 
 
-@keeping_pages()
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
     found = walk(sync.site, [collection.as_model() for collection in sync.config.collections])
