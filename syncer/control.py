@@ -30,7 +30,7 @@ class Live:
     started: datetime
     """When the daemon began."""
     interval: timedelta
-    """The longest distance of two scheduled syncs: a daemon whose last good sync is older than two of it is not well."""
+    """The longest distance of two scheduled syncs; when the last good one is older than two of it, all is not well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Ticket:
     """Counted from 1, since the daemon began."""
     state: Literal["waiting", "running", "done"]
     report: str | None
-    """The report's JSON, as `syncer sync --json` prints it, once it is done."""
+    """What `syncer sync --json` would have printed, once it is done: a report, or an error with its exit code."""
     error: str | None
-    """Why there is no report, once it is done."""
+    """What went wrong, in a sentence, where the report is such an error."""
 
 
 class Control(NamedTuple):
