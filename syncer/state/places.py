@@ -10,7 +10,7 @@ from enum import StrEnum
 from syncer.model import Count, Reading, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
-from syncer.state.videos import COLUMNS, Row, reading_of
+from syncer.state.videos import COLUMNS, reading_of
 
 
 class Standing(StrEnum):
@@ -136,8 +136,13 @@ def _literal(search: str) -> str:
     return search
 
 
-def _known(row: tuple[*Row, int | None, str | None, int, str | None]) -> Known:
+def _known(row: _KnownRow) -> Known:
     video, at, present, views, likes, comments, missing_since, _, pages, path = row
     reading = None if at is None else reading_of((video, at, present, views, likes, comments))
     since = None if missing_since is None else datetime.fromtimestamp(missing_since, UTC)
     return Known(VideoId(video), pages, path, reading, since)
+
+
+_KnownRow = tuple[
+    str, int | None, int, int | None, int | None, int | None, int | None, str | None, int, str | None
+]  # fmt: skip

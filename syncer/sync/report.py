@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from syncer.diff_log import line_of, timestamp
 from syncer.model import Brake, Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, VideoId
@@ -39,15 +39,33 @@ class StoredProblem(TypedDict):
     message: str
 
 
+class StoredBrake(TypedDict):
+    """Why a whole sync was not believed."""
+
+    reason: str
+    struck: int
+    of: int
+
+
 class StoredReport(TypedDict):
     """What is read again of a report in the state."""
 
     sync: str
     started: str
     finished: str
+    pages: int
+    videos: int
+    asked: int
+    answered: int
+    units: dict[str, int]
     changed_pages: int
     changed_counts: int
+    missing: list[str]
+    left_out: dict[str, int]
+    brake: StoredBrake | None
     problems: list[StoredProblem]
+    retries: NotRequired[int]
+    """Not in the report of a version that did not count them."""
     exit: int
 
 
