@@ -11,6 +11,7 @@ import pytest
 from syncer.cli.main import main
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.clockwork import Clock
 from tests.site import KEY, Ran, Run, Site
 
 
@@ -49,3 +50,15 @@ def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     root.handlers[:] = before[0]
     root.setLevel(before[1])
     ours.setLevel(before[2])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Clock]:
+    """A clock that APScheduler reads too."""
+    made = Clock()
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", made)
+    monkeypatch.setattr("syncer.daemon.loop.BackgroundScheduler", made.scheduler)
+    caplog.set_level(logging.INFO)
+    level = logging.getLogger("apscheduler").level
+    yield made
+    logging.getLogger("apscheduler").setLevel(level)
