@@ -27,6 +27,9 @@ from tests.site import KEY, NOON, Site, crlf, ids, plain
 PATIENCE = 20.0
 """Seconds after which something that should happen is said not to."""
 
+ESTABLISHED = "01"
+"""A connection's state in Linux's /proc/net/tcp."""
+
 BATCH = 50
 AT_ONCE = 2.0
 """Seconds that a stop may take on a busy machine; it takes some hundredths."""
@@ -244,8 +247,10 @@ def test_between_two_syncs_it_holds_its_own_lock_but_not_the_writers_no_database
         daemon.until("sync 2")
         descriptors = Path(f"/proc/{daemon.process.pid}/fd")
         held = [os.readlink(descriptor) for descriptor in descriptors.iterdir()]
-    ours = [target for target in held if target.startswith(("socket:", str(site.root)))]
-    assert ours == [str(site.state / "daemon.lock")]
+        rows = Path(f"/proc/{daemon.process.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    connected = {f"socket:[{row.split()[9]}]" for row in rows if row.split()[3] == ESTABLISHED}
+    assert [target for target in held if target.startswith(str(site.root))] == [str(site.state / "daemon.lock")]
+    assert not connected & set(held)
 
 
 def test_it_syncs_again_and_again_and_tells_each_problem_once(site: Site) -> None:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from syncer.daemon.systemd import Systemd
     from syncer.model import SyncReport
     from syncer.state.lock import DaemonLock
+    from syncer.status_page.metrics import Counters
 
 log = logging.getLogger("syncer.daemon")
 
-NEED_A_RESTART = ("state",)
+NEED_A_RESTART = ("state", "status_page")
 """The sections of the config that a running daemon cannot change."""
 
 
@@ -36,19 +37,21 @@ def command(settings: Settings) -> None:
     SIGTERM and Ctrl-C end it after the batch of pages in hand; a second one ends it at once. SIGHUP makes it read the
     config again.
     """
+    from syncer.cli.serving import serving
     from syncer.cli.stopping import Bell, Stop, called_on_hangup, stop_on_signals
     from syncer.cli.stored import open_state
     from syncer.daemon.loop import Daemon, Surroundings
     from syncer.daemon.systemd import Systemd
     from syncer.state.last_sync import LastSync
     from syncer.state.lock import DaemonLock
+    from syncer.status_page.metrics import Counters
     from syncer.sync.report import INTERRUPTED
 
     config = settings.config()
     key = settings.key(config)
     _start_log(settings, key)
     open_state(config).__exit__(None, None, None)  # what is wrong with it now, is told now
-    bell = Bell()
+    bell, counters = Bell(), Counters()
     systemd = Systemd(os.environ.get("NOTIFY_SOCKET"))
     with closing(DaemonLock(config.state_directory)) as lock, stop_on_signals(Stop(bell.ring)) as stopped:
 
@@ -57,23 +60,24 @@ def command(settings: Settings) -> None:
             return stopped.is_set()
 
         def work(config: Config, key: str) -> Work:
-            return _work(config, key, stopped, lock)
+            return _work(config, key, stopped, lock, counters)
 
         reading = _Reading(settings, config, work, systemd)
         with called_on_hangup(lambda: reading.ask(bell.ring)):
             last = LastSync(config.state_directory, os.path.realpath(config.site))
             world = Surroundings(_now, wait, bell.ring, last, reading.reread, systemd)
             daemon = Daemon(work(config, key), world)
-            log.info("syncer watches %s", config.site, extra={"event": "started"})
             try:
-                daemon.run()
+                with serving(lambda: reading.config, daemon.control, counters):
+                    log.info("syncer watches %s", config.site, extra={"event": "started"})
+                    daemon.run()
             except KeyboardInterrupt:
                 log.warning("stopped at once; the next sync completes what this one began", extra={"event": "stopped"})
                 os._exit(INTERRUPTED)  # a plain end would wait for the thread of the sync
         log.info("stopped", extra={"event": "stopped"})
 
 
-def _work(config: Config, key: str, stopped: Stop, lock: DaemonLock) -> Work:
+def _work(config: Config, key: str, stopped: Stop, lock: DaemonLock, counters: Counters) -> Work:
     """Return what this config makes of the daemon."""
     from syncer.daemon.loop import Work
     from syncer.sync.make import make_sync
@@ -86,8 +90,16 @@ def _work(config: Config, key: str, stopped: Stop, lock: DaemonLock) -> Work:
 
         lock.keep()
         options = Options(scheduled=not order.triggered, accept=order.accept)
-        world = Surroundings(key=key, clock=_now, sleep=sleep, cancelled=stopped.is_set, progress=order.progress)
-        return make_sync(config, options, world)
+        world = Surroundings(
+            key=key,
+            clock=_now,
+            sleep=sleep,
+            cancelled=stopped.is_set,
+            progress=order.progress,
+            changed=counters.changed,
+        )
+        with counters.counting() as count:
+            return count(make_sync(config, options, world))
 
     return Work(config.schedule, sync)
 
@@ -103,6 +115,11 @@ class _Reading:
         self._work = work
         self._systemd = systemd
         self._asked = False
+
+    @property
+    def config(self) -> Config:
+        """The config that the daemon goes by now."""
+        return self._config
 
     def ask(self, wake: Callable[[], None]) -> None:
         """Note that it is to be read; safe in a signal handler."""
