@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,6 +14,14 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.clockwork import Clock
 from tests.site import KEY, Ran, Run, Site
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_directory() -> Iterator[None]:
+    """A short path for the sockets of the daemons: a test's own directory is too deep on some machines."""
+    with TemporaryDirectory(prefix="syncer-") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", directory)
+        yield
 
 
 @pytest.fixture
