@@ -19,6 +19,12 @@ class UsageError(SyncerError):
     kind = "usage"
 
 
+class ContentGone(SyncerError):
+    """There is not one page, where the state knows of many: a disk that is not mounted, most likely."""
+
+    kind = "content-gone"
+
+
 class ConfigError(SyncerError):
     """The config is missing or wrong; the message holds every finding, one on a line."""
 

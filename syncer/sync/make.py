@@ -14,10 +14,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
-from syncer.errors import StateError, Stopped, UsageError
+from syncer.errors import ContentGone, StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.syncs import begin_sync, end_sync
+from syncer.state.videos import count_videos
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
@@ -26,10 +27,14 @@ from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
+from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
+
+MANY = 5
+"""Videos that a state knows of a site whose pages cannot all be gone by intent."""
 
 LOOK = 100
 """Files after which a scan looks whether it is told to stop."""
@@ -68,6 +73,7 @@ def _new_tally(now: datetime) -> Tally:
 def _walk_the_path(sync: Sync) -> SyncReport:
     with keeping_pages():
         pages = _scan(sync)
+    _require_pages(sync, pages)
     with _set_apart():
         return _walk_on(sync, pages)
 
@@ -111,6 +117,18 @@ def _require_directories(site: str, config: Config) -> None:
             raise UsageError(
                 f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
             )
+
+
+def _require_pages(sync: Sync, pages: Sequence[Page]) -> None:
+    """Raise ContentGone where nothing is left of a site. To sync it would look like success."""
+    if pages or sync.tally.problems or sync.options.paths or sync.options.videos:
+        return
+    known = count_videos(sync.database)
+    if known >= MANY:
+        raise ContentGone(
+            f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk mounted?"
+            " If the pages are gone on purpose, `syncer purge --all` forgets the videos"
+        )
 
 
 def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
