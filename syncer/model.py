@@ -7,7 +7,7 @@ none, because a tuple's `count` is something else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
@@ -312,3 +312,5 @@ class SyncReport:
     exit: int
     retries: int = 0
     """How often a request was sent again after a failure that passes."""
+    requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
+    """How many requests ended in which way, each counted once however often it was sent."""

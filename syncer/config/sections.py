@@ -23,7 +23,15 @@ from pydantic import (
 )
 
 from syncer import model
-from syncer.config.addresses import check_endpoint, check_inside, check_path
+from syncer.config.addresses import (
+    LISTEN_PATTERN,
+    check_endpoint,
+    check_host,
+    check_inside,
+    check_listen,
+    check_path,
+    is_loopback,
+)
 from syncer.config.cron import Cron, parse_cron
 from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
 from syncer.config.mapping import broken_rules, check_field, count_name
@@ -291,6 +299,35 @@ class State(Section):
     )
 
 
+class StatusPage(Section):
+    """`status_page`: where the daemon serves its page and its API over TCP."""
+
+    listen: Annotated[
+        str, AfterValidator(check_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})
+    ] = Field(default="127.0.0.1:8787", description="`HOST:PORT`, an address of this machine; port 0 takes a free one.")
+    token_env: Annotated[str, AfterValidator(_variable)] | None = Field(
+        default=None, description="The environment variable that holds the token that is asked for; never the token."
+    )
+    hosts: tuple[Annotated[str, AfterValidator(check_host)], ...] = Field(
+        default=(), description="Under which other names browsers may ask for it, without a port."
+    )
+
+    @model_validator(mode="after")
+    def _guard_it(self) -> Self:
+        if self.token_env is None and not is_loopback(self.listen_host):
+            sentence = (
+                "can be reached from other machines, so a token is needed; name the environment variable that holds it"
+                " in `token_env`, or listen on 127.0.0.1"
+            )
+            raise BrokenRules([(("listen",), sentence)])
+        return self
+
+    @property
+    def listen_host(self) -> str:
+        """The host of `listen`, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+
 class Config(Section):
     """The config of syncer."""
 
@@ -310,6 +347,9 @@ class Config(Section):
     write: Write = Field(default_factory=Write, description="When counts are written.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
     state: State = Field(default_factory=State, description="Where syncer keeps what it knows.")
+    status_page: StatusPage | None = Field(
+        default_factory=StatusPage, description="Where the daemon serves its page and its API; null: on no port."
+    )
 
     @property
     def state_directory(self) -> Path:

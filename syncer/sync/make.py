@@ -17,6 +17,7 @@ from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
 from syncer.state.database import Database, open_copy
+from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos
 from syncer.sync.ask import ask_youtube, plan_now
@@ -95,6 +96,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
     tally.plan = plan_now(sync, options.videos or videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
+    if options.whole:
+        save_places(sync.database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
     tell_planned(sync)
     ask_youtube(sync, number)
     judge(sync, pages)
@@ -105,7 +108,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
-        end_sync(sync.database, number, json.dumps(report_json(report)), whole=whole, last_seq=sync.diff_log.last_seq)
+        stored = json.dumps({**report_json(report), "retries": report.retries})
+        end_sync(sync.database, number, stored, whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report
 
