@@ -54,6 +54,19 @@ class Locked(SyncerError):
     exit_code = 4
 
 
+class NoDaemon(SyncerError):
+    """No daemon runs on this state, or it may not be spoken to."""
+
+    kind = "no-daemon"
+
+
+class DaemonEnded(SyncerError):
+    """The daemon ended before the sync that somebody waits for."""
+
+    kind = "daemon-ended"
+    exit_code = 130
+
+
 class Stopped(SyncerError):
     """It was told to stop before anything was done."""
 
