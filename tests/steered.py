@@ -60,12 +60,11 @@ class Steered:
         never = threading.Event()
         world = Surroundings(KEY, lambda: datetime.now(UTC), never.wait, changed=self._counters.changed)
         try:
-            report = make_sync(config, Options(accept=accept, everything=True), world)
+            with self._counters.counting() as count:
+                report = count(make_sync(config, Options(accept=accept, everything=True), world))
         except SyncerError as error:
-            self._counters.failed()
             done = replace(ticket, state="done", error=str(error))
         else:
-            self._counters.ended(report)
             done = replace(ticket, state="done", report=json.dumps(report_json(report)))
         self._tickets[ticket.number] = done
         self.live = replace(self.live, running=False, progress=None)
@@ -102,14 +101,14 @@ class Served:
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, b"", **headers)
 
-    def post(self, path: str, body: bytes = b"", **headers: str) -> Answer:
+    def post(self, path: str, body: bytes = b"", /, **headers: str) -> Answer:
         return self.ask("POST", path, body, **headers)
 
-    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
         """Asks over TCP; `Sec_Fetch_Site` names the header with dashes."""
         return _ask(HTTPConnection("127.0.0.1", self.port, timeout=20), method, path, body, headers)
 
-    def ask_by_socket(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    def ask_by_socket(self, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
         return _ask(_ByFile(self.socket), method, path, body, headers)
 
 

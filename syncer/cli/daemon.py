@@ -105,15 +105,6 @@ class _Maker:
         return Work(self._force.config.schedule, self._sync)
 
     def _sync(self, order: Order) -> SyncReport:
-        try:
-            report = self._make(order)
-        except BaseException:
-            self._counters.failed()
-            raise
-        self._counters.ended(report)
-        return report
-
-    def _make(self, order: Order) -> SyncReport:
         from syncer.sync.make import make_sync
         from syncer.sync.options import Options, Surroundings
 
@@ -130,7 +121,9 @@ class _Maker:
             progress=order.progress,
             changed=self._counters.changed,
         )
-        return make_sync(self._force.config, Options(scheduled=not order.triggered, accept=order.accept), world)
+        options = Options(scheduled=not order.triggered, accept=order.accept)
+        with self._counters.counting() as count:
+            return count(make_sync(self._force.config, options, world))
 
 
 def _now() -> datetime:

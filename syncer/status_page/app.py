@@ -78,7 +78,7 @@ def _page_routes(sources: Sources) -> list[Route]:
 
     def ticket(request: Request) -> Response:
         asked = ticket_of(request, sources.control)
-        if asked.report:
+        if asked.report and not asked.error:
             report: StoredReport = json.loads(asked.report)
             return RedirectResponse(f"/syncs/{report['sync']}", 303)
         return ticket_page(asked, sources.control.live())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -56,18 +57,23 @@ class Counters:
         for change in changes:
             self._changes.labels(change.count.value).inc()
 
-    def ended(self, report: SyncReport) -> None:
-        """Count a sync that ended with a report."""
+    @contextmanager
+    def counting(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
+        """Count the sync that the block makes: by its report, which is given back, or as one that failed."""
+        try:
+            yield self._ended
+        except Exception:
+            self._syncs.labels(FAILED).inc()
+            raise
+
+    def _ended(self, report: SyncReport) -> SyncReport:
         self._syncs.labels(OUTCOMES[report.exit]).inc()
         self._duration.observe((report.finished - report.started).total_seconds())
         self._pages.set(report.pages)
         self._retries.inc(report.retries)
         for (bucket, outcome), number in report.requests.items():
             self._requests.labels(METHODS[bucket], outcome.value).inc(number)
-
-    def failed(self) -> None:
-        """Count a sync that ended without one."""
-        self._syncs.labels(FAILED).inc()
+        return report
 
     def _begin_with_zero(self) -> None:
         """Show every series from the start: one that appears with its first event hides that event from `rate`."""

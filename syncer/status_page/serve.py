@@ -70,6 +70,7 @@ def served(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[None]:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=LARGEST_HEAD,
@@ -81,7 +82,7 @@ def served(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[None]:
     try:
         yield
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()
 
 
@@ -104,6 +105,22 @@ def address_of(tcp: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
+    """Sleeps until it is told to stop, where uvicorn's own looks ten times a second."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Tell it to stop; safe in any thread."""
+        self.should_exit = True
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        self._told = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._told.wait()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         current_default_thread_limiter().total_tokens = MOST_THREADS
         await super().startup(sockets)
