@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from syncer.cli.show import SHOWN, rest, safe, show, show_problems, show_table
+from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Brake, Change, Problem, ProblemKind, SyncReport, VideoId
 from syncer.sync.report import NOTHING_ANSWERED
-from syncer.wording import counted
+from syncer.wording import counted, safe
 
 
 class ChangeList:
