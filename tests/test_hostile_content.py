@@ -124,6 +124,14 @@ def test_what_links_lead_to_outside_the_site_is_not_touched(place: Place, target
     assert set(place.endure()) <= {("outside-site", "content/link.md")}
 
 
+def test_a_collection_outside_the_site_is_not_touched_not_even_to_clean_up(place: Place) -> None:
+    lists = place.site.root / "content" / "lists"
+    lists.rmdir()
+    lists.symlink_to("../../outside")
+    (place.site.root.parent / "outside" / ".syncer-0a1b2c3d~").touch()
+    assert place.endure() == [("outside-site", "content/lists")]
+
+
 def test_pipes_sockets_and_directories_named_like_pages_are_passed_over(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
