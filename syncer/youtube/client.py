@@ -158,7 +158,7 @@ class Client:
         try:
             body: bytes = self._ask[errand.bucket](",".join(errand.videos)).execute(http=line, num_retries=0)
         except NoUnitLeft:
-            return Failure(Kind.NO_UNIT, f"Today's quota for {method} is spent, as far as the config allows.")
+            return Failure(Kind.NO_UNIT, f"There is no unit left today for {method}: `syncer status` says why.")
         except Declined as declined:
             return classify(declined.reply, errand.bucket, self._terms.clock())
         except _NO_ANSWER as error:
