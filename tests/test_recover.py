@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,6 +189,15 @@ def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Si
 
     assert [problem.kind for problem in full.sync(NOON).problems] == ["state-lost"]
     require_all_right(full, youtube)
+
+
+def test_new_files_that_no_intent_names_are_removed_after_a_lost_state(full: Site) -> None:
+    crash(full, "syncer.content.replace", "flush_files", "after")
+    shutil.rmtree(full.state)
+    assert len(left_over(full)) == len(VIDEOS)
+
+    assert full.sync(NOON).exit == 0
+    assert left_over(full) == []
 
 
 def test_after_a_lost_state_the_report_says_what_is_gone_and_the_log_goes_on(full: Site, syncer: Run) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.diff_log import LOG, DiffLog
@@ -15,7 +16,7 @@ from syncer.model import Problem, ProblemKind
 from syncer.state.database import NAME, Database, open_database, set_aside
 from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import last_seq
-from syncer.sync.recover import recover
+from syncer.sync.recover import clear_left_over, recover
 from syncer.sync.tell import tell_lost, tell_recovered
 
 if TYPE_CHECKING:
@@ -43,28 +44,31 @@ def open_for_writing(
     site, directory = os.path.realpath(config.site), config.state_directory
     with ExitStack() as stack:
         stack.enter_context(hold_lock(directory, patience=PATIENCE, sleep=sleep))
-        lost = _lost(config)
-        try:
-            opened = open_database(directory, site)
-        except StateDamaged:
-            lost = f"was damaged, and is now {set_aside(directory, clock()).name}"
-            opened = open_database(directory, site)
+        opened, lost = _open(directory, site, clock())
         database = stack.enter_context(opened)
         diff_log = stack.enter_context(DiffLog(directory / LOG, last_seq(database)))
         remains = recover(site, database, diff_log, clock())
         tell_recovered(remains)
-        problems = [_state_lost(lost)] if lost else []
-        for problem in problems:
-            tell_lost(problem)
-        yield Opened(database, diff_log, (*problems, *remains.problems))
+        problems = [*remains.problems]
+        if lost is not None:  # a crash of a sync that we know nothing of can have left files too
+            problems += clear_left_over(site, (collection.directory for collection in config.collections))
+        if lost:
+            problems.append(_state_lost(lost))
+            tell_lost(lost)
+        yield Opened(database, diff_log, tuple(problems))
 
 
-def _lost(config: Config) -> str | None:
-    """Say what became of a state of which only the diff log is left."""
-    log = config.state_directory / LOG
-    if (config.state_directory / NAME).exists() or not log.exists() or not log.stat().st_size:
-        return None
-    return "is gone"
+def _open(directory: Path, site: str, now: datetime) -> tuple[Database, str | None]:
+    """Return the state, and of a new one what became of the one before: nothing, if there was none."""
+    log = directory / LOG
+    lost = None
+    if not (directory / NAME).exists():
+        lost = "is gone" if log.exists() and log.stat().st_size else ""
+    try:
+        return open_database(directory, site), lost
+    except StateDamaged:
+        aside = set_aside(directory, now)
+        return open_database(directory, site), f"was damaged, and is now {aside.name}"
 
 
 def _state_lost(what: str) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -66,6 +66,16 @@ def recover(site: str, database: Database, diff_log: DiffLog, now: datetime) -> 
     for batch in unsettled_batches(database):
         problems += _settle(site, batch, database, diff_log, now)
     return replace(remains, problems=tuple(problems))
+
+
+def clear_left_over(site: str, directories: Iterable[str]) -> list[Problem]:
+    """Remove new files in and below these directories; return those that cannot be. For when no intent names them."""
+    return [
+        problem
+        for top in directories
+        for directory, _, _ in os.walk(os.path.join(site, top))
+        for problem in _clear(site, directory)
+    ]
 
 
 def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog, now: datetime) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from syncer.model import Bucket, Problem, SyncReport
+from syncer.model import Bucket, SyncReport
 from syncer.sync.options import Sync
 from syncer.sync.purses import purses
 from syncer.sync.recover import Remains
@@ -119,9 +119,9 @@ def tell_recovered(remains: Remains) -> None:
     )
 
 
-def tell_lost(problem: Problem) -> None:
-    """Tell that the state is a new one, though there was one before."""
-    log.warning("%s", problem.message, extra={"event": "state-lost"})
+def tell_lost(what: str) -> None:
+    """Tell that the state is a new one, and what became of the one before."""
+    log.warning("the state %s; a new one is begun", what, extra={"event": "state-lost"})
 
 
 def tell_kept(error: Exception) -> None:
