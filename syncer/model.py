@@ -7,9 +7,10 @@ none, because a tuple's `count` is something else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, NewType
 
 VideoId = NewType("VideoId", str)
@@ -280,6 +281,17 @@ class Brake:
     """Videos that were answered before, or counts that could be compared."""
 
 
+class Tries(NamedTuple):
+    """What failures that pass cost."""
+
+    repeated: int = 0
+    """How often a request was sent again."""
+    waited: float = 0.0
+    """Seconds between tries, of all connections together."""
+    failures: Mapping[str, int] = MappingProxyType({})
+    """How often a try failed, by class."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """What a sync did."""
@@ -310,5 +322,6 @@ class SyncReport:
     brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int
-    retries: int = 0
-    """How often a request was sent again after a failure that passes."""
+    gone: tuple[VideoId, ...] = ()
+    """Those of the missing that have been missing for long, sorted."""
+    tries: Tries = field(default_factory=Tries)
