@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
+from benchmarks.bars import verdicts
+from benchmarks.contests import FULL_SIZE, NAMES
+from benchmarks.disk import journalled
 from benchmarks.machine import machine
 from benchmarks.rounds import Sizes, measure
-from benchmarks.table import FULL_SIZE, MANY, bars, plot, table
+from benchmarks.table import plot, table
 
 HERE = Path(__file__).parent
-QUICK = FULL_SIZE // 10
+QUICK = 1_000
+ROUNDS = 5
 
 RESULTS = """\
 # Results
@@ -31,27 +39,41 @@ def main() -> int:
     """Run the benchmarks. Returns 1 where a bar is judged and not met."""
     options = _parser().parse_args()
     pages = options.pages or (QUICK if options.quick else FULL_SIZE)
-    sizes = Sizes(pages, options.rounds or (1 if options.quick else 5), pages * MANY)
-    with tempfile.TemporaryDirectory(prefix="syncer-bench-") as directory:
+    sizes = Sizes(pages, options.rounds or (1 if options.quick else ROUNDS))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    with (
+        tempfile.TemporaryDirectory(prefix="syncer-bench-") as directory,
+        journalled(Path(directory)) if options.journal else nullcontext(Path(directory)) as place,
+    ):
         before = os.getloadavg()[0]
-        runs = measure(Path(directory), sizes, lambda text: print(text, file=sys.stderr, flush=True))
-        named = f"{machine(Path(directory))}; load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
-    text = table(runs, sizes, named)
+        figures = measure(place, sizes, options.only or NAMES, lambda text: print(text, file=sys.stderr, flush=True))
+        named = f"{machine(place)}; load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    text = table(figures, sizes, named)
     print(text, end="")
     if options.write:
         results = RESULTS.format(table=text)
         (options.write / "RESULTS.md").write_text(results, encoding="utf-8")
-        (options.write / "results.svg").write_text(plot(runs, sizes, named), encoding="utf-8")
-    return 0 if pages < FULL_SIZE or all(bar.met for bar in bars(runs)) else 1
+        (options.write / "results.svg").write_text(plot(figures, sizes, named), encoding="utf-8")
+    return 0 if pages < FULL_SIZE or all(verdict.met for verdict in verdicts(figures.runs)) else 1
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """End like any other exit, so that sites and mounts are cleared away."""
+    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description="Sites are made in a temporary directory; TMPDIR says where."
     )
-    parser.add_argument("--pages", type=int, metavar="N", help=f"pages of the site (default: {FULL_SIZE})")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often each is measured (default: 5)")
+    pages = f"pages of the site; some contests take a tenth, a fifth or ten times as many (default: {FULL_SIZE})"
+    parser.add_argument("--pages", type=int, metavar="N", help=pages)
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"most rounds of a contest (default: {ROUNDS})")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} pages and one round: a look, no measurement")
+    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"only these: {', '.join(NAMES)}")
+    journal = "measure on an ext4 with a journal, loop-mounted for the time (Linux, root)"
+    parser.add_argument("--journal", action="store_true", help=journal)
     write = "write RESULTS.md and results.svg there (default: benchmarks/)"
     parser.add_argument("--write", type=Path, nargs="?", const=HERE, metavar="DIR", help=write)
     return parser

@@ -6,6 +6,9 @@ import os
 import platform
 from pathlib import Path
 
+JOURNALS = Path("/proc/fs/jbd2")
+"""Linux lists the journals of mounted ext4 here, by device."""
+
 
 def machine(directory: Path) -> str:
     """Return processor, cores, memory, system, Python, and the file system that holds `directory`."""
@@ -26,8 +29,24 @@ def _processor() -> str:
 
 def _file_system(directory: Path) -> str:
     try:
-        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        mounts = [line.split()[:4] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
     except FileNotFoundError:
         return "unknown file system"
     parents = {str(path) for path in (directory.resolve(), *directory.resolve().parents)}
-    return max((point, kind) for point, kind in mounts if point in parents)[1]
+    _, device, kind, options = max(
+        (point, device, kind, options) for device, point, kind, options in mounts if point in parents
+    )
+    journal = _journal(directory) if kind == "ext4" else ""
+    discard = ", discard" if "discard" in options.split(",") else ""
+    return kind + journal + discard + (", loop-mounted" if device.startswith("/dev/loop") else "")
+
+
+def _journal(directory: Path) -> str:
+    """Return whether an ext4 has a journal, where that can be seen."""
+    number = directory.stat().st_dev
+    name = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve().name
+    try:
+        found = any(journal.name.rpartition("-")[0] == name for journal in JOURNALS.iterdir())
+    except FileNotFoundError:
+        return ""
+    return " with a journal" if found else " without a journal"

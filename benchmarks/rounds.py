@@ -1,29 +1,21 @@
-"""Runs the contenders round by round, each in a fresh process, against a YouTube in yet another one."""
+"""Runs the contests round by round, each entry in a fresh process, against a YouTube in yet another one."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.contenders import Measured
+from benchmarks.contenders import run
+from benchmarks.contests import CONTESTS, Contest, Entry
+from benchmarks.disk import shortage
+from benchmarks.measured import Measured, Task
+from benchmarks.pages import DROP_CACHES
 from benchmarks.site import make_site
-
-ROOT = Path(__file__).parent.parent
-CLOCK = "2026-11-22T15:00:00Z"
-"""The simulated YouTube's time stands still here, so that a second sync finds nothing to change."""
-
-READERS = ("bare_loop", "our_scan", "frontmatter_load")
-
-Runs = Mapping[str, list[Measured]]
-"""What each contender took, round by round."""
+from benchmarks.youtube import youtube
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,65 +24,85 @@ class Sizes:
 
     pages: int
     rounds: int
-    many: int
-    """Pages of the sync whose peak memory is taken, once."""
+    """Most rounds of a contest: the large ones have fewer."""
 
 
-def measure(directory: Path, sizes: Sizes, say: Callable[[str], object]) -> Runs:
-    """Measure all contenders, below `directory`; raises RuntimeError when one of them did not do its whole work."""
-    runs: defaultdict[str, list[Measured]] = defaultdict(list)
-    say(f"makes {sizes.pages:,} pages in {directory}")
-    pristine = directory / "pristine"
-    make_site(pristine, sizes.pages)
-    for number in range(1, sizes.rounds + 1):
-        for name, measured in _round(directory / str(number), pristine, sizes.pages):
-            say(f"round {number} of {sizes.rounds}: {name} {measured.seconds:.2f} s")
-            runs[name].append(measured)
-    say(f"makes {sizes.many:,} pages, for the memory of one sync")
-    make_site(directory / "many", sizes.many)
-    with _youtube() as endpoint:
-        runs["memory"].append(_run("our_sync", directory / "many", endpoint, expected=sizes.many))
-    return runs
+@dataclass(slots=True)
+class Figures:
+    """All that was measured."""
+
+    runs: defaultdict[str, list[Measured]] = field(default_factory=lambda: defaultdict(list))
+    """By the key of the entry, round by round."""
+    held: list[Contest] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """What could not be measured here, and why."""
 
 
-def _round(directory: Path, pristine: Path, pages: int) -> Iterator[tuple[str, Measured]]:
-    """Run each contender once: side by side, so that what else the machine does meets all of them."""
-    for name in READERS:
-        yield name, _run(name, pristine, expected=pages)
-    with _youtube() as endpoint:
-        site = _copy(pristine, directory / "ours")
-        yield "first_sync", _run("our_sync", site, endpoint, expected=pages)
-        yield "second_sync", _run("our_sync", site, endpoint, expected=0)
-        site = _copy(pristine, directory / "theirs")
-        yield "user_script", _run("user_script", site, endpoint, expected=pages)
-    with _youtube("benchmarks.slow_youtube") as endpoint:
-        for name in ("our_fetch", "bare_fetch"):
-            yield name, _run(name, site, endpoint, expected=pages)
+def measure(directory: Path, sizes: Sizes, names: Collection[str], say: Callable[[str], object]) -> Figures:
+    """Hold the named contests below `directory`; raises RuntimeError when an entry did not do its whole work.
+
+    Sites stay to the end: without a journal, ext4 is slow after many files were removed.
+    """
+    figures, sites = Figures(), _Sites(directory)
+    for contest in CONTESTS:
+        if contest.name in names:
+            _hold(contest, sizes, figures, sites, say)
+    return figures
 
 
-def _copy(pristine: Path, site: Path) -> Path:
-    """Copy the site. Nothing is removed before the end: without a journal, ext4 is slow after many files were."""
-    shutil.copytree(pristine, site)
-    os.sync()  # or the disk would still be busy with the copy
-    return site
+def _hold(contest: Contest, sizes: Sizes, figures: Figures, sites: _Sites, say: Callable[[str], object]) -> None:
+    pages, rounds = contest.pages(sizes.pages), min(contest.rounds, sizes.rounds)
+    called = f"{contest.says}, {pages:,} pages"
+    lacking = _lacking(contest, sites.directory, pages * (len(contest.turns) * rounds if contest.writes else 1))
+    if lacking:
+        figures.left_out.append(f"{called}: {lacking}")
+        return
+    figures.held.append(contest)
+    for number in range(rounds):
+        say(f"{called}, round {number + 1} of {rounds}")
+        for entry, measured in _round(contest, number, pages, sites):
+            say(f"  {entry.title}: {measured.seconds:.2f} s")
+            figures.runs[entry.key].append(measured)
 
 
-@contextmanager
-def _youtube(*module: str) -> Iterator[str]:
-    """Run a simulator in a process of its own; give its address."""
-    command = [sys.executable, "-m", *(module or ("syncer", "simulate", "--clock", CLOCK))]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as simulator:
-        assert simulator.stdout is not None
-        try:
-            yield simulator.stdout.readline().strip()
-        finally:
-            simulator.terminate()
+def _lacking(contest: Contest, directory: Path, pages: int) -> str | None:
+    if any(entry.cold for entry in contest.entries) and not os.access(DROP_CACHES, os.W_OK):
+        return "only root on Linux can empty the page cache"
+    return shortage(directory, pages)
 
 
-def _run(name: str, site: Path, *endpoint: str, expected: int) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.contenders", name, str(site), *endpoint]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    measured = Measured(**json.loads(done.stdout))
-    if measured.pages != expected:
-        raise RuntimeError(f"{name} handled {measured.pages} pages of {expected}: its time says nothing")
-    return measured
+def _round(contest: Contest, number: int, pages: int, sites: _Sites) -> Iterator[tuple[Entry, Measured]]:
+    """Run each entry once: side by side, so that what else the machine does meets all of them."""
+    with nullcontext("") if contest.latency is None else youtube(contest.latency) as endpoint:
+        for turn in _order(contest.turns, number):
+            site = str(sites.new(pages) if contest.writes else sites.shared(pages))
+            for entry in turn:
+                task = Task(entry.contender, site, pages, endpoint, entry.connections, entry.cold)
+                yield entry, run(task, expected=pages if entry.changes else 0)
+
+
+def _order(turns: Sequence[tuple[Entry, ...]], number: int) -> Sequence[tuple[Entry, ...]]:
+    """Return the turns, every other time the last one first: whoever comes later finds another disk and cache."""
+    return turns[::-1] if number % 2 else turns
+
+
+class _Sites:
+    """The sites below a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._made = 0
+        self._shared: dict[int, Path] = {}
+
+    def new(self, pages: int) -> Path:
+        self._made += 1
+        site = self.directory / str(self._made)
+        make_site(site, pages)
+        os.sync()  # or the disk would still be busy with it
+        return site
+
+    def shared(self, pages: int) -> Path:
+        """Return a site for entries that only read."""
+        if pages not in self._shared:
+            self._shared[pages] = self.new(pages)
+        return self._shared[pages]

@@ -5,7 +5,11 @@ It holds every page in memory, believes what it is told, and writes each page an
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import frontmatter
 from googleapiclient.discovery import build
@@ -13,16 +17,21 @@ from googleapiclient.discovery import build
 BATCH = 50
 
 
-def update(site: Path, endpoint: str) -> int:
+def update(site: Path, endpoint: str, connections: int = 1) -> int:
     """Bring all pages of the site up to date; return how many changed."""
-    youtube = build("youtube", "v3", developerKey="benchmark", client_options={"api_endpoint": endpoint})
+    local = threading.local()
+
+    def connect() -> None:
+        local.youtube = build("youtube", "v3", developerKey="benchmark", client_options={"api_endpoint": endpoint})
+
+    def ask(ids: Sequence[str]) -> Any:
+        return local.youtube.videos().list(part="statistics", id=",".join(ids)).execute()["items"]
+
     posts = {path: frontmatter.load(path) for path in sorted((site / "content").rglob("*.md"))}
     ids = [str(post["vid_id"]) for post in posts.values()]
-    statistics = {}
-    for start in range(0, len(ids), BATCH):
-        answer = youtube.videos().list(part="statistics", id=",".join(ids[start : start + BATCH])).execute()
-        for item in answer["items"]:
-            statistics[item["id"]] = item["statistics"]
+    batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+    with ThreadPoolExecutor(connections, initializer=connect) as pool:
+        statistics = {item["id"]: item["statistics"] for items in pool.map(ask, batches) for item in items}
     changed = 0
     for path, post in posts.items():
         counts = statistics.get(str(post["vid_id"]))

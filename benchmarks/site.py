@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
+from benchmarks.pages import page_paths
 from syncer.simulator.world import START, World
 
 DIRECTORIES = 100
 SEED = 20261122
-
-CONFIG = """\
-collections:
-  - directory: content
-    fields:
-      video_id: vid_id
-      counts: {{viewCount: viewcount, likeCount: likeCount}}
-youtube:
-  endpoint: {endpoint}
-"""
+ID_LINE = re.compile(rb'vid_id: "(.{11})"')
 
 FRONT_MATTER = (
     "---",
@@ -63,12 +57,23 @@ def make_site(site: Path, pages: int) -> None:
         path.write_bytes(_page(random).encode())
 
 
-def write_config(site: Path, endpoint: str) -> Path:
-    """Write the site's config, for a YouTube at `endpoint`, and return its path. Raises OSError."""
-    path = site / "config" / "syncer.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(CONFIG.format(endpoint=endpoint), encoding="utf-8")
-    return path
+def true_counts(site: Path) -> dict[str, Mapping[str, int]]:
+    """Return what YouTube says of the views and likes of each page's video, by YouTube's names."""
+    known: dict[str, Mapping[str, int]] = {}
+    for path in page_paths(site):
+        found = ID_LINE.search(path.read_bytes())
+        assert found is not None, f"{path} is no page of ours"
+        video = found[1].decode()
+        true = YOUTUBE.statistics(video, START)
+        assert true is not None, "the simulator's videos are published before its start"
+        known[video] = {count: true[count] for count in ("viewCount", "likeCount")}
+    return known
+
+
+def video_ids(number: int) -> list[str]:
+    """Return that many ids, always the same."""
+    random = Random(number)
+    return [video_id(random) for _ in range(number)]
 
 
 def _page(random: Random) -> str:

@@ -22,6 +22,7 @@ from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.purses import in_words, purses
+from syncer.sync.recover import Remains, find_remains
 from syncer.sync.report import Tally
 from syncer.wording import counted, utc
 
@@ -91,6 +92,7 @@ def check(
         return
     with database:
         yield _check_state(config, database, clock())
+        yield from _check_remains(config, database)
         yield from _check_quota(config, database, clock())
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
 
@@ -197,6 +199,18 @@ def _check_state(config: Config, database: Database, now: datetime) -> Finding:
         message = f"the last sync was at {utc(last)}, which is to come; set the clock"
         return Finding("state", Level.WARNING, message)
     return Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
+
+
+def _check_remains(config: Config, database: Database) -> Iterator[Finding]:
+    remains = find_remains(os.path.realpath(config.site), database)
+    if remains != Remains():
+        yield Finding(
+            "state",
+            Level.WARNING,
+            f"the last sync was cut short; the next one logs {counted(remains.written, 'count')} that it had written, "
+            f"forgets {counted(remains.unwritten, 'count')} that it had not, "
+            f"and removes {counted(remains.files, 'left-over file')}",
+        )
 
 
 def _check_quota(config: Config, database: Database, now: datetime) -> Iterator[Finding]:

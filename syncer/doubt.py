@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 
 from syncer.model import Brake, Count, Statistics, VideoId
 
@@ -23,11 +24,12 @@ def doubtful(before: Statistics, now: Statistics) -> frozenset[Count]:
     )
 
 
-def comparable(count: Count, before: datetime | None, now: datetime) -> bool:
-    """Whether a count read at two times means the same thing at both; `before` is None where the time is unknown."""
-    if count is not Count.VIEWS or before is None:
-        return True
-    return view_meaning(before) == view_meaning(now)
+@lru_cache(maxsize=1024)
+def comparable(counts: frozenset[Count], before: datetime | None, now: datetime) -> frozenset[Count]:
+    """Return which counts, read at two times, mean the same at both; `before` is None where the time is unknown."""
+    if before is None or view_meaning(before) == view_meaning(now):
+        return counts
+    return counts - {Count.VIEWS}
 
 
 def view_meaning(at: datetime) -> date | None:

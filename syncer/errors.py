@@ -37,6 +37,10 @@ class StateError(SyncerError):
     kind = "state"
 
 
+class StateDamaged(StateError):
+    """The state's file is no database any more, or a torn one."""
+
+
 class Locked(SyncerError):
     """Another writer held the lock for as long as we were willing to wait."""
 

@@ -1,7 +1,7 @@
 """The values that travel through a sync: plain, frozen, and free of behaviour that touches the world.
 
-What a scan makes for every page is a named tuple: a frozen dataclass takes twice as long to make. A value is none,
-because a tuple's `count` is something else.
+What is made for every page and every video is a named tuple: a frozen dataclass takes twice as long to make. A value is
+none, because a tuple's `count` is something else.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class ProblemKind(StrEnum):
     REQUEST_FAILED = "request-failed"
     BAD_ANSWER = "bad-answer"
     REFUSED_VIDEO = "refused-video"
+    # the state
+    STATE_LOST = "state-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,7 @@ class Page(NamedTuple):
     slots: tuple[Slot, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What YouTube said of one video at one time."""
 
     video_id: VideoId
@@ -216,6 +217,32 @@ class Change:
     as_of: datetime
     """When YouTube said it."""
     why: Why
+
+
+class LastRead(NamedTuple):
+    """When a video was last read, whatever that said."""
+
+    video_id: VideoId
+    at: int
+    """Seconds since 1970."""
+    misses: int
+    """How often in a row, a day apart, it was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The changes that one page is to have: by field mapping, since two collections may share a page."""
+
+    path: str
+    """Relative to the site, with `/`."""
+    signature: Signature
+    """As the scan saw it."""
+    rewrites: tuple[tuple[Fields, tuple[Change, ...]], ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes of the page."""
+        return tuple(change for _, changes in self.rewrites for change in changes)
 
 
 @dataclass(frozen=True, slots=True)

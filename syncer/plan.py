@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from types import MappingProxyType
 
-from syncer.model import BATCH_SIZE, Plan, VideoId
+from syncer.model import BATCH_SIZE, LastRead, Plan, VideoId
 
 FRESH = 300
 """Seconds for which a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""
@@ -20,31 +20,25 @@ LONGEST = 28 * DAY
 
 
 def plan(
-    videos: Iterable[VideoId],
-    read_at: Mapping[VideoId, int],
-    now: datetime,
-    *,
-    units: int,
-    everything: bool,
-    misses: Mapping[VideoId, int] = MappingProxyType({}),
+    videos: AbstractSet[VideoId], known: Iterable[LastRead], now: datetime, *, units: int, everything: bool
 ) -> Plan:
     """Return which of `videos` to ask about: all that are not fresh, as far as `units` requests reach.
 
-    `read_at` tells when a video was last read, in seconds since 1970; `misses` how often, a day apart, the missing
-    ones were left out: one that is gone is asked about less and less often, but once in four weeks. `everything`:
-    also what is fresh or gone. The longest unread come first, so that a small quota goes round the whole site. A
-    reading from the future, after the clock was set back, is not fresh.
+    `known` are the videos that were ever read, longest unread first; one that is gone is asked about less and less
+    often, but once in four weeks. `everything`: also what is fresh or gone. Who was never read comes first, then the
+    longest unread, so that a small quota goes round the whole site. A reading from the future, after the clock was set
+    back, is not fresh.
     """
-    wanted = set(videos)
     seconds = now.timestamp()
-    due = [
-        video
-        for video in wanted
-        if everything or not 0 <= seconds - read_at.get(video, -LONGEST) < _patience(misses.get(video, 0))
-    ]
-    due.sort(key=lambda video: (read_at.get(video, 0), video))
+    unread, due = set(videos), list[VideoId]()
+    for video, read_at, misses in known:
+        if video in unread:
+            unread.remove(video)
+            if everything or not 0 <= seconds - read_at < _patience(misses):
+                due.append(video)
+    due = [*sorted(unread), *due]
     ask = tuple(due[: units * BATCH_SIZE])
-    return Plan(ask, fresh=len(wanted) - len(due), over_quota=len(due) - len(ask))
+    return Plan(ask, fresh=len(videos) - len(due), over_quota=len(due) - len(ask))
 
 
 def _patience(misses: int) -> int:

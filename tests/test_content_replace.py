@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.replace import Edit, preview, replace_pages
+from syncer.content.replace import preview, replace_pages
 from syncer.diff import diff
-from syncer.model import Count, Fields, Page, Problem, Reading
+from syncer.model import Count, Edit, Fields, Page, Problem, Reading
 from tests.places import (
     NOBODY,
     OTHER_ID,
@@ -203,13 +203,22 @@ def test_a_page_in_a_linked_directory_is_written_where_it_is(tmp_path: Path) -> 
     assert (tmp_path / "content").is_symlink()
 
 
-def test_a_second_name_of_the_same_file_keeps_what_it_had(tmp_path: Path, file: Path) -> None:
-    backup = tmp_path / "backup.md"
-    backup.hardlink_to(file)
+def test_a_page_with_a_second_name_is_left_alone_because_a_new_file_would_part_them(tmp_path: Path, file: Path) -> None:
+    other = tmp_path / "vault.md"
+    other.hardlink_to(file)
 
-    assert replace(tmp_path) == [None]
+    assert replace(tmp_path) == ["unwritable"]
 
-    assert (file.read_bytes(), backup.read_bytes()) == (page(views=NEW), page())
+    assert (file.read_bytes(), other.samefile(file)) == (page(), True)
+
+
+def test_a_batch_that_is_repeated_is_done_and_writes_nothing(tmp_path: Path, file: Path) -> None:
+    batch = edits(tmp_path)
+    assert replace(tmp_path, batch) == [None]
+    before = all_but_access(file)
+
+    assert replace(tmp_path, batch) == [None]
+    assert all_but_access(file) == before
 
 
 def test_a_name_of_the_greatest_length_is_no_obstacle(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.diff_log import TAIL, DiffLog, Line, forget_lines, oldest_time, read_log, time_of
+from syncer.diff_log import TAIL, DiffLog, Line, entry_of, forget_lines, line_of, oldest_time, read_log, time_of
 from syncer.errors import StateError
 from syncer.model import Change, Count, VideoId, Why
 
@@ -34,7 +34,7 @@ def change(
 
 def append(log: Path, *changes: Change, last_seq: int = 0, at: datetime = AT) -> int:
     with DiffLog(log, last_seq) as diff_log:
-        diff_log.append(SYNC, at, changes)
+        diff_log.append(SYNC, at, [entry_of(one) for one in changes], diff_log.last_seq + 1)
         return diff_log.last_seq
 
 
@@ -45,6 +45,15 @@ def numbers(log: Path) -> list[str | int | None]:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "diff.jsonl"
+
+
+@given(st.text(), st.text(), st.none() | st.integers(0, 2**63 - 1).map(str), st.sampled_from(Why))
+def test_an_entry_is_the_line_without_number_sync_and_time(path: str, field: str, old: str | None, why: Why) -> None:
+    one = change(path=path, field=field, old=old, why=why)
+    line = line_of(SYNC, AT, one)
+
+    entry = json.loads(entry_of(one))
+    assert list(line.items()) == [("sync", SYNC), ("at", line["at"]), *entry.items()]
 
 
 def test_a_line_has_exactly_the_promised_form(log: Path) -> None:

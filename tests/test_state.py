@@ -14,7 +14,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
-from syncer.diff_log import LOG, DiffLog, read_log
+from syncer.diff_log import LOG, DiffLog, entry_of, read_log
 from syncer.errors import StateError
 from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
 from syncer.state.database import MIGRATIONS, NAME, SCHEMA_1, Database, open_copy, open_database, open_to_read
@@ -35,8 +35,8 @@ from syncer.state.videos import (
     forget_readings,
     hidden_counts,
     history,
+    last_read,
     missing_videos,
-    read_times,
     save_readings,
 )
 from syncer.sync.forget import Selection, forget
@@ -606,7 +606,7 @@ def used(config: Config) -> Path:
         for video, at in ((A, NOON - 3 * DAY), (B, NOON)):
             sync = saved(database, given(video, at, views=VIEWS[video]), at=at, name=f"sync-{video[:2]}")
             change = Change("x.md", video, "v", Count.VIEWS, None, str(VIEWS[video]), at, Why.CHANGED)
-            log.append("sync", at, [change])
+            log.append("sync", at, [entry_of(change)], log.last_seq + 1)
             report = f'{{"missing": ["{video}"], "note": "{VIEWS[video]}"}}' if video == A else f'["{video}"]'
             end_sync(database, sync, report, whole=True, last_seq=log.last_seq)
     assert traces(directory, A)
@@ -614,26 +614,34 @@ def used(config: Config) -> Path:
     return directory
 
 
+def read_times(database: Database) -> dict[VideoId, int]:
+    return {video: at for video, at, _ in last_read(database)}
+
+
+def noon() -> datetime:
+    return NOON
+
+
 def never(_: float) -> None:
     raise AssertionError("nobody else holds the lock")
 
 
 def test_purging_what_is_old_leaves_no_byte_of_it(config: Config, used: Path) -> None:
-    assert forget(config, Selection(before=NOON - DAY), dry_run=False, sleep=never) == (1, 1)
+    assert forget(config, Selection(before=NOON - DAY), dry_run=False, clock=noon, sleep=never) == (1, 1)
 
     assert traces(used, A) == []
     assert traces(used, B)
 
 
 def test_purging_everything_leaves_no_byte_of_any_video(config: Config, used: Path) -> None:
-    assert forget(config, Selection(), dry_run=False, sleep=never) == (2, 2)
+    assert forget(config, Selection(), dry_run=False, clock=noon, sleep=never) == (2, 2)
 
     assert traces(used, A) == traces(used, B) == []
     assert (used / LOG).read_bytes() == b""
 
 
 def test_purging_one_video_leaves_no_byte_of_its_id_and_counts(config: Config, used: Path) -> None:
-    assert forget(config, Selection(video=B), dry_run=False, sleep=never) == (1, 1)
+    assert forget(config, Selection(video=B), dry_run=False, clock=noon, sleep=never) == (1, 1)
 
     assert traces(used, B) == []
     assert traces(used, A)
@@ -645,7 +653,7 @@ def test_a_purge_leaves_no_byte_even_while_somebody_has_the_state_open(config: C
     with reader:
         assert history(reader, A)
 
-        forget(config, Selection(), dry_run=False, sleep=never)
+        forget(config, Selection(), dry_run=False, clock=noon, sleep=never)
 
         assert traces(used, A) == traces(used, B) == []
         assert history(reader, A) == []
@@ -655,15 +663,15 @@ def test_a_purge_leaves_no_byte_even_while_somebody_has_the_state_open(config: C
 def test_a_purge_on_trial_counts_the_same_and_changes_nothing(config: Config, used: Path, selection: Selection) -> None:
     before = {path.name: path.read_bytes() for path in used.iterdir()}
 
-    counted = forget(config, selection, dry_run=True, sleep=never)
+    counted = forget(config, selection, dry_run=True, clock=noon, sleep=never)
 
     for name, content in before.items():
         assert (used / name).read_bytes() == content
-    assert forget(config, selection, dry_run=False, sleep=never) == counted
+    assert forget(config, selection, dry_run=False, clock=noon, sleep=never) == counted
 
 
 def test_after_a_purge_the_schedule_still_knows_when_it_synced(config: Config, used: Path) -> None:
-    forget(config, Selection(), dry_run=False, sleep=never)
+    forget(config, Selection(), dry_run=False, clock=noon, sleep=never)
 
     with open_database(used, os.path.realpath(config.site)) as database:
         assert last_whole_sync(database) == NOON
@@ -672,9 +680,9 @@ def test_after_a_purge_the_schedule_still_knows_when_it_synced(config: Config, u
 
 def test_numbers_of_the_log_go_on_after_a_purge_even_if_the_last_sync_crashed(config: Config, used: Path) -> None:
     with DiffLog(used / LOG, 0) as log:  # a crash: the state never heard of these
-        log.append("s", NOON, [Change("x.md", A, "v", Count.VIEWS, None, "1", NOON, Why.CHANGED)] * 5)
+        log.append("s", NOON, [entry_of(Change("x.md", A, "v", Count.VIEWS, None, "1", NOON, Why.CHANGED))] * 5, 3)
 
-    forget(config, Selection(), dry_run=False, sleep=never)
+    forget(config, Selection(), dry_run=False, clock=noon, sleep=never)
 
     with open_database(used, os.path.realpath(config.site)) as database:
         assert last_seq(database) == 7

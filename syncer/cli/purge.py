@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
@@ -28,8 +29,9 @@ def command(settings: Settings, video: str | None, everything: bool, dry_run: bo
     if video and everything:
         raise click.UsageError("--video and --all: choose one")
     config = settings.config()
-    before = None if video or everything else datetime.now(UTC) - config.history.keep
+    clock = partial(datetime.now, UTC)
+    before = None if video or everything else clock() - config.history.keep
     selection = Selection(before=before, video=video_id(video) if video else None)
-    readings, lines = forget(config, selection, dry_run=dry_run, sleep=time.sleep)
+    readings, lines = forget(config, selection, dry_run=dry_run, clock=clock, sleep=time.sleep)
     verb = "would be" if dry_run else "are"
     show(f"{counted(readings, 'reading')} and {counted(lines, 'log line')} {verb} forgotten.")

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import stat
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
+from hashlib import sha256
+from typing import NamedTuple
 
 from syncer.content.durable import flush_directories, flush_files
 from syncer.content.scan import OPEN_FLAGS, signature_of
+from syncer.front_matter.find import counts_in
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Fields, Problem, ProblemKind, Signature
+from syncer.model import Edit, Problem, ProblemKind
+
+TEMPORARY = re.compile(r"\.syncer-[0-9a-f]{8}~")
+"""The names of new files beside their pages: what a crash left of them is removed."""
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+READ_SIZE = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """The changes that one page is to have: by field mapping, since two collections may share a page."""
+class _Directory(NamedTuple):
+    """What is asked once for all pages of a directory."""
 
-    path: str
-    """Relative to the site, with `/`."""
-    signature: Signature
-    """As the scan saw it."""
-    rewrites: tuple[tuple[Fields, tuple[Change, ...]], ...]
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """All changes of the page."""
-        return tuple(change for _, changes in self.rewrites for change in changes)
+    real: str
+    gives_access: bool
+    """New files are born with an access list."""
 
 
-@dataclass(slots=True)
-class _Replacement:
+class _Replacement(NamedTuple):
     """A page on its way: the new file beside the old one."""
 
     edit: Edit
     target: str
+    directory: str
     digest: bytes
     """Of the bytes that were read: a batch's texts together would be many."""
     temporary: str
@@ -49,7 +52,7 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
     """Return the page's bytes as they are and as they would be, or why it would be left alone."""
     target = os.path.join(site, edit.path)
     try:
-        old, status = _read_whole(target)
+        old, status = _read_path(target)
     except OSError as error:
         return _unwritable(edit, error)
     new = _rewritten(edit, old, status, target)
@@ -60,25 +63,16 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     """Replace a batch of pages; for each edit, in order, return None when it is done, or why the page was left alone.
 
     A batch may be some thousand pages: memory holds one text at a time. A page is left as it was or written whole, with
-    its mode, owner and access list. A page whose bytes are no longer those that were read is left alone. `site` is a
-    real path.
+    its mode, owner and access list. A page whose bytes are no longer those that were read is left alone, unless they
+    say already what they are to say: to repeat a batch does no harm. `site` is a real path.
     """
     outcomes: list[Problem | None] = [None] * len(edits)
-    ready: dict[int, _Replacement] = {}
-    real_directory = cache(os.path.realpath)
+    look_at, touched = cache(_look_at), set[str]()
+    waiting, ready = deque(enumerate(edits)), dict[int, _Replacement]()
     try:
-        for number, edit in enumerate(edits):
-            prepared = _prepare(site, edit, real_directory)
-            if isinstance(prepared, Problem):
-                outcomes[number] = prepared
-            else:
-                ready[number] = prepared
-        touched: set[str] = set()
-        flushed = flush_files([replacement.temporary for replacement in ready.values()])
-        for number, error in zip(list(ready), flushed, strict=True):
-            outcomes[number] = _unwritable(edits[number], error) if error else _put_in_place(ready[number])
-            if outcomes[number] is None:
-                touched.add(os.path.dirname(ready.pop(number).target))
+        while waiting:
+            _prepare_what_fits(site, waiting, ready, outcomes, look_at)
+            _put_in_place(ready, outcomes, touched)
     finally:
         for replacement in ready.values():
             _discard(replacement)
@@ -86,38 +80,92 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     return outcomes
 
 
+def left_over(directory: str) -> list[str]:
+    """Return the paths of the new files that a crash left in a directory; none where it cannot be listed."""
+    with suppress(OSError):  # gone with all that was in it, or closed to us, and the scan says so
+        return [os.path.join(directory, name) for name in os.listdir(directory) if TEMPORARY.fullmatch(name)]
+    return []
+
+
 def is_read_only(path: str, status: os.stat_result) -> bool:
     """Whether a page is to be left alone: nobody may write it, or we may not. Its owner's word binds root too."""
-    return not status.st_mode & stat.S_IWUSR or not os.access(path, os.W_OK)
+    if not status.st_mode & stat.S_IWUSR:
+        return True
+    return status.st_uid != os.geteuid() and not os.access(path, os.W_OK)
 
 
-def _prepare(site: str, edit: Edit, real_directory: Callable[[str], str]) -> _Replacement | Problem:
-    """Write the new file beside the old one."""
-    target = _target(os.path.join(site, edit.path), real_directory)
-    if not target.startswith(site.rstrip("/") + "/"):
-        return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
+def _prepare_what_fits(
+    site: str,
+    waiting: deque[tuple[int, Edit]],
+    ready: dict[int, _Replacement],
+    outcomes: list[Problem | None],
+    look_at: Callable[[str], _Directory],
+) -> None:
+    """Write new files beside the pages that wait, until there are no more, or no room for one."""
+    while waiting:
+        number, edit = waiting[0]
+        try:
+            prepared = _prepare(site, edit, look_at)
+        except OSError as error:
+            if error.errno in NO_ROOM and ready:
+                return  # what is ready makes room once it is in place
+            prepared = _unwritable(edit, error)
+        waiting.popleft()
+        if isinstance(prepared, _Replacement):
+            ready[number] = prepared
+        else:
+            outcomes[number] = prepared
+
+
+def _put_in_place(ready: dict[int, _Replacement], outcomes: list[Problem | None], touched: set[str]) -> None:
+    """Make the new files durable, and rename them over their pages; those that are left in `ready` failed."""
+    flushed = flush_files([replacement.temporary for replacement in ready.values()])
+    for number, error in zip(list(ready), flushed, strict=True):
+        replacement = ready[number]
+        outcomes[number] = _unwritable(replacement.edit, error) if error else _rename(replacement)
+        if outcomes[number] is None:
+            touched.add(replacement.directory)
+            del ready[number]
+
+
+def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> _Replacement | Problem | None:
+    """Write the new file beside the old one; None where the page says already what it is to say. Raises OSError."""
+    path = f"{site}/{edit.path}"
+    directory = look_at(os.path.dirname(path))
     try:
-        old, status = _read_whole(target)
-        new = _rewritten(edit, old, status, target)
-        if isinstance(new, Problem):
-            return new
-        temporary = os.path.join(os.path.dirname(target), f".syncer-{secrets.token_hex(4)}~")
-        _create(temporary, new, status, target)
+        descriptor = os.open(path, OPEN_FLAGS | os.O_NOFOLLOW)
     except OSError as error:
-        return _unwritable(edit, error)
-    return _Replacement(edit, target, _digest(old), temporary)
+        if error.errno != errno.ELOOP:
+            raise
+        path = os.path.realpath(path)
+        directory = look_at(os.path.dirname(path))
+        descriptor = os.open(path, OPEN_FLAGS | os.O_NOFOLLOW)
+    try:
+        if not f"{directory.real}/".startswith(f"{site.rstrip('/')}/"):
+            return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
+        return _write_beside(edit, descriptor, directory, os.path.basename(path))
+    finally:
+        os.close(descriptor)
 
 
-def _target(path: str, real_directory: Callable[[str], str]) -> str:
-    """Return the real path of a page; what is asked once for each directory of a batch is `real_directory`."""
-    if os.path.islink(path):
-        return os.path.realpath(path)
-    directory, name = os.path.split(path)
-    return os.path.join(real_directory(directory), name)
+def _write_beside(edit: Edit, page: int, directory: _Directory, name: str) -> _Replacement | Problem | None:
+    target = f"{directory.real}/{name}"
+    old, status = _read_whole(page)
+    new = _rewritten(edit, old, status, target)
+    if isinstance(new, Problem):
+        return None if new.kind is ProblemKind.EDITED_MEANWHILE and _is_done(edit, old) else new
+    temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
+    _create(temporary, new, status, page, gives_access=directory.gives_access)
+    return _Replacement(edit, target, directory.real, _digest(old), temporary)
+
+
+def _look_at(directory: str) -> _Directory:
+    real = os.path.realpath(directory)
+    return _Directory(real, "system.posix_acl_default" in _attributes(real))
 
 
 def _digest(page: bytes) -> bytes:
-    return blake2b(page, digest_size=32).digest()
+    return sha256(page).digest()
 
 
 def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> bytes | Problem:
@@ -125,6 +173,9 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> b
         return _edited(edit)
     if is_read_only(target, status):
         return Problem(ProblemKind.UNWRITABLE, edit.path, "is read-only; allow writing, or exclude it")
+    if status.st_nlink > 1:
+        message = f"has {status.st_nlink} names (hard links), which a new file would part; make it a file of its own"
+        return Problem(ProblemKind.UNWRITABLE, edit.path, message)
     new = old
     for fields, changes in edit.rewrites:
         rewritten = rewrite(new, fields, changes, edit.path)
@@ -134,23 +185,42 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> b
     return new
 
 
-def _read_whole(path: str) -> tuple[bytes, os.stat_result]:
+def _is_done(edit: Edit, page: bytes) -> bool:
+    """Whether a page says already all that the edit would have it say."""
+    return all(
+        standing.get((change.video_id, change.field)) == change.new
+        for fields, changes in edit.rewrites
+        for standing in (counts_in(page, fields, edit.path),)
+        for change in changes
+    )
+
+
+def _read_path(path: str) -> tuple[bytes, os.stat_result]:
     descriptor = os.open(path, OPEN_FLAGS)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("is no longer a regular file")
-        parts = []
-        while part := os.read(descriptor, status.st_size + 1):
-            parts.append(part)
-        return b"".join(parts), status
+        return _read_whole(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _create(path: str, content: bytes, like: os.stat_result, source: str) -> None:
+def _read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("is no longer a regular file")
+    whole = os.read(descriptor, status.st_size + 1)
+    while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
+        more = os.read(descriptor, READ_SIZE)
+        if not more:
+            break
+        whole += more
+    return whole, status
+
+
+def _create(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> None:
     """Write a new file with the mode, owner and attributes of its source; one that fails is removed."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    mode = stat.S_IMODE(like.st_mode)
+    first_mode = mode & 0o777 if like.st_uid == os.geteuid() else 0o600  # nobody reads it who could not read the page
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, first_mode)
     try:
         view = memoryview(content)
         while view:
@@ -158,8 +228,9 @@ def _create(path: str, content: bytes, like: os.stat_result, source: str) -> Non
         mine = os.fstat(descriptor)
         if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
             os.fchown(descriptor, like.st_uid, like.st_gid)
-        _copy_attributes(source, descriptor)
-        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+        noted = _copy_attributes(source, descriptor, gives_access=gives_access)
+        if noted or stat.S_IMODE(mine.st_mode) != mode:
+            os.fchmod(descriptor, mode)
     except BaseException:
         os.unlink(path)
         raise
@@ -167,27 +238,34 @@ def _create(path: str, content: bytes, like: os.stat_result, source: str) -> Non
         os.close(descriptor)
 
 
-def _copy_attributes(source: str, descriptor: int) -> None:
-    """Give the new file the page's access list, in place of its directory's, and what people noted at the page."""
+def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> bool:
+    """Give the new file the page's access list, in place of its directory's, and what people noted at the page.
+
+    Return whether there was anything to do.
+    """
+    kept = _attributes(source)
     if sys.platform == "linux":
-        kept = _attributes(source)
         for name in kept:
             os.setxattr(descriptor, name, os.getxattr(source, name))
-        for name in _attributes(descriptor) - kept:
+        for name in (_attributes(descriptor) - kept) if gives_access else ():
             os.removexattr(descriptor, name)
+    return bool(kept) or gives_access
 
 
 def _attributes(file: str | int) -> set[str]:
     if sys.platform == "linux":
-        with suppress(OSError):  # a file system without attributes
-            return {name for name in os.listxattr(file) if name.startswith(("user.", "system.posix_acl_"))}
+        try:
+            names = os.listxattr(file)
+        except OSError:  # a file system without attributes
+            return set()
+        return {name for name in names if name.startswith(("user.", "system.posix_acl_"))} if names else set()
     return set()
 
 
-def _put_in_place(replacement: _Replacement) -> Problem | None:
+def _rename(replacement: _Replacement) -> Problem | None:
     """Have a last look at the page, and rename."""
     try:
-        now, status = _read_whole(replacement.target)
+        now, status = _read_path(replacement.target)
         if signature_of(status) != replacement.edit.signature or _digest(now) != replacement.digest:
             return _edited(replacement.edit)
         os.replace(replacement.temporary, replacement.target)

@@ -7,7 +7,7 @@ from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.parse import parse
 from syncer.front_matter.places import Page, places_in
 from syncer.front_matter.plain import NOTHING, find_plain
-from syncer.model import Fields, Found, Problem, ProblemKind
+from syncer.model import Fields, Found, Problem, ProblemKind, VideoId
 
 
 def find(data: bytes, fields: Fields, path: str) -> Found:
@@ -36,6 +36,12 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
     if not places and not problems:
         return NOTHING
     return Found(tuple(place.slot for place in places), tuple(problems))
+
+
+def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str], str | None]:
+    """Return the counts of a page as they stand, by video and field: what a change names. Takes what `find` takes."""
+    slots = find(data, fields, path).slots
+    return {(slot.video_id, value.field): value.text for slot in slots for value in slot.values}
 
 
 def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:

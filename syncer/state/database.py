@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from syncer.errors import StateError
+from syncer.errors import StateDamaged, StateError
 from syncer.state.lock import prepare_directory
 
 NAME = "state.sqlite3"
@@ -53,7 +54,24 @@ UPDATE videos SET latest = (SELECT max(sync) FROM readings WHERE readings.video 
 UPDATE videos SET judged = latest, misses = missing_since IS NOT NULL, missed_at = missing_since;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2)
+SCHEMA_3 = """
+CREATE TABLE intent_batches (
+    batch INTEGER PRIMARY KEY,
+    sync TEXT NOT NULL,
+    mappings TEXT NOT NULL,                -- JSON: the field mappings of its pages
+    done_at INTEGER,                       -- when its pages were in place; null while it is open
+    first_seq INTEGER NOT NULL DEFAULT 0   -- the diff log's number of its first line
+);
+CREATE TABLE intents (
+    batch INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    mapping INTEGER NOT NULL,
+    entry TEXT NOT NULL,                   -- JSON: the line of the diff log without number, sync and time
+    PRIMARY KEY (batch, number)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
@@ -64,8 +82,10 @@ COPIED = (
     WHERE r.sync IN (v.accepted, v.latest)""",
     "INSERT INTO units SELECT * FROM disk.units",
     "INSERT INTO parked SELECT * FROM disk.parked",
+    "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
+    "INSERT INTO intents SELECT * FROM disk.intents",
 )
-"""What a dry run needs of the state: everything but the history."""
+"""What a dry run and `check` need of the state: everything but the history."""
 
 
 class Database:
@@ -76,9 +96,13 @@ class Database:
         self._lock = threading.RLock()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the block as one transaction: all of it, or nothing. Raises StateError when the disk refuses."""
+    def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """Run the block as one transaction: all of it, or nothing. Raises StateError when the disk refuses.
+
+        It survives a crash of the program; only a `durable` one, and all before it, is sure to survive a power cut.
+        """
         with self._lock, _explained("the state cannot be written"):
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -117,7 +141,8 @@ class Database:
 def open_database(directory: Path, site: str) -> Database:
     """Open the state for writing; make it, or bring it to the newest schema, where needed.
 
-    `site` is the site's real path. Raises StateError: unwritable, damaged, of a newer version, or of another site.
+    `site` is the site's real path. Raises StateDamaged, and StateError: unwritable, of a newer version, or of another
+    site.
     """
     path = directory / NAME
     try:
@@ -132,14 +157,27 @@ def open_database(directory: Path, site: str) -> Database:
             if _version(connection, path):
                 _refuse_foreign(connection, site, path)
             connection.execute("PRAGMA journal_mode = WAL")  # a write: only to a file that is ours
-            connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection, path)
+            _require_sound(connection, path)
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('site', ?)", (site,))
         except BaseException:
             connection.close()
             raise
     return Database(connection)
+
+
+def set_aside(directory: Path, now: datetime) -> Path:
+    """Give a damaged state another name, for whoever wants to look into it; return that. Raises StateError."""
+    path = directory / NAME
+    aside = path.with_name(f"{NAME}.damaged-{now:%Y%m%dT%H%M%SZ}")
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(NAME + suffix).rename(f"{aside}{suffix}")
+    except OSError as error:
+        raise StateError(f"{path} is damaged and cannot be set aside: {error.strerror}; move it away") from error
+    return aside
 
 
 def open_to_read(directory: Path, site: str) -> Database | None:
@@ -229,9 +267,24 @@ def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> No
         )
 
 
+def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
+    """Look through the whole file if the last sync did not come to its end. Raises StateDamaged."""
+    row = connection.execute("SELECT report IS NULL FROM syncs ORDER BY sync DESC LIMIT 1").fetchone()
+    if row is not None and row[0]:
+        verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise StateDamaged(_damaged(f"{path}: {verdict}"))
+
+
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise StateDamaged(_damaged(f"{what}: {error}")) from error
         raise StateError(f"{what}: {error}; free or allow it, or move the state away to start anew") from error
+
+
+def _damaged(what: str) -> str:
+    return f"{what}; the next sync sets it aside and begins a new one"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from syncer.model import Count, Reading, VideoId
 from syncer.state.database import Database
@@ -15,8 +15,7 @@ BRAKE = "brake"
 DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A reading that was neither accepted nor held yet."""
 
     now: Reading
@@ -39,6 +38,16 @@ def pending_readings(database: Database) -> Generator[Pending]:
         for row in rows:
             before = reading_of(row[6:12]) if row[7] is not None else None
             yield Pending(reading_of(row[:6]), before, row[12] is not None, _doubted(row[13]))
+
+
+def any_unknown(database: Database) -> bool:
+    """Whether a reading waits for a judgement that has no accepted one to be compared with."""
+    with database.read() as connection:
+        return bool(
+            connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM videos WHERE judged IS NOT latest AND accepted IS NULL)"
+            ).fetchone()[0]
+        )
 
 
 def hold_pending(database: Database) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from syncer.model import Count, Reading, Statistics, VideoId
+from syncer.model import Count, LastRead, Reading, VideoId
 from syncer.state.database import Database
 
 
@@ -26,8 +26,18 @@ class Missing:
 def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:
     """Save what YouTube said of a batch of videos in one transaction; nothing of it is judged yet."""
     with database.transaction() as connection:
-        for reading in readings:
-            _save(connection, sync, reading)
+        connection.executemany(
+            "INSERT INTO videos (id, read_at, latest) VALUES (:id, :at, :sync)"
+            " ON CONFLICT (id) DO UPDATE SET read_at = :at, latest = :sync",
+            ({"id": reading.video_id, "at": int(reading.at.timestamp()), "sync": sync} for reading in readings),
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO readings SELECT ?, video, read_at, ?, ?, ?, ? FROM videos WHERE id = ?",
+            (
+                (sync, reading.statistics is not None, *map((reading.statistics or {}).get, COLUMNS), reading.video_id)
+                for reading in readings
+            ),
+        )
 
 
 def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, Reading]:
@@ -43,10 +53,12 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
     return found
 
 
-def read_times(database: Database) -> dict[VideoId, int]:
-    """Return when each known video was last read, in seconds since 1970."""
+def last_read(database: Database) -> Generator[LastRead]:
+    """Yield the videos that were ever read, longest unread first. Change nothing in the state meanwhile."""
     with database.read() as connection:
-        return dict(connection.execute("SELECT id, read_at FROM videos"))
+        yield from map(
+            LastRead._make, connection.execute("SELECT id, read_at, misses FROM videos ORDER BY read_at, id")
+        )
 
 
 def history(database: Database, video: VideoId) -> list[Reading]:
@@ -112,29 +124,13 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
 def reading_of(row: Row) -> Reading:
     """Return the reading in a row: id, time, whether it was given, and the counts."""
     video, at, present, *numbers = row
-    statistics: Statistics = {
-        count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None
-    }
+    statistics = {count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None}
     return Reading(VideoId(video), _time(at), statistics if present else None)
 
 
 Row = tuple[str, int, int, int | None, int | None, int | None]
 
 COLUMNS: Mapping[Count, str] = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
-
-
-def _save(connection: sqlite3.Connection, sync: int, reading: Reading) -> None:
-    at = int(reading.at.timestamp())
-    video = connection.execute(
-        "INSERT INTO videos (id, read_at, latest) VALUES (:id, :at, :sync)"
-        " ON CONFLICT (id) DO UPDATE SET read_at = :at, latest = :sync RETURNING video",
-        {"id": reading.video_id, "at": at, "sync": sync},
-    ).fetchone()[0]
-    counts = reading.statistics or {}
-    connection.execute(
-        "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (sync, video, at, reading.statistics is not None, *(counts.get(count) for count in COLUMNS)),
-    )
 
 
 def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tuple[int | str, ...]]:
@@ -145,5 +141,6 @@ def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tup
     return "true", ()
 
 
+@lru_cache(maxsize=1024)
 def _time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

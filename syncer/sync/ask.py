@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import closing
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from syncer.plan import plan
 from syncer.quota import units_left
 from syncer.state.database import Database
 from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
-from syncer.state.videos import missing_videos, read_times, save_readings
+from syncer.state.videos import last_read, save_readings
 from syncer.sync.options import Surroundings, Sync, limits
 from syncer.sync.report import Tally
 from syncer.youtube.answer import METHODS
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from syncer.youtube.client import Client
 
 
-def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
+def plan_now(sync: Sync, videos: AbstractSet[VideoId]) -> Plan:
     """Return which of `videos` to ask about now, with the units that are left."""
     now = sync.world.clock()
     spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
@@ -33,14 +35,8 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
         for bucket in Bucket
         if bucket not in parked
     )
-    return plan(
-        videos,
-        read_times(sync.database),
-        now,
-        units=units,
-        everything=sync.options.everything,
-        misses={video.video_id: video.misses for video in missing_videos(sync.database)},
-    )
+    with closing(last_read(sync.database)) as known:
+        return plan(videos, known, now, units=units, everything=sync.options.everything)
 
 
 def ask_youtube(sync: Sync, number: int) -> None:
@@ -121,7 +117,7 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
         absent = set(answer.asked) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
         save_readings(database, number, list(_readings(answer, absent)))
         tally.asked.update(answer.asked)
-        tally.answered.update(answer.statistics)
+        tally.answered.update(video for video in answer.asked if video in answer.statistics)  # no second copy of ids
         tally.missing.update(absent)
     elif answer.outcome is Outcome.SPENT:
         if answer.parked_until is not None:

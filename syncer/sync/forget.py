@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncer.diff_log import LOG, DiffLog, Line, forget_lines, oldest_time, time_of
+from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
 from syncer.model import VideoId
-from syncer.state.database import Database, open_copy, open_database, open_to_read
-from syncer.state.lock import PATIENCE, hold_lock
-from syncer.state.syncs import forget_reports, forget_syncs, last_seq, save_last_seq
+from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
 from syncer.state.videos import count_readings, forget_readings
+from syncer.sync.begin import open_for_writing
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -36,7 +36,14 @@ class Selection:
         return self.video is None or line["video_id"] == self.video
 
 
-def forget(config: Config, selection: Selection, *, dry_run: bool, sleep: Callable[[float], object]) -> tuple[int, int]:
+def forget(
+    config: Config,
+    selection: Selection,
+    *,
+    dry_run: bool,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+) -> tuple[int, int]:
     """Forget what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
     site, directory = os.path.realpath(config.site), config.state_directory
     if dry_run:
@@ -44,9 +51,9 @@ def forget(config: Config, selection: Selection, *, dry_run: bool, sleep: Callab
         with on_disk or open_copy(directory, site) as database:
             readings = count_readings(database, before=selection.before, video=selection.video)
         return readings, forget_lines(directory / LOG, selection.takes, dry_run=True)
-    with hold_lock(directory, patience=PATIENCE, sleep=sleep), open_database(directory, site) as database:
-        with DiffLog(directory / LOG, last_seq(database)) as diff_log:
-            save_last_seq(database, diff_log.last_seq)
+    with open_for_writing(config, clock=clock, sleep=sleep) as opened:
+        database = opened.database
+        save_last_seq(database, opened.diff_log.last_seq)
         readings = forget_readings(database, before=selection.before, video=selection.video)
         if selection.before is not None:
             forget_syncs(database, selection.before)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from syncer.doubt import Shares, comparable, doubtful
-from syncer.model import Count, Page, Statistics, VideoId
+from syncer.model import Count, Page, Statistics, Value, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import (
     Pending,
     accept_held,
     accept_pending,
+    any_unknown,
     doubtful_counts,
     hold_pending,
     pending_readings,
 )
 from syncer.sync.options import Sync
+
+Own = Mapping[VideoId, Sequence[Value]]
+"""What the pages say of videos; of several pages the first."""
 
 
 def judge(sync: Sync, pages: Sequence[Page]) -> None:
@@ -29,65 +33,48 @@ def judge(sync: Sync, pages: Sequence[Page]) -> None:
         accept_pending(sync.database, ())
         accept_held(sync.database)
         return
-    counts = {count for collection in sync.config.collections for count in collection.mapping().counts}
-    own = _own_counts(pages, _unknown_before(sync.database))
-    brakes = sync.config.write.brake
-    sync.tally.brake = _shares(sync.database, own, counts).brake(brakes.missing, brakes.falling)
-    if sync.tally.brake:
-        hold_pending(sync.database)
-    else:
-        accept_pending(sync.database, list(_doubtful(sync.database, own, counts)))
-    sync.tally.doubtful.update(doubtful_counts(sync.database))
-
-
-def _unknown_before(database: Database) -> set[VideoId]:
-    """Return the videos with a new reading and no accepted one."""
-    with closing(pending_readings(database)) as pending:
-        return {reading.now.video_id for reading in pending if reading.before is None}
-
-
-def _own_counts(pages: Sequence[Page], videos: Collection[VideoId]) -> dict[VideoId, Statistics]:
-    """Return what the pages say of these videos; of several pages the first."""
-    own: dict[VideoId, Statistics] = {}
-    for page in pages if videos else ():
-        for slot in page.slots:
-            if slot.video_id in videos and slot.video_id not in own:
-                own[slot.video_id] = {value.count: int(value.text) for value in slot.values if value.text is not None}
-    return own
-
-
-def _shares(database: Database, own: Mapping[VideoId, Statistics], counts: Collection[Count]) -> Shares:
-    shares = Shares()
-    for reading, before, now in _compared(database, own, counts):
+    counts = frozenset(count for collection in sync.config.collections for count in collection.mapping().counts)
+    own = _own_counts(pages) if any_unknown(sync.database) else {}
+    shares, doubts = Shares(), dict[VideoId, frozenset[Count]]()
+    for reading, before, now in _compared(sync.database, own, counts):
         if reading.before is not None and not reading.was_missing:
             shares.add_missing(missing=reading.now.statistics is None)
         shares.add_counts(reading.now.video_id, before, now)
-    return shares
+        doubted = doubtful(before, now)
+        if not doubted <= reading.doubted:  # else the reading before this one said the same
+            doubts[reading.now.video_id] = doubted
+    brakes = sync.config.write.brake
+    sync.tally.brake = shares.brake(brakes.missing, brakes.falling)
+    if sync.tally.brake:
+        hold_pending(sync.database)
+    else:
+        accept_pending(sync.database, doubts.items())
+    sync.tally.doubtful.update(doubtful_counts(sync.database))
 
 
-def _doubtful(
-    database: Database, own: Mapping[VideoId, Statistics], counts: Collection[Count]
-) -> Iterator[tuple[VideoId, frozenset[Count]]]:
-    """Yield the readings with doubtful counts, unless the reading before this one said the same."""
-    for reading, before, now in _compared(database, own, counts):
-        doubts = doubtful(before, now)
-        if not doubts <= reading.doubted:
-            yield reading.now.video_id, doubts
+def _own_counts(pages: Sequence[Page]) -> Own:
+    own: dict[VideoId, Sequence[Value]] = {}
+    for page in pages:
+        for slot in page.slots:
+            own.setdefault(slot.video_id, slot.values)
+    return own
 
 
 def _compared(
-    database: Database, own: Mapping[VideoId, Statistics], counts: Collection[Count]
+    database: Database, own: Own, counts: frozenset[Count]
 ) -> Iterator[tuple[Pending, Statistics, Statistics]]:
     """Yield each new reading with the counts, of those that matter, from before and now that can be compared."""
     with closing(pending_readings(database)) as pending:
         for reading in pending:
-            then = reading.before
-            before = own.get(reading.now.video_id, {}) if then is None else then.statistics or {}
-            at = None if then is None else then.at
-            same = {count for count in counts if comparable(count, at, reading.now.at)}
-            now = reading.now.statistics or {}
-            yield reading, _only(before, same), _only(now, same)
+            then, now = reading.before, reading.now
+            if then is None:
+                values = own.get(now.video_id, ())
+                before: Statistics = {value.count: int(value.text) for value in values if value.text is not None}
+            else:
+                before = then.statistics or {}
+            same = comparable(counts, then.at if then else None, now.at)
+            yield reading, _only(before, same), _only(now.statistics or {}, same)
 
 
-def _only(statistics: Statistics, counts: Collection[Count]) -> Statistics:
+def _only(statistics: Statistics, counts: frozenset[Count]) -> Statistics:
     return {count: number for count, number in statistics.items() if count in counts}

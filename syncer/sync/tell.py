@@ -7,6 +7,7 @@ import logging
 from syncer.model import Bucket, SyncReport
 from syncer.sync.options import Sync
 from syncer.sync.purses import purses
+from syncer.sync.recover import Remains
 from syncer.wording import counted
 
 log = logging.getLogger("syncer.sync")
@@ -98,6 +99,29 @@ def tell_ended(report: SyncReport) -> None:
         ", ".join(f"{counted(spent, 'unit')} of {bucket}" for bucket, spent in units.items()),
         extra={"event": "ended", "sync": report.sync, "exit": report.exit, "seconds": seconds, "units": units},
     )
+
+
+def tell_recovered(remains: Remains) -> None:
+    """Tell what a crash had left behind, now that it is settled."""
+    if not (remains.written or remains.unwritten or remains.files):
+        return
+    log.warning(
+        "the last sync was cut short: %s it had written and %s it had not; %s removed. All is settled.",
+        counted(remains.written, "count"),
+        counted(remains.unwritten, "count"),
+        counted(remains.files, "left-over file"),
+        extra={
+            "event": "recovered",
+            "written": remains.written,
+            "unwritten": remains.unwritten,
+            "files": remains.files,
+        },
+    )
+
+
+def tell_lost(what: str) -> None:
+    """Tell that the state is a new one, and what became of the one before."""
+    log.warning("the state %s; a new one is begun", what, extra={"event": "state-lost"})
 
 
 def tell_kept(error: Exception) -> None:

@@ -1,13 +1,15 @@
-"""Brings pages to what YouTube last said, batch by batch: compare, replace, log."""
+"""Brings pages to what YouTube last said, batch by batch: compare, intend, replace, log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 
-from syncer.content.replace import Edit, preview, replace_pages
+from syncer.content.replace import preview, replace_pages
 from syncer.diff import diff, hidden
-from syncer.model import Change, Page, Problem
+from syncer.diff_log import DiffLog, entry_of
+from syncer.model import Change, Edit, Fields, Page, Problem
+from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
 from syncer.sync.report import Tally
@@ -24,11 +26,8 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         if sync.world.cancelled():
             return
         edits = _edits(sync, batch)
-        if sync.diff_log:
-            done = _done(edits, replace_pages(sync.site, edits), sync.tally)
-            sync.diff_log.append(sync.tally.sync, sync.world.clock(), done)
-        else:
-            done = _done(edits, [_previewed(sync, edit) for edit in edits], sync.tally)
+        done = _write(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
+        sync.tally.changed_counts += len(done)
         sync.world.changed(done)
         tell_batch(sync, len(batch), len(done))
         written += len(batch)
@@ -59,12 +58,56 @@ def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
     return edits
 
 
+def _preview(sync: Sync, edits: Sequence[Edit]) -> list[Change]:
+    return _done(edits, [_previewed(sync, edit) for edit in edits], sync.tally)
+
+
 def _previewed(sync: Sync, edit: Edit) -> Problem | None:
     seen = preview(sync.site, edit)
     if isinstance(seen, Problem):
         return seen
     sync.world.previewed(edit.path, *seen)
     return None
+
+
+def _write(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> list[Change]:
+    """Write a batch so that a crash at any point can be settled afterwards (`sync.recover`)."""
+    if not edits:
+        return []
+    mappings: list[Fields] = []
+    intents = [
+        Intent(_place(mappings, fields), entry_of(change))
+        for edit in edits
+        for fields, changes in edit.rewrites
+        for change in changes
+    ]
+    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
+    outcomes = replace_pages(sync.site, edits)
+    undone = _undone(edits, outcomes)
+    at, first = sync.world.clock(), diff_log.last_seq + 1
+    mark_done(sync.database, batch, undone, at, first)
+    entries = [intent.entry for number, intent in enumerate(intents) if number not in undone]
+    diff_log.append(sync.tally.sync, at, entries, first)
+    forget_intents(sync.database, batch)
+    return _done(edits, outcomes, sync.tally)
+
+
+def _place(mappings: list[Fields], fields: Fields) -> int:
+    if fields not in mappings:
+        mappings.append(fields)
+    return mappings.index(fields)
+
+
+def _undone(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
+    """Return the numbers of the intents whose pages were left alone."""
+    undone: set[int] = set()
+    number = 0
+    for edit, problem in zip(edits, outcomes, strict=True):
+        after = number + len(edit.changes)
+        if problem is not None:
+            undone.update(range(number, after))
+        number = after
+    return undone
 
 
 def _done(edits: Sequence[Edit], outcomes: Sequence[Problem | None], tally: Tally) -> list[Change]:
@@ -75,5 +118,4 @@ def _done(edits: Sequence[Edit], outcomes: Sequence[Problem | None], tally: Tall
             continue
         done += edit.changes
         tally.changed_pages += 1
-    tally.changed_counts += len(done)
     return done

@@ -1,0 +1,162 @@
+"""Syncer's part in the contests, and the one place where the benchmarks call syncer's inner rooms."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measured import Measured, Task, measuring
+from benchmarks.pages import settle
+from syncer.model import BATCH_SIZE, Bucket, Count, Page, Reading, VideoId
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+    from syncer.sync.options import Sync
+
+KEY = "benchmark"
+
+CONFIG = """\
+collections:
+  - directory: content
+    fields:
+      video_id: vid_id
+      counts: {{viewCount: viewcount, likeCount: likeCount}}
+youtube:
+  endpoint: {endpoint}
+  connections: {connections}
+quota: {{stats_units_per_day: 1000000000}}
+"""
+
+
+def our_scan(task: Task) -> Measured:
+    """Walk and read all pages as a sync does, and keep what it keeps."""
+    config = _config(task)
+    settle(task)
+    with measuring() as measured:
+        measured.pages = len(_scan(config))
+    return measured
+
+
+def our_rewrite(task: Task) -> Measured:
+    """Write all counts as a sync does once YouTube's answers are judged: crash-safe, durable and logged."""
+    from syncer.sync.write import write_pages
+
+    with _answered_sync(task) as (sync, pages):
+        settle(task)
+        with measuring() as measured:
+            write_pages(sync, pages)
+            measured.pages = sync.tally.changed_pages
+    return measured
+
+
+def our_sync(task: Task) -> Measured:
+    """Make one whole sync, fresh videos too, by the real client over real HTTP."""
+    from syncer.sync.make import make_sync
+    from syncer.sync.options import Options, Surroundings
+
+    config = _config(task)
+    world = Surroundings(key=KEY, clock=_now, sleep=time.sleep)
+    with measuring() as measured:
+        report = make_sync(config, Options(everything=True), world)
+        measured.pages = report.changed_pages
+    if report.exit or report.answered != report.pages:
+        raise SystemExit(f"the sync ended with {report.exit}: {report.answered} answers for {report.pages} pages")
+    return measured
+
+
+def our_fetch(task: Task) -> Measured:
+    """Ask as a sync does: the Google client, retries at hand, a ledger on disk, every answer checked."""
+    import googleapiclient.discovery  # noqa: F401 - loaded beforehand, as the least there is has loaded all it needs
+
+    from benchmarks.site import video_ids
+    from syncer.state.database import open_database
+    from syncer.state.ledger import spend_unit
+    from syncer.youtube.ask import ask_all
+    from syncer.youtube.breaker import Breaker
+    from syncer.youtube.client import connect
+    from syncer.youtube.patience import Patience
+    from syncer.youtube.retry import Retry
+
+    videos = [VideoId(video) for video in video_ids(task.pages)]
+    patience = Patience(600, cancelled=lambda: False)
+    with measuring() as measured, open_database(task.root / ".ledger", task.site) as database:
+        client = connect(
+            endpoint=task.endpoint,
+            key=KEY,
+            spend=lambda bucket: spend_unit(database, bucket, _now(), limit=10**9, reserve=0),
+            clock=_now,
+            sleep=time.sleep,
+            timeout=20,
+            retry=Retry(),
+            patience=patience,
+        )
+        with client:
+            breakers = {bucket: Breaker() for bucket in Bucket}
+            answers = ask_all(videos, client.fetch, connections=task.connections, patience=patience, breakers=breakers)
+            measured.pages = sum(len(answer.statistics) for answer in answers)
+    return measured
+
+
+@contextmanager
+def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
+    """Give a sync as it stands before it writes, and its pages: scanned, and every video's counts accepted."""
+    from syncer.state.syncs import begin_sync
+    from syncer.state.videos import save_readings
+    from syncer.sync.begin import open_for_writing
+    from syncer.sync.judge import judge
+    from syncer.sync.options import Options, Surroundings, Sync
+    from syncer.sync.report import Tally
+
+    config = _config(task)
+    pages = _scan(config)
+    gc.freeze()  # as a sync does
+    world = Surroundings(key=KEY, clock=_now, sleep=time.sleep)
+    with open_for_writing(config, clock=_now, sleep=time.sleep) as opened:
+        tally = Tally("benchmark", _now())
+        number = begin_sync(opened.database, tally.sync, tally.started)
+        readings = _true_readings(task.root)
+        for start in range(0, len(readings), BATCH_SIZE):
+            save_readings(opened.database, number, readings[start : start + BATCH_SIZE])
+        sync = Sync(config, Options(), world, os.path.realpath(task.site), opened.database, opened.diff_log, tally)
+        judge(sync, pages)
+        yield sync, pages
+
+
+def _true_readings(site: Path) -> list[Reading]:
+    from benchmarks.site import true_counts
+
+    at = _now()
+    return [
+        Reading(VideoId(video), at, {Count(count): number for count, number in counts.items()})
+        for video, counts in true_counts(site).items()
+    ]
+
+
+def _scan(config: Config) -> list[Page]:
+    from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
+
+    site = os.path.realpath(config.site)
+    collections = [collection.as_model() for collection in config.collections]
+    with keeping_pages():
+        candidates = (found for found in walk(site, collections) if isinstance(found, Candidate))
+        return [page for page in read_pages(site, candidates) if isinstance(page, Page)]
+
+
+def _config(task: Task) -> Config:
+    from syncer.config.parse import parse_config
+
+    path = task.root / "config" / "syncer.yaml"
+    path.parent.mkdir(exist_ok=True)
+    text = CONFIG.format(endpoint=task.endpoint or "http://127.0.0.1:9/", connections=task.connections)
+    path.write_text(text, encoding="utf-8")
+    return parse_config(text, path)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,111 @@
+"""Write-ahead intents: the counts that a sync is about to write, kept until the diff log has them.
+
+A batch of intents is first *open*: its pages may be as they were, or written. Then it is *done*: its pages are in
+place, and its lines have their numbers. Once the diff log has these lines, the batch is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from syncer.model import Count, Fields
+from syncer.state.database import Database
+
+
+class Intent(NamedTuple):
+    """One count that is about to be written."""
+
+    mapping: int
+    """The place of the page's mapping among those of the batch."""
+    entry: str
+    """Its line of the diff log, as far as it is known: a JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentBatch:
+    """What a crash left behind: a batch that is open, or done and perhaps not logged."""
+
+    number: int
+    sync: str
+    mappings: tuple[Fields, ...]
+    intents: Mapping[int, Intent]
+    """By their numbers, in the order in which they are logged."""
+    done_at: datetime | None
+    """None while it is open."""
+    first_seq: int
+    """The first number of its lines in the diff log; 0 while it is open."""
+
+
+def record_intents(database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent]) -> int:
+    """Record, durably, what is about to be written, numbered from 0; return the batch's number."""
+    with database.transaction(durable=True) as connection:
+        cursor = connection.execute(
+            "INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, _to_json(mappings))
+        )
+        batch = int(cursor.lastrowid or 0)
+        connection.executemany(
+            "INSERT INTO intents VALUES (?, ?, ?, ?)",
+            ((batch, number, mapping, entry) for number, (mapping, entry) in enumerate(intents)),
+        )
+    return batch
+
+
+def mark_done(database: Database, batch: int, undone: Iterable[int], at: datetime, first_seq: int) -> None:
+    """Mark a batch as done, durably: its intents were carried out at this time, but for the `undone`, by number.
+
+    Their lines in the diff log are numbered from `first_seq` on.
+    """
+    with database.transaction(durable=True) as connection:
+        connection.executemany(
+            "DELETE FROM intents WHERE batch = ? AND number = ?", ((batch, number) for number in undone)
+        )
+        connection.execute(
+            "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",
+            (int(at.timestamp()), first_seq, batch),
+        )
+
+
+def forget_intents(database: Database, batch: int) -> None:
+    """Forget a batch whose lines are in the diff log."""
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM intents WHERE batch = ?", (batch,))
+        connection.execute("DELETE FROM intent_batches WHERE batch = ?", (batch,))
+
+
+def unsettled_batches(database: Database) -> list[IntentBatch]:
+    """Return the batches that a crash left behind, oldest first: at most two or three."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT batch, sync, mappings, done_at, first_seq FROM intent_batches ORDER BY batch"
+        ).fetchall()
+        return [
+            IntentBatch(
+                batch,
+                sync,
+                _from_json(mappings),
+                {
+                    number: Intent(mapping, entry)
+                    for number, mapping, entry in connection.execute(
+                        "SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,)
+                    )
+                },
+                None if at is None else datetime.fromtimestamp(at, UTC),
+                seq,
+            )
+            for batch, sync, mappings, at, seq in rows
+        ]
+
+
+def _to_json(mappings: Sequence[Fields]) -> str:
+    return json.dumps([(fields.video_id, dict(fields.counts), fields.insert_missing) for fields in mappings])
+
+
+def _from_json(text: str) -> tuple[Fields, ...]:
+    return tuple(
+        Fields(video_id, {Count(count): key for count, key in counts.items()}, insert_missing)
+        for video_id, counts, insert_missing in json.loads(text)
+    )

@@ -1,0 +1,80 @@
+"""Begins what writes: takes the lock, opens the state and the diff log, and settles what a crash left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.diff_log import LOG, DiffLog
+from syncer.errors import StateDamaged
+from syncer.model import Problem, ProblemKind
+from syncer.state.database import NAME, Database, open_database, set_aside
+from syncer.state.lock import PATIENCE, hold_lock
+from syncer.state.syncs import last_seq
+from syncer.sync.recover import clear_left_over, recover
+from syncer.sync.tell import tell_lost, tell_recovered
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is open for writing, and for nobody else meanwhile."""
+
+    database: Database
+    diff_log: DiffLog
+    problems: tuple[Problem, ...]
+    """What could not be settled, and what a lost state costs."""
+
+
+@contextmanager
+def open_for_writing(
+    config: Config, *, clock: Callable[[], datetime], sleep: Callable[[float], object]
+) -> Iterator[Opened]:
+    """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
+
+    A damaged state is set aside, and a new one begun. Raises Locked, Stopped and StateError.
+    """
+    site, directory = os.path.realpath(config.site), config.state_directory
+    with ExitStack() as stack:
+        stack.enter_context(hold_lock(directory, patience=PATIENCE, sleep=sleep))
+        opened, lost = _open(directory, site, clock())
+        database = stack.enter_context(opened)
+        diff_log = stack.enter_context(DiffLog(directory / LOG, last_seq(database)))
+        remains = recover(site, database, diff_log, clock())
+        tell_recovered(remains)
+        problems = [*remains.problems]
+        if lost is not None:  # a crash of a sync that we know nothing of can have left files too
+            problems += clear_left_over(site, (collection.directory for collection in config.collections))
+        if lost:
+            problems.append(_state_lost(lost))
+            tell_lost(lost)
+        yield Opened(database, diff_log, tuple(problems))
+
+
+def _open(directory: Path, site: str, now: datetime) -> tuple[Database, str | None]:
+    """Return the state, and of a new one what became of the one before: nothing, if there was none."""
+    log = directory / LOG
+    lost = None
+    if not (directory / NAME).exists():
+        lost = "is gone" if log.exists() and log.stat().st_size else ""
+    try:
+        return open_database(directory, site), lost
+    except StateDamaged:
+        aside = set_aside(directory, now)
+        return open_database(directory, site), f"was damaged, and is now {aside.name}"
+
+
+def _state_lost(what: str) -> Problem:
+    return Problem(
+        ProblemKind.STATE_LOST,
+        NAME,
+        f"The state {what}. With it went the videos' histories, what can be undone, since when videos are missing, and"
+        " how many units were spent today; a new one is begun from the pages and the diff log. There is nothing to do.",
+    )

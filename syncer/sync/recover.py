@@ -1,0 +1,132 @@
+"""Settles what a crash left behind: open intents, lines that the diff log lacks, new files beside their pages."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from syncer.content.durable import flush_directories
+from syncer.content.replace import left_over
+from syncer.content.scan import Candidate, read_head
+from syncer.diff_log import DiffLog
+from syncer.front_matter.find import counts_in
+from syncer.model import Fields, Problem, ProblemKind, VideoId
+from syncer.state.database import Database
+from syncer.state.intents import IntentBatch, forget_intents, mark_done, unsettled_batches
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a crash left behind."""
+
+    written: int = 0
+    """Counts that were written, and are perhaps not in the diff log."""
+    unwritten: int = 0
+    """Counts that were about to be written."""
+    files: int = 0
+    """New files that never came in their pages' places."""
+    problems: tuple[Problem, ...] = ()
+    """Directories that such files could not be removed from."""
+
+
+class _Target(NamedTuple):
+    """The count that an intent is about."""
+
+    number: int
+    path: str
+    mapping: int
+    video_id: VideoId
+    field: str
+    new: str
+
+
+def find_remains(site: str, database: Database) -> Remains:
+    """Return what a crash left behind, and change nothing. `site` is a real path. Raises StateError."""
+    written = unwritten = files = 0
+    for batch in unsettled_batches(database):
+        undone = len(_undone(site, batch))
+        written, unwritten = written + len(batch.intents) - undone, unwritten + undone
+        files += sum(len(left_over(directory)) for directory in _directories(site, batch))
+    return Remains(written, unwritten, files)
+
+
+def recover(site: str, database: Database, diff_log: DiffLog, now: datetime) -> Remains:
+    """Settle what a crash left behind, and return what that was. The lock must be held. Raises StateError.
+
+    What a page shows of the intents was written, and is logged; the rest was not, or somebody has overwritten it. To be
+    cut short here as well does no harm.
+    """
+    remains = find_remains(site, database)
+    problems: list[Problem] = []
+    for batch in unsettled_batches(database):
+        problems += _settle(site, batch, database, diff_log, now)
+    return replace(remains, problems=tuple(problems))
+
+
+def clear_left_over(site: str, directories: Iterable[str]) -> list[Problem]:
+    """Remove new files in and below these directories; return those that cannot be. For when no intent names them."""
+    return [
+        problem
+        for top in directories
+        for directory, _, _ in os.walk(os.path.join(site, top))
+        for problem in _clear(site, directory)
+    ]
+
+
+def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog, now: datetime) -> list[Problem]:
+    problems: list[Problem] = []
+    at, first, undone = batch.done_at, batch.first_seq, _undone(site, batch)
+    if at is None:
+        directories = _directories(site, batch)
+        problems = [problem for directory in directories for problem in _clear(site, directory)]
+        flush_directories(directories)
+        at, first = now, diff_log.last_seq + 1
+        mark_done(database, batch.number, undone, at, first)
+    entries = [intent.entry for number, intent in batch.intents.items() if number not in undone]
+    diff_log.append(batch.sync, at, entries, first)
+    forget_intents(database, batch.number)
+    return problems
+
+
+def _clear(site: str, directory: str) -> Iterator[Problem]:
+    """Remove what is left over in a directory, or yield why it cannot be."""
+    for path in left_over(directory):
+        try:
+            os.unlink(path)
+        except OSError as error:
+            subject = os.path.relpath(path, site)
+            yield Problem(ProblemKind.UNWRITABLE, subject, f"was left by a crash; remove it: {error.strerror}")
+
+
+def _undone(site: str, batch: IntentBatch) -> set[int]:
+    """Return the numbers of the intents that no page shows; of a batch that is done, none is left."""
+    if batch.done_at is not None:
+        return set()
+    undone: set[int] = set()
+    for (path, mapping), targets in groupby(_targets(batch), key=lambda target: (target.path, target.mapping)):
+        standing = _counts_on_disk(site, path, batch.mappings[mapping])
+        undone.update(t.number for t in targets if standing.get((t.video_id, t.field)) != t.new)
+    return undone
+
+
+def _targets(batch: IntentBatch) -> Iterator[_Target]:
+    for number, intent in batch.intents.items():
+        entry = json.loads(intent.entry)
+        yield _Target(number, entry["path"], intent.mapping, entry["video_id"], entry["field"], entry["new"])
+
+
+def _counts_on_disk(site: str, path: str, fields: Fields) -> dict[tuple[VideoId, str], str | None]:
+    read = read_head(site, Candidate(path, (fields,)))
+    return counts_in(read[0], fields, path) if isinstance(read, tuple) else {}
+
+
+def _directories(site: str, batch: IntentBatch) -> set[str]:
+    """Return where the batch's new files were made: beside the pages themselves, not beside links to them."""
+    paths = {target.path for target in _targets(batch)}
+    places = {os.path.dirname(os.path.realpath(os.path.join(site, path))) for path in paths}
+    return {place for place in places if f"{place}/".startswith(f"{site.rstrip('/')}/")}

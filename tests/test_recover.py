@@ -1,0 +1,214 @@
+"""After a crash, pages, state and diff log agree again as soon as anything is written, and `check` says how."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from syncer.state.database import NAME
+from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
+
+VIDEOS = ids(3)
+SEEN = 7
+"""The count on the pages before the first sync."""
+
+PROGRAM = """
+import importlib, os, signal, sys
+place, name, when = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
+module = importlib.import_module(place.partition(":")[0])
+owner = getattr(module, place.partition(":")[2]) if ":" in place else module
+real = getattr(owner, name)
+
+def cut(*arguments, **options):
+    if when == "after":
+        real(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, name, cut)
+from syncer.cli.main import main
+sys.exit(main())
+"""
+"""A syncer that is killed before or after it calls one of its functions."""
+
+WRITTEN = (
+    ("syncer.sync.write", "mark_done", "before"),
+    ("syncer.sync.write", "mark_done", "after"),
+    ("syncer.diff_log:DiffLog", "append", "after"),
+    ("syncer.sync.write", "forget_intents", "after"),
+)
+"""Where a crash leaves the pages written."""
+
+UNWRITTEN = (
+    ("syncer.sync.write", "record_intents", "before"),
+    ("syncer.sync.write", "record_intents", "after"),
+    ("syncer.content.replace", "flush_files", "after"),
+)
+"""Where it leaves them as they were."""
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/{number}.md", crlf(video, SEEN, SEEN))
+    return site
+
+
+def crash(site: Site, place: str, name: str, when: str) -> None:
+    """Run `syncer sync` and kill it there."""
+    environment = {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-c", PROGRAM, place, name, when, "sync"]
+    done = subprocess.run(command, cwd=site.root, env=environment, capture_output=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def require_all_right(site: Site, youtube: Simulator) -> None:
+    """Every page says what YouTube says, and the log has each of these counts once, with numbers from 1 on."""
+    for number, video in enumerate(VIDEOS):
+        assert (site.root / f"content/{number}.md").read_bytes() == crlf(video, *counts(youtube, video))
+    lines = site.log_lines()
+    assert [line["seq"] for line in lines] == list(range(1, 2 * len(VIDEOS) + 1))
+    assert {(line["path"], line["field"]) for line in lines} == {
+        (f"content/{number}.md", field) for number in range(len(VIDEOS)) for field in ("viewcount", "likeCount")
+    }
+    assert {line["old"] for line in lines} == {str(SEEN)}
+    assert left_over(site) == []
+
+
+def left_over(site: Site) -> Sequence[Path]:
+    return [path for path in site.root.rglob(".syncer-*") if path.name.endswith("~")]
+
+
+@pytest.mark.parametrize(("place", "name", "when"), WRITTEN + UNWRITTEN)
+def test_wherever_a_sync_is_killed_the_next_one_sets_all_right(
+    full: Site, youtube: Simulator, place: str, name: str, when: str
+) -> None:
+    crash(full, place, name, when)
+
+    assert full.sync(NOON).exit == 0
+    require_all_right(full, youtube)
+    assert full.sync(NOON).changed_counts == 0
+
+
+@pytest.mark.parametrize(("place", "name", "when"), WRITTEN)
+def test_what_was_written_before_the_crash_is_logged_as_the_work_of_that_sync(
+    full: Site, youtube: Simulator, place: str, name: str, when: str
+) -> None:
+    crash(full, place, name, when)
+
+    report = full.sync(NOON)
+    assert report.changed_counts == 0
+    assert report.sync not in {line["sync"] for line in full.log_lines()}
+    require_all_right(full, youtube)
+
+
+def test_a_crash_in_the_recovery_does_no_harm(full: Site, youtube: Simulator) -> None:
+    crash(full, "syncer.sync.write", "mark_done", "before")
+    crash(full, "syncer.sync.recover", "mark_done", "after")
+    crash(full, "syncer.sync.recover", "forget_intents", "before")
+
+    assert full.sync(NOON).exit == 0
+    require_all_right(full, youtube)
+
+
+def test_a_line_that_the_crash_tore_is_cut_and_written_whole(full: Site, youtube: Simulator) -> None:
+    crash(full, "syncer.sync.write", "forget_intents", "before")
+    log = full.state / "diff.jsonl"
+    os.truncate(log, log.stat().st_size - 150)
+
+    assert full.sync(NOON).exit == 0
+    require_all_right(full, youtube)
+
+
+def test_a_count_that_somebody_overwrote_before_the_recovery_is_not_logged_as_ours(full: Site) -> None:
+    crash(full, "syncer.sync.write", "mark_done", "before")
+    full.put("content/0.md", crlf(VIDEOS[0], 123456, SEEN))
+
+    full.sync(NOON)
+    first = [(line["field"], line["old"]) for line in full.log_lines() if line["path"] == "content/0.md"]
+    assert first == [("viewcount", "123456"), ("likeCount", str(SEEN))]
+
+
+def test_new_files_are_removed_where_they_are_also_behind_links(full: Site) -> None:
+    real = full.put("shared/real.md", crlf(VIDEOS[0], SEEN, SEEN))
+    (full.root / "content" / "0.md").unlink()
+    (full.root / "content" / "0.md").symlink_to(real)
+    crash(full, "syncer.content.replace", "flush_files", "after")
+    assert len(left_over(full)) == len(VIDEOS)
+
+    assert full.sync(NOON).exit == 0
+    assert left_over(full) == []
+
+
+def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulator, syncer: Run) -> None:
+    crash(full, "syncer.sync.write", "mark_done", "before")
+
+    ran = syncer("purge")
+    assert ran.code == 0
+    assert "the last sync was cut short: 6 counts it had written" in ran.err
+    require_all_right(full, youtube)
+
+
+def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Site, syncer: Run) -> None:
+    crash(full, "syncer.content.replace", "flush_files", "after")
+
+    for _ in range(2):
+        ran = syncer("check", "--offline")
+        assert "forgets 6 counts that it had not, and removes 3 left-over files" in " ".join(ran.out.split())
+    assert len(left_over(full)) == len(VIDEOS)
+
+
+def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    (full.state / NAME).write_bytes(b"what is this?" * 1000)
+
+    report = full.sync(NOON)
+    assert [(problem.kind, report.exit) for problem in report.problems] == [("state-lost", 1)]
+    assert "state.sqlite3.damaged-20261122T200000Z" in report.problems[0].message
+    assert (full.state / "state.sqlite3.damaged-20261122T200000Z").read_bytes().startswith(b"what is this?")
+    require_all_right(full, youtube)
+    assert full.sync(NOON).exit == 0
+
+
+def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    crash(full, "syncer.sync.make", "judge", "before")
+    with (full.state / NAME).open("r+b") as state:
+        size = state.seek(0, os.SEEK_END)
+        state.seek(4096)
+        state.write(b"\xa5" * (size - 4096))
+    (full.state / f"{NAME}-wal").unlink(missing_ok=True)
+
+    assert [problem.kind for problem in full.sync(NOON).problems] == ["state-lost"]
+    require_all_right(full, youtube)
+
+
+def test_new_files_that_no_intent_names_are_removed_after_a_lost_state(full: Site) -> None:
+    crash(full, "syncer.content.replace", "flush_files", "after")
+    shutil.rmtree(full.state)
+    assert len(left_over(full)) == len(VIDEOS)
+
+    assert full.sync(NOON).exit == 0
+    assert left_over(full) == []
+
+
+def test_after_a_lost_state_the_report_says_what_is_gone_and_the_log_goes_on(full: Site, syncer: Run) -> None:
+    full.sync(NOON)
+    (full.state / NAME).unlink()
+    full.put("content/0.md", crlf(VIDEOS[0], SEEN, SEEN))
+
+    ran = syncer("sync", "--json")
+    (problem,) = ran.document["problems"]
+    assert (problem["kind"], ran.code) == ("state-lost", 1)
+    for lost in ("histories", "undone", "missing", "units"):
+        assert lost in problem["message"]
+    assert [line["seq"] for line in full.log_lines()] == list(range(1, 9))
+    assert json.loads(syncer("sync", "--json").out)["problems"] == []
