@@ -503,6 +503,31 @@ def test_a_block_that_ends_beyond_the_first_read_is_read_whole(tmp_path: Path, s
     assert [value.text for value in found.slots[0].values] == ["7"]
 
 
+def test_candidates_are_read_in_any_order_and_past_a_directory_that_vanished(tmp_path: Path) -> None:
+    for path in ("a/1.md", "b/1.md", "a/2.md", "top.md"):
+        put(tmp_path / path, page())
+    order = ("a/1.md", "gone/1.md", "gone/2.md", "a/2.md", "top.md", "b/1.md")
+
+    found = list(read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in order]))
+
+    assert [one.subject if isinstance(one, Problem) else one.path for one in found] == list(order)
+    assert problems(found) == [("unreadable", "gone/1.md"), ("unreadable", "gone/2.md")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not list open files")
+def test_no_file_stays_open_behind_a_scan_that_is_given_up(tmp_path: Path) -> None:
+    for path in ("a/1.md", "b/1.md"):
+        put(tmp_path / path, page())
+    before = os.listdir("/proc/self/fd")
+
+    reading = read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in ("a/1.md", "b/1.md")])
+    next(reading)
+    next(reading)
+    del reading
+
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_a_long_body_is_not_read(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md", page(body="x" * (3 * HEAD)))
 

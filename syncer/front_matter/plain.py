@@ -20,24 +20,23 @@ NOTHING = Found()
 _NAMES = re.compile(rb"\n([\w -]++):")
 _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
-_Sources = Sequence[bytes | None]
-"""The values of keys as they stand, without quotes; None where a key is absent."""
-
 
 def find_plain(data: bytes, keys: Keys) -> Found | None:
     """Return what is found in a page or a head of it that `block.head_suffices`; None: only the true way can tell."""
     proof = _prove(data, keys)
     if proof is None:
         return None
-    sources: _Sources = proof.groups()
-    if None in sources and not _are_absent(proof, keys):
-        return None
-    video_id = _video_id(sources[0])
+    video, *counts = sources = proof.groups()
+    fields = keys.count_fields
+    if None in sources:
+        if not _are_absent(proof, keys):
+            return None
+        fields, counts = _incomplete(keys, counts)
+    video_id = _video_id(video)
     if isinstance(video_id, Problem):
         return None
     if video_id is None:
         return NOTHING
-    fields, counts = _counts(keys, sources[1:])
     line = data.count(b"\n", 0, proof.start(1)) + 1
     return Found((Slot(video_id, line, fields, tuple([count.decode() or None for count in counts])),))
 
@@ -91,18 +90,13 @@ def _video_id(source: bytes | None) -> VideoId | Problem | None:
     return parse_video_id(source.decode(), "") if source else None
 
 
-def _counts(keys: Keys, sources: _Sources) -> tuple[tuple[CountField, ...], Sequence[bytes]]:
+def _incomplete(keys: Keys, counts: Sequence[bytes | None]) -> tuple[tuple[CountField, ...], list[bytes]]:
     """Return the counts that the page has, or would get."""
-    there = [source for source in sources if source is not None]
-    if len(there) == len(sources):
-        return keys.count_fields, there
     kept = [
-        (key, source)
-        for key, source in zip(keys.counts, sources, strict=True)
-        if source is not None or keys.insert_missing
+        (key, count) for key, count in zip(keys.counts, counts, strict=True) if count is not None or keys.insert_missing
     ]
-    fields = count_fields(*((key.count, key.field, source is not None) for key, source in kept))
-    return fields, [source or b"" for _, source in kept]
+    fields = count_fields(*((key.count, key.field, count is not None) for key, count in kept))
+    return fields, [count or b"" for _, count in kept]
 
 
 def _edit(data: bytes, start: int, stop: int, digits: bytes) -> tuple[int, int, bytes]:
