@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.errors import StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
+from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.syncs import begin_sync, end_sync
+from syncer.state.videos import missing_videos
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
@@ -92,6 +94,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     tell_planned(sync)
     ask_youtube(sync, number)
     judge(sync, pages)
+    long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
+    tally.gone = tally.missing & long_missing
     tell_judged(sync)
     if not tally.brake:
         write_pages(sync, pages)
