@@ -12,7 +12,15 @@ from syncer.cli.main import main
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.clockwork import Clock
+from tests.crash.warm import Warm
 from tests.site import KEY, Ran, Run, Site
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
+    with Warm() as process:
+        yield process
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
 
 from syncer.redact import Redactor
+from syncer.wording import safe, safe_json
 
 BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest was given as `extra`."""
@@ -17,11 +17,19 @@ def start_log(level: str, *, as_json: bool, key: str | None) -> None:
     """Send records of `level` and above to standard error; everything passes the redactor."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(key))
-    handler.setFormatter(_Json() if as_json else logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(_Json() if as_json else _Text())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
     logging.getLogger("syncer").setLevel(level)
+
+
+class _Text(logging.Formatter):
+    """One line, and a traceback below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{record.levelname} {safe(record.getMessage())}"
+        return f"{line}\n{record.exc_text}" if record.exc_text else line
 
 
 class _Json(logging.Formatter):
@@ -37,4 +45,4 @@ class _Json(logging.Formatter):
         }
         if record.exc_text:
             document["traceback"] = record.exc_text
-        return json.dumps(document, ensure_ascii=False, default=str)
+        return safe_json(document)

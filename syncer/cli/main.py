@@ -157,15 +157,15 @@ class _Bug(SyncerError):
 
 def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
     from syncer.redact import redact
+    from syncer.wording import safe, safe_json
 
     message = redact(str(error))
     if "--json" in arguments:
-        import json
-
         document = {"error": {"kind": error.kind, "message": message}, "exit": error.exit_code}
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print(safe_json(document, indent=2))
     else:
-        print(f"{usage}syncer: {message}", file=sys.stderr)
+        said = "\n".join(map(safe, message.split("\n")))  # a config has a line for each finding
+        print(f"{usage}syncer: {said}", file=sys.stderr)
     return error.exit_code
 
 

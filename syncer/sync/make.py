@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
+from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import count_videos
+from syncer.state.videos import count_videos, missing_videos
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
@@ -101,6 +102,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     tell_planned(sync)
     ask_youtube(sync, number)
     judge(sync, pages)
+    long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
+    tally.gone = tally.missing & long_missing
     tell_judged(sync)
     if not tally.brake:
         write_pages(sync, pages)
@@ -108,7 +111,7 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
-        stored = json.dumps({**report_json(report), "retries": report.retries})
+        stored = json.dumps({**report_json(report), "retries": report.tries.repeated})
         end_sync(sync.database, number, stored, whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report
