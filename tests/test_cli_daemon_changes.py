@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -184,3 +186,26 @@ def test_a_config_and_pages_that_vanish_together_are_a_line_a_try_and_all_is_wel
         away.rename(site.root)
         daemon.until("sync 2")
     assert not any("Traceback" in line for line in daemon.lines)
+
+
+def test_under_the_journal_each_line_has_its_priority(site: Site, tmp_path: Path) -> None:
+    fill(site, 3)
+    site.put("content/odd.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        found = os.fstat(stream.fileno())
+        shell = {**os.environ, "YOUTUBE_API_KEY": KEY, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        command = [sys.executable, "-m", "syncer", "-c", site.config, "daemon"]
+        with subprocess.Popen(command, stderr=stream, env=shell) as process:
+            until(lambda: b"nonsense" in log.read_bytes())
+            process.terminate()
+    lines = log.read_text("utf-8").splitlines()
+    assert {line[:3] for line in lines} == {"<4>", "<6>"}
+    assert next(line for line in lines if "odd.md" in line).startswith("<4>WARNING content/odd.md")
+
+
+def test_people_see_no_priority_even_where_a_service_started_their_shell(site: Site) -> None:
+    fill(site, 1)
+    with Daemon(site, environment={"JOURNAL_STREAM": "8:12345"}) as daemon:
+        daemon.until("sync 2")
+    assert daemon.lines[0].startswith("INFO ")

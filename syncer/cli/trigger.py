@@ -60,10 +60,10 @@ def _show(document: dict[str, Any]) -> int:
     import sys
 
     from syncer.cli.show import show
-    from syncer.wording import counted
+    from syncer.wording import counted, safe
 
     if "error" in document:
-        print(f"syncer: {document['error']['message']}", file=sys.stderr)
+        print(f"syncer: {safe(document['error']['message'])}", file=sys.stderr)
     else:
         pages, counts = counted(document["changed_pages"], "page"), counted(document["changed_counts"], "count")
         problems = counted(len(document["problems"]), "problem")
