@@ -195,7 +195,7 @@ def test_under_the_journal_each_line_has_its_priority(site: Site, tmp_path: Path
     with log.open("wb") as stream:
         found = os.fstat(stream.fileno())
         shell = {**os.environ, "YOUTUBE_API_KEY": KEY, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
-        command = [sys.executable, "-m", "syncer", "-c", site.config, "daemon"]
+        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "daemon"]
         with subprocess.Popen(command, stderr=stream, env=shell) as process:
             until(lambda: b"nonsense" in log.read_bytes())
             process.terminate()
