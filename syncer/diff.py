@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 
-from syncer.model import Change, Count, Page, Reading, Statistics, Value, VideoId, Why
+from syncer.model import Change, Count, Page, Reading, Slot, Statistics, VideoId, Why
 
 
 def diff(page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None) -> tuple[Change, ...]:
@@ -12,37 +12,32 @@ def diff(page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoI
 
     A video without a reading, and a count that YouTube hides, change nothing.
     """
-    return tuple(
-        Change(
-            page.path,
-            reading.video_id,
-            value.field,
-            value.count,
-            value.text,
-            str(given[value.count]),
-            reading.at,
-            Why.CHANGED if value.present else Why.INSERTED,
-        )
-        for value, reading, given in _compared(page, accepted, only)
-        if value.count in given and (value.text is None or int(value.text) != given[value.count])
-    )
+    changes: list[Change] = []
+    for slot, reading, given in _compared(page, accepted, only):
+        for field, old in zip(slot.fields, slot.texts, strict=True):
+            new = given.get(field.count)
+            if new is not None and (old is None or int(old) != new):
+                why = Why.CHANGED if field.present else Why.INSERTED
+                changes.append(
+                    Change(page.path, slot.video_id, field.field, field.count, old, str(new), reading.at, why)
+                )
+    return tuple(changes)
 
 
 def hidden(
     page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None
 ) -> Iterator[tuple[VideoId, Count]]:
     """Yield the counts that the page has and YouTube did not give."""
-    for value, reading, given in _compared(page, accepted, only):
-        if value.count not in given:
-            yield reading.video_id, value.count
+    for slot, _, given in _compared(page, accepted, only):
+        for field in slot.fields:
+            if field.count not in given:
+                yield slot.video_id, field.count
 
 
 def _compared(
     page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None
-) -> Iterator[tuple[Value, Reading, Statistics]]:
+) -> Iterator[tuple[Slot, Reading, Statistics]]:
     for slot in page.slots:
         reading = accepted.get(slot.video_id)
-        if reading is None or reading.statistics is None or (only is not None and slot.video_id not in only):
-            continue
-        for value in slot.values:
-            yield value, reading, reading.statistics
+        if reading is not None and reading.statistics is not None and (only is None or slot.video_id in only):
+            yield slot, reading, reading.statistics

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple, NewType
 
 VideoId = NewType("VideoId", str)
@@ -116,16 +118,27 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class CountField:
+    """A count of a slot, and the field that holds it."""
+
+    count: Count
+    field: str
+    """The path as the diff log names it: `viewcount`, `videos[1].viewcount`."""
+    present: bool
+    """False: the key is absent and would be inserted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One mapped count of a slot as it stands in the page."""
 
     count: Count
     field: str
-    """The path as the diff log names it: `viewcount`, `videos[1].viewcount`."""
+    """As in `CountField`."""
     text: str | None
     """The digits as they stand; None where the value is empty, null or absent."""
     present: bool = True
-    """False: the key is absent and would be inserted."""
+    """As in `CountField`."""
 
 
 class Slot(NamedTuple):
@@ -134,7 +147,30 @@ class Slot(NamedTuple):
     video_id: VideoId
     line: int
     """The line of the id, from 1."""
-    values: tuple[Value, ...]
+    fields: tuple[CountField, ...]
+    """Shared by all slots that have the same ones."""
+    texts: tuple[str | None, ...]
+    """What stands in each of the fields: `Value.text`."""
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The counts, one by one."""
+        return tuple(
+            Value(field.count, field.field, text, field.present)
+            for field, text in zip(self.fields, self.texts, strict=True)
+        )
+
+
+def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
+    """Return the slot that has these values."""
+    fields = count_fields(*((value.count, value.field, value.present) for value in values))
+    return Slot(video_id, line, fields, tuple(value.text for value in values))
+
+
+@lru_cache(maxsize=4096)
+def count_fields(*fields: tuple[Count, str, bool]) -> tuple[CountField, ...]:
+    """Return the fields, the same object each time: a site's slots have only a few sets of them."""
+    return tuple(CountField(*field) for field in fields)
 
 
 class Found(NamedTuple):
@@ -144,12 +180,8 @@ class Found(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-class Signature(NamedTuple):
-    """What a stat call tells of a file's content: a cheap first sign that it was edited."""
-
-    size: int
-    mtime_ns: int
-    inode: int
+Signature = NewType("Signature", int)
+"""What a stat call tells of a file's content, in one number: a cheap first sign that it was edited."""
 
 
 class Page(NamedTuple):
@@ -280,6 +312,17 @@ class Brake:
     """Videos that were answered before, or counts that could be compared."""
 
 
+class Tries(NamedTuple):
+    """What failures that pass cost."""
+
+    repeated: int = 0
+    """How often a request was sent again."""
+    waited: float = 0.0
+    """Seconds between tries, of all connections together."""
+    failures: Mapping[str, int] = MappingProxyType({})
+    """How often a try failed, by class."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """What a sync did."""
@@ -310,7 +353,8 @@ class SyncReport:
     brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int
-    retries: int = 0
-    """How often a request was sent again after a failure that passes."""
     requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
     """How many requests ended in which way, each counted once however often it was sent."""
+    gone: tuple[VideoId, ...] = ()
+    """Those of the missing that have been missing for long, sorted."""
+    tries: Tries = field(default_factory=Tries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from urllib.parse import quote
+from functools import lru_cache
 
 MASK = "[key]"
 """What stands where a key stood."""
@@ -17,8 +17,14 @@ _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asct
 def redact(text: str, key: str | None = None) -> str:
     """Return `text` without `key`, plain or percent-encoded, and without anything in the form of a Google API key."""
     if key:
-        text = text.replace(key, MASK).replace(quote(key, safe=""), MASK)
+        text = _spelled(key).sub(MASK, text)
     return _GOOGLE_KEY.sub(MASK, text)
+
+
+@lru_cache(maxsize=1)
+def _spelled(key: str) -> re.Pattern[str]:
+    """Find the key, ASCII as it is; any of its characters may be encoded, and programs differ in which."""
+    return re.compile("".join(f"(?:{re.escape(letter)}|%(?i:{ord(letter):02x}))" for letter in key))
 
 
 class Redactor(logging.Filter):

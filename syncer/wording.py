@@ -1,7 +1,9 @@
-"""How numbers and times are said to people, everywhere in the same form."""
+"""How numbers, times and names are said, everywhere in the same form."""
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 
 
@@ -13,3 +15,17 @@ def counted(number: int, noun: str) -> str:
 def utc(at: datetime) -> str:
     """Return a time as people read it: `2026-11-22 17:48:54 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def safe(text: str) -> str:
+    """Return a text whose control characters and lone surrogates cannot act on the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def safe_json(document: object, indent: int | None = None) -> str:
+    """Return a JSON document that no terminal acts on: JSON itself escapes the oldest control characters only."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent, default=str)
+    return _NOT_PLAIN.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+
+
+_NOT_PLAIN = re.compile(r"[^\n -~]")

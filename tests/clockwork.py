@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from syncer.config.sections import Schedule
 from syncer.control import Control
 from syncer.daemon import loop
+from syncer.daemon.systemd import Systemd
 from syncer.model import Problem, SyncReport
 
 START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
@@ -56,13 +57,16 @@ class Clock:
 class Daemon:
     """A daemon in a thread, whose syncs are noted with their time and do what they are told to."""
 
-    def __init__(self, clock: Clock, *, last: datetime | None = None, **schedule: str) -> None:
+    def __init__(
+        self, clock: Clock, *, last: datetime | None = None, notify: str | None = None, **schedule: str
+    ) -> None:
         self.clock = clock
         self.syncs: queue.Queue[datetime] = queue.Queue()
         self.doing: Callable[[], SyncReport] = report
         self.stopped = threading.Event()
         self._schedule = Schedule.model_validate({"jitter": "0s", **schedule})
         self.last = last
+        self._notify = notify
         self.new_schedule: dict[str, str] = {}
         self.begun = 0
         self._thread = threading.Thread(target=self._run)
@@ -107,6 +111,7 @@ class Daemon:
             wake=lambda: None,
             last=lambda: self.last,
             reread=self._reread,
+            systemd=Systemd(self._notify),
         )
         self.loop = loop.Daemon(loop.Work(self._schedule, self._sync), world, Random(1))
         self.loop.run()

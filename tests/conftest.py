@@ -13,6 +13,7 @@ from syncer.cli.main import main
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.clockwork import Clock
+from tests.crash.warm import Warm
 from tests.site import KEY, Ran, Run, Site
 
 
@@ -22,6 +23,13 @@ def runtime_directory() -> Iterator[None]:
     with TemporaryDirectory(prefix="syncer-") as directory, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", directory)
         yield
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
+    with Warm() as process:
+        yield process
 
 
 @pytest.fixture

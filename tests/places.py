@@ -116,10 +116,10 @@ def give_away(path: Path) -> None:
 
 
 @contextmanager
-def small_disk(place: Path, kibibytes: int) -> Iterator[Path]:
-    """Give a disk of this size; skip the test where none can be mounted."""
+def small_disk(place: Path, kibibytes: int, files: int = 0) -> Iterator[Path]:
+    """Give a disk of this size, for so many files (0: any number); skip the test where none can be mounted."""
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k,nr_inodes={files}", "tmpfs", str(place)]
     if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
         pytest.skip("only root can mount a small disk")
     try:

@@ -116,6 +116,15 @@ def test_the_history_of_a_video_is_told_in_three_forms(full: Site, syncer: Run, 
     assert all(f"{number:,}" in table for number in views)
 
 
+def test_history_marks_the_day_on_which_youtube_counted_views_in_another_way(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(FIRST, 1, 2))
+    for day in (22, 23):
+        site.sync(datetime(2026, 8, day, 12, tzinfo=UTC))
+    assert "another way" not in syncer("history", FIRST).out
+    site.sync(datetime(2026, 8, 24, 12, tzinfo=UTC))
+    assert "From 2026-08-24 on YouTube counts views in another way" in syncer("history", FIRST).out
+
+
 def test_history_tells_missing_from_hidden(full: Site, syncer: Run) -> None:
     assert "missing" in syncer("history", GONE).out
     assert [r["present"] for r in syncer("history", GONE, "--json").document["readings"]] == [False] * DAYS

@@ -14,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
-from syncer.content.scan import HEAD, OPEN_FLAGS, Candidate, _Matcher, _matches, read_head, read_pages, walk
+from syncer.content.scan import (
+    HEAD,
+    OPEN_FLAGS,
+    Candidate,
+    _Matcher,
+    _matches,
+    read_head,
+    read_pages,
+    signature_of,
+    walk,
+)
 from syncer.front_matter.block import MAX_BLOCK
 from syncer.model import Count, Fields, Page, Problem
 from tests.places import (
@@ -452,13 +462,28 @@ def test_what_is_wrong_is_told_once_however_many_collections_see_it(tmp_path: Pa
 
 def test_a_page_is_read_with_its_signature_and_without_its_text(tmp_path: Path) -> None:
     file = put(tmp_path / "content/a.md", page(body="x" * 1000))
-    status = file.stat()
 
     (found,) = pages(tmp_path)
 
-    assert (found.signature.size, found.signature.mtime_ns) == (status.st_size, status.st_mtime_ns)
-    assert found.signature.inode == status.st_ino
+    assert found.signature == signature_of(file.stat())
     assert found.slots[0].video_id == ID
+
+
+def test_a_signature_tells_size_time_and_inode_apart(tmp_path: Path) -> None:
+    file = put(tmp_path / "a.md", b"one")
+    os.utime(file, ns=(0, 10**18))
+    seen = [signature_of(file.stat())]
+    os.utime(file, ns=(0, 10**18 + 1))
+    seen.append(signature_of(file.stat()))
+    file.write_bytes(b"longer")
+    os.utime(file, ns=(0, 10**18))
+    seen.append(signature_of(file.stat()))
+    other = put(tmp_path / "b.md", b"longer")
+    os.utime(other, ns=(0, 10**18))
+    seen.append(signature_of(other.stat()))
+
+    assert len(set(seen)) == 4
+    assert seen[3] == signature_of(other.stat())
 
 
 def test_files_without_a_video_yield_nothing(tmp_path: Path) -> None:
@@ -478,15 +503,38 @@ def test_a_block_that_ends_beyond_the_first_read_is_read_whole(tmp_path: Path, s
     assert [value.text for value in found.slots[0].values] == ["7"]
 
 
+def test_candidates_are_read_in_any_order_and_past_a_directory_that_vanished(tmp_path: Path) -> None:
+    for path in ("a/1.md", "b/1.md", "a/2.md", "top.md"):
+        put(tmp_path / path, page())
+    order = ("a/1.md", "gone/1.md", "gone/2.md", "a/2.md", "top.md", "b/1.md")
+
+    found = list(read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in order]))
+
+    assert [one.subject if isinstance(one, Problem) else one.path for one in found] == list(order)
+    assert problems(found) == [("unreadable", "gone/1.md"), ("unreadable", "gone/2.md")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not list open files")
+def test_no_file_stays_open_behind_a_scan_that_is_given_up(tmp_path: Path) -> None:
+    for path in ("a/1.md", "b/1.md"):
+        put(tmp_path / path, page())
+    before = os.listdir("/proc/self/fd")
+
+    reading = read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in ("a/1.md", "b/1.md")])
+    next(reading)
+    next(reading)
+    del reading
+
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_a_long_body_is_not_read(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md", page(body="x" * (3 * HEAD)))
 
     read = read_head(str(tmp_path), Candidate("content/a.md", (FIELDS,)))
 
     assert isinstance(read, tuple)
-    head, signature = read
-    assert len(head) == HEAD
-    assert signature.size > 3 * HEAD
+    assert len(read[0]) == HEAD
 
 
 def test_a_block_without_end_within_a_mebibyte_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.diff import diff, hidden
-from syncer.model import LARGEST_COUNT, Change, Count, Fields, Page, Reading, Signature, Slot, Value, VideoId, Why
+from syncer.model import (
+    LARGEST_COUNT,
+    Change,
+    Count,
+    Fields,
+    Page,
+    Reading,
+    Signature,
+    Slot,
+    Value,
+    VideoId,
+    Why,
+    slot_of,
+)
 
 AT = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
 IDS = [VideoId(f"{number:011}") for number in range(4)]
@@ -25,7 +38,7 @@ readings = st.dictionaries(st.sampled_from(IDS), st.none() | statistics).map(
 
 
 def page(*slots: Slot) -> Page:
-    return Page("content/a.md", Signature(1, 2, 3), Fields("id", {}), slots)
+    return Page("content/a.md", Signature(1), Fields("id", {}), slots)
 
 
 def slot(number: int, video: VideoId, counts: Mapping[Count, str | None], present: bool = True) -> Slot:
@@ -33,7 +46,7 @@ def slot(number: int, video: VideoId, counts: Mapping[Count, str | None], presen
         Value(count, f"videos[{number}].{count.value.lower()}", text, present or text is not None)
         for count, text in counts.items()
     )
-    return Slot(video, 3, tuple(values))
+    return slot_of(video, 3, list(values))
 
 
 all_counts = st.dictionaries(st.sampled_from(list(Count)), texts)
@@ -50,7 +63,9 @@ def applied(to: Page, changes: tuple[Change, ...]) -> Page:
         text = new.get((video, value.field))
         return value if text is None else replace(value, text=text, present=True)
 
-    written = (one._replace(values=tuple(write(one.video_id, value) for value in one.values)) for one in to.slots)
+    written = (
+        slot_of(one.video_id, one.line, [write(one.video_id, value) for value in one.values]) for one in to.slots
+    )
     return to._replace(slots=tuple(written))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.model import BATCH_SIZE, LastRead, Plan, VideoId
-from syncer.plan import FRESH, plan
+from syncer.plan import DAY, FRESH, plan
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -79,6 +80,21 @@ def test_all_asks_about_fresh_videos_too() -> None:
 def test_a_reading_from_the_future_is_not_fresh() -> None:
     assert ask(SECONDS + 1).ask == (video(1),)
     assert ask(SECONDS + 10**6).ask == (video(1),)
+
+
+@pytest.mark.parametrize(("misses", "days"), [(3, 2), (4, 4), (5, 8), (6, 16), (7, 28), (8, 28), (1000, 28)])
+def test_the_gone_are_asked_about_less_and_less_often_but_once_in_four_weeks(misses: int, days: int) -> None:
+    def asked(seconds: int) -> bool:
+        last = LastRead(video(1), SECONDS - seconds, misses)
+        return plan({video(1)}, [last], NOW, units=1, everything=False).ask == (video(1),)
+
+    assert (asked(days * DAY - 1), asked(days * DAY)) == (False, True)
+
+
+@pytest.mark.parametrize("misses", [0, 1, 2])
+def test_a_video_that_is_missing_and_not_gone_is_asked_about_as_often_as_others(misses: int) -> None:
+    last = LastRead(video(1), SECONDS - FRESH, misses)
+    assert plan({video(1)}, [last], NOW, units=1, everything=False).ask == (video(1),)
 
 
 def test_a_video_that_was_never_read_is_asked_about_at_any_time() -> None:

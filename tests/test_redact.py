@@ -33,6 +33,8 @@ def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     [
         (f"GET /?key={KEY}&alt=json", f"GET /?key={MASK}&alt=json"),
         ("key=a-key%2Fof%2Bits%3Down", f"key={MASK}"),
+        ("key=a-key/of%2bits=own", f"key={MASK}"),
+        ("%61%2D%6B%65%79%2F%6F%66%2B%69%74%73%3D%6F%77%6E", MASK),
         (f"Consumer 'api_key:{GOOGLE_KEY}' has been suspended", f"Consumer 'api_key:{MASK}' has been suspended"),
         ("nothing of the sort", "nothing of the sort"),
     ],

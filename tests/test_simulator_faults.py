@@ -204,7 +204,7 @@ def test_faults_of_the_same_counts_work_together(simulator: Simulator) -> None:
 # what each does
 
 
-SLOW_OR_BROKEN = [*GROUPS["Connections"], "many-headers", "long-header"]
+SLOW_OR_BROKEN = [*GROUPS["Connections"], "many-headers", "long-header", "echo-mirror"]
 
 
 @BOTH

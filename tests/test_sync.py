@@ -95,6 +95,7 @@ def test_since_when_a_video_is_missing_is_remembered_until_it_returns(
     for day in range(3):
         report = site.sync(NOON + timedelta(days=day))
         assert (report.missing, report.exit) == ((video,), 0)
+        assert report.gone == ((video,) if day == 2 else ())
     assert page.read_bytes() == crlf(video, 1, 2)
     status = syncer("status", "--json").document
     assert status["missing"] == [{"video_id": video, "since": "2026-11-22T20:00:00Z"}]

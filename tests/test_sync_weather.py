@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def test_with_v_a_bad_day_is_told_in_a_few_lines(syncer: Run) -> None:
     assert "batches 12" in told
     assert " x YouTube has trouble of its own (503 backendError)" in told
     assert " x The answer is not YouTube's" in told
-    assert "Tries that failed and were repeated: " in ran.out
+    assert re.search(r"Tries that failed, by class: retry [1-9]\d*; [1-9]\d* repeated \(-v says why\)\.\n", ran.out)
 
 
 @pytest.mark.usefixtures("bad_day")

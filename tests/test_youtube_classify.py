@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import time
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from syncer.model import Bucket
 from syncer.youtube.classify import TABLE, UNANSWERED, Failure, Kind, classify, classify_exception
-from syncer.youtube.evidence import Reply
+from syncer.youtube.evidence import Reply, read_evidence
 from tests.canned_youtube import error, error_info
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -65,7 +66,9 @@ CASES: list[tuple[int, bytes, Kind, str]] = [
     (403, blocked("API_KEY_ANDROID_APP_BLOCKED"), PERSON, "Android or iOS"),
     (403, blocked("API_KEY_IOS_APP_BLOCKED"), PERSON, "Android or iOS"),
     (403, error(403, "Requests from this Android client application <empty> are blocked."), PERSON, "Android"),
+    (403, error(403, "Requests from this iOS client application <empty> are blocked."), PERSON, "Android or iOS"),
     (403, blocked("API_KEY_SERVICE_BLOCKED"), PERSON, "add it to the key"),
+    (403, error(403, "Requests to this API youtube method x are blocked."), PERSON, "add it to the key"),
     (403, blocked("CONSUMER_SUSPENDED"), PERSON, "suspended"),
     (403, blocked("CONSUMER_INVALID"), PERSON, "CONSUMER_INVALID"),
     (403, blocked("BILLING_DISABLED"), PERSON, "billing"),
@@ -126,6 +129,14 @@ def test_without_the_first_method_the_other_takes_over_and_without_that_one_the_
     wrong = failure(status, body, Bucket.GENERAL)
     assert wrong.kind is Kind.CONFIGURATION
     assert "youtube.endpoint" in wrong.message
+
+
+def test_every_word_and_every_phrase_of_the_table_has_a_case() -> None:
+    said = [read_evidence(body) for _, body, _, _ in CASES]
+    words = frozenset[str]().union(*(evidence.words for evidence in said))
+    assert {word for row in TABLE for word in row.words} <= words
+    for phrase in (phrase for row in TABLE for phrase in row.phrase.split("|")):
+        assert any(re.search(phrase, evidence.message, re.IGNORECASE) for evidence in said), phrase
 
 
 def test_every_row_has_a_case() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from syncer.cli.show import SHOWN, rest, safe, show, show_problems, show_table
+from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Brake, Change, Problem, ProblemKind, SyncReport, VideoId
 from syncer.sync.report import NOTHING_ANSWERED
-from syncer.wording import counted
+from syncer.wording import counted, safe
 
 
 class ChangeList:
@@ -65,13 +65,20 @@ def _show_sums(report: SyncReport) -> None:
         f"{verb} {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}.",
         "bold",
     )
-    if report.retries:
-        show(f"Tries that failed and were repeated: {report.retries:,} (-v says why).")
+    if report.tries.repeated:
+        classes = ", ".join(f"{name} {times:,}" for name, times in sorted(report.tries.failures.items()))
+        show(f"Tries that failed, by class: {classes}; {report.tries.repeated:,} repeated (-v says why).")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
-    if report.missing:
-        show(f"Missing on YouTube, counts left as they are: {', '.join(map(_missing, report.missing[:SHOWN]))}")
-        rest(len(report.missing), "missing video", "`syncer status` has all")
+    if report.brake:
+        return  # what YouTube said is not believed
+    missing = [video for video in report.missing if video not in report.gone]
+    if missing:
+        show(f"Missing on YouTube, counts left as they are: {', '.join(map(_missing, missing[:SHOWN]))}")
+        rest(len(missing), "missing video", "`syncer status` has all")
+    if report.gone:
+        show(f"Gone, missing for days, and asked about less and less often: {', '.join(report.gone[:SHOWN])}")
+        rest(len(report.gone), "gone video", "`syncer status` has all")
     if report.doubtful:
         names = ", ".join(f"{video} ({count})" for video, count in report.doubtful[:SHOWN])
         show(f"Doubtful, fell to zero or below a tenth, held until the next reading says the same: {names}")

@@ -64,7 +64,8 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
 def _show(finding: Finding) -> None:
     from rich.text import Text
 
-    from syncer.cli.show import console, safe
+    from syncer.cli.show import console
+    from syncer.wording import safe
 
     colours = {"ok": "green", "warning": "yellow", "error": "bold red"}
     line = Text(f"{finding.level:<8}", style=colours[finding.level])

@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "The doctor: config, content, key, quota, state.",
     "sync": "Bring the counts up to date, once.",
     "daemon": "Sync on the schedule until told to stop.",
+    "trigger": "Tell the running daemon to sync now.",
     "status": "Last and next sync, quota, what needs a person.",
     "log": "Read the diff log.",
     "history": "One video's readings over time.",
@@ -156,15 +157,15 @@ class _Bug(SyncerError):
 
 def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
     from syncer.redact import redact
+    from syncer.wording import safe, safe_json
 
     message = redact(str(error))
     if "--json" in arguments:
-        import json
-
         document = {"error": {"kind": error.kind, "message": message}, "exit": error.exit_code}
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print(safe_json(document, indent=2))
     else:
-        print(f"{usage}syncer: {message}", file=sys.stderr)
+        said = "\n".join(map(safe, message.split("\n")))  # a config has a line for each finding
+        print(f"{usage}syncer: {said}", file=sys.stderr)
     return error.exit_code
 
 

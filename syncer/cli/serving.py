@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from syncer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from syncer.config.sections import Config, StatusPage
     from syncer.control import Control
     from syncer.status_page.guard import Entry
@@ -24,10 +26,11 @@ log = logging.getLogger("syncer.daemon")
 
 
 @contextmanager
-def serving(config: Callable[[], Config], control: Control, counters: Counters) -> Iterator[None]:
-    """Serve while the block runs: on the Unix socket always, on TCP where the config says so. Raises ConfigError.
+def serving(config: Callable[[], Config], control: Control, counters: Counters) -> Iterator[Path]:
+    """Serve while the block runs: on TCP where the config says so, on a Unix socket always; give the path of that.
 
-    `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only.
+    `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only. Raises
+    ConfigError.
     """
     from syncer.state.lock import prepare_directory
     from syncer.status_page.app import make_app
@@ -42,7 +45,7 @@ def serving(config: Callable[[], Config], control: Control, counters: Counters) 
     with listening(page.listen if page else None, path) as sockets, served(app, sockets):
         if page:
             log.info("the status page is at %s", address_of(sockets[0]), extra={"event": "serving"})
-        yield
+        yield path
 
 
 def _entry(page: StatusPage | None, environment: Mapping[str, str]) -> Entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from syncer.model import Problem
-from syncer.wording import counted
+from syncer.wording import counted, safe, safe_json
 
 SHOWN = 40
 """Rows of a list that are shown; the rest is counted."""
@@ -28,7 +27,7 @@ def console() -> Console:
 
 def show_json(document: object) -> None:
     """Print one JSON document."""
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    print(safe_json(document, indent=2))
 
 
 def show(text: str = "", style: str = "") -> None:
@@ -74,8 +73,3 @@ def rest(total: int, noun: str, where: str = "--json has all") -> None:
     """Say how many were not shown, if any."""
     if total > SHOWN:
         show(f"  ... and {counted(total - SHOWN, f'more {noun}')}; {where}")
-
-
-def safe(text: str) -> str:
-    """Return a text whose control characters and lone surrogates cannot act on the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -73,9 +73,9 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
         while waiting:
             _prepare_what_fits(site, waiting, ready, outcomes, look_at)
             _put_in_place(ready, outcomes, touched)
+            _discard(ready)
     finally:
-        for replacement in ready.values():
-            _discard(replacement)
+        _discard(ready)
     flush_directories(touched)
     return outcomes
 
@@ -274,9 +274,12 @@ def _rename(replacement: _Replacement) -> Problem | None:
     return None
 
 
-def _discard(replacement: _Replacement) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(replacement.temporary)
+def _discard(ready: dict[int, _Replacement]) -> None:
+    """Remove the new files that did not come in place, as far as the disk lets us: what they were for is a Problem."""
+    for replacement in ready.values():
+        with suppress(OSError):
+            os.unlink(replacement.temporary)
+    ready.clear()
 
 
 def _edited(edit: Edit) -> Problem:

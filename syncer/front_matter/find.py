@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncer.front_matter.block import Block, End, Syntax, locate
+from syncer.front_matter.block import Block, End, locate
 from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.parse import parse
 from syncer.front_matter.places import Page, places_in
@@ -18,17 +18,24 @@ def find(data: bytes, fields: Fields, path: str) -> Found:
     A page without a video gets no word, whatever else is wrong with it.
     """
     keys = keys_of(fields)
+    if keys.needle not in data:
+        return NOTHING
+    return find_plain(data, keys) or find_in_tree(data, keys, path)
+
+
+def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
+    """Return what the true way finds: the fast way must say the same, or nothing."""
     block = locate(data)
     if block is None or data.find(keys.needle, block.start, block.stop) < 0:
         return NOTHING
     text = read_block(data, block, keys, path)
     if isinstance(text, Found):
         return text
-    if block.syntax is Syntax.YAML and keys.flat:
-        found = find_plain(text, keys, block.line)
-        if found is not None:
-            return found
-    return find_in_tree(text, block, keys, path)
+    page = Page(text, block.syntax, block.line, path)
+    places, problems = places_in(page, parse(text, block.syntax), keys)
+    if not places and not problems:
+        return NOTHING
+    return Found(tuple(place.slot for place in places), tuple(problems))
 
 
 def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str], str | None]:
@@ -47,15 +54,6 @@ def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
         line = block.line + data.count(b"\n", block.start, block.start + error.start)
         message = "The front matter is not UTF-8: save the page as UTF-8."
         return _only(Problem(ProblemKind.NOT_UTF8, path, message, line))
-
-
-def find_in_tree(text: str, block: Block, keys: Keys, path: str) -> Found:
-    """Return what the true way finds in a block: the fast way must say the same, or nothing."""
-    page = Page(text, block.syntax, block.line, path)
-    places, problems = places_in(page, parse(text, block.syntax), keys)
-    if not places and not problems:
-        return NOTHING
-    return Found(tuple(place.slot for place in places), tuple(problems))
 
 
 def _without_end(data: bytes, block: Block, keys: Keys, path: str) -> Found:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import Count, Fields
+from syncer.front_matter.grammar import NAME, block_pattern
+from syncer.model import Count, CountField, Fields, count_fields
 
 Names = tuple[str, ...]
 """A path from a table down: `links.youtube` is `("links", "youtube")`."""
@@ -37,8 +39,10 @@ class Keys(NamedTuple):
     """Finds the id key's name as a word."""
     set: re.Pattern[str]
     """Finds a line that sets the id key."""
-    flat: bool
-    """Every key is one of the top level."""
+    plain: re.Pattern[bytes] | None
+    """Proves a block of plain lines and finds the values; None where a key is not one of the top level."""
+    count_fields: tuple[CountField, ...]
+    """What all slots share that have each count."""
 
 
 def keys_of(fields: Fields) -> Keys:
@@ -62,8 +66,15 @@ def _keys(video_id: str, counts: tuple[tuple[Count, str], ...], insert_missing: 
         needle=own[-1].encode(),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
-        flat=not lists and len(own) == 1 and all(len(key.names) == 1 for key in count_keys),
+        plain=None if lists else _plain(own, [key.names for key in count_keys]),
+        count_fields=count_fields(*((key.count, key.field, True) for key in count_keys)),
     )
+
+
+def _plain(video_id: Names, counts: Sequence[Names]) -> re.Pattern[bytes] | None:
+    if any(len(names) > 1 or not NAME.fullmatch(names[0].encode()) for names in (video_id, *counts)):
+        return None
+    return block_pattern(video_id[0], [names[0] for names in counts])
 
 
 def _names(path: str) -> Names:

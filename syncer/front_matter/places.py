@@ -14,7 +14,7 @@ from syncer.front_matter.insert import insertion_after
 from syncer.front_matter.keys import CountKey, Keys, Names
 from syncer.front_matter.tree import Alias, Fault, Items, Member, Node, Scalar, Table, Tree
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import LARGEST_COUNT, Problem, ProblemKind, Slot, Value, VideoId
+from syncer.model import LARGEST_COUNT, Problem, ProblemKind, Slot, Value, VideoId, slot_of
 
 
 class Spot(NamedTuple):
@@ -165,7 +165,7 @@ def _in_scope(page: Page, scope: _Scope, keys: Keys) -> Iterator[Place | Problem
         found = [(key, spot or inserted.get(key)) for key, spot in found]
     yield from (spot for _, spot in found if isinstance(spot, Problem))
     spots = tuple(spot for _, spot in found if isinstance(spot, Spot))
-    slot = Slot(video_id, page.line_of(way.member.key.start), tuple(spot.value for spot in spots))
+    slot = slot_of(video_id, page.line_of(way.member.key.start), [spot.value for spot in spots])
     yield Place(slot, spots)
 
 

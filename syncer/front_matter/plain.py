@@ -1,107 +1,116 @@
-"""The fast way: reads YAML blocks of plain one-line `key: value` entries without a parser.
+"""The fast way: reads and rewrites YAML blocks of plain lines without a parser.
 
 It answers only where a pattern proves every line to be of a form that YAML reads in one way; what it cannot prove,
-and whatever needs a word to the user, is left to the true way. A property test holds the two together.
+and whatever needs a word to the user, is left to the true way. Property tests hold the two together.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from syncer.front_matter.block import MAX_BLOCK
 from syncer.front_matter.keys import Keys
-from syncer.front_matter.places import Place, Spot
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import LARGEST_COUNT, Found, Problem, ProblemKind, Slot, Value, VideoId
+from syncer.model import Change, CountField, Found, Problem, Slot, VideoId, count_fields
 
 NOTHING = Found()
 """What every page without a video shares."""
 
-# What YAML does not take as it stands in a line: controls (tabs among them), other line breaks, the byte order mark.
-_ODD = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
-_DOUBLE = rf'"[^"\\{_ODD}]*+(?:\\["\\/nt][^"\\{_ODD}]*+)*+"'
-_SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*+'"
-_WORD = rf"(?=[^ {_ODD}])[^ :{_ODD}]*+(?::(?=[^ {_ODD}])[^ :{_ODD}]*+)*+"
-_FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
-_PLAIN = rf"{_FIRST}{_WORD}(?: ++(?!#){_WORD})*+"
-_ITEM = rf"(?:{_DOUBLE}|{_SINGLE}|[A-Za-z0-9_][\w ./+-]*+)"
-_LIST = rf"\[ *+(?:{_ITEM} *+(?:, *+{_ITEM} *+)*+)?\]"
-_LINES = re.compile(
-    rf"^(?:([A-Za-z_][A-Za-z0-9_-]{{0,99}}+):(?: ++({_DOUBLE}|{_SINGLE}|{_PLAIN}|{_LIST}))?)?+"
-    rf" *+(?:(?:(?<= )|^)#[^{_ODD}]*+)?\r?\n",
-    re.MULTILINE,
-)
-_COUNT = re.compile(r"([\"']?)([0-9]{1,19})\1")
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_ASK = Problem(ProblemKind.NOT_A_VIDEO_ID, "", "")
-_EMPTY = _NULLS | {'""', "''"}
+_NAMES = re.compile(rb"\n([\w -]++):")
+_ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def find_plain(text: str, keys: Keys, line: int) -> Found | None:
-    """Return what is found in a block that starts on the page's `line`; None where only the true way can tell."""
-    entries = _LINES.findall(text)
-    if len(entries) != text.count("\n"):
+def find_plain(data: bytes, keys: Keys) -> Found | None:
+    """Return what is found in a page or a head of it that `block.head_suffices`; None: only the true way can tell."""
+    proof = _prove(data, keys)
+    if proof is None:
         return None
-    members: dict[str, str] = dict(entries)
-    if len(members) != len(entries) and not _differ(entries):
+    video, *counts = sources = proof.groups()
+    fields = keys.count_fields
+    if None in sources:
+        if not _are_absent(proof, keys):
+            return None
+        fields, counts = _incomplete(keys, counts)
+    video_id = _video_id(video)
+    if isinstance(video_id, Problem):
         return None
-    source = members.get(keys.video_id[0])
-    video_id = None if source is None else _video_id(source)
     if video_id is None:
         return NOTHING
-    values = _values(members, keys)
-    if values is None or isinstance(video_id, Problem):
+    line = data.count(b"\n", 0, proof.start(1)) + 1
+    return Found((Slot(video_id, line, fields, tuple([count.decode() or None for count in counts])),))
+
+
+def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes | None:
+    """Return the page with the changes made; None where only the true way can tell, also where a count is added."""
+    proof = _prove(data, keys)
+    if proof is None:
         return None
-    before = [name for name, _ in entries].index(keys.video_id[0])
-    return Found((Slot(video_id, line + before, values),))
-
-
-def plain_places(text: str, keys: Keys, line: int) -> list[Place] | None:
-    """Return what `find_plain` finds with the place of every count; None too where a count would be added."""
-    found = find_plain(text, keys, line)
-    if found is None or not all(value.present for slot in found.slots for value in slot.values):
-        return None
-    return [Place(slot, tuple(_spot(text, value) for value in slot.values)) for slot in found.slots]
-
-
-def _differ(entries: list[tuple[str, str]]) -> bool:
-    """Say whether no key stands twice; comments and blank lines have none."""
-    names = [name for name, _ in entries if name]
-    return len(set(names)) == len(names)
-
-
-def _video_id(source: str) -> VideoId | Problem | None:
-    """Read the id; a Problem stands for whatever the true way must read."""
-    if source in _NULLS:
-        return None
-    quote = source[0]
-    if quote == "[" or "\\" in source or "''" in source[1:-1]:
-        return _ASK
-    return parse_video_id(source[1:-1] if quote in "\"'" else source, "")
-
-
-def _values(members: dict[str, str], keys: Keys) -> tuple[Value, ...] | None:
-    """Read the counts; None where one of them wants a word."""
-    values: list[Value] = []
-    for key in keys.counts:
-        source = members.get(key.names[0])
-        if source is None:
-            if keys.insert_missing:
-                values.append(Value(key.count, key.field, None, present=False))
-        elif match := _COUNT.fullmatch(source):
-            if int(match[2]) > LARGEST_COUNT:
-                return None
-            values.append(Value(key.count, key.field, match[2]))
-        elif source in _EMPTY:
-            values.append(Value(key.count, key.field, None))
-        else:
+    video_id = _video_id(proof[1])
+    groups = {key.field: (key.count, number) for number, key in enumerate(keys.counts, 2)}
+    edits: list[tuple[int, int, bytes]] = []
+    for change in changes:
+        count, number = groups.get(change.field, (None, 0))
+        if (change.video_id, change.count) != (video_id, count) or proof[number] != (change.old or "").encode():
             return None
-    return tuple(values)
+        edits.append(_edit(data, *proof.span(number), change.new.encode()))
+    return _apply(data, sorted(edits))
 
 
-def _spot(text: str, value: Value) -> Spot:
-    """Return where a count stands in a block of proven lines."""
-    match = re.search(rf"^{value.field}(:)( *+)([\"']?)([A-Za-z0-9~]*+)\3", text, re.MULTILINE)
-    assert match is not None
-    if not match[3] and not match[4]:
-        return Spot(value, match.end(1), match.end(1), " ", "", match.start())
-    return Spot(value, match.start(3), match.end(), match[3], match[3], match.start())
+def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
+    """Return the match of `grammar.block_pattern` where all of it is certain."""
+    proof = keys.plain and keys.plain.match(data, 0, MAX_BLOCK)
+    if not proof or proof.end() == MAX_BLOCK:
+        return None
+    names = _NAMES.findall(data, 0, proof.end())
+    if len(set(names)) < len(names):
+        return None  # a key that stands twice, be it in two tables
+    return proof if data.isascii() or _is_text(proof[0]) else None
+
+
+def _is_text(block: bytes) -> bool:
+    """Say whether YAML takes all characters as they stand; the first one may be a byte order mark."""
+    try:
+        return _ODD.search(block.decode(), 1) is None
+    except UnicodeDecodeError:
+        return False
+
+
+def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
+    """Say whether the keys that the pattern took no value of are absent, and have no values of another form."""
+    names = set(_NAMES.findall(proof.string, 0, proof.end()))
+    mapped = (keys.video_id, *(key.names for key in keys.counts))
+    return all(
+        source is not None or name.encode() not in names for (name,), source in zip(mapped, proof.groups(), strict=True)
+    )
+
+
+def _video_id(source: bytes | None) -> VideoId | Problem | None:
+    """Read the id; a Problem stands for whatever the true way must read."""
+    return parse_video_id(source.decode(), "") if source else None
+
+
+def _incomplete(keys: Keys, counts: Sequence[bytes | None]) -> tuple[tuple[CountField, ...], list[bytes]]:
+    """Return the counts that the page has, or would get."""
+    kept = [
+        (key, count) for key, count in zip(keys.counts, counts, strict=True) if count is not None or keys.insert_missing
+    ]
+    fields = count_fields(*((key.count, key.field, count is not None) for key, count in kept))
+    return fields, [count or b"" for _, count in kept]
+
+
+def _edit(data: bytes, start: int, stop: int, digits: bytes) -> tuple[int, int, bytes]:
+    """Return what to write where; right after the colon, and after a blank, where there is no value."""
+    if start == stop and data[start - 1] not in b"\"'":
+        start = stop = data.rindex(b":", 0, start) + 1
+        digits = b" " + digits
+    return start, stop, digits
+
+
+def _apply(data: bytes, edits: Sequence[tuple[int, int, bytes]]) -> bytes:
+    pieces: list[bytes] = []
+    done = 0
+    for start, stop, digits in edits:
+        pieces += (data[done:start], digits)
+        done = stop
+    return b"".join((*pieces, data[done:]))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncer.front_matter.block import Block, Syntax, locate
+from syncer.front_matter.block import Block, locate
 from syncer.front_matter.find import read_block
 from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.parse import parse
 from syncer.front_matter.places import Page, Place, Spot, places_in
-from syncer.front_matter.plain import plain_places
+from syncer.front_matter.plain import rewrite_plain
 from syncer.front_matter.tree import Fault, Tree, says_the_same
 from syncer.model import Change, Fields, Problem, ProblemKind
 
@@ -31,27 +31,28 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
     else can be read otherwise. On the true way, and wherever a key is added, the new block is parsed again, and must
     say the same as the old one in all but the changed counts, and the new digits in those; else it is CANNOT_PLACE.
     """
+    if len({change.field for change in changes}) < len(changes):
+        raise ValueError("a field is changed twice")
+    for change in changes:
+        if not _COUNT.fullmatch(change.new):
+            raise ValueError(f"only digits are ever written, not {change.new!r}")
     keys = keys_of(fields)
+    return rewrite_plain(data, keys, changes) or rewrite_in_tree(data, keys, changes, path)
+
+
+def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> bytes | Problem:
+    """Return what the true way makes of it: the fast way must make the same, or nothing."""
     block = locate(data)
     text = None if block is None else read_block(data, block, keys, path)
     if block is None or not isinstance(text, str):
         return _edited(path)
-    new = _rewrite_plain(text, block, keys, changes) or _rewrite_in_tree(text, block, keys, changes, path)
+    new = _rewrite_block(text, block, keys, changes, path)
     if isinstance(new, Problem):
         return new
     return b"".join((data[: block.start], new.encode(), data[block.stop :]))
 
 
-def _rewrite_plain(text: str, block: Block, keys: Keys, changes: Sequence[Change]) -> str | None:
-    """Return the new block, or None where the true way must be asked."""
-    if block.syntax is not Syntax.YAML or not keys.flat:
-        return None
-    places = plain_places(text, keys, block.line)
-    edits = None if places is None else _edits(places, changes)
-    return None if edits is None else _apply(text, edits)
-
-
-def _rewrite_in_tree(text: str, block: Block, keys: Keys, changes: Sequence[Change], path: str) -> str | Problem:
+def _rewrite_block(text: str, block: Block, keys: Keys, changes: Sequence[Change], path: str) -> str | Problem:
     page = Page(text, block.syntax, block.line, path)
     tree = parse(text, block.syntax)
     edits = _edits(places_in(page, tree, keys)[0], changes)
@@ -68,11 +69,7 @@ def _edits(places: Sequence[Place], changes: Sequence[Change]) -> list[Edit] | N
     """Return what to write where, from the top down; None where the page does not say what the changes say."""
     spots = {(place.slot.video_id, spot.value.field): spot for place in places for spot in place.spots}
     edits: list[Edit] = []
-    if len({change.field for change in changes}) < len(changes):
-        raise ValueError("a field is changed twice")
     for change in changes:
-        if not _COUNT.fullmatch(change.new):
-            raise ValueError(f"only digits are ever written, not {change.new!r}")
         spot = spots.get((change.video_id, change.field))
         if spot is None or spot.value.text != change.old or spot.value.count is not change.count:
             return None

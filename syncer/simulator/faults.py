@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from syncer.simulator.acts import Kind
+from syncer.simulator.echoes import ECHOES
 from syncer.simulator.known_errors import KEYS, LIMITS, OUTAGES, REQUESTS
 from syncer.simulator.ledger import BucketName
 from syncer.simulator.wrong_answers import BODIES, DOCUMENTS, ITEMS
@@ -27,6 +28,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "What the API believes": COUNTS,
     "Connections": CONNECTIONS,
     "Header fields": FIELDS_AND_PLACES,
+    "The key sent back": ECHOES,
 }
 KINDS: Final[Mapping[str, Kind]] = {name: kind for group in GROUPS.values() for name, kind in group.items()}
 """Every fault by its name."""

@@ -69,13 +69,23 @@ class DaemonLock:
                 f"{self._directory} is not on the disk that it was on when the daemon began;"
                 " mount that, or restart the daemon to begin a new state"
             )
-        if os.fstat(self._descriptor).st_nlink == 0:
-            os.close(self._descriptor)
+        if not self._stands():
+            self.close()
             self._take()
 
     def close(self) -> None:
         """Give it back."""
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _stands(self) -> bool:
+        if self._descriptor < 0:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), (self._directory / DAEMON_LOCK).stat())
+        except FileNotFoundError:
+            return False
 
     def _take(self) -> None:
         self._descriptor = _open(self._directory, DAEMON_LOCK)
@@ -84,7 +94,7 @@ class DaemonLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
-            os.close(self._descriptor)
+            self.close()
             raise Locked(
                 f"{self._directory}: another daemon (process {holder}) runs on this state; stop it first"
             ) from None
@@ -93,21 +103,17 @@ class DaemonLock:
     def _write(self) -> None:
         with _explained(self._directory):
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, self._text.encode(), 0)
+            os.pwrite(self._descriptor, os.fsencode(self._text), 0)
 
 
 def daemon_socket(directory: Path) -> Path | None:
-    """Return where the daemon of this state listens, as its lock says; None where none runs, or it does not listen."""
+    """Return where the last daemon of this state listens, or did; None where there was none."""
+    # to try its lock would keep a daemon that begins just now from taking it
     try:
-        with (directory / DAEMON_LOCK).open("rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                named = lock.read().decode().splitlines()[1:]
-                return Path(named[0]) if named else None
+        named = (directory / DAEMON_LOCK).read_bytes().splitlines()[1:]
     except OSError:
         return None
-    return None
+    return Path(os.fsdecode(named[0])) if named else None
 
 
 def _open(directory: Path, name: str) -> int:

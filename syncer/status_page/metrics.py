@@ -70,7 +70,7 @@ class Counters:
         self._syncs.labels(OUTCOMES[report.exit]).inc()
         self._duration.observe((report.finished - report.started).total_seconds())
         self._pages.set(report.pages)
-        self._retries.inc(report.retries)
+        self._retries.inc(report.tries.repeated)
         for (bucket, outcome), number in report.requests.items():
             self._requests.labels(METHODS[bucket], outcome.value).inc(number)
         return report

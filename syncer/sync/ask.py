@@ -54,7 +54,7 @@ def ask_youtube(sync: Sync, number: int) -> None:
         for answer in ask_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
             _keep(answer, sync.database, number, tally)
             sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
-    tally.retries = client.story.retries
+    tally.tries = client.story.tries
     note_early_end(tally, breakers, patience)
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from syncer.doubt import Shares, comparable, doubtful
-from syncer.model import Count, Page, Statistics, Value, VideoId
+from syncer.model import Count, Page, Slot, Statistics, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import (
     Pending,
@@ -19,8 +19,8 @@ from syncer.state.judging import (
 )
 from syncer.sync.options import Sync
 
-Own = Mapping[VideoId, Sequence[Value]]
-"""What the pages say of videos; of several pages the first."""
+Own = Mapping[VideoId, Slot]
+"""Where the pages tell of videos; of several places the first."""
 
 
 def judge(sync: Sync, pages: Sequence[Page]) -> None:
@@ -53,10 +53,10 @@ def judge(sync: Sync, pages: Sequence[Page]) -> None:
 
 
 def _own_counts(pages: Sequence[Page]) -> Own:
-    own: dict[VideoId, Sequence[Value]] = {}
+    own: dict[VideoId, Slot] = {}
     for page in pages:
         for slot in page.slots:
-            own.setdefault(slot.video_id, slot.values)
+            own.setdefault(slot.video_id, slot)
     return own
 
 
@@ -67,13 +67,15 @@ def _compared(
     with closing(pending_readings(database)) as pending:
         for reading in pending:
             then, now = reading.before, reading.now
-            if then is None:
-                values = own.get(now.video_id, ())
-                before: Statistics = {value.count: int(value.text) for value in values if value.text is not None}
-            else:
-                before = then.statistics or {}
+            before = _as_pages_say(own.get(now.video_id)) if then is None else then.statistics or {}
             same = comparable(counts, then.at if then else None, now.at)
             yield reading, _only(before, same), _only(now.statistics or {}, same)
+
+
+def _as_pages_say(slot: Slot | None) -> Statistics:
+    if slot is None:
+        return {}
+    return {field.count: int(text) for field, text in zip(slot.fields, slot.texts, strict=True) if text is not None}
 
 
 def _only(statistics: Statistics, counts: frozenset[Count]) -> Statistics:

@@ -14,11 +14,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
-from syncer.errors import StateError, Stopped, UsageError
+from syncer.errors import ContentGone, StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
+from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
+from syncer.state.videos import count_videos, missing_videos
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
@@ -27,10 +29,14 @@ from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
+from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
+
+MANY = 5
+"""Videos that a state knows of a site whose pages cannot all be gone by intent."""
 
 LOOK = 100
 """Files after which a scan looks whether it is told to stop."""
@@ -69,6 +75,7 @@ def _new_tally(now: datetime) -> Tally:
 def _walk_the_path(sync: Sync) -> SyncReport:
     with keeping_pages():
         pages = _scan(sync)
+    _require_pages(sync, pages)
     with _set_apart():
         return _walk_on(sync, pages)
 
@@ -95,6 +102,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     tell_planned(sync)
     ask_youtube(sync, number)
     judge(sync, pages)
+    long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
+    tally.gone = tally.missing & long_missing
     tell_judged(sync)
     if not tally.brake:
         write_pages(sync, pages)
@@ -102,7 +111,7 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
-        stored = json.dumps({**report_json(report), "retries": report.retries})
+        stored = json.dumps({**report_json(report), "retries": report.tries.repeated})
         end_sync(sync.database, number, stored, whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report
@@ -115,6 +124,18 @@ def _require_directories(site: str, config: Config) -> None:
             raise UsageError(
                 f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
             )
+
+
+def _require_pages(sync: Sync, pages: Sequence[Page]) -> None:
+    """Raise ContentGone where nothing is left of a site. To sync it would look like success."""
+    if pages or sync.tally.problems or sync.options.paths or sync.options.videos:
+        return
+    known = count_videos(sync.database)
+    if known >= MANY:
+        raise ContentGone(
+            f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk mounted?"
+            " If the pages are gone on purpose, `syncer purge --all` forgets the videos"
+        )
 
 
 def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:

@@ -72,8 +72,8 @@ def clear_left_over(site: str, directories: Iterable[str]) -> list[Problem]:
     """Remove new files in and below these directories; return those that cannot be. For when no intent names them."""
     return [
         problem
-        for top in directories
-        for directory, _, _ in os.walk(os.path.join(site, top))
+        for top in _places(site, directories)
+        for directory, _, _ in os.walk(top)
         for problem in _clear(site, directory)
     ]
 
@@ -128,5 +128,10 @@ def _counts_on_disk(site: str, path: str, fields: Fields) -> dict[tuple[VideoId,
 def _directories(site: str, batch: IntentBatch) -> set[str]:
     """Return where the batch's new files were made: beside the pages themselves, not beside links to them."""
     paths = {target.path for target in _targets(batch)}
-    places = {os.path.dirname(os.path.realpath(os.path.join(site, path))) for path in paths}
+    return _places(site, {os.path.dirname(os.path.realpath(os.path.join(site, path))) for path in paths})
+
+
+def _places(site: str, directories: Iterable[str]) -> set[str]:
+    """Return the real paths of directories, but for those that lead out of the site."""
+    places = {os.path.realpath(os.path.join(site, directory)) for directory in directories}
     return {place for place in places if f"{place}/".startswith(f"{site.rstrip('/')}/")}

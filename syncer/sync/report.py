@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from syncer.diff_log import line_of, timestamp
-from syncer.model import Brake, Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, VideoId
+from syncer.model import Brake, Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, Tries, VideoId
 
 NOTHING_ANSWERED = 3
 """The exit code of a sync all of whose requests failed, or whose key was refused."""
@@ -90,7 +90,8 @@ class Tally:
     problems: list[Problem] = field(default_factory=list)
     changed_pages: int = 0
     changed_counts: int = 0
-    retries: int = 0
+    gone: set[VideoId] = field(default_factory=set)
+    tries: Tries = field(default_factory=Tries)
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
 
@@ -127,8 +128,9 @@ class Tally:
             brake=self.brake,
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
-            retries=self.retries,
             requests=dict(self.requests),
+            gone=tuple(sorted(self.gone)),
+            tries=self.tries,
         )
 
     def _exit(self, over_quota: int) -> int:

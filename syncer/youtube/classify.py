@@ -207,7 +207,7 @@ TABLE: Final = (
     Row(
         Kind.OUR_BUG,
         range(400, 500),
-        "YouTube calls the request wrong ({status}), which is an error in syncer: please report it.",
+        "YouTube rejects the request ({status}): if it rejects them all, that is an error in syncer; please report it.",
     ),
     Row(
         Kind.RETRY,

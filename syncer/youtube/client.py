@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from syncer.model import BATCH_SIZE, Answer, Bucket, Outcome, Spend, VideoId
 from syncer.quota import next_reset
+from syncer.redact import redact
 from syncer.youtube.answer import METHODS, Checked, Foreign, check
 from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
 from syncer.youtube.line import Declined, Line, NoUnitLeft
@@ -134,8 +135,8 @@ class Client:
         """Make one request and say what it came to, in words without the key: a server may send it back to us."""
         result = self._judged(errand)
         if isinstance(result, Failure):
-            return replace(result, message=self._without_key(result.message))
-        problems = [replace(problem, message=self._without_key(problem.message)) for problem in result.problems]
+            return replace(result, message=redact(result.message, self._terms.key))
+        problems = [replace(problem, message=redact(problem.message, self._terms.key)) for problem in result.problems]
         return replace(result, problems=tuple(problems))
 
     def _judged(self, errand: Errand) -> Checked | Failure:
@@ -157,7 +158,7 @@ class Client:
         try:
             body: bytes = self._ask[errand.bucket](",".join(errand.videos)).execute(http=line, num_retries=0)
         except NoUnitLeft:
-            return Failure(Kind.NO_UNIT, f"Today's quota for {method} is spent, as far as the config allows.")
+            return Failure(Kind.NO_UNIT, f"There is no unit left today for {method}: `syncer status` says why.")
         except Declined as declined:
             return classify(declined.reply, errand.bucket, self._terms.clock())
         except _NO_ANSWER as error:
@@ -190,9 +191,6 @@ class Client:
                 self._idle.append(line)
             else:
                 line.close()
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._terms.key, "[key]")
 
 
 def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from syncer.model import Bucket, Outcome, VideoId
+from syncer.model import Bucket, Outcome, Tries, VideoId
 from syncer.youtube.answer import METHODS
 from syncer.youtube.classify import Failure, Kind
 
@@ -39,8 +39,7 @@ class Story:
 
     def __init__(self) -> None:
         """Begin with nothing told."""
-        self.retries = 0
-        """How often a request was sent again so far."""
+        self._retries = 0
         self._waited = 0.0
         self._batches = 0
         self._units: Counter[Bucket] = Counter()
@@ -49,11 +48,16 @@ class Story:
         self._told: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
+    @property
+    def tries(self) -> Tries:
+        """What failures have cost so far."""
+        return Tries(self._retries, self._waited, dict(self._classes))
+
     def tell_retry(self, errand: Errand, failure: Failure, attempt: int, wait: float) -> None:
         """Tell of a try that failed, and of the `wait` in seconds before the next one."""
         errand.waited += wait
         with self._lock:
-            self.retries += 1
+            self._retries += 1
             self._waited += wait
             level = self._note(failure, "retry")
         facts = {
@@ -101,7 +105,7 @@ class Story:
             "requests": self._units.total(),
             "units": {bucket.value: self._units[bucket] for bucket in Bucket},
             "seconds": round(seconds, 3),
-            "retries": self.retries,
+            "retries": self._retries,
             "waited_s": round(self._waited, 3),
             "classes": dict(self._classes),
         }

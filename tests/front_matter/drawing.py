@@ -38,8 +38,43 @@ _entries = st.builds(lambda *parts: "".join(parts), _names, st.just(":"), _blank
 _odd_lines = st.sampled_from(["", "  ", "# c", "  # c", "- a", "  - a", "  a: b", "a", "\t", "#", "? a", ": b", "..."])
 _lines = st.one_of(_entries, _entries, _entries, st.just(f"vid_id: {ID}"), _odd_lines)
 
-blocks = st.lists(st.builds(lambda text, end: text + end, _lines, line_ends), max_size=7).map("".join)
-"""Blocks of YAML with lines that are plain, nasty or wrong."""
+_indents = st.sampled_from(["", "  ", "    ", "  ", "    ", "      ", " ", "   "])
+_plain_values = st.sampled_from(["a", '"b: c"', "d # e", "", "[a, b]", "5", ID])
+_more = st.one_of(
+    st.builds("{}{}{}:{}{}".format, _indents, st.sampled_from(["", "", "", "- "]), _names, _blanks, _plain_values),
+    st.builds("{}-{}{}".format, _indents, _blanks, st.one_of(_plain_values, _values)),
+    st.builds("{}{}".format, _indents, st.sampled_from(["# c", "", "a", "- a: b", "- - a", "|", "..."])),
+)
+_nests = st.builds(
+    lambda name, tail, lines: "\n".join([f"{name}:{tail}", *lines]),
+    _names,
+    st.sampled_from(["", "", "", " ", " # c", " a", " |", " >-", " &a"]),
+    st.lists(_more, min_size=1, max_size=5),
+)
+"""A key, and lines below it that may or may not belong there."""
+
+
+@st.composite
+def _neat_nests(draw: st.DrawFn) -> str:
+    """Draw a key with a list or a mapping below it, as people write them; in one of two, a line is a bit off."""
+    indent = draw(st.sampled_from(["", "  ", "    "]))
+    keys = st.lists(st.sampled_from(["viewcount", "vid_id", "name", "url", "image"]), min_size=1, max_size=3)
+    if draw(st.booleans()) and indent:
+        lines = [f"{indent}{key}: {draw(_plain_values)}" for key in draw(keys)]
+        lines += draw(st.sampled_from([[], [f"{indent}tags:", f"{indent}  - a", f"{indent}  - b"]]))
+    else:
+        lines = [f"{indent}- {value}" for value in draw(st.lists(_plain_values, min_size=1, max_size=3))]
+    if draw(st.booleans()):
+        number = draw(st.integers(0, len(lines) - 1))
+        lines[number] = draw(st.sampled_from([f" {lines[number]}", lines[number][1:], f"  {lines[number]}", "  # c"]))
+    return "\n".join([f"{draw(st.sampled_from(['tags', 'aliases', 'viewcount', 'vid_id']))}:", *lines])
+
+
+_parts = st.one_of(_lines, _lines, _lines, _nests, _neat_nests())
+blocks = st.lists(st.builds(lambda text, end: text.replace("\n", end) + end, _parts, line_ends), max_size=7).map(
+    "".join
+)
+"""Blocks of YAML with lines that are plain, nested, nasty or wrong."""
 
 _quoted = st.builds(lambda mark, digits: f"{mark}{digits}{mark}", st.sampled_from(["", '"']), counts)
 _values_in_pages = st.one_of(_quoted, st.just('""'))

@@ -9,13 +9,13 @@ import pytest
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
-from syncer.model import Count, Fields, Found, ProblemKind, Slot, Value, VideoId
+from syncer.model import Count, Fields, Found, ProblemKind, Value, VideoId, slot_of
 from tests.front_matter.pages import ID, OTHER_ID, PAGE, block, fields
 
 
 def test_a_page_in_the_mission_s_form() -> None:
     values = (Value(Count.VIEWS, "viewcount", "48210"), Value(Count.LIKES, "likeCount", "517"))
-    expected = Found((Slot(VideoId(ID), 4, values),))
+    expected = Found((slot_of(VideoId(ID), 4, values),))
     assert find(PAGE.encode(), fields(), "page.md") == expected
     assert find(PAGE.replace("\n", "\r\n").encode(), fields(), "page.md") == expected
     assert find(b"\xef\xbb\xbf" + PAGE.encode() + b"\xff\xfe\r\r", fields(), "page.md") == expected
@@ -154,8 +154,8 @@ def test_a_list_of_videos() -> None:
     found = find(block(text), fields("videos[].id", "v", "stats.n"), "page.md")
     assert found.problems == ()
     assert found.slots == (
-        Slot(VideoId(ID), 3, (Value(Count.VIEWS, "videos[0].v", "1"),)),
-        Slot(VideoId(OTHER_ID), 6, (Value(Count.LIKES, "videos[2].stats.n", "2"),)),
+        slot_of(VideoId(ID), 3, (Value(Count.VIEWS, "videos[0].v", "1"),)),
+        slot_of(VideoId(OTHER_ID), 6, (Value(Count.LIKES, "videos[2].stats.n", "2"),)),
     )
 
 
@@ -332,10 +332,11 @@ def test_many_slots_in_one_page_take_linear_time() -> None:
     assert time.process_time() - started < 10
 
 
-def test_field_names_are_shared_between_pages() -> None:
-    page = block(f"videos:\n- id: {ID}\n  v: 1\n")
-    first, second = (find(page, fields("videos[].id", "v"), "page.md").slots[0].values[0] for _ in range(2))
-    assert first.field is second.field
+def test_what_is_the_same_on_many_pages_is_shared_between_them() -> None:
+    plain, listed = block(f"vid_id: {ID}\nviewcount: 1\n"), block(f"videos:\n- id: {ID}\n  v: 1\n")
+    for page, mapping in ((plain, fields()), (plain, fields(insert=True)), (listed, fields("videos[].id", "v"))):
+        first, second = (find(page, mapping, "page.md").slots[0] for _ in range(2))
+        assert first.fields is second.fields
     assert find(b"x", fields(), "page.md") is find(block("vid_id:\n"), fields(), "page.md")
 
 

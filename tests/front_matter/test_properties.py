@@ -9,14 +9,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.front_matter.block import head_suffices, locate
+from syncer.front_matter.block import head_suffices
 from syncer.front_matter.find import find, find_in_tree
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
-from syncer.front_matter.parse import parse
-from syncer.front_matter.places import Page, places_in
-from syncer.front_matter.plain import find_plain, plain_places
-from syncer.front_matter.rewrite import rewrite
+from syncer.front_matter.plain import find_plain, rewrite_plain
+from syncer.front_matter.rewrite import rewrite, rewrite_in_tree
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Fields, Found, Problem
 from tests.front_matter.drawing import NASTY, any_bytes, blocks, counts, pages
@@ -33,18 +31,13 @@ flat_mappings = st.sampled_from(MAPPINGS[:2])
 
 
 def check_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
-    """Compare both ways, in what they find and in where they find it; say whether the fast way answered."""
-    where = locate(data)
-    assert where is not None
+    """Compare both ways, in what they find and in what they write; say whether the fast way answered."""
     keys = keys_of(mapping)
-    text = data[where.start : where.stop].decode()
-    fast = find_plain(text, keys, where.line)
-    assert fast in (None, find_in_tree(text, where, keys, "page.md"))
-    fast_places = plain_places(text, keys, where.line)
-    assert fast_places in (
-        None,
-        places_in(Page(text, where.syntax, where.line, "page.md"), parse(text, where.syntax), keys)[0],
-    )
+    fast, true = find_plain(data, keys), find_in_tree(data, keys, "page.md")
+    assert fast in (None, true)
+    for new in ("0", "1234567890123456789"):
+        made = changes(true, new)
+        assert rewrite_plain(data, keys, made) in (None, rewrite_in_tree(data, keys, made, "page.md"))
     return fast is not None
 
 
@@ -82,10 +75,24 @@ def test_the_two_ways_agree_on_every_nasty_value(form: str, name: str) -> None:
         "a: [b, c-d]",
         "a: https://example.com/#b",
         "a: é",
+        "a: [/b/, /c]",
+        "a:\n- b\n- c",
+        "a:\n  - b\n  - 'c'\n\n  # note\n  - [d, e]",
+        "a: # note\n    - b\n    -",
+        "a:\n  b: c\n  vid_id: d\n  e:\n  - f\n  g:\n    - h\n  i:\n    viewcount: x",
+        "a:\n    b: c\n    d:\n      - e",
     ],
 )
 def test_plain_lines_go_the_fast_way(line: str) -> None:
     assert check_that_the_ways_agree(f"---\n{line}\nvid_id: {ID}\n---\n".encode(), fields())
+
+
+@pytest.mark.parametrize("line", ["vid_id:", "vid_id: ''", "vid_id: # note", f"vid_id: #{ID}", "title: x"])
+@pytest.mark.parametrize("count", ["viewcount:", 'viewcount: ""  # 5', "viewcount: # 5", "likeCount: '5'", "", "a: b"])
+def test_what_is_empty_or_absent_goes_the_fast_way(line: str, count: str) -> None:
+    for mapping in MAPPINGS[:2]:
+        assert check_that_the_ways_agree(f"---\n{line}\n{count}\n---\n".encode(), mapping)
+        assert check_that_the_ways_agree(f"---\n{count}\nvid_id: {ID}\n---\n".encode(), mapping)
 
 
 @settings(max_examples=500, deadline=None)

@@ -76,6 +76,7 @@ OF_A_GROUP: Mapping[str, Ends] = {
     "What the API believes": SEEN,
     "Connections": PASSES,
     "Header fields": PASSES,
+    "The key sent back": PASSES,
 }
 """What most faults of a group cost."""
 
@@ -117,6 +118,10 @@ OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
     "slow-headers": HARMLESS,
     "close": SENT_AGAIN,
     "garbage": SENT_AGAIN,
+    # The key sent back: where it stands in the place of a count, or where nobody looks.
+    "echo-counts": SPOILT,
+    "echo-fields": HARMLESS,
+    "echo-mirror": SENT_AGAIN,
 }
 """What is otherwise than in its group; of a pair the first is for videos.batchGetStats, the second for videos.list."""
 

@@ -1,0 +1,286 @@
+"""Watches what a process does to a site's files, and interferes at a given call: a kill, a fault, a power cut.
+
+It replaces functions of `os`, `io`, `ctypes` and `sqlite3` in the process that it is installed in; the program under
+test knows nothing of it. Only calls on files below the site are counted.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+import errno
+import fcntl
+import io
+import json
+import os
+import re
+import signal
+import sqlite3
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+BY_PATH = ("open", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "chmod", "chown", "truncate", "link")
+BY_DESCRIPTOR = ("write", "pwrite", "fsync", "fdatasync", "fchmod", "fchown", "ftruncate", "close")
+BY_EITHER = ("setxattr", "removexattr")
+FROM_C = ("syncfs", "renameat2")
+STATEMENT = "commit"
+"""How a statement is called that makes something durable in the database."""
+
+FAILS = {"open", "create", "write", "pwrite", "fsync", "fdatasync", "syncfs", "replace", "rename", "renameat2", "mkdir"}
+FAILS |= {"ftruncate", "fchmod", "fchown", "setxattr", "unlink", STATEMENT}
+"""What a disk can refuse."""
+
+TAKES_NO_ROOM = {"open", "unlink"}
+"""What a full disk grants."""
+
+SHUTDOWN = 0x8004587D
+"""FS_IOC_SHUTDOWN of Linux, known to ext4, XFS and others: the file system stops as in a power cut."""
+
+_NUMBER = re.compile(r"\.syncer-[0-9a-f]{8}~")
+_DURABLE = re.compile(
+    r"\s*(COMMIT|END|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|VACUUM|PRAGMA (wal_ch|journal_mode|user_v))",
+    re.IGNORECASE,
+)
+
+
+class Call(NamedTuple):
+    """One call: what, on which file (`*` for the digits of a temporary one), and when by the monotonic clock."""
+
+    name: str
+    place: str
+    at: float
+
+
+@dataclass
+class Interference:
+    """What happens at which call. Numbers count from 1; 0 is never."""
+
+    site: str
+    at: int = 0
+    act: str = ""
+    """`before` or `after`: kill; `half`: write the half of it, then kill; `ENOSPC` and the like: fail once;
+    `ENOSPC+`: fail from here on; `stop:FLAGS:DIRECTORY`: shut the file system of this directory down; `cut:...`: the
+    same, then kill; `edit:MANNER:PAGE`: edit a page; `vanish:DIRECTORY:TO`: move it away."""
+    trace: list[Call] = field(default_factory=list)
+    _names: dict[int, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def install(self) -> None:
+        """Replace what is to be watched, in this process and for good."""
+        for name in BY_PATH:
+            setattr(os, name, self._by_path(name, getattr(os, name)))
+        for name in BY_DESCRIPTOR:
+            setattr(os, name, self._by_descriptor(name, getattr(os, name)))
+        for name in BY_EITHER:
+            setattr(os, name, self._by_either(name, getattr(os, name)))
+        io.open = builtins.open = self._open(io.open)
+        ctypes.CDLL = self._library()  # type: ignore[misc]
+        _watch_sqlite(self)
+
+    def save(self, path: str) -> None:
+        """Write down what was called."""
+        Path(path).write_text(json.dumps(self.trace), encoding="utf-8")
+
+    def meet(self, name: str, path: str | None, do: Callable[[], T], half: Callable[[], object] | None = None) -> T:
+        """Do what was called, unless this is the call to interfere at."""
+        if path is None:
+            return do()
+        with self._lock:
+            self.trace.append(Call(name, self._place(path), time.monotonic()))
+            number = len(self.trace)
+        lasting = self.act.endswith("+") and name in FAILS and (name not in TAKES_NO_ROOM or self.act == "EIO+")
+        if not self.at or number < self.at or (number > self.at and not lasting):
+            return do()
+        if self.act in {"before", "half", "after"}:
+            _kill(do if self.act == "after" else half if self.act == "half" else None)
+        kind, _, rest = self.act.partition(":")
+        if kind in _DEEDS:
+            _DEEDS[kind](*rest.split(":"))
+        elif name in FAILS:
+            raise _refusal(name, getattr(errno, self.act.rstrip("+")), path)
+        return do()
+
+    def _place(self, path: str) -> str:
+        return _NUMBER.sub(".syncer-*~", os.path.relpath(path, self.site))
+
+    def _below(self, path: object) -> str | None:
+        """Return the path if it is below the site."""
+        if isinstance(path, int):
+            return self._names.get(path)
+        name = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type]
+        return name if name == self.site or name.startswith(self.site + "/") else None
+
+    def _by_path(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *arguments: Any, **options: Any) -> Any:
+            made = bool(name == "open" and arguments and arguments[0] & os.O_CREAT)
+            below = self._below(path)
+            done = self.meet("create" if made else name, below, lambda: real(path, *arguments, **options))
+            if name == "open" and below:
+                self._names[done] = below
+            return done
+
+        return call
+
+    def _by_descriptor(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(descriptor: int, *arguments: Any) -> Any:
+            half = None
+            if name in {"write", "pwrite"}:
+                rest = arguments[1:]
+                half = lambda: real(descriptor, bytes(arguments[0])[: len(arguments[0]) // 2], *rest)  # noqa: E731
+            path = self._names.get(descriptor)
+            if name == "close":
+                self._names.pop(descriptor, None)
+            return self.meet(name, path, lambda: real(descriptor, *arguments), half)
+
+        return call
+
+    def _by_either(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(file: Any, *arguments: Any, **options: Any) -> Any:
+            return self.meet(name, self._below(file), lambda: real(file, *arguments, **options))
+
+        return call
+
+    def _open(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an `open` whose files for writing are watched, too."""
+        watch = self
+
+        class Raw(io.FileIO):
+            def write(self, data: Any) -> int:
+                whole = bytes(data)
+                return watch.meet(
+                    "write",
+                    watch._below(self.name),
+                    lambda: io.FileIO.write(self, whole) or 0,
+                    lambda: io.FileIO.write(self, whole[: len(whole) // 2]),
+                )
+
+        def call(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+            path = None if isinstance(file, int) or not set(mode) & set("wax") else self._below(file)
+            if path is None:
+                return real(file, mode, *arguments, **options)
+            raw = self.meet("create", path, lambda: Raw(path, mode.replace("b", "").replace("t", "")))
+            self._names[raw.fileno()] = path
+            if "b" in mode:
+                return raw if arguments[:1] == (0,) or options.get("buffering") == 0 else io.BufferedWriter(raw)
+            kept = {name: options[name] for name in ("encoding", "errors", "newline") if name in options}
+            return io.TextIOWrapper(io.BufferedWriter(raw), **kept)
+
+        return call
+
+    def _library(self) -> type[ctypes.CDLL]:
+        watch = self
+
+        class Library(ctypes.CDLL):
+            def __getattr__(self, name: str) -> Any:
+                if name in FROM_C:
+                    return watch._from_c(name, self[name])
+                return super().__getattr__(name)
+
+        return Library
+
+    def _from_c(self, name: str, real: Callable[..., int]) -> Callable[..., int]:
+        def call(*arguments: Any) -> int:
+            path = self._below(arguments[0] if name == "syncfs" else arguments[1])
+            try:
+                return self.meet(name, path, lambda: real(*arguments))
+            except OSError as error:
+                ctypes.set_errno(error.errno or 0)
+                return -1
+
+        return call
+
+
+def edited(page: bytes, manner: str) -> bytes:
+    """Return a page with a mark in its body, or in its front matter before everything else."""
+    if manner == "in-front":
+        head, newline, rest = page.partition(b"\n")
+        return head + newline + b"# a mark\n" + rest
+    return page + b"\na mark\n"
+
+
+def edit(manner: str, path: str) -> None:
+    """Edit a page as an editor does: `anew` writes a new file and renames it, all else writes into the old one."""
+    page = Path(path)
+    text = edited(page.read_bytes(), manner)
+    if manner == "anew":
+        other = page.with_name("editors-copy")
+        other.write_bytes(text)
+        other.replace(page)
+    else:
+        page.write_bytes(text)
+
+
+def _watch_sqlite(watch: Interference) -> None:
+    real = sqlite3.connect
+
+    class Connection(sqlite3.Connection):
+        path: str | None
+
+        def _meet(self, sql: str, do: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
+            starts = _DURABLE.match(sql)
+            if starts is None or (self.in_transaction and starts[1].upper() not in {"COMMIT", "END"}):
+                return do()
+            try:
+                return watch.meet(STATEMENT, self.path, do)
+            except sqlite3.OperationalError:
+                if self.in_transaction and watch.act.startswith("EIO"):  # SQLite rolls back by itself, or leaves it
+                    super().execute("ROLLBACK")
+                raise
+
+        def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+            return self._meet(sql, lambda: super(Connection, self).execute(sql, *rest))
+
+        def executemany(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+            return self._meet(sql, lambda: super(Connection, self).executemany(sql, *rest))
+
+        def executescript(self, sql: str) -> sqlite3.Cursor:
+            return self._meet("COMMIT", lambda: super(Connection, self).executescript(sql))
+
+    def connect(database: str, **options: Any) -> sqlite3.Connection:
+        connection = real(database, factory=Connection, **options)
+        connection.path = watch._below(database.removeprefix("file://").partition("?")[0])
+        return connection
+
+    sqlite3.connect = connect  # type: ignore[assignment]
+
+
+def _refusal(name: str, code: int, path: str) -> Exception:
+    if name == STATEMENT:
+        return sqlite3.OperationalError("disk I/O error" if code == errno.EIO else "database or disk is full")
+    return OSError(code, os.strerror(code), path)
+
+
+def _stop(flags: str, directory: str) -> None:
+    """Shut a file system down, as the power does when it fails."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    fcntl.ioctl(descriptor, SHUTDOWN, struct.pack("I", int(flags)))
+    os.close(descriptor)
+
+
+def _cut(flags: str, directory: str) -> None:
+    _stop(flags, directory)
+    _kill(None)
+
+
+def _vanish(directory: str, to: str) -> None:
+    os.rename(directory, to)
+
+
+def _kill(last: Callable[[], object] | None) -> None:
+    """Do a last thing, however it ends, and die as by `kill -9`."""
+    try:
+        if last:
+            last()
+    finally:
+        os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)  # the signal comes; no step may be taken until it does
+
+
+_DEEDS: Mapping[str, Callable[..., None]] = {"stop": _stop, "cut": _cut, "edit": edit, "vanish": _vanish}

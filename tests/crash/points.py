@@ -1,0 +1,61 @@
+"""The points at which a sync can be disturbed: every call that it makes on the site's files and its database."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+from typing import NamedTuple
+
+from tests.crash.ground import Ground
+from tests.crash.interference import Call
+
+PROVING = "SYNCER_PROVE" in os.environ
+RENAMES = {"replace", "rename", "renameat2"}
+
+
+class Point(NamedTuple):
+    """A call, and what happens there: see `Interference`."""
+
+    number: int
+    act: str
+
+
+def traced(site: Ground, *, anew: bool = True) -> list[Call]:
+    """What an undisturbed sync calls, in order: of the restored site, or of the site as it is."""
+    if anew:
+        site.restore()
+    file = site.room / "trace"
+    ended = site.run("sync", "--json", trace=str(file))
+    assert ended.code == 0, f"an undisturbed sync: {ended}"
+    return [Call(*call) for call in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def kills(calls: Sequence[Call]) -> list[Point]:
+    """All kills that could leave something else behind than the one before; after reading, none does."""
+    found = []
+    for number, call in enumerate(calls, 1):
+        if call.name not in {"open", "close"}:
+            found += [Point(number, "before"), Point(number, "after")]
+        if call.name in {"write", "pwrite"}:
+            found.append(Point(number, "half"))
+    return found
+
+
+def chosen(points: Sequence[Point], sample: int) -> Sequence[Point]:
+    """All points when proving, else a sample that is the same each time."""
+    if PROVING or len(points) <= sample:
+        return points
+    return sorted(Random(sample).sample(points, sample))
+
+
+@contextmanager
+def told(point: Point, calls: Sequence[Call]) -> Iterator[None]:
+    """Say with a failure where it was that the sync was disturbed."""
+    try:
+        yield
+    except AssertionError as error:
+        name, place, _ = calls[point.number - 1]
+        raise AssertionError(f"{point.act} at call {point.number}, {name} {place}: {error}") from error

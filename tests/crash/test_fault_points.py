@@ -1,0 +1,82 @@
+"""A kill before, after or within each step of a sync, wherever it touches a file or the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.crash.conftest import Make
+from tests.crash.interference import STATEMENT, Call
+from tests.crash.points import RENAMES, chosen, kills, told, traced
+
+PAGES = 12
+
+
+def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(ground: Make) -> None:
+    site = ground(PAGES)
+    calls = traced(site)
+    for point in chosen(kills(calls), 25):
+        site.restore()
+        with told(point, calls):
+            assert site.run(at=point.number, act=point.act).killed
+            site.new_pages()
+            site.mend()
+
+
+def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: Make) -> None:
+    """The first sync is killed in the middle of the renames, or before the log: then there is most to recover."""
+    site = ground(PAGES)
+    calls = traced(site)
+    renames = [number for number, call in enumerate(calls, 1) if is_rename(call)]
+    for first in (renames[0], renames[len(renames) // 2], renames[-1]):
+        site.restore()
+        assert site.run(at=first, act="after").killed
+        recovering = traced(site, anew=False)
+        for point in chosen(kills(recovering), 5):
+            site.restore()
+            assert site.run(at=first, act="after").killed
+            with told(point, recovering):
+                assert site.run(at=point.number, act=point.act).killed
+                site.mend()
+
+
+def test_the_order_of_side_effects_is_the_one_that_a_crash_cannot_hurt(ground: Make) -> None:
+    """Answers are saved, intents are durable, new files are durable: then pages are renamed, and only then logged."""
+    site = ground(PAGES)
+    calls = traced(site)
+    steps = [step(call) for call in calls]
+    first = {name: steps.index(name) for name in set(steps)}
+    last = {name: len(steps) - 1 - steps[::-1].index(name) for name in set(steps)}
+    assert steps[: first["new file"]].count("commit") >= 4, "the unit, the answer, the judgement, the intents"
+    assert last["new file"] < first["new file durable"] < first["rename"]
+    assert last["new file durable"] < first["rename"]
+    assert all(
+        step(calls[number - 1]) == step(calls[number - 2]) == "last look" for number in indexes(steps, "rename")
+    ), "nothing comes between the last look at a page and its rename"
+    assert last["rename"] < first["directory durable"] <= last["directory durable"] < first["log"]
+    assert "commit" in steps[last["directory durable"] : first["log"]], "what is done is noted before it is logged"
+    assert first["log"] < first["log durable"] < last["commit"], "the sync ends when its log is durable"
+
+
+def step(call: Call) -> str:
+    """The step of the design that a call belongs to; `` for what is none."""
+    if call.name == STATEMENT:
+        return "commit"
+    place = Path(call.place)
+    if place.name == ".syncer-*~":
+        return {"create": "new file", "fsync": "new file durable", "syncfs": "new file durable"}.get(
+            call.name, "rename" if is_rename(call) else ""
+        )
+    if place.name == "diff.jsonl":
+        return {"write": "log", "fsync": "log durable"}.get(call.name, "")
+    if place.suffix == ".md":
+        return "last look" if call.name in {"open", "close"} else ""
+    return "directory durable" if place.parts[:1] == ("content",) and call.name in {"fsync", "syncfs"} else ""
+
+
+def is_rename(call: Call) -> bool:
+    return call.name in RENAMES and Path(call.place).name == ".syncer-*~"
+
+
+def indexes(steps: Sequence[str], name: str) -> list[int]:
+    return [number for number, one in enumerate(steps) if one == name]

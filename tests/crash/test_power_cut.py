@@ -1,0 +1,136 @@
+"""The file system stops in the middle of a sync, as when the power fails, and is mounted again. `./dev prove` only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from tests.crash.ground import Ground, prepare
+from tests.crash.points import PROVING, RENAMES, Point, kills, told, traced
+from tests.crash.test_bad_disk import assert_contract
+from tests.crash.warm import Warm
+
+pytestmark = pytest.mark.skipif(not PROVING, reason="only ./dev prove cuts the power")
+
+LOG_LOST, LOG_FLUSHED = 2, 1
+"""Whether the journal comes to the disk at the cut; new data never does."""
+POINTS = 60
+"""Kills tried for each file system, ground and flag."""
+SIZES = {"ext4": 64 << 20, "xfs": 320 << 20}
+OPTIONS = {"ext4": "loop,noauto_da_alloc", "xfs": "loop"}
+"""ext4's own remedy for programs that rename without a sync is off."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system in a file."""
+
+    kind: str
+    image: Path
+    place: Path
+
+    def mount(self) -> None:
+        how = ["-t", self.kind, "-o", OPTIONS[self.kind]]
+        subprocess.run(["mount", *how, str(self.image), str(self.place)], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", str(self.place)], check=True)
+
+    def cut_and_mounted_again(self) -> None:
+        self.unmount()
+        self.mount()
+
+    def flush(self) -> None:
+        """What stands there now, the power cut does not touch."""
+        subprocess.run(["sync", "--file-system", str(self.place)], check=True)
+
+
+@contextmanager
+def disk(kind: str, room: Path) -> Iterator[Disk]:
+    """Give a disk of its own; skip the test where there can be none."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which(f"mkfs.{kind}") is None:
+        pytest.skip(f"only root on Linux with mkfs.{kind} can make and mount such a disk")
+    made = Disk(kind, room / "image", room / "disk")
+    made.place.mkdir()
+    with made.image.open("wb") as file:
+        file.truncate(SIZES[kind])
+    subprocess.run([f"mkfs.{kind}", "-q", str(made.image)], check=True)
+    try:
+        made.mount()
+    except subprocess.CalledProcessError:
+        pytest.skip(f"{kind} in a file cannot be mounted here")
+    try:
+        yield made
+    finally:
+        made.unmount()
+
+
+@pytest.mark.parametrize("kind", list(SIZES))
+@pytest.mark.parametrize("flags", [LOG_LOST, LOG_FLUSHED], ids=["journal-lost", "journal-flushed"])
+@pytest.mark.parametrize("aged", [True, False], ids=["aged", "young"])
+def test_what_a_power_cut_leaves_is_old_or_new_and_the_next_sync_mends_it(
+    aged: bool, flags: int, kind: str, warm: Warm, later: Simulator, tmp_path: Path
+) -> None:
+    with disk(kind, tmp_path.resolve()) as made:
+        site = prepare(warm, later, tmp_path.resolve(), 11, aged=aged, root=made.place / "site")
+        calls = traced(site)
+        points = [point for point in kills(calls) if point.act != "half"]
+        for number, act in Random(flags).sample(points, min(POINTS, len(points))):
+            cut_at(site, made, Point(number + (act == "after"), f"cut:{flags}:{made.place}"))
+            with told(Point(number, act), calls):
+                site.new_pages()
+                site.mend()
+
+
+@pytest.mark.parametrize("kind", list(SIZES))
+def test_a_sync_whose_disk_goes_away_ends_as_the_contract_says(
+    kind: str, warm: Warm, later: Simulator, tmp_path: Path
+) -> None:
+    with disk(kind, tmp_path.resolve()) as made:
+        site = prepare(warm, later, tmp_path.resolve(), 11, aged=True, root=made.place / "site")
+        calls = traced(site)
+        for point in Random(1).sample(kills(calls), POINTS):
+            restore(site, made)
+            with told(point, calls):
+                ended = site.run("sync", "--json", at=point.number, act=f"stop:{LOG_LOST}:{made.place}")
+                made.cut_and_mounted_again()
+                assert_contract(ended)
+                site.new_pages()
+                site.mend()
+
+
+@pytest.mark.parametrize("kind", list(SIZES))
+def test_a_whole_batch_survives_a_power_cut(kind: str, warm: Warm, later: Simulator, tmp_path: Path) -> None:
+    """So many pages that the file system is flushed, not each file."""
+    with disk(kind, tmp_path.resolve()) as made:
+        site = prepare(warm, later, tmp_path.resolve(), 299, aged=False, root=made.place / "site")
+        calls = traced(site)
+        first = next(number for number, call in enumerate(calls, 1) if call.name in RENAMES)
+        for point in Random(2).sample([point for point in kills(calls) if point.number > first], POINTS // 3):
+            cut_at(site, made, Point(point.number, f"cut:{LOG_LOST}:{made.place}"))
+            with told(point, calls):
+                site.new_pages()
+                site.mend()
+
+
+def cut_at(site: Ground, made: Disk, point: Point) -> None:
+    """Make a sync during which the power fails."""
+    restore(site, made)
+    ended = site.run(at=point.number, act=point.act)
+    made.cut_and_mounted_again()
+    assert ended.killed or ended.code == 0, ended
+
+
+def restore(site: Ground, made: Disk) -> None:
+    site.restore()
+    made.flush()

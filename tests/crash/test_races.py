@@ -1,0 +1,184 @@
+"""Somebody edits pages while syncs run: no edit is lost, and no count is written into other bytes than were read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from syncer.simulator.clock import Clock
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import START, World
+from tests.crash.conftest import Make
+from tests.crash.ground import Ground, Versions, leftovers
+from tests.crash.interference import Call, edited
+from tests.crash.points import PROVING, RENAMES, Point, chosen, told, traced
+from tests.crash.test_bad_disk import assert_contract
+from tests.crash.warm import Order, Warm
+from tests.site import Site, counts, ids
+
+ROOT = Path(__file__).parents[2]
+log = logging.getLogger(__name__)
+PAGES = 12
+MANNERS = ("in-place", "in-front", "anew")
+EDITED = ("content/0/0.md", "content/lists/two.md")
+"""The first page of a batch, and the last."""
+
+CROWD = 40
+SECONDS = 60.0 if PROVING else 2.0
+Given = Mapping[str, set[tuple[int, int]]]
+"""Of each video the views and likes that YouTube said together."""
+Times = tuple[float, float]
+_PAGE = re.compile(
+    rb"---\n((?:# mark-\d{7}\n)*)vid_id: (.{11})\nviewcount: \"(\d+)\"\nlikeCount: (\d+)\n---\n"
+    rb"A body.\n((?:mark-\d{7}\n)*)"
+)
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("path", EDITED)
+def test_an_edit_at_any_step_of_a_sync_is_kept(ground: Make, path: str, manner: str) -> None:
+    site = ground(PAGES)
+    calls = traced(site)
+    renames = {number for number, call in enumerate(calls, 1) if call.name in RENAMES}
+    seen = set(range(1, len(calls) + 1)) - renames - {number - 1 for number in renames}
+    points = [Point(number, f"edit:{manner}") for number in sorted(seen)]
+    for point in chosen(points, 4):
+        with told(point, calls):
+            assert_kept(site, path, manner, point.number)
+
+
+@pytest.mark.xfail(strict=True, reason="rename(2) replaces whatever stands there by then")
+@pytest.mark.parametrize("manner", MANNERS)
+def test_an_edit_between_the_last_look_at_a_page_and_its_rename_is_kept(ground: Make, manner: str) -> None:
+    site = ground(PAGES)
+    calls = traced(site)
+    renames = [number for number, call in enumerate(calls, 1) if call.name in RENAMES]
+    for path, number in zip(EDITED, (renames[0], renames[PAGES - 1]), strict=True):
+        assert_kept(site, path, manner, number)
+
+
+def test_a_directory_that_vanishes_at_any_step_costs_its_pages_a_problem_and_no_more(ground: Make) -> None:
+    site = ground(PAGES)
+    calls = traced(site)
+    directory, elsewhere = site.site.root / "content" / "1", site.room / "elsewhere"
+    for point in chosen([Point(number, f"vanish:{directory}:{elsewhere}") for number in range(1, len(calls) + 1)], 8):
+        with told(point, calls):
+            site.restore()
+            ended = site.run("sync", "--json", at=point.number, act=point.act)
+            assert_contract(ended)
+            elsewhere.rename(directory)
+            for file in leftovers(site.site.root):  # what was away could not be cleaned
+                (site.site.root / file).unlink()
+            site.new_pages()
+            site.mend()
+
+
+def assert_kept(site: Ground, path: str, manner: str, number: int) -> None:
+    """Make a sync with an edit before this call; the mark is there afterwards, and after the next sync the counts."""
+    site.restore()
+    versions = site.pages[path]
+    marked = Versions(edited(versions.old, manner), edited(versions.new, manner), versions.changes)
+    meanwhile = replace(site, pages={**site.pages, path: marked})
+    ended = meanwhile.run("sync", "--json", at=number, act=f"edit:{manner}:{site.site.root / path}")
+    assert ended.code in {0, 1}, ended
+    meanwhile.new_pages()
+    meanwhile.mend()
+
+
+@pytest.mark.parametrize("manner", ["in-place", "anew"])
+def test_while_an_editor_is_at_work_no_mark_is_lost_and_every_count_is_youtubes(
+    manner: str, warm: Warm, memory: Path
+) -> None:
+    with Simulator(World(), Clock(START)) as youtube:
+        site = Site(memory / f"edited-{manner}", youtube.url)
+        (site.root / "content" / "lists").mkdir(parents=True)
+        site.configure()
+        given: Given = {video: {(1, 2)} for video in ids(CROWD, seed=8)}
+        for video in given:
+            site.put(f"content/{video}.md", render([], video, (1, 2), []))
+        with an_editor(site.root / "content", manner) as editor:
+            gaps = sync_all_the_time(warm, site, youtube, given)
+            marks = json.loads(editor.communicate()[0])
+        lost = [check_marks(site, video, marks.get(f"{video}.md", {}), said) for video, said in given.items()]
+        excused = [mark for page in lost for mark, times in page.items() if any(overlap(times, gap) for gap in gaps)]
+        unexcused = [mark for page in lost for mark in page if mark not in excused]
+        assert unexcused == [], f"lost besides {excused}"
+        lines = site.log_lines()
+        assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+        gap = sum(till - since for since, till in gaps) / len(gaps)
+        told = "%d edits, %d changes; %d edits were lost in a gap, which lasts %.0f us on average"
+        log.info(told, sum(map(len, marks.values())), len(lines), len(excused), gap * 1e6)
+        assert len(lines) > CROWD, "the editor does not keep every page from being written"
+
+
+def sync_all_the_time(warm: Warm, site: Site, youtube: Simulator, given: Given) -> list[Times]:
+    """Make syncs, with new counts for each, until the time is over; return their gaps."""
+    end, gaps = time.monotonic() + SECONDS, list[Times]()
+    out, err, trace = (str(site.root.parent / f"{site.root.name}-{name}") for name in ("out", "err", "trace"))
+    while time.monotonic() < end:
+        youtube.clock.advance(timedelta(days=3))
+        for video, said in given.items():
+            said.add(counts(youtube, video))
+        order = Order(("sync", "--all", "--json"), str(site.root), out, err, trace=trace)
+        ended = warm.start(order).ended()
+        assert ended.code in {0, 1}, ended
+        kinds = {problem["kind"] for problem in json.loads(ended.out)["problems"]}
+        assert kinds <= {"edited-meanwhile", "unterminated-front-matter"}, kinds
+        gaps += gaps_in([Call(*call) for call in json.loads(Path(trace).read_text(encoding="utf-8"))])
+    return gaps
+
+
+def gaps_in(calls: Sequence[Call]) -> Iterator[Times]:
+    """The times between a last look at a page and the end of its rename, when an edit is not seen."""
+    for look, _, rename, after in zip(calls, calls[1:], calls[2:], calls[3:], strict=False):
+        if rename.name in RENAMES and look.name == "open":
+            yield look.at, after.at
+
+
+def overlap(one: Times, other: Times) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+def check_marks(
+    site: Site, video: str, marks: Mapping[str, Times], said: AbstractSet[tuple[int, int]]
+) -> dict[str, Times]:
+    """Fail unless a page has what it had, with counts of YouTube; return the marks that it has lost."""
+    page = (site.root / f"content/{video}.md").read_bytes()
+    found = _PAGE.fullmatch(page)
+    assert found, f"no page any more: {page!r}"
+    front, body = (re.findall(r"mark-\d{7}", found[group].decode()) for group in (1, 5))
+    numbers = int(found[3]), int(found[4])
+    assert numbers in said, f"{numbers} were never given together, but {said}"
+    assert page == render(front, video, numbers, body)
+    return {mark: times for mark, times in marks.items() if mark not in {*front, *body}}
+
+
+def render(front: Sequence[str], video: str, numbers: tuple[int, int], body: Sequence[str]) -> bytes:
+    comments, below = "".join(f"# {mark}\n" for mark in front), "".join(f"{mark}\n" for mark in body)
+    views, likes = numbers
+    return f'---\n{comments}vid_id: {video}\nviewcount: "{views}"\nlikeCount: {likes}\n---\nA body.\n{below}'.encode()
+
+
+@contextmanager
+def an_editor(content: Path, manner: str) -> Iterator[subprocess.Popen[str]]:
+    """Give an editor who is at work."""
+    command = [sys.executable, "-m", "tests.crash.editor", str(content), manner, "0.004"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "editing\n"
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -1,0 +1,204 @@
+"""A process that has loaded the program and waits; each sync is a fork of it, which saves the half second of loading.
+
+Orders come as JSON lines on standard input, answers go as JSON lines to standard output: `{"start": {...}}` forks a
+child and answers with its process id, `{"wait": PID, "seconds": S}` answers with how it ended.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self
+
+from tests.crash.interference import Interference
+from tests.places import drop_powers
+from tests.site import KEY
+
+DEADLINE = 30.0
+"""Seconds after which a command is said to hang."""
+
+HUNG = "hung"
+
+LATER = [
+    *("googleapiclient.discovery", "googleapiclient.http", "httplib2", "ctypes", "rich.table", "_strptime"),
+    *("encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.unicode_escape"),
+]
+"""What the program loads when it needs it: quicker when it is there, and a user without powers may not reach it."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A command to run, and what happens to it."""
+
+    arguments: tuple[str, ...]
+    directory: str
+    """The working directory, and what is watched: a site's root."""
+    out: str
+    err: str
+    at: int = 0
+    act: str = ""
+    """See `Interference`."""
+    trace: str = ""
+    """Where to write down what was called, if it comes to that."""
+    patience: float = 60
+    """Seconds to wait for another writer."""
+    nobody: bool = False
+    """True: without root's powers."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: with an exit code, or a signal's number below zero."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+class Child:
+    """A command that runs, in a process of its own."""
+
+    def __init__(self, warm: Warm, order: Order, number: int) -> None:
+        self._warm = warm
+        self._order = order
+        self.number = number
+
+    def kill(self) -> None:
+        os.kill(self.number, signal.SIGKILL)
+
+    def ended(self, deadline: float = DEADLINE) -> Ended:
+        """Waits for the end; fails where it does not come."""
+        code = self._warm.ask({"wait": self.number, "seconds": deadline})
+        files = Path(self._order.out), Path(self._order.err)
+        said = [file.read_bytes().decode("utf-8", "surrogateescape") if file.exists() else "" for file in files]
+        assert code != HUNG, f"{self._order.arguments} hangs; so far: {said}"
+        return Ended(code, *said)
+
+
+class Warm:
+    """The process, from the outside."""
+
+    def __enter__(self) -> Self:
+        root = Path(__file__).parents[2]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.warm"],
+            cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, bufsize=1,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=DEADLINE)
+
+    def start(self, order: Order) -> Child:
+        return Child(self, order, self.ask({"start": asdict(order)}))
+
+    def ask(self, request: Mapping[str, object]) -> Any:  # JSON as it comes
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(request) + "\n")
+        return json.loads(self._process.stdout.readline())
+
+
+def _serve() -> None:
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    os.environ["YOUTUBE_API_KEY"] = KEY
+    for name in ("SYNCER_CONFIG", "FORCE_COLOR", "NO_COLOR"):
+        os.environ.pop(name, None)
+    _load()
+    gc.collect()
+    gc.freeze()  # a fork need not copy what it never changes
+    assert threading.active_count() == 1, "a fork takes one thread along"
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "start" in request:
+            answers.write(f"{_fork(Order(**request['start']))}\n")
+        else:
+            answers.write(json.dumps(_wait(request["wait"], request["seconds"])) + "\n")
+
+
+def _load() -> None:
+    import syncer
+
+    for module in pkgutil.walk_packages(syncer.__path__, "syncer."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for name in LATER:
+        import_module(name)
+
+
+def _fork(order: Order) -> int:
+    number = os.fork()
+    if number == 0:
+        try:
+            os._exit(_run(order))
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            os._exit(99)
+    return number
+
+
+def _run(order: Order) -> int:
+    for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, order.out, _NEW), (2, order.err, _NEW)):
+        os.dup2(os.open(path, flags, 0o644), descriptor)
+    os.chdir(order.directory)
+    _set_patience(order.patience)
+    if order.nobody:
+        drop_powers()
+    watch = Interference(order.directory, order.at, order.act)
+    if order.at or order.trace:
+        watch.install()
+    code = import_module("syncer.cli.main").main(list(order.arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if order.trace:
+        watch.save(order.trace)
+    return int(code)
+
+
+def _set_patience(seconds: float) -> None:
+    """Shorten the minute that a writer waits for another, wherever it is known."""
+    loaded = (module for name, module in sys.modules.items() if name.startswith("syncer."))
+    places = [module for module in loaded if hasattr(module, "PATIENCE")]
+    assert len(places) > 1
+    for module in places:
+        module.PATIENCE = seconds  # type: ignore[attr-defined]
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+
+def _wait(number: int, seconds: float) -> int | str:
+    end = time.monotonic() + seconds
+    while True:
+        done, status = os.waitpid(number, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.kill(number, signal.SIGKILL)
+            os.waitpid(number, 0)
+            return HUNG
+        time.sleep(0.001)
+
+
+if __name__ == "__main__":
+    _serve()
