@@ -15,7 +15,7 @@ PAGES = 12
 def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(ground: Make) -> None:
     site = ground(PAGES)
     calls = traced(site)
-    for point in chosen(kills(calls), 25):
+    for point in chosen(kills(calls), 15):
         site.restore()
         with told(point, calls):
             assert site.run(at=point.number, act=point.act).killed
@@ -32,7 +32,7 @@ def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: M
         site.restore()
         assert site.run(at=first, act="after").killed
         recovering = traced(site, anew=False)
-        for point in chosen(kills(recovering), 5):
+        for point in chosen(kills(recovering), 3):
             site.restore()
             assert site.run(at=first, act="after").killed
             with told(point, recovering):

@@ -54,7 +54,7 @@ def test_an_edit_at_any_step_of_a_sync_is_kept(ground: Make, path: str, manner: 
     renames = {number for number, call in enumerate(calls, 1) if call.name in RENAMES}
     seen = set(range(1, len(calls) + 1)) - renames - {number - 1 for number in renames}
     points = [Point(number, f"edit:{manner}") for number in sorted(seen)]
-    for point in chosen(points, 4):
+    for point in chosen(points, 2):
         with told(point, calls):
             assert_kept(site, path, manner, point.number)
 
