@@ -228,7 +228,7 @@ def _read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
 
 
 def _create(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> int:
-    """Write a new file with the mode, owner and attributes of its source; one that fails is removed. Return its inode."""
+    """Write a new file with mode, owner and attributes of its source; one that fails is removed. Return its inode."""
     mode = stat.S_IMODE(like.st_mode)
     first_mode = mode & 0o777 if like.st_uid == os.geteuid() else 0o600  # nobody reads it who could not read the page
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, first_mode)
