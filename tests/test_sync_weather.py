@@ -155,7 +155,7 @@ def test_each_try_and_each_batch_is_a_record_for_machines_and_the_sums_are_their
 
 def tally(left: int, *outcomes: Outcome) -> Tally:
     told = Tally("a-sync", NOON, plan=Plan(tuple(VideoId(video) for video in ids(left)), 0, 0))
-    told.outcomes.update(outcomes)
+    told.requests.update((Bucket.STATS, outcome) for outcome in outcomes)
     return told
 
 

@@ -71,7 +71,7 @@ CREATE TABLE intents (
 ) WITHOUT ROWID;
 """
 
-SCHEMA_PLACES = """
+SCHEMA_4 = """
 CREATE TABLE places (
     id TEXT NOT NULL,                      -- the video
     path TEXT NOT NULL,                    -- a page that names it, relative to the site
@@ -79,7 +79,7 @@ CREATE TABLE places (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_PLACES)
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (

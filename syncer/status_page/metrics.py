@@ -47,6 +47,12 @@ class Counters:
             registry=ours,
         )
         self._retries = Counter("syncer_retries", "How often a request was sent again.", registry=ours)
+        self._failures = Counter(
+            "syncer_failed_tries",
+            "Tries of a request that failed in a way that passes, by class.",
+            ["class"],
+            registry=ours,
+        )
         self._pages = Gauge("syncer_pages", "Pages that the last sync saw.", registry=ours)
         Gauge("syncer_build_info", "The version that runs.", ["version"], registry=ours).labels(__version__).set(1)
         ProcessCollector(registry=ours)
@@ -71,6 +77,8 @@ class Counters:
         self._duration.observe((report.finished - report.started).total_seconds())
         self._pages.set(report.pages)
         self._retries.inc(report.tries.repeated)
+        for name, times in report.tries.failures.items():
+            self._failures.labels(name).inc(times)
         for (bucket, outcome), number in report.requests.items():
             self._requests.labels(METHODS[bucket], outcome.value).inc(number)
         return report
