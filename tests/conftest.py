@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,6 +22,14 @@ def warm() -> Iterator[Warm]:
     """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
     with Warm() as process:
         yield process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_directory() -> Iterator[None]:
+    """A short path for the sockets of the daemons: a test's own directory is too deep on some machines."""
+    with TemporaryDirectory(prefix="syncer-") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", directory)
+        yield
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class Steered:
     def __init__(self, site: Site, counters: Counters) -> None:
         self.go = threading.Event()
         self.go.set()
-        self.live = Live(False, None, None, datetime.now(UTC), timedelta(hours=6))
+        self.live = Live(False, None, datetime.now(UTC) + timedelta(hours=5), datetime.now(UTC), timedelta(hours=6))
         self._site = site
         self._counters = counters
         self._tickets: dict[int, Ticket] = {}

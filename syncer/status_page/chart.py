@@ -12,8 +12,8 @@ from syncer.status_page.markup import Markup, tag
 from syncer.sync.report import Outline
 from syncer.wording import counted, utc
 
-WIDTH, HEIGHT = 640, 220
-LEFT, RIGHT, TOP, BOTTOM = 92, 20, 26, 34
+WIDTH, HEIGHT = 640, 230
+LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
 """The room around the plot, for the labels."""
 
 UNITS = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
@@ -21,8 +21,8 @@ UNITS = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 ENDINGS = {0: "all well", 1: "with problems", 3: "no answer", 130: "stopped"}
 """How a sync ended, by its exit code."""
 
-BAR, GAP, UP, DOWN = 14, 6, 64, 40
-"""Of the row of bars: width and distance of bars, room above and below the line."""
+BAR, GAP, UP, DOWN, ABOVE = 14, 6, 64, 40, 16
+"""Of the row of bars: width and distance of bars, the longest above and below the line, room for a mark."""
 
 
 class _Scale(NamedTuple):
@@ -61,7 +61,7 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
         "svg",
         tag("title", f"{unit.capitalize()} over time", id=f"{name}-title"),
         tag("desc", said, id=f"{name}-desc"),
-        tag("text", unit, x=LEFT - 10, y=14, class_="unit end"),
+        tag("text", unit, x=0, y=18, class_="unit"),
         [_level(y(tick), tick) for tick in ticks],
         list(_days(x)),
         [_meaning(x(_midnight(day)), day) for day in meanings if count is Count.VIEWS],
@@ -90,7 +90,7 @@ def sync_bars(syncs: Sequence[Outline]) -> Markup:
         _bar(sync, GAP + number * (BAR + GAP), _seconds(sync) / (longest or 1), sync["changed_counts"] / (most or 1))
         for number, sync in enumerate(syncs)
     ]
-    line = UP + 10
+    line = UP + ABOVE
     return tag(
         "svg",
         tag("title", "The last syncs", id="bars-title"),
@@ -112,7 +112,7 @@ def sync_bars(syncs: Sequence[Outline]) -> Markup:
 def _bar(sync: Outline, x: int, duration: float, changes: float) -> Markup:
     """Return one sync; `duration` and `changes` are shares of the largest. Roots, so that small ones are seen."""
     up, down = max(4, round(UP * sqrt(duration))), round(DOWN * sqrt(changes))
-    line = UP + 10
+    line = UP + ABOVE
     ending = ENDINGS[sync["exit"]]
     said = (
         f"{utc(datetime.fromisoformat(sync['started']))}: {ending}, {_seconds(sync):.0f} s, "
@@ -189,8 +189,8 @@ def _meaning(x: float, day: date) -> Markup:
     return tag(
         "g",
         tag("title", f"From {day} on YouTube counts views in another way"),
-        tag("line", x1=x, x2=x, y1=TOP - 8, y2=HEIGHT - BOTTOM, class_="meaning"),
-        tag("text", f"views change meaning, {day:%d %b %Y}", x=x - 6, y=14, class_="end note"),
+        tag("line", x1=x, x2=x, y1=8, y2=HEIGHT - BOTTOM, class_="meaning"),
+        tag("text", f"views change meaning, {day:%d %b %Y}", x=x - 6, y=18, class_="end note"),
     )
 
 

@@ -81,7 +81,7 @@ def changes_table(caption: str, lines: Iterable[Line]) -> Markup:
     rows = [
         (
             video_link(str(line["video_id"])),
-            str(line["field"]),
+            tag("span", str(line["field"]), class_="field"),
             _digits(line["old"]),
             _digits(line["new"]),
             minute(datetime.fromisoformat(str(line["at"]))),

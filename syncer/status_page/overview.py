@@ -79,8 +79,8 @@ def _now(seen: Overview) -> Markup:
         facts(
             ("At work", going_on(seen.live)),
             ("Next sync", moment(seen.live.next_sync) if seen.live.next_sync else soon),
-            *quota,
             ("Quota is filled again", moment(status.quota_resets)),
+            *quota,
         ),
         sync_button(),
         id_="now",

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,8 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from syncer.errors import ConfigError
 
-LONGEST_PATH = 107
-"""Bytes that the path of a Unix socket may have: Linux's `sun_path` without its closing zero; macOS has three less."""
+LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""Bytes that the path of a Unix socket may have: what `sun_path` holds, without its closing zero."""
 
 LONGEST_CONNECTION = 30.0
 """Seconds after which a connection is cut: it serves one request."""
