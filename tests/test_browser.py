@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.daemon_process import Daemon
 from tests.site import Site, crlf, ids, plain
-from tests.test_cli_daemon import Daemon
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser here; on Debian: apt-get install chromium")
