@@ -6,12 +6,13 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice, takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from syncer.errors import StateError
 from syncer.model import Change
@@ -23,6 +24,9 @@ KEYS = {"seq", "sync", "at", "path", "video_id", "field", "count", "old", "new",
 
 LOG = "diff.jsonl"
 """The log's name in the state directory."""
+
+SECOND = len("20261122T150003Z")
+"""How much of a sync's name says when it began."""
 
 TAIL = 1 << 16
 """Bytes read from the end at first to find the last line: longer than any but the oddest."""
@@ -119,17 +123,90 @@ def read_log(path: Path) -> Iterator[Line]:
 
     Raises StateError where the log cannot be read, or a line is none of ours.
     """
+    with _opened(path) as file:
+        for number, raw in enumerate(file or (), start=1):
+            if not raw.endswith(b"\n"):
+                return  # the writer is at it; what follows would be the rest of this line
+            yield _parse(raw, path, number)
+
+
+def last_lines(path: Path, most: int) -> list[Line]:
+    """Return the last lines of the log, newest first, without reading the others. Raises StateError."""
+    with _opened(path) as file:
+        if file is None:
+            return []
+        size = file.seek(0, os.SEEK_END)
+        length = TAIL
+        while True:
+            start = max(0, size - length)
+            file.seek(start)
+            raws = file.read(size - start).splitlines(keepends=True)[0 if start == 0 else 1 :]
+            whole = [raw for raw in raws if raw.endswith(b"\n")]
+            if start == 0 or len(whole) >= most:
+                return [_parse(raw, path, None) for raw in reversed(whole[-most:] if most else [])]
+            length *= 2
+
+
+def lines_of_sync(path: Path, sync: str, *, most: int, after: int = 0) -> list[Line]:
+    """Return a sync's lines in their order: at most so many, `after` so many. Raises StateError.
+
+    Names of syncs begin with their times, so the place is found by halving. Where the clock was set back, the log is
+    not in their order, and all of it is looked through.
+    """
+    with _opened(path) as file:
+        if file is None:
+            return []
+        file.seek(_place_of(file, path, sync))
+        near = takewhile(lambda line: _second_of(line) <= sync[:SECOND], _lines_from_here(file, path))
+        found = list(islice((line for line in near if line["sync"] == sync), after, after + most))
+        if found or after:
+            return found
+        file.seek(0)
+        return list(islice((line for line in _lines_from_here(file, path) if line["sync"] == sync), most))
+
+
+def _place_of(file: BinaryIO, path: Path, sync: str) -> int:
+    """Return where the first line begins of a sync that began in this one's second or later."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while low < high:
+        middle = (low + high) // 2
+        _go_to_line(file, middle)
+        line = next(_lines_from_here(file, path), None)
+        if line is None or _second_of(line) >= sync[:SECOND]:
+            high = middle
+        else:
+            low = middle + 1
+    _go_to_line(file, low)
+    return file.tell()
+
+
+def _go_to_line(file: BinaryIO, place: int) -> None:
+    """Go to where a line begins, at `place` or after it."""
+    file.seek(max(0, place - 1))
+    if place:
+        file.readline()
+
+
+def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
+    return (_parse(raw, path, None) for raw in iter(file.readline, b"") if raw.endswith(b"\n"))
+
+
+def _second_of(line: Line) -> str:
+    return str(line["sync"])[:SECOND]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | None]:
+    """Open the log for reading; None where there is none. Raises StateError."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
+        yield None
         return
     except OSError as error:
         raise StateError(f"{path}: the diff log cannot be read: {error.strerror}; allow it") from error
     with file:
-        for number, raw in enumerate(file, start=1):
-            if not raw.endswith(b"\n"):
-                return  # the writer is at it; what follows would be the rest of this line
-            yield _parse(raw, path, number)
+        yield file
 
 
 def time_of(line: Line) -> datetime:

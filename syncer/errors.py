@@ -19,6 +19,12 @@ class UsageError(SyncerError):
     kind = "usage"
 
 
+class ContentGone(SyncerError):
+    """There is not one page, where the state knows of many: a disk that is not mounted, most likely."""
+
+    kind = "content-gone"
+
+
 class ConfigError(SyncerError):
     """The config is missing or wrong; the message holds every finding, one on a line."""
 
@@ -46,6 +52,19 @@ class Locked(SyncerError):
 
     kind = "locked"
     exit_code = 4
+
+
+class NoDaemon(SyncerError):
+    """No daemon runs on this state, or it may not be spoken to."""
+
+    kind = "no-daemon"
+
+
+class DaemonEnded(SyncerError):
+    """The daemon ended before the sync that somebody waits for."""
+
+    kind = "daemon-ended"
+    exit_code = 130
 
 
 class Stopped(SyncerError):

@@ -353,6 +353,8 @@ class SyncReport:
     brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int
+    requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
+    """How many requests ended in which way, each counted once however often it was sent."""
     gone: tuple[VideoId, ...] = ()
     """Those of the missing that have been missing for long, sorted."""
     tries: Tries = field(default_factory=Tries)

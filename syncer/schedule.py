@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,13 @@ from syncer.config.cron import WEEKDAYS, Cron
 
 if TYPE_CHECKING:
     from syncer.config.sections import Schedule
+
+
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(hours=1)
+
+FEW, MANY = 3, 1000
+"""How many times of a cron are looked at for its longest interval: at least, and at most."""
 
 
 def first_time(schedule: Schedule, last: datetime | None, now: datetime) -> datetime:
@@ -58,6 +65,28 @@ def set_back(schedule: Schedule, start: datetime, now: datetime, by: timedelta) 
     second = next_time(schedule, now, first)
     third = next_time(schedule, now, second)
     return start if third > start else first
+
+
+def longest_interval(schedule: Schedule, now: datetime) -> timedelta:
+    """Return the longest time from one sync to the next in the year to come, jitter included."""
+    if schedule.cron is None:
+        return schedule.every + schedule.jitter
+    times = [next_time(schedule, now, now)]
+    while len(times) < FEW or (len(times) < MANY and times[-1] < now + timedelta(days=366)):
+        times.append(next_time(schedule, now, times[-1]))
+    return max(later - earlier for earlier, later in pairwise(times)) + schedule.jitter
+
+
+def retry_after(failures: int, interval: timedelta) -> timedelta:
+    """Return how long to wait after so many syncs in a row in which nothing was answered.
+
+    A minute, or the interval where that is shorter, and then twice as long each time, up to an hour: an outage of a
+    day is some thirty tries, and an hour after its end all is well.
+    """
+    wait = min(FIRST_RETRY, interval)
+    for _ in range(failures - 1):
+        wait = min(2 * wait, LONGEST_RETRY)
+    return wait
 
 
 def _next_named(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from syncer.cli.main import main
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.clockwork import Clock
 from tests.crash.warm import Warm
 from tests.site import KEY, Ran, Run, Site
 
@@ -20,6 +22,14 @@ def warm() -> Iterator[Warm]:
     """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
     with Warm() as process:
         yield process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_directory() -> Iterator[None]:
+    """A short path for the sockets of the daemons: a test's own directory is too deep on some machines."""
+    with TemporaryDirectory(prefix="syncer-") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", directory)
+        yield
 
 
 @pytest.fixture
@@ -57,3 +67,15 @@ def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     root.handlers[:] = before[0]
     root.setLevel(before[1])
     ours.setLevel(before[2])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Clock]:
+    """A clock that APScheduler reads too."""
+    made = Clock()
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", made)
+    monkeypatch.setattr("syncer.daemon.loop.BackgroundScheduler", made.scheduler)
+    caplog.set_level(logging.INFO)
+    level = logging.getLogger("apscheduler").level
+    yield made
+    logging.getLogger("apscheduler").setLevel(level)

@@ -12,7 +12,7 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 HOME = "/home/ann"
 """Where the docs' reader lives; the tests' reader lives elsewhere."""
-PORT = "8686"
-"""The port that the docs name; the tests take a free one."""
+PORTS = ("8686", "8787")
+"""The ports that the docs name, of a simulator and of the status page; the tests take free ones."""
 
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 _VARYING = (
@@ -124,9 +124,24 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
             for command in commands(block):
                 script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{_typed(command.text)}")
                 done.append(command)
-    port = _free_port()
-    printed = _bash("\n".join(script).replace(PORT, port), home).replace(port, PORT).replace(str(home), HOME)
+    printed = _with_free_ports("\n".join(script), home).replace(str(home), HOME)
     return list(zip(done, printed.split(_MARK)[1:], strict=True))
+
+
+def _with_free_ports(script: str, home: Path) -> str:
+    """Run a script that names ports, and the config it uses, with others; return what was printed, with those named."""
+    taken = {port: _free_port() for port in PORTS}
+    config = home / "site" / "config" / "syncer.yaml"
+    if config.exists():
+        config.write_text(_replaced(config.read_text(encoding="utf-8"), taken), encoding="utf-8")
+    printed = _bash(_replaced(script, taken), home)
+    return _replaced(printed, {free: port for port, free in taken.items()})
+
+
+def _replaced(text: str, others: Mapping[str, str]) -> str:
+    for old, new in others.items():
+        text = text.replace(old, new)
+    return text
 
 
 def _typed(command: str) -> str:
@@ -168,6 +183,7 @@ def _bash(script: str, home: Path) -> str:
         "PYTHONPATH": str(ROOT),
         "YOUTUBE_API_KEY": "key-of-the-docs",
         "LC_ALL": "C.UTF-8",
+        "XDG_RUNTIME_DIR": os.environ["XDG_RUNTIME_DIR"],
     }
     done = subprocess.run(
         ["bash", "-c", script],

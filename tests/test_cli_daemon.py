@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -22,75 +18,15 @@ from syncer.simulator.world import World
 from syncer.state.database import open_to_read
 from syncer.state.syncs import last_syncs, last_whole_sync
 from tests.canned_youtube import STALL, Canned, error, message
+from tests.daemon_process import Daemon, fill, until
 from tests.site import KEY, NOON, Site, crlf, ids, plain
 
-PATIENCE = 20.0
-"""Seconds after which something that should happen is said not to."""
+ESTABLISHED = "01"
+"""A connection's state in Linux's /proc/net/tcp."""
 
 BATCH = 50
 AT_ONCE = 2.0
 """Seconds that a stop may take on a busy machine; it takes some hundredths."""
-
-
-class Daemon:
-    """A running `syncer daemon`."""
-
-    def __init__(self, site: Site, *options: str) -> None:
-        self.lines: list[str] = []
-        self._site = site
-        self._options = options
-        self._said: queue.Queue[str] = queue.Queue()
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "syncer", "-c", str(self._site.config), *self._options, "daemon"]
-        environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-
-    def until(self, text: str) -> str:
-        """Waits for a line of the log that holds this text, and returns it."""
-        while True:
-            line = self._said.get(timeout=PATIENCE)
-            if text in line:
-                return line
-
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def ended(self) -> tuple[int, float]:
-        """Waits for the end; returns the exit code and the seconds it took."""
-        began = time.monotonic()
-        code = self.process.wait(PATIENCE)
-        self._reader.join()
-        return code, time.monotonic() - began
-
-    def _read(self) -> None:
-        assert self.process.stderr
-        with self.process.stderr as pipe:
-            for line in pipe:
-                self.lines.append(line.rstrip("\n"))
-                self._said.put(line)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end, never = time.monotonic() + PATIENCE, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        never.wait(0.01)
-
-
-def fill(site: Site, number: int) -> Sequence[str]:
-    videos = ids(number)
-    for video in videos:
-        site.put(f"content/{video}.md", crlf(video, 1, 2))
-    return videos
 
 
 def written(site: Site) -> int:
@@ -238,13 +174,16 @@ def test_after_kill_9_in_mid_sync_the_next_start_syncs_at_once(site: Site, slow:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
-def test_between_two_syncs_it_holds_no_lock_no_database_and_no_connection(site: Site) -> None:
+def test_between_two_syncs_it_holds_its_own_lock_no_database_and_no_connection(site: Site) -> None:
     fill(site, 3)
     with Daemon(site) as daemon:
         daemon.until("sync 2")
         descriptors = Path(f"/proc/{daemon.process.pid}/fd")
         held = [os.readlink(descriptor) for descriptor in descriptors.iterdir()]
-    assert not [target for target in held if target.startswith(("socket:", str(site.root)))], held
+        rows = Path(f"/proc/{daemon.process.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    connected = {f"socket:[{row.split()[9]}]" for row in rows if row.split()[3] == ESTABLISHED}
+    assert [target for target in held if target.startswith(str(site.root))] == [str(site.state / "daemon.lock")]
+    assert not connected & set(held)
 
 
 def test_it_syncs_again_and_again_and_tells_each_problem_once(site: Site) -> None:

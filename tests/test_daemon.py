@@ -3,168 +3,22 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from random import Random
-from types import TracebackType
-from typing import Self
 from zoneinfo import ZoneInfo
 
 import pytest
-from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED, SchedulerEvent
-from apscheduler.schedulers.background import BackgroundScheduler
 
-from syncer.config.sections import Schedule
-from syncer.daemon import run_daemon
 from syncer.errors import Locked, Stopped
 from syncer.model import Brake, Problem, ProblemKind, SyncReport
-
-START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
-PATIENCE = 10.0
-"""Seconds after which something that should happen is said not to."""
+from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report
 
 HOUR = timedelta(hours=1)
 TYPO = Problem(ProblemKind.NOT_A_COUNT, "content/a.md", "viewcount: 1.2M is no count", 7)
 OTHER = Problem(ProblemKind.DUPLICATE_KEY, "content/b.md", "viewcount stands there twice", 3)
-
-
-class Clock:
-    """The wall clock of the daemon and of APScheduler: real time, plus what it was moved by."""
-
-    def __init__(self) -> None:
-        self.looks = 0
-        self.submitted = 0
-        self.ended = 0
-        self._moved = START - datetime.now(UTC)
-
-    def now(self, zone: tzinfo | None = None) -> datetime:
-        if zone is not None:  # as APScheduler calls it, twice in each round
-            self.looks += 1
-        return datetime.now(UTC) + self._moved
-
-    def move(self, by: timedelta) -> None:
-        self._moved += by
-
-    def scheduler(self, **options: object) -> BackgroundScheduler:
-        """APScheduler's, and it tells us what it does."""
-        made = BackgroundScheduler(**options)
-        made.add_listener(self._note, EVENT_JOB_SUBMITTED | EVENT_JOB_EXECUTED)
-        return made
-
-    def _note(self, event: SchedulerEvent) -> None:
-        self.submitted += event.code == EVENT_JOB_SUBMITTED
-        self.ended += event.code == EVENT_JOB_EXECUTED
-
-
-class Daemon:
-    """A daemon in a thread, whose syncs are noted with their time and do what they are told to."""
-
-    def __init__(self, clock: Clock, *, last: datetime | None = None, **schedule: str) -> None:
-        self.clock = clock
-        self.syncs: queue.Queue[datetime] = queue.Queue()
-        self.doing: Callable[[], SyncReport] = report
-        self.stopped = threading.Event()
-        self._schedule = Schedule.model_validate({"jitter": "0s", **schedule})
-        self._last = last
-        self._begun = 0
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        until(lambda: self.clock.looks > 0)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopped.set()
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
-
-    def next(self) -> datetime:
-        """Waits for the next sync and returns when it began, without the seconds."""
-        return self.syncs.get(timeout=PATIENCE).replace(second=0, microsecond=0)
-
-    def settle(self) -> int:
-        """Waits until the scheduler went some rounds; returns how many syncs began since the last `next`."""
-        looks = self.clock.looks
-        until(lambda: self.clock.looks >= looks + 6 and self.clock.submitted == self._begun)
-        return self.syncs.qsize()
-
-    def idle(self) -> None:
-        """Waits until the scheduler knows that each sync which began has ended."""
-        until(lambda: self.clock.ended == self._begun)
-
-    def move(self, by: timedelta) -> None:
-        self.clock.move(by)
-
-    def _run(self) -> None:
-        run_daemon(
-            self._schedule,
-            self._sync,
-            last=self._last,
-            clock=self.clock.now,
-            wait=lambda _seconds: self.stopped.wait(0.0005),
-            rng=Random(1),
-        )
-
-    def _sync(self) -> SyncReport:
-        self._begun += 1
-        self.syncs.put(self.clock.now())
-        return self.doing()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for a condition; fails when it does not come."""
-    end, never = time.monotonic() + PATIENCE, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        never.wait(0.002)
-
-
-def report(problems: Sequence[Problem] = (), code: int = 0) -> SyncReport:
-    return SyncReport(
-        sync="20260601T040000Z-0a1b",
-        started=START,
-        finished=START,
-        dry_run=False,
-        pages=3,
-        videos=3,
-        asked=3,
-        answered=3,
-        units={},
-        changed_pages=2,
-        changed_counts=4,
-        missing=(),
-        hidden=(),
-        doubtful=(),
-        fresh=0,
-        over_quota=0,
-        brake=None,
-        problems=tuple(problems),
-        exit=code,
-    )
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Clock]:
-    """A clock that APScheduler reads too."""
-    made = Clock()
-    monkeypatch.setattr("apscheduler.schedulers.base.datetime", made)
-    monkeypatch.setattr("syncer.daemon.BackgroundScheduler", made.scheduler)
-    caplog.set_level(logging.INFO)
-    level = logging.getLogger("apscheduler").level
-    yield made
-    logging.getLogger("apscheduler").setLevel(level)
-
-
-def messages(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
-    return [record.getMessage() for record in caplog.records if getattr(record, "event", None) == event]
 
 
 def test_without_a_sync_before_one_begins_at_once_and_then_one_each_interval(clock: Clock) -> None:
@@ -320,7 +174,10 @@ def test_an_error_of_ours_is_one_line_without_a_traceback(clock: Clock, caplog: 
             daemon.next()
             daemon.idle()
     failed = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record.getMessage() for record in failed] == ["no sync: another syncer is writing"] * 2
+    assert [record.getMessage() for record in failed] == [
+        "no sync: another syncer is writing; the next try is at 2026-06-01 10:01:00 UTC",
+        "no sync: another syncer is writing; the next try is at 2026-06-01 16:02:00 UTC",
+    ]
     assert not any(record.exc_info for record in failed)
 
 

@@ -142,7 +142,8 @@ def keys(described: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
     assert isinstance(definitions, dict)
     for name, value in described["properties"].items():
         yield prefix + name, "required" if name in described.get("required", ()) else value.get("default", "")
-        inner = value.get("$ref") or value.get("items", {}).get("$ref")
+        choices = (value, value.get("items", {}), *value.get("anyOf", ()))
+        inner = next((choice["$ref"] for choice in choices if "$ref" in choice), None)
         if inner:
             yield from keys(
                 definitions[inner.rpartition("/")[2]], f"{prefix}{name}{'[].' if 'items' in value else '.'}"

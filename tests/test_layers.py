@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "syncer"
 
 FLOORS = {
-    "model": 0, "errors": 0,
+    "model": 0, "errors": 0, "control": 0,
     "front_matter": 1, "plan": 1, "doubt": 1, "diff": 1, "quota": 1, "config": 1, "suggest": 1,
     "wording": 1, "redact": 1,
-    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2,
-    "sync": 3, "schedule": 3,
-    "daemon": 4, "check": 4, "demo": 4,
+    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "schedule": 2,
+    "sync": 3,
+    "daemon": 4, "status_page": 4, "check": 4, "demo": 4, "notify": 4,
     "cli": 5,
     "__main__": 6,
 }  # fmt: skip
@@ -28,11 +28,13 @@ ROOMS_OF = {
     "sqlite3": {"state"},
     "subprocess": {"git", "check"},
     "apscheduler": {"daemon"},
+    "starlette": {"status_page"}, "uvicorn": {"status_page"}, "prometheus_client": {"status_page"},
+    "anyio": {"status_page"}, "apprise": {"notify"},
     "click": {"cli"}, "rich": {"cli"},
     "yaml": {"front_matter", "config", "suggest"},
     "pydantic": {"config"},
     "pathspec": {"content"},
-    "http": {"simulator", "youtube"},
+    "http": {"simulator", "youtube", "trigger"},
 }  # fmt: skip
 """Which rooms may use a library."""
 

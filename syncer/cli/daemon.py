@@ -1,14 +1,26 @@
-"""`syncer daemon`: syncs on the schedule until it is told to stop."""
+"""`syncer daemon`: syncs on the schedule and when it is triggered, until it is told to stop."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.cli.config_in_force import ConfigInForce
+    from syncer.cli.stopping import Bell, Stop
+    from syncer.daemon.loop import Order, Surroundings, Work
+    from syncer.model import SyncReport
+    from syncer.notify import Notifier
+    from syncer.state.lock import DaemonLock
+    from syncer.status_page.metrics import Counters
 
 log = logging.getLogger("syncer.daemon")
 
@@ -16,40 +28,109 @@ log = logging.getLogger("syncer.daemon")
 @click.command()
 @click.pass_obj
 def command(settings: Settings) -> None:
-    """Sync on the schedule of the config, and at the start when one is due.
+    """Sync on the schedule of the config, at the start when one is due, and when `syncer trigger` says so.
 
-    SIGTERM and Ctrl-C end it after the batch of pages in hand; a second one ends it at once.
+    SIGTERM and Ctrl-C end it after the batch of pages in hand; a second one ends it at once. SIGHUP makes it read the
+    config again.
     """
-    from syncer.cli.stopping import stop_on_signals
+    from syncer.cli.config_in_force import ConfigInForce
+    from syncer.cli.stopping import Bell, Stop, called_on_hangup, stop_on_signals
     from syncer.cli.stored import open_state
-    from syncer.daemon import run_daemon
-    from syncer.state.syncs import last_whole_sync
-    from syncer.sync.make import make_sync
-    from syncer.sync.options import Options, Surroundings
+    from syncer.state.lock import DaemonLock
     from syncer.sync.report import INTERRUPTED
 
-    config = settings.config()
-    key = settings.key(config)
-    settings.start_log(key)
-    if not (settings.quiet or settings.verbose):
-        log.setLevel(logging.INFO)  # what the daemon does is told always, each step of its syncs with -v only
-    with open_state(config) as database:
-        last = last_whole_sync(database)
-    with stop_on_signals() as stopped:
-        world = Surroundings(key=key, clock=_now, sleep=stopped.wait, cancelled=stopped.is_set)
-        log.info("syncer watches %s", config.site, extra={"event": "started"})
+    force = ConfigInForce(settings)
+    with open_state(force.config):
+        pass  # what is wrong with it now, is told now
+    bell = Bell()
+
+    def hung_up() -> None:
+        force.ask()
+        bell.ring()
+
+    with closing(DaemonLock(force.config.state_directory)) as lock, stop_on_signals(Stop(bell.ring)) as stopped:
         try:
-            run_daemon(
-                config.schedule,
-                lambda: make_sync(config, Options(scheduled=True), world),
-                last=last,
-                clock=_now,
-                wait=stopped.wait,
-            )
+            with called_on_hangup(hung_up):
+                _run(force, lock, stopped, bell)
         except KeyboardInterrupt:
             log.warning("stopped at once; the next sync completes what this one began", extra={"event": "stopped"})
             os._exit(INTERRUPTED)  # a plain end would wait for the thread of the sync
         log.info("stopped", extra={"event": "stopped"})
+
+
+def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> None:
+    from syncer.cli.serving import serving
+    from syncer.daemon.loop import Daemon
+    from syncer.notify import Notifier
+    from syncer.status_page.metrics import Counters
+
+    counters = Counters()
+    state = force.config.state_directory
+    notifier = Notifier(lambda: force.config.notify, force.config.site.name, state, _now)
+    work = _Maker(force, lock, stopped, counters, notifier).work
+    daemon = Daemon(work(), _surroundings(force, stopped, bell, work))
+    log.info("syncer watches %s", force.config.site, extra={"event": "started"})
+    with closing(notifier), serving(lambda: force.config, daemon.control, counters) as path:
+        lock.name_socket(path)
+        daemon.run()
+
+
+def _surroundings(force: ConfigInForce, stopped: Stop, bell: Bell, work: Callable[[], Work]) -> Surroundings:
+    from syncer.daemon.loop import Surroundings
+    from syncer.daemon.systemd import Systemd
+    from syncer.state.last_sync import LastSync
+
+    systemd = Systemd(os.environ.get("NOTIFY_SOCKET"))
+
+    def wait(seconds: float) -> bool:
+        bell.wait(seconds)
+        return stopped.is_set()
+
+    def reread() -> Work | None:
+        return work() if force.read_again(systemd.reloading, systemd.ready) else None
+
+    last = LastSync(force.config.state_directory, os.path.realpath(force.config.site))
+    return Surroundings(_now, wait, bell.ring, last, reread, systemd)
+
+
+class _Maker:
+    """Makes the daemon's syncs, each with the config that is in force when it begins."""
+
+    def __init__(
+        self, force: ConfigInForce, lock: DaemonLock, stopped: Stop, counters: Counters, notifier: Notifier
+    ) -> None:
+        self._force = force
+        self._lock = lock
+        self._stopped = stopped
+        self._counters = counters
+        self._notifier = notifier
+
+    def work(self) -> Work:
+        """Return what the config makes of the daemon."""
+        from syncer.daemon.loop import Work
+
+        return Work(self._force.config.schedule, self._sync)
+
+    def _sync(self, order: Order) -> SyncReport:
+        from syncer.sync.make import make_sync
+        from syncer.sync.options import Options, Surroundings
+
+        def sleep(seconds: float) -> bool:
+            order.alive()
+            return self._stopped.wait(seconds)
+
+        world = Surroundings(
+            key=self._force.key,
+            clock=_now,
+            sleep=sleep,
+            cancelled=self._stopped.is_set,
+            progress=order.progress,
+            changed=self._counters.changed,
+        )
+        options = Options(scheduled=not order.triggered, accept=order.accept)
+        with self._notifier.telling() as tell, self._counters.counting() as count:
+            self._lock.keep()
+            return tell(count(make_sync(self._force.config, options, world)))
 
 
 def _now() -> datetime:

@@ -43,6 +43,7 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
     from syncer.cli.stored import open_state
     from syncer.errors import UsageError
     from syncer.state.videos import history
+    from syncer.sync.documents import history_json, reading_row
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
@@ -52,12 +53,12 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
     if not readings:
         raise UsageError(f"{wanted}: no reading is kept; `syncer sync --video {wanted}` makes one")
     if as_json:
-        show_json({"video_id": wanted, "readings": [_row(reading) for reading in readings]})
+        show_json(history_json(wanted, readings))
     elif as_csv:
-        table = csv.DictWriter(sys.stdout, list(_row(readings[0])), lineterminator="\n")
+        table = csv.DictWriter(sys.stdout, list(reading_row(readings[0])), lineterminator="\n")
         table.writeheader()
         table.writerows(
-            {**_row(reading), "present": str(reading.statistics is not None).lower()} for reading in readings
+            {**reading_row(reading), "present": str(reading.statistics is not None).lower()} for reading in readings
         )
     else:
         show_readings(readings)
@@ -66,30 +67,13 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
 def show_readings(readings: Sequence[Reading]) -> None:
     """Print readings as a table."""
     from syncer.cli.show import show, show_table
-    from syncer.doubt import view_meaning
     from syncer.model import Count
+    from syncer.sync.documents import meaning_changes
 
     heads = ("at", *(count.value for count in Count))
     show_table(heads, (_cells(reading) for reading in readings), right=(1, 2, 3))
-    for since in sorted({view_meaning(reading.at) or readings[0].at.date() for reading in readings[1:]}):
-        if since > readings[0].at.date():
-            show(f"From {since} on YouTube counts views in another way: do not compare across that day.")
-
-
-def _row(reading: Reading) -> dict[str, str | int | bool | None]:
-    from syncer.diff_log import timestamp
-    from syncer.doubt import view_meaning
-    from syncer.model import Count
-
-    statistics = reading.statistics or {}
-    counts = {count.value: statistics.get(count) for count in Count}
-    since = view_meaning(reading.at)
-    return {
-        "at": timestamp(reading.at),
-        "present": reading.statistics is not None,
-        **counts,
-        "views_mean_since": since.isoformat() if since else None,
-    }
+    for since in meaning_changes(readings):
+        show(f"From {since} on YouTube counts views in another way: do not compare across that day.")
 
 
 def _cells(reading: Reading) -> list[str]:

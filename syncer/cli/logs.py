@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -13,11 +14,17 @@ BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 """What every record has; the rest was given as `extra`."""
 
 
+STANDARD_ERROR = 2
+
+PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
+"""Syslog's numbers."""
+
+
 def start_log(level: str, *, as_json: bool, key: str | None) -> None:
     """Send records of `level` and above to standard error; everything passes the redactor."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(key))
-    handler.setFormatter(_Json() if as_json else _Text())
+    handler.setFormatter(_Json() if as_json else _Journal() if _is_journal() else _Text())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
@@ -30,6 +37,20 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = f"{record.levelname} {safe(record.getMessage())}"
         return f"{line}\n{record.exc_text}" if record.exc_text else line
+
+
+def _is_journal() -> bool:
+    """Whether standard error goes to systemd's journal: systemd.exec(5) says how to know."""
+    found = os.fstat(STANDARD_ERROR)
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class _Journal(_Text):
+    """The same, each line with its priority before it, as sd-daemon(3) has it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = PRIORITIES[record.levelname]
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
 
 
 class _Json(logging.Formatter):

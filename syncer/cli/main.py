@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "The doctor: config, content, key, quota, state.",
     "sync": "Bring the counts up to date, once.",
     "daemon": "Sync on the schedule until told to stop.",
+    "trigger": "Tell the running daemon to sync now.",
     "status": "Last and next sync, quota, what needs a person.",
     "log": "Read the diff log.",
     "history": "One video's readings over time.",

@@ -23,7 +23,16 @@ from pydantic import (
 )
 
 from syncer import model
-from syncer.config.addresses import check_endpoint, check_inside, check_path
+from syncer.config.addresses import (
+    LISTEN_PATTERN,
+    check_endpoint,
+    check_host,
+    check_inside,
+    check_listen,
+    check_path,
+    check_ping,
+    is_loopback,
+)
 from syncer.config.cron import Cron, parse_cron
 from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
 from syncer.config.mapping import broken_rules, check_field, count_name
@@ -112,6 +121,7 @@ _Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "
 _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
+_Ping = Annotated[str, AfterValidator(check_ping), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+"})]
 _Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -291,6 +301,46 @@ class State(Section):
     )
 
 
+class StatusPage(Section):
+    """`status_page`: where the daemon serves its page and its API over TCP."""
+
+    listen: Annotated[
+        str, AfterValidator(check_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})
+    ] = Field(default="127.0.0.1:8787", description="`HOST:PORT`, an address of this machine; port 0 takes a free one.")
+    token_env: Annotated[str, AfterValidator(_variable)] | None = Field(
+        default=None, description="The environment variable that holds the token that is asked for; never the token."
+    )
+    hosts: tuple[Annotated[str, AfterValidator(check_host)], ...] = Field(
+        default=(), description="Under which other names browsers may ask for it, without a port."
+    )
+
+    @model_validator(mode="after")
+    def _guard_it(self) -> Self:
+        if self.token_env is None and not is_loopback(self.listen_host):
+            sentence = (
+                "can be reached from other machines, so a token is needed; name the environment variable that holds it"
+                " in `token_env`, or listen on 127.0.0.1"
+            )
+            raise BrokenRules([(("listen",), sentence)])
+        return self
+
+    @property
+    def listen_host(self) -> str:
+        """The host of `listen`, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+
+class Notify(Section):
+    """`notify`: whom the daemon tells of what, besides its log."""
+
+    urls: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Addresses of apprise: told when something needs a person, and when all is well again."
+    )
+    ping: _Ping | None = Field(
+        default=None, description="A URL that hears of the start, the success and the failure of each sync."
+    )
+
+
 class Config(Section):
     """The config of syncer."""
 
@@ -309,7 +359,11 @@ class Config(Section):
     schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
     write: Write = Field(default_factory=Write, description="When counts are written.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
+    notify: Notify = Field(default_factory=Notify, description="Whom the daemon tells of what, besides its log.")
     state: State = Field(default_factory=State, description="Where syncer keeps what it knows.")
+    status_page: StatusPage | None = Field(
+        default_factory=StatusPage, description="Where the daemon serves its page and its API; null: on no port."
+    )
 
     @property
     def state_directory(self) -> Path:

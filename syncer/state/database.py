@@ -71,7 +71,15 @@ CREATE TABLE intents (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3)
+SCHEMA_PLACES = """
+CREATE TABLE places (
+    id TEXT NOT NULL,                      -- the video
+    path TEXT NOT NULL,                    -- a page that names it, relative to the site
+    PRIMARY KEY (id, path)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_PLACES)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (

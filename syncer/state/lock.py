@@ -1,4 +1,4 @@
-"""The lock: one writer at a time for each state directory."""
+"""The locks of a state directory: one writer at a time, and one daemon."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
+
+DAEMON_LOCK = "daemon.lock"
+"""The file that a daemon locks for its whole life."""
 
 PATIENCE = 60
 """Seconds that a command waits for another writer."""
@@ -25,9 +28,7 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
     when another writer keeps it, Stopped when told to stop meanwhile, StateError when the directory cannot be made or
     written.
     """
-    with _explained(directory):
-        prepare_directory(directory)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _open(directory, "lock")
     try:
         with _explained(directory):
             _take(descriptor, directory, patience, sleep)
@@ -36,6 +37,89 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
         yield
     finally:
         os.close(descriptor)
+
+
+class DaemonLock:
+    """Held by a daemon for its whole life; it says where the daemon listens. Writers do not mind it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take it. Raises Locked when another daemon runs on this state, and StateError."""
+        self._directory = directory
+        self._device = 0
+        self._descriptor = -1
+        self._text = f"{os.getpid()}\n"
+        self._take()
+
+    def name_socket(self, path: Path) -> None:
+        """Note where the daemon listens, for those who look for it."""
+        self._text = f"{os.getpid()}\n{path}\n"
+        self._write()
+
+    def keep(self) -> None:
+        """See that the state's directory is still there; where somebody removed it, make it and take the lock anew.
+
+        Raises StateError when another disk is there, or none: what was written now would be lost from sight.
+        """
+        try:
+            device = self._directory.stat().st_dev
+        except FileNotFoundError:
+            device = self._directory.parent.stat().st_dev if self._directory.parent.is_dir() else -1
+        if device != self._device:
+            raise StateError(
+                f"{self._directory} is not on the disk that it was on when the daemon began;"
+                " mount that, or restart the daemon to begin a new state"
+            )
+        if not self._stands():
+            self.close()
+            self._take()
+
+    def close(self) -> None:
+        """Give it back."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _stands(self) -> bool:
+        if self._descriptor < 0:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), (self._directory / DAEMON_LOCK).stat())
+        except FileNotFoundError:
+            return False
+
+    def _take(self) -> None:
+        self._descriptor = _open(self._directory, DAEMON_LOCK)
+        self._device = os.fstat(self._descriptor).st_dev
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
+            self.close()
+            raise Locked(
+                f"{self._directory}: another daemon (process {holder}) runs on this state; stop it first"
+            ) from None
+        self._write()
+
+    def _write(self) -> None:
+        with _explained(self._directory):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, os.fsencode(self._text), 0)
+
+
+def daemon_socket(directory: Path) -> Path | None:
+    """Return where the last daemon of this state listens, or did; None where there was none."""
+    # to try its lock would keep a daemon that begins just now from taking it
+    try:
+        named = (directory / DAEMON_LOCK).read_bytes().splitlines()[1:]
+    except OSError:
+        return None
+    return Path(os.fsdecode(named[0])) if named else None
+
+
+def _open(directory: Path, name: str) -> int:
+    with _explained(directory):
+        prepare_directory(directory)
+        return os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ class PastSync:
     started: datetime
     whole: bool
     report: str
-    """The report's JSON, as `syncer sync --json` printed it."""
+    """The report's JSON, as `syncer sync --json` printed it, and `retries`."""
 
 
 def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
@@ -54,13 +54,15 @@ def last_seq(database: Database) -> int:
 def last_syncs(database: Database, most: int) -> list[PastSync]:
     """Return the newest syncs that have ended, newest first."""
     with database.read() as connection:
-        rows = connection.execute(
-            "SELECT id, started, whole, report FROM syncs WHERE report IS NOT NULL ORDER BY sync DESC LIMIT ?", (most,)
-        ).fetchall()
-    return [
-        PastSync(sync, datetime.fromtimestamp(started, UTC), bool(whole), report)
-        for sync, started, whole, report in rows
-    ]
+        rows = connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (most,)).fetchall()
+    return [_past_sync(row) for row in rows]
+
+
+def past_sync(database: Database, sync_id: str) -> PastSync | None:
+    """Return one sync that has ended; None where there is none of that name, or its report is forgotten."""
+    with database.read() as connection:
+        row = connection.execute(f"{_PAST} AND id = ?", (sync_id,)).fetchone()
+    return _past_sync(row) if row else None
 
 
 def last_whole_sync(database: Database) -> datetime | None:
@@ -90,3 +92,11 @@ def forget_reports(database: Database, video: VideoId | None = None) -> None:
                 "UPDATE syncs SET report = replace(report, :video, '(forgotten)') WHERE instr(report, :video)",
                 {"video": video},
             )
+
+
+_PAST = "SELECT id, started, whole, report FROM syncs WHERE report IS NOT NULL"
+
+
+def _past_sync(row: tuple[str, int, int, str]) -> PastSync:
+    sync, started, whole, report = row
+    return PastSync(sync, datetime.fromtimestamp(started, UTC), bool(whole), report)

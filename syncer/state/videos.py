@@ -53,6 +53,12 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
     return found
 
 
+def count_videos(database: Database) -> int:
+    """Return how many videos the state knows."""
+    with database.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM videos").fetchone()[0])
+
+
 def last_read(database: Database) -> Generator[LastRead]:
     """Yield the videos that were ever read, longest unread first. Change nothing in the state meanwhile."""
     with database.read() as connection:

@@ -111,7 +111,7 @@ def spending(sync: Sync) -> Spend:
 
 def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None:
     """Save what the answer says, and count it."""
-    tally.outcomes.add(answer.outcome)
+    tally.requests[answer.bucket, answer.outcome] += 1
     tally.problems += answer.problems
     if answer.outcome is Outcome.ANSWERED:
         absent = set(answer.asked) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
 from syncer.model import VideoId
 from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.places import forget_places
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
 from syncer.state.videos import count_readings, forget_readings
 from syncer.sync.begin import open_for_writing
@@ -59,6 +60,7 @@ def forget(
             forget_syncs(database, selection.before)
         else:
             forget_reports(database, selection.video)
+            forget_places(database, selection.video)
         database.shrink()
         return readings, forget_lines(directory / LOG, selection.takes)
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from syncer.content.replace import remove_left_over
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
-from syncer.errors import StateError, Stopped, UsageError
+from syncer.errors import ContentGone, StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
+from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import missing_videos
+from syncer.state.videos import count_videos, missing_videos
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
@@ -29,10 +30,14 @@ from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
+from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
+
+MANY = 5
+"""Videos that a state knows of a site whose pages cannot all be gone by intent."""
 
 LOOK = 100
 """Files after which a scan looks whether it is told to stop."""
@@ -71,6 +76,7 @@ def _new_tally(now: datetime) -> Tally:
 def _walk_the_path(sync: Sync) -> SyncReport:
     with keeping_pages():
         pages = _scan(sync)
+    _require_pages(sync, pages)
     with _set_apart():
         return _walk_on(sync, pages)
 
@@ -92,6 +98,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
     tally.plan = plan_now(sync, options.videos or videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
+    if options.whole:
+        save_places(sync.database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
     tell_planned(sync)
     ask_youtube(sync, number)
     judge(sync, pages)
@@ -104,7 +112,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
-        end_sync(sync.database, number, json.dumps(report_json(report)), whole=whole, last_seq=sync.diff_log.last_seq)
+        stored = json.dumps({**report_json(report), "retries": report.tries.repeated})
+        end_sync(sync.database, number, stored, whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report
 
@@ -116,6 +125,18 @@ def _require_directories(site: str, config: Config) -> None:
             raise UsageError(
                 f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
             )
+
+
+def _require_pages(sync: Sync, pages: Sequence[Page]) -> None:
+    """Raise ContentGone where nothing is left of a site. To sync it would look like success."""
+    if pages or sync.tally.problems or sync.options.paths or sync.options.videos:
+        return
+    known = count_videos(sync.database)
+    if known >= MANY:
+        raise ContentGone(
+            f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk mounted?"
+            " If the pages are gone on purpose, `syncer purge --all` forgets the videos"
+        )
 
 
 def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from syncer.diff_log import line_of, timestamp
 from syncer.model import Brake, Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, Tries, VideoId
@@ -39,15 +39,33 @@ class StoredProblem(TypedDict):
     message: str
 
 
+class StoredBrake(TypedDict):
+    """Why a whole sync was not believed."""
+
+    reason: str
+    struck: int
+    of: int
+
+
 class StoredReport(TypedDict):
     """What is read again of a report in the state."""
 
     sync: str
     started: str
     finished: str
+    pages: int
+    videos: int
+    asked: int
+    answered: int
+    units: dict[str, int]
     changed_pages: int
     changed_counts: int
+    missing: list[str]
+    left_out: dict[str, int]
+    brake: StoredBrake | None
     problems: list[StoredProblem]
+    retries: NotRequired[int]
+    """Not in the report of a version that did not count them."""
     exit: int
 
 
@@ -64,7 +82,7 @@ class Tally:
     answered: set[VideoId] = field(default_factory=set)
     missing: set[VideoId] = field(default_factory=set)
     failed: set[VideoId] = field(default_factory=set)
-    outcomes: set[Outcome] = field(default_factory=set)
+    requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
     units: Counter[Bucket] = field(default_factory=Counter)
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
     doubtful: set[tuple[VideoId, Count]] = field(default_factory=set)
@@ -76,6 +94,11 @@ class Tally:
     tries: Tries = field(default_factory=Tries)
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
+
+    @property
+    def outcomes(self) -> set[Outcome]:
+        """How requests ended so far."""
+        return {outcome for _, outcome in self.requests}
 
     def unsettled(self) -> set[VideoId]:
         """Return the videos that were to be asked about, and of which nothing is known in the end."""
@@ -105,6 +128,7 @@ class Tally:
             brake=self.brake,
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
+            requests=dict(self.requests),
             gone=tuple(sorted(self.gone)),
             tries=self.tries,
         )

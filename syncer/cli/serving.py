@@ -1,0 +1,68 @@
+"""Serves the status page and the API beside the daemon's loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from syncer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syncer.config.sections import Config, StatusPage
+    from syncer.control import Control
+    from syncer.status_page.guard import Entry
+    from syncer.status_page.metrics import Counters
+
+SHORTEST_TOKEN = 16
+"""Characters: `openssl rand -hex 16` gives twice as many."""
+
+log = logging.getLogger("syncer.daemon")
+
+
+@contextmanager
+def serving(config: Callable[[], Config], control: Control, counters: Counters) -> Iterator[Path]:
+    """Serve while the block runs: on TCP where the config says so, on a Unix socket always; give the path of that.
+
+    `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only. Raises
+    ConfigError.
+    """
+    from syncer.state.lock import prepare_directory
+    from syncer.status_page.app import make_app
+    from syncer.status_page.reading import Sources
+    from syncer.status_page.serve import address_of, listening, served, socket_path
+
+    at_start = config()
+    page = at_start.status_page
+    app = make_app(Sources(config, control, lambda: datetime.now(UTC)), counters, _entry(page, os.environ))
+    path = socket_path(os.environ, os.path.realpath(at_start.site), at_start.state_directory)
+    prepare_directory(at_start.state_directory)
+    with listening(page.listen if page else None, path) as sockets, served(app, sockets):
+        if page:
+            log.info("the status page is at %s", address_of(sockets[0]), extra={"event": "serving"})
+        yield path
+
+
+def _entry(page: StatusPage | None, environment: Mapping[str, str]) -> Entry:
+    from syncer.status_page.guard import Entry
+
+    if page is None:
+        return Entry((), None)
+    return Entry((*page.hosts, page.listen_host), _token(page, environment))
+
+
+def _token(page: StatusPage, environment: Mapping[str, str]) -> str | None:
+    if page.token_env is None:
+        return None
+    token = environment.get(page.token_env, "").strip()
+    if len(token) < SHORTEST_TOKEN:
+        raise ConfigError(
+            f"status_page.token_env: the environment variable {page.token_env} holds no token of at least "
+            f"{SHORTEST_TOKEN} characters; set it, for instance to what `openssl rand -hex 16` prints"
+        )
+    return token

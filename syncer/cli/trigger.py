@@ -1,0 +1,75 @@
+"""`syncer trigger`: tells the running daemon to sync now, and follows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from syncer.cli.settings import Settings
+
+POLL = 0.25
+"""Seconds between two looks at how far the sync is."""
+
+
+@click.command()
+@click.option("--no-wait", is_flag=True, help="Do not wait for the sync to end.")
+@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or a doubt holds.")
+@click.pass_obj
+def command(settings: Settings, no_wait: bool, accept: bool) -> int:
+    """Tell the running daemon to sync now, follow that, and end with its exit code.
+
+    While a sync goes on, exactly one more follows it, however often it is triggered. Ctrl-C ends the waiting only.
+    """
+    from syncer.cli.show import show
+    from syncer.errors import NoDaemon
+    from syncer.state.lock import daemon_socket
+    from syncer.trigger import NO_DAEMON, trigger
+
+    path = daemon_socket(settings.config().state_directory)
+    if path is None:
+        raise NoDaemon(NO_DAEMON)
+    location = trigger(path, accept=accept)
+    if no_wait:
+        show("The daemon syncs now; `syncer status` tells how it went.")
+        return 0
+    document = _follow(settings, path, location)
+    return _show(document)
+
+
+def _follow(settings: Settings, path: Path, location: str) -> dict[str, Any]:
+    """Return the document that the sync ended with. Raises DaemonEnded and Stopped."""
+    from syncer.cli.progress import Progress
+    from syncer.cli.stopping import stop_on_signals
+    from syncer.errors import Stopped
+    from syncer.trigger import look
+
+    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+        while not stopped.wait(POLL):
+            seen = look(path, location)
+            if seen.report is not None:
+                return seen.report
+            if seen.progress:
+                progress.advance(seen.progress.stage, seen.progress.done, seen.progress.of)
+    raise Stopped("you wait no longer; the daemon goes on with the sync")
+
+
+def _show(document: dict[str, Any]) -> int:
+    """Say how the sync went; return its exit code."""
+    import sys
+
+    from syncer.cli.show import show
+    from syncer.wording import counted, safe
+
+    if "error" in document:
+        print(f"syncer: {safe(document['error']['message'])}", file=sys.stderr)
+    else:
+        pages, counts = counted(document["changed_pages"], "page"), counted(document["changed_counts"], "count")
+        problems = counted(len(document["problems"]), "problem")
+        show(
+            f"{document['answered']:,} of {counted(document['asked'], 'video')} answered; {counts} changed on {pages}."
+        )
+        sync = document["sync"]
+        show(f"{problems}; `syncer log --sync {sync}` shows the changes, `syncer status` what needs a person.")
+    return int(document["exit"])

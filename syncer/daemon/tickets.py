@@ -1,0 +1,65 @@
+"""The syncs that were triggered: one that goes on, at most one that waits, and how the last ones ended."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from syncer.control import Ticket
+
+KEPT = 100
+"""How many tickets are remembered: who follows one asks every second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was triggered and is served by the sync that begins now."""
+
+    number: int
+    accept: bool
+
+
+class Tickets:
+    """Safe for several threads; it never waits for a sync."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tickets: dict[int, Ticket] = {}
+        self._number = 0
+        self._waiting: Taken | None = None
+
+    def draw(self, *, accept: bool) -> Ticket:
+        """Return the ticket that waits, or a new one. If one of all who drew it accepts, the sync does."""
+        with self._lock:
+            if self._waiting is None:
+                self._number += 1
+                self._waiting = Taken(self._number, accept)
+                self._tickets[self._number] = Ticket(self._number, "waiting", None, None)
+                self._tickets.pop(self._number - KEPT, None)
+            elif accept:
+                self._waiting = replace(self._waiting, accept=True)
+            return self._tickets[self._waiting.number]
+
+    def find(self, number: int) -> Ticket | None:
+        """Return the ticket of this number; None where there is none, or it is too old."""
+        with self._lock:
+            return self._tickets.get(number)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a sync was triggered that has not begun."""
+        with self._lock:
+            return self._waiting is not None
+
+    def take(self) -> Taken | None:
+        """Return what the sync that begins now serves; None where nobody triggered one."""
+        with self._lock:
+            taken, self._waiting = self._waiting, None
+            if taken:
+                self._tickets[taken.number] = Ticket(taken.number, "running", None, None)
+            return taken
+
+    def close(self, taken: Taken, report: str, error: str | None) -> None:
+        """Note how the sync ended: its JSON document, and what went wrong if that is no report."""
+        with self._lock:
+            self._tickets[taken.number] = Ticket(taken.number, "done", report, error)

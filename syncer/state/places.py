@@ -1,0 +1,148 @@
+"""Which page names which video, as the last whole sync found it: for those who look a video up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from syncer.model import Count, Reading, VideoId
+from syncer.state.database import Database
+from syncer.state.judging import BRAKE
+from syncer.state.videos import COLUMNS, reading_of
+
+
+class Standing(StrEnum):
+    """How it stands with a video: what a search can ask for."""
+
+    MISSING = "missing"
+    DOUBTFUL = "doubtful"
+    BRAKED = "braked"
+    """A brake holds its newest reading."""
+    HIDDEN = "hidden"
+    """YouTube gives it without one of the counts that pages have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A video that a page names, or that was read."""
+
+    video_id: VideoId
+    pages: int
+    """How many pages name it."""
+    path: str | None
+    """The first of them."""
+    reading: Reading | None
+    """The accepted one."""
+    missing_since: datetime | None
+
+
+def save_places(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
+    """Note which page names which video, in place of what was noted before; only what differs is written."""
+    now = set(found)
+    with database.transaction() as connection:
+        before = set(connection.execute("SELECT id, path FROM places"))
+        connection.executemany("DELETE FROM places WHERE id = ? AND path = ?", before - now)
+        connection.executemany("INSERT INTO places VALUES (?, ?)", now - before)
+
+
+def forget_places(database: Database, video: VideoId | None = None) -> None:
+    """Forget which pages name one video, or all, until the next whole sync."""
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
+
+
+def pages_of(database: Database, video: VideoId) -> list[str]:
+    """Return the pages that name a video, relative to the site, sorted."""
+    with database.read() as connection:
+        return [path for (path,) in connection.execute("SELECT path FROM places WHERE id = ? ORDER BY path", (video,))]
+
+
+def find_videos(
+    database: Database,
+    search: str,
+    standing: Standing | None,
+    *,
+    counts: Collection[Count],
+    most: int,
+    after: int = 0,
+) -> tuple[int, list[Known]]:
+    """Return how many videos a search finds, and some of them in the order of their IDs.
+
+    `search` is a part of the video's ID or of the path of a page, in any case; `counts` are those that pages have;
+    `after` so many come those returned.
+    """
+    where = f"({_FOUND}) AND ({_standings(counts)[standing]})"
+    values = {"search": search, "pattern": f"%{_literal(search)}%", "most": most, "after": after}
+    with database.read() as connection:
+        total = int(connection.execute(f"SELECT count(*) FROM ({_ALL}) AS a WHERE {where}", values).fetchone()[0])
+        rows = connection.execute(
+            f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :most OFFSET :after", values
+        ).fetchall()
+    return total, [_known(row) for row in rows]
+
+
+def count_standings(database: Database, counts: Collection[Count]) -> dict[Standing | None, int]:
+    """Return how many videos there are in each standing; under None, how many in all."""
+    standings = _standings(counts)
+    sums = ", ".join(f"coalesce(sum({condition}), 0)" for condition in standings.values())
+    with database.read() as connection:
+        row: Sequence[int] = connection.execute(f"SELECT {sums} FROM ({_ALL})").fetchone()
+    return dict(zip(standings, row, strict=True))
+
+
+def oldest_count(database: Database) -> datetime | None:
+    """Return when the oldest count was read that a page has to show now."""
+    with database.read() as connection:
+        row: tuple[int | None] = connection.execute(
+            "SELECT min(r.at) FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
+            " WHERE EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
+        ).fetchone()
+    return None if row[0] is None else datetime.fromtimestamp(row[0], UTC)
+
+
+_IDS = "SELECT id FROM places UNION SELECT id FROM videos"
+
+_ALL = (
+    "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
+    " v.missing_since AS missing_since, v.held AS held,"
+    " (SELECT count(*) FROM places AS p WHERE p.id = i.id) AS pages,"
+    " (SELECT min(path) FROM places AS p WHERE p.id = i.id) AS path"
+    f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
+    " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
+)
+
+_FOUND = (
+    ":search = '' OR a.id LIKE :pattern ESCAPE '!'"
+    " OR EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id AND p.path LIKE :pattern ESCAPE '!')"
+)
+
+
+def _standings(counts: Collection[Count]) -> dict[Standing | None, str]:
+    lacking = " OR ".join(f"{COLUMNS[count]} IS NULL" for count in counts) or "false"
+    return {
+        None: "true",
+        Standing.MISSING: "missing_since IS NOT NULL",
+        Standing.DOUBTFUL: f"held IS NOT NULL AND held != '{BRAKE}'",
+        Standing.BRAKED: f"held IS '{BRAKE}'",
+        Standing.HIDDEN: f"present IS 1 AND ({lacking})",
+    }
+
+
+def _literal(search: str) -> str:
+    for special in "!%_":
+        search = search.replace(special, f"!{special}")
+    return search
+
+
+def _known(row: _KnownRow) -> Known:
+    video, at, present, views, likes, comments, missing_since, _, pages, path = row
+    reading = None if at is None else reading_of((video, at, present, views, likes, comments))
+    since = None if missing_since is None else datetime.fromtimestamp(missing_since, UTC)
+    return Known(VideoId(video), pages, path, reading, since)
+
+
+_KnownRow = tuple[
+    str, int | None, int, int | None, int | None, int | None, int | None, str | None, int, str | None
+]  # fmt: skip

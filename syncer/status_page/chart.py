@@ -1,0 +1,202 @@
+"""Draws with SVG: a video's counts over time, and the last syncs as a row of bars. The style sheet has the styles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time
+from math import ceil, log10, sqrt
+from typing import NamedTuple
+
+from syncer.model import Count, Reading
+from syncer.status_page.markup import Markup, tag
+from syncer.sync.report import Outline
+from syncer.wording import counted, utc
+
+WIDTH, HEIGHT = 640, 230
+LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
+"""The room around the plot, for the labels."""
+
+UNITS = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
+
+ENDINGS = {0: "all well", 1: "with problems", 3: "no answer", 130: "stopped"}
+"""How a sync ended, by its exit code."""
+
+BAR, GAP, UP, DOWN, ABOVE = 14, 6, 64, 40, 16
+"""Of the row of bars: width and distance of bars, the longest above and below the line, room for a mark."""
+
+
+class _Scale(NamedTuple):
+    """From a value to its place: `first` is at `start`, `last` at `stop`."""
+
+    first: float
+    last: float
+    start: float
+    stop: float
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.first) / ((self.last - self.first) or 1)
+        return round(self.start + share * (self.stop - self.start), 1)
+
+
+def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[date]) -> Markup | None:
+    """Return one count of a video over time, oldest reading first; None where no reading has it.
+
+    `meanings` are the days on which a view became something else.
+    """
+    points = [(reading.at, reading.statistics.get(count)) for reading in readings if reading.statistics]
+    numbers = [number for _, number in points if number is not None]
+    if not numbers:
+        return None
+    unit, radius = UNITS[count], 4 if len(numbers) <= 40 else 2.5
+    ticks = _round_values(min(numbers), max(numbers))
+    x = _time_scale(readings)
+    y = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
+    name = f"chart-{unit}"
+    first, last = numbers[0], numbers[-1]
+    said = (
+        f"From {first:,} to {last:,} {unit} in {counted(len(numbers), 'reading')} "
+        f"between {utc(readings[0].at)} and {utc(readings[-1].at)}."
+    )
+    return tag(
+        "svg",
+        tag("title", f"{unit.capitalize()} over time", id=f"{name}-title"),
+        tag("desc", said, id=f"{name}-desc"),
+        tag("text", unit, x=0, y=18, class_="unit"),
+        [_level(y(tick), tick) for tick in ticks],
+        list(_days(x)),
+        [_meaning(x(_midnight(day)), day) for day in meanings if count is Count.VIEWS],
+        [
+            tag("polyline", points=" ".join(f"{x(at.timestamp())},{y(number)}" for at, number in run), class_="line")
+            for run in _runs(readings, count)
+        ],
+        [
+            _dot(x(at.timestamp()), y(number), radius, f"{utc(at)}: {number:,} {unit}")
+            for at, number in points
+            if number is not None
+        ],
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        class_="chart",
+        aria_labelledby=f"{name}-title {name}-desc",
+    )
+
+
+def sync_bars(syncs: Sequence[Outline]) -> Markup:
+    """Return syncs, oldest first, as bars: above the line how long they took, below it how much they changed."""
+    longest = max((_seconds(sync) for sync in syncs), default=0)
+    most = max((sync["changed_counts"] for sync in syncs), default=0)
+    width = max(len(syncs), 12) * (BAR + GAP) + GAP
+    bars = [
+        _bar(sync, GAP + number * (BAR + GAP), _seconds(sync) / (longest or 1), sync["changed_counts"] / (most or 1))
+        for number, sync in enumerate(syncs)
+    ]
+    line = UP + ABOVE
+    return tag(
+        "svg",
+        tag("title", "The last syncs", id="bars-title"),
+        tag(
+            "desc",
+            "One bar for each sync, oldest first: above the line how long it took, below it how many counts it"
+            f" changed. The longest took {longest:.0f} s; the most that one changed is {counted(most, 'count')}.",
+            id="bars-desc",
+        ),
+        bars,
+        tag("line", x1=0, x2=width, y1=line, y2=line, class_="axis"),
+        viewBox=f"0 0 {width} {line + DOWN + 6}",
+        class_="bars",
+        role="group",
+        aria_labelledby="bars-title bars-desc",
+    )
+
+
+def _bar(sync: Outline, x: int, duration: float, changes: float) -> Markup:
+    """Return one sync; `duration` and `changes` are shares of the largest. Roots, so that small ones are seen."""
+    up, down = max(4, round(UP * sqrt(duration))), round(DOWN * sqrt(changes))
+    line = UP + ABOVE
+    ending = ENDINGS[sync["exit"]]
+    said = (
+        f"{utc(datetime.fromisoformat(sync['started']))}: {ending}, {_seconds(sync):.0f} s, "
+        f"{counted(sync['changed_counts'], 'count')} changed, {counted(sync['problems'], 'problem')}"
+    )
+    return tag(
+        "a",
+        tag("title", said),
+        tag("rect", x=x, y=0, width=BAR, height=line + DOWN, class_="touch"),
+        tag("rect", x=x, y=line - up, width=BAR, height=up, rx=2, class_=f"took {ending.replace(' ', '-')}"),
+        tag("rect", x=x, y=line, width=BAR, height=down, rx=2, class_="changed") if down else None,
+        tag("circle", cx=x + BAR / 2, cy=line - up - 7, r=4, class_="mark") if sync["exit"] else None,
+        href=f"/syncs/{sync['sync']}",
+        aria_label=said,
+    )
+
+
+def _seconds(sync: Outline) -> float:
+    return (datetime.fromisoformat(sync["finished"]) - datetime.fromisoformat(sync["started"])).total_seconds()
+
+
+def _time_scale(readings: Sequence[Reading]) -> _Scale:
+    first, last = readings[0].at.timestamp(), readings[-1].at.timestamp()
+    if first == last:
+        first, last = first - 3600, last + 3600
+    return _Scale(first, last, LEFT + 8, WIDTH - RIGHT - 8)
+
+
+def _runs(readings: Sequence[Reading], count: Count) -> Iterator[list[tuple[datetime, int]]]:
+    """Yield the readings that a line joins: one without the count parts them."""
+    run: list[tuple[datetime, int]] = []
+    for reading in readings:
+        number = (reading.statistics or {}).get(count)
+        if number is not None:
+            run.append((reading.at, number))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _round_values(low: int, high: int) -> list[int]:
+    """Return about four round values that hold the range between them."""
+    rough = max(1.0, (high - low) / 3)
+    size = 10 ** int(log10(rough))
+    step = int(next(step * size for step in (1, 2, 5, 10) if step * size >= rough))
+    first, last = low // step * step, ceil(high / step) * step
+    if first == last:
+        last += step
+    return list(range(first, last + 1, step))
+
+
+def _level(y: float, value: int) -> Markup:
+    return tag(
+        "g",
+        tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"),
+        tag("text", f"{value:,}", x=LEFT - 10, y=y + 4, class_="end"),
+    )
+
+
+def _days(x: _Scale) -> Iterator[Markup]:
+    """Yield the labels of the time axis: the first and the last reading, and two between."""
+    pattern = "%d %b %H:%M" if x.last - x.first < 3 * 86_400 else "%d %b"
+    for number in range(4):
+        at = x.first + number / 3 * (x.last - x.first)
+        place = "start" if number == 0 else "end" if number == 3 else "middle"
+        text = f"{datetime.fromtimestamp(at, UTC):{pattern}}"
+        yield tag("line", x1=x(at), x2=x(at), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 5, class_="axis")
+        yield tag("text", text, x=x(at), y=HEIGHT - 10, class_=f"{place} {'between' if 0 < number < 3 else ''}".strip())
+
+
+def _meaning(x: float, day: date) -> Markup:
+    return tag(
+        "g",
+        tag("title", f"From {day} on YouTube counts views in another way"),
+        tag("line", x1=x, x2=x, y1=8, y2=HEIGHT - BOTTOM, class_="meaning"),
+        tag("text", f"views change meaning, {day:%d %b %Y}", x=x - 6, y=18, class_="end note"),
+    )
+
+
+def _midnight(day: date) -> float:
+    return datetime.combine(day, time(), UTC).timestamp()
+
+
+def _dot(x: float, y: float, radius: float, said: str) -> Markup:
+    return tag("circle", tag("title", said), cx=x, cy=y, r=radius, class_="dot")

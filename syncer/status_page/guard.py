@@ -1,0 +1,161 @@
+"""Lets in who may ask: looks at Host, Origin and token, bounds what is sent, and says what a browser may do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from base64 import b64decode
+from collections.abc import Collection
+from dataclasses import dataclass
+from hmac import compare_digest
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LARGEST_BODY = 4096
+"""Bytes of a request's body: a trigger takes some twenty."""
+
+LONGEST_BODY = 10.0
+"""Seconds in which the body must be there."""
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Connection": "close",  # so that what bounds a connection bounds a request
+}
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who is let in over TCP. The Unix socket is guarded by the permissions of its file."""
+
+    hosts: Collection[str]
+    """The names under which the page may be asked for, besides those of loopback, without a port."""
+    token: str | None
+    """What must be shown: as a Bearer token, or as the password that a browser asks for."""
+
+
+class Guard:
+    """Stands before the app: what it does not let in never gets there."""
+
+    def __init__(self, app: ASGIApp, entry: Entry) -> None:
+        self._app = app
+        self._hosts = LOOPBACK_NAMES | {host.lower() for host in entry.hosts}
+        self._token = entry.token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or hand it on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        refusal = None if _came_by_socket(scope) else self._refusal(scope)
+        body = None if refusal else await _read_body(receive)
+        if isinstance(body, bytes):
+            await self._app(scope, _replay(body, receive), send)
+        else:
+            await (refusal or body or _TOO_LARGE)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        named = headers.getlist("host")
+        if len(named) != 1 or host_of(named[0]) not in self._hosts:
+            return _refuse(
+                421, "This address does not belong to the status page; status_page.hosts of the config names others."
+            )
+        if self._token is not None and not _shows(headers.get("authorization", ""), self._token):
+            asked = {"WWW-Authenticate": 'Basic realm="syncer", charset="UTF-8"'}
+            return _refuse(401, "A token is needed: send it as `Authorization: Bearer TOKEN`.", asked)
+        if scope["method"] not in {"GET", "HEAD"} and not _is_same_origin(headers, named[0]):
+            return _refuse(403, "This request comes from another site.")
+        return None
+
+
+def host_of(netloc: str) -> str | None:
+    """Return the host of `host:port` in lower case, without brackets; None where it is none."""
+    try:
+        parts = urlsplit(f"//{netloc}")
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts.hostname if parts.netloc == netloc and "@" not in netloc else None
+
+
+def _came_by_socket(scope: Scope) -> bool:
+    return scope["server"] is None or scope["server"][1] is None
+
+
+def _shows(authorization: str, token: str) -> bool:
+    scheme, _, shown = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            shown = b64decode(shown, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return compare_digest(shown.strip().encode(), token.encode())
+
+
+def _is_same_origin(headers: Headers, host: str) -> bool:
+    """Whether no other site's page sent this: browsers say it in one of two headers, and programs in none."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+async def _read_body(receive: Receive) -> bytes | Response:
+    """Return the whole body, or the answer to one that is too large or too slow."""
+    body = b""
+    try:
+        async with asyncio.timeout(LONGEST_BODY):
+            while True:
+                message = await receive()
+                piece: bytes = message.get("body", b"")
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    return _TOO_LARGE
+                if not message.get("more_body", False):
+                    return body
+    except TimeoutError:
+        return _refuse(408, "The request did not end in time.")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+def _with_headers(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return with_headers
+
+
+def _refuse(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    return PlainTextResponse(f"{sentence}\n", status, headers)
+
+
+_TOO_LARGE = _refuse(413, "The request is too large.")

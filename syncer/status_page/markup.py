@@ -1,0 +1,50 @@
+"""Makes HTML and SVG: what is not markup already is escaped, so that nothing of a page or of YouTube becomes any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import TypeAlias
+
+VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+
+
+class Markup(str):
+    """Text that may stand in HTML as it is. Made by this module alone."""
+
+    __slots__ = ()
+
+
+Child: TypeAlias = "Markup | str | int | Iterable[Child] | None"
+Attribute = str | int | float | bool | None
+
+
+def tag(element: str, *children: Child, **attributes: Attribute) -> Markup:
+    """Return an element: `tag("a", "Home", href="/")`.
+
+    Attributes lose a `_` at the end, others become `-`; None and False leave one out, True gives it no value.
+    """
+    said = "".join(f" {name}" for name in map(_attribute, attributes, attributes.values()) if name)
+    return Markup(f"<{element}{said}>" if element in VOID else f"<{element}{said}>{together(*children)}</{element}>")
+
+
+def together(*children: Child) -> Markup:
+    """Return these one after the other; text is escaped."""
+    return Markup("".join(map(_one, children)))
+
+
+def _one(child: Child) -> str:
+    if child is None:
+        return ""
+    if isinstance(child, Markup):
+        return child
+    if isinstance(child, str | int):
+        return escape(str(child))
+    return together(*child)
+
+
+def _attribute(name: str, value: Attribute) -> str:
+    if value is None or value is False:
+        return ""
+    name = name.removesuffix("_").replace("_", "-")
+    return name if value is True else f'{name}="{escape(str(value))}"'

@@ -1,0 +1,132 @@
+"""What a monitoring system reads: counted while the daemon runs, and looked up in the state when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from syncer import __version__
+from syncer.model import Bucket, Change, Count, Outcome, SyncReport
+from syncer.status_page.reading import Gauges
+
+METHODS = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.list"}
+
+OUTCOMES = {0: "ok", 1: "problems", 3: "no-answer", 130: "stopped"}
+"""How a sync ended, by its exit code."""
+
+FAILED = "failed"
+"""A sync that ended without a report."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Counters:
+    """Counts what the daemon's syncs do, from its start on. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ours = self.registry
+        self._syncs = Counter("syncer_syncs", "Syncs that ended, by outcome.", ["outcome"], registry=ours)
+        self._duration = Histogram(
+            "syncer_sync_duration_seconds",
+            "How long syncs took.",
+            buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+            registry=ours,
+        )
+        self._changes = Counter("syncer_changes", "Counts that were written into pages.", ["count"], registry=ours)
+        self._requests = Counter(
+            "syncer_requests",
+            "Requests to YouTube, by method and by how they ended; one that was sent again is counted once.",
+            ["method", "class"],
+            registry=ours,
+        )
+        self._retries = Counter("syncer_retries", "How often a request was sent again.", registry=ours)
+        self._pages = Gauge("syncer_pages", "Pages that the last sync saw.", registry=ours)
+        Gauge("syncer_build_info", "The version that runs.", ["version"], registry=ours).labels(__version__).set(1)
+        ProcessCollector(registry=ours)
+        self._begin_with_zero()
+
+    def changed(self, changes: Sequence[Change]) -> None:
+        """Count changes that are on disk."""
+        for change in changes:
+            self._changes.labels(change.count.value).inc()
+
+    @contextmanager
+    def counting(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
+        """Count the sync that the block makes: by its report, which is given back, or as one that failed."""
+        try:
+            yield self._ended
+        except Exception:
+            self._syncs.labels(FAILED).inc()
+            raise
+
+    def _ended(self, report: SyncReport) -> SyncReport:
+        self._syncs.labels(OUTCOMES[report.exit]).inc()
+        self._duration.observe((report.finished - report.started).total_seconds())
+        self._pages.set(report.pages)
+        self._retries.inc(report.tries.repeated)
+        for (bucket, outcome), number in report.requests.items():
+            self._requests.labels(METHODS[bucket], outcome.value).inc(number)
+        return report
+
+    def _begin_with_zero(self) -> None:
+        """Show every series from the start: one that appears with its first event hides that event from `rate`."""
+        for outcome in (*OUTCOMES.values(), FAILED):
+            self._syncs.labels(outcome)
+        for count in Count:
+            self._changes.labels(count.value)
+        for method in METHODS.values():
+            for ending in Outcome:
+                self._requests.labels(method, ending.value)
+
+
+def exposition(counters: Counters, gauges: Callable[[], Gauges]) -> bytes:
+    """Return all metrics in Prometheus' text format."""
+    now = CollectorRegistry()
+    now.register(_Now(gauges))
+    return generate_latest(counters.registry) + generate_latest(now)
+
+
+class _Now(Collector):
+    """What is true at the time of asking."""
+
+    def __init__(self, gauges: Callable[[], Gauges]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._gauges()
+        videos = GaugeMetricFamily("syncer_videos", "Videos that pages name or that were read.", labels=["state"])
+        for state, number in found.videos.items():
+            videos.add_metric([state], number)
+        yield videos
+        left = GaugeMetricFamily("syncer_quota_units_left", "Units left of the quota day.", labels=["bucket"])
+        for bucket, units in found.units_left.items():
+            left.add_metric([bucket], units)
+        yield left
+        yield from _moments(found)
+        yield GaugeMetricFamily(
+            "syncer_schedule_lateness_seconds", "How long the next sync is overdue.", value=found.late
+        )
+        yield GaugeMetricFamily("syncer_sync_running", "1 while a sync goes on.", value=int(found.running))
+
+
+def _moments(found: Gauges) -> Iterator[Metric]:
+    """Yield times as seconds since 1970; one that is not known has no sample."""
+    moments: tuple[tuple[str, str, datetime | None], ...] = (
+        (
+            "syncer_last_good_sync_timestamp_seconds",
+            "When the last good sync of the whole site began.",
+            found.last_good,
+        ),
+        ("syncer_next_sync_timestamp_seconds", "When the next sync begins.", found.next_sync),
+        ("syncer_oldest_count_timestamp_seconds", "When the oldest count was read that pages show.", found.oldest),
+    )
+    for name, text, at in moments:
+        if at is not None:
+            yield GaugeMetricFamily(name, text, value=at.timestamp())

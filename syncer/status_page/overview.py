@@ -1,0 +1,187 @@
+"""The first page: is all well, when comes the next sync, how went the last ones, what changed, who is needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from starlette.responses import HTMLResponse
+
+from syncer.control import Live
+from syncer.status_page.chart import ENDINGS, sync_bars
+from syncer.status_page.layout import (
+    changes_table,
+    facts,
+    minute,
+    moment,
+    page,
+    section,
+    sync_button,
+    sync_link,
+    table,
+    video_link,
+)
+from syncer.status_page.markup import Child, Markup, tag, together
+from syncer.status_page.reading import Overview
+from syncer.status_page.verdict import Need, needs_of, verdict
+from syncer.sync.purses import in_words
+from syncer.sync.status import Status
+from syncer.wording import counted
+
+REFRESH = 5
+"""Seconds, while a sync goes on; else the page stays as it is."""
+
+ROWS = 10
+"""Rows of a table here; the other pages show all."""
+
+STAGES = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pages"}
+
+
+def overview_page(seen: Overview) -> HTMLResponse:
+    """Return the first page."""
+    said = verdict(seen)
+    return page(
+        "Overview",
+        tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
+        tag("p", tag("strong", said.sentence), class_=f"verdict {said.state}", role="status"),
+        _now(seen),
+        _needs(list(needs_of(seen)), seen.status.braked),
+        _syncs(seen.status),
+        _changes(seen),
+        _videos(seen.status),
+        here="/",
+        refresh=REFRESH if seen.live.running else None,
+    )
+
+
+def going_on(live: Live) -> str:
+    """Return what the daemon is at, in words."""
+    if not live.running:
+        return "Nothing: it waits for the next sync."
+    progress = live.progress
+    if progress is None:
+        return "A sync begins."
+    far = f"{progress.done:,} of {progress.of:,}" if progress.of is not None else f"{progress.done:,} so far"
+    return f"A sync goes on: {STAGES.get(progress.stage, progress.stage)}, {far}."
+
+
+def _now(seen: Overview) -> Markup:
+    status = seen.status
+    quota = [
+        (
+            f"Quota: {bucket.value}",
+            together(tag("meter", min=0, max=purse.limit, value=purse.left, aria_hidden="true"), f"{in_words(purse)}."),
+        )
+        for bucket, purse in status.purses.items()
+    ]
+    soon = "when this one has ended" if seen.live.running else "not known"
+    return section(
+        "Now",
+        facts(
+            ("At work", going_on(seen.live)),
+            ("Next sync", moment(seen.live.next_sync) if seen.live.next_sync else soon),
+            ("Quota is filled again", moment(status.quota_resets)),
+            *quota,
+        ),
+        sync_button(),
+        id_="now",
+    )
+
+
+def _needs(needs: list[Need], braked: int) -> Markup | None:
+    if not needs:
+        return None
+    items = [tag("li", need.sentence, " ", tag("a", "Show them", href=need.href)) for need in needs]
+    return section("Needs a person", tag("ul", items), sync_button(accept=True) if braked else None, id_="needs")
+
+
+def _syncs(status: Status) -> Markup:
+    if not status.syncs:
+        return section("Last syncs", tag("p", "None yet."), id_="syncs")
+    heads = ("sync", "ended (UTC)", "pages changed", "counts changed", "problems", "how")
+    rows = [
+        (
+            sync_link(sync["sync"]),
+            minute(datetime.fromisoformat(sync["finished"])),
+            f"{sync['changed_pages']:,}",
+            f"{sync['changed_counts']:,}",
+            f"{sync['problems']:,}",
+            ENDINGS[sync["exit"]],
+        )
+        for sync in status.syncs[:ROWS]
+    ]
+    return section(
+        "Last syncs",
+        tag("div", sync_bars(status.syncs[::-1]), class_="drawing"),
+        _legend(),
+        tag("details", tag("summary", "As a table"), table("The last syncs", heads, rows, numbers=(2, 3, 4))),
+        id_="syncs",
+    )
+
+
+def _legend() -> Markup:
+    words = (
+        ("took all-well", "duration"),
+        ("took with-problems", "with problems"),
+        ("took no-answer", "no answer, or stopped"),
+        ("changed", "counts changed"),
+    )
+    return tag(
+        "ul",
+        [
+            tag(
+                "li",
+                tag(
+                    "svg", tag("rect", width=12, height=12, rx=2, class_=kind), viewBox="0 0 12 12", aria_hidden="true"
+                ),
+                text,
+            )
+            for kind, text in words
+        ],
+        class_="legend",
+    )
+
+
+def _changes(seen: Overview) -> Markup:
+    shown: Child = "Nothing yet."
+    if seen.changes:
+        shown = changes_table("The last changes, newest first", seen.changes)
+    return section("What changed last", shown, id_="changes")
+
+
+def _videos(status: Status) -> Markup:
+    gone = {video.video_id for video in status.gone}
+    rows: list[tuple[Child, ...]] = [
+        (
+            video_link(video.video_id),
+            "gone" if video.video_id in gone else "missing",
+            together("not given by YouTube since ", moment(video.since)),
+        )
+        for video in status.missing[:ROWS]
+    ]
+    rows += [
+        (video_link(video), "doubtful", f"{count.value} fell far; held until the next reading says the same")
+        for video, count in status.doubtful[:ROWS]
+    ]
+    rows += [
+        (video_link(video), "hidden", f"{count.value} is hidden; the pages keep what they have")
+        for video, count in status.hidden[:ROWS]
+    ]
+    whole = len(status.missing) + len(status.doubtful) + len(status.hidden)
+    if not rows:
+        return section("Videos to know of", tag("p", "YouTube gives every video with its counts."), id_="videos")
+    return section(
+        "Videos to know of",
+        table("Videos that YouTube left out, or gave without a count", ("video", "state", "what"), rows),
+        tag("p", f"{counted(whole, 'entry').replace('entrys', 'entries')} in all. ", _more())
+        if whole > len(rows)
+        else None,
+        id_="videos",
+    )
+
+
+def _more() -> Markup:
+    links = [
+        (", " if n else "", tag("a", state, href=f"/videos?state={state}"))
+        for n, state in enumerate(("missing", "doubtful", "hidden"))
+    ]
+    return together("All that are ", links, ".")

@@ -1,0 +1,189 @@
+"""Reads the state, the diff log and the daemon for whoever asks over HTTP. It writes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.content.scan import Candidate, read_head
+from syncer.control import Control, Live
+from syncer.diff_log import LOG, Line, last_lines, lines_of_sync
+from syncer.front_matter.title import title_of
+from syncer.model import Problem, Reading, VideoId
+from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.judging import doubtful_counts
+from syncer.state.places import Known, Standing, count_standings, find_videos, oldest_count, pages_of
+from syncer.state.syncs import last_whole_sync, past_sync
+from syncer.state.videos import history, missing_videos
+from syncer.sync.report import StoredReport
+from syncer.sync.status import Status, mapped_counts, status_of
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+SYNCS = 30
+"""How many of the last syncs are shown."""
+
+LAST_CHANGES = 10
+"""How many of the last changes are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where all that is shown comes from."""
+
+    config: Callable[[], Config]
+    """The one that the daemon goes by now."""
+    control: Control
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How it stands with the daemon and its site."""
+
+    at: datetime
+    live: Live
+    status: Status
+    changes: Sequence[Line]
+    """The last ones, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSeen:
+    """What is known of one video."""
+
+    video_id: VideoId
+    readings: Sequence[Reading]
+    """Oldest first."""
+    pages: Sequence[tuple[str, str | None]]
+    """The path and the title of each page that names it."""
+    missing_since: datetime | None
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What a monitoring system asks for, as it is now."""
+
+    videos: Mapping[str, int]
+    units_left: Mapping[str, int]
+    last_good: datetime | None
+    next_sync: datetime | None
+    oldest: datetime | None
+    late: float
+    """Seconds by which the next sync is overdue."""
+    running: bool
+
+
+@contextmanager
+def state_of(config: Config) -> Iterator[Database]:
+    """Open the state for reading; where there is none yet, an empty one. Raises StateError."""
+    site = os.path.realpath(config.site)
+    with open_to_read(config.state_directory, site) or open_copy(config.state_directory, site) as database:
+        yield database
+
+
+def overview(sources: Sources, *, changes: int = LAST_CHANGES) -> Overview:
+    """Return how it stands. Raises StateError."""
+    config, now, live = sources.config(), sources.clock(), sources.control.live()
+    with state_of(config) as database:
+        status = status_of(config, database, now, syncs=SYNCS, next_sync=live.next_sync)
+    return Overview(now, live, status, last_lines(config.state_directory / LOG, changes))
+
+
+def is_ready(sources: Sources) -> bool:
+    """Whether the last good sync of the whole site is not older than two intervals. Raises StateError."""
+    now, live = sources.clock(), sources.control.live()
+    with state_of(sources.config()) as database:
+        last = last_whole_sync(database)
+    return last is not None and not is_old(last, live, now)
+
+
+def is_old(last_good: datetime, live: Live, now: datetime) -> bool:
+    """Whether a good sync is too long ago for all to be well."""
+    return now - last_good > 2 * live.interval
+
+
+def one_sync(sources: Sources, sync: str, *, most: int, after: int = 0) -> tuple[StoredReport, list[Line]] | None:
+    """Return a sync's report and its changes; None where no such report is kept. Raises StateError."""
+    config = sources.config()
+    with state_of(config) as database:
+        past = past_sync(database, sync)
+    if past is None:
+        return None
+    report: StoredReport = json.loads(past.report)
+    lines = (
+        lines_of_sync(config.state_directory / LOG, sync, most=most, after=after) if report["changed_counts"] else []
+    )
+    return report, lines
+
+
+def videos(
+    sources: Sources, search: str, standing: Standing | None, *, most: int, after: int
+) -> tuple[int, list[Known]]:
+    """Return how many videos a search finds, and some of them. Raises StateError."""
+    config = sources.config()
+    with state_of(config) as database:
+        return find_videos(database, search, standing, counts=mapped_counts(config), most=most, after=after)
+
+
+def readings_of(sources: Sources, video: VideoId) -> list[Reading]:
+    """Return what is kept of what YouTube said of a video. Raises StateError."""
+    with state_of(sources.config()) as database:
+        return history(database, video)
+
+
+def one_video(sources: Sources, video: VideoId) -> VideoSeen | None:
+    """Return what is known of a video; None where no page names it and no reading is kept. Raises StateError."""
+    config = sources.config()
+    with state_of(config) as database:
+        readings, paths = history(database, video), pages_of(database, video)
+        missing = {each.video_id: each.since for each in missing_videos(database)}
+        doubtful = any(video == doubted for doubted, _ in doubtful_counts(database))
+    if not readings and not paths:
+        return None
+    pages = [(path, _title(config.site, path)) for path in paths]
+    return VideoSeen(video, readings, pages, missing.get(video), doubtful)
+
+
+def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
+    """Return the last sync's name and its problems. Raises StateError."""
+    status = overview(sources, changes=0).status
+    return (status.syncs[0]["sync"] if status.syncs else None), status.problems
+
+
+def gauges(sources: Sources) -> Gauges:
+    """Return what a monitoring system asks for. Raises StateError."""
+    config, now, live = sources.config(), sources.clock(), sources.control.live()
+    with state_of(config) as database:
+        status = status_of(config, database, now, syncs=1, next_sync=live.next_sync)
+        standings = count_standings(database, mapped_counts(config))
+        oldest = oldest_count(database)
+    due = live.next_sync
+    late = max(timedelta(0), now - due) if due and not live.running else timedelta(0)
+    return Gauges(
+        videos={standing.value if standing else "known": number for standing, number in standings.items()}
+        | {"gone": len(status.gone)},
+        units_left={bucket.value: purse.left for bucket, purse in status.purses.items()},
+        last_good=status.last_whole,
+        next_sync=due,
+        oldest=oldest,
+        late=late.total_seconds(),
+        running=live.running,
+    )
+
+
+def _title(site: Path, path: str) -> str | None:
+    """Return the title of a page. The path comes from our own scan, never from a request."""
+    root = os.path.realpath(site)
+    if not os.path.realpath(os.path.join(root, path)).startswith(root.rstrip("/") + "/"):
+        return None  # a link was put there since
+    head = read_head(root, Candidate(path, ()))
+    return title_of(head[0]) if isinstance(head, tuple) and not isinstance(head, Problem) else None

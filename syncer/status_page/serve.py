@@ -1,0 +1,189 @@
+"""Serves the app on a Unix socket and on TCP, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import stat
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import uvicorn
+from anyio.to_thread import current_default_thread_limiter
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from syncer.errors import ConfigError
+
+LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""Bytes that the path of a Unix socket may have: what `sun_path` holds, without its closing zero."""
+
+LONGEST_CONNECTION = 30.0
+"""Seconds after which a connection is cut: it serves one request."""
+
+MOST_CONNECTIONS = 64
+"""Above them, 503."""
+
+LARGEST_HEAD = 16_384
+"""Bytes of a request's line and headers."""
+
+MOST_THREADS = 4
+"""So many requests are answered at once; the others wait."""
+
+QUICK_STOP = 1
+"""Seconds that requests in hand get when the daemon stops."""
+
+
+def socket_path(environment: Mapping[str, str], site: str, state_directory: Path) -> Path:
+    """Return where the daemon of a site has its Unix socket: `site` is its real path. Raises ConfigError."""
+    runtime = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    of_user = environment.get("XDG_RUNTIME_DIR", "")
+    if runtime:
+        path = Path(runtime, "syncer.sock")
+    elif of_user and os.path.isdir(of_user):
+        path = Path(of_user, f"syncer-{sha256(site.encode()).hexdigest()[:12]}.sock")
+    else:
+        path = state_directory / "daemon.sock"
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise ConfigError(
+            f"{path}: this path is too long for a Unix socket, which takes {LONGEST_PATH} bytes; "
+            "set XDG_RUNTIME_DIR, or a shorter state.directory"
+        )
+    return path
+
+
+@contextmanager
+def served(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[None]:
+    """Serve the app on these listening sockets while the block runs."""
+    config = uvicorn.Config(
+        app,
+        http=_OneRequest,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        timeout_graceful_shutdown=QUICK_STOP,
+    )
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, args=(sockets,), name="status-page")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join()
+
+
+@contextmanager
+def listening(listen: str | None, path: Path) -> Iterator[list[socket.socket]]:
+    """Give the sockets to serve on: a Unix socket, and `HOST:PORT` where one is named. Raises ConfigError."""
+    with ExitStack() as stack:
+        sockets = [_tcp(listen)] if listen else []
+        for each in sockets:
+            stack.enter_context(each)
+        sockets.append(stack.enter_context(_unix(path)))
+        stack.callback(path.unlink, missing_ok=True)
+        yield sockets
+
+
+def address_of(tcp: socket.socket) -> str:
+    """Return the URL under which a browser finds what is served on this socket."""
+    host, port = tcp.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class _Server(uvicorn.Server):
+    """Sleeps until it is told to stop, where uvicorn's own looks ten times a second."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Tell it to stop; safe in any thread."""
+        self.should_exit = True
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        self._told = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._told.wait()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        current_default_thread_limiter().total_tokens = MOST_THREADS
+        await super().startup(sockets)
+
+
+class _OneRequest(H11Protocol):
+    """A connection with an end, so that nobody holds one open by sending, or reading, a byte now and then."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._end = self.loop.call_later(LONGEST_CONNECTION, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end.cancel()
+        super().connection_lost(exc)
+
+
+def _tcp(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, int(port)))
+        made.listen(128)
+    except OSError as error:
+        made.close()
+        reason = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise ConfigError(
+            f"status_page.listen: {listen} cannot be used: {reason}; name another port, or `status_page: null` for none"
+        ) from error
+    return made
+
+
+def _unix(path: Path) -> socket.socket:
+    """Listen on a path, in place of a socket that a crash left; only its owner and group may connect."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = None
+    try:
+        _remove_left_over(path)
+        before = os.umask(0o117)
+        made.bind(str(path))
+        made.listen(128)
+    except OSError as error:
+        made.close()
+        raise ConfigError(f"{path}: no Unix socket can be made there: {error.strerror or error}") from error
+    finally:
+        if before is not None:
+            os.umask(before)
+    return made
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove a socket on which nobody listens. Raises OSError where somebody does, or it is no socket."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, "something else is there")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()
+                return
+        raise OSError(errno.EADDRINUSE, "another daemon of this site listens there")

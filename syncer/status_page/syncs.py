@@ -1,0 +1,92 @@
+"""The pages about one sync: one that has ended, and one that somebody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from starlette.responses import HTMLResponse
+
+from syncer.control import Live, Ticket
+from syncer.diff_log import Line
+from syncer.model import Problem
+from syncer.status_page.chart import ENDINGS
+from syncer.status_page.layout import changes_table, facts, moment, page, section, sync_button, video_link
+from syncer.status_page.markup import Markup, tag
+from syncer.status_page.overview import going_on
+from syncer.status_page.problems import problems_list
+from syncer.sync.report import StoredReport, problems_of
+from syncer.wording import counted
+
+REFRESH = 1
+"""Seconds between two looks at a sync that goes on."""
+
+
+def sync_page(report: StoredReport, changes: Sequence[Line]) -> HTMLResponse:
+    """Return the page of a sync that has ended; `changes` are the first of those it made."""
+    started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
+    left = report["changed_counts"] - len(changes)
+    return page(
+        f"Sync {report['sync']}",
+        tag("h1", "Sync ", tag("span", report["sync"], class_="id")),
+        facts(
+            ("Ended", ENDINGS[report["exit"]]),
+            ("Began", moment(started)),
+            ("Took", f"{(finished - started).total_seconds():.0f} s"),
+            ("Pages and videos", f"{counted(report['pages'], 'page')}, {counted(report['videos'], 'video')}"),
+            ("Asked and answered", f"{report['asked']:,} asked, {report['answered']:,} answered"),
+            ("Left out", f"{report['left_out']['fresh']:,} fresh, {report['left_out']['over_quota']:,} over quota"),
+            ("Units", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
+            ("Retries", f"{report.get('retries', 0):,}"),
+            ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
+        ),
+        _brake(report),
+        _problems(problems_of(report)),
+        section(
+            "Changes",
+            changes_table("Counts that were written, in their order", changes) if changes else tag("p", "None."),
+            tag("p", f"And {left:,} more: ", tag("code", f"syncer log --sync {report['sync']}"), " prints all.")
+            if left > 0
+            else None,
+            id_="changes",
+        ),
+        _missing(report["missing"]),
+    )
+
+
+def ticket_page(ticket: Ticket, live: Live) -> HTMLResponse:
+    """Return the page of a sync that somebody asked for: it looks again by itself until that has ended."""
+    if ticket.state == "done":
+        said = ticket.error or "It has ended."
+        return page("Sync", tag("h1", "No sync"), tag("p", said, class_="verdict wrong", role="status"), sync_button())
+    waits = ticket.state == "waiting"
+    said = "It begins as soon as the one before has ended." if waits and live.running else going_on(live)
+    return page(
+        "Sync",
+        tag("h1", "A sync was asked for"),
+        tag("p", said, class_="verdict person", role="status"),
+        tag("p", "This page looks again by itself. ", tag("a", "Look now", href=f"/triggers/{ticket.number}")),
+        refresh=REFRESH,
+    )
+
+
+def _brake(report: StoredReport) -> Markup | None:
+    brake = report["brake"]
+    if not brake:
+        return None
+    what = "videos were suddenly missing" if brake["reason"] == "missing" else "counts fell"
+    return tag(
+        "p",
+        f"A brake held it all: {brake['struck']:,} of {brake['of']:,} {what}. Nothing was written.",
+        class_="verdict person",
+    )
+
+
+def _problems(problems: Sequence[Problem]) -> Markup:
+    return section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems")
+
+
+def _missing(missing: Sequence[str]) -> Markup | None:
+    if not missing:
+        return None
+    return section("Missing on YouTube", tag("ul", [tag("li", video_link(video)) for video in missing]), id_="missing")

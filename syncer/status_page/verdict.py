@@ -1,0 +1,70 @@
+"""Says in one sentence whether all is well, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from syncer.status_page.layout import ago
+from syncer.status_page.reading import Overview, is_old
+from syncer.sync.report import NOTHING_ANSWERED
+from syncer.wording import counted
+
+
+class Need(NamedTuple):
+    """Something that needs a person."""
+
+    sentence: str
+    href: str
+    """Where it is shown."""
+
+
+class Verdict(NamedTuple):
+    """How it stands, in short."""
+
+    state: str
+    """`well`, `person` or `wrong`: also the class in the style sheet."""
+    sentence: str
+
+
+def verdict(seen: Overview) -> Verdict:
+    """Return the one sentence that stands at the top."""
+    status, live = seen.status, seen.live
+    if not status.syncs:
+        return Verdict("person", "The first sync goes on." if live.running else "No sync was made yet.")
+    last = status.syncs[0]
+    if last["exit"] == NOTHING_ANSWERED:
+        return Verdict("wrong", "The last sync got no answer from YouTube; see its problems.")
+    if status.last_whole is None:
+        return Verdict("wrong", "No sync of the whole site has come to its end yet.")
+    since = (seen.at - status.last_whole).total_seconds()
+    if is_old(status.last_whole, live, seen.at):
+        return Verdict("wrong", f"The last good sync is {ago(since)} old: longer than two intervals.")
+    needs = list(needs_of(seen))
+    if needs:
+        return Verdict("person", f"It runs, and {counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} a person.")
+    return Verdict("well", f"All is well: the last sync began {ago(since)} ago, and nothing needs a person.")
+
+
+def needs_of(seen: Overview) -> Iterator[Need]:
+    """Yield what a person should look at, the gravest first."""
+    status = seen.status
+    if status.braked:
+        yield Need(
+            f"A brake holds {counted(status.braked, 'reading')}: too many videos were missing or too many counts fell"
+            " at once. Nothing was written. If YouTube is right, accept what is held.",
+            "/videos?state=braked",
+        )
+    if status.problems:
+        subjects = len({problem.subject for problem in status.problems})
+        yield Need(
+            f"{counted(len(status.problems), 'problem')} in the last sync, about {subjects:,} of your pages or"
+            " YouTube's answers.",
+            "/problems",
+        )
+    if status.gone:
+        yield Need(
+            f"{counted(len(status.gone), 'video')} stayed missing on at least three days: decide whether the pages"
+            " keep their counts.",
+            "/videos?state=missing",
+        )

@@ -1,0 +1,164 @@
+"""The pages about videos: the search, and one video with its counts over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from urllib.parse import urlencode
+
+from starlette.responses import HTMLResponse
+
+from syncer.model import Count, Reading
+from syncer.state.places import Known, Standing
+from syncer.status_page.chart import count_chart
+from syncer.status_page.layout import minute, moment, page, section, table, video_link
+from syncer.status_page.markup import Child, Markup, tag, together
+from syncer.status_page.reading import VideoSeen
+from syncer.sync.documents import meaning_changes
+from syncer.wording import counted
+
+NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
+
+PER_PAGE = 50
+
+READINGS = 200
+"""Rows of the table of readings, the newest; `syncer history` prints all."""
+
+
+def videos_page(
+    total: int, found: Sequence[Known], search: str, standing: Standing | None, *, after: int
+) -> HTMLResponse:
+    """Return what a search for videos found."""
+    rows = [
+        (
+            video_link(video.video_id),
+            *(_number(video.reading, count) for count in Count),
+            together("missing since ", moment(video.missing_since))
+            if video.missing_since
+            else moment(video.reading.at)
+            if video.reading
+            else "not read yet",
+            tag("span", video.path, class_="path") if video.path else "no page",
+        )
+        for video in found
+    ]
+    heads = ("video", *NAMES.values(), "as of", "page")
+    return page(
+        "Videos",
+        tag("h1", "Videos"),
+        _search(search, standing),
+        tag("p", f"{counted(total, 'video')} found."),
+        table("Videos found", heads, rows, numbers=(1, 2, 3)) if rows else None,
+        _neighbours(total, search, standing, after),
+        here="/videos",
+    )
+
+
+def video_page(seen: VideoSeen) -> HTMLResponse:
+    """Return the page of one video."""
+    title = next((title for _, title in seen.pages if title), seen.video_id)
+    meanings = meaning_changes(seen.readings) if seen.readings else []
+    return page(
+        title,
+        tag("h1", title),
+        tag(
+            "p",
+            tag("span", seen.video_id, class_="id"),
+            " · ",
+            tag("a", "Watch on YouTube", href=f"https://www.youtube.com/watch?v={seen.video_id}", rel="noreferrer"),
+        ),
+        _standing(seen),
+        tag("div", _charts(seen.readings, meanings), _readings(seen.readings), class_="beside"),
+        _pages(seen.pages),
+        here="/videos",
+    )
+
+
+def _search(search: str, standing: Standing | None) -> Markup:
+    states = (("", "all"), *((state.value, state.value) for state in Standing))
+    chosen = standing.value if standing else ""
+    return tag(
+        "form",
+        tag("label", "Part of a video ID or of a page's path", for_="search"),
+        tag("input", type="search", id="search", name="search", value=search, maxlength=200),
+        tag("label", "State", for_="state"),
+        tag(
+            "select",
+            [tag("option", name, value=value, selected=value == chosen) for value, name in states],
+            id="state",
+            name="state",
+        ),
+        tag("button", "Search"),
+        method="get",
+        action="/videos",
+        role="search",
+        class_="search",
+    )
+
+
+def _neighbours(total: int, search: str, standing: Standing | None, after: int) -> Markup | None:
+    def link(name: str, offset: int) -> Markup:
+        query = urlencode({"search": search, "state": standing or "", "offset": offset})
+        return tag("a", name, href=f"/videos?{query}")
+
+    links = [link("Earlier", max(0, after - PER_PAGE))] if after else []
+    if after + PER_PAGE < total:
+        links.append(link("Next", after + PER_PAGE))
+    return tag("nav", [(each, " ") for each in links], aria_label="More videos", class_="more") if links else None
+
+
+def _standing(seen: VideoSeen) -> Markup | None:
+    said: list[Child] = []
+    if seen.missing_since:
+        said.append(
+            tag(
+                "p",
+                "YouTube leaves this video out since ",
+                moment(seen.missing_since),
+                ". The pages keep the counts they have.",
+                class_="verdict person",
+            )
+        )
+    if seen.doubtful:
+        said.append(
+            tag("p", "A count fell far. It is held until the next reading says the same.", class_="verdict person")
+        )
+    return together(*said) if said else None
+
+
+def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
+    charts = [chart for count in Count if readings and (chart := count_chart(count, readings, meanings))]
+    shown: Child = [tag("div", chart, class_="drawing") for chart in charts] or tag("p", "No reading has a count yet.")
+    notes = [
+        tag("p", f"From {day} on YouTube counts views in another way: do not compare across that day.", class_="note")
+        for day in meanings
+    ]
+    return section("Counts over time", shown, notes, id_="charts")
+
+
+def _readings(readings: Sequence[Reading]) -> Markup:
+    newest = readings[::-1][:READINGS]
+    rows = [(minute(reading.at), *(_number(reading, count) for count in Count)) for reading in newest]
+    left = len(readings) - len(newest)
+    return section(
+        "Readings",
+        table("What YouTube said, newest first", ("read at (UTC)", *NAMES.values()), rows, numbers=(1, 2, 3)),
+        tag("p", f"And {counted(left, 'older reading')}: ", tag("code", "syncer history"), " prints all.")
+        if left
+        else None,
+        id_="readings",
+    )
+
+
+def _pages(pages: Sequence[tuple[str, str | None]]) -> Markup:
+    items = [tag("li", (title, ": ") if title else None, tag("span", path, class_="path")) for path, title in pages]
+    return section("Pages", tag("ul", items) if items else tag("p", "No page names it."), id_="pages")
+
+
+def _number(reading: Reading | None, count: Count) -> str:
+    if reading is None:
+        return "-"
+    if reading.statistics is None:
+        return "missing"
+    number = reading.statistics.get(count)
+    return "hidden" if number is None else f"{number:,}"

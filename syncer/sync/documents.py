@@ -1,0 +1,95 @@
+"""The JSON documents of what syncs left: one shape each, whoever prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, TypedDict
+
+from syncer.diff_log import timestamp
+from syncer.doubt import view_meaning
+from syncer.model import Bucket, Count, Reading, VideoId
+from syncer.sync.report import problem_json
+
+if TYPE_CHECKING:
+    from syncer.state.places import Known
+    from syncer.sync.purses import Purse
+    from syncer.sync.status import Status
+
+Row = dict[str, str | int | bool | None]
+
+
+class QuotaOfBucket(TypedDict):
+    """What a bucket has left today, in units."""
+
+    spent: int
+    left: int
+    parked_until: str | None
+
+
+def status_json(status: Status) -> dict[str, object]:
+    """Return the status as `syncer status --json` prints it."""
+    return {
+        "site": status.site,
+        "syncs": list(status.syncs),
+        "next_sync": timestamp(status.next_sync),
+        "quota": quota_json(status.purses),
+        "quota_resets": timestamp(status.quota_resets),
+        "missing": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.missing],
+        "gone": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.gone],
+        "doubtful": [{"video_id": video, "count": count.value} for video, count in status.doubtful],
+        "held_by_brake": status.braked,
+        "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
+        "problems": [problem_json(problem) for problem in status.problems],
+    }
+
+
+def quota_json(purses: Mapping[Bucket, Purse]) -> dict[str, QuotaOfBucket]:
+    """Return what is left of the day's quota, by bucket."""
+    return {
+        bucket.value: {
+            "spent": purse.spent,
+            "left": purse.left,
+            "parked_until": timestamp(purse.parked_until) if purse.parked_until else None,
+        }
+        for bucket, purse in purses.items()
+    }
+
+
+def history_json(video: VideoId, readings: Sequence[Reading]) -> dict[str, object]:
+    """Return a video's readings as `syncer history --json` prints them."""
+    return {"video_id": video, "readings": [reading_row(reading) for reading in readings]}
+
+
+def reading_row(reading: Reading) -> Row:
+    """Return a reading as a row of `syncer history`."""
+    since = view_meaning(reading.at)
+    return {
+        "at": timestamp(reading.at),
+        "present": reading.statistics is not None,
+        **_counts(reading),
+        "views_mean_since": since.isoformat() if since else None,
+    }
+
+
+def meaning_changes(readings: Sequence[Reading]) -> list[date]:
+    """Return the days between the first and the last of these readings on which a view became something else."""
+    days = {day for day in (view_meaning(reading.at) for reading in readings) if day}
+    return sorted(day for day in days if day > readings[0].at.date())
+
+
+def known_json(video: Known) -> Row:
+    """Return a video as a search finds it: with the counts that pages are compared with."""
+    return {
+        "video_id": video.video_id,
+        "pages": video.pages,
+        "path": video.path,
+        "as_of": timestamp(video.reading.at) if video.reading else None,
+        **_counts(video.reading),
+        "missing_since": timestamp(video.missing_since) if video.missing_since else None,
+    }
+
+
+def _counts(reading: Reading | None) -> dict[str, int | None]:
+    statistics = (reading.statistics if reading else None) or {}
+    return {count.value: statistics.get(count) for count in Count}

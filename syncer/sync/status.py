@@ -1,0 +1,77 @@
+"""How it stands: the last syncs, the next one, what is left of the quota, what needs a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from syncer.model import Bucket, Count, Problem, VideoId
+from syncer.plan import GONE
+from syncer.quota import next_reset
+from syncer.schedule import first_time
+from syncer.state.database import Database
+from syncer.state.judging import count_braked, doubtful_counts
+from syncer.state.syncs import last_syncs, last_whole_sync
+from syncer.state.videos import Missing, hidden_counts, missing_videos
+from syncer.sync.purses import Purse, purses
+from syncer.sync.report import Outline, outline, problems_of
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How it stands at one time."""
+
+    site: str
+    syncs: Sequence[Outline]
+    """The last ones, newest first."""
+    last_whole: datetime | None
+    """When the last sync began that the schedule counts from."""
+    next_sync: datetime
+    purses: Mapping[Bucket, Purse]
+    quota_resets: datetime
+    missing: Sequence[Missing]
+    gone: Sequence[Missing]
+    """Those of the missing that were left out three times, a day apart."""
+    doubtful: Sequence[tuple[VideoId, Count]]
+    braked: int
+    """Readings that a brake holds."""
+    hidden: Sequence[tuple[VideoId, Count]]
+    problems: Sequence[Problem]
+    """Those of the last sync."""
+
+
+def status_of(
+    config: Config, database: Database, now: datetime, *, syncs: int, next_sync: datetime | None = None
+) -> Status:
+    """Return how it stands, with so many of the last syncs.
+
+    `next_sync` is when the daemon makes the next one, where it has said so; else that follows from the schedule.
+    """
+    missing = missing_videos(database)
+    reports = [json.loads(sync.report) for sync in last_syncs(database, syncs)]
+    last = last_whole_sync(database)
+    return Status(
+        site=str(config.site),
+        syncs=[outline(report) for report in reports],
+        last_whole=last,
+        next_sync=next_sync or first_time(config.schedule, last, now),
+        purses=purses(config, database, now),
+        quota_resets=next_reset(now),
+        missing=missing,
+        gone=[video for video in missing if video.misses >= GONE],
+        doubtful=doubtful_counts(database),
+        braked=count_braked(database),
+        hidden=hidden_counts(database, mapped_counts(config)),
+        problems=problems_of(reports[0]) if reports else (),
+    )
+
+
+def mapped_counts(config: Config) -> set[Count]:
+    """Return the counts that pages of the site have."""
+    return {count for collection in config.collections for count in collection.mapping().counts}

@@ -1,0 +1,78 @@
+"""`syncer daemon` as a process: what it says, and the signals it gets."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+from tests.site import KEY, Site, crlf, ids
+
+PATIENCE = 20.0
+"""Seconds after which something that should happen is said not to."""
+
+
+class Daemon:
+    """A running `syncer daemon`."""
+
+    def __init__(self, site: Site, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        self.lines: list[str] = []
+        self._environment = {**os.environ, "YOUTUBE_API_KEY": KEY, **(environment or {})}
+        self._site = site
+        self._options = options
+        self._said: queue.Queue[str] = queue.Queue()
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "syncer", "-c", str(self._site.config), *self._options, "daemon"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=self._environment)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+    def until(self, text: str) -> str:
+        """Waits for a line of the log that holds this text, and returns it."""
+        while True:
+            line = self._said.get(timeout=PATIENCE)
+            if text in line:
+                return line
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> tuple[int, float]:
+        """Waits for the end; returns the exit code and the seconds it took."""
+        began = time.monotonic()
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        return code, time.monotonic() - began
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        with self.process.stderr as pipe:
+            for line in pipe:
+                self.lines.append(line.rstrip("\n"))
+                self._said.put(line)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end, never = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        never.wait(0.01)
+
+
+def fill(site: Site, number: int) -> Sequence[str]:
+    videos = ids(number)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    return videos

@@ -1,0 +1,162 @@
+"""A status page that is really served, beside a daemon of the tests that syncs when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from syncer.cli.serving import serving
+from syncer.config.parse import parse_config
+from syncer.control import Control, Live, Progress, Ticket
+from syncer.errors import SyncerError
+from syncer.status_page.metrics import Counters
+from syncer.status_page.serve import socket_path
+from syncer.sync.make import make_sync
+from syncer.sync.options import Options, Surroundings
+from syncer.sync.report import report_json
+from tests.site import KEY, Site
+
+
+class Steered:
+    """Syncs a site in a thread, one sync at a time, when it is told to."""
+
+    def __init__(self, site: Site, counters: Counters) -> None:
+        self.go = threading.Event()
+        self.go.set()
+        self.live = Live(False, None, datetime.now(UTC) + timedelta(hours=5), datetime.now(UTC), timedelta(hours=6))
+        self._site = site
+        self._counters = counters
+        self._tickets: dict[int, Ticket] = {}
+        self._threads: list[threading.Thread] = []
+        self.control = Control(lambda: self.live, self.trigger, self._tickets.get)
+
+    def trigger(self, accept: bool) -> Ticket:
+        ticket = Ticket(len(self._tickets) + 1, "waiting", None, None)
+        self._tickets[ticket.number] = ticket
+        thread = threading.Thread(target=self._sync, args=(ticket, accept))
+        self._threads.append(thread)
+        thread.start()
+        return ticket
+
+    def end(self) -> None:
+        self.go.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _sync(self, ticket: Ticket, accept: bool) -> None:
+        self._tickets[ticket.number] = replace(ticket, state="running")
+        self.live = replace(self.live, running=True, progress=Progress("ask", 50, 120))
+        self.go.wait(20)
+        config = parse_config(self._site.config.read_text(encoding="utf-8"), self._site.config)
+        never = threading.Event()
+        world = Surroundings(KEY, lambda: datetime.now(UTC), never.wait, changed=self._counters.changed)
+        try:
+            with self._counters.counting() as count:
+                report = count(make_sync(config, Options(accept=accept, everything=True), world))
+        except SyncerError as error:
+            done = replace(ticket, state="done", error=str(error))
+        else:
+            done = replace(ticket, state="done", report=json.dumps(report_json(report)))
+        self._tickets[ticket.number] = done
+        self.live = replace(self.live, running=False, progress=None)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Served:
+    """A served page, and how it is asked."""
+
+    steered: Steered
+    port: int
+    socket: Path
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, b"", **headers)
+
+    def post(self, path: str, body: bytes = b"", /, **headers: str) -> Answer:
+        return self.ask("POST", path, body, **headers)
+
+    def ask(self, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
+        """Asks over TCP; `Sec_Fetch_Site` names the header with dashes."""
+        return _ask(HTTPConnection("127.0.0.1", self.port, timeout=20), method, path, body, headers)
+
+    def ask_by_socket(self, method: str, path: str, body: bytes = b"", /, **headers: str) -> Answer:
+        return _ask(_ByFile(self.socket), method, path, body, headers)
+
+
+class _ByFile(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=20)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(20)
+        self.sock.connect(str(self._path))
+
+
+def _ask(connection: HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    response: HTTPResponse = connection.getresponse()
+    answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    connection.close()
+    return answer
+
+
+@contextmanager
+def served(site: Site) -> Iterator[Served]:
+    """Serves the page of a site on a free port."""
+    counters = Counters()
+    steered = Steered(site, counters)
+    port = free_port()
+    text = site.config.read_text(encoding="utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}")
+    config = parse_config(text, site.config)
+    with serving(lambda: config, steered.control, counters):
+        try:
+            path = socket_path(os.environ, os.path.realpath(site.root), site.state)
+            yield Served(steered, port, path)
+        finally:
+            steered.end()
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Waits until something is so."""
+    never = threading.Event()
+    end = datetime.now(UTC) + timedelta(seconds=seconds)
+    while not condition():
+        assert datetime.now(UTC) < end, "what was waited for did not happen"
+        never.wait(0.02)

@@ -1,0 +1,176 @@
+"""The status page in a real browser, beside a real daemon: at a desk, on a phone, by day, by night, by keyboard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from syncer.simulator.clock import Clock
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from tests.daemon_process import Daemon
+from tests.site import Site, crlf, ids, plain
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser here; on Debian: apt-get install chromium")
+
+WIDTHS = (360, 1280)
+SCHEMES = ("light", "dark")
+READINGS = 12
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a daemon whose site was synced for some days."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = now - timedelta(days=READINGS / 2)
+    with Simulator(World(start=start), Clock(start)) as youtube:
+        site = Site(tmp_path_factory.mktemp("browser") / "site", youtube.url)
+        (site.root / "content" / "lists").mkdir(parents=True)
+        site.configure()
+        for video in ids(6):
+            site.put(f"content/{video}.md", crlf(video, 1, 2))
+        site.put("content/odd.md", plain(ids(7)[6], "1.2M", 2))
+        for number in range(READINGS):
+            site.sync(start + timedelta(hours=12 * number))
+            youtube.clock.advance(timedelta(hours=12))
+        with Daemon(site) as daemon:
+            yield daemon.until("the status page is at").split()[-1]
+
+
+@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
+def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page without JavaScript, in each width and colour scheme. Whatever the browser complains of is an error."""
+    width, scheme = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=False, base_url=page_url
+    )
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("requestfailed", lambda failed: complaints.append(failed.url))
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def test_the_overview_tells_how_it_stands_and_fits_the_screen(page: Page) -> None:
+    page.goto("/")
+    assert "1 thing needs a person" in page.get_by_role("status").inner_text()
+    assert page.locator("svg.bars a").count() >= READINGS
+    for heading in ("Now", "Needs a person", "Last syncs", "What changed last"):
+        assert page.get_by_role("region", name=heading, exact=True).is_visible()
+    require_that_it_fits(page)
+
+
+def test_a_video_s_chart_is_drawn_and_has_a_name_for_those_who_do_not_see_it(page: Page) -> None:
+    page.goto("/videos")
+    page.get_by_role("link", name=ids(1)[0], exact=True).click()
+    assert page.get_by_role("heading", level=1).inner_text() == 'Café: a "tour"'
+    chart = page.get_by_role("img", name="Views over time")
+    box = chart.bounding_box()
+    assert box
+    assert box["width"] > 250
+    assert chart.locator("circle").count() >= READINGS
+    assert chart.locator("polyline").evaluate("line => getComputedStyle(line).stroke") != "none"
+    assert page.get_by_role("region", name="Readings", exact=True).get_by_role("row").count() > READINGS
+    require_that_it_fits(page)
+
+
+def test_sync_now_leads_to_the_page_of_the_new_sync(page: Page, page_url: str) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Sync now").click()
+    page.wait_for_url("**/syncs/*", timeout=20_000)
+    assert page.get_by_role("heading", level=1).inner_text().startswith("Sync 2")
+    name = page.url.rpartition("/")[2]
+    page.goto("/")
+    assert page.locator(f"svg.bars a[href='/syncs/{name}']").count() == 1
+    require_that_it_fits(page)
+
+
+@pytest.mark.parametrize("path", ["/problems", "/videos?search=odd", "/nothing"])
+def test_the_other_pages_fit_the_screen(page: Page, path: str) -> None:
+    page.goto(path)
+    assert page.get_by_role("main").is_visible()
+    require_that_it_fits(page)
+
+
+def test_both_colour_schemes_can_be_read(page: Page) -> None:
+    page.goto("/")
+    for selector in ("h1", "main a", "dt", ".verdict", "button", "footer"):
+        assert contrast(page, selector) >= 4.5, selector
+
+
+def test_by_keyboard_alone_one_gets_to_a_video_and_starts_a_sync(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the content"
+    require_that_focus_is_seen(page)
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    tab_to(page, "Sync now")
+    require_that_focus_is_seen(page)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/syncs/*", timeout=20_000)
+    page.goto("/videos")
+    tab_to(page, ids(1)[0])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/videos/{ids(1)[0]}")
+
+
+def test_in_print_there_is_nothing_to_press(page: Page) -> None:
+    page.goto("/")
+    page.emulate_media(media="print")
+    assert not page.get_by_role("button").first.is_visible()
+    assert page.get_by_role("status").is_visible()
+
+
+def require_that_it_fits(page: Page) -> None:
+    """The page does not scroll sideways; a wide table does so by itself."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def require_that_focus_is_seen(page: Page) -> None:
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent"))
+
+
+def tab_to(page: Page, text: str) -> None:
+    for _ in range(60):
+        if focused(page) == text:
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{text} cannot be reached")
+
+
+def contrast(page: Page, selector: str) -> float:
+    """The contrast of an element's text with what is behind it, as WCAG 2 defines it."""
+    script = """element => {
+        const solid = colour => !/, 0\\)$|transparent/.test(colour);
+        let behind = element;
+        while (behind && !solid(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
+        return [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor];
+    }"""
+    light, dark = sorted((luminance(colour) for colour in page.locator(selector).first.evaluate(script)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,0 +1,211 @@
+"""What changes under a running `syncer daemon`: its config, its pages, its state, and who else runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from tests.daemon_process import PATIENCE, Daemon, fill, until
+from tests.site import KEY, Run, Site, crlf, ids
+
+NEVER = "every: 900h, jitter: 0s"
+SECOND = "every: 1s, jitter: 0s"
+
+
+def test_a_hangup_makes_it_read_the_config_again_and_nothing_is_restarted(site: Site, youtube: Simulator) -> None:
+    fill(site, 3)
+    site.configure(schedule=NEVER)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        site.configure(schedule=SECOND)
+        site.put("content/later.md", crlf(ids(4)[3], 1, 2))
+        daemon.send(signal.SIGHUP)
+        daemon.until("the config was read again")
+        daemon.until("sync 2")
+        assert daemon.process.poll() is None
+    assert (site.root / "content/later.md").read_bytes() != crlf(ids(4)[3], 1, 2)
+
+
+def test_new_collections_are_synced_from_then_on(site: Site) -> None:
+    fill(site, 3)
+    site.configure(schedule=SECOND)
+    posts = site.put("posts/a.md", crlf(ids(4)[3], 1, 2))
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        fields = "fields: {video_id: vid_id, counts: {viewCount: viewcount}}"
+        site.configure(schedule=SECOND, collections=f"  - {{directory: posts, {fields}}}\n")
+        daemon.send(signal.SIGHUP)
+        daemon.until("the config was read again")
+        daemon.until("sync 2")
+        until(lambda: posts.read_bytes() != crlf(ids(4)[3], 1, 2))
+
+
+@pytest.mark.parametrize("text", ["collections: [", "schedule: {every: never}\n", None])
+def test_a_broken_config_is_told_and_the_old_one_stays(site: Site, text: str | None) -> None:
+    fill(site, 3)
+    site.configure(schedule=SECOND)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        if text is None:
+            site.config.unlink()
+        else:
+            site.config.write_text(text, encoding="utf-8")
+        daemon.send(signal.SIGHUP)
+        assert daemon.until("the config stays as it was: ").startswith("ERROR ")
+        daemon.until("sync 2")
+
+
+def test_what_needs_a_restart_is_told_and_stays(site: Site) -> None:
+    fill(site, 3)
+    site.configure(schedule=SECOND)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        site.configure(schedule=SECOND, state="directory: elsewhere")
+        daemon.send(signal.SIGHUP)
+        assert "`state` stays as it was until the daemon is restarted" in daemon.until("WARNING")
+        daemon.until("the config was read again")
+        daemon.until("sync 2")
+        site.config.write_text(f"site: {site.root.parent}\n{site.config.read_text('utf-8')}", encoding="utf-8")
+        daemon.send(signal.SIGHUP)
+        assert "restart the daemon for another site" in daemon.until("ERROR")
+    assert not (site.root / "elsewhere").exists()
+
+
+def test_fifty_hangups_at_once_are_no_matter(site: Site) -> None:
+    fill(site, 3)
+    site.configure(schedule=SECOND)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        for _ in range(50):
+            daemon.send(signal.SIGHUP)
+        daemon.until("the config was read again")
+        daemon.until("sync 2")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+
+
+def test_a_second_daemon_of_the_same_state_does_not_start_and_other_commands_run_beside_it(
+    site: Site, syncer: Run
+) -> None:
+    fill(site, 3)
+    site.configure(schedule=NEVER)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        second = subprocess.run(
+            [sys.executable, "-m", "syncer", "-c", site.config, "daemon"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert second.returncode == 4
+        assert second.stderr.splitlines()[-1] == (
+            f"syncer: {site.state}: another daemon (process {daemon.process.pid}) runs on this state; stop it first"
+        )
+        for command in (["sync", "--all"], ["status"], ["log"], ["check", "--offline"], ["purge"]):
+            assert syncer(*command).code == 0
+        daemon.send(signal.SIGKILL)
+        daemon.ended()
+    with Daemon(site) as daemon:
+        daemon.until("next sync begins")
+
+
+def test_it_counts_from_a_sync_that_was_made_by_hand(site: Site, syncer: Run) -> None:
+    fill(site, 3)
+    site.configure(schedule="every: 6h, jitter: 0s")
+    with Daemon(site) as daemon:
+        second = daemon.until("sync 2").split()[2][:16]
+        until(lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}" > second)
+        assert syncer("sync", "--all").code == 0
+        assert syncer("sync", "--dry-run").code == 0
+        assert syncer("sync", "content").code == 0
+        due = syncer("status", "--json").document["next_sync"]
+        told = daemon.until("the next sync begins at").partition(" at ")[2]
+    assert f"{told.strip()[:10]}T{told.strip()[11:19]}Z" == due
+
+
+def test_an_empty_directory_where_pages_were_is_an_error_and_no_sync(site: Site, youtube: Simulator) -> None:
+    fill(site, 6)
+    site.configure(schedule=SECOND)
+    with Daemon(site, "--log-format", "json") as daemon:
+        daemon.until('"event": "synced"')
+        away = site.root / "unmounted"
+        (site.root / "content").rename(away)
+        (site.root / "content/lists").mkdir(parents=True)
+        line = json.loads(daemon.until("no sync:"))
+        asked = youtube.requests
+        shutil.rmtree(site.root / "content")
+        away.rename(site.root / "content")
+        daemon.until('"event": "synced"')
+    assert line["kind"] == "content-gone"
+    assert "where 6 videos were read before: is the disk mounted?" in line["message"]
+    assert youtube.requests <= asked + 1
+
+
+def test_a_state_that_somebody_removes_is_begun_anew_and_still_nobody_else_runs(site: Site) -> None:
+    fill(site, 3)
+    site.configure(schedule=SECOND)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        site.state.rename(site.root / "removed")  # at once: a sync may begin at any time
+        until((site.state / "state.sqlite3").exists)
+        until((site.state / "daemon.lock").exists)
+        second = subprocess.run(
+            [sys.executable, "-m", "syncer", "-c", site.config, "daemon"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env={"YOUTUBE_API_KEY": KEY},
+        )
+        assert second.returncode == 4
+
+
+def test_a_config_and_pages_that_vanish_together_are_a_line_a_try_and_all_is_well_when_they_are_back(
+    site: Site,
+) -> None:
+    fill(site, 6)
+    site.configure(schedule=SECOND)
+    away = site.root.with_name("away")
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        site.root.rename(away)
+        daemon.until("no sync:")
+        daemon.send(signal.SIGHUP)
+        daemon.until("the config stays as it was")
+        shutil.rmtree(site.root, ignore_errors=True)
+        away.rename(site.root)
+        daemon.until("sync 2")
+    assert not any("Traceback" in line for line in daemon.lines)
+
+
+def test_under_the_journal_each_line_has_its_priority(site: Site, tmp_path: Path) -> None:
+    fill(site, 3)
+    site.put("content/odd.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        found = os.fstat(stream.fileno())
+        shell = {**os.environ, "YOUTUBE_API_KEY": KEY, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "daemon"]
+        with subprocess.Popen(command, stderr=stream, env=shell) as process:
+            until(lambda: b"nonsense" in log.read_bytes())
+            process.terminate()
+    lines = log.read_text("utf-8").splitlines()
+    assert {line[:3] for line in lines} == {"<4>", "<6>"}
+    assert next(line for line in lines if "odd.md" in line).startswith("<4>WARNING content/odd.md")
+
+
+def test_people_see_no_priority_even_where_a_service_started_their_shell(site: Site) -> None:
+    fill(site, 1)
+    with Daemon(site, environment={"JOURNAL_STREAM": "8:12345"}) as daemon:
+        daemon.until("sync 2")
+    assert daemon.lines[0].startswith("INFO ")

@@ -1,0 +1,184 @@
+"""`syncer trigger` and the daemon that it speaks to."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import UnixStreamServer
+
+import pytest
+
+from syncer.simulator.faults import parse_fault
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from syncer.state.lock import DaemonLock
+from tests.daemon_process import PATIENCE, Daemon, fill, until
+from tests.site import Run, Site, crlf, ids
+from tests.terminal import on_a_terminal
+
+NEVER = "every: 900h, jitter: 0s"
+
+
+@pytest.fixture
+def slow() -> Iterator[Simulator]:
+    """A YouTube that takes its time."""
+    with Simulator(World(), latency=0.5) as simulator:
+        yield simulator
+
+
+def test_it_makes_the_daemon_sync_and_ends_with_the_code_of_that_sync(site: Site, syncer: Run) -> None:
+    first, second = ids(2)
+    site.put("content/a.md", crlf(first, 1, 2))
+    site.configure(schedule=NEVER)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        page = site.put("content/b.md", crlf(second, 1, 2))
+        ran = syncer("trigger")
+        assert ran.code == 0, ran.err
+        assert "1 of 1 video answered; 2 counts changed on 1 page." in ran.out
+        assert page.read_bytes() != crlf(second, 1, 2)
+        site.put("content/c.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
+        ran = syncer("trigger")
+        assert (ran.code, "1 problem; " in ran.out) == (1, True)
+        assert syncer("trigger", "--no-wait").code == 0
+        daemon.until("sync 2")
+
+
+def test_without_a_daemon_it_says_so_and_ends_with_2(site: Site, syncer: Run) -> None:
+    fill(site, 1)
+    ran = syncer("trigger")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "syncer: no daemon runs on this state; `syncer daemon` runs one, `syncer sync` needs none\n"
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        daemon.send(signal.SIGKILL)
+        daemon.ended()
+    assert "no daemon runs" in syncer("trigger").err, "what kill -9 leaves is no daemon"
+
+
+def test_a_sync_that_cannot_be_made_is_told_with_its_code(site: Site, syncer: Run) -> None:
+    fill(site, 1)
+    site.configure(schedule=NEVER)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        (site.root / "content").rename(site.root / "away")
+        ran = syncer("trigger")
+    assert ran.code == 2
+    assert "content is no directory" in ran.err
+
+
+def test_accept_lets_through_what_a_brake_holds(site: Site, syncer: Run, youtube: Simulator) -> None:
+    fill(site, 6)
+    site.configure(schedule=NEVER)
+    site.sync(datetime.now(UTC) - timedelta(hours=2))
+    youtube.faults = [parse_fault("falling")]
+    assert site.sync(datetime.now(UTC) - timedelta(hours=1)).brake
+    with Daemon(site) as daemon:
+        daemon.until("next sync")
+        assert syncer("trigger").code == 1
+        assert syncer("status", "--json").document["held_by_brake"] == 6
+        assert syncer("trigger", "--accept").code == 0
+    assert syncer("status", "--json").document["held_by_brake"] == 0
+
+
+def test_on_a_terminal_it_shows_how_far_the_sync_is(site: Site, slow: Simulator) -> None:
+    site = Site(site.root, slow.url)
+    site.configure(schedule=NEVER, youtube="connections: 1")
+    fill(site, 1)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        fill(site, 200)
+        shown = on_a_terminal(site, "trigger")
+    assert b"Asking YouTube" in shown
+    assert b"199 of 199 videos answered" in shown
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -> None:
+    site = Site(site.root, slow.url)
+    site.configure(schedule=NEVER, youtube="connections: 1")
+    fill(site, 1)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        fill(site, 400)
+        asked = slow.requests
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "syncer", "-c", site.config, "trigger"], stderr=subprocess.PIPE
+        )
+        until(lambda: slow.requests > asked)
+        waiting.send_signal(signal.SIGINT)
+        _, said = waiting.communicate(timeout=PATIENCE)
+        assert waiting.returncode == 130
+        assert b"the daemon goes on with the sync" in said
+        assert "399 of 399" in daemon.until("sync 2")
+
+
+def test_a_daemon_that_ends_meanwhile_is_told(site: Site, slow: Simulator) -> None:
+    site = Site(site.root, slow.url)
+    site.configure(schedule=NEVER, youtube="connections: 1")
+    fill(site, 1)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        fill(site, 400)
+        asked = slow.requests
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "syncer", "-c", site.config, "trigger"], stderr=subprocess.PIPE
+        )
+        until(lambda: slow.requests > asked)
+        daemon.send(signal.SIGKILL)
+        _, said = waiting.communicate(timeout=PATIENCE)
+    assert waiting.returncode == 130
+    assert b"the daemon ended before the sync did" in said
+
+
+def test_the_socket_is_for_owner_and_group_only_and_where_the_service_manager_wants_it(
+    site: Site, syncer: Run, tmp_path: Path
+) -> None:
+    fill(site, 1)
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    with Daemon(site, environment={"RUNTIME_DIRECTORY": str(runtime)}) as daemon:
+        daemon.until("sync 2")
+        (socket,) = runtime.iterdir()
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o660
+        assert syncer("trigger").code == 0, "found, though nobody tells this command the directory"
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+    assert list(runtime.iterdir()) == []
+
+
+def test_a_path_too_long_for_a_socket_is_one_clear_error(site: Site, tmp_path: Path) -> None:
+    fill(site, 1)
+    with Daemon(site, environment={"RUNTIME_DIRECTORY": str(tmp_path / ("long" * 30))}) as daemon:
+        assert daemon.ended()[0] == 2
+    assert "this path is too long for a Unix socket" in daemon.lines[-1]
+
+
+class Nonsense(BaseHTTPRequestHandler):
+    """Answers what is no answer of a daemon."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.wfile.write(b"nonsense\r\n\r\n")
+
+
+def test_what_is_no_daemon_is_told_without_a_traceback(site: Site, syncer: Run) -> None:
+    site.state.mkdir()
+    path = site.state / "other.sock"
+    lock = DaemonLock(site.state)
+    lock.name_socket(path)
+    assert "no daemon runs" in syncer("trigger").err
+    with UnixStreamServer(str(path), Nonsense) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        ran = syncer("trigger")
+        thread.join()
+    lock.close()
+    assert ran.code == 2
+    assert "its answer is no HTTP" in ran.err

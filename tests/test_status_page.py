@@ -1,0 +1,322 @@
+"""The status page and the API: what is asked over real HTTP is what the state, the log and the daemon say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from syncer.model import ProblemKind
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import State, Video, World
+from syncer.status_page.markup import VOID
+from syncer.status_page.problems import REMEDIES
+from tests.doc_blocks import DOCS
+from tests.site import Run, Site, crlf, ids, plain, toml
+from tests.steered import Served, served, until
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def page(site: Site) -> Iterator[Served]:
+    with served(site) as running:
+        yield running
+
+
+def synced(page: Served, *, accept: bool = False) -> str:
+    """Triggers a sync, waits for its end, and returns its name."""
+    ticket = page.post("/api/v1/triggers", json.dumps({"accept": accept}).encode()).document["trigger"]
+    until(lambda: page.get(f"/api/v1/triggers/{ticket}").document["state"] == "done")
+    return str(page.get(f"/api/v1/triggers/{ticket}").document["report"]["sync"])
+
+
+@pytest.mark.parametrize("path", ["/", "/videos", "/problems", "/api/v1/status", "/api/v1/videos", "/metrics"])
+def test_before_the_first_sync_every_page_answers(page: Served, path: str) -> None:
+    assert page.get(path).status == 200
+
+
+def test_status_and_history_are_what_the_commands_print(site: Site, syncer: Run, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    synced(page)
+    status = page.get("/api/v1/status").document
+    printed = syncer("status", "--json").document
+    assert status.pop("daemon")["running"] is False
+    assert {**status, "next_sync": None, "syncs": status["syncs"][:5]} == {**printed, "next_sync": None}
+    assert page.get(f"/api/v1/videos/{video}/history").document == syncer("history", video, "--json").document
+    assert page.get("/api/v1/quota").document["quota"] == printed["quota"]
+    assert page.get("/api/v1/syncs").document["syncs"] == printed["syncs"]
+
+
+def test_one_sync_is_its_report_and_its_lines_of_the_log(site: Site, page: Served) -> None:
+    for video in ids(3):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.sync(datetime.now(UTC) - HOUR)
+    name = synced(page)
+    document = page.get(f"/api/v1/syncs/{name}").document
+    ours = [line for line in site.log_lines() if line["sync"] == name]
+    assert document["changes"] == ours
+    assert (document["sync"], document["exit"], document["retries"]) == (name, 0, 0)
+    first = page.get("/api/v1/syncs").document["syncs"][-1]["sync"]
+    before = [line for line in site.log_lines() if line["sync"] == first]
+    assert len(before) == 6
+    assert page.get(f"/api/v1/syncs/{first}?limit=2&offset=3").document["changes"] == before[3:5]
+    for each in (first, name):
+        assert each in page.get(f"/syncs/{each}").text
+
+
+def test_a_trigger_is_followed_by_its_ticket(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    page.steered.go.clear()
+    answer = page.post("/api/v1/triggers", b'{"accept": false}')
+    assert (answer.status, answer.headers["location"]) == (202, "/api/v1/triggers/1")
+    until(lambda: page.get("/api/v1/triggers/1").document["state"] == "running")
+    running = page.get("/api/v1/triggers/1").document
+    assert running["progress"] == {"stage": "ask", "done": 50, "of": 120}
+    assert 'http-equiv="refresh"' in page.get("/triggers/1").text
+    assert "asking YouTube, 50 of 120" in page.get("/").text
+    page.steered.go.set()
+    until(lambda: page.get("/api/v1/triggers/1").document["state"] == "done")
+    report = page.get("/api/v1/triggers/1").document["report"]
+    assert report["changed_counts"] == 2
+    done = page.get("/triggers/1")
+    assert (done.status, done.headers["location"]) == (303, f"/syncs/{report['sync']}")
+
+
+def test_a_trigger_that_came_to_nothing_says_why(site: Site, page: Served) -> None:
+    (site.root / "content" / "lists").rmdir()
+    page.post("/triggers")
+    until(lambda: page.get("/api/v1/triggers/1").document["state"] == "done")
+    assert "is no directory" in page.get("/api/v1/triggers/1").document["error"]
+    shown = page.get("/triggers/1")
+    assert shown.status == 200
+    assert "is no directory" in shown.text
+    assert 'http-equiv="refresh"' not in shown.text
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'{"accept": 1}', b'{"all": true}', b"\xff"])
+def test_a_trigger_that_cannot_be_understood_is_refused(page: Served, body: bytes) -> None:
+    answer = page.post("/api/v1/triggers", body)
+    assert (answer.status, answer.document["error"]["kind"]) == (400, "http")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/syncs/20261122T150003Z-9f2c", 404),
+        ("/api/v1/syncs/x", 404),
+        ("/api/v1/videos/jNQXAC9IVRw/history", 404),
+        ("/api/v1/videos?state=odd", 400),
+        ("/api/v1/videos?limit=0", 400),
+        ("/api/v1/videos?limit=1001", 400),
+        ("/api/v1/videos?offset=-1", 400),
+        ("/api/v1/videos?search=" + "x" * 201, 400),
+        ("/api/v1/triggers/1", 404),
+        ("/api/v1/triggers/x", 400),
+        ("/api/v1/nothing", 404),
+    ],
+)
+def test_what_is_not_there_is_told_in_json(page: Served, path: str, status: int) -> None:
+    answer = page.get(path)
+    assert answer.status == status
+    assert answer.document["error"]["message"]
+
+
+def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> None:
+    seen, gone, shy = ids(3)
+    videos = {gone: Video(State.DELETED), shy: Video(State.LIKES_HIDDEN, {"viewCount": 7})}
+    with Simulator(World(videos=videos)) as youtube:
+        site = Site(site.root, youtube.url)
+        site.configure()
+        for name, video in (("100%.md", seen), ("1000.md", gone), ("shy.md", shy), ("again.md", seen)):
+            site.put(f"content/{name}", plain(video, 1, 2))
+        with served(site) as page:
+            synced(page)
+
+            def found(query: str) -> list[str]:
+                document = page.get(f"/api/v1/videos?{query}").document
+                assert document["total"] >= len(document["videos"])
+                return [video["video_id"] for video in document["videos"]]
+
+            assert found("") == sorted([seen, gone, shy])
+            assert found("limit=1&offset=1") == sorted([seen, gone, shy])[1:2]
+            assert found(f"search={shy[2:9].lower()}") == [shy]
+            assert found("search=100%25") == [seen], "a percent sign is only a percent sign"
+            assert found("search=AGAIN.MD") == [seen]
+            assert found("state=missing") == [gone]
+            assert found("state=hidden") == [shy]
+            assert found("state=doubtful") == found("state=braked") == []
+            video = page.get(f"/api/v1/videos?search={seen}").document["videos"][0]
+            assert (video["pages"], video["path"]) == (2, "content/100%.md")
+            assert "missing since" in page.get("/videos?state=missing").text
+            assert "leaves this video out" in page.get(f"/videos/{gone}").text
+            site.root.joinpath("content/again.md").unlink()
+            synced(page)
+            assert found("search=again.md") == []
+
+
+def test_it_is_ready_while_the_last_good_sync_is_not_older_than_two_intervals(site: Site) -> None:
+    now = datetime.now(UTC)
+    with served(site) as page:
+        assert page.get("/healthz").text == "ok\n"
+        assert page.get("/readyz").status == 503
+        site.sync(now - timedelta(hours=12, minutes=1))
+        assert page.get("/readyz").status == 503
+        assert "longer than two intervals" in page.get("/").text
+        site.sync(now - timedelta(hours=11, minutes=59))
+        assert page.get("/readyz").status == 200
+
+
+def test_the_first_sentence_says_whether_all_is_well(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    assert "No sync was made yet" in page.get("/").text
+    synced(page)
+    assert "All is well" in page.get("/").text
+    site.put("content/odd.md", plain(video, "1.2M", 2))
+    synced(page)
+    shown = page.get("/")
+    assert "1 thing needs a person" in shown.text
+    assert "Not a count (1)" in page.get("/problems").text
+
+
+def test_a_video_s_page_tells_its_title_its_counts_and_its_pages(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    site.put("content/b.md", toml(video, 1, 2))
+    start = datetime.now(UTC) - timedelta(days=2)
+    for hours in range(0, 48, 12):
+        site.sync(start + timedelta(hours=hours))
+    shown = page.get(f"/videos/{video}").text
+    assert '<h1>Café: a "tour"</h1>'.replace('"', "&quot;") in shown
+    assert "content/a.md" in shown
+    assert "content/b.md" in shown
+    charts = [ET.fromstring(svg) for svg in re.findall(r'<svg [^>]*class="chart".*?</svg>', shown)]
+    assert len(charts) == 3
+    views = charts[0]
+    assert views.attrib["role"] == "img"
+    assert [views.find(name) is not None for name in ("title", "desc", "polyline")] == [True] * 3
+    readings = page.get(f"/api/v1/videos/{video}/history").document["readings"]
+    dots = [circle.findtext("title") for circle in views.iter("circle")]
+    assert dots == [f"{r['at'].replace('T', ' ').replace('Z', ' UTC')}: {r['viewCount']:,} views" for r in readings]
+    assert next(views.iter("text")).text == "views"
+
+
+def test_the_days_on_which_a_view_became_something_else_are_marked(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    for day in (22, 23, 24, 25):
+        site.sync(datetime(2026, 8, day, 12, tzinfo=UTC))
+    shown = page.get(f"/videos/{video}").text
+    assert shown.count("views change meaning, 24 Aug 2026") == 1, "in the chart of views alone"
+    assert "From 2026-08-24 on YouTube counts views in another way" in shown
+
+
+def test_what_a_brake_holds_can_be_accepted(site: Site) -> None:
+    videos = ids(8)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.sync(datetime.now(UTC) - HOUR)
+    with Simulator(World(strict=True)) as empty:
+        site = Site(site.root, empty.url)
+        site.configure()
+        with served(site) as page:
+            synced(page)
+            shown = page.get("/").text
+            assert "A brake holds 8 readings" in shown
+            assert "Accept what is held" in shown
+            assert page.get("/api/v1/videos?state=braked").document["total"] == 8
+            assert page.post("/triggers", b"accept=true").status == 303
+            until(lambda: "A brake holds" not in page.get("/").text)
+
+
+def test_the_metrics_count_what_syncs_did_and_keep_the_conventions(site: Site, page: Served) -> None:
+    for video in ids(3):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.put("content/odd.md", plain(ids(4)[3], "1.2M", 2))
+    before = samples(page)
+    assert before['syncer_syncs_total{outcome="ok"}'] == 0
+    synced(page)
+    now = samples(page)
+    assert now['syncer_syncs_total{outcome="problems"}'] == 1
+    assert now['syncer_changes_total{count="viewCount"}'] == 3
+    assert now['syncer_requests_total{class="answered",method="videos.batchGetStats"}'] == 1
+    assert now['syncer_videos{state="known"}'] == 4
+    assert now["syncer_pages"] == 4
+    assert now['syncer_quota_units_left{bucket="stats"}'] == 9999
+    assert abs(now["syncer_last_good_sync_timestamp_seconds"] - datetime.now(UTC).timestamp()) < 60
+    assert abs(now["syncer_oldest_count_timestamp_seconds"] - datetime.now(UTC).timestamp()) < 60
+    text = page.get("/metrics").text
+    ours = re.findall(r"^# TYPE (syncer_\w+) (\w+)$", text, re.MULTILINE)
+    assert {name for name, kind in ours if kind == "counter" and not name.endswith("_total")} == set()
+    assert all(re.search(rf"^# HELP {name} \S.+\.$", text, re.MULTILINE) for name, _ in ours)
+    (site.root / "content" / "lists").rmdir()
+    page.post("/triggers")
+    until(lambda: samples(page)['syncer_syncs_total{outcome="failed"}'] == 1)
+
+
+def test_every_kind_of_problem_has_the_remedy_that_the_docs_give() -> None:
+    text = (DOCS / "reference" / "problems.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (?:[^|\\]|\\.)* \| ((?:[^|\\]|\\.)*) \|$", text, re.MULTILINE)
+    assert {ProblemKind(kind): remedy.replace("`", "") for kind, remedy in rows} == REMEDIES
+
+
+def test_every_page_is_whole_html_with_landmarks_and_heads_for_screen_readers(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    site.put("content/odd.md", plain(video, "1.2M", 2))
+    name = synced(page)
+    for path in ("/", "/videos", f"/videos/{video}", f"/syncs/{name}", "/problems", "/nothing"):
+        read = Reader()
+        read.feed(page.get(path).text)
+        assert read.open == [], path
+        assert [read.seen.count(each) for each in ("header", "main", "footer", "h1", "title")][:4] == [1] * 4, path
+        assert read.attributes["html"]["lang"] == "en"
+        assert len(read.ids) == len(set(read.ids)), path
+        assert read.named <= set(read.ids), path
+        assert read.seen.count("table") == read.seen.count("caption")
+        assert all(scope in {"col", "row"} for scope in read.scopes)
+        assert {"https://www.youtube.com/t/terms", "http://www.google.com/policies/privacy"} <= read.links
+
+
+class Reader(HTMLParser):
+    """Notes what stands in a page, and what was not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.attributes: dict[str, dict[str, str | None]] = {}
+        self.ids: list[str] = []
+        self.named: set[str] = set()
+        self.scopes: list[str | None] = []
+        self.links: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.seen.append(tag)
+        self.attributes[tag] = found
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "th":
+            self.scopes.append(found.get("scope"))
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        self.named.update((found.get("aria-labelledby") or "").split())
+        self.links.add(found.get("href") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def samples(page: Served) -> dict[str, float]:
+    """The metrics, by name and labels."""
+    lines = page.get("/metrics").text.splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
