@@ -166,6 +166,14 @@ def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Sit
     assert len(left_over(full)) == len(VIDEOS)
 
 
+def test_check_names_files_that_no_intent_knows_of_too(full: Site, syncer: Run) -> None:
+    full.put("content/lists/.syncer-0123abcd~", b"---\n")
+
+    assert "removes 1 left-over file" in " ".join(syncer("check", "--offline").out.split())
+    assert full.sync(NOON).exit == 0
+    assert left_over(full) == []
+
+
 def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: Simulator) -> None:
     full.sync(NOON)
     (full.state / NAME).write_bytes(b"what is this?" * 1000)
