@@ -18,6 +18,7 @@ from syncer.front_matter.video_id import is_possible
 from syncer.git import inside_work_tree
 from syncer.model import Bucket, Outcome, Page, Problem, VideoId
 from syncer.state.database import Database, open_copy
+from syncer.state.lock import is_held
 from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
 from syncer.sync.options import Options, Surroundings, Sync
@@ -203,8 +204,11 @@ def _check_state(config: Config, database: Database, now: datetime) -> Finding:
 
 
 def _check_remains(config: Config, database: Database, content: _Content) -> Iterator[Finding]:
+    if is_held(config.state_directory):
+        yield Finding("state", Level.OK, "a sync is writing right now")
+        return
     remains = find_remains(os.path.realpath(config.site), database)
-    files = remains.files.union(content.left_over)
+    files = [path for path in remains.files.union(content.left_over) if os.path.exists(path)]
     if files or remains.written or remains.unwritten:
         yield Finding(
             "state",
