@@ -17,7 +17,7 @@ FLOORS = {
     "wording": 1, "redact": 1,
     "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "schedule": 2,
     "sync": 3,
-    "daemon": 4, "status_page": 4, "check": 4, "demo": 4,
+    "daemon": 4, "status_page": 4, "check": 4, "demo": 4, "notify": 4,
     "cli": 5,
     "__main__": 6,
 }  # fmt: skip
@@ -29,7 +29,7 @@ ROOMS_OF = {
     "subprocess": {"git", "check"},
     "apscheduler": {"daemon"},
     "starlette": {"status_page"}, "uvicorn": {"status_page"}, "prometheus_client": {"status_page"},
-    "anyio": {"status_page"},
+    "anyio": {"status_page"}, "apprise": {"notify"},
     "click": {"cli"}, "rich": {"cli"},
     "yaml": {"front_matter", "config", "suggest"},
     "pydantic": {"config"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
 from syncer.errors import ConfigError, SyncerError
+from syncer.notify import require_apprise
 
 if TYPE_CHECKING:
     pass
@@ -27,6 +28,7 @@ class ConfigInForce:
         self._asked = False
         self.config = settings.config()
         self.key = settings.key(self.config)
+        require_apprise(self.config.notify)
         self._start_log()
 
     def ask(self) -> None:
@@ -53,6 +55,7 @@ class ConfigInForce:
         if config.site != self.config.site:
             raise ConfigError(f"`site` is {config.site} now; restart the daemon for another site")
         key = self._settings.key(config)
+        require_apprise(config.notify)
         for section in NEED_A_RESTART:
             if getattr(config, section) != getattr(self.config, section):
                 message = "`%s` stays as it was until the daemon is restarted"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from syncer.cli.stopping import Bell, Stop
     from syncer.daemon.loop import Order, Surroundings, Work
     from syncer.model import SyncReport
+    from syncer.notify import Notifier
     from syncer.state.lock import DaemonLock
     from syncer.status_page.metrics import Counters
 
@@ -60,13 +61,16 @@ def command(settings: Settings) -> None:
 def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> None:
     from syncer.cli.serving import serving
     from syncer.daemon.loop import Daemon
+    from syncer.notify import Notifier
     from syncer.status_page.metrics import Counters
 
     counters = Counters()
-    work = _Maker(force, lock, stopped, counters).work
+    state = force.config.state_directory
+    notifier = Notifier(lambda: force.config.notify, force.config.site.name, state, _now)
+    work = _Maker(force, lock, stopped, counters, notifier).work
     daemon = Daemon(work(), _surroundings(force, stopped, bell, work))
     log.info("syncer watches %s", force.config.site, extra={"event": "started"})
-    with serving(lambda: force.config, daemon.control, counters) as path:
+    with closing(notifier), serving(lambda: force.config, daemon.control, counters) as path:
         lock.name_socket(path)
         daemon.run()
 
@@ -92,11 +96,14 @@ def _surroundings(force: ConfigInForce, stopped: Stop, bell: Bell, work: Callabl
 class _Maker:
     """Makes the daemon's syncs, each with the config that is in force when it begins."""
 
-    def __init__(self, force: ConfigInForce, lock: DaemonLock, stopped: Stop, counters: Counters) -> None:
+    def __init__(
+        self, force: ConfigInForce, lock: DaemonLock, stopped: Stop, counters: Counters, notifier: Notifier
+    ) -> None:
         self._force = force
         self._lock = lock
         self._stopped = stopped
         self._counters = counters
+        self._notifier = notifier
 
     def work(self) -> Work:
         """Return what the config makes of the daemon."""
@@ -112,7 +119,6 @@ class _Maker:
             order.alive()
             return self._stopped.wait(seconds)
 
-        self._lock.keep()
         world = Surroundings(
             key=self._force.key,
             clock=_now,
@@ -122,8 +128,9 @@ class _Maker:
             changed=self._counters.changed,
         )
         options = Options(scheduled=not order.triggered, accept=order.accept)
-        with self._counters.counting() as count:
-            return count(make_sync(self._force.config, options, world))
+        with self._notifier.telling() as tell, self._counters.counting() as count:
+            self._lock.keep()
+            return tell(count(make_sync(self._force.config, options, world)))
 
 
 def _now() -> datetime:

@@ -25,6 +25,14 @@ def check_endpoint(url: str) -> str:
     return url if url.endswith("/") else url + "/"
 
 
+def check_ping(url: str) -> str:
+    """Return the address as it is, if it can be asked for; raises ValueError."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("must be a whole address, such as `https://hc-ping.com/` and the check's id")
+    return url
+
+
 def check_path(path: str) -> str:
     """Return a path as it is, if it can be one; raises ValueError."""
     if not path.strip():

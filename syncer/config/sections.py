@@ -30,6 +30,7 @@ from syncer.config.addresses import (
     check_inside,
     check_listen,
     check_path,
+    check_ping,
     is_loopback,
 )
 from syncer.config.cron import Cron, parse_cron
@@ -120,6 +121,7 @@ _Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "
 _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
+_Ping = Annotated[str, AfterValidator(check_ping), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+"})]
 _Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -328,6 +330,17 @@ class StatusPage(Section):
         return self.listen.rpartition(":")[0].strip("[]")
 
 
+class Notify(Section):
+    """`notify`: whom the daemon tells of what, besides its log."""
+
+    urls: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Addresses of apprise: told when something needs a person, and when all is well again."
+    )
+    ping: _Ping | None = Field(
+        default=None, description="A URL that hears of the start, the success and the failure of each sync."
+    )
+
+
 class Config(Section):
     """The config of syncer."""
 
@@ -346,6 +359,7 @@ class Config(Section):
     schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
     write: Write = Field(default_factory=Write, description="When counts are written.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
+    notify: Notify = Field(default_factory=Notify, description="Whom the daemon tells of what, besides its log.")
     state: State = Field(default_factory=State, description="Where syncer keeps what it knows.")
     status_page: StatusPage | None = Field(
         default_factory=StatusPage, description="Where the daemon serves its page and its API; null: on no port."

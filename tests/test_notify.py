@@ -1,0 +1,197 @@
+"""Being told: over real HTTP, of what needs a person once and not with every sync, and of each sync's start and end."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from syncer.config.sections import Notify
+from syncer.errors import Locked, Stopped
+from syncer.model import Brake, SyncReport
+from syncer.notify import Notifier
+from tests.clockwork import START, report
+from tests.daemon_process import PATIENCE, Daemon, fill
+from tests.site import Run, Site
+from tests.test_daemon import OTHER, TYPO
+
+pytest.importorskip("apprise")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in what apprise imports
+
+BRAKED = replace(report(code=1), brake=Brake("missing", 7, 12))
+
+
+class Ear:
+    """A server that hears what is posted to it."""
+
+    def __init__(self) -> None:
+        heard = self.heard = queue.Queue[tuple[str, str]]()
+        ear = self
+        self.status = 200
+
+        class Listener(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                heard.put((self.path, body))
+                self.send_response(ear.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+        self.place = f"127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def next(self) -> tuple[str, str]:
+        return self.heard.get(timeout=PATIENCE)
+
+    def message(self) -> tuple[str, str]:
+        """The next message that apprise sent: title and text."""
+        document = json.loads(self.next()[1])
+        return document["title"], document["message"]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def ear() -> Iterator[Ear]:
+    made = Ear()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def notifier(ear: Ear, tmp_path: Path) -> Iterator[Callable[..., Notifier]]:
+    made: list[Notifier] = []
+
+    def make(**keys: object) -> Notifier:
+        settings = Notify.model_validate(keys or {"urls": (f"json://{ear.place}/",)})
+        made.append(Notifier(lambda: settings, "mysite", tmp_path, lambda: START))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def told(notifier: Notifier, *endings: SyncReport | Exception) -> None:
+    for ending in endings:
+        try:
+            with notifier.telling() as tell:
+                if isinstance(ending, Exception):
+                    raise ending
+                assert tell(ending) is ending
+        except (Locked, Stopped, ZeroDivisionError):
+            pass
+
+
+def test_what_needs_a_person_is_told_once_and_that_all_is_well_again(
+    ear: Ear, notifier: Callable[..., Notifier]
+) -> None:
+    made = notifier()
+    told(made, report(), report([TYPO], 1), report([TYPO], 1), report([TYPO, OTHER], 1), report([OTHER], 1), report())
+    assert ear.message() == ("syncer: mysite needs you", "content/a.md:7: viewcount: 1.2M is no count")
+    assert ear.message() == ("syncer: mysite needs you", "content/b.md:3: viewcount stands there twice")
+    title, text = ear.message()
+    assert title == "syncer: mysite is well again"
+    assert "from 2026-06-01 04:00:00 UTC" in text
+    made.close()
+    assert ear.heard.empty()
+
+
+def test_a_restart_does_not_tell_again(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+    told(notifier(), BRAKED)
+    assert "`syncer trigger --accept`" in ear.message()[1]
+    second = notifier()
+    told(second, BRAKED, report())
+    assert ear.message()[0] == "syncer: mysite is well again"
+
+
+def test_an_outage_is_told_after_three_tries_and_its_end_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+    made, down, away = notifier(), report(code=3), Locked("the disk is away")
+    told(made, down, down, report(), down, away, Stopped("stopped"), ZeroDivisionError(), away, away, report())
+    assert ear.message()[1].startswith("3 syncs in a row failed: a bug: ZeroDivisionError; the log")
+    assert ear.message()[0] == "syncer: mysite is well again"
+    made.close()
+    assert ear.heard.empty()
+
+
+def test_a_message_names_some_of_many(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+    problems = [replace(TYPO, subject=f"content/{number}.md") for number in range(25)]
+    told(notifier(), report(problems, 1))
+    lines = ear.message()[1].splitlines()
+    assert (len(lines), lines[-1]) == (11, "And 15 more: `syncer status` lists them all.")
+
+
+def test_each_sync_is_heard_elsewhere(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+    made = notifier(ping=f"http://{ear.place}/check?rid=1")
+    told(made, report(), report([TYPO], 1), BRAKED, report(code=3), Locked("the disk is away"))
+    heard = [ear.next() for _ in range(10)]
+    assert [path for path, _ in heard[::2]] == ["/check/start?rid=1"] * 5
+    assert [path for path, _ in heard[1::2]] == ["/check?rid=1"] * 2 + ["/check/fail?rid=1"] * 3
+    assert heard[-1][1] == "the disk is away"
+
+
+def test_who_cannot_be_told_is_one_line_and_no_sync_waits_for_it(
+    ear: Ear, notifier: Callable[..., Notifier], caplog: pytest.LogCaptureFixture
+) -> None:
+    ear.status = 500
+    made = notifier(ping=f"http://{ear.place}/s3cret")
+    began = time.monotonic()
+    told(made, *[report()] * 5)
+    assert time.monotonic() - began < 1
+    for _ in range(10):
+        ear.next()
+    made.close()
+    assert [record.getMessage() for record in caplog.records] == ["127.0.0.1 cannot be told: HTTPError"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("urls: ['nonsense://x']", "notify.urls[0] is no address that apprise knows"),
+        ("ping: 'hc-ping.com/x'", "notify.ping: must be a whole address"),
+        ("ping: 'ftp://hc-ping.com/x'", "notify.ping: must be a whole address"),
+        ("urls: nonsense", "notify.urls"),
+    ],
+)
+def test_an_address_that_cannot_be_told_is_an_error_at_the_start(
+    site: Site, syncer: Run, keys: str, words: str
+) -> None:
+    site.configure(notify=keys)
+    ran = syncer("daemon")
+    assert ran.code == 2
+    assert words in ran.err
+
+
+def test_a_daemon_tells_and_hears_of_new_addresses_by_a_hangup(site: Site, ear: Ear) -> None:
+    fill(site, 3)
+    site.put("content/odd.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
+    site.configure(schedule="every: 1s, jitter: 0s", notify=f"ping: 'http://{ear.place}/a'")
+    with Daemon(site) as daemon:
+        assert [ear.next()[0] for _ in range(2)] == ["/a/start", "/a"]
+        site.configure(schedule="every: 1s, jitter: 0s", notify=f"urls: ['json://{ear.place}/b']")
+        daemon.send(signal.SIGHUP)
+        daemon.until("the config was read again")
+        while True:
+            path, body = ear.next()
+            if path == "/b":
+                break
+        assert "content/odd.md" in json.loads(body)["message"]
+        daemon.send(signal.SIGTERM)
+        code, seconds = daemon.ended()
+    assert code == 0
+    assert seconds < 5
