@@ -17,19 +17,19 @@ from tests.crash.warm import Warm
 from tests.site import KEY, Ran, Run, Site
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
-    with Warm() as process:
-        yield process
-
-
 @pytest.fixture(scope="session", autouse=True)
 def runtime_directory() -> Iterator[None]:
     """A short path for the sockets of the daemons: a test's own directory is too deep on some machines."""
     with TemporaryDirectory(prefix="syncer-") as directory, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", directory)
         yield
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
+    with Warm() as process:
+        yield process
 
 
 @pytest.fixture

@@ -350,9 +350,19 @@ def test_an_edit_during_the_replacement_wins(tmp_path: Path, file: Path, what: s
     assert left_over(tmp_path) == []
 
 
-@pytest.mark.parametrize("what", ["delete", "move", "turn_into_a_directory", "turn_into_a_pipe"])
-def test_a_page_that_is_gone_when_it_is_to_be_replaced_stays_gone(tmp_path: Path, file: Path, what: str) -> None:
-    assert meanwhile(tmp_path, what) == "unwritable 1"
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("delete", "unwritable"),
+        ("move", "unwritable"),
+        ("turn_into_a_directory", "edited-meanwhile"),
+        ("turn_into_a_pipe", "edited-meanwhile"),
+    ],
+)
+def test_a_page_that_is_gone_when_it_is_to_be_replaced_stays_gone(
+    tmp_path: Path, file: Path, what: str, kind: str
+) -> None:
+    assert meanwhile(tmp_path, what) == f"{kind} 1"
 
     assert not file.is_file()
     assert left_over(tmp_path) == []

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import stat
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
 from syncer.content.durable import flush_directories, flush_files
-from syncer.content.scan import OPEN_FLAGS, signature_of
+from syncer.content.exchange import exchange
+from syncer.content.scan import OPEN_FLAGS, TEMPORARY, signature_of
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Edit, Problem, ProblemKind
-
-TEMPORARY = re.compile(r"\.syncer-[0-9a-f]{8}~")
-"""The names of new files beside their pages: what a crash left of them is removed."""
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -46,6 +43,8 @@ class _Replacement(NamedTuple):
     digest: bytes
     """Of the bytes that were read: a batch's texts together would be many."""
     temporary: str
+    inode: int
+    """Of the new file."""
 
 
 def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
@@ -87,6 +86,18 @@ def left_over(directory: str) -> list[str]:
     return []
 
 
+def remove_left_over(site: str, paths: Iterable[str]) -> list[Problem]:
+    """Remove such files; return those that cannot be removed."""
+    problems = []
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError as error:
+            message = f"was left by a crash and cannot be removed: {error.strerror}; remove it"
+            problems.append(Problem(ProblemKind.UNWRITABLE, os.path.relpath(path, site), message))
+    return problems
+
+
 def is_read_only(path: str, status: os.stat_result) -> bool:
     """Whether a page is to be left alone: nobody may write it, or we may not. Its owner's word binds root too."""
     if not status.st_mode & stat.S_IWUSR:
@@ -122,7 +133,7 @@ def _put_in_place(ready: dict[int, _Replacement], outcomes: list[Problem | None]
     flushed = flush_files([replacement.temporary for replacement in ready.values()])
     for number, error in zip(list(ready), flushed, strict=True):
         replacement = ready[number]
-        outcomes[number] = _unwritable(replacement.edit, error) if error else _rename(replacement)
+        outcomes[number] = _unwritable(replacement.edit, error) if error else _swap(replacement)
         if outcomes[number] is None:
             touched.add(replacement.directory)
             del ready[number]
@@ -155,8 +166,8 @@ def _write_beside(edit: Edit, page: int, directory: _Directory, name: str) -> _R
     if isinstance(new, Problem):
         return None if new.kind is ProblemKind.EDITED_MEANWHILE and _is_done(edit, old) else new
     temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
-    _create(temporary, new, status, page, gives_access=directory.gives_access)
-    return _Replacement(edit, target, directory.real, _digest(old), temporary)
+    inode = _create(temporary, new, status, page, gives_access=directory.gives_access)
+    return _Replacement(edit, target, directory.real, _digest(old), temporary, inode)
 
 
 def _look_at(directory: str) -> _Directory:
@@ -216,8 +227,8 @@ def _read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
     return whole, status
 
 
-def _create(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> None:
-    """Write a new file with the mode, owner and attributes of its source; one that fails is removed."""
+def _create(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> int:
+    """Write a new file with mode, owner and attributes of its source; one that fails is removed. Return its inode."""
     mode = stat.S_IMODE(like.st_mode)
     first_mode = mode & 0o777 if like.st_uid == os.geteuid() else 0o600  # nobody reads it who could not read the page
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, first_mode)
@@ -236,6 +247,7 @@ def _create(path: str, content: bytes, like: os.stat_result, source: int, *, giv
         raise
     finally:
         os.close(descriptor)
+    return mine.st_ino
 
 
 def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> bool:
@@ -262,16 +274,43 @@ def _attributes(file: str | int) -> set[str]:
     return set()
 
 
-def _rename(replacement: _Replacement) -> Problem | None:
-    """Have a last look at the page, and rename."""
+def _swap(replacement: _Replacement) -> Problem | None:
+    """Swap the new file and the page, and only then have the last look: an edit found there is swapped back, and wins.
+
+    A look before, and then a rename, would lose an edit that came in between.
+    """
+    target, temporary = replacement.target, replacement.temporary
     try:
-        now, status = _read_path(replacement.target)
-        if signature_of(status) != replacement.edit.signature or _digest(now) != replacement.digest:
+        if signature_of(os.stat(target, follow_symlinks=False)) != replacement.edit.signature:
             return _edited(replacement.edit)
-        os.replace(replacement.temporary, replacement.target)
+        if not exchange(temporary, target):
+            return _rename(replacement)
+        if not _is_as_read(temporary, replacement):
+            exchange(temporary, target)
+            if os.stat(temporary).st_ino != replacement.inode:  # it was saved anew just now: the newest wins
+                exchange(temporary, target)
+            return _edited(replacement.edit)
     except OSError as error:
         return _unwritable(replacement.edit, error)
+    with suppress(OSError):  # the page is in place; the next scan removes what stays of the old one
+        os.unlink(temporary)
     return None
+
+
+def _rename(replacement: _Replacement) -> Problem | None:
+    """Have a last look at the page, and rename the new file over it: for systems that cannot swap. Raises OSError."""
+    if not _is_as_read(replacement.target, replacement):
+        return _edited(replacement.edit)
+    os.replace(replacement.temporary, replacement.target)
+    return None
+
+
+def _is_as_read(path: str, replacement: _Replacement) -> bool:
+    try:
+        now, status = _read_path(path)
+    except OSError:  # something else has taken the page's place
+        return False
+    return signature_of(status) == replacement.edit.signature and _digest(now) == replacement.digest
 
 
 def _discard(ready: dict[int, _Replacement]) -> None:

@@ -27,7 +27,10 @@ OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 OURS = ".syncer"
-"""How the names of our own files begin: the state's directory, and what a crash left of a replacement."""
+"""How the names of our own files begin: the state's directory, and new files beside their pages."""
+
+TEMPORARY = re.compile(r"\.syncer-[0-9a-f]{8}~")
+"""The names of new files beside their pages: what a crash left of them is removed."""
 
 
 class Candidate(NamedTuple):
@@ -38,18 +41,21 @@ class Candidate(NamedTuple):
     fields: tuple[Fields, ...]
 
 
-def walk(site: str, collections: Sequence[Collection]) -> Iterator[Candidate | Problem]:
+def walk(
+    site: str, collections: Sequence[Collection], left_over: Callable[[str], object] = lambda _path: None
+) -> Iterator[Candidate | Problem]:
     """Yield every file that a collection includes, once, in the order of names.
 
     `site` is the site's real path. Symbolic links are followed inside the site; one that leads out is a Problem, and
     so is a directory that cannot be listed. A file that links give several names is yielded once for each mapping:
-    under its own name if a collection takes that, else under the first link's.
+    under its own name if a collection takes that, else under the first link's. `left_over` is called with the real path
+    of each new file that never came in its page's place.
     """
     matchers = [_Matcher(collection) for collection in collections]
     told: set[Problem] = set()
     linked: dict[str, tuple[Fields, ...]] = {}
     for number, matcher in enumerate(matchers):
-        for found in _walk_collection(site, matcher):
+        for found in _walk_collection(site, matcher, left_over):
             if isinstance(found, Problem):
                 if found not in told:
                     told.add(found)
@@ -261,41 +267,48 @@ _Place = tuple[str, str | None]
 """A path, and where links lead to the path of the thing itself, else None."""
 
 
-def _walk_collection(site: str, matcher: _Matcher) -> Iterator[_Place | Problem]:
+class _Way(NamedTuple):
+    """What a walk meets."""
+
+    seen: set[tuple[int, int]]
+    """Directories that were listed, by device and inode."""
+    links: list[str]
+    """To follow last."""
+    left_over: Callable[[str], object]
+
+
+def _walk_collection(site: str, matcher: _Matcher, left_over: Callable[[str], object]) -> Iterator[_Place | Problem]:
     """Yield the place of each file, those behind links last."""
-    seen: set[tuple[int, int]] = set()
-    links: list[str] = []
+    way = _Way(set(), [], left_over)
     if _real(site, matcher.directory) == matcher.directory:
-        yield from _walk_directory(site, matcher, (matcher.directory, None), seen, links)
+        yield from _walk_directory(site, matcher, (matcher.directory, None), way)
     else:
-        links.append(matcher.directory)
-    while links:
-        path = links.pop()
+        way.links.append(matcher.directory)
+    while way.links:
+        path = way.links.pop()
         target, full = _real(site, path), os.path.join(site, path)
         if os.path.isdir(full):
             if target is None:
                 yield _outside(path)
             else:
-                yield from _walk_directory(site, matcher, (path, target), seen, links)
+                yield from _walk_directory(site, matcher, (path, target), way)
         elif os.path.isfile(full) and matcher.takes(path):
             yield _outside(path) if target is None else _named(path, target)
 
 
-def _walk_directory(
-    site: str, matcher: _Matcher, place: _Place, seen: set[tuple[int, int]], links: list[str]
-) -> Iterator[_Place | Problem]:
-    """Yield the files below a directory that was not seen yet; add the links found there to `links`."""
+def _walk_directory(site: str, matcher: _Matcher, place: _Place, way: _Way) -> Iterator[_Place | Problem]:
+    """Yield the files below a directory that was not seen yet, but not those behind links."""
     top, real = place
     pending = [top]
     while pending:
         directory = pending.pop()
         try:
-            files, directories, more_links = _list(site, directory, seen)
+            files, directories, more_links = _list(site, directory, way)
         except OSError as error:
             yield _unreadable(directory or ".", error)
             continue
         pending += [path for path in directories if not matcher.prunes(path)]
-        links += [path for path in more_links if not matcher.prunes(path)]
+        way.links.extend(path for path in more_links if not matcher.prunes(path))
         for path in files:
             found = _named(path, None if real is None else os.path.join(real, path[len(top) :].lstrip("/")))
             if not isinstance(found, Problem) or matcher.takes(path):
@@ -309,18 +322,20 @@ def _named(path: str, real: str | None) -> _Place | Problem:
     return Problem(ProblemKind.UNREADABLE, _printable(path), "has a name that is not UTF-8; rename it")
 
 
-def _list(site: str, directory: str, seen: set[tuple[int, int]]) -> tuple[list[str], list[str], list[str]]:
+def _list(site: str, directory: str, way: _Way) -> tuple[list[str], list[str], list[str]]:
     """Return a directory's files in order, and its directories and links in reverse order, for a stack."""
     full = os.path.join(site, directory)
     status = os.stat(full)
-    if (status.st_dev, status.st_ino) in seen:
+    if (status.st_dev, status.st_ino) in way.seen:
         return [], [], []
-    seen.add((status.st_dev, status.st_ino))
+    way.seen.add((status.st_dev, status.st_ino))
     prefix = f"{directory}/" if directory else ""
     files, directories, links = [], [], []
     with os.scandir(full) as entries:
         for entry in entries:
             if entry.name.startswith(OURS):
+                if TEMPORARY.fullmatch(entry.name):
+                    way.left_over(os.path.join(os.path.realpath(full), entry.name))
                 continue
             if entry.is_file(follow_symlinks=False):
                 files.append(prefix + entry.name)

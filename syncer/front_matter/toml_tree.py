@@ -88,6 +88,8 @@ def _key(text: str, at: int) -> tuple[list[Scalar], int]:
         match = _KEY.match(text, _blank(text, at))
         assert match is not None
         names.append(_unquoted(match[0], match.start()))
+        if len(names) > MAX_DEPTH:
+            raise RecursionError
         at = _blank(text, match.end())
         if not text.startswith(".", at):
             return names, at

@@ -56,10 +56,10 @@ def _sync_routes(sources: Sources) -> list[Route]:
         live = {**asdict(seen.live), "started": timestamp(seen.live.started)}
         live["interval"] = seen.live.interval.total_seconds()
         live["next_sync"] = timestamp(seen.live.next_sync) if seen.live.next_sync else None
-        return _json({**status_json(seen.status), "daemon": live})
+        return JSONResponse({**status_json(seen.status), "daemon": live})
 
     def syncs(_request: Request) -> Response:
-        return _json({"syncs": list(overview(sources, changes=0).status.syncs)})
+        return JSONResponse({"syncs": list(overview(sources, changes=0).status.syncs)})
 
     def sync(request: Request) -> Response:
         most, after = page_of(request)
@@ -67,11 +67,11 @@ def _sync_routes(sources: Sources) -> list[Route]:
             one_sync(sources, sync_of(request), most=most, after=after), "no report of this sync is kept"
         )
         report, changes = found
-        return _json({**report, "changes": [dict(line) for line in changes]})
+        return JSONResponse({**report, "changes": [dict(line) for line in changes]})
 
     def quota(_request: Request) -> Response:
         seen = overview(sources, changes=0).status
-        return _json({"quota": quota_json(seen.purses), "quota_resets": timestamp(seen.quota_resets)})
+        return JSONResponse({"quota": quota_json(seen.purses), "quota_resets": timestamp(seen.quota_resets)})
 
     return [
         Route("/status", status),
@@ -84,12 +84,12 @@ def _sync_routes(sources: Sources) -> list[Route]:
 def _trigger_routes(sources: Sources) -> list[Route]:
     async def trigger(request: Request) -> Response:
         ticket = sources.control.trigger(_accepts(await request.body()))
-        answer = _json(ticket_json(ticket, sources.control), 202)
+        answer = JSONResponse(ticket_json(ticket, sources.control), 202)
         answer.headers["Location"] = f"/api/v1/triggers/{ticket.number}"
         return answer
 
     def ticket(request: Request) -> Response:
-        return _json(ticket_json(ticket_of(request, sources.control), sources.control))
+        return JSONResponse(ticket_json(ticket_of(request, sources.control), sources.control))
 
     return [Route("/triggers", trigger, methods=["POST"]), Route("/triggers/{number}", ticket)]
 
@@ -98,12 +98,12 @@ def _video_routes(sources: Sources) -> list[Route]:
     def search(request: Request) -> Response:
         most, after = page_of(request)
         total, found = videos(sources, search_of(request), standing_of(request), most=most, after=after)
-        return _json({"total": total, "videos": [known_json(video) for video in found]})
+        return JSONResponse({"total": total, "videos": [known_json(video) for video in found]})
 
     def history(request: Request) -> Response:
         video = video_of(request)
         readings = found_or_404(readings_of(sources, video) or None, "no reading of this video is kept")
-        return _json(history_json(video, readings))
+        return JSONResponse(history_json(video, readings))
 
     return [Route("/videos", search), Route("/videos/{video}/history", history)]
 
@@ -199,7 +199,3 @@ def _accepts(body: bytes) -> bool:
     if not isinstance(asked, dict) or asked.keys() - {"accept"} or not isinstance(asked.get("accept", False), bool):
         raise HTTPException(400, 'the body must be JSON such as {"accept": false}')
     return bool(asked.get("accept", False))
-
-
-def _json(document: object, status: int = 200) -> JSONResponse:
-    return JSONResponse(document, status)

@@ -16,7 +16,7 @@ from syncer.model import Problem, ProblemKind
 from syncer.state.database import NAME, Database, open_database, set_aside
 from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import last_seq
-from syncer.sync.recover import clear_left_over, recover
+from syncer.sync.recover import recover
 from syncer.sync.tell import tell_lost, tell_recovered
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ def open_for_writing(
         remains = recover(site, database, diff_log, clock())
         tell_recovered(remains)
         problems = [*remains.problems]
-        if lost is not None:  # a crash of a sync that we know nothing of can have left files too
-            problems += clear_left_over(site, (collection.directory for collection in config.collections))
         if lost:
             problems.append(_state_lost(lost))
             tell_lost(lost)
@@ -59,11 +57,9 @@ def open_for_writing(
 
 
 def _open(directory: Path, site: str, now: datetime) -> tuple[Database, str | None]:
-    """Return the state, and of a new one what became of the one before: nothing, if there was none."""
+    """Return the state, and of a new one what became of the one before; None if there was none."""
     log = directory / LOG
-    lost = None
-    if not (directory / NAME).exists():
-        lost = "is gone" if log.exists() and log.stat().st_size else ""
+    lost = "is gone" if not (directory / NAME).exists() and log.exists() and log.stat().st_size else None
     try:
         return open_database(directory, site), lost
     except StateDamaged:

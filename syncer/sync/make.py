@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from syncer.content.replace import remove_left_over
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateError, Stopped, UsageError
 from syncer.model import Page, Problem, SyncReport, VideoId
@@ -146,7 +147,8 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
 
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
-    found = walk(sync.site, [collection.as_model() for collection in sync.config.collections])
+    left_over: list[str] = []
+    found = walk(sync.site, [collection.as_model() for collection in sync.config.collections], left_over.append)
     for page in read_pages(sync.site, _candidates(sync, found)):
         if isinstance(page, Problem):
             sync.tally.problems.append(page)
@@ -155,6 +157,8 @@ def _scan(sync: Sync) -> list[Page]:
         if len(pages) % 100 == 0:
             sync.world.progress("scan", len(pages), None)
     sync.world.progress("scan", len(pages), len(pages))
+    if sync.diff_log:  # we hold the lock: nobody is about to put them in place
+        sync.tally.problems += remove_left_over(sync.site, left_over)
     return pages
 
 

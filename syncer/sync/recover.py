@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from syncer.content.durable import flush_directories
-from syncer.content.replace import left_over
+from syncer.content.replace import left_over, remove_left_over
 from syncer.content.scan import Candidate, read_head
 from syncer.diff_log import DiffLog
 from syncer.front_matter.find import counts_in
-from syncer.model import Fields, Problem, ProblemKind, VideoId
+from syncer.model import Fields, Problem, VideoId
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, forget_intents, mark_done, unsettled_batches
 
@@ -68,22 +68,12 @@ def recover(site: str, database: Database, diff_log: DiffLog, now: datetime) -> 
     return replace(remains, problems=tuple(problems))
 
 
-def clear_left_over(site: str, directories: Iterable[str]) -> list[Problem]:
-    """Remove new files in and below these directories; return those that cannot be. For when no intent names them."""
-    return [
-        problem
-        for top in _places(site, directories)
-        for directory, _, _ in os.walk(top)
-        for problem in _clear(site, directory)
-    ]
-
-
 def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog, now: datetime) -> list[Problem]:
     problems: list[Problem] = []
     at, first, undone = batch.done_at, batch.first_seq, _undone(site, batch)
     if at is None:
         directories = _directories(site, batch)
-        problems = [problem for directory in directories for problem in _clear(site, directory)]
+        problems = remove_left_over(site, (path for directory in directories for path in left_over(directory)))
         flush_directories(directories)
         at, first = now, diff_log.last_seq + 1
         mark_done(database, batch.number, undone, at, first)
@@ -91,16 +81,6 @@ def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog
     diff_log.append(batch.sync, at, entries, first)
     forget_intents(database, batch.number)
     return problems
-
-
-def _clear(site: str, directory: str) -> Iterator[Problem]:
-    """Remove what is left over in a directory, or yield why it cannot be."""
-    for path in left_over(directory):
-        try:
-            os.unlink(path)
-        except OSError as error:
-            subject = os.path.relpath(path, site)
-            yield Problem(ProblemKind.UNWRITABLE, subject, f"was left by a crash; remove it: {error.strerror}")
 
 
 def _undone(site: str, batch: IntentBatch) -> set[int]:

@@ -33,7 +33,7 @@ MANY = 150
 def test_a_disk_that_refuses_any_call_costs_a_sentence_and_no_page(ground: Make) -> None:
     site = ground(PAGES)
     calls = traced(site)
-    for point in chosen(faults(calls), 25):
+    for point in chosen(faults(calls), 15):
         try_point(site, calls, point)
 
 
