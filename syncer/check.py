@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +26,7 @@ from syncer.sync.purses import in_words, purses
 from syncer.sync.recover import find_remains
 from syncer.sync.report import Tally
 from syncer.wording import counted, utc
+from syncer.youtube.key import CREDENTIAL
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -74,6 +75,7 @@ def check(
     config: Config,
     find_key: Callable[[], str],
     *,
+    environ: Mapping[str, str],
     clock: Callable[[], datetime],
     sleep: Callable[[float], object],
     offline: bool,
@@ -85,6 +87,8 @@ def check(
     content = _Content()
     yield from _check_content(config, content)
     yield from _check_permissions(config, content)
+    if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
+        yield from _check_service(config, environ)
     yield _check_clock(clock())
     yield _check_git(config)
     try:
@@ -173,6 +177,41 @@ def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
         yield Finding("permissions", Level.ERROR, message)
     elif not content.read_only:
         yield Finding("permissions", Level.OK, "pages and state can be written")
+
+
+def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look whether systemd's unit fits: its user, its sandbox, its credential."""
+    wrong = [*_check_sandbox(config), *_check_credential(config, environ)]
+    yield from wrong
+    if not wrong:
+        yield Finding("service", Level.OK, "the unit's user, sandbox and credential fit")
+
+
+def _check_sandbox(config: Config) -> Iterator[Finding]:
+    us = os.geteuid()
+    places = [os.path.join(config.site, collection.directory) for collection in config.collections]
+    state = config.state_directory
+    for place in dict.fromkeys([*places, str(state if state.exists() else state.parent)]):
+        if not os.path.isdir(place):
+            continue  # said above
+        owner = os.stat(place).st_uid
+        if owner != us:
+            message = f"{place} belongs to user {owner}, and the service runs as {us}; set User= of the unit"
+            yield Finding("service", Level.WARNING, message)
+        if not os.access(place, os.W_OK):
+            message = f"the service may not write {place}; add it to ReadWritePaths= of the unit"
+            yield Finding("service", Level.ERROR, message)
+
+
+def _check_credential(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    if config.youtube.api_key_file is not None:
+        return
+    line = f"LoadCredential={CREDENTIAL}:PATH"
+    if environ.get(config.youtube.api_key_env):
+        message = f"the key is in the unit's environment, which every user may read; write `{line}` instead"
+        yield Finding("service", Level.WARNING, message)
+    elif not os.path.exists(os.path.join(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)):
+        yield Finding("service", Level.ERROR, f"the unit hands over no key; write `{line}` in it")
 
 
 def _check_clock(now: datetime) -> Finding:

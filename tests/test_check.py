@@ -171,7 +171,12 @@ def test_quota_that_is_spent_is_a_warning(healthy: Site, syncer: Run) -> None:
 def test_a_clock_before_this_program_was_written_is_an_error(healthy: Site) -> None:
     config = parse_config(healthy.config.read_text(encoding="utf-8"), healthy.config)
     findings = check(
-        config, lambda: KEY, clock=lambda: datetime(2010, 1, 1, tzinfo=UTC), sleep=lambda _: None, offline=True
+        config,
+        lambda: KEY,
+        environ={},
+        clock=lambda: datetime(2010, 1, 1, tzinfo=UTC),
+        sleep=lambda _: None,
+        offline=True,
     )
     (clock,) = [finding for finding in findings if finding.name == "clock"]
     assert clock.level is Level.ERROR

@@ -179,3 +179,32 @@ def test_a_directory_that_may_not_be_written_is_an_error_that_names_it() -> None
         directory.chmod(0o755)
 
     assert printed.startswith(f"{directory}/.syncer: the state cannot be written: Permission denied")
+
+
+UNMOUNTED = """
+import os, sys
+from pathlib import Path
+from syncer.errors import StateError
+from syncer.state.lock import DaemonLock
+lock = DaemonLock(Path(sys.argv[1]))
+lock.keep()
+assert os.system(f"umount -l {sys.argv[1]}") == 0
+try:
+    lock.keep()
+except StateError as error:
+    print(error)
+"""
+"""Run in a name space of its own, where a disk may be mounted and taken away."""
+
+
+def test_a_state_whose_disk_was_taken_away_is_an_error_and_no_new_state(tmp_path: Path) -> None:
+    script = 'mount -t tmpfs none "$1" && exec "$2" -c "$3" "$1"'
+    command = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, UNMOUNTED]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs unshare")
+    if "Operation not permitted" in ran.stderr or "permission denied" in ran.stderr:
+        pytest.skip("needs the right to mount")
+    assert "is not on the disk that it was on when the daemon began" in ran.stdout, ran.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     yield from check(
         config,
         find_key,
+        environ=os.environ,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         offline=offline,

@@ -39,6 +39,8 @@ history: { keep: 28d } # YouTube's terms allow 30 days
 
 status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; null: no page
 
+notify: { urls: [], ping: null } # apprise addresses; a URL that hears of each sync
+
 state: { directory: .syncer } # SQLite, diff log, lock
 """
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}

@@ -1,0 +1,82 @@
+"""The doctor under systemd: whether user, sandbox and credential of the unit fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.site import KEY, Run, Site, crlf, ids
+
+NO_KEY = "the unit hands over no key; write `LoadCredential=youtube-api-key:PATH` in it"
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift; export SYSTEMD_EXEC_PID=$$; exec "$@"'
+
+
+@pytest.fixture
+def unit(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncer: Run) -> Site:
+    """What systemd gives to a service with a credential: its own process number, and a directory."""
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "youtube-api-key").write_text(KEY, encoding="ascii")
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    monkeypatch.delenv("YOUTUBE_API_KEY")
+    return site
+
+
+def services(syncer: Run) -> list[tuple[str, str]]:
+    document = syncer("check", "--offline", "--json").document
+    return [(entry["level"], entry["message"]) for entry in document["checks"] if entry["name"] == "service"]
+
+
+def test_a_unit_that_fits_is_one_line(unit: Site, syncer: Run) -> None:
+    assert services(syncer) == [("ok", "the unit's user, sandbox and credential fit")]
+
+
+def test_a_shell_that_some_service_started_is_no_service(
+    unit: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", "1")
+    assert services(syncer) == []
+
+
+def test_a_key_in_the_environment_and_none_at_all_are_told(
+    unit: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "credentials/youtube-api-key").rename(tmp_path / "credentials/other")
+    ((level, message),) = services(syncer)
+    assert (level, message) == (
+        "error",
+        "the unit hands over no key; write `LoadCredential=youtube-api-key:PATH` in it",
+    )
+    monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
+    ((level, message),) = services(syncer)
+    assert (level, "every user may read" in message) == ("warning", True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_pages_of_another_user_are_told(unit: Site, syncer: Run) -> None:
+    os.chown(unit.root / "content", 12345, -1)
+    assert ("warning", True) in [(level, "belongs to user 12345" in message) for level, message in services(syncer)]
+
+
+def can_mount() -> bool:
+    unshare = shutil.which("unshare")
+    return bool(unshare) and subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+def test_a_sandbox_that_is_too_tight_is_told(unit: Site) -> None:
+    """The pages on a read-only mount, as `ProtectSystem=strict` makes it."""
+    pages = unit.root / "content"
+    syncer = [sys.executable, "-m", "syncer", "-c", str(unit.config), "check", "--offline", "--json"]
+    command = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(pages), *syncer]
+    ran = subprocess.run(command, capture_output=True, check=False)
+    told = [entry["message"] for entry in json.loads(ran.stdout)["checks"] if entry["name"] == "service"]
+    assert f"the service may not write {pages}; add it to ReadWritePaths= of the unit" in told
