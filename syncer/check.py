@@ -18,11 +18,12 @@ from syncer.front_matter.video_id import is_possible
 from syncer.git import inside_work_tree
 from syncer.model import Bucket, Outcome, Page, Problem, VideoId
 from syncer.state.database import Database, open_copy
+from syncer.state.lock import is_held
 from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.purses import in_words, purses
-from syncer.sync.recover import Remains, find_remains
+from syncer.sync.recover import find_remains
 from syncer.sync.report import Tally
 from syncer.wording import counted, utc
 from syncer.youtube.key import CREDENTIAL
@@ -66,6 +67,7 @@ class _Content:
     values: int = 0
     videos: set[VideoId] = field(default_factory=set)
     read_only: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -96,7 +98,7 @@ def check(
         return
     with database:
         yield _check_state(config, database, clock())
-        yield from _check_remains(config, database)
+        yield from _check_remains(config, database, content)
         yield from _check_quota(config, database, clock())
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
 
@@ -111,7 +113,7 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
     collections = [collection.as_model() for collection in config.collections]
     present = [c for c in collections if os.path.isdir(os.path.join(site, c.directory))]
     candidates = []
-    for found in walk(site, present):
+    for found in walk(site, present, content.left_over.append):
         if isinstance(found, Problem):
             content.problems.append(found)
         else:
@@ -240,15 +242,19 @@ def _check_state(config: Config, database: Database, now: datetime) -> Finding:
     return Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
 
 
-def _check_remains(config: Config, database: Database) -> Iterator[Finding]:
+def _check_remains(config: Config, database: Database, content: _Content) -> Iterator[Finding]:
+    if is_held(config.state_directory):
+        yield Finding("state", Level.OK, "a sync is writing right now")
+        return
     remains = find_remains(os.path.realpath(config.site), database)
-    if remains != Remains():
+    files = [path for path in remains.files.union(content.left_over) if os.path.exists(path)]
+    if files or remains.written or remains.unwritten:
         yield Finding(
             "state",
             Level.WARNING,
             f"the last sync was cut short; the next one logs {counted(remains.written, 'count')} that it had written, "
             f"forgets {counted(remains.unwritten, 'count')} that it had not, "
-            f"and removes {counted(remains.files, 'left-over file')}",
+            f"and removes {counted(len(files), 'left-over file')}",
         )
 
 

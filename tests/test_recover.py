@@ -15,6 +15,7 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from syncer.state.database import NAME
+from syncer.state.lock import hold_lock
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
 
 VIDEOS = ids(3)
@@ -164,6 +165,23 @@ def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Sit
         ran = syncer("check", "--offline")
         assert "forgets 6 counts that it had not, and removes 3 left-over files" in " ".join(ran.out.split())
     assert len(left_over(full)) == len(VIDEOS)
+
+
+def test_check_takes_no_running_sync_for_a_crash(full: Site, syncer: Run) -> None:
+    crash(full, "syncer.content.replace", "flush_files", "after")
+
+    with hold_lock(full.state, patience=0, sleep=lambda _: None):
+        told = syncer("check", "--offline").out
+    assert "cut short" not in told
+    assert "a sync is writing right now" in told
+
+
+def test_check_names_files_that_no_intent_knows_of_too(full: Site, syncer: Run) -> None:
+    full.put("content/lists/.syncer-0123abcd~", b"---\n")
+
+    assert "removes 1 left-over file" in " ".join(syncer("check", "--offline").out.split())
+    assert full.sync(NOON).exit == 0
+    assert left_over(full) == []
 
 
 def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: Simulator) -> None:

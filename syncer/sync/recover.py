@@ -28,8 +28,8 @@ class Remains:
     """Counts that were written, and are perhaps not in the diff log."""
     unwritten: int = 0
     """Counts that were about to be written."""
-    files: int = 0
-    """New files that never came in their pages' places."""
+    files: frozenset[str] = frozenset()
+    """Real paths of new files that never came in their pages' places."""
     problems: tuple[Problem, ...] = ()
     """Directories that such files could not be removed from."""
 
@@ -47,12 +47,13 @@ class _Target(NamedTuple):
 
 def find_remains(site: str, database: Database) -> Remains:
     """Return what a crash left behind, and change nothing. `site` is a real path. Raises StateError."""
-    written = unwritten = files = 0
+    written = unwritten = 0
+    files: set[str] = set()
     for batch in unsettled_batches(database):
         undone = len(_undone(site, batch))
         written, unwritten = written + len(batch.intents) - undone, unwritten + undone
-        files += sum(len(left_over(directory)) for directory in _directories(site, batch))
-    return Remains(written, unwritten, files)
+        files.update(path for directory in _directories(site, batch) for path in left_over(directory))
+    return Remains(written, unwritten, frozenset(files))
 
 
 def recover(site: str, database: Database, diff_log: DiffLog, now: datetime) -> Remains:

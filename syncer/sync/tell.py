@@ -109,12 +109,12 @@ def tell_recovered(remains: Remains) -> None:
         "the last sync was cut short: %s it had written and %s it had not; %s removed. All is settled.",
         counted(remains.written, "count"),
         counted(remains.unwritten, "count"),
-        counted(remains.files, "left-over file"),
+        counted(len(remains.files), "left-over file"),
         extra={
             "event": "recovered",
             "written": remains.written,
             "unwritten": remains.unwritten,
-            "files": remains.files,
+            "files": len(remains.files),
         },
     )
 

@@ -70,7 +70,6 @@ def test_syncs_that_have_no_patience_give_up_with_exit_4(slow: Ground, number: i
     slow.settled()
 
 
-@pytest.mark.xfail(strict=True, reason="a daemon holds nothing between two syncs that another one could see")
 def test_a_second_daemon_on_the_same_state_refuses_to_start(slow: Ground) -> None:
     with a_daemon(slow) as first:
         assert STARTED in said_until_started(first)
