@@ -25,6 +25,7 @@ from syncer.state.syncs import (
     end_sync,
     forget_reports,
     forget_syncs,
+    has_sync,
     last_seq,
     last_syncs,
     last_whole_sync,
@@ -690,6 +691,13 @@ def test_numbers_of_the_log_go_on_after_a_purge_even_if_the_last_sync_crashed(co
 
 
 # --- syncs -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_sync_is_known_by_its_name_from_its_beginning(database: Database) -> None:
+    begin_sync(database, "a", NOON)
+
+    assert has_sync(database, "a")
+    assert not has_sync(database, "b")
 
 
 def test_syncs_that_have_ended_are_told_newest_first(database: Database) -> None:

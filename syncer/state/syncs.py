@@ -31,6 +31,12 @@ def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
         return int(cursor.lastrowid or 0)
 
 
+def has_sync(database: Database, sync_id: str) -> bool:
+    """Whether a sync of this name was begun."""
+    with database.read() as connection:
+        return connection.execute("SELECT 1 FROM syncs WHERE id = ?", (sync_id,)).fetchone() is not None
+
+
 def end_sync(database: Database, sync: int, report: str, *, whole: bool, last_seq: int) -> None:
     """Note how a sync ended, and the diff log's last number. `whole`: the schedule counts from it."""
     with database.transaction() as connection:

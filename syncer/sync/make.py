@@ -20,7 +20,7 @@ from syncer.model import Page, Problem, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.places import save_places
-from syncer.state.syncs import begin_sync, end_sync
+from syncer.state.syncs import begin_sync, end_sync, has_sync
 from syncer.state.videos import count_videos, missing_videos
 from syncer.sync.ask import ask_youtube, plan_now
 from syncer.sync.begin import open_for_writing
@@ -51,11 +51,12 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
     """
     site = os.path.realpath(config.site)
     _require_directories(site, config)
-    tally = _new_tally(world.clock())
+    started = world.clock()
     if options.dry_run:
         with open_copy(config.state_directory, site) as copy:
-            return _walk_the_path(Sync(config, options, world, site, copy, None, tally))
+            return _walk_the_path(Sync(config, options, world, site, copy, None, _new_tally(copy, started)))
     with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
+        tally = _new_tally(opened.database, started)
         tally.problems += opened.problems
         report = _walk_the_path(Sync(config, options, world, site, opened.database, opened.diff_log, tally))
         _forget_old(config, opened.database, world.clock())
@@ -69,8 +70,12 @@ def _forget_old(config: Config, database: Database, now: datetime) -> None:
         tell_kept(error)
 
 
-def _new_tally(now: datetime) -> Tally:
-    return Tally(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}", now)
+def _new_tally(database: Database, started: datetime) -> Tally:
+    """Return the tally of a sync with a name of its own, also where the clock stands still."""
+    while True:
+        name = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        if not has_sync(database, name):
+            return Tally(name, started)
 
 
 def _walk_the_path(sync: Sync) -> SyncReport:
