@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 
 import pytest
@@ -219,3 +220,16 @@ def test_a_scheduled_sync_leaves_the_reserve_to_people(site: Site, youtube: Simu
     assert youtube.units == {"stats": 1, "general": 1}
     by_hand = site.sync(NOON + timedelta(seconds=1))
     assert (by_hand.asked, by_hand.over_quota, by_hand.exit) == (20, 0, 0)
+
+
+def test_sync_after_sync_leaves_nothing_in_memory(site: Site) -> None:
+    (video,) = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+
+    def tracked_after(syncs: int) -> int:
+        for number in range(syncs):
+            site.sync(NOON + timedelta(hours=number))
+        return len(gc.get_objects())
+
+    before = tracked_after(40)
+    assert tracked_after(40) < before * 1.2, "what a sync makes is found by Python's own search for cycles"
