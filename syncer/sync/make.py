@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MANY = 5
 """Videos that a state knows of a site whose pages cannot all be gone by intent."""
 
-MANY = 10_000
+CROWD = 10_000
 """Pages from which on they are set apart."""
 
 LOOK = 100
@@ -95,7 +95,7 @@ def _set_apart(pages: Sequence[Page]) -> Iterator[None]:
 
     To freeze resets what tells Python when to search everywhere: with a few pages each time, it would never do so.
     """
-    if len(pages) < MANY:
+    if len(pages) < CROWD:
         yield
         return
     gc.freeze()
