@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -100,7 +101,9 @@ def test_on_a_terminal_it_shows_how_far_the_sync_is(site: Site, slow: Simulator)
     assert b"199 of 199 videos answered" in shown
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -> None:
+@contextmanager
+def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemon, subprocess.Popen[bytes]]]:
+    """Give a daemon in the middle of a sync, and the trigger that waits for it."""
     site = Site(site.root, slow.url)
     site.configure(schedule=NEVER, youtube="connections: 1")
     fill(site, 1)
@@ -108,10 +111,14 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
         daemon.until("sync 2")
         fill(site, 400)
         asked = slow.requests
-        waiting = subprocess.Popen(
-            [sys.executable, "-m", "syncer", "-c", site.config, "trigger"], stderr=subprocess.PIPE
-        )
+        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "trigger"]
+        waiting = subprocess.Popen(command, stderr=subprocess.PIPE)
         until(lambda: slow.requests > asked)
+        yield daemon, waiting
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -> None:
+    with waiting_for_a_long_sync(site, slow) as (daemon, waiting):
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=PATIENCE)
         assert waiting.returncode == 130
@@ -120,17 +127,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
 
 
 def test_a_daemon_that_ends_meanwhile_is_told(site: Site, slow: Simulator) -> None:
-    site = Site(site.root, slow.url)
-    site.configure(schedule=NEVER, youtube="connections: 1")
-    fill(site, 1)
-    with Daemon(site) as daemon:
-        daemon.until("sync 2")
-        fill(site, 400)
-        asked = slow.requests
-        waiting = subprocess.Popen(
-            [sys.executable, "-m", "syncer", "-c", site.config, "trigger"], stderr=subprocess.PIPE
-        )
-        until(lambda: slow.requests > asked)
+    with waiting_for_a_long_sync(site, slow) as (daemon, waiting):
         daemon.send(signal.SIGKILL)
         _, said = waiting.communicate(timeout=PATIENCE)
     assert waiting.returncode == 130
