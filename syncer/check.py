@@ -15,7 +15,7 @@ from syncer.content.replace import is_read_only
 from syncer.content.scan import read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
-from syncer.git import inside_work_tree
+from syncer.git.run import inside_work_tree
 from syncer.model import Bucket, Outcome, Page, Problem, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.lock import is_held

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
-from syncer.git import git
+from syncer.git.run import git
 from syncer.model import Change, SyncReport
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator

@@ -147,6 +147,22 @@ def last_lines(path: Path, most: int) -> list[Line]:
             length *= 2
 
 
+def lines_backwards(path: Path) -> Iterator[Line]:
+    """Yield the log's lines, newest first, one block of the file in memory at a time. Raises StateError."""
+    with _opened(path) as file:
+        if file is None:
+            return
+        place, rest = file.seek(0, os.SEEK_END), b""
+        while place:
+            start = max(0, place - TAIL)
+            file.seek(start)
+            first, *whole = (file.read(place - start) + rest).splitlines(keepends=True)
+            place, rest = start, first
+            for raw in reversed(whole if start else [first, *whole]):
+                if raw.endswith(b"\n"):
+                    yield _parse(raw, path, None)
+
+
 def lines_of_sync(path: Path, sync: str, *, most: int, after: int = 0) -> list[Line]:
     """Return a sync's lines in their order: at most so many, `after` so many. Raises StateError.
 

@@ -77,6 +77,9 @@ class ProblemKind(StrEnum):
     REQUEST_FAILED = "request-failed"
     BAD_ANSWER = "bad-answer"
     REFUSED_VIDEO = "refused-video"
+    # git
+    NOT_COMMITTED = "not-committed"
+    NOT_PUSHED = "not-pushed"
     # the state
     STATE_LOST = "state-lost"
 
@@ -357,4 +360,6 @@ class SyncReport:
     """How many requests ended in which way, each counted once however often it was sent."""
     gone: tuple[VideoId, ...] = ()
     """Those of the missing that have been missing for long, sorted."""
+    commit: str | None = None
+    """The name of the commit that the sync ended in."""
     tries: Tries = field(default_factory=Tries)

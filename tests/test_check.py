@@ -11,7 +11,7 @@ import pytest
 
 from syncer.check import Level, check
 from syncer.config.parse import parse_config
-from syncer.git import git
+from syncer.git.run import git
 from syncer.simulator.server import Simulator
 from tests.site import KEY, Run, Site, crlf, ids, tree
 

@@ -177,7 +177,15 @@ schedule: {every: 6h, cron: "* * * * *"}
         ("colour: red\n", "1: colour: unknown key; known here: site, collections, youtube, quota, schedule, write"),
         ("yotube: {}\n", "1: yotube: unknown key; did you mean `youtube`?"),
         ("timeout: 5s\n", "1: timeout: unknown key in this place; did you mean `youtube.timeout`?"),
-        ("git: {commit: true}\n", "1: git: unknown key; known here: "),
+        ("zebra: {commit: true}\n", "1: zebra: unknown key; known here: "),
+        ("git: {push: true}\n", "1: git.push: needs `commit: true`"),
+        (
+            "git: {message: '{page} done'}\n",
+            "1: git.message: has `{page}`, which means nothing here; there are `{subject}`",
+        ),
+        ('git: {message: "a\\nb"}\n', "1: git.message: must be one line"),
+        ("git: {author: Ada}\n", "1: git.author: must be a name and an address"),
+        ("git: {remote: 'https://h/r.git'}\n", "1: git.remote: must be the name of a remote"),
         ("write: {min_change: 1}\n", "1: write.min_change: unknown key; known here: brake"),
         (
             "write: {brake: {missing: 50}}\n",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.git import git
+from syncer.git.run import git
 from tests.site import tree
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import GitError
-from syncer.git import git, has_git, inside_work_tree
+from syncer.git.run import git, has_git, inside_work_tree
 
 
 @pytest.fixture
@@ -111,4 +111,4 @@ def test_output_that_is_not_utf8_is_no_error(repository: Path) -> None:
     (repository / "page.md").write_bytes(b"\xff\xfe")
     git(repository, "add", "page.md")
 
-    assert git(repository, "cat-file", "-p", ":page.md") == "\ufffd\ufffd"
+    assert os.fsencode(git(repository, "cat-file", "-p", ":page.md")) == b"\xff\xfe"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.git import git
+from syncer.git.run import git
 from syncer.simulator.server import Simulator
 from tests.crash.points import PROVING
 from tests.crash.test_bad_disk import assert_contract

@@ -14,8 +14,9 @@ PACKAGE = ROOT / "syncer"
 FLOORS = {
     "model": 0, "errors": 0, "control": 0,
     "front_matter": 1, "plan": 1, "doubt": 1, "diff": 1, "quota": 1, "config": 1, "suggest": 1,
-    "wording": 1, "redact": 1,
+    "wording": 1, "redact": 1, "waiting": 1,
     "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "schedule": 2,
+    "commit_message": 2,
     "sync": 3,
     "daemon": 4, "status_page": 4, "check": 4, "demo": 4, "notify": 4,
     "cli": 5,

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from syncer.git import git
+from syncer.git.run import git
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, State, World
 from tests.canned_youtube import Canned, error, message, ok

@@ -33,6 +33,7 @@ from syncer.config.addresses import (
     check_ping,
     is_loopback,
 )
+from syncer.config.commits import check_author, check_first_line, check_remote
 from syncer.config.cron import Cron, parse_cron
 from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
 from syncer.config.mapping import broken_rules, check_field, count_name
@@ -293,6 +294,32 @@ class History(Section):
         return self
 
 
+class Git(Section):
+    """`git`: whether a sync ends in a commit, and where that goes."""
+
+    commit: bool = Field(default=False, description="Whether a sync ends in a commit of the counts it wrote.")
+    push: bool = Field(default=False, description="Whether that is pushed; never by force.")
+    remote: Annotated[str, AfterValidator(check_remote)] = Field(
+        default="origin", description="The name of the remote that it is pushed to."
+    )
+    message: Annotated[str, AfterValidator(check_first_line)] | None = Field(
+        default=None,
+        description="The commit's first line; `{subject}` is what it would be, `{pages}` and `{counts}` are numbers.",
+        examples=["{subject} [skip ci]"],
+    )
+    author: Annotated[str, AfterValidator(check_author)] | None = Field(
+        default=None,
+        description="Author and committer, `NAME <ADDRESS>`; null: as git is set up.",
+        examples=["Counts <counts@example.org>"],
+    )
+
+    @model_validator(mode="after")
+    def _push_commits(self) -> Self:
+        if self.push and not self.commit:
+            raise BrokenRules([(("push",), "needs `commit: true`: only commits can be pushed")])
+        return self
+
+
 class State(Section):
     """`state`: where syncer keeps what it knows."""
 
@@ -360,6 +387,7 @@ class Config(Section):
     write: Write = Field(default_factory=Write, description="When counts are written.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
     notify: Notify = Field(default_factory=Notify, description="Whom the daemon tells of what, besides its log.")
+    git: Git = Field(default_factory=Git, description="Whether a sync ends in a commit, and where that goes.")
     state: State = Field(default_factory=State, description="Where syncer keeps what it knows.")
     status_page: StatusPage | None = Field(
         default_factory=StatusPage, description="Where the daemon serves its page and its API; null: on no port."

@@ -41,6 +41,8 @@ status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `sync
 
 notify: { urls: [], ping: null } # apprise addresses; a URL that hears of each sync
 
+git: { commit: false, push: false, remote: origin, message: null, author: null } # commit: true ends a sync in one
+
 state: { directory: .syncer } # SQLite, diff log, lock
 """
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}

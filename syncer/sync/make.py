@@ -27,6 +27,7 @@ from syncer.sync.begin import open_for_writing
 from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
+from syncer.sync.publish import publish
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
@@ -124,6 +125,8 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
     if not tally.brake:
         write_pages(sync, pages)
         tell_written(sync)
+    if sync.config.git.commit and not options.dry_run:
+        publish(sync, pages)
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}

@@ -91,6 +91,7 @@ class Tally:
     changed_pages: int = 0
     changed_counts: int = 0
     gone: set[VideoId] = field(default_factory=set)
+    commit: str | None = None
     tries: Tries = field(default_factory=Tries)
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
@@ -130,6 +131,7 @@ class Tally:
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
             requests=dict(self.requests),
             gone=tuple(sorted(self.gone)),
+            commit=self.commit,
             tries=self.tries,
         )
 
@@ -160,7 +162,7 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
         "left_out": {"fresh": report.fresh, "over_quota": report.over_quota},
         "brake": asdict(report.brake) if report.brake else None,
         "problems": [problem_json(problem) for problem in report.problems],
-        "commit": None,
+        "commit": report.commit,
         "exit": report.exit,
     }
     if changes is not None:

@@ -8,6 +8,7 @@ from syncer.model import Bucket, SyncReport
 from syncer.sync.options import Sync
 from syncer.sync.purses import purses
 from syncer.sync.recover import Remains
+from syncer.sync.report import Tally
 from syncer.wording import counted
 
 log = logging.getLogger("syncer.sync")
@@ -68,6 +69,17 @@ def tell_batch(sync: Sync, pages: int, changes: int) -> None:
         counted(changes, "count"),
         extra={"event": "batch-written", "sync": sync.tally.sync, "pages": pages, "changed_counts": changes},
     )
+
+
+def tell_committed(tally: Tally) -> None:
+    """Tell of the commit, if there was anything to commit."""
+    if tally.commit:
+        log.info("committed as %s", tally.commit[:12], extra={"event": "committed", "commit": tally.commit})
+
+
+def tell_pushed(tally: Tally, remote: str) -> None:
+    """Tell that the remote has all of ours."""
+    log.info("%s has all commits of ours", remote, extra={"event": "pushed", "commit": tally.commit})
 
 
 def tell_written(sync: Sync) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from syncer.git import git
+from syncer.git.run import git
 from syncer.simulator.faults import GROUPS, KINDS
 from syncer.simulator.ledger import BucketName
 from syncer.simulator.server import Simulator

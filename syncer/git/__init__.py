@@ -1,0 +1,1 @@
+"""Git: the command, and commits that hold our counts and nothing else."""

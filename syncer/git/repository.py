@@ -1,0 +1,140 @@
+"""A repository: where its parts are, what it is in the middle of, and how its files differ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from syncer.errors import GitError
+from syncer.git.run import ask_git, git, inside_work_tree
+
+FILE_MODES = {"100644", "100755"}
+
+IN_PROGRESS = {
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "sequencer": "a cherry-pick or a revert",
+    "BISECT_LOG": "a bisect",
+}
+"""What git leaves in its directory while it waits for a person to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A working tree and what belongs to it alone; real and absolute paths."""
+
+    top: str
+    directory: str
+    """Of several working trees of one repository, this one's own part of `.git`."""
+    index: str
+    hash_name: str
+    """`sha1` or `sha256`."""
+
+
+class Blob(NamedTuple):
+    """A file as git keeps it."""
+
+    mode: str
+    name: str
+    """Its hash."""
+
+
+class Tip(NamedTuple):
+    """Where the next commit goes."""
+
+    branch: str
+    """The full name: `refs/heads/main`."""
+    commit: str
+
+
+class Difference(NamedTuple):
+    """One path that differs between two sides; None: it is not there, or no plain file."""
+
+    path: str
+    """Relative to the repository's top."""
+    old: Blob | None
+    new: Blob | None
+
+
+def find_repository(site: str) -> Repository | None:
+    """Return the repository whose working tree a directory is in, if any. Raises GitError."""
+    if not inside_work_tree(Path(site)):
+        return None
+    wanted = ("--path-format=absolute", "--show-toplevel", "--git-dir", "--git-path", "index", "--show-object-format")
+    top, directory, index, hash_name = git(site, "rev-parse", *wanted).splitlines()
+    return Repository(os.path.realpath(top), os.path.realpath(directory), index, hash_name)
+
+
+def in_progress(repository: Repository) -> str | None:
+    """Return what the repository is in the middle of: `a rebase`; None if nothing."""
+    for name, what in IN_PROGRESS.items():
+        if os.path.lexists(os.path.join(repository.directory, name)):
+            return what
+    return None
+
+
+def tip_of(repository: Repository) -> Tip | None:
+    """Return the branch that is checked out, and its newest commit; None where there is no branch or no commit."""
+    branch = ask_git(repository.top, "symbolic-ref", "--quiet", "HEAD")
+    commit = branch and ask_git(repository.top, "rev-parse", "--quiet", "--verify", f"{branch}^{{commit}}")
+    return Tip(branch, commit) if branch and commit else None
+
+
+def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
+    """Return the files of a commit that differ from the working tree, or may differ, as the commit has them.
+
+    `under` is a directory, relative to the top. Untracked files are not among them.
+    """
+    differences = _differences(repository, ["diff-index", commit], under)
+    return {path: old for path, old, _ in differences if old}
+
+
+def staged(repository: Repository, commit: str, under: str) -> dict[str, Blob | None]:
+    """Return what the index has instead of a commit's files: None where it has none, or several of a conflict."""
+    differences = _differences(repository, ["diff-index", "--cached", commit], under)
+    return {path: new for path, _, new in differences}
+
+
+def between(repository: Repository, old: str, new: str, under: str = "") -> list[Difference]:
+    """Return the files that differ between two commits."""
+    return list(_differences(repository, ["diff-tree", "-r", old, new], under))
+
+
+def _differences(repository: Repository, command: Sequence[str], under: str) -> Iterator[Difference]:
+    shown = git(repository.top, command[0], "-z", "--raw", "--no-renames", "--ignore-submodules", "--full-index",
+                *command[1:], *(["--", under] if under else []))  # fmt: skip
+    words = iter(shown.split("\0"))
+    for word in words:
+        if word:
+            old_mode, new_mode, old, new, _ = word.removeprefix(":").split(" ")
+            yield Difference(next(words), _blob(old_mode, old), _blob(new_mode, new))
+
+
+def _blob(mode: str, name: str) -> Blob | None:
+    return Blob(mode, name) if mode in FILE_MODES else None
+
+
+def relative_to_top(repository: Repository, path: str) -> str | None:
+    """Return a real path as git names it; None where it is outside, or in `.git`."""
+    if path == repository.top:
+        return ""
+    prefix = repository.top.rstrip("/") + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def require_identity(repository: Repository) -> None:
+    """Raise GitError where git does not know in whose name it is to commit."""
+    try:
+        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            git(repository.top, "-c", "user.useConfigOnly=true", "var", who)
+    except GitError:
+        raise GitError(
+            "git does not know in whose name to commit; set `git.author` in the config, or run"
+            " `git config user.name NAME` and `git config user.email ADDRESS`"
+        ) from None

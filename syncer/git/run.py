@@ -1,0 +1,121 @@
+"""The git command: run with an argument list, without what the environment says about other repositories."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from syncer.errors import GitError
+
+PATIENCE = 60
+"""Seconds that one git command may take."""
+
+OUR_WAY = ("--no-pager", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+"""No hook is run: what syncer does is none of the author's own doing."""
+
+KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_ASKPASS", "GIT_CONFIG_", "GIT_SSL_", "GIT_HTTP_")
+"""Variables that say who commits, and how remotes are reached; all others may be about another repository."""
+
+NOT_KEPT = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS"}
+
+
+def has_git() -> bool:
+    """Whether the git command is there."""
+    return shutil.which("git") is not None
+
+
+def git(
+    directory: str | Path,
+    *arguments: str,
+    fed: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> str:
+    """Run git in a directory, with `fed` on its standard input, and return its standard output. Raises GitError."""
+    code, out, err = _run(directory, arguments, fed, variables or {}, patience)
+    if code != 0:
+        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+    return out
+
+
+def ask_git(directory: str | Path, *arguments: str) -> str | None:
+    """Return what git says, without the line's end; None where it says no. Raises GitError."""
+    code, out, err = _run(directory, arguments, b"", {}, PATIENCE)
+    if code > 1:
+        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+    return out.removesuffix("\n") if code == 0 else None
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the words of a git command."""
+    return ["git", *OUR_WAY, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that git is run with."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
+    }
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
+
+
+def said(errors: bytes) -> str:
+    """Return git's complaint, without what an address may hold of passwords."""
+    return re.sub(r"//[^/@\s]*@", "//", errors.decode(errors="replace").strip())
+
+
+def inside_work_tree(directory: Path) -> bool:
+    """Whether a directory is in the working tree of a repository. Raises GitError where there is no git."""
+    try:
+        return git(directory, "rev-parse", "--is-inside-work-tree").strip() == "true"
+    except GitError:
+        if not has_git():
+            raise
+        return False
+
+
+def _name(arguments: tuple[str, ...]) -> str:
+    """Return the command's own name: settings may stand before it."""
+    settings = {number + after for number, word in enumerate(arguments) if word == "-c" for after in (0, 1)}
+    return next(word for number, word in enumerate(arguments) if number not in settings)
+
+
+def _run(
+    directory: str | Path, arguments: tuple[str, ...], fed: bytes, variables: Mapping[str, str], patience: float
+) -> tuple[int, str, bytes]:
+    """Return the exit code, the output, and what was said on standard error.
+
+    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on.
+    """
+    try:
+        running = subprocess.Popen(
+            command(*arguments),
+            cwd=directory,
+            env={**environment(), **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if not has_git():
+            raise GitError("git is not installed; install it") from None
+        raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
+    with running:
+        try:
+            out, err = running.communicate(fed, timeout=patience)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)  # with all that it has started
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise GitError(f"git {_name(arguments)} took more than {patience:.0f} seconds") from None
+            raise
+    return running.returncode, out.decode(errors="surrogateescape"), err
