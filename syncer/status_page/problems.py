@@ -34,6 +34,8 @@ REMEDIES = {
     ProblemKind.REFUSED_VIDEO: (
         "See whether the ID in the page is right. The others of its batch are brought up to date all the same."
     ),
+    ProblemKind.NOT_COMMITTED: "See to what the message says; the next sync commits.",
+    ProblemKind.NOT_PUSHED: "See to what the message says; the next sync pushes.",
     ProblemKind.STATE_LOST: "Nothing: a new one is begun from the pages and the diff log. It is said once.",
 }
 """What to do, by kind: as `docs/reference/problems.md` says it."""

@@ -39,6 +39,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line]) -> HTMLResponse:
             ("Units", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
             ("Retries", f"{report.get('retries', 0):,}"),
             ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
+            ("Commit", report["commit"][:12] if report["commit"] else "none"),
         ),
         _brake(report),
         _problems(problems_of(report)),

@@ -64,6 +64,7 @@ class StoredReport(TypedDict):
     left_out: dict[str, int]
     brake: StoredBrake | None
     problems: list[StoredProblem]
+    commit: str | None
     retries: NotRequired[int]
     """Not in the report of a version that did not count them."""
     exit: int
