@@ -38,6 +38,9 @@ TRIES = 5
 Rewrites = Sequence[tuple[Fields, Sequence[Change]]]
 """What a page's committed text is to have, by field mapping."""
 
+Told = tuple[Fields, Waiting, Line | None]
+"""A count that waits, and the log's line if syncer wrote it last; None: it is the author's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -122,18 +125,29 @@ def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob
     has instead of them. A file that the author has staged for removal waits.
     """
     there = {path: blob for path, blob in unlike.items() if indexed.get(path, blob) is not None}
-    found = _waiting(source, there)
-    ours = _ours(source.log, {one.place: one.new for _, pairs in found.values() for _, one in pairs})
     todo: dict[str, tuple[Blob, Rewrites]] = {}
-    for path, (blob, pairs) in found.items():
-        rewrites = _rewrites((fields, _change(one, ours[one.place])) for fields, one in pairs if one.place in ours)
-        if rewrites:
-            todo[path] = (blob, rewrites)
-    return _store(source, todo, indexed)
+    newest: tuple[int, str] = (0, "")
+    for path, (blob, counts) in find_waiting(source, there).items():
+        ours = [(fields, one, line) for fields, one, line in counts if line]
+        if ours:
+            todo[path] = (blob, _rewrites((fields, _change(one, line)) for fields, one, line in ours))
+            newest = max(newest, *((int(str(line["seq"])), str(line["sync"])) for _, _, line in ours))
+    built = _store(source, todo, indexed)
+    built.contents.sync = newest[1]
+    return built
+
+
+def find_waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[Blob, list[Told]]]:
+    """Return the files with counts on disk that the commit does not have, as it has them. Raises GitError."""
+    found = _waiting(source, unlike)
+    ours = _ours(source.log, {one.place: one.new for _, pairs in found.values() for _, one in pairs})
+    return {
+        path: (blob, [(fields, one, ours.get(one.place)) for fields, one in pairs])
+        for path, (blob, pairs) in found.items()
+    }
 
 
 def _waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[Blob, list[tuple[Fields, Waiting]]]]:
-    """Return the files with counts on disk that the commit does not have."""
     files = [(path, candidate) for path, candidate in _named_by_git(source) if path in unlike]
     names = (unlike[path].name for path, _ in files)
     found: dict[str, tuple[Blob, list[tuple[Fields, Waiting]]]] = {}
