@@ -17,13 +17,14 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(ROOT), **more}
 
 
-def on_a_terminal(site: Site, *arguments: str, **more: str) -> bytes:
-    """What a command shows on a terminal of its own."""
+def on_a_terminal(site: Site, *arguments: str, typed: bytes = b"", **more: str) -> bytes:
+    """What a command shows on a terminal of its own, on which somebody has typed ahead."""
     ours, its = os.openpty()
     command = [sys.executable, "-m", "syncer", *arguments]
     shell = environment(TERM="xterm-256color", **more)
     with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its):
         os.close(its)
+        os.write(ours, typed)
         shown = b""
         try:
             while piece := os.read(ours, 65536):
