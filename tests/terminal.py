@@ -17,8 +17,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(ROOT), **more}
 
 
-def on_a_terminal(site: Site, *arguments: str, typed: bytes = b"", **more: str) -> bytes:
-    """What a command shows on a terminal of its own, on which somebody has typed ahead."""
+def on_a_terminal(site: Site, *arguments: str, **more: str) -> bytes:
+    """What a command shows on a terminal of its own."""
+    return typed_ahead(site, b"", *arguments, **more)
+
+
+def typed_ahead(site: Site, typed: bytes, *arguments: str, **more: str) -> bytes:
+    """What a command shows on a terminal on which somebody has typed already."""
     ours, its = os.openpty()
     command = [sys.executable, "-m", "syncer", *arguments]
     shell = environment(TERM="xterm-256color", **more)
