@@ -110,5 +110,5 @@ def _act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *,
     if as_json:
         show_json(review_json(done.left, done))
     else:
-        show_done(done)
+        show_done(done, pushes=config.git.push)
     return done.exit
