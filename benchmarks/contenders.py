@@ -35,9 +35,11 @@ CONTENDERS: Mapping[str, Callable[[Task], Measured]] = {
 
 
 def run(task: Task, *, expected: int) -> Measured:
-    """Run a contender in a fresh process. Raises RuntimeError when it did not handle the expected number of pages."""
+    """Run a contender in a fresh process. Raises RuntimeError when it failed, or did not handle the expected pages."""
     command = [sys.executable, "-m", "benchmarks.contenders", json.dumps(asdict(task))]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{task.contender} failed with {done.returncode}: its time says nothing")
     measured = Measured(**json.loads(done.stdout))
     if measured.pages != expected:
         raise RuntimeError(f"{task.contender} handled {measured.pages} pages of {expected}: its time says nothing")
