@@ -86,6 +86,11 @@ def tip_of(repository: Repository) -> Tip | None:
     return Tip(branch, commit) if branch and commit else None
 
 
+def head_of(repository: Repository) -> str | None:
+    """Return the commit that is checked out, on a branch or not; None where there is none."""
+    return ask_git(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+
+
 def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
     """Return the files of a commit that differ from the working tree, or may differ, as the commit has them.
 
