@@ -68,8 +68,10 @@ def environment() -> dict[str, str]:
 
 
 def said(errors: bytes) -> str:
-    """Return git's complaint, without what an address may hold of passwords."""
-    return re.sub(r"//[^/@\s]*@", "//", errors.decode(errors="replace").strip())
+    """Return git's complaint as one line, without hints, and without what an address may hold of passwords."""
+    lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
+    told = "; ".join(line for line in lines if line and not line.startswith("hint:"))
+    return re.sub(r"//[^/@\s]*@", "//", told)
 
 
 def inside_work_tree(directory: Path) -> bool:
