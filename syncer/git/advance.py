@@ -60,7 +60,7 @@ def advance(
             with _locked(repository, claim):
                 if _signature(repository.index) == seen:
                     _require_at(repository, tip)
-                    _move(repository, tip, commit)
+                    _move(repository, claim, tip, commit)
                     os.replace(claim.index, repository.index)
                     return
     raise IndexChanged("the index changes all the time; the next sync commits")
@@ -83,7 +83,7 @@ def settle(repository: Repository) -> None:
             path = os.path.join(repository.directory, name)
             with suppress(FileNotFoundError), open(path, "rb") as marker, suppress(BlockingIOError):
                 fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else its owner lives
-                claim = _Claim(path)
+                claim = _Claim(path, marker.fileno())
                 try:
                     _settle(repository, claim, ours[1], marker.read().decode())
                 finally:
@@ -93,8 +93,10 @@ def settle(repository: Repository) -> None:
 class _Claim:
     """Our two files in git's directory."""
 
-    def __init__(self, marker: str) -> None:
+    def __init__(self, marker: str, held: int) -> None:
         self.marker = marker
+        self.held = held
+        """The marker, open and locked. The commands that change something hold it too: they may live longer than we."""
         self.index = marker.removesuffix(".lock") + ".index"
         """The new index, until it takes the old one's place."""
         self.half_done = False
@@ -135,7 +137,7 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
     with open(path, "wb", buffering=0) as marker:
         fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         marker.write(before.encode())
-        claim = _Claim(path)
+        claim = _Claim(path, marker.fileno())
         try:
             yield claim
         finally:
@@ -191,7 +193,7 @@ def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None
     claim.half_done = True
     _read_tree(repository, claim, tip.commit, commit)
     try:
-        _move(repository, tip, commit)
+        _move(repository, claim, tip, commit)
     except GitError:
         _read_tree(repository, claim, commit, tip.commit)
         claim.half_done = False
@@ -202,7 +204,8 @@ def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None
 
 def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *how: str) -> None:
     try:
-        git(repository.top, "read-tree", "-m", "-u", *how, old, new, variables={"GIT_INDEX_FILE": claim.index})
+        own = {"GIT_INDEX_FILE": claim.index}
+        git(repository.top, "read-tree", "-m", "-u", *how, old, new, variables=own, holding=[claim.held])
     except GitError as error:
         raise GitError(
             f"what others pushed cannot come in: {error}; commit what is in the way, or put it aside with `git stash`"
@@ -217,8 +220,9 @@ def _require_at(repository: Repository, tip: Tip) -> None:
         raise GitError("another branch or commit was checked out meanwhile")
 
 
-def _move(repository: Repository, tip: Tip, commit: str) -> None:
-    git(repository.top, "update-ref", "-m", "syncer: update YouTube counts", tip.branch, commit, tip.commit)
+def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
+    words = ("update-ref", "-m", "syncer: update YouTube counts", tip.branch, commit, tip.commit)
+    git(repository.top, *words, holding=[claim.held])
 
 
 def _already_there(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[Entry]:

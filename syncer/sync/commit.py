@@ -152,7 +152,7 @@ def find_waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tup
 
 
 def _waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[Blob, list[tuple[Fields, Waiting]]]]:
-    files = [(path, candidate) for path, candidate in _named_by_git(source) if path in unlike]
+    files = [(path, candidate) for path, candidate in named_by_git(source) if path in unlike]
     names = (unlike[path].name for path, _ in files)
     found: dict[str, tuple[Blob, list[tuple[Fields, Waiting]]]] = {}
     for (path, candidate), text in zip(files, read_blobs(source.repository, names), strict=True):
@@ -165,7 +165,7 @@ def _waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[B
     return found
 
 
-def _named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
+def named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
     """Yield the pages with the names that git has for their files: links are followed."""
 
     @cache
