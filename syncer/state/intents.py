@@ -54,14 +54,14 @@ def record_intents(database: Database, sync: str, mappings: Sequence[Fields], in
     return batch
 
 
-def mark_done(database: Database, batch: int, undone: Iterable[int], at: datetime, first_seq: int) -> None:
-    """Mark a batch as done, durably: its intents were carried out at this time, but for the `undone`, by number.
+def mark_done(database: Database, batch: int, not_done: Iterable[int], at: datetime, first_seq: int) -> None:
+    """Mark a batch as done, durably: its intents were carried out at this time, but for those `not_done`, by number.
 
     Their lines in the diff log are numbered from `first_seq` on.
     """
     with database.transaction(durable=True) as connection:
         connection.executemany(
-            "DELETE FROM intents WHERE batch = ? AND number = ?", ((batch, number) for number in undone)
+            "DELETE FROM intents WHERE batch = ? AND number = ?", ((batch, number) for number in not_done)
         )
         connection.execute(
             "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",

@@ -12,7 +12,6 @@ from syncer.model import Change, Edit, Fields, Page, Problem
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
-from syncer.sync.report import Tally
 from syncer.sync.tell import tell_batch
 
 PAGES_AT_ONCE = 5000
@@ -26,12 +25,35 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         if sync.world.cancelled():
             return
         edits = _edits(sync, batch)
-        done = _write(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
-        sync.tally.changed_counts += len(done)
-        sync.world.changed(done)
-        tell_batch(sync, len(batch), len(done))
+        done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
+        tell_batch(sync, len(batch), done)
         written += len(batch)
         sync.world.progress("write", written, len(pages))
+
+
+def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
+    """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.recover`).
+
+    Return how many counts were written. What was written and what went wrong goes into the sync's tally.
+    """
+    if not edits:
+        return 0
+    mappings: list[Fields] = []
+    intents = [
+        Intent(_place(mappings, fields), entry_of(change))
+        for edit in edits
+        for fields, changes in edit.rewrites
+        for change in changes
+    ]
+    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
+    outcomes = replace_pages(sync.site, edits)
+    not_done = _not_done(edits, outcomes)
+    at, first = sync.world.clock(), diff_log.last_seq + 1
+    mark_done(sync.database, batch, not_done, at, first)
+    entries = [intent.entry for number, intent in enumerate(intents) if number not in not_done]
+    diff_log.append(sync.tally.sync, at, entries, first)
+    forget_intents(sync.database, batch)
+    return _count(sync, edits, outcomes)
 
 
 def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
@@ -58,8 +80,8 @@ def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
     return edits
 
 
-def _preview(sync: Sync, edits: Sequence[Edit]) -> list[Change]:
-    return _done(edits, [_previewed(sync, edit) for edit in edits], sync.tally)
+def _preview(sync: Sync, edits: Sequence[Edit]) -> int:
+    return _count(sync, edits, [_previewed(sync, edit) for edit in edits])
 
 
 def _previewed(sync: Sync, edit: Edit) -> Problem | None:
@@ -70,52 +92,33 @@ def _previewed(sync: Sync, edit: Edit) -> Problem | None:
     return None
 
 
-def _write(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> list[Change]:
-    """Write a batch so that a crash at any point can be settled afterwards (`sync.recover`)."""
-    if not edits:
-        return []
-    mappings: list[Fields] = []
-    intents = [
-        Intent(_place(mappings, fields), entry_of(change))
-        for edit in edits
-        for fields, changes in edit.rewrites
-        for change in changes
-    ]
-    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
-    outcomes = replace_pages(sync.site, edits)
-    undone = _undone(edits, outcomes)
-    at, first = sync.world.clock(), diff_log.last_seq + 1
-    mark_done(sync.database, batch, undone, at, first)
-    entries = [intent.entry for number, intent in enumerate(intents) if number not in undone]
-    diff_log.append(sync.tally.sync, at, entries, first)
-    forget_intents(sync.database, batch)
-    return _done(edits, outcomes, sync.tally)
-
-
 def _place(mappings: list[Fields], fields: Fields) -> int:
     if fields not in mappings:
         mappings.append(fields)
     return mappings.index(fields)
 
 
-def _undone(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
+def _not_done(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
     """Return the numbers of the intents whose pages were left alone."""
-    undone: set[int] = set()
+    not_done: set[int] = set()
     number = 0
     for edit, problem in zip(edits, outcomes, strict=True):
         after = number + len(edit.changes)
         if problem is not None:
-            undone.update(range(number, after))
+            not_done.update(range(number, after))
         number = after
-    return undone
+    return not_done
 
 
-def _done(edits: Sequence[Edit], outcomes: Sequence[Problem | None], tally: Tally) -> list[Change]:
+def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> int:
+    """Count in what was done, and tell whoever listens; return how many counts that is."""
     done: list[Change] = []
     for edit, problem in zip(edits, outcomes, strict=True):
         if problem is not None:
-            tally.problems.append(problem)
+            sync.tally.problems.append(problem)
             continue
         done += edit.changes
-        tally.changed_pages += 1
-    return done
+        sync.tally.changed_pages += 1
+    sync.tally.changed_counts += len(done)
+    sync.world.changed(done)
+    return len(done)
