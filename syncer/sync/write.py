@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
-from syncer.diff import diff, hidden
+from syncer.diff import NOTHING, diff, hidden
 from syncer.diff_log import DiffLog, entry_of
-from syncer.model import Change, Edit, Fields, Page, Problem
+from syncer.model import Change, Edit, Fields, Page, Place, Problem
+from syncer.state.held_back import held_back, let_go
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
@@ -21,20 +22,23 @@ PAGES_AT_ONCE = 5000
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
     """Write the counts that differ, and log each; in a dry run only find out what would be written."""
     written = 0
+    any_held = let_go(sync.database) > 0
     for batch in _batches(pages):
         if sync.world.cancelled():
             return
-        edits = _edits(sync, batch)
+        held = held_back(sync.database, {page.path for page in batch}) if any_held else NOTHING
+        edits = _edits(sync, batch, held)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         tell_batch(sync, len(batch), done)
         written += len(batch)
         sync.world.progress("write", written, len(pages))
 
 
-def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
+def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit], *, hold: bool = False) -> int:
     """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.recover`).
 
-    Return how many counts were written. What was written and what went wrong goes into the sync's tally.
+    Return how many counts were written; they, and what went wrong, are in the sync's tally. `hold`: what is replaced is
+    held back from then on.
     """
     if not edits:
         return 0
@@ -45,7 +49,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
         for fields, changes in edit.rewrites
         for change in changes
     ]
-    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
+    batch = record_intents(sync.database, sync.tally.sync, mappings, intents, hold=hold)
     outcomes = replace_pages(sync.site, edits)
     not_done = _not_done(edits, outcomes)
     at, first = sync.world.clock(), diff_log.last_seq + 1
@@ -63,7 +67,7 @@ def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
         yield batch
 
 
-def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
+def _edits(sync: Sync, batch: Sequence[Page], held: Mapping[Place, int]) -> list[Edit]:
     accepted = accepted_readings(sync.database, {slot.video_id for page in batch for slot in page.slots})
     only = sync.options.videos or None
     edits = []
@@ -71,7 +75,7 @@ def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
         rewrites = []
         for page in same:
             sync.tally.hidden.update(hidden(page, accepted, only))
-            changes = diff(page, accepted, only)
+            changes = diff(page, accepted, only, held)
             if changes:
                 rewrites.append((page, changes))
         if rewrites:

@@ -1,0 +1,1 @@
+"""What a person says of counts that syncer wrote: undoing a sync."""
