@@ -23,13 +23,16 @@ def show_review(pages: Sequence[WaitingPage], *, hint: bool) -> None:
 
 def show_done(done: Done, *, pushes: bool) -> None:
     """Print what came of a choice; `pushes`: the next sync pushes what was committed."""
-    if done.kept and done.kept.commit:
-        what = f"{counted(done.kept.counts, 'count')} on {counted(done.kept.pages, 'page')}"
-        show(f"Committed {what} as {done.kept.commit[:12]}.", "bold")
+    kept, dropped = done.kept, done.dropped
+    if kept:
+        what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
+        show(f"Committed {what} as {kept.commit[:12]}.", "bold")
         if pushes:
             show("The next sync pushes it.")
-    elif done.kept:
-        show("There was nothing of syncer's to commit.", "bold")
+    if dropped:
+        show_put_back(dropped)
+    if not (kept or dropped):
+        show("There is nothing to do.", "bold")
     if done.left.pages:
         show("Left as they are:")
         show_pages(done.left.pages)
