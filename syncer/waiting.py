@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from syncer.model import Count, Slot, VideoId
-
-
-class Place(NamedTuple):
-    """One count of one slot of one page, by what a change names."""
-
-    path: str
-    """The page, relative to the site."""
-    field: str
-    video_id: VideoId
+from syncer.model import Count, Place, Slot
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from syncer.cli.changes import show_put_back
 from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
 from syncer.review.act import Done
 from syncer.review.look import WaitingCount, WaitingPage
@@ -29,7 +30,7 @@ def show_done(done: Done, *, pushes: bool) -> None:
         show(f"Committed {what} as {kept.commit[:12]}.", "bold")
         if pushes:
             show("The next sync pushes it.")
-    if dropped:
+    if dropped and dropped.changed_counts:
         show_put_back(dropped)
     if not (kept or dropped):
         show("There is nothing to do.", "bold")

@@ -1,1 +1,1 @@
-"""What waits in the working tree: looked at, kept, dropped."""
+"""What a person says of counts that syncer wrote: keeping what waits in git, dropping it, undoing a sync."""

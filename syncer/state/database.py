@@ -79,7 +79,19 @@ CREATE TABLE places (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4)
+SCHEMA_5 = """
+CREATE TABLE held_back (
+    path TEXT NOT NULL,                    -- a place: page, field and video
+    field TEXT NOT NULL,
+    id TEXT NOT NULL,
+    count TEXT NOT NULL,
+    number INTEGER NOT NULL,               -- what was undone or dropped there
+    PRIMARY KEY (path, field, id)
+) WITHOUT ROWID;
+ALTER TABLE intent_batches ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;  -- 1: what it replaces is held back from then on
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
@@ -92,6 +104,7 @@ COPIED = (
     "INSERT INTO parked SELECT * FROM disk.parked",
     "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
     "INSERT INTO intents SELECT * FROM disk.intents",
+    "INSERT INTO held_back SELECT * FROM disk.held_back",
 )
 """What a dry run and `check` need of the state: everything but the history."""
 

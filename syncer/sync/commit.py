@@ -29,8 +29,8 @@ from syncer.git.repository import (
     tip_of,
     unlike_on_disk,
 )
-from syncer.model import Change, Fields, Page, VideoId, Why
-from syncer.waiting import Place, Waiting, waiting
+from syncer.model import Change, Fields, Page, Place, VideoId, Why
+from syncer.waiting import Waiting, waiting
 
 TRIES = 5
 """How often a commit is built anew because somebody else's came first."""
