@@ -35,11 +35,11 @@ BUILT = [
     "log",
     "history",
     "review",
+    "undo",
     "purge",
     "simulate",
     "demo",
 ]
-NOT_BUILT_YET = ["undo"]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

@@ -74,7 +74,23 @@ class Review:
     """Those with a doubtful count first, else in the order of their paths."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What waits, as it was found."""
+
+    source: Source
+    head: str
+    files: Mapping[str, tuple[Blob, list[Told]]]
+    """As `sync.commit.find_waiting` returns it."""
+
+
 def look(config: Config, paths: Iterable[str]) -> Review:
+    """Return what waits in these files and directories, and what to think of it. Raises as `find` does."""
+    found = find(config, paths)
+    return Review(found.head, sorted(_pages(found), key=lambda page: not page.doubtful))
+
+
+def find(config: Config, paths: Iterable[str]) -> Found:
     """Return what waits in these files and directories; without any, on the whole site.
 
     Paths are relative to the site. Raises GitError where there is no repository or no commit, and UsageError for paths
@@ -84,12 +100,12 @@ def look(config: Config, paths: Iterable[str]) -> Review:
     head = head_of(source.repository)
     if head is None:
         raise GitError("there is no commit yet to compare the pages with; commit them first")
-    unlike = unlike_on_disk(source.repository, head, source.within) if source.candidates else {}
-    return Review(head, sorted(_pages(source, find_waiting(source, unlike)), key=lambda page: not page.doubtful))
+    unlike = unlike_on_disk(source.repository, head, source.within)
+    return Found(source, head, find_waiting(source, unlike))
 
 
 def source_of(config: Config, paths: Iterable[str]) -> Source:
-    """Return where the counts of these files and directories are. Raises as `look` does."""
+    """Return where the counts of these files and directories are. Raises as `find` does."""
     site = os.path.realpath(config.site)
     repository = find_repository(site)
     if repository is None:
@@ -99,11 +115,12 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
     return Source(repository, site, config.state_directory / LOG, candidates)
 
 
-def _pages(source: Source, found: Mapping[str, tuple[Blob, list[Told]]]) -> Iterator[WaitingPage]:
-    texts = read_blobs(source.repository, (blob.name for blob, _ in found.values()))
-    for (path, (_, told)), committed in zip(found.items(), texts, strict=True):
+def _pages(found: Found) -> Iterator[WaitingPage]:
+    repository = found.source.repository
+    texts = read_blobs(repository, (blob.name for blob, _ in found.files.values()))
+    for (path, (_, told)), committed in zip(found.files.items(), texts, strict=True):
         with suppress(FileNotFoundError):  # taken away while we look: nothing waits in it any more
-            others = _other_lines(committed, Path(source.repository.top, path).read_bytes(), told)
+            others = _other_lines(committed, Path(repository.top, path).read_bytes(), told)
             for page, counts in groupby(told, key=lambda one: one[1].place.path):
                 yield WaitingPage(page, tuple(WaitingCount(one, line is not None) for _, one, line in counts), others)
 
