@@ -60,8 +60,7 @@ def advance(
             with _locked(repository, claim):
                 if _signature(repository.index) == seen:
                     _require_at(repository, tip)
-                    _move(repository, tip, commit)
-                    os.replace(claim.index, repository.index)
+                    _move(repository, claim, tip, commit)
                     return
     raise IndexChanged("the index changes all the time; the next sync commits")
 
@@ -146,15 +145,15 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
 def _locked(repository: Repository, claim: _Claim) -> Iterator[None]:
     """Lock the index as git does. Raises IndexBusy where somebody else keeps it locked."""
     lock, deadline = _lock_of(repository), time.monotonic() + PATIENCE
-    while True:
-        try:
-            os.link(claim.marker, lock)
-            break
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
-            time.sleep(0.02)
     try:
+        while True:
+            try:
+                os.link(claim.marker, lock)
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
+                time.sleep(0.02)
         yield
     finally:
         if _is_ours(lock, claim):  # else somebody has removed it by hand
@@ -191,13 +190,12 @@ def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None
     claim.half_done = True
     _read_tree(repository, claim, tip.commit, commit)
     try:
-        _move(repository, tip, commit)
-    except GitError:
+        _move(repository, claim, tip, commit)
+    except (GitError, OSError):
         _read_tree(repository, claim, commit, tip.commit)
         claim.half_done = False
         raise
     claim.half_done = False
-    os.replace(claim.index, repository.index)
 
 
 def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *how: str) -> None:
@@ -217,8 +215,16 @@ def _require_at(repository: Repository, tip: Tip) -> None:
         raise GitError("another branch or commit was checked out meanwhile")
 
 
-def _move(repository: Repository, tip: Tip, commit: str) -> None:
-    git(repository.top, "update-ref", "-m", "syncer: update YouTube counts", tip.branch, commit, tip.commit)
+def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
+    """Move the branch, and put the new index in the old one's place. Raises GitError and OSError: neither was done."""
+    update = "update-ref", "-m", "syncer: update YouTube counts", tip.branch
+    try:
+        git(repository.top, *update, commit, tip.commit)
+        os.replace(claim.index, repository.index)
+    except (GitError, OSError):
+        if tip_of(repository) == Tip(tip.branch, commit):
+            git(repository.top, *update, tip.commit, commit)
+        raise
 
 
 def _already_there(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[Entry]:
