@@ -25,8 +25,8 @@ REPORT_KEYS = [
     *("changed_counts", "missing", "hidden", "doubtful", "left_out", "brake", "problems", "commit", "exit"),
 ]
 LOG_KEYS = ["seq", "sync", "at", "path", "video_id", "field", "count", "old", "new", "as_of", "why"]
-BUILT = ["init", "check", "sync", "daemon", "trigger", "status", "log", "history", "purge", "simulate", "demo"]
-NOT_BUILT_YET = ["review", "undo"]
+BUILT = ["init", "check", "sync", "daemon", "trigger", "status", "log", "history", "undo", "purge", "simulate", "demo"]
+NOT_BUILT_YET = ["review"]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
