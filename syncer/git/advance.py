@@ -82,7 +82,7 @@ def settle(repository: Repository) -> None:
             path = os.path.join(repository.directory, name)
             with suppress(FileNotFoundError), open(path, "rb") as marker, suppress(BlockingIOError):
                 fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else its owner lives
-                claim = _Claim(path)
+                claim = _Claim(path, marker.fileno())
                 try:
                     _settle(repository, claim, ours[1], marker.read().decode())
                 finally:
@@ -92,8 +92,10 @@ def settle(repository: Repository) -> None:
 class _Claim:
     """Our two files in git's directory."""
 
-    def __init__(self, marker: str) -> None:
+    def __init__(self, marker: str, held: int) -> None:
         self.marker = marker
+        self.held = held
+        """The marker, open and locked. The commands that change something hold it too: they may live longer than we."""
         self.index = marker.removesuffix(".lock") + ".index"
         """The new index, until it takes the old one's place."""
         self.half_done = False
@@ -134,7 +136,7 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
     with open(path, "wb", buffering=0) as marker:
         fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         marker.write(before.encode())
-        claim = _Claim(path)
+        claim = _Claim(path, marker.fileno())
         try:
             yield claim
         finally:
@@ -200,7 +202,8 @@ def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None
 
 def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *how: str) -> None:
     try:
-        git(repository.top, "read-tree", "-m", "-u", *how, old, new, variables={"GIT_INDEX_FILE": claim.index})
+        own = {"GIT_INDEX_FILE": claim.index}
+        git(repository.top, "read-tree", "-m", "-u", *how, old, new, variables=own, holding=[claim.held])
     except GitError as error:
         raise GitError(
             f"what others pushed cannot come in: {error}; commit what is in the way, or put it aside with `git stash`"
@@ -219,7 +222,7 @@ def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
     """Move the branch, and put the new index in the old one's place. Raises GitError and OSError: neither was done."""
     update = "update-ref", "-m", "syncer: update YouTube counts", tip.branch
     try:
-        git(repository.top, *update, commit, tip.commit)
+        git(repository.top, *update, commit, tip.commit, holding=[claim.held])
         os.replace(claim.index, repository.index)
     except (GitError, OSError):
         if tip_of(repository) == Tip(tip.branch, commit):

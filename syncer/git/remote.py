@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from syncer.errors import GitError
 from syncer.git.repository import Repository, Tip
 from syncer.git.run import ask_git, git
@@ -9,8 +11,10 @@ from syncer.git.run import ask_git, git
 PATIENCE = 180
 """Seconds that a push or a fetch may take."""
 
-NOT_THE_NEWEST = ("fetch first", "non-fast-forward", "stale info", "cannot lock ref", "failed to update ref")
-"""What git says of a push that another one came before."""
+NOT_THE_NEWEST = re.compile(
+    r"(^|; )! \[(rejected\]|remote rejected\] [^;]* \((cannot lock|failed to update) ref|[^;]* \(incorrect old value)"
+)
+"""What git itself says of a push that another one came before; what the remote's hooks say begins otherwise."""
 
 
 class Rejected(GitError):
@@ -54,12 +58,10 @@ def push(repository: Repository, remote: str, tip: Tip) -> None:
         git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", remote,
             f"{tip.commit}:{target}", patience=PATIENCE)  # fmt: skip
     except GitError as error:
-        if any(words in str(error) for words in NOT_THE_NEWEST):
+        if NOT_THE_NEWEST.search(str(error)):
             raise Rejected(str(error)) from error
         raise
-    git(
-        repository.top, "update-ref", _known(remote, target), tip.commit
-    )  # git does so only where it is set to fetch it
+    git(repository.top, "update-ref", _known(remote, target), tip.commit)  # git does it only where it is set to fetch
 
 
 def fetch(repository: Repository, remote: str, branch: str) -> str:
@@ -69,6 +71,11 @@ def fetch(repository: Repository, remote: str, branch: str) -> str:
     git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", remote,
         f"+{name}:{known}", patience=PATIENCE)  # fmt: skip
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
+
+
+def common(repository: Repository, one: str, other: str) -> str:
+    """Return the newest commit that both hold. Raises GitError, also where there is none."""
+    return git(repository.top, "merge-base", one, other).strip()
 
 
 def _known(remote: str, name: str) -> str:

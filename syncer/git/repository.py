@@ -86,6 +86,11 @@ def tip_of(repository: Repository) -> Tip | None:
     return Tip(branch, commit) if branch and commit else None
 
 
+def head_of(repository: Repository) -> str | None:
+    """Return the commit that is checked out, on a branch or not; None where there is none."""
+    return ask_git(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+
+
 def goes_on_from(repository: Repository, commit: str, earlier: str) -> bool:
     """Whether a commit is this earlier one or comes after it. Raises GitError."""
     return ask_git(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None

@@ -38,6 +38,9 @@ TRIES = 5
 Rewrites = Sequence[tuple[Fields, Sequence[Change]]]
 """What a page's committed text is to have, by field mapping."""
 
+Told = tuple[Fields, Waiting, Line | None]
+"""A count that waits, and the log's line if syncer wrote it last; None: it is the author's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -126,19 +129,30 @@ def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob
     has instead of them. A file that the author has staged for removal waits.
     """
     there = {path: blob for path, blob in unlike.items() if indexed.get(path, blob) is not None}
-    found = _waiting(source, there)
-    ours = _ours(source.log, {one.place: one.new for _, pairs in found.values() for _, one in pairs})
     todo: dict[str, tuple[Blob, Rewrites]] = {}
-    for path, (blob, pairs) in found.items():
-        rewrites = _rewrites((fields, _change(one, ours[one.place])) for fields, one in pairs if one.place in ours)
-        if rewrites:
-            todo[path] = (blob, rewrites)
-    return _store(source, todo, indexed)
+    newest: tuple[int, str] = (0, "")
+    for path, (blob, counts) in find_waiting(source, there).items():
+        ours = [(fields, one, line) for fields, one, line in counts if line]
+        if ours:
+            todo[path] = (blob, rewrites_of((fields, _change(one, line)) for fields, one, line in ours))
+            newest = max(newest, *((int(str(line["seq"])), str(line["sync"])) for _, _, line in ours))
+    built = _store(source, todo, indexed)
+    built.contents.sync = newest[1]
+    return built
+
+
+def find_waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[Blob, list[Told]]]:
+    """Return the files with counts on disk that the commit does not have, as it has them. Raises GitError."""
+    found = _waiting(source, unlike)
+    ours = _ours(source.log, {one.place: one.new for _, pairs in found.values() for _, one in pairs})
+    return {
+        path: (blob, [(fields, one, ours.get(one.place)) for fields, one in pairs])
+        for path, (blob, pairs) in found.items()
+    }
 
 
 def _waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[Blob, list[tuple[Fields, Waiting]]]]:
-    """Return the files with counts on disk that the commit does not have."""
-    files = [(path, candidate) for path, candidate in _named_by_git(source) if path in unlike]
+    files = [(path, candidate) for path, candidate in named_by_git(source) if path in unlike]
     names = (unlike[path].name for path, _ in files)
     found: dict[str, tuple[Blob, list[tuple[Fields, Waiting]]]] = {}
     for (path, candidate), text in zip(files, read_blobs(source.repository, names), strict=True):
@@ -151,7 +165,7 @@ def _waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[B
     return found
 
 
-def _named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
+def named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
     """Yield the pages with the names that git has for their files: links are followed."""
 
     @cache
@@ -187,7 +201,8 @@ def _change(one: Waiting, line: Line) -> Change:
     return Change(one.place.path, one.place.video_id, one.place.field, one.count, one.old, one.new, as_of, why)
 
 
-def _rewrites(changes: Iterable[tuple[Fields, Change]]) -> Rewrites:
+def rewrites_of(changes: Iterable[tuple[Fields, Change]]) -> Rewrites:
+    """Return changes as a page takes them: those of one mapping together."""
     return [(fields, [change for _, change in same]) for fields, same in groupby(changes, key=lambda pair: pair[0])]
 
 
@@ -199,7 +214,7 @@ def _store(source: Source, todo: Mapping[str, tuple[Blob, Rewrites]], indexed: M
     names = (blob.name for blob, _ in todo.values())
     with storing_blobs(source.repository) as store:
         for (path, (blob, rewrites)), text in zip(todo.items(), read_blobs(source.repository, names), strict=True):
-            new = _with_counts(text, rewrites)
+            new = with_counts(text, rewrites)
             if new is None:
                 continue
             entry = Entry(path, Blob(blob.mode, store(new)))
@@ -209,13 +224,13 @@ def _store(source: Source, todo: Mapping[str, tuple[Blob, Rewrites]], indexed: M
                 built.index.append(entry)
         staged = [(path, blob) for path, blob in indexed.items() if blob and path in todo]
         for (path, blob), text in zip(staged, read_blobs(source.repository, (b.name for _, b in staged)), strict=True):
-            new = _with_counts(text, _still_old(source.log, text, todo[path][1]))
+            new = with_counts(text, _still_old(source.log, text, todo[path][1]))
             if new is not None and new != text:
                 built.index.append(Entry(path, Blob(blob.mode, store(new))))
     return built
 
 
-def _with_counts(text: bytes, rewrites: Rewrites) -> bytes | None:
+def with_counts(text: bytes, rewrites: Rewrites) -> bytes | None:
     """Return a page with the counts; None where it cannot take them."""
     for fields, changes in rewrites:
         new = rewrite(text, fields, changes, changes[0].path)

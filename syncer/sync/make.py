@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from syncer.content.narrow import narrow
 from syncer.content.replace import remove_left_over
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateError, Stopped, UsageError
@@ -182,19 +183,15 @@ def _scan(sync: Sync) -> list[Page]:
 
 def _candidates(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate]:
     """Yield the candidates that the sync is about; raise UsageError for a path with none, Stopped when told to stop."""
-    paths = sync.options.paths
-    unused = set(paths)
-    for number, candidate in enumerate(found):
+    for one in narrow(_until_stopped(sync, found), sync.options.paths):
+        if isinstance(one, Problem):
+            sync.tally.problems.append(one)
+        else:
+            yield one
+
+
+def _until_stopped(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate | Problem]:
+    for number, one in enumerate(found):
         if number % LOOK == 0 and sync.world.cancelled():
             raise Stopped("stopped while the pages were scanned; nothing was written")
-        path = candidate.subject if isinstance(candidate, Problem) else candidate.path
-        matching = [prefix for prefix in paths if prefix in {"", path} or path.startswith(prefix + "/")]
-        unused.difference_update(matching)
-        if paths and not matching:
-            continue
-        if isinstance(candidate, Problem):
-            sync.tally.problems.append(candidate)
-        else:
-            yield candidate
-    if unused:
-        raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
+        yield one

@@ -12,10 +12,10 @@ from syncer.diff_log import LOG
 from syncer.errors import GitError
 from syncer.git.advance import move_on
 from syncer.git.objects import write_commit
-from syncer.git.remote import Rejected, fetch, push, unpushed
+from syncer.git.remote import Rejected, common, fetch, push, unpushed
 from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from
 from syncer.model import Page, Problem, ProblemKind
-from syncer.sync.commit import Author, Source, build, commit_counts, require_tip
+from syncer.sync.commit import Author, Source, build, commit_counts, named_by_git, require_tip
 from syncer.sync.options import Sync
 from syncer.sync.tell import tell_committed, tell_pushed
 from syncer.wording import counted
@@ -102,6 +102,7 @@ def _build_anew(source: Source, tip: Tip, upstream: str, worded: Message, author
     Return the commit that has them; None where what is new has them already.
     """
     repository = source.repository
+    _require_whole(source, tip, upstream)
     unlike = {path: new for path, _, new in between(repository, tip.commit, upstream, source.within) if new}
     built = build(source, unlike, {})
     commit = None
@@ -109,6 +110,18 @@ def _build_anew(source: Source, tip: Tip, upstream: str, worded: Message, author
         commit = write_commit(repository, upstream, built.entries, worded(built.contents), author.variables(repository))
     move_on(repository, tip, commit or upstream)
     return commit
+
+
+def _require_whole(source: Source, tip: Tip, upstream: str) -> None:
+    """Raise GitError where our commits hold more than the pages that the sync is about: it would be lost."""
+    repository = source.repository
+    changed = between(repository, common(repository, upstream, tip.commit), tip.commit)
+    beside = {one.path for one in changed} - {path for path, _ in named_by_git(source)}
+    if beside:
+        raise GitError(
+            f"the commits to push hold counts of {counted(len(beside), 'file')} that this sync is not about, and others"
+            " pushed first; a sync of all pages pushes, or `git pull --rebase` brings the two together"
+        )
 
 
 def _source(sync: Sync, pages: Sequence[Page]) -> Source:

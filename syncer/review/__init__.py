@@ -1,0 +1,1 @@
+"""What waits in the working tree: looked at, kept, dropped."""

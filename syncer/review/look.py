@@ -1,0 +1,122 @@
+"""Looks at what waits: the counts on disk that the last commit does not have. Writes nothing, and takes no lock."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from syncer.content.narrow import narrow
+from syncer.content.scan import Candidate, walk
+from syncer.diff_log import LOG
+from syncer.doubt import doubtful
+from syncer.errors import GitError
+from syncer.git.objects import read_blobs
+from syncer.git.repository import Blob, find_repository, head_of, unlike_on_disk
+from syncer.model import Change, Why
+from syncer.sync.commit import Source, Told, find_waiting, rewrites_of, with_counts
+from syncer.waiting import Waiting
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+UNREAD = datetime.min.replace(tzinfo=UTC)
+"""When YouTube said a count, where nobody asks for it."""
+
+
+class WaitingCount(NamedTuple):
+    """A count that waits, and what to think of it."""
+
+    waiting: Waiting
+    ours: bool
+    """Syncer wrote it last; else it is the author's own, and the author's to commit."""
+
+    @property
+    def relative(self) -> float | None:
+        """By how much it grew, 0.5 for half as much again; None where there was nothing, or zero."""
+        old = int(self.waiting.old or 0)
+        return (int(self.waiting.new) - old) / old if old else None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it wants a second look: it fell as `doubt.doubtful` says, or it rose in the same way from above 0."""
+        before, now = {self.waiting.count: int(self.waiting.old or 0)}, {self.waiting.count: int(self.waiting.new)}
+        return bool(doubtful(before, now) or (self.relative and doubtful(now, before)))
+
+
+class WaitingPage(NamedTuple):
+    """A page with counts that wait."""
+
+    path: str
+    """Relative to the site."""
+    counts: tuple[WaitingCount, ...]
+    other_lines: int
+    """Lines that differ from the commit's in something else; where lines were only moved, 1."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether one of its counts is."""
+        return any(count.doubtful for count in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What waits, against which commit."""
+
+    head: str
+    pages: Sequence[WaitingPage]
+    """Those with a doubtful count first, else in the order of their paths."""
+
+
+def look(config: Config, paths: Iterable[str]) -> Review:
+    """Return what waits in these files and directories; without any, on the whole site.
+
+    Paths are relative to the site. Raises GitError where there is no repository or no commit, and UsageError for paths
+    with no page.
+    """
+    source = source_of(config, paths)
+    head = head_of(source.repository)
+    if head is None:
+        raise GitError("there is no commit yet to compare the pages with; commit them first")
+    unlike = unlike_on_disk(source.repository, head, source.within) if source.candidates else {}
+    return Review(head, sorted(_pages(source, find_waiting(source, unlike)), key=lambda page: not page.doubtful))
+
+
+def source_of(config: Config, paths: Iterable[str]) -> Source:
+    """Return where the counts of these files and directories are. Raises as `look` does."""
+    site = os.path.realpath(config.site)
+    repository = find_repository(site)
+    if repository is None:
+        raise GitError("the site is in no git repository; `git init` makes one")
+    found = narrow(walk(site, [collection.as_model() for collection in config.collections]), paths)
+    candidates = [one for one in found if isinstance(one, Candidate)]  # what is wrong with others, a sync says
+    return Source(repository, site, config.state_directory / LOG, candidates)
+
+
+def _pages(source: Source, found: Mapping[str, tuple[Blob, list[Told]]]) -> Iterator[WaitingPage]:
+    texts = read_blobs(source.repository, (blob.name for blob, _ in found.values()))
+    for (path, (_, told)), committed in zip(found.items(), texts, strict=True):
+        with suppress(FileNotFoundError):  # taken away while we look: nothing waits in it any more
+            others = _other_lines(committed, Path(source.repository.top, path).read_bytes(), told)
+            for page, counts in groupby(told, key=lambda one: one[1].place.path):
+                yield WaitingPage(page, tuple(WaitingCount(one, line is not None) for _, one, line in counts), others)
+
+
+def _other_lines(committed: bytes, on_disk: bytes, told: Sequence[Told]) -> int:
+    """Return how many lines differ once the committed text has the counts as well; ends of lines are git's business."""
+    text = with_counts(committed, rewrites_of((fields, _change(one)) for fields, one, _ in told))
+    if text == on_disk:
+        return 0
+    old, new = (text or committed).splitlines(), on_disk.splitlines()
+    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    return max(gone.total(), come.total(), int(old != new))
+
+
+def _change(one: Waiting) -> Change:
+    return Change(one.place.path, one.place.video_id, one.place.field, one.count, one.old, one.new, UNREAD, Why.CHANGED)
