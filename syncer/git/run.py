@@ -7,9 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from syncer.errors import GitError
 
@@ -40,7 +42,7 @@ def git(
     """Run git in a directory, with `fed` on its standard input, and return its standard output. Raises GitError."""
     code, out, err = _run(directory, arguments, fed, variables or {}, patience)
     if code != 0:
-        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out
 
 
@@ -48,28 +50,45 @@ def ask_git(directory: str | Path, *arguments: str) -> str | None:
     """Return what git says, without the line's end; None where it says no. Raises GitError."""
     code, out, err = _run(directory, arguments, b"", {}, PATIENCE)
     if code > 1:
-        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out.removesuffix("\n") if code == 0 else None
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the words of a git command."""
-    return ["git", *OUR_WAY, *arguments]
+@contextmanager
+def running(
+    directory: str | Path,
+    *arguments: str,
+    fed: int | IO[bytes] = subprocess.DEVNULL,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run git beside us, and give it; at the end of the block it must end well. Raises GitError.
+
+    `fed` is a file to read, or subprocess.PIPE. What is still to be written is written at the end of the block.
+    """
+    with tempfile.TemporaryFile() as errors:
+        beside = _start(directory, arguments, variables or {}, fed, errors.fileno())
+        try:
+            yield beside
+        except BrokenPipeError:
+            pass  # it has ended, and says why
+        finally:
+            code = _end(beside)
+        if code != 0:
+            errors.seek(0)
+            raise GitError(f"git {_name(arguments)} failed: {_said(errors.read()) or f'it ended with {code}'}")
 
 
-def environment() -> dict[str, str]:
-    """Return the variables that git is run with."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
-    }
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
-
-
-def said(errors: bytes) -> str:
-    """Return git's complaint, without what an address may hold of passwords."""
-    return re.sub(r"//[^/@\s]*@", "//", errors.decode(errors="replace").strip())
+def _end(beside: subprocess.Popen[bytes]) -> int:
+    """Wait until git has worked off what it was fed, and return its exit code."""
+    for pipe in (beside.stdin, beside.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    try:
+        return beside.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        beside.kill()
+        return beside.wait()
 
 
 def inside_work_tree(directory: Path) -> bool:
@@ -91,31 +110,53 @@ def _name(arguments: tuple[str, ...]) -> str:
 def _run(
     directory: str | Path, arguments: tuple[str, ...], fed: bytes, variables: Mapping[str, str], patience: float
 ) -> tuple[int, str, bytes]:
-    """Return the exit code, the output, and what was said on standard error.
+    """Return the exit code, the output, and what was said on standard error."""
+    with _start(directory, arguments, variables, subprocess.PIPE, subprocess.PIPE) as started:
+        try:
+            out, err = started.communicate(fed, timeout=patience)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)  # with all that it has started
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise GitError(f"git {_name(arguments)} took more than {patience:.0f} seconds") from None
+            raise
+    return started.returncode, out.decode(errors="surrogateescape"), err
 
-    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on.
-    """
+
+def _start(
+    directory: str | Path,
+    arguments: tuple[str, ...],
+    variables: Mapping[str, str],
+    fed: int | IO[bytes],
+    errors: int,
+) -> subprocess.Popen[bytes]:
+    """Start git in a session of its own: there is no terminal that it, or ssh, could ask a question on."""
     try:
-        running = subprocess.Popen(
-            command(*arguments),
+        return subprocess.Popen(
+            ["git", *OUR_WAY, *arguments],
             cwd=directory,
-            env={**environment(), **variables},
-            stdin=subprocess.PIPE,
+            env={**_environment(), **variables},
+            stdin=fed,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             start_new_session=True,
         )
     except OSError as error:
         if not has_git():
             raise GitError("git is not installed; install it") from None
         raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
-    with running:
-        try:
-            out, err = running.communicate(fed, timeout=patience)
-        except BaseException as error:
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)  # with all that it has started
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise GitError(f"git {_name(arguments)} took more than {patience:.0f} seconds") from None
-            raise
-    return running.returncode, out.decode(errors="surrogateescape"), err
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables that git is run with."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
+    }
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
+
+
+def _said(errors: bytes) -> str:
+    """Return git's complaint, without what an address may hold of passwords."""
+    return re.sub(r"//[^/@\s]*@", "//", errors.decode(errors="replace").strip())
