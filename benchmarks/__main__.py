@@ -36,7 +36,7 @@ RESULTS = """\
 
 
 def main() -> int:
-    """Run the benchmarks. Returns 1 where a bar is judged and not met."""
+    """Run the benchmarks. Returns 1 where an entry failed, or a bar is judged and not met."""
     options = _parser().parse_args()
     pages = options.pages or (QUICK if options.quick else FULL_SIZE)
     sizes = Sizes(pages, options.rounds or (1 if options.quick else ROUNDS))
@@ -55,7 +55,8 @@ def main() -> int:
         results = RESULTS.format(table=text)
         (options.write / "RESULTS.md").write_text(results, encoding="utf-8")
         (options.write / "results.svg").write_text(plot(figures, sizes, named), encoding="utf-8")
-    return 0 if pages < FULL_SIZE or all(verdict.met for verdict in verdicts(figures.runs)) else 1
+    judged = pages >= FULL_SIZE and not all(verdict.met for verdict in verdicts(figures.runs))
+    return 1 if figures.failed or judged else 0
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

@@ -66,7 +66,11 @@ def our_sync(task: Task) -> Measured:
         report = make_sync(config, Options(everything=True), world)
         measured.pages = report.changed_pages
     if report.exit or report.answered != report.pages:
-        raise SystemExit(f"the sync ended with {report.exit}: {report.answered} answers for {report.pages} pages")
+        first = [f"{problem.subject} {problem.message}" for problem in report.problems[:3]]
+        raise SystemExit(
+            f"the sync ended with {report.exit}: {report.answered} answers for {report.pages} pages,"
+            f" {report.over_quota} over quota, brake {report.brake}, {len(report.problems)} problems: {first}"
+        )
     return measured
 
 

@@ -36,10 +36,12 @@ class Figures:
     held: list[Contest] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """What could not be measured here, and why."""
+    failed: bool = False
+    """A contest is left out because an entry did not do its whole work."""
 
 
 def measure(directory: Path, sizes: Sizes, names: Collection[str], say: Callable[[str], object]) -> Figures:
-    """Hold the named contests below `directory`; raises RuntimeError when an entry did not do its whole work.
+    """Hold the named contests below `directory`. One in which an entry did not do its whole work is left out.
 
     Sites stay to the end: without a journal, ext4 is slow after many files were removed.
     """
@@ -57,12 +59,20 @@ def _hold(contest: Contest, sizes: Sizes, figures: Figures, sites: _Sites, say: 
     if lacking:
         figures.left_out.append(f"{called}: {lacking}")
         return
+    runs: defaultdict[str, list[Measured]] = defaultdict(list)
+    try:
+        for number in range(rounds):
+            say(f"{called}, round {number + 1} of {rounds}")
+            for entry, measured in _round(contest, number, pages, sites):
+                say(f"  {entry.title}: {measured.seconds:.2f} s")
+                runs[entry.key].append(measured)
+    except (RuntimeError, OSError) as error:
+        say(f"  {error}")
+        figures.left_out.append(f"{called}: {error}")
+        figures.failed = True
+        return
     figures.held.append(contest)
-    for number in range(rounds):
-        say(f"{called}, round {number + 1} of {rounds}")
-        for entry, measured in _round(contest, number, pages, sites):
-            say(f"  {entry.title}: {measured.seconds:.2f} s")
-            figures.runs[entry.key].append(measured)
+    figures.runs.update(runs)
 
 
 def _lacking(contest: Contest, directory: Path, pages: int) -> str | None:

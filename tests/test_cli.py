@@ -25,8 +25,21 @@ REPORT_KEYS = [
     *("changed_counts", "missing", "hidden", "doubtful", "left_out", "brake", "problems", "commit", "exit"),
 ]
 LOG_KEYS = ["seq", "sync", "at", "path", "video_id", "field", "count", "old", "new", "as_of", "why"]
-BUILT = ["init", "check", "sync", "daemon", "trigger", "status", "log", "history", "purge", "simulate", "demo"]
-NOT_BUILT_YET = ["review", "undo"]
+BUILT = [
+    "init",
+    "check",
+    "sync",
+    "daemon",
+    "trigger",
+    "status",
+    "log",
+    "history",
+    "review",
+    "purge",
+    "simulate",
+    "demo",
+]
+NOT_BUILT_YET = ["undo"]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -288,6 +301,13 @@ def test_completion_knows_commands_and_options() -> None:
     assert re.findall(r"plain,(\w+)", _completion(words)) == ["sync", "status", "simulate"]
     options = _completion({**words, "COMP_WORDS": "syncer sync --d", "COMP_CWORD": "2"})
     assert options.strip() == "plain,--dry-run"
+
+
+def test_completion_knows_that_each_word_after_keep_is_a_file() -> None:
+    words = {"_SYNCER_COMPLETE": "bash_complete", "COMP_WORDS": "syncer review --keep a.md b", "COMP_CWORD": "4"}
+    assert _completion(words).strip() == "file,b"
+    assert _completion({**words, "COMP_WORDS": "syncer review --keep a.md --d"}).strip() == "plain,--drop"
+    assert _completion({**words, "COMP_WORDS": "syncer review b", "COMP_CWORD": "2"}).strip() == ""
 
 
 def test_times_are_those_of_the_clock_in_utc(full: Site, syncer: Run) -> None:

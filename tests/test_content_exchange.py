@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,8 @@ def test_two_files_swap_their_names(tmp_path: Path) -> None:
     one.write_bytes(b"1")
     other.write_bytes(b"2")
 
-    assert exchange(str(one), str(other))
+    with opened(tmp_path) as directory:
+        assert exchange(one.name, other.name, directory)
     assert (one.read_bytes(), other.read_bytes()) == (b"2", b"1")
 
 
@@ -25,6 +29,13 @@ def test_a_name_that_is_missing_is_an_error_and_nothing_moves(tmp_path: Path) ->
     one = tmp_path / "one"
     one.write_bytes(b"1")
 
-    with pytest.raises(FileNotFoundError):
-        exchange(str(one), str(tmp_path / "other"))
+    with opened(tmp_path) as directory, pytest.raises(FileNotFoundError):
+        exchange("one", "other", directory)
     assert one.read_bytes() == b"1"
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)

@@ -29,9 +29,10 @@ class _SeveralPaths(click.Command):
         return super().parse_args(ctx, list(_one_each(args)))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        if incomplete.startswith("-"):
-            return super().shell_complete(ctx, incomplete)
-        return [CompletionItem(incomplete, type="file")]
+        takes_more = ctx.params.get("keep") or ctx.params.get("drop")
+        if takes_more and not incomplete.startswith("-"):
+            return [CompletionItem(incomplete, type="file")]
+        return super().shell_complete(ctx, incomplete)
 
 
 def _one_each(arguments: Sequence[str]) -> Iterator[str]:
@@ -54,9 +55,9 @@ def _one_each(arguments: Sequence[str]) -> Iterator[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
 def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as_json: bool) -> int:
-    """Show the counts that wait in the working tree: which the last commit does not have.
+    """Show the counts that wait in the working tree, and keep or drop them.
 
-    PATHs are files or directories. On a terminal, and without options, it asks about page after page.
+    Without options, on a terminal, it asks about page after page. PATHs are files or directories.
     """
     from syncer.cli.show import show_json
     from syncer.cli.waiting import show_review
@@ -110,5 +111,5 @@ def _act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *,
     if as_json:
         show_json(review_json(done.left, done))
     else:
-        show_done(done)
+        show_done(done, pushes=config.git.push)
     return done.exit

@@ -21,11 +21,13 @@ def show_review(pages: Sequence[WaitingPage], *, hint: bool) -> None:
         show("`syncer review --keep PATH` commits them, `syncer review --drop PATH` puts the old ones back.")
 
 
-def show_done(done: Done) -> None:
-    """Print what came of a choice."""
+def show_done(done: Done, *, pushes: bool) -> None:
+    """Print what came of a choice; `pushes`: the next sync pushes what was committed."""
     if done.kept and done.kept.commit:
         what = f"{counted(done.kept.counts, 'count')} on {counted(done.kept.pages, 'page')}"
         show(f"Committed {what} as {done.kept.commit[:12]}.", "bold")
+        if pushes:
+            show("The next sync pushes it.")
     elif done.kept:
         show("There was nothing of syncer's to commit.", "bold")
     if done.left.pages:

@@ -7,21 +7,20 @@ import errno
 import os
 from functools import cache
 
-_AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 """What a kernel says that has no such call, or a file system that does not know it."""
 
 
-def exchange(one: str, other: str) -> bool:
-    """Swap two files of one file system; False where the system cannot, and nothing was done. Raises OSError.
+def exchange(one: str, other: str, directory: int) -> bool:
+    """Swap two files of an open directory; False where the system cannot, and nothing was done. Raises OSError.
 
     Linux's renameat2(2), which Python does not have.
     """
     call = _renameat2()
     if call is None:
         return False
-    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+    if call(directory, os.fsencode(one), directory, os.fsencode(other), _RENAME_EXCHANGE) == 0:
         return True
     number = ctypes.get_errno()
     if number in _CANNOT:

@@ -25,6 +25,9 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 READ_SIZE = 1 << 16
 
+BY_NAME = getattr(os, "O_PATH", os.O_RDONLY)
+"""Opens a directory, also one that may not be listed, to reach by name what is in it."""
+
 
 class _Directory(NamedTuple):
     """What is asked once for all pages of a directory."""
@@ -131,8 +134,7 @@ def _prepare_what_fits(
 def _put_in_place(ready: dict[int, _Replacement], outcomes: list[Problem | None], touched: set[str]) -> None:
     """Make the new files durable, and rename them over their pages; those that are left in `ready` failed."""
     flushed = flush_files([replacement.temporary for replacement in ready.values()])
-    for number, error in zip(list(ready), flushed, strict=True):
-        replacement = ready[number]
+    for (number, replacement), error in zip(list(ready.items()), flushed, strict=True):
         outcomes[number] = _unwritable(replacement.edit, error) if error else _swap(replacement)
         if outcomes[number] is None:
             touched.add(replacement.directory)
@@ -165,9 +167,11 @@ def _write_beside(edit: Edit, page: int, directory: _Directory, name: str) -> _R
     new = _rewritten(edit, old, status, target)
     if isinstance(new, Problem):
         return None if new.kind is ProblemKind.EDITED_MEANWHILE and _is_done(edit, old) else new
-    temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
-    inode = _create(temporary, new, status, page, gives_access=directory.gives_access)
-    return _Replacement(edit, target, directory.real, _digest(old), temporary, inode)
+    while True:
+        temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
+        with suppress(FileExistsError):  # of thousands in one directory, two draw the same name now and then
+            inode = _create(temporary, new, status, page, gives_access=directory.gives_access)
+            return _Replacement(edit, target, directory.real, _digest(old), temporary, inode)
 
 
 def _look_at(directory: str) -> _Directory:
@@ -206,8 +210,8 @@ def _is_done(edit: Edit, page: bytes) -> bool:
     )
 
 
-def _read_path(path: str) -> tuple[bytes, os.stat_result]:
-    descriptor = os.open(path, OPEN_FLAGS)
+def _read_path(path: str, directory: int | None = None) -> tuple[bytes, os.stat_result]:
+    descriptor = os.open(path, OPEN_FLAGS, dir_fd=directory)
     try:
         return _read_whole(descriptor)
     finally:
@@ -277,37 +281,41 @@ def _attributes(file: str | int) -> set[str]:
 def _swap(replacement: _Replacement) -> Problem | None:
     """Swap the new file and the page, and only then have the last look: an edit found there is swapped back, and wins.
 
-    A look before, and then a rename, would lose an edit that came in between.
+    A look before, and then a rename, would lose an edit that came in between. The directory is kept open, so that one
+    which is moved away meanwhile is still the one that is looked at.
     """
-    target, temporary = replacement.target, replacement.temporary
     try:
-        if signature_of(os.stat(target, follow_symlinks=False)) != replacement.edit.signature:
-            return _edited(replacement.edit)
-        if not exchange(temporary, target):
-            return _rename(replacement)
-        if not _is_as_read(temporary, replacement):
-            exchange(temporary, target)
-            if os.stat(temporary).st_ino != replacement.inode:  # it was saved anew just now: the newest wins
-                exchange(temporary, target)
-            return _edited(replacement.edit)
+        directory = os.open(replacement.directory, BY_NAME | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            return _swap_in(directory, replacement)
+        finally:
+            os.close(directory)
     except OSError as error:
         return _unwritable(replacement.edit, error)
-    with suppress(OSError):  # the page is in place; the next scan removes what stays of the old one
-        os.unlink(temporary)
-    return None
 
 
-def _rename(replacement: _Replacement) -> Problem | None:
-    """Have a last look at the page, and rename the new file over it: for systems that cannot swap. Raises OSError."""
-    if not _is_as_read(replacement.target, replacement):
+def _swap_in(directory: int, replacement: _Replacement) -> Problem | None:
+    target, temporary = os.path.basename(replacement.target), os.path.basename(replacement.temporary)
+    if signature_of(os.stat(target, dir_fd=directory, follow_symlinks=False)) != replacement.edit.signature:
         return _edited(replacement.edit)
-    os.replace(replacement.temporary, replacement.target)
+    if not exchange(temporary, target, directory):
+        if not _is_as_read(target, directory, replacement):
+            return _edited(replacement.edit)
+        os.replace(temporary, target, src_dir_fd=directory, dst_dir_fd=directory)
+        return None
+    if not _is_as_read(temporary, directory, replacement):
+        exchange(temporary, target, directory)
+        if os.stat(temporary, dir_fd=directory).st_ino != replacement.inode:  # saved anew just now: the newest wins
+            exchange(temporary, target, directory)
+        return _edited(replacement.edit)
+    with suppress(OSError):  # the page is in place; the next scan removes what stays of the old one
+        os.unlink(temporary, dir_fd=directory)
     return None
 
 
-def _is_as_read(path: str, replacement: _Replacement) -> bool:
+def _is_as_read(name: str, directory: int, replacement: _Replacement) -> bool:
     try:
-        now, status = _read_path(path)
+        now, status = _read_path(name, directory)
     except OSError:  # something else has taken the page's place
         return False
     return signature_of(status) == replacement.edit.signature and _digest(now) == replacement.digest

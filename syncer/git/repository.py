@@ -95,6 +95,11 @@ def head_of(repository: Repository) -> str | None:
     return ask_git(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
 
 
+def goes_on_from(repository: Repository, commit: str, earlier: str) -> bool:
+    """Whether a commit is this earlier one or comes after it. Raises GitError."""
+    return ask_git(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None
+
+
 def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
     """Return the files of a commit that differ from the working tree, or may differ, as the commit has them.
 
@@ -104,7 +109,7 @@ def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str,
     return {path: old for path, old, _ in differences if old}
 
 
-def staged(repository: Repository, commit: str, under: str) -> dict[str, Blob | None]:
+def staged(repository: Repository, commit: str, under: str = "") -> dict[str, Blob | None]:
     """Return what the index has instead of a commit's files: None where it has none, or several of a conflict."""
     differences = _differences(repository, ["diff-index", "--cached", commit], under)
     return {path: new for path, _, new in differences}

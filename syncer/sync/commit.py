@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from syncer.commit_message import Contents
 from syncer.errors import GitError
-from syncer.git.advance import advance, settle
+from syncer.git.advance import IndexChanged, advance, settle
 from syncer.git.objects import Entry, storing_blobs, write_commit
 from syncer.git.repository import (
     Blob,
@@ -67,22 +67,26 @@ def commit_counts(source: Source, message: Callable[[Contents], str], author: Au
     """Commit what waits, and return the commit's name; None where nothing waits. Raises GitError."""
     repository = source.repository
     settle(repository)
+    why = GitError("the branch gets new commits all the time; the next sync commits")
     for _ in range(TRIES):
         tip = require_tip(repository)
         unlike = unlike_on_disk(repository, tip.commit, source.within)
-        built = build(source, unlike, staged(repository, tip.commit, source.within) if unlike else {})
+        indexed = staged(repository, tip.commit, source.within) if unlike else {}
+        built = build(source, unlike, indexed)
         if not built.entries:
             return None
         variables = author.variables(repository)
         commit = write_commit(repository, tip.commit, built.entries, message(built.contents), variables)
         try:
-            advance(repository, tip, commit, built.index)
+            advance(repository, tip, commit, built.index, indexed)
+        except IndexChanged as error:
+            why = error
         except GitError:
             if tip_of(repository) == tip:
                 raise
         else:
             return commit
-    raise GitError("the branch gets new commits all the time; the next sync commits")
+    raise why
 
 
 def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> Built:

@@ -76,7 +76,7 @@ def find_waiting(source: Source, unlike: Mapping[str, Blob]) -> Iterator[Waiting
 
     `unlike` are the files of the commit that may differ from the working tree.
     """
-    files = sorted((found for found in _named_by_git(source) if found[0] in unlike), key=itemgetter(0))
+    files = sorted((found for found in named_by_git(source) if found[0] in unlike), key=itemgetter(0))
     same_files = groupby(files, key=itemgetter(0))
     at_once = max(FILES_AT_ONCE, len(files) // MOST_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
@@ -143,7 +143,7 @@ def _tell(log: Path, found: Mapping[str, list[tuple[Fields, Waiting]]]) -> Mappi
     return {path: [told(*pair) for pair in pairs] for path, pairs in found.items()}
 
 
-def _named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
+def named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
     """Yield the pages with the names that git has for their files: links are followed."""
 
     @cache

@@ -110,17 +110,18 @@ class Interference:
     def _place(self, path: str) -> str:
         return _NUMBER.sub(".syncer-*~", os.path.relpath(path, self.site))
 
-    def _below(self, path: object) -> str | None:
-        """Return the path if it is below the site."""
+    def _below(self, path: object, directory: int | None = None) -> str | None:
+        """Return the path, perhaps of something in an open directory, if it is below the site."""
         if isinstance(path, int):
             return self._names.get(path)
-        name = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type]
+        above = "" if directory is None else self._names.get(directory, "")
+        name = os.path.abspath(os.path.join(above, os.fsdecode(path)))  # type: ignore[arg-type]
         return name if name == self.site or name.startswith(self.site + "/") else None
 
     def _by_path(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, *arguments: Any, **options: Any) -> Any:
             made = bool(name == "open" and arguments and arguments[0] & os.O_CREAT)
-            below = self._below(path)
+            below = self._below(path, options.get("dir_fd", options.get("src_dir_fd")))
             done = self.meet("create" if made else name, below, lambda: real(path, *arguments, **options))
             if name == "open" and below:
                 self._names[done] = below
@@ -187,7 +188,7 @@ class Interference:
 
     def _from_c(self, name: str, real: Callable[..., int]) -> Callable[..., int]:
         def call(*arguments: Any) -> int:
-            path = self._below(arguments[0] if name == "syncfs" else arguments[1])
+            path = self._below(arguments[0]) if name == "syncfs" else self._below(arguments[1], arguments[0])
             try:
                 return self.meet(name, path, lambda: real(*arguments))
             except OSError as error:
