@@ -7,8 +7,8 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -49,7 +49,7 @@ def git(
     """
     code, out, err = _run(directory, arguments, fed, variables or {}, patience=patience, holding=holding)
     if code != 0:
-        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out
 
 
@@ -57,30 +57,45 @@ def ask_git(directory: str | Path, *arguments: str) -> str | None:
     """Return what git says, without the line's end; None where it says no. Raises GitError."""
     code, out, err = _run(directory, arguments, b"", {})
     if code > 1:
-        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out.removesuffix("\n") if code == 0 else None
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the words of a git command."""
-    return ["git", *OUR_WAY, *arguments]
+@contextmanager
+def running(
+    directory: str | Path,
+    *arguments: str,
+    fed: int | IO[bytes] = subprocess.DEVNULL,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run git beside us, and give it; at the end of the block it must end well. Raises GitError.
+
+    `fed` is a file to read, or subprocess.PIPE. What is still to be written is written at the end of the block.
+    """
+    with TemporaryFile() as err:
+        beside = _started(directory, arguments, variables or {}, (fed, subprocess.PIPE, err))
+        try:
+            yield beside
+        except BrokenPipeError:
+            pass  # it has ended, and says why
+        finally:
+            code = _ended(beside)
+        if code != 0:
+            err.seek(0)
+            raise GitError(f"git {_name(arguments)} failed: {_said(err.read()) or f'it ended with {code}'}")
 
 
-def environment() -> dict[str, str]:
-    """Return the variables that git is run with."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
-    }
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
-
-
-def said(errors: bytes) -> str:
-    """Return git's complaint as one line, without hints, and without what an address may hold of passwords."""
-    lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
-    told = "; ".join(line for line in lines if line and not line.startswith("hint:"))
-    return re.sub(r"//[^/\s]*@", "//", told)
+def _ended(beside: subprocess.Popen[bytes]) -> int:
+    """Wait until git has worked off what it was fed, and return its exit code."""
+    for pipe in (beside.stdin, beside.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    try:
+        return beside.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        end(beside)
+        return beside.wait()
 
 
 def inside_work_tree(directory: Path) -> bool:
@@ -116,11 +131,11 @@ def _run(
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.write(fed)
         given.seek(0)
-        running = _started(directory, arguments, {**environment(), **variables}, (given, out, err), holding)
+        started = _started(directory, arguments, variables, (given, out, err), holding)
         try:
-            code = running.wait(patience)
+            code = started.wait(patience)
         except BaseException as error:
-            end(running)
+            end(started)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise GitError(f"git {_name(arguments)} took more than {patience:g} seconds") from None
             raise
@@ -133,14 +148,14 @@ def _started(
     directory: str | Path,
     arguments: tuple[str, ...],
     variables: Mapping[str, str],
-    files: tuple[IO[bytes], IO[bytes], IO[bytes]],
-    holding: Sequence[int],
+    files: tuple[int | IO[bytes], int | IO[bytes], int | IO[bytes]],
+    holding: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     given, out, err = files
     try:
         return subprocess.Popen(
-            command(*arguments), cwd=directory, env=variables, stdin=given, stdout=out, stderr=err,
-            start_new_session=True, pass_fds=holding,
+            ["git", *OUR_WAY, *arguments], cwd=directory, env={**_environment(), **variables},
+            stdin=given, stdout=out, stderr=err, start_new_session=True, pass_fds=holding,
         )  # fmt: skip
     except OSError as error:
         if not has_git():
@@ -148,10 +163,27 @@ def _started(
         raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
 
 
-def end(running: subprocess.Popen[bytes]) -> None:
+def _environment() -> dict[str, str]:
+    """Return the variables that git is run with."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
+    }
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
+
+
+def _said(errors: bytes) -> str:
+    """Return git's complaint as one line, without hints, and without what an address may hold of passwords."""
+    lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
+    told = "; ".join(line for line in lines if line and not line.startswith("hint:"))
+    return re.sub(r"//[^/\s]*@", "//", told)
+
+
+def end(started: subprocess.Popen[bytes]) -> None:
     """End a command with all that it has started: it may put its files away, then it is killed."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(running.pid, sent)
+            os.killpg(started.pid, sent)
         with suppress(subprocess.TimeoutExpired):
-            running.wait(GRACE)
+            started.wait(GRACE)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import attrgetter
 
 from syncer.commit_message import TRAILER, Contents, message
 from syncer.content.scan import Candidate
@@ -14,10 +12,11 @@ from syncer.git.advance import move_on
 from syncer.git.objects import tidy, write_commit
 from syncer.git.remote import Rejected, common, fetch, push, unpushed
 from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from
-from syncer.model import Page, Problem, ProblemKind
-from syncer.sync.commit import Author, Source, build, commit_counts, named_by_git, require_tip
+from syncer.model import Problem, ProblemKind
+from syncer.sync.commit import Author, build, commit_counts, require_tip
 from syncer.sync.options import Sync
 from syncer.sync.tell import tell_committed, tell_pushed
+from syncer.sync.uncommitted import Source, named_by_git
 from syncer.wording import counted
 
 TRIES = 5
@@ -26,12 +25,12 @@ TRIES = 5
 Message = Callable[[Contents], str]
 
 
-def publish(sync: Sync, pages: Sequence[Page]) -> None:
+def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
     """Commit the counts of these pages that wait, and push, as the config says."""
     settings, tally = sync.config.git, sync.tally
     kind = ProblemKind.NOT_COMMITTED
     try:
-        source = _source(sync, pages)
+        source = _source(sync, candidates)
         author = Author(settings.author)
 
         def worded(contents: Contents) -> str:
@@ -126,10 +125,8 @@ def _require_whole(source: Source, tip: Tip, upstream: str) -> None:
         )
 
 
-def _source(sync: Sync, pages: Sequence[Page]) -> Source:
+def _source(sync: Sync, candidates: Sequence[Candidate]) -> Source:
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is in no git repository; run `git init`, or set `git.commit` to false")
-    same_files = groupby(pages, key=attrgetter("path"))
-    candidates = [Candidate(path, tuple(page.fields for page in same)) for path, same in same_files]
     return Source(repository, sync.site, sync.config.state_directory / LOG, candidates)
