@@ -96,7 +96,8 @@ class _Drill:
         self._story = Story(happened=self._events.happened)
         self._up: int | None = None
         videos = tuple(f"/videos/{video}" for video in ground.videos[:3])
-        self._watch = Watch(lambda: self._up, ground.port, Random(plan.seed), ADDRESSES + videos)
+        also_well = {("/readyz", 503), *((address, 404) for address in videos)}
+        self._watch = Watch(lambda: self._up, ground.port, Random(plan.seed), ADDRESSES + videos, also_well)
 
     def run(self) -> Story:
         *lives, last = self._plan.lives

@@ -22,7 +22,7 @@ TOLD = {
     "trigger": "synced",
 }
 """What happens, and the event by which the log tells of it."""
-OFTEN = 10
+OFTEN = 30
 
 
 def broken_promises(ground: Ground, log: Sequence[str], happened: Mapping[str, int]) -> list[str]:
