@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +17,8 @@ from syncer.content.scan import Candidate, walk
 from syncer.diff_log import LOG
 from syncer.doubt import doubtful
 from syncer.errors import GitError
-from syncer.git.objects import read_blobs
-from syncer.git.repository import Blob, find_repository, head_of, unlike_on_disk
-from syncer.model import Change, Why
-from syncer.sync.commit import Source, Told, find_waiting, rewrites_of, with_counts
+from syncer.git.repository import find_repository, head_of, unlike_on_disk
+from syncer.sync.uncommitted import Source, WaitingFile, find_waiting, with_counts
 from syncer.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -76,18 +74,17 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What waits, as it was found."""
+    """What waits, as it is found."""
 
     source: Source
     head: str
-    files: Mapping[str, tuple[Blob, list[Told]]]
-    """As `sync.commit.find_waiting` returns it."""
+    files: Iterator[WaitingFile]
 
 
 def look(config: Config, paths: Iterable[str]) -> Review:
     """Return what waits in these files and directories, and what to think of it. Raises as `find` does."""
     found = find(config, paths)
-    return Review(found.head, sorted(_pages(found), key=lambda page: not page.doubtful))
+    return Review(found.head, sorted(_pages(found.source, found.files), key=lambda page: not page.doubtful))
 
 
 def find(config: Config, paths: Iterable[str]) -> Found:
@@ -115,25 +112,20 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
     return Source(repository, site, config.state_directory / LOG, candidates)
 
 
-def _pages(found: Found) -> Iterator[WaitingPage]:
-    repository = found.source.repository
-    texts = read_blobs(repository, (blob.name for blob, _ in found.files.values()))
-    for (path, (_, told)), committed in zip(found.files.items(), texts, strict=True):
+def _pages(source: Source, files: Iterable[WaitingFile]) -> Iterator[WaitingPage]:
+    for file in files:
         with suppress(FileNotFoundError):  # taken away while we look: nothing waits in it any more
-            others = _other_lines(committed, Path(repository.top, path).read_bytes(), told)
-            for page, counts in groupby(told, key=lambda one: one[1].place.path):
-                yield WaitingPage(page, tuple(WaitingCount(one, line is not None) for _, one, line in counts), others)
+            others = _other_lines(file, Path(source.repository.top, file.path).read_bytes())
+            for page, counts in groupby(file.counts, key=lambda one: one[1].place.path):
+                shown = tuple(WaitingCount(one, written is not None) for _, one, written in counts)
+                yield WaitingPage(page, shown, others)
 
 
-def _other_lines(committed: bytes, on_disk: bytes, told: Sequence[Told]) -> int:
+def _other_lines(file: WaitingFile, on_disk: bytes) -> int:
     """Return how many lines differ once the committed text has the counts as well; ends of lines are git's business."""
-    text = with_counts(committed, rewrites_of((fields, _change(one)) for fields, one, _ in told))
+    text = with_counts(file.text, ((fields, one.change(UNREAD)) for fields, one, _ in file.counts))
     if text == on_disk:
         return 0
-    old, new = (text or committed).splitlines(), on_disk.splitlines()
+    old, new = (text or file.text).splitlines(), on_disk.splitlines()
     gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
     return max(gone.total(), come.total(), int(old != new))
-
-
-def _change(one: Waiting) -> Change:
-    return Change(one.place.path, one.place.video_id, one.place.field, one.count, one.old, one.new, UNREAD, Why.CHANGED)
