@@ -35,11 +35,13 @@ CONTENDERS: Mapping[str, Callable[[Task], Measured]] = {
 
 
 def run(task: Task, *, expected: int) -> Measured:
-    """Run a contender in a fresh process. Raises RuntimeError when it failed, or did not handle the expected pages."""
+    """Run a contender in a fresh process. Raises RuntimeError, with the reason, when it did not do its whole work."""
     command = [sys.executable, "-m", "benchmarks.contenders", json.dumps(asdict(task))]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    sys.stderr.write(done.stderr)
     if done.returncode:
-        raise RuntimeError(f"{task.contender} failed with {done.returncode}: its time says nothing")
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise RuntimeError(f"{task.contender} ended with {done.returncode}: {reason}")
     measured = Measured(**json.loads(done.stdout))
     if measured.pages != expected:
         raise RuntimeError(f"{task.contender} handled {measured.pages} pages of {expected}: its time says nothing")

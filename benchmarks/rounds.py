@@ -37,7 +37,7 @@ class Figures:
     left_out: list[str] = field(default_factory=list)
     """What could not be measured here, and why."""
     failed: bool = False
-    """An entry did not do its whole work."""
+    """A contest is left out because an entry did not do its whole work."""
 
 
 def measure(directory: Path, sizes: Sizes, names: Collection[str], say: Callable[[str], object]) -> Figures:
@@ -66,7 +66,7 @@ def _hold(contest: Contest, sizes: Sizes, figures: Figures, sites: _Sites, say: 
             for entry, measured in _round(contest, number, pages, sites):
                 say(f"  {entry.title}: {measured.seconds:.2f} s")
                 runs[entry.key].append(measured)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         say(f"  {error}")
         figures.left_out.append(f"{called}: {error}")
         figures.failed = True

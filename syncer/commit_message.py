@@ -30,6 +30,8 @@ class Contents:
     """By how much a count differs, a number that tells equals apart, and the change: a heap, smallest first."""
     first: datetime | None = None
     last: datetime | None = None
+    sync: str = ""
+    """The newest of the syncs that wrote these counts."""
 
     def add(self, changes: Sequence[Change]) -> None:
         """Count a page's changes in."""

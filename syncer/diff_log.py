@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +28,12 @@ LOG = "diff.jsonl"
 
 SECOND = len("20261122T150003Z")
 """How much of a sync's name says when it began."""
+
+_NAMED = re.compile(rb'"path": "([^"\\\\]*)"')
+"""A line's path, if JSON has escaped nothing in it."""
+
+FEW = 8
+"""Names that are looked for in a block of the log before its lines are."""
 
 TAIL = 1 << 16
 """Bytes read from the end at first to find the last line: longer than any but the oddest."""
@@ -147,20 +154,31 @@ def last_lines(path: Path, most: int) -> list[Line]:
             length *= 2
 
 
-def lines_backwards(path: Path) -> Iterator[Line]:
-    """Yield the log's lines, newest first, one block of the file in memory at a time. Raises StateError."""
+def lines_backwards(path: Path, pages: Collection[str]) -> Iterator[Line]:
+    """Yield the log's lines about these pages, newest first, one block of the file in memory at a time.
+
+    Pages that are taken from the collection meanwhile are looked for no longer, and what is about others is passed over
+    quickly: the log may be long. Raises StateError.
+    """
     with _opened(path) as file:
         if file is None:
             return
         place, rest = file.seek(0, os.SEEK_END), b""
-        while place:
+        while place and pages:
             start = max(0, place - TAIL)
             file.seek(start)
-            first, *whole = (file.read(place - start) + rest).splitlines(keepends=True)
-            place, rest = start, first
-            for raw in reversed(whole if start else [first, *whole]):
-                if raw.endswith(b"\n"):
-                    yield _parse(raw, path, None)
+            block = file.read(place - start) + rest
+            first = block.find(b"\n") + 1 if start else 0
+            place, rest = start, block[:first]
+            if len(pages) > FEW or any(_quoted(page).encode() in block for page in pages):
+                for raw in reversed(block[first:].splitlines(keepends=True)):
+                    if raw.endswith(b"\n") and _is_about(raw, pages):
+                        yield _parse(raw, path, None)
+
+
+def _is_about(raw: bytes, pages: Collection[str]) -> bool:
+    named = _NAMED.search(raw)
+    return named is None or named[1].decode(errors="replace") in pages
 
 
 def lines_of_sync(path: Path, sync: str, *, most: int, after: int = 0) -> list[Line]:

@@ -19,11 +19,17 @@ def environment(**more: str) -> dict[str, str]:
 
 def on_a_terminal(site: Site, *arguments: str, **more: str) -> bytes:
     """What a command shows on a terminal of its own."""
+    return typed_ahead(site, b"", *arguments, **more)
+
+
+def typed_ahead(site: Site, typed: bytes, *arguments: str, **more: str) -> bytes:
+    """What a command shows on a terminal on which somebody has typed already."""
     ours, its = os.openpty()
     command = [sys.executable, "-m", "syncer", *arguments]
     shell = environment(TERM="xterm-256color", **more)
     with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its):
         os.close(its)
+        os.write(ours, typed)
         shown = b""
         try:
             while piece := os.read(ours, 65536):

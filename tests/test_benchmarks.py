@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -37,6 +38,28 @@ def test_the_benchmarks_run_and_tell_every_figure(tmp_path: Path) -> None:
     assert "left out" not in done.stdout
     assert done.stdout in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert ET.parse(tmp_path / "results.svg").getroot().tag.endswith("svg")
+
+
+def test_a_contest_with_a_run_that_fails_is_left_out_with_the_reason_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "frontmatter.py").write_text("raise ImportError('out of stock')", encoding="utf-8")
+    options = ["--pages", "20", "--rounds", "1", "--write", str(tmp_path), "--only", "scan", "fetch"]
+    command = [sys.executable, "-m", "benchmarks", *options]
+    path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    reason = "frontmatter_load ended with 1: ImportError: out of stock"
+    assert f"left out: scan, files in the page cache, 20 pages: {reason}" in done.stdout
+    assert {entry.key for entry in ENTRIES if entry.title in done.stdout} == {"our_fetch", "bare_fetch"}
+    assert done.stdout in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_a_sync_that_ends_with_a_problem_is_no_measurement_and_says_which(tmp_path: Path) -> None:
+    make_site(tmp_path, 3)
+    page_paths(tmp_path)[1].chmod(0o444)
+    with Simulator(World()) as simulator, pytest.raises(RuntimeError, match=r"1 problems.*is read-only"):
+        run(Task("our_sync", str(tmp_path), 3, simulator.url), expected=3)
 
 
 @pytest.mark.parametrize("contender", ["our_rewrite", "frontmatter_rewrite"])

@@ -560,6 +560,18 @@ def test_new_files_are_made_beside_the_page_and_its_own_directory_is_made_durabl
     assert directories == str(real.parent)
 
 
+def test_a_name_that_is_taken_is_no_obstacle_to_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [put(tmp_path / f"content/{number}.md") for number in range(2)]
+    stranger = put(tmp_path / "content/.syncer-aaaaaaaa~", b"somebody's")
+    draws = iter("abbc")
+    monkeypatch.setattr("secrets.token_hex", lambda size: next(draws) * 2 * size)
+
+    assert replace(tmp_path) == [None, None]
+
+    assert {file.read_bytes() for file in files} == {page(views=NEW)}
+    assert (left_over(tmp_path), stranger.read_bytes()) == ([stranger], b"somebody's")
+
+
 INTERRUPTED = """
 import os, sys
 from pathlib import Path

@@ -101,7 +101,7 @@ def test_a_command_line_that_syncer_does_not_take_is_found() -> None:
     assert is_taken(["-q", "sync", "--dry-run", "a.md"])
     assert is_taken(["sync", "--accept"])
     assert not is_taken(["sync", "--commit"])
-    assert not is_taken(["review"])
+    assert not is_taken(["approve"])
 
 
 def subcommand(name: str) -> click.Command:

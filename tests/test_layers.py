@@ -18,7 +18,7 @@ FLOORS = {
     "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "schedule": 2,
     "commit_message": 2,
     "sync": 3,
-    "daemon": 4, "review": 4, "status_page": 4, "check": 4, "demo": 4, "notify": 4,
+    "daemon": 4, "status_page": 4, "check": 4, "demo": 4, "notify": 4, "review": 4,
     "cli": 5,
     "__main__": 6,
 }  # fmt: skip

@@ -92,6 +92,13 @@ def _show_sums(report: SyncReport) -> None:
         rest(len(report.hidden), "hidden count", "`syncer status` has all")
 
 
+def show_put_back(report: SyncReport) -> None:
+    """Print what an undo or a drop put back."""
+    sums = f"{counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}"
+    show(f"Put back {sums}, to stay until YouTube gives other numbers.", "bold")
+    show(f"`syncer undo {report.sync}` takes that back.")
+
+
 def show_wrong(report: SyncReport) -> None:
     """Print what a person should see to."""
     if report.brake:

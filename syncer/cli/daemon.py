@@ -36,9 +36,11 @@ def command(settings: Settings) -> None:
     from syncer.cli.config_in_force import ConfigInForce
     from syncer.cli.stopping import Bell, Stop, called_on_hangup, stop_on_signals
     from syncer.cli.stored import open_state
+    from syncer.daemon.memory import share_one_arena
     from syncer.state.lock import DaemonLock
     from syncer.sync.report import INTERRUPTED
 
+    share_one_arena()
     force = ConfigInForce(settings)
     with open_state(force.config):
         pass  # what is wrong with it now, is told now
@@ -112,6 +114,7 @@ class _Maker:
         return Work(self._force.config.schedule, self._sync)
 
     def _sync(self, order: Order) -> SyncReport:
+        from syncer.daemon.memory import give_back
         from syncer.sync.make import make_sync
         from syncer.sync.options import Options, Surroundings
 
@@ -128,9 +131,12 @@ class _Maker:
             changed=self._counters.changed,
         )
         options = Options(scheduled=not order.triggered, accept=order.accept)
-        with self._notifier.telling() as tell, self._counters.counting() as count:
-            self._lock.keep()
-            return tell(count(make_sync(self._force.config, options, world)))
+        try:
+            with self._notifier.telling() as tell, self._counters.counting() as count:
+                self._lock.keep()
+                return tell(count(make_sync(self._force.config, options, world)))
+        finally:
+            give_back()
 
 
 def _now() -> datetime:

@@ -76,13 +76,11 @@ def command(settings: Settings, sync: str) -> int:
 
 
 def _show_sums(report: SyncReport) -> None:
+    from syncer.cli.changes import show_put_back
     from syncer.cli.show import show
-    from syncer.wording import counted
 
     if report.changed_counts:
-        sums = f"{counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}"
-        show(f"Put back {sums}, to stay until YouTube gives other numbers.", "bold")
-        show(f"`syncer undo {report.sync}` takes that back.")
+        show_put_back(report)
     elif not report.exit:
         show("There is nothing to put back: the pages say what they said before.")
 

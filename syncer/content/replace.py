@@ -167,9 +167,11 @@ def _write_beside(edit: Edit, page: int, directory: _Directory, name: str) -> _R
     new = _rewritten(edit, old, status, target)
     if isinstance(new, Problem):
         return None if new.kind is ProblemKind.EDITED_MEANWHILE and _is_done(edit, old) else new
-    temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
-    inode = _create(temporary, new, status, page, gives_access=directory.gives_access)
-    return _Replacement(edit, target, directory.real, _digest(old), temporary, inode)
+    while True:
+        temporary = f"{directory.real}/.syncer-{secrets.token_hex(4)}~"
+        with suppress(FileExistsError):  # of thousands in one directory, two draw the same name now and then
+            inode = _create(temporary, new, status, page, gives_access=directory.gives_access)
+            return _Replacement(edit, target, directory.real, _digest(old), temporary, inode)
 
 
 def _look_at(directory: str) -> _Directory:

@@ -12,19 +12,23 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from syncer.errors import GitError
-from syncer.git.objects import Entry, index_info
-from syncer.git.repository import Difference, Repository, Tip, between, in_progress, tip_of
-from syncer.git.run import ask_git, git
+from syncer.git.objects import Entry, index_info, read_blobs
+from syncer.git.repository import Blob, Difference, Repository, Tip, between, in_progress, staged, tip_of
+from syncer.git.run import git
 
 PATIENCE = 5.0
 """Seconds to wait for somebody else's lock."""
 
 TRIES = 10
 """How often a new index is made ready before it is given up on because the author's changes all the time."""
+
+MOST = 5
+"""Files that a sentence names."""
 
 OURS = re.compile(r"syncer-([0-9a-f]{40,64})\.lock")
 
@@ -33,22 +37,32 @@ class IndexBusy(GitError):
     """Another git command holds the index."""
 
 
-def advance(repository: Repository, tip: Tip, commit: str, entries: Sequence[Entry]) -> None:
+class IndexChanged(GitError):
+    """The index is not what it was when a commit was begun."""
+
+
+def advance(
+    repository: Repository, tip: Tip, commit: str, entries: Sequence[Entry], indexed: Mapping[str, Blob | None]
+) -> None:
     """Let the branch go on from its tip to a commit, and put entries in the index. The working tree stays as it is.
 
-    Everything else in the index stays as it is. Raises GitError, and then nothing was changed: also where the branch is
-    no longer at its tip.
+    Everything else in the index stays as it is. `indexed` is what the index had instead of the tip's files when the
+    entries were made. Raises GitError, and then nothing was changed: also where the branch is no longer at its tip, and
+    IndexChanged where the author has staged something else meanwhile.
     """
     with _claimed(repository, commit) as claim:
         for _ in range(TRIES):
             seen = _signature(repository.index)
+            now = staged(repository, tip.commit)
+            if any(now.get(entry.path, False) != indexed.get(entry.path, False) for entry in entries):
+                raise IndexChanged("the index changes all the time; the next sync commits")
             _put_in_index(repository, claim, entries)
             with _locked(repository, claim):
                 if _signature(repository.index) == seen:
-                    _move(repository, tip, commit)
-                    os.replace(claim.index, repository.index)
+                    _require_at(repository, tip)
+                    _move(repository, claim, tip, commit)
                     return
-    raise IndexBusy("the index changes all the time; the next sync commits")
+    raise IndexChanged("the index changes all the time; the next sync commits")
 
 
 def move_on(repository: Repository, tip: Tip, commit: str) -> None:
@@ -56,12 +70,8 @@ def move_on(repository: Repository, tip: Tip, commit: str) -> None:
 
     Raises GitError where something that the author has not committed is in the way, and then nothing was changed.
     """
-    with _claimed(repository, commit) as claim, _locked(repository, claim):
-        _put_in_index(repository, claim, _already_there(repository, between(repository, tip.commit, commit)))
-        own = {"GIT_INDEX_FILE": claim.index}
-        git(repository.top, "read-tree", "-m", "-u", tip.commit, commit, variables=own)
-        _move(repository, tip, commit)
-        os.replace(claim.index, repository.index)
+    with _claimed(repository, commit, tip.commit) as claim, _locked(repository, claim):
+        _bring(repository, claim, tip, commit)
 
 
 def settle(repository: Repository) -> None:
@@ -72,65 +82,91 @@ def settle(repository: Repository) -> None:
             path = os.path.join(repository.directory, name)
             with suppress(FileNotFoundError), open(path, "rb") as marker, suppress(BlockingIOError):
                 fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else its owner lives
-                _settle(repository, _Claim(path, _index_of(path)), ours[1])
-                os.unlink(path)
+                claim = _Claim(path, marker.fileno())
+                try:
+                    _settle(repository, claim, ours[1], marker.read().decode())
+                finally:
+                    claim.remove()
 
 
 class _Claim:
     """Our two files in git's directory."""
 
-    def __init__(self, marker: str, index: str) -> None:
+    def __init__(self, marker: str, held: int) -> None:
         self.marker = marker
-        self.index = index
+        self.held = held
+        """The marker, open and locked. The commands that change something hold it too: they may live longer than we."""
+        self.index = marker.removesuffix(".lock") + ".index"
         """The new index, until it takes the old one's place."""
+        self.half_done = False
+        """True: the working tree is half moved; the marker stays, so that it can be settled."""
+
+    def remove(self) -> None:
+        """Remove what is left of them."""
+        for file in (self.index, f"{self.index}.lock", *([] if self.half_done else [self.marker])):
+            with suppress(FileNotFoundError):
+                os.unlink(file)
 
 
-def _index_of(marker: str) -> str:
-    return marker.removesuffix(".lock") + ".index"
+def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> None:
+    """Settle one claim; `before` is where the branch was to move on from, with the working tree."""
+    tip = tip_of(repository)
+    if _is_ours(_lock_of(repository), claim):
+        if tip and tip.commit == commit and os.path.exists(claim.index):
+            os.replace(claim.index, repository.index)
+        os.unlink(_lock_of(repository))
+    if tip and tip.commit == before:
+        with _locked(repository, claim):
+            _remove_torn(repository, between(repository, before, commit))
+            _bring(repository, claim, tip, commit)
 
 
-def _settle(repository: Repository, claim: _Claim, commit: str) -> None:
-    lock = _lock_of(repository)
-    with suppress(FileNotFoundError):
-        if os.path.samefile(lock, claim.marker):
-            tip = tip_of(repository)
-            if tip and tip.commit == commit and os.path.exists(claim.index):
-                os.replace(claim.index, repository.index)
-            os.unlink(lock)
-    with suppress(FileNotFoundError):
-        os.unlink(claim.index)
+def _remove_torn(repository: Repository, differences: Sequence[Difference]) -> None:
+    """Remove files of which git had written only the first part: nothing is in them that is not in the new ones."""
+    there = [d for d in differences if d.new and _is_file(repository, d)]
+    for d, text in zip(there, read_blobs(repository, (d.new.name for d in there if d.new)), strict=True):
+        path = Path(repository.top, d.path)
+        if path.stat().st_size < len(text) and text.startswith(path.read_bytes()):
+            path.unlink()
 
 
 @contextmanager
-def _claimed(repository: Repository, commit: str) -> Iterator[_Claim]:
+def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[_Claim]:
     path = os.path.join(repository.directory, f"syncer-{commit}.lock")
-    with open(path, "wb") as marker:
+    with open(path, "wb", buffering=0) as marker:
         fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        claim = _Claim(path, _index_of(path))
+        marker.write(before.encode())
+        claim = _Claim(path, marker.fileno())
         try:
             yield claim
         finally:
-            for ours in (claim.index, path):
-                with suppress(FileNotFoundError):
-                    os.unlink(ours)
+            claim.remove()
 
 
 @contextmanager
 def _locked(repository: Repository, claim: _Claim) -> Iterator[None]:
     """Lock the index as git does. Raises IndexBusy where somebody else keeps it locked."""
     lock, deadline = _lock_of(repository), time.monotonic() + PATIENCE
-    while True:
-        try:
-            os.link(claim.marker, lock)
-            break
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
-            time.sleep(0.02)
     try:
+        while True:
+            try:
+                os.link(claim.marker, lock)
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
+                time.sleep(0.02)
         yield
     finally:
-        os.unlink(lock)
+        if _is_ours(lock, claim):  # else somebody has removed it by hand
+            os.unlink(lock)
+
+
+def _is_ours(lock: str, claim: _Claim) -> bool:
+    try:
+        return os.path.samefile(lock, claim.marker)
+    except FileNotFoundError:
+        return False
 
 
 def _lock_of(repository: Repository) -> str:
@@ -146,22 +182,79 @@ def _put_in_index(repository: Repository, claim: _Claim, entries: Iterable[Entry
         git(repository.top, "update-index", "-q", "--refresh", variables=own)
 
 
-def _move(repository: Repository, tip: Tip, commit: str) -> None:
+def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
+    """Move branch, index and working tree, under the lock."""
+    _require_at(repository, tip)
+    differences = between(repository, tip.commit, commit)
+    _put_in_index(repository, claim, _already_there(repository, tip, differences))
+    _require_room(repository, claim, differences)
+    _read_tree(repository, claim, tip.commit, commit, "--dry-run")
+    claim.half_done = True
+    _read_tree(repository, claim, tip.commit, commit)
+    try:
+        _move(repository, claim, tip, commit)
+    except (GitError, OSError):
+        _read_tree(repository, claim, commit, tip.commit)
+        claim.half_done = False
+        raise
+    claim.half_done = False
+
+
+def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *how: str) -> None:
+    try:
+        own = {"GIT_INDEX_FILE": claim.index}
+        git(repository.top, "read-tree", "-m", "-u", *how, old, new, variables=own, holding=[claim.held])
+    except GitError as error:
+        raise GitError(
+            f"what others pushed cannot come in: {error}; commit what is in the way, or put it aside with `git stash`"
+        ) from error
+
+
+def _require_at(repository: Repository, tip: Tip) -> None:
     busy = in_progress(repository)
     if busy:
         raise GitError(f"{busy} was begun meanwhile")
-    if ask_git(repository.top, "symbolic-ref", "--quiet", "HEAD") != tip.branch:
-        raise GitError("another branch was checked out meanwhile")
-    git(repository.top, "update-ref", "-m", "syncer: update YouTube counts", tip.branch, commit, tip.commit)
+    if tip_of(repository) != tip:
+        raise GitError("another branch or commit was checked out meanwhile")
 
 
-def _already_there(repository: Repository, differences: Sequence[Difference]) -> list[Entry]:
-    """Return which files of the new commit stand in the working tree already: a crash may have come in between."""
-    there = [d for d in differences if d.new and os.path.isfile(os.path.join(repository.top, d.path))]
-    names = "".join(f"{d.path}\n" for d in there if "\n" not in d.path)
+def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
+    """Move the branch, and put the new index in the old one's place. Raises GitError and OSError: neither was done."""
+    update = "update-ref", "-m", "syncer: update YouTube counts", tip.branch
+    try:
+        git(repository.top, *update, commit, tip.commit, holding=[claim.held])
+        os.replace(claim.index, repository.index)
+    except (GitError, OSError):
+        if tip_of(repository) == Tip(tip.branch, commit):
+            git(repository.top, *update, tip.commit, commit)
+        raise
+
+
+def _already_there(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[Entry]:
+    """Return which files of the new commit stand in the working tree already: a crash may have come in between.
+
+    What the author has staged is not among them.
+    """
+    mine = staged(repository, tip.commit)
+    there = [d for d in differences if d.new and d.path not in mine and "\n" not in d.path and _is_file(repository, d)]
+    names = "".join(f"{d.path}\n" for d in there)
     hashed = git(repository.top, "hash-object", "--stdin-paths", fed=names.encode(errors="surrogateescape")).split()
-    paired = zip((d for d in there if "\n" not in d.path), hashed, strict=True)
-    return [Entry(d.path, d.new) for d, name in paired if d.new and d.new.name == name]
+    return [Entry(d.path, d.new) for d, name in zip(there, hashed, strict=True) if d.new and d.new.name == name]
+
+
+def _require_room(repository: Repository, claim: _Claim, differences: Sequence[Difference]) -> None:
+    """Raise GitError where a file that git ignores is in the way of a new one: `git read-tree` would replace it."""
+    new = [d.path for d in differences if d.old is None and os.path.lexists(os.path.join(repository.top, d.path))]
+    own = {"GIT_INDEX_FILE": claim.index}
+    known = set(git(repository.top, "ls-files", "-z", "--", *new, variables=own).split("\0")) if new else set()
+    in_the_way = [path for path in new if path not in known]
+    if in_the_way:
+        raise GitError(f"untracked files are in the way of new ones: {', '.join(in_the_way[:MOST])}")
+
+
+def _is_file(repository: Repository, difference: Difference) -> bool:
+    path = os.path.join(repository.top, difference.path)
+    return os.path.isfile(path) and not os.path.islink(path)
 
 
 def _signature(path: str) -> tuple[int, int, int]:

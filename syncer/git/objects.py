@@ -6,16 +6,21 @@ import hashlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from syncer.errors import GitError
 from syncer.git.repository import Blob, Repository
-from syncer.git.run import PATIENCE, command, environment, git, said
+from syncer.git.run import git, running
 
 OWN_INDEX = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false")
 """An index that is thrown away needs nothing of what makes the next look at it fast."""
+
+
+KEEP_HEAP = {"MALLOC_TRIM_THRESHOLD_": str(4 << 20)}
+"""Else glibc gives the heap's end back after each text and asks for it again: half of the time of `fast-import`."""
 
 
 class Entry(NamedTuple):
@@ -30,13 +35,13 @@ def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
     with tempfile.TemporaryFile() as asked:
         asked.writelines(f"{name}\n".encode() for name in names)
         asked.seek(0)
-        with _running(repository, ["cat-file", "--batch", "--buffer"], stdin=asked) as running:
-            assert running.stdout is not None
-            while head := running.stdout.readline():
+        with running(repository.top, "cat-file", "--batch", "--buffer", fed=asked) as beside:
+            assert beside.stdout is not None
+            while head := beside.stdout.readline():
                 name, *rest = head.decode().split()
                 if len(rest) != 2:
                     raise GitError(f"git does not have {name}: {' '.join(rest)}; fetch it, or repair the repository")
-                yield running.stdout.read(int(rest[1]) + 1)[:-1]
+                yield beside.stdout.read(int(rest[1]) + 1)[:-1]
 
 
 @contextmanager
@@ -45,43 +50,16 @@ def storing_blobs(repository: Repository) -> Iterator[Callable[[bytes], str]]:
 
     Texts that nothing refers to afterwards do no harm: git forgets them in time. Raises GitError.
     """
-    with _running(repository, ["fast-import", "--quiet"], stdin=subprocess.PIPE) as running:
-        assert running.stdin is not None
-        pipe = running.stdin
+    words = ["fast-import", "--quiet", "--depth=0"]  # a page has no likeness with the one before
+    with running(repository.top, *words, fed=subprocess.PIPE, variables=KEEP_HEAP) as beside:
+        assert beside.stdin is not None
+        pipe, hash_of = beside.stdin, partial(hashlib.new, repository.hash_name)
 
         def store(text: bytes) -> str:
             pipe.write(b"blob\ndata %d\n%b\n" % (len(text), text))
-            return hashlib.new(repository.hash_name, b"blob %d\0%b" % (len(text), text)).hexdigest()
+            return hash_of(b"blob %d\0%b" % (len(text), text)).hexdigest()
 
         yield store
-
-
-@contextmanager
-def _running(repository: Repository, words: list[str], stdin: int | IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside us, and give it; at the end of the block it must end well. Raises GitError."""
-    with tempfile.TemporaryFile() as errors:
-        running = subprocess.Popen(
-            command(*words), cwd=repository.top, env=environment(), stdin=stdin,
-            stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
-        )  # fmt: skip
-        try:
-            yield running
-            if running.stdin:
-                running.stdin.close()
-            code = running.wait(PATIENCE)
-        except BrokenPipeError:
-            code = running.wait(PATIENCE)
-        except BaseException:
-            running.kill()
-            raise
-        finally:
-            for pipe in (running.stdin, running.stdout):
-                if pipe and not pipe.closed:
-                    pipe.close()
-            running.wait()
-        if code != 0:
-            errors.seek(0)
-            raise GitError(f"git {words[0]} failed: {said(errors.read())}")
 
 
 def write_commit(
@@ -101,6 +79,12 @@ def write_commit(
         repository.top, "-c", "i18n.commitEncoding=UTF-8", "commit-tree", *(["-S"] if signed else []),
         "-p", parent, "-F", "-", tree, fed=message.encode(errors="replace"), variables=variables,
     ).strip()  # fmt: skip
+
+
+def tidy(repository: Repository) -> None:
+    """Let git pack what has piled up, as it does after a commit of its own: beside us, and seldom."""
+    with suppress(GitError):  # it has failed lately, or somebody is at it: a commit does not depend on it
+        git(repository.top, "gc", "--auto", "--quiet")
 
 
 def index_info(entries: Iterable[Entry]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from syncer.errors import GitError
 from syncer.git.repository import Repository, Tip
 from syncer.git.run import ask_git, git
@@ -9,8 +11,10 @@ from syncer.git.run import ask_git, git
 PATIENCE = 180
 """Seconds that a push or a fetch may take."""
 
-NOT_THE_NEWEST = ("fetch first", "non-fast-forward", "stale info", "cannot lock ref", "failed to update ref")
-"""What git says of a push that another one came before."""
+NOT_THE_NEWEST = re.compile(
+    r"(^|; )! \[(rejected\]|remote rejected\] [^;]* \((cannot lock|failed to update) ref|[^;]* \(incorrect old value)"
+)
+"""What git itself says of a push that another one came before; what the remote's hooks say begins otherwise."""
 
 
 class Rejected(GitError):
@@ -25,14 +29,24 @@ def upstream_of(repository: Repository, remote: str, branch: str) -> str:
     return branch
 
 
-def unpushed(repository: Repository, remote: str, commit: str, trailer: str) -> tuple[int, int]:
-    """Return how many commits the remote lacks, as far as we know, that have this trailer, and how many that have not.
+def require_remote(repository: Repository, remote: str) -> None:
+    """Raise GitError where there is no such remote."""
+    if remote not in git(repository.top, "remote").splitlines():
+        raise GitError(f"there is no remote called {remote}; `git remote add` it, or set `git.remote` in the config")
 
+
+def unpushed(repository: Repository, remote: str, tip: Tip, trailer: str) -> tuple[int, int]:
+    """Return how many commits the remote's branch lacks that have this trailer, and how many that have not.
+
+    Counted is what is known here of the remote; of a branch that it does not have yet, what none of its branches has.
     Raises GitError, also where there is no such remote.
     """
-    git(repository.top, "remote", "get-url", remote)
+    require_remote(repository, remote)
     form = f"--format=%H:%(trailers:key={trailer},valueonly,separator=%x2C)"
-    shown = git(repository.top, "log", form, commit, "--not", f"--remotes={remote}", "--").splitlines()
+    there = _known(remote, upstream_of(repository, remote, tip.branch))
+    if ask_git(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
+        there = f"--remotes={remote}"
+    shown = git(repository.top, "log", form, tip.commit, "--not", there, "--").splitlines()
     ours = sum(not line.endswith(":") for line in shown)
     return ours, len(shown) - ours
 
@@ -41,18 +55,29 @@ def push(repository: Repository, remote: str, tip: Tip) -> None:
     """Push the branch's newest commit to where it belongs. Raises Rejected where others came first, and GitError."""
     target = upstream_of(repository, remote, tip.branch)
     try:
-        git(repository.top, "push", "--porcelain", "--no-verify", "--recurse-submodules=no", remote,
+        git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", remote,
             f"{tip.commit}:{target}", patience=PATIENCE)  # fmt: skip
     except GitError as error:
-        if any(words in str(error) for words in NOT_THE_NEWEST):
+        if NOT_THE_NEWEST.search(str(error)):
             raise Rejected(str(error)) from error
         raise
+    git(repository.top, "update-ref", _known(remote, target), tip.commit)  # git does it only where it is set to fetch
 
 
 def fetch(repository: Repository, remote: str, branch: str) -> str:
     """Fetch the branch that ours follows, and return its newest commit. Raises GitError."""
     name = upstream_of(repository, remote, branch)
-    known = f"refs/remotes/{remote}/{name.removeprefix('refs/heads/')}"
+    known = _known(remote, name)
     git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", remote,
         f"+{name}:{known}", patience=PATIENCE)  # fmt: skip
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
+
+
+def common(repository: Repository, one: str, other: str) -> str:
+    """Return the newest commit that both hold. Raises GitError, also where there is none."""
+    return git(repository.top, "merge-base", one, other).strip()
+
+
+def _known(remote: str, name: str) -> str:
+    """Return the full name of what is known here of a branch at the remote."""
+    return f"refs/remotes/{remote}/{name.removeprefix('refs/heads/')}"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from syncer.errors import GitError
-from syncer.git.run import ask_git, git, inside_work_tree
+from syncer.git.run import ask_git, git, inside_work_tree, running
 
 FILE_MODES = {"100644", "100755"}
+
+BLOCK = 1 << 16
+"""Bytes of git's output read at once."""
 
 IN_PROGRESS = {
     "rebase-merge": "a rebase",
@@ -86,6 +90,16 @@ def tip_of(repository: Repository) -> Tip | None:
     return Tip(branch, commit) if branch and commit else None
 
 
+def head_of(repository: Repository) -> str | None:
+    """Return the commit that is checked out, on a branch or not; None where there is none."""
+    return ask_git(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+
+
+def goes_on_from(repository: Repository, commit: str, earlier: str) -> bool:
+    """Whether a commit is this earlier one or comes after it. Raises GitError."""
+    return ask_git(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None
+
+
 def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
     """Return the files of a commit that differ from the working tree, or may differ, as the commit has them.
 
@@ -95,7 +109,7 @@ def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str,
     return {path: old for path, old, _ in differences if old}
 
 
-def staged(repository: Repository, commit: str, under: str) -> dict[str, Blob | None]:
+def staged(repository: Repository, commit: str, under: str = "") -> dict[str, Blob | None]:
     """Return what the index has instead of a commit's files: None where it has none, or several of a conflict."""
     differences = _differences(repository, ["diff-index", "--cached", commit], under)
     return {path: new for path, _, new in differences}
@@ -107,17 +121,27 @@ def between(repository: Repository, old: str, new: str, under: str = "") -> list
 
 
 def _differences(repository: Repository, command: Sequence[str], under: str) -> Iterator[Difference]:
-    shown = git(repository.top, command[0], "-z", "--raw", "--no-renames", "--ignore-submodules", "--full-index",
-                *command[1:], *(["--", under] if under else []))  # fmt: skip
-    words = iter(shown.split("\0"))
-    for word in words:
-        if word:
-            old_mode, new_mode, old, new, _ = word.removeprefix(":").split(" ")
-            yield Difference(next(words), _blob(old_mode, old), _blob(new_mode, new))
+    name, *rest = command
+    words = [name, "-z", "--raw", "--no-renames", "--ignore-submodules", "--full-index", *rest]
+    with running(repository.top, *words, *(["--", under] if under else [])) as beside:
+        assert beside.stdout is not None
+        fields = _fields(beside.stdout)
+        for field in fields:
+            old_mode, new_mode, old, new, _ = field.removeprefix(":").split(" ")
+            yield Difference(next(fields), _blob(old_mode, old), _blob(new_mode, new))
+
+
+def _fields(output: IO[bytes]) -> Iterator[str]:
+    """Yield what NULs end."""
+    rest = b""
+    while block := output.read(BLOCK):
+        *whole, rest = (rest + block).split(b"\0")
+        for field in whole:
+            yield field.decode(errors="surrogateescape")
 
 
 def _blob(mode: str, name: str) -> Blob | None:
-    return Blob(mode, name) if mode in FILE_MODES else None
+    return Blob(sys.intern(mode), name) if mode in FILE_MODES else None
 
 
 def relative_to_top(repository: Repository, path: str) -> str | None:

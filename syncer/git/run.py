@@ -7,14 +7,19 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from syncer.errors import GitError
 
 PATIENCE = 60
 """Seconds that one git command may take."""
+
+GRACE = 2
+"""Seconds that a command has to remove its locks when it is told to end."""
 
 OUR_WAY = ("--no-pager", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 """No hook is run: what syncer does is none of the author's own doing."""
@@ -36,40 +41,61 @@ def git(
     fed: bytes = b"",
     variables: Mapping[str, str] | None = None,
     patience: float = PATIENCE,
+    holding: Sequence[int] = (),
 ) -> str:
-    """Run git in a directory, with `fed` on its standard input, and return its standard output. Raises GitError."""
-    code, out, err = _run(directory, arguments, fed, variables or {}, patience)
+    """Run git in a directory, with `fed` on its standard input, and return its standard output. Raises GitError.
+
+    `holding` are open files that stay open until the command has ended, also where we end before it.
+    """
+    code, out, err = _run(directory, arguments, fed, variables or {}, patience=patience, holding=holding)
     if code != 0:
-        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out
 
 
 def ask_git(directory: str | Path, *arguments: str) -> str | None:
     """Return what git says, without the line's end; None where it says no. Raises GitError."""
-    code, out, err = _run(directory, arguments, b"", {}, PATIENCE)
+    code, out, err = _run(directory, arguments, b"", {})
     if code > 1:
-        raise GitError(f"git {_name(arguments)} failed: {said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out.removesuffix("\n") if code == 0 else None
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the words of a git command."""
-    return ["git", *OUR_WAY, *arguments]
+@contextmanager
+def running(
+    directory: str | Path,
+    *arguments: str,
+    fed: int | IO[bytes] = subprocess.DEVNULL,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run git beside us, and give it; at the end of the block it must end well. Raises GitError.
+
+    `fed` is a file to read, or subprocess.PIPE. What is still to be written is written at the end of the block.
+    """
+    with TemporaryFile() as err:
+        beside = _started(directory, arguments, variables or {}, (fed, subprocess.PIPE, err))
+        try:
+            yield beside
+        except BrokenPipeError:
+            pass  # it has ended, and says why
+        finally:
+            code = _ended(beside)
+        if code != 0:
+            err.seek(0)
+            raise GitError(f"git {_name(arguments)} failed: {_said(err.read()) or f'it ended with {code}'}")
 
 
-def environment() -> dict[str, str]:
-    """Return the variables that git is run with."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
-    }
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
-
-
-def said(errors: bytes) -> str:
-    """Return git's complaint, without what an address may hold of passwords."""
-    return re.sub(r"//[^/@\s]*@", "//", errors.decode(errors="replace").strip())
+def _ended(beside: subprocess.Popen[bytes]) -> int:
+    """Wait until git has worked off what it was fed, and return its exit code."""
+    for pipe in (beside.stdin, beside.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    try:
+        return beside.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        end(beside)
+        return beside.wait()
 
 
 def inside_work_tree(directory: Path) -> bool:
@@ -89,33 +115,75 @@ def _name(arguments: tuple[str, ...]) -> str:
 
 
 def _run(
-    directory: str | Path, arguments: tuple[str, ...], fed: bytes, variables: Mapping[str, str], patience: float
+    directory: str | Path,
+    arguments: tuple[str, ...],
+    fed: bytes,
+    variables: Mapping[str, str],
+    *,
+    patience: float = PATIENCE,
+    holding: Sequence[int] = (),
 ) -> tuple[int, str, bytes]:
     """Return the exit code, the output, and what was said on standard error.
 
-    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on.
+    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on. It talks through
+    files: what it leaves running (ssh keeps connections open) may keep them, and nobody waits for its end.
     """
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(fed)
+        given.seek(0)
+        started = _started(directory, arguments, variables, (given, out, err), holding)
+        try:
+            code = started.wait(patience)
+        except BaseException as error:
+            end(started)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise GitError(f"git {_name(arguments)} took more than {patience:g} seconds") from None
+            raise
+        out.seek(0)
+        err.seek(0)
+        return code, out.read().decode(errors="surrogateescape"), err.read()
+
+
+def _started(
+    directory: str | Path,
+    arguments: tuple[str, ...],
+    variables: Mapping[str, str],
+    files: tuple[int | IO[bytes], int | IO[bytes], int | IO[bytes]],
+    holding: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    given, out, err = files
     try:
-        running = subprocess.Popen(
-            command(*arguments),
-            cwd=directory,
-            env={**environment(), **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        return subprocess.Popen(
+            ["git", *OUR_WAY, *arguments], cwd=directory, env={**_environment(), **variables},
+            stdin=given, stdout=out, stderr=err, start_new_session=True, pass_fds=holding,
+        )  # fmt: skip
     except OSError as error:
         if not has_git():
             raise GitError("git is not installed; install it") from None
         raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
-    with running:
-        try:
-            out, err = running.communicate(fed, timeout=patience)
-        except BaseException as error:
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)  # with all that it has started
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise GitError(f"git {_name(arguments)} took more than {patience:.0f} seconds") from None
-            raise
-    return running.returncode, out.decode(errors="surrogateescape"), err
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables that git is run with."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
+    }
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
+
+
+def _said(errors: bytes) -> str:
+    """Return git's complaint as one line, without hints, and without what an address may hold of passwords."""
+    lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
+    told = "; ".join(line for line in lines if line and not line.startswith("hint:"))
+    return re.sub(r"//[^/\s]*@", "//", told)
+
+
+def end(started: subprocess.Popen[bytes]) -> None:
+    """End a command with all that it has started: it may put its files away, then it is killed."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, sent)
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(GRACE)

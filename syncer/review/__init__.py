@@ -1,1 +1,1 @@
-"""What a person says of counts that syncer wrote: undoing a sync."""
+"""What a person says of counts that syncer wrote: looks at them, keeps, drops, undoes."""

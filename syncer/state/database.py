@@ -202,7 +202,10 @@ def set_aside(directory: Path, now: datetime) -> Path:
 
 
 def open_to_read(directory: Path, site: str) -> Database | None:
-    """Open the state for reading; None where there is none. Raises StateError as `open_database` does."""
+    """Open the state for reading; None where there is none, or an empty file that is about to become one.
+
+    Raises StateError as `open_database` does.
+    """
     path = directory / NAME
     try:
         path.stat()
@@ -213,9 +216,12 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
         try:
-            older = _version(connection, path) < len(MIGRATIONS)
+            version = _version(connection, path)
+            if version == 0:
+                connection.close()
+                return None
             _refuse_foreign(connection, site, path)
-            if older:
+            if version < len(MIGRATIONS):
                 connection = _newer_copy(connection, path)
         except BaseException:
             connection.close()

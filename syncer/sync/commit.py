@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import cache
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from syncer.commit_message import Contents
-from syncer.content.scan import Candidate, read_pages
-from syncer.diff_log import Line, lines_backwards
 from syncer.errors import GitError
-from syncer.front_matter.find import counts_in, find
-from syncer.front_matter.rewrite import rewrite
-from syncer.git.advance import advance, settle
-from syncer.git.objects import Entry, read_blobs, storing_blobs, write_commit
+from syncer.git.advance import IndexChanged, advance, settle
+from syncer.git.objects import Entry, storing_blobs, write_commit
 from syncer.git.repository import (
     Blob,
     Repository,
     Tip,
     in_progress,
-    relative_to_top,
     require_identity,
     staged,
     tip_of,
     unlike_on_disk,
 )
-from syncer.model import Change, Fields, Page, Place, VideoId, Why
-from syncer.waiting import Waiting, waiting
+from syncer.sync.restage import Staged, restage
+from syncer.sync.uncommitted import Source, find_waiting, with_counts
 
 TRIES = 5
 """How often a commit is built anew because somebody else's came first."""
-
-Rewrites = Sequence[tuple[Fields, Sequence[Change]]]
-"""What a page's committed text is to have, by field mapping."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the counts are that a commit takes."""
-
-    repository: Repository
-    site: str
-    """A real path."""
-    log: Path
-    candidates: Sequence[Candidate]
-    """The pages that it is about."""
-
-    @property
-    def within(self) -> str:
-        """The site, as git names it: no page is outside."""
-        return relative_to_top(self.repository, self.site) or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +67,26 @@ def commit_counts(source: Source, message: Callable[[Contents], str], author: Au
     """Commit what waits, and return the commit's name; None where nothing waits. Raises GitError."""
     repository = source.repository
     settle(repository)
+    why = GitError("the branch gets new commits all the time; the next sync commits")
     for _ in range(TRIES):
         tip = require_tip(repository)
         unlike = unlike_on_disk(repository, tip.commit, source.within)
-        built = build(source, unlike, staged(repository, tip.commit, source.within) if unlike else {})
+        indexed = staged(repository, tip.commit, source.within) if unlike else {}
+        built = build(source, unlike, indexed)
         if not built.entries:
             return None
         variables = author.variables(repository)
         commit = write_commit(repository, tip.commit, built.entries, message(built.contents), variables)
         try:
-            advance(repository, tip, commit, built.index)
+            advance(repository, tip, commit, built.index, indexed)
+        except IndexChanged as error:
+            why = error
         except GitError:
             if tip_of(repository) == tip:
                 raise
         else:
             return commit
-    raise GitError("the branch gets new commits all the time; the next sync commits")
+    raise why
 
 
 def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> Built:
@@ -122,127 +96,23 @@ def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob
     has instead of them. A file that the author has staged for removal waits.
     """
     there = {path: blob for path, blob in unlike.items() if indexed.get(path, blob) is not None}
-    found = _waiting(source, there)
-    ours = _ours(source.log, {one.place: one.new for _, pairs in found.values() for _, one in pairs})
-    todo: dict[str, tuple[Blob, Rewrites]] = {}
-    for path, (blob, pairs) in found.items():
-        rewrites = _rewrites((fields, _change(one, ours[one.place])) for fields, one in pairs if one.place in ours)
-        if rewrites:
-            todo[path] = (blob, rewrites)
-    return _store(source, todo, indexed)
-
-
-def _waiting(source: Source, unlike: Mapping[str, Blob]) -> Mapping[str, tuple[Blob, list[tuple[Fields, Waiting]]]]:
-    """Return the files with counts on disk that the commit does not have."""
-    files = [(path, candidate) for path, candidate in _named_by_git(source) if path in unlike]
-    names = (unlike[path].name for path, _ in files)
-    found: dict[str, tuple[Blob, list[tuple[Fields, Waiting]]]] = {}
-    for (path, candidate), text in zip(files, read_blobs(source.repository, names), strict=True):
-        for page in read_pages(source.site, [candidate]):
-            if isinstance(page, Page):
-                committed = find(text, page.fields, page.path).slots
-                pairs = [(page.fields, one) for one in waiting(page.path, committed, page.slots)]
-                if pairs:
-                    found.setdefault(path, (unlike[path], []))[1].extend(pairs)
-    return found
-
-
-def _named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
-    """Yield the pages with the names that git has for their files: links are followed."""
-
-    @cache
-    def real(directory: str) -> str | None:
-        return relative_to_top(source.repository, os.path.realpath(os.path.join(source.site, directory)))
-
-    for candidate in source.candidates:
-        directory, _, name = candidate.path.rpartition("/")
-        full = f"{source.site}/{candidate.path}"
-        if os.path.islink(full):
-            path = relative_to_top(source.repository, os.path.realpath(full))
-        else:
-            above = real(directory)
-            path = f"{above}/{name}" if above else None if above is None else name
-        if path:
-            yield path, candidate
-
-
-def _ours(log: Path, standing: dict[Place, str]) -> dict[Place, Line]:
-    """Return the newest line of the log for each place, where it says what stands there: then syncer wrote it last."""
-    ours: dict[Place, Line] = {}
-    lines = lines_backwards(log)
-    while standing and (line := next(lines, None)):
-        place = _place(line)
-        if standing.pop(place, None) == line["new"]:
-            ours[place] = line
-    return ours
-
-
-def _change(one: Waiting, line: Line) -> Change:
-    as_of = datetime.fromisoformat(str(line["as_of"]))
-    why = Why.CHANGED if one.present else Why.INSERTED
-    return Change(one.place.path, one.place.video_id, one.place.field, one.count, one.old, one.new, as_of, why)
-
-
-def _rewrites(changes: Iterable[tuple[Fields, Change]]) -> Rewrites:
-    return [(fields, [change for _, change in same]) for fields, same in groupby(changes, key=lambda pair: pair[0])]
-
-
-def _store(source: Source, todo: Mapping[str, tuple[Blob, Rewrites]], indexed: Mapping[str, Blob | None]) -> Built:
-    """Store the new texts: the commit's with the counts, and the index's, where the author has staged another."""
     built = Built()
-    if not todo:
-        return built
-    names = (blob.name for blob, _ in todo.values())
+    again: list[Staged] = []
     with storing_blobs(source.repository) as store:
-        for (path, (blob, rewrites)), text in zip(todo.items(), read_blobs(source.repository, names), strict=True):
-            new = _with_counts(text, rewrites)
+        for file in find_waiting(source, there):
+            ours = [(fields, one, written) for fields, one, written in file.counts if written]
+            changes = [(fields, one.change(written.as_of)) for fields, one, written in ours]
+            new = with_counts(file.text, changes) if ours else None
             if new is None:
                 continue
-            entry = Entry(path, Blob(blob.mode, store(new)))
+            entry = Entry(file.path, Blob(file.blob.mode, store(new)))
             built.entries.append(entry)
-            built.contents.add([change for _, changes in rewrites for change in changes])
-            if path not in indexed:
+            built.contents.add([change for _, change in changes])
+            built.contents.sync = max(built.contents.sync, *(written.sync for _, _, written in ours))
+            other = indexed.get(file.path)
+            if other:
+                again.append(Staged(file.path, file.blob, other, ours))
+            else:
                 built.index.append(entry)
-        staged = [(path, blob) for path, blob in indexed.items() if blob and path in todo]
-        for (path, blob), text in zip(staged, read_blobs(source.repository, (b.name for _, b in staged)), strict=True):
-            new = _with_counts(text, _still_old(source.log, text, todo[path][1]))
-            if new is not None and new != text:
-                built.index.append(Entry(path, Blob(blob.mode, store(new))))
+    built.index += restage(source, again)
     return built
-
-
-def _with_counts(text: bytes, rewrites: Rewrites) -> bytes | None:
-    """Return a page with the counts; None where it cannot take them."""
-    for fields, changes in rewrites:
-        new = rewrite(text, fields, changes, changes[0].path)
-        if not isinstance(new, bytes):
-            return None
-        text = new
-    return text
-
-
-def _still_old(log: Path, text: bytes, rewrites: Rewrites) -> Rewrites:
-    """Return which changes a staged page is to have: of the counts that stand there as they were, or as we wrote them.
-
-    What the author has staged there instead is the author's to commit.
-    """
-    kept = []
-    for fields, changes in rewrites:
-        standing = counts_in(text, fields, changes[0].path)
-        taken = []
-        for change in changes:
-            place = Place(change.path, change.field, change.video_id)
-            there = standing.get((change.video_id, change.field), change.new)
-            if there == change.old or (there not in {None, change.new} and _was_ours(log, place, there)):
-                taken.append(replace(change, old=there))
-        if taken:
-            kept.append((fields, taken))
-    return kept
-
-
-def _was_ours(log: Path, place: Place, text: str | None) -> bool:
-    return any(_place(line) == place and line["new"] == text for line in lines_backwards(log))
-
-
-def _place(line: Line) -> Place:
-    return Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"])))

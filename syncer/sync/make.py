@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from syncer.content.narrow import narrow
 from syncer.content.replace import remove_left_over
 from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateError, Stopped, UsageError
@@ -95,7 +96,7 @@ def _set_apart(pages: Sequence[Page]) -> Iterator[None]:
         gc.collect()
 
 
-def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
+def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
     options, tally = sync.options, sync.tally
     videos = {slot.video_id for page in pages for slot in page.slots}
     _require_videos(options.videos, videos)
@@ -114,13 +115,21 @@ def _walk_on(sync: Sync, pages: Sequence[Page]) -> SyncReport:
         write_pages(sync, pages)
         tell_written(sync)
     if sync.config.git.commit and not options.dry_run:
-        publish(sync, pages)
+        publish(sync, _emptied(pages))
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
         end_sync(sync.database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report
+
+
+def _emptied(pages: list[Page]) -> list[Candidate]:
+    """Return which files the pages are in, and forget the pages: a commit takes as much memory as they did."""
+    same_files = groupby(pages, key=attrgetter("path"))
+    candidates = [Candidate(path, tuple(page.fields for page in same)) for path, same in same_files]
+    pages.clear()
+    return candidates
 
 
 def _require_directories(site: str, config: Config) -> None:
@@ -169,19 +178,15 @@ def _scan(sync: Sync) -> list[Page]:
 
 def _candidates(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate]:
     """Yield the candidates that the sync is about; raise UsageError for a path with none, Stopped when told to stop."""
-    paths = sync.options.paths
-    unused = set(paths)
-    for number, candidate in enumerate(found):
+    for one in narrow(_until_stopped(sync, found), sync.options.paths):
+        if isinstance(one, Problem):
+            sync.tally.problems.append(one)
+        else:
+            yield one
+
+
+def _until_stopped(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate | Problem]:
+    for number, one in enumerate(found):
         if number % LOOK == 0 and sync.world.cancelled():
             raise Stopped("stopped while the pages were scanned; nothing was written")
-        path = candidate.subject if isinstance(candidate, Problem) else candidate.path
-        matching = [prefix for prefix in paths if prefix in {"", path} or path.startswith(prefix + "/")]
-        unused.difference_update(matching)
-        if paths and not matching:
-            continue
-        if isinstance(candidate, Problem):
-            sync.tally.problems.append(candidate)
-        else:
-            yield candidate
-    if unused:
-        raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
+        yield one

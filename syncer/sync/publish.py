@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import attrgetter
 
 from syncer.commit_message import TRAILER, Contents, message
 from syncer.content.scan import Candidate
 from syncer.diff_log import LOG
 from syncer.errors import GitError
 from syncer.git.advance import move_on
-from syncer.git.objects import write_commit
-from syncer.git.remote import Rejected, fetch, push, unpushed
-from syncer.git.repository import Tip, between, find_repository
-from syncer.model import Page, Problem, ProblemKind
-from syncer.sync.commit import Author, Source, build, commit_counts, require_tip
+from syncer.git.objects import tidy, write_commit
+from syncer.git.remote import Rejected, common, fetch, push, unpushed
+from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from
+from syncer.model import Problem, ProblemKind
+from syncer.sync.commit import Author, build, commit_counts, require_tip
 from syncer.sync.options import Sync
 from syncer.sync.tell import tell_committed, tell_pushed
+from syncer.sync.uncommitted import Source, named_by_git
 from syncer.wording import counted
 
 TRIES = 5
@@ -26,12 +25,12 @@ TRIES = 5
 Message = Callable[[Contents], str]
 
 
-def publish(sync: Sync, pages: Sequence[Page]) -> None:
+def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
     """Commit the counts of these pages that wait, and push, as the config says."""
     settings, tally = sync.config.git, sync.tally
     kind = ProblemKind.NOT_COMMITTED
     try:
-        source = _source(sync, pages)
+        source = _source(sync, candidates)
         author = Author(settings.author)
 
         def worded(contents: Contents) -> str:
@@ -39,60 +38,95 @@ def publish(sync: Sync, pages: Sequence[Page]) -> None:
 
         tally.commit = commit_counts(source, worded, author)
         tell_committed(tally)
+        if tally.commit:
+            tidy(source.repository)
         if settings.push and not sync.world.cancelled():
             kind = ProblemKind.NOT_PUSHED
-            tally.commit = push_counts(source, settings.remote, worded, author) or tally.commit
+            tally.commit = push_counts(source, settings.remote, worded, author, tally.commit)
             tell_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
 
 
-def push_counts(source: Source, remote: str, worded: Message, author: Author) -> str | None:
+def push_counts(source: Source, remote: str, worded: Message, author: Author, commit: str | None) -> str | None:
     """Push the commits that are ours; where somebody else pushed first, build the same counts anew on what is new.
 
-    Return the newest commit if that was done. Raises GitError.
+    Return the sync's commit: this one, or what took its place. Raises GitError.
     """
     repository = source.repository
-    anew = None
+    late = why = GitError(f"{remote} gets new commits all the time; the next sync pushes")
     for _ in range(TRIES):
         tip = require_tip(repository)
-        ours, others = unpushed(repository, remote, tip.commit, TRAILER)
-        if not ours:
-            return anew
-        if others:
-            raise GitError(
-                f"the branch holds {counted(others, 'commit')} of yours that {remote} does not have;"
-                " push them, and the counts go along"
-            )
+        if not _is_ours(repository, remote, tip):
+            return commit
         try:
             push(repository, remote, tip)
-        except Rejected:
-            anew = _build_anew(source, remote, tip, worded, author)
+        except Rejected as rejected:
+            why = rejected
         else:
-            return anew
-    raise GitError(f"{remote} gets new commits all the time; the next sync pushes")
+            return commit
+        upstream = fetch(repository, remote, tip.branch)
+        if not goes_on_from(repository, tip.commit, upstream):
+            _is_ours(repository, remote, tip)
+            commit = _build_anew(source, tip, upstream, worded, author)
+            why = late
+    raise why
 
 
-def _build_anew(source: Source, remote: str, tip: Tip, worded: Message, author: Author) -> str:
-    """Bring the branch to what is new at the remote, with our counts on top of it instead of our commits."""
-    repository = source.repository
-    upstream = fetch(repository, remote, tip.branch)
-    _, others = unpushed(repository, remote, tip.commit, TRAILER)
+def _is_ours(repository: Repository, remote: str, tip: Tip) -> bool:
+    """Whether there is something to push. Raises GitError where not all of it is ours."""
+    ours, others = unpushed(repository, remote, tip, TRAILER)
+    if others and (upstream := _newest_at(repository, remote, tip)):
+        ours, others = unpushed(repository, remote, tip, TRAILER)
+        if others and not goes_on_from(repository, tip.commit, upstream):
+            raise GitError(
+                f"the branch and {remote} have gone different ways; bring them together, and the counts go along"
+            )
     if others:
-        raise GitError(f"{remote} no longer has commits that the branch stands on; bring the two together")
+        raise GitError(
+            f"the branch holds {counted(others, 'commit')} of yours that {remote} does not have;"
+            " push them, and the counts go along"
+        )
+    return ours > 0
+
+
+def _newest_at(repository: Repository, remote: str, tip: Tip) -> str | None:
+    try:
+        return fetch(repository, remote, tip.branch)
+    except GitError:  # out of reach, or without such a branch: then what is known counts
+        return None
+
+
+def _build_anew(source: Source, tip: Tip, upstream: str, worded: Message, author: Author) -> str | None:
+    """Bring the branch to what is new at the remote, with our counts on top of it instead of our commits.
+
+    Return the commit that has them; None where what is new has them already.
+    """
+    repository = source.repository
+    _require_whole(source, tip, upstream)
     unlike = {path: new for path, _, new in between(repository, tip.commit, upstream, source.within) if new}
     built = build(source, unlike, {})
-    commit = upstream
+    commit = None
     if built.entries:
         commit = write_commit(repository, upstream, built.entries, worded(built.contents), author.variables(repository))
-    move_on(repository, tip, commit)
+    move_on(repository, tip, commit or upstream)
     return commit
 
 
-def _source(sync: Sync, pages: Sequence[Page]) -> Source:
+def _require_whole(source: Source, tip: Tip, upstream: str) -> None:
+    """Raise GitError where our commits hold more than the pages that the sync is about: it would be lost."""
+    repository = source.repository
+    changed = between(repository, common(repository, upstream, tip.commit), tip.commit)
+    beside = {one.path for one in changed} - {path for path, _ in named_by_git(source)}
+    if beside:
+        raise GitError(
+            f"the commits to push hold counts of {counted(len(beside), 'file')} that this sync is not about, and others"
+            " pushed first; a sync of all pages pushes, or `git pull --rebase` brings the two together"
+        )
+
+
+def _source(sync: Sync, candidates: Sequence[Candidate]) -> Source:
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is in no git repository; run `git init`, or set `git.commit` to false")
-    same_files = groupby(pages, key=attrgetter("path"))
-    candidates = [Candidate(path, tuple(page.fields for page in same)) for path, same in same_files]
     return Source(repository, sync.site, sync.config.state_directory / LOG, candidates)

@@ -1,0 +1,126 @@
+"""`syncer review`: the counts that wait in git, which of them to keep and which to drop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+    from syncer.review.act import Choice
+    from syncer.review.look import WaitingPage
+
+TAKE_PATHS = {"--keep", "--drop"}
+
+
+class _SeveralPaths(click.Command):
+    """Takes several paths after one option, as a shell's pattern gives them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(_one_each(args)))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        takes_more = ctx.params.get("keep") or ctx.params.get("drop")
+        if takes_more and not incomplete.startswith("-"):
+            return [CompletionItem(incomplete, type="file")]
+        return super().shell_complete(ctx, incomplete)
+
+
+def _one_each(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments with an option before each path, not only before the first."""
+    option, is_first = None, False
+    for word in arguments:
+        name, equals, _ = word.partition("=")
+        if is_first or not word.startswith("-"):
+            yield from [word] if option is None or is_first else [option, word]
+            is_first = False
+        else:
+            option = name if name in TAKE_PATHS else None
+            is_first = bool(option) and not equals
+            yield word
+
+
+@click.command(cls=_SeveralPaths)
+@click.option("--keep", multiple=True, metavar="PATH...", type=click.Path(), help="Commit the counts of these pages.")
+@click.option("--drop", multiple=True, metavar="PATH...", type=click.Path(), help="Put the old counts back there.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.pass_obj
+def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as_json: bool) -> int:
+    """Show the counts that wait in the working tree, and keep or drop them.
+
+    Without options, on a terminal, it asks about page after page. PATHs are files or directories.
+    """
+    from syncer.cli.show import show_json
+    from syncer.cli.waiting import show_review
+    from syncer.review.act import Choice
+    from syncer.review.documents import review_json
+    from syncer.review.look import look
+
+    config = settings.config()
+    choice = Choice(*_apart(config, keep, drop))
+    if choice.keep or choice.drop:
+        return _act(settings, config, choice, None, as_json=as_json)
+    review = look(config, ())
+    if as_json:
+        show_json(review_json(review))
+        return 0
+    asking = sys.stdin.isatty() and sys.stdout.isatty()
+    show_review(review.pages, hint=not asking)
+    return _ask(settings, config, review.pages) if asking else 0
+
+
+def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return both, relative to the site. Raises UsageError where one names what is in the other as well."""
+    from syncer.cli.arguments import site_paths
+    from syncer.errors import UsageError
+
+    kept, dropped = site_paths(config.site, keep), site_paths(config.site, drop)
+    for path, one in zip(keep, kept, strict=True):
+        if any(_is_within(one, other) or _is_within(other, one) for other in dropped):
+            raise UsageError(f"{path}: cannot be kept and dropped as well; name each page once")
+    return kept, dropped
+
+
+def _is_within(path: str, directory: str) -> bool:
+    return not directory or path == directory or path.startswith(f"{directory}/")
+
+
+def _ask(settings: Settings, config: Config, pages: Sequence[WaitingPage]) -> int:
+    from syncer.cli.walk import walk
+
+    choice = walk(pages)
+    return _act(settings, config, choice, pages, as_json=False) if choice.keep or choice.drop else 0
+
+
+def _act(
+    settings: Settings, config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *, as_json: bool
+) -> int:
+    from syncer.cli.progress import Progress
+    from syncer.cli.show import show_json
+    from syncer.cli.stopping import stop_on_signals
+    from syncer.cli.waiting import show_done
+    from syncer.review.act import act
+    from syncer.review.documents import review_json
+    from syncer.sync.options import Surroundings
+
+    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+        world = Surroundings(
+            key="",
+            clock=lambda: datetime.now(UTC),
+            sleep=stopped.wait,
+            cancelled=stopped.is_set,
+            progress=progress.advance,
+        )
+        done = act(config, choice, shown, world)
+    if as_json:
+        show_json(review_json(done.left, done))
+    else:
+        show_done(done, pushes=config.git.push)
+    return done.exit

@@ -1,0 +1,75 @@
+"""Counts that wait, as people read them: a table, sums, what was done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from syncer.cli.changes import show_put_back
+from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
+from syncer.review.act import Done
+from syncer.review.look import WaitingCount, WaitingPage
+from syncer.wording import counted
+
+
+def show_review(pages: Sequence[WaitingPage], *, hint: bool) -> None:
+    """Print what waits; `hint`: and what can be done about it."""
+    if not pages:
+        show("No count waits: the pages have those of the last commit.")
+        return
+    show_pages(pages)
+    if hint:
+        show("`syncer review --keep PATH` commits them, `syncer review --drop PATH` puts the old ones back.")
+
+
+def show_done(done: Done, *, pushes: bool) -> None:
+    """Print what came of a choice; `pushes`: the next sync pushes what was committed."""
+    kept, dropped = done.kept, done.dropped
+    if kept:
+        what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
+        show(f"Committed {what} as {kept.commit[:12]}.", "bold")
+        if pushes:
+            show("The next sync pushes it.")
+    if dropped and dropped.changed_counts:
+        show_put_back(dropped)
+    if not (kept or dropped):
+        show("There is nothing to do.", "bold")
+    if done.left.pages:
+        show("Left as they are:")
+        show_pages(done.left.pages)
+    if done.problems:
+        show(f"Problems: {len(done.problems):,}", "bold")
+        show_problems(done.problems)
+
+
+def show_pages(pages: Sequence[WaitingPage]) -> None:
+    """Print the first counts of pages as a table, and how many there are."""
+    table = islice((row for page in pages for row in _rows(page)), SHOWN)
+    show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
+    counts = [count for page in pages for count in page.counts]
+    rest(len(counts), "count")
+    doubtful, yours = sum(count.doubtful for count in counts), sum(not count.ours for count in counts)
+    marked = [f"{number:,} {word}" for number, word in ((doubtful, "doubtful"), (yours, "yours")) if number]
+    also = f", {' and '.join(marked)}" if marked else ""
+    show(f"Waiting: {counted(len(counts), 'count')} on {counted(len(pages), 'page')}{also}.", "bold")
+    if yours:
+        show("Yours are those that syncer did not write last: they are yours to commit.")
+
+
+def _rows(page: WaitingPage) -> Iterator[Sequence[str]]:
+    """Yield a row for each count; the page is named in its first one."""
+    path, lines = page.path, page.other_lines
+    for count in page.counts:
+        _, field, _ = count.waiting.place
+        notes = ["doubtful"] * count.doubtful + ["yours"] * (not count.ours)
+        if lines:
+            notes.append(f"{counted(lines, 'other line')} {'differs' if lines == 1 else 'differ'} too")
+        yield path, field, count.waiting.old or "-", count.waiting.new, in_percent(count), ", ".join(notes)
+        path, lines = "", 0
+
+
+def in_percent(count: WaitingCount) -> str:
+    """Return by how much a count grew, as people read it."""
+    if count.waiting.old is None:
+        return "new"
+    return "-" if count.relative is None else f"{count.relative:+,.1%}"

@@ -1,0 +1,131 @@
+"""Looks at what waits: the counts on disk that the last commit does not have. Writes nothing, and takes no lock."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from syncer.content.narrow import narrow
+from syncer.content.scan import Candidate, walk
+from syncer.diff_log import LOG
+from syncer.doubt import doubtful
+from syncer.errors import GitError
+from syncer.git.repository import find_repository, head_of, unlike_on_disk
+from syncer.sync.uncommitted import Source, WaitingFile, find_waiting, with_counts
+from syncer.waiting import Waiting
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+UNREAD = datetime.min.replace(tzinfo=UTC)
+"""When YouTube said a count, where nobody asks for it."""
+
+
+class WaitingCount(NamedTuple):
+    """A count that waits, and what to think of it."""
+
+    waiting: Waiting
+    ours: bool
+    """Syncer wrote it last; else it is the author's own, and the author's to commit."""
+
+    @property
+    def relative(self) -> float | None:
+        """By how much it grew, 0.5 for half as much again; None where there was nothing, or zero."""
+        old = int(self.waiting.old or 0)
+        return (int(self.waiting.new) - old) / old if old else None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it wants a second look: it fell as `doubt.doubtful` says, or it rose in the same way from above 0."""
+        before, now = {self.waiting.count: int(self.waiting.old or 0)}, {self.waiting.count: int(self.waiting.new)}
+        return bool(doubtful(before, now) or (self.relative and doubtful(now, before)))
+
+
+class WaitingPage(NamedTuple):
+    """A page with counts that wait."""
+
+    path: str
+    """Relative to the site."""
+    counts: tuple[WaitingCount, ...]
+    other_lines: int
+    """Lines that differ from the commit's in something else; where lines were only moved, 1."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether one of its counts is."""
+        return any(count.doubtful for count in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What waits, against which commit."""
+
+    head: str
+    pages: Sequence[WaitingPage]
+    """Those with a doubtful count first, else in the order of their paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What waits, as it is found."""
+
+    source: Source
+    head: str
+    files: Iterator[WaitingFile]
+
+
+def look(config: Config, paths: Iterable[str]) -> Review:
+    """Return what waits in these files and directories, and what to think of it. Raises as `find` does."""
+    found = find(config, paths)
+    return Review(found.head, sorted(_pages(found.source, found.files), key=lambda page: not page.doubtful))
+
+
+def find(config: Config, paths: Iterable[str]) -> Found:
+    """Return what waits in these files and directories; without any, on the whole site.
+
+    Paths are relative to the site. Raises GitError where there is no repository or no commit, and UsageError for paths
+    with no page.
+    """
+    source = source_of(config, paths)
+    head = head_of(source.repository)
+    if head is None:
+        raise GitError("there is no commit yet to compare the pages with; commit them first")
+    unlike = unlike_on_disk(source.repository, head, source.within)
+    return Found(source, head, find_waiting(source, unlike))
+
+
+def source_of(config: Config, paths: Iterable[str]) -> Source:
+    """Return where the counts of these files and directories are. Raises as `find` does."""
+    site = os.path.realpath(config.site)
+    repository = find_repository(site)
+    if repository is None:
+        raise GitError("the site is in no git repository; `git init` makes one")
+    found = narrow(walk(site, [collection.as_model() for collection in config.collections]), paths)
+    candidates = [one for one in found if isinstance(one, Candidate)]  # what is wrong with others, a sync says
+    return Source(repository, site, config.state_directory / LOG, candidates)
+
+
+def _pages(source: Source, files: Iterable[WaitingFile]) -> Iterator[WaitingPage]:
+    for file in files:
+        with suppress(FileNotFoundError):  # taken away while we look: nothing waits in it any more
+            others = _other_lines(file, Path(source.repository.top, file.path).read_bytes())
+            for page, counts in groupby(file.counts, key=lambda one: one[1].place.path):
+                shown = tuple(WaitingCount(one, written is not None) for _, one, written in counts)
+                yield WaitingPage(page, shown, others)
+
+
+def _other_lines(file: WaitingFile, on_disk: bytes) -> int:
+    """Return how many lines differ once the committed text has the counts as well; ends of lines are git's business."""
+    text = with_counts(file.text, ((fields, one.change(UNREAD)) for fields, one, _ in file.counts))
+    if text == on_disk:
+        return 0
+    old, new = (text or file.text).splitlines(), on_disk.splitlines()
+    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    return max(gone.total(), come.total(), int(old != new))

@@ -1,0 +1,181 @@
+"""Remotes that ask, hang, or are away: a push ends in its time, tells no password, and takes nothing back."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+import syncer.git.remote
+from syncer.model import ProblemKind, SyncReport
+from syncer.simulator.server import Simulator
+from syncer.sync.options import Options
+from tests.repository import Repository, in_git
+from tests.site import NOON, Site, counts, ids, plain
+
+PUSH = "commit: true, push: true"
+LATER = NOON + timedelta(days=20)
+
+
+@pytest.fixture
+def site(site: Site) -> Site:
+    """A site whose syncs end in a push."""
+    site.configure(git=PUSH)
+    for number, video in enumerate(ids(4)):
+        site.put(f"content/{number}.md", plain(video, 1, 2))
+    site.put("content/lists/readme.txt", b"No page, but the directory is in git.\n")
+    return site
+
+
+@pytest.fixture
+def here(site: Site, tmp_path: Path) -> Repository:
+    """Where the syncs are made: everything is pushed."""
+    here = in_git(site)
+    here.git("init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "bare"))
+    here.git("remote", "add", "origin", str(tmp_path / "bare"))
+    here.git("push", "--quiet", "--set-upstream", "origin", "main")
+    return here
+
+
+@pytest.fixture
+def bare(here: Repository, tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "bare")
+
+
+@pytest.fixture
+def other(here: Repository, tmp_path: Path) -> Repository:
+    """Somebody else's clone."""
+    here.git("clone", "--quiet", str(tmp_path / "bare"), str(tmp_path / "other"))
+    return Repository(tmp_path / "other")
+
+
+def pushed_by(other: Repository, *, force: bool = False) -> str:
+    """Somebody else commits everything and pushes it."""
+    commit = other.commit_all("Somebody else's work")
+    other.git("push", "--quiet", *(["--force"] if force else []), "origin", "HEAD:main")
+    return commit
+
+
+def not_pushed(report: SyncReport) -> str:
+    """Return the sentence."""
+    assert report.exit == 1
+    problem = report.problems[-1]
+    assert (problem.kind, problem.subject) == (ProblemKind.NOT_PUSHED, "git")
+    return problem.message
+
+
+def same_everywhere(report: SyncReport, here: Repository, bare: Repository) -> None:
+    assert (report.exit, report.problems) == (0, ())
+    assert bare.head() == here.head() == report.commit
+    assert bare.git("fsck", "--strict", "--no-dangling") == here.git("fsck", "--strict", "--no-dangling") == ""
+
+
+def a_day_later(site: Site, youtube: Simulator, options: Options | None = None) -> SyncReport:
+    """Make a sync when all counts have grown."""
+    youtube.clock.advance(timedelta(days=1))
+    return site.sync(youtube.clock.now(), options)
+
+
+def right(youtube: Simulator, number: int) -> bytes:
+    video = ids(4)[number]
+    return plain(video, *counts(youtube, video))
+
+
+def test_a_sync_of_some_pages_does_not_take_back_what_earlier_ones_committed(
+    site: Site, here: Repository, bare: Repository, other: Repository, youtube: Simulator
+) -> None:
+    bare.top.rename(bare.top.with_name("gone"))
+    not_pushed(site.sync())
+    before = counts(youtube, ids(4)[1])
+    bare.top.with_name("gone").rename(bare.top)
+    (other.top / "new.txt").write_bytes(b"theirs\n")
+    pushed_by(other)
+    said = not_pushed(a_day_later(site, youtube, Options(paths=("content/0.md",))))
+    assert "3 files that this sync is not about" in said
+    assert (here.top / "content/0.md").read_bytes() == right(youtube, 0)
+    assert (here.top / "content/1.md").read_bytes() == plain(ids(4)[1], *before)
+    same_everywhere(a_day_later(site, youtube), here, bare)
+    assert here.show("content/1.md") == right(youtube, 1)
+
+
+@pytest.mark.parametrize("url", ["https://ada:s3cr@t-word@nowhere.invalid/x.git", "ssh://nowhere.invalid/x.git"])
+def test_a_remote_that_cannot_be_reached_costs_a_sentence_without_the_password(
+    url: str, site: Site, here: Repository, bare: Repository, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.git("remote", "set-url", "origin", url)
+    report = site.sync()
+    assert "failed" in not_pushed(report)
+    assert report.commit == here.head()
+    kept = [file.read_bytes() for file in site.state.iterdir() if file.is_file()]
+    assert not [text for text in (*kept, repr(report).encode(), caplog.text.encode()) if b"t-word" in text]
+
+
+def test_a_remote_that_asks_for_a_password_is_not_waited_for(site: Site, here: Repository) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for who in ("", "ada:secret-word@"):
+            here.git("remote", "set-url", "origin", f"http://{who}127.0.0.1:{server.server_port}/x.git")
+            began = time.monotonic()
+            said = not_pushed(site.sync())
+            assert "could not read Username" in said or "Authentication failed" in said
+            assert "secret-word" not in said
+            assert time.monotonic() - began < 20
+            site.put("content/9.md", plain(ids(4)[0], 1, 2))
+            here.git("add", "--all")
+        server.shutdown()
+
+
+def test_a_push_that_takes_too_long_is_ended_with_all_that_it_started(
+    site: Site, here: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "ssh"
+    script.write_text(f'#!/bin/sh\nsleep 300 &\necho $! > "{tmp_path}/sleeping"\nwait\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
+    monkeypatch.setattr(syncer.git.remote, "PATIENCE", 1)
+    here.git("remote", "set-url", "origin", "ssh://nowhere.invalid/x.git")
+    began = time.monotonic()
+    assert "git push took more than 1 seconds" in not_pushed(site.sync())
+    assert time.monotonic() - began < 10
+    sleeping = int((tmp_path / "sleeping").read_text())
+    deadline = time.monotonic() + 5
+    while alive(sleeping):
+        assert time.monotonic() < deadline
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")
+    return not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_push_does_not_wait_for_what_ssh_leaves_running(
+    site: Site, here: Repository, bare: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "ssh"
+    script.write_text('#!/bin/sh\nsetsid sleep 20 <&- >&- &\nfor last; do :; done\nexec sh -c "$last"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    here.git("remote", "set-url", "origin", f"ssh://localhost{bare.top}")
+    began = time.monotonic()
+    same_everywhere(site.sync(), here, bare)
+    assert time.monotonic() - began < 15
