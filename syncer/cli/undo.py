@@ -46,10 +46,11 @@ def command(settings: Settings, sync: str) -> int:
     """
     from syncer.cli.changes import ChangeList, show_wrong
     from syncer.cli.progress import Progress
-    from syncer.cli.show import SHOWN
+    from syncer.cli.show import SHOWN, show
     from syncer.cli.stopping import stop_on_signals
     from syncer.review.undo import undo
     from syncer.sync.options import Surroundings
+    from syncer.sync.report import INTERRUPTED
 
     config = settings.config()
     changes = ChangeList()
@@ -69,6 +70,8 @@ def command(settings: Settings, sync: str) -> int:
         _show_sums(report)
     _show_left(sync, report.left, left)
     show_wrong(report)
+    if report.problems or report.exit == INTERRUPTED:
+        show(f"`syncer undo {sync}`, once more, puts back what can be by then.")
     return report.exit
 
 
