@@ -37,7 +37,7 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
             return message(contents, tally.sync, sorted(tally.missing), settings.message)
 
         tally.commit = commit_counts(source, worded, author)
-        tell_committed(tally)
+        tell_committed(tally.commit)
         if tally.commit:
             tidy(source.repository)
         if settings.push and not sync.world.cancelled():
