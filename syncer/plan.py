@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -20,21 +21,28 @@ LONGEST = 28 * DAY
 
 
 def plan(
-    videos: AbstractSet[VideoId], known: Iterable[LastRead], now: datetime, *, units: int, everything: bool
+    videos: AbstractSet[VideoId],
+    known: Iterable[LastRead],
+    now: datetime,
+    *,
+    units: int,
+    everything: bool = False,
+    unread_since: datetime | None = None,
 ) -> Plan:
     """Return which of `videos` to ask about: all that are not fresh, as far as `units` requests reach.
 
     `known` are the videos that were ever read, longest unread first; one that is gone is asked about less and less
-    often, but once in four weeks. `everything`: also what is fresh or gone. Who was never read comes first, then the
-    longest unread, so that a small quota goes round the whole site. A reading from the future, after the clock was set
-    back, is not fresh.
+    often, but once in four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then
+    is fresh. Who was never read comes first, then the longest unread, so that a small quota goes round the whole site.
+    A reading from the future, after the clock was set back, is not fresh.
     """
     seconds = now.timestamp()
+    end = math.inf if unread_since is None else unread_since.timestamp() // 1
     unread, due = set(videos), list[VideoId]()
     for video, read_at, misses in known:
         if video in unread:
             unread.remove(video)
-            if everything or not 0 <= seconds - read_at < _patience(misses):
+            if read_at < end and (everything or not 0 <= seconds - read_at < _patience(misses)):
                 due.append(video)
     due = [*sorted(unread), *due]
     ask = tuple(due[: units * BATCH_SIZE])

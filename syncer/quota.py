@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Quotas are reset at midnight Pacific Time: https://developers.google.com/youtube/v3/getting-started#quota"""
 
+LATE = timedelta(minutes=10)
+"""A bucket that YouTube closed is tried again at most so long after midnight: not by all programs at once."""
+
 
 def quota_day(at: datetime) -> date:
     """Return the quota day that the moment `at` (with a time zone) belongs to."""

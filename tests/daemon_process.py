@@ -18,17 +18,20 @@ PATIENCE = 20.0
 
 
 class Daemon:
-    """A running `syncer daemon`."""
+    """A running `syncer daemon`; `program` is the module that is run."""
 
-    def __init__(self, site: Site, *options: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, site: Site, *options: str, environment: Mapping[str, str] | None = None, program: str = "syncer"
+    ) -> None:
         self.lines: list[str] = []
         self._environment = {**os.environ, "YOUTUBE_API_KEY": KEY, **(environment or {})}
         self._site = site
         self._options = options
+        self._program = program
         self._said: queue.Queue[str] = queue.Queue()
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "syncer", "-c", str(self._site.config), *self._options, "daemon"]
+        command = [sys.executable, "-m", self._program, "-c", str(self._site.config), *self._options, "daemon"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=self._environment)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pytest
 from syncer.control import Ticket
 from syncer.errors import Locked
 from syncer.model import SyncReport
+from syncer.quota import next_reset
 from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report, until
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -248,6 +250,67 @@ def test_a_spent_quota_is_told_once_a_day_with_the_time_when_it_goes_on(
     first, second = messages(caplog, "over-quota")
     assert "7 videos wait for the first sync after 2026-06-02 07:00:00 UTC" in first
     assert "2026-06-03 07:00:00 UTC" in second
+
+
+def spent(clock: Clock) -> Callable[[], SyncReport]:
+    return lambda: replace(report(code=1), over_quota=7, started=clock.now(), finished=clock.now())
+
+
+def test_what_the_quota_left_out_is_asked_about_soon_after_midnight_pacific_all_year_and_the_schedule_stays(
+    clock: Clock,
+) -> None:
+    noon = START + 15 * HOUR
+    with Daemon(clock, every="24h", last=noon - 24 * HOUR) as daemon:
+        daemon.doing = spent(clock)
+        daemon.move(noon - START)
+        for day in range(365):
+            assert daemon.next() == noon + day * 24 * HOUR
+            assert daemon.order.unread_since is None, "about all"
+            daemon.idle()
+            assert daemon.settle() == 0
+            began, goes_on = clock.now(), daemon.control.live().next_sync
+            assert goes_on
+            assert 10 * MINUTE <= goes_on - next_reset(began) <= 20 * MINUTE
+            daemon.move(goes_on - began)
+            daemon.syncs.get(timeout=PATIENCE)
+            daemon.idle()
+            assert daemon.order.unread_since
+            assert abs(daemon.order.unread_since - began) < MINUTE, "about those that were not read since"
+            assert daemon.settle() == 0, "what is left out again waits for the next day"
+            daemon.move(noon + (day + 1) * 24 * HOUR - clock.now())
+
+
+@pytest.mark.parametrize("schedule", [{"every": "1h"}, {"cron": "30 * * * *"}])
+def test_where_a_sync_is_due_before_the_rest_is_none_is_added(clock: Clock, schedule: dict[str, str]) -> None:
+    with Daemon(clock, last=START, **schedule) as daemon:
+        daemon.doing = spent(clock)
+        for _ in range(24):
+            daemon.move(HOUR)
+            daemon.next()
+            daemon.idle()
+            assert daemon.order.unread_since is None
+            assert daemon.settle() == 0
+
+
+def test_a_sync_that_comes_before_the_rest_or_too_late_for_it_is_about_all(clock: Clock) -> None:
+    with Daemon(clock, every="24h", last=START - 23 * HOUR) as daemon:
+        daemon.doing = spent(clock)
+        daemon.move(HOUR)
+        daemon.next()
+        daemon.idle()
+        daemon.doing = report
+        daemon.control.trigger(False)
+        daemon.next()
+        daemon.idle()
+        daemon.move(20 * HOUR)
+        assert daemon.settle() == 0, "the sync that was triggered left nothing out"
+        daemon.doing = spent(clock)
+        daemon.move(4 * HOUR)
+        daemon.next()
+        daemon.idle()
+        daemon.move(30 * HOUR)
+        daemon.next()
+        assert daemon.order.unread_since is None, "it makes up for one that was slept over"
 
 
 def test_others_see_how_far_a_sync_is_and_when_the_next_one_begins(clock: Clock) -> None:

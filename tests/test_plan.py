@@ -77,6 +77,17 @@ def test_all_asks_about_fresh_videos_too() -> None:
     assert ask(SECONDS, everything=True).ask == (video(1),)
 
 
+def test_what_was_read_since_a_time_is_fresh_and_all_that_was_not_is_asked_about_as_ever() -> None:
+    since = NOW - timedelta(hours=9)
+    start = int(since.timestamp())
+    times = {video(1): start - 1, video(2): start, video(3): start + 1, video(4): SECONDS}
+
+    made = plan({*times, video(5)}, known(times), NOW, units=1, unread_since=since)
+
+    assert made.ask == (video(5), video(1))
+    assert (made.fresh, made.over_quota) == (3, 0)
+
+
 def test_a_reading_from_the_future_is_not_fresh() -> None:
     assert ask(SECONDS + 1).ask == (video(1),)
     assert ask(SECONDS + 10**6).ask == (video(1),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ import pytest
 from syncer.model import Bucket
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from syncer.state.database import open_to_read
+from syncer.state.syncs import last_whole_sync
 from syncer.sync.options import Options
 from tests.canned_youtube import CLOSE, Canned, error, message, ok
 from tests.site import NOON, Run, Site, counts, crlf, ids, tree
@@ -45,6 +48,22 @@ def test_a_small_quota_goes_round_the_site_and_takes_those_left_out_first(site: 
     assert (after.asked, after.over_quota) == (100, 20)
     assert untouched(site, videos) == set()
     assert all((site.root / f"content/{v}.md").read_bytes() == crlf(v, *counts(youtube, v)) for v in left)
+
+
+def test_the_rest_of_a_sync_is_what_it_left_out_and_does_not_count_for_the_schedule(
+    site: Site, youtube: Simulator
+) -> None:
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    videos = fill(site, 120)
+    left = untouched(site, videos) if site.sync().over_quota else set()
+    youtube.clock.set(MIDNIGHT)
+    rest = site.sync(MIDNIGHT, Options(scheduled=True, unread_since=NOON))
+    assert (len(left), rest.asked, rest.fresh, rest.over_quota, rest.exit) == (20, 20, 100, 0, 0)
+    assert all((site.root / f"content/{v}.md").read_bytes() == crlf(v, *counts(youtube, v)) for v in left)
+    database = open_to_read(site.state, os.path.realpath(site.root))
+    assert database
+    with database:
+        assert last_whole_sync(database) == NOON
 
 
 def test_quota_that_runs_out_is_told_and_is_exit_1(site: Site, syncer: Run) -> None:

@@ -130,7 +130,7 @@ class _Maker:
             progress=order.progress,
             changed=self._counters.changed,
         )
-        options = Options(scheduled=not order.triggered, accept=order.accept)
+        options = Options(scheduled=not order.triggered, accept=order.accept, unread_since=order.unread_since)
         try:
             with self._notifier.telling() as tell, self._counters.counting() as count:
                 self._lock.keep()

@@ -22,6 +22,7 @@ from syncer.daemon.tickets import Taken, Tickets
 from syncer.daemon.times import Times
 from syncer.errors import Stopped, SyncerError
 from syncer.model import SyncReport
+from syncer.quota import LATE, next_reset
 from syncer.schedule import first_time, longest_interval, next_time, retry_after
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, report_json
 from syncer.wording import utc
@@ -34,6 +35,9 @@ TICK = 5.0
 
 STEP_BACK = timedelta(minutes=1)
 """A clock set back by more than this moves the next sync; less is the clock being disciplined."""
+
+PUNCTUAL = timedelta(seconds=2 * TICK)
+"""A sync that begins so soon after its time was not slept over."""
 
 STALL = 300.0
 """Seconds without a sign of life from a sync after which the watchdog is no longer told that all is well.
@@ -52,9 +56,21 @@ class Order:
     triggered: bool
     """False: the schedule asks."""
     accept: bool
+    unread_since: datetime | None
+    """It is only about videos that were not read since then; None: about all."""
     progress: Callable[[str, int, int | None], None]
     alive: Callable[[], None]
     """To be called whenever the sync waits: it does not hang."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The videos that a sync left out because the quota was spent."""
+
+    since: datetime
+    """When that sync began; they were not read since."""
+    at: datetime
+    """When they are asked about: soon after the quota is there again, if no sync comes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +120,8 @@ class Daemon:
         self._sign_of_life = time.monotonic()
         self._failures = 0
         self._retry_at: datetime | None = None
+        self._rest: Rest | None = None
+        self._rest_is_new = False
         self._last = world.last()
         self._ours: datetime | None = None
 
@@ -149,6 +167,9 @@ class Daemon:
             self._busy = True  # from now on: what is triggered before the thread has begun must not begin another
             self._alive()
             self._move(now)
+        if self._rest_is_new:
+            self._rest_is_new = False
+            self._plan_rest(now)
         self._scheduler.wakeup()
         self._next = self._scheduler.get_job(JOB).next_run_time
         if not self._busy or time.monotonic() - self._sign_of_life < STALL:
@@ -189,6 +210,13 @@ class Daemon:
         start = due if due <= now else times.delayed(due)
         self._move(start, times)
         tell.tell_next(start)
+        self._plan_rest(now)
+
+    def _plan_rest(self, now: datetime) -> None:
+        """Let the rest not wait for a sync that is due much later."""
+        rest = self._rest
+        if rest and now < rest.at < self._scheduler.get_job(JOB).next_run_time:
+            self._move(rest.at)
 
     def _move(self, start: datetime, times: Times | None = None) -> None:
         changes = {"trigger": times} if times else {}
@@ -199,7 +227,8 @@ class Daemon:
         self._busy = True
         self._alive()
         taken = self._tickets.take()
-        order = Order(taken is not None, taken is not None and taken.accept, self._advance, self._alive)
+        triggered, accept = taken is not None, taken is not None and taken.accept
+        order = Order(triggered, accept, None if triggered else self._rest_now(), self._advance, self._alive)
         try:
             report = self._work.sync(order)
         except Stopped as error:
@@ -212,9 +241,23 @@ class Daemon:
             tell.tell_bug(error)
             self._close(taken, error)
         else:
-            self._note(report, taken)
+            self._note(report, taken, order)
 
-    def _note(self, report: SyncReport, taken: Taken | None) -> None:
+    def _rest_now(self) -> datetime | None:
+        """Return since when the videos of the rest were not read, if the sync that begins now is about them alone.
+
+        Where it comes late, because the machine slept, it is about all: it may have to make up for a scheduled one.
+        """
+        rest = self._rest
+        if rest is None or not timedelta(0) <= self._world.clock() - rest.at < PUNCTUAL:
+            return None
+        return rest.since
+
+    def _note(self, report: SyncReport, taken: Taken | None, order: Order) -> None:
+        since = order.unread_since or report.started
+        at = next_reset(report.finished) + LATE + self._rng.random() * LATE
+        self._rest = Rest(since, at) if report.over_quota else None
+        self._rest_is_new = True
         if taken is None:
             self._ours = report.started.replace(microsecond=0)  # as the state has it
         if report.exit == NOTHING_ANSWERED:

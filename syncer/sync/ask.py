@@ -36,7 +36,8 @@ def plan_now(sync: Sync, videos: AbstractSet[VideoId]) -> Plan:
         if bucket not in parked
     )
     with closing(last_read(sync.database)) as known:
-        return plan(videos, known, now, units=units, everything=sync.options.everything)
+        everything, unread_since = sync.options.everything, sync.options.unread_since
+        return plan(videos, known, now, units=units, everything=everything, unread_since=unread_since)
 
 
 def ask_youtube(sync: Sync, number: int) -> None:

@@ -27,6 +27,8 @@ class Options:
     """True: let through what a brake or a doubt holds."""
     scheduled: bool = False
     """True: leave the reserve of every bucket alone."""
+    unread_since: datetime | None = None
+    """Narrows to videos that were not read since then: those that another sync left out."""
     paths: tuple[str, ...] = ()
     """Narrows to these files and directories, relative to the site; `` is the site."""
     videos: frozenset[VideoId] = frozenset()
@@ -35,7 +37,7 @@ class Options:
     @property
     def whole(self) -> bool:
         """Whether the sync is about the whole site and for real."""
-        return not (self.dry_run or self.paths or self.videos)
+        return not (self.dry_run or self.unread_since or self.paths or self.videos)
 
 
 @dataclass(frozen=True, slots=True)

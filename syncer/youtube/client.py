@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from syncer.model import BATCH_SIZE, Answer, Bucket, Outcome, Spend, VideoId
-from syncer.quota import next_reset
+from syncer.quota import LATE, next_reset
 from syncer.redact import redact
 from syncer.youtube.answer import METHODS, Checked, Foreign, check
 from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
@@ -37,8 +37,8 @@ _OUTCOMES: Final = {
     Kind.UNAVAILABLE: Outcome.UNAVAILABLE,
     Kind.STOPPED: Outcome.STOPPED,
 }
-_LATE: Final = (60.0, 600.0)
-"""Seconds after midnight Pacific between which a parked bucket is tried again: not all programs at once."""
+_SOON: Final = timedelta(minutes=1)
+"""After midnight Pacific; earlier no parked bucket is tried again."""
 
 _NO_ANSWER = tuple(kind for kind, _ in UNANSWERED)
 _STOPPED: Final = Failure(Kind.STOPPED, "The asking ended before there was an answer: the next sync asks again.")
@@ -237,4 +237,4 @@ def _answer(tried: Tried, errand: Errand, terms: _Terms) -> Answer:
 
 
 def _later(at: datetime, rng: Random) -> datetime:
-    return next_reset(at) + timedelta(seconds=rng.uniform(*_LATE))
+    return next_reset(at) + _SOON + rng.random() * (LATE - _SOON)

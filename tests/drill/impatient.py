@@ -1,0 +1,13 @@
+"""The program as it is, but that readings are fresh for a second: in five minutes a drill would ask twice."""
+
+from __future__ import annotations
+
+import syncer.plan
+from syncer.cli.main import main
+
+FRESH = 1
+"""Seconds."""
+
+if __name__ == "__main__":
+    syncer.plan.FRESH = FRESH
+    raise SystemExit(main())

@@ -1,0 +1,20 @@
+"""The short form of the drill: the same, with fewer pages, and too short to see what a daemon takes in the long run."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.drill.lives import Plan, drill
+
+PLAN = Plan(seed=5, pages=200, lives=(4, 0.5, 2, 7), quiet=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("git"), reason="needs Linux's /proc, and git")
+def test_whatever_happens_to_a_daemon_every_promise_holds(tmp_path: Path) -> None:
+    said: list[str] = []
+    story = drill(PLAN, tmp_path, said.append)
+    assert story.wrong == [], "\n".join(said)
