@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +49,20 @@ class Repository:
         return self.head()
 
 
-def in_git(site: Site, *words: str) -> Repository:
+def in_git(site: Site, *words: str, settings: Mapping[str, str] | None = None) -> Repository:
     """Makes a repository of a site, with all that is in it committed."""
     repository = Repository(site.root)
     repository.git("init", "--quiet", "--initial-branch", "main", *words)
-    for name, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
+    for name, value in {"user.name": "Ada", "user.email": "ada@example.org", **(settings or {})}.items():
         repository.git("config", name, value)
     repository.commit_all("The pages as they were")
     return repository
+
+
+def left_over(repository: Repository) -> list[str]:
+    """What of ours, or of git's locks, lies in git's directory."""
+    place = Path(repository.git("rev-parse", "--absolute-git-dir").strip())
+    names = [path.name for path in place.rglob("*")]
+    return [
+        name for name in names if "syncer" in name or name.endswith(".lock") or name.startswith(("fast_import", "tmp_"))
+    ]

@@ -12,7 +12,7 @@ import pytest
 from syncer.model import ProblemKind, SyncReport
 from syncer.simulator.server import Simulator
 from tests.remotes import bare_at, cloned, push_all, remote_of
-from tests.repository import Repository, in_git
+from tests.repository import Repository, in_git, left_over
 from tests.site import NOON, Site, counts, ids, plain
 
 VIDEOS = ids(3)
@@ -51,15 +51,6 @@ class Pair:
         assert left_over(self.ours) == []
         for number, page in enumerate(PAGES):
             assert self.ours.show(page) == self.expected(number), page
-
-
-def left_over(repository: Repository) -> list[str]:
-    """What of ours, or of git's locks, lies in git's directory."""
-    place = Path(repository.git("rev-parse", "--absolute-git-dir").strip())
-    names = [path.name for path in place.rglob("*")]
-    return [
-        name for name in names if "syncer" in name or name.endswith(".lock") or name.startswith(("fast_import", "tmp_"))
-    ]
 
 
 @pytest.fixture
