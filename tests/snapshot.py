@@ -33,6 +33,9 @@ class Snapshot:
     """Where everything of a repository stands."""
 
     head: str
+    refs: str
+    lying: Sequence[str]
+    """What files git's directory has, those of objects apart."""
     commit: Mapping[str, File]
     index: Mapping[str, Sequence[File]]
     """Several of a path that is in conflict."""
@@ -53,7 +56,9 @@ def snapshot(repository: Repository) -> Snapshot:
     for mode, name, path in in_index:
         index[path].append(File(mode, texts[name]))
     flags = {line[2:]: line[0] for line in _lines(repository, "ls-files", "-v")}
-    return Snapshot(repository.head(), commit, index, flags, dict(_on_disk(repository.top)), status_of(repository))
+    refs = repository.git("for-each-ref")
+    disk = dict(_on_disk(repository.top))
+    return Snapshot(repository.head(), refs, _lying(repository), commit, index, flags, disk, status_of(repository))
 
 
 def require_only_counts_differ(before: Snapshot, after: Snapshot, fields_of: Callable[[str], Fields]) -> None:
@@ -139,15 +144,19 @@ def _texts(repository: Repository, names: Sequence[str]) -> dict[str, bytes]:
     return texts
 
 
+def _lying(repository: Repository) -> list[str]:
+    place = Path(repository.git("rev-parse", "--absolute-git-dir").strip())
+    names = (path.relative_to(place).as_posix() for path in place.rglob("*"))
+    return sorted(name for name in names if not name.startswith("objects/"))
+
+
 def _on_disk(top: Path) -> Iterator[tuple[str, File]]:
     for directory, directories, files in os.walk(top):
-        if ".git" in directories:
-            directories.remove(".git")
+        directories[:] = [name for name in directories if name not in {".git", ".syncer"}]
         for name in files:
             if name == ".git":
                 continue
             file = Path(directory, name)
             path = file.relative_to(top).as_posix()
-            if not path.startswith(".syncer/"):
-                mode = "120000" if file.is_symlink() else f"{stat.S_IFREG | file.stat().st_mode & 0o777:o}"
-                yield path, File(mode, os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes())
+            mode = "120000" if file.is_symlink() else f"{stat.S_IFREG | file.stat().st_mode & 0o777:o}"
+            yield path, File(mode, os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes())

@@ -18,6 +18,7 @@ BLOCK = 1 << 16
 """Bytes of git's output read at once."""
 
 IN_PROGRESS = {
+    "rebase-apply/applying": "a `git am`",
     "rebase-merge": "a rebase",
     "rebase-apply": "a rebase",
     "MERGE_HEAD": "a merge",
