@@ -15,12 +15,14 @@ from syncer.content.replace import is_read_only
 from syncer.content.scan import read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
-from syncer.git.run import inside_work_tree
+from syncer.git.remote import require_remote
+from syncer.git.repository import Repository, find_repository
 from syncer.model import Bucket, Outcome, Page, Problem, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.lock import is_held
 from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
+from syncer.sync.commit import Author, require_tip
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.purses import in_words, purses
 from syncer.sync.recover import find_remains
@@ -90,7 +92,7 @@ def check(
     if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
         yield from _check_service(config, environ)
     yield _check_clock(clock())
-    yield _check_git(config)
+    yield from _check_git(config)
     try:
         database = open_copy(config.state_directory, os.path.realpath(config.site))
     except SyncerError as error:
@@ -222,14 +224,39 @@ def _check_clock(now: datetime) -> Finding:
     return Finding("clock", Level.OK, utc(now))
 
 
-def _check_git(config: Config) -> Finding:
+def _check_git(config: Config) -> Iterator[Finding]:
+    """Look whether what syncer changes can be reviewed and, if it is to commit and to push, whether it could now."""
+    commit = config.git.commit
     try:
-        tracked = inside_work_tree(config.site)
+        repository = find_repository(os.path.realpath(config.site))
+        if repository is None:
+            without = "syncer cannot commit; run `git init`" if commit else "`git init` lets you review what changes"
+            level = Level.ERROR if commit else Level.WARNING
+            yield Finding("git", level, f"the site is in no git repository; {without}")
+            return
+        yield Finding("git", Level.OK, "the site is in a git repository; `git diff` shows what syncer changes")
+        if commit:
+            yield from _check_commit(config, repository)
     except GitError as error:
-        return Finding("git", Level.WARNING, f"{error}, to review what syncer changes")
-    if tracked:
-        return Finding("git", Level.OK, "the site is in a git repository; `git diff` shows what syncer changes")
-    return Finding("git", Level.WARNING, "the site is in no git repository; `git init` lets you review what changes")
+        yield Finding("git", Level.ERROR if commit else Level.WARNING, f"{error}, to review what syncer changes")
+
+
+def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
+    try:
+        Author(config.git.author).variables(repository)
+        if config.git.push:
+            require_remote(repository, config.git.remote)
+    except GitError as error:
+        yield Finding("git", Level.ERROR, str(error))
+        return
+    try:
+        tip = require_tip(repository)
+    except GitError as error:
+        yield Finding("git", Level.WARNING, str(error))
+        return
+    branch = tip.branch.removeprefix("refs/heads/")
+    there = f", and pushed to {config.git.remote}" if config.git.push else ""
+    yield Finding("git", Level.OK, f"counts are committed to {branch}{there}")
 
 
 def _check_state(config: Config, database: Database, now: datetime) -> Finding:

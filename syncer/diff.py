@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from types import MappingProxyType
 
-from syncer.model import Change, Count, Page, Reading, Slot, Statistics, VideoId, Why
+from syncer.model import Change, Count, Page, Place, Reading, Slot, Statistics, VideoId, Why
+
+NOTHING: Mapping[Place, int] = MappingProxyType({})
 
 
-def diff(page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None) -> tuple[Change, ...]:
+def diff(
+    page: Page,
+    accepted: Mapping[VideoId, Reading],
+    only: Container[VideoId] | None = None,
+    held: Mapping[Place, int] = NOTHING,
+) -> tuple[Change, ...]:
     """Return the changes that bring the page's counts to the accepted readings; `only` narrows to these videos.
 
-    A video without a reading, and a count that YouTube hides, change nothing.
+    A video without a reading, and a count that YouTube hides, change nothing; nor does a number that is held back from
+    its place.
     """
     changes: list[Change] = []
     for slot, reading, given in _compared(page, accepted, only):
         for field, old in zip(slot.fields, slot.texts, strict=True):
             new = given.get(field.count)
-            if new is not None and (old is None or int(old) != new):
+            if new is None or (old is not None and int(old) == new):
+                continue
+            if not held or held.get(Place(page.path, field.field, slot.video_id)) != new:
                 why = Why.CHANGED if field.present else Why.INSERTED
                 changes.append(
                     Change(page.path, slot.video_id, field.field, field.count, old, str(new), reading.at, why)

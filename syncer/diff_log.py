@@ -6,8 +6,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice, takewhile
@@ -182,21 +182,30 @@ def _is_about(raw: bytes, pages: Collection[str]) -> bool:
 
 
 def lines_of_sync(path: Path, sync: str, *, most: int, after: int = 0) -> list[Line]:
-    """Return a sync's lines in their order: at most so many, `after` so many. Raises StateError.
+    """Return a sync's lines in their order: at most so many, `after` so many. Raises StateError."""
+    with closing(each_line_of_sync(path, sync)) as lines:
+        return list(islice(lines, after, after + most))
+
+
+def each_line_of_sync(path: Path, sync: str) -> Generator[Line]:
+    """Yield a sync's lines in their order. Raises StateError.
 
     Names of syncs begin with their times, so the place is found by halving. Where the clock was set back, the log is
     not in their order, and all of it is looked through.
     """
     with _opened(path) as file:
         if file is None:
-            return []
+            return
         file.seek(_place_of(file, path, sync))
         near = takewhile(lambda line: _second_of(line) <= sync[:SECOND], _lines_from_here(file, path))
-        found = list(islice((line for line in near if line["sync"] == sync), after, after + most))
-        if found or after:
-            return found
-        file.seek(0)
-        return list(islice((line for line in _lines_from_here(file, path) if line["sync"] == sync), most))
+        found = False
+        for line in near:
+            if line["sync"] == sync:
+                found = True
+                yield line
+        if not found:
+            file.seek(0)
+            yield from (line for line in _lines_from_here(file, path) if line["sync"] == sync)
 
 
 def _place_of(file: BinaryIO, path: Path, sync: str) -> int:

@@ -50,6 +50,10 @@ class Why(StrEnum):
 
     CHANGED = "changed"
     INSERTED = "inserted"
+    DROPPED = "dropped"
+    """A person put back what was committed last."""
+    UNDO = "undo"
+    """A person put back what a sync had replaced."""
 
 
 class ProblemKind(StrEnum):
@@ -174,6 +178,15 @@ def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
 def count_fields(*fields: tuple[Count, str, bool]) -> tuple[CountField, ...]:
     """Return the fields, the same object each time: a site's slots have only a few sets of them."""
     return tuple(CountField(*field) for field in fields)
+
+
+class Place(NamedTuple):
+    """One count of one slot of one page, by what a change names."""
+
+    path: str
+    """The page, relative to the site."""
+    field: str
+    video_id: VideoId
 
 
 class Found(NamedTuple):
@@ -363,3 +376,5 @@ class SyncReport:
     commit: str | None = None
     """The name of the commit that the sync ended in."""
     tries: Tries = field(default_factory=Tries)
+    left: int = 0
+    """Counts that were to be put back, and are left as they are."""

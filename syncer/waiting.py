@@ -8,23 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
 
-from syncer.model import Change, Count, Slot, VideoId, Why
-
-
-class Place(NamedTuple):
-    """One count of one slot of one page, by what a change names."""
-
-    path: str
-    """The page, relative to the site."""
-    field: str
-    video_id: VideoId
-
-    @property
-    def wherever(self) -> Place:
-        """The place without its number in a list: an item keeps its counts when others come in above it."""
-        return self._replace(field=_without_numbers(self.field)) if "[" in self.field else self
+from syncer.model import Change, Count, Place, Slot, VideoId, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +31,11 @@ class Waiting:
         """Return what the commit's text is to have; `as_of` is when YouTube said it."""
         why = Why.CHANGED if self.present else Why.INSERTED
         return Change(self.place.path, self.place.video_id, self.field, self.count, self.old, self.new, as_of, why)
+
+
+def wherever(place: Place) -> Place:
+    """Return the place without its number in a list: an item keeps its counts when others come in above it."""
+    return place._replace(field=_without_numbers(place.field)) if "[" in place.field else place
 
 
 def waiting(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[Waiting]:

@@ -37,3 +37,12 @@ def push_all(clone: Repository, message: str = "Somebody else's work") -> str:
     commit = clone.commit_all(message)
     clone.git("push", "--quiet", "origin", "HEAD")
     return commit
+
+
+def left_over(repository: Repository) -> list[str]:
+    """What of ours, or of git's locks, lies in git's directory."""
+    place = Path(repository.git("rev-parse", "--absolute-git-dir").strip())
+    names = [path.name for path in place.rglob("*")]
+    return [
+        name for name in names if "syncer" in name or name.endswith(".lock") or name.startswith(("fast_import", "tmp_"))
+    ]

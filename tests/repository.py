@@ -57,12 +57,3 @@ def in_git(site: Site, *words: str, settings: Mapping[str, str] | None = None) -
         repository.git("config", name, value)
     repository.commit_all("The pages as they were")
     return repository
-
-
-def left_over(repository: Repository) -> list[str]:
-    """What of ours, or of git's locks, lies in git's directory."""
-    place = Path(repository.git("rev-parse", "--absolute-git-dir").strip())
-    names = [path.name for path in place.rglob("*")]
-    return [
-        name for name in names if "syncer" in name or name.endswith(".lock") or name.startswith(("fast_import", "tmp_"))
-    ]

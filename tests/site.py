@@ -13,6 +13,7 @@ from typing import Any
 
 from syncer.config.parse import parse_config
 from syncer.model import SyncReport
+from syncer.review.undo import Left, undo
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
 from syncer.sync.make import make_sync
@@ -99,6 +100,13 @@ class Site:
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
         world = Surroundings(key=key, clock=lambda: at, sleep=_never)
         return make_sync(config, options or Options(), world)
+
+    def undo(
+        self, name: str, at: datetime = NOON, left: Callable[[Left], object] = lambda _left: None, **world: Any
+    ) -> SyncReport:
+        """Undoes a sync at a time of one's own; `left` is called with each count that cannot be put back."""
+        config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
+        return undo(config, name, Surroundings(key="", clock=lambda: at, sleep=_never, **world), left)
 
 
 def crlf(video: str, views: int | str, likes: int | str) -> bytes:

@@ -164,6 +164,7 @@ def test_status_tells_what_an_operator_asks(full: Site, syncer: Run) -> None:
         "gone",
         "doubtful",
         "held_by_brake",
+        "held_by_undo",
         "hidden",
         "problems",
     ]

@@ -14,7 +14,8 @@ import pytest
 from syncer.model import Fields, SyncReport
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
-from tests.repository import Repository, in_git, left_over
+from tests.remotes import left_over
+from tests.repository import Repository, in_git
 from tests.site import COLLECTIONS, FORMS, Form, Site, bom, crlf, hugo_json, ids, plain, toml, world_with
 from tests.snapshot import LISTED, SINGLE, Snapshot, require_only_counts_differ, snapshot
 

@@ -11,8 +11,8 @@ import pytest
 
 from syncer.model import ProblemKind, SyncReport
 from syncer.simulator.server import Simulator
-from tests.remotes import bare_at, cloned, push_all, remote_of
-from tests.repository import Repository, in_git, left_over
+from tests.remotes import bare_at, cloned, left_over, push_all, remote_of
+from tests.repository import Repository, in_git
 from tests.site import NOON, Site, counts, ids, plain
 
 VIDEOS = ids(3)
@@ -284,6 +284,18 @@ def test_a_remote_that_declines_is_heard(pair: Pair) -> None:
     hook.chmod(0o755)
     said = refused(pair.sync())
     assert "main is protected: open a pull request" in said
+
+
+def test_what_the_commits_of_a_year_leave_is_packed(pair: Pair) -> None:
+    pair.ours.git("config", "gc.auto", "1")
+    pair.ours.git("config", "gc.autoDetach", "false")
+    loose = pair.ours.top / ".git/objects/17"  # by how much is in this one, git guesses how much there is
+    loose.mkdir(exist_ok=True)
+    for number in range(3):
+        pair.ours.git("hash-object", "-w", "--stdin", fed=b"a text %d" % number)
+        (loose / f"{number:038x}").write_bytes(b"")
+    pushed(pair.sync())
+    assert list((pair.ours.top / ".git/objects/pack").glob("*.pack"))
 
 
 def test_tags_are_not_pushed_along(pair: Pair) -> None:

@@ -12,7 +12,7 @@ from syncer.config.parse import parse_config
 from syncer.review.act import Choice, act
 from syncer.review.look import look
 from syncer.simulator.server import Simulator
-from syncer.sync.options import Options
+from syncer.sync.options import Options, Surroundings
 from tests.repository import Repository, in_git
 from tests.site import NOON, Run, Site, counts, ids, plain, tree
 from tests.terminal import typed_ahead
@@ -114,8 +114,8 @@ def test_what_the_author_changed_is_not_committed_and_is_listed_as_left(
     assert waiting.show(A) == plain(VIDEOS["a"], counts(youtube, VIDEOS["a"])[0], 2)
     assert page.read_bytes() == edited
     ran = syncer("review", "--keep", A)
-    assert ran.out.startswith("There was nothing of syncer's to commit.\nLeft as they are:\n")
-    assert syncer("review", "--json", "--keep", A).document["kept"] == {"commit": None, "pages": 0, "counts": 0}
+    assert ran.out.startswith("There is nothing to do.\nLeft as they are:\n")
+    assert syncer("review", "--json", "--keep", A).document["kept"] is None
 
 
 def test_staged_work_stays_staged(waiting: Repository, site: Site, syncer: Run) -> None:
@@ -183,7 +183,7 @@ def test_what_cannot_be_meant_is_exit_2_and_nothing_is_done(
 def test_a_page_that_waits_for_nothing_is_no_mistake(waiting: Repository, syncer: Run) -> None:
     assert syncer("review", "--keep", A).code == 0
     ran = syncer("review", "--keep", A)
-    assert (ran.code, ran.out) == (0, "There was nothing of syncer's to commit.\n")
+    assert (ran.code, ran.out) == (0, "There is nothing to do.\n")
 
 
 def test_on_a_terminal_it_asks_page_by_page_and_commits_once_at_the_end(
@@ -228,9 +228,10 @@ def test_a_page_that_changed_while_it_was_asked_about_is_left(
     youtube.clock.advance(timedelta(days=10))
     assert site.sync(NOON + timedelta(days=10), Options(paths=(A,))).exit == 0
     choice = Choice(keep=[A, B])
-    done = act(config, choice, shown, clock=lambda: datetime.now(UTC), sleep=lambda _: None)
+    world = Surroundings(key="", clock=lambda: datetime.now(UTC), sleep=lambda _: None)
+    done = act(config, choice, shown, world)
     assert done.kept
     assert (done.kept.pages, [page.path for page in done.left.pages]) == (1, [A])
-    done = act(config, Choice(keep=[A]), shown, clock=lambda: datetime.now(UTC), sleep=lambda _: None)
+    done = act(config, Choice(keep=[A]), shown, world)
     assert done.kept is None
     assert waiting.status() == [f" M {A}", f" M {C}"]

@@ -210,6 +210,17 @@ def test_reading_makes_no_state_where_there_is_none(tmp_path: Path, opener: Call
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_a_state_that_is_being_made_or_was_not_made_to_the_end_is_none_yet(
+    directory: Path, opener: Callable[[Path, str], Database | None], journal: str
+) -> None:
+    file_of(directory, f"PRAGMA journal_mode = {journal}")
+
+    with opener(directory, SITE) or open_copy(directory, SITE) as database:
+        assert read_times(database) == {}
+
+
 def test_a_state_directory_below_a_file_is_an_error_for_a_writer_and_no_state_for_a_reader(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

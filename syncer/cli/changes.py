@@ -33,11 +33,12 @@ class ChangeList:
     def show(self, report: SyncReport, *, quiet: bool) -> None:
         """Print what the sync did; `quiet`: only what went wrong."""
         if not quiet:
-            self._show_changes(report)
+            self.show_changes(report)
             _show_sums(report)
-        _show_wrong(report)
+        show_wrong(report)
 
-    def _show_changes(self, report: SyncReport) -> None:
+    def show_changes(self, report: SyncReport) -> None:
+        """Print the changes, or what they would be."""
         for path, old, new in self._previews:
             _show_diff(path, old, new)
             show()
@@ -91,7 +92,15 @@ def _show_sums(report: SyncReport) -> None:
         rest(len(report.hidden), "hidden count", "`syncer status` has all")
 
 
-def _show_wrong(report: SyncReport) -> None:
+def show_put_back(report: SyncReport) -> None:
+    """Print what an undo or a drop put back."""
+    sums = f"{counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}"
+    show(f"Put back {sums}, to stay until YouTube gives other numbers.", "bold")
+    show(f"`syncer undo {report.sync}` takes that back.")
+
+
+def show_wrong(report: SyncReport) -> None:
+    """Print what a person should see to."""
     if report.brake:
         show(f"Nothing was written: {_braked(report.brake)}. {HELD}", "bold yellow")
     if report.over_quota:

@@ -23,6 +23,7 @@ COMMANDS = {
     "log": "Read the diff log.",
     "history": "One video's readings over time.",
     "review": "See the counts that wait in git, keep or drop them.",
+    "undo": "Put back the counts that a sync replaced.",
     "purge": "Forget readings and log lines.",
     "simulate": "Run a local YouTube for tests and drills.",
     "demo": "The tour, with nothing of yours touched.",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -68,14 +66,14 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
     config = settings.config()
     choice = Choice(*_apart(config, keep, drop))
     if choice.keep or choice.drop:
-        return _act(config, choice, None, as_json=as_json)
+        return _act(settings, config, choice, None, as_json=as_json)
     review = look(config, ())
     if as_json:
         show_json(review_json(review))
         return 0
     asking = sys.stdin.isatty() and sys.stdout.isatty()
     show_review(review.pages, hint=not asking)
-    return _ask(config, review.pages) if asking else 0
+    return _ask(settings, config, review.pages) if asking else 0
 
 
 def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -94,20 +92,33 @@ def _is_within(path: str, directory: str) -> bool:
     return not directory or path == directory or path.startswith(f"{directory}/")
 
 
-def _ask(config: Config, pages: Sequence[WaitingPage]) -> int:
+def _ask(settings: Settings, config: Config, pages: Sequence[WaitingPage]) -> int:
     from syncer.cli.walk import walk
 
     choice = walk(pages)
-    return _act(config, choice, pages, as_json=False) if choice.keep or choice.drop else 0
+    return _act(settings, config, choice, pages, as_json=False) if choice.keep or choice.drop else 0
 
 
-def _act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *, as_json: bool) -> int:
+def _act(
+    settings: Settings, config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *, as_json: bool
+) -> int:
+    from syncer.cli.progress import Progress
     from syncer.cli.show import show_json
+    from syncer.cli.stopping import stop_on_signals
     from syncer.cli.waiting import show_done
     from syncer.review.act import act
     from syncer.review.documents import review_json
+    from syncer.sync.options import Surroundings
 
-    done = act(config, choice, shown, clock=partial(datetime.now, UTC), sleep=time.sleep)
+    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+        world = Surroundings(
+            key="",
+            clock=lambda: datetime.now(UTC),
+            sleep=stopped.wait,
+            cancelled=stopped.is_set,
+            progress=progress.advance,
+        )
+        done = act(config, choice, shown, world)
     if as_json:
         show_json(review_json(done.left, done))
     else:

@@ -88,6 +88,9 @@ def _show_videos(status: Status) -> None:
     if status.braked:
         held = counted(status.braked, "reading")
         show(f"A brake holds {held}; `syncer sync --accept` lets through what is held.", "bold yellow")
+    if status.held_back:
+        held = counted(status.held_back, "count")
+        show(f"Undone or dropped, and held until YouTube gives other numbers: {held}")
     for video_id, count in status.hidden[:SHOWN]:
         show(f"Hidden: {video_id} {count}")
     rest(len(status.hidden), "hidden count")

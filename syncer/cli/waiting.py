@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from syncer.cli.changes import show_put_back
 from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
 from syncer.review.act import Done
 from syncer.review.look import WaitingCount, WaitingPage
@@ -23,13 +24,16 @@ def show_review(pages: Sequence[WaitingPage], *, hint: bool) -> None:
 
 def show_done(done: Done, *, pushes: bool) -> None:
     """Print what came of a choice; `pushes`: the next sync pushes what was committed."""
-    if done.kept and done.kept.commit:
-        what = f"{counted(done.kept.counts, 'count')} on {counted(done.kept.pages, 'page')}"
-        show(f"Committed {what} as {done.kept.commit[:12]}.", "bold")
+    kept, dropped = done.kept, done.dropped
+    if kept:
+        what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
+        show(f"Committed {what} as {kept.commit[:12]}.", "bold")
         if pushes:
             show("The next sync pushes it.")
-    elif done.kept:
-        show("There was nothing of syncer's to commit.", "bold")
+    if dropped and dropped.changed_counts:
+        show_put_back(dropped)
+    if not (kept or dropped):
+        show("There is nothing to do.", "bold")
     if done.left.pages:
         show("Left as they are:")
         show_pages(done.left.pages)

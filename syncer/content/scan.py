@@ -74,6 +74,12 @@ def walk(
                 yield Candidate(path, fields)
 
 
+def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:
+    """Return what makes a candidate of a path, by the collections that take it, whether or not a file is there."""
+    matchers = [_Matcher(collection) for collection in collections]
+    return lambda path: Candidate(path, _mappings(matchers, path))
+
+
 def _mappings(matchers: Iterable[_Matcher], path: str) -> tuple[Fields, ...]:
     """Return the mappings of the collections that take a path."""
     mappings: tuple[Fields, ...] = ()

@@ -61,7 +61,6 @@ def advance(
                 if _signature(repository.index) == seen:
                     _require_at(repository, tip)
                     _move(repository, claim, tip, commit)
-                    os.replace(claim.index, repository.index)
                     return
     raise IndexChanged("the index changes all the time; the next sync commits")
 
@@ -148,15 +147,15 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
 def _locked(repository: Repository, claim: _Claim) -> Iterator[None]:
     """Lock the index as git does. Raises IndexBusy where somebody else keeps it locked."""
     lock, deadline = _lock_of(repository), time.monotonic() + PATIENCE
-    while True:
-        try:
-            os.link(claim.marker, lock)
-            break
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
-            time.sleep(0.02)
     try:
+        while True:
+            try:
+                os.link(claim.marker, lock)
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
+                time.sleep(0.02)
         yield
     finally:
         if _is_ours(lock, claim):  # else somebody has removed it by hand
@@ -194,12 +193,11 @@ def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None
     _read_tree(repository, claim, tip.commit, commit)
     try:
         _move(repository, claim, tip, commit)
-    except GitError:
+    except (GitError, OSError):
         _read_tree(repository, claim, commit, tip.commit)
         claim.half_done = False
         raise
     claim.half_done = False
-    os.replace(claim.index, repository.index)
 
 
 def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *how: str) -> None:
@@ -221,8 +219,15 @@ def _require_at(repository: Repository, tip: Tip) -> None:
 
 
 def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
-    words = ("update-ref", "-m", "syncer: update YouTube counts", tip.branch, commit, tip.commit)
-    git(repository.top, *words, holding=[claim.held])
+    """Move the branch, and put the new index in the old one's place. Raises GitError and OSError: neither was done."""
+    update = "update-ref", "-m", "syncer: update YouTube counts", tip.branch
+    try:
+        git(repository.top, *update, commit, tip.commit, holding=[claim.held])
+        os.replace(claim.index, repository.index)
+    except (GitError, OSError):
+        if tip_of(repository) == Tip(tip.branch, commit):
+            git(repository.top, *update, tip.commit, commit)
+        raise
 
 
 def _already_there(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[Entry]:

@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -79,6 +79,12 @@ def write_commit(
         repository.top, "-c", "i18n.commitEncoding=UTF-8", "commit-tree", *(["-S"] if signed else []),
         "-p", parent, "-F", "-", tree, fed=message.encode(errors="replace"), variables=variables,
     ).strip()  # fmt: skip
+
+
+def tidy(repository: Repository) -> None:
+    """Let git pack what has piled up, as it does after a commit of its own: beside us, and seldom."""
+    with suppress(GitError):  # it has failed lately, or somebody is at it: a commit does not depend on it
+        git(repository.top, "gc", "--auto", "--quiet")
 
 
 def index_info(entries: Iterable[Entry]) -> bytes:

@@ -29,14 +29,19 @@ def upstream_of(repository: Repository, remote: str, branch: str) -> str:
     return branch
 
 
+def require_remote(repository: Repository, remote: str) -> None:
+    """Raise GitError where there is no such remote."""
+    if remote not in git(repository.top, "remote").splitlines():
+        raise GitError(f"there is no remote called {remote}; `git remote add` it, or set `git.remote` in the config")
+
+
 def unpushed(repository: Repository, remote: str, tip: Tip, trailer: str) -> tuple[int, int]:
     """Return how many commits the remote's branch lacks that have this trailer, and how many that have not.
 
     Counted is what is known here of the remote; of a branch that it does not have yet, what none of its branches has.
     Raises GitError, also where there is no such remote.
     """
-    if remote not in git(repository.top, "remote").splitlines():
-        raise GitError(f"there is no remote called {remote}; `git remote add` it, or set `git.remote` in the config")
+    require_remote(repository, remote)
     form = f"--format=%H:%(trailers:key={trailer},valueonly,separator=%x2C)"
     there = _known(remote, upstream_of(repository, remote, tip.branch))
     if ask_git(repository.top, "rev-parse", "--quiet", "--verify", there) is None:

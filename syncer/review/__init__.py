@@ -1,1 +1,1 @@
-"""What waits in the working tree: looked at, kept, dropped."""
+"""What a person says of counts that syncer wrote: looks at them, keeps, drops, undoes."""

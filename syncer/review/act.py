@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.commit_message import Contents, message
-from syncer.model import Problem
+from syncer.model import Problem, SyncReport
+from syncer.review.drop import drop
 from syncer.review.look import Review, WaitingPage, look, source_of
 from syncer.sync.begin import open_for_writing
 from syncer.sync.commit import Author, commit_counts
+from syncer.sync.options import Surroundings
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -29,8 +30,7 @@ class Choice:
 class Kept:
     """What was committed."""
 
-    commit: str | None
-    """None: there was nothing of ours."""
+    commit: str
     pages: int
     counts: int
 
@@ -40,36 +40,30 @@ class Done:
     """What came of a choice."""
 
     kept: Kept | None
-    """None: there was nothing to keep."""
+    """None: there was nothing to commit."""
+    dropped: SyncReport | None
+    """Of the sync that put counts back; None: there was none to put back."""
     left: Review
     """What still waits in the pages that it was about."""
     problems: Sequence[Problem]
-
-    @property
-    def exit(self) -> int:
-        """What the command ends with."""
-        return 1 if self.problems else 0
+    exit: int
+    """What the command ends with."""
 
 
-def act(
-    config: Config,
-    choice: Choice,
-    shown: Sequence[WaitingPage] | None = None,
-    *,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], object],
-) -> Done:
-    """Commit the counts to keep, as a sync would, and put back what the commit has for those to drop.
+def act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, world: Surroundings) -> Done:
+    """Commit the counts to keep, as a sync would, and put back what the last commit has for those to drop.
 
     Where `shown` is given, the choice names pages of it, and those in which other counts wait by now are left alone.
-    Nothing is pushed: the next sync does that. Raises GitError, UsageError, Locked and StateError.
+    Nothing is pushed: the next sync does that. Raises GitError, UsageError, Locked, StateError and Stopped.
     """
     about = [*choice.keep, *choice.drop]
-    with open_for_writing(config, clock=clock, sleep=sleep) as opened:
+    with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
         if shown is not None:
             choice = _still(choice, shown, look(config, about))
         kept = _keep(config, choice.keep) if choice.keep else None
-        return Done(kept, look(config, about), opened.problems)
+        dropped = drop(config, choice.drop, world, opened) if choice.drop else None
+        problems = dropped.problems if dropped else opened.problems
+        return Done(kept, dropped, look(config, about), problems, dropped.exit if dropped else int(bool(problems)))
 
 
 def _still(choice: Choice, shown: Sequence[WaitingPage], now: Review) -> Choice:
@@ -79,7 +73,7 @@ def _still(choice: Choice, shown: Sequence[WaitingPage], now: Review) -> Choice:
     return Choice(same.intersection(choice.keep), same.intersection(choice.drop))
 
 
-def _keep(config: Config, paths: Collection[str]) -> Kept:
+def _keep(config: Config, paths: Collection[str]) -> Kept | None:
     contents = Contents()
 
     def worded(built: Contents) -> str:
@@ -88,4 +82,4 @@ def _keep(config: Config, paths: Collection[str]) -> Kept:
         return message(built, built.sync, (), config.git.message)
 
     commit = commit_counts(source_of(config, paths), worded, Author(config.git.author))
-    return Kept(commit, contents.pages, contents.counts)
+    return Kept(commit, contents.pages, contents.counts) if commit else None

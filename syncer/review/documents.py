@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncer.model import SyncReport
 from syncer.review.act import Done
 from syncer.review.look import Review, WaitingCount, WaitingPage
 from syncer.sync.report import problem_json
@@ -12,14 +13,19 @@ DIGITS = 6
 
 def review_json(review: Review, done: Done | None = None) -> dict[str, object]:
     """Return a review as `syncer review --json` prints it, with what was done if something was."""
-    kept = done.kept if done else None
+    kept, dropped = (done.kept, done.dropped) if done else (None, None)
     return {
         "head": review.head,
         "kept": {"commit": kept.commit, "pages": kept.pages, "counts": kept.counts} if kept else None,
+        "dropped": _dropped(dropped) if dropped else None,
         "pages": [_page(page) for page in review.pages],
         "problems": [problem_json(problem) for problem in done.problems] if done else [],
         "exit": done.exit if done else 0,
     }
+
+
+def _dropped(report: SyncReport) -> dict[str, object]:
+    return {"sync": report.sync, "pages": report.changed_pages, "counts": report.changed_counts}
 
 
 def _page(page: WaitingPage) -> dict[str, object]:

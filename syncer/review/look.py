@@ -72,7 +72,22 @@ class Review:
     """Those with a doubtful count first, else in the order of their paths."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What waits, as it is found."""
+
+    source: Source
+    head: str
+    files: Iterator[WaitingFile]
+
+
 def look(config: Config, paths: Iterable[str]) -> Review:
+    """Return what waits in these files and directories, and what to think of it. Raises as `find` does."""
+    found = find(config, paths)
+    return Review(found.head, sorted(_pages(found.source, found.files), key=lambda page: not page.doubtful))
+
+
+def find(config: Config, paths: Iterable[str]) -> Found:
     """Return what waits in these files and directories; without any, on the whole site.
 
     Paths are relative to the site. Raises GitError where there is no repository or no commit, and UsageError for paths
@@ -82,12 +97,12 @@ def look(config: Config, paths: Iterable[str]) -> Review:
     head = head_of(source.repository)
     if head is None:
         raise GitError("there is no commit yet to compare the pages with; commit them first")
-    unlike = unlike_on_disk(source.repository, head, source.within) if source.candidates else {}
-    return Review(head, sorted(_pages(source, find_waiting(source, unlike)), key=lambda page: not page.doubtful))
+    unlike = unlike_on_disk(source.repository, head, source.within)
+    return Found(source, head, find_waiting(source, unlike))
 
 
 def source_of(config: Config, paths: Iterable[str]) -> Source:
-    """Return where the counts of these files and directories are. Raises as `look` does."""
+    """Return where the counts of these files and directories are. Raises as `find` does."""
     site = os.path.realpath(config.site)
     repository = find_repository(site)
     if repository is None:
@@ -97,8 +112,8 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
     return Source(repository, site, config.state_directory / LOG, candidates)
 
 
-def _pages(source: Source, found: Iterable[WaitingFile]) -> Iterator[WaitingPage]:
-    for file in found:
+def _pages(source: Source, files: Iterable[WaitingFile]) -> Iterator[WaitingPage]:
+    for file in files:
         with suppress(FileNotFoundError):  # taken away while we look: nothing waits in it any more
             others = _other_lines(file, Path(source.repository.top, file.path).read_bytes())
             for page, counts in groupby(file.counts, key=lambda one: one[1].place.path):

@@ -79,7 +79,19 @@ CREATE TABLE places (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4)
+SCHEMA_5 = """
+CREATE TABLE held_back (
+    path TEXT NOT NULL,                    -- a place: page, field and video
+    field TEXT NOT NULL,
+    id TEXT NOT NULL,
+    count TEXT NOT NULL,
+    number INTEGER NOT NULL,               -- what was undone or dropped there
+    PRIMARY KEY (path, field, id)
+) WITHOUT ROWID;
+ALTER TABLE intent_batches ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;  -- 1: what it replaces is held back from then on
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
@@ -92,6 +104,7 @@ COPIED = (
     "INSERT INTO parked SELECT * FROM disk.parked",
     "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
     "INSERT INTO intents SELECT * FROM disk.intents",
+    "INSERT INTO held_back SELECT * FROM disk.held_back",
 )
 """What a dry run and `check` need of the state: everything but the history."""
 
@@ -189,7 +202,10 @@ def set_aside(directory: Path, now: datetime) -> Path:
 
 
 def open_to_read(directory: Path, site: str) -> Database | None:
-    """Open the state for reading; None where there is none. Raises StateError as `open_database` does."""
+    """Open the state for reading; None where there is none, or an empty file that is about to become one.
+
+    Raises StateError as `open_database` does.
+    """
     path = directory / NAME
     try:
         path.stat()
@@ -200,9 +216,12 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
         try:
-            older = _version(connection, path) < len(MIGRATIONS)
+            version = _version(connection, path)
+            if version == 0:
+                connection.close()
+                return None
             _refuse_foreign(connection, site, path)
-            if older:
+            if version < len(MIGRATIONS):
                 connection = _newer_copy(connection, path)
         except BaseException:
             connection.close()

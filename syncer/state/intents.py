@@ -40,11 +40,16 @@ class IntentBatch:
     """The first number of its lines in the diff log; 0 while it is open."""
 
 
-def record_intents(database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent]) -> int:
-    """Record, durably, what is about to be written, numbered from 0; return the batch's number."""
+def record_intents(
+    database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent], *, hold: bool = False
+) -> int:
+    """Record, durably, what is about to be written, numbered from 0; return the batch's number.
+
+    `hold`: what is replaced is held back, once that is done (`state.held_back`).
+    """
     with database.transaction(durable=True) as connection:
         cursor = connection.execute(
-            "INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, _to_json(mappings))
+            "INSERT INTO intent_batches (sync, mappings, hold) VALUES (?, ?, ?)", (sync, _to_json(mappings), hold)
         )
         batch = int(cursor.lastrowid or 0)
         connection.executemany(
@@ -54,19 +59,20 @@ def record_intents(database: Database, sync: str, mappings: Sequence[Fields], in
     return batch
 
 
-def mark_done(database: Database, batch: int, undone: Iterable[int], at: datetime, first_seq: int) -> None:
-    """Mark a batch as done, durably: its intents were carried out at this time, but for the `undone`, by number.
+def mark_done(database: Database, batch: int, not_done: Iterable[int], at: datetime, first_seq: int) -> None:
+    """Mark a batch as done, durably: its intents were carried out at this time, but for those `not_done`, by number.
 
     Their lines in the diff log are numbered from `first_seq` on.
     """
     with database.transaction(durable=True) as connection:
         connection.executemany(
-            "DELETE FROM intents WHERE batch = ? AND number = ?", ((batch, number) for number in undone)
+            "DELETE FROM intents WHERE batch = ? AND number = ?", ((batch, number) for number in not_done)
         )
         connection.execute(
             "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",
             (int(at.timestamp()), first_seq, batch),
         )
+        connection.execute(_HOLD, (batch,))
 
 
 def forget_intents(database: Database, batch: int) -> None:
@@ -98,6 +104,15 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
             )
             for batch, sync, mappings, at, seq in rows
         ]
+
+
+_PARTS = ", ".join(f"json_extract(entry, '$.{part}')" for part in ("path", "field", "video_id", "count", "old"))
+
+_HOLD = (
+    f"INSERT OR REPLACE INTO held_back SELECT {_PARTS}"
+    " FROM intent_batches CROSS JOIN intents USING (batch) WHERE batch = ? AND hold"
+)
+"""A crash before it is made up for: nothing is compared with pages before the open intents are settled."""
 
 
 def _to_json(mappings: Sequence[Fields]) -> str:

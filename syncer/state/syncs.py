@@ -19,7 +19,7 @@ class PastSync:
     started: datetime
     whole: bool
     report: str
-    """The report's JSON, as `syncer sync --json` printed it, and `retries`."""
+    """The report's JSON, as `syncer sync --json` printed it, `retries`, and `left`."""
 
 
 def begin_sync(database: Database, sync_id: str, started: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from syncer.errors import StateDamaged
 from syncer.model import Problem, ProblemKind
 from syncer.state.database import NAME, Database, open_database, set_aside
 from syncer.state.lock import PATIENCE, hold_lock
-from syncer.state.syncs import last_seq
+from syncer.state.syncs import has_sync, last_seq
+from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.recover import recover
+from syncer.sync.report import Tally
 from syncer.sync.tell import tell_lost, tell_recovered
 
 if TYPE_CHECKING:
@@ -54,6 +57,21 @@ def open_for_writing(
             problems.append(_state_lost(lost))
             tell_lost(lost)
         yield Opened(database, diff_log, tuple(problems))
+
+
+def begin(config: Config, options: Options, world: Surroundings, opened: Opened, started: datetime) -> Sync:
+    """Return a sync that writes; nothing of it is done yet."""
+    tally = new_tally(opened.database, started)
+    tally.problems += opened.problems
+    return Sync(config, options, world, os.path.realpath(config.site), opened.database, opened.diff_log, tally)
+
+
+def new_tally(database: Database, started: datetime) -> Tally:
+    """Return the tally of a sync with a name of its own, also where the clock stands still."""
+    while True:
+        name = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        if not has_sync(database, name):
+            return Tally(name, started)
 
 
 def _open(directory: Path, site: str, now: datetime) -> tuple[Database, str | None]:

@@ -39,6 +39,7 @@ def status_json(status: Status) -> dict[str, object]:
         "gone": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.gone],
         "doubtful": [{"video_id": video, "count": count.value} for video, count in status.doubtful],
         "held_by_brake": status.braked,
+        "held_by_undo": status.held_back,
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
 from syncer.model import VideoId
 from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.held_back import forget_unread
 from syncer.state.places import forget_places
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
 from syncer.state.videos import count_readings, forget_readings
@@ -56,6 +57,7 @@ def forget(
         database = opened.database
         save_last_seq(database, opened.diff_log.last_seq)
         readings = forget_readings(database, before=selection.before, video=selection.video)
+        forget_unread(database)
         if selection.before is not None:
             forget_syncs(database, selection.before)
         else:
@@ -69,6 +71,7 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     """Forget what is older than `history.keep`, after a sync."""
     before = now - config.history.keep
     forget_readings(database, before=before)
+    forget_unread(database)
     forget_syncs(database, before)
     oldest = oldest_time(config.state_directory / LOG)
     if oldest is not None and oldest < before - SLACK:

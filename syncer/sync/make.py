@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,15 +19,15 @@ from syncer.model import Page, Problem, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.places import save_places
-from syncer.state.syncs import begin_sync, end_sync, has_sync
+from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos
 from syncer.sync.ask import ask_youtube, plan_now
-from syncer.sync.begin import open_for_writing
+from syncer.sync.begin import begin, new_tally, open_for_writing
 from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.publish import publish
-from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, Tally, report_json
+from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, stored_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
 from syncer.wording import counted
@@ -59,11 +57,9 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
     started = world.clock()
     if options.dry_run:
         with open_copy(config.state_directory, site) as copy:
-            return _walk_the_path(Sync(config, options, world, site, copy, None, _new_tally(copy, started)))
+            return _walk_the_path(Sync(config, options, world, site, copy, None, new_tally(copy, started)))
     with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
-        tally = _new_tally(opened.database, started)
-        tally.problems += opened.problems
-        report = _walk_the_path(Sync(config, options, world, site, opened.database, opened.diff_log, tally))
+        report = _walk_the_path(begin(config, options, world, opened, started))
         _forget_old(config, opened.database, world.clock())
         return report
 
@@ -73,14 +69,6 @@ def _forget_old(config: Config, database: Database, now: datetime) -> None:
         forget_old(config, database, now)
     except StateError as error:  # pages and report are written: the next sync tries again
         tell_kept(error)
-
-
-def _new_tally(database: Database, started: datetime) -> Tally:
-    """Return the tally of a sync with a name of its own, also where the clock stands still."""
-    while True:
-        name = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        if not has_sync(database, name):
-            return Tally(name, started)
 
 
 def _walk_the_path(sync: Sync) -> SyncReport:
@@ -131,8 +119,7 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
-        stored = json.dumps({**report_json(report), "retries": report.tries.repeated})
-        end_sync(sync.database, number, stored, whole=whole, last_seq=sync.diff_log.last_seq)
+        end_sync(sync.database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report
 

@@ -43,6 +43,7 @@ class Surroundings:
     """What a sync needs of the world around it."""
 
     key: str
+    """Empty where nothing is asked."""
     clock: Callable[[], datetime]
     sleep: Callable[[float], object]
     cancelled: Callable[[], bool] = lambda: False

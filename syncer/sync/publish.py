@@ -9,7 +9,7 @@ from syncer.content.scan import Candidate
 from syncer.diff_log import LOG
 from syncer.errors import GitError
 from syncer.git.advance import move_on
-from syncer.git.objects import write_commit
+from syncer.git.objects import tidy, write_commit
 from syncer.git.remote import Rejected, common, fetch, push, unpushed
 from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from
 from syncer.model import Problem, ProblemKind
@@ -38,6 +38,8 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
 
         tally.commit = commit_counts(source, worded, author)
         tell_committed(tally)
+        if tally.commit:
+            tidy(source.repository)
         if settings.push and not sync.world.cancelled():
             kind = ProblemKind.NOT_PUSHED
             tally.commit = push_counts(source, settings.remote, worded, author, tally.commit)

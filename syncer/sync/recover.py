@@ -50,8 +50,8 @@ def find_remains(site: str, database: Database) -> Remains:
     written = unwritten = 0
     files: set[str] = set()
     for batch in unsettled_batches(database):
-        undone = len(_undone(site, batch))
-        written, unwritten = written + len(batch.intents) - undone, unwritten + undone
+        not_done = len(_not_done(site, batch))
+        written, unwritten = written + len(batch.intents) - not_done, unwritten + not_done
         files.update(path for directory in _directories(site, batch) for path in left_over(directory))
     return Remains(written, unwritten, frozenset(files))
 
@@ -71,28 +71,28 @@ def recover(site: str, database: Database, diff_log: DiffLog, now: datetime) -> 
 
 def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog, now: datetime) -> list[Problem]:
     problems: list[Problem] = []
-    at, first, undone = batch.done_at, batch.first_seq, _undone(site, batch)
+    at, first, not_done = batch.done_at, batch.first_seq, _not_done(site, batch)
     if at is None:
         directories = _directories(site, batch)
         problems = remove_left_over(site, (path for directory in directories for path in left_over(directory)))
         flush_directories(directories)
         at, first = now, diff_log.last_seq + 1
-        mark_done(database, batch.number, undone, at, first)
-    entries = [intent.entry for number, intent in batch.intents.items() if number not in undone]
+        mark_done(database, batch.number, not_done, at, first)
+    entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
     diff_log.append(batch.sync, at, entries, first)
     forget_intents(database, batch.number)
     return problems
 
 
-def _undone(site: str, batch: IntentBatch) -> set[int]:
+def _not_done(site: str, batch: IntentBatch) -> set[int]:
     """Return the numbers of the intents that no page shows; of a batch that is done, none is left."""
     if batch.done_at is not None:
         return set()
-    undone: set[int] = set()
+    not_done: set[int] = set()
     for (path, mapping), targets in groupby(_targets(batch), key=lambda target: (target.path, target.mapping)):
         standing = _counts_on_disk(site, path, batch.mappings[mapping])
-        undone.update(t.number for t in targets if standing.get((t.video_id, t.field)) != t.new)
-    return undone
+        not_done.update(t.number for t in targets if standing.get((t.video_id, t.field)) != t.new)
+    return not_done
 
 
 def _targets(batch: IntentBatch) -> Iterator[_Target]:

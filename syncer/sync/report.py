@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -67,6 +68,8 @@ class StoredReport(TypedDict):
     commit: str | None
     retries: NotRequired[int]
     """Not in the report of a version that did not count them."""
+    left: NotRequired[int]
+    """The same."""
     exit: int
 
 
@@ -94,6 +97,7 @@ class Tally:
     gone: set[VideoId] = field(default_factory=set)
     commit: str | None = None
     tries: Tries = field(default_factory=Tries)
+    left: int = 0
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
 
@@ -134,13 +138,14 @@ class Tally:
             gone=tuple(sorted(self.gone)),
             commit=self.commit,
             tries=self.tries,
+            left=self.left,
         )
 
     def _exit(self, over_quota: int) -> int:
         all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes
         if Outcome.REFUSED in self.outcomes or all_failed:
             return NOTHING_ANSWERED
-        return 1 if self.problems or over_quota or self.brake else 0
+        return 1 if self.problems or over_quota or self.brake or self.left else 0
 
 
 def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
@@ -169,6 +174,11 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
     if changes is not None:
         document["changes"] = [dict(line_of(report.sync, report.finished, change)) for change in changes]
     return document
+
+
+def stored_json(report: SyncReport) -> str:
+    """Return the report as the state keeps it."""
+    return json.dumps({**report_json(report), "retries": report.tries.repeated, "left": report.left})
 
 
 def problem_json(problem: Problem) -> StoredProblem:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from syncer.front_matter.find import find
 from syncer.git.objects import Entry, read_blobs, storing_blobs
 from syncer.git.repository import Blob
-from syncer.model import Fields
+from syncer.model import Fields, Place
 from syncer.sync.uncommitted import Ours, Source, were_ours, with_counts
-from syncer.waiting import Place, Waiting, waiting
+from syncer.waiting import Waiting, waiting, wherever
 
 
 class Staged(NamedTuple):
@@ -38,7 +38,7 @@ class _Count(NamedTuple):
     @property
     def written(self) -> tuple[Place, str]:
         """What stands there, for the log to say whether syncer wrote it."""
-        return self.staged.place.wherever, self.staged.old or ""
+        return wherever(self.staged.place), self.staged.old or ""
 
 
 def restage(source: Source, files: Sequence[Staged]) -> list[Entry]:

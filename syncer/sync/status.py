@@ -13,6 +13,7 @@ from syncer.plan import GONE
 from syncer.quota import next_reset
 from syncer.schedule import first_time
 from syncer.state.database import Database
+from syncer.state.held_back import count_held_back
 from syncer.state.judging import count_braked, doubtful_counts
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
@@ -41,6 +42,8 @@ class Status:
     doubtful: Sequence[tuple[VideoId, Count]]
     braked: int
     """Readings that a brake holds."""
+    held_back: int
+    """Counts that a person undid or dropped, and for which YouTube has not given another number."""
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
     """Those of the last sync."""
@@ -67,6 +70,7 @@ def status_of(
         gone=[video for video in missing if video.misses >= GONE],
         doubtful=doubtful_counts(database),
         braked=count_braked(database),
+        held_back=count_held_back(database),
         hidden=hidden_counts(database, mapped_counts(config)),
         problems=problems_of(reports[0]) if reports else (),
     )

@@ -19,8 +19,8 @@ from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_blobs
 from syncer.git.repository import Blob, Repository, relative_to_top
-from syncer.model import Change, Fields, Page, VideoId
-from syncer.waiting import Place, Waiting, waiting
+from syncer.model import Change, Fields, Page, Place, VideoId
+from syncer.waiting import Waiting, waiting, wherever
 
 FILES_AT_ONCE = 10_000
 """Files in memory at a time."""
@@ -133,11 +133,11 @@ def _waiting(
 
 
 def _tell(log: Path, found: Mapping[str, list[tuple[Fields, Waiting]]]) -> Mapping[str, list[Told]]:
-    standing = {one.place.wherever: one.new for pairs in found.values() for _, one in pairs}
+    standing = {wherever(one.place): one.new for pairs in found.values() for _, one in pairs}
     newest = _newest(log, standing)
 
     def told(fields: Fields, one: Waiting) -> Told:
-        place = one.place.wherever
+        place = wherever(one.place)
         return fields, one, newest.get(place) if standing[place] == one.new else None
 
     return {path: [told(*pair) for pair in pairs] for path, pairs in found.items()}
@@ -183,7 +183,7 @@ def _newest(log: Path, standing: Mapping[Place, str]) -> Mapping[Place, Written 
 
 
 def _place(line: Line) -> Place:
-    return Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))).wherever
+    return wherever(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
 
 
 @lru_cache(maxsize=1024)

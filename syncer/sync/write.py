@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
-from syncer.diff import diff, hidden
+from syncer.diff import NOTHING, diff, hidden
 from syncer.diff_log import DiffLog, entry_of
-from syncer.model import Change, Edit, Fields, Page, Problem
+from syncer.model import Change, Edit, Fields, Page, Place, Problem
+from syncer.state.held_back import held_back, let_go
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
-from syncer.sync.report import Tally
 from syncer.sync.tell import tell_batch
 
 PAGES_AT_ONCE = 5000
@@ -22,16 +22,42 @@ PAGES_AT_ONCE = 5000
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
     """Write the counts that differ, and log each; in a dry run only find out what would be written."""
     written = 0
+    any_held = let_go(sync.database) > 0
     for batch in _batches(pages):
         if sync.world.cancelled():
             return
-        edits = _edits(sync, batch)
-        done = _write(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
-        sync.tally.changed_counts += len(done)
-        sync.world.changed(done)
-        tell_batch(sync, len(batch), len(done))
+        held = held_back(sync.database, {page.path for page in batch}) if any_held else NOTHING
+        edits = _edits(sync, batch, held)
+        done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
+        tell_batch(sync, len(batch), done)
         written += len(batch)
         sync.world.progress("write", written, len(pages))
+
+
+def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit], *, hold: bool = False) -> int:
+    """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.recover`).
+
+    Return how many counts were written; they, and what went wrong, are in the sync's tally. `hold`: what is replaced is
+    held back from then on.
+    """
+    if not edits:
+        return 0
+    mappings: list[Fields] = []
+    intents = [
+        Intent(_place(mappings, fields), entry_of(change))
+        for edit in edits
+        for fields, changes in edit.rewrites
+        for change in changes
+    ]
+    batch = record_intents(sync.database, sync.tally.sync, mappings, intents, hold=hold)
+    outcomes = replace_pages(sync.site, edits)
+    not_done = _not_done(edits, outcomes)
+    at, first = sync.world.clock(), diff_log.last_seq + 1
+    mark_done(sync.database, batch, not_done, at, first)
+    entries = [intent.entry for number, intent in enumerate(intents) if number not in not_done]
+    diff_log.append(sync.tally.sync, at, entries, first)
+    forget_intents(sync.database, batch)
+    return _count(sync, edits, outcomes)
 
 
 def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
@@ -41,7 +67,7 @@ def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
         yield batch
 
 
-def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
+def _edits(sync: Sync, batch: Sequence[Page], held: Mapping[Place, int]) -> list[Edit]:
     accepted = accepted_readings(sync.database, {slot.video_id for page in batch for slot in page.slots})
     only = sync.options.videos or None
     edits = []
@@ -49,7 +75,7 @@ def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
         rewrites = []
         for page in same:
             sync.tally.hidden.update(hidden(page, accepted, only))
-            changes = diff(page, accepted, only)
+            changes = diff(page, accepted, only, held)
             if changes:
                 rewrites.append((page, changes))
         if rewrites:
@@ -58,8 +84,8 @@ def _edits(sync: Sync, batch: Sequence[Page]) -> list[Edit]:
     return edits
 
 
-def _preview(sync: Sync, edits: Sequence[Edit]) -> list[Change]:
-    return _done(edits, [_previewed(sync, edit) for edit in edits], sync.tally)
+def _preview(sync: Sync, edits: Sequence[Edit]) -> int:
+    return _count(sync, edits, [_previewed(sync, edit) for edit in edits])
 
 
 def _previewed(sync: Sync, edit: Edit) -> Problem | None:
@@ -70,52 +96,33 @@ def _previewed(sync: Sync, edit: Edit) -> Problem | None:
     return None
 
 
-def _write(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> list[Change]:
-    """Write a batch so that a crash at any point can be settled afterwards (`sync.recover`)."""
-    if not edits:
-        return []
-    mappings: list[Fields] = []
-    intents = [
-        Intent(_place(mappings, fields), entry_of(change))
-        for edit in edits
-        for fields, changes in edit.rewrites
-        for change in changes
-    ]
-    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
-    outcomes = replace_pages(sync.site, edits)
-    undone = _undone(edits, outcomes)
-    at, first = sync.world.clock(), diff_log.last_seq + 1
-    mark_done(sync.database, batch, undone, at, first)
-    entries = [intent.entry for number, intent in enumerate(intents) if number not in undone]
-    diff_log.append(sync.tally.sync, at, entries, first)
-    forget_intents(sync.database, batch)
-    return _done(edits, outcomes, sync.tally)
-
-
 def _place(mappings: list[Fields], fields: Fields) -> int:
     if fields not in mappings:
         mappings.append(fields)
     return mappings.index(fields)
 
 
-def _undone(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
+def _not_done(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
     """Return the numbers of the intents whose pages were left alone."""
-    undone: set[int] = set()
+    not_done: set[int] = set()
     number = 0
     for edit, problem in zip(edits, outcomes, strict=True):
         after = number + len(edit.changes)
         if problem is not None:
-            undone.update(range(number, after))
+            not_done.update(range(number, after))
         number = after
-    return undone
+    return not_done
 
 
-def _done(edits: Sequence[Edit], outcomes: Sequence[Problem | None], tally: Tally) -> list[Change]:
+def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> int:
+    """Count in what was done, and tell whoever listens; return how many counts that is."""
     done: list[Change] = []
     for edit, problem in zip(edits, outcomes, strict=True):
         if problem is not None:
-            tally.problems.append(problem)
+            sync.tally.problems.append(problem)
             continue
         done += edit.changes
-        tally.changed_pages += 1
-    return done
+        sync.tally.changed_pages += 1
+    sync.tally.changed_counts += len(done)
+    sync.world.changed(done)
+    return len(done)

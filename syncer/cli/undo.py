@@ -1,0 +1,92 @@
+"""`syncer undo`: puts back the counts that a sync replaced, and lists what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+from syncer.errors import SyncerError
+
+if TYPE_CHECKING:
+    from syncer.model import SyncReport
+    from syncer.review.undo import Left
+
+OFFERED = 20
+"""Of how many of the last syncs the shell is told the names."""
+
+
+def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Return the names of syncs that changed something, newest first, for a shell that completes them."""
+    from json import loads
+
+    from syncer.cli.stored import open_state
+    from syncer.state.syncs import last_syncs
+
+    try:
+        with open_state(
+            Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False).config()
+        ) as database:
+            syncs = last_syncs(database, OFFERED)
+    except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
+        return []
+    return [sync.id for sync in syncs if sync.id.startswith(begun) and loads(sync.report)["changed_counts"]]
+
+
+@click.command()
+@click.argument("sync", metavar="SYNC", shell_complete=_names)
+@click.pass_obj
+def command(settings: Settings, sync: str) -> int:
+    """Put back the counts that a sync replaced, where what it wrote still stands.
+
+    SYNC is a name as `syncer status` and `syncer log` show it. The undo is a sync of its own, and can be undone.
+    """
+    from syncer.cli.changes import ChangeList, show_wrong
+    from syncer.cli.progress import Progress
+    from syncer.cli.show import SHOWN
+    from syncer.cli.stopping import stop_on_signals
+    from syncer.review.undo import undo
+    from syncer.sync.options import Surroundings
+
+    config = settings.config()
+    changes = ChangeList()
+    left: list[Left] = []
+    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
+        world = Surroundings(
+            key="",
+            clock=lambda: datetime.now(UTC),
+            sleep=stopped.wait,
+            cancelled=stopped.is_set,
+            progress=progress.advance,
+            changed=changes.add,
+        )
+        report = undo(config, sync, world, lambda one: left.append(one) if len(left) < SHOWN else None)
+    if not settings.quiet:
+        changes.show_changes(report)
+        _show_sums(report)
+    _show_left(sync, report.left, left)
+    show_wrong(report)
+    return report.exit
+
+
+def _show_sums(report: SyncReport) -> None:
+    from syncer.cli.changes import show_put_back
+    from syncer.cli.show import show
+
+    if report.changed_counts:
+        show_put_back(report)
+    elif not report.exit:
+        show("There is nothing to put back: the pages say what they said before.")
+
+
+def _show_left(undone: str, total: int, left: Sequence[Left]) -> None:
+    from syncer.cli.show import rest, show, show_table
+    from syncer.wording import counted
+
+    if total:
+        show(f"Left as they are: {counted(total, 'count')}", "bold")
+        show_table(("page", "count", "why"), left)
+        rest(total, "count", f"`syncer log --sync {undone}` shows all that it had written")

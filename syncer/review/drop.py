@@ -1,0 +1,52 @@
+"""Puts back what the last commit has, in place of counts that wait: a sync of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from syncer.content.scan import signature_of
+from syncer.model import Change, Edit, SyncReport, Why
+from syncer.review.look import find
+from syncer.state.database import Database
+from syncer.state.held_back import last_said
+from syncer.sync.begin import Opened, begin
+from syncer.sync.options import Options, Surroundings
+from syncer.sync.put_back import put_back
+from syncer.sync.uncommitted import WaitingFile, Written
+from syncer.waiting import Waiting
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+def drop(config: Config, paths: Collection[str], world: Surroundings, opened: Opened) -> SyncReport | None:
+    """Put the last commit's counts back in these files and directories; None where there is none to put back.
+
+    A count of the author's own stays, and so does one where the commit has none.
+    """
+    sync = begin(config, Options(), world, opened, world.clock())
+    edits = list(_edits(sync.site, opened.database, find(config, paths).files))
+    return put_back(sync, opened.diff_log, edits) if edits else None
+
+
+def _edits(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Edit]:
+    for file in files:
+        for path, same in groupby(file.counts, key=lambda told: told[1].place.path):
+            ours = ((fields, one, written, one.old) for fields, one, written in same if written and one.old)
+            changes = [(fields, _back(database, one, written, old)) for fields, one, written, old in ours]
+            by_fields = groupby(changes, key=itemgetter(0))
+            rewrites = tuple((fields, tuple(change for _, change in of_one)) for fields, of_one in by_fields)
+            with suppress(FileNotFoundError):  # taken away meanwhile: there is nothing to put back
+                if rewrites:
+                    yield Edit(path, signature_of(os.stat(os.path.join(site, path))), rewrites)
+
+
+def _back(database: Database, one: Waiting, written: Written, old: str) -> Change:
+    path, field, video = one.place
+    said = last_said(database, video, one.count, int(old)) or written.as_of
+    return Change(path, video, field, one.count, one.new, old, said, Why.DROPPED)

@@ -1,0 +1,65 @@
+"""What a person undid or dropped: it is not written to its place again until YouTube gives another number.
+
+It is noted when an intent of an undo or a drop is marked as done (`state.intents`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from syncer.model import Count, Place, VideoId
+from syncer.state.database import Database
+from syncer.state.videos import COLUMNS
+
+
+def held_back(database: Database, paths: Iterable[str]) -> dict[Place, int]:
+    """Return the numbers that are held back from places on these pages."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT path, field, id, number FROM held_back WHERE path IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(paths)),),
+        )
+        return {Place(path, field, VideoId(video)): number for path, field, video, number in rows}
+
+
+def count_held_back(database: Database) -> int:
+    """Return from how many places a number is held back."""
+    with database.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM held_back").fetchone()[0])
+
+
+def let_go(database: Database) -> int:
+    """Forget the numbers in whose place YouTube has given others; return how many are still held back."""
+    held = count_held_back(database)
+    if not held:
+        return 0
+    with database.transaction() as connection:
+        return held - connection.execute(f"DELETE FROM held_back AS h WHERE EXISTS ({_OTHER})").rowcount
+
+
+def forget_unread(database: Database) -> None:
+    """Forget the numbers of videos of which no reading is kept."""
+    with database.transaction() as connection:
+        connection.execute(f"DELETE FROM held_back AS h WHERE NOT EXISTS ({_ACCEPTED})")
+
+
+def last_said(database: Database, video: VideoId, count: Count, number: int) -> datetime | None:
+    """Return when YouTube said this number last, if a reading is kept in which it did."""
+    with database.read() as connection:
+        row = connection.execute(
+            "SELECT r.at FROM syncs AS s CROSS JOIN videos AS v ON v.id = ? CROSS JOIN readings AS r"
+            f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[count]} = ? ORDER BY s.sync DESC LIMIT 1",
+            (video, number),
+        ).fetchone()
+    return datetime.fromtimestamp(row[0], UTC) if row else None
+
+
+_ACCEPTED = (
+    "SELECT 1 FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video WHERE v.id = h.id"
+)
+
+_COUNTS = " ".join(f"WHEN '{count}' THEN r.{column}" for count, column in COLUMNS.items())
+
+_OTHER = f"{_ACCEPTED} AND CASE h.count {_COUNTS} END != h.number"

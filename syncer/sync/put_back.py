@@ -1,0 +1,36 @@
+"""Puts counts back because a person says so: a sync of its own, which asks nobody, and holds back what it replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from syncer.diff_log import DiffLog
+from syncer.model import Edit, SyncReport, VideoId
+from syncer.state.held_back import let_go
+from syncer.state.syncs import begin_sync, end_sync
+from syncer.sync.options import Sync
+from syncer.sync.report import stored_json
+from syncer.sync.tell import tell_ended, tell_written
+from syncer.sync.write import PAGES_AT_ONCE, write_edits
+
+
+def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport:
+    """Write the edits, log each of their changes, and return the report.
+
+    What they replace is held back from its place until YouTube gives another number. The edits are taken some thousand
+    at a time, so they may be found while others are written. The schedule does not count from such a sync.
+    """
+    tally, waiting, videos = sync.tally, iter(edits), set[VideoId]()
+    number = begin_sync(sync.database, tally.sync, tally.started)
+    while not sync.world.cancelled() and (batch := list(islice(waiting, PAGES_AT_ONCE))):
+        write_edits(sync, diff_log, batch, hold=True)
+        videos.update(change.video_id for edit in batch for change in edit.changes)
+        tally.pages, tally.videos = tally.pages + len(batch), len(videos)
+        sync.world.progress("write", tally.pages, None)
+    let_go(sync.database)
+    tell_written(sync)
+    report = tally.report(sync.world.clock(), dry_run=False, cancelled=sync.world.cancelled())
+    end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)
+    tell_ended(report)
+    return report

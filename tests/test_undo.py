@@ -1,0 +1,370 @@
+"""`syncer undo` puts back what a sync replaced, where it still stands, and says why it leaves the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from syncer.review.undo import Left
+from syncer.simulator.server import Simulator
+from syncer.state.database import open_to_read
+from syncer.state.syncs import last_whole_sync, past_sync
+from syncer.sync import put_back
+from syncer.sync.options import Options
+from tests.site import FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree
+
+HOUR = timedelta(hours=1)
+A, B, C = ids(3, seed=6)
+
+
+def pages(site: Site) -> Mapping[str, bytes]:
+    content = site.root / "content"
+    return {str(file.relative_to(content)): file.read_bytes() for file in sorted(content.rglob("*.md"))}
+
+
+def undone(site: Site, name: str, at: datetime = NOON + HOUR) -> tuple[int, list[Left]]:
+    """Undo a sync; return the exit code, and what was left."""
+    left: list[Left] = []
+    report = site.undo(name, at, left.append)
+    assert report.left == len(left)
+    return report.exit, left
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    """A page in each form, and one of two videos."""
+    for number, (form, video) in enumerate(zip(FORMS, ids(len(FORMS)), strict=True)):
+        site.put(f"content/{number}.md", form(video, 7, 8))
+    site.put("content/lists/two.md", pair((A, 1, 2), (ids(1)[0], 7, 8)))
+    return site
+
+
+def test_every_count_comes_back_byte_for_byte_in_every_form(full: Site) -> None:
+    before = pages(full)
+    synced = full.sync()
+    assert all(now != before[path] for path, now in pages(full).items())
+
+    assert undone(full, synced.sync) == (0, [])
+    assert pages(full) == before
+
+
+def test_an_undo_is_a_sync_in_the_log_with_each_count_the_other_way_round(full: Site) -> None:
+    synced = full.sync()
+    there = full.log_lines()
+    report = full.undo(synced.sync, NOON + HOUR)
+
+    back = full.log_lines()[len(there) :]
+    assert [line["seq"] for line in back] == list(range(len(there) + 1, 2 * len(there) + 1))
+    assert {(line["sync"], line["at"], line["why"]) for line in back} == {(report.sync, "2026-11-22T21:00:00Z", "undo")}
+    assert [
+        (line["path"], line["video_id"], line["field"], line["count"], line["new"], line["old"]) for line in there
+    ] == [(line["path"], line["video_id"], line["field"], line["count"], line["old"], line["new"]) for line in back]
+    assert (report.pages, report.videos, report.changed_pages, report.changed_counts) == (6, 6, 6, 14)
+
+
+def test_an_undo_can_be_undone_and_that_again(full: Site) -> None:
+    before = pages(full)
+    name = full.sync().sync
+    after = pages(full)
+    for expected in (before, after, before, after):
+        name = full.undo(name, NOON + HOUR).sync
+        assert pages(full) == expected
+
+
+def test_what_a_later_sync_wrote_is_left_and_the_rest_is_put_back(site: Site, youtube: Simulator) -> None:
+    site.put("content/a.md", crlf(A, 1, 2))
+    site.put("content/b.md", crlf(B, 1, 2))
+    first = site.sync().sync
+    youtube.clock.advance(timedelta(days=30))
+    site.sync(NOON + HOUR, Options(paths=("content/a.md",)))
+    views, likes = counts(youtube, A)
+
+    assert undone(site, first) == (
+        1,
+        [
+            Left("content/a.md", "viewcount", f"was changed since, and says {views}"),
+            Left("content/a.md", "likeCount", f"was changed since, and says {likes}"),
+        ],
+    )
+    assert pages(site) == {"a.md": crlf(A, views, likes), "b.md": crlf(B, 1, 2)}
+
+
+def test_what_a_person_changed_is_left_and_their_other_edits_stay(site: Site, youtube: Simulator) -> None:
+    page = site.put("content/a.md", plain(A, 1, 2))
+    name = site.sync().sync
+    likes = counts(youtube, A)[1]
+    page.write_bytes(plain(A, 12345, likes).replace(b"by hand", b"by hand, mostly") + b"A new line.\n")
+
+    assert undone(site, name) == (1, [Left("content/a.md", "viewcount", "was changed since, and says 12345")])
+    assert page.read_bytes() == plain(A, 12345, 2).replace(b"by hand", b"by hand, mostly") + b"A new line.\n"
+
+
+def test_a_count_that_a_person_took_out_is_left(site: Site, youtube: Simulator) -> None:
+    site.put("content/a.md", crlf(A, 1, 2))
+    site.put("content/b.md", crlf(B, 1, 2))
+    name = site.sync().sync
+    site.put("content/a.md", crlf(A, "", 5).replace(b"likeCount", b"likes"))
+    site.put("content/b.md", crlf(B, 1, 2).replace(B.encode(), C.encode()))
+
+    gone = "the page no longer has it"
+    assert undone(site, name)[1] == [
+        Left("content/a.md", "viewcount", "was changed since, and says nothing"),
+        Left("content/a.md", "likeCount", gone),
+        Left("content/b.md", "viewcount", gone),
+        Left("content/b.md", "likeCount", gone),
+    ]
+
+
+def test_where_there_was_no_count_before_none_can_be_put_back(site: Site, youtube: Simulator) -> None:
+    site.configure(
+        collections="  - directory: content\n    fields: {video_id: vid_id, insert_missing: true, "
+        "counts: {viewCount: viewcount, likeCount: likeCount, commentCount: comments}}\n"
+    )
+    site.put("content/a.md", crlf(A, "", 2))
+    name = site.sync().sync
+    assert [line["why"] for line in site.log_lines()] == ["changed", "changed", "inserted"]
+    page = pages(site)["a.md"]
+
+    before = "there was no count before"
+    assert undone(site, name) == (
+        1,
+        [Left("content/a.md", "viewcount", before), Left("content/a.md", "comments", before)],
+    )
+    assert pages(site)["a.md"] == page.replace(f'"{counts(youtube, A)[1]}"'.encode(), b'"2"')
+
+
+def remove(site: Site) -> None:
+    (site.root / "content/a.md").unlink()
+
+
+def move_away(site: Site) -> None:
+    (site.root / "content").rename(site.root / "pages")
+
+
+def exclude(site: Site) -> None:
+    site.configure(
+        collections="  - {directory: content, exclude: [a.md], fields: {video_id: v, counts: {viewCount: w}}}\n"
+    )
+
+
+def break_it(site: Site) -> None:
+    site.put("content/a.md", b"---\nvid_id: [\n---\n")
+
+
+def put_a_directory_there(site: Site) -> None:
+    remove(site)
+    (site.root / "content/a.md").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (remove, "the page is gone"),
+        (move_away, "the page is gone"),
+        (exclude, "no collection of the config takes the page"),
+        (break_it, "The front matter is no valid YAML"),
+        (put_a_directory_there, "the page no longer has it"),
+    ],
+)
+def test_a_page_that_cannot_be_put_back_is_left_with_the_reason(
+    site: Site, spoil: Callable[[Site], None], why: str
+) -> None:
+    site.put("content/a.md", crlf(A, 1, 2))
+    name = site.sync().sync
+    spoil(site)
+
+    code, left = undone(site, name)
+    assert (code, [(one.path, one.field) for one in left]) == (
+        1,
+        [("content/a.md", "viewcount"), ("content/a.md", "likeCount")],
+    )
+    assert all(one.why.startswith(why) for one in left), left
+
+
+def test_a_page_that_nobody_may_write_is_a_problem(site: Site) -> None:
+    page = site.put("content/a.md", crlf(A, 1, 2))
+    name = site.sync().sync
+    page.chmod(0o444)
+
+    report = site.undo(name)
+    assert [(problem.kind, problem.subject) for problem in report.problems] == [("unwritable", "content/a.md")]
+    assert (report.exit, report.changed_counts) == (1, 0)
+
+
+def test_an_edit_during_the_undo_wins_and_nothing_is_held_back(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(A, 1, 2))
+    site.put("content/b.md", crlf(B, "", 2))
+    name = site.sync().sync
+    edited = (site.root / "content/a.md").read_bytes() + b"\r\nan edit"
+
+    report = site.undo(name, left=lambda _: site.put("content/a.md", edited))  # b is read when a is about to be written
+    assert [(problem.kind, problem.subject) for problem in report.problems] == [("edited-meanwhile", "content/a.md")]
+    assert pages(site)["a.md"] == edited
+    assert syncer("status", "--json").document["held_by_undo"] == 1
+
+
+def test_counts_that_stand_as_they_were_need_nothing(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(A, 1, 2))
+    name = site.sync().sync
+    site.undo(name)
+    lines = site.log_lines()
+
+    ran = syncer("undo", name)
+    assert (ran.code, ran.out) == (0, "There is nothing to put back: the pages say what they said before.\n")
+    assert site.log_lines() == lines
+
+
+def test_a_page_behind_a_link_and_one_of_two_collections_are_put_back_too(site: Site) -> None:
+    site.configure(
+        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount}}}\n"
+        "  - {directory: content/both, fields: {video_id: other, counts: {viewCount: views, likeCount: likeCount}}}\n"
+    )
+    shared = site.put("shared/real.md", crlf(A, 1, 2))
+    (site.root / "content" / "a.md").symlink_to(shared)
+    both = site.put(
+        "content/both/b.md", f"---\nvid_id: {A}\nviewcount: 3\nother: {B}\nviews: 4\nlikeCount: 5\n---\n".encode()
+    )
+    before = shared.read_bytes(), both.read_bytes()
+    report = site.sync()
+    assert report.changed_counts == 4
+    assert shared.read_bytes() != before[0]
+
+    assert undone(site, report.sync) == (0, [])
+    assert (shared.read_bytes(), both.read_bytes()) == before
+
+
+def test_each_line_says_when_youtube_said_the_number_that_is_back(site: Site, youtube: Simulator) -> None:
+    site.put("content/a.md", crlf(A, 1, 2))
+    first = site.sync(NOON)
+    youtube.clock.advance(timedelta(days=30))
+    second = site.sync(NOON + HOUR)
+
+    def told(name: str) -> set[str]:
+        new = site.undo(name, NOON + 9 * HOUR).sync
+        return {line["as_of"] for line in site.log_lines() if line["sync"] == new}
+
+    at_first = {line["as_of"] for line in site.log_lines() if line["sync"] == first.sync}
+    at_second = {line["as_of"] for line in site.log_lines() if line["sync"] == second.sync}
+    assert at_first != at_second
+    assert told(second.sync) == at_first
+    assert told(first.sync) == at_first, "nobody knows when YouTube said what a person had typed"
+
+
+@pytest.mark.parametrize("name", ["20261122T200000Z-0000", "nothing", "", "-1", "../diff"])
+def test_a_sync_that_wrote_nothing_is_exit_2_and_nothing_is_done(full: Site, syncer: Run, name: str) -> None:
+    ran = syncer("undo", "--", name)
+    assert (ran.code, ran.out, full.state.exists()) == (2, "", False)
+    assert ran.err == (
+        f"syncer: {name}: the diff log has no count that a sync of this name wrote; `syncer log` shows which sync wrote"
+        " what\n"
+    )
+    full.sync()
+    before = tree(full.root / "content")
+    for wrong in (name, full.log_lines()[0]["sync"][:-1], full.sync().sync):
+        assert syncer("undo", "--", wrong).code == 2
+    assert tree(full.root / "content") == before
+    assert len(full.log_lines()) == 14
+
+
+def test_the_command_says_what_it_put_back_what_it_left_and_how_to_take_it_back(full: Site, syncer: Run) -> None:
+    before = pages(full)
+    name = full.sync().sync
+    full.put("content/1.md", before["1.md"] + b"new")
+    (full.root / "content" / "2.md").unlink()
+
+    ran = syncer("undo", name)
+    mine = full.log_lines()[-1]["sync"]
+    assert (ran.code, ran.err) == (1, "")
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[0] == ["page", "count", "old", "new"]
+    assert lines[1][0::3] == ["content/0.md", "7"]
+    assert "Put back 10 counts on 4 pages, to stay until YouTube gives other numbers." in ran.out
+    assert f"`syncer undo {mine}` takes that back." in ran.out
+    assert "Left as they are: 2 counts" in ran.out
+    assert ["content/2.md", "viewcount", "the", "page", "is", "gone"] in lines
+    assert syncer("-q", "undo", mine).out.startswith("Left") is False
+    assert syncer("undo", "--help").out.startswith("Usage: syncer undo [OPTIONS] SYNC\n")
+
+
+def test_what_is_known_of_syncs_goes_on_with_an_undo_and_the_schedule_does_not_count_it(
+    site: Site, syncer: Run
+) -> None:
+    site.put("content/a.md", crlf(A, "", 2))
+    name = site.sync().sync
+    report = site.undo(name, NOON + HOUR)
+
+    status = syncer("status", "--json").document
+    assert [(sync["sync"], sync["changed_counts"], sync["exit"]) for sync in status["syncs"]] == [
+        (report.sync, 1, 1),
+        (name, 2, 0),
+    ]
+    assert [line["why"] for line in syncer("log", "--json", "--sync", report.sync).document] == ["undo"]
+    assert len(syncer("history", "--json", A).document["readings"]) == 1
+    with open_to_read(site.state, str(site.root.resolve())) as database:  # type: ignore[union-attr]
+        past = past_sync(database, report.sync)
+        assert past
+        assert (json.loads(past.report)["left"], past.whole, last_whole_sync(database)) == (1, False, NOON)
+
+
+def test_the_shell_is_offered_the_syncs_that_can_be_undone(site: Site) -> None:
+    def offered(begun: str) -> list[str]:
+        asked = {"_SYNCER_COMPLETE": "bash_complete", "COMP_WORDS": f"syncer undo {begun}", "COMP_CWORD": "2"}
+        environment = {**os.environ, **asked, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        command = [sys.executable, "-c", "from syncer.cli.main import main; main()"]
+        return subprocess.check_output(command, cwd=site.root, env=environment, text=True).split()
+
+    site.put("content/a.md", crlf(A, 1, 2))
+    name = site.sync().sync
+    site.sync(NOON + HOUR)
+    undo = site.undo(name, NOON + 2 * HOUR).sync
+    assert offered("2") == [f"plain,{undo}", f"plain,{name}"]
+    assert offered("3") == []
+    site.config.unlink()
+    assert offered("2") == []
+
+
+def test_an_undo_that_is_told_to_stop_ends_after_the_pages_in_hand_and_can_be_made_again(
+    full: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pages(full)
+    name = full.sync().sync
+    monkeypatch.setattr(put_back, "PAGES_AT_ONCE", 1)
+    written: list[str] = []
+
+    report = full.undo(
+        name, changed=lambda changes: written.extend(c.path for c in changes), cancelled=lambda: len(written) >= 4
+    )
+    assert (report.exit, report.changed_pages) == (130, 2)
+    assert sum(now == before[path] for path, now in pages(full).items()) == 2
+    assert undone(full, name) == (0, [])
+    assert pages(full) == before
+
+
+def test_an_undo_waits_for_nobody_asks_nobody_and_needs_no_key(
+    full: Site, youtube: Simulator, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = full.sync().sync
+    asked = youtube.requests
+    monkeypatch.delenv("YOUTUBE_API_KEY")
+    assert syncer("undo", name).code == 0
+    assert youtube.requests == asked
+
+
+def test_after_a_lost_state_the_log_is_enough_for_an_undo(full: Site) -> None:
+    before = pages(full)
+    name = full.sync().sync
+    for file in full.state.glob("state.sqlite3*"):
+        file.unlink()
+
+    report = full.undo(name)
+    assert [problem.kind for problem in report.problems] == ["state-lost"]
+    assert pages(full) == before
+    full.sync()
+    assert pages(full) == before, "it is held back all the same"
