@@ -113,11 +113,14 @@ def _ended(beside: subprocess.Popen[bytes]) -> int:
 
 
 def inside_work_tree(directory: Path) -> bool:
-    """Whether a directory is in the working tree of a repository. Raises GitError where there is no git."""
+    """Whether a directory is in the working tree of a repository.
+
+    Raises GitError where git cannot tell: there is no git, or it does not trust the repository's owner.
+    """
     try:
         return git(directory, "rev-parse", "--is-inside-work-tree").strip() == "true"
-    except GitError:
-        if not has_git():
+    except GitError as error:
+        if directory.is_dir() and "not a git repository" not in str(error):
             raise
         return False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from syncer.commit_message import TRAILER, Contents, message
 from syncer.content.scan import Candidate
@@ -11,13 +12,13 @@ from syncer.errors import GitError
 from syncer.git.advance import move_on
 from syncer.git.objects import tidy, write_commit
 from syncer.git.remote import Rejected, Remote, common, fetch, push, unpushed
-from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from
+from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from, repositories_within
 from syncer.model import Problem, ProblemKind
 from syncer.sync.commit import Author, build, commit_counts, require_tip
 from syncer.sync.options import Sync
 from syncer.sync.tell import tell_committed, tell_pushed
 from syncer.sync.uncommitted import Source, named_by_git
-from syncer.wording import counted
+from syncer.wording import counted, safe
 
 TRIES = 5
 """How often a commit is built anew because somebody else pushed first."""
@@ -36,7 +37,10 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         def worded(contents: Contents) -> str:
             return message(contents, tally.sync, sorted(tally.missing), settings.message)
 
-        tally.commit = commit_counts(source, worded, author)
+        tally.problems += [Problem(kind, "git", said) for said in _of_their_own(source)]
+        left: dict[str, str] = {}
+        tally.commit = commit_counts(source, worded, author, left.update)
+        tally.problems += [Problem(kind, "git", said) for said in _filtered(left)]
         tell_committed(tally.commit)
         if tally.commit:
             tidy(source.repository)
@@ -48,6 +52,26 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
             tell_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
+
+
+def _of_their_own(source: Source) -> Iterator[str]:
+    """Say which pages this repository cannot have."""
+    directories = {os.path.dirname(candidate.path) for candidate in source.candidates}
+    real = (os.path.realpath(os.path.join(source.site, directory)) for directory in directories)
+    for place in repositories_within(source.repository, real):
+        yield (
+            f"{os.path.relpath(place, source.site)} is a repository of its own, so its counts are not committed;"
+            " commit them there, or give it a config of its own"
+        )
+
+
+def _filtered(files: Mapping[str, str]) -> Iterator[str]:
+    """Say which pages git has as something else; `files` are those, and the names of the filters that make it."""
+    if files:
+        yield (
+            f"{counted(len(files), 'page')}, such as {safe(min(files))}, cannot be committed: git stores something else"
+            f" than the text (filter {', '.join(sorted(set(files.values())))}); commit the counts yourself"
+        )
 
 
 def push_counts(source: Source, remote: Remote, worded: Message, author: Author, commit: str | None) -> str | None:
