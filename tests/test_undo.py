@@ -196,14 +196,22 @@ def test_a_page_that_cannot_be_put_back_is_left_with_the_reason(
     assert all(one.why.startswith(why) for one in left), left
 
 
-def test_a_page_that_nobody_may_write_is_a_problem(site: Site) -> None:
+def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site: Site, syncer: Run) -> None:
     page = site.put("content/a.md", crlf(A, 1, 2))
     name = site.sync().sync
     page.chmod(0o444)
 
-    report = site.undo(name)
-    assert [(problem.kind, problem.subject) for problem in report.problems] == [("unwritable", "content/a.md")]
-    assert (report.exit, report.changed_counts) == (1, 0)
+    ran = syncer("undo", name)
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        [
+            "Problems: 1",
+            "  content/a.md: is read-only; allow writing, or exclude it [unwritable]",
+            f"`syncer undo {name}`, once more, puts back what can be by then.",
+        ],
+    )
+    page.chmod(0o644)
+    assert undone(site, name) == (0, [])
 
 
 def test_an_edit_during_the_undo_wins_and_nothing_is_held_back(site: Site, syncer: Run) -> None:
