@@ -238,7 +238,7 @@ def _check_git(config: Config) -> Iterator[Finding]:
         if commit:
             yield from _check_commit(config, repository)
     except GitError as error:
-        yield Finding("git", Level.ERROR if commit else Level.WARNING, f"{error}, to review what syncer changes")
+        yield Finding("git", Level.ERROR if commit else Level.WARNING, str(error))
 
 
 def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +49,11 @@ class Repository:
         return self.head()
 
 
-def in_git(site: Site, *words: str) -> Repository:
+def in_git(site: Site, *words: str, settings: Mapping[str, str] | None = None) -> Repository:
     """Makes a repository of a site, with all that is in it committed."""
     repository = Repository(site.root)
     repository.git("init", "--quiet", "--initial-branch", "main", *words)
-    for name, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
+    for name, value in {"user.name": "Ada", "user.email": "ada@example.org", **(settings or {})}.items():
         repository.git("config", name, value)
     repository.commit_all("The pages as they were")
     return repository

@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 from tests.site import KEY, Site
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 60
+"""Seconds after which a command that waits for more is killed."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -27,8 +30,10 @@ def typed_ahead(site: Site, typed: bytes, *arguments: str, **more: str) -> bytes
     ours, its = os.openpty()
     command = [sys.executable, "-m", "syncer", *arguments]
     shell = environment(TERM="xterm-256color", **more)
-    with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its):
+    with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its) as running:
         os.close(its)
+        impatient = Timer(PATIENCE, running.kill)  # it may ask for more than was typed
+        impatient.start()
         os.write(ours, typed)
         shown = b""
         try:
@@ -36,5 +41,7 @@ def typed_ahead(site: Site, typed: bytes, *arguments: str, **more: str) -> bytes
                 shown += piece
         except OSError:
             pass  # Linux's way to say that the terminal is closed
+        finally:
+            impatient.cancel()
     os.close(ours)
     return shown

@@ -16,6 +16,7 @@ from syncer.model import (
     Count,
     Fields,
     Page,
+    Place,
     Reading,
     Signature,
     Slot,
@@ -143,6 +144,23 @@ def test_a_hidden_count_is_told_for_each_page_that_has_it_and_no_other() -> None
     accepted = {video: Reading(video, AT, {Count.VIEWS: 1}) for video in (A, B)}
 
     assert list(hidden(a_page, accepted)) == [(A, Count.LIKES)]
+
+
+@given(made_pages, readings, st.data())
+def test_a_held_number_is_not_written_to_its_place_and_all_else_is(
+    a_page: Page, accepted: dict[VideoId, Reading], data: st.DataObject
+) -> None:
+    changes = diff(a_page, accepted)
+    held = {
+        Place(change.path, change.field, change.video_id): int(change.new) + data.draw(st.sampled_from([0, 0, 1]))
+        for change in changes
+        if data.draw(st.booleans())
+    }
+    assert diff(a_page, accepted, held=held) == tuple(
+        change for change in changes if held.get(Place(change.path, change.field, change.video_id)) != int(change.new)
+    )
+    elsewhere = {place._replace(path="content/b.md"): number for place, number in held.items()}
+    assert diff(a_page, accepted, held=elsewhere) == changes
 
 
 def test_a_narrowed_diff_is_about_these_videos_only() -> None:

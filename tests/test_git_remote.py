@@ -12,11 +12,13 @@ from threading import Thread
 import pytest
 
 import syncer.git.remote
+from syncer.config.parse import parse_config
 from syncer.model import ProblemKind, SyncReport
 from syncer.simulator.server import Simulator
-from syncer.sync.options import Options
+from syncer.sync.make import make_sync
+from syncer.sync.options import Options, Surroundings
 from tests.repository import Repository, in_git
-from tests.site import NOON, Site, counts, ids, plain
+from tests.site import KEY, NOON, Site, counts, ids, plain
 
 PUSH = "commit: true, push: true"
 LATER = NOON + timedelta(days=20)
@@ -179,3 +181,20 @@ def test_a_push_does_not_wait_for_what_ssh_leaves_running(
     began = time.monotonic()
     same_everywhere(site.sync(), here, bare)
     assert time.monotonic() - began < 15
+
+
+def test_a_push_ends_when_the_sync_is_told_to_stop(
+    site: Site, here: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, begun = tmp_path / "ssh", tmp_path / "begun"
+    script.write_text(f'#!/bin/sh\n: > "{begun}"\nsleep 300\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
+    here.git("remote", "set-url", "origin", "ssh://nowhere.invalid/x.git")
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    world = Surroundings(key=KEY, clock=lambda: NOON, sleep=time.sleep, cancelled=begun.exists)
+    began = time.monotonic()
+    report = make_sync(config, Options(), world)
+    assert time.monotonic() - began < 10
+    assert [problem.kind for problem in report.problems] == [ProblemKind.NOT_PUSHED]
+    assert (report.exit, report.commit) == (130, here.head())

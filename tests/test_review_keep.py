@@ -47,8 +47,9 @@ def test_the_counts_of_the_named_pages_are_committed_and_no_others(
     waiting: Repository, site: Site, youtube: Simulator, syncer: Run
 ) -> None:
     content, log, parent = tree(site.root / "content"), site.log_lines(), waiting.head()
-    ran = syncer("review", "--keep", A, B)
-    assert (ran.code, ran.err) == (0, "")
+    ran = syncer("-v", "review", "--keep", A, B)
+    assert ran.code == 0
+    assert ran.err == f"INFO committed as {waiting.head()[:12]}\n"
     assert ran.out == f"Committed 4 counts on 2 pages as {waiting.head()[:12]}.\n"
     assert waiting.git("rev-parse", "HEAD^").strip() == parent
     assert [waiting.show(path) for path in (A, B)] == [new(youtube, A), new(youtube, B)]
@@ -163,9 +164,11 @@ def test_in_the_middle_of_something_nothing_is_committed(waiting: Repository, sy
         (("--keep", A, "/etc"), "/etc is outside the site"),
         (("--drop", "nowhere.md"), "nowhere.md: there is no such file or directory"),
         (("--keep", "config"), "config: no collection of the config has a page there"),
-        (("--keep", A, "--drop", B, A), "content/a.md: cannot be kept and dropped as well"),
+        (("--keep", A, "--drop", B, f"./{A}"), "content/a.md: cannot be kept and dropped as well"),
         (("--keep", A, "--drop", "content"), "content/a.md: cannot be kept and dropped as well"),
-        (("--keep", ".", "--drop", A), ".: cannot be kept and dropped as well"),
+        (("--keep", ".", "--drop", A), "content/a.md: cannot be kept and dropped as well"),
+        (("--keep", A, "--drop", "."), "content/a.md: cannot be kept and dropped as well"),
+        (("--keep", A, "--drop", "config"), "config: no collection of the config has a page there"),
         (("--keep",), "option '--keep' requires an argument"),
         ((A,), "unexpected extra argument (content/a.md)"),
     ],

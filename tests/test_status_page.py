@@ -71,6 +71,17 @@ def test_one_sync_is_its_report_and_its_lines_of_the_log(site: Site, page: Serve
         assert each in page.get(f"/syncs/{each}").text
 
 
+def test_an_undo_is_shown_with_what_it_left_and_what_is_held(site: Site, page: Served) -> None:
+    assert "Undone" not in page.get("/").text
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, "", 2))
+    name = site.undo(site.sync().sync).sync
+    document = page.get(f"/api/v1/syncs/{name}").document
+    assert (document["left"], [line["why"] for line in document["changes"]]) == (1, ["undo"])
+    assert "<dt>Left as they are</dt><dd>1 count</dd>" in page.get(f"/syncs/{name}").text
+    assert "<dt>Undone</dt><dd>1 count held until YouTube gives other numbers</dd>" in page.get("/").text
+
+
 def test_a_trigger_is_followed_by_its_ticket(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))

@@ -18,7 +18,7 @@ from syncer.state.database import open_to_read
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.sync import put_back
 from syncer.sync.options import Options
-from tests.site import FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree
+from tests.site import COLLECTIONS, FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree
 
 HOUR = timedelta(hours=1)
 A, B, C = ids(3, seed=6)
@@ -154,6 +154,13 @@ def exclude(site: Site) -> None:
     )
 
 
+def map_another_count(site: Site) -> None:
+    likes = COLLECTIONS.replace(
+        "viewCount: viewcount, likeCount: likeCount", "commentCount: viewcount, viewCount: likeCount"
+    )
+    site.configure(collections=likes)
+
+
 def break_it(site: Site) -> None:
     site.put("content/a.md", b"---\nvid_id: [\n---\n")
 
@@ -169,6 +176,7 @@ def put_a_directory_there(site: Site) -> None:
         (remove, "the page is gone"),
         (move_away, "the page is gone"),
         (exclude, "no collection of the config takes the page"),
+        (map_another_count, "the page no longer has it"),
         (break_it, "The front matter is no valid YAML"),
         (put_a_directory_there, "the page no longer has it"),
     ],
@@ -188,14 +196,22 @@ def test_a_page_that_cannot_be_put_back_is_left_with_the_reason(
     assert all(one.why.startswith(why) for one in left), left
 
 
-def test_a_page_that_nobody_may_write_is_a_problem(site: Site) -> None:
+def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site: Site, syncer: Run) -> None:
     page = site.put("content/a.md", crlf(A, 1, 2))
     name = site.sync().sync
     page.chmod(0o444)
 
-    report = site.undo(name)
-    assert [(problem.kind, problem.subject) for problem in report.problems] == [("unwritable", "content/a.md")]
-    assert (report.exit, report.changed_counts) == (1, 0)
+    ran = syncer("undo", name)
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        [
+            "Problems: 1",
+            "  content/a.md: is read-only; allow writing, or exclude it [unwritable]",
+            f"`syncer undo {name}`, once more, puts back what can be by then.",
+        ],
+    )
+    page.chmod(0o644)
+    assert undone(site, name) == (0, [])
 
 
 def test_an_edit_during_the_undo_wins_and_nothing_is_held_back(site: Site, syncer: Run) -> None:
@@ -345,6 +361,20 @@ def test_an_undo_that_is_told_to_stop_ends_after_the_pages_in_hand_and_can_be_ma
     assert sum(now == before[path] for path, now in pages(full).items()) == 2
     assert undone(full, name) == (0, [])
     assert pages(full) == before
+
+
+def test_pages_are_read_when_it_is_their_turn_so_memory_holds_few_of_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        site.put(f"content/{name}.md", crlf(A, 1, 2))
+    synced = site.sync().sync
+    monkeypatch.setattr(put_back, "PAGES_AT_ONCE", 1)
+    left: list[Left] = []
+
+    site.undo(synced, left=left.append, changed=lambda _: site.put("content/b.md", crlf(A, 3, 4)))
+    assert [one.why for one in left] == ["was changed since, and says 3", "was changed since, and says 4"]
+    assert pages(site) == {"a.md": crlf(A, 1, 2), "b.md": crlf(A, 3, 4)}
 
 
 def test_an_undo_waits_for_nobody_asks_nobody_and_needs_no_key(

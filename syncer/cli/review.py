@@ -79,17 +79,15 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
 def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Return both, relative to the site. Raises UsageError where one names what is in the other as well."""
     from syncer.cli.arguments import site_paths
+    from syncer.content.narrow import and_above
     from syncer.errors import UsageError
 
     kept, dropped = site_paths(config.site, keep), site_paths(config.site, drop)
-    for path, one in zip(keep, kept, strict=True):
-        if any(_is_within(one, other) or _is_within(other, one) for other in dropped):
-            raise UsageError(f"{path}: cannot be kept and dropped as well; name each page once")
+    for paths, others in ((kept, set(dropped)), (dropped, set(kept))):
+        for path in paths:
+            if not others.isdisjoint(and_above(path)):
+                raise UsageError(f"{path or '.'}: cannot be kept and dropped as well; name each page once")
     return kept, dropped
-
-
-def _is_within(path: str, directory: str) -> bool:
-    return not directory or path == directory or path.startswith(f"{directory}/")
 
 
 def _ask(settings: Settings, config: Config, pages: Sequence[WaitingPage]) -> int:

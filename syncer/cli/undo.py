@@ -27,9 +27,8 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     from syncer.state.syncs import last_syncs
 
     try:
-        with open_state(
-            Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False).config()
-        ) as database:
+        settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
+        with open_state(settings.config()) as database:
             syncs = last_syncs(database, OFFERED)
     except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
         return []
@@ -46,10 +45,11 @@ def command(settings: Settings, sync: str) -> int:
     """
     from syncer.cli.changes import ChangeList, show_wrong
     from syncer.cli.progress import Progress
-    from syncer.cli.show import SHOWN
+    from syncer.cli.show import SHOWN, show
     from syncer.cli.stopping import stop_on_signals
     from syncer.review.undo import undo
     from syncer.sync.options import Surroundings
+    from syncer.sync.report import INTERRUPTED
 
     config = settings.config()
     changes = ChangeList()
@@ -69,6 +69,8 @@ def command(settings: Settings, sync: str) -> int:
         _show_sums(report)
     _show_left(sync, report.left, left)
     show_wrong(report)
+    if report.exit == INTERRUPTED or report.changed_pages < report.pages:
+        show(f"`syncer undo {sync}`, once more, puts back what can be by then.")
     return report.exit
 
 

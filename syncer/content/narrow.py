@@ -18,7 +18,7 @@ def narrow(found: Iterable[Candidate | Problem], paths: Iterable[str]) -> Iterat
     unused = set(wanted)
     for one in found:
         at = one.subject if isinstance(one, Problem) else one.path
-        matching = wanted.intersection(_and_above(at)) if wanted else ()
+        matching = wanted.intersection(and_above(at)) if wanted else ()
         unused.difference_update(matching)
         if matching or not wanted:
             yield one
@@ -26,7 +26,7 @@ def narrow(found: Iterable[Candidate | Problem], paths: Iterable[str]) -> Iterat
         raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
 
 
-def _and_above(path: str) -> Iterator[str]:
+def and_above(path: str) -> Iterator[str]:
     """Yield a path and the directories that it is in."""
     yield path
     while path:

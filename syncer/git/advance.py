@@ -30,6 +30,9 @@ TRIES = 10
 MOST = 5
 """Files that a sentence names."""
 
+IN_A_LINE = re.compile(r'[^"\n][^\n]*')
+"""Names that `git hash-object` takes as they are."""
+
 OURS = re.compile(r"syncer-([0-9a-f]{40,64})\.lock")
 
 
@@ -86,7 +89,7 @@ def settle(repository: Repository) -> None:
                 try:
                     _settle(repository, claim, ours[1], marker.read().decode())
                 finally:
-                    claim.remove()
+                    _remove(repository, claim)
 
 
 class _Claim:
@@ -99,13 +102,7 @@ class _Claim:
         self.index = marker.removesuffix(".lock") + ".index"
         """The new index, until it takes the old one's place."""
         self.half_done = False
-        """True: the working tree is half moved; the marker stays, so that it can be settled."""
-
-    def remove(self) -> None:
-        """Remove what is left of them."""
-        for file in (self.index, f"{self.index}.lock", *([] if self.half_done else [self.marker])):
-            with suppress(FileNotFoundError):
-                os.unlink(file)
+        """True: the working tree is half moved."""
 
 
 def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> None:
@@ -119,6 +116,14 @@ def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> 
         with _locked(repository, claim):
             _remove_torn(repository, between(repository, before, commit))
             _bring(repository, claim, tip, commit)
+
+
+def _remove(repository: Repository, claim: _Claim) -> None:
+    """Remove what is left of our files; the marker stays where there is still something to settle."""
+    settled = not claim.half_done and not _is_ours(_lock_of(repository), claim)
+    for file in (claim.index, f"{claim.index}.lock", *([claim.marker] if settled else [])):
+        with suppress(FileNotFoundError):
+            os.unlink(file)
 
 
 def _remove_torn(repository: Repository, differences: Sequence[Difference]) -> None:
@@ -140,7 +145,7 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
         try:
             yield claim
         finally:
-            claim.remove()
+            _remove(repository, claim)
 
 
 @contextmanager
@@ -226,7 +231,7 @@ def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
         os.replace(claim.index, repository.index)
     except (GitError, OSError):
         if tip_of(repository) == Tip(tip.branch, commit):
-            git(repository.top, *update, tip.commit, commit)
+            git(repository.top, *update, tip.commit, commit, holding=[claim.held])
         raise
 
 
@@ -236,7 +241,8 @@ def _already_there(repository: Repository, tip: Tip, differences: Sequence[Diffe
     What the author has staged is not among them.
     """
     mine = staged(repository, tip.commit)
-    there = [d for d in differences if d.new and d.path not in mine and "\n" not in d.path and _is_file(repository, d)]
+    there = [d for d in differences if d.new and d.path not in mine and _is_file(repository, d)]
+    there = [d for d in there if IN_A_LINE.fullmatch(d.path)]
     names = "".join(f"{d.path}\n" for d in there)
     hashed = git(repository.top, "hash-object", "--stdin-paths", fed=names.encode(errors="surrogateescape")).split()
     return [Entry(d.path, d.new) for d, name in zip(there, hashed, strict=True) if d.new and d.new.name == name]

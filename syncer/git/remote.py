@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
 
 from syncer.errors import GitError
 from syncer.git.repository import Repository, Tip
@@ -17,59 +20,70 @@ NOT_THE_NEWEST = re.compile(
 """What git itself says of a push that another one came before; what the remote's hooks say begins otherwise."""
 
 
+class Remote(NamedTuple):
+    """Where commits are pushed to."""
+
+    name: str
+    stopped: Callable[[], bool]
+    """Whether to end a push or a fetch in the middle."""
+
+
 class Rejected(GitError):
     """The remote's branch has commits that we do not know."""
 
 
-def upstream_of(repository: Repository, remote: str, branch: str) -> str:
+def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
     """Return the full name, at the remote, of the branch that ours follows; without such a one, our own's."""
     name = branch.removeprefix("refs/heads/")
-    if ask_git(repository.top, "config", "--get", f"branch.{name}.remote") == remote:
+    if ask_git(repository.top, "config", "--get", f"branch.{name}.remote") == remote.name:
         return ask_git(repository.top, "config", "--get", f"branch.{name}.merge") or branch
     return branch
 
 
-def require_remote(repository: Repository, remote: str) -> None:
+def require_remote(repository: Repository, name: str) -> None:
     """Raise GitError where there is no such remote."""
-    if remote not in git(repository.top, "remote").splitlines():
-        raise GitError(f"there is no remote called {remote}; `git remote add` it, or set `git.remote` in the config")
+    if name not in git(repository.top, "remote").splitlines():
+        raise GitError(f"there is no remote called {name}; `git remote add` it, or set `git.remote` in the config")
 
 
-def unpushed(repository: Repository, remote: str, tip: Tip, trailer: str) -> tuple[int, int]:
+def unpushed(repository: Repository, remote: Remote, tip: Tip, trailer: str) -> tuple[int, int]:
     """Return how many commits the remote's branch lacks that have this trailer, and how many that have not.
 
     Counted is what is known here of the remote; of a branch that it does not have yet, what none of its branches has.
     Raises GitError, also where there is no such remote.
     """
-    require_remote(repository, remote)
+    require_remote(repository, remote.name)
     form = f"--format=%H:%(trailers:key={trailer},valueonly,separator=%x2C)"
     there = _known(remote, upstream_of(repository, remote, tip.branch))
     if ask_git(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
-        there = f"--remotes={remote}"
+        there = f"--remotes={remote.name}"
     shown = git(repository.top, "log", form, tip.commit, "--not", there, "--").splitlines()
     ours = sum(not line.endswith(":") for line in shown)
     return ours, len(shown) - ours
 
 
-def push(repository: Repository, remote: str, tip: Tip) -> None:
+def push(repository: Repository, remote: Remote, tip: Tip) -> None:
     """Push the branch's newest commit to where it belongs. Raises Rejected where others came first, and GitError."""
     target = upstream_of(repository, remote, tip.branch)
     try:
-        git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", remote,
-            f"{tip.commit}:{target}", patience=PATIENCE)  # fmt: skip
+        git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", remote.name,
+            f"{tip.commit}:{target}", patience=PATIENCE, stopped=remote.stopped)  # fmt: skip
     except GitError as error:
         if NOT_THE_NEWEST.search(str(error)):
             raise Rejected(str(error)) from error
         raise
-    git(repository.top, "update-ref", _known(remote, target), tip.commit)  # git does it only where it is set to fetch
+    with suppress(GitError):  # somebody fetches just now, and will know it as well
+        git(
+            repository.top, "update-ref", _known(remote, target), tip.commit
+        )  # git does it only where it is set to fetch
 
 
-def fetch(repository: Repository, remote: str, branch: str) -> str:
+def fetch(repository: Repository, remote: Remote, branch: str) -> str:
     """Fetch the branch that ours follows, and return its newest commit. Raises GitError."""
     name = upstream_of(repository, remote, branch)
     known = _known(remote, name)
-    git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", remote,
-        f"+{name}:{known}", patience=PATIENCE)  # fmt: skip
+    git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
+        remote.name, f"+{name}:{known}", patience=PATIENCE, stopped=remote.stopped)  # fmt: skip
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
 
 
@@ -78,6 +92,6 @@ def common(repository: Repository, one: str, other: str) -> str:
     return git(repository.top, "merge-base", one, other).strip()
 
 
-def _known(remote: str, name: str) -> str:
+def _known(remote: Remote, name: str) -> str:
     """Return the full name of what is known here of a branch at the remote."""
-    return f"refs/remotes/{remote}/{name.removeprefix('refs/heads/')}"
+    return f"refs/remotes/{remote.name}/{name.removeprefix('refs/heads/')}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -14,10 +15,17 @@ from syncer.git.run import ask_git, git, inside_work_tree, running
 
 FILE_MODES = {"100644", "100755"}
 
+PARTS = 4
+"""Lines in which git says where a repository's parts are."""
+
+NO_FILTER = {"unspecified", "unset", "set"}
+"""What git says of an attribute that names nothing."""
+
 BLOCK = 1 << 16
 """Bytes of git's output read at once."""
 
 IN_PROGRESS = {
+    "rebase-apply/applying": "a `git am`",
     "rebase-merge": "a rebase",
     "rebase-apply": "a rebase",
     "MERGE_HEAD": "a merge",
@@ -71,8 +79,30 @@ def find_repository(site: str) -> Repository | None:
     if not inside_work_tree(Path(site)):
         return None
     wanted = ("--path-format=absolute", "--show-toplevel", "--git-dir", "--git-path", "index", "--show-object-format")
-    top, directory, index, hash_name = git(site, "rev-parse", *wanted).splitlines()
+    said = git(site, "rev-parse", *wanted).removesuffix("\n").split("\n")
+    if len(said) != PARTS:
+        raise GitError("the repository's path has a line break in it; rename the directory")
+    top, directory, index, hash_name = said
     return Repository(os.path.realpath(top), os.path.realpath(directory), index, hash_name)
+
+
+def repositories_within(repository: Repository, directories: Iterable[str]) -> list[str]:
+    """Return which repositories of their own, submodules among them, hold some of these directories: real paths."""
+
+    @cache
+    def own(directory: str) -> str | None:
+        if relative_to_top(repository, directory) in {None, ""}:
+            return None
+        return directory if os.path.lexists(os.path.join(directory, ".git")) else own(os.path.dirname(directory))
+
+    return sorted({found for directory in directories if (found := own(directory))})
+
+
+def filtered(repository: Repository, paths: Sequence[str]) -> dict[str, str]:
+    """Return which of these files are stored by way of a filter, such as `lfs`, and its name. Raises GitError."""
+    fed = "".join(f"{path}\0" for path in paths).encode(errors="surrogateescape")
+    said = git(repository.top, "check-attr", "-z", "--stdin", "filter", fed=fed).split("\0")
+    return {path: name for path, name in zip(said[::3], said[2::3], strict=False) if name not in NO_FILTER}
 
 
 def in_progress(repository: Repository) -> str | None:

@@ -7,16 +7,20 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, NamedTuple
 
 from syncer.errors import GitError
 
 PATIENCE = 60
 """Seconds that one git command may take."""
+
+LOOK = 0.2
+"""Seconds after which it is looked whether a command is to be stopped."""
 
 GRACE = 2
 """Seconds that a command has to remove its locks when it is told to end."""
@@ -30,6 +34,13 @@ KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_ASKPASS", "GIT_CONFIG_"
 NOT_KEPT = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS"}
 
 
+class _Limits(NamedTuple):
+    """When a command is ended."""
+
+    patience: float = PATIENCE
+    stopped: Callable[[], bool] = lambda: False
+
+
 def has_git() -> bool:
     """Whether the git command is there."""
     return shutil.which("git") is not None
@@ -41,13 +52,16 @@ def git(
     fed: bytes = b"",
     variables: Mapping[str, str] | None = None,
     patience: float = PATIENCE,
+    stopped: Callable[[], bool] = lambda: False,
     holding: Sequence[int] = (),
 ) -> str:
     """Run git in a directory, with `fed` on its standard input, and return its standard output. Raises GitError.
 
-    `holding` are open files that stay open until the command has ended, also where we end before it.
+    It is ended after `patience` seconds, or once `stopped` says so. `holding` are open files that stay open until the
+    command has ended, also where we end before it.
     """
-    code, out, err = _run(directory, arguments, fed, variables or {}, patience=patience, holding=holding)
+    limits = _Limits(patience, stopped)
+    code, out, err = _run(directory, arguments, fed, variables or {}, limits=limits, holding=holding)
     if code != 0:
         raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out
@@ -99,11 +113,14 @@ def _ended(beside: subprocess.Popen[bytes]) -> int:
 
 
 def inside_work_tree(directory: Path) -> bool:
-    """Whether a directory is in the working tree of a repository. Raises GitError where there is no git."""
+    """Whether a directory is in the working tree of a repository.
+
+    Raises GitError where git cannot tell: there is no git, or it does not trust the repository's owner.
+    """
     try:
         return git(directory, "rev-parse", "--is-inside-work-tree").strip() == "true"
-    except GitError:
-        if not has_git():
+    except GitError as error:
+        if directory.is_dir() and "not a git repository" not in str(error):
             raise
         return False
 
@@ -120,7 +137,7 @@ def _run(
     fed: bytes,
     variables: Mapping[str, str],
     *,
-    patience: float = PATIENCE,
+    limits: _Limits | None = None,
     holding: Sequence[int] = (),
 ) -> tuple[int, str, bytes]:
     """Return the exit code, the output, and what was said on standard error.
@@ -133,15 +150,25 @@ def _run(
         given.seek(0)
         started = _started(directory, arguments, variables, (given, out, err), holding)
         try:
-            code = started.wait(patience)
-        except BaseException as error:
+            code = _wait(started, _name(arguments), limits or _Limits())
+        except BaseException:
             end(started)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise GitError(f"git {_name(arguments)} took more than {patience:g} seconds") from None
             raise
         out.seek(0)
         err.seek(0)
         return code, out.read().decode(errors="surrogateescape"), err.read()
+
+
+def _wait(started: subprocess.Popen[bytes], name: str, limits: _Limits) -> int:
+    """Return the exit code. Raises GitError at the limits."""
+    deadline = time.monotonic() + limits.patience
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return started.wait(max(0.0, min(LOOK, deadline - time.monotonic())))
+        if limits.stopped():
+            raise GitError(f"git {name} was stopped in the middle, as the sync was told to stop")
+        if time.monotonic() >= deadline:
+            raise GitError(f"git {name} took more than {limits.patience:g} seconds")
 
 
 def _started(

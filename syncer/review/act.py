@@ -13,6 +13,7 @@ from syncer.review.look import Review, WaitingPage, look, source_of
 from syncer.sync.begin import open_for_writing
 from syncer.sync.commit import Author, commit_counts
 from syncer.sync.options import Surroundings
+from syncer.sync.tell import tell_committed
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -57,6 +58,7 @@ def act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, wor
     Nothing is pushed: the next sync does that. Raises GitError, UsageError, Locked, StateError and Stopped.
     """
     about = [*choice.keep, *choice.drop]
+    source_of(config, about)  # what is named wrongly is told before anything is done
     with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
         if shown is not None:
             choice = _still(choice, shown, look(config, about))
@@ -82,4 +84,5 @@ def _keep(config: Config, paths: Collection[str]) -> Kept | None:
         return message(built, built.sync, (), config.git.message)
 
     commit = commit_counts(source_of(config, paths), worded, Author(config.git.author))
+    tell_committed(commit)
     return Kept(commit, contents.pages, contents.counts) if commit else None

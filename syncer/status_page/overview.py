@@ -73,6 +73,8 @@ def _now(seen: Overview) -> Markup:
         )
         for bucket, purse in status.purses.items()
     ]
+    held = counted(status.held_back, "count")
+    undone = [("Undone", f"{held} held until YouTube gives other numbers")] if status.held_back else []
     soon = "when this one has ended" if seen.live.running else "not known"
     return section(
         "Now",
@@ -81,6 +83,7 @@ def _now(seen: Overview) -> Markup:
             ("Next sync", moment(seen.live.next_sync) if seen.live.next_sync else soon),
             ("Quota is filled again", moment(status.quota_resets)),
             *quota,
+            *undone,
         ),
         sync_button(),
         id_="now",

@@ -26,6 +26,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line]) -> HTMLResponse:
     """Return the page of a sync that has ended; `changes` are the first of those it made."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     left = report["changed_counts"] - len(changes)
+    left_alone = report.get("left", 0)
     return page(
         f"Sync {report['sync']}",
         tag("h1", "Sync ", tag("span", report["sync"], class_="id")),
@@ -39,6 +40,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line]) -> HTMLResponse:
             ("Units", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
             ("Retries", f"{report.get('retries', 0):,}"),
             ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
+            *([("Left as they are", counted(left_alone, "count"))] if left_alone else []),
             ("Commit", report["commit"][:12] if report["commit"] else "none"),
         ),
         _brake(report),

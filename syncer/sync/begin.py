@@ -89,6 +89,7 @@ def _state_lost(what: str) -> Problem:
     return Problem(
         ProblemKind.STATE_LOST,
         NAME,
-        f"The state {what}. With it went the videos' histories, what can be undone, since when videos are missing, and"
-        " how many units were spent today; a new one is begun from the pages and the diff log. There is nothing to do.",
+        f"The state {what}. With it went the videos' histories, what was undone and is held, since when videos are"
+        " missing, and how many units were spent today; a new one is begun from the pages and the diff log."
+        " There is nothing to do.",
     )

@@ -13,6 +13,7 @@ from syncer.git.repository import (
     Blob,
     Repository,
     Tip,
+    filtered,
     in_progress,
     require_identity,
     staged,
@@ -50,6 +51,8 @@ class Built:
     entries: list[Entry] = field(default_factory=list)
     index: list[Entry] = field(default_factory=list)
     contents: Contents = field(default_factory=Contents)
+    without: list[str] = field(default_factory=list)
+    """Files whose text in the commit before names no video."""
 
 
 def require_tip(repository: Repository) -> Tip:
@@ -63,8 +66,17 @@ def require_tip(repository: Repository) -> Tip:
     return tip
 
 
-def commit_counts(source: Source, message: Callable[[Contents], str], author: Author) -> str | None:
-    """Commit what waits, and return the commit's name; None where nothing waits. Raises GitError."""
+def commit_counts(
+    source: Source,
+    message: Callable[[Contents], str],
+    author: Author,
+    left: Callable[[Mapping[str, str]], object] = lambda _files: None,
+) -> str | None:
+    """Commit what waits, and return the commit's name; None where nothing waits. Raises GitError.
+
+    `left` is called with the files that cannot be committed, because git stores something else than their text: by the
+    names of the filters that make it.
+    """
     repository = source.repository
     settle(repository)
     why = GitError("the branch gets new commits all the time; the next sync commits")
@@ -73,6 +85,7 @@ def commit_counts(source: Source, message: Callable[[Contents], str], author: Au
         unlike = unlike_on_disk(repository, tip.commit, source.within)
         indexed = staged(repository, tip.commit, source.within) if unlike else {}
         built = build(source, unlike, indexed)
+        left(filtered(repository, built.without) if built.without else {})
         if not built.entries:
             return None
         variables = author.variables(repository)
@@ -102,6 +115,8 @@ def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob
         for file in find_waiting(source, there):
             ours = [(fields, one, written) for fields, one, written in file.counts if written]
             changes = [(fields, one.change(written.as_of)) for fields, one, written in ours]
+            if not file.counts:
+                built.without.append(file.path)
             new = with_counts(file.text, changes) if ours else None
             if new is None:
                 continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from syncer.commit_message import TRAILER, Contents, message
 from syncer.content.scan import Candidate
@@ -10,14 +11,14 @@ from syncer.diff_log import LOG
 from syncer.errors import GitError
 from syncer.git.advance import move_on
 from syncer.git.objects import tidy, write_commit
-from syncer.git.remote import Rejected, common, fetch, push, unpushed
-from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from
+from syncer.git.remote import Rejected, Remote, common, fetch, push, unpushed
+from syncer.git.repository import Repository, Tip, between, find_repository, goes_on_from, repositories_within
 from syncer.model import Problem, ProblemKind
 from syncer.sync.commit import Author, build, commit_counts, require_tip
 from syncer.sync.options import Sync
 from syncer.sync.tell import tell_committed, tell_pushed
 from syncer.sync.uncommitted import Source, named_by_git
-from syncer.wording import counted
+from syncer.wording import counted, safe
 
 TRIES = 5
 """How often a commit is built anew because somebody else pushed first."""
@@ -36,25 +37,50 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         def worded(contents: Contents) -> str:
             return message(contents, tally.sync, sorted(tally.missing), settings.message)
 
-        tally.commit = commit_counts(source, worded, author)
-        tell_committed(tally)
+        tally.problems += [Problem(kind, "git", said) for said in _of_their_own(source)]
+        left: dict[str, str] = {}
+        tally.commit = commit_counts(source, worded, author, left.update)
+        tally.problems += [Problem(kind, "git", said) for said in _filtered(left)]
+        tell_committed(tally.commit)
         if tally.commit:
             tidy(source.repository)
         if settings.push and not sync.world.cancelled():
             kind = ProblemKind.NOT_PUSHED
-            tally.commit = push_counts(source, settings.remote, worded, author, tally.commit)
+            tally.commit = push_counts(
+                source, Remote(settings.remote, sync.world.cancelled), worded, author, tally.commit
+            )
             tell_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
 
 
-def push_counts(source: Source, remote: str, worded: Message, author: Author, commit: str | None) -> str | None:
+def _of_their_own(source: Source) -> Iterator[str]:
+    """Say which pages this repository cannot have."""
+    directories = {os.path.dirname(candidate.path) for candidate in source.candidates}
+    real = (os.path.realpath(os.path.join(source.site, directory)) for directory in directories)
+    for place in repositories_within(source.repository, real):
+        yield (
+            f"{os.path.relpath(place, source.site)} is a repository of its own, so its counts are not committed;"
+            " commit them there, or give it a config of its own"
+        )
+
+
+def _filtered(files: Mapping[str, str]) -> Iterator[str]:
+    """Say which pages git has as something else; `files` are those, and the names of the filters that make it."""
+    if files:
+        yield (
+            f"{counted(len(files), 'page')}, such as {safe(min(files))}, cannot be committed: git stores something else"
+            f" than the text (filter {', '.join(sorted(set(files.values())))}); commit the counts yourself"
+        )
+
+
+def push_counts(source: Source, remote: Remote, worded: Message, author: Author, commit: str | None) -> str | None:
     """Push the commits that are ours; where somebody else pushed first, build the same counts anew on what is new.
 
     Return the sync's commit: this one, or what took its place. Raises GitError.
     """
     repository = source.repository
-    late = why = GitError(f"{remote} gets new commits all the time; the next sync pushes")
+    late = why = GitError(f"{remote.name} gets new commits all the time; the next sync pushes")
     for _ in range(TRIES):
         tip = require_tip(repository)
         if not _is_ours(repository, remote, tip):
@@ -73,24 +99,24 @@ def push_counts(source: Source, remote: str, worded: Message, author: Author, co
     raise why
 
 
-def _is_ours(repository: Repository, remote: str, tip: Tip) -> bool:
+def _is_ours(repository: Repository, remote: Remote, tip: Tip) -> bool:
     """Whether there is something to push. Raises GitError where not all of it is ours."""
     ours, others = unpushed(repository, remote, tip, TRAILER)
     if others and (upstream := _newest_at(repository, remote, tip)):
         ours, others = unpushed(repository, remote, tip, TRAILER)
         if others and not goes_on_from(repository, tip.commit, upstream):
             raise GitError(
-                f"the branch and {remote} have gone different ways; bring them together, and the counts go along"
+                f"the branch and {remote.name} have gone different ways; bring them together, and the counts go along"
             )
     if others:
         raise GitError(
-            f"the branch holds {counted(others, 'commit')} of yours that {remote} does not have;"
+            f"the branch holds {counted(others, 'commit')} of yours that {remote.name} does not have;"
             " push them, and the counts go along"
         )
     return ours > 0
 
 
-def _newest_at(repository: Repository, remote: str, tip: Tip) -> str | None:
+def _newest_at(repository: Repository, remote: Remote, tip: Tip) -> str | None:
     try:
         return fetch(repository, remote, tip.branch)
     except GitError:  # out of reach, or without such a branch: then what is known counts

@@ -71,10 +71,10 @@ def tell_batch(sync: Sync, pages: int, changes: int) -> None:
     )
 
 
-def tell_committed(tally: Tally) -> None:
+def tell_committed(commit: str | None) -> None:
     """Tell of the commit, if there was anything to commit."""
-    if tally.commit:
-        log.info("committed as %s", tally.commit[:12], extra={"event": "committed", "commit": tally.commit})
+    if commit:
+        log.info("committed as %s", commit[:12], extra={"event": "committed", "commit": commit})
 
 
 def tell_pushed(tally: Tally, remote: str) -> None:

@@ -69,6 +69,7 @@ class WaitingFile(NamedTuple):
     """As the commit has it."""
     text: bytes
     counts: Sequence[Told]
+    """Empty: what the commit has of the file names no video."""
 
 
 def find_waiting(source: Source, unlike: Mapping[str, Blob]) -> Iterator[WaitingFile]:
@@ -127,7 +128,7 @@ def _waiting(
             path, text = at
             committed = find(text, page.fields, page.path).slots
             pairs = [(page.fields, one) for one in waiting(page.path, committed, page.slots)]
-            if pairs:
+            if pairs or not committed:
                 found.setdefault(path, []).extend(pairs)
     return found
 

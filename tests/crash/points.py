@@ -23,13 +23,13 @@ class Point(NamedTuple):
     act: str
 
 
-def traced(site: Ground, *, anew: bool = True) -> list[Call]:
-    """What an undisturbed sync calls, in order: of the restored site, or of the site as it is."""
+def traced(site: Ground, *arguments: str, anew: bool = True) -> list[Call]:
+    """What an undisturbed sync, or another command, calls: of the restored site, or of the site as it is."""
     if anew:
         site.restore()
     file = site.room / "trace"
-    ended = site.run("sync", "--json", trace=str(file))
-    assert ended.code == 0, f"an undisturbed sync: {ended}"
+    ended = site.run(*(arguments or ("sync", "--json")), trace=str(file))
+    assert ended.code == 0, f"undisturbed: {ended}"
     return [Call(*call) for call in json.loads(file.read_text(encoding="utf-8"))]
 
 

@@ -1,0 +1,48 @@
+"""A sync and its undo leave no trace in pages of any form, whatever is edited beside the counts meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
+from tests.front_matter.drawing import pages
+from tests.site import Site
+
+COLLECTIONS = """\
+  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount}}}
+  - {directory: content, fields: {video_id: "videos[].id", counts: {viewCount: viewcount}}}
+"""
+
+sites = st.lists(
+    st.tuples(pages(), st.sampled_from([b"", b"", b"\nan edit", b"\r\n---\r\nviewcount: 5\r\n"])), max_size=6
+)
+"""Pages, and what a person appends to each between the sync and the undo."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(sites)
+def test_a_sync_and_its_undo_leave_the_pages_as_they_were(drawn: list[tuple[bytes, bytes]]) -> None:
+    with Simulator(World()) as youtube, TemporaryDirectory() as directory:
+        site = Site(Path(directory), youtube.url)
+        site.configure(collections=COLLECTIONS)
+        (site.root / "content").mkdir()
+        files = [site.put(f"content/{number}.md", page) for number, (page, _) in enumerate(drawn)]
+        name = site.sync().sync
+        lines = site.log_lines()
+        empty = {line["path"] for line in lines if line["old"] is None}
+        expected = []
+        for file, (page, more) in zip(files, drawn, strict=True):
+            synced = file.read_bytes()
+            expected.append((synced if str(file.relative_to(site.root)) in empty else page) + more)
+            file.write_bytes(synced + more)
+        if lines:
+            assert site.undo(name).exit == bool(empty)
+        assert [file.read_bytes() for file in files] == expected
+        assert len(site.log_lines()) == 2 * len(lines) - len(empty)
+        assert site.sync().changed_counts == 0
+        assert [file.read_bytes() for file in files] == expected
