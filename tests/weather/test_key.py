@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -143,7 +144,7 @@ def everything(shell: Shell, state: sqlite3.Connection) -> Mapping[str, bytes]:
             written[f"site/{path.relative_to(shell.site.root)}"] = path.read_bytes()
     for (table,) in state.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         written[f"table {table}"] = repr(state.execute(f"SELECT * FROM {table}").fetchall()).encode()
-    written["git"] = git(shell.site.root, "cat-file", "--batch-all-objects", "--batch").encode()
+    written["git"] = os.fsencode(git(shell.site.root, "cat-file", "--batch-all-objects", "--batch"))
     return written
 
 
