@@ -31,6 +31,8 @@ class Live:
     """When the daemon began."""
     interval: timedelta
     """The longest distance of two scheduled syncs; when the last good one is older than two of it, all is not well."""
+    trouble: str | None = None
+    """Why the last try made no sync, in a sentence; None where it made one. Then its report says how that went."""
 
 
 @dataclass(frozen=True, slots=True)

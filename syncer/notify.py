@@ -34,7 +34,7 @@ LAST_WORDS = 2.0
 """Seconds that what is still to be told gets when the daemon stops."""
 
 FAILURES = 3
-"""Syncs in a row without an answer after which a person is told: shorter outages pass by themselves."""
+"""Syncs in a row without an answer after which a person is told: shorter outages pass by themselves, bugs do not."""
 
 LONGEST_LIST = 10
 """How many problems one message names."""
@@ -83,7 +83,7 @@ class Notifier:
             self._fail(str(error))
             raise
         except BaseException as error:
-            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback")
+            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback", patience=1)
             raise
 
     def close(self) -> None:
@@ -105,11 +105,13 @@ class Notifier:
         self._ping("/fail" if report.brake else "", f"sync {report.sync} ended with {report.exit}")
         self._tell(needs_of(report))
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, patience: int = FAILURES) -> None:
+        """Note that there was no sync; after so many in a row a person is told."""
         self._failures += 1
         self._ping("/fail", reason)
-        if self._failures >= FAILURES:
-            self._tell({"failing": f"{self._failures} syncs in a row failed: {reason}"})
+        if self._failures >= patience:
+            failed = "A sync" if self._failures == 1 else f"{self._failures} syncs in a row"
+            self._tell({"failing": f"{failed} failed: {reason}"})
 
     def _ping(self, suffix: str, text: str) -> None:
         url = self._settings().ping

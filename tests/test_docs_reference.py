@@ -56,6 +56,13 @@ def test_the_options_of_every_command_are_there_and_no_other() -> None:
     assert options_in(section("Options of every command")) == options_of(cli) | {"-h", "--help"}
 
 
+def test_every_event_of_the_log_is_there_and_no_other() -> None:
+    source = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "syncer").rglob("*.py"))
+    table = re.findall(r"^\| (`.+)", section("sync").partition("### The log")[2], re.MULTILINE)
+    told = {name for row in table for name in re.findall(r"`([a-z]+(?:-[a-z]+)*)`", row)}
+    assert told - {"event", "exit"} == set(re.findall(r'"event": "([a-z-]+)"', source))
+
+
 def test_every_exit_code_and_every_kind_of_error_is_there_and_no_other() -> None:
     errors: list[type[SyncerError]] = [SyncerError, *SyncerError.__subclasses__()]
     told = first_cells(section("Exit codes"))

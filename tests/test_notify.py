@@ -129,6 +129,15 @@ def test_an_outage_is_told_after_three_tries_and_its_end_once(ear: Ear, notifier
     assert ear.heard.empty()
 
 
+def test_a_bug_is_told_at_once_and_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+    made = notifier()
+    told(made, ZeroDivisionError(), ZeroDivisionError(), report())
+    assert ear.message()[1].startswith("A sync failed: a bug: ZeroDivisionError; the log")
+    assert ear.message()[0] == "syncer: mysite is well again"
+    made.close()
+    assert ear.heard.empty()
+
+
 def test_a_message_names_some_of_many(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     problems = [replace(TYPO, subject=f"content/{number}.md") for number in range(25)]
     told(notifier(), report(problems, 1))

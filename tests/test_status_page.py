@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -80,6 +81,20 @@ def test_an_undo_is_shown_with_what_it_left_and_what_is_held(site: Site, page: S
     assert (document["left"], [line["why"] for line in document["changes"]]) == (1, ["undo"])
     assert "<dt>Left as they are</dt><dd>1 count</dd>" in page.get(f"/syncs/{name}").text
     assert "<dt>Undone</dt><dd>1 count held until YouTube gives other numbers</dd>" in page.get("/").text
+
+
+def test_the_page_of_a_sync_leads_to_each_of_its_changes(site: Site, page: Served) -> None:
+    videos = ids(260)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    name = synced(page)
+    first = page.get(f"/syncs/{name}").text
+    assert f'href="/syncs/{name}?offset=500">Next' in first
+    second = page.get(f"/syncs/{name}?offset=500").text
+    assert f'href="/syncs/{name}?offset=0">Earlier' in second
+    assert ">Next<" not in second
+    shown = set(re.findall(r'/videos/([^"]{11})"', first + second))
+    assert shown == set(videos)
 
 
 def test_a_trigger_is_followed_by_its_ticket(site: Site, page: Served) -> None:
@@ -196,6 +211,17 @@ def test_the_first_sentence_says_whether_all_is_well(site: Site, page: Served) -
     shown = page.get("/")
     assert "1 thing needs a person" in shown.text
     assert "Not a count (1)" in page.get("/problems").text
+
+
+def test_a_try_that_made_no_sync_is_told_until_one_does(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    synced(page)
+    page.steered.live = replace(page.steered.live, trouble="/srv/content is no directory")
+    assert "The last try made no sync: /srv/content is no directory." in page.get("/").text
+    assert page.get("/api/v1/status").document["daemon"]["trouble"] == "/srv/content is no directory"
+    page.steered.live = replace(page.steered.live, trouble=None)
+    assert "All is well" in page.get("/").text
 
 
 def test_a_video_s_page_tells_its_title_its_counts_and_its_pages(site: Site, page: Served) -> None:

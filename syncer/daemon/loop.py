@@ -119,6 +119,7 @@ class Daemon:
         self._progress: Progress | None = None
         self._sign_of_life = time.monotonic()
         self._failures = 0
+        self._trouble: str | None = None
         self._retry_at: datetime | None = None
         self._rest: Rest | None = None
         self._rest_is_new = False
@@ -254,6 +255,7 @@ class Daemon:
         return rest.since
 
     def _note(self, report: SyncReport, taken: Taken | None, order: Order) -> None:
+        self._trouble = None
         since = order.unread_since or report.started
         at = next_reset(report.finished) + LATE + self._rng.random() * LATE
         self._rest = Rest(since, at) if report.over_quota else None
@@ -277,12 +279,14 @@ class Daemon:
         return self._retry_at
 
     def _close(self, taken: Taken | None, error: BaseException) -> None:
-        if taken is None:
-            return
+        """Note what came in the way of a sync, for all who look and for those who triggered it."""
         ours = isinstance(error, SyncerError)
         kind, code = (error.kind, error.exit_code) if isinstance(error, SyncerError) else ("bug", BUG)
         message = str(error) if ours else f"a bug: {type(error).__name__}; the log of the daemon has the traceback"
-        self._tickets.close(taken, json.dumps({"error": {"kind": kind, "message": message}, "exit": code}), message)
+        self._trouble = message
+        if taken:
+            document = {"error": {"kind": kind, "message": message}, "exit": code}
+            self._tickets.close(taken, json.dumps(document), message)
 
     def _ended(self, _event: object) -> None:
         """APScheduler would take the next sync now: look who waits."""
@@ -298,7 +302,7 @@ class Daemon:
         self._sign_of_life = time.monotonic()
 
     def _live(self) -> Live:
-        return Live(self._busy, self._progress, self._next, self._started, self._interval)
+        return Live(self._busy, self._progress, self._next, self._started, self._interval, self._trouble)
 
     def _trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
         ticket = self._tickets.draw(accept=accept)

@@ -31,12 +31,9 @@ from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
 from syncer.status_page.reading import Sources, one_sync, one_video, overview, problems, videos
-from syncer.status_page.syncs import sync_page, ticket_page
+from syncer.status_page.syncs import CHANGES, sync_page, ticket_page
 from syncer.status_page.videos import PER_PAGE, video_page, videos_page
 from syncer.sync.report import StoredReport
-
-CHANGES = 500
-"""How many changes the page of one sync lists."""
 
 PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs ask: they are told in JSON what is wrong."""
@@ -65,8 +62,9 @@ def _page_routes(sources: Sources) -> list[Route]:
         return video_page(found_or_404(one_video(sources, video_of(request)), "nothing is known of this video"))
 
     def sync(request: Request) -> Response:
-        found = found_or_404(one_sync(sources, sync_of(request), most=CHANGES), "no report of this sync is kept")
-        return sync_page(*found)
+        _, after = page_of(request)
+        found = one_sync(sources, sync_of(request), most=CHANGES, after=after)
+        return sync_page(*found_or_404(found, "no report of this sync is kept"), after=after)
 
     def wrong(_request: Request) -> Response:
         return problems_page(*problems(sources))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.responses import HTMLResponse
 
@@ -126,6 +126,17 @@ def sync_button(*, accept: bool = False) -> Markup:
         method="post",
         action="/triggers",
     )
+
+
+def neighbours(name: str, address: str, query: Mapping[str, str], *, after: int, most: int, of: int) -> Markup | None:
+    """Return links to the parts of a list before and after the one that is shown: `most` of it, `after` so many."""
+    offsets = [("Earlier", max(0, after - most))] if after else []
+    if after + most < of:
+        offsets.append(("Next", after + most))
+    links = [
+        (tag("a", text, href=f"{address}?{urlencode({**query, 'offset': offset})}"), " ") for text, offset in offsets
+    ]
+    return tag("nav", links, aria_label=name, class_="more") if links else None
 
 
 def ago(seconds: float) -> str:

@@ -11,7 +11,7 @@ from syncer.control import Live, Ticket
 from syncer.diff_log import Line
 from syncer.model import Problem
 from syncer.status_page.chart import ENDINGS
-from syncer.status_page.layout import changes_table, facts, moment, page, section, sync_button, video_link
+from syncer.status_page.layout import changes_table, facts, moment, neighbours, page, section, sync_button, video_link
 from syncer.status_page.markup import Markup, tag
 from syncer.status_page.overview import going_on
 from syncer.status_page.problems import problems_list
@@ -22,10 +22,14 @@ REFRESH = 1
 """Seconds between two looks at a sync that goes on."""
 
 
-def sync_page(report: StoredReport, changes: Sequence[Line]) -> HTMLResponse:
-    """Return the page of a sync that has ended; `changes` are the first of those it made."""
+CHANGES = 500
+"""How many changes a page lists."""
+
+
+def sync_page(report: StoredReport, changes: Sequence[Line], *, after: int) -> HTMLResponse:
+    """Return the page of a sync that has ended; `changes` are those of its changes that come after so many."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
-    left = report["changed_counts"] - len(changes)
+    made = report["changed_counts"]
     left_alone = report.get("left", 0)
     return page(
         f"Sync {report['sync']}",
@@ -42,15 +46,14 @@ def sync_page(report: StoredReport, changes: Sequence[Line]) -> HTMLResponse:
             ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
             *([("Left as they are", counted(left_alone, "count"))] if left_alone else []),
             ("Commit", report["commit"][:12] if report["commit"] else "none"),
+            ("For programs", tag("a", "the report", href=f"/api/v1/syncs/{report['sync']}")),
         ),
         _brake(report),
         _problems(problems_of(report)),
         section(
             "Changes",
             changes_table("Counts that were written, in their order", changes) if changes else tag("p", "None."),
-            tag("p", f"And {left:,} more: ", tag("code", f"syncer log --sync {report['sync']}"), " prints all.")
-            if left > 0
-            else None,
+            neighbours("More changes", f"/syncs/{report['sync']}", {}, after=after, most=CHANGES, of=made),
             id_="changes",
         ),
         _missing(report["missing"]),

@@ -30,20 +30,32 @@ class Verdict(NamedTuple):
 def verdict(seen: Overview) -> Verdict:
     """Return the one sentence that stands at the top."""
     status, live = seen.status, seen.live
-    if not status.syncs:
-        return Verdict("person", "The first sync goes on." if live.running else "No sync was made yet.")
-    last = status.syncs[0]
-    if last["exit"] == NOTHING_ANSWERED:
-        return Verdict("wrong", "The last sync got no answer from YouTube; see its problems.")
+    wrong = _wrong(seen)
+    if wrong:
+        return Verdict("wrong", wrong)
     if status.last_whole is None:
-        return Verdict("wrong", "No sync of the whole site has come to its end yet.")
-    since = (seen.at - status.last_whole).total_seconds()
-    if is_old(status.last_whole, live, seen.at):
-        return Verdict("wrong", f"The last good sync is {ago(since)} old: longer than two intervals.")
+        return Verdict("person", "The first sync goes on." if live.running else "No sync was made yet.")
     needs = list(needs_of(seen))
     if needs:
         return Verdict("person", f"It runs, and {counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} a person.")
-    return Verdict("well", f"All is well: the last sync began {ago(since)} ago, and nothing needs a person.")
+    since = ago((seen.at - status.last_whole).total_seconds())
+    return Verdict("well", f"All is well: the last sync began {since} ago, and nothing needs a person.")
+
+
+def _wrong(seen: Overview) -> str | None:
+    status, live = seen.status, seen.live
+    if live.trouble:
+        return f"The last try made no sync: {live.trouble.removesuffix('.')}."
+    if not status.syncs:
+        return None
+    if status.syncs[0]["exit"] == NOTHING_ANSWERED:
+        return "The last sync got no answer from YouTube; see its problems."
+    if status.last_whole is None:
+        return "No sync of the whole site has come to its end yet."
+    if is_old(status.last_whole, live, seen.at):
+        since = ago((seen.at - status.last_whole).total_seconds())
+        return f"The last good sync is {since} old: longer than two intervals."
+    return None
 
 
 def needs_of(seen: Overview) -> Iterator[Need]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse
 
 from syncer.model import Count, Reading
 from syncer.state.places import Known, Standing
 from syncer.status_page.chart import count_chart
-from syncer.status_page.layout import minute, moment, page, section, table, video_link
+from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.status_page.reading import VideoSeen
 from syncer.sync.documents import meaning_changes
@@ -43,13 +42,14 @@ def videos_page(
         for video in found
     ]
     heads = ("video", *NAMES.values(), "as of", "page")
+    query = {"search": search, "state": standing or ""}
     return page(
         "Videos",
         tag("h1", "Videos"),
         _search(search, standing),
         tag("p", f"{counted(total, 'video')} found."),
         table("Videos found", heads, rows, numbers=(1, 2, 3)) if rows else None,
-        _neighbours(total, search, standing, after),
+        neighbours("More videos", "/videos", query, after=after, most=PER_PAGE, of=total),
         here="/videos",
     )
 
@@ -94,17 +94,6 @@ def _search(search: str, standing: Standing | None) -> Markup:
         role="search",
         class_="search",
     )
-
-
-def _neighbours(total: int, search: str, standing: Standing | None, after: int) -> Markup | None:
-    def link(name: str, offset: int) -> Markup:
-        query = urlencode({"search": search, "state": standing or "", "offset": offset})
-        return tag("a", name, href=f"/videos?{query}")
-
-    links = [link("Earlier", max(0, after - PER_PAGE))] if after else []
-    if after + PER_PAGE < total:
-        links.append(link("Next", after + PER_PAGE))
-    return tag("nav", [(each, " ") for each in links], aria_label="More videos", class_="more") if links else None
 
 
 def _standing(seen: VideoSeen) -> Markup | None:
