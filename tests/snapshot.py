@@ -73,10 +73,10 @@ def require_only_counts_differ(before: Snapshot, after: Snapshot, fields_of: Cal
     for path, file in before.commit.items():
         index_before, index_after = before.index.get(path, ()), after.index.get(path, ())
         if len(index_before) == 1:
-            for place, text in _counts(path, file, fields_of).items():
-                if _counts(path, index_before[0], fields_of).get(place, "") == text:
-                    committed = _counts(path, after.commit[path], fields_of)[place]
-                    assert _counts(path, index_after[0], fields_of)[place] == committed, (path, place)
+            for place, text in counts_of(path, file, fields_of).items():
+                if counts_of(path, index_before[0], fields_of).get(place, "") == text:
+                    committed = counts_of(path, after.commit[path], fields_of)[place]
+                    assert counts_of(path, index_after[0], fields_of)[place] == committed, (path, place)
 
 
 def _without_counts(layer: Mapping[str, File], fields_of: Callable[[str], Fields]) -> Mapping[str, File]:
@@ -100,7 +100,7 @@ def _zeroed(path: str, file: File, fields_of: Callable[[str], Fields]) -> File:
     return File(file.mode, new)
 
 
-def _counts(path: str, file: File, fields_of: Callable[[str], Fields]) -> Mapping[tuple[str, int, Count], str | None]:
+def counts_of(path: str, file: File, fields_of: Callable[[str], Fields]) -> Mapping[tuple[str, int, Count], str | None]:
     """Counts by video, which of its slots, and kind: items of lists may stand elsewhere in another layer."""
     found: dict[tuple[str, int, Count], str | None] = {}
     for slot in find(file.text, fields_of(path), path).slots:
