@@ -230,6 +230,24 @@ def test_a_problem_is_told_when_it_is_new_and_not_in_every_sync(clock: Clock, ca
     assert messages(caplog, "problem") == [typo, other, typo]
 
 
+def test_of_very_many_problems_of_a_kind_some_are_told_and_how_many_more_there_are(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = [replace(TYPO, subject=f"content/{number:04}.md") for number in range(1000)]
+    with Daemon(clock, every="6h", last=START) as daemon:
+        for problems in ([*many, OTHER], many):
+            daemon.doing = lambda problems=problems: report(problems, 1)  # type: ignore[misc]
+            daemon.move(6 * HOUR)
+            daemon.next()
+            daemon.idle()
+    told = messages(caplog, "problem")
+    assert len([line for line in told if "1.2M" in line]) == 20
+    assert [line for line in told if "1.2M" not in line] == [
+        "content/b.md:3: viewcount stands there twice",
+        "and 980 problems more (not-a-count); `syncer status` lists them all",
+    ]
+
+
 def test_a_quiet_day_is_a_handful_of_lines_and_the_scheduler_says_nothing(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

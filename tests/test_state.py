@@ -687,7 +687,7 @@ def test_after_a_purge_the_schedule_still_knows_when_it_synced(config: Config, u
 
     with open_database(used, os.path.realpath(config.site)) as database:
         assert last_whole_sync(database) == NOON
-        assert last_syncs(database, 9) == []
+        assert list(last_syncs(database, 9)) == []
 
 
 def test_numbers_of_the_log_go_on_after_a_purge_even_if_the_last_sync_crashed(config: Config, used: Path) -> None:

@@ -29,7 +29,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     try:
         settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
         with open_state(settings.config()) as database:
-            syncs = last_syncs(database, OFFERED)
+            syncs = list(last_syncs(database, OFFERED))
     except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
         return []
     return [sync.id for sync in syncs if sync.id.startswith(begun) and loads(sync.report)["changed_counts"]]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from syncer.errors import SyncerError
-from syncer.model import Problem, SyncReport
+from syncer.model import Problem, ProblemKind, SyncReport
 from syncer.quota import next_reset
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
 from syncer.wording import counted, utc
+
+MOST = 20
+"""Problems of one kind that are told one by one after a sync."""
 
 log = logging.getLogger("syncer.daemon")
 
@@ -54,12 +58,25 @@ class Teller:
             )
 
     def _tell_problems(self, report: SyncReport) -> None:
-        for problem in dict.fromkeys(report.problems):
-            if problem not in self._problems:
-                line = f":{problem.line}" if problem.line else ""
-                facts = {"event": "problem", "kind": problem.kind.value}
-                log.warning("%s%s: %s", problem.subject, line, problem.message, extra=facts)
+        new = sorted(set(report.problems) - self._problems, key=_order)
+        for kind, those in groupby(new, key=lambda problem: problem.kind):
+            _tell_kind(kind, list(those))
         self._problems = set(report.problems)
+
+
+def _order(problem: Problem) -> tuple[str, str, int, str]:
+    return problem.kind, problem.subject, problem.line or 0, problem.message
+
+
+def _tell_kind(kind: ProblemKind, problems: list[Problem]) -> None:
+    """Tell of each; of very many, that there are more: YouTube can give wrong counts for a whole site."""
+    facts = {"event": "problem", "kind": kind.value}
+    for problem in problems[:MOST]:
+        line = f":{problem.line}" if problem.line else ""
+        log.warning("%s%s: %s", problem.subject, line, problem.message, extra=facts)
+    if len(problems) > MOST:
+        more = "and %s more (%s); `syncer status` lists them all"
+        log.warning(more, counted(len(problems) - MOST, "problem"), kind.value, extra=facts)
 
 
 def tell_error(error: SyncerError, retry_at: datetime) -> None:

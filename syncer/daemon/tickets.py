@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from syncer.control import Ticket
 
-KEPT = 100
-"""How many tickets are remembered: who follows one asks every second."""
+KEPT = 10
+"""How many tickets are remembered: who follows one asks every second, and a report can be megabytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -57,11 +58,10 @@ def last_seq(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def last_syncs(database: Database, most: int) -> list[PastSync]:
-    """Return the newest syncs that have ended, newest first."""
+def last_syncs(database: Database, most: int) -> Iterator[PastSync]:
+    """Yield the newest syncs that have ended, newest first; one by one, because a report can be megabytes."""
     with database.read() as connection:
-        rows = connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (most,)).fetchall()
-    return [_past_sync(row) for row in rows]
+        yield from map(_past_sync, connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (most,)))
 
 
 def past_sync(database: Database, sync_id: str) -> PastSync | None:

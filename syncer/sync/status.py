@@ -57,11 +57,16 @@ def status_of(
     `next_sync` is when the daemon makes the next one, where it has said so; else that follows from the schedule.
     """
     missing = missing_videos(database)
-    past = last_syncs(database, syncs)
+    outlines: list[Outline] = []
+    problems: Sequence[Problem] = ()
+    for past in last_syncs(database, syncs):
+        report = json.loads(past.report)
+        problems = problems if outlines else problems_of(report)
+        outlines.append(outline(report))
     last = last_whole_sync(database)
     return Status(
         site=str(config.site),
-        syncs=[outline(json.loads(sync.report)) for sync in past],  # one at a time: a report can be megabytes
+        syncs=outlines,
         last_whole=last,
         next_sync=next_sync or first_time(config.schedule, last, now),
         purses=purses(config, database, now),
@@ -72,7 +77,7 @@ def status_of(
         braked=count_braked(database),
         held_back=count_held_back(database),
         hidden=hidden_counts(database, mapped_counts(config)),
-        problems=problems_of(json.loads(past[0].report)) if past else (),
+        problems=problems,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.drill.lives import Plan, drill
 
-PLAN = Plan(seed=5, pages=200, lives=(4, 0.5, 2, 7), quiet=1)
+PLAN = Plan(seed=5, pages=100, lives=(3, 1, 6), quiet=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("git"), reason="needs Linux's /proc, and git")
