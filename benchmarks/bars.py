@@ -86,6 +86,7 @@ BARS: Sequence[Bar] = (
     Bar("script with 1 connection, against sync", _times, ("script_1", "our_sync"), 6, at_least=True),
     Bar("no change, against scan and ideal fetch", _over_scan_and_ideal, ("no_change", "scan_then"), 1.3),
     Bar("sync, answers at once, against the script", _times, ("plain_sync", "plain_script"), 1),
+    Bar("commit, against git add and git commit", _times, ("our_commit", "git_commit"), 1.5),
     Bar("fetch, against answers without a pause", _over_ideal, ("our_fetch",), 1.3),
     Bar("cpu of the fetch, against http.client", _cpu, ("our_fetch", "bare_fetch"), 4),
     Bar("peak memory, a tenth of the pages", _peak, ("size_tenth",), 100, " MB"),

@@ -22,6 +22,8 @@ CONTENDERS: Mapping[str, Callable[[Task], Measured]] = {
     for contender in (
         ours.our_scan,
         ours.our_rewrite,
+        ours.our_commit,
+        ours.git_commit,
         ours.our_sync,
         ours.our_fetch,
         theirs.bare_loop,

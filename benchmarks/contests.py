@@ -121,6 +121,17 @@ CONTESTS: Sequence[Contest] = (
         writes=True,
     ),
     Contest(
+        "commit",
+        "commit of new counts in every page",
+        3,
+        (
+            (Entry("our_commit", "our commit: counts and nothing else", "our_commit"),),
+            (Entry("git_commit", "git add and git commit", "git_commit"),),
+        ),
+        share=0.2,
+        writes=True,
+    ),
+    Contest(
         "fetch",
         "asking alone, 50 ms answers, 8 connections",
         5,

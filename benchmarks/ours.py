@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measured import Measured, Task, measuring
 from benchmarks.pages import settle
+from benchmarks.repository import add_and_commit, committed_files, make_repository
 from syncer.model import BATCH_SIZE, Bucket, Count, Page, Reading, VideoId
 
 if TYPE_CHECKING:
@@ -52,6 +53,28 @@ def our_rewrite(task: Task) -> Measured:
         with measuring() as measured:
             write_pages(sync, pages)
             measured.pages = sync.tally.changed_pages
+    return measured
+
+
+def our_commit(task: Task) -> Measured:
+    """Commit counts that wait in the working tree as a sync does: in the last commit's texts, and nothing else."""
+    from syncer.content.scan import Candidate
+    from syncer.sync.publish import publish
+
+    with _waiting_counts(task) as (sync, pages):
+        candidates = [Candidate(page.path, (page.fields,)) for page in pages]
+        pages.clear()
+        with measuring() as measured:
+            publish(sync, candidates)
+    measured.pages = committed_files(task.root)
+    return measured
+
+
+def git_commit(task: Task) -> Measured:
+    """Commit the same counts with `git add` and `git commit`."""
+    with _waiting_counts(task), measuring() as measured:
+        add_and_commit(task.root)
+    measured.pages = committed_files(task.root)
     return measured
 
 
@@ -105,6 +128,18 @@ def our_fetch(task: Task) -> Measured:
             answers = ask_all(videos, client.fetch, connections=task.connections, patience=patience, breakers=breakers)
             measured.pages = sum(len(answer.statistics) for answer in answers)
     return measured
+
+
+@contextmanager
+def _waiting_counts(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
+    """Give a sync of a repository as it stands when its pages are written, and its pages."""
+    from syncer.sync.write import write_pages
+
+    make_repository(task.root)
+    with _answered_sync(task) as (sync, pages):
+        write_pages(sync, pages)
+        settle(task)
+        yield sync, pages
 
 
 @contextmanager
