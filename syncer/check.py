@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from syncer.commit.build import Author, require_tip
 from syncer.content.replace import is_read_only
 from syncer.content.scan import read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
@@ -22,7 +23,6 @@ from syncer.state.database import Database, open_copy
 from syncer.state.lock import is_held
 from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
-from syncer.sync.commit import Author, require_tip
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.purses import in_words, purses
 from syncer.sync.recover import find_remains

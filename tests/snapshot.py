@@ -80,16 +80,15 @@ def require_only_counts_differ(before: Snapshot, after: Snapshot, fields_of: Cal
 
 
 def _without_counts(layer: Mapping[str, File], fields_of: Callable[[str], Fields]) -> Mapping[str, File]:
-    return {path: _zeroed(path, file, fields_of) for path, file in layer.items()}
+    return {path: zeroed(path, file, fields_of(path)) for path, file in layer.items()}
 
 
 def _flat(index: Mapping[str, Sequence[File]], fields_of: Callable[[str], Fields]) -> Mapping[str, Sequence[File]]:
-    return {path: [_zeroed(path, file, fields_of) for file in files] for path, files in index.items()}
+    return {path: [zeroed(path, file, fields_of(path)) for file in files] for path, files in index.items()}
 
 
-def _zeroed(path: str, file: File, fields_of: Callable[[str], Fields]) -> File:
+def zeroed(path: str, file: File, fields: Fields) -> File:
     """The file with a 0 for each count that it has, or would get."""
-    fields = fields_of(path)
     changes = [
         Change(path, slot.video_id, value.field, value.count, value.text, "0", NOON, Why.CHANGED)
         for slot in find(file.text, fields, path).slots

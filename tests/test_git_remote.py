@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 import syncer.git.remote
+import syncer.git.run
 from syncer.config.parse import parse_config
 from syncer.model import ProblemKind, SyncReport
 from syncer.simulator.server import Simulator
@@ -183,13 +184,19 @@ def test_a_push_does_not_wait_for_what_ssh_leaves_running(
     assert time.monotonic() - began < 15
 
 
-def test_a_push_ends_when_the_sync_is_told_to_stop(
-    site: Site, here: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script, begun = tmp_path / "ssh", tmp_path / "begun"
+def hanging(script: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes an ssh that never gets anywhere, and returns the file that is there once it was called."""
+    begun = script.with_name("begun")
     script.write_text(f'#!/bin/sh\n: > "{begun}"\nsleep 300\n')
     script.chmod(0o755)
     monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
+    return begun
+
+
+def test_a_push_ends_when_the_sync_is_told_to_stop(
+    site: Site, here: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = hanging(tmp_path / "ssh", monkeypatch)
     here.git("remote", "set-url", "origin", "ssh://nowhere.invalid/x.git")
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     world = Surroundings(key=KEY, clock=lambda: NOON, sleep=time.sleep, cancelled=begun.exists)
@@ -198,3 +205,22 @@ def test_a_push_ends_when_the_sync_is_told_to_stop(
     assert time.monotonic() - began < 10
     assert [problem.kind for problem in report.problems] == [ProblemKind.NOT_PUSHED]
     assert (report.exit, report.commit) == (130, here.head())
+
+
+def test_a_text_that_only_the_remote_has_is_not_waited_for_without_end(
+    site: Site, here: Repository, bare: Repository, other: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partial clone asks the remote for a text when it is wanted."""
+    bare.git("config", "uploadpack.allowFilter", "true")
+    (other.top / "content/0.md").write_bytes(plain(ids(4)[0], 5, 6))
+    pushed_by(other)
+    here.git("fetch", "--quiet", "--filter=blob:none", "origin")
+    here.git("reset", "--quiet", "--soft", "origin/main")
+    hanging(tmp_path / "ssh", monkeypatch)
+    monkeypatch.setattr(syncer.git.run, "LONGEST", 1)
+    site.configure(git="commit: true")
+    here.git("remote", "set-url", "origin", "ssh://nowhere.invalid/x.git")
+    began = time.monotonic()
+    report = site.sync()
+    assert time.monotonic() - began < 10
+    assert [problem.kind for problem in report.problems] == [ProblemKind.NOT_COMMITTED]

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,9 @@ from syncer.errors import GitError
 
 PATIENCE = 60
 """Seconds that one git command may take."""
+
+LONGEST = 1800
+"""Seconds that a git command may run beside us: it can wait for a remote, in a clone that has not all texts."""
 
 LOOK = 0.2
 """Seconds after which it is looked whether a command is to be stopped."""
@@ -88,12 +92,16 @@ def running(
     """
     with TemporaryFile() as err:
         beside = _started(directory, arguments, variables or {}, (fed, subprocess.PIPE, err))
+        limit = threading.Timer(LONGEST, end, [beside])
+        limit.daemon = True
+        limit.start()
         try:
             yield beside
         except BrokenPipeError:
             pass  # it has ended, and says why
         finally:
             code = _ended(beside)
+            limit.cancel()
         if code != 0:
             err.seek(0)
             raise GitError(f"git {_name(arguments)} failed: {_said(err.read()) or f'it ended with {code}'}")

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from syncer.commit_message import Contents, message
+from syncer.commit.build import Author, commit_counts
+from syncer.commit.message import Contents, message
 from syncer.model import Problem, SyncReport
 from syncer.review.drop import drop
 from syncer.review.look import Review, WaitingPage, look, source_of
 from syncer.sync.begin import open_for_writing
-from syncer.sync.commit import Author, commit_counts
 from syncer.sync.options import Surroundings
 from syncer.sync.tell import tell_committed
 

@@ -9,6 +9,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from syncer.commit.uncommitted import WaitingFile, Written
+from syncer.commit.waiting import Waiting
 from syncer.content.scan import signature_of
 from syncer.model import Change, Edit, SyncReport, Why
 from syncer.review.look import find
@@ -17,8 +19,6 @@ from syncer.state.held_back import last_said
 from syncer.sync.begin import Opened, begin
 from syncer.sync.options import Options, Surroundings
 from syncer.sync.put_back import put_back
-from syncer.sync.uncommitted import WaitingFile, Written
-from syncer.waiting import Waiting
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

@@ -12,14 +12,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncer.commit.uncommitted import Source, WaitingFile, find_waiting, with_counts
+from syncer.commit.waiting import Waiting
 from syncer.content.narrow import narrow
 from syncer.content.scan import Candidate, walk
 from syncer.diff_log import LOG
 from syncer.doubt import doubtful
 from syncer.errors import GitError
 from syncer.git.repository import find_repository, head_of, unlike_on_disk
-from syncer.sync.uncommitted import Source, WaitingFile, find_waiting, with_counts
-from syncer.waiting import Waiting
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

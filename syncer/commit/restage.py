@@ -7,12 +7,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
+from syncer.commit.uncommitted import Ours, Source, were_ours, with_counts
+from syncer.commit.waiting import Waiting, waiting, wherever
 from syncer.front_matter.find import find
 from syncer.git.objects import Entry, read_blobs, storing_blobs
 from syncer.git.repository import Blob
 from syncer.model import Fields, Place
-from syncer.sync.uncommitted import Ours, Source, were_ours, with_counts
-from syncer.waiting import Waiting, waiting, wherever
 
 
 class Staged(NamedTuple):

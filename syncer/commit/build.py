@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from syncer.commit_message import Contents
+from syncer.commit.message import Contents
+from syncer.commit.restage import Staged, restage
+from syncer.commit.uncommitted import Source, find_waiting, with_counts
 from syncer.errors import GitError
 from syncer.git.advance import IndexChanged, advance, settle
 from syncer.git.objects import Entry, storing_blobs, write_commit
@@ -20,8 +22,6 @@ from syncer.git.repository import (
     tip_of,
     unlike_on_disk,
 )
-from syncer.sync.restage import Staged, restage
-from syncer.sync.uncommitted import Source, find_waiting, with_counts
 
 TRIES = 5
 """How often a commit is built anew because somebody else's came first."""

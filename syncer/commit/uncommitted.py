@@ -13,6 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from syncer.commit.waiting import Waiting, waiting, wherever
 from syncer.content.scan import Candidate, read_pages
 from syncer.diff_log import Line, lines_backwards
 from syncer.front_matter.find import find
@@ -20,7 +21,6 @@ from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_blobs
 from syncer.git.repository import Blob, Repository, relative_to_top
 from syncer.model import Change, Fields, Page, Place, VideoId
-from syncer.waiting import Waiting, waiting, wherever
 
 FILES_AT_ONCE = 10_000
 """Files in memory at a time."""
