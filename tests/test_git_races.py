@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from random import Random
 
 import pytest
 
@@ -24,6 +25,12 @@ RACE = 60 if PROVING else 4
 """Seconds."""
 
 EDITED, STAGED, UNSTAGED = PAGES
+
+DRAFTS = 5
+"""Files that the author stages between two commits."""
+
+LONGEST_PAUSE = 0.05
+"""Seconds before each of them: nobody could commit beside somebody who pauses for thought never."""
 
 NOTE = b"A paragraph that waits.\n"
 
@@ -85,12 +92,16 @@ def test_an_author_who_stages_and_commits_in_the_same_clone_all_the_time_loses_n
     pair.ours.git("add", STAGED)
     append(pair.ours, UNSTAGED, NOTE)
     before = pair.ours.status()
-    commits = 0
+    commits, random, pause = 0, Random(7), threading.Event()
 
     def commit() -> None:
         nonlocal commits
         append(pair.ours, EDITED, b"%d\n" % commits)
-        until_done(pair.ours, "add", "--verbose", EDITED)
+        for number in range(DRAFTS):
+            pause.wait(random.uniform(0, LONGEST_PAUSE))
+            name = f"draft-{commits}-{number}.txt"
+            pair.site.put(name, b"A draft.\n")
+            until_done(pair.ours, "add", "--verbose", name)
         until_done(pair.ours, "commit", "--message", f"Work {commits}", "--", EDITED)
         commits += 1
 
@@ -100,7 +111,8 @@ def test_an_author_who_stages_and_commits_in_the_same_clone_all_the_time_loses_n
     pushed(pair.sync())
     marks = b"".join(b"%d\n" % number for number in range(commits))
     assert pair.ours.show(EDITED) == pair.expected(0) + marks
-    assert pair.ours.status() == before
+    drafts = [f"A  draft-{commit}-{number}.txt" for commit in range(commits) for number in range(DRAFTS)]
+    assert sorted(pair.ours.status()) == sorted(before + drafts)
     assert pair.ours.show(STAGED, at="") == pair.expected(1) + NOTE
     assert (pair.ours.top / UNSTAGED).read_bytes() == pair.expected(2) + NOTE
     subjects = pair.ours.git("log", "--format=%s", "--reverse").splitlines()
