@@ -29,12 +29,13 @@ IN_PROGRESS = {
     "rebase-merge": "a rebase",
     "rebase-apply": "a rebase",
     "MERGE_HEAD": "a merge",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
     "sequencer": "a cherry-pick or a revert",
     "BISECT_LOG": "a bisect",
 }
 """What git leaves in its directory while it waits for a person to go on."""
+
+PICKED = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
+"""What it leaves among its references, which need not be files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,12 @@ def find_repository(site: str) -> Repository | None:
     """Return the repository whose working tree a directory is in, if any. Raises GitError."""
     if not inside_work_tree(Path(site)):
         return None
-    wanted = ("--path-format=absolute", "--show-toplevel", "--git-dir", "--git-path", "index", "--show-object-format")
+    wanted = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--git-path", "index")
     said = git(site, "rev-parse", *wanted).removesuffix("\n").split("\n")
     if len(said) != PARTS:
         raise GitError("the repository's path has a line break in it; rename the directory")
-    top, directory, index, hash_name = said
-    return Repository(os.path.realpath(top), os.path.realpath(directory), index, hash_name)
+    top, directory, hash_name, index = said
+    return Repository(os.path.realpath(top), os.path.realpath(directory), os.path.join(site, index), hash_name)
 
 
 def repositories_within(repository: Repository, directories: Iterable[str]) -> list[str]:
@@ -106,9 +107,12 @@ def filtered(repository: Repository, paths: Sequence[str]) -> dict[str, str]:
 
 
 def in_progress(repository: Repository) -> str | None:
-    """Return what the repository is in the middle of: `a rebase`; None if nothing."""
+    """Return what the repository is in the middle of: `a rebase`; None if nothing. Raises GitError."""
     for name, what in IN_PROGRESS.items():
         if os.path.lexists(os.path.join(repository.directory, name)):
+            return what
+    for name, what in PICKED.items():
+        if ask_git(repository.top, "rev-parse", "--quiet", "--verify", name):
             return what
     return None
 
