@@ -86,6 +86,16 @@ def test_in_the_middle_of_something_git_is_left_alone_and_the_sync_says_so(autho
     assert author.is_left_alone() == sentence
 
 
+@pytest.mark.parametrize("name", ["a cherry-pick in conflict", "a revert not committed"])
+def test_it_is_seen_as_well_where_references_are_no_files(site: Site, youtube: Simulator, name: str) -> None:
+    if "--ref-format" not in Repository(site.root).git("init", "-h", check=False):
+        pytest.skip("this git (before 2.45) has no reftable")
+    begin, sentence = ALONE[name]
+    author = authored(site, youtube, "--ref-format=reftable")
+    begin(author)
+    assert author.is_left_alone() == sentence
+
+
 def elsewhere(author: Author, root: Path, top: Path | None = None) -> Author:
     """The same author in another copy of the site, which has the same pages in the same state."""
     for name, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
