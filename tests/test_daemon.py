@@ -92,8 +92,10 @@ def walk(clock: Clock, start: datetime, end: datetime, step: timedelta, due: Col
 def test_a_machine_that_slept_makes_up_for_all_it_missed_with_one_sync(clock: Clock) -> None:
     with Daemon(clock, every="6h") as daemon:
         daemon.next()
+        daemon.idle()
         daemon.move(40 * HOUR)
         assert daemon.next() == START + 40 * HOUR
+        daemon.idle()
         assert daemon.settle() == 0
         daemon.move(2 * HOUR)
         assert daemon.next() == START + 42 * HOUR, "the grid of six hours is where it was"
