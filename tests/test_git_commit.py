@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 
-from syncer.model import SyncReport
+import syncer.sync.publish
+from syncer.config.parse import parse_config
+from syncer.model import Problem, ProblemKind, SyncReport
 from syncer.simulator.server import Simulator
+from syncer.sync.make import make_sync
+from syncer.sync.options import Options, Surroundings
 from tests.repository import in_git
-from tests.site import FORMS, NOON, Site, counts, ids, plain
+from tests.site import FORMS, KEY, NOON, Site, counts, ids, plain
 
 COMMIT = "commit: true"
 
@@ -84,3 +89,25 @@ def test_staged_work_in_the_same_page_stays_staged(site: Site, youtube: Simulato
 
 def added(diff: str) -> list[str]:
     return [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+
+
+@pytest.mark.parametrize(("most", "commits"), [(5, True), (4, False)])
+def test_a_sync_that_is_told_to_stop_commits_what_is_soon_done_and_leaves_the_rest_to_the_next_one(
+    site: Site, most: int, commits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_pages(site)
+    repository = in_git(site)
+    before = repository.head()
+    monkeypatch.setattr(syncer.sync.publish, "MOST_AT_THE_END", most)
+    stopped = threading.Event()
+    world = Surroundings(
+        key=KEY, clock=lambda: NOON, sleep=stopped.wait, cancelled=stopped.is_set, changed=lambda _: stopped.set()
+    )
+    report = make_sync(parse_config(site.config.read_text(encoding="utf-8"), site.config), Options(), world)
+    assert (report.exit, report.changed_pages) == (130, 5)
+    assert (report.commit, repository.head() != before) == (repository.head() if commits else None, commits)
+    if not commits:
+        said = "told to stop with 5 pages to commit; the next sync commits them"
+        assert report.problems == (Problem(ProblemKind.NOT_COMMITTED, "git", said),)
+        assert committed(site.sync(NOON + timedelta(hours=1))) == repository.head()
+    assert repository.status() == []

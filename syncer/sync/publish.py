@@ -20,12 +20,16 @@ from syncer.sync.options import Sync
 from syncer.sync.tell import tell_committed, tell_pushed
 from syncer.wording import counted, safe
 
+MOST_AT_THE_END = 20_000
+"""Pages whose commit whoever tells a sync to stop can wait for: some five seconds."""
+
 
 def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
     """Commit the counts of these pages that wait, and push, as the config says."""
     settings, tally = sync.config.git, sync.tally
     kind = ProblemKind.NOT_COMMITTED
     try:
+        _require_time(sync)
         source = _source(sync, candidates)
         author = Author(settings.author)
 
@@ -47,6 +51,12 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
             tell_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
+
+
+def _require_time(sync: Sync) -> None:
+    pages = sync.tally.changed_pages
+    if pages > MOST_AT_THE_END and sync.world.cancelled():
+        raise GitError(f"told to stop with {pages:,} pages to commit; the next sync commits them")
 
 
 def _source(sync: Sync, candidates: Sequence[Candidate]) -> Source:
