@@ -108,11 +108,12 @@ def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob
     `unlike` are the files of the commit before it that may differ from the working tree; `indexed` is what the index
     has instead of them. A file that the author has staged for removal waits.
     """
-    there = {path: blob for path, blob in unlike.items() if indexed.get(path, blob) is not None}
     built = Built()
     again: list[Staged] = []
     with storing_blobs(source.repository) as store:
-        for file in find_waiting(source, there):
+        for file in find_waiting(source, unlike):
+            if indexed.get(file.path, file.blob) is None:
+                continue
             ours = [(fields, one, written) for fields, one, written in file.counts if written]
             changes = [(fields, one.change(written.as_of)) for fields, one, written in ours]
             if not file.counts:

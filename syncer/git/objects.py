@@ -77,7 +77,7 @@ def write_commit(
     signed = git(repository.top, "config", "--type=bool", "--default=false", "--get", "commit.gpgSign") == "true\n"
     return git(
         repository.top, "-c", "i18n.commitEncoding=UTF-8", "commit-tree", *(["-S"] if signed else []),
-        "-p", parent, "-F", "-", tree, fed=message.encode(errors="replace"), variables=variables,
+        "-p", parent, "-F", "-", tree, fed=[message.encode(errors="replace")], variables=variables,
     ).strip()  # fmt: skip
 
 
@@ -87,8 +87,7 @@ def tidy(repository: Repository) -> None:
         git(repository.top, "gc", "--auto", "--quiet")
 
 
-def index_info(entries: Iterable[Entry]) -> bytes:
-    """Return entries in the form that `git update-index --index-info` takes."""
-    return b"".join(
-        f"{entry.blob.mode} {entry.blob.name}\t{entry.path}\0".encode(errors="surrogateescape") for entry in entries
-    )
+def index_info(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Yield entries in the form that `git update-index --index-info` takes."""
+    for entry in entries:
+        yield f"{entry.blob.mode} {entry.blob.name}\t{entry.path}\0".encode(errors="surrogateescape")

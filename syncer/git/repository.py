@@ -101,7 +101,7 @@ def repositories_within(repository: Repository, directories: Iterable[str]) -> l
 
 def filtered(repository: Repository, paths: Sequence[str]) -> dict[str, str]:
     """Return which of these files are stored by way of a filter, such as `lfs`, and its name. Raises GitError."""
-    fed = "".join(f"{path}\0" for path in paths).encode(errors="surrogateescape")
+    fed = (f"{path}\0".encode(errors="surrogateescape") for path in paths)
     said = git(repository.top, "check-attr", "-z", "--stdin", "filter", fed=fed).split("\0")
     return {path: name for path, name in zip(said[::3], said[2::3], strict=False) if name not in NO_FILTER}
 

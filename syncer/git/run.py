@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -53,13 +53,13 @@ def has_git() -> bool:
 def git(
     directory: str | Path,
     *arguments: str,
-    fed: bytes = b"",
+    fed: Iterable[bytes] = (),
     variables: Mapping[str, str] | None = None,
     patience: float = PATIENCE,
     stopped: Callable[[], bool] = lambda: False,
     holding: Sequence[int] = (),
 ) -> str:
-    """Run git in a directory, with `fed` on its standard input, and return its standard output. Raises GitError.
+    """Run git in a directory, with `fed` piece by piece on its standard input; return what it says. Raises GitError.
 
     It is ended after `patience` seconds, or once `stopped` says so. `holding` are open files that stay open until the
     command has ended, also where we end before it.
@@ -73,7 +73,7 @@ def git(
 
 def ask_git(directory: str | Path, *arguments: str) -> str | None:
     """Return what git says, without the line's end; None where it says no. Raises GitError."""
-    code, out, err = _run(directory, arguments, b"", {})
+    code, out, err = _run(directory, arguments, (), {})
     if code > 1:
         raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
     return out.removesuffix("\n") if code == 0 else None
@@ -142,7 +142,7 @@ def _name(arguments: tuple[str, ...]) -> str:
 def _run(
     directory: str | Path,
     arguments: tuple[str, ...],
-    fed: bytes,
+    fed: Iterable[bytes],
     variables: Mapping[str, str],
     *,
     limits: _Limits | None = None,
@@ -154,7 +154,7 @@ def _run(
     files: what it leaves running (ssh keeps connections open) may keep them, and nobody waits for its end.
     """
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
-        given.write(fed)
+        given.writelines(fed)
         given.seek(0)
         started = _started(directory, arguments, variables, (given, out, err), holding)
         try:
