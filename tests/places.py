@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -115,9 +116,16 @@ def give_away(path: Path) -> None:
         os.chown(path, NOBODY, NOBODY)
 
 
+def need(program: str) -> None:
+    """Skip the test where the machine does not have a program."""
+    if not shutil.which(program):
+        pytest.skip(f"needs {program}")
+
+
 @contextmanager
 def small_disk(place: Path, kibibytes: int, files: int = 0) -> Iterator[Path]:
     """Give a disk of this size, for so many files (0: any number); skip the test where none can be mounted."""
+    need("mount")
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k,nr_inodes={files}", "tmpfs", str(place)]
     if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:

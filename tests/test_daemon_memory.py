@@ -50,5 +50,5 @@ print(megabytes() - before)
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc can give memory back")
 def test_memory_that_is_free_goes_back_to_the_system_also_what_hangs_together_in_a_circle() -> None:
     taken, kept = map(int, run_python(IN_A_PROCESS.replace("TAKEN", str(TAKEN))).split())
-    assert taken >= TAKEN - 5
+    assert taken > TAKEN / 2, "or there is nothing to give back"
     assert kept < TAKEN / 5

@@ -15,6 +15,7 @@ from syncer.demo import PACKAGE
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
 from tests.doc_blocks import DOCS, HOME, ROOT, Block, blocks, git, is_as_told, plain, run_page
+from tests.places import need
 
 README = ROOT / "README.md"
 READ = [README, *(page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "decisions")]
@@ -45,6 +46,7 @@ def youtube() -> Iterator[Simulator]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home with the sample pages in a repository, under `site`."""
+    need("bash")
     made = tmp_path / "ann"
     samples(made / "site")
     return made

@@ -13,7 +13,7 @@ import pytest
 import syncer.git.advance
 from syncer.simulator.server import Simulator
 from tests.authored import LIST, PAGES, UNTOUCHED, VIDEOS, Author, authored, body
-from tests.places import NOBODY, everybodys_directory, give_away, run_python
+from tests.places import NOBODY, everybodys_directory, give_away, need, run_python
 from tests.repository import Repository, in_git
 from tests.site import NOON, Site, counts, crlf, ids, plain
 from tests.snapshot import snapshot, status_of
@@ -72,6 +72,7 @@ def test_variables_about_another_repository_are_not_heard(author: Author, monkey
 
 def signing(author: Author, program: str = "ssh-keygen") -> Path:
     """Has git sign with a new key; the key's file."""
+    need("ssh-keygen")
     key = author.room / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     allowed = author.room / "allowed"
