@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -100,22 +99,13 @@ def _ask(settings: Settings, config: Config, pages: Sequence[WaitingPage]) -> in
 def _act(
     settings: Settings, config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *, as_json: bool
 ) -> int:
-    from syncer.cli.progress import Progress
     from syncer.cli.show import show_json
-    from syncer.cli.stopping import stop_on_signals
+    from syncer.cli.surroundings import stoppable
     from syncer.cli.waiting import show_done
     from syncer.review.act import act
     from syncer.review.documents import review_json
-    from syncer.sync.options import Surroundings
 
-    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
-        world = Surroundings(
-            key="",
-            clock=lambda: datetime.now(UTC),
-            sleep=stopped.wait,
-            cancelled=stopped.is_set,
-            progress=progress.advance,
-        )
+    with stoppable(settings) as world:
         done = act(config, choice, shown, world)
     if as_json:
         show_json(review_json(done.left, done))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import click
 
@@ -33,11 +33,10 @@ def command(
     """
     from syncer.cli.arguments import site_paths, video_id
     from syncer.cli.changes import ChangeList, failures
-    from syncer.cli.progress import Progress
     from syncer.cli.show import show_json
-    from syncer.cli.stopping import stop_on_signals
+    from syncer.cli.surroundings import stoppable
     from syncer.sync.make import make_sync
-    from syncer.sync.options import Options, Surroundings
+    from syncer.sync.options import Options
     from syncer.sync.report import report_json
 
     config = settings.config()
@@ -51,17 +50,8 @@ def command(
         videos=frozenset(map(video_id, videos)),
     )
     changes = ChangeList(keep_all=dry_run and as_json)
-    with Progress(enabled=not settings.quiet, dry_run=dry_run) as progress, stop_on_signals() as stopped:
-        world = Surroundings(
-            key=key,
-            clock=lambda: datetime.now(UTC),
-            sleep=stopped.wait,
-            cancelled=stopped.is_set,
-            progress=progress.advance,
-            changed=changes.add,
-            previewed=changes.preview,
-        )
-        report = make_sync(config, options, world)
+    with stoppable(settings, key=key, dry_run=dry_run) as world:
+        report = make_sync(config, options, replace(world, changed=changes.add, previewed=changes.preview))
     if as_json:
         show_json(report_json(report, changes.changes if dry_run else None))
     else:

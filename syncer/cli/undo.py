@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -44,26 +44,17 @@ def command(settings: Settings, sync: str) -> int:
     SYNC is a name as `syncer status` and `syncer log` show it. The undo is a sync of its own, and can be undone.
     """
     from syncer.cli.changes import ChangeList, show_wrong
-    from syncer.cli.progress import Progress
     from syncer.cli.show import SHOWN, show
-    from syncer.cli.stopping import stop_on_signals
+    from syncer.cli.surroundings import stoppable
     from syncer.review.undo import undo
-    from syncer.sync.options import Surroundings
     from syncer.sync.report import INTERRUPTED
 
     config = settings.config()
     changes = ChangeList()
     left: list[Left] = []
-    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
-        world = Surroundings(
-            key="",
-            clock=lambda: datetime.now(UTC),
-            sleep=stopped.wait,
-            cancelled=stopped.is_set,
-            progress=progress.advance,
-            changed=changes.add,
-        )
-        report = undo(config, sync, world, lambda one: left.append(one) if len(left) < SHOWN else None)
+    with stoppable(settings) as world:
+        noting = replace(world, changed=changes.add)
+        report = undo(config, sync, noting, lambda one: left.append(one) if len(left) < SHOWN else None)
     if not settings.quiet:
         changes.show_changes(report)
         _show_sums(report)

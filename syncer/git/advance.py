@@ -241,8 +241,8 @@ def _already_there(repository: Repository, tip: Tip, differences: Sequence[Diffe
     What the author has staged is not among them.
     """
     mine = staged(repository, tip.commit)
-    there = [d for d in differences if d.new and d.path not in mine and _is_file(repository, d)]
-    there = [d for d in there if IN_A_LINE.fullmatch(d.path)]
+    named = (d for d in differences if d.new and d.path not in mine and IN_A_LINE.fullmatch(d.path))
+    there = [d for d in named if _is_file(repository, d)]
     names = (f"{d.path}\n".encode(errors="surrogateescape") for d in there)
     hashed = git(repository.top, "hash-object", "--stdin-paths", fed=names).split()
     return [Entry(d.path, d.new) for d, name in zip(there, hashed, strict=True) if d.new and d.new.name == name]

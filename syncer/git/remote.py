@@ -72,10 +72,8 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
         if NOT_THE_NEWEST.search(str(error)):
             raise Rejected(str(error)) from error
         raise
-    with suppress(GitError):  # somebody fetches just now, and will know it as well
-        git(
-            repository.top, "update-ref", _known(remote, target), tip.commit
-        )  # git does it only where it is set to fetch
+    with suppress(GitError):  # git does it itself only where it is set to fetch; or somebody fetches just now
+        git(repository.top, "update-ref", _known(remote, target), tip.commit)
 
 
 def fetch(repository: Repository, remote: Remote, branch: str) -> str:

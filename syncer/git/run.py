@@ -45,6 +45,9 @@ class _Limits(NamedTuple):
     stopped: Callable[[], bool] = lambda: False
 
 
+USUAL = _Limits()
+
+
 def has_git() -> bool:
     """Whether the git command is there."""
     return shutil.which("git") is not None
@@ -145,7 +148,7 @@ def _run(
     fed: Iterable[bytes],
     variables: Mapping[str, str],
     *,
-    limits: _Limits | None = None,
+    limits: _Limits = USUAL,
     holding: Sequence[int] = (),
 ) -> tuple[int, str, bytes]:
     """Return the exit code, the output, and what was said on standard error.
@@ -158,7 +161,7 @@ def _run(
         given.seek(0)
         started = _started(directory, arguments, variables, (given, out, err), holding)
         try:
-            code = _wait(started, _name(arguments), limits or _Limits())
+            code = _wait(started, _name(arguments), limits)
         except BaseException:
             end(started)
             raise
