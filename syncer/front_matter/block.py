@@ -40,13 +40,13 @@ class Block(NamedTuple):
 
 
 _OPENING = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r?\n)*+"
+    rb"(?:\xef\xbb\xbf)?(?:[ \t\r\n]*\n)?"
     rb"(?:(?:---[ \t]*+(yaml|toml|json)?|(\+\+\+))[ \t]*+\r?\n|[ \t]*+(\{)(?=\s*+[\"}]))"
 )
 _YAML_CLOSING = re.compile(rb"\n(?:---|\.\.\.)[ \t]*+\r?(?:\n|\Z)")
 _DASH_CLOSING = re.compile(rb"\n---[ \t]*+\r?(?:\n|\Z)")
 _PLUS_CLOSING = re.compile(rb"\n\+\+\+[ \t]*+\r?(?:\n|\Z)")
-_BRACE = re.compile(rb'"(?:[^"\\\r\n]++|\\.)*+("?)|[{}]')
+_BRACE = re.compile(rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*("?)|[{}]')
 _BY_NAME = {None: Syntax.YAML, b"yaml": Syntax.YAML, b"toml": Syntax.TOML, b"json": Syntax.JSON}
 _CLOSINGS = {Syntax.YAML: _YAML_CLOSING, Syntax.TOML: _DASH_CLOSING, Syntax.JSON: _DASH_CLOSING}
 

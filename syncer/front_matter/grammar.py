@@ -4,6 +4,11 @@ Lines are taken in two forms: at the top level, and nested below a key without a
 must have one indentation; two, four or none, as people write. All that YAML allows beyond is left to the parser.
 
 Bytes outside ASCII pass here: whoever uses the pattern looks whether they are text that YAML takes as it stands.
+
+Nothing follows the lines in the pattern, so that it never goes back over a line that it has taken: a block of any size
+and form costs time in proportion to its size. No possessive or atomic group helps with that: Python 3.11.0 to 3.11.4
+match some of them wrong (https://github.com/python/cpython/issues/106052, 100061, 101955). Only a single character or
+set of characters may be repeated possessively, here and in the whole package.
 """
 
 from __future__ import annotations
@@ -12,42 +17,35 @@ import re
 from collections.abc import Sequence
 
 NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{0,99}+")
-
-
-def _atomic(pattern: str, often: str) -> str:
-    """Return the pattern repeated for good. What holds a choice must not be `(?:...)*+`: Python 3.11 matches it wrong.
-
-    https://github.com/python/cpython/issues/106052 and 101955.
-    """
-    return f"(?>(?:{pattern}){often})"
-
+CLOSING = re.compile(rb"(?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z)")
+"""The line that ends a block of plain lines."""
 
 _NAME = NAME.pattern.decode()
 _ODD = r"\x00-\x1f\x7f"  # what YAML does not take as it stands in a line: controls, tabs among them
-_DOUBLE = rf'"[^"\\{_ODD}]*+(?:\\["\\/nt][^"\\{_ODD}]*+)*+"'
-_SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*+'"
+_DOUBLE = rf'"[^"\\{_ODD}]*+(?:\\["\\/nt][^"\\{_ODD}]*+)*"'
+_SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*'"
 _FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
-_WORD = rf"(?=[^ {_ODD}])[^ :{_ODD}]*+(?::(?=[^ {_ODD}])[^ :{_ODD}]*+)*+"
-_PLAIN = rf"{_FIRST}{_WORD}(?: ++(?!#){_WORD})*+"
+_WORD = rf"(?=[^ {_ODD}])[^ :{_ODD}]*+(?::(?=[^ {_ODD}])[^ :{_ODD}]*+)*"
+_PLAIN = rf"{_FIRST}{_WORD}(?: ++(?!#){_WORD})*"
 _ITEM = rf"(?:{_DOUBLE}|{_SINGLE}|[A-Za-z0-9_/\x80-\xff][A-Za-z0-9_\x80-\xff ./+-]*+)"
-_LIST = rf"\[ *+(?:{_ITEM} *+{_atomic(f', *+{_ITEM} *+', '*')})?\]"
+_LIST = rf"\[ *+(?:{_ITEM} *+(?:, *+{_ITEM} *+)*)?\]"
 _SCALAR = rf" ++(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_LIST})"
 _END = rf"(?:\r?\n| *+(?:(?<= )#[^{_ODD}]*+)?\r?\n)"
 _BLANK = rf" *+(?:#[^{_ODD}]*+)?\r?\n"
-_BLANKS = _atomic(_BLANK, "*")
+_BLANKS = f"(?:{_BLANK})*"
 
 
 def _items(indent: int) -> str:
-    return _atomic(rf"{_BLANKS} {{{indent}}}-(?:{_SCALAR})?{_END}", "+")
+    return rf"(?:{_BLANKS} {{{indent}}}-(?:{_SCALAR})?{_END})+"
 
 
 def _members(indent: int, below: str) -> str:
-    return _atomic(rf"{_BLANKS} {{{indent}}}{_entry(below)}", "+")
+    return rf"(?:{_BLANKS} {{{indent}}}{_entry(below)})+"
 
 
 def _entry(below: str) -> str:
     """Return the pattern of a key with its value, be it below it."""
-    return rf"{_NAME}:(?:{_SCALAR}{_END}|{_END}{_atomic(below, '?')})"
+    return rf"{_NAME}:(?:{_SCALAR}{_END}|{_END}(?:{below})?)"
 
 
 _BELOW = "|".join(
@@ -61,20 +59,19 @@ _LINE = rf"{_entry(_BELOW)}|{_BLANK}"
 
 # The id and the counts: first the whole line is proven, then the value is taken, so that no group is ever half right.
 # Up to 18 digits are a count whatever they are.
-_BARE = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?+"
+_BARE = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?"
 _ID = rf"(?: ++(?:\"{_BARE}\"|'{_BARE}'|{_FIRST}{_BARE}(?<!:)))?"
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
 
 
 def block_pattern(video_id: str, counts: Sequence[str]) -> re.Pattern[bytes]:
-    """Return what matches a page from its start to the end of its block.
+    """Return what matches a page from its start over all lines of the block that are plain; `CLOSING` must follow.
 
     Group 1 is the id, the next ones are the counts, without quotes, empty where there is none. A group that took no
     part tells nothing: the key is absent, or its value has another form.
     """
     lines = [_value(video_id, _ID, _BARE), *(_value(name, _COUNT, "[0-9]*+") for name in counts), _LINE]
-    opening, closing = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n", r"(?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z)"
-    return re.compile(f"{opening}{_atomic('|'.join(lines), '*')}{closing}".encode())
+    return re.compile(rf"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n(?:{'|'.join(lines)})*".encode())
 
 
 def _value(name: str, form: str, taken: str) -> str:

@@ -30,7 +30,7 @@ class Insertion(NamedTuple):
 
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NO_BARE_KEY = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_TOML_PREFIX = re.compile(r"[ \t]*+(?:[^ \t.={\[,]++[ \t]*+\.[ \t]*+)*+")
+_TOML_PREFIX = re.compile(r"[ \t]*+(?:[^ \t.={\[,]++[ \t]*+\.[ \t]*+)*")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 

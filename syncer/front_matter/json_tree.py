@@ -10,7 +10,7 @@ from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scal
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"')
 _BARE = re.compile(r"[^\s,\]}]++")
 
 

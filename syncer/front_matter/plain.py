@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncer.front_matter.block import MAX_BLOCK
+from syncer.front_matter.grammar import CLOSING
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Change, CountField, Found, Problem, Slot, VideoId, count_fields
 
 NOTHING = Found()
 """What every page without a video shares."""
+
+MAX_PLAIN = 1 << 16
+"""Blocks that end further from the start, in bytes, are left to the true way: a line costs the pattern 350 bytes."""
 
 _NAMES = re.compile(rb"\n([\w -]++):")
 _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -59,8 +62,9 @@ def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes |
 
 def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
     """Return the match of `grammar.block_pattern` where all of it is certain."""
-    proof = keys.plain and keys.plain.match(data, 0, MAX_BLOCK)
-    if not proof or proof.end() == MAX_BLOCK:
+    proof = keys.plain and keys.plain.match(data, 0, MAX_PLAIN)
+    closing = proof and CLOSING.match(data, proof.end(), MAX_PLAIN)
+    if not proof or not closing or closing.end() == MAX_PLAIN:
         return None
     names = _NAMES.findall(data, 0, proof.end())
     if len(set(names)) < len(names):

@@ -10,12 +10,12 @@ from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scal
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t]*+")
-_BLANK_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
-_KEY = re.compile(r'[A-Za-z0-9_-]++|"(?:[^"\\]++|\\.)*+"|\'[^\']*+\'')
+_BLANK_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*")
+_KEY = re.compile(r'[A-Za-z0-9_-]++|"[^"\\]*+(?:\\.[^"\\]*+)*"|\'[^\']*+\'')
 _STRING = re.compile(
-    r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+"{3,5}'
-    r"|'''(?:[^']++|'{1,2}(?!'))*+'{3,5}"
-    r'|"(?:[^"\\]++|\\.)*+"'
+    r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*"{3,5}'
+    r"|'''(?:[^']++|'{1,2}(?!'))*'{3,5}"
+    r'|"[^"\\]*+(?:\\.[^"\\]*+)*"'
     r"|'[^']*+'"
 )
 _BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")
