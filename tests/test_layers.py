@@ -33,6 +33,7 @@ ROOMS_OF = {
     "anyio": {"status_page"}, "apprise": {"notify"},
     "click": {"cli"}, "rich": {"cli"},
     "yaml": {"front_matter", "config", "suggest"},
+    "tomli": {"front_matter"},
     "pydantic": {"config"},
     "pathspec": {"content"},
     "http": {"simulator", "youtube", "trigger"},

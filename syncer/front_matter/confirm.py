@@ -1,4 +1,4 @@
-"""Compares a tree of our own tokenizers with what the parser of the standard library read."""
+"""Compares a tree of our own tokenizers with what a parser read."""
 
 from __future__ import annotations
 

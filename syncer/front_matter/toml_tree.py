@@ -1,9 +1,14 @@
-"""Reads TOML into a tree: a tokenizer of our own finds the places, and `tomllib` confirms what it read."""
+"""Reads TOML into a tree: a tokenizer of our own finds the positions, and `tomli` confirms what it read.
+
+`tomli` reads TOML 1.1, as Hugo does; the standard library's `tomllib` reads 1.0 (until Python 3.15) and refuses what
+1.1 adds. What both accept means the same to both.
+"""
 
 from __future__ import annotations
 
 import re
-import tomllib
+
+import tomli
 
 from syncer.front_matter.confirm import agrees
 from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scalar, Table, Tree
@@ -19,17 +24,18 @@ _STRING = re.compile(
     r"|'[^']*+'"
 )
 _BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")
-_WHERE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
 
 
 def parse_toml(text: str) -> Tree | Fault:
     """Return the tree of a TOML document, or why it cannot be read."""
     try:
-        parsed = tomllib.loads(text)
+        parsed = tomli.loads(text)
         root = _document(text)
-    except ValueError as error:  # of tomllib: also of a number that is too long
-        return _fault(str(error))
+    except tomli.TOMLDecodeError as error:
+        return _fault(error)
+    except ValueError as error:  # of a number that is too long for Python
+        return Fault(ProblemKind.INVALID_FRONT_MATTER, str(error), None)
     except RecursionError:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
     if not agrees(root, parsed):
@@ -138,16 +144,14 @@ def _unquoted(source: str, start: int) -> Scalar:
     quote = next((mark for mark in ('"""', "'''", '"', "'") if source.startswith(mark)), "")
     inner = source[len(quote) : len(source) - len(quote)]
     if len(quote) == 3 or "\\" in source:
-        inner = tomllib.loads(f"value = {source}")["value"]
+        inner = tomli.loads(f"value = {source}")["value"]
     return Scalar(inner, start, stop, quote)
 
 
-def _fault(message: str) -> Fault:
-    where = _WHERE.search(message)
-    line = int(where[1]) - 1 if where and where[1] else None
-    reason = _WHERE.sub("", message)
-    kind = ProblemKind.DUPLICATE_KEY if message.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
-    return Fault(kind, reason, line)
+def _fault(error: tomli.TOMLDecodeError) -> Fault:
+    line = error.lineno - 1 if error.pos < len(error.doc) else None
+    kind = ProblemKind.DUPLICATE_KEY if error.msg.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
+    return Fault(kind, error.msg, line)
 
 
 def _skip(text: str, at: int) -> int:
