@@ -5,7 +5,7 @@ must have one indentation; two, four or none, as people write. All that YAML all
 
 Bytes outside ASCII pass here: whoever uses the pattern looks whether they are text that YAML takes as it stands.
 
-Nothing follows the lines in the pattern, so that it never goes back over a line that it has taken: a block of any size
+Nothing that may fail follows the lines in the pattern, so that it never goes back over a line: a block of any size
 and form costs time in proportion to its size. No possessive or atomic group helps with that: Python 3.11.0 to 3.11.4
 match some of them wrong (https://github.com/python/cpython/issues/106052, 100061, 101955). Only a single character or
 set of characters may be repeated possessively, here and in the whole package.
@@ -17,16 +17,13 @@ import re
 from collections.abc import Sequence
 
 NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{0,99}+")
-CLOSING = re.compile(rb"(?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z)")
-"""The line that ends a block of plain lines."""
 
 _NAME = NAME.pattern.decode()
 _ODD = r"\x00-\x1f\x7f"  # what YAML does not take as it stands in a line: controls, tabs among them
-_DOUBLE = rf'"[^"\\{_ODD}]*+(?:\\["\\/nt][^"\\{_ODD}]*+)*"'
+_DOUBLE = rf'"[^"\\{_ODD}]*+(?:"|(?:\\["\\/nt][^"\\{_ODD}]*+)+")'
 _SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*'"
 _FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
-_WORD = rf"(?=[^ {_ODD}])[^ :{_ODD}]*+(?::(?=[^ {_ODD}])[^ :{_ODD}]*+)*"
-_PLAIN = rf"{_FIRST}{_WORD}(?: ++(?!#){_WORD})*"
+_PLAIN = rf"{_FIRST}(?:[^:#{_ODD}]++|:(?=[^ {_ODD}])|(?<! )#)*"
 _ITEM = rf"(?:{_DOUBLE}|{_SINGLE}|[A-Za-z0-9_/\x80-\xff][A-Za-z0-9_\x80-\xff ./+-]*+)"
 _LIST = rf"\[ *+(?:{_ITEM} *+(?:, *+{_ITEM} *+)*)?\]"
 _SCALAR = rf" ++(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_LIST})"
@@ -65,13 +62,15 @@ _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
 
 
 def block_pattern(video_id: str, counts: Sequence[str]) -> re.Pattern[bytes]:
-    """Return what matches a page from its start over all lines of the block that are plain; `CLOSING` must follow.
+    """Return what matches a page from its start over all lines of its block that are plain, and the closing fence.
 
+    The last group is the fence: it takes no part where the block goes on with a line that is not plain.
     Group 1 is the id, the next ones are the counts, without quotes, empty where there is none. A group that took no
     part tells nothing: the key is absent, or its value has another form.
     """
     lines = [_value(video_id, _ID, _BARE), *(_value(name, _COUNT, "[0-9]*+") for name in counts), _LINE]
-    return re.compile(rf"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n(?:{'|'.join(lines)})*".encode())
+    opening, closing = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n", r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
+    return re.compile(f"{opening}(?:{'|'.join(lines)})*{closing}?".encode())
 
 
 def _value(name: str, form: str, taken: str) -> str:

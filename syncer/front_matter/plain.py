@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncer.front_matter.grammar import CLOSING
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Change, CountField, Found, Problem, Slot, VideoId, count_fields
@@ -29,7 +28,7 @@ def find_plain(data: bytes, keys: Keys) -> Found | None:
     proof = _prove(data, keys)
     if proof is None:
         return None
-    video, *counts = sources = proof.groups()
+    video, *counts = sources = proof.groups()[:-1]
     fields = keys.count_fields
     if None in sources:
         if not _are_absent(proof, keys):
@@ -63,8 +62,7 @@ def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes |
 def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
     """Return the match of `grammar.block_pattern` where all of it is certain."""
     proof = keys.plain and keys.plain.match(data, 0, MAX_PLAIN)
-    closing = proof and CLOSING.match(data, proof.end(), MAX_PLAIN)
-    if not proof or not closing or closing.end() == MAX_PLAIN:
+    if not proof or proof.lastindex != proof.re.groups or proof.end() == MAX_PLAIN:
         return None
     names = _NAMES.findall(data, 0, proof.end())
     if len(set(names)) < len(names):
@@ -85,7 +83,7 @@ def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
     names = set(_NAMES.findall(proof.string, 0, proof.end()))
     mapped = (keys.video_id, *(key.names for key in keys.counts))
     return all(
-        source is not None or name.encode() not in names for (name,), source in zip(mapped, proof.groups(), strict=True)
+        source is not None or name.encode() not in names for (name,), source in zip(mapped, proof.groups()[:-1], strict=True)
     )
 
 
