@@ -82,8 +82,9 @@ def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
     """Say whether the keys that the pattern took no value of are absent, and have no values of another form."""
     names = set(_NAMES.findall(proof.string, 0, proof.end()))
     mapped = (keys.video_id, *(key.names for key in keys.counts))
+    sources = proof.groups()[:-1]
     return all(
-        source is not None or name.encode() not in names for (name,), source in zip(mapped, proof.groups()[:-1], strict=True)
+        source is not None or name.encode() not in names for (name,), source in zip(mapped, sources, strict=True)
     )
 
 
