@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -128,28 +127,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: the only place where errors end."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        ended = cli.main(given, prog_name="syncer", standalone_mode=False)
-        sys.stdout.flush()
+        return _run(given)
     except click.ClickException as error:
         return _tell(given, UsageError(_sentence(error)), _usage_of(error))
     except SyncerError as error:
         return _tell(given, error, "")
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # SystemExit: what click makes of the other
-        _expect_no_reader()
-        return 0
     except Exception as error:
         import logging
 
         logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
         return _tell(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        ended = cli.main(arguments, prog_name="syncer", standalone_mode=False)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, OSError):  # click takes every broken pipe for that of standard output
+            raise stop.__context__ from None
+        return int(stop.code or 0)  # a shell was told how to complete words
     return ended if isinstance(ended, int) else 0
-
-
-def _expect_no_reader() -> None:
-    """Nobody reads standard output any more: the interpreter must not complain of that at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Bug(SyncerError):

@@ -1,0 +1,106 @@
+"""The process around the command line: names read as UTF-8, three streams that are always there, files of our own."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import json
+import os
+import select
+import sys
+from io import BufferedWriter, RawIOBase, TextIOWrapper
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+def prepare() -> None:
+    """Make the process fit for every command; called once, before anything is opened or printed.
+
+    May start the process anew, in Python's UTF-8 mode, where the locale has another encoding: the names of pages in
+    the diff log and in git are the same on every machine and in every cron table.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+    os.umask(os.umask(0o077) & 0o077)  # what we make, we can read, whatever umask somebody set
+    _open_missing_streams()
+    codecs.register_error(_ESCAPED, _escape)
+    sys.stdin = sys.stdin or open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it ends with the process
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    sys.stdout = _writer(_Output(STDOUT, gives_up=True), sys.stdout)
+    sys.stderr = _writer(_Output(STDERR, gives_up=False), sys.stderr)
+
+
+def finish() -> None:
+    """Write what still waits, and say on standard error where results were lost, unless their reader chose that."""
+    sys.stdout.flush()
+    output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if isinstance(output, _Output) and output.lost and output.lost.errno != errno.EPIPE:
+        print(f"syncer: the output could not be written in full: {output.lost.strerror}", file=sys.stderr)
+
+
+class _Output(RawIOBase):
+    """A descriptor that takes everything: what cannot be written is dropped, and never an error of the command."""
+
+    def __init__(self, number: int, *, gives_up: bool) -> None:
+        """`gives_up`: after one failure nothing more is written, so that results are cut off and never have a hole."""
+        super().__init__()
+        self.lost: OSError | None = None
+        self._number = number
+        self._gives_up = gives_up
+
+    def write(self, data: object, /) -> int:
+        """Write at least the first bytes, and return how many; wait where a reader is slow."""
+        assert isinstance(data, memoryview), "a BufferedWriter gives no other"
+        while not (self.lost and self._gives_up):
+            try:
+                return os.write(self._number, data)
+            except BlockingIOError:  # somebody else made the pipe non-blocking
+                waiting = select.poll()
+                waiting.register(self._number, select.POLLOUT)
+                waiting.poll()
+            except OSError as error:
+                self.lost = error
+                break
+        return data.nbytes
+
+    def writable(self) -> bool:
+        """Yes: also where nobody reads."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._number
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal that is still there."""
+        return os.isatty(self._number)
+
+
+def _open_missing_streams() -> None:
+    """Open /dev/null for each standard stream that is closed: else a file of ours gets its number, and the output."""
+    for number, flags in ((STDIN, os.O_RDONLY), (STDOUT, os.O_WRONLY), (STDERR, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, flags), True)  # noqa: FBT003 - the lowest free number: this one
+
+
+def _writer(output: _Output, before: object) -> TextIOWrapper:
+    """Return a text stream like the one that Python made, if it made one; what its encoding lacks is escaped."""
+    like = before if isinstance(before, TextIOWrapper) else None
+    return TextIOWrapper(
+        BufferedWriter(output),
+        encoding=like.encoding if like else "utf-8",
+        errors=_ESCAPED,
+        line_buffering=like is not None and (like.line_buffering or like.write_through),
+    )
+
+
+_ESCAPED = "syncer.escaped"
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """Return characters as JSON escapes them, so that a JSON document stays one in every encoding."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end

@@ -1,0 +1,244 @@
+"""Closed, full, ASCII or abandoned output changes neither what a command does nor its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncer.cli.main import COMMANDS
+from syncer.simulator.server import Simulator
+from tests.site import Run, Site, counts, crlf, ids
+from tests.terminal import environment, typed_ahead
+
+VIDEOS = ids(40, seed=77)
+NOBODY_THERE = "http://127.0.0.1:9/"
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def through_a_shell(site: Site, redirection: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    """Starts a command as a shell does, with a redirection."""
+    line = f'exec "$@" {redirection}'
+    command = ["bash", "-c", line, "bash", sys.executable, "-m", "syncer", *arguments]
+    return subprocess.Popen(command, cwd=site.root, env=environment(**more))
+
+
+def closed(redirection: str) -> Start:
+    def start(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+        return through_a_shell(site, redirection, *arguments)
+
+    return start
+
+
+def with_variables(**variables: str) -> Start:
+    def start(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+        return through_a_shell(site, ">out 2>err", *arguments, **variables)
+
+    return start
+
+
+def nobody_reads(*numbers: int) -> Start:
+    """The reader of a pipe has gone before the first byte."""
+
+    def start(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+        read, write = os.pipe()
+        os.close(read)
+        streams: dict[str, int] = {name: write for number, name in ((1, "stdout"), (2, "stderr")) if number in numbers}
+        process = run(site, *arguments, **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams})
+        os.close(write)
+        return process
+
+    return start
+
+
+def terminal_gone(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+    ours, its = os.openpty()
+    process = run(site, *arguments, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    os.close(ours)
+    return process
+
+
+def run(site: Site, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "syncer", *arguments], cwd=site.root, env=environment(), **streams)
+
+
+WAYS: dict[str, Start] = {
+    "no standard output": closed(">&-"),
+    "no standard error": closed("2>&-"),
+    "no standard input": closed("<&-"),
+    "no stream at all": closed("<&- >&- 2>&-"),
+    "full": closed(">/dev/full 2>/dev/full"),
+    "output that cannot be written": closed("1</dev/null 2</dev/null"),
+    "nobody reads results": nobody_reads(1),
+    "nobody reads the log": nobody_reads(2),
+    "nobody reads anything": nobody_reads(1, 2),
+    "a terminal that is gone": terminal_gone,
+    "ASCII": with_variables(LC_ALL="C", PYTHONIOENCODING="ascii"),
+    "ASCII, names too": with_variables(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"),
+    "strict": with_variables(PYTHONIOENCODING="latin-1:strict"),
+    "unbuffered": with_variables(PYTHONUNBUFFERED="1"),
+}
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+every_way = pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=needs_full if way == "full" else ()) for way in WAYS]
+)
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    """A site with many pages, one of them named in French, and one with a problem that names it."""
+    for video in VIDEOS:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.put("content/caf\u00e9 \U0001f600.md", crlf(VIDEOS[0], 1, 2))
+    site.put("content/na\u00efve.md", b"---\nvid_id: x\nviewcount: 1\n---\n")
+    return site
+
+
+@every_way
+@pytest.mark.parametrize("options", ["sync", "-vv --log-format json sync --json"])
+def test_a_sync_does_all_and_ends_as_with_a_reader(full: Site, youtube: Simulator, way: str, options: str) -> None:
+    code = WAYS[way](full, *options.split()).wait(60)
+    assert code == 1, "a page has a problem"
+    assert all((full.root / f"content/{v}.md").read_bytes() == crlf(v, *counts(youtube, v)) for v in VIDEOS)
+    paths = [line["path"] for line in full.log_lines()]
+    assert len(paths) == 2 * (len(VIDEOS) + 1)
+    assert "content/caf\u00e9 \U0001f600.md" in paths, "one name, whatever the locale"
+    assert {p.name for p in full.state.iterdir()} >= {"diff.jsonl", "state.sqlite3"}
+    assert (full.state / "state.sqlite3").read_bytes()[:15] == b"SQLite format 3", "and no output in it"
+
+
+@every_way
+def test_a_failure_keeps_its_exit_code(full: Site, way: str) -> None:
+    Site(full.root, NOBODY_THERE).configure()
+    assert WAYS[way](full, "sync", "-v").wait(60) == 3
+    full.config.write_text("collections: [\n", encoding="utf-8")
+    assert WAYS[way](full, "sync").wait(60) == 2
+
+
+def commands(sync: str) -> dict[str, Sequence[str]]:
+    """A call of each command that ends by itself and may be repeated."""
+    return {
+        "init": ["init", "elsewhere"],
+        "check": ["check"],
+        "sync": ["sync", "--all", "--dry-run"],
+        "daemon": ["-c", "none.yaml", "daemon"],
+        "trigger": ["trigger"],
+        "status": ["status"],
+        "log": ["log"],
+        "history": ["history", VIDEOS[1]],
+        "review": ["review"],
+        "undo": ["undo", sync],
+        "purge": ["purge", "--dry-run"],
+        "simulate": ["simulate", "--list-faults"],
+        "demo": ["demo", "--help"],
+    }
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_ends_as_with_a_reader(full: Site, syncer: Run, command: str) -> None:
+    report = syncer("sync", "--json").document
+    (full.root / "elsewhere").mkdir()
+    arguments = commands(report["sync"])[command]
+    expected = syncer(*arguments).code
+    for way in ("no stream at all", "full", "nobody reads anything"):
+        if way != "full" or Path("/dev/full").exists():
+            assert WAYS[way](full, *arguments).wait(60) == expected, way
+
+
+def test_what_could_not_be_written_in_full_is_said(full: Site) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "wb") as disk:
+        done = run(full, "sync", "--json", stdout=disk, stderr=subprocess.PIPE)
+    _, err = done.communicate(timeout=60)
+    assert (done.returncode, err) == (1, b"syncer: the output could not be written in full: No space left on device\n")
+
+
+def test_a_reader_that_has_read_enough_hears_no_complaint(full: Site, syncer: Run) -> None:
+    syncer("sync")
+    many = (full.state / "diff.jsonl").read_bytes() * 200
+    (full.state / "diff.jsonl").write_bytes(_renumbered(many))
+    done = subprocess.run(
+        ["bash", "-c", '"$@" | head -1; echo "${PIPESTATUS[0]}"', "bash", sys.executable, "-m", "syncer", "log"],
+        cwd=full.root, env=environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[1:] == ["0"]
+    assert done.stderr == ""
+
+
+def _renumbered(lines: bytes) -> bytes:
+    numbered = (json.loads(line) | {"seq": number} for number, line in enumerate(lines.splitlines(), start=1))
+    return b"".join(json.dumps(line).encode() + b"\n" for line in numbered)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_a_document_in_every_encoding(full: Site, encoding: str) -> None:
+    process = through_a_shell(full, ">out 2>err", "-v", "--log-format", "json", "sync", "--json", "--dry-run",
+                              PYTHONIOENCODING=encoding)  # fmt: skip
+    assert process.wait(60) == 1
+    document = json.loads((full.root / "out").read_text(encoding=encoding))
+    assert "content/caf\u00e9 \U0001f600.md" in {change["path"] for change in document["changes"]}
+    assert document["problems"][0]["subject"] == "content/na\u00efve.md"
+    assert [json.loads(line) for line in (full.root / "err").read_text(encoding=encoding).splitlines()]
+
+
+def test_a_slow_reader_that_made_the_pipe_non_blocking_gets_all(full: Site) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    process = run(full, "sync", "--dry-run", "--json", stdout=write)
+    os.close(write)
+    text = b""
+    while piece := os.read(read, 512):
+        text += piece
+        time.sleep(0.001)  # slower than it writes
+    os.close(read)
+    assert process.wait(60) == 1
+    assert len(json.loads(text)["changes"]) == 2 * (len(VIDEOS) + 1)
+
+
+@pytest.mark.parametrize(
+    "typed", [b"\xff\xfe\nq\n", b"\x04", b"\xc3\n\x04"], ids=["no text", "the end", "half a letter"]
+)
+def test_what_is_typed_in_another_encoding_is_no_bug(full: Site, syncer: Run, typed: bytes) -> None:
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "content"], ["commit", "-qm", "Pages"]):
+        subprocess.run([*git, *command], cwd=full.root, check=True)
+    syncer("sync")
+    shown = typed_ahead(full, typed, "review")
+    assert b"Keep these counts" in shown
+    assert b"Traceback" not in shown
+    assert b"a bug" not in shown
+
+
+def test_the_daemon_outlives_the_reader_of_its_log(full: Site, youtube: Simulator) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = run(full, "-v", "daemon", stdout=write, stderr=write)
+    os.close(write)
+    try:
+        wait_until(lambda: run(full, "trigger", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(60) == 1)
+        assert process.poll() is None
+        assert (full.root / f"content/{VIDEOS[0]}.md").read_bytes() == crlf(VIDEOS[0], *counts(youtube, VIDEOS[0]))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
