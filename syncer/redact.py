@@ -5,17 +5,26 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from base64 import b64encode
+from collections.abc import Iterator
 from functools import lru_cache
 
 MASK = "[key]"
 """What stands where a key stood."""
 
-_GOOGLE_KEY = re.compile(r"AIza[0-9A-Za-z_-]{35}")
+_GOOGLE_KEY = re.compile(
+    r"AIza[0-9A-Za-z_-]{35}|(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee])[0-9A-Za-z_-]{30,}"
+)
+"""Google's two forms: 39 characters, and since 2026 `AQ.` and some fifty. `FAQ.` and a long file name is none."""
+
+SHORTEST_IN_BASE64 = 6
+"""Characters: of a shorter text base64 leaves too little to be told from other words."""
+
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def redact(text: str, key: str | None = None) -> str:
-    """Return `text` without `key`, plain or percent-encoded, and without anything in the form of a Google API key."""
+    """Return `text` without `key`, plain, percent-encoded or in base64, and without what has a Google API key's form."""
     if key:
         text = _spelled(key).sub(MASK, text)
     return _GOOGLE_KEY.sub(MASK, text)
@@ -24,7 +33,22 @@ def redact(text: str, key: str | None = None) -> str:
 @lru_cache(maxsize=1)
 def _spelled(key: str) -> re.Pattern[str]:
     """Find the key, ASCII as it is; any of its characters may be encoded, and programs differ in which."""
-    return re.compile("".join(f"(?:{re.escape(letter)}|%(?i:{ord(letter):02x}))" for letter in key))
+    letters = "".join(f"(?:{re.escape(letter)}|%(?i:{ord(letter):02x}))" for letter in key)
+    return re.compile("|".join([letters, *_in_base64(key)]))
+
+
+def _in_base64(key: str) -> Iterator[str]:
+    """Yield what base64 makes of the key, in a text of which it is the beginning, the middle or the end.
+
+    The letters depend on where in three bytes the key begins; those that it shares with its neighbours are left out.
+    """
+    if len(key) < SHORTEST_IN_BASE64:
+        return
+    for before in range(3):
+        shared = before and before + 1
+        text = b64encode(b"\0" * before + key.encode()).decode().rstrip("=")
+        text = text[shared : -1 if (before + len(key)) % 3 else None]
+        yield "".join({"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in text)
 
 
 class Redactor(logging.Filter):

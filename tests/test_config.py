@@ -33,6 +33,7 @@ collections:
       counts: {viewCount: viewcount}
 """
 KEY = "AIza" + "SyNoKeyOfAnyProject_-0123456789abcd"
+NEW_KEY = "AQ." + "Ab8NoKeyOfAnyProject_-0123456789-abcdefghijklmnopq"
 """In the form of Google's keys, and no key."""
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{n + 1}: &a{n + 1} [{','.join([f'*a{n}'] * 9)}]\n" for n in range(9)
@@ -417,13 +418,24 @@ def test_a_text_that_is_no_mapping_is_refused_with_its_line(text: str, line: int
         (f"schedule: {{cron: {KEY}}}\n", "1: schedule.cron: "),
         (f'state: {{directory: "AIz\\x61{KEY[4:]}"}}\n', "1: state.directory: "),
         ("youtube: {api_key: abc}\n", "1: youtube.api_key: "),
+        (f"youtube: {{api_key: {NEW_KEY}}}\n", "1: youtube.api_key: "),
+        (f"# my key:{NEW_KEY}\n", "1: "),
+        (f"{NEW_KEY}: 1\n", "1: AQ....: "),
+        (f"youtube: {{endpoint: 'https://a.example/?key={NEW_KEY}'}}\n", "1: youtube.endpoint: "),
+        (f"notify: {{ping: 'https://a.example/?u=x%3D{NEW_KEY.replace('.', '%2e')}'}}\n", "1: notify.ping: "),
+        (f"state: {{directory: {NEW_KEY[:19]}}}\n", "1: state.directory: "),
     ],
 )
 def test_a_key_in_the_config_is_refused_and_never_printed(text: str, place: str) -> None:
     told = findings(text + LEAST)
     assert any(line.startswith(place) for line in told)
     assert any("youtube.api_key_env names (YOUTUBE_API_KEY)" in line for line in told)
-    assert not any(KEY[4:20] in line or KEY[-10:] in line for line in told)
+    assert not any(part in line for key in (KEY, NEW_KEY) for part in (key[4:19], key[-10:]) for line in told)
+
+
+@pytest.mark.parametrize("name", ["FAQ.a-page-of-many-questions", "AQ.short", "a_AQ.a-page-of-many-questions"])
+def test_a_name_that_only_looks_like_the_beginning_of_a_key_is_none(name: str) -> None:
+    assert parse(f"state: {{directory: {name}}}\n" + LEAST).state_directory.name == name
 
 
 def test_what_an_odd_file_makes_us_quote_stays_on_its_line() -> None:

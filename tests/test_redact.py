@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,7 @@ from syncer.redact import MASK, Redactor, redact
 
 KEY = "a-key/of+its=own"
 GOOGLE_KEY = "AIza" + "Sy" + "0123456789abcdefghijklmnopqrstu_-"
+NEW_KEY = "AQ." + "Ab8" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG_-HI"
 
 
 @pytest.fixture
@@ -36,7 +39,11 @@ def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
         ("key=a-key/of%2bits=own", f"key={MASK}"),
         ("%61%2D%6B%65%79%2F%6F%66%2B%69%74%73%3D%6F%77%6E", MASK),
         (f"Consumer 'api_key:{GOOGLE_KEY}' has been suspended", f"Consumer 'api_key:{MASK}' has been suspended"),
+        (f"GET /?key={NEW_KEY}&alt=json", f"GET /?key={MASK}&alt=json"),
+        (f"u%3Fkey%3D{NEW_KEY.replace('.', '%2e')}%26", f"u%3Fkey%3D{MASK}%26"),
         ("nothing of the sort", "nothing of the sort"),
+        (f"FA{NEW_KEY}.html", f"FA{NEW_KEY}.html"),
+        ("AQ.of-other-things", "AQ.of-other-things"),
     ],
 )
 def test_the_key_and_the_form_of_googles_keys_are_taken_out(text: str, clean: str) -> None:
@@ -51,6 +58,18 @@ def test_without_a_key_the_form_alone_is_looked_for() -> None:
 @given(st.text(), st.text(), st.text("abcXYZ019-_", min_size=8))
 def test_no_text_around_it_saves_the_key(before: str, after: str, key: str) -> None:
     assert key not in redact(before + key + after, key).replace(MASK, "\0")
+
+
+@given(st.binary(), st.binary(), st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=8))
+def test_no_base64_around_it_saves_the_key(before: bytes, after: bytes, key: str) -> None:
+    for encode in (b64encode, urlsafe_b64encode):
+        text = encode(before + key.encode() + after).decode()
+        for part in re.split(re.escape(MASK), redact(text, key)):
+            whole = part.rstrip("=")
+            for start in range(4):  # wherever the parts of four letters begin in what is left
+                letters = whole[start:].replace("-", "+").replace("_", "/")
+                assert key.encode() not in b64decode(letters[: len(letters) // 4 * 4])
+        assert MASK in redact(text, key)
 
 
 def test_message_arguments_and_extra_fields_are_cleaned(log: tuple[logging.Logger, io.StringIO]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -56,7 +55,7 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     yield from check(
         config,
         find_key,
-        environ=os.environ,
+        environ=settings.environ,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         offline=offline,

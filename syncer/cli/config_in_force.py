@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
@@ -30,6 +30,11 @@ class ConfigInForce:
         self.key = settings.key(self.config)
         require_apprise(self.config.notify)
         self._start_log()
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment as it was at the start."""
+        return self._settings.environ
 
     def ask(self) -> None:
         """Note that it is to be read again; safe in a signal handler."""

@@ -72,7 +72,7 @@ def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> N
     work = _Maker(force, lock, stopped, counters, notifier).work
     daemon = Daemon(work(), _surroundings(force, stopped, bell, work))
     log.info("syncer watches %s", force.config.site, extra={"event": "started"})
-    with closing(notifier), serving(lambda: force.config, daemon.control, counters) as path:
+    with closing(notifier), serving(lambda: force.config, daemon.control, counters, force.environ) as path:
         lock.name_socket(path)
         daemon.run()
 

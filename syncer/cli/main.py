@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
+from syncer.cli.own_variables import put_back, take_out
 from syncer.cli.settings import Settings
 from syncer.errors import SyncerError, UsageError
 
@@ -33,6 +34,9 @@ KEY_AS_ARGUMENT = (
     "the API key is never an argument, where every process can read it; set the environment variable YOUTUBE_API_KEY,"
     " or name a file with youtube.api_key_file in the config"
 )
+
+USUAL_KEY = "YOUTUBE_API_KEY"
+"""The variable that holds the key where no config says otherwise."""
 
 INTERRUPTED = 130
 BUG = 70
@@ -102,6 +106,8 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
     Start with `syncer demo`, then `syncer init` in your site.
     """
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
+    ctx.call_on_close(lambda: put_back(ctx.obj.environ))
+    take_out({USUAL_KEY})
     ctx.obj.start_log()
 
 

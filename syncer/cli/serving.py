@@ -26,11 +26,13 @@ log = logging.getLogger("syncer.daemon")
 
 
 @contextmanager
-def serving(config: Callable[[], Config], control: Control, counters: Counters) -> Iterator[Path]:
+def serving(
+    config: Callable[[], Config], control: Control, counters: Counters, environ: Mapping[str, str]
+) -> Iterator[Path]:
     """Serve while the block runs: on TCP where the config says so, on a Unix socket always; give the path of that.
 
-    `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only. Raises
-    ConfigError.
+    `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only. The
+    token is in `environ`. Raises ConfigError.
     """
     from syncer.state.lock import prepare_directory
     from syncer.status_page.app import make_app
@@ -39,8 +41,8 @@ def serving(config: Callable[[], Config], control: Control, counters: Counters) 
 
     at_start = config()
     page = at_start.status_page
-    app = make_app(Sources(config, control, lambda: datetime.now(UTC)), counters, _entry(page, os.environ))
-    path = socket_path(os.environ, os.path.realpath(at_start.site), at_start.state_directory)
+    app = make_app(Sources(config, control, lambda: datetime.now(UTC)), counters, _entry(page, environ))
+    path = socket_path(environ, os.path.realpath(at_start.site), at_start.state_directory)
     prepare_directory(at_start.state_directory)
     with listening(page.listen if page else None, path) as sockets, served(app, sockets):
         if page:

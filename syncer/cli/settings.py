@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from syncer.cli.own_variables import take_out
 from syncer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +22,11 @@ class Settings:
     verbose: int
     quiet: bool
     json_log: bool
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    """The environment as it was at the start: secrets are taken out of it before anything else is started."""
 
     def config(self) -> Config:
-        """Read and check the config. Raises ConfigError."""
+        """Read and check the config, and take the secrets that it names out of the environment. Raises ConfigError."""
         from pathlib import Path
 
         from syncer.config.parse import parse_config
@@ -35,18 +39,23 @@ class Settings:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(f"{path}: the config cannot be read: {reason}") from error
-        return parse_config(text, path)
+        config = parse_config(text, path)
+        token = config.status_page and config.status_page.token_env
+        take_out({name for name in (config.youtube.api_key_env, token) if name})
+        return config
 
     def key(self, config: Config) -> str:
         """Find the API key: in the file if the config names one, else in the environment. Raises KeyMissing."""
         from syncer.youtube.key import find_key
 
         file = config.youtube.api_key_file
-        return find_key(
-            os.environ,
+        key = find_key(
+            self.environ,
             env_name=config.youtube.api_key_env if file is None else None,
             file=None if file is None else config.site / file,
         )
+        take_out((), key)
+        return key
 
     def start_log(self, key: str | None = None) -> None:
         """Let the log flow to standard error, without the key."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_API_KEY = re.compile("AIza[0-9A-Za-z_-]{16,}")
-"""The form of Google's API keys, and of one that was cut short."""
+_API_KEY = re.compile(r"(AIza|(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee]))[0-9A-Za-z_-]{16,}")
+"""The two forms of Google's API keys, and of one that was cut short. `FAQ.` and a long file name is none."""
 
 NO_KEY_HERE = (
     "an API key must not stand in the config, which is shared and committed; put it into the environment variable"
@@ -26,4 +26,4 @@ def lines_with_keys(text: str) -> list[int]:
 
 def without_keys(message: str) -> str:
     """Return the message with what looks like an API key cut down to its first letters."""
-    return _API_KEY.sub("AIza...", message)
+    return _API_KEY.sub(r"\1...", message)
