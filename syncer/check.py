@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, require_tip
 from syncer.content.replace import is_read_only
-from syncer.content.scan import read_pages, walk
+from syncer.content.scan import Candidate, read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
 from syncer.git.remote import require_remote
@@ -114,8 +114,9 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
             )
     collections = [collection.as_model() for collection in config.collections]
     present = [c for c in collections if os.path.isdir(os.path.join(site, c.directory))]
-    candidates = []
-    for found in walk(site, present, content.left_over.append):
+    candidates: list[Candidate] = []
+    skipped: list[Candidate] = []
+    for found in walk(site, present, content.left_over.append, skipped.append):
         if isinstance(found, Problem):
             content.problems.append(found)
         else:
@@ -128,6 +129,7 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
         yield Finding(
             "content", Level.WARNING, f"pages that are left alone: {kinds}; `syncer sync --dry-run` names them"
         )
+    yield from _tell_skipped(read_pages(site, skipped))
     yield _tell_ids(content)
 
 
@@ -153,6 +155,17 @@ def _tell_content(content: _Content) -> Finding:
     videos, counts = counted(len(content.videos), "video"), counted(content.values, "count")
     message = f"{counted(content.pages, 'page')} with {videos} and {counts}"
     return Finding("content", Level.OK, message)
+
+
+def _tell_skipped(found: Iterable[Page | Problem]) -> Iterator[Finding]:
+    pages = {page.path for page in found if isinstance(page, Page)}
+    if pages:
+        directories = "directories whose names begin with a dot, or in node_modules"
+        message = (
+            f"{counted(len(pages), 'page')} with a video skipped, in {directories}: {_some(sorted(pages))};"
+            " to sync them, name the directory in `include`; to hide this line, name it in `exclude`"
+        )
+        yield Finding("content", Level.WARNING, message)
 
 
 def _tell_ids(content: _Content) -> Finding:

@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
+from syncer.content.matcher import Matcher, _matches
 from syncer.content.scan import (
     HEAD,
     OPEN_FLAGS,
     Candidate,
-    _Matcher,
-    _matches,
     read_head,
     read_pages,
     signature_of,
@@ -174,7 +173,7 @@ _PATTERN = st.builds(
 @given(st.lists(_PATTERN, min_size=1, max_size=4), st.lists(_PART, min_size=2, max_size=4))
 @settings(max_examples=300, deadline=None)
 def test_a_directory_is_entered_unless_the_patterns_exclude_it_whole(exclude: list[str], parts: list[str]) -> None:
-    matcher = _Matcher(collection(include=["*"], exclude=exclude))
+    matcher = Matcher(collection(include=["*"], exclude=exclude))
     directories = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
     spec = GitIgnoreSpec.from_lines(exclude)
 
@@ -411,6 +410,14 @@ def test_a_file_of_two_collections_is_one_candidate_with_both_mappings(tmp_path:
     found = walked(tmp_path, collection(), collection("content/sub", fields=OTHER_FIELDS))
 
     assert found == [Candidate("content/sub/a.md", (FIELDS, OTHER_FIELDS))]
+
+
+def test_a_file_that_one_collection_only_passes_by_is_yielded_once_for_the_other(tmp_path: Path) -> None:
+    put(tmp_path / "content/sub/a.md")
+    narrow, other = collection(include=["/*.md"]), collection("content/sub", fields=OTHER_FIELDS)
+
+    for order in ((narrow, other), (other, narrow)):
+        assert walked(tmp_path, *order) == [Candidate("content/sub/a.md", (OTHER_FIELDS,))]
 
 
 def test_two_collections_of_one_page_write_each_count_once(tmp_path: Path) -> None:

@@ -108,8 +108,13 @@ def test_what_exists_is_never_overwritten(there: Path, syncer: Run, taken: Calla
 
 @pytest.mark.parametrize(
     "pages",
-    [{}, {"a.md": b"no front matter"}, {"a.md": b"---\ntitle: bread\n---\n"}, {"node_modules/x/a.md": crlf(A, 1, 2)}],
-    ids=["an empty directory", "no front matter", "no video", "copies only"],
+    [
+        {},
+        {"a.md": b"no front matter"},
+        {"a.md": b"---\ntitle: bread\n---\n"},
+        {"node_modules/x/a.md": crlf(A, 1, 2), ".trash/b.md": crlf(B, 1, 2), "notes/.obsidian/c.md": crlf(C, 1, 2)},
+    ],
+    ids=["an empty directory", "no front matter", "no video", "in directories that are skipped"],
 )
 def test_a_site_without_videos_is_exit_1_says_why_and_gets_nothing(
     there: Path, syncer: Run, pages: Mapping[str, bytes]

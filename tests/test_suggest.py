@@ -175,7 +175,7 @@ def test_a_key_that_can_be_no_field_is_left_aside() -> None:
         (["_learning/a.md", "b.md"], ".", ("**/*.md",)),
         ([f"{letter}/a.md" for letter in "abcdefghijklmnop"], ".", ("**/*.md",)),
         (["[x]/a.md", "b c/a.md"], ".", ("\\[x\\]/**/*.md", "b\\ c/**/*.md")),
-        (["content/a.md", "archetypes/b.md", ".github/c.md", "node_modules/x/d.md"], "content", ("**/*.md",)),
+        (["content/a.md", "archetypes/b.md", "_site/c.md", "vendor/x/d.md"], "content", ("**/*.md",)),
     ],
 )
 def test_the_directory_is_the_one_that_all_pages_share(

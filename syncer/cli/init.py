@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from syncer.suggest.propose import Proposal
 
 PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
-NOT_OURS = ("node_modules/",)
-"""What may be a page, and where no page of the site's own is."""
+"""What may be a page."""
 
 
 @click.command()
@@ -55,7 +54,7 @@ def _pages(site: str) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
     from syncer.front_matter.leaves import leaves
     from syncer.model import Collection, Fields
 
-    for candidate in walk(site, [Collection(".", PAGES, NOT_OURS, Fields("", {}))]):
+    for candidate in walk(site, [Collection(".", PAGES, (), Fields("", {}))]):
         if isinstance(candidate, Candidate):
             read = read_head(site, candidate)
             if isinstance(read, tuple):  # what cannot be read cannot be proposed

@@ -54,6 +54,8 @@ def check_inside(path: str) -> str:
     tidy = posixpath.normpath(path)
     if tidy == ".." or tidy.startswith("../"):
         raise ValueError("leads out of the site; a collection's directory must be inside `site`")
+    if any(name == ".git" or name.startswith(".syncer") for name in tidy.split("/")):
+        raise ValueError("belongs to git or to syncer, which keep no pages; name the directory of your pages")
     return tidy
 
 

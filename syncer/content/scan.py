@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
-
+from syncer.content.matcher import Matcher
+from syncer.content.settle import settle
 from syncer.front_matter.block import MAX_BLOCK, head_suffices
 from syncer.front_matter.find import find
-from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId, slot_of
+from syncer.model import Collection, Fields, Page, Problem, ProblemKind, Signature
 
 HEAD = 1 << 16
 """Bytes read at first: enough for nearly every block, and the size at which a read is cheapest."""
@@ -42,45 +42,86 @@ class Candidate(NamedTuple):
 
 
 def walk(
-    site: str, collections: Sequence[Collection], left_over: Callable[[str], object] = lambda _path: None
+    site: str,
+    collections: Sequence[Collection],
+    left_over: Callable[[str], object] = lambda _path: None,
+    skipped: Callable[[Candidate], object] | None = None,
 ) -> Iterator[Candidate | Problem]:
     """Yield every file that a collection includes, once, in the order of names.
 
     `site` is the site's real path. Symbolic links are followed inside the site; one that leads out is a Problem, and
     so is a directory that cannot be listed. A file that links give several names is yielded once for each mapping:
     under its own name if a collection takes that, else under the first link's. `left_over` is called with the real path
-    of each new file that never came in its page's place.
+    of each new file that never came in its page's place; `skipped`, at the end, with each candidate that is left out
+    because of a directory that `Matcher.skips`. Without it those directories are not even listed.
     """
-    matchers = [_Matcher(collection) for collection in collections]
+    matchers = [Matcher(collection) for collection in collections]
+    ways = [_Way(set(), [matcher.directory], [], left_over) for matcher in matchers]
     told: set[Problem] = set()
     linked: dict[str, tuple[Fields, ...]] = {}
-    for number, matcher in enumerate(matchers):
-        for found in _walk_collection(site, matcher, left_over):
-            if isinstance(found, Problem):
-                if found not in told:
-                    told.add(found)
-                    yield found
+    for number, found in _walk_collections(site, matchers, ways):
+        if isinstance(found, Problem):
+            if found not in told:
+                told.add(found)
+                yield found
+            continue
+        path, target = found
+        if target is None:
+            if len(matchers) > 1 and not _takes_first(matchers, number, path):
                 continue
-            path, target = found
-            if target is None:
-                if number and _mappings(matchers[:number], path):
-                    continue
-                fields = _mappings(matchers, path)
-            else:
-                served = linked.get(target) or _mappings(matchers, target)
-                fields = tuple(mapping for mapping in _mappings(matchers, path) if mapping not in served)
-                linked[target] = served + fields
-            if fields:
-                yield Candidate(path, fields)
+            fields = _mappings(matchers, path)
+        else:
+            served = linked.get(target) or _mappings(matchers, target)
+            fields = tuple(mapping for mapping in _mappings(matchers, path) if mapping not in served)
+            linked[target] = served + fields
+        if fields:
+            yield Candidate(path, fields)
+    if skipped:
+        for candidate in _walk_skipped(site, collections, ways, set(linked)):
+            skipped(candidate)
+
+
+def _takes_first(matchers: Sequence[Matcher], number: int, path: str) -> bool:
+    """Whether this collection is the one whose walk yields the file: others may meet it on their way."""
+    return matchers[number].takes(path) and not _mappings(matchers[:number], path)
+
+
+def _walk_collections(
+    site: str, matchers: Sequence[Matcher], ways: Sequence[_Way]
+) -> Iterator[tuple[int, _Place | Problem]]:
+    for number, (matcher, way) in enumerate(zip(matchers, ways, strict=True)):
+        for found in _walk_collection(site, matcher, way):
+            yield number, found
+
+
+def _walk_skipped(
+    site: str, collections: Sequence[Collection], ways: Sequence[_Way], done: set[str]
+) -> Iterator[Candidate]:
+    """Yield what no collection takes because of a directory that was skipped; `done` are files taken through a link."""
+    matchers = [Matcher(collection) for collection in collections]
+    everywhere = [Matcher(collection, everywhere=True) for collection in collections]
+    for way in ways:
+        way.links.extend(way.skipped)
+    for _, found in _walk_collections(site, everywhere, ways):
+        if isinstance(found, Problem):  # of what is skipped, nothing is said
+            continue
+        path, target = found
+        fields, file = _mappings(everywhere, path), target or path
+        if fields and file not in done and not _mappings(matchers, file):
+            done.add(file)
+            yield Candidate(path, fields)
 
 
 def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:
-    """Return what makes a candidate of a path, by the collections that take it, whether or not a file is there."""
-    matchers = [_Matcher(collection) for collection in collections]
+    """Return what makes a candidate of a path, by the collections that take it, whether or not a file is there.
+
+    Directories that a walk skips are no obstacle: what was written there before is still found.
+    """
+    matchers = [Matcher(collection, everywhere=True) for collection in collections]
     return lambda path: Candidate(path, _mappings(matchers, path))
 
 
-def _mappings(matchers: Iterable[_Matcher], path: str) -> tuple[Fields, ...]:
+def _mappings(matchers: Iterable[Matcher], path: str) -> tuple[Fields, ...]:
     """Return the mappings of the collections that take a path."""
     mappings: tuple[Fields, ...] = ()
     for matcher in matchers:  # as a comprehension it takes a third longer, for each file of the site
@@ -200,73 +241,11 @@ def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterat
         if found.problems:
             yield from (problem for problem in found.problems if problem not in seen)
             seen.update(found.problems)
-    settled = _settle(pages) if len(pages) > 1 else pages
+    settled = settle(pages) if len(pages) > 1 else pages
     if isinstance(settled, Problem):
         yield settled
     else:
         yield from settled
-
-
-def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
-    """Give each count to the first mapping that names it; a Problem where another wants something else there."""
-    owners: dict[str, tuple[VideoId, Count]] = {}
-    settled = []
-    for page in pages:
-        before = dict(owners)
-        for slot in page.slots:
-            for value in slot.values:
-                wanted = (slot.video_id, value.count)
-                if owners.setdefault(value.field, wanted) != wanted:
-                    return _conflict(page.path, slot, value, owners[value.field])
-        slots = tuple(
-            slot_of(slot.video_id, slot.line, [value for value in slot.values if value.field not in before])
-            for slot in page.slots
-        )
-        settled.append(page._replace(slots=slots))
-    return settled
-
-
-def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Count]) -> Problem:
-    video, count = owner
-    if video == slot.video_id:
-        message = f"{value.field} would be written with {count} and with {value.count}; correct the collections' counts"
-        return Problem(ProblemKind.CANNOT_PLACE, path, message, slot.line)
-    message = (
-        f"{value.field} would be written for two videos, {video} and {slot.video_id}; "
-        "let the ids agree, or map the count in one collection only"
-    )
-    return Problem(ProblemKind.IDS_DISAGREE, path, message, slot.line)
-
-
-class _Matcher:
-    """Tells which paths a collection takes."""
-
-    def __init__(self, collection: Collection) -> None:
-        self.mappings = (collection.fields,)
-        self.directory = "" if collection.directory in {".", ""} else collection.directory.strip("/")
-        self._prefix = f"{self.directory}/" if self.directory else ""
-        self._includes = _matches(collection.include)
-        self._excludes = _matches(collection.exclude) if collection.exclude else None
-
-    def takes(self, path: str) -> bool:
-        """Whether the collection takes the file at this path, relative to the site."""
-        if not path.startswith(self._prefix):
-            return False
-        inner = path[len(self._prefix) :]
-        return self._includes(inner) and not (self._excludes and self._excludes(inner))
-
-    def prunes(self, path: str) -> bool:
-        """Whether nothing below this directory can be taken."""
-        return self._excludes is not None and self._excludes(path[len(self._prefix) :] + "/")
-
-
-def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
-    spec = GitIgnoreSpec.from_lines(patterns)
-    suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
-    if len(suffixes) < len(patterns):
-        return spec.match_file
-    inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory of such a name is taken with all that is in it
-    return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
 
 
 _Place = tuple[str, str | None]
@@ -279,30 +258,31 @@ class _Way(NamedTuple):
     seen: set[tuple[int, int]]
     """Directories that were listed, by device and inode."""
     links: list[str]
-    """To follow last."""
+    """To follow: the collection's directory, then links."""
+    skipped: list[str]
+    """Directories and links to directories, skipped for their names."""
     left_over: Callable[[str], object]
 
 
-def _walk_collection(site: str, matcher: _Matcher, left_over: Callable[[str], object]) -> Iterator[_Place | Problem]:
+def _walk_collection(site: str, matcher: Matcher, way: _Way) -> Iterator[_Place | Problem]:
     """Yield the place of each file, those behind links last."""
-    way = _Way(set(), [], left_over)
-    if _real(site, matcher.directory) == matcher.directory:
-        yield from _walk_directory(site, matcher, (matcher.directory, None), way)
-    else:
-        way.links.append(matcher.directory)
     while way.links:
         path = way.links.pop()
         target, full = _real(site, path), os.path.join(site, path)
+        if target and any(name == ".git" or name.startswith(OURS) for name in target.split("/")):
+            continue
         if os.path.isdir(full):
-            if target is None:
+            if path != matcher.directory and matcher.skips(path):
+                way.skipped.append(path)
+            elif target is None:
                 yield _outside(path)
             else:
-                yield from _walk_directory(site, matcher, (path, target), way)
+                yield from _walk_directory(site, matcher, (path, None if target == path else target), way)
         elif os.path.isfile(full) and matcher.takes(path):
             yield _outside(path) if target is None else _named(path, target)
 
 
-def _walk_directory(site: str, matcher: _Matcher, place: _Place, way: _Way) -> Iterator[_Place | Problem]:
+def _walk_directory(site: str, matcher: Matcher, place: _Place, way: _Way) -> Iterator[_Place | Problem]:
     """Yield the files below a directory that was not seen yet, but not those behind links."""
     top, real = place
     pending = [top]
@@ -313,7 +293,9 @@ def _walk_directory(site: str, matcher: _Matcher, place: _Place, way: _Way) -> I
         except OSError as error:
             yield _unreadable(directory or ".", error)
             continue
-        pending += [path for path in directories if not matcher.prunes(path)]
+        for path in directories:
+            if not matcher.prunes(path):
+                (way.skipped if matcher.skips(path) else pending).append(path)
         way.links.extend(path for path in more_links if not matcher.prunes(path))
         for path in files:
             found = _named(path, None if real is None else os.path.join(real, path[len(top) :].lstrip("/")))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -107,7 +107,9 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
     repository = find_repository(site)
     if repository is None:
         raise GitError("the site is in no git repository; `git init` makes one")
-    found = narrow(walk(site, [collection.as_model() for collection in config.collections]), paths)
+    before: list[Candidate] = []  # where a sync of an older version, or with another `include`, may have written
+    walked = walk(site, [collection.as_model() for collection in config.collections], skipped=before.append)
+    found = narrow(chain(walked, before), paths)
     candidates = [one for one in found if isinstance(one, Candidate)]  # what is wrong with others, a sync says
     return Source(repository, site, config.state_directory / LOG, candidates)
 

@@ -22,7 +22,7 @@ _MOST_KEYS = 5_000
 """Front matter may hold keys that are data, new ones on every page."""
 _MOST_CANDIDATES = 50
 _MOST_PLACES = 1_000
-_NOT_CONTENT = {"_site", "archetypes", "node_modules", "vendor"}
+_NOT_CONTENT = {"_site", "archetypes", "vendor"}
 _LAST_OF_ID = frozenset("AEIMQUYcgkosw048")
 """What an id can end in: its 11 characters carry 64 bits (`docs/youtube.md`)."""
 _PLAIN_COUNT = re.compile("[0-9]{1,19}")
@@ -100,13 +100,9 @@ def look(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Site:
     for path, leaves in pages:
         *directory, name = path.split("/")
         suffix = splitext(name)[1]
-        if suffix and path.isprintable() and "\\" not in path and not any(map(_is_no_content, directory)):
+        if suffix and path.isprintable() and "\\" not in path and _NOT_CONTENT.isdisjoint(directory):
             _look_at_page(site, path, leaves, recognise)
     return site
-
-
-def _is_no_content(directory: str) -> bool:
-    return directory.startswith(".") or directory in _NOT_CONTENT
 
 
 def _look_at_page(site: Site, path: str, leaves: Leaves, recognise: Recognise) -> None:
