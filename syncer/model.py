@@ -301,6 +301,8 @@ class Answer:
     statistics: Mapping[VideoId, Statistics]
     """Of the videos that were returned and passed the check; empty unless ANSWERED."""
     problems: tuple[Problem, ...] = ()
+    unasked: int = 0
+    """Items that nobody asked for."""
     message: str | None = None
     """For all outcomes but ANSWERED: one sentence that says why and what to do."""
     parked_until: datetime | None = None

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -15,14 +16,22 @@ RESET = b"reset the connection"
 STALL = b"say nothing"
 
 
+@dataclass(frozen=True)
+class Endless:
+    """An answer that begins in one way, goes on in another, and ends when the client hangs up."""
+
+    head: bytes
+    piece: bytes
+
+
 class Canned:
     """Answers the first request with the first answer, and so on; the last answer is given for ever.
 
-    An answer is a whole HTTP message, `CLOSE`, `RESET` or `STALL`. `requests` holds the head of each request that
-    arrived, in order.
+    An answer is a whole HTTP message, `CLOSE`, `RESET`, `STALL` or `Endless`. `requests` holds the head of each request
+    that arrived, in order.
     """
 
-    def __init__(self, answers: Sequence[bytes]) -> None:
+    def __init__(self, answers: Sequence[bytes | Endless]) -> None:
         self._answers = list(answers)
         self.requests: list[bytes] = []
         self._lock = threading.Lock()
@@ -83,7 +92,11 @@ class Canned:
         with self._lock:
             answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
             self.requests.append(head)
-        if answer == RESET:
+        if isinstance(answer, Endless):
+            connection.sendall(answer.head)
+            while True:
+                connection.sendall(answer.piece)
+        elif answer == RESET:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif answer == STALL:
             connection.recv(1)

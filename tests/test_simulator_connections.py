@@ -19,7 +19,7 @@ from tests.asking import KEY, LIST, STATS, ask, connect, in_weather, send
 
 ID = "q3mB7nTz-1k"
 TARGET = f"{STATS}?part=statistics&id={ID}"
-HANGING = ["stall", "stall-middle", "drip", "slow-headers", "late", "endless"]
+HANGING = ["stall", "stall-middle", "drip", "slow-headers", "late", "endless", "flood"]
 BOTH = pytest.mark.parametrize("target", [TARGET, TARGET.replace(STATS, LIST)])
 
 
@@ -148,8 +148,18 @@ def test_a_stalled_answer_never_ends(simulator: Simulator, name: str) -> None:
     connection.close()
 
 
-def test_an_endless_answer_is_blanks_for_ever(simulator: Simulator) -> None:
-    connection = _dial(in_weather(simulator, "endless"))
+@pytest.mark.parametrize(("name", "says"), [("huge-length", b"Content-Length: 9"), ("huge-chunk", b"\r\nffffff")])
+def test_an_answer_may_say_that_it_is_longer_than_memory(simulator: Simulator, name: str, says: bytes) -> None:
+    connection = _dial(in_weather(simulator, name))
+    received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert says in received
+    assert received.endswith(b"\r\n{}")
+    connection.close()
+
+
+@pytest.mark.parametrize("name", ["endless", "flood"])
+def test_an_endless_answer_is_blanks_for_ever(simulator: Simulator, name: str) -> None:
+    connection = _dial(in_weather(simulator, name))
     assert len(b"".join(connection.recv(65536) for _ in range(50))) > 50_000
     connection.close()
 
@@ -240,5 +250,5 @@ def _whole_head(simulator: Simulator, name: str) -> bytes:
 
 
 def test_no_fault_of_a_connection_is_left_out_here() -> None:
-    broken = {"close", "close-middle", "reset", "reset-middle", "garbage"}
+    broken = {"close", "close-middle", "reset", "reset-middle", "huge-length", "huge-chunk", "garbage"}
     assert set(GROUPS["Connections"]) == broken | set(HANGING)

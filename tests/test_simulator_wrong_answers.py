@@ -126,6 +126,7 @@ def test_items_may_be_too_many_or_too_few(simulator: Simulator, path: str) -> No
     ids = [item["id"] for item in good]
     assert _items(simulator, "all-missing", path) == []
     assert [item["id"] for item in _items(simulator, "stranger", path)] == [*ids, STRANGER]
+    assert len(_items(simulator, "strangers", path)) == len(ids) + 10_000
     assert not set(ids) & {item["id"] for item in _items(simulator, "other-videos", path)}
     assert _items(simulator, "twice", path) == [item for item in good for _ in range(2)]
     shuffled = _items(simulator, "shuffled", path)

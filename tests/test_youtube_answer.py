@@ -54,7 +54,7 @@ def test_a_count_is_ascii_digits_up_to_int64(text: str) -> None:
 @pytest.mark.parametrize(
     "value",
     ["", " 1", "1 ", "1\n", "+1", "-1", "1.0", "1e3", "1_000", "1,000", "0x1F", "١٢٣", "²", "12k",
-     "9223372036854775808", "0" * 20, "9" * 5000, 12, 0, True, 1.5, None, [], ["1"], {"value": "1"}, float("nan")],
+     "9223372036854775808", "0" * 20, "9" * 5000, 12, 0, True, 1.5, None, [], ["1"], {"value": "1"}],
 )  # fmt: skip
 def test_anything_else_is_left_out_with_a_problem(value: object) -> None:
     checked = good(document(item(A, viewCount=value, likeCount="5")))
@@ -73,12 +73,32 @@ def test_statistics_in_no_known_form_are_ignored_with_a_problem(statistics: obje
 
 
 @pytest.mark.parametrize("stranger", [item("Z" * 11, viewCount="1"), {}, None, "A", [A], {"id": [A]}, {"id": "\ud800"}])
-def test_an_item_nobody_asked_for_is_ignored_with_a_problem(stranger: object) -> None:
-    checked = good(document(item(A, viewCount="7"), stranger))
-    assert checked.statistics == {A: {Count.VIEWS: 7}}
-    assert [(problem.kind, problem.subject) for problem in checked.problems] == [
-        (ProblemKind.BAD_ANSWER, "videos.batchGetStats")
-    ]
+def test_an_item_nobody_asked_for_is_ignored_and_counted(stranger: object) -> None:
+    checked = good(document(item(A, viewCount="7"), stranger, stranger))
+    assert checked == Checked({A: {Count.VIEWS: 7}}, (), unasked=2)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        [item(A, viewCount=str(number)) for number in range(5000)],
+        [item(A, viewCount=f"{number}x", likeCount="many") for number in range(5000)],
+        [{"id": A, "statistics": number} for number in range(5000)],
+        [{"id": str(number)} for number in range(5000)],
+    ],
+    ids=["differing", "no counts", "no statistics", "unasked"],
+)
+def test_no_flood_of_items_makes_more_than_a_few_problems_a_video(flood: list[object]) -> None:
+    checked = good(document(item(B, viewCount="7"), *flood))
+    assert checked.statistics[B] == {Count.VIEWS: 7}
+    assert not checked.statistics.get(A)
+    assert len(checked.problems) <= 4
+
+
+@pytest.mark.parametrize("bucket", Bucket)
+def test_the_right_kind_without_items_means_that_no_video_was_found(bucket: Bucket) -> None:
+    body = json.dumps({"kind": KINDS[bucket], "etag": "RuuX", "summary": {"failedVideoCount": 3}}).encode()
+    assert good(body, bucket) == Checked({})
 
 
 def test_a_video_twice_is_believed_if_both_say_the_same() -> None:
@@ -107,8 +127,19 @@ def test_a_video_twice_is_not_believed_if_they_differ() -> None:
         b'{"items": []}',
         b'{"kind": ["youtube#batchGetStatsResponse"], "items": []}',
         b'{"kind": "youtube#channelListResponse", "items": []}',
-        b'{"kind": "youtube#batchGetStatsResponse"}',
+        b'{"kind": "youtube#searchListResponse"}',
+        b'{"etag": "RuuX"}',
         b'{"kind": "youtube#batchGetStatsResponse", "items": {}}',
+        b'{"kind": "youtube#batchGetStatsResponse", "items": null}',
+        b'{"a":' * 100_000,
+        b'{"kind": "youtube#batchGetStatsResponse", "items": [], "n": ' + b"1" * 5000 + b"}",
+        b'{"kind": "youtube#batchGetStatsResponse", "items": [], "n": NaN}',
+        b'{"kind": "youtube#batchGetStatsResponse", "items": [], "n": -Infinity}',
+        b'{"kind": "youtube#batchGetStatsResponse", "items": [], "items": []}',
+        document(item(A, viewCount="1")).replace(b'"1"', b'"1", "viewCount": "2"'),
+        document(item(A, viewCount="1")).replace(b'"id"', b'"id": "BBBBBBBBBBB", "id"'),
+        b"\xef\xbb\xbf" + document(item(A, viewCount="1")),
+        document(item(A, viewCount="1")) + b"\0",
         b'{"kind": "youtube#videoListResponse", "items": null}',
         document(item("Z" * 11, viewCount="1")),
         document(item("Z" * 11, viewCount="1"), bucket=Bucket.GENERAL),

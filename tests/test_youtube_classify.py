@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from syncer.model import Bucket
 from syncer.youtube.classify import TABLE, UNANSWERED, Failure, Kind, classify, classify_exception
 from syncer.youtube.evidence import Reply, read_evidence
+from syncer.youtube.response import ResponseTooLarge
 from tests.canned_youtube import error, error_info
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -158,6 +159,14 @@ def test_a_body_in_no_form_is_no_reason_to_fall_over(body: bytes) -> None:
     assert failure(429, body).kind is (Kind.DAY if b"quotaExceeded" in body else Kind.RETRY)
 
 
+@pytest.mark.parametrize("text", ["requests to this api ", "per day ", "x"])
+def test_a_message_without_end_is_looked_at_no_longer_than_google_s_are(text: str) -> None:
+    body = error(403, "Permission denied. " + text * (4_000_000 // len(text)), reason="forbidden")
+    began = time.process_time()
+    failure(403, body)
+    assert time.process_time() - began < 2
+
+
 def test_only_words_of_a_harmless_form_are_told_on() -> None:
     key = "AIza" + "Sy" + "0" * 33
     told = failure(400, error(400, f"Consumer 'api_key:{key}'", reason=f"no {key}", status="<b>", details=[])).message
@@ -178,6 +187,17 @@ def test_only_words_of_a_harmless_form_are_told_on() -> None:
         ("1.5", None),
         ("٣", None),
         ("9" * 5000, None),
+        ("\t30 ", 30.0),
+        *((f"0{space}", None) for space in "\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\0"),
+        ("1_0", None),
+        ("+1", None),
+        ("1, 2", None),
+        ("nan", None),
+        ("Sun, 22 Nov 0000 15:02:00 GMT", 0.0),
+        ("Sun, 22 Nov 2026 99:02:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 251607027539.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 251606941199.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
         ("soon", None),
         ("Sun, 22 Nov 99999999999999999999 15:02:00 GMT", None),
         ("Sun, 22 Nov 2026 15:02:00 +99999999999999", None),
@@ -210,6 +230,9 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
         (httplib2.FailedToDecompressContent("x", {}, ""), "FailedToDecompressContent"),
         (zlib.error("x"), "unpacked"),
         (ValueError("x"), "ValueError"),
+        (ResponseTooLarge(), "too large"),
+        (RecursionError("x"), "RecursionError"),
+        (MemoryError(), "memory"),
     ],
 )
 def test_no_answer_passes(error: Exception, says: str) -> None:

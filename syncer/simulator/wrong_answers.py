@@ -15,6 +15,10 @@ STRANGER = "NobodyAsked"
 """The id of the item that nobody asked for."""
 
 _DEEP = 100_000
+_FLOOD = 10_000
+"""Items more than were asked for."""
+_BOMB = 100 * 1024 * 1024
+"""Bytes that a small body unpacks to."""
 _COUNT = re.compile(r"[0-9]{1,19}")
 _ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 _EXTRA = {"viewCount": "41", "likeCount": "4"}
@@ -80,6 +84,10 @@ def _other_videos(items: list[Item], _scene: Scene) -> list[Item]:
     return [{**item, "id": str(item.get("id", ""))[::-1].swapcase()} for item in items]
 
 
+def _strangers() -> list[Item]:
+    return [{"id": f"{STRANGER}{number}"} for number in range(_FLOOD)]
+
+
 def _wrong_summary(document: Item, _scene: Scene) -> Json:
     items = document.get("items")
     ids = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
@@ -100,6 +108,10 @@ def _corrupt(zipped: bytes) -> bytes:
     """Turn bits in the middle: the head still says gzip."""
     middle = len(zipped) // 2
     return zipped[:middle] + bytes(byte ^ 0xFF for byte in zipped[middle : middle + 8]) + zipped[middle + 8 :]
+
+
+def _bomb(reply: Reply) -> Reply:
+    return replace(reply, body=compressed(b" " * _BOMB), zipped=True)
 
 
 def _page(status: int, told: str) -> Kind:
@@ -147,6 +159,10 @@ BODIES: Mapping[str, Kind] = {
     ),
     "corrupt-gzip": Kind("Gzip with wrong bytes in the middle.", _gzip(_corrupt)),
     "false-gzip": Kind("JSON that says it is gzip.", Distort(lambda reply, _scene: replace(reply, zipped=True))),
+    "gzip-bomb": Kind("Gzip that unpacks to 100 MB.", Distort(lambda reply, _scene: _bomb(reply))),
+    "double-key": Kind(
+        "A name stands twice in the document.", _body(lambda b: b.replace(b'"kind"', b'"kind": "?", "kind"', 1))
+    ),
     "latin-1": Kind(
         "JSON in Latin-1, with a letter that is no UTF-8.", _body(lambda b: b.replace(b"{", b'{"\xe9": 1,', 1))
     ),
@@ -178,6 +194,10 @@ ITEMS: Mapping[str, Kind] = {
     "stranger": Kind(
         "There is an item more, that nobody asked for.",
         _items(lambda items, _scene: [*items, {**(items[0] if items else {}), "id": STRANGER, "statistics": _EXTRA}]),
+    ),
+    "strangers": Kind(
+        "There are 10,000 items more, that nobody asked for.",
+        _items(lambda items, _scene: [*items, *_strangers()]),
     ),
     "other-videos": Kind("The items are those of another request.", _items(_other_videos)),
     "twice": Kind("Each item comes twice.", _each(lambda item: [item, item])),

@@ -63,6 +63,18 @@ def _endless(framed: bytes, wait: Wait) -> Iterator[Step]:
         yield wait
 
 
+def _flood(framed: bytes) -> Iterator[Step]:
+    """Send blanks as fast as they are taken."""
+    yield _parted(framed)[0]
+    while True:
+        yield _PIECE * 16
+
+
+def _claims(field: str, body: bytes) -> Distort:
+    """Say in the head that far more comes than does."""
+    return _travels(lambda _: iter((f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n".encode() + body, End.CLOSE)))
+
+
 def _parted(framed: bytes) -> tuple[bytes, bytes]:
     head, mark, body = framed.partition(b"\r\n\r\n")
     return head + mark, body
@@ -107,6 +119,13 @@ CONNECTIONS: Mapping[str, Kind] = {
     "drip": Kind("The body comes at a byte a second.", _slowly(_drip)),
     "slow-headers": Kind("The header comes at a line a second.", _slowly(_slow_head)),
     "endless": Kind("The body never ends: 4 kB of blanks a second.", _slowly(_endless)),
+    "flood": Kind("The body never ends, and comes as fast as it is taken.", _travels(_flood)),
+    "huge-length": Kind(
+        "The head names a length beyond memory.", _claims("Content-Length: 9000000000000000000", b"{}")
+    ),
+    "huge-chunk": Kind(
+        "A chunk says that it is larger than memory.", _claims("Transfer-Encoding: chunked", b"ffffffffffffff\r\n{}")
+    ),
     "garbage": Kind("What comes is no HTTP.", _travels(lambda _: iter((b"SSH-2.0-proxy\r\n\r\n", End.CLOSE)))),
 }
 """Ways in which an answer does not arrive, or not in time. A second is the simulator's `pause`."""
@@ -131,5 +150,8 @@ FIELDS_AND_PLACES: Mapping[str, Kind] = {
     ),
     "retry-after-day": Kind("The same with a whole day.", _asks_to_wait(lambda _: "86400")),
     "retry-after-nonsense": Kind("The same with a word.", _asks_to_wait(lambda _: "soon")),
+    "retry-after-odd": Kind(
+        "The same with a number that ends in a control character.", _asks_to_wait(lambda _: "0\x1f")
+    ),
 }
 """Fields of the header that a good answer does not have."""

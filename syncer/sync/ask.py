@@ -17,6 +17,7 @@ from syncer.state.ledger import failing_buckets, note_failing, park, parked_buck
 from syncer.state.videos import last_read, save_readings
 from syncer.sync.options import Surroundings, Sync, limits
 from syncer.sync.report import Tally
+from syncer.wording import counted
 from syncer.youtube.answer import METHODS
 from syncer.youtube.breaker import MOST_FAILURES, Breaker
 from syncer.youtube.patience import Patience, seconds_for
@@ -56,6 +57,7 @@ def ask_youtube(sync: Sync, number: int) -> None:
             _keep(answer, sync.database, number, tally)
             sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
     tally.tries = client.story.tries
+    tally.problems += _unasked(tally)
     note_early_end(tally, breakers, patience)
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:
@@ -114,6 +116,7 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
     """Save what the answer says, and count it."""
     tally.requests[answer.bucket, answer.outcome] += 1
     tally.problems += answer.problems
+    tally.unasked[answer.bucket] += answer.unasked
     if answer.outcome is Outcome.ANSWERED:
         absent = set(answer.asked) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
         save_readings(database, number, list(_readings(answer, absent)))
@@ -145,6 +148,14 @@ def _problems(answer: Answer) -> Iterable[Problem]:
         yield Problem(ProblemKind.REFUSED_VIDEO, video, message)
     elif answer.outcome is not Outcome.STOPPED:
         yield Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or "")
+
+
+def _unasked(tally: Tally) -> Iterable[Problem]:
+    """Yield one problem a method, however many items came that nobody asked for."""
+    for bucket, number in tally.unasked.items():
+        if number:
+            message = f"YouTube sent {counted(number, 'item')} that syncer did not request. Ignored."
+            yield Problem(ProblemKind.BAD_ANSWER, METHODS[bucket], message)
 
 
 def note_early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], patience: Patience) -> None:

@@ -88,6 +88,8 @@ class Tally:
     failed: set[VideoId] = field(default_factory=set)
     requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
     units: Counter[Bucket] = field(default_factory=Counter)
+    unasked: Counter[Bucket] = field(default_factory=Counter)
+    """Items of answers that nobody asked for."""
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
     doubtful: set[tuple[VideoId, Count]] = field(default_factory=set)
     brake: Brake | None = None

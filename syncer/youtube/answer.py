@@ -25,6 +25,9 @@ class Checked:
     statistics: dict[VideoId, Statistics]
     """Of every asked video that was returned; a count that does not hold is absent."""
     problems: tuple[Problem, ...] = ()
+    """What is wrong with counts: of each video a few at most."""
+    unasked: int = 0
+    """Items that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +47,48 @@ def check(body: bytes, bucket: Bucket, asked: Sequence[VideoId]) -> Checked | Fo
     if isinstance(items, Foreign):
         return items
     ours = {str(video): video for video in asked}
-    checked = Checked({})
-    problems = [problem for item in items for problem in _take(item, ours, checked.statistics, METHODS[bucket])]
-    if items and not checked.statistics:
+    statistics, differing, problems, unasked = dict[VideoId, Statistics](), set[VideoId](), list[Problem](), 0
+    for item in items:
+        video = ours.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
+        if video is None or not isinstance(item, dict):
+            unasked += 1
+            continue
+        counts, wrong = _counts(video, item.get("statistics", {}))
+        if video not in statistics:
+            statistics[video] = counts
+            problems += wrong
+        elif statistics[video] != counts:
+            differing.add(video)
+    if items and not statistics:
         return Foreign("it holds no video that was asked for")
-    return Checked(checked.statistics, tuple(problems))
+    for video in sorted(differing):
+        statistics[video] = {}
+        problems.append(_bad(video, "YouTube sent this video twice with different counts; none was believed."))
+    return Checked(statistics, tuple(problems), unasked)
 
 
 def _items(body: bytes, bucket: Bucket) -> list[object] | Foreign:
     try:
-        document = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError, MemoryError):
         return Foreign("it is no whole JSON document" if body else "it is empty")
     if not isinstance(document, dict) or document.get("kind") != _KINDS[bucket]:
         return Foreign(f"it is not of the kind {_KINDS[bucket]}")
-    items = document.get("items")
+    items = document.get("items", [])  # absent where no video was found (`docs/youtube.md`, Absent videos)
     return items if isinstance(items, list) else Foreign("it has no list of items")
 
 
-def _take(item: object, ours: dict[str, VideoId], into: dict[VideoId, Statistics], method: str) -> list[Problem]:
-    """Add one item's counts to `into` and return what was wrong with it."""
-    video = ours.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
-    if video is None or not isinstance(item, dict):
-        return [_bad(method, "YouTube sent an item that nobody asked for; it was ignored.")]
-    counts, problems = _counts(video, item.get("statistics", {}))
-    if into.setdefault(video, counts) != counts:
-        into[video] = {}
-        problems.append(_bad(video, "YouTube sent this video twice with different counts; none was believed."))
-    return problems
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the object; raise ValueError where a name stands in it twice, for then it has no one value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
+def _refuse(name: str) -> object:
+    """Raise ValueError: NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(name)
 
 
 def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:

@@ -20,6 +20,7 @@ import httplib2
 from syncer.model import Bucket
 from syncer.youtube.answer import METHODS
 from syncer.youtube.evidence import LIMIT_ZERO, PER_DAY, Evidence, Reply, read_evidence
+from syncer.youtube.response import ResponseTooLarge
 
 
 class Kind(Enum):
@@ -230,14 +231,21 @@ UNANSWERED: Final[tuple[tuple[type[Exception], str], ...]] = (
     ),
     (ConnectionRefusedError, "The server takes no connection: see the network, and youtube.endpoint in the config."),
     (OSError, "The connection broke ({reason}): the next sync asks again."),
+    (
+        ResponseTooLarge,
+        "The answer is far too large to be YouTube's, so it was not read: see what proxy is in the way.",
+    ),
     (http.client.HTTPException, "The answer is no whole HTTP message ({reason}): the next sync asks again."),
     (httplib2.HttpLib2Error, "The answer cannot be read ({reason}): the next sync asks again."),
     (zlib.error, "The answer cannot be unpacked: the next sync asks again."),
     (ValueError, "The answer cannot be read ({reason}): the next sync asks again."),
+    (RecursionError, "The answer cannot be read ({reason}): the next sync asks again."),
+    (MemoryError, "There is not enough memory to read the answer: the next sync asks again."),
 )
 """What it means if there was no answer: the first type that fits counts, and all of them pass."""
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[ \t]*([0-9]{1,9})[ \t]*")
+_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{1,64}")
 
 
 def classify(reply: Reply, bucket: Bucket, at: datetime) -> Failure:
@@ -267,8 +275,10 @@ def _fits(row: Row, status: int, evidence: Evidence, bucket: Bucket) -> bool:
 
 def _retry_after(value: str, at: datetime) -> float | None:
     """Return the seconds that a `Retry-After` header means, as a number or as a date (RFC 9110, 10.2.3)."""
-    if _SECONDS.fullmatch(value.strip()):
-        return float(value)
+    if match := _SECONDS.fullmatch(value):
+        return float(match[1])
+    if not _DATE.fullmatch(value):
+        return None
     try:
         then = parsedate_to_datetime(value)
     except (ValueError, OverflowError):  # no date, or one beyond all years

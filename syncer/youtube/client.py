@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,8 +17,9 @@ from syncer.quota import LATE, next_reset
 from syncer.redact import redact
 from syncer.youtube.answer import METHODS, Checked, Foreign, check
 from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
-from syncer.youtube.line import Declined, Line, NoUnitLeft
+from syncer.youtube.line import Line, NoUnitLeft
 from syncer.youtube.patience import Patience
+from syncer.youtube.response import Declined
 from syncer.youtube.retry import Retry, Tried, try_again
 from syncer.youtube.story import Errand, Story
 from syncer.youtube.watch import Watch
@@ -91,6 +93,8 @@ class Client:
         self._terms = terms
         self._ask = _methods(terms.endpoint)
         self._idle: deque[Line] = deque()
+        self._checking = Lock()
+        """One body at a time: the largest that is taken can be 170 MB as long as it is looked at."""
         self._watch = Watch(terms.patience)
         self._began = terms.patience.timer()
 
@@ -163,7 +167,8 @@ class Client:
             return classify(declined.reply, errand.bucket, self._terms.clock())
         except _NO_ANSWER as error:
             return classify_exception(error)
-        checked = check(body, errand.bucket, errand.videos)
+        with self._checking:
+            checked = check(body, errand.bucket, errand.videos)
         if isinstance(checked, Foreign):
             message = f"The answer is not YouTube's ({checked.why}): see what proxy or login page is in the way."
             return Failure(Kind.RETRY, message)
@@ -222,7 +227,16 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
 def _answer(tried: Tried, errand: Errand, terms: _Terms) -> Answer:
     bucket, videos, at, result = errand.bucket, errand.videos, terms.clock(), tried.result
     if isinstance(result, Checked):
-        return Answer(bucket, videos, Outcome.ANSWERED, at, result.statistics, result.problems, attempts=tried.attempts)
+        return Answer(
+            bucket,
+            videos,
+            Outcome.ANSWERED,
+            at,
+            result.statistics,
+            result.problems,
+            unasked=result.unasked,
+            attempts=tried.attempts,
+        )
     parked_until = _later(at, terms.rng) if result.kind is Kind.DAY else None
     return Answer(
         bucket,

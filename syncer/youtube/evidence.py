@@ -13,6 +13,8 @@ PER_DAY: Final = "limit per day"
 LIMIT_ZERO: Final = "limit zero"
 """A word of ours: the answer names a limit of nothing at all."""
 
+_LONGEST: Final = 2000
+"""Characters of a text that are looked at. Google's are shorter; what is sought in one takes time by its length."""
 _HARMLESS = re.compile(r"[A-Za-z_]{3,50}")
 
 
@@ -43,13 +45,13 @@ def read_evidence(body: bytes) -> Evidence:
     """Return what an error body says; a body in no known form says nothing. The forms: `docs/youtube.md`."""
     try:
         document = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):
         return Evidence()
     if isinstance(document, list) and document:
         document = document[0]
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, str):
-        return Evidence(message=error)
+        return Evidence(message=_text(error))
     if not isinstance(error, dict):
         return Evidence()
     message, reasons = _text(error.get("message")), list(_reasons(error))
@@ -83,4 +85,4 @@ def _entries(value: object) -> list[dict[str, object]]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return value[:_LONGEST] if isinstance(value, str) else ""

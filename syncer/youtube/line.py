@@ -12,24 +12,11 @@ from typing import Any, ClassVar
 
 import httplib2
 
-from syncer.youtube.evidence import Reply
+from syncer.youtube.response import BoundedResponse
 
 
 class NoUnitLeft(Exception):
     """The bucket has no unit for another request: nothing was sent."""
-
-
-class Declined(Exception):
-    """The answer is none with status 200.
-
-    It is raised before the client library sees it: the library's own guess at what to repeat breaks on a body that is
-    not in Google's form, and logs it.
-    """
-
-    def __init__(self, reply: Reply) -> None:
-        """Take the answer."""
-        super().__init__(reply.status)
-        self.reply = reply
 
 
 class Line(httplib2.Http):
@@ -57,10 +44,9 @@ class Line(httplib2.Http):
     ) -> tuple[httplib2.Response, bytes]:
         """Send the request with the key, and return the answer. Raises `Declined` for any but a 200."""
         headers = {**(headers or {}), "x-goog-api-key": self._key}
-        response, content = super().request(uri, method, body, headers, connection_type=self._connection_type)
-        if response.status != http.client.OK:
-            raise Declined(Reply(response.status, response, content))
-        return response, content
+        answer: tuple[httplib2.Response, bytes]
+        answer = super().request(uri, method, body, headers, connection_type=self._connection_type)
+        return answer
 
     def cut(self) -> None:
         """End the request that is under way at once, from any thread. Afterwards nothing is sent any more."""
@@ -75,6 +61,7 @@ class Line(httplib2.Http):
 class _Paying(http.client.HTTPConnection):
     """A connection that pays where it sends, leaves nothing open, and lets nobody wait who was cut off."""
 
+    response_class = BoundedResponse
     line: ClassVar[Line]
     _answer: http.client.HTTPResponse | None = None
     _left_to_dialler = False

@@ -95,13 +95,15 @@ OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
     "html-400": SENT_AGAIN,
     "html-400-short": SENT_AGAIN,
     "html-413": SENT_AGAIN,
-    # Documents: nobody relies on the summary.
+    # Documents: nobody relies on the summary; no list of items says that no video was found.
+    "no-items": (HARMLESS, GONE),
     "no-summary": HARMLESS,
     "wrong-summary": HARMLESS,
     "word-summary": HARMLESS,
     # Items: the other method is asked about what the first one leaves out; an answer without one good item is none.
     "all-missing": (HARMLESS, GONE),
     "stranger": ONE_TOO_MANY,
+    "strangers": ONE_TOO_MANY,
     "other-videos": PASSES,
     "no-id": PASSES,
     "twice": HARMLESS,
