@@ -77,6 +77,8 @@ class ProblemKind(StrEnum):
     UNWRITABLE = "unwritable"
     OUTSIDE_SITE = "outside-site"
     EDITED_MEANWHILE = "edited-meanwhile"
+    OPEN_ELSEWHERE = "open-elsewhere"
+    EDIT_SAVED = "edit-saved"
     # YouTube
     REQUEST_FAILED = "request-failed"
     BAD_ANSWER = "bad-answer"
@@ -380,3 +382,5 @@ class SyncReport:
     tries: Tries = field(default_factory=Tries)
     left: int = 0
     """Counts that were to be put back, and are left as they are."""
+    open: int = 0
+    """Pages that were not written because another program had them open for writing; a later sync writes them."""

@@ -106,7 +106,7 @@ class Site:
     ) -> SyncReport:
         """Undoes a sync at a time of one's own; `left` is called with each count that cannot be put back."""
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
-        return undo(config, name, Surroundings(key="", clock=lambda: at, sleep=_never, **world), left)
+        return undo(config, name, Surroundings(key="", clock=lambda: at, **{"sleep": _never, **world}), left)
 
 
 def crlf(video: str, views: int | str, likes: int | str) -> bytes:

@@ -60,7 +60,7 @@ def test_a_report_has_the_keys_of_the_contract_in_its_order(full: Site, syncer: 
     assert (ran.code, report["exit"], ran.err) == (1, 1, "")
     assert list(report) == REPORT_KEYS
     assert list(report["units"]) == ["stats", "general"]
-    assert list(report["left_out"]) == ["fresh", "over_quota"]
+    assert list(report["left_out"]) == ["fresh", "over_quota", "open"]
     assert report["hidden"] == [{"video_id": HIDDEN, "count": "likeCount"}]
     assert report["missing"] == [GONE]
     (problem,) = report["problems"]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from syncer.content.matcher import Matcher, _matches
+from syncer.content.opening import OPEN_FLAGS
 from syncer.content.scan import (
     HEAD,
-    OPEN_FLAGS,
     Candidate,
     read_head,
     read_pages,

@@ -73,7 +73,7 @@ def test_quota_that_runs_out_is_told_and_is_exit_1(site: Site, syncer: Run) -> N
     assert ran.code == 1
     assert "Left out for lack of quota: 1;" in ran.out
     report = syncer("sync", "--json").document
-    assert (report["left_out"], report["exit"]) == ({"fresh": 100, "over_quota": 1}, 1)
+    assert (report["left_out"], report["exit"]) == ({"fresh": 100, "over_quota": 1, "open": 0}, 1)
     assert report["problems"] == [], "time mends it, not a person"
 
 

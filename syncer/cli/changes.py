@@ -71,6 +71,8 @@ def _show_sums(report: SyncReport) -> None:
         show(f"Tries that failed, by class: {classes}; {report.tries.repeated:,} repeated (-v says why).")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
+    if report.open:
+        show(f"Skipped {counted(report.open, 'page')} open for writing in another program; a later sync updates them.")
     if report.commit:
         show(f"Committed as {report.commit[:12]}.")
     if report.brake:

@@ -11,8 +11,11 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from syncer.sync.recover import Remains
     from syncer.sync.report import Outline
     from syncer.sync.status import Status
+
+SETTLES = "The next sync settles that, and so does a daemon when it starts."
 
 SYNCS = 5
 """How many of the last syncs are told."""
@@ -40,17 +43,29 @@ def command(settings: Settings, as_json: bool) -> None:
 def _show(status: Status) -> None:
     from syncer.cli.show import show, show_problems
     from syncer.sync.purses import in_words
-    from syncer.wording import utc
+    from syncer.wording import counted, utc
 
     _show_syncs(status.syncs)
+    if status.remains:
+        show(f"The last sync was cut short: {_remains(status.remains)}. {SETTLES}", "bold yellow")
     show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
     for bucket, purse in status.purses.items():
         show(f"Quota {bucket}: {in_words(purse)}.")
     show(f"A new quota day begins at {utc(status.quota_resets)}, midnight Pacific.")
     _show_videos(status)
+    if status.open:
+        pages = counted(status.open, "page")
+        show(f"Skipped {pages} open for writing in another program in the last sync; a later sync updates them.")
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)
+
+
+def _remains(remains: Remains) -> str:
+    from syncer.wording import counted
+
+    counts = f"{counted(remains.written, 'count')} written, {counted(remains.unwritten, 'count')} not written"
+    return f"{counts}, {counted(len(remains.files), 'left-over file')}"
 
 
 def _show_syncs(syncs: Sequence[Outline]) -> None:

@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from syncer.content.matcher import Matcher
+from syncer.content.opening import OPEN_FLAGS, open_file
+from syncer.content.reason import reason_of
 from syncer.content.settle import settle
 from syncer.front_matter.block import MAX_BLOCK, head_suffices
 from syncer.front_matter.find import find
@@ -21,10 +23,6 @@ HEAD = 1 << 16
 
 WHOLE_HEAD = MAX_BLOCK + HEAD
 """Bytes after which the block has ended or is refused."""
-
-OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-"""Non-blocking, so that a FIFO that took a page's place cannot hang us."""
-
 
 OURS = ".syncer"
 """How the names of our own files begin: the state's directory, and new files beside their pages."""
@@ -140,18 +138,21 @@ def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Pr
     with closing(_Directory(site)) as directory:
         for candidate in candidates:
             path, mappings = candidate
-            read = _read_head(directory, path)
-            if read is None:
-                continue
-            if isinstance(read, Problem):
-                yield read
-            elif len(mappings) > 1:
-                yield from _pages_of(candidate, *read)
-            else:
-                found = find(read[0], mappings[0], path)
-                yield from found.problems
-                if found.slots:
-                    yield Page(path, read[1], mappings[0], found.slots)
+            try:
+                read = _read_head(directory, path)
+                if read is None:
+                    continue
+                if isinstance(read, Problem):
+                    yield read
+                elif len(mappings) > 1:
+                    yield from _pages_of(candidate, *read)
+                else:
+                    found = find(read[0], mappings[0], path)
+                    yield from found.problems
+                    if found.slots:
+                        yield Page(path, read[1], mappings[0], found.slots)
+            except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
+                yield _unreadable(path, error)
 
 
 @contextmanager
@@ -190,7 +191,7 @@ class _Directory:
             self.close()
             self._descriptor = os.open(f"{self._site}/{parent}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
             self._path = parent
-        return os.open(name, OPEN_FLAGS, dir_fd=self._descriptor)
+        return open_file(name, self._descriptor, OPEN_FLAGS)
 
     def close(self) -> None:
         """Close the directory, if one is open."""
@@ -363,5 +364,5 @@ def _outside(path: str) -> Problem:
     )
 
 
-def _unreadable(path: str, error: OSError) -> Problem:
-    return Problem(ProblemKind.UNREADABLE, _printable(path), f"cannot be read: {error.strerror or error}")
+def _unreadable(path: str, error: Exception) -> Problem:
+    return Problem(ProblemKind.UNREADABLE, _printable(path), f"cannot be read: {reason_of(error)}")

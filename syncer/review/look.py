@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from syncer.commit.uncommitted import Source, WaitingFile, find_waiting, with_counts
 from syncer.commit.waiting import Waiting
 from syncer.content.narrow import narrow
+from syncer.content.opening import read_page
+from syncer.content.reason import reason_of
 from syncer.content.scan import Candidate, walk
 from syncer.diff_log import LOG
 from syncer.doubt import doubtful
@@ -117,15 +119,25 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
 def _pages(source: Source, files: Iterable[WaitingFile]) -> Iterator[WaitingPage]:
     for file in files:
         with suppress(FileNotFoundError):  # taken away while we look: nothing waits in it any more
-            others = _other_lines(file, Path(source.repository.top, file.path).read_bytes())
+            others = _other_lines(file, str(Path(source.repository.top, file.path)))
             for page, counts in groupby(file.counts, key=lambda one: one[1].place.path):
                 shown = tuple(WaitingCount(one, written is not None) for _, one, written in counts)
                 yield WaitingPage(page, shown, others)
 
 
-def _other_lines(file: WaitingFile, on_disk: bytes) -> int:
-    """Return how many lines differ once the committed text has the counts as well; ends of lines are git's business."""
-    text = with_counts(file.text, ((fields, one.change(UNREAD)) for fields, one, _ in file.counts))
+def _other_lines(file: WaitingFile, path: str) -> int:
+    """Return how many lines differ once the committed text has the counts as well; ends of lines are git's business.
+
+    1 where nobody can tell, because the page is too large. Raises FileNotFoundError.
+    """
+    try:
+        on_disk, _ = read_page(path)
+        text = with_counts(file.text, ((fields, one.change(UNREAD)) for fields, one, _ in file.counts))
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one page never ends a review, whatever is wrong with it
+        reason_of(error)
+        return 1
     if text == on_disk:
         return 0
     old, new = (text or file.text).splitlines(), on_disk.splitlines()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from starlette.responses import HTMLResponse
@@ -40,7 +40,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, after: int) -> H
             ("Took", f"{(finished - started).total_seconds():.0f} s"),
             ("Pages and videos", f"{counted(report['pages'], 'page')}, {counted(report['videos'], 'video')}"),
             ("Asked and answered", f"{report['asked']:,} asked, {report['answered']:,} answered"),
-            ("Left out", f"{report['left_out']['fresh']:,} fresh, {report['left_out']['over_quota']:,} over quota"),
+            ("Left out", _left_out(report["left_out"])),
             ("Units", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
             ("Retries", f"{report.get('retries', 0):,}"),
             ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
@@ -58,6 +58,12 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, after: int) -> H
         ),
         _missing(report["missing"]),
     )
+
+
+def _left_out(left_out: Mapping[str, int]) -> str:
+    pages = left_out.get("open", 0)
+    said = f"{left_out['fresh']:,} fresh, {left_out['over_quota']:,} over quota"
+    return f"{said}, {counted(pages, 'page')} open elsewhere" if pages else said
 
 
 def ticket_page(ticket: Ticket, live: Live) -> HTMLResponse:

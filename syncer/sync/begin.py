@@ -18,7 +18,7 @@ from syncer.state.database import NAME, Database, open_database, set_aside
 from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import has_sync, last_seq
 from syncer.sync.options import Options, Surroundings, Sync
-from syncer.sync.recover import recover
+from syncer.sync.recover import recover, saving
 from syncer.sync.report import Tally
 from syncer.sync.tell import tell_lost, tell_recovered
 
@@ -50,7 +50,8 @@ def open_for_writing(
         opened, lost = _open(directory, site, clock())
         database = stack.enter_context(opened)
         diff_log = stack.enter_context(DiffLog(directory / LOG, last_seq(database)))
-        remains = recover(site, database, diff_log, clock())
+        now = clock()
+        remains = recover(site, database, diff_log, now, saving(directory, now))
         tell_recovered(remains)
         problems = [*remains.problems]
         if lost:

@@ -14,6 +14,7 @@ from syncer.sync.report import problem_json
 if TYPE_CHECKING:
     from syncer.state.places import Known
     from syncer.sync.purses import Purse
+    from syncer.sync.recover import Remains
     from syncer.sync.status import Status
 
 Row = dict[str, str | int | bool | None]
@@ -42,7 +43,15 @@ def status_json(status: Status) -> dict[str, object]:
         "held_by_undo": status.held_back,
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
+        "open": status.open,
+        "cut_short": _remains_json(status.remains),
     }
+
+
+def _remains_json(remains: Remains | None) -> dict[str, int] | None:
+    if remains is None:
+        return None
+    return {"written": remains.written, "unwritten": remains.unwritten, "files": len(remains.files)}
 
 
 def quota_json(purses: Mapping[Bucket, Purse]) -> dict[str, QuotaOfBucket]:

@@ -11,11 +11,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from syncer.content.left_over import settle_left_over
 from syncer.content.narrow import narrow
-from syncer.content.replace import remove_left_over
-from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
+from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateError, Stopped, UsageError
-from syncer.model import Page, Problem, SyncReport, VideoId
+from syncer.model import Collection, Page, Problem, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.places import save_places
@@ -27,6 +27,7 @@ from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.publish import publish
+from syncer.sync.recover import saved_problems, saving
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, stored_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
@@ -162,7 +163,8 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
     left_over: list[str] = []
-    found = walk(sync.site, [collection.as_model() for collection in sync.config.collections], left_over.append)
+    collections = [collection.as_model() for collection in sync.config.collections]
+    found = walk(sync.site, collections, left_over.append)
     for page in read_pages(sync.site, _candidates(sync, found)):
         if isinstance(page, Problem):
             sync.tally.problems.append(page)
@@ -172,8 +174,21 @@ def _scan(sync: Sync) -> list[Page]:
             sync.world.progress("scan", len(pages), None)
     sync.world.progress("scan", len(pages), len(pages))
     if sync.diff_log:  # we hold the lock: nobody is about to put them in place
-        sync.tally.problems += remove_left_over(sync.site, left_over)
+        sync.tally.problems += _settle_left_over(sync, collections, left_over)
+    sync.tally.problems += saved_problems(sync.config.state_directory)
     return pages
+
+
+def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequence[str]) -> list[Problem]:
+    """Settle new files that no intent tells of: their state is lost, or the disk did not let us remove them."""
+    candidate = candidate_of(collections)
+    mappings = [collection.fields for collection in collections]
+
+    def is_page(path: str) -> bool:
+        return bool(candidate(os.path.relpath(path, sync.site)).fields)
+
+    save = saving(sync.config.state_directory, sync.world.clock())
+    return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
 def _candidates(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate]:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from itertools import islice
 
 from syncer.diff_log import DiffLog
-from syncer.model import Edit, SyncReport, VideoId
+from syncer.model import Edit, Problem, ProblemKind, SyncReport, VideoId
 from syncer.state.held_back import let_go
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.sync.options import Sync
 from syncer.sync.report import stored_json
 from syncer.sync.tell import tell_ended, tell_written
-from syncer.sync.write import PAGES_AT_ONCE, write_edits
+from syncer.sync.write import PAGES_AT_ONCE, write_edits, write_open_pages
 
 
 def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport:
@@ -28,6 +28,14 @@ def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport
         videos.update(change.video_id for edit in batch for change in edit.changes)
         tally.pages, tally.videos = tally.pages + len(batch), len(videos)
         sync.world.progress("write", tally.pages, None)
+    write_open_pages(sync, diff_log, hold=True)
+    tally.problems += [
+        Problem(
+            ProblemKind.OPEN_ELSEWHERE, path, "is open for writing in another program; close it there, and try again"
+        )
+        for path in tally.open
+    ]
+    tally.open.clear()  # no later sync puts them back
     let_go(sync.database)
     tell_written(sync)
     report = tally.report(sync.world.clock(), dry_run=False, cancelled=sync.world.cancelled())

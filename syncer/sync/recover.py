@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
-from syncer.content.durable import flush_directories
-from syncer.content.replace import left_over, remove_left_over
+from syncer.content.left_over import Save, left_over, settle_left_over
+from syncer.content.opening import OPEN_FLAGS, open_file
+from syncer.content.reason import reason_of
 from syncer.content.scan import Candidate, read_head
 from syncer.diff_log import DiffLog
 from syncer.front_matter.find import counts_in
-from syncer.model import Fields, Problem, VideoId
+from syncer.model import Fields, Problem, ProblemKind, VideoId
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, forget_intents, mark_done, unsettled_batches
+from syncer.state.saved import save_edit, saved_edits
+
+log = logging.getLogger("syncer.sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,12 @@ class Remains:
     files: frozenset[str] = frozenset()
     """Real paths of new files that never came in their pages' places."""
     problems: tuple[Problem, ...] = ()
-    """Directories that such files could not be removed from."""
+    """Files that could not be settled."""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to settle."""
+        return bool(self.written or self.unwritten or self.files)
 
 
 class _Target(NamedTuple):
@@ -52,36 +63,67 @@ def find_remains(site: str, database: Database) -> Remains:
     for batch in unsettled_batches(database):
         not_done = len(_not_done(site, batch))
         written, unwritten = written + len(batch.intents) - not_done, unwritten + not_done
-        files.update(path for directory in _directories(site, batch) for path in left_over(directory))
+        files.update(path for directory in _directories(_real_pages(site, batch)) for path in left_over(directory))
     return Remains(written, unwritten, frozenset(files))
 
 
-def recover(site: str, database: Database, diff_log: DiffLog, now: datetime) -> Remains:
+def recover(site: str, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> Remains:
     """Settle what a crash left behind, and return what that was. The lock must be held. Raises StateError.
 
     What a page shows of the intents was written, and is logged; the rest was not, or somebody has overwritten it. To be
-    cut short here as well does no harm.
+    cut short here as well does no harm. `save` keeps what an author wrote at the last moment, and only a left-over file
+    has.
     """
     remains = find_remains(site, database)
     problems: list[Problem] = []
     for batch in unsettled_batches(database):
-        problems += _settle(site, batch, database, diff_log, now)
+        problems += _settle_files(site, batch, save)  # first: what is put back was not done
+        _settle(site, batch, database, diff_log, now)
     return replace(remains, problems=tuple(problems))
 
 
-def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog, now: datetime) -> list[Problem]:
-    problems: list[Problem] = []
+def saving(directory: Path, now: datetime) -> Save:
+    """Return what saves an edit in this state's directory."""
+
+    def save(path: str, page: str) -> None:
+        source = open_file(path, flags=OPEN_FLAGS | os.O_NOFOLLOW)
+        try:
+            kept = save_edit(directory, source, page, now)
+        finally:
+            os.close(source)
+        facts = {"event": "edit-saved", "path": page, "file": str(kept)}
+        log.warning("%s: what was saved there just as syncer was cut short is kept in %s", page, kept, extra=facts)
+
+    return save
+
+
+def saved_problems(directory: Path) -> list[Problem]:
+    """Return a Problem for each edit that is kept in this state's directory: until it is removed by hand."""
+    return [
+        Problem(
+            ProblemKind.EDIT_SAVED,
+            edit.page,
+            f"What was saved there just as syncer was cut short is kept in {edit.file}: compare it with the page, take"
+            " over what you miss, and remove it.",
+        )
+        for edit in saved_edits(directory)
+    ]
+
+
+def _settle_files(site: str, batch: IntentBatch, save: Save) -> list[Problem]:
+    pages = _real_pages(site, batch)
+    files = [path for directory in _directories(pages) for path in left_over(directory)]
+    return settle_left_over(site, files, batch.mappings, pages.__contains__, save)
+
+
+def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog, now: datetime) -> None:
     at, first, not_done = batch.done_at, batch.first_seq, _not_done(site, batch)
     if at is None:
-        directories = _directories(site, batch)
-        problems = remove_left_over(site, (path for directory in directories for path in left_over(directory)))
-        flush_directories(directories)
         at, first = now, diff_log.last_seq + 1
         mark_done(database, batch.number, not_done, at, first)
     entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
     diff_log.append(batch.sync, at, entries, first)
     forget_intents(database, batch.number)
-    return problems
 
 
 def _not_done(site: str, batch: IntentBatch) -> set[int]:
@@ -103,16 +145,19 @@ def _targets(batch: IntentBatch) -> Iterator[_Target]:
 
 def _counts_on_disk(site: str, path: str, fields: Fields) -> dict[tuple[VideoId, str], str | None]:
     read = read_head(site, Candidate(path, (fields,)))
-    return counts_in(read[0], fields, path) if isinstance(read, tuple) else {}
+    try:
+        return counts_in(read[0], fields, path) if isinstance(read, tuple) else {}
+    except Exception as error:  # noqa: BLE001 - one page never ends a recovery, and the scan says what is wrong
+        reason_of(error)
+        return {}
 
 
-def _directories(site: str, batch: IntentBatch) -> set[str]:
-    """Return where the batch's new files were made: beside the pages themselves, not beside links to them."""
-    paths = {target.path for target in _targets(batch)}
-    return _places(site, {os.path.dirname(os.path.realpath(os.path.join(site, path))) for path in paths})
+def _real_pages(site: str, batch: IntentBatch) -> set[str]:
+    """Return the real paths of the batch's pages, but for those that lead out of the site by now."""
+    paths = {os.path.realpath(os.path.join(site, path)) for path in {target.path for target in _targets(batch)}}
+    return {path for path in paths if path.startswith(f"{site.rstrip('/')}/")}
 
 
-def _places(site: str, directories: Iterable[str]) -> set[str]:
-    """Return the real paths of directories, but for those that lead out of the site."""
-    places = {os.path.realpath(os.path.join(site, directory)) for directory in directories}
-    return {place for place in places if f"{place}/".startswith(f"{site.rstrip('/')}/")}
+def _directories(pages: set[str]) -> set[str]:
+    """Return where new files were made: beside the pages themselves, not beside links to them."""
+    return {os.path.dirname(path) for path in pages}

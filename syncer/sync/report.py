@@ -10,7 +10,20 @@ from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from syncer.diff_log import line_of, timestamp
-from syncer.model import Brake, Bucket, Change, Count, Outcome, Plan, Problem, ProblemKind, SyncReport, Tries, VideoId
+from syncer.model import (
+    Brake,
+    Bucket,
+    Change,
+    Count,
+    Edit,
+    Outcome,
+    Plan,
+    Problem,
+    ProblemKind,
+    SyncReport,
+    Tries,
+    VideoId,
+)
 
 NOTHING_ANSWERED = 3
 """The exit code of a sync all of whose requests failed, or whose key was refused."""
@@ -100,6 +113,8 @@ class Tally:
     commit: str | None = None
     tries: Tries = field(default_factory=Tries)
     left: int = 0
+    open: dict[str, Edit] = field(default_factory=dict)
+    """What could not be written to pages, by path, because another program has them open for writing."""
     given_up: bool = False
     """Videos were left to the next sync because asking on was of no use now."""
 
@@ -133,6 +148,7 @@ class Tally:
             doubtful=tuple(sorted(self.doubtful)),
             fresh=self.plan.fresh,
             over_quota=over_quota,
+            open=len(self.open),
             brake=self.brake,
             problems=tuple(self.problems),
             exit=INTERRUPTED if cancelled else self._exit(over_quota),
@@ -167,7 +183,7 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
         "missing": list(report.missing),
         "hidden": [{"video_id": video, "count": count.value} for video, count in report.hidden],
         "doubtful": [{"video_id": video, "count": count.value} for video, count in report.doubtful],
-        "left_out": {"fresh": report.fresh, "over_quota": report.over_quota},
+        "left_out": {"fresh": report.fresh, "over_quota": report.over_quota, "open": report.open},
         "brake": asdict(report.brake) if report.brake else None,
         "problems": [problem_json(problem) for problem in report.problems],
         "commit": report.commit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,11 @@ from syncer.schedule import first_time
 from syncer.state.database import Database
 from syncer.state.held_back import count_held_back
 from syncer.state.judging import count_braked, doubtful_counts
+from syncer.state.lock import is_held
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.sync.purses import Purse, purses
+from syncer.sync.recover import Remains, find_remains
 from syncer.sync.report import Outline, outline, problems_of
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ class Status:
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
     """Those of the last sync."""
+    open: int
+    """Pages that the last sync left out because another program had them open for writing."""
+    remains: Remains | None
+    """What a crash left behind, and nothing has settled yet."""
 
 
 def status_of(
@@ -59,9 +66,11 @@ def status_of(
     missing = missing_videos(database)
     outlines: list[Outline] = []
     problems: Sequence[Problem] = ()
+    left_open = 0
     for past in last_syncs(database, syncs):
         report = json.loads(past.report)
-        problems = problems if outlines else problems_of(report)
+        if not outlines:
+            problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))
     last = last_whole_sync(database)
     return Status(
@@ -78,7 +87,15 @@ def status_of(
         held_back=count_held_back(database),
         hidden=hidden_counts(database, mapped_counts(config)),
         problems=problems,
+        open=left_open,
+        remains=_remains(config, database),
     )
+
+
+def _remains(config: Config, database: Database) -> Remains | None:
+    """Return what a crash left behind; a sync that goes on is none."""
+    remains = find_remains(os.path.realpath(config.site), database)
+    return remains if remains.any and not is_held(config.state_directory) else None
 
 
 def mapped_counts(config: Config) -> set[Count]:

@@ -115,7 +115,7 @@ def tell_ended(report: SyncReport) -> None:
 
 def tell_recovered(remains: Remains) -> None:
     """Tell what a crash had left behind, now that it is settled."""
-    if not (remains.written or remains.unwritten or remains.files):
+    if not remains.any:
         return
     log.warning(
         "the last sync was cut short: %s it had written and %s it had not; %s removed. All is settled.",

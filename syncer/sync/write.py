@@ -8,15 +8,23 @@ from itertools import groupby, islice
 from syncer.content.replace import preview, replace_pages
 from syncer.diff import NOTHING, diff, hidden
 from syncer.diff_log import DiffLog, entry_of
-from syncer.model import Change, Edit, Fields, Page, Place, Problem
+from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
 from syncer.state.held_back import held_back, let_go
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
+from syncer.state.open_pages import open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
 from syncer.sync.tell import tell_batch
 
 PAGES_AT_ONCE = 5000
 """Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
+
+
+PAUSES = (0.1, 1.0)
+"""Seconds before each try, at the end of a sync, of the pages that another program has open for writing."""
+
+MOST_IN_A_ROW = 3
+"""Syncs in a row in which a page was open elsewhere that make a Problem of it."""
 
 
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
@@ -32,6 +40,9 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         tell_batch(sync, len(batch), done)
         written += len(batch)
         sync.world.progress("write", written, len(pages))
+    if sync.diff_log:
+        write_open_pages(sync, sync.diff_log)
+        note_open_pages(sync)
 
 
 def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit], *, hold: bool = False) -> int:
@@ -58,6 +69,33 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit], *, hold: b
     diff_log.append(sync.tally.sync, at, entries, first)
     forget_intents(sync.database, batch)
     return _count(sync, edits, outcomes)
+
+
+def write_open_pages(sync: Sync, diff_log: DiffLog, *, hold: bool = False) -> None:
+    """Try the pages again that another program had open for writing, after a moment each: most are saved by then."""
+    for pause in PAUSES:
+        if not sync.tally.open or sync.world.cancelled() or sync.world.sleep(pause):
+            return
+        write_edits(sync, diff_log, list(sync.tally.open.values()), hold=hold)
+
+
+def note_open_pages(sync: Sync) -> None:
+    """Remember which pages are open elsewhere; of those that were in three syncs in a row, make a Problem."""
+    before = open_pages(sync.database)
+    now = {path: before.get(path, 0) + 1 for path in sync.tally.open}
+    if not sync.options.whole or sync.world.cancelled():
+        now = before | now  # it did not look at the others
+    save_open_pages(sync.database, now)
+    sync.tally.problems += [
+        Problem(
+            ProblemKind.OPEN_ELSEWHERE,
+            path,
+            f"was open for writing in another program in the last {now[path]:,} syncs, so its counts are out of date;"
+            " close it there",
+        )
+        for path in sync.tally.open
+        if now[path] >= MOST_IN_A_ROW
+    ]
 
 
 def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
@@ -118,8 +156,12 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
     """Count in what was done, and tell whoever listens; return how many counts that is."""
     done: list[Change] = []
     for edit, problem in zip(edits, outcomes, strict=True):
+        sync.tally.open.pop(edit.path, None)
         if problem is not None:
-            sync.tally.problems.append(problem)
+            if problem.kind is ProblemKind.OPEN_ELSEWHERE:
+                sync.tally.open[edit.path] = edit
+            else:
+                sync.tally.problems.append(problem)
             continue
         done += edit.changes
         sync.tally.changed_pages += 1

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 BY_PATH = ("open", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "chmod", "chown", "truncate", "link")
 BY_DESCRIPTOR = ("write", "pwrite", "fsync", "fdatasync", "fchmod", "fchown", "ftruncate", "close")
+LEASES = "fcntl"
+"""How the calls about leases are called."""
 BY_EITHER = ("setxattr", "removexattr")
 FROM_C = ("syncfs", "renameat2")
 STATEMENT = "commit"
@@ -78,6 +80,7 @@ class Interference:
             setattr(os, name, self._by_path(name, getattr(os, name)))
         for name in BY_DESCRIPTOR:
             setattr(os, name, self._by_descriptor(name, getattr(os, name)))
+        fcntl.fcntl = self._by_descriptor(LEASES, fcntl.fcntl)
         for name in BY_EITHER:
             setattr(os, name, self._by_either(name, getattr(os, name)))
         io.open = builtins.open = self._open(io.open)
@@ -188,7 +191,7 @@ class Interference:
 
     def _from_c(self, name: str, real: Callable[..., int]) -> Callable[..., int]:
         def call(*arguments: Any) -> int:
-            path = self._below(arguments[0]) if name == "syncfs" else self._below(arguments[1], arguments[0])
+            path = self._below(arguments[0]) if name == "syncfs" else self._below(arguments[3], arguments[2])
             try:
                 return self.meet(name, path, lambda: real(*arguments))
             except OSError as error:

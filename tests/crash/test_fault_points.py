@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.crash.conftest import Make
-from tests.crash.interference import STATEMENT, Call
+from tests.crash.interference import LEASES, STATEMENT, Call
 from tests.crash.points import RENAMES, chosen, kills, told, traced
 
 PAGES = 12
@@ -51,8 +51,9 @@ def test_the_order_of_side_effects_is_the_one_that_a_crash_cannot_hurt(ground: M
     assert last["new file"] < first["new file durable"] < first["rename"]
     assert last["new file durable"] < first["rename"]
     assert all(
-        step(calls[number + 1]) == step(calls[number + 2]) == "last look" for number in indexes(steps, "rename")
-    ), "nothing comes between the swap of a page and the last look at it"
+        {step(call) for call in calls[number + 1 : number + 4]} == {"last look"} and calls[number + 4].name == "unlink"
+        for number in indexes(steps, "rename")
+    ), "nothing comes between the swap of a page, the last look at it, and its end"
     assert last["rename"] < first["directory durable"] <= last["directory durable"] < first["log"]
     assert "commit" in steps[last["directory durable"] : first["log"]], "what is done is noted before it is logged"
     assert first["log"] < first["log durable"] < last["commit"], "the sync ends when its log is durable"
@@ -63,9 +64,11 @@ def step(call: Call) -> str:
     if call.name == STATEMENT:
         return "commit"
     place = Path(call.place)
+    if call.name == LEASES:
+        return "last look"
     if place.name == ".syncer-*~":
         names = {"create": "new file", "fsync": "new file durable", "syncfs": "new file durable"}
-        names |= {"open": "last look", "close": "last look"} | dict.fromkeys(RENAMES, "rename")
+        names |= dict.fromkeys(RENAMES, "rename")
         return names.get(call.name, "")
     if place.name == "diff.jsonl":
         return {"write": "log", "fsync": "log durable"}.get(call.name, "")

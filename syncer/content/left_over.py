@@ -1,0 +1,185 @@
+"""The new files that a crash left beside their pages: nothing that an author wrote goes with them.
+
+Until the swap such a file holds the new page. From then until it is removed it holds the old one, perhaps with what
+its author saved at the last moment. Its name is made of the page's name and the bytes that we wrote: that tells which.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import groupby
+from zlib import crc32
+
+from syncer.content.durable import flush_directories
+from syncer.content.exchange import exchange
+from syncer.content.opening import OPEN_FLAGS, read_page
+from syncer.content.reason import reason_of
+from syncer.content.scan import OURS, TEMPORARY
+from syncer.front_matter.find import find
+from syncer.front_matter.rewrite import rewrite
+from syncer.model import Change, Fields, Problem, ProblemKind, Why
+
+log = logging.getLogger("syncer.content")
+
+Save = Callable[[str, str], object]
+"""Keeps a copy of the file at the first path as the second one, which is relative to the site. Raises OSError."""
+
+NOTHING = b"\0 \t\r\n-+{"
+"""What a file may consist of in which nobody wrote anything: fences, blanks, and the zeros that a power cut leaves."""
+
+_AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+def names_for(page: str, content: bytes) -> Iterator[str]:
+    """Yield names for the new file of a page with this name: the first one tells what it is, the others are drawn."""
+    yield f".syncer-{_tag(page, content):08x}~"
+    while True:
+        yield f".syncer-{secrets.token_hex(4)}~"
+
+
+def left_over(directory: str) -> list[str]:
+    """Return the paths of the new files that a crash left in a directory; none where it cannot be listed."""
+    return [os.path.join(directory, name) for name in _listed(directory) if TEMPORARY.fullmatch(name)]
+
+
+def settle_left_over(
+    site: str, paths: Iterable[str], mappings: Sequence[Fields], is_page: Callable[[str], bool], save: Save
+) -> list[Problem]:
+    """Remove such files, by their real paths; what only they have is put back, or saved. Return what cannot be done.
+
+    A file that holds more than other counts than its page, by any of these mappings, is put back where its page is
+    byte for byte what we wrote, and saved where that was changed since. `is_page` says of a real path in the same
+    directory whether it may be the page. To be cut short here does no harm.
+    """
+    problems: list[Problem] = []
+    for directory, same in groupby(sorted(set(paths)), key=os.path.dirname):
+        settled = _Beside(site, directory, mappings, is_page, save)
+        for path in same:
+            try:
+                settled.settle(os.path.basename(path))
+            except OSError as error:
+                message = f"was left by a crash and cannot be removed: {reason_of(error)}; look into it, and remove it"
+                problems.append(Problem(ProblemKind.UNWRITABLE, os.path.relpath(path, site), message))
+        flush_directories([directory])
+    return problems
+
+
+class _Beside:
+    """A directory with left-over files, and the pages in it that they may belong to."""
+
+    def __init__(
+        self, site: str, directory: str, mappings: Sequence[Fields], is_page: Callable[[str], bool], save: Save
+    ) -> None:
+        self._site = site
+        self._directory = directory
+        self._mappings = mappings
+        self._save = save
+        names = [name for name in _listed(directory) if not name.startswith(OURS)]
+        self._names = {crc32(os.fsencode(name)) for name in names}
+        self._pages = [name for name in names if is_page(os.path.join(directory, name))]
+        self._written: dict[int, str] | None = None
+
+    def settle(self, name: str) -> None:
+        """Settle one of the files. Raises OSError, and then it is as it was."""
+        text, tag = self._read(name), int(name[len(".syncer-") : -1], 16)
+        if crc32(text) ^ tag in self._names or not text.strip(NOTHING):
+            self._remove(name)  # ours, and whole; or hardly begun
+            return
+        page = self._page_written_as(tag)
+        if page is None:
+            if self._is_known(text):
+                self._remove(name)
+            else:
+                self._keep(name, name)
+        elif self._masked(text) == self._masked(self._read(page)):
+            self._remove(name)
+        elif self._is_put_back(name, page, tag):
+            log.warning(
+                "%s: what was saved there just as syncer was cut short is put back",
+                self._in_site(page),
+                extra={"event": "edit-put-back", "path": self._in_site(page)},
+            )
+            self._remove(name)
+        else:
+            self._keep(name, page)
+
+    def _page_written_as(self, tag: int) -> str | None:
+        """Return the page that is byte for byte what we wrote under this tag; None where none is, any more."""
+        if self._written is None:
+            self._written = {_tag(page, text): page for page, text in self._texts()}
+        return self._written.get(tag)
+
+    def _is_known(self, text: bytes) -> bool:
+        """Whether a page here holds all this but for counts, or the file is the beginning of its new version."""
+        masked, beginning = self._masked(text), _without_digits(text.rstrip(b"\0"))
+        return any(
+            masked == page or _without_digits(page).startswith(beginning)
+            for page in (self._masked(text) for _, text in self._texts())
+        )
+
+    def _is_put_back(self, name: str, page: str, tag: int) -> bool:
+        """Swap the page back, unless it was changed just now."""
+        directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            if not exchange(page, name, directory):
+                return False
+            if _tag(page, self._read(name)) == tag:
+                return True
+            exchange(page, name, directory)
+            return False
+        finally:
+            os.close(directory)
+
+    def _keep(self, name: str, page: str) -> None:
+        self._save(os.path.join(self._directory, name), self._in_site(page))
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        os.unlink(os.path.join(self._directory, name))
+
+    def _in_site(self, name: str) -> str:
+        return os.path.relpath(os.path.join(self._directory, name), self._site)
+
+    def _texts(self) -> Iterator[tuple[str, bytes]]:
+        for page in self._pages:
+            with suppress(OSError):  # it cannot be what we wrote
+                yield page, self._read(page)
+
+    def _read(self, name: str) -> bytes:
+        return read_page(os.path.join(self._directory, name), OPEN_FLAGS | os.O_NOFOLLOW)[0]
+
+    def _masked(self, page: bytes) -> bytes:
+        """Return a page with zeros for its counts, where they can be found."""
+        try:
+            for fields in self._mappings:
+                changes = [
+                    Change("", slot.video_id, value.field, value.count, value.text, "0", _AT_NO_TIME, Why.CHANGED)
+                    for slot in find(page, fields, "").slots
+                    for value in slot.values
+                ]
+                new = rewrite(page, fields, changes, "") if changes else page
+                page = new if isinstance(new, bytes) else page
+        except Exception as error:  # noqa: BLE001 - one page never ends a sync, and the file is kept
+            reason_of(error)
+        return page
+
+
+def _listed(directory: str) -> list[str]:
+    with suppress(OSError):  # gone with all that was in it, or closed to us, and the scan says so
+        return os.listdir(directory)
+    return []
+
+
+def _tag(page: str, content: bytes) -> int:
+    """Return a number that the page's name and its bytes make, and of which either gives the other's part."""
+    return crc32(os.fsencode(page)) ^ crc32(content)
+
+
+def _without_digits(text: bytes) -> bytes:
+    return re.sub(rb"[0-9]+", b"0", text)
