@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple, NewType
+from typing import Literal, NamedTuple, NewType
 
 VideoId = NewType("VideoId", str)
 """Eleven characters of `A-Z a-z 0-9 _ -`."""
@@ -31,6 +31,9 @@ class Count(StrEnum):
     LIKES = "likeCount"
     COMMENTS = "commentCount"
 
+
+CountType = Literal["number", "string"]
+"""How a count is written in front matter: `31250`, or `"31250"`."""
 
 Statistics = Mapping[Count, int]
 """The counts YouTube gave. A hidden or unset count is absent: never 0, never None."""
@@ -112,6 +115,8 @@ class Fields:
     counts: Mapping[Count, str]
     """YouTube's name to the site's key: a path from the top, or from the list item inside `[]`."""
     insert_missing: bool = False
+    insert_as: CountType = "number"
+    """The type of an inserted count where the page has no other count to follow."""
 
 
 @dataclass(frozen=True, slots=True)

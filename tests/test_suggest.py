@@ -41,10 +41,14 @@ def one(*pages: tuple[str, Leaves]) -> Proposal:
     return proposal
 
 
+def leaves_of(*pairs: tuple[str, str], quoted: bool = False) -> Leaves:
+    return [(key, text, quoted) for key, text in pairs]
+
+
 def posts(number: int, directory: str = "_posts", **fields: str) -> list[tuple[str, Leaves]]:
     """Pages whose fields are the same, but `ID`, which is another id on each."""
     return [
-        (f"{directory}/{n}.md", [(key, text.replace("ID", IDS[n % 7])) for key, text in fields.items()])
+        (f"{directory}/{n}.md", leaves_of(*((key, text.replace("ID", IDS[n % 7])) for key, text in fields.items())))
         for n in range(number)
     ]
 
@@ -73,6 +77,38 @@ def test_a_site_with_ids_and_counts_gets_its_own_keys() -> None:
 def test_new_count_keys_are_named_as_the_id_is(key: str, views: str, likes: str) -> None:
     fields = one(*posts(3, **{key: "ID"})).fields
     assert fields == Fields(key, {Count.VIEWS: views, Count.LIKES: likes}, insert_missing=True)
+
+
+@pytest.mark.parametrize(
+    ("strings", "numbers", "proposed"),
+    [(0, 0, "number"), (3, 0, "string"), (0, 3, "number"), (3, 2, "string"), (2, 3, "number"), (2, 2, "number")],
+)
+@pytest.mark.parametrize("key", ["vid_id", "videos[].vid_id", "meta.vid_id"])
+def test_inserted_counts_have_the_type_that_most_pages_have(
+    key: str, strings: int, numbers: int, proposed: str
+) -> None:
+    views = key.replace("vid_id", "views")
+    pages = [(f"{n}.md", [*leaves_of((key, IDS[n % 7])), (views, "5", n < strings)]) for n in range(strings + numbers)]
+    assert one(*pages, *posts(1, **{key: "ID"})).fields.insert_as == proposed
+
+
+def test_a_page_counts_once_however_many_videos_it_lists() -> None:
+    item = [("videos[].id", IDS[0], False), ("videos[].views", "5", False)]
+    others = [(f"{n}.md", [item[0], ("videos[].views", "5", True)]) for n in range(2)]
+    assert one(("list.md", item * 9), *others).fields.insert_as == "string"
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted", "proposed"), [("", True, "string"), ("", False, "number"), ("~", False, "number")]
+)
+def test_an_empty_count_has_a_type_only_in_quotes(text: str, quoted: bool, proposed: str) -> None:
+    pages = [(f"{n}.md", [*leaves_of(("vid_id", IDS[n])), ("viewcount", text, quoted)]) for n in range(3)]
+    assert one(*pages).fields.insert_as == proposed
+
+
+def test_what_is_no_count_has_no_type() -> None:
+    pages = [(f"{n}.md", [*leaves_of(("vid_id", IDS[n])), ("views", "1.2M" if n else "5", bool(n))]) for n in range(2)]
+    assert one(*pages).fields.insert_as == "number"
 
 
 def test_where_the_id_has_one_word_only_the_other_keys_tell_the_style() -> None:
@@ -127,7 +163,9 @@ def test_counts_without_a_video_are_no_proposal() -> None:
 
 def test_a_word_of_eleven_characters_is_no_id() -> None:
     assert propose(*posts(1, slug="Cpp-windowS", category="youtube-asr", duration="PT00H58M55S")) == []
-    words = [(f"{n}.md", [("slug", word)]) for n, word in enumerate(["cpp-windows", "bread-dough", "hello-world"])]
+    words = [
+        (f"{n}.md", leaves_of(("slug", word))) for n, word in enumerate(["cpp-windows", "bread-dough", "hello-world"])
+    ]
     assert propose(*words) == []
     assert propose(*posts(9, layout="Layout-of-k")) == []
     assert one(*posts(9, slug="ID")).fields.video_id == "slug"
@@ -139,8 +177,8 @@ def test_a_key_with_a_telling_name_needs_one_page_only() -> None:
 
 
 def test_links_now_and_then_to_youtube_are_no_key_for_videos() -> None:
-    links: Leaves = [("links[]", "https://a.example/"), ("links[]", WATCH + IDS[0])]
-    more: Leaves = [("see.also", "https://b.example/"), ("see.also", "c"), ("see.also", WATCH + IDS[0])]
+    links: Leaves = leaves_of(("links[]", "https://a.example/"), ("links[]", WATCH + IDS[0]))
+    more: Leaves = leaves_of(("see.also", "https://b.example/"), ("see.also", "c"), ("see.also", WATCH + IDS[0]))
     assert propose(("a.md", links), ("b.md", more)) == []
 
 
@@ -155,7 +193,10 @@ def test_of_two_keys_for_one_video_the_id_is_taken() -> None:
 
 
 def test_a_list_of_other_videos_is_a_collection_of_its_own() -> None:
-    pages = [(path, [*fields, ("videos[].id", IDS[6]), ("videos[].id", IDS[5])]) for path, fields in posts(4, yt="ID")]
+    pages = [
+        (path, [*fields, *leaves_of(("videos[].id", IDS[6]), ("videos[].id", IDS[5]))])
+        for path, fields in posts(4, yt="ID")
+    ]
     first, second = propose(*pages)
     assert (first.fields.video_id, first.videos) == ("yt", 4)
     assert (second.fields.video_id, second.videos) == ("videos[].id", 8)
@@ -181,14 +222,17 @@ def test_a_key_that_can_be_no_field_is_left_aside() -> None:
 def test_the_directory_is_the_one_that_all_pages_share(
     paths: list[str], directory: str, include: tuple[str, ...]
 ) -> None:
-    proposal = one(*((path, [("video_id", IDS[n % 7])]) for n, path in enumerate(paths)))
+    proposal = one(*((path, leaves_of(("video_id", IDS[n % 7]))) for n, path in enumerate(paths)))
     assert (proposal.directory, proposal.include) == (directory, include)
 
 
 def test_many_pages_leave_little_behind() -> None:
     def pages() -> Iterator[tuple[str, Leaves]]:
         for n in range(20_000):
-            yield f"content/{n % 7}/{n}/index.md", [("title", "A"), (f"k{n}", "b"), ("vid_id", IDS[n % 7]), ("x", "1")]
+            yield (
+                f"content/{n % 7}/{n}/index.md",
+                leaves_of(("title", "A"), (f"k{n}", "b"), ("vid_id", IDS[n % 7]), ("x", "1")),
+            )
 
     tracemalloc.start()
     (proposal,) = suggest(pages(), recognise)
@@ -199,7 +243,7 @@ def test_many_pages_leave_little_behind() -> None:
 
 
 def test_a_file_without_a_suffix_is_no_page() -> None:
-    assert one(*posts(2, vid_id="ID"), ("_posts/NOTES", [("vid_id", IDS[3])])).pages == 2
+    assert one(*posts(2, vid_id="ID"), ("_posts/NOTES", leaves_of(("vid_id", IDS[3])))).pages == 2
 
 
 @pytest.mark.parametrize("key", ["no", "on", "true", "null", "12", "a b", "#1", "a: b", "é"])
@@ -236,6 +280,7 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
         viewCount: view_count
         likeCount: like_count
       insert_missing: true # no page has these counts yet: they are added after the id's line
+      insert_as: number # or string: an added count's type on a page that has no count yet
 
   - directory: b # 1 page with 1 video
     include: ["**/*.md"]
@@ -245,6 +290,7 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
       counts: # YouTube's name: the site's key, inside each item of the list
         viewCount: views
       insert_missing: false # true: add a count that a page lacks, after the id's line
+      insert_as: number # or string: an added count's type on a page that has no count yet
 """
     )
 
@@ -303,7 +349,10 @@ keys = st.lists(parts, min_size=1, max_size=3).map(".".join)
 texts = st.sampled_from([*IDS, WATCH + IDS[0], "5", "", "youtube-asr"]) | st.text(max_size=12)
 paths = st.lists(names.filter(lambda name: "/" not in name and name not in ("", ".", "..")), max_size=4).map("/".join)
 sites = st.lists(
-    st.tuples(paths.map(lambda path: path + "/a.md" if path else "a.md"), st.lists(st.tuples(keys, texts), max_size=8)),
+    st.tuples(
+        paths.map(lambda path: path + "/a.md" if path else "a.md"),
+        st.lists(st.tuples(keys, texts, st.booleans()), max_size=8),
+    ),
     max_size=6,
 )
 

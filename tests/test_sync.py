@@ -186,9 +186,27 @@ def test_an_absent_count_is_inserted_only_where_the_config_says_so(site: Site, y
     site.configure(collections=collections)
     assert syncer("sync", "--json").document["changed_counts"] == 1
     views = counts(youtube, video)[0]
-    assert page.read_bytes() == f'---\r\n  vid_id: "{video}"\r\n  views: "{views}"\r\n  title: x\r\n---\r\n'.encode()
+    assert page.read_bytes() == f'---\r\n  vid_id: "{video}"\r\n  views: {views}\r\n  title: x\r\n---\r\n'.encode()
     (line,) = site.log_lines()
     assert (line["old"], line["why"], line["field"]) == (None, "inserted", "views")
+
+
+@pytest.mark.parametrize(("named", "quote"), [("", ""), (", insert_as: number", ""), (", insert_as: string", '"')])
+def test_inserted_counts_of_a_site_are_of_one_type_however_its_ids_are_quoted(
+    site: Site, youtube: Simulator, named: str, quote: str
+) -> None:
+    videos = ids(4)
+    pages = [
+        site.put(f"content/{number}.md", f"---\nvid_id: {mark}{video}{mark}\n---\n".encode())
+        for number, (video, mark) in enumerate(zip(videos, ["", '"', "", '"'], strict=True))
+    ]
+    fields = f"{{video_id: vid_id, counts: {{viewCount: views}}, insert_missing: true{named}}}"
+    site.configure(collections=f"  - directory: content\n    fields: {fields}\n")
+
+    assert site.sync().changed_counts == 4
+
+    for page, video in zip(pages, videos, strict=True):
+        assert f"\nviews: {quote}{counts(youtube, video)[0]}{quote}\n" in page.read_text(encoding="utf-8")
 
 
 def test_an_empty_count_is_filled_and_logged_as_null(site: Site, youtube: Simulator, syncer: Run) -> None:

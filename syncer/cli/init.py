@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from syncer.suggest.propose import Proposal
+    from syncer.suggest.seen import Leaves
 
 PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 """What may be a page."""
@@ -49,7 +50,7 @@ def command(directory: Path) -> int:
     return 0
 
 
-def _pages(site: str) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+def _pages(site: str) -> Iterator[tuple[str, Leaves]]:
     from syncer.content.reason import reason_of
     from syncer.content.scan import Candidate, read_head, walk
     from syncer.front_matter.leaves import leaves

@@ -94,6 +94,7 @@ def _limit(kind: str, context: dict[str, object]) -> str:
         "less_than_equal": f"must be at most {context.get('le')}",
         "too_short": "must not be empty; write at least one",
         "string_too_short": "must not be empty",
+        "literal_error": "must be " + str(context.get("expected")).replace("'", "`"),
     }
     return limits.get(kind, "has a value that cannot be used here")
 

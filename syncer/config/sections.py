@@ -147,6 +147,9 @@ class FieldMapping(Section):
     insert_missing: bool = Field(
         default=False, description="Whether a count that a page lacks is added, on the line after the id's."
     )
+    insert_as: model.CountType = Field(
+        default="number", description="The type of an added count where the page has no mapped count to follow."
+    )
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
@@ -177,7 +180,8 @@ class Collection(Section):
 
     def mapping(self) -> model.Fields:
         """Return the field mapping as the lower floors know it."""
-        return model.Fields(self.fields.video_id, dict(self.fields.counts), self.fields.insert_missing)
+        fields = self.fields
+        return model.Fields(fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as)
 
     def as_model(self) -> model.Collection:
         """Return the collection as the lower floors know it."""

@@ -34,16 +34,14 @@ _TOML_PREFIX = re.compile(r"[ \t]*+(?:[^ \t.={\[,]++[ \t]*+\.[ \t]*+)*")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, quote: str | None) -> Insertion | None:
+def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, quote: str) -> Insertion | None:
     """Return how to add a count after the member that holds the id; None where that is not certain.
 
-    `quote` is that of a sibling count; None takes the id's.
+    `quote` is what goes on both sides of the count: nothing for a number.
     """
     key, value = video_id.key, video_id.value
     if not isinstance(key, Scalar) or not isinstance(value, Scalar):
         return None
-    if quote is None:
-        quote = value.quote[:1]
     line = text.rfind("\n", 0, key.start) + 1
     line = max(line, text.rfind("\r", line, key.start) + 1)
     indent = text[line : key.start]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from syncer.front_matter.grammar import NAME, block_pattern
-from syncer.model import Count, CountField, Fields, count_fields
+from syncer.model import Count, CountField, CountType, Fields, count_fields
 
 Names = tuple[str, ...]
 """A path from a table down: `links.youtube` is `("links", "youtube")`."""
@@ -33,6 +33,7 @@ class Keys(NamedTuple):
     video_id: Names
     counts: tuple[CountKey, ...]
     insert_missing: bool
+    insert_as: CountType
     needle: bytes
     """The id key's own name: a block without it holds no video."""
     named: re.Pattern[str]
@@ -50,11 +51,16 @@ def keys_of(fields: Fields) -> Keys:
 
     Raises ValueError for a path that no config can hold: an empty name, `[]` at the end or in a count.
     """
-    return _keys(fields.video_id, tuple(fields.counts.items()), fields.insert_missing)
+    return _keys(fields.video_id, tuple(fields.counts.items()), fields.insert_missing, fields.insert_as)
 
 
 @lru_cache(maxsize=64)
-def _keys(video_id: str, counts: tuple[tuple[Count, str], ...], insert_missing: bool) -> Keys:  # noqa: FBT001
+def _keys(
+    video_id: str,
+    counts: tuple[tuple[Count, str], ...],
+    insert_missing: bool,  # noqa: FBT001
+    insert_as: CountType,
+) -> Keys:
     *lists, own = [_names(part.removeprefix(".")) for part in video_id.split("[]")]
     count_keys = tuple(CountKey(count, _names(field), sys.intern(field)) for count, field in counts)
     name = re.escape(own[-1])
@@ -63,6 +69,7 @@ def _keys(video_id: str, counts: tuple[tuple[Count, str], ...], insert_missing: 
         video_id=own,
         counts=count_keys,
         insert_missing=insert_missing,
+        insert_as=insert_as,
         needle=own[-1].encode(),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),

@@ -9,11 +9,11 @@ from syncer.front_matter.parse import parse
 from syncer.front_matter.tree import Alias, Fault, Items, Node, Scalar, Table
 
 
-def leaves(data: bytes) -> list[tuple[str, str]]:
-    """Return every scalar of a page's block, in order, as the path a config would name and its text.
+def leaves(data: bytes) -> list[tuple[str, str, bool]]:
+    """Return every scalar of a page's block, in order: the path a config would name, its text, whether it is quoted.
 
-    Lists are `[]`: `("videos[].id", "5HjkiQJx-CY")`. Empty where there is no block that can be read. Left out are
-    aliases, and keys that no path can name, since they hold a dot or a bracket.
+    Lists are `[]`: `("videos[].id", "5HjkiQJx-CY", False)`. Empty where there is no block that can be read. Left out
+    are aliases, and keys that no path can name, since they hold a dot or a bracket.
     """
     block = locate(data)
     if block is None or block.end is not End.CLOSED:
@@ -26,11 +26,11 @@ def leaves(data: bytes) -> list[tuple[str, str]]:
     return [] if isinstance(tree, Fault) else list(_leaves(tree.root, ""))
 
 
-def _leaves(node: Node, path: str) -> Iterator[tuple[str, str]]:
+def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
     match node:
         case Scalar():
             if path:
-                yield path, node.text
+                yield path, node.text, bool(node.quote)
         case Items():
             for item in node.items:
                 yield from _leaves(item, f"{path}[]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from syncer.front_matter.insert import insertion_after
 from syncer.front_matter.keys import CountKey, Keys, Names
 from syncer.front_matter.tree import Alias, Fault, Items, Member, Node, Scalar, Table, Tree
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import LARGEST_COUNT, Problem, ProblemKind, Slot, Value, VideoId, slot_of
+from syncer.model import LARGEST_COUNT, CountType, Problem, ProblemKind, Slot, Value, VideoId, slot_of
 
 
 class Spot(NamedTuple):
@@ -77,8 +77,10 @@ def places_in(page: Page, tree: Tree | Fault, keys: Keys) -> tuple[list[Place], 
         return [], list(_of_fault(page, tree, keys))
     places: list[Place] = []
     problems: list[Problem] = []
-    for scope in _scopes(tree.root, keys.lists, "", None):
-        for found in _in_scope(page, scope, keys):
+    drafts = [draft for scope in _scopes(tree.root, keys.lists, "", None) if (draft := _draft(page, scope, keys))]
+    counts = _quotes(drafts)
+    for draft in drafts:
+        for found in [draft] if isinstance(draft, Problem) else _finished(page, draft, keys, counts):
             (problems if isinstance(found, Problem) else places).append(found)  # type: ignore[arg-type]
     if tree.duplicate and (places or problems or tree.duplicate.text == keys.video_id[-1]):
         message = f"The key {tree.duplicate.text!r} stands twice in one place; leave one of them."
@@ -148,25 +150,55 @@ def _follow(table: Table, names: Names) -> _Way | None:
     return _Way(table, last, obstacle) if last else None
 
 
-def _in_scope(page: Page, scope: _Scope, keys: Keys) -> Iterator[Place | Problem]:
-    """Yield the one slot of a table, if it has a video, and what is wrong with it."""
+class _Draft(NamedTuple):
+    """A video, and its counts as far as they are there."""
+
+    scope: _Scope
+    way: _Way
+    """To the id."""
+    video_id: VideoId
+    found: list[tuple[CountKey, Spot | Problem | None]]
+
+
+def _draft(page: Page, scope: _Scope, keys: Keys) -> _Draft | Problem | None:
+    """Return the video of a table, if it has one, or what is wrong with it."""
     way = _follow(scope.table, keys.video_id)
     video_id = way and _video_id(page, way.value)
     if way is None or video_id is None:
-        return
+        return None
     if isinstance(video_id, Problem):
-        yield video_id
-        return
-    found = [(key, _spot(page, scope, key)) for key in keys.counts]
-    quote = next((spot.after for _, spot in found if isinstance(spot, Spot)), None)
+        return video_id
+    return _Draft(scope, way, video_id, [(key, _spot(page, scope, key)) for key in keys.counts])
+
+
+def _finished(page: Page, draft: _Draft, keys: Keys, quotes: Sequence[tuple[int, str]]) -> Iterator[Place | Problem]:
+    """Yield the slot, with what is to be inserted, and what is wrong with it."""
+    way, found = draft.way, draft.found
     absent = [key for key, spot in found if spot is None and key.names[:-1] == keys.video_id[:-1]]
     if absent and keys.insert_missing:
-        inserted = dict(zip(absent, _inserted(page, scope, way, absent, quote), strict=True))
+        quote = _quote_near(way.value, quotes, keys.insert_as)
+        inserted = dict(zip(absent, _inserted(page, draft.scope, way, absent, quote), strict=True))
         found = [(key, spot or inserted.get(key)) for key, spot in found]
     yield from (spot for _, spot in found if isinstance(spot, Problem))
     spots = tuple(spot for _, spot in found if isinstance(spot, Spot))
-    slot = slot_of(video_id, page.line_of(way.member.key.start), [spot.value for spot in spots])
+    slot = slot_of(draft.video_id, page.line_of(way.member.key.start), [spot.value for spot in spots])
     yield Place(slot, spots)
+
+
+def _quotes(drafts: Iterable[_Draft | Problem]) -> list[tuple[int, str]]:
+    """Return the place and the quote of each count of the page, in order. An empty one is filled with a number."""
+    found = (spot for draft in drafts if isinstance(draft, _Draft) for _, spot in draft.found)
+    return sorted((spot.start, spot.after) for spot in found if isinstance(spot, Spot))
+
+
+def _quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: CountType) -> str:
+    """Return the quote that an inserted count gets: the nearest count's, else as the config says."""
+    after = bisect_left(quotes, (video_id.start, ""))
+    nearest = min(quotes[max(after - 1, 0) : after + 1], key=lambda one: abs(one[0] - video_id.start), default=None)
+    if nearest:
+        return nearest[1]
+    own = video_id.quote[:1] if isinstance(video_id, Scalar) else ""
+    return "" if insert_as == "number" else own or '"'
 
 
 def _video_id(page: Page, node: Node) -> VideoId | Problem | None:
@@ -232,9 +264,7 @@ def _empty(page: Page, member: Member, node: Scalar, value: Value) -> Spot | Pro
     return Spot(value, after_colon, after_colon, " ", "", key.start)
 
 
-def _inserted(
-    page: Page, scope: _Scope, way: _Way, absent: list[CountKey], quote: str | None
-) -> Iterator[Spot | Problem]:
+def _inserted(page: Page, scope: _Scope, way: _Way, absent: list[CountKey], quote: str) -> Iterator[Spot | Problem]:
     """Yield the spots of absent counts: all of them right after the id."""
     obstacle = scope.obstacle or way.obstacle or (ProblemKind.ALIAS if way.table.get("<<") else None)
     insertion = None if obstacle else insertion_after(page.text, page.syntax, way.table, way.member, quote)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from syncer.model import Count, Fields
+from syncer.model import Count, CountType, Fields
 from syncer.suggest.seen import Leaves, Places, Recognise, Seen, Site, look
 
 _MOST_PROPOSALS = 5
@@ -87,7 +87,7 @@ def _repeats(seen: Seen, chosen: Iterable[str]) -> bool:
 def _propose(key: str, seen: Seen) -> Proposal:
     directory, include = _where(seen.places, sorted(seen.suffixes))
     counts = _counts_beside(key, seen)
-    fields = Fields(key, counts or _new_counts(key, seen), insert_missing=not counts)
+    fields = Fields(key, counts or _new_counts(key, seen), not counts, _type_of(key, counts, seen))
     return Proposal(directory, include, fields, seen.pages, seen.ids, tuple(seen.examples))
 
 
@@ -148,6 +148,13 @@ def _count_of(name: str) -> Count | None:
     return next(
         (count for count, stem in _WORDS.items() if word in (stem + "s", stem + "count", stem + "scount")), None
     )
+
+
+def _type_of(key: str, counts: Mapping[Count, str], seen: Seen) -> CountType:
+    """Return the type that the counts have on most pages; without any: number."""
+    before = "".join(key.rpartition("[].")[:2])
+    tallies = [seen.beside[before + name] for name in counts.values()]
+    return "string" if sum(one.strings for one in tallies) > sum(one.numbers for one in tallies) else "number"
 
 
 def _new_counts(key: str, seen: Seen) -> Mapping[Count, str]:

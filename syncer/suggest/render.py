@@ -71,6 +71,8 @@ def _collection(proposal: Proposal) -> Iterator[str]:
         yield "      insert_missing: true # no page has these counts yet: they are added after the id's line"
     else:
         yield "      insert_missing: false # true: add a count that a page lacks, after the id's line"
+    other = "number" if fields.insert_as == "string" else "string"
+    yield f"      insert_as: {fields.insert_as} # or {other}: an added count's type on a page that has no count yet"
 
 
 def _number(number: int, noun: str) -> str:

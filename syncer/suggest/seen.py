@@ -10,8 +10,8 @@ from os.path import splitext
 
 from syncer.model import VideoId
 
-Leaves = Sequence[tuple[str, str]]
-"""The front matter of one page: dotted keys (`videos[].id`) and the text of their values."""
+Leaves = Sequence[tuple[str, str, bool]]
+"""The front matter of one page: dotted keys (`videos[].id`), the text of their values, and whether it is quoted."""
 
 Recognise = Callable[[str], VideoId | None]
 """Returns the id that a text is or holds as a YouTube URL; None for all else."""
@@ -54,6 +54,10 @@ class Tally:
     plain: int = 0
     empty: int = 0
     other: int = 0
+    strings: int = 0
+    """Pages on which it is quoted, empty or not."""
+    numbers: int = 0
+    """Pages on which it is digits alone."""
 
 
 @dataclass(slots=True)
@@ -107,7 +111,7 @@ def look(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Site:
 
 def _look_at_page(site: Site, path: str, leaves: Leaves, recognise: Recognise) -> None:
     videos: dict[str, set[VideoId]] = {}
-    for key, text in leaves:
+    for key, text, _ in leaves:
         if key not in site.values and (len(site.values) >= _MOST_KEYS or not _can_be_field(key)):
             continue
         site.values[key] += text.strip() not in _EMPTY
@@ -154,7 +158,8 @@ def _count_page(seen: Seen, path: str) -> None:
 
 
 def _count_neighbours(seen: Seen, leaves: Leaves, known: Mapping[str, int]) -> None:
-    for key, text in leaves:
+    types: dict[str, bool] = {}
+    for key, text, quoted in leaves:
         if key in known:
             tally = seen.beside[key]
             if text.strip() in _EMPTY:
@@ -163,3 +168,9 @@ def _count_neighbours(seen: Seen, leaves: Leaves, known: Mapping[str, int]) -> N
                 tally.plain += 1
             else:
                 tally.other += 1
+                continue
+            if quoted or text.strip() not in _EMPTY:
+                types[key] = quoted
+    for key, quoted in types.items():
+        seen.beside[key].strings += quoted
+        seen.beside[key].numbers += not quoted

@@ -348,20 +348,20 @@ def test_a_path_that_no_config_can_hold_is_an_error(path: str) -> None:
 
 def test_leaves_are_named_as_a_config_would_name_them() -> None:
     page = block(
-        f"vid_id: {ID}\nlinks: {{youtube: x}}\nvideos:\n- id: a\n- id: b\ntags: [c]\na.b: d\nn:\n".replace(
+        f"vid_id: {ID}\nlinks: {{youtube: x}}\nvideos:\n- id: a\n- id: 'b'\ntags: [c]\na.b: d\nn:\n".replace(
             "e: *f\n", ""
         )
     )
     assert leaves(page) == [
-        ("vid_id", ID),
-        ("links.youtube", "x"),
-        ("videos[].id", "a"),
-        ("videos[].id", "b"),
-        ("tags[]", "c"),
-        ("n", ""),
+        ("vid_id", ID, False),
+        ("links.youtube", "x", False),
+        ("videos[].id", "a", False),
+        ("videos[].id", "b", True),
+        ("tags[]", "c", False),
+        ("n", "", False),
     ]
-    assert leaves(f'+++\n[extra]\nyoutube_id = "{ID}"\n+++\n'.encode()) == [("extra.youtube_id", ID)]
-    assert leaves(f'{{"a": {{"b": "{ID}"}}}}'.encode()) == [("a.b", ID)]
+    assert leaves(f'+++\n[extra]\nyoutube_id = "{ID}"\n+++\n'.encode()) == [("extra.youtube_id", ID, True)]
+    assert leaves(f'{{"a": {{"b": "{ID}"}}}}'.encode()) == [("a.b", ID, True)]
 
 
 @pytest.mark.parametrize(

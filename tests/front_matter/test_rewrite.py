@@ -95,7 +95,7 @@ def test_several_slots_at_once() -> None:
 
 INSERTED = [
     ("yaml", "---\nvid_id: @\ntitle: x\n---\n", "---\nvid_id: @\nviewcount: 901\nlikeCount: 901\ntitle: x\n---\n"),
-    ("id's quotes", '---\nvid_id: "@" # c\n---\n', '---\nvid_id: "@" # c\nviewcount: "901"\nlikeCount: "901"\n---\n'),
+    ("quoted id", '---\nvid_id: "@" # c\n---\n', '---\nvid_id: "@" # c\nviewcount: 901\nlikeCount: 901\n---\n'),
     (
         "sibling's style",
         '---\nvid_id: "@"\nlikeCount: 5\n---\n',
@@ -106,7 +106,7 @@ INSERTED = [
         "---\nvid_id: @\nlikeCount: ''\n---\n",
         "---\nvid_id: @\nviewcount: '901'\nlikeCount: '901'\n---\n",
     ),
-    ("quoted keys", '---\n"vid_id": "@"\n---\n', '---\n"vid_id": "@"\n"viewcount": "901"\n"likeCount": "901"\n---\n'),
+    ("quoted keys", '---\n"vid_id": "@"\n---\n', '---\n"vid_id": "@"\n"viewcount": 901\n"likeCount": 901\n---\n'),
     ("crlf", "---\r\nvid_id: @\r\na: b\n---\n", "---\r\nvid_id: @\r\nviewcount: 901\r\nlikeCount: 901\r\na: b\n---\n"),
     (
         "folded id",
@@ -115,14 +115,14 @@ INSERTED = [
     ),
     ("flow", "---\n{vid_id: @, a: b}\n---\n", "---\n{vid_id: @, viewcount: 901, likeCount: 901, a: b}\n---\n"),
     ("flow list", "---\na: [b]\nvid_id: @\n---\n", "---\na: [b]\nvid_id: @\nviewcount: 901\nlikeCount: 901\n---\n"),
-    ("toml", "+++\n vid_id='@' # c\n+++\n", "+++\n vid_id='@' # c\n viewcount='901'\n likeCount='901'\n+++\n"),
-    ("json", '{\n  "vid_id": "@"\n}\n', '{\n  "vid_id": "@",\n  "viewcount": "901",\n  "likeCount": "901"\n}\n'),
-    ("one-line json", '{"vid_id": "@", "a": 1}', '{"vid_id": "@", "viewcount": "901", "likeCount": "901", "a": 1}'),
+    ("toml", "+++\n vid_id='@' # c\n+++\n", "+++\n vid_id='@' # c\n viewcount=901\n likeCount=901\n+++\n"),
+    ("json", '{\n  "vid_id": "@"\n}\n', '{\n  "vid_id": "@",\n  "viewcount": 901,\n  "likeCount": 901\n}\n'),
+    ("one-line json", '{"vid_id": "@", "a": 1}', '{"vid_id": "@", "viewcount": 901, "likeCount": 901, "a": 1}'),
     ("dense json", '{"vid_id":"@","likeCount":1}', '{"vid_id":"@","viewcount":901,"likeCount":901}'),
     (
         "crlf json",
         '{\r\n\t"vid_id": "@"\r\n}',
-        '{\r\n\t"vid_id": "@",\r\n\t"viewcount": "901",\r\n\t"likeCount": "901"\r\n}',
+        '{\r\n\t"vid_id": "@",\r\n\t"viewcount": 901,\r\n\t"likeCount": 901\r\n}',
     ),
 ]
 
@@ -159,7 +159,7 @@ INSERTED_DEEPER = [
     (
         fields("a.b", "a.v", "a.w", insert=True),
         '+++\n[a]\n"b" = "@"\n+++\n',
-        '+++\n[a]\n"b" = "@"\n"v" = "901"\n"w" = "901"\n+++\n',
+        '+++\n[a]\n"b" = "@"\n"v" = 901\n"w" = 901\n+++\n',
     ),
     (
         fields("a.b", "a.v", "a.w", insert=True),
@@ -169,12 +169,12 @@ INSERTED_DEEPER = [
     (
         fields("a.b", "a.v", "a.w", insert=True),
         '+++\na = { b = "@" }\n+++\n',
-        '+++\na = { b = "@", v = "901", w = "901" }\n+++\n',
+        '+++\na = { b = "@", v = 901, w = 901 }\n+++\n',
     ),
     (
         fields("a[].b", "v", "w", insert=True),
         '+++\n[[a]]\nb = "@"\n[[a]]\n+++\n',
-        '+++\n[[a]]\nb = "@"\nv = "901"\nw = "901"\n[[a]]\n+++\n',
+        '+++\n[[a]]\nb = "@"\nv = 901\nw = 901\n[[a]]\n+++\n',
     ),
 ]
 
