@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import stat
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
-from itertools import islice, takewhile
+from functools import lru_cache, partial
+from itertools import count, islice, takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from syncer.diff_line import parse_line
 from syncer.errors import StateError
 from syncer.model import Change
+from syncer.own_files import PUBLIC, UnsafeFile, open_own, open_to_read
 
 Line = Mapping[str, str | int | None]
 """One line of the log, in the order of its keys."""
-
-KEYS = {"seq", "sync", "at", "path", "video_id", "field", "count", "old", "new", "as_of", "why"}
 
 LOG = "diff.jsonl"
 """The log's name in the state directory."""
@@ -32,29 +33,38 @@ SECOND = len("20261122T150003Z")
 _NAMED = re.compile(rb'"path": "([^"\\\\]*)"')
 """A line's path, if JSON has escaped nothing in it."""
 
+_AT = re.compile(rb'"at": "([^"]*)"')
+"""When a line was written."""
+
 FEW = 8
 """Names that are looked for in a block of the log before its lines are."""
 
 TAIL = 1 << 16
 """Bytes read from the end at first to find the last line: longer than any but the oddest."""
 
+LONGEST_LINE = 1 << 20
+"""Bytes. What is longer is none of ours: it is never read into memory."""
+
+LONGEST_TAIL = 16 * LONGEST_LINE
+"""Bytes at the end without one line of ours after which all of it is taken for damaged."""
+
+log = logging.getLogger("syncer.diff_log")
+
 
 class DiffLog:
-    """The log, open for appending. Opening it cuts a last line that a crash tore."""
+    """The log, open for appending. Opening it cuts a last line that a crash tore, and sets aside damaged ones there."""
 
     def __init__(self, path: Path, last_seq: int) -> None:
         """Open the log; `last_seq` is the last number that the state knows of. Raises StateError."""
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._written = _repair(path)
+            self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PUBLIC)
         except OSError as error:
             raise _unwritable(path, error) from error
-        try:
-            self._written = _repair(self._descriptor, path)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
         self.last_seq = max(last_seq, self._written)
         self._path = path
+        self.size = os.fstat(self._descriptor).st_size
+        """As it was when it was opened, in bytes."""
 
     def append(self, sync: str, at: datetime, entries: Sequence[str], first: int) -> None:
         """Append a line for each of a sync's entries, durably; `first` is the first one's number. Raises StateError.
@@ -128,13 +138,12 @@ def timestamp(at: datetime) -> str:
 def read_log(path: Path) -> Iterator[Line]:
     """Yield the log's lines, oldest first; a torn last line is left out. Yields nothing where there is no log.
 
-    Raises StateError where the log cannot be read, or a line is none of ours.
+    A line that is none of ours is passed over, and the program's log says so. Raises StateError where the log cannot be
+    read.
     """
     with _opened(path) as file:
-        for number, raw in enumerate(file or (), start=1):
-            if not raw.endswith(b"\n"):
-                return  # the writer is at it; what follows would be the rest of this line
-            yield _parse(raw, path, number)
+        if file is not None:
+            yield from _lines_from_here(file, path)
 
 
 def last_lines(path: Path, most: int) -> list[Line]:
@@ -148,32 +157,36 @@ def last_lines(path: Path, most: int) -> list[Line]:
             start = max(0, size - length)
             file.seek(start)
             raws = file.read(size - start).splitlines(keepends=True)[0 if start == 0 else 1 :]
-            whole = [raw for raw in raws if raw.endswith(b"\n")]
-            if start == 0 or len(whole) >= most:
-                return [_parse(raw, path, None) for raw in reversed(whole[-most:] if most else [])]
+            found: list[Line] = [line for raw in raws if raw.endswith(b"\n") and (line := parse_line(raw))]
+            if start == 0 or len(found) >= most or length > LONGEST_TAIL:
+                return found[::-1][:most]
             length *= 2
 
 
-def lines_backwards(path: Path, pages: Collection[str]) -> Iterator[Line]:
+def lines_backwards(
+    path: Path, pages: Collection[str], *, end: int | None = None, since: datetime | None = None
+) -> Iterator[Line]:
     """Yield the log's lines about these pages, newest first, one block of the file in memory at a time.
 
-    Pages that are taken from the collection meanwhile are looked for no longer, and what is about others is passed over
-    quickly: the log may be long. Raises StateError.
+    `end`: the log's size at a time, to leave out what came later; `since`: look no further back than lines of this
+    time. Pages that are taken from the collection meanwhile are looked for no longer, and what is about others is
+    passed over quickly: the log may be long. Raises StateError.
     """
+    oldest = timestamp(since).encode() if since else b""
     with _opened(path) as file:
         if file is None:
             return
-        place, rest = file.seek(0, os.SEEK_END), b""
-        while place and pages:
+        place, rest, at = file.seek(0, os.SEEK_END) if end is None else end, b"", None
+        while place and pages and (at is None or at[1] > oldest):
             start = max(0, place - TAIL)
             file.seek(start)
             block = file.read(place - start) + rest
             first = block.find(b"\n") + 1 if start else 0
-            place, rest = start, block[:first]
+            place, rest, at = start, block[:first][:LONGEST_LINE], _AT.search(block, first)
             if len(pages) > FEW or any(_quoted(page).encode() in block for page in pages):
                 for raw in reversed(block[first:].splitlines(keepends=True)):
-                    if raw.endswith(b"\n") and _is_about(raw, pages):
-                        yield _parse(raw, path, None)
+                    if raw.endswith(b"\n") and _is_about(raw, pages) and (line := parse_line(raw)):
+                        yield line
 
 
 def _is_about(raw: bytes, pages: Collection[str]) -> bool:
@@ -231,7 +244,25 @@ def _go_to_line(file: BinaryIO, place: int) -> None:
 
 
 def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
-    return (_parse(raw, path, None) for raw in iter(file.readline, b"") if raw.endswith(b"\n"))
+    """Yield the lines from here on that are ours."""
+    return (line for _, line in _raw_lines(file, path) if line)
+
+
+def _raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]]:
+    """Yield each whole line from here on, as bytes and as what it says; None for one that is none of ours.
+
+    The first of these is told in the program's log.
+    """
+    is_told = False
+    for raw in iter(partial(file.readline, LONGEST_LINE), b""):
+        line = parse_line(raw) if raw.endswith(b"\n") else None
+        if line is None and len(raw) < LONGEST_LINE and not raw.endswith(b"\n"):
+            return  # the writer is at it; what follows would be the rest of this line
+        if line is None and not is_told:
+            is_told = True
+            message = "%s: a line of the diff log is damaged (before byte %d) and is passed over"
+            log.warning(message, path, file.tell(), extra={"event": "damaged-line"})
+        yield raw, line
 
 
 def _second_of(line: Line) -> str:
@@ -242,13 +273,15 @@ def _second_of(line: Line) -> str:
 def _opened(path: Path) -> Iterator[BinaryIO | None]:
     """Open the log for reading; None where there is none. Raises StateError."""
     try:
-        file = path.open("rb")
+        descriptor = open_to_read(path)
     except FileNotFoundError:
         yield None
         return
+    except UnsafeFile as error:
+        raise StateError(f"{path}: {error.strerror}") from error
     except OSError as error:
         raise StateError(f"{path}: the diff log cannot be read: {error.strerror}; allow it") from error
-    with file:
+    with open(descriptor, "rb") as file:
         yield file
 
 
@@ -263,67 +296,98 @@ def oldest_time(path: Path) -> datetime | None:
 
 
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:
-    """Write the log anew without the lines that `forget` names; return how many those are. Raises StateError."""
+    """Write the log anew without the lines that `forget` names; return how many those are. Raises StateError.
+
+    A damaged line goes, or stays, with the one before it.
+    """
     lines = sum(1 for line in read_log(path) if forget(line))
     if lines and not dry_run:
-        kept = (line for line in read_log(path) if not forget(line))
         try:
-            _write_anew(path, kept)
+            with _opened(path) as file:
+                if file is not None:
+                    _write_anew(path, _kept(file, path, forget))
         except OSError as error:
             raise _unwritable(path, error) from error
     return lines
 
 
+def _kept(file: BinaryIO, path: Path, forget: Callable[[Line], bool]) -> Iterator[bytes]:
+    keep = False
+    for raw, line in _raw_lines(file, path):
+        if line is not None:
+            keep = not forget(line)
+        if keep:
+            yield raw
+
+
 def _unwritable(path: Path, error: OSError) -> StateError:
+    if isinstance(error, UnsafeFile):
+        return StateError(f"{path}: {error.strerror}")
     return StateError(f"{path}: the diff log cannot be written: {error.strerror}; allow it, or make room")
-
-
-def _in_json(line: Line) -> str:
-    return f"{_ENCODER.encode(line)}\n"
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 """Kept, because to make one takes longer than to encode a line."""
 
 
-def _write_anew(path: Path, lines: Iterable[Line]) -> None:
+def _write_anew(path: Path, lines: Iterable[bytes]) -> None:
     new = path.with_name(".syncer-diff-log~")
-    with new.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_in_json(line) for line in lines)
+    new.unlink(missing_ok=True)
+    with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.writelines(lines)
         file.flush()
-        os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+        os.fchmod(file.fileno(), stat.S_IMODE(path.lstat().st_mode))
         os.fsync(file.fileno())
     new.replace(path)
 
 
-def _repair(descriptor: int, path: Path) -> int:
-    """Cut a torn last line; return the last number, or 0."""
-    try:
-        size = os.fstat(descriptor).st_size
-        whole, newline, torn = _tail(descriptor, size).rpartition(b"\n")
-        if torn:
-            os.ftruncate(descriptor, size - len(torn))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    return int(str(_parse(whole.rpartition(b"\n")[2], path, None)["seq"])) if newline else 0
+def _repair(path: Path) -> int:
+    """Cut a torn last line, and set aside what is damaged at the end; return the last number, or 0. Raises OSError."""
+    with open(open_own(path, os.O_RDWR | os.O_CREAT, PUBLIC), "r+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        end, last = _sound_end(file.fileno(), size)
+        if size - end > LONGEST_TAIL:
+            path.rename(_aside(path))
+        elif end < size:
+            _keep_damaged(os.pread(file.fileno(), size - end, end), path)
+            file.truncate(end)
+    return last
 
 
-def _tail(descriptor: int, size: int) -> bytes:
-    """Return the end of the log: at least its last whole line and what is torn after it."""
+def _sound_end(descriptor: int, size: int) -> tuple[int, int]:
+    """Return where the last line of ours ends, and its number; twice 0 where there is none near the end."""
     length = TAIL
     while True:
-        tail = os.pread(descriptor, length, max(0, size - length))
-        if length >= size or tail.count(b"\n") > 1:
-            return tail
+        start, end = max(0, size - length), size
+        for raw in reversed(os.pread(descriptor, size - start, start).splitlines(keepends=True)[1 if start else 0 :]):
+            line = parse_line(raw) if raw.endswith(b"\n") else None
+            if line:
+                return end, int(str(line["seq"]))
+            end -= len(raw)
+        if start == 0 or length > LONGEST_TAIL:
+            return 0, 0
         length *= 2
 
 
-def _parse(raw: bytes, path: Path, number: int | None) -> Line:
-    """Return a line of the log; `number` is None for the last."""
-    with suppress(ValueError):  # bytes that are no text, or text that is no JSON
-        line: Line = json.loads(raw)
-        if isinstance(line, dict) and line.keys() >= KEYS and isinstance(line["seq"], int):
-            time_of(line)
-            return line
-    place = "its last line" if number is None else f"line {number}"
-    raise StateError(f"{path}: {place} is damaged; mend or remove it, or move the file away: a new one goes on")
+def _keep_damaged(end: bytes, path: Path) -> None:
+    """Keep the end of the log in a file beside it, but for a line that a crash tore: that was never logged."""
+    if b"\n" not in end:
+        return
+    aside = _aside(path)
+    with open(open_own(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(end)
+        file.flush()
+        os.fsync(file.fileno())
+    lines = end.count(b"\n")
+    log.warning(
+        "%s: the last %s damaged, and now in %s",
+        path,
+        f"{lines:,} lines are" if lines > 1 else "line is",
+        aside.name,
+        extra={"event": "log-damaged"},
+    )
+
+
+def _aside(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    return next(name for name in names if not os.path.lexists(name))

@@ -44,7 +44,11 @@ class StateError(SyncerError):
 
 
 class StateDamaged(StateError):
-    """The state's file is no database any more, or a torn one."""
+    """The state's file is no database any more, a torn one, or holds what we did not store."""
+
+    def __init__(self, what: str, remedy: str = "the next sync sets it aside and begins a new one") -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
 
 
 class Locked(SyncerError):

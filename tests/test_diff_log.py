@@ -13,7 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.diff_log import TAIL, DiffLog, Line, entry_of, forget_lines, line_of, oldest_time, read_log, time_of
+from syncer.diff_log import (
+    TAIL,
+    DiffLog,
+    Line,
+    entry_of,
+    forget_lines,
+    last_lines,
+    line_of,
+    lines_backwards,
+    lines_of_sync,
+    oldest_time,
+    read_log,
+    time_of,
+)
 from syncer.errors import StateError
 from syncer.model import Change, Count, VideoId, Why
 
@@ -82,7 +95,7 @@ def test_names_stand_in_plain_utf8(log: Path) -> None:
     assert [line["path"] for line in read_log(log)] == ['content/Ünï/日本 "q"\n.md']
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), max_size=5))
 @settings(max_examples=50, deadline=None)
 def test_every_path_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, paths: list[str]) -> None:
     log = tmp_path_factory.mktemp("log") / "diff.jsonl"
@@ -190,17 +203,30 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_line_in_the_middle_is_named_with_its_number(log: Path, damage: bytes) -> None:
-    append(log, change())
+def test_a_damaged_line_in_the_middle_is_passed_over_and_told(
+    log: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    append(log, change(new="1"))
     first = log.read_bytes()
-    log.write_bytes(first + damage + first)
+    log.write_bytes(first + damage + damage + first.replace(b'"seq": 1', b'"seq": 4'))
 
-    with pytest.raises(StateError, match="line 2 is damaged") as raised:
-        list(read_log(log))
-    assert str(log) in str(raised.value)
-    with pytest.raises(StateError, match="line 2 is damaged"):
-        forget_lines(log, lambda _: True)
-    assert log.read_bytes() == first + damage + first
+    assert numbers(log) == [1, 4]
+    assert [record.levelname for record in caplog.records] == ["WARNING"], "once for each reading"
+    assert str(log) in caplog.text
+    assert [line["seq"] for line in last_lines(log, 9)] == [4, 1]
+    assert [line["seq"] for line in lines_backwards(log, {change().path})] == [4, 1]
+    assert [line["seq"] for line in lines_of_sync(log, SYNC, most=9)] == [1, 4]
+
+
+@pytest.mark.parametrize(("forgotten", "left"), [({1}, b"4"), ({4}, b"1?"), ({1, 4}, b""), (set(), b"1?4")])
+def test_a_damaged_line_goes_with_the_one_before_it(log: Path, forgotten: set[int], left: bytes) -> None:
+    append(log, change(new="1"))
+    first = log.read_bytes()
+    parts = {b"1": first, b"?": b"???\n", b"4": first.replace(b'"seq": 1', b'"seq": 4')}
+    log.write_bytes(b"".join(parts.values()))
+
+    assert forget_lines(log, lambda line: line["seq"] in forgotten) == len(forgotten)
+    assert log.read_bytes() == b"".join(parts[bytes([part])] for part in left)
 
 
 def test_a_damaged_line_in_the_middle_does_not_keep_the_log_from_going_on(log: Path) -> None:
@@ -210,33 +236,96 @@ def test_a_damaged_line_in_the_middle_does_not_keep_the_log_from_going_on(log: P
     assert append(log, change()) == 2
 
 
+def aside(log: Path) -> list[bytes]:
+    """What was set aside, in its order."""
+    return [file.read_bytes() for file in sorted(log.parent.glob(f"{log.name}.damaged-*"))]
+
+
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_last_line_stops_the_writer_before_anything_is_lost(log: Path, damage: bytes) -> None:
-    append(log, change())
-    before = log.read_bytes() + damage
-    log.write_bytes(before)
+@pytest.mark.parametrize("whole", [0, 1, 3])
+def test_damaged_lines_at_the_end_are_set_aside_and_the_log_goes_on(log: Path, damage: bytes, whole: int) -> None:
+    append(log, *(change() for _ in range(whole)))
+    intact = log.read_bytes()
+    log.write_bytes(intact + damage + damage + b"torn")
     open_before = len(os.listdir("/dev/fd"))
 
-    with pytest.raises(StateError, match="its last line is damaged"):
-        DiffLog(log, 0)
-    assert log.read_bytes() == before
+    with DiffLog(log, 7) as diff_log:
+        assert diff_log.last_seq == max(7, whole)
+    assert log.read_bytes() == intact
+    assert aside(log) == [damage + damage + b"torn"]
     assert len(os.listdir("/dev/fd")) == open_before
+    assert append(log, change(), last_seq=7) == 8
+    log.write_bytes(log.read_bytes() + damage)
+    append(log)
+    assert aside(log) == [damage + damage + b"torn", damage], "an earlier one is not written over"
 
 
-def test_a_line_with_an_impossible_time_is_damaged(log: Path) -> None:
+def test_what_is_long_and_none_of_ours_is_set_aside_without_being_read(log: Path) -> None:
     append(log, change())
-    log.write_bytes(log.read_bytes().replace(b"2026-11-22T15:00:07Z", b"yesterday, at noon  "))
+    os.truncate(log, 1 << 40)
 
-    with pytest.raises(StateError, match="line 1 is damaged"):
-        list(read_log(log))
+    assert append(log, change(), last_seq=1) == 2
+    assert numbers(log) == [2]
+    (huge,) = log.parent.glob("*.damaged-*")
+    assert huge.stat().st_size == 1 << 40
+
+
+ODD: dict[str, list[object]] = {
+    "seq": ["7", 7.0, True, None, 0, -1, 2**53, 10**30, [7], {}],
+    "sync": [None, 7, ["x"]],
+    "at": [None, 7, "", "yesterday", "2026-11-22", "2026-11-22T15:00:07", "9" * 5000],
+    "path": [None, 7, ["x"], {}, "a\0b", "\ud800"],
+    "video_id": [None, 7, [], "\udfff"],
+    "field": [None, 7, {}],
+    "count": [7, [], {}],
+    "old": [7, [], {}, "", "x", "-1", "1.5", "1_000", "\u0663", "9" * 19, "1" * 20],
+    "new": [None, 7, [], "", "x", "9223372036854775808"],
+    "as_of": [None, 7, "", "2026-11-22T15:00:07"],
+    "why": [None, 7, []],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in ODD.items() for value in values])
+def test_a_line_with_a_value_that_we_never_write_is_damaged(log: Path, key: str, value: object) -> None:
+    append(log, change())
+    line = {**json.loads(log.read_bytes()), key: value}
+    log.write_bytes(json.dumps(line).encode() + b"\n")
+
+    assert numbers(log) == []
+    assert append(log, change()) == 1
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_any_json_as_the_last_line_is_survived(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    log = tmp_path_factory.mktemp("log") / "diff.jsonl"
+    append(log, change())
+    with log.open("ab") as file:
+        file.write(json.dumps(value).encode() + b"\n")
+
+    assert append(log, change()) == 2
+    assert numbers(log) == [1, 2]
+
+
+def test_brackets_deeper_than_python_reads_are_a_damaged_line(log: Path) -> None:
+    append(log, change())
+    with log.open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n")
+
+    assert append(log, change()) == 2
 
 
 def test_a_log_that_is_no_file_is_an_error_that_names_it(log: Path) -> None:
     log.mkdir()
 
-    with pytest.raises(StateError, match=r"diff\.jsonl: the diff log cannot be written"):
+    with pytest.raises(StateError, match=r"diff\.jsonl: is a directory, not a file"):
         DiffLog(log, 0)
-    with pytest.raises(StateError, match=r"diff\.jsonl: the diff log cannot be read"):
+    with pytest.raises(StateError, match=r"diff\.jsonl: is a directory, not a file"):
         list(read_log(log))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from syncer import diff_log
-from syncer.diff_log import Line, last_lines, lines_of_sync
+from syncer.diff_line import Values, parse_line
+from syncer.diff_log import last_lines, lines_of_sync
 
 SYNCS = [f"202611{day:02}T150003Z-{day * 7919 % 65536:04x}" for day in range(1, 29)]
 
@@ -45,13 +46,12 @@ def test_they_are_found_without_reading_the_others(tmp_path: Path, monkeypatch: 
     log, written = tmp_path / "diff.jsonl", lines(SYNCS, 400)
     write(log, written)
     parsed: list[object] = []
-    real = diff_log._parse
 
-    def counting(raw: bytes, path: Path, number: int | None) -> Line:
-        parsed.append(number)
-        return real(raw, path, number)
+    def counting(raw: bytes) -> Values | None:
+        parsed.append(raw)
+        return parse_line(raw)
 
-    monkeypatch.setattr(diff_log, "_parse", counting)
+    monkeypatch.setattr(diff_log, "parse_line", counting)
     assert lines_of_sync(log, SYNCS[20], most=5) == of(written, SYNCS[20])[:5]
     assert len(parsed) < 40
 

@@ -100,7 +100,7 @@ def test_where_there_is_no_git_the_error_says_so(tmp_path: Path, monkeypatch: py
 
 
 def test_the_state_directory_ignores_itself(repository: Path) -> None:
-    from syncer.state.lock import prepare_directory
+    from syncer.state.directory import prepare_directory
 
     prepare_directory(repository / ".syncer")
 

@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from time import sleep
 from syncer.state.lock import hold_lock
-total = Path(sys.argv[1], "total")
+total = Path(sys.argv[1]).with_name("total")
 for _ in range(25):
     with hold_lock(Path(sys.argv[1]), patience=60, sleep=lambda seconds: sleep(seconds / 100)):
         total.write_text(str(int(total.read_text()) + 1))
@@ -110,7 +110,7 @@ def test_a_killed_writer_leaves_the_lock_free(tmp_path: Path) -> None:
 
 def test_many_writers_take_turns(tmp_path: Path) -> None:
     (tmp_path / "total").write_text("0")
-    command = [sys.executable, "-c", COUNTER, str(tmp_path)]
+    command = [sys.executable, "-c", COUNTER, str(tmp_path / ".syncer")]
     writers = [subprocess.Popen(command) for _ in range(4)]
 
     assert [writer.wait(timeout=60) for writer in writers] == [0] * 4

@@ -15,7 +15,7 @@ import pytest
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.diff_log import LOG, DiffLog, entry_of, read_log
-from syncer.errors import StateError
+from syncer.errors import StateDamaged, StateError
 from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
 from syncer.state.database import MIGRATIONS, NAME, SCHEMA_1, Database, open_copy, open_database, open_to_read
 from syncer.state.judging import accept_pending, pending_readings
@@ -179,10 +179,12 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(
 
 
 @pytest.mark.parametrize("opener", OPENERS)
-def test_a_database_of_another_program_is_refused(directory: Path, opener: Callable[[Path, str], object]) -> None:
+def test_a_database_of_another_program_is_no_state_of_ours(
+    directory: Path, opener: Callable[[Path, str], object]
+) -> None:
     file_of(directory, "CREATE TABLE theirs (x)", "PRAGMA user_version = 1")
 
-    with pytest.raises(StateError, match="no such table"):
+    with pytest.raises(StateDamaged, match="its tables are not those of schema 1"):
         opener(directory, SITE)
 
 
@@ -232,7 +234,7 @@ def test_a_state_directory_below_a_file_is_an_error_for_a_writer_and_no_state_fo
 @pytest.mark.parametrize("mode", [0o000, 0o555])
 def test_a_state_that_may_not_be_written_is_an_error_that_says_so(mode: int) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom syncer.errors import StateError\n"
+        "import sys\nfrom pathlib import Path\nfrom syncer.errors import StateDamaged, StateError\n"
         "from syncer.state.database import open_database, open_to_read\n"
         "from tests.places import drop_powers\ndrop_powers()\n"
         "try: open_database(Path(sys.argv[1]), '/srv/site')\n"

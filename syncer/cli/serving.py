@@ -34,7 +34,7 @@ def serving(
     `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only. The
     token is in `environ`. Raises ConfigError.
     """
-    from syncer.state.lock import prepare_directory
+    from syncer.state.directory import prepare_directory
     from syncer.status_page.app import make_app
     from syncer.status_page.reading import Sources
     from syncer.status_page.serve import address_of, listening, served, socket_path

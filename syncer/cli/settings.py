@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
+LARGEST_CONFIG = 1 << 20
+"""Bytes. What is larger is something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The options before the command."""
@@ -30,15 +34,18 @@ class Settings:
         from pathlib import Path
 
         from syncer.config.parse import parse_config
+        from syncer.own_files import read_file
 
         path = Path(self.config_path).absolute()
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_file(path, LARGEST_CONFIG + 1, follow=True).decode()
         except FileNotFoundError:
             raise ConfigError(f"{path}: there is no config; `syncer init` writes one, or name yours with -c") from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(f"{path}: the config cannot be read: {reason}") from error
+        if len(text) > LARGEST_CONFIG:
+            raise ConfigError(f"{path}: is larger than 1 MiB, which no config is; name yours with -c")
         config = parse_config(text, path)
         token = config.status_page and config.status_page.token_env
         take_out({name for name in (config.youtube.api_key_env, token) if name})

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from syncer.errors import StateDamaged, StateError
-from syncer.state.lock import prepare_directory
+from syncer.own_files import UnsafeFile, open_own, require_own, require_regular
+from syncer.state.damage import LARGE, OddValue, Shape, find_damage, is_damage, is_of_the_machine, odd_rows, shape_of
+from syncer.state.directory import prepare_directory, require_ours
 
 NAME = "state.sqlite3"
+
+FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+"""The state's, and those that SQLite makes beside it."""
+
+SUSPECT = f"{NAME}.suspect"
+"""Made by whoever finds damage without holding the lock: the next writer then looks through the whole state."""
 
 SCHEMA_1 = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -112,8 +122,10 @@ COPIED = (
 class Database:
     """An open state. Safe for several threads: one transaction at a time."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | None = None) -> None:
+        """Take an open connection, and where its file is; None: it is a copy in memory."""
         self._connection = connection
+        self._path = path
         self._lock = threading.RLock()
 
     @contextmanager
@@ -122,7 +134,7 @@ class Database:
 
         It survives a crash of the program; only a `durable` one, and all before it, is sure to survive a power cut.
         """
-        with self._lock, _explained("the state cannot be written"):
+        with self._lock, self._explained("the state cannot be written"):
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -136,20 +148,24 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Give the connection for queries."""
-        with self._lock, _explained("the state cannot be read"):
+        with self._lock, self._explained("the state cannot be read"):
             yield self._connection
 
     @property
     def is_copy(self) -> bool:
         """Whether this is a copy in memory."""
-        with self.read() as connection:
-            return not connection.execute("PRAGMA database_list").fetchone()[2]
+        return self._path is None
 
     def shrink(self) -> None:
         """Give the space of what was forgotten back to the disk, so that nothing of it stays in the file."""
-        with self._lock, _explained("the state cannot be written"):
+        with self._lock, self._explained("the state cannot be written"):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        with _explained(what, self._connection, self._path):
+            yield
 
     def __enter__(self) -> Self:
         return self
@@ -162,30 +178,39 @@ class Database:
 def open_database(directory: Path, site: str) -> Database:
     """Open the state for writing; make it, or bring it to the newest schema, where needed.
 
-    `site` is the site's real path. Raises StateDamaged, and StateError: unwritable, of a newer version, or of another
-    site.
+    `site` is the site's real path. Raises StateDamaged, and StateError: unwritable, of a newer version, of another
+    site, or not a file of ours.
     """
-    path = directory / NAME
+    path, suspect = directory / NAME, directory / SUSPECT
     try:
         prepare_directory(directory)
+        for name in FILES:
+            require_own(directory / name)
+        with suppress(FileExistsError):  # SQLite would let others open it, and lock it
+            os.close(open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+    except UnsafeFile as error:
+        raise StateError(f"{error.filename}: {error.strerror}") from error
     except OSError as error:
         raise StateError(
             f"{directory}: the state cannot be made: {error.strerror}; allow it, or set state.directory"
         ) from error
-    with _explained(f"{path}: the state cannot be used"):
-        connection = _connect(str(path))
-        try:
+    connection = _connect(str(path))
+    try:
+        with _explained(f"{path}: the state cannot be used", connection):
             if _version(connection, path):
                 _refuse_foreign(connection, site, path)
             connection.execute("PRAGMA journal_mode = WAL")  # a write: only to a file that is ours
             connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection, path)
-            _require_sound(connection, path)
-            connection.execute("INSERT OR IGNORE INTO meta VALUES ('site', ?)", (site,))
-        except BaseException:
-            connection.close()
-            raise
-    return Database(connection)
+            _require_sound(connection, path, thoroughly=suspect.exists())
+            connection.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('site', :site), ('site_again', :site)", {"site": site}
+            )
+        suspect.unlink(missing_ok=True)
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, path)
 
 
 def set_aside(directory: Path, now: datetime) -> Path:
@@ -193,9 +218,9 @@ def set_aside(directory: Path, now: datetime) -> Path:
     path = directory / NAME
     aside = path.with_name(f"{NAME}.damaged-{now:%Y%m%dT%H%M%SZ}")
     try:
-        for suffix in ("", "-wal", "-shm"):
+        for name in FILES:
             with suppress(FileNotFoundError):
-                path.with_name(NAME + suffix).rename(f"{aside}{suffix}")
+                (directory / name).rename(f"{aside}{name.removeprefix(NAME)}")
     except OSError as error:
         raise StateError(f"{path} is damaged and cannot be set aside: {error.strerror}; move it away") from error
     return aside
@@ -208,25 +233,33 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     """
     path = directory / NAME
     try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+        require_ours(directory)
+        for name in FILES:
+            require_regular(directory / name)
+        if not path.exists():
+            return None
+    except UnsafeFile as error:
+        raise StateError(f"{error.filename}: {error.strerror}") from error
+    except NotADirectoryError:
         return None
     except OSError as error:
         raise StateError(f"{path}: the state cannot be read: {error.strerror}; allow it") from error
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
-        try:
+    try:
+        with _explained(f"{path}: the state cannot be read", connection, path):
             version = _version(connection, path)
             if version == 0:
                 connection.close()
                 return None
             _refuse_foreign(connection, site, path)
             if version < len(MIGRATIONS):
-                connection = _newer_copy(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    return Database(connection)
+                return Database(_newer_copy(connection, path))
+            _require_types(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, path)
 
 
 def open_copy(directory: Path, site: str) -> Database:
@@ -238,7 +271,7 @@ def open_copy(directory: Path, site: str) -> Database:
     try:
         _migrate(memory, Path(":memory:"))
         if on_disk is not None:
-            with on_disk, _explained(f"{directory / NAME}: the state cannot be read"):
+            with on_disk, on_disk.read():
                 _copy(directory / NAME, memory)
     except BaseException:
         memory.close()
@@ -268,12 +301,28 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema's number, 0 for a file that is empty. Raises StateDamaged where the tables are another's."""
+    connection.execute("BEGIN")  # both of one moment: another process may bring it to the newest schema
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
+    shape = shape_of(connection, _shape(len(MIGRATIONS)))
+    connection.execute("COMMIT")
+    if version > len(MIGRATIONS) and shape != _shape(len(MIGRATIONS)):
         raise StateError(
             f"{path} was written by a newer syncer (schema {version}, this one knows {len(MIGRATIONS)}); upgrade syncer"
         )
+    if not 0 <= version <= len(MIGRATIONS) or shape != _shape(version):
+        raise StateDamaged(f"{path}: its tables are not those of schema {version}")
     return version
+
+
+@cache
+def _shape(version: int) -> Shape:
+    """Return the shape of a schema. No two have the same."""
+    with closing(_connect("file::memory:")) as memory:
+        for migration in MIGRATIONS[:version]:
+            memory.executescript(migration)
+        names = [name for (name,) in memory.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return shape_of(memory, names)
 
 
 def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
@@ -282,36 +331,59 @@ def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     with closing(older):
         older.backup(memory)
     _migrate(memory, path)
+    _require_types(memory, path)
     return memory
 
 
 def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:
-    row = connection.execute("SELECT value FROM meta WHERE name = 'site'").fetchone()
-    if row is not None and row[0] != site:
+    noted = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('site', 'site_again')"))
+    known = noted.get("site", site)
+    if known != noted.get("site_again", known):
+        raise StateDamaged(f"{path}: it names two sites")
+    if known != site:
         raise StateError(
-            f"{path} belongs to the site {row[0]}, not to {site}; "
+            f"{path} belongs to the site {known}, not to {site}; "
             "set another state.directory, or remove the state if the site has moved"
         )
 
 
-def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
-    """Look through the whole file if the last sync did not come to its end. Raises StateDamaged."""
+def _require_types(connection: sqlite3.Connection, path: Path) -> None:
+    """See that rows hold what their columns take, but for the readings of all syncs. Raises StateDamaged."""
+    shape = {table: columns for table, columns in _shape(len(MIGRATIONS)).items() if table != LARGE}
+    if odd := odd_rows(connection, shape):
+        raise StateDamaged(f"{path}: {odd}")
+
+
+def _require_sound(connection: sqlite3.Connection, path: Path, *, thoroughly: bool) -> None:
+    """Look through the whole file as well if told so, or if the last sync did not come to its end.
+
+    Raises StateDamaged.
+    """
+    _require_types(connection, path)
     row = connection.execute("SELECT report IS NULL FROM syncs ORDER BY sync DESC LIMIT 1").fetchone()
-    if row is not None and row[0]:
-        verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise StateDamaged(_damaged(f"{path}: {verdict}"))
+    if thoroughly or (row is not None and row[0]):
+        damage = find_damage(connection, _shape(len(MIGRATIONS)))
+        if damage:
+            raise StateDamaged(f"{path}: {damage}")
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _explained(what: str, connection: sqlite3.Connection | None = None, path: Path | None = None) -> Iterator[None]:
+    """Raise in our words what SQLite says; where that is damage, note it beside the state in `path` for the writer."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            raise StateDamaged(_damaged(f"{what}: {error}")) from error
-        raise StateError(f"{what}: {error}; free or allow it, or move the state away to start anew") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError, OddValue) as error:
+        if not _shows_damage(error, connection):
+            raise StateError(f"{what}: {error}; free or allow it, or move the state away to start anew") from error
+        if path:
+            with suppress(OSError):  # not ours to write: it is told each time
+                os.close(open_own(path.with_name(SUSPECT), os.O_WRONLY | os.O_CREAT))
+        raise StateDamaged(f"{what}: {error}") from error
 
 
-def _damaged(what: str) -> str:
-    return f"{what}; the next sync sets it aside and begins a new one"
+def _shows_damage(error: Exception, connection: sqlite3.Connection | None) -> bool:
+    if is_damage(error) or is_of_the_machine(error) or connection is None:
+        return is_damage(error)
+    with suppress(sqlite3.DatabaseError):  # no room or no right to look: the first error is told
+        return find_damage(connection, _shape(len(MIGRATIONS))) is not None
+    return False

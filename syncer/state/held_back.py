@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from syncer.model import Count, Place, VideoId
+from syncer.state.damage import moment
 from syncer.state.database import Database
 from syncer.state.videos import COLUMNS
 
@@ -53,7 +54,7 @@ def last_said(database: Database, video: VideoId, count: Count, number: int) -> 
             f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[count]} = ? ORDER BY s.sync DESC LIMIT 1",
             (video, number),
         ).fetchone()
-    return datetime.fromtimestamp(row[0], UTC) if row else None
+        return moment(row[0]) if row else None
 
 
 _ACCEPTED = (

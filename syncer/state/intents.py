@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.model import Count, Fields
+from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
 
 class Intent(NamedTuple):
@@ -88,22 +92,30 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
         rows = connection.execute(
             "SELECT batch, sync, mappings, done_at, first_seq FROM intent_batches ORDER BY batch"
         ).fetchall()
-        return [
-            IntentBatch(
-                batch,
-                sync,
-                _from_json(mappings),
-                {
-                    number: Intent(mapping, entry)
-                    for number, mapping, entry in connection.execute(
-                        "SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,)
-                    )
-                },
-                None if at is None else datetime.fromtimestamp(at, UTC),
-                seq,
-            )
-            for batch, sync, mappings, at, seq in rows
-        ]
+        return [_batch(connection, row) for row in rows]
+
+
+def _batch(connection: Connection, row: tuple[int, str, str, int | None, int]) -> IntentBatch:
+    """Return a batch with its intents. Raises OddValue."""
+    batch, sync, mappings, at, first_seq = row
+    fields = _from_json(mappings)
+    rows = connection.execute("SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,))
+    intents = {number: Intent(mapping, entry) for number, mapping, entry in rows}
+    for intent in intents.values():
+        if intent.mapping >= len(fields) or not _is_entry(intent.entry):
+            raise OddValue("an intent is none that was noted")
+    return IntentBatch(batch, sync, fields, intents, None if at is None else moment(at), first_seq)
+
+
+def _is_entry(text: str) -> bool:
+    """Whether a text is a line of the diff log without number, sync and time."""
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(entry, dict) or not entry.keys() >= {"path", "video_id", "field", "count", "old", "new"}:
+        return False
+    return text.startswith("{") and "\n" not in text and all(isinstance(value, str | None) for value in entry.values())
 
 
 _PARTS = ", ".join(f"json_extract(entry, '$.{part}')" for part in ("path", "field", "video_id", "count", "old"))
@@ -120,7 +132,11 @@ def _to_json(mappings: Sequence[Fields]) -> str:
 
 
 def _from_json(text: str) -> tuple[Fields, ...]:
-    return tuple(
-        Fields(video_id, {Count(count): key for count, key in counts.items()}, insert_missing)
-        for video_id, counts, insert_missing in json.loads(text)
-    )
+    """Return the mappings that a text holds. Raises OddValue."""
+    try:
+        return tuple(
+            Fields(str(video_id), {Count(count): str(key) for count, key in counts.items()}, bool(insert_missing))
+            for video_id, counts, insert_missing in json.loads(text)
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise OddValue("the mappings of a batch are none that were noted") from error

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 from syncer.model import Count, Reading, VideoId
+from syncer.state.damage import member
 from syncer.state.database import Database
 from syncer.state.videos import reading_of
 
@@ -77,8 +78,8 @@ def doubtful_counts(database: Database) -> list[tuple[VideoId, Count]]:
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, held FROM videos WHERE held IS NOT NULL AND held != ? ORDER BY id", (BRAKE,)
-        ).fetchall()
-    return [(VideoId(video), count) for video, held in rows for count in sorted(_doubted(held))]
+        )
+        return [(VideoId(video), count) for video, held in rows for count in sorted(_doubted(held))]
 
 
 def count_braked(database: Database) -> int:
@@ -101,4 +102,4 @@ _ACCEPT = (
 
 
 def _doubted(held: str | None) -> frozenset[Count]:
-    return frozenset(Count(name) for name in (held or BRAKE).split(",") if name != BRAKE)
+    return frozenset(member(Count, name) for name in (held or BRAKE).split(",") if name != BRAKE)

@@ -31,12 +31,12 @@ class LastSync:
     def _read(self) -> datetime | None:
         try:
             database = open_to_read(self._directory, self._site)
+            if database is None:
+                return None
+            with database:
+                return last_whole_sync(database)
         except StateError:  # the next sync says so, at length
             return None
-        if database is None:
-            return None
-        with database:
-            return last_whole_sync(database)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from datetime import datetime
 
 from syncer.model import Bucket
 from syncer.quota import quota_day, units_left
+from syncer.state.damage import member, moment
 from syncer.state.database import Database
 
 
@@ -45,15 +46,15 @@ def spent_units(database: Database, at: datetime) -> Mapping[Bucket, int]:
 def parked_buckets(database: Database, at: datetime) -> Mapping[Bucket, datetime]:
     """Return the buckets that are closed at this time, and until when."""
     with database.read() as connection:
-        rows = connection.execute("SELECT bucket, until FROM parked WHERE until > ?", (at.timestamp(),)).fetchall()
-    return {Bucket(bucket): datetime.fromtimestamp(until, UTC) for bucket, until in rows}
+        rows = connection.execute("SELECT bucket, until FROM parked WHERE until > ?", (at.timestamp(),))
+        return {member(Bucket, bucket): moment(until) for bucket, until in rows}
 
 
 def failing_buckets(database: Database) -> AbstractSet[Bucket]:
     """Return the buckets whose requests failed one after the other when a sync last asked."""
     with database.read() as connection:
         row = connection.execute("SELECT value FROM meta WHERE name = 'failing'").fetchone()
-    return {Bucket(name) for name in row[0].split()} if row else set()
+        return {member(Bucket, name) for name in row[0].split()} if row else set()
 
 
 def note_failing(database: Database, buckets: AbstractSet[Bucket]) -> None:

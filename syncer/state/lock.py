@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
+from syncer.own_files import PRIVATE, PUBLIC, UnsafeFile, open_own, open_to_read, read_file
+from syncer.state.directory import prepare_directory
 
 DAEMON_LOCK = "daemon.lock"
 """The file that a daemon locks for its whole life."""
+
+DAEMON_ADDRESS = "daemon.address"
+"""The file that says where the daemon listens: others may read it, and could lock what they may read."""
+
+LONGEST_ADDRESS = 4096
+"""Bytes read of it."""
 
 PATIENCE = 60
 """Seconds that a command waits for another writer."""
@@ -32,8 +41,7 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
     try:
         with _explained(directory):
             _take(descriptor, directory, patience, sleep)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            _rewrite(descriptor, f"{os.getpid()}\n")
         yield
     finally:
         os.close(descriptor)
@@ -42,7 +50,7 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
 def is_held(directory: Path) -> bool:
     """Whether somebody writes right now. To look takes a moment's share of the lock; who waits for it tries again."""
     try:
-        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_to_read(directory / "lock")
     except OSError:
         return False
     try:
@@ -62,13 +70,18 @@ class DaemonLock:
         self._directory = directory
         self._device = 0
         self._descriptor = -1
-        self._text = f"{os.getpid()}\n"
+        self._socket: Path | None = None
         self._take()
 
     def name_socket(self, path: Path) -> None:
-        """Note where the daemon listens, for those who look for it."""
-        self._text = f"{os.getpid()}\n{path}\n"
-        self._write()
+        """Note where the daemon listens, for those who look for it. Raises StateError."""
+        self._socket = path
+        descriptor = _open(self._directory, DAEMON_ADDRESS, PUBLIC)
+        try:
+            with _explained(self._directory):
+                _rewrite(descriptor, str(path))
+        finally:
+            os.close(descriptor)
 
     def keep(self) -> None:
         """See that the state's directory is still there; where somebody removed it, make it and take the lock anew.
@@ -87,6 +100,8 @@ class DaemonLock:
         if not self._stands():
             self.close()
             self._take()
+            if self._socket:
+                self.name_socket(self._socket)
 
     def close(self) -> None:
         """Give it back."""
@@ -113,46 +128,48 @@ class DaemonLock:
             raise Locked(
                 f"{self._directory}: another daemon (process {holder}) runs on this state; stop it first"
             ) from None
-        self._write()
-
-    def _write(self) -> None:
         with _explained(self._directory):
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, os.fsencode(self._text), 0)
+            _rewrite(self._descriptor, f"{os.getpid()}\n")
 
 
 def daemon_socket(directory: Path) -> Path | None:
-    """Return where the last daemon of this state listens, or did; None where there was none."""
-    # to try its lock would keep a daemon that begins just now from taking it
+    """Return where the daemon of this state listens; None where there is none: a socket, of whom the address is."""
+    address = directory / DAEMON_ADDRESS
     try:
-        named = (directory / DAEMON_LOCK).read_bytes().splitlines()[1:]
+        named = Path(os.fsdecode(read_file(address, LONGEST_ADDRESS)))
+        owner = address.lstat().st_uid
     except OSError:
         return None
-    return Path(os.fsdecode(named[0])) if named else None
+    try:
+        status = named.lstat()
+    except PermissionError:
+        return named  # who connects is told
+    except (OSError, ValueError):
+        return None
+    return named if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner else None
 
 
-def _open(directory: Path, name: str) -> int:
+def _open(directory: Path, name: str, mode: int = PRIVATE) -> int:
     with _explained(directory):
         prepare_directory(directory)
-        return os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return open_own(directory / name, os.O_RDWR | os.O_CREAT, mode)
+
+
+def _rewrite(descriptor: int, text: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, os.fsencode(text), 0)
 
 
 @contextmanager
 def _explained(directory: Path) -> Iterator[None]:
     try:
         yield
+    except UnsafeFile as error:
+        raise StateError(f"{error.filename}: {error.strerror}") from error
     except OSError as error:
         raise StateError(
             f"{directory}: the state cannot be written: {error.strerror}; allow it, or set state.directory"
         ) from error
-
-
-def prepare_directory(directory: Path) -> None:
-    """Make the state directory, with a .gitignore that keeps it out of commits. Raises OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
-    ignore = directory / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="ascii")
 
 
 def _take(descriptor: int, directory: Path, patience: float, sleep: Callable[[float], object]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from syncer.model import Count, Reading, VideoId
+from syncer.state.damage import moment
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
 from syncer.state.videos import COLUMNS, reading_of
@@ -79,8 +80,8 @@ def find_videos(
         total = int(connection.execute(f"SELECT count(*) FROM ({_ALL}) AS a WHERE {where}", values).fetchone()[0])
         rows = connection.execute(
             f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :most OFFSET :after", values
-        ).fetchall()
-    return total, [_known(row) for row in rows]
+        )
+        return total, [_known(row) for row in rows]
 
 
 def count_standings(database: Database, counts: Collection[Count]) -> dict[Standing | None, int]:
@@ -99,7 +100,7 @@ def oldest_count(database: Database) -> datetime | None:
             "SELECT min(r.at) FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
             " WHERE EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
         ).fetchone()
-    return None if row[0] is None else datetime.fromtimestamp(row[0], UTC)
+        return None if row[0] is None else moment(row[0])
 
 
 _IDS = "SELECT id FROM places UNION SELECT id FROM videos"
@@ -139,7 +140,7 @@ def _literal(search: str) -> str:
 def _known(row: _KnownRow) -> Known:
     video, at, present, views, likes, comments, missing_since, _, pages, path = row
     reading = None if at is None else reading_of((video, at, present, views, likes, comments))
-    since = None if missing_since is None else datetime.fromtimestamp(missing_since, UTC)
+    since = None if missing_since is None else moment(missing_since)
     return Known(VideoId(video), pages, path, reading, since)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from syncer.model import VideoId
+from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+
+_NUMBER = re.compile("[0-9]{1,15}")
 
 _SAVE_LAST_SEQ = "INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)"
 
@@ -55,6 +59,8 @@ def last_seq(database: Database) -> int:
     """Return the diff log's last number that the state knows of."""
     with database.read() as connection:
         row = connection.execute("SELECT value FROM meta WHERE name = 'last_seq'").fetchone()
+        if row and not _NUMBER.fullmatch(row[0]):
+            raise OddValue(f"the number of the last line is {row[0]!r}")
     return int(row[0]) if row else 0
 
 
@@ -75,7 +81,7 @@ def last_whole_sync(database: Database) -> datetime | None:
     """Return when the last sync began that the schedule counts from: the last one made, whatever the clock said."""
     with database.read() as connection:
         row = connection.execute("SELECT started FROM syncs WHERE whole ORDER BY sync DESC LIMIT 1").fetchone()
-    return datetime.fromtimestamp(row[0], UTC) if row else None
+    return moment(row[0]) if row else None
 
 
 def forget_syncs(database: Database, before: datetime) -> None:
@@ -105,4 +111,4 @@ _PAST = "SELECT id, started, whole, report FROM syncs WHERE report IS NOT NULL"
 
 def _past_sync(row: tuple[str, int, int, str]) -> PastSync:
     sync, started, whole, report = row
-    return PastSync(sync, datetime.fromtimestamp(started, UTC), bool(whole), report)
+    return PastSync(sync, moment(started), bool(whole), report)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 
 from syncer.model import Count, LastRead, Reading, VideoId
+from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
 
@@ -74,8 +74,8 @@ def history(database: Database, video: VideoId) -> list[Reading]:
             "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN syncs AS s"
             " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.at, r.sync",
             (video,),
-        ).fetchall()
-    return [reading_of(row) for row in rows]
+        )
+        return [reading_of(row) for row in rows]
 
 
 def missing_videos(database: Database) -> list[Missing]:
@@ -85,7 +85,7 @@ def missing_videos(database: Database) -> list[Missing]:
             "SELECT id, missing_since, read_at, misses FROM videos WHERE missing_since IS NOT NULL"
             " ORDER BY missing_since, id"
         ).fetchall()
-    return [Missing(VideoId(video), _time(since), _time(read), misses) for video, since, read, misses in rows]
+    return [Missing(VideoId(video), moment(since), moment(read), misses) for video, since, read, misses in rows]
 
 
 def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[VideoId, Count]]:
@@ -95,9 +95,9 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
             "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
             " ON r.sync = v.accepted AND r.video = v.video"
             " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
-        ).fetchall()
-    readings = (reading_of(row) for row in rows)
-    return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
+        )
+        readings = (reading_of(row) for row in rows)
+        return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
 
 
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
@@ -128,10 +128,17 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
 
 
 def reading_of(row: Row) -> Reading:
-    """Return the reading in a row: id, time, whether it was given, and the counts."""
+    """Return the reading in a row: id, time, whether it was given, and the counts. Raises OddValue."""
     video, at, present, *numbers = row
+    if not _is_sound(row):
+        raise OddValue(f"a reading of {video} holds no numbers")
     statistics = {count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None}
-    return Reading(VideoId(video), _time(at), statistics if present else None)
+    return Reading(VideoId(video), moment(at), statistics if present else None)
+
+
+def _is_sound(row: Row) -> bool:
+    """Whether a row has numbers where it should: what is read here can go into pages."""
+    return row[2] in {0, 1} and all(number is None or (type(number) is int and number >= 0) for number in row[3:])
 
 
 Row = tuple[str, int, int, int | None, int | None, int | None]
@@ -145,8 +152,3 @@ def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tup
     if video is not None:
         return "video = (SELECT video FROM videos WHERE id = ?)", (video,)
     return "true", ()
-
-
-@lru_cache(maxsize=1024)
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -38,26 +38,26 @@ class Opened:
 
 @contextmanager
 def open_for_writing(
-    config: Config, *, clock: Callable[[], datetime], sleep: Callable[[float], object]
+    config: Config, *, clock: Callable[[], datetime], sleep: Callable[[float], object], lost: str | None = None
 ) -> Iterator[Opened]:
     """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
 
-    A damaged state is set aside, and a new one begun. Raises Locked, Stopped and StateError.
+    A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
+    block meets is set aside after it. Raises Locked, Stopped, StateError and, after that, StateDamaged.
     """
-    site, directory = os.path.realpath(config.site), config.state_directory
-    with ExitStack() as stack:
-        stack.enter_context(hold_lock(directory, patience=PATIENCE, sleep=sleep))
-        opened, lost = _open(directory, site, clock())
-        database = stack.enter_context(opened)
-        diff_log = stack.enter_context(DiffLog(directory / LOG, last_seq(database)))
-        now = clock()
-        remains = recover(site, database, diff_log, now, saving(directory, now))
-        tell_recovered(remains)
-        problems = [*remains.problems]
-        if lost:
-            problems.append(_state_lost(lost))
-            tell_lost(lost)
-        yield Opened(database, diff_log, tuple(problems))
+    directory = config.state_directory
+    with hold_lock(directory, patience=PATIENCE, sleep=sleep):
+        try:
+            opened = _open(config, clock(), lost)
+        except StateDamaged:
+            aside = set_aside(directory, clock())
+            opened = _open(config, clock(), f"was damaged, and is now {aside.name}")
+        try:
+            with opened.database, opened.diff_log:
+                yield opened
+        except StateDamaged as error:
+            aside = set_aside(directory, clock())
+            raise StateDamaged(error.what, f"it is set aside as {aside.name}; run the command again") from error
 
 
 def begin(config: Config, options: Options, world: Surroundings, opened: Opened, started: datetime) -> Sync:
@@ -75,15 +75,27 @@ def new_tally(database: Database, started: datetime) -> Tally:
             return Tally(name, started)
 
 
-def _open(directory: Path, site: str, now: datetime) -> tuple[Database, str | None]:
-    """Return the state, and of a new one what became of the one before; None if there was none."""
-    log = directory / LOG
-    lost = "is gone" if not (directory / NAME).exists() and log.exists() and log.stat().st_size else None
-    try:
-        return open_database(directory, site), lost
-    except StateDamaged:
-        aside = set_aside(directory, now)
-        return open_database(directory, site), f"was damaged, and is now {aside.name}"
+def _open(config: Config, now: datetime, lost: str | None) -> Opened:
+    """Open both and settle what a crash left behind. `lost` is what became of the state before; None: look."""
+    site, directory = os.path.realpath(config.site), config.state_directory
+    lost = lost or ("is gone" if _is_gone(directory) else None)
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(directory, site))
+        diff_log = stack.enter_context(DiffLog(directory / LOG, last_seq(database)))
+        remains = recover(site, database, diff_log, now, saving(directory, now))
+        tell_recovered(remains)
+        problems = [*remains.problems]
+        if lost:
+            problems.append(_state_lost(lost))
+            tell_lost(lost)
+        stack.pop_all()
+    return Opened(database, diff_log, tuple(problems))
+
+
+def _is_gone(directory: Path) -> bool:
+    """Whether there is a log and no state beside it."""
+    state, log = directory / NAME, directory / LOG
+    return not (state.exists() and state.stat().st_size) and log.exists() and log.stat().st_size > 0
 
 
 def _state_lost(what: str) -> Problem:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from syncer.content.left_over import settle_left_over
 from syncer.content.narrow import narrow
 from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_pages, walk
-from syncer.errors import ContentGone, StateError, Stopped, UsageError
+from syncer.errors import ContentGone, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
@@ -59,7 +59,16 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
     if options.dry_run:
         with open_copy(config.state_directory, site) as copy:
             return _walk_the_path(Sync(config, options, world, site, copy, None, new_tally(copy, started)))
-    with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
+    try:
+        return _sync_and_forget(config, options, world, started)
+    except StateDamaged:  # it is set aside by now
+        return _sync_and_forget(config, options, world, started, lost="was damaged, and is set aside")
+
+
+def _sync_and_forget(
+    config: Config, options: Options, world: Surroundings, started: datetime, lost: str | None = None
+) -> SyncReport:
+    with open_for_writing(config, clock=world.clock, sleep=world.sleep, lost=lost) as opened:
         report = _walk_the_path(begin(config, options, world, opened, started))
         _forget_old(config, opened.database, world.clock())
         return report

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from syncer.errors import KeyMissing
+from syncer.own_files import read_file
 
 CREDENTIAL = "youtube-api-key"
 """The name under which systemd's `LoadCredential=` hands the key over."""
@@ -34,8 +35,7 @@ def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | N
 
 def _read(file: Path, what: str) -> str:
     try:
-        with file.open("rb") as stream:
-            text = stream.read(_LARGEST_FILE).decode("ascii", errors="replace").strip()
+        text = read_file(file, _LARGEST_FILE, follow=True).decode("ascii", errors="replace").strip()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is no path"
         raise KeyMissing(

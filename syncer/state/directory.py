@@ -1,0 +1,87 @@
+"""The state's directory: whose it is, what of it is ours, and what git sees of that."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from syncer.errors import StateError
+from syncer.own_files import PUBLIC, open_own, read_file
+
+OWN = (
+    ".gitignore",
+    ".syncer-*~",
+    "daemon.address",
+    "daemon.lock",
+    "daemon.sock",
+    "diff.jsonl*",
+    "lock",
+    "saved",
+    "state.sqlite3*",
+    "told.*",
+)
+"""What we make there, as git's patterns."""
+
+PROOF = ("state.sqlite3", "diff.jsonl")
+"""A directory that holds one of these is a state's, whatever else is in it."""
+
+HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
+"""What is in a directory that nobody uses: a disk's, a file manager's, git's."""
+
+USUAL = ".syncer"
+"""A directory of this name is ours as a whole: git is to pass over what newer versions put there too."""
+
+EVERYTHING = b"*\n"
+NAMED = b"# syncer's: git passes over these, and over nothing else here.\n" + "".join(f"/{o}\n" for o in OWN).encode()
+"""What git is told to pass over: in the usual directory everything, as long as all there is ours; else what is ours."""
+
+
+def prepare_directory(directory: Path) -> None:
+    """Make the state's directory, with a .gitignore that keeps what is ours out of commits.
+
+    Raises StateError where it holds other things and no state, and OSError.
+    """
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    require_ours(directory)
+    ignored, other = _ignored(directory), _other(directory)
+    if not ignored:
+        _ignore(directory, EVERYTHING if directory.name == USUAL and not other else NAMED)
+    elif ignored == EVERYTHING and other:  # an older version's, and it hides an author's files
+        _ignore(directory, NAMED)
+
+
+def require_ours(directory: Path) -> None:
+    """Raise StateError where the directory holds other things and no state; not where there is none. Raises OSError."""
+    if not directory.is_dir() or any(os.path.lexists(directory / name) for name in PROOF):
+        return
+    other = _other(directory)
+    if other:
+        raise StateError(
+            f"{directory}: holds other files ({other}), so syncer keeps no state there; "
+            "set state.directory to a new or empty directory"
+        )
+
+
+def _other(directory: Path) -> str | None:
+    """Return the name of something in the directory that is not ours."""
+    with os.scandir(directory) as entries:
+        names = (entry.name for entry in entries if entry.name not in HARMLESS)
+        return next((name for name in names if not any(fnmatchcase(name, own) for own in OWN)), None)
+
+
+def _ignored(directory: Path) -> bytes:
+    """Return what git is told to pass over; empty where it is told nothing."""
+    try:
+        return read_file(directory / ".gitignore", len(NAMED))
+    except FileNotFoundError:
+        return b""
+
+
+def _ignore(directory: Path, patterns: bytes) -> None:
+    descriptor = open_own(directory / ".gitignore", os.O_WRONLY | os.O_CREAT, PUBLIC)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, patterns, 0)
+    finally:
+        os.close(descriptor)
