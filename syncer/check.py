@@ -100,6 +100,7 @@ def check(
         return
     with database:
         yield _check_state(config, database, clock())
+        yield from _check_state_directory(config)
         yield from _check_remains(config, database, content)
         yield from _check_quota(config, database, clock())
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
@@ -280,6 +281,19 @@ def _check_state(config: Config, database: Database, now: datetime) -> Finding:
         message = f"the last sync was at {utc(last)}, which is to come; set the clock"
         return Finding("state", Level.WARNING, message)
     return Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
+
+
+def _check_state_directory(config: Config) -> Iterator[Finding]:
+    """Look whether others can put their files in the place of ours."""
+    directory = config.state_directory
+    if not directory.is_dir():
+        return
+    status = directory.stat()
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+        yield Finding("state", Level.WARNING, f"{directory} can be written by other users; chmod go-w it")
+    if status.st_uid not in {os.geteuid(), 0} and os.geteuid():
+        message = f"{directory} belongs to user {status.st_uid}, who can replace what is in it; change its owner"
+        yield Finding("state", Level.WARNING, message)
 
 
 def _check_remains(config: Config, database: Database, content: _Content) -> Iterator[Finding]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 
-from syncer.model import Change, Count, Page, Place, Reading, Slot, Statistics, VideoId, Why
+from syncer.model import Change, Count, Edit, Page, Place, Reading, Slot, Statistics, VideoId, Why
 
 NOTHING: Mapping[Place, int] = MappingProxyType({})
 
@@ -33,6 +35,31 @@ def diff(
                     Change(page.path, slot.video_id, field.field, field.count, old, str(new), reading.at, why)
                 )
     return tuple(changes)
+
+
+def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int | None]], now: datetime) -> list[Edit]:
+    """Return the edits without the changes whose reading is older than one that the diff log has for the same count.
+
+    So it is where an old state was put back. `lines` are those of the log since the oldest of the readings. One from
+    the time to come says that the clock was wrong then, and counts for nothing.
+    """
+    newest: dict[tuple[object, ...], datetime] = {}
+    for line in lines:
+        key, said = (line["path"], line["video_id"], line["count"]), datetime.fromisoformat(str(line["as_of"]))
+        if said <= now:
+            newest[key] = max(said, newest.get(key, said))
+
+    def is_newest(change: Change) -> bool:
+        return change.as_of >= newest.get((change.path, change.video_id, change.count.value), change.as_of)
+
+    left = (
+        (
+            edit,
+            tuple((fields, kept) for fields, changes in edit.rewrites if (kept := tuple(filter(is_newest, changes)))),
+        )
+        for edit in edits
+    )
+    return [replace(edit, rewrites=rewrites) for edit, rewrites in left if rewrites]
 
 
 def hidden(

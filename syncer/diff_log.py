@@ -261,7 +261,7 @@ def _raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]
         if line is None and not is_told:
             is_told = True
             message = "%s: a line of the diff log is damaged (before byte %d) and is passed over"
-            log.warning(message, path, file.tell(), extra={"event": "damaged-line"})
+            log.warning(message, path, file.tell(), extra={"event": "log-damaged"})
         yield raw, line
 
 

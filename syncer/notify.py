@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from syncer.diff_log import timestamp
 from syncer.errors import ConfigError, Stopped, SyncerError
 from syncer.model import SyncReport
+from syncer.own_files import PUBLIC, open_own, read_file
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
 from syncer.wording import utc
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MEMORY = "told.json"
 """The file beside the state that remembers what people were told, across restarts."""
+
+LARGEST_MEMORY = 1 << 24
+"""Bytes read of it."""
 
 PATIENCE = 10.0
 """Seconds that a ping may take."""
@@ -136,15 +140,19 @@ class Notifier:
 
     def _remembered(self) -> dict[str, str]:
         try:
-            found = json.loads(self._memory.read_bytes())
-        except (OSError, ValueError):  # none yet, or torn by a crash: people are told once more
+            found = json.loads(read_file(self._memory, LARGEST_MEMORY))
+            if not isinstance(found, dict) or not all(datetime.fromisoformat(at).tzinfo for at in found.values()):
+                return {}
+        except (OSError, ValueError, TypeError, RecursionError):  # none yet, or damaged: people are told once more
             return {}
-        return {str(name): str(since) for name, since in found.items()} if isinstance(found, dict) else {}
+        return found
 
     def _remember(self, known: Mapping[str, str]) -> None:
+        new = self._memory.with_suffix(".new")
         try:
-            new = self._memory.with_suffix(".new")
-            new.write_text(json.dumps(known), encoding="utf-8")
+            new.unlink(missing_ok=True)
+            with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC), "wb") as file:
+                file.write(json.dumps(known).encode())
             os.replace(new, self._memory)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._memory, error, extra={"event": "not-remembered"})

@@ -99,21 +99,6 @@ def require_regular(path: Path) -> None:
         _require_regular(path, os.lstat(path), MOVE)
 
 
-def open_folder(directory: Path, name: str) -> int:
-    """Open a folder of ours inside the state's directory, made where there is none; return its descriptor.
-
-    What is done in it by `dir_fd` stays in it, whatever its name leads to meanwhile. Raises UnsafeFile and OSError.
-    """
-    path = directory / name
-    with suppress(FileExistsError):
-        path.mkdir(0o700)
-    status = os.lstat(path)
-    if not stat.S_ISDIR(status.st_mode):
-        raise UnsafeFile(path, f"is {_kind(status)}, not a directory{MOVE}")
-    _require_owner(path, status)
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
 def _open(path: Path, flags: int, mode: int = 0) -> int:
     """Open, and try again while a lease keeps us out. Raises OSError."""
     end = time.monotonic() + LEASE_TIMEOUT

@@ -21,10 +21,9 @@ OFFERED = 20
 
 def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Return the names of syncs that changed something, newest first, for a shell that completes them."""
-    from json import loads
-
     from syncer.cli.stored import open_state
     from syncer.state.syncs import last_syncs
+    from syncer.sync.stored import stored_report
 
     try:
         settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
@@ -32,7 +31,8 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
             syncs = list(last_syncs(database, OFFERED))
     except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
         return []
-    return [sync.id for sync in syncs if sync.id.startswith(begun) and loads(sync.report)["changed_counts"]]
+    reports = ((sync.id, stored_report(sync.report)) for sync in syncs if sync.id.startswith(begun))
+    return [name for name, report in reports if report and report["changed_counts"]]
 
 
 @click.command()

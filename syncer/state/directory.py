@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -25,6 +26,8 @@ OWN = (
 
 PROOF = ("state.sqlite3", "diff.jsonl")
 """A directory that holds one of these is a state's, whatever else is in it."""
+
+SET_ASIDE = ("diff.jsonl.damaged-*", "state.sqlite3.damaged-*")
 
 HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
 """What is in a directory that nobody uses: a disk's, a file manager's, git's."""
@@ -61,6 +64,14 @@ def require_ours(directory: Path) -> None:
             f"{directory}: holds other files ({other}), so syncer keeps no state there; "
             "set state.directory to a new or empty directory"
         )
+
+
+def forget_set_aside(directory: Path, before: datetime | None = None) -> None:
+    """Remove what was damaged and set aside: all of it, or what was written last before a time. Raises OSError."""
+    for name in SET_ASIDE:
+        for path in directory.glob(name):
+            if before is None or path.lstat().st_mtime < before.timestamp():
+                path.unlink(missing_ok=True)
 
 
 def _other(directory: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
 from syncer.sync.report import StoredReport
 from syncer.sync.status import Status, mapped_counts, status_of
+from syncer.sync.stored import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -116,9 +116,9 @@ def one_sync(sources: Sources, sync: str, *, most: int, after: int = 0) -> tuple
     config = sources.config()
     with state_of(config) as database:
         past = past_sync(database, sync)
-    if past is None:
+    report = stored_report(past.report) if past else None
+    if report is None:
         return None
-    report: StoredReport = json.loads(past.report)
     lines = (
         lines_of_sync(config.state_directory / LOG, sync, most=most, after=after) if report["changed_counts"] else []
     )

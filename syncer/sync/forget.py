@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
+from syncer.errors import StateError
 from syncer.model import VideoId
 from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.directory import forget_set_aside
 from syncer.state.held_back import forget_unread
 from syncer.state.places import forget_places
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
@@ -64,6 +67,7 @@ def forget(
             forget_reports(database, selection.video)
             forget_places(database, selection.video)
         database.shrink()
+        _forget_set_aside(directory, selection.before)
         return readings, forget_lines(directory / LOG, selection.takes)
 
 
@@ -73,6 +77,15 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     forget_readings(database, before=before)
     forget_unread(database)
     forget_syncs(database, before)
+    _forget_set_aside(config.state_directory, before)
     oldest = oldest_time(config.state_directory / LOG)
     if oldest is not None and oldest < before - SLACK:
         forget_lines(config.state_directory / LOG, Selection(before=before).takes)
+
+
+def _forget_set_aside(directory: Path, before: datetime | None) -> None:
+    """Remove what was set aside, as a whole: what is damaged cannot be looked through."""
+    try:
+        forget_set_aside(directory, before)
+    except OSError as error:
+        raise StateError(f"{error.filename}: cannot be removed: {error.strerror}; remove it") from error

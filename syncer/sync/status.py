@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.sync.purses import Purse, purses
 from syncer.sync.recover import Remains, find_remains
 from syncer.sync.report import Outline, outline, problems_of
+from syncer.sync.stored import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -68,7 +68,9 @@ def status_of(
     problems: Sequence[Problem] = ()
     left_open = 0
     for past in last_syncs(database, syncs):
-        report = json.loads(past.report)
+        report = stored_report(past.report)
+        if report is None:  # damaged: the others are still told
+            continue
         if not outlines:
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))

@@ -71,6 +71,16 @@ def tell_batch(sync: Sync, pages: int, changes: int) -> None:
     )
 
 
+def tell_older(counts: int) -> None:
+    """Tell how many counts are not written because the diff log has them from a later reading."""
+    if counts:
+        log.info(
+            "%s not written: the state is older than the diff log, and YouTube has not answered since",
+            counted(counts, "count"),
+            extra={"event": "older-reading", "counts": counts},
+        )
+
+
 def tell_committed(commit: str | None) -> None:
     """Tell of the commit, if there was anything to commit."""
     if commit:

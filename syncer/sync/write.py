@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
-from syncer.diff import NOTHING, diff, hidden
-from syncer.diff_log import DiffLog, entry_of
+from syncer.diff import NOTHING, diff, hidden, without_older
+from syncer.diff_log import LOG, DiffLog, entry_of, lines_backwards
 from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
 from syncer.state.held_back import held_back, let_go
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.open_pages import open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
-from syncer.sync.tell import tell_batch
+from syncer.sync.tell import tell_batch, tell_older
 
 PAGES_AT_ONCE = 5000
 """Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
@@ -119,7 +119,18 @@ def _edits(sync: Sync, batch: Sequence[Page], held: Mapping[Place, int]) -> list
         if rewrites:
             signature = rewrites[0][0].signature
             edits.append(Edit(path, signature, tuple((page.fields, changes) for page, changes in rewrites)))
-    return edits
+    return _newest(sync, edits) if edits else []
+
+
+def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
+    """Return the edits without the counts that the diff log had from a later reading when the sync began."""
+    oldest = min(change.as_of for edit in edits for change in edit.changes)
+    end = sync.diff_log.size if sync.diff_log else None
+    pages = {edit.path for edit in edits}
+    lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
+    newest = without_older(edits, lines, sync.world.clock())
+    tell_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
+    return newest
 
 
 def _preview(sync: Sync, edits: Sequence[Edit]) -> int:
