@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from urllib.parse import parse_qsl
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
+from syncer.front_matter.address import (
+    ID,
+    ID_AT_START,
+    LISTS,
+    Host,
+    begins_address,
+    looks_like_id,
+    named_by,
+    named_without_host,
+    split_address,
+)
 from syncer.model import Problem, ProblemKind, VideoId
 
 LAST_CHARACTERS = frozenset("AEIMQUYcgkosw048")
 """An id is 64 bits in 11 characters of 6, so that the last one carries four bits and two zeros (`docs/youtube.md`)."""
 
-ID = re.compile(r"[A-Za-z0-9_-]{11}")
-_ID_AT_START = re.compile(r"[A-Za-z0-9_-]{11}(?![A-Za-z0-9_-])")
-_URL = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(//)?(?:[^/?#@]*@)?([^/?#:@]+)(?::\d+)?([/?#].*)?", re.IGNORECASE)
-_HOST_WITH_DOT = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
-_YOUTUBE = re.compile(
-    r"(?:[a-z0-9-]+\.)*(?:youtube|youtube-nocookie|youtubekids)\.com|(?:i\d?\.)ytimg\.com", re.IGNORECASE
+_PARAMETER = "(?:t|start|si|feature|list|index|ab_channel|pp)=[A-Za-z0-9_.-]*"
+_FAST = re.compile(
+    rf"https?://(?:(?:www|m)\.)?(?:youtube\.com/(?:watch\?(?:{_PARAMETER}&)*v=|shorts/|embed/|live/)|youtu\.be/)"
+    rf"([A-Za-z0-9_-]{{11}})(?:[?&]{_PARAMETER})*"
 )
-_SHORT = re.compile(r"(?:www\.)?youtu\.be", re.IGNORECASE)
-_NAMED_IN_PATH = re.compile(r"/+(?:shorts|live|embed|v|e|vi|vi_webp|watch)/+([^/?#&]+)")
-_NO_VIDEO = frozenset({"videoseries", "live_stream"})
-"""Words of eleven letters after `/embed/`: a playlist's player and a channel's live player."""
+"""The forms that most addresses have: the way below reads them alike."""
+_ELSEWHERE = re.compile(r"https?://(?![^/?#]*(?:yout|ytimg))[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:[/?#]\S*)?", re.IGNORECASE)
+"""One address of another host: YouTube's all have one of these words."""
+_APP = re.compile(r"(?:vnd\.)?youtube:(?://)?", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"[\s,;|&]+")
+_BETWEEN_ADDRESSES = re.compile(r"""[\s,;|&<>"'()\[\]{}+]+""")
+_PLAYLIST = re.compile(r"(?<=[?&;])playlist=[A-Za-z0-9_-]{11}(?:,[A-Za-z0-9_-]{11})*(?![A-Za-z0-9_-])")
+"""The videos that an embedded player shows next: ids with commas, but not of this video."""
 
 
 def parse_video_id(text: str, subject: str, line: int | None = None) -> VideoId | Problem | None:
     """Return the video that `text` names, None where it names none, or why it cannot be told.
 
     No video: an empty text, a URL of another host, a YouTube URL that names a channel, a playlist, a handle
-    or a search. A Problem: two different ids in one URL, and anything else that is neither an id nor a URL.
-    `subject` and `line` are the Problem's.
+    or a search. A Problem: two videos in one value, a URL on YouTube's hosts with something else where the id
+    belongs, and anything that is neither an id nor a URL. `subject` and `line` are the Problem's.
     """
     text = text.strip()
     if ID.fullmatch(text):
         return VideoId(text)
-    if not text:
-        return None
-    named = _named_by_url(text)
-    if named is None or any(not _ID_AT_START.match(name) for name in named):
-        return Problem(ProblemKind.NOT_A_VIDEO_ID, subject, _no_id_in(text), line)
-    ids = sorted({name[:11] for name in named})
-    if len(ids) > 1:
-        message = f"The URL names {' and '.join(ids)}; leave the one video that this page is about."
-        return Problem(ProblemKind.IDS_DISAGREE, subject, message, line)
-    return VideoId(ids[0]) if ids else None
+    fast = _FAST.fullmatch(text)
+    if fast and fast[1].lower() not in LISTS:
+        return VideoId(fast[1])
+    return _read(text, subject, line) if text and not _ELSEWHERE.fullmatch(text) else None
 
 
 def is_possible(video_id: str) -> bool:
@@ -51,39 +58,61 @@ def is_possible(video_id: str) -> bool:
     return video_id[-1:] in LAST_CHARACTERS
 
 
-def _named_by_url(text: str) -> list[str] | None:
-    """Return what stands where a YouTube URL names its video; None if the text is no URL at all."""
-    url = _URL.fullmatch(text)
-    if url is None:
-        return None
-    scheme, slashes, host, rest = url.groups(default="")
-    if _SHORT.fullmatch(host):
-        return list(_named_by_short_url(rest))
-    if _YOUTUBE.fullmatch(host):
-        return list(_named_by_long_url(rest))
-    other_host = slashes or (not scheme and _HOST_WITH_DOT.fullmatch(host) and rest.startswith("/"))
-    return [] if other_host else None
+def _read(text: str, subject: str, line: int | None) -> VideoId | Problem | None:
+    value = _APP.sub("", text, count=1)
+    if ID.fullmatch(value):
+        return VideoId(value)
+    first = _first_address(value)
+    address = split_address(first)
+    named = named_by(*address) if address else named_without_host(first)
+    ids = sorted({name[:11] for name in ([first] if named is None else named) if ID_AT_START.match(name)})
+    other = next((name for name in _named_beside(value, address, ids) if name not in ids), None)
+    if len(ids) > 1 or (other and (ids or address)):
+        both = " and ".join(_shown(name) for name in [*(ids or [first]), other] if name)
+        message = f"The value names {both}: leave the one video that this page is about."
+        return Problem(ProblemKind.IDS_DISAGREE, subject, message, line)
+    if named is None or any(not ID_AT_START.match(name) for name in named):
+        message = f"{_shown(text)!r} is no video: write the 11 characters of a video ID or the address of a video."
+        return Problem(ProblemKind.NOT_A_VIDEO_ID, subject, message, line)
+    return VideoId(ids[0]) if ids else None
 
 
-def _named_by_short_url(rest: str) -> Iterator[str]:
-    first = re.split(r"[/?#&]", rest.lstrip("/"), maxsplit=1)[0]
-    if first and first != "watch" and rest.startswith("/"):
-        yield first
-    yield from _named_in_query(rest)
+def _first_address(text: str) -> str:
+    """Return what comes before the first white space, or before another address on YouTube's hosts."""
+    first = text.split(maxsplit=1)[0] if text.strip() else text
+    edges = [match.span() for match in _BETWEEN_ADDRESSES.finditer(first)]
+    for (stop, start), (end, _) in pairwise([*edges, (len(first), 0)]):
+        if begins_address(first[start:end]):
+            return first[:stop]
+    return first
 
 
-def _named_by_long_url(rest: str) -> Iterator[str]:
-    in_path = _NAMED_IN_PATH.match(rest)
-    if in_path and in_path[1] not in _NO_VIDEO:
-        yield in_path[1]
-    yield from _named_in_query(rest)
+def _named_beside(text: str, address: tuple[Host, str] | None, ids: list[str]) -> Iterator[str]:
+    """Yield what else a value names, behind its first address or id.
+
+    Beside an address of another host only addresses on YouTube's hosts count; white space parts them from it.
+    """
+    if address and address[0] is Host.FOREIGN:
+        for word in text.split()[1:]:
+            yield from _named_in_addresses(_BETWEEN_ADDRESSES.split(word))
+        return
+    text = _PLAYLIST.sub("", text)
+    if ids:
+        yield from filter(looks_like_id, _BETWEEN_WORDS.split(text)[1:])
+    parts = _BETWEEN_ADDRESSES.split(text)[1:]
+    yield from _named_in_addresses(parts)
+    for part in parts:
+        if looks_like_id(part[:11]) or not ID_AT_START.match(part):
+            yield from named_without_host(part) or ()
 
 
-def _named_in_query(rest: str) -> Iterator[str]:
-    query = rest.partition("#")[0].partition("?")[2]
-    return (value for name, value in parse_qsl(query.replace("&amp;", "&")) if name in {"v", "vi"})
+def _named_in_addresses(parts: Iterable[str]) -> Iterator[str]:
+    """Yield what addresses on YouTube's hosts name; the address itself where it names nothing."""
+    for part in parts:
+        address = split_address(part) if begins_address(part) else None
+        if address:
+            yield from named_by(*address) or [part]
 
 
-def _no_id_in(text: str) -> str:
-    shown = text if len(text) <= 60 else f"{text[:57]}..."
-    return f"{shown!r} is no video: write the 11 characters of a video ID or the address of a video."
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from syncer.control import Control, Ticket
 from syncer.diff_log import timestamp
-from syncer.front_matter.video_id import ID
+from syncer.front_matter.address import ID
 from syncer.model import VideoId
 from syncer.state.places import Standing
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
