@@ -203,7 +203,8 @@ def test_a_list_of_other_videos_is_a_collection_of_its_own() -> None:
 
 
 def test_a_key_that_can_be_no_field_is_left_aside() -> None:
-    assert propose(*posts(4, **{"videos[]": "ID"})) == []
+    assert propose(*((path, [*leaves, *leaves]) for path, leaves in posts(4, **{"videos[]": "ID"}))) == []
+    assert propose(*posts(4, **{"videos[][]": "ID"})) == []
     assert propose(*posts(4, **{"a..b": "ID", " video": "ID"})) == []
 
 

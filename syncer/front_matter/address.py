@@ -148,7 +148,7 @@ def _in_address(value: str) -> Iterator[str]:
 
 def _in_fragment(fragment: str) -> Iterator[str]:
     """Yield what older addresses name behind `#`: `#!v=ID`, `#/watch?v=ID`, `#p/u/11/ID`."""
-    if fragment.startswith(("p/", "play/")):
+    if fragment.lower().startswith(("p/", "play/")):
         yield from ID_AT_START.findall(fragment.rpartition("/")[2])[:1]
     else:
         before, mark, after = fragment.partition("?")

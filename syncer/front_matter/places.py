@@ -60,6 +60,7 @@ class Page:
 
 
 _COUNT = re.compile(r"[0-9]{1,19}")
+_LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
 _ADVICE = {
     ProblemKind.ALIAS: "has an anchor or is an alias: write the value out",
     ProblemKind.TAG: "has a tag: take it off",
@@ -163,11 +164,13 @@ class _Draft(NamedTuple):
 def _draft(page: Page, scope: _Scope, keys: Keys) -> _Draft | Problem | None:
     """Return the video of a table, if it has one, or what is wrong with it."""
     way = _follow(scope.table, keys.video_id)
-    video_id = way and _video_id(page, way.value)
+    video_id = way and _video_id(page, way.value, keys)
     if way is None or video_id is None:
         return None
     if isinstance(video_id, Problem):
         return video_id
+    if isinstance(way.value, Items):
+        way = way._replace(member=_list_as_value(page.text, way.member, way.value))
     return _Draft(scope, way, video_id, [(key, _spot(page, scope, key)) for key in keys.counts])
 
 
@@ -201,19 +204,42 @@ def _quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: Co
     return "" if insert_as == "number" else own or '"'
 
 
-def _video_id(page: Page, node: Node) -> VideoId | Problem | None:
+def _video_id(page: Page, node: Node, keys: Keys) -> VideoId | Problem | None:
     """Read the id. An anchor on it or a block scalar leaves its value certain; an alias or a tag does not."""
     if isinstance(node, Alias):
         return page.problem(ProblemKind.ALIAS, "The video ID is an alias: write it out.", node.start)
-    if isinstance(node, Scalar):
-        if node.obstacle is ProblemKind.TAG:
-            return page.problem(ProblemKind.TAG, f"The video ID {_ADVICE[ProblemKind.TAG]}.", node.start)
-        return None if node.null else parse_video_id(node.text, page.path, page.line_of(node.start))
-    if not (node.items if isinstance(node, Items) else node.members):
+    if (isinstance(node, Table) and not node.members) or (isinstance(node, Items) and not node.items):
         return None
-    kind = "a list" if isinstance(node, Items) else "a table"
-    message = f"The video ID is {kind}: write one id or the address of one video."
-    return page.problem(ProblemKind.NOT_A_VIDEO_ID, message, node.start)
+    if isinstance(node, Table):
+        message = "The video ID is a table: write one id or the address of one video, or map a key inside the table."
+        return page.problem(ProblemKind.NOT_A_VIDEO_ID, message, node.start)
+    if node.obstacle is ProblemKind.TAG:
+        return page.problem(ProblemKind.TAG, f"The video ID {_ADVICE[ProblemKind.TAG]}.", node.start)
+    if isinstance(node, Items):
+        return _video_id_in_list(page, node, keys)
+    return None if node.null else parse_video_id(node.text, page.path, page.line_of(node.start))
+
+
+def _video_id_in_list(page: Page, items: Items, keys: Keys) -> VideoId | Problem | None:
+    """Read a list: one item is that item; several that name no video are as silent as one; else it is a Problem."""
+    single = [item for item in items.items if isinstance(item, Scalar | Alias)]
+    found = [_video_id(page, item, keys) for item in single]
+    if len(single) == len(items.items) and (len(found) == 1 or all(one is None for one in found)):
+        return found[0]
+    path = "[].".join(".".join(names) for names in (*keys.lists, keys.video_id))
+    message = (
+        "The video ID is a list: leave one id or address in it. For several videos, make each an item with an id and "
+        f'counts of its own, and map the id inside the items: `video_id: "{path}[].id"`.'
+    )
+    return page.problem(ProblemKind.NOT_A_VIDEO_ID, message, items.start)
+
+
+def _list_as_value(text: str, member: Member, items: Items) -> Member:
+    """Return the member as if its list of one id were a single value: a missing count is added after all of it."""
+    item = items.items[0]
+    assert isinstance(item, Scalar)
+    closing = _LIST_END.match(text, item.stop) if text.startswith("[", items.start) else None
+    return Member(member.key, Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote))
 
 
 def _spot(page: Page, scope: _Scope, key: CountKey) -> Spot | Problem | None:

@@ -66,7 +66,8 @@ def _read(text: str, subject: str, line: int | None) -> VideoId | Problem | None
     address = split_address(first)
     named = named_by(*address) if address else named_without_host(first)
     ids = sorted({name[:11] for name in ([first] if named is None else named) if ID_AT_START.match(name)})
-    other = next((name for name in _named_beside(value, address, ids) if name not in ids), None)
+    beside = (name[:11] if ID_AT_START.match(name) else name for name in _named_beside(value, address, ids))
+    other = next((name for name in beside if name not in ids), None)
     if len(ids) > 1 or (other and (ids or address)):
         both = " and ".join(_shown(name) for name in [*(ids or [first]), other] if name)
         message = f"The value names {both}: leave the one video that this page is about."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import splitext
 
@@ -27,6 +27,8 @@ _LAST_OF_ID = frozenset("AEIMQUYcgkosw048")
 """What an id can end in: its 11 characters carry 64 bits (`docs/youtube.md`)."""
 _PLAIN_COUNT = re.compile("[0-9]{1,19}")
 _EMPTY = {"", "null", "~"}
+_PLAIN_WORDS = re.compile(r"[^/=:]*")
+"""What is neither an address nor an id with parameters."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def look(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Site:
 
 def _look_at_page(site: Site, path: str, leaves: Leaves, recognise: Recognise) -> None:
     videos: dict[str, set[VideoId]] = {}
-    for key, text, _ in leaves:
+    for key, text in _lists_of_one(leaves):
         if key not in site.values and (len(site.values) >= _MOST_KEYS or not _can_be_field(key)):
             continue
         site.values[key] += text.strip() not in _EMPTY
@@ -129,6 +131,12 @@ def _look_at_page(site: Site, path: str, leaves: Leaves, recognise: Recognise) -
         seen.same.update(other for other, others in videos.items() if other != key and ids <= others)
 
 
+def _lists_of_one(leaves: Leaves) -> Iterator[tuple[str, str]]:
+    """Yield the leaves, a list of one value under the list's own key: as an id it is read there."""
+    times = Counter(key for key, _, _ in leaves if key.endswith("[]"))
+    yield from ((key.removesuffix("[]") if times[key] == 1 else key, text) for key, text, _ in leaves)
+
+
 def _can_be_field(key: str) -> bool:
     """Tell whether a field mapping can name the key."""
     parts = key.replace("[].", ".").split(".")
@@ -136,7 +144,7 @@ def _can_be_field(key: str) -> bool:
 
 
 def _may_hold_id(text: str) -> bool:
-    return 11 <= len(text) <= 300 and (len(text.strip()) == 11 or "youtu" in text.lower())
+    return 11 <= len(text) <= 2000 and (len(text.strip()) == 11 or not _PLAIN_WORDS.fullmatch(text))
 
 
 def _count_id(seen: Seen, video_id: VideoId, text: str) -> None:
