@@ -24,7 +24,7 @@ _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asct
 
 
 def redact(text: str, key: str | None = None) -> str:
-    """Return `text` without `key`, plain, percent-encoded or in base64, and without what has a Google API key's form."""
+    """Return `text` without `key`, also percent-encoded or in base64, and without any key in one of Google's forms."""
     if key:
         text = _spelled(key).sub(MASK, text)
     return _GOOGLE_KEY.sub(MASK, text)

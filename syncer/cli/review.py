@@ -14,7 +14,7 @@ from syncer.cli.settings import Settings
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.review.act import Choice
-    from syncer.review.look import WaitingPage
+    from syncer.review.look import Review, WaitingPage
 
 TAKE_PATHS = {"--keep", "--drop"}
 
@@ -69,10 +69,10 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
     review = look(config, ())
     if as_json:
         show_json(review_json(review))
-        return 0
+        return review.exit
     asking = sys.stdin.isatty() and sys.stdout.isatty()
-    show_review(review.pages, hint=not asking)
-    return _ask(settings, config, review.pages) if asking else 0
+    show_review(review, hint=not asking)
+    return _ask(settings, config, review) if asking else review.exit
 
 
 def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -89,11 +89,11 @@ def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Se
     return kept, dropped
 
 
-def _ask(settings: Settings, config: Config, pages: Sequence[WaitingPage]) -> int:
+def _ask(settings: Settings, config: Config, review: Review) -> int:
     from syncer.cli.walk import walk
 
-    choice = walk(pages)
-    return _act(settings, config, choice, pages, as_json=False) if choice.keep or choice.drop else 0
+    choice = walk(review.pages)
+    return _act(settings, config, choice, review.pages, as_json=False) if choice.keep or choice.drop else review.exit
 
 
 def _act(

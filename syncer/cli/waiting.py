@@ -7,19 +7,21 @@ from itertools import islice
 
 from syncer.cli.changes import show_put_back
 from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
+from syncer.model import Problem
 from syncer.review.act import Done
-from syncer.review.look import WaitingCount, WaitingPage
+from syncer.review.look import Review, WaitingCount, WaitingPage
 from syncer.wording import counted
 
 
-def show_review(pages: Sequence[WaitingPage], *, hint: bool) -> None:
+def show_review(review: Review, *, hint: bool) -> None:
     """Print what waits; `hint`: and what can be done about it."""
-    if not pages:
+    if not review.pages:
         show("No count waits: the pages have those of the last commit.")
-        return
-    show_pages(pages)
-    if hint:
-        show("`syncer review --keep PATH` commits them, `syncer review --drop PATH` puts the old ones back.")
+    else:
+        show_pages(review.pages)
+        if hint:
+            show("`syncer review --keep PATH` commits them, `syncer review --drop PATH` puts the old ones back.")
+    _show_problems(review.problems)
 
 
 def show_done(done: Done, *, pushes: bool) -> None:
@@ -37,9 +39,13 @@ def show_done(done: Done, *, pushes: bool) -> None:
     if done.left.pages:
         show("Left as they are:")
         show_pages(done.left.pages)
-    if done.problems:
-        show(f"Problems: {len(done.problems):,}", "bold")
-        show_problems(done.problems)
+    _show_problems(done.problems)
+
+
+def _show_problems(problems: Sequence[Problem]) -> None:
+    if problems:
+        show(f"Problems: {len(problems):,}", "bold")
+        show_problems(problems)
 
 
 def show_pages(pages: Sequence[WaitingPage]) -> None:

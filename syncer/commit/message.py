@@ -5,15 +5,19 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from syncer.model import Change, Count, VideoId
 from syncer.wording import counted, safe, utc
 
 TRAILER = "Syncer-Sync"
-"""The last line's key: by it a commit is known as ours."""
+"""The last line's key: a commit without it is not ours. With it, it may be: whoever copies a message copies it too."""
+
+CLAIM = re.compile(rf"(?m)^{TRAILER}: ")
+"""What finds it, wherever it stands in a message."""
 
 MOST = 10
 """Changes and missing videos that are named one by one."""
@@ -47,6 +51,14 @@ class Contents:
                 heapq.heappop(self.largest)
 
 
+class Wording(NamedTuple):
+    """How commits are worded."""
+
+    message: Callable[[Contents], str]
+    form: re.Pattern[str]
+    """What every such message matches, as `form` makes it."""
+
+
 def message(contents: Contents, sync: str, missing: Sequence[VideoId], template: str | None) -> str:
     """Return the message of a commit; `template` is a first line of one's own, with words in braces."""
     subject = f"Update YouTube counts: {counted(contents.pages, 'page')}"
@@ -54,6 +66,24 @@ def message(contents: Contents, sync: str, missing: Sequence[VideoId], template:
     first = subject if template is None else re.sub(r"\{(\w+)\}", lambda found: words[found[1]], template)
     paragraphs = [first, "\n".join(_largest(contents)), "\n".join(_totals(contents, missing)), f"{TRAILER}: {sync}"]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def form(template: str | None) -> re.Pattern[str]:
+    """Return what all messages match that `message` makes with this template, and none with another word in it."""
+    subject = "Update YouTube counts: [0-9,]+ pages?"
+    words = {"subject": subject, "pages": "[0-9]+", "counts": "[0-9]+"}
+    first = re.split(r"\{(\w+)\}", template or "{subject}")  # texts, and between them words
+    line = "".join(words[part] if number % 2 else re.escape(part) for number, part in enumerate(first))
+    gained = r"[A-Za-z]+ [+-][0-9,]+"
+    time = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC"
+    return re.compile(
+        rf"(?:{subject}|{line})\n\n"
+        r"(?:The largest changes:\n)?(?:- [^\n]+: [^\n]+ (?:none|[0-9]+) -> [0-9]+\n)+\n"
+        rf"In all: [0-9,]+ counts? on [0-9,]+ pages? \({gained}(?:, {gained})*\)\.\n"
+        rf"Read from YouTube: (?:{time} to )?{time}\.\n"
+        r"(?:Missing at YouTube: [0-9,]+ videos? \([0-9A-Za-z_-]+(?:, [0-9A-Za-z_-]+)*(?:, \.\.\.)?\)\.\n)?\n"
+        rf"{TRAILER}: [0-9TZ]{{16}}-[0-9a-f]+\n*"
+    )
 
 
 def _largest(contents: Contents) -> Iterable[str]:

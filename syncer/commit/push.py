@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 
 from syncer.commit.build import Author, build, require_tip
-from syncer.commit.message import TRAILER, Contents
+from syncer.commit.message import Wording
+from syncer.commit.ownership import say_claimed, sort_out
 from syncer.commit.uncommitted import Source, named_by_git
 from syncer.errors import GitError
 from syncer.git.advance import move_on
 from syncer.git.objects import write_commit
-from syncer.git.remote import Rejected, Remote, common, fetch, push, unpushed
+from syncer.git.remote import Rejected, Remote, common, fetch, push, require_remote, unpushed
 from syncer.git.repository import Repository, Tip, between, goes_on_from
 from syncer.wording import counted
 
 TRIES = 5
 """How often a commit is built anew because somebody else pushed first."""
 
-Message = Callable[[Contents], str]
 
-
-def push_counts(source: Source, remote: Remote, worded: Message, author: Author, commit: str | None) -> str | None:
+def push_counts(source: Source, remote: Remote, wording: Wording, author: Author, commit: str | None) -> str | None:
     """Push the commits that are ours; where somebody else pushed first, build the same counts anew on what is new.
 
     Return the sync's commit: this one, or what took its place. Raises GitError.
@@ -29,7 +29,7 @@ def push_counts(source: Source, remote: Remote, worded: Message, author: Author,
     late = why = GitError(f"{remote.name} gets new commits all the time; the next sync pushes")
     for _ in range(TRIES):
         tip = require_tip(repository)
-        if not _is_ours(repository, remote, tip):
+        if not _is_ours(source, remote, tip, wording.form, commit):
             return commit
         try:
             push(repository, remote, tip)
@@ -39,27 +39,34 @@ def push_counts(source: Source, remote: Remote, worded: Message, author: Author,
             return commit
         upstream = fetch(repository, remote, tip.branch)
         if not goes_on_from(repository, tip.commit, upstream):
-            _is_ours(repository, remote, tip)
-            commit = _build_anew(source, tip, upstream, worded, author)
+            _is_ours(source, remote, tip, wording.form, commit)
+            commit = _build_anew(source, tip, upstream, wording, author)
             why = late
     raise why
 
 
-def _is_ours(repository: Repository, remote: Remote, tip: Tip) -> bool:
+def _is_ours(source: Source, remote: Remote, tip: Tip, form: re.Pattern[str], made_now: str | None) -> bool:
     """Whether there is something to push. Raises GitError where not all of it is ours."""
-    ours, others = unpushed(repository, remote, tip, TRAILER)
-    if others and (upstream := _newest_at(repository, remote, tip)):
-        ours, others = unpushed(repository, remote, tip, TRAILER)
-        if others and not goes_on_from(repository, tip.commit, upstream):
+    repository = source.repository
+    require_remote(repository, remote.name)
+    found = sort_out(source, unpushed(repository, remote, tip), form, made_now)
+    if found.others and (upstream := _newest_at(repository, remote, tip)):
+        found = sort_out(source, unpushed(repository, remote, tip), form, made_now)
+        if found.others and not goes_on_from(repository, tip.commit, upstream):
             raise GitError(
                 f"the branch and {remote.name} have gone different ways; bring them together, and the counts go along"
+                + _also(found.claimed)
             )
-    if others:
+    if found.others:
         raise GitError(
-            f"the branch holds {counted(others, 'commit')} of yours that {remote.name} does not have;"
-            " push them, and the counts go along"
+            f"the branch holds {counted(found.others, 'commit')} of yours that {remote.name} does not have;"
+            f" push them, and the counts go along{_also(found.claimed)}"
         )
-    return ours > 0
+    return found.ours > 0
+
+
+def _also(claimed: Sequence[str]) -> str:
+    return f"; {say_claimed(claimed)}" if claimed else ""
 
 
 def _newest_at(repository: Repository, remote: Remote, tip: Tip) -> str | None:
@@ -69,7 +76,7 @@ def _newest_at(repository: Repository, remote: Remote, tip: Tip) -> str | None:
         return None
 
 
-def _build_anew(source: Source, tip: Tip, upstream: str, worded: Message, author: Author) -> str | None:
+def _build_anew(source: Source, tip: Tip, upstream: str, wording: Wording, author: Author) -> str | None:
     """Bring the branch to what is new at the remote, with our counts on top of it instead of our commits.
 
     Return the commit that has them; None where what is new has them already.
@@ -80,7 +87,9 @@ def _build_anew(source: Source, tip: Tip, upstream: str, worded: Message, author
     built = build(source, unlike, {})
     commit = None
     if built.entries:
-        commit = write_commit(repository, upstream, built.entries, worded(built.contents), author.variables(repository))
+        commit = write_commit(
+            repository, upstream, built.entries, wording.message(built.contents), author.variables(repository)
+        )
     move_on(repository, tip, commit or upstream)
     return commit
 

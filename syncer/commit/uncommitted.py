@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -39,6 +39,8 @@ class Source:
     log: Path
     candidates: Sequence[Candidate]
     """The pages that it is about."""
+    mapped: Callable[[str], Candidate]
+    """What the config makes of a path, relative to the site, whether or not something is there."""
 
     @property
     def within(self) -> str:

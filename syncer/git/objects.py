@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
-    """Yield the texts of these blobs, in order. Raises GitError."""
+    """Yield the texts of these blobs, or of other objects, in order. Raises GitError."""
     with tempfile.TemporaryFile() as asked:
         asked.writelines(f"{name}\n".encode() for name in names)
         asked.seek(0)
@@ -42,6 +42,12 @@ def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
                 if len(rest) != 2:
                     raise GitError(f"git does not have {name}: {' '.join(rest)}; fetch it, or repair the repository")
                 yield beside.stdout.read(int(rest[1]) + 1)[:-1]
+
+
+def read_messages(repository: Repository, commits: Iterable[str]) -> Iterator[str]:
+    """Yield the messages of these commits, in order. Raises GitError."""
+    for commit in read_blobs(repository, commits):
+        yield commit.partition(b"\n\n")[2].decode(errors="surrogateescape")
 
 
 @contextmanager

@@ -28,6 +28,13 @@ class Remote(NamedTuple):
     """Whether to end a push or a fetch in the middle."""
 
 
+class Commit(NamedTuple):
+    """A commit, and the commits that it follows: none of a root, or where a shallow clone ends; several of a merge."""
+
+    name: str
+    parents: tuple[str, ...]
+
+
 class Rejected(GitError):
     """The remote's branch has commits that we do not know."""
 
@@ -40,26 +47,28 @@ def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
     return branch
 
 
+def has_remote(repository: Repository, name: str) -> bool:
+    """Whether there is a remote of this name. Raises GitError."""
+    return name in git(repository.top, "remote").splitlines()
+
+
 def require_remote(repository: Repository, name: str) -> None:
     """Raise GitError where there is no such remote."""
-    if name not in git(repository.top, "remote").splitlines():
+    if not has_remote(repository, name):
         raise GitError(f"there is no remote called {name}; `git remote add` it, or set `git.remote` in the config")
 
 
-def unpushed(repository: Repository, remote: Remote, tip: Tip, trailer: str) -> tuple[int, int]:
-    """Return how many commits the remote's branch lacks that have this trailer, and how many that have not.
+def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[Commit]:
+    """Return the commits that the remote's branch lacks, newest first.
 
     Counted is what is known here of the remote; of a branch that it does not have yet, what none of its branches has.
-    Raises GitError, also where there is no such remote.
+    Raises GitError.
     """
-    require_remote(repository, remote.name)
-    form = f"--format=%H:%(trailers:key={trailer},valueonly,separator=%x2C)"
     there = _known(remote, upstream_of(repository, remote, tip.branch))
     if ask_git(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
         there = f"--remotes={remote.name}"
-    shown = git(repository.top, "log", form, tip.commit, "--not", there, "--").splitlines()
-    ours = sum(not line.endswith(":") for line in shown)
-    return ours, len(shown) - ours
+    lines = git(repository.top, "rev-list", "--parents", tip.commit, "--not", there, "--").splitlines()
+    return [Commit(name, tuple(parents)) for name, *parents in (line.split(" ") for line in lines)]
 
 
 def push(repository: Repository, remote: Remote, tip: Tip) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
 from syncer.errors import GitError
@@ -20,6 +22,9 @@ PARTS = 4
 
 NO_FILTER = {"unspecified", "unset", "set"}
 """What git says of an attribute that names nothing."""
+
+FLAGS = {"S": "skip-worktree", "H": "assume-unchanged"}
+"""By the letters of `git ls-files -v`; a small one says assume-unchanged, whatever else it says."""
 
 BLOCK = 1 << 16
 """Bytes of git's output read at once."""
@@ -149,9 +154,45 @@ def staged(repository: Repository, commit: str, under: str = "") -> dict[str, Bl
     return {path: new for path, _, new in differences}
 
 
+def flagged(repository: Repository, under: str) -> dict[str, str]:
+    """Return the files that git does not look at on disk, by the flag that says so, such as `skip-worktree`.
+
+    Git takes the working tree's file for the index's, whatever is in it.
+    """
+    with running(repository.top, "ls-files", "-v", "-z", *(["--", under] if under else [])) as beside:
+        assert beside.stdout is not None
+        letters = ((field[2:], field[0]) for field in _fields(beside.stdout) if field[0] != "H")
+        return {path: FLAGS[letter.upper()] for path, letter in letters if letter in FLAGS or letter.islower()}
+
+
+def files_in(repository: Repository, commit: str, under: str, paths: Container[str]) -> dict[str, Blob]:
+    """Return those of these files that a commit has."""
+    with running(repository.top, "ls-tree", "-r", "-z", commit, *(["--", f"{under}/"] if under else [])) as beside:
+        assert beside.stdout is not None
+        lines = (field.partition("\t") for field in _fields(beside.stdout))
+        blobs = {path: _blob(*itemgetter(0, 2)(words.split(" "))) for words, _, path in lines if path in paths}
+    return {path: blob for path, blob in blobs.items() if blob}
+
+
 def between(repository: Repository, old: str, new: str, under: str = "") -> list[Difference]:
     """Return the files that differ between two commits."""
     return list(_differences(repository, ["diff-tree", "-r", old, new], under))
+
+
+def changed_by(repository: Repository, commits: Iterable[str]) -> Generator[tuple[str, Difference]]:
+    """Yield what these commits, with one parent each, changed, submodules too: each path with its commit's name."""
+    words = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--full-index"]
+    with TemporaryFile() as asked:
+        asked.writelines(f"{commit}\n".encode() for commit in commits)
+        asked.seek(0)
+        with running(repository.top, *words, fed=asked) as beside:
+            assert beside.stdout is not None
+            fields, commit = _fields(beside.stdout), ""
+            for field in fields:
+                if field.startswith(":"):
+                    yield commit, _difference(field, next(fields))
+                else:
+                    commit = field
 
 
 def _differences(repository: Repository, command: Sequence[str], under: str) -> Iterator[Difference]:
@@ -161,8 +202,12 @@ def _differences(repository: Repository, command: Sequence[str], under: str) -> 
         assert beside.stdout is not None
         fields = _fields(beside.stdout)
         for field in fields:
-            old_mode, new_mode, old, new, _ = field.removeprefix(":").split(" ")
-            yield Difference(next(fields), _blob(old_mode, old), _blob(new_mode, new))
+            yield _difference(field, next(fields))
+
+
+def _difference(field: str, path: str) -> Difference:
+    old_mode, new_mode, old, new, _ = field.removeprefix(":").split(" ")
+    return Difference(path, _blob(old_mode, old), _blob(new_mode, new))
 
 
 def _fields(output: IO[bytes]) -> Iterator[str]:

@@ -64,8 +64,9 @@ def act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, wor
             choice = _still(choice, shown, look(config, about))
         kept = _keep(config, choice.keep) if choice.keep else None
         dropped = drop(config, choice.drop, world, opened) if choice.drop else None
-        problems = dropped.problems if dropped else opened.problems
-        return Done(kept, dropped, look(config, about), problems, dropped.exit if dropped else int(bool(problems)))
+        left = look(config, about)
+        problems = [*(dropped.problems if dropped else opened.problems), *left.problems]
+        return Done(kept, dropped, left, problems, max(dropped.exit if dropped else 0, int(bool(problems))))
 
 
 def _still(choice: Choice, shown: Sequence[WaitingPage], now: Review) -> Choice:

@@ -19,8 +19,8 @@ def review_json(review: Review, done: Done | None = None) -> dict[str, object]:
         "kept": {"commit": kept.commit, "pages": kept.pages, "counts": kept.counts} if kept else None,
         "dropped": _dropped(dropped) if dropped else None,
         "pages": [_page(page) for page in review.pages],
-        "problems": [problem_json(problem) for problem in done.problems] if done else [],
-        "exit": done.exit if done else 0,
+        "problems": [problem_json(problem) for problem in (done.problems if done else review.problems)],
+        "exit": done.exit if done else review.exit,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,16 +12,21 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncer.commit.message import form
+from syncer.commit.ownership import say_claimed, sort_out
 from syncer.commit.uncommitted import Source, WaitingFile, find_waiting, with_counts
+from syncer.commit.unseen import find_unseen, say_unseen
 from syncer.commit.waiting import Waiting
 from syncer.content.narrow import narrow
 from syncer.content.opening import read_page
 from syncer.content.reason import reason_of
-from syncer.content.scan import Candidate, walk
+from syncer.content.scan import Candidate, candidate_of, walk
 from syncer.diff_log import LOG
 from syncer.doubt import doubtful
 from syncer.errors import GitError
-from syncer.git.repository import find_repository, head_of, unlike_on_disk
+from syncer.git.remote import Remote, has_remote, unpushed
+from syncer.git.repository import find_repository, head_of, tip_of, unlike_on_disk
+from syncer.model import Problem, ProblemKind
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -72,6 +77,13 @@ class Review:
     head: str
     pages: Sequence[WaitingPage]
     """Those with a doubtful count first, else in the order of their paths."""
+    problems: Sequence[Problem]
+    """What cannot be committed, and what will not be pushed."""
+
+    @property
+    def exit(self) -> int:
+        """What a command ends with that does no more than look."""
+        return int(bool(self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +95,32 @@ class Found:
     files: Iterator[WaitingFile]
 
 
-def look(config: Config, paths: Iterable[str]) -> Review:
-    """Return what waits in these files and directories, and what to think of it. Raises as `find` does."""
+def look(config: Config, paths: Collection[str]) -> Review:
+    """Return what waits in these files and directories, and what to think of it. Raises as `find` does.
+
+    Without any, also which commits with our trailer are treated as the author's, if commits are pushed.
+    """
     found = find(config, paths)
-    return Review(found.head, sorted(_pages(found.source, found.files), key=lambda page: not page.doubtful))
+    pages = sorted(_pages(found.source, found.files), key=lambda page: not page.doubtful)
+    unseen = say_unseen(find_unseen(found.source, found.head))
+    problems = [Problem(ProblemKind.NOT_COMMITTED, "git", said) for said in unseen]
+    if config.git.push and not paths and (claimed := _claimed(config, found.source)):
+        problems.append(
+            Problem(
+                ProblemKind.NOT_PUSHED,
+                "git",
+                f"{say_claimed(claimed)}; push {'it' if len(claimed) == 1 else 'them'} yourself",
+            )
+        )
+    return Review(found.head, pages, problems)
+
+
+def _claimed(config: Config, source: Source) -> Sequence[str]:
+    remote, tip = Remote(config.git.remote, lambda: False), tip_of(source.repository)
+    if tip is None or not has_remote(source.repository, remote.name):
+        return ()
+    commits = unpushed(source.repository, remote, tip)
+    return sort_out(source, commits, form(config.git.message), made_now=None).claimed
 
 
 def find(config: Config, paths: Iterable[str]) -> Found:
@@ -109,11 +143,11 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
     repository = find_repository(site)
     if repository is None:
         raise GitError("the site is in no git repository; `git init` makes one")
+    collections = [collection.as_model() for collection in config.collections]
     before: list[Candidate] = []  # where a sync of an older version, or with another `include`, may have written
-    walked = walk(site, [collection.as_model() for collection in config.collections], skipped=before.append)
-    found = narrow(chain(walked, before), paths)
+    found = narrow(chain(walk(site, collections, skipped=before.append), before), paths)
     candidates = [one for one in found if isinstance(one, Candidate)]  # what is wrong with others, a sync says
-    return Source(repository, site, config.state_directory / LOG, candidates)
+    return Source(repository, site, config.state_directory / LOG, candidates, candidate_of(collections))
 
 
 def _pages(source: Source, files: Iterable[WaitingFile]) -> Iterator[WaitingPage]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from syncer.commit.build import Author, commit_counts
-from syncer.commit.message import Contents, message
+from syncer.commit.build import Author, commit_counts, require_tip
+from syncer.commit.message import Contents, Wording, form, message
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import Source
-from syncer.content.scan import Candidate
+from syncer.commit.unseen import find_unseen, say_unseen
+from syncer.content.scan import Candidate, candidate_of
 from syncer.diff_log import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy
@@ -39,15 +40,15 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         tally.problems += [Problem(kind, "git", said) for said in _of_their_own(source)]
         left: dict[str, str] = {}
         tally.commit = commit_counts(source, worded, author, left.update)
-        tally.problems += [Problem(kind, "git", said) for said in _filtered(left)]
+        unseen = find_unseen(source, require_tip(source.repository).commit)
+        tally.problems += [Problem(kind, "git", said) for said in (*_filtered(left), *say_unseen(unseen))]
         tell_committed(tally.commit)
         if tally.commit:
             tidy(source.repository)
         if settings.push and not sync.world.cancelled():
             kind = ProblemKind.NOT_PUSHED
-            tally.commit = push_counts(
-                source, Remote(settings.remote, sync.world.cancelled), worded, author, tally.commit
-            )
+            remote, wording = Remote(settings.remote, sync.world.cancelled), Wording(worded, form(settings.message))
+            tally.commit = push_counts(source, remote, wording, author, tally.commit)
             tell_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
@@ -63,7 +64,8 @@ def _source(sync: Sync, candidates: Sequence[Candidate]) -> Source:
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is in no git repository; run `git init`, or set `git.commit` to false")
-    return Source(repository, sync.site, sync.config.state_directory / LOG, candidates)
+    mapped = candidate_of([collection.as_model() for collection in sync.config.collections])
+    return Source(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped)
 
 
 def _of_their_own(source: Source) -> Iterator[str]:

@@ -1,0 +1,127 @@
+"""Tells our commits from the author's: by what they change, against the diff log. A message proves nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from typing import NamedTuple
+
+from syncer.commit.message import CLAIM, TRAILER
+from syncer.commit.uncommitted import Source, named_by_git, were_ours, with_counts
+from syncer.commit.waiting import waiting, wherever
+from syncer.content.scan import Candidate
+from syncer.front_matter.find import find
+from syncer.git.objects import read_blobs, read_messages
+from syncer.git.remote import Commit
+from syncer.git.repository import Difference, changed_by
+from syncer.model import Place
+
+Written = tuple[Place, str]
+"""A place, wherever in a list, and a count that a commit brings there."""
+
+FILES_AT_ONCE = 20_000
+"""Files whose counts are in memory at a time; for each part the log's end is read."""
+
+MOST_BESIDE = 50
+"""Commits that are looked at, newest first, where some are the author's anyway: a branch that was never pushed may
+hold thousands of ours."""
+
+ANY_TIME = datetime.min.replace(tzinfo=UTC)
+"""When YouTube said a count, where nobody asks for it."""
+
+SHOWN = 3
+"""Commits that a sentence names."""
+
+
+class Ownership(NamedTuple):
+    """How many of some commits are ours, and how many are not."""
+
+    ours: int
+    others: int
+    claimed: Sequence[str]
+    """Those of the others, newest first, that have our trailer all the same."""
+
+
+def sort_out(source: Source, commits: Sequence[Commit], form: re.Pattern[str], made_now: str | None) -> Ownership:
+    """Return whose these commits are; `made_now` was made by this sync. Raises GitError and StateError.
+
+    Ours is a commit with one parent, with a message of our `form`, and with changes of mapped counts only, to what the
+    diff log says that syncer wrote there. All others are the author's, also those of ours that the log has forgotten.
+    """
+    messages = list(read_messages(source.repository, (commit.name for commit in commits)))
+    claiming = [(commit, text) for commit, text in zip(commits, messages, strict=True) if CLAIM.search(text)]
+    plain = len(commits) - len(claiming)
+    if plain:
+        claiming = claiming[:MOST_BESIDE]
+    likely = [c.name for c, text in claiming if c.name != made_now and len(c.parents) == 1 and form.fullmatch(text)]
+    ours = {made_now, *_with_our_counts(source, likely)}
+    claimed = [commit.name for commit, _ in claiming if commit.name not in ours]
+    return Ownership(len(claiming) - len(claimed), plain + len(claimed), claimed)
+
+
+def say_claimed(claimed: Sequence[str]) -> str:
+    """Say that these commits have our trailer, and that they are the author's all the same."""
+    named = ", ".join(name[:12] for name in claimed[:SHOWN]) + (", ..." if len(claimed) > SHOWN else "")
+    what = f"commit {named} has" if len(claimed) == 1 else f"commits {named} have"
+    return f"{what} the line {TRAILER}, but another message or other changes than syncer made: treated as yours"
+
+
+def _with_our_counts(source: Source, commits: Sequence[str]) -> set[str]:
+    """Return which of these commits, with one parent each, changed counts of ours and nothing else."""
+    found, foreign = set[str](), set[str]()
+    if commits:
+        with closing(changed_by(source.repository, commits)) as changes:
+            while part := list(islice(changes, FILES_AT_ONCE)):
+                found.update(commit for commit, _ in part)
+                foreign |= _foreign(source, part)
+    return found - foreign
+
+
+def _foreign(source: Source, changes: Sequence[tuple[str, Difference]]) -> set[str]:
+    """Return the commits in which one of these changes is not ours."""
+    pages = _pages(source, {changed.path for _, changed in changes})
+    edits, foreign = [], set()
+    for commit, (path, old, new) in changes:
+        if path in pages and old and new and old.mode == new.mode:
+            edits.append((commit, pages[path], old.name, new.name))
+        else:
+            foreign.add(commit)
+    texts = read_blobs(source.repository, (name for _, _, *both in edits for name in both))
+    counts: defaultdict[str, set[Written]] = defaultdict(set)
+    for commit, candidates, _, _ in edits:
+        written = _counts(candidates, next(texts), next(texts))
+        counts[commit] |= written
+        if not written:
+            foreign.add(commit)
+    known = were_ours(source.log, set().union(*counts.values()))
+    return foreign | {commit for commit, written in counts.items() if not written <= known}
+
+
+def _pages(source: Source, paths: Collection[str]) -> Mapping[str, Sequence[Candidate]]:
+    """Return those of these files, as git names them, that the config maps, whether or not they are on disk."""
+    pages: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for path, candidate in named_by_git(source):
+        if path in paths:
+            pages[path].append(candidate)
+    top = f"{source.within}/" if source.within else ""
+    for path in paths:
+        if path not in pages and path.startswith(top):
+            candidate = source.mapped(path.removeprefix(top))
+            if candidate.fields:
+                pages[path].append(candidate)
+    return pages
+
+
+def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> set[Written]:
+    """Return the counts by which a page's two texts differ; none where they differ in anything else."""
+    written: set[Written] = set()
+    for path, mappings in candidates:
+        for fields in mappings:
+            counts = list(waiting(path, find(old, fields, path).slots, find(new, fields, path).slots))
+            old = with_counts(old, ((fields, one.change(ANY_TIME)) for one in counts)) or b""
+            written.update((wherever(one.place), one.new) for one in counts)
+    return written if old == new else set()
