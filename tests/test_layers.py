@@ -35,7 +35,7 @@ ROOMS_OF = {
     "yaml": {"front_matter", "config", "suggest"},
     "tomli": {"front_matter"},
     "pydantic": {"config"},
-    "pathspec": {"content"},
+    "pathspec": {"content", "config"},
     "http": {"simulator", "youtube", "trigger"},
 }  # fmt: skip
 """Which rooms may use a library."""

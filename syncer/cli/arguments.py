@@ -13,16 +13,29 @@ from syncer.front_matter.video_id import parse_video_id
 from syncer.model import VideoId
 
 
+def absolute(path: str) -> str:
+    """Return the absolute form of a path of the command line, `.` and `..` as they are. Raises UsageError.
+
+    A working directory can be removed while somebody is in it.
+    """
+    try:
+        return os.path.join(os.getcwd(), path)
+    except OSError:
+        if os.path.isabs(path):
+            return path
+        raise UsageError(f"{path}: the working directory is gone; change to another, or write the whole path") from None
+
+
 def site_path(site: Path, path: str) -> str:
     """Return a path of the command line, relative to the site; the site itself is ``.
 
     Raises UsageError where nothing is there, or it is outside the site.
     """
-    full = os.path.abspath(path)
-    real = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
-    root = os.path.realpath(site)
+    full = os.path.normpath(absolute(path))
     if not os.path.lexists(full):
         raise UsageError(f"{path}: there is no such file or directory; PATHs start from the working directory")
+    real = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+    root = os.path.realpath(site)
     if os.path.realpath(full) == root:
         return ""
     if not real.startswith(root.rstrip("/") + "/"):
@@ -51,8 +64,8 @@ def moment(text: str, now: datetime) -> datetime:
         pass
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the second: before the first day in UTC, or after the last
         raise UsageError(
             f"{text}: is no time; write 2026-11-22, 2026-11-22T15:00:00Z, or 6h for six hours ago"
         ) from None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -21,6 +21,7 @@ PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def command(directory: Path) -> int:
     """Look at the content of the site DIR (default: here), and write DIR/config/syncer.yaml for it."""
+    from syncer.cli.arguments import absolute
     from syncer.cli.show import show
     from syncer.errors import UsageError
     from syncer.front_matter.video_id import parse_video_id
@@ -28,17 +29,18 @@ def command(directory: Path) -> int:
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
 
-    if not directory.is_dir():
+    site = os.path.realpath(absolute(str(directory)))
+    if not os.path.isdir(site):  # not `Path.is_dir`, which raises where a name is too long or may not be looked at
         raise UsageError(f"{directory}: is no directory; name the site's root")
     target = directory / "config" / "syncer.yaml"
-    if target.exists():
+    if os.path.lexists(target):
         raise UsageError(f"{target} exists already; remove it to let init propose anew")
 
     def recognise(text: str) -> VideoId | None:
         found = parse_video_id(text, "")
         return found if isinstance(found, str) else None
 
-    proposals = suggest(_pages(os.path.realpath(directory)), recognise)
+    proposals = suggest(_pages(site), recognise)
     if not proposals:
         show(
             "No video found: no page has a YouTube id or URL in its front matter. Nothing was written; if yours are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -93,11 +94,7 @@ def _show_end(lines: Iterable[Line]) -> None:
 def _place(site: Path, path: str | None) -> str:
     """Return the path relative to the site; one that no longer exists may still stand in the log."""
     from syncer.cli.arguments import site_path
-    from syncer.errors import UsageError
 
     if path is None:
         return ""
-    try:
-        return site_path(site, path)
-    except UsageError:
-        return path.strip("/")
+    return site_path(site, path) if os.path.lexists(path) else path.strip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,6 +43,12 @@ INTERRUPTED = 130
 BUG = 70
 
 
+LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
+"""What no screen has room for is cut; a path that somebody would look for is shorter."""
+
+BLANK = re.compile(r"(--[a-z-]+=)?\s*|-c\s+")
+"""Nothing, or an option with nothing: whoever writes `sync "$PAGE"` with `PAGE` unset does not mean all pages."""
+
 FLAGS = {"-v", "-vv", "--verbose", "-q", "--quiet"}
 WITH_VALUE = {"-c", "--config", "--log-format"}
 
@@ -50,6 +57,8 @@ class _Commands(click.Group):
     """The subcommands, loaded when they are called. The options before the command are taken after it as well."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if any(map(BLANK.fullmatch, args)):
+            raise click.UsageError("an argument is empty; say what it should name, or leave it out", ctx)
         return super().parse_args(ctx, _ours_first(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -105,6 +114,8 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
 
     Start with `syncer demo`, then `syncer init` in your site.
     """
+    if not config.strip():  # an empty variable counts as unset, as everywhere; a blank one names a file
+        raise click.UsageError("the variable SYNCER_CONFIG is blank; name the config in it, or unset it", ctx)
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
     ctx.call_on_close(lambda: put_back(ctx.obj.environ))
     take_out({USUAL_KEY})
@@ -166,7 +177,7 @@ def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
     from syncer.redact import redact
     from syncer.wording import safe, safe_json
 
-    message = redact(str(error))
+    message = LONG_WORD.sub(r"\1...", redact(str(error)))
     if "--json" in arguments:
         document = {"error": {"kind": error.kind, "message": message}, "exit": error.exit_code}
         print(safe_json(document, indent=2))

@@ -33,10 +33,11 @@ class Settings:
         """Read and check the config, and take the secrets that it names out of the environment. Raises ConfigError."""
         from pathlib import Path
 
+        from syncer.cli.arguments import absolute
         from syncer.config.parse import parse_config
         from syncer.own_files import read_file
 
-        path = Path(self.config_path).absolute()
+        path = Path(absolute(self.config_path))
         try:
             text = read_file(path, LARGEST_CONFIG + 1, follow=True).decode()
         except FileNotFoundError:

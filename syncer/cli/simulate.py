@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from syncer.simulator.clock import Clock
     from syncer.simulator.faults import Fault
     from syncer.simulator.world import World
 
@@ -50,7 +51,6 @@ def command(
     """
     from syncer.cli.arguments import moment
     from syncer.errors import UsageError
-    from syncer.simulator.clock import Clock
     from syncer.simulator.server import Simulator
 
     if list_faults:
@@ -59,10 +59,10 @@ def command(
     weather = _weather(faults)
     now = datetime.now(UTC).replace(microsecond=0)
     start = moment(clock, now) if clock else now
-    world = _world(videos, seed, start)
+    world, its_clock = _world(videos, seed, start), _clock(start, speed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, so that connections are closed
     try:
-        with Simulator(world, Clock(start, speed), port, faults=weather) as simulator:
+        with Simulator(world, its_clock, port, faults=weather) as simulator:
             print(simulator.url, flush=True)
             simulator.serve_forever()
     except OSError as error:
@@ -87,6 +87,16 @@ def _weather(texts: Sequence[str]) -> Sequence[Fault]:
         return [parse_fault(text) for text in texts]
     except FaultError as error:
         raise UsageError(f"--fault {error}") from error
+
+
+def _clock(start: datetime, speed: float) -> Clock:
+    from syncer.errors import UsageError
+    from syncer.simulator.clock import Clock
+
+    try:
+        return Clock(start, speed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _world(videos: Path | None, seed: int, start: datetime) -> World:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
+from pathspec import GitIgnoreSpec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -85,7 +87,23 @@ def _variable(name: str) -> str:
 def _pattern(glob: str) -> str:
     if not glob.strip():
         raise ValueError("is an empty pattern; write one such as `**/*.md`, or take the item out")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way
+            (pattern,) = GitIgnoreSpec.from_lines([glob]).patterns
+    except (ValueError, re.error, FutureWarning):
+        raise ValueError("is no pattern as in .gitignore; look at its brackets, its `!` and its backslashes") from None
+    if pattern.include is None:
+        raise ValueError(
+            "names nothing; put a backslash before a `#` at its start, and before a `[` that is not closed"
+        )
     return glob
+
+
+def _take_something(globs: tuple[str, ...]) -> tuple[str, ...]:
+    if globs and all(glob.startswith("!") for glob in globs):
+        raise ValueError("only takes files away with `!`; name those to take before them, such as `**/*.md`")
+    return globs
 
 
 def _not_empty(value: object) -> object:
@@ -165,7 +183,7 @@ class Collection(Section):
     directory: _InsidePath = Field(
         description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
     )
-    include: Annotated[tuple[_Glob, ...], _NotEmpty] = Field(
+    include: Annotated[tuple[_Glob, ...], _NotEmpty, AfterValidator(_take_something)] = Field(
         default=("**/*.md", "**/*.markdown"),
         json_schema_extra={"minItems": 1},
         description="Which files are pages: globs as in .gitignore, seen from the directory.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ KeyPath = tuple[str | int, ...]
 
 _MOST_VALUES = 10_000
 """Aliases of aliases can stand for billions of values."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""An escape in quotes can stand for a half; no file has such a name."""
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _CORE = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "seq", "map")}
@@ -141,6 +144,8 @@ def _scalar(node: yaml.Node, key: KeyPath, source: Source) -> Value:
     kind = node.tag.removeprefix(_CORE)
     if holds_key(text):
         _find(source, key, NO_KEY_HERE)
+    if _SURROGATE.search(text):
+        _find(source, key, "holds half a character; write the whole one, such as `\\U0001F600` for `\\uD83D\\uDE00`")
     if kind == "null":
         return None
     if kind == "bool":

@@ -336,8 +336,11 @@ def _list(site: str, directory: str, way: _Way) -> tuple[list[str], list[str], l
 
 
 def _real(site: str, path: str) -> str | None:
-    """Return the real path of what is at `path`, relative to the site; None when it is outside."""
-    real = os.path.realpath(os.path.join(site, path))
+    """Return the real path of what is at `path`, relative to the site; None when it is outside, or is gone by now."""
+    try:
+        real = os.path.realpath(os.path.join(site, path))
+    except OSError:  # of a link that went away, or may not be read
+        return None
     if real == site:
         return ""
     prefix = site.rstrip("/") + "/"

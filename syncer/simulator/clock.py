@@ -5,6 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from math import inf
+
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = datetime(2100, 1, 1, tzinfo=UTC)
+"""Time stands still there, however fast it goes: far beyond, neither dates nor counts would have room to grow."""
 
 
 class Clock:
@@ -13,10 +18,11 @@ class Clock:
     def __init__(self, start: datetime, speed: float = 0) -> None:
         """`start` is aware of its zone; `speed` is simulated seconds per real second, 0 to stand still.
 
-        Raises ValueError for a time without a zone or a negative speed.
+        Raises ValueError for a time without a zone, one that is not between FIRST and LAST, and a speed that is
+        negative, infinite or no number.
         """
-        if speed < 0:
-            raise ValueError("the clock's speed is negative: time would run backwards")
+        if not 0 <= speed < inf:
+            raise ValueError(f"the clock's speed is {speed}: it must be a number of seconds, 0 or more")
         self._lock = threading.Lock()
         self._speed = speed
         self._base = _utc(start)
@@ -33,12 +39,13 @@ class Clock:
             self._restart(self._now() + by)
 
     def set(self, to: datetime) -> None:
-        """Move the time to a moment, also back. Raises ValueError for a time without a zone."""
+        """Move the time to a moment, also back. Raises ValueError as at the start."""
         with self._lock:
             self._restart(_utc(to))
 
     def _now(self) -> datetime:
-        return self._base + timedelta(seconds=self._speed * (time.monotonic() - self._since))
+        gone_by = self._speed * (time.monotonic() - self._since)
+        return self._base + timedelta(seconds=min(gone_by, (LAST - self._base).total_seconds()))
 
     def _restart(self, at: datetime) -> None:
         self._base = at
@@ -48,4 +55,6 @@ class Clock:
 def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{at.isoformat()} has no time zone: write {at.isoformat()}Z for UTC")
+    if not FIRST <= at <= LAST:
+        raise ValueError(f"{at.isoformat()} is out of reach: the clock goes from {FIRST:%Y} to {LAST:%Y}")
     return at.astimezone(UTC)
