@@ -25,7 +25,7 @@ from syncer.state.syncs import last_whole_sync
 from syncer.sync.ask import open_client, spending
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.purses import in_words, purses
-from syncer.sync.recover import find_remains
+from syncer.sync.recover import find_remains, saved_problems
 from syncer.sync.report import Tally
 from syncer.wording import counted, utc
 from syncer.youtube.key import CREDENTIAL
@@ -300,6 +300,8 @@ def _check_remains(config: Config, database: Database, content: _Content) -> Ite
     if is_held(config.state_directory):
         yield Finding("state", Level.OK, "a sync is writing right now")
         return
+    for problem in saved_problems(config.state_directory):
+        yield Finding("state", Level.WARNING, f"{problem.subject}: {problem.message}")
     remains = find_remains(os.path.realpath(config.site), database)
     files = [path for path in remains.files.union(content.left_over) if os.path.exists(path)]
     if files or remains.written or remains.unwritten:

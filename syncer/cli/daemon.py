@@ -65,12 +65,14 @@ def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> N
     from syncer.daemon.loop import Daemon
     from syncer.notify import Notifier
     from syncer.status_page.metrics import Counters
+    from syncer.sync.begin import settle
 
     counters = Counters()
     state = force.config.state_directory
     notifier = Notifier(lambda: force.config.notify, force.config.site.name, state, _now)
     work = _Maker(force, lock, stopped, counters, notifier).work
     daemon = Daemon(work(), _surroundings(force, stopped, bell, work))
+    settle(force.config, _now)
     log.info("syncer watches %s", force.config.site, extra={"event": "started"})
     with closing(notifier), serving(lambda: force.config, daemon.control, counters, force.environ) as path:
         lock.name_socket(path)

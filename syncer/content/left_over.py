@@ -18,12 +18,13 @@ from zlib import crc32
 
 from syncer.content.durable import flush_directories
 from syncer.content.exchange import exchange
-from syncer.content.opening import OPEN_FLAGS, read_page
+from syncer.content.lease import is_open_for_writing
+from syncer.content.opening import OPEN_FLAGS, open_file, read_page, read_whole
 from syncer.content.reason import reason_of
 from syncer.content.scan import OURS, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Fields, Problem, ProblemKind, Why
+from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
 
 log = logging.getLogger("syncer.content")
 
@@ -87,27 +88,38 @@ class _Beside:
 
     def settle(self, name: str) -> None:
         """Settle one of the files. Raises OSError, and then it is as it was."""
-        text, tag = self._read(name), int(name[len(".syncer-") : -1], 16)
-        if crc32(text) ^ tag in self._names or not text.strip(NOTHING):
-            self._remove(name)  # ours, and whole; or hardly begun
-            return
+        written_to, text = self._look_at(name)
+        tag = int(name[len(".syncer-") : -1], 16)
         page = self._page_written_as(tag)
-        if page is None:
-            if self._is_known(text):
-                self._remove(name)
-            else:
-                self._keep(name, name)
-        elif self._masked(text) == self._masked(self._read(page)):
+        if page and not written_to and self._masked(text) == self._masked(self._read(page)):
             self._remove(name)
-        elif self._is_put_back(name, page, tag):
+        elif page and self._is_put_back(name, page, tag):
             log.warning(
                 "%s: what was saved there just as syncer was cut short is put back",
                 self._in_site(page),
                 extra={"event": "edit-put-back", "path": self._in_site(page)},
             )
             self._remove(name)
-        else:
+        elif written_to:
+            return  # whoever has it open may still write: the next sync looks again
+        elif page:
             self._keep(name, page)
+        elif self._is_ours(text, tag) or self._is_known(text):
+            self._remove(name)
+        else:
+            self._keep(name, self._page_like(text) or name)
+
+    def _look_at(self, name: str) -> tuple[bool, bytes]:
+        """Return whether another program has the file open for writing, and its bytes."""
+        file = open_file(os.path.join(self._directory, name), flags=OPEN_FLAGS | os.O_NOFOLLOW)
+        try:
+            return is_open_for_writing(file), read_whole(file)[0]
+        finally:
+            os.close(file)
+
+    def _is_ours(self, text: bytes, tag: int) -> bool:
+        """Whether it is the whole new file of a page that is here, or one that was hardly begun."""
+        return crc32(text) ^ tag in self._names or not text.strip(NOTHING)
 
     def _page_written_as(self, tag: int) -> str | None:
         """Return the page that is byte for byte what we wrote under this tag; None where none is, any more."""
@@ -122,6 +134,11 @@ class _Beside:
             masked == page or _without_digits(page).startswith(beginning)
             for page in (self._masked(text) for _, text in self._texts())
         )
+
+    def _page_like(self, text: bytes) -> str | None:
+        """Return a page that names the same videos; None where none does."""
+        videos = self._videos(text)
+        return next((page for page, other in self._texts() if videos and self._videos(other) == videos), None)
 
     def _is_put_back(self, name: str, page: str, tag: int) -> bool:
         """Swap the page back, unless it was changed just now."""
@@ -156,18 +173,30 @@ class _Beside:
 
     def _masked(self, page: bytes) -> bytes:
         """Return a page with zeros for its counts, where they can be found."""
-        try:
-            for fields in self._mappings:
-                changes = [
-                    Change("", slot.video_id, value.field, value.count, value.text, "0", _AT_NO_TIME, Why.CHANGED)
-                    for slot in find(page, fields, "").slots
-                    for value in slot.values
-                ]
+        for fields in self._mappings:
+            changes = [
+                Change("", slot.video_id, value.field, value.count, value.text, "0", _AT_NO_TIME, Why.CHANGED)
+                for slot in _slots(page, fields)
+                for value in slot.values
+            ]
+            try:
                 new = rewrite(page, fields, changes, "") if changes else page
-                page = new if isinstance(new, bytes) else page
-        except Exception as error:  # noqa: BLE001 - one page never ends a sync, and the file is kept
-            reason_of(error)
+            except Exception as error:  # noqa: BLE001 - one page never ends a recovery, and the file is kept
+                reason_of(error)
+                continue
+            page = new if isinstance(new, bytes) else page
         return page
+
+    def _videos(self, page: bytes) -> set[VideoId]:
+        return {slot.video_id for fields in self._mappings for slot in _slots(page, fields)}
+
+
+def _slots(page: bytes, fields: Fields) -> tuple[Slot, ...]:
+    try:
+        return find(page, fields, "").slots
+    except Exception as error:  # noqa: BLE001 - one page never ends a recovery
+        reason_of(error)
+        return ()
 
 
 def _listed(directory: str) -> list[str]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.diff_log import LOG, DiffLog
-from syncer.errors import StateDamaged
+from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Problem, ProblemKind
-from syncer.state.database import NAME, Database, open_database, set_aside
+from syncer.state.database import NAME, Database, open_database, open_to_read, set_aside
 from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import has_sync, last_seq
 from syncer.sync.options import Options, Surroundings, Sync
-from syncer.sync.recover import recover, saving
+from syncer.sync.recover import find_remains, recover, saving
 from syncer.sync.report import Tally
-from syncer.sync.tell import tell_lost, tell_recovered
+from syncer.sync.tell import tell_lost, tell_recovered, tell_unsettled
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -38,15 +38,21 @@ class Opened:
 
 @contextmanager
 def open_for_writing(
-    config: Config, *, clock: Callable[[], datetime], sleep: Callable[[float], object], lost: str | None = None
+    config: Config,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    lost: str | None = None,
+    patience: float | None = None,
 ) -> Iterator[Opened]:
     """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
 
     A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
-    block meets is set aside after it. Raises Locked, Stopped, StateError and, after that, StateDamaged.
+    block meets is set aside after it. `patience`: seconds to wait for another writer; None: as long as any command
+    does. Raises Locked, Stopped, StateError and, after that, StateDamaged.
     """
     directory = config.state_directory
-    with hold_lock(directory, patience=PATIENCE, sleep=sleep):
+    with hold_lock(directory, patience=PATIENCE if patience is None else patience, sleep=sleep):
         try:
             opened = _open(config, clock(), lost)
         except StateDamaged:
@@ -58,6 +64,25 @@ def open_for_writing(
         except StateDamaged as error:
             aside = set_aside(directory, clock())
             raise StateDamaged(error.what, f"it is set aside as {aside.name}; run the command again") from error
+
+
+def settle(config: Config, clock: Callable[[], datetime]) -> None:
+    """Settle what a crash left behind, and nothing else; where another command writes right now, that has done it.
+
+    What is wrong with the state is left to the next sync, which can say so.
+    """
+    site = os.path.realpath(config.site)
+    try:
+        database = open_to_read(config.state_directory, site)
+        if database is None:
+            return
+        with database:
+            remains = find_remains(site, database)
+        if remains.any:
+            with suppress(Locked), open_for_writing(config, clock=clock, sleep=lambda _: None, patience=0):
+                pass
+    except StateError as error:
+        tell_unsettled(error)
 
 
 def begin(config: Config, options: Options, world: Surroundings, opened: Opened, started: datetime) -> Sync:

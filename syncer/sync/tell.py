@@ -141,6 +141,12 @@ def tell_recovered(remains: Remains) -> None:
     )
 
 
+def tell_unsettled(error: Exception) -> None:
+    """Tell that what a crash left behind could not be settled at the start; the next sync tries again."""
+    facts = {"event": "not-settled"}
+    log.warning("what the last sync left behind is not settled yet: %s; the next sync tries again", error, extra=facts)
+
+
 def tell_lost(what: str) -> None:
     """Tell that the state is a new one, and what became of the one before."""
     log.warning("the state %s; a new one is begun", what, extra={"event": "state-lost"})

@@ -69,18 +69,33 @@ class Ground:
         if (self.room / BEFORE).exists():
             shutil.copytree(self.room / BEFORE, self.site.state)
 
-    def start(self, *arguments: str, at: int = 0, act: str = "", trace: str = "", patience: float = 60) -> Child:
+    def start(
+        self,
+        *arguments: str,
+        at: int = 0,
+        act: str = "",
+        also: tuple[tuple[int, str], ...] = (),
+        trace: str = "",
+        patience: float = 60,
+    ) -> Child:
         """Start a command of `syncer` in a process of its own."""
         self.started += 1
         order = Order(
             arguments or ("sync",), str(self.site.root), str(self.room / f"out-{self.started}"),
-            str(self.room / f"err-{self.started}"), at, act, trace, patience,
+            str(self.room / f"err-{self.started}"), at, act, trace, patience, also,
         )  # fmt: skip
         return self.warm.start(order)
 
-    def run(self, *arguments: str, at: int = 0, act: str = "", trace: str = "") -> Ended:
+    def run(
+        self,
+        *arguments: str,
+        at: int = 0,
+        act: str = "",
+        also: tuple[tuple[int, str], ...] = (),
+        trace: str = "",
+    ) -> Ended:
         """Run a command of `syncer` to its end, whatever that is."""
-        return self.start(*arguments, at=at, act=act, trace=trace).ended()
+        return self.start(*arguments, at=at, act=act, also=also, trace=trace).ended()
 
     def new_pages(self) -> int:
         """Count the pages that are new; fail where one is neither old nor new, or where the log says what is not so."""

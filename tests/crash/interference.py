@@ -19,7 +19,7 @@ import sqlite3
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -41,6 +41,12 @@ FAILS |= {"ftruncate", "fchmod", "fchown", "setxattr", "unlink", STATEMENT}
 
 TAKES_NO_ROOM = {"open", "unlink"}
 """What a full disk grants."""
+
+MARK = b"\na mark\n"
+"""What an edit leaves at the end of a page."""
+
+HOLDS = 60.0
+"""Seconds after which a program that has a page open gives up."""
 
 SHUTDOWN = 0x8004587D
 """FS_IOC_SHUTDOWN of Linux, known to ext4, XFS and others: the file system stops as in a power cut."""
@@ -70,7 +76,11 @@ class Interference:
     """`before` or `after`: kill; `half`: write the half of it, then kill; `ENOSPC` and the like: fail once;
     `ENOSPC+`: fail from here on; `stop:FLAGS:DIRECTORY`: shut the file system of this directory down; `cut:...`: the
     same, then kill; `edit:MANNER:PAGE`: edit a page; `vanish:DIRECTORY:TO`: move it away."""
+    also: Sequence[tuple[int, str]] = ()
+    """What is done before other calls, each with its number: `edit:...`, or `hold:PAGE:WORD`, which opens a page for
+    writing in a process of its own, and edits it when the file WORD is there."""
     trace: list[Call] = field(default_factory=list)
+    _resting: bool = False
     _names: dict[int, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,22 +103,30 @@ class Interference:
 
     def meet(self, name: str, path: str | None, do: Callable[[], T], half: Callable[[], object] | None = None) -> T:
         """Do what was called, unless this is the call to interfere at."""
-        if path is None:
+        if path is None or self._resting:
             return do()
         with self._lock:
             self.trace.append(Call(name, self._place(path), time.monotonic()))
             number = len(self.trace)
+        for deed in (act for at, act in self.also if at == number):
+            self._do(deed)
         lasting = self.act.endswith("+") and name in FAILS and (name not in TAKES_NO_ROOM or self.act == "EIO+")
         if not self.at or number < self.at or (number > self.at and not lasting):
             return do()
         if self.act in {"before", "half", "after"}:
             _kill(do if self.act == "after" else half if self.act == "half" else None)
-        kind, _, rest = self.act.partition(":")
-        if kind in _DEEDS:
-            _DEEDS[kind](*rest.split(":"))
+        if self.act.partition(":")[0] in _DEEDS:
+            self._do(self.act)
         elif name in FAILS:
             raise _refusal(name, getattr(errno, self.act.rstrip("+")), path)
         return do()
+
+    def _do(self, act: str) -> None:
+        """Do it, and count no call of that."""
+        kind, _, rest = act.partition(":")
+        self._resting = True
+        _DEEDS[kind](*rest.split(":"))
+        self._resting = False
 
     def _place(self, path: str) -> str:
         return _NUMBER.sub(".syncer-*~", os.path.relpath(path, self.site))
@@ -206,7 +224,7 @@ def edited(page: bytes, manner: str) -> bytes:
     if manner == "in-front":
         head, newline, rest = page.partition(b"\n")
         return head + newline + b"# a mark\n" + rest
-    return page + b"\na mark\n"
+    return page + MARK
 
 
 def edit(manner: str, path: str) -> None:
@@ -273,6 +291,29 @@ def _cut(flags: str, directory: str) -> None:
     _kill(None)
 
 
+def _hold(page: str, word: str) -> None:
+    """Open a page for writing in a process of its own, which writes and ends when it gets the word."""
+    ours, theirs = os.pipe()
+    if os.fork():
+        os.close(theirs)
+        os.read(ours, 1)
+        os.close(ours)
+        return
+    try:
+        file = os.open(page, os.O_WRONLY | os.O_APPEND)
+        os.dup2(file, 0)
+        os.dup2(theirs, 1)
+        os.closerange(2, 256)
+        os.write(1, b"x")
+        end = time.monotonic() + HOLDS
+        while not os.access(word, os.F_OK) and time.monotonic() < end:
+            time.sleep(0.001)
+        os.write(0, MARK)
+        os.rename(word, f"{word}-done")
+    finally:
+        os._exit(0)
+
+
 def _vanish(directory: str, to: str) -> None:
     os.rename(directory, to)
 
@@ -287,4 +328,4 @@ def _kill(last: Callable[[], object] | None) -> None:
         time.sleep(60)  # the signal comes; no step may be taken until it does
 
 
-_DEEDS: Mapping[str, Callable[..., None]] = {"stop": _stop, "cut": _cut, "edit": edit, "vanish": _vanish}
+_DEEDS: Mapping[str, Callable[..., None]] = {"stop": _stop, "cut": _cut, "edit": edit, "hold": _hold, "vanish": _vanish}

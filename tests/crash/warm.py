@@ -54,6 +54,8 @@ class Order:
     """Where to write down what was called, if it comes to that."""
     patience: float = 60
     """Seconds to wait for another writer."""
+    also: tuple[tuple[int, str], ...] = ()
+    """The same."""
     nobody: bool = False
     """True: without root's powers."""
 
@@ -164,8 +166,8 @@ def _run(order: Order) -> int:
     _set_patience(order.patience)
     if order.nobody:
         drop_powers()
-    watch = Interference(order.directory, order.at, order.act)
-    if order.at or order.trace:
+    watch = Interference(order.directory, order.at, order.act, order.also)
+    if order.at or order.also or order.trace:
         watch.install()
     code = import_module("syncer.cli.main").main(list(order.arguments))
     sys.stdout.flush()

@@ -1,0 +1,121 @@
+"""A page is edited and the sync is killed, both around one swap: what the author wrote is in the page, or saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from syncer.state.saved import saved_edits
+from tests.crash.conftest import Make
+from tests.crash.ground import Ground, leftovers
+from tests.crash.interference import MARK, Call, edited
+from tests.crash.points import PROVING, RENAMES, traced
+from tests.crash.test_races import MANNERS
+
+PAGES = 6
+PAGE = "content/0/0.md"
+AROUND = 5
+"""Calls before the swap and after it at which something happens: to open, to look, to remove are among them."""
+
+SAMPLE = 10
+"""Pairs of an edit and a kill that are tried of each manner and ground, unless all are."""
+
+Pair = tuple[int, int, str]
+"""The call before which the page is edited, the one at which the sync is killed, and whether before or after it."""
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_an_edit_and_a_kill_around_a_swap_lose_no_word(ground: Make, manner: str) -> None:
+    site = ground(PAGES)
+    for edit, kill, act in pairs(traced(site)):
+        site.restore()
+        deed = (edit, f"edit:{manner}:{site.site.root / PAGE}")
+        assert site.run("sync", at=kill, act=act, also=(deed,)).killed
+        recover(site, (edit, kill, act), edited(site.pages[PAGE].old, manner))
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_nor_does_a_kill_of_the_recovery(ground: Make, manner: str) -> None:
+    """The edit comes right before the swap and the first kill right after it: then there is most to put back."""
+    site = ground(PAGES)
+    calls = traced(site)
+    swap = swap_in(calls)
+    deed = (swap, f"edit:{manner}:{site.site.root / PAGE}")
+    site.restore()
+    assert site.run("sync", at=swap, act="after", also=(deed,)).killed
+    recovering = traced(site, anew=False)
+    points = [number for number, call in enumerate(recovering, 1) if call.name not in {"open", "close"}]
+    for number in points if PROVING else Random(2).sample(points, min(6, len(points))):
+        site.restore()
+        assert site.run("sync", at=swap, act="after", also=(deed,)).killed
+        assert site.run("sync", at=number, act="after").killed
+        recover(site, (swap, number, "after, of the recovery"), edited(site.pages[PAGE].old, manner))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a page open")
+@pytest.mark.parametrize("late", [False, True], ids=["before-the-recovery", "after-the-recovery"])
+def test_what_a_program_writes_that_had_the_page_open_is_not_lost(ground: Make, *, late: bool) -> None:
+    site = ground(PAGES)
+    word = site.room / "word"
+    for hold, kill, act in pairs(traced(site)):
+        site.restore()
+        word.with_name("word-done").unlink(missing_ok=True)
+        deed = (hold, f"hold:{site.site.root / PAGE}:{word}")
+        assert site.run("sync", at=kill, act=act, also=(deed,)).killed
+        if late:
+            assert site.run("sync").code == 0
+        word.touch()
+        wait_for(word.with_name("word-done"))
+        recover(site, (hold, kill, act), site.pages[PAGE].old + MARK)
+
+
+def pairs(calls: Sequence[Call]) -> Sequence[Pair]:
+    swap = swap_in(calls)
+    around = range(swap - AROUND, swap + AROUND + 1)
+    every: list[Pair] = [(one, other, act) for one in around for other in around if one <= other for act in ACTS]
+    return every if PROVING else sorted([*Random(3).sample(every, SAMPLE), (swap, swap, "after")])
+
+
+ACTS = ("before", "after")
+
+
+def swap_in(calls: Sequence[Call]) -> int:
+    """The number of the first page's swap."""
+    return next(number for number, call in enumerate(calls, 1) if call.name in RENAMES and ".syncer-" in call.place)
+
+
+def recover(site: Ground, when: Pair, authors: bytes) -> None:
+    """Make the sync afterwards, and another one for what an edit kept from it; then all is there, and up to date."""
+    for _ in range(2):
+        ended = site.run("sync", "--json")
+        assert ended.code in {0, 1}, (when, ended)
+        kinds = {problem["kind"] for problem in json.loads(ended.out)["problems"]}
+        assert kinds <= {"edit-saved", "edited-meanwhile"}, (when, kinds)
+    assert leftovers(site.site.root) == [], when
+    page, versions = (site.site.root / PAGE).read_bytes(), site.pages[PAGE]
+    for text in (authors, *versions_of(authors, versions.old, versions.new)):
+        if page == text:
+            return
+    saved = [edit.file.read_bytes() for edit in saved_edits(Path(site.site.state))]
+    assert authors in saved, (when, page, saved)
+
+
+def versions_of(authors: bytes, old: bytes, new: bytes) -> Iterator[bytes]:
+    """What the page is with the author's words and the new counts."""
+    for manner in MANNERS:
+        if edited(old, manner) == authors:
+            yield edited(new, manner)
+
+
+def wait_for(file: Path) -> None:
+    end = time.monotonic() + 20
+    while not os.access(file, os.F_OK):
+        assert time.monotonic() < end, f"{file} does not come"
+        time.sleep(0.001)
