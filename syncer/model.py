@@ -251,6 +251,8 @@ class LastRead(NamedTuple):
     """Seconds since 1970."""
     misses: int
     """How often in a row, a day apart, it was left out."""
+    held: bool = False
+    """Whether that reading is held: compared with no page until it is confirmed or accepted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ def plan(
     *,
     units: int,
     everything: bool = False,
+    accept: bool = False,
     unread_since: datetime | None = None,
 ) -> Plan:
     """Return which of `videos` to ask about: all that are not fresh, as far as `units` requests reach.
@@ -34,17 +35,21 @@ def plan(
     `known` are the videos that were ever read, longest unread first; one that is gone is asked about less and less
     often, but once in four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then
     is fresh. Who was never read comes first, then the longest unread, so that a small quota goes round the whole site.
-    A reading from the future, after the clock was set back, is not fresh.
+    A held reading is not fresh, unless it is about to be accepted. Nor is one from the future, after the clock was set
+    back: nobody knows how old it is, so it comes before all that is known to be old.
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
-    unread, due = set(videos), list[VideoId]()
-    for video, read_at, misses in known:
-        if video in unread:
-            unread.remove(video)
-            if read_at < end and (everything or not 0 <= seconds - read_at < _patience(misses)):
-                due.append(video)
-    due = [*sorted(unread), *due]
+    unread, undated, due = set(videos), list[VideoId](), list[VideoId]()
+    for video, read_at, misses, held in known:
+        if video not in unread:
+            continue
+        unread.remove(video)
+        if read_at > seconds:
+            undated.append(video)
+        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= _patience(misses)):
+            due.append(video)
+    due = [*sorted(unread), *undated, *due]
     ask = tuple(due[: units * BATCH_SIZE])
     return Plan(ask, fresh=len(videos) - len(due), over_quota=len(due) - len(ask))
 

@@ -26,6 +26,15 @@ def next_reset(at: datetime) -> datetime:
     return datetime.combine(tomorrow, time(), PACIFIC).astimezone(UTC)
 
 
+def is_parked(until: datetime, at: datetime) -> bool:
+    """Whether a bucket that is parked until then is closed at the moment `at`.
+
+    No bucket is closed for longer than to the next reset. A time beyond it was noted by a clock that was wrong, then
+    or now, and holds nothing back: YouTube says again what is so, for one unit.
+    """
+    return at < until <= next_reset(at) + LATE
+
+
 def units_left(used: int, limit: int, reserve: int) -> int:
     """Return how many units may still be taken, when `used` of `limit` are gone and `reserve` are not to be touched."""
     return max(0, limit - reserve - used)

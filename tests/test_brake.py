@@ -101,6 +101,77 @@ def test_a_brake_is_forgotten_when_the_next_sync_is_in_good_weather(site: Site, 
     assert pages(site) == {f"{n}.md": crlf(video, *counts(youtube, video)) for n, video in enumerate(videos)}
 
 
+def test_a_brake_that_still_holds_is_told_by_every_sync_and_each_one_asks_anew(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    for seconds in (0, 1, 299, 3600):
+        report = site.sync(LATER + timedelta(seconds=seconds))
+        assert (report.asked, report.fresh) == (6, 0)
+        assert (report.brake, report.exit) == (Brake("missing", 6, 6), 1)
+    ran = syncer("sync", "--json")
+    assert (ran.code, ran.document["brake"]) == (1, {"reason": "missing", "struck": 6, "of": 6})
+
+
+@pytest.mark.parametrize("faults", [["unavailable"], ["quota-exceeded"], ["key-invalid"]], ids=str)
+def test_a_brake_is_told_also_by_a_sync_that_learns_nothing(site: Site, youtube: Simulator, faults: list[str]) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    assert in_weather(site, youtube, LATER, "falling").brake is not None
+    site.put("content/0.md", crlf(ids(6)[0], 5, 5))
+    report = in_weather(site, youtube, LATER + timedelta(hours=6), *faults)
+    assert report.brake == Brake("falling", 12, 12)
+    assert report.exit in {1, 3}
+    assert report.changed_counts == 2, "what was accepted before is written all the same"
+
+
+def test_a_narrowed_sync_writes_what_it_accepts_and_says_that_the_brake_holds_the_others(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    videos = [VideoId(video) for video in ids(6)]
+    put_pages(site, list(videos))
+    site.sync()
+    assert in_weather(site, youtube, LATER, "falling").brake is not None
+    youtube.clock.advance(timedelta(days=40))
+    report = site.sync(LATER + timedelta(days=1), Options(videos=frozenset(videos[:1])))
+    assert (report.asked, report.changed_counts, report.exit) == (1, 2, 1)
+    assert report.brake == Brake("falling", 12, 12)
+    assert pages(site)["0.md"] == crlf(videos[0], *counts(youtube, videos[0]))
+    assert "A brake holds 5 readings" in syncer("status").out
+
+
+def test_what_a_brake_holds_of_videos_that_no_page_names_any_more_is_let_go(site: Site, youtube: Simulator) -> None:
+    put_pages(site, ids(12))
+    site.sync()
+    assert in_weather(site, youtube, LATER, *(f"private@{video}" for video in ids(12)[:9])).brake is not None
+    for number in range(12):
+        (site.root / f"content/{number}.md").unlink()
+    put_pages(site, ids(20)[12:])
+    report = site.sync(LATER + timedelta(hours=6))
+    assert (report.brake, report.exit) == (None, 0)
+
+
+def test_a_brake_of_a_version_that_noted_no_reason_is_told_too(site: Site, youtube: Simulator) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    in_weather(site, youtube, LATER, "falling")
+    with open_database(site.state, str(site.root.resolve())) as database, database.transaction() as connection:
+        connection.execute("DELETE FROM meta WHERE name = 'brake'")
+    report = in_weather(site, youtube, LATER + timedelta(hours=6), "unavailable")
+    assert report.brake is not None
+    assert report.brake.struck == 6
+
+
+def test_what_is_accepted_is_fresh_again(site: Site, youtube: Simulator) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    in_weather(site, youtube, LATER, "falling")
+    assert site.sync(LATER + timedelta(seconds=1), ACCEPT).fresh == 6
+    assert site.sync(LATER + timedelta(seconds=2)).fresh == 6
+
+
 def test_when_most_counts_fall_nothing_is_written(site: Site, youtube: Simulator, syncer: Run) -> None:
     put_pages(site, ids(10))
     site.sync()

@@ -56,8 +56,13 @@ def test_who_is_asked_about_has_waited_at_least_as_long_as_who_is_not(
 ) -> None:
     made = plan(set(wanted), known(read_at), NOW, units=units, everything=True)
 
-    waited = [read_at.get(one, 0) for one in made.ask]
-    left_out = [read_at.get(one, 0) for one in set(wanted) - set(made.ask)]
+    def since(one: VideoId) -> tuple[bool, int]:
+        """Never, then from a clock that ran ahead, then the oldest."""
+        at = read_at.get(one, -1)
+        return 0 <= at <= SECONDS, at
+
+    waited = [since(one) for one in made.ask]
+    left_out = [since(one) for one in set(wanted) - set(made.ask)]
     assert waited == sorted(waited)
     assert not left_out or not waited or max(waited) <= min(left_out)
 
@@ -86,6 +91,16 @@ def test_what_was_read_since_a_time_is_fresh_and_all_that_was_not_is_asked_about
 
     assert made.ask == (video(5), video(1))
     assert (made.fresh, made.over_quota) == (3, 0)
+
+
+@given(videos, times, st.sets(st.integers(0, 200).map(video)), few_units)
+def test_what_is_held_is_never_fresh_unless_it_is_about_to_be_accepted(
+    wanted: list[VideoId], read_at: dict[VideoId, int], held: set[VideoId], units: int
+) -> None:
+    rows = [last._replace(held=last.video_id in held) for last in known(read_at)]
+    assert plan(set(wanted), rows, NOW, units=units, accept=True) == plan(set(wanted), known(read_at), NOW, units=units)
+    made = plan(set(wanted), rows, NOW, units=1000)
+    assert set(made.ask) >= held & set(wanted)
 
 
 def test_a_reading_from_the_future_is_not_fresh() -> None:

@@ -311,7 +311,7 @@ def test_a_copy_says_what_the_state_says_and_writes_nothing_back(directory: Path
         saved(database, given(A), given(B), at=NOON - DAY)
         saved(database, given(A, views=8), absent(B, NOON))
         spend_unit(database, Bucket.STATS, NOON, limit=9, reserve=0)
-        park(database, Bucket.GENERAL, NOON + DAY)
+        park(database, Bucket.GENERAL, NOON + DAY / 4)
     before = tree(tmp_path)
 
     with open_copy(directory, SITE) as copy:
@@ -319,7 +319,7 @@ def test_a_copy_says_what_the_state_says_and_writes_nothing_back(directory: Path
         assert accepted(copy, B) == given().statistics
         assert [one.video_id for one in missing_videos(copy)] == [B]
         assert spent_units(copy, NOON) == {Bucket.STATS: 1, Bucket.GENERAL: 0}
-        assert parked_buckets(copy, NOON) == {Bucket.GENERAL: NOON + DAY}
+        assert parked_buckets(copy, NOON) == {Bucket.GENERAL: NOON + DAY / 4}
         saved(copy, given(A, views=9))
         assert accepted(copy) == given(views=9).statistics
 
@@ -431,7 +431,7 @@ def test_nothing_is_taken_from_a_parked_bucket_until_its_time(database: Database
 def test_what_is_spent_and_parked_is_known_after_a_restart(directory: Path) -> None:
     with open_database(directory, SITE) as database:
         assert spend(database, NOON, limit=1)
-        park(database, Bucket.GENERAL, NOON + DAY)
+        park(database, Bucket.GENERAL, NOON + DAY / 4)
     with open_database(directory, SITE) as database:
         assert not spend(database, NOON, limit=1)
         assert not spend(database, NOON, Bucket.GENERAL)
@@ -629,7 +629,7 @@ def used(config: Config) -> Path:
 
 
 def read_times(database: Database) -> dict[VideoId, int]:
-    return {video: at for video, at, _ in last_read(database)}
+    return {video: at for video, at, _, _ in last_read(database)}
 
 
 def noon() -> datetime:

@@ -104,7 +104,8 @@ def show_put_back(report: SyncReport) -> None:
 def show_wrong(report: SyncReport) -> None:
     """Print what a person should see to."""
     if report.brake:
-        show(f"Nothing was written: {_braked(report.brake)}. {HELD}", "bold yellow")
+        so_far = "A brake still holds" if report.changed_counts else "Nothing was written"
+        show(f"{so_far}: {_braked(report.brake)}. {HELD}", "bold yellow")
     if report.over_quota:
         show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
     told = failures(report)

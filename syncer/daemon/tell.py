@@ -115,7 +115,7 @@ def tell_left_out() -> None:
 def _tell_brake(report: SyncReport) -> None:
     assert report.brake
     log.warning(
-        "a brake holds what YouTube said: %d of %d %s; nothing was written, `syncer sync --accept` lets it through",
+        "a brake holds what YouTube said: %d of %d %s; not written; `syncer sync --accept` lets it through",
         report.brake.struck,
         report.brake.of,
         "videos are suddenly missing" if report.brake.reason == "missing" else "counts fell",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from syncer.model import Count, Reading, VideoId
-from syncer.state.damage import member
+from syncer.model import Brake, Count, Reading, VideoId
+from syncer.state.damage import OddValue, member
 from syncer.state.database import Database
 from syncer.state.videos import reading_of
 
@@ -51,10 +52,11 @@ def any_unknown(database: Database) -> bool:
         )
 
 
-def hold_pending(database: Database) -> None:
-    """Hold all readings that wait for a judgement: a brake does."""
+def hold_pending(database: Database, brake: Brake) -> None:
+    """Hold all readings that wait for a judgement, and note which brake does."""
     with database.transaction() as connection:
         connection.execute("UPDATE videos SET judged = latest, held = ? WHERE judged IS NOT latest", (BRAKE,))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('brake', ?)", (f"{brake.reason} {brake.struck} {brake.of}",))
 
 
 def accept_pending(database: Database, doubtful: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
@@ -73,6 +75,15 @@ def accept_held(database: Database) -> None:
         connection.execute(_ACCEPT.format("held IS NOT NULL"))
 
 
+def release_unnamed(database: Database) -> None:
+    """Hold no reading of a video that no page names any more: nobody asks about it again, and it concerns nobody."""
+    with database.transaction() as connection:
+        connection.execute(
+            "UPDATE videos SET held = NULL WHERE held IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = videos.id)"
+        )
+
+
 def doubtful_counts(database: Database) -> list[tuple[VideoId, Count]]:
     """Return the counts that wait for a second reading."""
     with database.read() as connection:
@@ -80,6 +91,16 @@ def doubtful_counts(database: Database) -> list[tuple[VideoId, Count]]:
             "SELECT id, held FROM videos WHERE held IS NOT NULL AND held != ? ORDER BY id", (BRAKE,)
         )
         return [(VideoId(video), count) for video, held in rows for count in sorted(_doubted(held))]
+
+
+def standing_brake(database: Database) -> Brake | None:
+    """Return the brake that holds readings now, as it was when it last held all of a sync's; None where none does."""
+    held = count_braked(database)
+    if not held:
+        return None
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
+        return _brake(row[0]) if row else Brake("missing", held, held)  # held by a version that noted none
 
 
 def count_braked(database: Database) -> int:
@@ -90,15 +111,27 @@ def count_braked(database: Database) -> int:
 
 _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"
 
+_TODAY = f"missed_at > read_at - {DAY} AND missed_at <= read_at"
+
 _ACCEPT = (
     f"UPDATE videos SET judged = latest, held = NULL,"
     f" accepted = CASE WHEN {_GIVEN} THEN latest ELSE accepted END,"
-    f" missing_since = CASE WHEN NOT {_GIVEN} THEN coalesce(missing_since, read_at) END,"
-    f" misses = CASE WHEN {_GIVEN} THEN 0 WHEN missed_at > read_at - {DAY} THEN misses ELSE misses + 1 END,"
-    f" missed_at = CASE WHEN {_GIVEN} THEN NULL WHEN missed_at > read_at - {DAY} THEN missed_at ELSE read_at END"
+    f" missing_since = CASE WHEN NOT {_GIVEN} THEN min(coalesce(missing_since, read_at), read_at) END,"
+    f" misses = CASE WHEN {_GIVEN} THEN 0 WHEN {_TODAY} THEN misses ELSE misses + 1 END,"
+    f" missed_at = CASE WHEN {_GIVEN} THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END"
     " WHERE {}"
 )
-"""What is accepted is compared with pages from now on. A video that was left out keeps what was accepted before."""
+"""What is accepted is compared with pages from now on. A video that was left out keeps what was accepted before.
+
+Times that are later than the newest reading were noted by a clock that ran ahead: the reading takes their place.
+"""
+
+
+def _brake(text: str) -> Brake:
+    match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", text)
+    if match is None:
+        raise OddValue(f"{text!r} is no brake")
+    return Brake(match[1], int(match[2]), int(match[3]))
 
 
 def _doubted(held: str | None) -> frozenset[Count]:

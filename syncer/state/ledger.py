@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from syncer.model import Bucket
-from syncer.quota import quota_day, units_left
+from syncer.quota import is_parked, quota_day, units_left
 from syncer.state.damage import member, moment
 from syncer.state.database import Database
 
@@ -18,8 +18,9 @@ def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, 
     with database.transaction() as connection:
         until = connection.execute("SELECT until FROM parked WHERE bucket = ?", (bucket,)).fetchone()
         row = connection.execute("SELECT spent FROM units WHERE bucket = ? AND day = ?", (bucket, day)).fetchone()
-        if (until and until[0] > at.timestamp()) or not units_left(row[0] if row else 0, limit, reserve):
+        if (until and is_parked(moment(until[0]), at)) or not units_left(row[0] if row else 0, limit, reserve):
             return False
+        connection.execute("DELETE FROM units WHERE bucket = ? AND day > ?", (bucket, day))  # of a clock that ran ahead
         connection.execute(
             "INSERT INTO units VALUES (?, ?, 1) ON CONFLICT (bucket, day) DO UPDATE SET spent = spent + 1",
             (bucket, day),
@@ -46,8 +47,9 @@ def spent_units(database: Database, at: datetime) -> Mapping[Bucket, int]:
 def parked_buckets(database: Database, at: datetime) -> Mapping[Bucket, datetime]:
     """Return the buckets that are closed at this time, and until when."""
     with database.read() as connection:
-        rows = connection.execute("SELECT bucket, until FROM parked WHERE until > ?", (at.timestamp(),))
-        return {member(Bucket, bucket): moment(until) for bucket, until in rows}
+        rows = connection.execute("SELECT bucket, until FROM parked")
+        parked = {member(Bucket, bucket): moment(until) for bucket, until in rows}
+    return {bucket: until for bucket, until in parked.items() if is_parked(until, at)}
 
 
 def failing_buckets(database: Database) -> AbstractSet[Bucket]:

@@ -63,7 +63,8 @@ def last_read(database: Database) -> Generator[LastRead]:
     """Yield the videos that were ever read, longest unread first. Change nothing in the state meanwhile."""
     with database.read() as connection:
         yield from map(
-            LastRead._make, connection.execute("SELECT id, read_at, misses FROM videos ORDER BY read_at, id")
+            LastRead._make,
+            connection.execute("SELECT id, read_at, misses, held IS NOT NULL FROM videos ORDER BY read_at, id"),
         )
 
 

@@ -37,8 +37,16 @@ def plan_now(sync: Sync, videos: AbstractSet[VideoId]) -> Plan:
         if bucket not in parked
     )
     with closing(last_read(sync.database)) as known:
-        everything, unread_since = sync.options.everything, sync.options.unread_since
-        return plan(videos, known, now, units=units, everything=everything, unread_since=unread_since)
+        options = sync.options
+        return plan(
+            videos,
+            known,
+            now,
+            units=units,
+            everything=options.everything,
+            accept=options.accept,
+            unread_since=options.unread_since,
+        )
 
 
 def ask_youtube(sync: Sync, number: int) -> None:

@@ -16,6 +16,7 @@ from syncer.state.judging import (
     doubtful_counts,
     hold_pending,
     pending_readings,
+    standing_brake,
 )
 from syncer.sync.options import Sync
 
@@ -23,16 +24,17 @@ Own = Mapping[VideoId, Slot]
 """Where the pages tell of videos; of several places the first."""
 
 
-def judge(sync: Sync, pages: Sequence[Page]) -> None:
-    """Accept or hold each reading that waits for it.
+def judge(sync: Sync, pages: Sequence[Page]) -> bool:
+    """Accept or hold each reading that waits for it; return whether pages may be written.
 
     What it is compared with is the video's accepted reading, else what a page says. With `--accept` everything is
-    accepted, also what was held before. A brake holds all, and is left in the tally.
+    accepted, also what was held before. A brake holds all. In the tally it stays for as long as it holds a reading,
+    also through syncs that say nothing new of it; those may write what is accepted.
     """
     if sync.options.accept:
         accept_pending(sync.database, ())
         accept_held(sync.database)
-        return
+        return True
     counts = frozenset(count for collection in sync.config.collections for count in collection.mapping().counts)
     own = _own_counts(pages) if any_unknown(sync.database) else {}
     shares, doubts = Shares(), dict[VideoId, frozenset[Count]]()
@@ -44,12 +46,14 @@ def judge(sync: Sync, pages: Sequence[Page]) -> None:
         if not doubted <= reading.doubted:  # else the reading before this one said the same
             doubts[reading.now.video_id] = doubted
     brakes = sync.config.write.brake
-    sync.tally.brake = shares.brake(brakes.missing, brakes.falling)
-    if sync.tally.brake:
-        hold_pending(sync.database)
+    brake = shares.brake(brakes.missing, brakes.falling)
+    if brake:
+        hold_pending(sync.database, brake)
     else:
         accept_pending(sync.database, doubts.items())
+    sync.tally.brake = standing_brake(sync.database)
     sync.tally.doubtful.update(doubtful_counts(sync.database))
+    return brake is None
 
 
 def _own_counts(pages: Sequence[Page]) -> Own:

@@ -18,6 +18,7 @@ from syncer.errors import ContentGone, StateDamaged, StateError, Stopped, UsageE
 from syncer.model import Collection, Page, Problem, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
+from syncer.state.judging import release_unnamed
 from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos
@@ -115,13 +116,14 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
     number = begin_sync(sync.database, tally.sync, tally.started)
     if options.whole:
         save_places(sync.database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
+        release_unnamed(sync.database)
     tell_planned(sync)
     ask_youtube(sync, number)
-    judge(sync, pages)
+    may_write = judge(sync, pages)
     long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
     tally.gone = tally.missing & long_missing
     tell_judged(sync)
-    if not tally.brake:
+    if may_write:
         write_pages(sync, pages)
         tell_written(sync)
     if sync.config.git.commit and not options.dry_run:

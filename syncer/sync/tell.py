@@ -43,7 +43,7 @@ def tell_planned(sync: Sync) -> None:
 def tell_judged(sync: Sync) -> None:
     """Tell what YouTube said, and what of it is held."""
     tally = sync.tally
-    held = "a brake holds all of it" if tally.brake else f"{counted(len(tally.doubtful), 'count')} doubtful"
+    held = "a brake holds what it said" if tally.brake else f"{counted(len(tally.doubtful), 'count')} doubtful"
     log.info(
         "YouTube answered about %d of %s, %d missing; %s",
         len(tally.answered),

@@ -1,0 +1,149 @@
+"""A clock that was wrong for one sync costs that sync alone: no time that it noted decides anything afterwards."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncer.config.parse import parse_config
+from syncer.diff_log import LOG, lines_of_sync, read_log
+from syncer.quota import LATE, is_parked, next_reset
+from syncer.schedule import first_time
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import State
+from syncer.state.database import Database, open_to_read
+from syncer.state.syncs import last_whole_sync
+from syncer.state.videos import last_read, missing_videos
+from syncer.sync.options import Options
+from syncer.sync.purses import purses
+from tests.site import NOON, Site, counts, crlf, ids, world_with
+from tests.test_brake import in_weather, pages, put_pages
+
+DAY = timedelta(days=1)
+OFF = [timedelta(days=3650), timedelta(days=400), 2 * DAY, timedelta(hours=20), -2 * DAY, -timedelta(days=3650)]
+wrong = pytest.mark.parametrize("off", OFF, ids=str)
+
+
+def opened(site: Site) -> Database:
+    database = open_to_read(site.state, os.path.realpath(site.root))
+    assert database
+    return database
+
+
+@wrong
+def test_a_bucket_that_a_wrong_clock_parked_is_open_when_the_clock_is_right(
+    site: Site, youtube: Simulator, off: timedelta
+) -> None:
+    put_pages(site, ids(3))
+    spent = in_weather(site, youtube, NOON + off, "day-limit@stats", "quota-exceeded@general")
+    assert (spent.answered, spent.exit) == (0, 1)
+    report = site.sync(NOON, Options(everything=True))
+    assert (report.answered, report.over_quota, report.exit) == (3, 0, 0)
+
+
+def test_a_bucket_that_a_right_clock_parked_is_closed_until_the_next_reset(site: Site, youtube: Simulator) -> None:
+    put_pages(site, ids(3))
+    in_weather(site, youtube, NOON, "day-limit@stats", "quota-exceeded@general")
+    assert site.sync(next_reset(NOON) - timedelta(seconds=1)).over_quota == 3
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    with opened(site) as database:
+        assert all(purse.parked_until for purse in purses(config, database, NOON).values())
+    assert site.sync(next_reset(NOON) + LATE).answered == 3
+
+
+moments = st.integers(10**8, 7 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@given(moments, moments)
+def test_no_bucket_is_closed_beyond_the_next_reset_whatever_was_noted(until: datetime, at: datetime) -> None:
+    assert not is_parked(until, at) or not is_parked(until, next_reset(at) + LATE)
+
+
+@given(moments, st.integers(1, int(LATE.total_seconds())))
+def test_a_bucket_is_closed_from_when_youtube_says_so_to_a_little_after_the_reset(at: datetime, late: int) -> None:
+    until = next_reset(at) + timedelta(seconds=late)
+    assert is_parked(until, at)
+    assert is_parked(until, until - timedelta(seconds=1))
+    assert not is_parked(until, until)
+
+
+@wrong
+def test_after_a_wrong_clock_every_video_is_due_and_every_page_true(
+    site: Site, youtube: Simulator, off: timedelta
+) -> None:
+    videos = ids(7)
+    put_pages(site, videos)
+    site.sync(NOON - DAY)
+    youtube.clock.advance(DAY)
+    site.sync(NOON + off)
+    youtube.clock.advance(DAY)
+    with opened(site) as database:
+        assert (
+            first_time(parse_config(site.config.read_text(), site.config).schedule, last_whole_sync(database), NOON)
+            == NOON
+        )
+    report = site.sync(NOON)
+    assert (report.asked, report.answered, report.fresh, report.exit) == (7, 7, 0, 0)
+    assert pages(site) == {f"{n}.md": crlf(video, *counts(youtube, video)) for n, video in enumerate(videos)}
+    assert site.sync(NOON + timedelta(seconds=60)).fresh == 7
+
+
+@wrong
+def test_the_log_is_in_order_and_each_sync_in_it_is_found(site: Site, youtube: Simulator, off: timedelta) -> None:
+    put_pages(site, ids(3))
+    names = []
+    for at in (NOON - DAY, NOON + off, NOON, NOON + DAY):
+        names.append(site.sync(at).sync)
+        youtube.clock.advance(40 * DAY)
+    lines = list(read_log(site.state / LOG))
+    numbers = [int(str(line["seq"])) for line in lines]
+    assert numbers == list(range(numbers[0], numbers[0] + len(lines)))
+    for name in names:
+        expected = [line for line in lines if line["sync"] == name]
+        assert lines_of_sync(site.state / LOG, name, most=99) == expected
+    assert all(any(line["sync"] == name for line in lines) for name in names[-2:])
+
+
+@wrong
+def test_a_small_quota_goes_round_the_whole_site_all_the_same(site: Site, off: timedelta) -> None:
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    put_pages(site, ids(250))
+    right = [NOON, NOON + DAY, NOON + 2 * DAY, NOON + 3 * DAY]
+    assert [site.sync(at).answered for at in (NOON + off, *right)] == [100] * 5
+    with opened(site) as database:
+        newest = [at for _, at, _, _ in last_read(database)]
+    assert len(newest) == 250
+    assert all(right[0] <= datetime.fromtimestamp(at, UTC) <= right[-1] for at in newest)
+
+
+@wrong
+def test_a_video_that_a_wrong_clock_saw_missing_is_gone_after_three_days_as_any_other(
+    site: Site, youtube: Simulator, off: timedelta
+) -> None:
+    (video,) = ids(1)
+    put_pages(site, [video])
+    site.sync(NOON - DAY)
+    youtube.world = world_with({video: State.DELETED})
+    times = [NOON + off, NOON, NOON + DAY, NOON + 2 * DAY]
+    gone = [site.sync(at, Options(everything=True)).gone for at in times]
+    assert gone[-1] == (video,)
+    assert gone[1] == ()
+    with opened(site) as database:
+        (missing,) = missing_videos(database)
+    assert missing.since <= NOON + 2 * DAY
+    assert missing.read_at == NOON + 2 * DAY
+
+
+@wrong
+def test_units_that_a_wrong_clock_spent_are_no_reason_to_leave_a_video_out(
+    site: Site, youtube: Simulator, off: timedelta
+) -> None:
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    put_pages(site, ids(3))
+    assert site.sync(NOON + off).answered == 3
+    youtube.clock.advance(DAY)
+    assert site.sync(NOON, Options(everything=True)).answered == 3
