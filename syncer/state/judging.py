@@ -56,7 +56,9 @@ def hold_pending(database: Database, brake: Brake) -> None:
     """Hold all readings that wait for a judgement, and note which brake does."""
     with database.transaction() as connection:
         connection.execute("UPDATE videos SET judged = latest, held = ? WHERE judged IS NOT latest", (BRAKE,))
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('brake', ?)", (f"{brake.reason} {brake.struck} {brake.of}",))
+        connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('brake', ?)", (f"{brake.reason} {brake.struck} {brake.of}",)
+        )
 
 
 def accept_pending(database: Database, doubtful: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
