@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,10 +94,21 @@ def read_file(path: Path, largest: int, *, follow: bool = False) -> bytes:
         return file.read(largest)
 
 
-def require_regular(path: Path) -> None:
-    """Raise UnsafeFile where the path is a link or no regular file; nothing where there is none, and OSError."""
-    with suppress(FileNotFoundError):
-        _require_regular(path, os.lstat(path), MOVE)
+def require_together(paths: Sequence[Path]) -> None:
+    """Raise UnsafeFile where one of these is a link, no regular file, has two names, or another owner than the first.
+
+    For files that a library opens together, and may write even where it is told to read. Those that are not there are
+    no matter. Raises OSError too.
+    """
+    owner = None
+    for path in paths:
+        with suppress(FileNotFoundError):
+            status = os.lstat(path)
+            _require_regular(path, status, MOVE)
+            _require_one_name(path, status)
+            owner = status.st_uid if owner is None else owner
+            if status.st_uid != owner:
+                raise UnsafeFile(path, f"belongs to user {status.st_uid}, and {paths[0].name} to user {owner}{MOVE}")
 
 
 def _open(path: Path, flags: int, mode: int = 0) -> int:
@@ -118,6 +130,10 @@ def _open(path: Path, flags: int, mode: int = 0) -> int:
 def _require_own(path: Path, status: os.stat_result) -> None:
     _require_regular(path, status, MOVE)
     _require_owner(path, status)
+    _require_one_name(path, status)
+
+
+def _require_one_name(path: Path, status: os.stat_result) -> None:
     if status.st_nlink > 1:
         raise UnsafeFile(path, f"has {status.st_nlink} names (hard links); make it a file of its own")
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from syncer.errors import StateDamaged, StateError
-from syncer.own_files import UnsafeFile, open_own, require_own, require_regular
+from syncer.own_files import UnsafeFile, open_own, require_own, require_together
 from syncer.state.damage import LARGE, OddValue, Shape, find_damage, is_damage, is_of_the_machine, odd_rows, shape_of
 from syncer.state.directory import prepare_directory, require_ours
 
@@ -234,8 +234,7 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     path = directory / NAME
     try:
         require_ours(directory)
-        for name in FILES:
-            require_regular(directory / name)
+        require_together([directory / name for name in FILES])
         if not path.exists():
             return None
     except UnsafeFile as error:
