@@ -329,6 +329,26 @@ def test_a_log_that_is_no_file_is_an_error_that_names_it(log: Path) -> None:
         list(read_log(log))
 
 
+# --- reading backwards ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_what_came_before_a_time_or_after_a_size_is_not_read(log: Path, others: int) -> None:
+    times = [AT + timedelta(minutes=number) for number in range(1500)]
+    for at in times[:1000]:
+        append(log, change(new="1"), at=at)
+    size = log.stat().st_size
+    for at in times[1000:]:
+        append(log, change(new="1"), at=at)
+    pages = {change().path, *(f"{number}.md" for number in range(others))}
+
+    seen = [line["seq"] for line in lines_backwards(log, pages, end=size, since=times[990])]
+
+    assert seen[:10] == list(range(1000, 990, -1))
+    assert len(seen) < 500, "a block more than what is asked for, and not all"
+    assert [line["seq"] for line in lines_backwards(log, pages)] == list(range(1500, 0, -1))
+
+
 # --- reading beside the writer ---------------------------------------------------------------------------------------
 
 
