@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, require_tip
+from syncer.content.letters import OtherLetters
 from syncer.content.replace import is_read_only
 from syncer.content.scan import Candidate, read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
@@ -122,9 +123,14 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
             content.problems.append(found)
         else:
             candidates.append(found)
-    for page in read_pages(site, candidates):
+    letters = OtherLetters(present)
+    pages = []
+    for page in read_pages(site, candidates, letters.add):
         _count(site, page, content)
+        if isinstance(page, Page):
+            pages.append(page)
     yield _tell_content(content)
+    yield from (Finding("content", Level.WARNING, f"{one.subject}: {one.message}") for one in letters.problems(pages))
     if content.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in content.problems).items())
         yield Finding(

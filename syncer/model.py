@@ -75,6 +75,7 @@ class ProblemKind(StrEnum):
     IDS_DISAGREE = "ids-disagree"
     NOT_A_COUNT = "not-a-count"
     CANNOT_PLACE = "cannot-place"
+    KEY_CASE = "key-case"
     # the page on disk
     UNREADABLE = "unreadable"
     UNWRITABLE = "unwritable"
@@ -187,6 +188,23 @@ def count_fields(*fields: tuple[Count, str, bool]) -> tuple[CountField, ...]:
     return tuple(CountField(*field) for field in fields)
 
 
+def fold_key(name: str) -> str:
+    """Return a key as generators that ignore letter case see it: each letter in lower case, as Hugo has it.
+
+    Hugo's is Go's `strings.ToLower`, which takes one letter for another and does not look at its neighbours: there is
+    no final sigma, the Turkish dotted I is an i, and `ß` is no `ss`.
+    """
+    return name.lower() if name.isascii() else name.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
+
+
+def part_by_case(path: str, other: str) -> bool:
+    """Whether two paths of keys (`meta.views`, `Meta.likes`) first differ at names that are one but for letter case."""
+    for name, others in zip(path.split("."), other.split("."), strict=False):
+        if name != others:
+            return fold_key(name) == fold_key(others)
+    return False
+
+
 class Place(NamedTuple):
     """One count of one slot of one page, by what a change names."""
 
@@ -201,6 +219,8 @@ class Found(NamedTuple):
 
     slots: tuple[Slot, ...] = ()
     problems: tuple[Problem, ...] = ()
+    other_letters: str | None = None
+    """The path of a video as the page writes it, where only letter case keeps it from being the id's."""
 
 
 Signature = NewType("Signature", int)

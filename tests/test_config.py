@@ -349,6 +349,22 @@ def test_a_collection_names_a_directory_of_the_site_and_its_fields(collections: 
         ),
         ("{video_id: a, counts: {viewCount: 'b[].n'}}", ".counts.viewCount", ": is in a list and `video_id` is not"),
         ("{video_id: a, counts: {viewCount: b}, insert_missing: 1}", ".insert_missing", ": must be `true` or `false`"),
+        ("{video_id: a, counts: {viewCount: b}, insert_as: text}", ".insert_as", ": must be `number` or `string`"),
+        (
+            "{video_id: a, counts: {viewCount: views, likeCount: Views}}",
+            ".counts.likeCount",
+            ": differs from `views` of `viewCount` only in letter case, which Hugo ignores; use the same letters",
+        ),
+        (
+            "{video_id: youtube, counts: {viewCount: YouTube}}",
+            ".counts.viewCount",
+            ": differs from `youtube` of `video_id` only in letter case, which Hugo ignores; use the same letters",
+        ),
+        (
+            "{video_id: 'v[].Meta.id', counts: {viewCount: meta.views}}",
+            ".counts.viewCount",
+            ": differs from `Meta.id` of `video_id` only in letter case, which Hugo ignores; use the same letters",
+        ),
         (
             "{video_id: a.b, counts: {viewCount: a.c, likeCount: d}, insert_missing: true}",
             ".counts.likeCount",

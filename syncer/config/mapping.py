@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from syncer.model import Count
+from syncer.model import Count, part_by_case
 
 _NOT_GIVEN = {
     "dislikeCount": "YouTube gives no dislike counts any more; leave it out",
@@ -79,6 +79,8 @@ def _clash(key: str, other: str, owner: str) -> str | None:
         return f"is the key of `{owner}` too; each needs a key of its own"
     if other.startswith(key + ".") or key.startswith(other + "."):
         return f"cannot stand together with `{other}` of `{owner}`: one key would be inside the other"
+    if part_by_case(key, other):
+        return f"differs from `{other}` of `{owner}` only in letter case, which Hugo ignores; use the same letters"
     return None
 
 

@@ -31,6 +31,10 @@ TEMPORARY = re.compile(r"\.syncer-[0-9a-f]{8}~")
 """The names of new files beside their pages: what a crash left of them is removed."""
 
 
+SeeLetters = Callable[[str, Fields, str], object]
+"""Takes the path of a page, a mapping, and the key that is the mapping's id key but for letter case."""
+
+
 class Candidate(NamedTuple):
     """A file that may be a page, and the field mappings of the collections that it belongs to."""
 
@@ -128,12 +132,15 @@ def _mappings(matchers: Iterable[Matcher], path: str) -> tuple[Fields, ...]:
     return mappings
 
 
-def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Problem]:
+def read_pages(
+    site: str, candidates: Iterable[Candidate], other_letters: SeeLetters = lambda _path, _fields, _key: None
+) -> Iterator[Page | Problem]:
     """Yield the pages among the candidates, and what is wrong with those that cannot be used.
 
     A file that names no video yields nothing. A file in several collections yields a page for each that finds a video
     in it, one after the other, and each count is in one of them; if two of them would write different numbers to one
-    place, a Problem and no page.
+    place, a Problem and no page. `other_letters` is called with each page that names a video under a key which is the
+    mapping's but for letter case, with that mapping and that key.
     """
     with closing(_Directory(site)) as directory:
         for candidate in candidates:
@@ -145,12 +152,14 @@ def read_pages(site: str, candidates: Iterable[Candidate]) -> Iterator[Page | Pr
                 if isinstance(read, Problem):
                     yield read
                 elif len(mappings) > 1:
-                    yield from _pages_of(candidate, *read)
+                    yield from _pages_of(candidate, *read, other_letters)
                 else:
                     found = find(read[0], mappings[0], path)
                     yield from found.problems
                     if found.slots:
                         yield Page(path, read[1], mappings[0], found.slots)
+                    if found.other_letters:
+                        other_letters(path, mappings[0], found.other_letters)
             except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
                 yield _unreadable(path, error)
 
@@ -232,16 +241,24 @@ def signature_of(status: os.stat_result) -> Signature:
     return Signature(hash((status.st_size, status.st_mtime_ns, status.st_ino)))
 
 
-def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterator[Page | Problem]:
+def _pages_of(
+    candidate: Candidate, head: bytes, signature: Signature, other_letters: SeeLetters
+) -> Iterator[Page | Problem]:
     pages: list[Page] = []
+    others: list[tuple[Fields, str]] = []
     seen: set[Problem] = set()
     for fields in candidate.fields:
         found = find(head, fields, candidate.path)
         if found.slots:
             pages.append(Page(candidate.path, signature, fields, found.slots))
+        if found.other_letters:
+            others.append((fields, found.other_letters))
         if found.problems:
             yield from (problem for problem in found.problems if problem not in seen)
             seen.update(found.problems)
+    if not pages and not seen:  # else another collection has the key as the page writes it
+        for fields, key in others:
+            other_letters(candidate.path, fields, key)
     settled = settle(pages) if len(pages) > 1 else pages
     if isinstance(settled, Problem):
         yield settled

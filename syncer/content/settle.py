@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.model import Count, Page, Problem, ProblemKind, Slot, Value, VideoId, slot_of
+from syncer.model import Count, Page, Problem, ProblemKind, Slot, Value, VideoId, fold_key, slot_of
 
 
 def settle(pages: Sequence[Page]) -> list[Page] | Problem:
-    """Give each count to the first mapping that names it; a Problem where another wants something else there."""
+    """Give each count to the first mapping that names it; a Problem where another wants something else there.
+
+    Two mappings may be about to insert keys that are one but for letter case: that is something else too.
+    """
     owners: dict[str, tuple[VideoId, Count]] = {}
+    letters: dict[str, str] = {}
     settled = []
     for page in pages:
         before = dict(owners)
         for slot in page.slots:
             for value in slot.values:
                 wanted = (slot.video_id, value.count)
+                if letters.setdefault(fold_key(value.field), value.field) != value.field:
+                    return _one_but_for_letters(page.path, slot, value, letters[fold_key(value.field)])
                 if owners.setdefault(value.field, wanted) != wanted:
                     return _conflict(page.path, slot, value, owners[value.field])
         slots = tuple(
@@ -24,6 +30,14 @@ def settle(pages: Sequence[Page]) -> list[Page] | Problem:
         )
         settled.append(page._replace(slots=slots))
     return settled
+
+
+def _one_but_for_letters(path: str, slot: Slot, value: Value, other: str) -> Problem:
+    message = (
+        f"{value.field} and {other} differ only in letter case, which Hugo and others ignore;"
+        " use the same letters in the collections' counts"
+    )
+    return Problem(ProblemKind.KEY_CASE, path, message, slot.line)
 
 
 def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Count]) -> Problem:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from syncer.front_matter.block import Block, End, locate
 from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.parse import parse
-from syncer.front_matter.places import Page, places_in
+from syncer.front_matter.places import Page, in_other_letters, places_in
 from syncer.front_matter.plain import NOTHING, find_plain
-from syncer.model import Fields, Found, Problem, ProblemKind, VideoId
+from syncer.model import Fields, Found, Problem, ProblemKind, VideoId, fold_key
+
+_FENCES = {b"---": b"\n---", b"+++": b"\n+++"}
+_ODD_STARTS = frozenset({b"{", b"\xef", b" ", b"\t", b"\r", b"\n"})
+_KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 
 
 def find(data: bytes, fields: Fields, path: str) -> Found:
     """Return the slots of a page and what is wrong with it.
 
     `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys are
-    matched exactly as configured, and must stand in the page as such, not with escapes.
+    matched exactly as configured, and must stand in the page as such, not with escapes; of one that is the id's but for
+    letter case, `other_letters` tells.
     A page without a video gets no word, whatever else is wrong with it.
     """
     keys = keys_of(fields)
-    if keys.needle not in data:
+    if keys.needle not in data and not _may_have_other_letters(data, keys):
         return NOTHING
     return find_plain(data, keys) or find_in_tree(data, keys, path)
 
@@ -26,16 +31,44 @@ def find(data: bytes, fields: Fields, path: str) -> Found:
 def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
     """Return what the true way finds: the fast way must say the same, or nothing."""
     block = locate(data)
-    if block is None or data.find(keys.needle, block.start, block.stop) < 0:
+    if block is None or not _may_set_id(data, block, keys):
         return NOTHING
     text = read_block(data, block, keys, path)
     if isinstance(text, Found):
-        return text
+        return text if keys.needle in data[block.start : block.stop] else NOTHING
     page = Page(text, block.syntax, block.line, path)
-    places, problems = places_in(page, parse(text, block.syntax), keys)
-    if not places and not problems:
+    tree = parse(text, block.syntax)
+    places, problems = places_in(page, tree, keys)
+    other = None if problems else in_other_letters(page, tree, keys)
+    if not places and not problems and not other:
         return NOTHING
-    return Found(tuple(place.slot for place in places), tuple(problems))
+    return Found(tuple(place.slot for place in places), tuple(problems), other)
+
+
+def _may_set_id(data: bytes, block: Block, keys: Keys) -> bool:
+    return data.find(keys.needle, block.start, block.stop) >= 0 or _sets_folded(data[block.start : block.stop], keys)
+
+
+def _may_have_other_letters(data: bytes, keys: Keys) -> bool:
+    """Say whether the front matter may set the id's key in other letters. Every page without a video comes here.
+
+    A line that begins as the fence does is taken for the block's end: at worst, a page that others see is not counted.
+    """
+    fence = data[:3]
+    if fence in _FENCES:
+        end = data.find(_FENCES[fence], 3)
+        return _sets_folded(data[:end] if end > 0 else data, keys)
+    return data[:1] in _ODD_STARTS and _sets_folded(data, keys)
+
+
+def _sets_folded(text: bytes, keys: Keys) -> bool:
+    if text.isascii():
+        folded = text.lower()
+    elif keys.folded.isascii():
+        folded = text.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i").lower()  # all that becomes ASCII
+    else:
+        folded = fold_key(text.decode(errors="replace")).encode()
+    return keys.folded in folded and keys.sets_folded.search(folded.decode(errors="replace")) is not None
 
 
 def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str], str | None]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from syncer.front_matter.grammar import NAME, block_pattern
-from syncer.model import Count, CountField, CountType, Fields, count_fields
+from syncer.model import Count, CountField, CountType, Fields, count_fields, fold_key
 
 Names = tuple[str, ...]
 """A path from a table down: `links.youtube` is `("links", "youtube")`."""
@@ -34,8 +34,14 @@ class Keys(NamedTuple):
     counts: tuple[CountKey, ...]
     insert_missing: bool
     insert_as: CountType
+    path: str
+    """To the id, as it is configured."""
     needle: bytes
     """The id key's own name: a block without it holds no video."""
+    folded: bytes
+    """The same in any letter case."""
+    sets_folded: re.Pattern[str]
+    """Finds what may set the key in a block that is folded."""
     named: re.Pattern[str]
     """Finds the id key's name as a word."""
     set: re.Pattern[str]
@@ -63,14 +69,17 @@ def _keys(
 ) -> Keys:
     *lists, own = [_names(part.removeprefix(".")) for part in video_id.split("[]")]
     count_keys = tuple(CountKey(count, _names(field), sys.intern(field)) for count, field in counts)
-    name = re.escape(own[-1])
+    name, folded = re.escape(own[-1]), fold_key(own[-1])
     return Keys(
         lists=tuple(lists),
         video_id=own,
         counts=count_keys,
         insert_missing=insert_missing,
         insert_as=insert_as,
+        path=video_id,
         needle=own[-1].encode(),
+        folded=folded.encode(),
+        sets_folded=re.compile(rf"(?:^[ \t-]*|[{{,.]\s*)[\"']?{re.escape(folded)}[\"']?[ \t]*[:=]", re.MULTILINE),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
         plain=None if lists else _plain(own, [key.names for key in count_keys]),

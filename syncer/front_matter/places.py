@@ -12,6 +12,7 @@ from typing import NamedTuple
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.insert import insertion_after
 from syncer.front_matter.keys import CountKey, Keys, Names
+from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.tree import Alias, Fault, Items, Member, Node, Scalar, Table, Tree
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import LARGEST_COUNT, CountType, Problem, ProblemKind, Slot, Value, VideoId, slot_of
@@ -78,7 +79,7 @@ def places_in(page: Page, tree: Tree | Fault, keys: Keys) -> tuple[list[Place], 
         return [], list(_of_fault(page, tree, keys))
     places: list[Place] = []
     problems: list[Problem] = []
-    drafts = [draft for scope in _scopes(tree.root, keys.lists, "", None) if (draft := _draft(page, scope, keys))]
+    drafts = [draft for scope in _scopes(tree.root, keys.lists) if (draft := _draft(page, scope, keys))]
     counts = _quotes(drafts)
     for draft in drafts:
         for found in [draft] if isinstance(draft, Problem) else _finished(page, draft, keys, counts):
@@ -87,6 +88,14 @@ def places_in(page: Page, tree: Tree | Fault, keys: Keys) -> tuple[list[Place], 
         message = f"The key {tree.duplicate.text!r} stands twice in one place; leave one of them."
         return [], [page.problem(ProblemKind.DUPLICATE_KEY, message, tree.duplicate.start)]
     return places, problems
+
+
+def in_other_letters(page: Page, tree: Tree | Fault, keys: Keys) -> str | None:
+    """Return the path under which the page names a video, where that is the id's but for letter case."""
+    if isinstance(tree, Fault):
+        return None
+    found = in_any_letters(tree.root, keys.lists, keys.video_id)
+    return next((path for path, node in found if path != keys.path and isinstance(_video_id(page, node), str)), None)
 
 
 def _of_fault(page: Page, fault: Fault, keys: Keys) -> Iterator[Problem]:
@@ -105,22 +114,31 @@ class _Scope(NamedTuple):
     """What the diff log puts before its fields: `videos[1].`."""
     obstacle: ProblemKind | None
     """An anchor or a tag on the way to it."""
+    twin: Twin | None
+    """A key beside the way to it that is another in letter case only."""
 
 
-def _scopes(node: Node, lists: tuple[Names, ...], prefix: str, obstacle: ProblemKind | None) -> Iterator[_Scope]:
+def _scopes(
+    node: Node,
+    lists: tuple[Names, ...],
+    prefix: str = "",
+    obstacle: ProblemKind | None = None,
+    twin: Twin | None = None,
+) -> Iterator[_Scope]:
     if not isinstance(node, Table):
         return
     obstacle = obstacle or node.obstacle
     if not lists:
-        yield _Scope(node, prefix, obstacle)
+        yield _Scope(node, prefix, obstacle, twin)
         return
+    twin = twin or find_twin(node, lists[0])
     way = _follow(node, lists[0])
     if way is None or not isinstance(way.value, Items):
         return
     obstacle = obstacle or way.obstacle or way.value.obstacle
     name = ".".join(lists[0])
     for number, item in enumerate(way.value.items):
-        yield from _scopes(item, lists[1:], f"{prefix}{name}[{number}].", obstacle)
+        yield from _scopes(item, lists[1:], f"{prefix}{name}[{number}].", obstacle, twin)
 
 
 class _Way(NamedTuple):
@@ -175,10 +193,19 @@ def _draft(page: Page, scope: _Scope, keys: Keys) -> _Draft | Problem | None:
 
 
 def _finished(page: Page, draft: _Draft, keys: Keys, quotes: Sequence[tuple[int, str]]) -> Iterator[Place | Problem]:
-    """Yield the slot, with what is to be inserted, and what is wrong with it."""
+    """Yield the slot, with what is to be inserted, and what is wrong with it.
+
+    A key that some readers take for a mapped one, or for one that was to be inserted, leaves all of the slot alone.
+    """
     way, found = draft.way, draft.found
     absent = [key for key, spot in found if spot is None and key.names[:-1] == keys.video_id[:-1]]
-    if absent and keys.insert_missing:
+    if not keys.insert_missing:
+        absent.clear()
+    twins = _twins(draft, keys, absent)
+    if twins:
+        yield from (page.problem(ProblemKind.KEY_CASE, twin.message, twin.key.start) for twin in twins)
+        return
+    if absent:
         quote = _quote_near(way.value, quotes, keys.insert_as)
         inserted = dict(zip(absent, _inserted(page, draft.scope, way, absent, quote), strict=True))
         found = [(key, spot or inserted.get(key)) for key, spot in found]
@@ -186,6 +213,15 @@ def _finished(page: Page, draft: _Draft, keys: Keys, quotes: Sequence[tuple[int,
     spots = tuple(spot for _, spot in found if isinstance(spot, Spot))
     slot = slot_of(draft.video_id, page.line_of(way.member.key.start), [spot.value for spot in spots])
     yield Place(slot, spots)
+
+
+def _twins(draft: _Draft, keys: Keys, absent: Sequence[CountKey]) -> list[Twin]:
+    """Return the twins of keys on the way to the video, or to a count that would be written."""
+    of_id = draft.scope.twin or find_twin(draft.scope.table, keys.video_id)
+    if of_id:
+        return [of_id]
+    written = [key for key, spot in draft.found if isinstance(spot, Spot) or key in absent]
+    return [twin for key in written if (twin := find_twin(draft.scope.table, key.names))]
 
 
 def _quotes(drafts: Iterable[_Draft | Problem]) -> list[tuple[int, str]]:

@@ -64,9 +64,9 @@ def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
     proof = keys.plain and keys.plain.match(data, 0, MAX_PLAIN)
     if not proof or proof.lastindex != proof.re.groups or proof.end() == MAX_PLAIN:
         return None
-    names = _NAMES.findall(data, 0, proof.end())
+    names = _NAMES.findall(data[: proof.end()].lower())
     if len(set(names)) < len(names):
-        return None  # a key that stands twice, be it in two tables
+        return None  # a key that stands twice, be it in other letters or in another table
     return proof if data.isascii() or _is_text(proof[0]) else None
 
 
@@ -80,11 +80,12 @@ def _is_text(block: bytes) -> bool:
 
 def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
     """Say whether the keys that the pattern took no value of are absent, and have no values of another form."""
-    names = set(_NAMES.findall(proof.string, 0, proof.end()))
+    names = set(_NAMES.findall(proof[0].lower()))
     mapped = (keys.video_id, *(key.names for key in keys.counts))
     sources = proof.groups()[:-1]
     return all(
-        source is not None or name.encode() not in names for (name,), source in zip(mapped, sources, strict=True)
+        source is not None or name.lower().encode() not in names
+        for (name,), source in zip(mapped, sources, strict=True)
     )
 
 

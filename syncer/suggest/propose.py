@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from syncer.model import Count, CountType, Fields
+from syncer.model import Count, CountType, Fields, fold_key, part_by_case
 from syncer.suggest.seen import Leaves, Places, Recognise, Seen, Site, look
 
 _MOST_PROPOSALS = 5
@@ -119,12 +119,17 @@ def _literal(text: str) -> str:
 def _counts_beside(key: str, seen: Seen) -> dict[Count, str]:
     """Return the count keys that stand beside the id, by the most pages that have them."""
     found: dict[Count, tuple[int, str]] = {}
+    own = key.rpartition("[].")[2]
     for other, tally in seen.beside.items():
         name = _beside(key, other)
         count = _count_of(name) if name else None
         values = tally.plain + tally.empty + tally.other
         telling = tally.plain or _word(other).endswith("count")
-        if count and telling and tally.other <= tally.plain and values > found.get(count, (0, ""))[0]:
+        alike = any(
+            part_by_case(name, taken)
+            for taken in (own, *(one for counted, (_, one) in found.items() if counted != count))
+        )
+        if count and telling and not alike and tally.other <= tally.plain and values > found.get(count, (0, ""))[0]:
             found[count] = values, name
     return {count: found[count][1] for count in Count if count in found}
 
@@ -162,13 +167,13 @@ def _new_counts(key: str, seen: Seen) -> Mapping[Count, str]:
     before, dot, last = key.rpartition(".")
     in_item = before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""
-    taken = {other.removeprefix(before + dot) for other in seen.beside}
+    taken = {fold_key(other.removeprefix(before + dot)) for other in seen.beside} | {fold_key(last)}
     names = _PROPOSED[_style(last, seen)]
     return {count: parent + _free(name, taken) for count, name in names.items()}
 
 
 def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
+    while fold_key(name) in taken:
         name = f"youtube_{name}"
     return name
 

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.left_over import settle_left_over
+from syncer.content.letters import OtherLetters
 from syncer.content.narrow import narrow
 from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateDamaged, StateError, Stopped, UsageError
@@ -175,14 +176,16 @@ def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
     left_over: list[str] = []
     collections = [collection.as_model() for collection in sync.config.collections]
+    letters = OtherLetters(collections)
     found = walk(sync.site, collections, left_over.append)
-    for page in read_pages(sync.site, _candidates(sync, found)):
+    for page in read_pages(sync.site, _candidates(sync, found), letters.add):
         if isinstance(page, Problem):
             sync.tally.problems.append(page)
             continue
         pages.append(page)
         if len(pages) % 100 == 0:
             sync.world.progress("scan", len(pages), None)
+    sync.tally.problems += letters.problems(pages)
     sync.world.progress("scan", len(pages), len(pages))
     if sync.diff_log:  # we hold the lock: nobody is about to put them in place
         sync.tally.problems += _settle_left_over(sync, collections, left_over)

@@ -32,7 +32,9 @@ _values = st.one_of(
     st.text(st.sampled_from("ab0 :#-'\"[]{},\\&*!|>%@`~?=.\t\u00e9\u2028"), max_size=8),
     st.integers(0, 2**64).map(str),
 )
-_names = st.sampled_from(["viewcount", "likeCount", "viewcount", "title", "tags", "b-c", "_x", "vid_id2", "vid_id"])
+_names = st.sampled_from(
+    ["viewcount", "likeCount", "viewcount", "title", "tags", "b-c", "_x", "vid_id2", "vid_id", "Vid_id", "VIEWCOUNT"]
+)
 _blanks = st.sampled_from(["", " ", "  ", "   "])
 _entries = st.builds(lambda *parts: "".join(parts), _names, st.just(":"), _blanks, _values, _blanks)
 _odd_lines = st.sampled_from(["", "  ", "# c", "  # c", "- a", "  - a", "  a: b", "a", "\t", "#", "? a", ": b", "..."])

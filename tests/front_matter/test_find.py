@@ -95,7 +95,7 @@ def test_an_anchor_or_a_tag_on_the_way_to_a_count_is_refused(text: str) -> None:
         "vid_id: https://vimeo.com/76979871\n",
         "title: about vid_id\n",
         "nested:\n  vid_id: kq3vT7mZ_dE\n",
-        "Vid_id: kq3vT7mZ_dE\n",
+        "Vid_id: TBD\n",
         "a: 1\na: 2\nb: vid_id\n",
         "- vid_id\n",
         "vid_id\n",

@@ -1,0 +1,76 @@
+"""Finds keys that are a mapped one but for letter case: generators that ignore it take the two for one key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from syncer.front_matter.keys import Names
+from syncer.front_matter.tree import Items, Node, Scalar, Table
+from syncer.model import fold_key
+
+
+class Twin(NamedTuple):
+    """A key of the page that equals one of a mapped path but for letter case."""
+
+    key: Scalar
+    name: str
+    """As it is mapped."""
+    beside: bool
+    """The mapped key is there as well, in the same table."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, and what to do."""
+        if self.beside:
+            found = f"The keys {self.name!r} and {self.key.text!r} differ only in letter case"
+            return f"{found}, which Hugo and others ignore: they see one of the two. Remove one of them."
+        found = f"The key {self.name!r} is written {self.key.text!r} here"
+        return f"{found}; Hugo and others ignore letter case. Write it the same way in the page and in the config."
+
+
+def find_twin(table: Table, names: Names) -> Twin | None:
+    """Return the first twin beside a path or at its end, or None where the path has none."""
+    node: Node = table
+    for name in names:
+        if not isinstance(node, Table):
+            return None
+        member = node.get(name)
+        twin = next((key for key, _ in _alike(node, name) if key.text != name), None)
+        if twin:
+            return Twin(twin, name, member is not None)
+        if member is None:
+            return None
+        node = member.value
+    return None
+
+
+def in_any_letters(
+    node: Node, lists: tuple[Names, ...], video_id: Names, before: str = ""
+) -> Iterator[tuple[str, Node]]:
+    """Yield what the id's path leads to in any letter case, and that path as the page writes it."""
+    if not lists:
+        yield from _ends(node, video_id, before)
+        return
+    for path, items in _ends(node, lists[0], before):
+        for item in items.items if isinstance(items, Items) else ():
+            yield from in_any_letters(item, lists[1:], video_id, f"{path}[].")
+
+
+def _ends(node: Node, names: Names, before: str) -> Iterator[tuple[str, Node]]:
+    if not isinstance(node, Table):
+        return
+    for key, value in _alike(node, names[0]):
+        if len(names) == 1:
+            yield before + key.text, value
+        else:
+            yield from _ends(value, names[1:], f"{before}{key.text}.")
+
+
+def _alike(table: Table, name: str) -> Iterator[tuple[Scalar, Node]]:
+    """Yield the members whose keys equal the name in any letter case."""
+    folded = fold_key(name)
+    for member in table.members:
+        key = member.key
+        if isinstance(key, Scalar) and (key.text == name or fold_key(key.text) == folded):
+            yield key, member.value
