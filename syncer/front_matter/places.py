@@ -95,7 +95,9 @@ def in_other_letters(page: Page, tree: Tree | Fault, keys: Keys) -> str | None:
     if isinstance(tree, Fault):
         return None
     found = in_any_letters(tree.root, keys.lists, keys.video_id)
-    return next((path for path, node in found if path != keys.path and isinstance(_video_id(page, node), str)), None)
+    return next(
+        (path for path, node in found if path != keys.path and isinstance(_video_id(page, node, keys), str)), None
+    )
 
 
 def _of_fault(page: Page, fault: Fault, keys: Keys) -> Iterator[Problem]:
