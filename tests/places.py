@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -92,9 +94,43 @@ def run_python(code: str, *arguments: str | Path) -> str:
     return done.stdout
 
 
+LATER = [
+    *("googleapiclient.discovery", "googleapiclient.discovery_cache", "googleapiclient.http", "httplib2", "ctypes"),
+    *(
+        "rich.table",
+        "rich._emoji_codes",
+        "_strptime",
+        "encodings.idna",
+        "encodings.ascii",
+        "encodings.latin_1",
+        "encodings.unicode_escape",
+    ),
+]
+"""What the program loads when it needs it: quicker when it is there, and a user without powers may not reach it."""
+
+
+def load_all() -> None:
+    """Load all of the program, and what it loads later."""
+    import syncer
+
+    for module in pkgutil.walk_packages(syncer.__path__, "syncer."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for name in LATER:
+        import_module(name)
+
+
 def drop_powers() -> None:
-    """Be no longer root, for good: for a process of its own, after its imports."""
+    """Be no longer root, for good: for a process of its own.
+
+    The code may be in a home that others may not enter, so all of it is loaded before: also the description of
+    YouTube's API, which Google's client reads from a file whenever it is needed.
+    """
     if os.geteuid() == 0:
+        load_all()
+        cache = import_module("googleapiclient.discovery_cache")
+        described = cache.get_static_doc("youtube", "v3")
+        cache.get_static_doc = lambda _name, _version: described  # type: ignore[attr-defined]
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)

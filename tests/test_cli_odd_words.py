@@ -261,7 +261,6 @@ def test_a_umask_that_forbids_all_does_not_lock_us_out_of_our_own_files() -> Non
             give_away(path)
         line = (
             "import os, sys; from syncer.__main__ import main; from tests.places import drop_powers;"
-            "import syncer.sync.make, syncer.youtube.client, tests.crash.warm as warm; warm._load();"
             "drop_powers(); os.umask(0o777); sys.exit(main())"
         )
         for _ in range(2):

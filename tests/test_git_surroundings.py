@@ -179,7 +179,7 @@ def test_a_repository_that_git_does_not_trust_is_left_alone_in_gits_own_words(au
 
 
 SYNC = """
-import codecs, sys
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from syncer.config.parse import parse_config
@@ -190,7 +190,6 @@ path = Path(sys.argv[1])
 config = parse_config(path.read_text(), path)
 world = Surroundings(key="k", clock=lambda: datetime(2026, 11, 22, 20, tzinfo=UTC), sleep=lambda _: None)
 make_sync(config, Options(dry_run=True), world)
-codecs.lookup("ascii")  # all that Python loads when it is first needed is loaded now
 drop_powers()
 for problem in make_sync(config, Options(), world).problems:
     print(problem.message)

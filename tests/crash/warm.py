@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import pkgutil
 import signal
 import subprocess
 import sys
@@ -23,19 +22,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.crash.interference import Interference
-from tests.places import drop_powers
+from tests.places import drop_powers, load_all
 from tests.site import KEY
 
 DEADLINE = 30.0
 """Seconds after which a command is said to hang."""
 
 HUNG = "hung"
-
-LATER = [
-    *("googleapiclient.discovery", "googleapiclient.http", "httplib2", "ctypes", "rich.table", "_strptime"),
-    *("encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.unicode_escape"),
-]
-"""What the program loads when it needs it: quicker when it is there, and a user without powers may not reach it."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +117,7 @@ def _serve() -> None:
     os.environ["YOUTUBE_API_KEY"] = KEY
     for name in ("SYNCER_CONFIG", "FORCE_COLOR", "NO_COLOR"):
         os.environ.pop(name, None)
-    _load()
+    load_all()
     gc.collect()
     gc.freeze()  # a fork need not copy what it never changes
     assert threading.active_count() == 1, "a fork takes one thread along"
@@ -134,16 +127,6 @@ def _serve() -> None:
             answers.write(f"{_fork(Order(**request['start']))}\n")
         else:
             answers.write(json.dumps(_wait(request["wait"], request["seconds"])) + "\n")
-
-
-def _load() -> None:
-    import syncer
-
-    for module in pkgutil.walk_packages(syncer.__path__, "syncer."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
-    for name in LATER:
-        import_module(name)
 
 
 def _fork(order: Order) -> int:
