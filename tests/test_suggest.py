@@ -188,6 +188,20 @@ def test_urls_are_as_good_as_ids_and_other_hosts_do_no_harm() -> None:
     assert (proposal.fields.video_id, proposal.pages, proposal.directory) == ("media", 4, "_posts")
 
 
+@pytest.mark.parametrize(
+    "form", ["ID?start=30", "ID&t=3", "watch?v=ID", "https://i.ytimg.com/vi/ID/0.jpg", "youtube:ID"]
+)
+def test_what_is_read_as_a_video_is_proposed_in_every_form(form: str) -> None:
+    assert one(*posts(3, youtube=form, title="a = b / c: d")).videos == 3
+
+
+def test_a_list_of_one_video_is_proposed_by_its_own_key() -> None:
+    page = [("youtube[]", WATCH + IDS[0], False), ("views[]", "5", False), ("likes", "3", False)]
+    proposal = one(("a.md", page), ("b.md", page), ("c.md", [page[0], page[0]]))
+    assert (proposal.fields.video_id, proposal.pages) == ("youtube", 2)
+    assert proposal.fields.counts == {Count.LIKES: "likes"}
+
+
 def test_of_two_keys_for_one_video_the_id_is_taken() -> None:
     assert one(*posts(5, url=WATCH + "ID", video_id="ID", id="ID")).fields.video_id == "video_id"
 

@@ -30,7 +30,8 @@ _FAST = re.compile(
 """The forms that most addresses have: the way below reads them alike."""
 _ELSEWHERE = re.compile(r"https?://(?![^/?#]*(?:yout|ytimg))[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:[/?#]\S*)?", re.IGNORECASE)
 """One address of another host: YouTube's all have one of these words."""
-_APP = re.compile(r"(?:vnd\.)?youtube:(?://)?", re.IGNORECASE)
+_APP = re.compile(r"""(?<![^\s,;|&<>"'()\[\]{}+])(?:vnd\.)?youtube:(?://)?""", re.IGNORECASE)
+"""How apps begin an address: `youtube://ID`."""
 _BETWEEN_WORDS = re.compile(r"[\s,;|&]+")
 _BETWEEN_ADDRESSES = re.compile(r"""[\s,;|&<>"'()\[\]{}+]+""")
 _PLAYLIST = re.compile(r"(?<=[?&;])playlist=[A-Za-z0-9_-]{11}(?:,[A-Za-z0-9_-]{11})*(?![A-Za-z0-9_-])")
@@ -59,7 +60,7 @@ def is_possible(video_id: str) -> bool:
 
 
 def _read(text: str, subject: str, line: int | None) -> VideoId | Problem | None:
-    value = _APP.sub("", text, count=1)
+    value = _APP.sub("", text)
     if ID.fullmatch(value):
         return VideoId(value)
     first = _first_address(value)

@@ -27,7 +27,7 @@ _LAST_OF_ID = frozenset("AEIMQUYcgkosw048")
 """What an id can end in: its 11 characters carry 64 bits (`docs/youtube.md`)."""
 _PLAIN_COUNT = re.compile("[0-9]{1,19}")
 _EMPTY = {"", "null", "~"}
-_PLAIN_WORDS = re.compile(r"[^/=:]*")
+_PLAIN_WORDS = re.compile(r"(?!(?:vnd\.)?youtube:)[^/=]*", re.IGNORECASE)
 """What is neither an address nor an id with parameters."""
 
 

@@ -242,6 +242,8 @@ def test_two_videos_disagree_behind_each_form(form: str) -> None:
         f"https://youtu.be/{ID}&{OTHER_ID}",
         f"{ID}&{OTHER_ID}",
         f"https://youtu.be/{ID}/{OTHER_ID}",
+        f"https://youtu.be/{ID}, youtube://{OTHER_ID}",
+        f"youtube:{ID} | vnd.youtube:{OTHER_ID}",
         f"https://youtu.be/{ID}%2C{OTHER_ID}",
         f"https://www.youtube.com/watch?v={ID}+{OTHER_ID}",
         f"https://www.youtube.com/watch?v={ID}%7C{OTHER_ID}",
