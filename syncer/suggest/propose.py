@@ -167,7 +167,8 @@ def _new_counts(key: str, seen: Seen) -> Mapping[Count, str]:
     before, dot, last = key.rpartition(".")
     in_item = before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""
-    taken = {fold_key(other.removeprefix(before + dot)) for other in seen.beside} | {fold_key(last)}
+    others = (re.split(r"[.\[]", other.removeprefix(before + dot))[0] for other in seen.beside)
+    taken = {fold_key(name) for name in (last, *others)}
     names = _PROPOSED[_style(last, seen)]
     return {count: parent + _free(name, taken) for count, name in names.items()}
 
