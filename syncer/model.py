@@ -76,6 +76,7 @@ class ProblemKind(StrEnum):
     NOT_A_COUNT = "not-a-count"
     CANNOT_PLACE = "cannot-place"
     KEY_CASE = "key-case"
+    READERS_DISAGREE = "readers-disagree"
     # the page on disk
     UNREADABLE = "unreadable"
     UNWRITABLE = "unwritable"

@@ -26,6 +26,8 @@ class End(Enum):
     """The page ends first."""
     TOO_FAR = "too far"
     """`MAX_BLOCK` bytes come first."""
+    DISPUTED = "disputed"
+    """A line that only begins like a fence comes before the fence: some readers end the block there, others read on."""
 
 
 class Block(NamedTuple):
@@ -35,7 +37,7 @@ class Block(NamedTuple):
     start: int
     stop: int
     line: int
-    """The page's line, from 1, on which `start` lies."""
+    """The page's line, from 1, on which `start` lies; of a DISPUTED block, the line that is disputed."""
     end: End
 
 
@@ -46,6 +48,9 @@ _OPENING = re.compile(
 _YAML_CLOSING = re.compile(rb"\n(?:---|\.\.\.)[ \t]*+\r?(?:\n|\Z)")
 _DASH_CLOSING = re.compile(rb"\n---[ \t]*+\r?(?:\n|\Z)")
 _PLUS_CLOSING = re.compile(rb"\n\+\+\+[ \t]*+\r?(?:\n|\Z)")
+_DASHES = re.compile(rb"[\r\n]---(-*+[ \t]*+\r?(?:\n|\Z))?")
+_PLUSES = re.compile(rb"[\r\n]\+\+\+(\+*+[ \t]*+\r?(?:\n|\Z))?")
+"""What ends a block for Hugo, gray-matter and others, whatever follows on the line; the group: nothing does."""
 _BRACE = re.compile(rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*("?)|[{}]')
 _BY_NAME = {None: Syntax.YAML, b"yaml": Syntax.YAML, b"toml": Syntax.TOML, b"json": Syntax.JSON}
 _CLOSINGS = {Syntax.YAML: _YAML_CLOSING, Syntax.TOML: _DASH_CLOSING, Syntax.JSON: _DASH_CLOSING}
@@ -57,7 +62,8 @@ def locate(data: bytes) -> Block | None:
     Fences are `---`, `---yaml`, `---toml`, `---json` (closed by `---`; YAML by `...` too) and `+++`; a JSON
     object at the very top ends with its brace, as Hugo reads it. A byte order mark, blank lines before the
     fence and blanks after it are passed over. A fence with any other text on its line is none: neither
-    Jekyll nor Hugo reads one there.
+    Jekyll nor Hugo reads one there. A longer closing fence, such as `-----`, closes where no exact one follows, to
+    which Jekyll would read on.
     """
     opening = _OPENING.match(data, 0, MAX_BLOCK)
     if opening is None:
@@ -67,10 +73,16 @@ def locate(data: bytes) -> Block | None:
         return _json_object(data, start - 1)
     syntax = Syntax.TOML if opening[2] else _BY_NAME[opening[1]]
     closing = (_PLUS_CLOSING if opening[2] else _CLOSINGS[syntax]).search(data, start - 1, MAX_BLOCK)
+    loose = (_PLUSES if opening[2] else _DASHES).search(data, start - 1, MAX_BLOCK)
     line = 1 + data.count(b"\n", 0, start)
+    end = End.CLOSED
+    if closing is None:
+        closing = loose if loose and loose[1] else None
+    elif loose and loose.start() < closing.start():
+        end, line = End.DISPUTED, 1 + data.count(b"\n", 0, loose.start() + 1)
     if closing is None or (closing.end() == MAX_BLOCK and _is_cut(data)):
         return _endless(syntax, data, start, line)
-    return Block(syntax, start, closing.start() + 1, line, End.CLOSED)
+    return Block(syntax, start, closing.start() + 1, line, end)
 
 
 def head_suffices(data: bytes) -> bool:
@@ -83,7 +95,7 @@ def head_suffices(data: bytes) -> bool:
     block = locate(data)
     if block is None:
         return not _may_still_open(data)
-    return block.end is End.CLOSED and not _ends_at_cut(data, block)
+    return block.end in {End.CLOSED, End.DISPUTED} and not _ends_at_cut(data, block)
 
 
 def _json_object(data: bytes, start: int) -> Block:
@@ -121,5 +133,12 @@ def _may_still_open(data: bytes) -> bool:
 
 
 def _ends_at_cut(data: bytes, block: Block) -> bool:
-    """Say whether the closing fence's line has no end in `data`: `---` may be the head of `----`."""
-    return data[block.start : block.start + 1] != b"{" and b"\n" not in data[block.stop :]
+    """Say whether more of the page may show that the block ends elsewhere.
+
+    The closing fence's line has no end in `data`: `---` may be the head of `----`. Or the fence is a longer one, and an
+    exact one may follow.
+    """
+    if data.endswith(b"}", block.start, block.stop):
+        return False  # a JSON object has no fence
+    fence, newline, _ = data[block.stop :].partition(b"\n")
+    return not newline or len(fence.rstrip()) > 3

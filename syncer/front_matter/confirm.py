@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from syncer.front_matter.tree import Alias, Items, Node, Scalar, Table
+
+
+class Pairs(NamedTuple):
+    """What a parser read of a table whose keys may be in it more than once."""
+
+    pairs: list[tuple[str, object]]
 
 
 def agrees(node: Node, parsed: object) -> bool:
@@ -12,6 +20,8 @@ def agrees(node: Node, parsed: object) -> bool:
     """
     match node:
         case Table():
+            if isinstance(parsed, Pairs):
+                return _pairs_agree(node, parsed.pairs)
             return isinstance(parsed, dict) and _tables_agree(node, parsed)
         case Items():
             return (
@@ -34,6 +44,15 @@ def _tables_agree(table: Table, parsed: dict[str, object]) -> bool:
     )
 
 
+def _pairs_agree(table: Table, pairs: list[tuple[str, object]]) -> bool:
+    if len(table.members) != len(pairs):
+        return False
+    return all(
+        isinstance(member.key, Scalar) and member.key.text == name and agrees(member.value, value)
+        for member, (name, value) in zip(table.members, pairs, strict=True)
+    )
+
+
 def _scalars_agree(scalar: Scalar, parsed: object) -> bool:
     if scalar.quote:
         return scalar.text == parsed
@@ -41,4 +60,4 @@ def _scalars_agree(scalar: Scalar, parsed: object) -> bool:
         return scalar.null and parsed is None
     if scalar.text.isascii() and scalar.text.isdigit() and len(scalar.text) < 20:
         return type(parsed) is int and parsed == int(scalar.text)
-    return not isinstance(parsed, str | dict | list)
+    return not isinstance(parsed, str | dict | list | Pairs)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from syncer.front_matter.block import Block, End, locate
+from syncer.front_matter.interpret import interpret
 from syncer.front_matter.keys import Keys, keys_of
-from syncer.front_matter.parse import parse
-from syncer.front_matter.places import Page, in_other_letters, places_in
+from syncer.front_matter.places import Page, in_other_letters
 from syncer.front_matter.plain import NOTHING, find_plain
 from syncer.model import Fields, Found, Problem, ProblemKind, VideoId, fold_key
 
@@ -37,9 +37,8 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
     if isinstance(text, Found):
         return text if keys.needle in data[block.start : block.stop] else NOTHING
     page = Page(text, block.syntax, block.line, path)
-    tree = parse(text, block.syntax)
-    places, problems = places_in(page, tree, keys)
-    other = None if problems else in_other_letters(page, tree, keys)
+    trees, places, problems = interpret(page, keys)
+    other = in_other_letters(page, trees[0], keys) if trees and not problems else None
     if not places and not problems and not other:
         return NOTHING
     return Found(tuple(place.slot for place in places), tuple(problems), other)
@@ -80,7 +79,7 @@ def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str
 def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
     """Return the block's text, or what to say of a block that has no end or no text."""
     if block.end is not End.CLOSED:
-        return _without_end(data, block, keys, path)
+        return _without_clear_end(data, block, keys, path)
     try:
         return data[block.start : block.stop].decode()
     except UnicodeDecodeError as error:
@@ -89,13 +88,19 @@ def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
         return _only(Problem(ProblemKind.NOT_UTF8, path, message, line))
 
 
-def _without_end(data: bytes, block: Block, keys: Keys, path: str) -> Found:
-    """Tell of a block that does not end, if it sets the id key."""
+def _without_clear_end(data: bytes, block: Block, keys: Keys, path: str) -> Found:
+    """Tell of a block that does not end, or ends elsewhere for other readers, if it sets the id key."""
     if block.end is End.TOO_FAR:
         message = "The front matter does not end within 1 MiB: close it, or make it smaller."
         return _only(Problem(ProblemKind.TOO_LARGE, path, message, block.line))
     if keys.set.search(data[block.start : block.stop].decode(errors="replace")) is None:
         return NOTHING
+    if block.end is End.DISPUTED:
+        message = (
+            "The front matter ends at this line for some programs, Hugo among them, and further down for others, "
+            "Jekyll among them: let no line before its end begin like a fence."
+        )
+        return _only(Problem(ProblemKind.READERS_DISAGREE, path, message, block.line))
     message = "The front matter is not closed: end it with a line like its first one."
     return _only(Problem(ProblemKind.UNTERMINATED, path, message, block.line))
 

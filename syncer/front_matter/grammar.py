@@ -57,7 +57,8 @@ _LINE = rf"{_entry(_BELOW)}|{_BLANK}"
 # The id and the counts: first the whole line is proven, then the value is taken, so that no group is ever half right.
 # Up to 18 digits are a count whatever they are.
 _BARE = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?"
-_ID = rf"(?: ++(?:\"{_BARE}\"|'{_BARE}'|{_FIRST}{_BARE}(?<!:)))?"
+_NUMBER = r"-?[0-9][0-9A-Fa-fOoXx_-]*+[ \r\n]"  # what may be a number for some readers
+_ID = rf"(?: ++(?:\"{_BARE}\"|'{_BARE}'|(?!{_NUMBER}){_FIRST}{_BARE}(?<!:)))?"
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
 
 

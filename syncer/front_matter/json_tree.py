@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from syncer.front_matter.confirm import agrees
+from syncer.front_matter.confirm import Pairs, agrees
 from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scalar, Table, Tree
 from syncer.model import ProblemKind
 
@@ -17,29 +17,28 @@ _BARE = re.compile(r"[^\s,\]}]++")
 def parse_json(text: str) -> Tree | Fault:
     """Return the tree of one JSON document, or why it cannot be read."""
     try:
-        parsed = json.loads(text)
-        duplicates: list[Scalar] = []
-        root, _ = _value(text, _skip(text, 0), 0, duplicates)
+        parsed = json.loads(text, object_pairs_hook=Pairs)
+        root, _ = _value(text, _skip(text, 0), 0)
     except json.JSONDecodeError as error:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
     except ValueError:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, "a number is too long", None)
     except RecursionError:
         return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
-    if not duplicates and not agrees(root, parsed):
+    if not agrees(root, parsed):
         return Fault(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
-    return Tree(root, duplicates[0] if duplicates else None)
+    return Tree(root)
 
 
-def _value(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple[Node, int]:
+def _value(text: str, start: int, depth: int) -> tuple[Node, int]:
     """Read the value at `start`; `text` is known to be valid."""
     if depth > MAX_DEPTH:
         raise RecursionError
     match text[start]:
         case "{":
-            return _object(text, start, depth, duplicates)
+            return _object(text, start, depth)
         case "[":
-            return _array(text, start, depth, duplicates)
+            return _array(text, start, depth)
         case '"':
             string = _string(text, start)
             return string, string.stop
@@ -48,7 +47,7 @@ def _value(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple
     return Scalar(bare[0], start, bare.end(), null=bare[0] == "null"), bare.end()
 
 
-def _object(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple[Table, int]:
+def _object(text: str, start: int, depth: int) -> tuple[Table, int]:
     table = Table(start, inline=True)
     at = _skip(text, start + 1)
     while text[at] != "}":
@@ -56,20 +55,19 @@ def _object(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tupl
             at = _skip(text, at + 1)
         key = _string(text, at)
         colon = _skip(text, key.stop)
-        value, at = _value(text, _skip(text, colon + 1), depth + 1, duplicates)
-        if not table.add(Member(key, value)):
-            duplicates.append(key)
+        value, at = _value(text, _skip(text, colon + 1), depth + 1)
+        table.add(Member(key, value))
         at = _skip(text, at)
     return table, at + 1
 
 
-def _array(text: str, start: int, depth: int, duplicates: list[Scalar]) -> tuple[Items, int]:
+def _array(text: str, start: int, depth: int) -> tuple[Items, int]:
     array = Items(start)
     at = _skip(text, start + 1)
     while text[at] != "]":
         if text[at] == ",":
             at = _skip(text, at + 1)
-        item, at = _value(text, at, depth + 1, duplicates)
+        item, at = _value(text, at, depth + 1)
         array.items.append(item)
         at = _skip(text, at)
     return array, at + 1

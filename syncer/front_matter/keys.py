@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from syncer.front_matter.differences import is_same_text
 from syncer.front_matter.grammar import NAME, block_pattern
 from syncer.model import Count, CountField, CountType, Fields, count_fields, fold_key
 
@@ -88,8 +89,9 @@ def _keys(
 
 
 def _plain(video_id: Names, counts: Sequence[Names]) -> re.Pattern[bytes] | None:
-    if any(len(names) > 1 or not NAME.fullmatch(names[0].encode()) for names in (video_id, *counts)):
-        return None
+    for name, *below in (video_id, *counts):
+        if below or not NAME.fullmatch(name.encode()) or not is_same_text(name):
+            return None
     return block_pattern(video_id[0], [names[0] for names in counts])
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
+from syncer.front_matter.differences import NO_VIDEO, conflict_on, is_same_text
 from syncer.front_matter.insert import insertion_after
 from syncer.front_matter.keys import CountKey, Keys, Names
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
-from syncer.front_matter.tree import Alias, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.front_matter.tree import Alias, Conflict, Fault, Items, Member, Node, Scalar, Table, Tree
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import LARGEST_COUNT, CountType, Problem, ProblemKind, Slot, Value, VideoId, slot_of
 
@@ -72,28 +73,26 @@ _ADVICE = {
 def places_in(page: Page, tree: Tree | Fault, keys: Keys) -> tuple[list[Place], list[Problem]]:
     """Return the slots of a page, in order, with their spots, and what is wrong with it.
 
-    A page with a key that stands twice has no slots if it has a video at all: which of two values counts is not
-    for us to say.
+    A page has no slots where a mapped key, or one on the way to it, stands twice, or readers take it differently: which
+    value counts is not for us to say.
     """
     if isinstance(tree, Fault):
         return [], list(_of_fault(page, tree, keys))
     places: list[Place] = []
     problems: list[Problem] = []
-    drafts = [draft for scope in _scopes(tree.root, keys.lists) if (draft := _draft(page, scope, keys))]
+    drafts = list(_drafts(page, tree.root, keys))
+    conflict = next((draft for draft in drafts if isinstance(draft, Conflict)), tree.conflict if drafts else None)
+    if conflict:
+        return [], [page.problem(*conflict)]
     counts = _quotes(drafts)
     for draft in drafts:
-        for found in [draft] if isinstance(draft, Problem) else _finished(page, draft, keys, counts):
+        for found in _finished(page, draft, keys, counts) if isinstance(draft, _Draft) else [draft]:
             (problems if isinstance(found, Problem) else places).append(found)  # type: ignore[arg-type]
-    if tree.duplicate and (places or problems or tree.duplicate.text == keys.video_id[-1]):
-        message = f"The key {tree.duplicate.text!r} stands twice in one place; leave one of them."
-        return [], [page.problem(ProblemKind.DUPLICATE_KEY, message, tree.duplicate.start)]
     return places, problems
 
 
-def in_other_letters(page: Page, tree: Tree | Fault, keys: Keys) -> str | None:
+def in_other_letters(page: Page, tree: Tree, keys: Keys) -> str | None:
     """Return the path under which the page names a video, where that is the id's but for letter case."""
-    if isinstance(tree, Fault):
-        return None
     found = in_any_letters(tree.root, keys.lists, keys.video_id)
     return next(
         (path for path, node in found if path != keys.path and isinstance(_video_id(page, node, keys), str)), None
@@ -121,18 +120,21 @@ class _Scope(NamedTuple):
 
 
 def _scopes(
+    page: Page,
     node: Node,
     lists: tuple[Names, ...],
     prefix: str = "",
     obstacle: ProblemKind | None = None,
     twin: Twin | None = None,
-) -> Iterator[_Scope]:
+) -> Iterator[_Scope | Conflict]:
     if not isinstance(node, Table):
         return
     obstacle = obstacle or node.obstacle
     if not lists:
         yield _Scope(node, prefix, obstacle, twin)
         return
+    if conflict := conflict_on(node, lists[0], page.syntax):
+        yield conflict
     twin = twin or find_twin(node, lists[0])
     way = _follow(node, lists[0])
     if way is None or not isinstance(way.value, Items):
@@ -140,7 +142,7 @@ def _scopes(
     obstacle = obstacle or way.obstacle or way.value.obstacle
     name = ".".join(lists[0])
     for number, item in enumerate(way.value.items):
-        yield from _scopes(item, lists[1:], f"{prefix}{name}[{number}].", obstacle, twin)
+        yield from _scopes(page, item, lists[1:], f"{prefix}{name}[{number}].", obstacle, twin)
 
 
 class _Way(NamedTuple):
@@ -181,14 +183,26 @@ class _Draft(NamedTuple):
     found: list[tuple[CountKey, Spot | Problem | None]]
 
 
-def _draft(page: Page, scope: _Scope, keys: Keys) -> _Draft | Problem | None:
+def _drafts(page: Page, root: Node, keys: Keys) -> Iterator[_Draft | Problem | Conflict]:
+    for scope in _scopes(page, root, keys.lists):
+        draft = scope if isinstance(scope, Conflict) else _draft(page, scope, keys)
+        if draft is not None:
+            yield draft
+
+
+def _draft(page: Page, scope: _Scope, keys: Keys) -> _Draft | Problem | Conflict | None:
     """Return the video of a table, if it has one, or what is wrong with it."""
+    if conflict := conflict_on(scope.table, keys.video_id, page.syntax):
+        return conflict
     way = _follow(scope.table, keys.video_id)
     video_id = way and _video_id(page, way.value, keys)
     if way is None or video_id is None:
         return None
     if isinstance(video_id, Problem):
         return video_id
+    for key in keys.counts:
+        if conflict := conflict_on(scope.table, key.names, page.syntax):
+            return conflict
     if isinstance(way.value, Items):
         way = way._replace(member=_list_as_value(page.text, way.member, way.value))
     return _Draft(scope, way, video_id, [(key, _spot(page, scope, key)) for key in keys.counts])
@@ -226,7 +240,7 @@ def _twins(draft: _Draft, keys: Keys, absent: Sequence[CountKey]) -> list[Twin]:
     return [twin for key in written if (twin := find_twin(draft.scope.table, key.names))]
 
 
-def _quotes(drafts: Iterable[_Draft | Problem]) -> list[tuple[int, str]]:
+def _quotes(drafts: Iterable[_Draft | Problem | Conflict]) -> list[tuple[int, str]]:
     """Return the place and the quote of each count of the page, in order. An empty one is filled with a number."""
     found = (spot for draft in drafts if isinstance(draft, _Draft) for _, spot in draft.found)
     return sorted((spot.start, spot.after) for spot in found if isinstance(spot, Spot))
@@ -255,7 +269,7 @@ def _video_id(page: Page, node: Node, keys: Keys) -> VideoId | Problem | None:
         return page.problem(ProblemKind.TAG, f"The video ID {_ADVICE[ProblemKind.TAG]}.", node.start)
     if isinstance(node, Items):
         return _video_id_in_list(page, node, keys)
-    return None if node.null else parse_video_id(node.text, page.path, page.line_of(node.start))
+    return _id_in(page, node)
 
 
 def _video_id_in_list(page: Page, items: Items, keys: Keys) -> VideoId | Problem | None:
@@ -278,6 +292,16 @@ def _list_as_value(text: str, member: Member, items: Items) -> Member:
     assert isinstance(item, Scalar)
     closing = _LIST_END.match(text, item.stop) if text.startswith("[", items.start) else None
     return Member(member.key, Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote))
+
+
+def _id_in(page: Page, node: Scalar) -> VideoId | Problem | None:
+    bare = not node.quote and node.obstacle is not ProblemKind.BLOCK_SCALAR
+    if node.null or (bare and node.text in NO_VIDEO):
+        return None
+    if bare and page.syntax is Syntax.YAML and not is_same_text(node.text):
+        message = "The video ID is unquoted, and a number or a truth value for some readers of YAML: quote it."
+        return page.problem(ProblemKind.READERS_DISAGREE, message, node.start)
+    return parse_video_id(node.text, page.path, page.line_of(node.start))
 
 
 def _spot(page: Page, scope: _Scope, key: CountKey) -> Spot | Problem | None:
@@ -330,7 +354,7 @@ def _empty(page: Page, member: Member, node: Scalar, value: Value) -> Spot | Pro
 
 def _inserted(page: Page, scope: _Scope, way: _Way, absent: list[CountKey], quote: str) -> Iterator[Spot | Problem]:
     """Yield the spots of absent counts: all of them right after the id."""
-    obstacle = scope.obstacle or way.obstacle or (ProblemKind.ALIAS if way.table.get("<<") else None)
+    obstacle = scope.obstacle or way.obstacle
     insertion = None if obstacle else insertion_after(page.text, page.syntax, way.table, way.member, quote)
     for key in absent:
         if insertion is None:

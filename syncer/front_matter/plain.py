@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from syncer.front_matter.differences import NO_VIDEO
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Change, CountField, Found, Problem, Slot, VideoId, count_fields
@@ -36,7 +37,7 @@ def find_plain(data: bytes, keys: Keys) -> Found | None:
         fields, counts = _incomplete(keys, counts)
     video_id = _video_id(video)
     if isinstance(video_id, Problem):
-        return None
+        return NOTHING if _is_false(proof) else None
     if video_id is None:
         return NOTHING
     line = data.count(b"\n", 0, proof.start(1)) + 1
@@ -92,6 +93,11 @@ def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
 def _video_id(source: bytes | None) -> VideoId | Problem | None:
     """Read the id; a Problem stands for whatever the true way must read."""
     return parse_video_id(source.decode(), "") if source else None
+
+
+def _is_false(proof: re.Match[bytes]) -> bool:
+    """Say whether the id is an unquoted false, which names no video."""
+    return proof[1].decode() in NO_VIDEO and proof.string[proof.start(1) - 1] not in b"\"'"
 
 
 def _incomplete(keys: Keys, counts: Sequence[bytes | None]) -> tuple[tuple[CountField, ...], list[bytes]]:

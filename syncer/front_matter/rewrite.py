@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncer.front_matter.block import Block, locate
+from syncer.front_matter.block import Block, End, locate
 from syncer.front_matter.find import read_block
+from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys, keys_of
-from syncer.front_matter.parse import parse
-from syncer.front_matter.places import Page, Place, Spot, places_in
+from syncer.front_matter.places import Page, Place, Spot
 from syncer.front_matter.plain import rewrite_plain
-from syncer.front_matter.tree import Fault, Tree, says_the_same
+from syncer.front_matter.tree import Tree, says_the_same
 from syncer.model import Change, Fields, Problem, ProblemKind
 
 _COUNT = re.compile(r"[0-9]{1,19}")
@@ -49,17 +49,22 @@ def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: st
     new = _rewrite_block(text, block, keys, changes, path)
     if isinstance(new, Problem):
         return new
-    return b"".join((data[: block.start], new.encode(), data[block.stop :]))
+    page = b"".join((data[: block.start], new.encode(), data[block.stop :]))
+    still = locate(page)
+    if still is None or still.end is not End.CLOSED:
+        message = "The front matter would be larger than 1 MiB with the new counts: make it smaller."
+        return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
+    return page
 
 
 def _rewrite_block(text: str, block: Block, keys: Keys, changes: Sequence[Change], path: str) -> str | Problem:
-    page = Page(text, block.syntax, block.line, path)
-    tree = parse(text, block.syntax)
-    edits = _edits(places_in(page, tree, keys)[0], changes)
-    if edits is None or isinstance(tree, Fault):
+    before = interpret(Page(text, block.syntax, block.line, path), keys)
+    edits = _edits(before.places, changes)
+    if edits is None or not before.trees:
         return _edited(path)
     new = _apply(text, edits)
-    if _differs_elsewhere(tree, Page(new, block.syntax, block.line, path), keys, edits, changes):
+    after = interpret(Page(new, block.syntax, block.line, path), keys)
+    if _differs_elsewhere(before.trees, after, edits, changes):
         message = "The counts cannot be written here with certainty: write the front matter in a plainer form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
     return new
@@ -86,22 +91,20 @@ def _apply(text: str, edits: Sequence[Edit]) -> str:
     return "".join((*pieces, text[done:]))
 
 
-def _differs_elsewhere(before: Tree, new: Page, keys: Keys, edits: Sequence[Edit], changes: Sequence[Change]) -> bool:
-    """Say whether the new block says anything else than the old one with the changes made."""
-    after = parse(new.text, new.syntax)
-    if isinstance(after, Fault):
+def _differs_elsewhere(
+    before: Sequence[Tree], after: Interpretation, edits: Sequence[Edit], changes: Sequence[Change]
+) -> bool:
+    """Say whether the new block says anything else than the old one with the changes made, to any reader."""
+    if len(after.trees) != len(before):
         return True
-    spots = {
-        (place.slot.video_id, spot.value.field): spot
-        for place in places_in(new, after, keys)[0]
-        for spot in place.spots
-    }
+    spots = {(place.slot.video_id, spot.value.field): spot for place in after.places for spot in place.spots}
     changed = [spots.get((change.video_id, change.field)) for change in changes]
     if any(spot is None or spot.value.text != change.new for spot, change in zip(changed, changes, strict=True)):
         return True
     old_keys = frozenset(spot.key for spot, _ in edits if spot.key is not None)
     new_keys = frozenset(spot.key for spot in changed if spot is not None and spot.key is not None)
-    return not says_the_same(before, old_keys, after, new_keys)
+    pairs = zip(before, after.trees, strict=True)
+    return not all(says_the_same(old, old_keys, new, new_keys) for old, new in pairs)
 
 
 def _edited(path: str) -> Problem:

@@ -12,6 +12,15 @@ MAX_DEPTH = 100
 """Deeper nesting is refused: nobody writes it, and the parsers take quadratic time or run out of stack."""
 
 
+class Conflict(NamedTuple):
+    """Why it cannot be said which value counts."""
+
+    kind: ProblemKind
+    message: str
+    start: int
+    """Where the reason stands in the block's text."""
+
+
 class Fault(NamedTuple):
     """Why a block cannot be read."""
 
@@ -20,6 +29,8 @@ class Fault(NamedTuple):
     """What the parser said, to stand in a sentence."""
     line: int | None
     """The line in the block, from 0."""
+    begins_well: bool = False
+    """What comes before is a whole document of YAML, which some readers take for all there is."""
 
 
 @dataclass(slots=True)
@@ -39,11 +50,13 @@ class Scalar:
 
 @dataclass(slots=True)
 class Alias:
-    """A YAML alias. It is never followed."""
+    """A YAML alias. It is followed only to learn what a merge key brings."""
 
     name: str
     start: int
     stop: int
+    target: Node
+    """What has the anchor."""
 
 
 @dataclass(slots=True)
@@ -64,15 +77,17 @@ class Table:
     inline: bool = False
     """Written in braces."""
     obstacle: ProblemKind | None = None
+    twice: dict[str, Scalar] = field(default_factory=dict)
+    """The keys that are in it more than once, where they are for the second time."""
 
     _by_name: dict[str, Member] = field(default_factory=dict)
 
-    def add(self, member: Member) -> bool:
-        """Put a member at the end; False where its key was there before."""
+    def add(self, member: Member) -> None:
+        """Put a member at the end."""
         self.members.append(member)
-        if not isinstance(member.key, Scalar):
-            return True
-        return self._by_name.setdefault(member.key.text, member) is member
+        key = member.key
+        if isinstance(key, Scalar) and self._by_name.setdefault(key.text, member) is not member:
+            self.twice.setdefault(key.text, key)
 
     def get(self, name: str) -> Member | None:
         """Return the first member of that name."""
@@ -95,13 +110,13 @@ class Tree(NamedTuple):
     """A block that was read."""
 
     root: Node
-    duplicate: Scalar | None = None
-    """The first key that stands twice in its table."""
+    conflict: Conflict | None = None
+    """A construct that readers take differently, whatever the keys."""
 
 
 def says_the_same(before: Tree, but: frozenset[int], after: Tree, but_after: frozenset[int]) -> bool:
     """Compare two trees in all but the members whose keys start at these places of the one and of the other."""
-    return not after.duplicate and list(_outline(before.root, but)) == list(_outline(after.root, but_after))
+    return list(_outline(before.root, but)) == list(_outline(after.root, but_after))
 
 
 def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:

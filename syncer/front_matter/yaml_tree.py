@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import yaml
 
-from syncer.front_matter.tree import MAX_DEPTH, Alias, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.front_matter.tree import MAX_DEPTH, Alias, Conflict, Fault, Items, Member, Node, Scalar, Table, Tree
 from syncer.model import ProblemKind
 
 _Loader: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_TAB_AFTER_DASH = re.compile(
+    r"""(?m)(?:^[ ]*(?:-[ ]+)*-)([ \t]*\t[ \t]*)
+    (?=(?:"[^"\n]*" | '[^'\n]*' | \[[^\n]*\] | \{[^\n]*\} | (?![-?:][ \t\r\n]|["'\[{])(?:[^:\n]|:(?=\S))*)
+    [ \t]*(?:[#][^\n]*)?\r?$)""",
+    re.VERBOSE,
+)
+"""A dash, blanks with a tab among them, and an item that ends on its line, or at least is no mapping and no list."""
+
+_ANCHOR_WITH_COLON = re.compile(r"(?:![^ \t\r\n]*[ \t\r\n]+)?[&*][\w-]+:")
+_QUOTED_NEXT = re.compile(r"\s*[\"']")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -20,43 +31,58 @@ class _Mark(Protocol):
 
     @property
     def index(self) -> int: ...
-    @property
-    def line(self) -> int: ...
 
 
 def parse_yaml(text: str) -> Tree | Fault:
-    """Return the tree of one YAML document, or why it cannot be read."""
+    """Return the tree of one YAML document, or why it cannot be read.
+
+    The structure is that of libyaml, so of YAML 1.1. A tab after the dash of an item, which libyaml refuses and all
+    others read, is read as a blank.
+    """
+    tree = _parse(text)
+    if isinstance(tree, Fault) and "\t" in text:
+        without_tabs = _parse(_TAB_AFTER_DASH.sub(lambda match: match[0].replace("\t", " "), text))
+        return tree if isinstance(without_tabs, Fault) else without_tabs
+    return tree
+
+
+def _parse(text: str) -> Tree | Fault:
+    if text.startswith("\ufeff"):
+        return _invalid("it begins with a byte order mark", 0)
     try:
-        return _build(yaml.parse(text, Loader=_Loader))
+        return _build(text, yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        return _invalid(error.problem or "it is no YAML", mark.line if mark else None)
+        reason = error.problem or "it is no YAML"
+        return _invalid(reason, _line(text, mark) if mark else None, begins_well="<document start>" in reason)
     except yaml.YAMLError as error:
         return _invalid(" ".join(str(error).split()), None)
 
 
-def _build(events: Iterator[yaml.Event]) -> Tree | Fault:
-    """Put the nodes into each other, outermost first."""
+def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Fault:
+    """Put the nodes into each other, outermost first. An anchor that is set again is another one from there on."""
     documents = Items(0)
     opened: list[_Opened] = [_Opened(documents)]
-    anchors: set[str | None] = set()
-    duplicate: Scalar | None = None
+    anchors: dict[str, Node] = {}
+    conflict: Conflict | None = None
     for event in events:
         if isinstance(event, yaml.CollectionEndEvent):
             opened.pop()
         elif isinstance(event, yaml.NodeEvent):
-            if event.anchor and (event.anchor in anchors) is not isinstance(event, yaml.AliasEvent):
-                return _invalid(f"the anchor {event.anchor!r} is missing or stands twice", _start(event).line)
-            anchors.add(event.anchor)
-            node = _node(event)
-            duplicate = opened[-1].put(node) or duplicate
+            node = _node(event, anchors)
+            if node is None:
+                return _invalid(f"the anchor {event.anchor!r} is missing", _line(text, _start(event)))
+            if event.anchor:
+                anchors[event.anchor] = node if not isinstance(node, Alias) else node.target
+            conflict = conflict or _conflict(text, event, node)
+            opened[-1].put(node)
             if isinstance(node, Items | Table):
                 opened.append(_Opened(node))
             if len(opened) > MAX_DEPTH:
-                return _invalid("it is nested too deeply", _start(event).line)
+                return _invalid("it is nested too deeply", _line(text, _start(event)))
     if len(documents.items) > 1:
-        return _invalid("it holds more than one document", None)
-    return Tree(documents.items[0] if documents.items else Scalar("", 0, 0, null=True), duplicate)
+        return _invalid("it holds more than one document", None, begins_well=True)
+    return Tree(documents.items[0] if documents.items else Scalar("", 0, 0, null=True), conflict)
 
 
 @dataclass(slots=True)
@@ -66,20 +92,19 @@ class _Opened:
     node: Items | Table
     key: Node | None = None
 
-    def put(self, node: Node) -> Scalar | None:
-        """Take a node in and return the key if it was there before."""
+    def put(self, node: Node) -> None:
+        """Take a node in."""
         if isinstance(self.node, Items):
             self.node.items.append(node)
         elif self.key is None:
             self.key = node
         else:
             key, self.key = self.key, None
-            if not self.node.add(Member(key, node)) and isinstance(key, Scalar):
-                return key
-        return None
+            self.node.add(Member(key, node))
 
 
-def _node(event: yaml.NodeEvent) -> Node:
+def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
+    """Return the event's node; None for an alias of nothing."""
     start, stop = _start(event).index, _stop(event)
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event, start, stop)
@@ -87,7 +112,28 @@ def _node(event: yaml.NodeEvent) -> Node:
         return Table(start, inline=bool(event.flow_style), obstacle=_obstacle(event))
     if isinstance(event, yaml.SequenceStartEvent):
         return Items(start, obstacle=_obstacle(event))
-    return Alias(event.anchor or "", start, stop)
+    name = event.anchor or ""
+    return Alias(name, start, stop, anchors[name]) if name in anchors else None
+
+
+def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
+    """Tell of what the readers of YAML take differently, whatever the keys: Hugo's reader most of it."""
+    if event.anchor and _ANCHOR_WITH_COLON.match(text, node.start):
+        reason = "The colon right after the name of an anchor or alias is part of the name: write a space before it"
+    elif not isinstance(node, Scalar) or node.quote or node.text.strip("\n"):
+        return None
+    elif node.obstacle is ProblemKind.TAG:
+        reason = "A tag without a value takes the next line for its value: take the tag off"
+    elif node.obstacle is ProblemKind.BLOCK_SCALAR and _QUOTED_NEXT.match(text, node.stop):
+        reason = "After an empty block scalar, the quotes are part of a quoted key: take them off, or the block scalar"
+    else:
+        return None
+    return Conflict(ProblemKind.READERS_DISAGREE, f"{reason}. Only some readers of YAML see it so.", node.start)
+
+
+def _line(text: str, mark: _Mark) -> int:
+    """Return the line as editors count it: libyaml also counts U+2028 and the like."""
+    return text.count("\n", 0, mark.index)
 
 
 def _start(event: yaml.Event) -> _Mark:
@@ -115,5 +161,5 @@ def _obstacle(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> ProblemKin
     return ProblemKind.ALIAS if event.anchor is not None else None
 
 
-def _invalid(reason: str, line: int | None) -> Fault:
-    return Fault(ProblemKind.INVALID_FRONT_MATTER, reason, line)
+def _invalid(reason: str, line: int | None, *, begins_well: bool = False) -> Fault:
+    return Fault(ProblemKind.INVALID_FRONT_MATTER, reason, line, begins_well)

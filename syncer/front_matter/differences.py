@@ -1,0 +1,109 @@
+"""Knows where the programs that sites are built with read one block differently: what depends on a mapped key.
+
+They are libyaml and Psych (Jekyll), YAML 1.1; goccy/go-yaml (Hugo), js-yaml and `yaml` on npm, YAML 1.2. What is here
+was found by giving generated blocks to all of them; decision record 0013 lists it, and what is done about each.
+"""
+
+from __future__ import annotations
+
+import re
+
+from syncer.front_matter.block import Syntax
+from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table
+from syncer.model import ProblemKind
+
+NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
+"""What unquoted means false for YAML 1.1; TOML and JSON have `false` alone."""
+
+MAX_MERGED = 100
+"""Mappings that are looked through for what a merge key brings; where there are more, it may bring anything."""
+
+_NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
+_SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_WORD = re.compile(r"~|null|true|false|yes|no|on|off", re.IGNORECASE)
+
+
+def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflict | None:
+    """Return why it cannot be said what a path of keys leads to, at the first of its tables where that is so."""
+    for name in names:
+        if conflict := _conflict_at(table, name, syntax):
+            return conflict
+        member = table.get(name)
+        if member is None or not isinstance(member.value, Table):
+            break
+        table = member.value
+    return None
+
+
+def is_same_text(text: str) -> bool:
+    """Say whether all readers take an unquoted YAML scalar for this very text, or for a number that prints like it."""
+    return not (_WORD.fullmatch(text) or _NUMBER.fullmatch(text)) or _SAME_NUMBER.fullmatch(text) is not None
+
+
+def _conflict_at(table: Table, name: str, syntax: Syntax) -> Conflict | None:
+    if second := table.twice.get(name):
+        message = f"The key {name!r} stands twice in one place; leave one of them."
+        return Conflict(ProblemKind.DUPLICATE_KEY, message, second.start)
+    if syntax is not Syntax.YAML:
+        return None
+    return _odd_key(table, name) or _merged(table, name) or _without_blank(table, name)
+
+
+def _odd_key(table: Table, name: str) -> Conflict | None:
+    member = table.get(name)
+    if member is None or not isinstance(member.key, Scalar):
+        return None
+    if member.key.obstacle:
+        return _disagree(
+            f"The key {name!r} is not plain to all readers of YAML: write it without tag or anchor.", member
+        )
+    if not member.key.quote and not is_same_text(name):
+        return _disagree(f"The key {name!r} is a number or a truth value for some readers of YAML: quote it.", member)
+    return None
+
+
+def _merged(table: Table, name: str) -> Conflict | None:
+    """Tell of a merge key that brings `name`: not all readers know it, and they differ in which value wins."""
+    if table.get("<<") is None:
+        return None
+    merge = next(member for member in table.members if isinstance(member.key, Scalar) and member.key.text == "<<")
+    if not _brings(table, name):
+        return None
+    return _disagree(f"The merge key '<<' brings {name!r}, which not all readers of YAML take: write it out.", merge)
+
+
+def _brings(table: Table, name: str) -> bool:
+    """Say whether the merge keys of a table, or of what they bring, hold the name."""
+    pending, seen = [table], {id(table)}
+    while pending:
+        merging = pending.pop()
+        for member in merging.members if merging.get("<<") else ():
+            if isinstance(member.key, Scalar) and member.key.text == "<<":
+                tables = [merged for merged in _tables(member.value) if id(merged) not in seen]
+                seen.update(map(id, tables))
+                if len(seen) > MAX_MERGED or any(merged.get(name) for merged in tables):
+                    return True
+                pending += tables
+    return False
+
+
+def _tables(value: Node) -> list[Table]:
+    """Return the mappings that a merge key names: one, or a list of them."""
+    target = value.target if isinstance(value, Alias) else value
+    nodes = target.items if isinstance(target, Items) else [target]
+    targets = [node.target if isinstance(node, Alias) else node for node in nodes]
+    return [node for node in targets if isinstance(node, Table)]
+
+
+def _without_blank(table: Table, name: str) -> Conflict | None:
+    """Tell of `{views:5}`: a key and its value for Hugo, one key for all others."""
+    start = f"{name}:"
+    for member in table.members if table.inline else ():
+        key = member.key
+        if isinstance(key, Scalar) and not key.quote and key.text.startswith(start):
+            return _disagree(f"Some readers of YAML take {key.text!r} for a key and its value: write a space.", member)
+    return None
+
+
+def _disagree(message: str, member: Member) -> Conflict:
+    return Conflict(ProblemKind.READERS_DISAGREE, message, member.key.start)

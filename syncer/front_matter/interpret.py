@@ -1,0 +1,72 @@
+"""Reads a page's block in each way in which it is read: the slots must be the same in all of them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from syncer.front_matter.block import Syntax
+from syncer.front_matter.keys import Keys
+from syncer.front_matter.parse import parse
+from syncer.front_matter.places import Page, Place, places_in
+from syncer.front_matter.tree import Fault, Tree
+from syncer.model import Problem, ProblemKind
+
+_STAND_IN = "\N{REPLACEMENT CHARACTER}"
+"""Text for all, and no line break for any: it takes one place, so that all others stay what they are."""
+
+_BREAKS = (re.compile("[\x85\u2028\u2029]"), re.compile("\r(?!\n)"))
+"""What is a line break for some readers only: for those of YAML 1.1; and for all but `yaml` on npm."""
+
+_NAMES = {
+    "\r": "a carriage return (U+000D) without a line feed",
+    "\x85": "U+0085 (next line)",
+}
+
+
+class Interpretation(NamedTuple):
+    """What a page's block says."""
+
+    trees: tuple[Tree, ...]
+    """One for each way of reading it; none where it cannot be read."""
+    places: list[Place]
+    problems: list[Problem]
+
+
+def interpret(page: Page, keys: Keys) -> Interpretation:
+    """Return the slots of a page, with their places, and what is wrong with it.
+
+    A block that holds what is a line break for some readers only is read as each of them reads it. Where they do not
+    find the same, there are no slots, and a Problem. Where the readers of YAML 1.1 refuse it, the others decide.
+    """
+    tree = parse(page.text, page.syntax)
+    others = list(_other_ways(page)) if page.syntax is Syntax.YAML else []
+    if isinstance(tree, Fault) and not tree.begins_well and others:
+        (_, tree), *others = others
+    places, problems = places_in(page, tree, keys)
+    for first, other in others:
+        if places_in(page, other, keys) != (places, problems):
+            return Interpretation((), [], [_disagreement(page, first)])
+    trees = tuple(way for way in (tree, *(other for _, other in others)) if isinstance(way, Tree))
+    return Interpretation(trees, places, problems)
+
+
+def _other_ways(page: Page) -> Iterator[tuple[re.Match[str], Tree | Fault]]:
+    """Yield the block as it is for readers that take fewer characters for line breaks, and the first of those."""
+    text = page.text
+    for pattern in _BREAKS:
+        if first := pattern.search(text):
+            text = pattern.sub(_STAND_IN, text)
+            yield first, parse(text, page.syntax)
+
+
+def _disagreement(page: Page, found: re.Match[str]) -> Problem:
+    character = found[0]
+    name = _NAMES.get(character) or f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
+    message = (
+        f"The front matter holds {name}, a line break for some readers of YAML and text for others: remove it, "
+        "or write a space or a line break."
+    )
+    return page.problem(ProblemKind.READERS_DISAGREE, message, found.start())
