@@ -161,6 +161,40 @@ def test_a_writer_who_opens_the_page_right_before_the_swap_gets_it_back(
     assert left_over(tmp_path) == []
 
 
+def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that_gets_it_back(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel finds a name first and opens the file then; a descriptor without access stands for what it has found.
+
+    The writer waits for our lease, and we see that: its file gets its name back, and only then may it go on.
+    """
+    found = os.open(file, os.O_PATH)
+    author = threading.Thread(target=lambda: add(Path(f"/proc/self/fd/{found}")))
+
+    def leads_to(name: str, directory: int, page: int) -> bool:
+        author.start()
+        until(lambda: is_waited_for(page))
+        return True
+
+    monkeypatch.setattr("syncer.content.replace._leads_to", leads_to)
+    assert replace(tmp_path) == ["edited-meanwhile"], "the second try finds what it has written"
+    author.join(10)
+    os.close(found)
+    assert (file.read_bytes(), left_over(tmp_path)) == (page() + b"one more line\n", [])
+
+
+def add(file: Path) -> None:
+    with file.open("ab") as author:
+        author.write(b"one more line\n")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def test_a_dry_run_minds_no_writer(tmp_path: Path, file: Path) -> None:
     (edit,) = edits(tmp_path)
     with file.open("r+b"):
@@ -186,10 +220,7 @@ def test_who_wants_to_write_waits_until_the_lease_is_given_back_and_its_holder_c
         assert not is_waited_for(descriptor)
         author = threading.Thread(target=lambda: file.write_bytes(b"edited"))
         author.start()
-        end = time.monotonic() + 10
-        while not is_waited_for(descriptor) and time.monotonic() < end:
-            time.sleep(0.001)
-        assert is_waited_for(descriptor)
+        until(lambda: is_waited_for(descriptor))
         assert file.read_bytes() == page(), "readers do not wait, and it is not written yet"
         give_lease_back(descriptor)
         author.join(10)

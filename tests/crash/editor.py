@@ -1,7 +1,7 @@
 """An editor in a process of its own, who changes the pages of a site all the time and remembers every mark.
 
 Arguments: the content directory, the manner (`in-place` or `anew`), the seconds between two edits. It ends when its
-standard input does, and then prints for each page its marks and when they were left, by the monotonic clock, as JSON.
+standard input does, and then prints the marks of each page as JSON.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import select
 import sys
-import time
 from collections import defaultdict
 from pathlib import Path
 from random import Random
@@ -17,7 +16,7 @@ from random import Random
 
 def main() -> None:
     content, manner, pause = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-    random, marks = Random(5), defaultdict[str, dict[str, tuple[float, float]]](dict)
+    random, marks = Random(5), defaultdict[str, list[str]](list)
     pages = sorted(content.glob("*.md"))
     number = 0
     sys.stdout.write("editing\n")
@@ -25,7 +24,8 @@ def main() -> None:
     while not select.select([sys.stdin], [], [], pause)[0]:
         number += 1
         page, mark = random.choice(pages), f"mark-{number:07}"
-        marks[page.name][mark] = save(page, marked(page.read_bytes(), mark, front=number % 2 == 0), manner)
+        save(page, marked(page.read_bytes(), mark, front=number % 2 == 0), manner)
+        marks[page.name].append(mark)
     sys.stdout.write(json.dumps(marks))
 
 
@@ -36,17 +36,14 @@ def marked(page: bytes, mark: str, *, front: bool) -> bytes:
     return page + f"{mark}\n".encode()
 
 
-def save(page: Path, text: bytes, manner: str) -> tuple[float, float]:
-    """Write the page; return between what times the old text turned into the new one."""
-    other = page.with_name(f"#{page.name}#")
+def save(page: Path, text: bytes, manner: str) -> None:
+    """Write the page."""
     if manner == "anew":
+        other = page.with_name(f"#{page.name}#")
         other.write_bytes(text)
-    began = time.monotonic()
-    if manner == "anew":
         other.replace(page)
     else:
         page.write_bytes(text)
-    return began, time.monotonic()
 
 
 if __name__ == "__main__":
