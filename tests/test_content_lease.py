@@ -171,12 +171,12 @@ def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that
     found = os.open(file, os.O_PATH)
     author = threading.Thread(target=lambda: add(Path(f"/proc/self/fd/{found}")))
 
-    def leads_to(name: str, directory: int, page: int) -> bool:
+    def look(page: int) -> bool:
         author.start()
         until(lambda: is_waited_for(page))
         return True
 
-    monkeypatch.setattr("syncer.content.replace._leads_to", leads_to)
+    monkeypatch.setattr("syncer.content.replace.is_waited_for", look)
     assert replace(tmp_path) == ["edited-meanwhile"], "the second try finds what it has written"
     author.join(10)
     os.close(found)

@@ -13,6 +13,9 @@ import sys
 from contextlib import suppress
 from enum import Enum
 
+HARMLESS = int(signal.SIGURG)
+"""The signal that says that somebody waits; the kernel's own choice, SIGIO, would end the process."""
+
 
 class Lease(Enum):
     """What came of asking for one."""
@@ -37,7 +40,7 @@ def take_lease(descriptor: int) -> Lease:
     if sys.platform != "linux":
         return Lease.NONE
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # else it is SIGIO that says who waits, and that kills
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, HARMLESS)  # to give a lease back resets it
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return Lease.REFUSED if error.errno == errno.EAGAIN else Lease.NONE

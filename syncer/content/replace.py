@@ -46,13 +46,16 @@ class _Replacement(NamedTuple):
     """A page on its way: the new file beside the old one."""
 
     edit: Edit
-    target: str
     directory: str
-    digest: bytes
-    """Of the bytes that were read: a batch's texts together would be many."""
+    """Real path."""
+    target: str
+    """The page's name in it."""
     temporary: str
+    """The new file's."""
     inode: int
     """Of the new file."""
+    digest: bytes
+    """Of the bytes that were read: a batch's texts together would be many."""
 
 
 def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
@@ -135,13 +138,14 @@ def _prepare_what_fits(
 
 def _put_in_place(ready: dict[int, _Replacement], outcomes: list[Problem | None], touched: set[str]) -> None:
     """Make the new files durable, and swap them in."""
-    flushed = flush_files([replacement.temporary for replacement in ready.values()])
+    flushed = flush_files([f"{replacement.directory}/{replacement.temporary}" for replacement in ready.values()])
     for (number, replacement), error in zip(list(ready.items()), flushed, strict=True):
         outcomes[number] = _unwritable(replacement.edit, error) if error else _swap(replacement)
-        _discard(replacement)
-        del ready[number]
         if outcomes[number] is None:
             touched.add(replacement.directory)
+        else:
+            _discard(replacement)
+        del ready[number]
 
 
 def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> _Replacement | Problem | None:
@@ -172,10 +176,11 @@ def _write_beside(edit: Edit, page: int, directory: _Directory, name: str) -> _R
         return None if new.kind is ProblemKind.EDITED_MEANWHILE and _is_done(edit, old) else new
     names = names_for(name, new)
     while True:
-        temporary = f"{directory.real}/{next(names)}"
+        temporary = next(names)
         with suppress(FileExistsError):
-            inode = write_new_file(temporary, new, status, page, gives_access=directory.gives_access)
-            return _Replacement(edit, target, directory.real, sha256(old).digest(), temporary, inode)
+            path = f"{directory.real}/{temporary}"
+            inode = write_new_file(path, new, status, page, gives_access=directory.gives_access)
+            return _Replacement(edit, directory.real, name, temporary, inode, sha256(old).digest())
 
 
 def _look_at(directory: str) -> _Directory:
@@ -229,28 +234,29 @@ def _swap(replacement: _Replacement) -> Problem | None:
 def _swap_in(directory: int, replacement: _Replacement) -> Problem | None:
     """Swap in the page, unless another program has the old one open for writing or has written into it."""
     try:
-        page = open_file(os.path.basename(replacement.target), directory, PAGE_FLAGS)
+        page = open_file(replacement.target, directory, PAGE_FLAGS)
     except OSError as error:
         return _edited(replacement.edit) if error.errno == errno.ELOOP else _unwritable(replacement.edit, error)
     try:
         if is_open_for_writing(page):
             return _open_elsewhere(replacement.edit)
-        if signature_of(os.fstat(page)) != replacement.edit.signature:
+        status = os.fstat(page)
+        if signature_of(status) != replacement.edit.signature:
             return _edited(replacement.edit)
-        return _exchange(directory, replacement, page)
+        return _exchange(directory, replacement, page, status)
     except OSError as error:
         return _unwritable(replacement.edit, error)
     finally:
         os.close(page)
 
 
-def _exchange(directory: int, replacement: _Replacement, page: int) -> Problem | None:
+def _exchange(directory: int, replacement: _Replacement, page: int, status: os.stat_result) -> Problem | None:
     """Swap, then look; `page` is what was opened under the page's name. Raises OSError where nothing was done.
 
     The old page is looked at for writers once more: who opened it before the swap would write into a file without a
     name. From the swap on nobody can open it by the page's name, so a writer that has it now is the last.
     """
-    target, temporary = os.path.basename(replacement.target), os.path.basename(replacement.temporary)
+    target, temporary = replacement.target, replacement.temporary
     if not exchange(target, temporary, directory):
         if not _is_as_read(page, replacement):
             return _edited(replacement.edit)
@@ -260,7 +266,7 @@ def _exchange(directory: int, replacement: _Replacement, page: int) -> Problem |
     try:
         if lease is Lease.REFUSED:
             return _take_back(directory, replacement, _open_elsewhere(replacement.edit))
-        if not _leads_to(temporary, directory, page) or not _is_as_read(page, replacement):
+        if not _leads_to(temporary, directory, status) or not _is_as_read(page, replacement):
             return _take_back(directory, replacement, _edited(replacement.edit))
         if lease is Lease.HELD and is_waited_for(page):  # by one who had found the name just before the swap
             return _take_back(directory, replacement, _open_elsewhere(replacement.edit))
@@ -274,7 +280,7 @@ def _exchange(directory: int, replacement: _Replacement, page: int) -> Problem |
 
 def _take_back(directory: int, replacement: _Replacement, why: Problem) -> Problem | None:
     """Give the page its name back; where the disk refuses, it is in place, and the next scan finds what it was."""
-    target, temporary = os.path.basename(replacement.target), os.path.basename(replacement.temporary)
+    target, temporary = replacement.target, replacement.temporary
     try:
         exchange(target, temporary, directory)
     except OSError:
@@ -286,9 +292,9 @@ def _take_back(directory: int, replacement: _Replacement, why: Problem) -> Probl
     return why
 
 
-def _leads_to(name: str, directory: int, file: int) -> bool:
+def _leads_to(name: str, directory: int, file: os.stat_result) -> bool:
     try:
-        return os.path.samestat(os.stat(name, dir_fd=directory, follow_symlinks=False), os.fstat(file))
+        return os.path.samestat(os.stat(name, dir_fd=directory, follow_symlinks=False), file)
     except OSError:
         return False
 
@@ -300,22 +306,25 @@ def _is_as_read(page: int, replacement: _Replacement) -> bool:
         status = os.fstat(page)
         if signature_of(status) != replacement.edit.signature:
             return False
-        while chunk := os.read(page, min(status.st_size + 1, READ_SIZE)):
-            digest.update(chunk)
+        at_once = min(status.st_size + 1, READ_SIZE)
+        while True:
+            piece = os.read(page, at_once)
+            digest.update(piece)
+            if len(piece) < at_once:
+                return digest.digest() == replacement.digest
     except OSError:
         return False
-    return digest.digest() == replacement.digest
 
 
-def _discard(replacement: _Replacement, directory: int | None = None) -> None:
+def _discard(replacement: _Replacement) -> None:
     """Remove a new file that did not come in place, as far as the disk lets us; what it was for is a Problem.
 
     What a swap left under its name is somebody's page, and stays for the recovery.
     """
-    name = replacement.temporary if directory is None else os.path.basename(replacement.temporary)
+    path = f"{replacement.directory}/{replacement.temporary}"
     with suppress(OSError):
-        if os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino == replacement.inode:
-            os.unlink(name, dir_fd=directory)
+        if os.stat(path, follow_symlinks=False).st_ino == replacement.inode:
+            os.unlink(path)
 
 
 def _edited(edit: Edit) -> Problem:
