@@ -88,6 +88,7 @@ class ProblemKind(StrEnum):
     REQUEST_FAILED = "request-failed"
     BAD_ANSWER = "bad-answer"
     REFUSED_VIDEO = "refused-video"
+    QUOTA_CUT = "quota-cut"
     # git
     NOT_COMMITTED = "not-committed"
     NOT_PUSHED = "not-pushed"

@@ -40,6 +40,14 @@ def units_left(used: int, limit: int, reserve: int) -> int:
     return max(0, limit - reserve - used)
 
 
+def is_early(used: int, limit: int) -> bool:
+    """Whether YouTube, which calls a bucket's day spent now, does so long before our ledger: `used` is below half.
+
+    `used` are the units of all buckets on that day: should YouTube count them as one, nothing was cut.
+    """
+    return 2 * used < limit
+
+
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{at.isoformat()} has no time zone")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncer.model import Bucket
 from syncer.quota import is_parked, quota_day, units_left
@@ -50,6 +50,34 @@ def parked_buckets(database: Database, at: datetime) -> Mapping[Bucket, datetime
         rows = connection.execute("SELECT bucket, until FROM parked")
         parked = {member(Bucket, bucket): moment(until) for bucket, until in rows}
     return {bucket: until for bucket, until in parked.items() if is_parked(until, at)}
+
+
+def note_refusal(database: Database, bucket: Bucket, at: datetime, units: int) -> None:
+    """Note that YouTube called the day of `bucket` spent after so many units, long before our ledger."""
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"refused-{bucket}", f"{quota_day(at).isoformat()} {units}")
+        )
+
+
+def refusals(database: Database, at: datetime) -> Mapping[Bucket, int]:
+    """Return after how many units YouTube called a bucket's day spent too early, on this quota day or the last one."""
+    today = quota_day(at)
+    recent = {today.isoformat(), (today - timedelta(days=1)).isoformat()}
+    found: dict[Bucket, int] = {}
+    with database.read() as connection:
+        for bucket in Bucket:
+            row = connection.execute("SELECT value FROM meta WHERE name = ?", (f"refused-{bucket}",)).fetchone()
+            day, _, units = row[0].partition(" ") if row else ("", "", "")
+            if day in recent and units.isdecimal():
+                found[bucket] = int(units)
+    return found
+
+
+def forget_refusal(database: Database, bucket: Bucket) -> None:
+    """Forget what was noted of `bucket`: YouTube has given more since."""
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM meta WHERE name = ?", (f"refused-{bucket}",))
 
 
 def failing_buckets(database: Database) -> AbstractSet[Bucket]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from syncer.model import Answer, Bucket, Outcome, Plan, Problem, ProblemKind, Reading, Spend, VideoId
 from syncer.plan import plan
 from syncer.quota import units_left
-from syncer.state.database import Database
 from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
 from syncer.state.videos import last_read, save_readings
 from syncer.sync.options import Surroundings, Sync, limits
+from syncer.sync.purses import note_spent_day
 from syncer.sync.report import Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS
@@ -62,7 +62,7 @@ def ask_youtube(sync: Sync, number: int) -> None:
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
     with open_client(sync.config, sync.world, spending(sync), patience) as client:
         for answer in ask_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
-            _keep(answer, sync.database, number, tally)
+            _keep(answer, sync, number)
             sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
     tally.tries = client.story.tries
     tally.problems += _unasked(tally)
@@ -120,8 +120,9 @@ def spending(sync: Sync) -> Spend:
     return spend
 
 
-def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None:
+def _keep(answer: Answer, sync: Sync, number: int) -> None:
     """Save what the answer says, and count it."""
+    database, tally = sync.database, sync.tally
     tally.requests[answer.bucket, answer.outcome] += 1
     tally.problems += answer.problems
     tally.unasked[answer.bucket] += answer.unasked
@@ -135,6 +136,7 @@ def _keep(answer: Answer, database: Database, number: int, tally: Tally) -> None
         if answer.parked_until is not None:
             tally.asked.update(answer.asked)
             park(database, answer.bucket, answer.parked_until)
+            note_spent_day(sync.config, database, answer.bucket, answer.at)
     elif answer.outcome is not Outcome.UNAVAILABLE:
         tally.asked.update(answer.asked)
         if answer.outcome is Outcome.REJECTED and len(answer.asked) > 1:

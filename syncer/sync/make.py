@@ -29,6 +29,7 @@ from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.publish import publish
+from syncer.sync.purses import cut_quotas
 from syncer.sync.recover import saved_problems, saving
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, stored_json
 from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
@@ -120,6 +121,7 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
         release_unnamed(sync.database)
     tell_planned(sync)
     ask_youtube(sync, number)
+    tally.problems += cut_quotas(sync.config, sync.database, sync.world.clock())
     may_write = judge(sync, pages)
     long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
     tally.gone = tally.missing & long_missing

@@ -1,4 +1,4 @@
-"""What is left of the day's quota, and for whom, as `status` and `check` tell it."""
+"""What is left of the day's quota, and for whom, as `status` and `check` tell it; and whether YouTube has cut it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from syncer.model import Bucket
-from syncer.quota import units_left
+from syncer.model import Bucket, Problem, ProblemKind
+from syncer.quota import is_early, units_left
 from syncer.state.database import Database
-from syncer.state.ledger import parked_buckets, spent_units
+from syncer.state.ledger import forget_refusal, note_refusal, parked_buckets, refusals, spent_units
 from syncer.sync.options import limits
 from syncer.wording import counted, utc
+from syncer.youtube.answer import METHODS
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -47,6 +48,38 @@ def purses(config: Config, database: Database, now: datetime) -> Mapping[Bucket,
             parked.get(bucket),
         )
     return found
+
+
+def note_spent_day(config: Config, database: Database, bucket: Bucket, at: datetime) -> None:
+    """Note that YouTube calls the bucket's day spent, if the ledger says that this is far too early."""
+    spent = spent_units(database, at)
+    if is_early(sum(spent.values()), limits(config, bucket, scheduled=False)[0]):
+        note_refusal(database, bucket, at, spent[bucket])
+
+
+def cut_quotas(config: Config, database: Database, at: datetime) -> list[Problem]:
+    """Return a problem for each bucket whose day YouTube called spent far too early.
+
+    It is listed while the bucket is parked, and on the next day in each sync, until as many units were taken again.
+    """
+    spent, parked = spent_units(database, at), parked_buckets(database, at)
+    problems = []
+    for bucket, units in refusals(database, at).items():
+        if bucket not in parked and spent[bucket] >= units:
+            forget_refusal(database, bucket)
+        elif bucket in parked or spent[bucket]:
+            problems.append(_cut(bucket, units, limits(config, bucket, scheduled=False)[0]))
+    return problems
+
+
+def _cut(bucket: Bucket, units: int, limit: int) -> Problem:
+    message = (
+        f"YouTube said that the day's quota for {METHODS[bucket]} was used up after {units:,} of {limit:,} units. "
+        "YouTube may have cut your project's quota: look for its mail to the project's owner, and compare the quota in "
+        f"the Google Cloud console (IAM & Admin > Quotas) with quota.{bucket}_units_per_day. If other programs use the "
+        "project too, set that to this site's part."
+    )
+    return Problem(ProblemKind.QUOTA_CUT, METHODS[bucket], message)
 
 
 def in_words(purse: Purse) -> str:

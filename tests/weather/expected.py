@@ -63,7 +63,8 @@ HIDDEN = Ends(UNKNOWN, UNKNOWN, UNKNOWN)
 GONE = DOUBTFUL = Ends(UNKNOWN, UNKNOWN, BRAKED)
 """Missing videos and doubtful counts are no failure; too many at once are: a brake holds."""
 FALLEN = Ends(BELIEVED, BELIEVED, BRAKED)
-ONE_TOO_MANY = Ends(*[End(1, Says.TRUE)] * 3)
+TOLD = Ends(*[End(1, Says.TRUE)] * 3)
+"""All is true, and a problem says what was odd."""
 
 OF_A_GROUP: Mapping[str, Ends] = {
     "The key and the project": REFUSED,
@@ -81,12 +82,12 @@ OF_A_GROUP: Mapping[str, Ends] = {
 """What most faults of a group cost."""
 
 OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
-    # Limits: a daily one closes the bucket; of videos.batchGetStats, videos.list takes over.
-    "day-limit": (HARMLESS, SPENT),
-    "day-limit-plain": (HARMLESS, SPENT),
-    "day-limit-legacy": (HARMLESS, SPENT),
-    "quota-exceeded": (HARMLESS, SPENT),
-    "quota-exceeded-debug": (HARMLESS, SPENT),
+    # Limits: a daily one closes the bucket; of videos.batchGetStats, videos.list takes over. So early, it may be cut.
+    "day-limit": (TOLD, SPENT),
+    "day-limit-plain": (TOLD, SPENT),
+    "day-limit-legacy": (TOLD, SPENT),
+    "quota-exceeded": (TOLD, SPENT),
+    "quota-exceeded-debug": (TOLD, SPENT),
     "day-limit-zero": REFUSED,
     # Outages and bodies: a method that is not to be had is left to the other one; a wrong request is halved.
     "not-implemented": (HARMLESS, REFUSED),
@@ -102,8 +103,8 @@ OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
     "word-summary": HARMLESS,
     # Items: the other method is asked about what the first one leaves out; an answer without one good item is none.
     "all-missing": (HARMLESS, GONE),
-    "stranger": ONE_TOO_MANY,
-    "strangers": ONE_TOO_MANY,
+    "stranger": TOLD,
+    "strangers": TOLD,
     "other-videos": PASSES,
     "no-id": PASSES,
     "twice": HARMLESS,
