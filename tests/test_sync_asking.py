@@ -103,7 +103,8 @@ def test_a_bucket_that_youtube_calls_spent_is_parked_until_after_midnight_pacifi
     with Simulator(World(), stats_units_per_day=1) as youtube:
         Site(site.root, youtube.url).configure(youtube="connections: 1")
         first = site.sync()
-        assert (first.answered, first.exit) == (120, 0)
+        assert (first.answered, first.exit) == (120, 1)
+        assert [problem.kind for problem in first.problems] == [ProblemKind.QUOTA_CUT], "far below what the config says"
         assert first.units == {Bucket.STATS: 2, Bucket.GENERAL: 2}, "the refused request cost a unit too"
         assert untouched(site, videos) == set()
         assert site.sync(NOON + timedelta(hours=1)).units == {Bucket.GENERAL: 3}, "the parked method is not asked"
