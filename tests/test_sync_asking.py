@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from syncer.model import Bucket
+from syncer.model import Bucket, ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.database import open_to_read
