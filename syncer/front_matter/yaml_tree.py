@@ -54,9 +54,17 @@ def _parse(text: str) -> Tree | Fault:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = error.problem or "it is no YAML"
-        return _invalid(reason, _line(text, mark) if mark else None, begins_well="<document start>" in reason)
+        return _invalid(reason, _line(text, mark) if mark else None, begins_well=_begins_well(text))
     except yaml.YAMLError as error:
         return _invalid(" ".join(str(error).split()), None)
+
+
+def _begins_well(text: str) -> bool:
+    """Say whether a whole document comes before what is wrong: Psych reads no further."""
+    try:
+        return any(isinstance(event, yaml.DocumentEndEvent) for event in yaml.parse(text, Loader=_Loader))
+    except yaml.YAMLError:
+        return False
 
 
 def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Fault:

@@ -20,6 +20,8 @@ NASTY = [
     *["\"a'", 'a"b', '"', "'", '"12"', "'12'", '"9999999999999999999"', "9223372036854775807", "9223372036854775808"],
     *("a\tb", "\ta", "a\t", "é ü", "日本", "😀", "\u00a0a", "\u2028", "\u0085"),
     *("\ufeff", "\x7f", "\x07", "\u0661\u0662"),
+    *("123_4567_89", "0x123456789", "01234567012", "12345678901", "-1234567890", "1234567e890", "1234-56-789"),
+    *("false", "No", "OFF", '"no"', "no # c", "nO", "123_4567_89 # c", "'123_4567_89'", "0o123456712:"),
     *(ID, f'"{ID}"', f"'{ID}'", OTHER_ID, f"https://youtu.be/{ID}", f'"https:\\/\\/youtu.be\\/{ID}"'),
     *(f"https://www.youtube.com/watch?v={ID}&t=1s # x", "https://example.com/a", f"[{ID}]"),
 ]  # fmt: skip
@@ -129,6 +131,7 @@ _FORMS = {"yaml": _yaml, "flow": _flow, "list": _list, "toml": _toml, "json": _j
 _FRAGMENTS = [
     *(b"---", b"+++", b"\n", b"\n", b"\n", b"\r\n", b"\r", b": ", b" = "),
     *(b'"', b"'", b"{", b"}", b"[", b"]", b",", b"#", b"\\"),
+    *(b"\n----\n", b"\n---\n", b"\n--- x\n", b"\n...\n", b"\n++++\n"),
     *(b"[[", b"]]", b".", b'"""', b"'''", b"- ", b"  ", b"&a "),
     *(b"*a", b"!!x ", b"|\n", b"...", b"<<: ", b"null", b"5", b"\x00"),
     *(b"vid_id", b"viewcount", b"videos", b"id", b"links", b"youtube", ID.encode(), b"\xff", b"\xef\xbb\xbf"),

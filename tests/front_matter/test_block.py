@@ -6,8 +6,9 @@ import pytest
 
 from syncer.front_matter.block import MAX_BLOCK, End, Syntax, head_suffices, locate
 from syncer.front_matter.find import find
-from syncer.model import ProblemKind
-from tests.front_matter.pages import ID, fields
+from syncer.front_matter.rewrite import rewrite
+from syncer.model import Problem, ProblemKind
+from tests.front_matter.pages import ID, changes, fields, rewritten
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,12 @@ from tests.front_matter.pages import ID, fields
         (b"---yaml\na: 1\n---\n", Syntax.YAML, b"a: 1\n", 2),
         (b"--- yaml\na: 1\n---\n", Syntax.YAML, b"a: 1\n", 2),
         (b"---\na: 1\n...\nx\n---\n", Syntax.YAML, b"a: 1\n", 2),
-        (b"---\na: 1\n----\nb: 2\n ---\n---\n", Syntax.YAML, b"a: 1\n----\nb: 2\n ---\n", 2),
+        (b"---\na: 1\n ----\nb: 2\n ---\n---\n", Syntax.YAML, b"a: 1\n ----\nb: 2\n ---\n", 2),
+        (b"---\na: 1\n------ \nbody\n ---\n--\n", Syntax.YAML, b"a: 1\n", 2),
+        (b"---\na: 1\r\n----\r\n-----\nx", Syntax.YAML, b"a: 1\r\n", 2),
+        (b"---\na: 1\n----", Syntax.YAML, b"a: 1\n", 2),
+        (b"---\na: 1\n---\n----\n---\n...\n", Syntax.YAML, b"a: 1\n", 2),
+        (b"+++\na = 1\n++++\n---\n", Syntax.TOML, b"a = 1\n", 2),
         (b"---toml\na = 1\n---\n", Syntax.TOML, b"a = 1\n", 2),
         (b"+++\na = 1\n---\n+++\n", Syntax.TOML, b"a = 1\n---\n", 2),
         (b"+++ \r\na = 1\r\n+++", Syntax.TOML, b"a = 1\r\n", 2),
@@ -63,11 +69,29 @@ def test_there_is_no_block(page: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [b"---\nvid_id: x\n", b"---\n- vid_id: x\n----\n", b"+++\nvid_id = 1\n---\n", b'{"vid_id": 1\n']
+    "page", [b"---\nvid_id: x\n", b"---\n- vid_id: x\n--- -\n", b"+++\nvid_id = 1\n---\n", b'{"vid_id": 1\n']
 )
 def test_a_block_without_end_is_told_of_where_a_line_sets_the_id(page: bytes) -> None:
     (problem,) = find(page, fields(), "page.md").problems
     assert problem.kind is ProblemKind.UNTERMINATED
+
+
+@pytest.mark.parametrize("close", ["---", "...", "---  ", "---\r"])
+@pytest.mark.parametrize(
+    "early", ["----", "--------  ", "----\r", "---x", "--- # c", "--- vid_id: y", "---\tx", "---:"]
+)
+def test_a_line_like_a_fence_before_the_end_is_a_disagreement(early: str, close: str) -> None:
+    page = f"---\ntitle: x\nvid_id: {ID}\n{early}\nviewcount: 5\n\n{close}\nbody\n".encode()
+    found = find(page, fields(), "page.md")
+    assert found.slots == ()
+    assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.READERS_DISAGREE, 4)]
+    assert find(page, fields("other_id"), "page.md").problems == ()
+
+
+@pytest.mark.parametrize("later", ["", "---x\n", " ---\n", "----\n", "--\n", "....\n", "text ---\n"])
+def test_a_longer_fence_closes_where_no_exact_one_follows(later: str) -> None:
+    page = f"---\nvid_id: {ID}\nviewcount: 5\n--------\nbody\n{later}".encode()
+    assert rewritten(page, fields(), "901") == page.replace(b"viewcount: 5", b"viewcount: 901")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +109,10 @@ def test_no_word_of_a_block_without_end_and_without_id(page: bytes) -> None:
         (b'{"a": 1}', True),
         (b"---\na: 1\n", False),
         (b"---\na: 1\n---", False),
+        (b"---\n{a: 1}\n---", False),
+        (b"---\na: 1\n-----\nbody\n", False),
+        (b"---\na: 1\n-----\nbody\n---", False),
+        (b"---\na: 1\n-----\nbody\n---\n", True),
         (b"---\na: 1\n--- ", False),
         (b"---", False),
         (b"---ya", False),
@@ -120,3 +148,23 @@ def test_a_larger_block_is_refused_whether_head_or_page_is_read(extra: int) -> N
     assert find(head, fields(), "page.md") == find(page, fields(), "page.md")
     assert [problem.kind for problem in find(page, fields(), "page.md").problems] == [ProblemKind.TOO_LARGE]
     assert find(page, fields("other_id"), "page.md").problems == ()
+
+
+@pytest.mark.parametrize("opening", [b"---\n", b"+++\n"])
+@pytest.mark.parametrize("insert", [False, True])
+def test_a_block_never_grows_past_the_largest_size(opening: bytes, insert: bool) -> None:
+    colon = b": " if opening == b"---\n" else b" = "
+    given = b"" if insert else b"viewcount" + colon + b"5\n"
+    start = opening + b"vid_id" + colon + b'"' + ID.encode() + b'"\n' + given
+    mapping = fields(insert=insert)
+    for room in (0, 1, 2, 50):
+        filling = b"#" + b"x" * (MAX_BLOCK - room - len(start) - len(opening) - 2) + b"\n"
+        page = start + filling + opening + b"body"
+        found = find(page, mapping, "page.md")
+        result = rewrite(page, mapping, changes(found, "777"), "page.md")
+        if (room >= 2 and not insert) or room == 50:
+            assert isinstance(result, bytes)
+            assert next(value.text for slot in find(result, mapping, "page.md").slots for value in slot.values) == "777"
+        else:
+            assert isinstance(result, Problem)
+            assert result.kind is ProblemKind.TOO_LARGE

@@ -10,7 +10,7 @@ from syncer.front_matter.find import find
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.model import Count, Fields, Found, ProblemKind, Value, VideoId, slot_of
-from tests.front_matter.pages import ID, OTHER_ID, PAGE, block, fields
+from tests.front_matter.pages import ID, OTHER_ID, PAGE, block, difference, fields, rewritten
 
 
 def test_a_page_in_the_mission_s_form() -> None:
@@ -66,7 +66,7 @@ def test_a_count_of_yaml_is_read(source: str, text: str | None, other: str) -> N
         ("&a 5", ProblemKind.ALIAS),
         ("*n", ProblemKind.ALIAS),
         ("!!str 5", ProblemKind.TAG),
-        ("!!null", ProblemKind.TAG),
+        ("!!null ''", ProblemKind.TAG),
         ("! 5", ProblemKind.TAG),
         ("|\n  5", ProblemKind.BLOCK_SCALAR),
         (">-\n  5", ProblemKind.BLOCK_SCALAR),
@@ -137,14 +137,62 @@ def test_an_id_whose_value_is_certain_is_read_in_any_dress(source: str) -> None:
         f"vid_id: {ID}\nvid_id: {OTHER_ID}\n",
         f"vid_id:\nvid_id: {ID}\n",
         f"vid_id: {ID}\nviewcount: 1\nviewcount: 2\n",
-        f'vid_id: {ID}\ntitle: a\n"title": b\n',
-        f"vid_id: {ID}\nlinks: {{a: 1, a: 2}}\n",
+        f'vid_id: {ID}\nviewcount: 1\n"view\\x63ount": 2\n',
+        f"vid_id: {ID}\n? viewcount\n: 1\nlikeCount: 3\nviewcount:\n",
+        f"{{vid_id: {ID}, viewcount: 1, viewcount: 1}}\n",
     ],
 )
 def test_a_key_that_stands_twice_leaves_the_page_alone(text: str) -> None:
     found = find(block(text), fields(), "page.md")
     assert found.slots == ()
     assert [problem.kind for problem in found.problems] == [ProblemKind.DUPLICATE_KEY]
+
+
+ELSEWHERE = [
+    'vid_id: @\nviewcount: 5\ntitle: a\n"title": b\n',
+    "vid_id: @\nlinks: {a: 1, a: 2}\nviewcount: 5\n",
+    "tags:\n  - a\nvid_id: @\ntags:\n  - b\nviewcount: 5\n",
+    "other: {vid_id: x, vid_id: y, viewcount: 1, viewcount: 2}\nvid_id: @\nviewcount: 5\n",
+    '{"a": 1, "vid_id": "@", "a": {"viewcount": 1, "viewcount": 2}, "viewcount": 5}',
+]
+"""A key stands twice, but none that leads to a mapped value."""
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_a_key_that_stands_twice_elsewhere_is_no_reason_to_leave_a_page_alone(text: str) -> None:
+    text = text.replace("@", ID)
+    page = text.encode() if text.startswith('{"') else block(text)
+    changed = rewritten(page, fields(), "901")
+    assert difference(page, changed) == (b"5", b"901")
+
+
+def test_every_mapping_on_the_way_to_a_mapped_key_must_stand_once() -> None:
+    mapping = fields("links.youtube", "links.stats.views", "likes")
+    good = f"links:\n  a: 1\n  a: 2\n  youtube: {ID}\n  stats:\n    views: 5\n    b: 1\n    b: 2\nc: 1\nc: 2\n"
+    assert len(find(block(good), mapping, "page.md").slots) == 1
+    for line in ("links: {x: 1}\n", "  stats: {}\n", "    views: 6\n", "  youtube:\n"):
+        depth = line[: len(line) - len(line.lstrip())]
+        anchor = {"": "c: 1\n", "  ": "  a: 1\n", "    ": "    b: 1\n"}[depth]
+        found = find(block(good.replace(anchor, line + anchor)), mapping, "page.md")
+        assert found.slots == ()
+        assert [problem.kind for problem in found.problems] == [ProblemKind.DUPLICATE_KEY]
+
+
+@pytest.mark.parametrize("word", ["false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"])
+def test_an_unquoted_false_names_no_video(word: str) -> None:
+    for text in (f"vid_id: {word}\n", f"vid_id: {word} # c\nviewcount: x\n", f"{{vid_id: {word}}}\n"):
+        assert find(block(text), fields(insert=True), "page.md") == Found()
+    nested = find(block(f"videos:\n- id: {word}\n- id: {ID}\n"), fields("videos[].id"), "page.md")
+    assert [slot.video_id for slot in nested.slots] == [ID]
+    (problem,) = find(block(f"vid_id: '{word}'\n"), fields(), "page.md").problems
+    assert problem.kind is ProblemKind.NOT_A_VIDEO_ID
+
+
+def test_false_in_toml_and_json_names_no_video() -> None:
+    assert find(b"+++\nvid_id = false\nviewcount = 1\n+++\n", fields(), "page.md") == Found()
+    assert find(b'{"vid_id": false, "viewcount": 1}', fields(), "page.md") == Found()
+    for text in ("vid_id: fALSE\n", "vid_id: n\n", "vid_id: true\n", '{"vid_id": "no"}\n'):
+        assert find(block(text), fields(), "page.md").problems != ()
 
 
 def test_a_list_of_videos() -> None:
@@ -242,12 +290,11 @@ def test_json_at_the_top_and_in_fences() -> None:
         (f"---\nvid_id: {ID}\ntitle: Foo: Bar\n---\n", ProblemKind.INVALID_FRONT_MATTER, 3),
         (f"---\nvid_id: {ID}\na: *b\n---\n", ProblemKind.INVALID_FRONT_MATTER, 3),
         (f"---\nvid_id: {ID}\na: \x07\n---\n", ProblemKind.INVALID_FRONT_MATTER, None),
-        (f"---\nvid_id: {ID}\n--- a\n---\n", ProblemKind.INVALID_FRONT_MATTER, None),
         (f'\n+++\nvid_id = "{ID}"\na = b\n+++\n', ProblemKind.INVALID_FRONT_MATTER, 4),
         (f'+++\nvid_id = "{ID}"\nvid_id = "{ID}"\n+++\n', ProblemKind.DUPLICATE_KEY, 3),
         (f'+++\nvid_id = "{ID}"\na = {"9" * 5000}\n+++\n', ProblemKind.INVALID_FRONT_MATTER, None),
         (f'{{"vid_id": "{ID}",\n"a": b}}', ProblemKind.INVALID_FRONT_MATTER, 2),
-        (f'{{"vid_id": "{ID}",\n"a": 1, "a": 2}}', ProblemKind.DUPLICATE_KEY, 2),
+        (f'{{"vid_id": "{ID}",\n"viewcount": 1, "viewcount": 2}}', ProblemKind.DUPLICATE_KEY, 2),
         (f'{{"vid_id": "{ID}", "a": {"9" * 5000}}}', ProblemKind.INVALID_FRONT_MATTER, None),
     ],
 )
