@@ -122,8 +122,8 @@ def rewrite_all(data: bytes, mapping: Fields, found: Found, figures: Counter[str
     assert new[: there.start] == data[: where.start]
     try:
         before = parsed(data, where)
-    except yaml.constructor.ConstructorError:
-        figures["odd keys: only bytes compared"] += 1
+    except yaml.YAMLError:
+        figures["odd keys, an anchor set twice, or a tab: only bytes compared"] += 1
     else:
         assert normal(parsed(new, there)) == normal(expected(before, values))
     figures["slots rewritten"] += len(found.slots)
