@@ -119,30 +119,23 @@ class _Scope(NamedTuple):
     """A key beside the way to it that is another in letter case only."""
 
 
-def _scopes(
-    page: Page,
-    node: Node,
-    lists: tuple[Names, ...],
-    prefix: str = "",
-    obstacle: ProblemKind | None = None,
-    twin: Twin | None = None,
-) -> Iterator[_Scope | Conflict]:
-    if not isinstance(node, Table):
-        return
-    obstacle = obstacle or node.obstacle
+def _scopes(page: Page, scope: _Scope, lists: tuple[Names, ...]) -> Iterator[_Scope | Conflict]:
+    """Yield the tables that the lists lead to, or what makes that uncertain."""
     if not lists:
-        yield _Scope(node, prefix, obstacle, twin)
+        yield scope
         return
-    if conflict := conflict_on(node, lists[0], page.syntax):
+    if conflict := conflict_on(scope.table, lists[0], page.syntax):
         yield conflict
-    twin = twin or find_twin(node, lists[0])
-    way = _follow(node, lists[0])
+    way = _follow(scope.table, lists[0])
     if way is None or not isinstance(way.value, Items):
         return
-    obstacle = obstacle or way.obstacle or way.value.obstacle
+    twin = scope.twin or find_twin(scope.table, lists[0])
+    obstacle = scope.obstacle or way.obstacle or way.value.obstacle
     name = ".".join(lists[0])
     for number, item in enumerate(way.value.items):
-        yield from _scopes(page, item, lists[1:], f"{prefix}{name}[{number}].", obstacle, twin)
+        if isinstance(item, Table):
+            inner = _Scope(item, f"{scope.prefix}{name}[{number}].", obstacle or item.obstacle, twin)
+            yield from _scopes(page, inner, lists[1:])
 
 
 class _Way(NamedTuple):
@@ -184,7 +177,9 @@ class _Draft(NamedTuple):
 
 
 def _drafts(page: Page, root: Node, keys: Keys) -> Iterator[_Draft | Problem | Conflict]:
-    for scope in _scopes(page, root, keys.lists):
+    if not isinstance(root, Table):
+        return
+    for scope in _scopes(page, _Scope(root, "", root.obstacle, None), keys.lists):
         draft = scope if isinstance(scope, Conflict) else _draft(page, scope, keys)
         if draft is not None:
             yield draft
