@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncer.content.opening import LARGEST_PAGE
+from syncer.front_matter.find import find
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite
 from syncer.simulator.server import Simulator
@@ -192,3 +193,20 @@ def test_whatever_goes_wrong_in_a_page_is_its_problem(
     assert (pair_of_pages.root / "content/bad.md").read_bytes() == before
     require_good(pair_of_pages, youtube)
     assert syncer("check", "--offline").code == 0
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("step", ["find", "rewrite"])
+def test_whatever_goes_wrong_in_a_committed_page_ends_no_commit_and_no_review(
+    pair_of_pages: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, error: type[Exception], step: str
+) -> None:
+    repository = in_git(pair_of_pages)
+    pair_of_pages.configure(git="commit: true")
+    monkeypatch.setattr(f"syncer.commit.uncommitted.{step}", failing(find if step == "find" else rewrite, error))
+    ran = syncer("sync", "--json")
+    assert ran.document["commit"] == repository.head()
+    assert repository.git("show", "--format=", "--name-only").split() == ["content/good.md"]
+    review = syncer("review", "--json")
+    assert review.code == 0
+    waits = [page["path"] for page in review.document["pages"]]
+    assert waits == ([] if step == "find" else ["content/bad.md"])
