@@ -22,11 +22,13 @@ from syncer.model import Count, Fields
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
-from syncer.state.database import MIGRATIONS, NAME, open_database
+from syncer.state.database import MIGRATIONS, NAME, SUSPECT, open_database
 from syncer.state.intents import Intent, record_intents
 from syncer.state.last_sync import LastSync
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
+from syncer.sync.stored import stored_report
 from tests.crash.points import PROVING
+from tests.daemon_process import Daemon, fill
 from tests.site import Run, Site, crlf, ids, world_with
 
 FLIPS = 300 if PROVING else 10
@@ -277,6 +279,96 @@ def test_an_odd_number_of_the_schema_is_damage_and_no_newer_version(used: Used, 
         connection.execute(f"PRAGMA user_version = {version}")
 
     assert_survived(used, run)
+
+
+def test_a_daemon_sets_a_damaged_state_aside_in_its_first_sync(site: Site) -> None:
+    fill(site, 1)
+    site.sync()
+    (site.state / NAME).write_bytes(b"no database at all, but long enough for a header " * 99)
+    with Daemon(site) as daemon:
+        daemon.until("the state was damaged, and is now")
+        daemon.until("sync 2")
+    assert len(list(site.state.glob(f"{NAME}.damaged-*"))) == 1
+
+
+def test_what_only_a_reader_meets_is_set_aside_by_the_next_sync(used: Used, run: Run) -> None:
+    """A sync reads little of the history: who finds damage there leaves a note."""
+    used.restore()
+    with closing(sqlite3.connect(used.file)) as connection:
+        oldest = "(SELECT min(sync) FROM readings)"
+        connection.execute(f"UPDATE readings SET views = 'many' WHERE sync = {oldest}")
+        connection.commit()
+
+    assert run("sync").code == 1, "the page with a problem is all that is wrong"
+    assert "state-lost" not in run("sync", "--json").out
+    ran = run("history", VIDEOS[3])
+    assert (ran.code, "the next sync sets it aside" in ran.err) == (2, True)
+    assert (used.site.state / SUSPECT).exists()
+    assert "state-lost" in run("sync", "--json").out
+    assert not (used.site.state / SUSPECT).exists()
+    assert "state-lost" not in run("sync", "--json").out
+
+
+def test_a_note_about_damage_that_is_none_costs_a_look_and_nothing_else(used: Used, run: Run) -> None:
+    used.restore()
+    (used.site.state / SUSPECT).touch()
+
+    assert "state-lost" not in run("sync", "--json").out
+    assert not (used.site.state / SUSPECT).exists()
+    assert run("history", VIDEOS[3]).code == 0
+
+
+def test_damage_that_a_command_meets_is_set_aside_and_the_next_one_works(used: Used, run: Run) -> None:
+    used.restore()
+    with closing(sqlite3.connect(used.file)) as connection:
+        connection.execute("UPDATE readings SET at = 'noon'")
+        connection.commit()
+    undone = used.site.log_lines()[-1]["sync"]
+
+    ran = run("undo", undone)
+    assert (ran.code, "run the command again" in ran.err) == (2, True), ran
+    assert run("undo", undone).code in {0, 1}
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+REPORT: dict[str, list[object]] = {
+    "sync": [None, 7],
+    "started": [None, "", "yesterday", "2026-11-22", "2026-11-22T15:00:07"],
+    "finished": [None, 7],
+    "pages": [None, "7", -1, 1.5, True],
+    "units": [None, [], {"stats": "7"}],
+    "missing": [None, {}, [7]],
+    "left_out": [None, {}, {"fresh": 1}, {"fresh": 1, "over_quota": None}],
+    "brake": [7, {}, {"reason": "missing", "struck": "5", "of": 7}],
+    "problems": [None, {}, [7], [{}], [{"kind": "nonsense", "subject": "a", "message": "b"}], [{"kind": []}]],
+    "commit": [7, []],
+    "exit": [None, 7, "0", [], 2],
+    "retries": ["7", None],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in REPORT.items() for value in values])
+def test_a_report_that_is_none_is_left_out_and_the_others_are_told(
+    used: Used, run: Run, key: str, value: object
+) -> None:
+    used.restore()
+    before = run("status", "--json").document["syncs"]
+    with closing(sqlite3.connect(used.file)) as connection:
+        (text,) = connection.execute("SELECT report FROM syncs ORDER BY sync DESC LIMIT 1").fetchone()
+        assert stored_report(text)
+        spoiled_report = json.dumps({**json.loads(text), key: value})
+        connection.execute("UPDATE syncs SET report = ? WHERE report = ?", (spoiled_report, text))
+        connection.commit()
+
+    assert run("status", "--json").document["syncs"] == before[1:]
+    look(used.site)
+    assert run("sync").code in {0, 1}
+
+
+@pytest.mark.parametrize("text", ["", "x", "7", "[]", "{}", "[" * 100_000, '{"sync": "\\ud800"}', "\0"])
+def test_any_text_in_place_of_a_report_is_no_report(text: str) -> None:
+    assert stored_report(text) is None
 
 
 def test_no_two_schemas_have_the_same_shape() -> None:

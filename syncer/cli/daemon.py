@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,13 +37,14 @@ def command(settings: Settings) -> None:
     from syncer.cli.stopping import Bell, Stop, called_on_hangup, stop_on_signals
     from syncer.cli.stored import open_state
     from syncer.daemon.memory import share_one_arena
+    from syncer.errors import StateDamaged
     from syncer.state.lock import DaemonLock
     from syncer.sync.report import INTERRUPTED
 
     share_one_arena()
     force = ConfigInForce(settings)
-    with open_state(force.config):
-        pass  # what is wrong with it now, is told now
+    with suppress(StateDamaged), open_state(force.config):  # the first sync sets a damaged one aside
+        pass  # what else is wrong with it now, is told now
     bell = Bell()
 
     def hung_up() -> None:
