@@ -256,15 +256,17 @@ def test_no_odd_value_in_a_state_is_for_good(used: Used, run: Run, seed: int) ->
 
 def spoiled(connection: sqlite3.Connection, table: str, random: Random) -> bool:
     """Put an odd value into a table; False where there is no row, or SQLite refuses that."""
-    column = random.choice([row[1] for row in connection.execute(f"PRAGMA table_info({table})")])
-    values = [row[0] for row in connection.execute(f"SELECT {column} FROM {table}")]
-    if not values:
+    key, *columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    column = random.choice([key, *columns])
+    rows = connection.execute(f"SELECT {key}, {column} FROM {table}").fetchall()
+    if not rows:
         return False
-    value = random.choice(values)
+    name, value = random.choice(rows)
     new = odd(value, random)
     text = "CAST(? AS TEXT)" if isinstance(new, bytes) and random.random() < 0.7 else "?"
+    where = f"{key} IS ? AND {column} IS ?"
     try:
-        connection.execute(f"UPDATE OR REPLACE {table} SET {column} = {text} WHERE {column} IS ?", (new, value))
+        connection.execute(f"UPDATE OR REPLACE {table} SET {column} = {text} WHERE {where}", (new, name, value))
     except sqlite3.DatabaseError:
         return False
     return True
