@@ -78,7 +78,7 @@ def state_of_another_site(site: Site) -> None:
 
 WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
     (no_config, "config", ["config/syncer.yaml: there is no config; `syncer init` writes one"]),
-    (unreadable_config, "config", ["the config cannot be read: Is a directory"]),
+    (unreadable_config, "config", ["the config cannot be read: is a directory, not a file"]),
     (config_in_latin_1, "config", ["the config cannot be read: it is not UTF-8"]),
     (broken_yaml, "config", ["syncer.yaml:"]),
     (content_missing, "usage", ["posts is no directory; set `site` and `collections` in the config"]),
@@ -279,13 +279,14 @@ def test_what_cannot_be_forgotten_after_a_sync_is_a_warning_and_the_sync_is_done
     full: Site, youtube: Simulator, syncer: Run
 ) -> None:
     syncer("sync")
-    log = full.state / "diff.jsonl"
-    log.write_bytes(b"damaged\n" + log.read_bytes())
+    kept = full.state / "state.sqlite3.damaged-long-ago"
+    kept.mkdir()
+    os.utime(kept, (0, 0))
     full.put("content/a.md", crlf(VIDEO, 1, 2))
     ran = syncer("sync")
     assert (ran.code, ran.err.count("\n")) == (0, 1)
     assert ran.err.startswith("WARNING the sync is done, but what is too old was not forgotten: ")
-    assert "line 1 is damaged" in ran.err
+    assert f"{kept}: cannot be removed" in ran.err
     assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO))
     assert syncer("status", "--json").document["syncs"][0]["exit"] == 0
 
