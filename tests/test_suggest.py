@@ -79,6 +79,13 @@ def test_new_count_keys_are_named_as_the_id_is(key: str, views: str, likes: str)
     assert fields == Fields(key, {Count.VIEWS: views, Count.LIKES: likes}, insert_missing=True)
 
 
+def test_no_key_is_proposed_that_differs_from_one_in_letter_case_only() -> None:
+    counts = one(*posts(3, youtubeId="ID", **{"VIEWCOUNT.a": "x", "likeCOUNT": "many"})).fields.counts
+    assert counts == {Count.VIEWS: "youtube_viewCount", Count.LIKES: "youtube_likeCount"}
+    counts = one(*posts(3, vid_id="ID", **{"stats.views": "5", "statS.likes": "5"})).fields.counts
+    assert counts == {Count.VIEWS: "stats.views"}
+
+
 @pytest.mark.parametrize(
     ("strings", "numbers", "proposed"),
     [(0, 0, "number"), (3, 0, "string"), (0, 3, "number"), (3, 2, "string"), (2, 3, "number"), (2, 2, "number")],
