@@ -270,7 +270,9 @@ def test_a_file_without_a_suffix_is_no_page() -> None:
 
 @pytest.mark.parametrize("key", ["no", "on", "true", "null", "12", "a b", "#1", "a: b", "é"])
 def test_a_key_that_yaml_would_read_otherwise_is_quoted(key: str) -> None:
-    config = parse_config(render([Proposal(key, (key,), Fields(key, {Count.VIEWS: key + "s"}), 1, 1, ())]), FILE)
+    config = parse_config(
+        render([Proposal(key, (key.replace("#", "\\#"),), Fields(key, {Count.VIEWS: key + "s"}), 1, 1, ())]), FILE
+    )
     assert config.collections[0].mapping() == Fields(key, {Count.VIEWS: key + "s"})
     assert config.collections[0].directory == key
 
