@@ -290,9 +290,9 @@ def time_of(line: Line) -> datetime:
     return datetime.fromisoformat(str(line["at"]))
 
 
-def oldest_time(path: Path) -> datetime | None:
-    """Return when the log's first line was written; None where there is none."""
-    return next((time_of(line) for line in read_log(path)), None)
+def oldest_time(path: Path, until: datetime) -> datetime | None:
+    """Return when the log's first line was written that is not from the future; None where there is none."""
+    return next((at for line in read_log(path) if (at := time_of(line)) <= until), None)
 
 
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:

@@ -132,7 +132,7 @@ class Notifier:
         new = [text for name, text in needs.items() if name not in known]
         if not new and (needs or not known):
             return
-        since = min(known.values(), default=timestamp(now))
+        since = min([*known.values(), timestamp(now)])  # what a clock ahead of its time noted is not to come
         title, body = _new(self._site, new) if new else _well(self._site, datetime.fromisoformat(since), now)
         for url in urls:
             self._errands.put(lambda url=url: self._send(url, lambda: _tell(url, title, body)))  # type: ignore[misc]

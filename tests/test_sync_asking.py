@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from syncer.model import Bucket, ProblemKind
+from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.database import open_to_read
@@ -111,6 +112,26 @@ def test_a_bucket_that_youtube_calls_spent_is_parked_until_after_midnight_pacifi
         youtube.clock.set(MIDNIGHT)
         assert site.sync(MIDNIGHT).units == {Bucket.GENERAL: 3}, "not all programs of the world at midnight sharp"
         assert site.sync(MIDNIGHT + timedelta(minutes=11)).units[Bucket.STATS] == 2
+
+
+@pytest.mark.parametrize("faults", [["no-items"], ["no-items@stats", "private@general"]], ids=str)
+def test_where_both_methods_find_none_of_the_videos_all_are_missing_and_no_request_failed(
+    site: Site, youtube: Simulator, faults: list[str]
+) -> None:
+    videos = fill(site, 4)
+    youtube.faults = [parse_fault(text) for text in faults]
+    report = site.sync()
+    assert (list(report.missing), report.answered, report.problems, report.exit) == (sorted(videos), 0, (), 0)
+    assert report.units == {Bucket.STATS: 1, Bucket.GENERAL: 1}
+    assert untouched(site, videos) == set(videos)
+
+
+def test_no_items_of_one_method_are_confirmed_by_the_other(site: Site, youtube: Simulator) -> None:
+    videos = fill(site, 60)
+    youtube.faults = [parse_fault("no-items@stats")]
+    report = site.sync()
+    assert (report.missing, report.answered, report.exit) == ((), 60, 0)
+    assert untouched(site, videos) == set()
 
 
 def test_where_the_method_does_not_exist_videos_list_serves_for_this_sync(site: Site) -> None:

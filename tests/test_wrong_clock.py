@@ -147,3 +147,18 @@ def test_units_that_a_wrong_clock_spent_are_no_reason_to_leave_a_video_out(
     assert site.sync(NOON + off).answered == 3
     youtube.clock.advance(DAY)
     assert site.sync(NOON, Options(everything=True)).answered == 3
+
+
+@wrong
+def test_what_is_too_old_is_forgotten_though_the_log_begins_with_a_line_of_a_wrong_clock(
+    site: Site, youtube: Simulator, off: timedelta
+) -> None:
+    put_pages(site, ids(2))
+    for days in range(0, 60, 15):
+        site.sync(NOON + off if days == 0 else NOON + timedelta(days=days))
+        youtube.clock.advance(40 * DAY)
+    last = NOON + timedelta(days=90)
+    site.sync(last)
+    dates = [datetime.fromisoformat(str(line["at"])) for line in read_log(site.state / LOG)]
+    assert dates
+    assert all(last - timedelta(days=30) < at <= last for at in dates)

@@ -32,12 +32,15 @@ class Selection:
     """What to forget: what is older than a time, or all of one video, or everything."""
 
     before: datetime | None = None
+    after: datetime | None = None
+    """With `before`: what is dated later than this goes too. A clock that ran ahead wrote it, and nobody knows when."""
     video: VideoId | None = None
 
     def takes(self, line: Line) -> bool:
         """Whether a line of the diff log is to be forgotten."""
         if self.before is not None:
-            return time_of(line) < self.before
+            at = time_of(line)
+            return at < self.before or (self.after is not None and at > self.after)
         return self.video is None or line["video_id"] == self.video
 
 
@@ -78,9 +81,9 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     forget_unread(database)
     forget_syncs(database, before)
     _forget_set_aside(config.state_directory, before)
-    oldest = oldest_time(config.state_directory / LOG)
+    oldest = oldest_time(config.state_directory / LOG, until=now)
     if oldest is not None and oldest < before - SLACK:
-        forget_lines(config.state_directory / LOG, Selection(before=before).takes)
+        forget_lines(config.state_directory / LOG, Selection(before=before, after=now + SLACK).takes)
 
 
 def _forget_set_aside(directory: Path, before: datetime | None) -> None:
