@@ -16,7 +16,6 @@ from syncer.commit.waiting import waiting, wherever
 from syncer.content.scan import Candidate
 from syncer.front_matter.find import find
 from syncer.git.objects import read_blobs, read_messages
-from syncer.git.remote import Commit
 from syncer.git.repository import Difference, changed_by
 from syncer.model import Place
 
@@ -46,20 +45,20 @@ class Ownership(NamedTuple):
     """Those of the others, newest first, that have our trailer all the same."""
 
 
-def sort_out(source: Source, commits: Sequence[Commit], form: re.Pattern[str], made_now: str | None) -> Ownership:
+def sort_out(source: Source, commits: Sequence[str], form: re.Pattern[str], made_now: str | None) -> Ownership:
     """Return whose these commits are; `made_now` was made by this sync. Raises GitError and StateError.
 
     Ours is a commit with one parent, with a message of our `form`, and with changes of mapped counts only, to what the
     diff log says that syncer wrote there. All others are the author's, also those of ours that the log has forgotten.
     """
-    messages = list(read_messages(source.repository, (commit.name for commit in commits)))
+    messages = list(read_messages(source.repository, commits))
     claiming = [(commit, text) for commit, text in zip(commits, messages, strict=True) if CLAIM.search(text)]
     plain = len(commits) - len(claiming)
     if plain:
         claiming = claiming[:MOST_BESIDE]
-    likely = [c.name for c, text in claiming if c.name != made_now and len(c.parents) == 1 and form.fullmatch(text)]
+    likely = [commit for commit, text in claiming if commit != made_now and form.fullmatch(text)]
     ours = {made_now, *_with_our_counts(source, likely)}
-    claimed = [commit.name for commit, _ in claiming if commit.name not in ours]
+    claimed = [commit for commit, _ in claiming if commit not in ours]
     return Ownership(len(claiming) - len(claimed), plain + len(claimed), claimed)
 
 
@@ -71,7 +70,7 @@ def say_claimed(claimed: Sequence[str]) -> str:
 
 
 def _with_our_counts(source: Source, commits: Sequence[str]) -> set[str]:
-    """Return which of these commits, with one parent each, changed counts of ours and nothing else."""
+    """Return which of these commits changed counts of ours and nothing else."""
     found, foreign = set[str](), set[str]()
     if commits:
         with closing(changed_by(source.repository, commits)) as changes:

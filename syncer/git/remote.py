@@ -28,13 +28,6 @@ class Remote(NamedTuple):
     """Whether to end a push or a fetch in the middle."""
 
 
-class Commit(NamedTuple):
-    """A commit, and the commits that it follows: none of a root, or where a shallow clone ends; several of a merge."""
-
-    name: str
-    parents: tuple[str, ...]
-
-
 class Rejected(GitError):
     """The remote's branch has commits that we do not know."""
 
@@ -58,7 +51,7 @@ def require_remote(repository: Repository, name: str) -> None:
         raise GitError(f"there is no remote called {name}; `git remote add` it, or set `git.remote` in the config")
 
 
-def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[Commit]:
+def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
     """Return the commits that the remote's branch lacks, newest first.
 
     Counted is what is known here of the remote; of a branch that it does not have yet, what none of its branches has.
@@ -67,8 +60,7 @@ def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[Commit]:
     there = _known(remote, upstream_of(repository, remote, tip.branch))
     if ask_git(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
         there = f"--remotes={remote.name}"
-    lines = git(repository.top, "rev-list", "--parents", tip.commit, "--not", there, "--").splitlines()
-    return [Commit(name, tuple(parents)) for name, *parents in (line.split(" ") for line in lines)]
+    return git(repository.top, "rev-list", tip.commit, "--not", there, "--").splitlines()
 
 
 def push(repository: Repository, remote: Remote, tip: Tip) -> None:

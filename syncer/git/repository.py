@@ -180,7 +180,10 @@ def between(repository: Repository, old: str, new: str, under: str = "") -> list
 
 
 def changed_by(repository: Repository, commits: Iterable[str]) -> Generator[tuple[str, Difference]]:
-    """Yield what these commits, with one parent each, changed, submodules too: each path with its commit's name."""
+    """Yield what these commits changed, submodules too: each path with its commit's name.
+
+    Nothing for merges and roots, nor where a shallow clone ends: they have not one parent to be compared with.
+    """
     words = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--full-index"]
     with TemporaryFile() as asked:
         asked.writelines(f"{commit}\n".encode() for commit in commits)
