@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from syncer.model import Problem, ProblemKind
 from syncer.simulator.server import Simulator
+from tests.remotes import cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git
 from tests.site import NOON, Run, Site, counts, ids, plain
 
@@ -21,6 +23,7 @@ def repository(site: Site) -> Repository:
     site.configure(git="commit: true")
     for page, video in zip(PAGES, VIDEOS, strict=True):
         site.put(page, plain(video, 1, 2))
+    site.put("notes.txt", b"a note\n")
     return in_git(site)
 
 
@@ -58,7 +61,6 @@ def test_a_page_that_git_does_not_look_at_is_written_and_told_of(
 def test_both_flags_at_once_and_files_that_are_no_pages_or_hold_nothing_new_are_told_apart(
     site: Site, repository: Repository, youtube: Simulator
 ) -> None:
-    site.put("notes.txt", b"a note\n")
     site.put(PAGES[3], plain(VIDEOS[3], *counts(youtube, VIDEOS[3])))
     repository.commit_all()
     for flag in FLAGS:
@@ -87,3 +89,39 @@ def test_review_of_other_pages_says_nothing_of_it(site: Site, repository: Reposi
     assert syncer("review", "--json", "--keep", PAGES[1]).document["problems"] == []
     ran = syncer("review", "--json", "--keep", PAGES[0])
     assert (ran.code, ran.document["kept"], len(ran.document["problems"])) == (1, None, 1)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+@pytest.mark.parametrize("theirs", ["another page", "the same page"])
+def test_what_others_push_does_not_overwrite_what_git_was_told_not_to_look_at(
+    site: Site, repository: Repository, tmp_path: Path, flag: str, theirs: str
+) -> None:
+    site.configure(git="commit: true, push: true")
+    other = cloned(remote_of(repository, tmp_path), tmp_path / "other")
+    repository.git("update-index", f"--{flag}", PAGES[0])
+    mine = site.put(PAGES[0], (site.root / PAGES[0]).read_bytes() + b"Mine alone.\n")
+    page = other.top / PAGES[0 if theirs == "the same page" else 1]
+    page.write_bytes(page.read_bytes() + b"Theirs.\n")
+    push_all(other)
+    site.sync()
+    assert mine.read_bytes().endswith(b"\nMine alone.\n")
+    letter = "S" if flag == "skip-worktree" else "h"
+    assert repository.git("ls-files", "-v", PAGES[0]) == f"{letter} {PAGES[0]}\n"
+    assert left_over(repository) == []
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_flag_stays_where_the_disk_has_what_others_pushed(
+    site: Site, repository: Repository, tmp_path: Path, flag: str
+) -> None:
+    site.configure(git="commit: true, push: true")
+    other = cloned(remote_of(repository, tmp_path), tmp_path / "other")
+    repository.git("update-index", f"--{flag}", "notes.txt")
+    (other.top / "notes.txt").write_bytes(b"theirs\n")
+    push_all(other)
+    site.put("notes.txt", b"theirs\n")
+    site.sync()
+    letter = "S" if flag == "skip-worktree" else "h"
+    assert repository.git("ls-files", "-v", "notes.txt") == f"{letter} notes.txt\n"
+    assert (site.root / "notes.txt").read_bytes() == b"theirs\n"
+    assert left_over(repository) == []

@@ -12,13 +12,13 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from syncer.errors import GitError
 from syncer.git.objects import Entry, index_info, read_blobs
-from syncer.git.repository import Blob, Difference, Repository, Tip, between, in_progress, staged, tip_of
+from syncer.git.repository import Blob, Difference, Repository, Tip, between, flagged, in_progress, staged, tip_of
 from syncer.git.run import git
 
 PATIENCE = 5.0
@@ -178,11 +178,18 @@ def _lock_of(repository: Repository) -> str:
     return f"{repository.index}.lock"
 
 
-def _put_in_index(repository: Repository, claim: _Claim, entries: Iterable[Entry]) -> None:
-    """Make the new index: the author's with these entries. Its time is kept: git tells by it what to look at again."""
+def _put_in_index(repository: Repository, claim: _Claim, entries: Sequence[Entry]) -> None:
+    """Make the new index: the author's with these entries. Its time is kept: git tells by it what to look at again.
+
+    A new entry has no flag; the author's, who told git not to look at the file, are put back.
+    """
     shutil.copy2(repository.index, claim.index)
     own = {"GIT_INDEX_FILE": claim.index}
     git(repository.top, "update-index", "-z", "--index-info", fed=index_info(entries), variables=own)
+    flags = flagged(repository, "")
+    for flag in set(flags.values()):
+        paths = (f"{e.path}\0".encode(errors="surrogateescape") for e in entries if flags.get(e.path) == flag)
+        git(repository.top, "update-index", f"--{flag}", "-z", "--stdin", fed=paths, variables=own)
     with suppress(GitError):  # it fails where a file differs, as files that the author is at do
         git(repository.top, "update-index", "-q", "--refresh", variables=own)
 
