@@ -27,7 +27,7 @@ _YOUTUBE = re.compile(
     r"(?:(?:[a-z0-9-]+\.)*(?:(?:youtube(?:-nocookie|kids|education)?|ytimg)\.com|(youtu\.be))|youtube\.googleapis\.com)\.?",
     re.IGNORECASE | re.ASCII,
 )
-_WITHOUT_HOST = re.compile(r"(/?(?:watch|embed|shorts|live|v)[/?&].*)|[?&]?(vi?=.*)", re.IGNORECASE | re.DOTALL)
+_WITHOUT_HOST = re.compile(r"(/?(?:watch/?[?&]|embed/).*)|[?&]?(vi?=.*)", re.IGNORECASE | re.DOTALL)
 _ID_WITH_PARAMETERS = re.compile(r"([A-Za-z0-9_-]{11})(?:&amp;|[?&#])[A-Za-z_][A-Za-z0-9_.-]*=.*", re.DOTALL)
 
 _BEFORE_ID = frozenset(

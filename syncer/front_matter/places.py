@@ -273,10 +273,9 @@ def _video_id_in_list(page: Page, items: Items, keys: Keys) -> VideoId | Problem
     found = [_video_id(page, item, keys) for item in single]
     if len(single) == len(items.items) and (len(found) == 1 or all(one is None for one in found)):
         return found[0]
-    path = "[].".join(".".join(names) for names in (*keys.lists, keys.video_id))
     message = (
         "The video ID is a list: leave one id or address in it. For several videos, make each an item with an id and "
-        f'counts of its own, and map the id inside the items: `video_id: "{path}[].id"`.'
+        f'counts of its own, and map the id inside the items: `video_id: "{keys.path}[].id"`.'
     )
     return page.problem(ProblemKind.NOT_A_VIDEO_ID, message, items.start)
 

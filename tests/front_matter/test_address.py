@@ -84,7 +84,7 @@ FORMS = [
     "v={}",
     "?v={}",
     "embed/{}?rel=0",
-    "/shorts/{}",
+    "/embed/{}",
     "youtube:{}",
     "youtube://{}",
     "youtube://www.youtube.com/watch?v={}",
@@ -161,6 +161,9 @@ NOT_UNDERSTOOD = [
     "see https://youtu.be/{}",
     "[locks](https://youtu.be/{})",
     "videos/{}",
+    "/shorts/{}",
+    "/watch/{}",
+    "live/{}",
     "watch?v=",
 ]
 
