@@ -33,9 +33,9 @@ class Matcher:
         if not self._includes(inner) or (self._excludes and self._excludes(inner)):
             return False
         # each file of the site comes here: first a look that costs next to nothing
-        return not ("/." in inner or inner.startswith(".") or "node_modules/" in inner) or not any(
-            map(self._skips_name, inner.split("/")[:-1])
-        )
+        if "/." not in inner and "node_modules/" not in inner and inner[0] != ".":
+            return True
+        return not any(map(self._skips_name, inner.split("/")[:-1]))
 
     def prunes(self, path: str) -> bool:
         """Whether nothing below this directory can be taken."""
