@@ -288,6 +288,7 @@ def test_what_stands_where_an_id_belongs_and_is_none_is_told(text: str) -> None:
 @given(st.sampled_from(NO_VIDEO), telling_ids)
 def test_no_word_of_what_names_a_channel_a_list_or_a_search(form: str, name: str) -> None:
     assert parse_video_id(form.format(name), "page.md") is None
+    assert parse_video_id(f"{form.format(name)} self-hosted, programming", "page.md") is None
 
 
 @settings(max_examples=500, deadline=None)
