@@ -72,7 +72,7 @@ def _show_sums(report: SyncReport) -> None:
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
     if report.open:
-        show(f"Skipped {counted(report.open, 'page')} open for writing in another program; a later sync updates them.")
+        show(f"Skipped {counted(report.open, 'page')} open for writing in another program. The next sync tries again.")
     if report.commit:
         show(f"Committed as {report.commit[:12]}.")
     if report.brake:

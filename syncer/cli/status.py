@@ -55,7 +55,7 @@ def _show(status: Status) -> None:
     _show_videos(status)
     if status.open:
         pages = counted(status.open, "page")
-        show(f"Skipped {pages} open for writing in another program in the last sync; a later sync updates them.")
+        show(f"Skipped {pages} open for writing in another program. The next sync tries again.")
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)

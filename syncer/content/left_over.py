@@ -95,7 +95,7 @@ class _Beside:
             self._remove(name)
         elif page and self._is_put_back(name, page, tag):
             log.warning(
-                "%s: what was saved there just as syncer was cut short is put back",
+                "%s: somebody saved it just as syncer was interrupted; that version is put back",
                 self._in_site(page),
                 extra={"event": "edit-put-back", "path": self._in_site(page)},
             )

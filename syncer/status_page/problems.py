@@ -30,7 +30,7 @@ REMEDIES = {
     ProblemKind.OUTSIDE_SITE: "Exclude it, or move its target into the site.",
     ProblemKind.EDITED_MEANWHILE: "Nothing: the next sync sees the page again.",
     ProblemKind.OPEN_ELSEWHERE: "Close the page there.",
-    ProblemKind.EDIT_SAVED: "Compare the copy with the page, take over what you miss, and remove it.",
+    ProblemKind.EDIT_SAVED: "Compare the copy with the page, copy what you need, then remove it.",
     ProblemKind.REQUEST_FAILED: "Nothing, if it passes; else what the message says. syncer check tries again.",
     ProblemKind.BAD_ANSWER: "Nothing, if it passes. If not, please report it.",
     ProblemKind.REFUSED_VIDEO: (

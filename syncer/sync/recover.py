@@ -92,7 +92,9 @@ def saving(directory: Path, now: datetime) -> Save:
         finally:
             os.close(source)
         facts = {"event": "edit-saved", "path": page, "file": str(kept)}
-        log.warning("%s: what was saved there just as syncer was cut short is kept in %s", page, kept, extra=facts)
+        log.warning(
+            "%s: somebody saved it just as syncer was interrupted; that version is kept in %s", page, kept, extra=facts
+        )
 
     return save
 
@@ -103,8 +105,8 @@ def saved_problems(directory: Path) -> list[Problem]:
         Problem(
             ProblemKind.EDIT_SAVED,
             edit.page,
-            f"What was saved there just as syncer was cut short is kept in {edit.file}: compare it with the page, take"
-            " over what you miss, and remove it.",
+            f"Somebody saved this page just as syncer was interrupted. That version is kept in {edit.file}: compare it"
+            " with the page, copy what you need, then remove it.",
         )
         for edit in saved_edits(directory)
     ]

@@ -14,12 +14,14 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import sqlite3
 import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -314,9 +316,11 @@ def _cut(flags: str, directory: str) -> None:
 def _hold(page: str, word: str) -> None:
     """Open a page for writing in a process of its own, which writes and ends when it gets the word."""
     ours, theirs = os.pipe()
-    if os.fork():
+    child = os.fork()
+    if child:
         os.close(theirs)
-        os.read(ours, 1)
+        while not select.select([ours], [], [], 0.0002)[0] and not _waits_for_a_lease(child):
+            pass
         os.close(ours)
         return
     try:
@@ -324,7 +328,8 @@ def _hold(page: str, word: str) -> None:
         os.dup2(file, 0)
         os.dup2(theirs, 1)
         os.closerange(2, 256)
-        os.write(1, b"x")
+        with suppress(BrokenPipeError):  # it had to wait for a lease, and nobody listens any more
+            os.write(1, b"x")
         end = time.monotonic() + HOLDS
         while not os.access(word, os.F_OK) and time.monotonic() < end:
             time.sleep(0.001)
