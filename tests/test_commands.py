@@ -167,6 +167,8 @@ def test_status_tells_what_an_operator_asks(full: Site, syncer: Run) -> None:
         "held_by_undo",
         "hidden",
         "problems",
+        "open",
+        "cut_short",
     ]
     assert list(status) == keys
     assert status["site"] == str(full.root)
