@@ -240,6 +240,32 @@ def test_commits_of_the_author_on_another_remote_branch_are_not_pushed_to_this_o
     assert pair.tip() == before
 
 
+def test_what_was_taken_back_at_the_remote_is_not_published_again(pair: Pair) -> None:
+    pair.site.put("notes.txt", b"pushed too early\n")
+    pair.ours.commit_all()
+    pair.ours.git("push", "-q")
+    pair.other.git("pull", "-q")
+    pair.other.git("push", "-q", "--force", "origin", "HEAD~1:main")
+    before = pair.tip()
+    for _ in range(2):
+        assert "1 commit of yours that origin does not have" in refused(pair.sync())
+        pair.grow()
+    assert pair.tip() == before
+    pair.ours.git("push", "-q")
+    pushed(pair.sync())
+    pair.settled()
+
+
+def test_a_branch_that_is_gone_at_the_remote_is_pushed_as_a_new_one(pair: Pair) -> None:
+    """Forges remove a branch when its pull request is merged."""
+    pair.ours.git("switch", "-q", "--create", "counts")
+    pushed(pair.sync())
+    pair.remote.git("branch", "--delete", "--force", "counts")
+    pair.grow()
+    pushed(pair.sync())
+    assert pair.tip("counts") == pair.ours.head()
+
+
 def test_what_could_not_be_pushed_is_pushed_later(pair: Pair) -> None:
     pair.remote.top.rename(pair.remote.top.with_name("gone"))
     for _ in range(3):

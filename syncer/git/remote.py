@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from syncer.errors import GitError
-from syncer.git.repository import Repository, Tip
+from syncer.git.repository import Repository, Tip, goes_on_from
 from syncer.git.run import ask_git, git
 
 PATIENCE = 180
@@ -64,17 +64,35 @@ def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
 
 
 def push(repository: Repository, remote: Remote, tip: Tip) -> None:
-    """Push the branch's newest commit to where it belongs. Raises Rejected where others came first, and GitError."""
+    """Push the branch's newest commit to where it belongs. Raises Rejected where others came first, and GitError.
+
+    Rejected also where the remote's branch has less than is known here of it: what was taken back there is not
+    published again. A branch that is gone there is pushed as a new one.
+    """
     target = upstream_of(repository, remote, tip.branch)
+    known = ask_git(repository.top, "rev-parse", "--quiet", "--verify", _known(remote, target)) or ""
+    # a lease forces nothing on a commit that goes on from what it expects to be replaced
+    lease = [f"--force-with-lease={target}:{known}"] if not known or goes_on_from(repository, tip.commit, known) else []
     try:
-        git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", remote.name,
-            f"{tip.commit}:{target}", patience=PATIENCE, stopped=remote.stopped)  # fmt: skip
+        _push(repository, remote, f"{tip.commit}:{target}", *lease)
+    except Rejected:
+        if not known or git(
+            repository.top, "ls-remote", remote.name, target, patience=PATIENCE, stopped=remote.stopped
+        ):
+            raise
+        _push(repository, remote, f"{tip.commit}:{target}", f"--force-with-lease={target}:")
+    with suppress(GitError):  # git does it itself only where it is set to fetch; or somebody fetches just now
+        git(repository.top, "update-ref", _known(remote, target), tip.commit)
+
+
+def _push(repository: Repository, remote: Remote, what: str, *options: str) -> None:
+    try:
+        git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *options, remote.name,
+            what, patience=PATIENCE, stopped=remote.stopped)  # fmt: skip
     except GitError as error:
         if NOT_THE_NEWEST.search(str(error)):
             raise Rejected(str(error)) from error
         raise
-    with suppress(GitError):  # git does it itself only where it is set to fetch; or somebody fetches just now
-        git(repository.top, "update-ref", _known(remote, target), tip.commit)
 
 
 def fetch(repository: Repository, remote: Remote, branch: str) -> str:
