@@ -190,11 +190,12 @@ def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
         )
         yield Finding("permissions", Level.ERROR, message)
     place = config.state_directory
-    while not place.exists():
+    while not os.path.exists(place):
         place = place.parent
-    ours = place.iterdir() if place == config.state_directory and place.is_dir() else ()
+    listed = place == config.state_directory and os.path.isdir(place) and os.access(place, os.R_OK)
+    ours = place.iterdir() if listed else ()
     stuck = [path for path in (place, *ours) if not os.access(path, os.W_OK)]
-    if stuck or not place.is_dir():
+    if stuck or not os.path.isdir(place):
         message = f"{stuck[0] if stuck else place} cannot be written; allow it, or set state.directory"
         yield Finding("permissions", Level.ERROR, message)
     elif not content.read_only:
@@ -213,7 +214,7 @@ def _check_sandbox(config: Config) -> Iterator[Finding]:
     us = os.geteuid()
     places = [os.path.join(config.site, collection.directory) for collection in config.collections]
     state = config.state_directory
-    for place in dict.fromkeys([*places, str(state if state.exists() else state.parent)]):
+    for place in dict.fromkeys([*places, str(state if os.path.exists(state) else state.parent)]):
         if not os.path.isdir(place):
             continue  # said above
         owner = os.stat(place).st_uid
@@ -365,7 +366,7 @@ def _check_key(
 def _tell_key_file(config: Config) -> Finding:
     name = config.youtube.api_key_file
     file = None if name is None else config.site / name
-    if file is not None and file.exists() and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    if file is not None and os.path.exists(file) and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         return Finding("key", Level.WARNING, f"{file} can be read by others; chmod 600 it")
     return Finding("key", Level.OK, "there is an API key")
 

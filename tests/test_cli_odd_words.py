@@ -320,3 +320,54 @@ def _as_yaml(texts: Sequence[str]) -> str:
 
 def _contents(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+EACH = """
+import sys
+from tests.places import drop_powers
+from syncer.cli.main import main
+drop_powers()
+calls = "status,log,history ID,review,undo x,purge --dry-run,check,check --offline,sync,trigger,init SECRET"
+for call in calls.replace("ID", sys.argv[1]).replace("SECRET", sys.argv[2]).split(","):
+    words = call.split()
+    print(main(words), file=sys.__stderr__)
+"""
+
+
+@pytest.mark.parametrize("closed", [".syncer", "content", "config", "secret"])
+def test_what_may_not_be_looked_at_is_a_sentence(closed: str) -> None:
+    with everybodys_directory() as directory, Simulator(World()) as youtube:
+        site = Site(directory / "site", youtube.url)
+        site.configure()
+        site.put("content/a.md", crlf(VIDEO, 1, 2))
+        site.put("content/lists/a.md", b"")
+        site.put("secret/place/youtube-api-key", b"k")
+        site.sync()
+        for path in [site.root, *site.root.rglob("*")]:
+            give_away(path)
+        (site.root / closed).chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", EACH, VIDEO, str(site.root / "secret/place")],
+            cwd=site.root, env=environment(CREDENTIALS_DIRECTORY=str(site.root / "secret/place"), YOUTUBE_API_KEY=""),
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        (site.root / closed).chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    codes = [line for line in done.stderr.splitlines() if line.isdigit()]
+    assert len(codes) == 11
+    assert set(codes) <= {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("place", ["site: ", "state: {directory: ", "directory: "])
+def test_a_path_of_the_config_that_is_too_long_is_a_sentence(full: Site, syncer: Run, place: str) -> None:
+    text, name = full.config.read_text(encoding="utf-8"), "x" * 300
+    if place == "directory: ":
+        text = text.replace("directory: content\n", f"directory: {name}\n", 1)
+    else:
+        text += f"{place}{name}{'}' * place.count('{')}\n"
+    full.config.write_text(text, encoding="utf-8")
+    for command in ("sync", "status", "check", "log", "review"):
+        ran = syncer(command)
+        assert ran.code in {0, 1, 2}, (command, ran.err)
+        assert "Traceback" not in ran.err

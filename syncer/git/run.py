@@ -131,7 +131,7 @@ def inside_work_tree(directory: Path) -> bool:
     try:
         return git(directory, "rev-parse", "--is-inside-work-tree").strip() == "true"
     except GitError as error:
-        if directory.is_dir() and "not a git repository" not in str(error):
+        if os.path.isdir(directory) and "not a git repository" not in str(error):
             raise
         return False
 

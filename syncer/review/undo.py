@@ -38,7 +38,7 @@ def undo(config: Config, name: str, world: Surroundings, left: Callable[[Left], 
     Raises UsageError where the diff log has no line of such a sync, Locked and StateError.
     """
     log, started = config.state_directory / LOG, world.clock()
-    if not log.exists():  # no state is made for nothing
+    if not os.path.lexists(log):  # no state is made for nothing
         raise _unknown(name)
     with (
         open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened,

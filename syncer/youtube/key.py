@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | N
     if file is not None:
         return _read(file, "youtube.api_key_file")
     credential = Path(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)
-    if environ.get("CREDENTIALS_DIRECTORY") and credential.exists():
+    if environ.get("CREDENTIALS_DIRECTORY") and os.path.exists(credential):
         return _read(credential, "systemd's credential")
     raise KeyMissing(_nothing_found(env_name))
 
