@@ -332,6 +332,28 @@ def test_damage_that_a_command_meets_is_set_aside_and_the_next_one_works(used: U
     assert run("undo", undone).code in {0, 1}
 
 
+def test_a_value_that_only_a_sync_understands_is_set_aside_by_that_sync(used: Used, run: Run) -> None:
+    used.restore()
+    with closing(sqlite3.connect(used.file)) as connection:
+        connection.execute("INSERT INTO parked VALUES ('nonsense', ?)", (int((NOW + HOUR).timestamp()),))
+        connection.commit()
+
+    assert "state-lost" in run("sync", "--json").out
+    assert "state-lost" not in run("sync", "--json").out
+
+
+def test_a_name_in_the_schema_that_is_no_text_any_more_is_damage(used: Used, run: Run) -> None:
+    """SQLite quotes it in its message, which Python then cannot read."""
+    used.restore()
+    with open_database(used.site.state, os.path.realpath(used.site.root)):
+        pass  # all in the one file
+    content = bytearray(used.file.read_bytes())
+    content[content.index(b"tableintent_batches") + 5] ^= 0x80
+    used.file.write_bytes(content)
+
+    assert_survived(used, run)
+
+
 # --- reports ---------------------------------------------------------------------------------------------------------
 
 REPORT: dict[str, list[object]] = {
