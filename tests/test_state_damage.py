@@ -16,13 +16,13 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.control import Control, Live
-from syncer.errors import StateError
+from syncer.errors import StateDamaged, StateError
 from syncer.git.run import git
 from syncer.model import Count, Fields
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
-from syncer.state.database import MIGRATIONS, NAME, SUSPECT, open_database
+from syncer.state.database import MIGRATIONS, NAME, SUSPECT, _shape, open_database, open_to_read
 from syncer.state.intents import Intent, record_intents
 from syncer.state.last_sync import LastSync
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
@@ -332,6 +332,22 @@ def test_damage_that_a_command_meets_is_set_aside_and_the_next_one_works(used: U
     assert run("undo", undone).code in {0, 1}
 
 
+def test_a_value_of_another_type_is_found_whatever_column_it_is_in(used: Used) -> None:
+    tried = 0
+    for table, columns in _shape(len(MIGRATIONS)).items():
+        for column, *_ in columns:
+            used.restore()
+            with closing(sqlite3.connect(used.file)) as connection, suppress(sqlite3.DatabaseError):
+                connection.execute(f"UPDATE OR REPLACE {table} SET {column} = x'00'")
+                connection.commit()
+                if table == "readings" or not connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
+                    continue  # readings are looked at when they are read
+                with pytest.raises(StateDamaged):
+                    open_to_read(used.site.state, os.path.realpath(used.site.root))
+                tried += 1
+    assert tried > 20
+
+
 def test_a_value_that_only_a_sync_understands_is_set_aside_by_that_sync(used: Used, run: Run) -> None:
     used.restore()
     with closing(sqlite3.connect(used.file)) as connection:
@@ -397,7 +413,5 @@ def test_any_text_in_place_of_a_report_is_no_report(text: str) -> None:
 
 def test_no_two_schemas_have_the_same_shape() -> None:
     """Or a number that a flipped bit made would not be told from that of a newer version."""
-    from syncer.state.database import _shape
-
     shapes = [_shape(version) for version in range(len(MIGRATIONS) + 1)]
     assert all(one != other for number, one in enumerate(shapes) for other in shapes[:number])
