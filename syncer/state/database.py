@@ -337,8 +337,8 @@ def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:
     noted = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('site', 'site_again')"))
     known = noted.get("site", site)
-    if known != noted.get("site_again", known):
-        raise StateDamaged(f"{path}: it names two sites")
+    if not isinstance(known, str) or known != noted.get("site_again", known):
+        raise StateDamaged(f"{path}: it does not name one site")
     if known != site:
         raise StateError(
             f"{path} belongs to the site {known}, not to {site}; "
