@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from syncer.content.exchange import exchange as swap
 from syncer.content.replace import preview, replace_pages
 from syncer.diff import diff
 from syncer.model import Count, Edit, Fields, Page, Problem, Reading
@@ -414,6 +415,51 @@ def test_a_page_given_twice_is_written_once(tmp_path: Path, file: Path) -> None:
     assert replace(tmp_path, [edit, edit]) == [None, "edited-meanwhile"]
     assert file.read_bytes() == page(views=NEW)
     assert left_over(tmp_path) == []
+
+
+WORDS = b"one more line\n"
+
+
+def swapping(monkeypatch: pytest.MonkeyPatch, fails_at: int, error: BaseException) -> None:
+    """Let somebody save each page right before its swap, and let the call of this number fail, or what comes after."""
+    calls: list[str] = []
+
+    def exchange(one: str, other: str, directory: int) -> bool:
+        calls.append(one)
+        if len(calls) == fails_at and isinstance(error, OSError):
+            raise error
+        if len(calls) == 1:
+            with open(os.open(one, os.O_WRONLY | os.O_APPEND, dir_fd=directory), "ab") as author:
+                author.write(WORDS)
+        done = swap(one, other, directory)
+        if len(calls) == fails_at:
+            raise error
+        return done
+
+    monkeypatch.setattr("syncer.content.replace.exchange", exchange)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a page is not swapped but renamed over")
+def test_what_a_swap_left_beside_a_page_that_cannot_be_taken_back_stays_there(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new page is in place and counts as written; the next recovery finds the author's version."""
+    swapping(monkeypatch, 2, OSError(5, "Input/output error"))
+    assert replace(tmp_path) == [None]
+    [beside] = left_over(tmp_path)
+    assert (file.read_bytes(), beside.read_bytes()) == (page(views=NEW), page() + WORDS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a page is not swapped but renamed over")
+def test_so_does_what_an_interruption_right_after_the_swap_leaves(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = edits(tmp_path)
+    swapping(monkeypatch, 1, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        replace(tmp_path, waiting)
+    [beside] = left_over(tmp_path)
+    assert (file.read_bytes(), beside.read_bytes()) == (page(views=NEW), page() + WORDS)
 
 
 # --- pages that cannot be replaced -----------------------------------------------------------------------------------

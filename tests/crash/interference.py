@@ -324,16 +324,15 @@ def _hold(page: str, word: str) -> None:
         os.close(ours)
         return
     try:
-        file = os.open(page, os.O_WRONLY | os.O_APPEND)
-        os.dup2(file, 0)
         os.dup2(theirs, 1)
-        os.closerange(2, 256)
+        os.closerange(2, 256)  # a copy of a file with a lease would keep us waiting for ourselves
+        file = os.open(page, os.O_WRONLY | os.O_APPEND)
         with suppress(BrokenPipeError):  # it had to wait for a lease, and nobody listens any more
             os.write(1, b"x")
         end = time.monotonic() + HOLDS
         while not os.access(word, os.F_OK) and time.monotonic() < end:
             time.sleep(0.001)
-        os.write(0, MARK)
+        os.write(file, MARK)
         os.rename(word, f"{word}-done")
     finally:
         os._exit(0)
