@@ -290,7 +290,10 @@ def test_a_pattern_that_is_none_is_told_with_its_line(site: Site, syncer: Run, k
     assert ran.err.count("\n") == 1
 
 
-@given(st.lists(st.text(st.sampled_from("[]!\\-^*?/ a.#{}z\t\x00\n\u2028:"), max_size=8), min_size=1, max_size=3))
+_SIGNS = st.text(st.sampled_from("[]!\\-^*?/ a.#{}z\t\x00\n\u2028:"), max_size=8)
+
+
+@given(st.lists(_SIGNS | _SIGNS.map(lambda signs: f"a[{signs}]"), min_size=1, max_size=3))
 def test_a_pattern_is_refused_or_works(patterns: list[str]) -> None:
     from syncer.content.scan import candidate_of
 
