@@ -46,7 +46,7 @@ def _conflict_at(table: Table, name: str, syntax: Syntax) -> Conflict | None:
         return Conflict(ProblemKind.DUPLICATE_KEY, message, second.start)
     if syntax is not Syntax.YAML:
         return None
-    return _odd_key(table, name) or _merged(table, name) or _without_blank(table, name)
+    return _odd_key(table, name) or _merged(table, name) or _hidden(table, name)
 
 
 def _odd_key(table: Table, name: str) -> Conflict | None:
@@ -64,10 +64,8 @@ def _odd_key(table: Table, name: str) -> Conflict | None:
 
 def _merged(table: Table, name: str) -> Conflict | None:
     """Tell of a merge key that brings `name`: not all readers know it, and they differ in which value wins."""
-    if table.get("<<") is None:
-        return None
-    merge = next(member for member in table.members if isinstance(member.key, Scalar) and member.key.text == "<<")
-    if not _brings(table, name):
+    merge = next(filter(_is_merge, table.members), None)
+    if merge is None or not _brings(table, name):
         return None
     return _disagree(f"The merge key '<<' brings {name!r}, which not all readers of YAML take: write it out.", merge)
 
@@ -77,14 +75,18 @@ def _brings(table: Table, name: str) -> bool:
     pending, seen = [table], {id(table)}
     while pending:
         merging = pending.pop()
-        for member in merging.members if merging.get("<<") else ():
-            if isinstance(member.key, Scalar) and member.key.text == "<<":
-                tables = [merged for merged in _tables(member.value) if id(merged) not in seen]
-                seen.update(map(id, tables))
-                if len(seen) > MAX_MERGED or any(merged.get(name) for merged in tables):
-                    return True
-                pending += tables
+        for member in filter(_is_merge, merging.members):
+            tables = [merged for merged in _tables(member.value) if id(merged) not in seen]
+            seen.update(map(id, tables))
+            if len(seen) > MAX_MERGED or any(merged.get(name) or _hidden(merged, name) for merged in tables):
+                return True
+            pending += tables
     return False
+
+
+def _is_merge(member: Member) -> bool:
+    """Say whether some reader takes this for a merge key; Hugo's does so wherever the sign ends a key."""
+    return isinstance(member.key, Scalar) and member.key.text.endswith("<<")
 
 
 def _tables(value: Node) -> list[Table]:
@@ -95,14 +97,27 @@ def _tables(value: Node) -> list[Table]:
     return [node for node in targets if isinstance(node, Table)]
 
 
-def _without_blank(table: Table, name: str) -> Conflict | None:
-    """Tell of `{views:5}`: a key and its value for Hugo, one key for all others."""
-    start = f"{name}:"
-    for member in table.members if table.inline else ():
+def _hidden(table: Table, name: str) -> Conflict | None:
+    """Tell of a key in which Hugo sees the name: it ends keys in braces at any colon, and passes over tabs in them."""
+    for member in table.members:
         key = member.key
-        if isinstance(key, Scalar) and not key.quote and key.text.startswith(start):
-            return _disagree(f"Some readers of YAML take {key.text!r} for a key and its value: write a space.", member)
+        if not isinstance(key, Scalar):
+            if isinstance(key, Table) and key.get(name):
+                return _disagree(
+                    f"Some readers of YAML see {name!r} in this mapping that is a key: write it plainly.", member
+                )
+        elif not key.quote and (
+            _ends_at_colon(table, key.text, name) or key.text.replace("\t", "") == name != key.text
+        ):
+            message = (
+                f"Some readers of YAML take {key.text!r} for another key: write a space after its colon, or quote it."
+            )
+            return _disagree(message, member)
     return None
+
+
+def _ends_at_colon(table: Table, text: str, name: str) -> bool:
+    return table.inline and ":" in text and (table.get(name) is not None or text.startswith(f"{name}:"))
 
 
 def _disagree(message: str, member: Member) -> Conflict:

@@ -33,7 +33,7 @@ _BLANKS = f"(?:{_BLANK})*"
 
 
 def _items(indent: int) -> str:
-    return rf"(?:{_BLANKS} {{{indent}}}-(?:{_SCALAR})?{_END})+"
+    return rf"(?:{_BLANKS} {{{indent}}}-{_SCALAR}{_END})+"
 
 
 def _members(indent: int, below: str) -> str:

@@ -20,9 +20,13 @@ _STAND_IN = "\N{REPLACEMENT CHARACTER}"
 _BREAKS = (re.compile("[\x85\u2028\u2029]"), re.compile("\r(?!\n)"))
 """What is a line break for some readers only: for those of YAML 1.1; and for all but `yaml` on npm."""
 
+_MARK = re.compile("(?:^|(?<=[\r\n\x85\u2028\u2029]))\ufeff")
+"""A byte order mark that starts a line: libyaml passes over it, or stops reading there."""
+
 _NAMES = {
     "\r": "a carriage return (U+000D) without a line feed",
     "\x85": "U+0085 (next line)",
+    "\ufeff": "U+FEFF (byte order mark)",
 }
 
 
@@ -38,9 +42,12 @@ class Interpretation(NamedTuple):
 def interpret(page: Page, keys: Keys) -> Interpretation:
     """Return the slots of a page, with their places, and what is wrong with it.
 
-    A block that holds what is a line break for some readers only is read as each of them reads it. Where they do not
+    A block that holds what is text for some readers only is read as each of them reads it. Where they do not
     find the same, there are no slots, and a Problem. Where the readers of YAML 1.1 refuse it, the others decide.
     """
+    mark = _MARK.search(page.text) if page.syntax is Syntax.YAML else None
+    if mark and keys.named.search(page.text):
+        return Interpretation((), [], [_disagreement(page, mark)])
     tree = parse(page.text, page.syntax)
     others = list(_other_ways(page)) if page.syntax is Syntax.YAML else []
     if isinstance(tree, Fault) and not tree.begins_well and others:
@@ -66,7 +73,7 @@ def _disagreement(page: Page, found: re.Match[str]) -> Problem:
     character = found[0]
     name = _NAMES.get(character) or f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
     message = (
-        f"The front matter holds {name}, a line break for some readers of YAML and text for others: remove it, "
-        "or write a space or a line break."
+        f"The front matter holds {name}, which is text for some readers of YAML and not for others: remove it, or "
+        "write a space or a line break."
     )
     return page.problem(ProblemKind.READERS_DISAGREE, message, found.start())

@@ -23,6 +23,7 @@ _TAB_AFTER_DASH = re.compile(
 
 _ANCHOR_WITH_COLON = re.compile(r"(?:![^ \t\r\n]*[ \t\r\n]+)?[&*][\w-]+:")
 _QUOTED_NEXT = re.compile(r"\s*[\"']")
+_MARK_BEFORE = re.compile(r"\?(?:\s*\n\s*)?\Z")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -47,8 +48,6 @@ def parse_yaml(text: str) -> Tree | Fault:
 
 
 def _parse(text: str) -> Tree | Fault:
-    if text.startswith("\ufeff"):
-        return _invalid("it begins with a byte order mark", 0)
     try:
         return _build(text, yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
@@ -73,9 +72,10 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Fault:
     opened: list[_Opened] = [_Opened(documents)]
     anchors: dict[str, Node] = {}
     conflict: Conflict | None = None
+    dangling: int | None = None
     for event in events:
         if isinstance(event, yaml.CollectionEndEvent):
-            opened.pop()
+            dangling = _dangling(text, opened.pop().node)
         elif isinstance(event, yaml.NodeEvent):
             node = _node(event, anchors)
             if node is None:
@@ -83,6 +83,11 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Fault:
             if event.anchor:
                 anchors[event.anchor] = node if not isinstance(node, Alias) else node.target
             conflict = conflict or _conflict(text, event, node)
+            if dangling is not None and dangling == _column(text, node.start):
+                conflict = conflict or _disagree(
+                    "An empty last item takes the next lines for its value: remove it", node
+                )
+            dangling = None
             opened[-1].put(node)
             if isinstance(node, Items | Table):
                 opened.append(_Opened(node))
@@ -126,7 +131,9 @@ def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
 
 def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
     """Tell of what the readers of YAML take differently, whatever the keys: Hugo's reader most of it."""
-    if event.anchor and _ANCHOR_WITH_COLON.match(text, node.start):
+    if _MARK_BEFORE.search(text, max(node.start - 100, 0), node.start):
+        reason = "A question mark is part of the key that follows it: write the key after it, with a space"
+    elif event.anchor and _ANCHOR_WITH_COLON.match(text, node.start):
         reason = "The colon right after the name of an anchor or alias is part of the name: write a space before it"
     elif not isinstance(node, Scalar) or node.quote or node.text.strip("\n"):
         return None
@@ -136,7 +143,23 @@ def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
         reason = "After an empty block scalar, the quotes are part of a quoted key: take them off, or the block scalar"
     else:
         return None
+    return _disagree(reason, node)
+
+
+def _disagree(reason: str, node: Node) -> Conflict:
     return Conflict(ProblemKind.READERS_DISAGREE, f"{reason}. Only some readers of YAML see it so.", node.start)
+
+
+def _dangling(text: str, node: Node) -> int | None:
+    """Return the column of a list's dashes where its last item is empty."""
+    if not isinstance(node, Items) or not node.items:
+        return None
+    last = node.items[-1]
+    return _column(text, node.start) if isinstance(last, Scalar) and not (last.text or last.quote) else None
+
+
+def _column(text: str, start: int) -> int:
+    return start - (text.rfind("\n", 0, start) + 1)
 
 
 def _line(text: str, mark: _Mark) -> int:

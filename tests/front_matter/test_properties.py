@@ -78,7 +78,7 @@ def test_the_two_ways_agree_on_every_nasty_value(form: str, name: str) -> None:
         "a: [/b/, /c]",
         "a:\n- b\n- c",
         "a:\n  - b\n  - 'c'\n\n  # note\n  - [d, e]",
-        "a: # note\n    - b\n    -",
+        "a: # note\n    - b",
         "a:\n  b: c\n  vid_id: d\n  e:\n  - f\n  g:\n    - h\n  i:\n    viewcount: x",
         "a:\n    b: c\n    d:\n      - e",
     ],

@@ -222,7 +222,19 @@ ODD = [
     ("{vid_id: @, viewcount:5}\n", fields()),
     ("{viewcount:5, vid_id: @, viewcount: 5}\n", fields()),
     ("a: [{id: @, viewcount:}]\nvideos: [{id: @, viewcount:5}]\n", LISTED),
+    ("{vid_id: @, a:#b: 1, viewcount: 5}\n", fields()),
+    ("vid_id: @\nview\tcount: 6\nviewcount: 5\n", fields()),
+    ("vid_id: @\n? viewcount: 6\nlikeCount: 5\n", fields()),
+    ("{vid_id: @, ?viewcount: 5}\n", fields()),
+    ("other: {?a: 1}\nvid_id: @\nviewcount: 5\n", fields()),
     ("title: !\nvid_id: @\nviewcount: 5\n", fields()),
+    ("tags:\n- a\n-\nvid_id: @\nviewcount: 5\n", fields()),
+    ("vid_id: @\ntags:\n- # none\n\n# here\nviewcount: 5\n", fields()),
+    ("links:\n  a:\n  - b\n  - \n  youtube: @\n  viewcount: 5\n", NESTED),
+    ("videos:\n- tags:\n  - &x\n  id: @\n", LISTED),
+    ("{?\nviewcount: 5, vid_id: @}\n", fields()),
+    ("vid_id: @\n=<<: {viewcount: 4}\nviewcount: 5\n", fields()),
+    ("vid_id: @\n<<: {viewcount:4}\nviewcount: 5\n", fields()),
     ("vid_id: @\ntags:\n- !t\n- a\nviewcount: 5\n", fields()),
     ("vid_id: @\nviewcount: !!null # c\nlikeCount: 5\n", fields()),
     ("&a: 1\nvid_id: @\nviewcount: 5\n", fields()),
@@ -246,6 +258,22 @@ def test_a_construct_that_readers_take_differently_leaves_the_page_alone(text: s
     kinds = {problem.kind for problem in found.problems}
     assert kinds <= {ProblemKind.READERS_DISAGREE, ProblemKind.INVALID_FRONT_MATTER}
     assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tags:\n- a\n- ''\nvid_id: @\nviewcount: 5\n",
+        "tags:\n  -\nvid_id: @\nviewcount: 5\n",
+        "tags:\n-\n- a\nvid_id: @\nviewcount: 5\n",
+        "vid_id: @\nviewcount: 5\ntags:\n- a\n-\n",
+        "title: a?\nvid_id: @\nviewcount: 5\n",
+        "title: a\ufeffb\nvid_id: @\nviewcount: 5\n",
+    ],
+)
+def test_what_resembles_such_a_construct_is_no_reason(text: str) -> None:
+    page = block(text.replace("@", ID))
+    assert difference(page, rewritten(page, fields(), "901")) == (b"5", b"901")
 
 
 @pytest.mark.parametrize(
@@ -288,9 +316,16 @@ def test_a_tab_that_would_indent_keys_is_refused(line: str) -> None:
     }
 
 
-def test_a_byte_order_mark_inside_is_refused() -> None:
-    (problem,) = find(block(f"\ufeffvid_id: {ID}\nviewcount: 5\n"), fields(), "page.md").problems
-    assert (problem.kind, problem.line) == (ProblemKind.INVALID_FRONT_MATTER, 2)
+@pytest.mark.parametrize(
+    "text",
+    ["%vid_id: @\nviewcount: 5\n", "%# c\nvid_id: @\n", "\n%viewcount: 4\nvid_id: @\n", "vid_id: @\n%viewcount: 5\n"],
+)
+def test_a_byte_order_mark_at_the_start_of_a_line_is_named(text: str) -> None:
+    page = block(text.replace("%", "\ufeff").replace("@", ID))
+    (problem,) = find(page, fields(), "page.md").problems
+    assert (problem.kind, problem.line) == (ProblemKind.READERS_DISAGREE, 2 + text[: text.index("%")].count("\n"))
+    assert "U+FEFF (byte order mark)" in problem.message
+    assert find(page, fields("other_id"), "page.md") == Found()
 
 
 def test_a_second_document_hides_nothing() -> None:
