@@ -131,7 +131,8 @@ def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
 
 def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
     """Tell of what the readers of YAML take differently, whatever the keys: Hugo's reader most of it."""
-    if _MARK_BEFORE.search(text, max(node.start - 100, 0), node.start):
+    look = max(node.start - 100, 0)
+    if text.find("?", look, node.start) >= 0 and _MARK_BEFORE.search(text, look, node.start):
         reason = "A question mark is part of the key that follows it: write the key after it, with a space"
     elif event.anchor and _ANCHOR_WITH_COLON.match(text, node.start):
         reason = "The colon right after the name of an anchor or alias is part of the name: write a space before it"
