@@ -51,10 +51,13 @@ def save_edit(directory: Path, source: int, page: str, at: datetime) -> Path:
 
 
 def saved_edits(directory: Path) -> list[SavedEdit]:
-    """Return the edits that are kept in this state's directory, the oldest first."""
-    edits = []
-    for folder, _, files in os.walk(directory / FOLDER):
-        parts = Path(folder).relative_to(directory / FOLDER).parts[1:]
+    """Return the edits that are kept in this state's directory, the oldest first. No link is followed."""
+    edits: list[SavedEdit] = []
+    top = directory / FOLDER
+    if top.is_symlink():
+        return edits
+    for folder, _, files in os.walk(top):
+        parts = Path(folder).relative_to(top).parts[1:]
         edits += [SavedEdit("/".join((*parts, file)), Path(folder, file)) for file in files]
     return sorted(edits, key=lambda edit: edit.file)
 
