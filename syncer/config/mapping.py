@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from syncer.model import Count, part_by_case
+from syncer.letter_case import part_by_case
+from syncer.model import Count
 
 _NOT_GIVEN = {
     "dislikeCount": "YouTube gives no dislike counts any more; leave it out",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pathspec import GitIgnoreSpec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -39,6 +37,7 @@ from syncer.config.commits import check_author, check_first_line, check_remote
 from syncer.config.cron import Cron, parse_cron
 from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
 from syncer.config.mapping import broken_rules, check_field, count_name
+from syncer.config.patterns import check_pattern, check_patterns
 from syncer.config.shares import SHARE_PATTERN, parse_share
 from syncer.model import Count
 
@@ -84,28 +83,6 @@ def _variable(name: str) -> str:
     return name
 
 
-def _pattern(glob: str) -> str:
-    if not glob.strip():
-        raise ValueError("is an empty pattern; write one such as `**/*.md`, or take the item out")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way
-            (pattern,) = GitIgnoreSpec.from_lines([glob]).patterns
-    except (ValueError, re.error, FutureWarning):
-        raise ValueError("is no pattern as in .gitignore; look at its brackets, its `!` and its backslashes") from None
-    if pattern.include is None:
-        raise ValueError(
-            "names nothing; put a backslash before a `#` at its start, and before a `[` that is not closed"
-        )
-    return glob
-
-
-def _take_something(globs: tuple[str, ...]) -> tuple[str, ...]:
-    if globs and all(glob.startswith("!") for glob in globs):
-        raise ValueError("only takes files away with `!`; name those to take before them, such as `**/*.md`")
-    return globs
-
-
 def _not_empty(value: object) -> object:
     # before the items: pydantic counts only those that are valid
     if value in ((), {}):
@@ -126,7 +103,7 @@ def _not_swapped(value: object) -> object:
 _Site = Annotated[Path, PlainValidator(_site), WithJsonSchema({"type": "string", "minLength": 1})]
 _FilePath = Annotated[str, AfterValidator(check_path), Field(min_length=1)]
 _InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
-_Glob = Annotated[str, AfterValidator(_pattern), Field(min_length=1)]
+_Glob = Annotated[str, AfterValidator(check_pattern), Field(min_length=1)]
 _FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
 _NotEmpty = BeforeValidator(_not_empty)
 _CountName = Annotated[Count, BeforeValidator(count_name)]
@@ -183,7 +160,7 @@ class Collection(Section):
     directory: _InsidePath = Field(
         description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
     )
-    include: Annotated[tuple[_Glob, ...], _NotEmpty, AfterValidator(_take_something)] = Field(
+    include: Annotated[tuple[_Glob, ...], _NotEmpty, AfterValidator(check_patterns)] = Field(
         default=("**/*.md", "**/*.markdown"),
         json_schema_extra={"minItems": 1},
         description="Which files are pages: globs as in .gitignore, seen from the directory.",

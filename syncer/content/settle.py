@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.model import Count, Page, Problem, ProblemKind, Slot, Value, VideoId, fold_key, slot_of
+from syncer.letter_case import fold_key
+from syncer.model import Count, Page, Problem, ProblemKind, Slot, Value, VideoId, slot_of
 
 
 def settle(pages: Sequence[Page]) -> list[Page] | Problem:

@@ -7,7 +7,8 @@ from syncer.front_matter.interpret import interpret
 from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.places import Page, in_other_letters
 from syncer.front_matter.plain import NOTHING, find_plain
-from syncer.model import Fields, Found, Problem, ProblemKind, VideoId, fold_key
+from syncer.letter_case import fold_key
+from syncer.model import Fields, Found, Problem, ProblemKind, VideoId
 
 _FENCES = {b"---": b"\n---", b"+++": b"\n+++"}
 _ODD_STARTS = frozenset({b"{", b"\xef", b" ", b"\t", b"\r", b"\n"})

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from syncer.front_matter.differences import is_same_text
 from syncer.front_matter.grammar import NAME, block_pattern
-from syncer.model import Count, CountField, CountType, Fields, count_fields, fold_key
+from syncer.letter_case import fold_key
+from syncer.model import Count, CountField, CountType, Fields, count_fields
 
 Names = tuple[str, ...]
 """A path from a table down: `links.youtube` is `("links", "youtube")`."""

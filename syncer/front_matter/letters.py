@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.keys import Names
 from syncer.front_matter.tree import Items, Node, Scalar, Table
-from syncer.model import fold_key
+from syncer.letter_case import fold_key
 
 
 class Twin(NamedTuple):
