@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from syncer.model import LARGEST_COUNT
+
 Values = dict[str, str | int | None]
 """What a line says, by its keys."""
 
 LARGEST_SEQ = 2**53
 """Above it no number is one that we gave."""
-
-LARGEST_COUNT = 2**63 - 1
 
 TEXTS = ("sync", "at", "path", "video_id", "field", "as_of", "why")
 """The keys whose values are texts."""

@@ -12,10 +12,12 @@ from functools import lru_cache
 MASK = "[key]"
 """What stands where a key stood."""
 
-_GOOGLE_KEY = re.compile(
-    r"AIza[0-9A-Za-z_-]{35}|(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee])[0-9A-Za-z_-]{30,}"
-)
-"""Google's two forms: 39 characters, and since 2026 `AQ.` and some fifty. `FAQ.` and a long file name is none."""
+OLD_START = "AIza"
+NEW_START = r"(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee])"
+"""How Google's two forms of a key begin, as patterns. `FAQ.` and a long file name is none."""
+
+_GOOGLE_KEY = re.compile(rf"{OLD_START}[0-9A-Za-z_-]{{35}}|{NEW_START}[0-9A-Za-z_-]{{30,}}")
+"""Whole keys: 39 characters, and since 2026 `AQ.` and some fifty."""
 
 SHORTEST_IN_BASE64 = 6
 """Characters: of a shorter text base64 leaves too little to be told from other words."""

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "syncer"
 
 FLOORS = {
-    "model": 0, "errors": 0, "control": 0,
+    "model": 0, "errors": 0, "control": 0, "letter_case": 0, "redact": 0,
     "front_matter": 1, "plan": 1, "doubt": 1, "diff": 1, "quota": 1, "config": 1, "suggest": 1,
-    "wording": 1, "redact": 1, "own_files": 1, "diff_line": 1,
+    "wording": 1, "own_files": 1, "diff_line": 1,
     "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "schedule": 2,
     "commit": 3,
     "sync": 4,

@@ -30,7 +30,7 @@ MOST_BESIDE = 50
 hold thousands of ours."""
 
 ANY_TIME = datetime.min.replace(tzinfo=UTC)
-"""When YouTube said a count, where nobody asks for it."""
+"""When YouTube said a count, where nothing reads that."""
 
 SHOWN = 3
 """Commits that a sentence names."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-_API_KEY = re.compile(r"(AIza|(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee]))[0-9A-Za-z_-]{16,}")
-"""The two forms of Google's API keys, and of one that was cut short. `FAQ.` and a long file name is none."""
+from syncer.redact import NEW_START, OLD_START
+
+_API_KEY = re.compile(rf"({OLD_START}|{NEW_START})[0-9A-Za-z_-]{{16,}}")
+"""A key, or one that was cut short."""
 
 NO_KEY_HERE = (
     "an API key must not stand in the config, which is shared and committed; put it into the environment variable"

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.commit.message import form
-from syncer.commit.ownership import say_claimed, sort_out
+from syncer.commit.ownership import ANY_TIME, say_claimed, sort_out
 from syncer.commit.uncommitted import Source, WaitingFile, find_waiting, with_counts
 from syncer.commit.unseen import find_unseen, say_unseen
 from syncer.commit.waiting import Waiting
@@ -30,9 +29,6 @@ from syncer.model import Problem, ProblemKind
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-
-UNREAD = datetime.min.replace(tzinfo=UTC)
-"""When YouTube said a count, where nobody asks for it."""
 
 
 class WaitingCount(NamedTuple):
@@ -166,7 +162,7 @@ def _other_lines(file: WaitingFile, path: str) -> int:
     """
     try:
         on_disk, _ = read_page(path)
-        text = with_counts(file.text, ((fields, one.change(UNREAD)) for fields, one, _ in file.counts))
+        text = with_counts(file.text, ((fields, one.change(ANY_TIME)) for fields, one, _ in file.counts))
     except FileNotFoundError:
         raise
     except Exception as error:  # noqa: BLE001 - one page never ends a review, whatever is wrong with it

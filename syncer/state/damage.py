@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar
 
+from syncer.model import LARGEST_COUNT
+
 Member = TypeVar("Member", bound=StrEnum)
 
 Shape = dict[str, list[tuple[str, str, int, int]]]
@@ -20,7 +22,6 @@ Shape = dict[str, list[tuple[str, str, int, int]]]
 LARGEST_NUMBER = 2**53
 """Above it no number of a sync, a batch or a line is one that we gave."""
 
-LARGEST_COUNT = 2**63 - 1
 LATEST = 253_402_300_800
 """The year 10,000, in seconds since 1970: Python knows no later time."""
 
