@@ -19,7 +19,7 @@ from typing import BinaryIO, Self
 from syncer.diff_line import parse_line
 from syncer.errors import StateError
 from syncer.model import Change
-from syncer.own_files import PUBLIC, UnsafeFile, open_own, open_to_read
+from syncer.own_files import PUBLIC, open_own, open_to_read, state_error
 
 Line = Mapping[str, str | int | None]
 """One line of the log, in the order of its keys."""
@@ -277,10 +277,8 @@ def _opened(path: Path) -> Iterator[BinaryIO | None]:
     except FileNotFoundError:
         yield None
         return
-    except UnsafeFile as error:
-        raise StateError(f"{path}: {error.strerror}") from error
     except OSError as error:
-        raise StateError(f"{path}: the diff log cannot be read: {error.strerror}; allow it") from error
+        raise state_error(error, f"{path}: the diff log cannot be read", "allow it") from error
     with open(descriptor, "rb") as file:
         yield file
 
@@ -321,9 +319,7 @@ def _kept(file: BinaryIO, path: Path, forget: Callable[[Line], bool]) -> Iterato
 
 
 def _unwritable(path: Path, error: OSError) -> StateError:
-    if isinstance(error, UnsafeFile):
-        return StateError(f"{path}: {error.strerror}")
-    return StateError(f"{path}: the diff log cannot be written: {error.strerror}; allow it, or make room")
+    return state_error(error, f"{path}: the diff log cannot be written", "allow it, or make room")
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -1,5 +1,5 @@
-"""Opens the files that are ours, and those that the config names: regular files, and nothing that could hang or be
-somebody else's. Decision record 0019 says why.
+"""Opens files: never hangs, and waits a moment for a lease. Of our own files and those that the config names, it takes
+regular ones only, and none that another user controls (decision record 0019).
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from syncer.errors import StateError
+
 PRIVATE = 0o600
 """The mode of what other users must not open: whoever can open a file for reading can lock it."""
 
 PUBLIC = 0o644
 """The mode of what other users may read."""
 
-LEASE_TIMEOUT = 2.0
-"""Seconds that an open is tried again while another program holds a lease on the file (EWOULDBLOCK)."""
+OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""Non-blocking, so that a pipe without a writer cannot hang us."""
+
+PAUSES = (*(0.001 * 2**number for number in range(7)), *(0.125 for _ in range(14)))
+"""Seconds between two tries while another program holds a lease on a file: two seconds together."""
 
 MOVE = "; move it away"
 """What to do about what is in a file's place."""
 
-_POLL = 0.02
-_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK  # O_NONBLOCK: a pipe without a writer is opened, seen, and refused
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a pipe",
@@ -43,6 +46,18 @@ class UnsafeFile(OSError):
         super().__init__(errno.EPERM, reason, str(path))
 
 
+def open_file(name: str | Path, directory: int | None = None, flags: int = OPEN_FLAGS, mode: int = 0) -> int:
+    """Return a descriptor of a file, by its path or by its name in an open directory. Raises OSError.
+
+    Where another program has a lease on the file (fcntl(2)), a non-blocking open fails at once with EWOULDBLOCK, and
+    the kernel asks that program to give the lease back: the open is tried again for up to two seconds.
+    """
+    try:
+        return os.open(name, flags, mode, dir_fd=directory)
+    except BlockingIOError:
+        return _open_after_lease(name, directory, flags, mode)
+
+
 def open_own(path: Path, flags: int, mode: int = PRIVATE) -> int:
     """Open a file of ours for writing and return its descriptor. `flags` as for `os.open`.
 
@@ -55,8 +70,7 @@ def open_own(path: Path, flags: int, mode: int = PRIVATE) -> int:
     try:
         status = os.fstat(descriptor)
         _require_own(path, status)
-        if _allows_more(status, mode):
-            os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~0o777 | status.st_mode & mode)
+        _tighten(descriptor, status, mode)
     except BaseException:
         os.close(descriptor)
         raise
@@ -68,8 +82,7 @@ def require_own(path: Path, mode: int = PRIVATE) -> None:
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         _require_own(path, status)
-        if _allows_more(status, mode):
-            path.chmod(stat.S_IMODE(status.st_mode) & ~0o777 | status.st_mode & mode)
+        _tighten(path, status, mode)
 
 
 def open_to_read(path: Path, *, follow: bool = False) -> int:
@@ -94,6 +107,28 @@ def read_file(path: Path, largest: int, *, follow: bool = False) -> bytes:
         return file.read(largest)
 
 
+def overwrite(path: Path, content: bytes, mode: int = PRIVATE) -> None:
+    """Put the content into a file of ours, in place of what is in it. Raises as `open_own` does."""
+    descriptor = open_own(path, os.O_WRONLY | os.O_CREAT, mode)
+    try:
+        rewrite(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def rewrite(descriptor: int, content: bytes) -> None:
+    """Put the content into an open file, in place of what is in it. Raises OSError."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, content, 0)
+
+
+def state_error(error: OSError, what: str, remedy: str) -> StateError:
+    """Return the error to raise: what cannot be done and the remedy; an UnsafeFile says both itself."""
+    if isinstance(error, UnsafeFile):
+        return StateError(f"{error.filename}: {error.strerror}")
+    return StateError(f"{what}: {error.strerror}; {remedy}")
+
+
 def require_together(paths: Sequence[Path]) -> None:
     """Raise UnsafeFile where one of these is a link, no regular file, has two names, or another owner than the first.
 
@@ -111,25 +146,29 @@ def require_together(paths: Sequence[Path]) -> None:
                 raise UnsafeFile(path, f"belongs to user {status.st_uid}, and {paths[0].name} to user {owner}{MOVE}")
 
 
+def _open_after_lease(name: str | Path, directory: int | None, flags: int, mode: int) -> int:
+    for pause in PAUSES:
+        time.sleep(pause)
+        with suppress(BlockingIOError):
+            return os.open(name, flags, mode, dir_fd=directory)
+    raise BlockingIOError(errno.EWOULDBLOCK, "another program keeps it to itself (a lease)", str(name))
+
+
 def _open(path: Path, flags: int, mode: int = 0) -> int:
-    """Open, and try again while a lease keeps us out. Raises OSError."""
-    end = time.monotonic() + LEASE_TIMEOUT
-    while True:
-        try:
-            return os.open(path, flags | _FLAGS, mode)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(_POLL)
-        except OSError as error:
-            if error.errno == errno.ELOOP and path.is_symlink():
-                raise UnsafeFile(path, f"is a symbolic link, not a file{MOVE}") from error
-            raise
+    try:
+        return open_file(path, flags=flags | OPEN_FLAGS, mode=mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise UnsafeFile(path, f"is a symbolic link, not a file{MOVE}") from error
+        raise
 
 
 def _require_own(path: Path, status: os.stat_result) -> None:
     _require_regular(path, status, MOVE)
-    _require_owner(path, status)
+    us = os.geteuid()
+    # root may use what belongs to the directory's owner as well: `sudo syncer sync`, or a container over a volume
+    if status.st_uid != us and not (us == 0 and status.st_uid == path.parent.stat().st_uid):
+        raise UnsafeFile(path, f"belongs to user {status.st_uid}, and syncer runs as user {us}; change its owner")
     _require_one_name(path, status)
 
 
@@ -140,19 +179,10 @@ def _require_one_name(path: Path, status: os.stat_result) -> None:
 
 def _require_regular(path: Path, status: os.stat_result, remedy: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise UnsafeFile(path, f"is {_kind(status)}, not a file{remedy}")
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise UnsafeFile(path, f"is {kind}, not a file{remedy}")
 
 
-def _require_owner(path: Path, status: os.stat_result) -> None:
-    """Root may use what belongs to the directory's owner as well: `sudo syncer sync`, or a container over a volume."""
-    us = os.geteuid()
-    if status.st_uid != us and not (us == 0 and status.st_uid == path.parent.stat().st_uid):
-        raise UnsafeFile(path, f"belongs to user {status.st_uid}, and syncer runs as user {us}; change its owner")
-
-
-def _allows_more(status: os.stat_result, mode: int) -> bool:
-    return bool(status.st_mode & 0o777 & ~mode)
-
-
-def _kind(status: os.stat_result) -> str:
-    return _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+def _tighten(file: Path | int, status: os.stat_result, mode: int) -> None:
+    if status.st_mode & 0o777 & ~mode:
+        os.chmod(file, stat.S_IMODE(status.st_mode) & ~0o777 | status.st_mode & mode)

@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 import pytest
 
-from syncer.content import opening
+from syncer import own_files
 from syncer.content.lease import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
-from syncer.content.opening import open_file
 from syncer.content.replace import preview
+from syncer.own_files import open_file
 from tests.places import page, put, scanned
 from tests.test_content_replace import NEW, edits, left_over, replace
 
@@ -296,8 +296,8 @@ def test_a_replacement_waits_for_it_too(tmp_path: Path, file: Path) -> None:
 def test_a_page_that_is_not_given_back_is_a_problem_and_the_others_are_read(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert 1.5 < sum(opening.PAUSES) <= 2
-    monkeypatch.setattr(opening, "PAUSES", (0.01, 0.01))
+    assert 1.5 < sum(own_files.PAUSES) <= 2
+    monkeypatch.setattr(own_files, "PAUSES", (0.01, 0.01))
     put(tmp_path / "content/b.md")
     with a_lease_on(file, keeps=60):
         held, other = scanned(tmp_path)

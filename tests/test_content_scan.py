@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from syncer.content.matcher import Matcher, _matches
-from syncer.content.opening import OPEN_FLAGS
 from syncer.content.scan import (
     HEAD,
     Candidate,
@@ -26,6 +25,7 @@ from syncer.content.scan import (
 )
 from syncer.front_matter.block import MAX_BLOCK
 from syncer.model import Count, Fields, Page, Problem
+from syncer.own_files import OPEN_FLAGS
 from tests.places import (
     FIELDS,
     ID,

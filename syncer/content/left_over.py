@@ -19,12 +19,13 @@ from zlib import crc32
 from syncer.content.durable import flush_directories
 from syncer.content.exchange import exchange
 from syncer.content.lease import is_open_for_writing
-from syncer.content.opening import OPEN_FLAGS, open_file, read_page, read_whole
+from syncer.content.opening import read_page, read_whole
 from syncer.content.reason import reason_of
 from syncer.content.scan import OURS, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
+from syncer.own_files import OPEN_FLAGS, open_file
 
 log = logging.getLogger("syncer.content")
 

@@ -1,34 +1,16 @@
-"""Opens what may be a page: never hangs at a FIFO, and waits for a moment where another program keeps us out."""
+"""Reads pages whole, up to the largest size that is taken."""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-import time
 
-OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-"""Non-blocking, so that a FIFO that took a page's place cannot hang us."""
+from syncer.own_files import OPEN_FLAGS, open_file
 
 LARGEST_PAGE = 64 << 20
 """Bytes above which a page is left alone: to be replaced it is read whole. GitHub takes no file above 100 MiB."""
 
 READ_SIZE = 1 << 16
-
-PAUSES = (*(0.001 * 2**number for number in range(7)), *(0.125 for _ in range(14)))
-"""Seconds between two tries: two seconds together."""
-
-
-def open_file(name: str, directory: int | None = None, flags: int = OPEN_FLAGS) -> int:
-    """Return a descriptor of a file, by its path or by its name in an open directory. Raises OSError.
-
-    Where another program has a lease on the file (fcntl(2)), a non-blocking open fails at once with EWOULDBLOCK, and
-    that program is asked to give the lease back: the open is tried again for up to two seconds.
-    """
-    try:
-        return os.open(name, flags, dir_fd=directory)
-    except BlockingIOError:
-        return _open_after_lease(name, directory, flags)
 
 
 def read_page(path: str, flags: int = OPEN_FLAGS) -> tuple[bytes, os.stat_result]:
@@ -54,13 +36,3 @@ def read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
             break
         whole += more
     return whole, status
-
-
-def _open_after_lease(name: str, directory: int | None, flags: int) -> int:
-    for pause in PAUSES:
-        time.sleep(pause)
-        try:
-            return os.open(name, flags, dir_fd=directory)
-        except BlockingIOError:
-            continue
-    raise BlockingIOError(errno.EWOULDBLOCK, "another program keeps it to itself (a lease)", name)

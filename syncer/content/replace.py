@@ -17,12 +17,13 @@ from syncer.content.exchange import exchange
 from syncer.content.lease import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
 from syncer.content.left_over import names_for
 from syncer.content.new_file import attributes, write_new_file
-from syncer.content.opening import OPEN_FLAGS, READ_SIZE, open_file, read_page, read_whole
+from syncer.content.opening import READ_SIZE, read_page, read_whole
 from syncer.content.reason import reason_of
 from syncer.content.scan import signature_of
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Edit, Problem, ProblemKind
+from syncer.own_files import OPEN_FLAGS, open_file
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 

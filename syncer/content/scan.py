@@ -11,12 +11,12 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from syncer.content.matcher import Matcher
-from syncer.content.opening import OPEN_FLAGS, open_file
 from syncer.content.reason import reason_of
 from syncer.content.settle import settle
 from syncer.front_matter.block import MAX_BLOCK, head_suffices
 from syncer.front_matter.find import find
 from syncer.model import Collection, Fields, Page, Problem, ProblemKind, Signature
+from syncer.own_files import open_file
 
 HEAD = 1 << 16
 """Bytes read at first: enough for nearly every block, and the size at which a read is cheapest."""
@@ -200,7 +200,7 @@ class _Directory:
             self.close()
             self._descriptor = os.open(f"{self._site}/{parent}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
             self._path = parent
-        return open_file(name, self._descriptor, OPEN_FLAGS)
+        return open_file(name, self._descriptor)
 
     def close(self) -> None:
         """Close the directory, if one is open."""

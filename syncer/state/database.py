@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from syncer.errors import StateDamaged, StateError
-from syncer.own_files import UnsafeFile, open_own, require_own, require_together
+from syncer.own_files import open_own, require_own, require_together, state_error
 from syncer.state.damage import LARGE, OddValue, Shape, find_damage, is_damage, is_of_the_machine, odd_rows, shape_of
 from syncer.state.directory import prepare_directory, require_ours
 
@@ -188,11 +188,9 @@ def open_database(directory: Path, site: str) -> Database:
             require_own(directory / name)
         with suppress(FileExistsError):  # SQLite would let others open it, and lock it
             os.close(open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-    except UnsafeFile as error:
-        raise StateError(f"{error.filename}: {error.strerror}") from error
     except OSError as error:
-        raise StateError(
-            f"{directory}: the state cannot be made: {error.strerror}; allow it, or set state.directory"
+        raise state_error(
+            error, f"{directory}: the state cannot be made", "allow it, or set state.directory"
         ) from error
     connection = _connect(str(path))
     try:
@@ -237,12 +235,10 @@ def open_to_read(directory: Path, site: str) -> Database | None:
         require_together([directory / name for name in FILES])
         if not path.exists():
             return None
-    except UnsafeFile as error:
-        raise StateError(f"{error.filename}: {error.strerror}") from error
     except NotADirectoryError:
         return None
     except OSError as error:
-        raise StateError(f"{path}: the state cannot be read: {error.strerror}; allow it") from error
+        raise state_error(error, f"{path}: the state cannot be read", "allow it") from error
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
     try:

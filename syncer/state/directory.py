@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from syncer.errors import StateError
-from syncer.own_files import PUBLIC, open_own, read_file
+from syncer.own_files import PUBLIC, overwrite, read_file
 
 OWN = (
     ".gitignore",
@@ -33,11 +33,11 @@ HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
 """What is in a directory that nobody uses: a disk's, a file manager's, git's."""
 
 USUAL = ".syncer"
-"""A directory of this name is ours as a whole: git is to pass over what newer versions put there too."""
+"""A directory of this name is ours as a whole: git ignores what newer versions put there too."""
 
 EVERYTHING = b"*\n"
-NAMED = b"# syncer's: git passes over these, and over nothing else here.\n" + "".join(f"/{o}\n" for o in OWN).encode()
-"""What git is told to pass over: in the usual directory everything, as long as all there is ours; else what is ours."""
+NAMED = b"# Files of syncer. Git ignores these and nothing else here.\n" + "".join(f"/{o}\n" for o in OWN).encode()
+"""What git ignores: in the usual directory everything, as long as all in it is ours; else what is ours."""
 
 
 def prepare_directory(directory: Path) -> None:
@@ -48,10 +48,9 @@ def prepare_directory(directory: Path) -> None:
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     require_ours(directory)
     ignored, other = _ignored(directory), _other(directory)
-    if not ignored:
-        _ignore(directory, EVERYTHING if directory.name == USUAL and not other else NAMED)
-    elif ignored == EVERYTHING and other:  # an older version's, and it hides an author's files
-        _ignore(directory, NAMED)
+    if not ignored or (ignored == EVERYTHING and other):  # an older version's, which hides an author's files
+        patterns = EVERYTHING if directory.name == USUAL and not other else NAMED
+        overwrite(directory / ".gitignore", patterns, PUBLIC)
 
 
 def require_ours(directory: Path) -> None:
@@ -82,17 +81,8 @@ def _other(directory: Path) -> str | None:
 
 
 def _ignored(directory: Path) -> bytes:
-    """Return what git is told to pass over; empty where it is told nothing."""
+    """Return the start of .gitignore; empty where there is none."""
     try:
         return read_file(directory / ".gitignore", len(NAMED))
     except FileNotFoundError:
         return b""
-
-
-def _ignore(directory: Path, patterns: bytes) -> None:
-    descriptor = open_own(directory / ".gitignore", os.O_WRONLY | os.O_CREAT, PUBLIC)
-    try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, patterns, 0)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
-from syncer.own_files import PRIVATE, PUBLIC, UnsafeFile, open_own, open_to_read, read_file
+from syncer.own_files import PUBLIC, open_own, open_to_read, overwrite, read_file, rewrite, state_error
 from syncer.state.directory import prepare_directory
 
 DAEMON_LOCK = "daemon.lock"
@@ -41,7 +41,7 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
     try:
         with _explained(directory):
             _take(descriptor, directory, patience, sleep)
-            _rewrite(descriptor, f"{os.getpid()}\n")
+            rewrite(descriptor, b"%d\n" % os.getpid())
         yield
     finally:
         os.close(descriptor)
@@ -76,12 +76,9 @@ class DaemonLock:
     def name_socket(self, path: Path) -> None:
         """Note where the daemon listens, for those who look for it. Raises StateError."""
         self._socket = path
-        descriptor = _open(self._directory, DAEMON_ADDRESS, PUBLIC)
-        try:
-            with _explained(self._directory):
-                _rewrite(descriptor, str(path))
-        finally:
-            os.close(descriptor)
+        with _explained(self._directory):
+            prepare_directory(self._directory)
+            overwrite(self._directory / DAEMON_ADDRESS, os.fsencode(path), PUBLIC)
 
     def keep(self) -> None:
         """See that the state's directory is still there; where somebody removed it, make it and take the lock anew.
@@ -129,7 +126,7 @@ class DaemonLock:
                 f"{self._directory}: another daemon (process {holder}) runs on this state; stop it first"
             ) from None
         with _explained(self._directory):
-            _rewrite(self._descriptor, f"{os.getpid()}\n")
+            rewrite(self._descriptor, b"%d\n" % os.getpid())
 
 
 def daemon_socket(directory: Path) -> Path | None:
@@ -149,27 +146,19 @@ def daemon_socket(directory: Path) -> Path | None:
     return named if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner else None
 
 
-def _open(directory: Path, name: str, mode: int = PRIVATE) -> int:
+def _open(directory: Path, name: str) -> int:
     with _explained(directory):
         prepare_directory(directory)
-        return open_own(directory / name, os.O_RDWR | os.O_CREAT, mode)
-
-
-def _rewrite(descriptor: int, text: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, os.fsencode(text), 0)
+        return open_own(directory / name, os.O_RDWR | os.O_CREAT)
 
 
 @contextmanager
 def _explained(directory: Path) -> Iterator[None]:
     try:
         yield
-    except UnsafeFile as error:
-        raise StateError(f"{error.filename}: {error.strerror}") from error
     except OSError as error:
-        raise StateError(
-            f"{directory}: the state cannot be written: {error.strerror}; allow it, or set state.directory"
-        ) from error
+        what = f"{directory}: the state cannot be written"
+        raise state_error(error, what, "allow it, or set state.directory") from error
 
 
 def _take(descriptor: int, directory: Path, patience: float, sleep: Callable[[float], object]) -> None:

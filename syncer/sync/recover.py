@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from syncer.content.left_over import Save, left_over, settle_left_over
-from syncer.content.opening import OPEN_FLAGS, open_file
 from syncer.content.reason import reason_of
 from syncer.content.scan import Candidate, read_head
 from syncer.diff_log import DiffLog
 from syncer.front_matter.find import counts_in
 from syncer.model import Fields, Problem, ProblemKind, VideoId
+from syncer.own_files import OPEN_FLAGS, open_file
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, forget_intents, mark_done, unsettled_batches
 from syncer.state.saved import save_edit, saved_edits
