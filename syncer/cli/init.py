@@ -53,7 +53,7 @@ def command(directory: Path) -> int:
 
 
 def _pages(site: str) -> Iterator[tuple[str, Leaves]]:
-    from syncer.content.reason import reason_of
+    from syncer.content.reason import attempt
     from syncer.content.scan import Candidate, read_head, walk
     from syncer.front_matter.leaves import leaves
     from syncer.model import Collection, Fields
@@ -62,12 +62,9 @@ def _pages(site: str) -> Iterator[tuple[str, Leaves]]:
         if isinstance(candidate, Candidate):
             read = read_head(site, candidate)
             if isinstance(read, tuple):  # what cannot be read cannot be proposed
-                try:
-                    found = leaves(read[0])
-                except Exception as error:  # noqa: BLE001 - one page never ends it, whatever is wrong with that
-                    reason_of(error)
-                    continue
-                yield candidate.path, found
+                found = attempt(leaves, read[0])
+                if found is not None:
+                    yield candidate.path, found
 
 
 def _write(target: Path, text: str) -> None:

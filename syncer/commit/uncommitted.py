@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from syncer.commit.waiting import Waiting, waiting, wherever
-from syncer.content.reason import reason_of
+from syncer.content.reason import attempt
 from syncer.content.scan import Candidate, read_pages
 from syncer.diff_log import Line, lines_backwards
 from syncer.front_matter.find import find
@@ -95,11 +95,7 @@ def with_counts(text: bytes, changes: Iterable[tuple[Fields, Change]]) -> bytes 
     """Return a page's text with these changes in it; None where it cannot take them."""
     for fields, same in groupby(changes, key=itemgetter(0)):
         of_fields = [change for _, change in same]
-        try:
-            new = rewrite(text, fields, of_fields, of_fields[0].path)
-        except Exception as error:  # noqa: BLE001 - one page never ends a commit, whatever is wrong with it
-            reason_of(error)
-            return None
+        new = attempt(rewrite, text, fields, of_fields, of_fields[0].path)
         if not isinstance(new, bytes):
             return None
         text = new
@@ -133,13 +129,11 @@ def _waiting(
     for page in read_pages(source.site, each()):
         if isinstance(page, Page):
             path, text = at
-            try:
-                committed = find(text, page.fields, page.path).slots
-            except Exception as error:  # noqa: BLE001 - one page never ends a commit, whatever is wrong with it
-                reason_of(error)
+            committed = attempt(find, text, page.fields, page.path)
+            if committed is None:
                 continue
-            pairs = [(page.fields, one) for one in waiting(page.path, committed, page.slots)]
-            if pairs or not committed:
+            pairs = [(page.fields, one) for one in waiting(page.path, committed.slots, page.slots)]
+            if pairs or not committed.slots:
                 found.setdefault(path, []).extend(pairs)
     return found
 

@@ -20,7 +20,7 @@ from syncer.content.durable import flush_directories
 from syncer.content.exchange import exchange
 from syncer.content.lease import is_open_for_writing
 from syncer.content.opening import read_page, read_whole
-from syncer.content.reason import reason_of
+from syncer.content.reason import attempt, reason_of
 from syncer.content.scan import OURS, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
@@ -180,11 +180,7 @@ class _Beside:
                 for slot in _slots(page, fields)
                 for value in slot.values
             ]
-            try:
-                new = rewrite(page, fields, changes, "") if changes else page
-            except Exception as error:  # noqa: BLE001 - one page never ends a recovery, and the file is kept
-                reason_of(error)
-                continue
+            new = attempt(rewrite, page, fields, changes, "") if changes else page
             page = new if isinstance(new, bytes) else page
         return page
 
@@ -193,11 +189,8 @@ class _Beside:
 
 
 def _slots(page: bytes, fields: Fields) -> tuple[Slot, ...]:
-    try:
-        return find(page, fields, "").slots
-    except Exception as error:  # noqa: BLE001 - one page never ends a recovery
-        reason_of(error)
-        return ()
+    found = attempt(find, page, fields, "")
+    return found.slots if found else ()
 
 
 def _listed(directory: str) -> list[str]:

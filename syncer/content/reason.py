@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 log = logging.getLogger("syncer.content")
+
+
+def attempt(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result | None:
+    """Return what the work on one page returns; None where it raises: one page never ends a command."""
+    try:
+        return work(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the page
+        reason_of(error)
+        return None
 
 
 def reason_of(error: Exception) -> str:

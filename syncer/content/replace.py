@@ -27,8 +27,6 @@ from syncer.own_files import OPEN_FLAGS, open_file
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
-OPEN_ELSEWHERE = ProblemKind.OPEN_ELSEWHERE
-
 PAGE_FLAGS = OPEN_FLAGS | os.O_NOFOLLOW
 
 BY_NAME = getattr(os, "O_PATH", os.O_RDONLY)
@@ -81,7 +79,9 @@ def replace_pages(site: str, edits: Sequence[Edit]) -> list[Problem | None]:
     outcomes: list[Problem | None] = [None] * len(edits)
     look_at, touched = cache(_look_at), set[str]()
     _replace(site, enumerate(edits), outcomes, look_at, touched)
-    in_use = [number for number, outcome in enumerate(outcomes) if outcome and outcome.kind is OPEN_ELSEWHERE]
+    in_use = [
+        number for number, outcome in enumerate(outcomes) if outcome and outcome.kind is ProblemKind.OPEN_ELSEWHERE
+    ]
     _replace(site, [(number, edits[number]) for number in in_use], outcomes, look_at, touched)
     flush_directories(touched)
     return outcomes
@@ -124,11 +124,9 @@ def _prepare_what_fits(
         number, edit = waiting[0]
         try:
             prepared = _prepare(site, edit, look_at)
-        except OSError as error:
-            if error.errno in NO_ROOM and ready:
-                return  # what is ready makes room once it is in place
-            prepared = _unwritable(edit, error)
         except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
+            if isinstance(error, OSError) and error.errno in NO_ROOM and ready:
+                return  # what is ready makes room once it is in place
             prepared = _unwritable(edit, error)
         waiting.popleft()
         if isinstance(prepared, _Replacement):
@@ -334,7 +332,7 @@ def _edited(edit: Edit) -> Problem:
 
 def _open_elsewhere(edit: Edit) -> Problem:
     message = "is open for writing in another program; it is as it was, and the next sync tries again"
-    return Problem(OPEN_ELSEWHERE, edit.path, message)
+    return Problem(ProblemKind.OPEN_ELSEWHERE, edit.path, message)
 
 
 def _unwritable(edit: Edit, error: Exception) -> Problem:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from syncer.content.left_over import Save, left_over, settle_left_over
-from syncer.content.reason import reason_of
+from syncer.content.reason import attempt
 from syncer.content.scan import Candidate, read_head
 from syncer.diff_log import DiffLog
 from syncer.front_matter.find import counts_in
@@ -147,11 +147,7 @@ def _targets(batch: IntentBatch) -> Iterator[_Target]:
 
 def _counts_on_disk(site: str, path: str, fields: Fields) -> dict[tuple[VideoId, str], str | None]:
     read = read_head(site, Candidate(path, (fields,)))
-    try:
-        return counts_in(read[0], fields, path) if isinstance(read, tuple) else {}
-    except Exception as error:  # noqa: BLE001 - one page never ends a recovery, and the scan says what is wrong
-        reason_of(error)
-        return {}
+    return (attempt(counts_in, read[0], fields, path) if isinstance(read, tuple) else None) or {}
 
 
 def _real_pages(site: str, batch: IntentBatch) -> set[str]:
