@@ -138,7 +138,7 @@ def timestamp(at: datetime) -> str:
 def read_log(path: Path) -> Iterator[Line]:
     """Yield the log's lines, oldest first; a torn last line is left out. Yields nothing where there is no log.
 
-    A line that is none of ours is passed over, and the program's log says so. Raises StateError where the log cannot be
+    A line that is none of ours is skipped, and the program's log says so. Raises StateError where the log cannot be
     read.
     """
     with _opened(path) as file:
@@ -170,7 +170,7 @@ def lines_backwards(
 
     `end`: the log's size at a time, to leave out what came later; `since`: look no further back than lines of this
     time. Pages that are taken from the collection meanwhile are looked for no longer, and what is about others is
-    passed over quickly: the log may be long. Raises StateError.
+    skipped quickly: the log may be long. Raises StateError.
     """
     oldest = timestamp(since).encode() if since else b""
     with _opened(path) as file:
@@ -251,16 +251,17 @@ def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
 def _raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]]:
     """Yield each whole line from here on, as bytes and as what it says; None for one that is none of ours.
 
-    The first of these is told in the program's log.
+    The first of these is reported in the program's log.
     """
-    is_told = False
+    is_logged = False
     for raw in iter(partial(file.readline, LONGEST_LINE), b""):
-        line = parse_line(raw) if raw.endswith(b"\n") else None
-        if line is None and len(raw) < LONGEST_LINE and not raw.endswith(b"\n"):
+        is_whole = raw.endswith(b"\n")
+        if not is_whole and len(raw) < LONGEST_LINE:
             return  # the writer is at it; what follows would be the rest of this line
-        if line is None and not is_told:
-            is_told = True
-            message = "%s: a line of the diff log is damaged (before byte %d) and is passed over"
+        line = parse_line(raw) if is_whole else None
+        if line is None and not is_logged:
+            is_logged = True
+            message = "%s: a line of the diff log is damaged (before byte %d) and is skipped"
             log.warning(message, path, file.tell(), extra={"event": "log-damaged"})
         yield raw, line
 

@@ -79,7 +79,7 @@ def walk(
         if fields:
             yield Candidate(path, fields)
     if skipped:
-        for candidate in _walk_skipped(site, collections, ways, set(linked)):
+        for candidate in _walk_skipped(site, collections, matchers, ways, set(linked)):
             skipped(candidate)
 
 
@@ -97,10 +97,9 @@ def _walk_collections(
 
 
 def _walk_skipped(
-    site: str, collections: Sequence[Collection], ways: Sequence[_Way], done: set[str]
+    site: str, collections: Sequence[Collection], matchers: Sequence[Matcher], ways: Sequence[_Way], done: set[str]
 ) -> Iterator[Candidate]:
     """Yield what no collection takes because of a directory that was skipped; `done` are files taken through a link."""
-    matchers = [Matcher(collection) for collection in collections]
     everywhere = [Matcher(collection, everywhere=True) for collection in collections]
     for way in ways:
         way.links.extend(way.skipped)

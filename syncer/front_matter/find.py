@@ -32,21 +32,21 @@ def find(data: bytes, fields: Fields, path: str) -> Found:
 def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
     """Return what the true way finds: the fast way must say the same, or nothing."""
     block = locate(data)
-    if block is None or not _may_set_id(data, block, keys):
+    if block is None:
+        return NOTHING
+    inside = data[block.start : block.stop]
+    has_key = keys.needle in inside
+    if not has_key and not _sets_folded(inside, keys):
         return NOTHING
     text = read_block(data, block, keys, path)
     if isinstance(text, Found):
-        return text if keys.needle in data[block.start : block.stop] else NOTHING
+        return text if has_key else NOTHING
     page = Page(text, block.syntax, block.line, path)
     trees, places, problems = interpret(page, keys)
     other = in_other_letters(page, trees[0], keys) if trees and not problems else None
     if not places and not problems and not other:
         return NOTHING
     return Found(tuple(place.slot for place in places), tuple(problems), other)
-
-
-def _may_set_id(data: bytes, block: Block, keys: Keys) -> bool:
-    return data.find(keys.needle, block.start, block.stop) >= 0 or _sets_folded(data[block.start : block.stop], keys)
 
 
 def _may_have_other_letters(data: bytes, keys: Keys) -> bool:

@@ -109,9 +109,9 @@ def is_of_the_machine(error: Exception) -> bool:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error can come of a damaged file only. A message that is no UTF-8 quotes such a file."""
+    """Whether an error can come of a damaged file only."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, (OddValue, UnicodeDecodeError)) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return isinstance(error, OddValue) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _odd(column: str, kind: str, notnull: int, key: int) -> Iterator[str]:

@@ -8,13 +8,13 @@ from contextlib import ExitStack, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from shutil import copyfileobj
 from typing import NamedTuple
 
 FOLDER = "saved"
 """Below it is a folder for each edit, named after the time, and in it the page under its path in the site."""
 
 _DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
-_PIECE = 1 << 16
 
 
 class SavedEdit(NamedTuple):
@@ -28,8 +28,7 @@ class SavedEdit(NamedTuple):
 def save_edit(directory: Path, source: int, page: str, at: datetime) -> Path:
     """Copy an open file into this state's directory, durably, as the page with this path; return the copy's.
 
-    Raises OSError.
-    No link is followed, and nothing is written over.
+    No link is followed, and no file is overwritten. Raises OSError.
     """
     with ExitStack() as stack:
         inside = _enter(stack, os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY), FOLDER)
@@ -43,10 +42,8 @@ def save_edit(directory: Path, source: int, page: str, at: datetime) -> Path:
         copy = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=inside)
         stack.callback(os.close, copy)
         stack.callback(os.fsync, copy)
-        while piece := os.read(source, _PIECE):
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(copy, view) :]
+        with open(source, "rb", closefd=False) as edited, open(copy, "wb", closefd=False) as kept:
+            copyfileobj(edited, kept)
     return directory / FOLDER / folder / page
 
 

@@ -131,15 +131,10 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
 def reading_of(row: Row) -> Reading:
     """Return the reading in a row: id, time, whether it was given, and the counts. Raises OddValue."""
     video, at, present, *numbers = row
-    if not _is_sound(row):
+    if present not in {0, 1} or not all(number is None or (type(number) is int and number >= 0) for number in numbers):
         raise OddValue(f"a reading of {video} holds no numbers")
     statistics = {count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None}
     return Reading(VideoId(video), moment(at), statistics if present else None)
-
-
-def _is_sound(row: Row) -> bool:
-    """Whether a row has numbers where it should: what is read here can go into pages."""
-    return row[2] in {0, 1} and all(number is None or (type(number) is int and number >= 0) for number in row[3:])
 
 
 Row = tuple[str, int, int, int | None, int | None, int | None]
