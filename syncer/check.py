@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, require_tip
-from syncer.content.letters import OtherLetters
+from syncer.content.key_case import OtherLetters
 from syncer.content.replace import is_read_only
 from syncer.content.scan import Candidate, read_pages, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
@@ -136,7 +136,7 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
         yield Finding(
             "content", Level.WARNING, f"pages that are left alone: {kinds}; `syncer sync --dry-run` names them"
         )
-    yield from _tell_skipped(read_pages(site, skipped))
+    yield from _skipped_pages(read_pages(site, skipped))
     yield _tell_ids(content)
 
 
@@ -164,7 +164,7 @@ def _tell_content(content: _Content) -> Finding:
     return Finding("content", Level.OK, message)
 
 
-def _tell_skipped(found: Iterable[Page | Problem]) -> Iterator[Finding]:
+def _skipped_pages(found: Iterable[Page | Problem]) -> Iterator[Finding]:
     pages = {page.path for page in found if isinstance(page, Page)}
     if pages:
         directories = "directories whose names begin with a dot, or in node_modules"

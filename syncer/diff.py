@@ -52,14 +52,11 @@ def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int 
     def is_newest(change: Change) -> bool:
         return change.as_of >= newest.get((change.path, change.video_id, change.count.value), change.as_of)
 
-    left = (
-        (
-            edit,
-            tuple((fields, kept) for fields, changes in edit.rewrites if (kept := tuple(filter(is_newest, changes)))),
-        )
-        for edit in edits
-    )
-    return [replace(edit, rewrites=rewrites) for edit, rewrites in left if rewrites]
+    def newest_of(edit: Edit) -> Edit:
+        rewrites = ((fields, tuple(filter(is_newest, changes))) for fields, changes in edit.rewrites)
+        return replace(edit, rewrites=tuple((fields, kept) for fields, kept in rewrites if kept))
+
+    return [edit for edit in map(newest_of, edits) if edit.rewrites]
 
 
 def hidden(

@@ -1,4 +1,4 @@
-"""Reads a line of the diff log, and knows whether it is one that we wrote."""
+"""Reads a line of the diff log, and checks that it is one that we wrote."""
 
 from __future__ import annotations
 

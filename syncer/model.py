@@ -316,7 +316,7 @@ class Answer:
     """Of the videos that were returned and passed the check; empty unless ANSWERED."""
     problems: tuple[Problem, ...] = ()
     unasked: int = 0
-    """Items that nobody asked for."""
+    """Items that were not requested."""
     message: str | None = None
     """For all outcomes but ANSWERED: one sentence that says why and what to do."""
     parked_until: datetime | None = None

@@ -143,7 +143,7 @@ class Notifier:
             found = json.loads(read_file(self._memory, LARGEST_MEMORY))
             if not isinstance(found, dict) or not all(datetime.fromisoformat(at).tzinfo for at in found.values()):
                 return {}
-        except (OSError, ValueError, TypeError, RecursionError):  # none yet, or damaged: people are told once more
+        except (OSError, ValueError, TypeError, RecursionError):  # none yet, or damaged: you are notified once more
             return {}
         return found
 

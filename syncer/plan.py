@@ -36,7 +36,7 @@ def plan(
     often, but once in four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then
     is fresh. Who was never read comes first, then the longest unread, so that a small quota goes round the whole site.
     A held reading is not fresh, unless it is about to be accepted. Nor is one from the future, after the clock was set
-    back: nobody knows how old it is, so it comes before all that is known to be old.
+    back: its age is unknown, so it comes before all that is known to be old.
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1

@@ -20,7 +20,7 @@ _GOOGLE_KEY = re.compile(rf"{OLD_START}[0-9A-Za-z_-]{{35}}|{NEW_START}[0-9A-Za-z
 """Whole keys: 39 characters, and since 2026 `AQ.` and some fifty."""
 
 SHORTEST_IN_BASE64 = 6
-"""Characters: of a shorter text base64 leaves too little to be told from other words."""
+"""Characters: what base64 makes of a shorter text cannot be distinguished from other words."""
 
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 

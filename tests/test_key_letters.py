@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.content.letters import OtherLetters
+from syncer.content.key_case import OtherLetters
 from syncer.content.scan import Candidate, read_pages, walk
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind
 from syncer.simulator.server import Simulator

@@ -26,7 +26,7 @@ from syncer.state.database import MIGRATIONS, NAME, SUSPECT, _shape, open_databa
 from syncer.state.intents import Intent, record_intents
 from syncer.state.last_sync import LastSync
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
-from syncer.sync.stored import stored_report
+from syncer.sync.stored_report import stored_report
 from tests.crash.points import PROVING
 from tests.daemon_process import Daemon, fill
 from tests.site import Run, Site, crlf, ids, world_with

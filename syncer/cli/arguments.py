@@ -16,7 +16,7 @@ from syncer.model import VideoId
 def absolute(path: str) -> str:
     """Return the absolute form of a path of the command line, `.` and `..` as they are. Raises UsageError.
 
-    A working directory can be removed while somebody is in it.
+    A working directory can be removed while a process is in it.
     """
     try:
         return os.path.join(os.getcwd(), path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
+from syncer.cli.show import SHOWN, rest, show, show_open, show_problems, show_table
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Brake, Change, Problem, ProblemKind, SyncReport, VideoId
 from syncer.sync.report import NOTHING_ANSWERED
@@ -71,8 +71,7 @@ def _show_sums(report: SyncReport) -> None:
         show(f"Tries that failed, by class: {classes}; {report.tries.repeated:,} repeated (-v says why).")
     if report.fresh:
         show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
-    if report.open:
-        show(f"Skipped {counted(report.open, 'page')} open for writing in another program. The next sync tries again.")
+    show_open(report.open)
     if report.commit:
         show(f"Committed as {report.commit[:12]}.")
     if report.brake:

@@ -44,7 +44,7 @@ def command(settings: Settings) -> None:
     share_one_arena()
     force = ConfigInForce(settings)
     with suppress(StateDamaged), open_state(force.config):  # the first sync sets a damaged one aside
-        pass  # what else is wrong with it now, is told now
+        pass  # anything else that is wrong with it is reported now
     bell = Bell()
 
     def hung_up() -> None:

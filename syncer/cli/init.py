@@ -34,7 +34,7 @@ def command(directory: Path) -> int:
         raise UsageError(f"{directory}: is no directory; name the site's root")
     target = directory / "config" / "syncer.yaml"
     if os.path.lexists(target):
-        raise UsageError(f"{target} exists already; remove it to let init propose anew")
+        raise UsageError(f"{target} exists already; remove it to run init again")
 
     def recognise(text: str) -> VideoId | None:
         found = parse_video_id(text, "")

@@ -44,10 +44,10 @@ BUG = 70
 
 
 LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
-"""What no screen has room for is cut; a path that somebody would look for is shorter."""
+"""What is cut in messages: no path that you would look for is so long."""
 
 BLANK = re.compile(r"(--[a-z-]+=)?\s*|-c\s+")
-"""Nothing, or an option with nothing: whoever writes `sync "$PAGE"` with `PAGE` unset does not mean all pages."""
+"""An empty argument, or an option with one: `sync "$PAGE"` with `PAGE` unset does not mean all pages."""
 
 FLAGS = {"-v", "-vv", "--verbose", "-q", "--quiet"}
 WITH_VALUE = {"-c", "--config", "--log-format"}
@@ -164,7 +164,7 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as stop:
         if isinstance(stop.__context__, OSError):  # click takes every broken pipe for that of standard output
             raise stop.__context__ from None
-        return int(stop.code or 0)  # a shell was told how to complete words
+        return int(stop.code or 0)  # click has printed completions for a shell
     return ended if isinstance(ended, int) else 0
 
 

@@ -16,12 +16,12 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 def prepare() -> None:
     """Make the process fit for every command; called once, before anything is opened or printed.
 
-    May start the process anew, in Python's UTF-8 mode, where the locale has another encoding: the names of pages in
-    the diff log and in git are the same on every machine and in every cron table.
+    Restarts the process in Python's UTF-8 mode where the locale has another encoding: the names of pages in the diff
+    log and in git are the same on every machine and in every cron table.
     """
     if sys.getfilesystemencoding() != "utf-8" and sys.executable:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
-    os.umask(os.umask(0o077) & 0o077)  # what we make, we can read, whatever umask somebody set
+    os.umask(os.umask(0o077) & 0o077)  # we can read what we make, whatever the umask
     _open_missing_streams()
     codecs.register_error(_ESCAPED, _escape)
     sys.stdin = sys.stdin or open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it ends with the process
@@ -32,7 +32,7 @@ def prepare() -> None:
 
 
 def finish() -> None:
-    """Write what still waits, and say on standard error where results were lost, unless their reader chose that."""
+    """Flush standard output; report lost output on standard error, unless its reader closed the pipe."""
     sys.stdout.flush()
     output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(output, _Output) and output.lost and output.lost.errno != errno.EPIPE:
@@ -55,7 +55,7 @@ class _Output(RawIOBase):
         while not (self.lost and self._gives_up):
             try:
                 return os.write(self._number, data)
-            except BlockingIOError:  # somebody else made the pipe non-blocking
+            except BlockingIOError:  # another process made the pipe non-blocking
                 waiting = select.poll()
                 waiting.register(self._number, select.POLLOUT)
                 waiting.poll()
@@ -65,7 +65,7 @@ class _Output(RawIOBase):
         return data.nbytes
 
     def writable(self) -> bool:
-        """Yes: also where nobody reads."""
+        """Return True, even where nothing reads the output."""
         return True
 
     def fileno(self) -> int:

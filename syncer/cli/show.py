@@ -35,6 +35,12 @@ def show(text: str = "", style: str = "") -> None:
     console().print(Text(text, style=style), soft_wrap=True)
 
 
+def show_open(pages: int) -> None:
+    """Print how many pages were skipped because another program has them open, if any."""
+    if pages:
+        show(f"Skipped {counted(pages, 'page')} open for writing in another program. The next sync tries again.")
+
+
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[int] = ()) -> None:
     """Print a table; the columns numbered in `right` are aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")

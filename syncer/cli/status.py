@@ -41,9 +41,9 @@ def command(settings: Settings, as_json: bool) -> None:
 
 
 def _show(status: Status) -> None:
-    from syncer.cli.show import show, show_problems
+    from syncer.cli.show import show, show_open, show_problems
     from syncer.sync.purses import in_words
-    from syncer.wording import counted, utc
+    from syncer.wording import utc
 
     _show_syncs(status.syncs)
     if status.remains:
@@ -53,9 +53,7 @@ def _show(status: Status) -> None:
         show(f"Quota {bucket}: {in_words(purse)}.")
     show(f"A new quota day begins at {utc(status.quota_resets)}, midnight Pacific.")
     _show_videos(status)
-    if status.open:
-        pages = counted(status.open, "page")
-        show(f"Skipped {pages} open for writing in another program. The next sync tries again.")
+    show_open(status.open)
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)

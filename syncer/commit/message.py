@@ -14,10 +14,10 @@ from syncer.model import Change, Count, VideoId
 from syncer.wording import counted, safe, utc
 
 TRAILER = "Syncer-Sync"
-"""The last line's key: a commit without it is not ours. With it, it may be: whoever copies a message copies it too."""
+"""The last line's key: a commit without it is not ours. With it, it may be ours: a copied message has it too."""
 
 CLAIM = re.compile(rf"(?m)^{TRAILER}: ")
-"""What finds it, wherever it stands in a message."""
+"""Finds that line anywhere in a message."""
 
 MOST = 10
 """Changes and missing videos that are named one by one."""

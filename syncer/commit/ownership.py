@@ -1,4 +1,4 @@
-"""Tells our commits from the author's: by what they change, against the diff log. A message proves nothing."""
+"""Decides which commits are ours: by what they change, against the diff log. A message proves nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Ownership(NamedTuple):
 
 
 def sort_out(source: Source, commits: Sequence[str], form: re.Pattern[str], made_now: str | None) -> Ownership:
-    """Return whose these commits are; `made_now` was made by this sync. Raises GitError and StateError.
+    """Return how many of these commits are ours; this sync made `made_now`. Raises GitError and StateError.
 
     Ours is a commit with one parent, with a message of our `form`, and with changes of mapped counts only, to what the
     diff log says that syncer wrote there. All others are the author's, also those of ours that the log has forgotten.

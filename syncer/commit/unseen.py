@@ -1,4 +1,4 @@
-"""Finds pages with counts that git does not see, because the author told it not to look at them."""
+"""Finds pages with counts that git does not see, because the author set a flag on the file."""
 
 from __future__ import annotations
 

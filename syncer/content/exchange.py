@@ -15,8 +15,7 @@ _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 def exchange(one: str, other: str, directory: int) -> bool:
     """Swap two files of an open directory; False where the system cannot, and nothing was done. Raises OSError.
 
-    Who watches the directory is told last of what came in place of `one`. Linux's renameat2(2), which Python does not
-    have.
+    Programs that watch the directory get the event for `one` last. Linux's renameat2(2), which Python does not have.
     """
     call = _renameat2()
     if call is None:

@@ -1,7 +1,7 @@
-"""Leases of Linux (fcntl(2)): they tell whether another program has a page open for writing, and let it wait a moment.
+"""Leases of Linux (fcntl(2)): they show whether another program has a page open for writing, and make it wait a moment.
 
-A read lease is granted where nobody has the file open for writing. Readers do not mind it. Who opens the file for
-writing, or truncates it, waits until the lease is given back; that somebody waits, its holder can see.
+The kernel grants a read lease where no process has the file open for writing. Readers are not affected. A process that
+opens the file for writing, or truncates it, waits until the lease is given back; the holder of the lease can see that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from enum import Enum
 
 HARMLESS = int(signal.SIGURG)
-"""The signal that says that somebody waits; the kernel's own choice, SIGIO, would end the process."""
+"""The signal that says that a process waits; the default, SIGIO, would end ours."""
 
 
 class Lease(Enum):
@@ -24,11 +24,11 @@ class Lease(Enum):
     REFUSED = "refused"
     """A program has the file open for writing, or maps it so."""
     NONE = "none"
-    """There is none to be had here: another system, a file system without, a file of another owner."""
+    """Not available: another system, a file system without leases, a file of another owner."""
 
 
 def is_open_for_writing(descriptor: int) -> bool:
-    """Whether another program has a file open for writing that we have open for reading; False where nobody can say."""
+    """Whether another program has a file open for writing that we have open to read; False where that is unknown."""
     lease = take_lease(descriptor)
     if lease is Lease.HELD:
         give_lease_back(descriptor)
@@ -48,12 +48,12 @@ def take_lease(descriptor: int) -> Lease:
 
 
 def is_waited_for(descriptor: int) -> bool:
-    """Whether somebody waits for the lease on this file, or waited for so long that the kernel took it from us."""
+    """Whether a process waits for the lease on this file, or waited so long that the kernel took it from us."""
     return sys.platform == "linux" and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK
 
 
 def give_lease_back(descriptor: int) -> None:
-    """Give it back: who waits goes on. Before the file is closed: a child process may have it open as well."""
+    """Give it back, so that a waiting process continues; before the file is closed, as a child may have it open too."""
     if sys.platform == "linux":
-        with suppress(OSError):  # the kernel has taken it: somebody waited too long
+        with suppress(OSError):  # the kernel has taken it: a process waited too long
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)

@@ -1,7 +1,7 @@
-"""The new files that a crash left beside their pages: nothing that an author wrote goes with them.
+"""Removes the new files that a crash left beside their pages, and loses nothing that an author wrote.
 
 Until the swap such a file holds the new page. From then until it is removed it holds the old one, perhaps with what
-its author saved at the last moment. Its name is made of the page's name and the bytes that we wrote: that tells which.
+its author saved at the last moment. Its name, made of the page's name and the bytes that we wrote, shows which.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Save = Callable[[str, str], object]
 """Keeps a copy of the file at the first path as the second one, which is relative to the site. Raises OSError."""
 
 NOTHING = b"\0 \t\r\n-+{"
-"""What a file may consist of in which nobody wrote anything: fences, blanks, and the zeros that a power cut leaves."""
+"""The bytes of a file that was hardly begun: fences, blanks, and the zeros that a power cut leaves."""
 
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def names_for(page: str, content: bytes) -> Iterator[str]:
-    """Yield names for the new file of a page with this name: the first one tells what it is, the others are drawn."""
+    """Yield names for the new file of a page with this name: the first shows what it is, the others are random."""
     yield f".syncer-{_tag(page, content):08x}~"
     while True:
         yield f".syncer-{secrets.token_hex(4)}~"

@@ -11,7 +11,7 @@ from syncer.model import Collection
 
 
 class Matcher:
-    """Tells which paths a collection takes.
+    """Says which paths a collection takes.
 
     Directories whose names begin with a dot, and `node_modules`, hold the files of editors, of tools and of other
     people's packages: they are skipped, unless a pattern of `include` names them. `everywhere` takes from them too.
@@ -59,7 +59,7 @@ def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _names_directory(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Return what tells whether patterns name a directory that is skipped otherwise.
+    """Return a function that says whether patterns name a directory that is skipped otherwise.
 
     `.notes/**` and `.n*/` name `.notes`; `**/*.md` and `*/` name nothing: a wildcard is no dot.
     """

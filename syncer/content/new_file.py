@@ -31,7 +31,7 @@ def write_new_file(path: str, content: bytes, like: os.stat_result, source: int,
 
 
 def attributes(file: str | int) -> set[str]:
-    """Return the names of a file's attributes that people set: notes, and its access lists."""
+    """Return the names of a file's attributes that a user sets: notes, and access lists."""
     if sys.platform == "linux":
         try:
             names = os.listxattr(file)

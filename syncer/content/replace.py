@@ -253,7 +253,7 @@ def _exchange(directory: int, replacement: _Replacement, page: int, status: os.s
     """Swap, then look; `page` is what was opened under the page's name. Raises OSError where nothing was done.
 
     The old page is looked at for writers once more: who opened it before the swap would write into a file without a
-    name. From the swap on nobody can open it by the page's name, so a writer that has it now is the last.
+    name. After the swap no program can open it by the page's name, so a writer that has it now is the last.
     """
     target, temporary = replacement.target, replacement.temporary
     if not exchange(target, temporary, directory):
@@ -318,7 +318,7 @@ def _is_as_read(page: int, replacement: _Replacement) -> bool:
 def _discard(replacement: _Replacement) -> None:
     """Remove a new file that did not come in place, as far as the disk lets us; what it was for is a Problem.
 
-    What a swap left under its name is somebody's page, and stays for the recovery.
+    What a swap left under its name is an author's page, and stays for the recovery.
     """
     path = f"{replacement.directory}/{replacement.temporary}"
     with suppress(OSError):

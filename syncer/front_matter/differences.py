@@ -1,4 +1,4 @@
-"""Knows where the programs that sites are built with read one block differently: what depends on a mapped key.
+"""Finds where the programs that sites are built with read one block differently, if that depends on a mapped key.
 
 They are libyaml and Psych (Jekyll), YAML 1.1; goccy/go-yaml (Hugo), js-yaml and `yaml` on npm, YAML 1.2. What is here
 was found by giving generated blocks to all of them; decision record 0013 lists it, and what is done about each.
@@ -98,7 +98,7 @@ def _tables(value: Node) -> list[Table]:
 
 
 def _hidden(table: Table, name: str) -> Conflict | None:
-    """Tell of a key in which Hugo sees the name: it ends keys in braces at any colon, and passes over tabs in them."""
+    """Tell of a key in which Hugo sees the name: it ends keys in braces at any colon, and ignores tabs in them."""
     for member in table.members:
         key = member.key
         if not isinstance(key, Scalar):

@@ -19,8 +19,8 @@ def find(data: bytes, fields: Fields, path: str) -> Found:
     """Return the slots of a page and what is wrong with it.
 
     `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys are
-    matched exactly as configured, and must stand in the page as such, not with escapes; of one that is the id's but for
-    letter case, `other_letters` tells.
+    matched exactly as configured, and must stand in the page as such, not with escapes; one that is the id's but for
+    letter case is in `other_letters`.
     A page without a video gets no word, whatever else is wrong with it.
     """
     keys = keys_of(fields)

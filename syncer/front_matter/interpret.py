@@ -21,7 +21,7 @@ _BREAKS = (re.compile("[\x85\u2028\u2029]"), re.compile("\r(?!\n)"))
 """What is a line break for some readers only: for those of YAML 1.1; and for all but `yaml` on npm."""
 
 _MARK = re.compile("(?:^|(?<=[\r\n\x85\u2028\u2029]))\ufeff")
-"""A byte order mark that starts a line: libyaml passes over it, or stops reading there."""
+"""A byte order mark that starts a line: libyaml skips it, or stops reading there."""
 
 _NAMES = {
     "\r": "a carriage return (U+000D) without a line feed",

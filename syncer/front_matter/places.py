@@ -209,9 +209,8 @@ def _finished(page: Page, draft: _Draft, keys: Keys, quotes: Sequence[tuple[int,
     A key that some readers take for a mapped one, or for one that was to be inserted, leaves all of the slot alone.
     """
     way, found = draft.way, draft.found
-    absent = [key for key, spot in found if spot is None and key.names[:-1] == keys.video_id[:-1]]
-    if not keys.insert_missing:
-        absent.clear()
+    beside = keys.video_id[:-1] if keys.insert_missing else None
+    absent = [key for key, spot in found if spot is None and key.names[:-1] == beside]
     twins = _twins(draft, keys, absent)
     if twins:
         yield from (page.problem(ProblemKind.KEY_CASE, twin.message, twin.key.start) for twin in twins)

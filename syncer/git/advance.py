@@ -181,7 +181,7 @@ def _lock_of(repository: Repository) -> str:
 def _put_in_index(repository: Repository, claim: _Claim, entries: Sequence[Entry]) -> None:
     """Make the new index: the author's with these entries. Its time is kept: git tells by it what to look at again.
 
-    A new entry has no flag; the author's, who told git not to look at the file, are put back.
+    A new entry has no flag; those that the author set are put back.
     """
     shutil.copy2(repository.index, claim.index)
     own = {"GIT_INDEX_FILE": claim.index}

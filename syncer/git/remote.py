@@ -81,7 +81,7 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
         ):
             raise
         _push(repository, remote, f"{tip.commit}:{target}", f"--force-with-lease={target}:")
-    with suppress(GitError):  # git does it itself only where it is set to fetch; or somebody fetches just now
+    with suppress(GitError):  # git does it itself only where it is set to fetch; or a fetch is under way
         git(repository.top, "update-ref", _known(remote, target), tip.commit)
 
 

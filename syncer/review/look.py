@@ -101,13 +101,8 @@ def look(config: Config, paths: Collection[str]) -> Review:
     unseen = say_unseen(find_unseen(found.source, found.head))
     problems = [Problem(ProblemKind.NOT_COMMITTED, "git", said) for said in unseen]
     if config.git.push and not paths and (claimed := _claimed(config, found.source)):
-        problems.append(
-            Problem(
-                ProblemKind.NOT_PUSHED,
-                "git",
-                f"{say_claimed(claimed)}; push {'it' if len(claimed) == 1 else 'them'} yourself",
-            )
-        )
+        what = f"{say_claimed(claimed)}; push {'it' if len(claimed) == 1 else 'them'} yourself"
+        problems.append(Problem(ProblemKind.NOT_PUSHED, "git", what))
     return Review(found.head, pages, problems)
 
 
@@ -158,7 +153,7 @@ def _pages(source: Source, files: Iterable[WaitingFile]) -> Iterator[WaitingPage
 def _other_lines(file: WaitingFile, path: str) -> int:
     """Return how many lines differ once the committed text has the counts as well; ends of lines are git's business.
 
-    1 where nobody can tell, because the page is too large. Raises FileNotFoundError.
+    1 where the page is too large to say. Raises FileNotFoundError.
     """
     try:
         on_disk, _ = read_page(path)

@@ -9,7 +9,7 @@ from math import inf
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
-"""Time stands still there, however fast it goes: far beyond, neither dates nor counts would have room to grow."""
+"""The clock stops there: far beyond, neither dates nor counts would have room to grow."""
 
 
 class Clock:

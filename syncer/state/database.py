@@ -350,7 +350,7 @@ def _require_types(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _require_sound(connection: sqlite3.Connection, path: Path, *, thoroughly: bool) -> None:
-    """Look through the whole file as well if told so, or if the last sync did not come to its end.
+    """Look through the whole file as well if `thoroughly`, or if the last sync did not come to its end.
 
     Raises StateDamaged.
     """
@@ -371,7 +371,7 @@ def _explained(what: str, connection: sqlite3.Connection | None = None, path: Pa
         if not _shows_damage(error, connection):
             raise StateError(f"{what}: {error}; free or allow it, or move the state away to start anew") from error
         if path:
-            with suppress(OSError):  # not ours to write: it is told each time
+            with suppress(OSError):  # not ours to write: then each command reports it
                 os.close(open_own(path.with_name(SUSPECT), os.O_WRONLY | os.O_CREAT))
         raise StateDamaged(f"{what}: {error}") from error
 
@@ -379,6 +379,6 @@ def _explained(what: str, connection: sqlite3.Connection | None = None, path: Pa
 def _shows_damage(error: Exception, connection: sqlite3.Connection | None) -> bool:
     if is_damage(error) or is_of_the_machine(error) or connection is None:
         return is_damage(error)
-    with suppress(sqlite3.DatabaseError):  # no room or no right to look: the first error is told
+    with suppress(sqlite3.DatabaseError):  # no room or no right to look: the first error is reported
         return find_damage(connection, _shape(len(MIGRATIONS))) is not None
     return False

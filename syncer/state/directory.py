@@ -30,7 +30,7 @@ PROOF = ("state.sqlite3", "diff.jsonl")
 SET_ASIDE = ("diff.jsonl.damaged-*", "state.sqlite3.damaged-*")
 
 HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
-"""What is in a directory that nobody uses: a disk's, a file manager's, git's."""
+"""What an unused directory may hold: of a disk, a file manager, git."""
 
 USUAL = ".syncer"
 """A directory of this name is ours as a whole: git ignores what newer versions put there too."""

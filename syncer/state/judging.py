@@ -78,7 +78,7 @@ def accept_held(database: Database) -> None:
 
 
 def release_unnamed(database: Database) -> None:
-    """Hold no reading of a video that no page names any more: nobody asks about it again, and it concerns nobody."""
+    """Release held readings of videos that no page names any more: they are not requested again."""
     with database.transaction() as connection:
         connection.execute(
             "UPDATE videos SET held = NULL WHERE held IS NOT NULL"

@@ -130,7 +130,7 @@ class DaemonLock:
 
 
 def daemon_socket(directory: Path) -> Path | None:
-    """Return where the daemon of this state listens; None where there is none: a socket, of whom the address is."""
+    """Return where the daemon of this state listens; None where there is no socket of the same owner."""
     address = directory / DAEMON_ADDRESS
     try:
         named = Path(os.fsdecode(read_file(address, LONGEST_ADDRESS)))
@@ -140,7 +140,7 @@ def daemon_socket(directory: Path) -> Path | None:
     try:
         status = named.lstat()
     except PermissionError:
-        return named  # who connects is told
+        return named  # to connect fails, with the reason
     except (OSError, ValueError):
         return None
     return named if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner else None

@@ -22,7 +22,7 @@ from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
 from syncer.sync.report import StoredReport
 from syncer.sync.status import Status, mapped_counts, status_of
-from syncer.sync.stored import stored_report
+from syncer.sync.stored_report import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

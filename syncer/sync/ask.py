@@ -161,7 +161,7 @@ def _problems(answer: Answer) -> Iterable[Problem]:
 
 
 def _unasked(tally: Tally) -> Iterable[Problem]:
-    """Yield one problem a method, however many items came that nobody asked for."""
+    """Yield one problem a method, however many items were not requested."""
     for bucket, number in tally.unasked.items():
         if number:
             message = f"YouTube sent {counted(number, 'item')} that syncer did not request. Ignored."

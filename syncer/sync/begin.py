@@ -20,7 +20,7 @@ from syncer.state.syncs import has_sync, last_seq
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.recover import find_remains, recover, saving
 from syncer.sync.report import Tally
-from syncer.sync.tell import tell_lost, tell_recovered, tell_unsettled
+from syncer.sync.tell import log_unsettled, tell_lost, tell_recovered
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -43,16 +43,16 @@ def open_for_writing(
     clock: Callable[[], datetime],
     sleep: Callable[[float], object],
     lost: str | None = None,
-    patience: float | None = None,
+    patience: float = PATIENCE,
 ) -> Iterator[Opened]:
     """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
 
     A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
-    block meets is set aside after it. `patience`: seconds to wait for another writer; None: as long as any command
-    does. Raises Locked, Stopped, StateError and, after that, StateDamaged.
+    block meets is set aside after it. `patience`: seconds to wait for another writer. Raises Locked, Stopped,
+    StateError and, after that, StateDamaged.
     """
     directory = config.state_directory
-    with hold_lock(directory, patience=PATIENCE if patience is None else patience, sleep=sleep):
+    with hold_lock(directory, patience=patience, sleep=sleep):
         try:
             opened = _open(config, clock(), lost)
         except StateDamaged:
@@ -67,9 +67,9 @@ def open_for_writing(
 
 
 def settle(config: Config, clock: Callable[[], datetime]) -> None:
-    """Settle what a crash left behind, and nothing else; where another command writes right now, that has done it.
+    """Settle what a crash left behind, and nothing else; where another command writes right now, it has done so.
 
-    What is wrong with the state is left to the next sync, which can say so.
+    A problem of the state itself is left to the next sync, which reports it.
     """
     site = os.path.realpath(config.site)
     try:
@@ -82,7 +82,7 @@ def settle(config: Config, clock: Callable[[], datetime]) -> None:
             with suppress(Locked), open_for_writing(config, clock=clock, sleep=lambda _: None, patience=0):
                 pass
     except StateError as error:
-        tell_unsettled(error)
+        log_unsettled(error)
 
 
 def begin(config: Config, options: Options, world: Surroundings, opened: Opened, started: datetime) -> Sync:

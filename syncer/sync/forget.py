@@ -33,7 +33,7 @@ class Selection:
 
     before: datetime | None = None
     after: datetime | None = None
-    """With `before`: what is dated later than this goes too. A clock that ran ahead wrote it, and nobody knows when."""
+    """With `before`: what is dated later than this goes too. A clock that ran ahead wrote it."""
     video: VideoId | None = None
 
     def takes(self, line: Line) -> bool:

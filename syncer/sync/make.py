@@ -11,8 +11,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from syncer.content.key_case import OtherLetters
 from syncer.content.left_over import settle_left_over
-from syncer.content.letters import OtherLetters
 from syncer.content.narrow import narrow
 from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_pages, walk
 from syncer.errors import ContentGone, StateDamaged, StateError, Stopped, UsageError

@@ -29,12 +29,8 @@ def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport
         tally.pages, tally.videos = tally.pages + len(batch), len(videos)
         sync.world.progress("write", tally.pages, None)
     write_open_pages(sync, diff_log, hold=True)
-    tally.problems += [
-        Problem(
-            ProblemKind.OPEN_ELSEWHERE, path, "is open for writing in another program; close it there, and try again"
-        )
-        for path in tally.open
-    ]
+    message = "is open for writing in another program; close it there, and try again"
+    tally.problems += [Problem(ProblemKind.OPEN_ELSEWHERE, path, message) for path in tally.open]
     tally.open.clear()  # no later sync puts them back
     let_go(sync.database)
     tell_written(sync)

@@ -102,7 +102,7 @@ class Tally:
     requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
     units: Counter[Bucket] = field(default_factory=Counter)
     unasked: Counter[Bucket] = field(default_factory=Counter)
-    """Items of answers that nobody asked for."""
+    """Items of answers that were not requested."""
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
     doubtful: set[tuple[VideoId, Count]] = field(default_factory=set)
     brake: Brake | None = None

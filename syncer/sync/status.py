@@ -21,7 +21,7 @@ from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.sync.purses import Purse, purses
 from syncer.sync.recover import Remains, find_remains
 from syncer.sync.report import Outline, outline, problems_of
-from syncer.sync.stored import stored_report
+from syncer.sync.stored_report import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -69,7 +69,7 @@ def status_of(
     left_open = 0
     for past in last_syncs(database, syncs):
         report = stored_report(past.report)
-        if report is None:  # damaged: the others are still told
+        if report is None:  # damaged: the others are still shown
             continue
         if not outlines:
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
@@ -95,7 +95,7 @@ def status_of(
 
 
 def _remains(config: Config, database: Database) -> Remains | None:
-    """Return what a crash left behind; a sync that goes on is none."""
+    """Return what a crash left behind; None while a sync is running."""
     remains = find_remains(os.path.realpath(config.site), database)
     return remains if remains.any and not is_held(config.state_directory) else None
 

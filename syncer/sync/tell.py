@@ -71,8 +71,8 @@ def tell_batch(sync: Sync, pages: int, changes: int) -> None:
     )
 
 
-def tell_older(counts: int) -> None:
-    """Tell how many counts are not written because the diff log has them from a later reading."""
+def log_older(counts: int) -> None:
+    """Log how many counts are not written because the diff log has them from a later reading."""
     if counts:
         log.info(
             "%s not written: the state is older than the diff log, and YouTube has not answered since",
@@ -141,8 +141,8 @@ def tell_recovered(remains: Remains) -> None:
     )
 
 
-def tell_unsettled(error: Exception) -> None:
-    """Tell that what a crash left behind could not be settled at the start; the next sync tries again."""
+def log_unsettled(error: Exception) -> None:
+    """Log that what a crash left behind could not be settled at the start; the next sync tries again."""
     facts = {"event": "not-settled"}
     log.warning("what the last sync left behind is not settled yet: %s; the next sync tries again", error, extra=facts)
 

@@ -14,7 +14,7 @@ from syncer.state.intents import Intent, forget_intents, mark_done, record_inten
 from syncer.state.open_pages import open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
-from syncer.sync.tell import tell_batch, tell_older
+from syncer.sync.tell import log_older, tell_batch
 
 PAGES_AT_ONCE = 5000
 """Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
@@ -129,7 +129,7 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     pages = {edit.path for edit in edits}
     lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
     newest = without_older(edits, lines, sync.world.clock())
-    tell_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
+    log_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
     return newest
 
 

@@ -27,7 +27,7 @@ class Checked:
     problems: tuple[Problem, ...] = ()
     """What is wrong with counts: of each video a few at most."""
     unasked: int = 0
-    """Items that nobody asked for."""
+    """Items that were not requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _items(body: bytes, bucket: Bucket) -> list[object] | Foreign:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the object; raise ValueError where a name stands in it twice, for then it has no one value."""
+    """Return the object; raise ValueError where a name stands in it twice, because its value is not clear."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name twice")

@@ -1,4 +1,4 @@
-"""Reads the report of a past sync, as the state keeps it, and knows whether it is one."""
+"""Reads the report of a past sync from the state, and checks it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEFT_OUT = {"fresh", "over_quota"}
 
 
 def stored_report(text: str) -> StoredReport | None:
-    """Return the report; None where the text is damaged, or of a version that tells of what this one does not know."""
+    """Return the report; None where the text is damaged, or a newer version wrote values unknown to this one."""
     with suppress(ValueError, RecursionError):
         report = json.loads(text)
         json.dumps(report, ensure_ascii=False).encode()  # half a character is in no report

@@ -1,4 +1,4 @@
-"""Tells of collections whose pages write the id's key in other letters than the config."""
+"""Finds collections whose pages write the id's key in another letter case than the config."""
 
 from __future__ import annotations
 
