@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -162,10 +162,8 @@ class Database:
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        with _explained(what, self._connection, self._path):
-            yield
+    def _explained(self, what: str) -> AbstractContextManager[None]:
+        return _explained(what, self._connection, self._path)
 
     def __enter__(self) -> Self:
         return self
