@@ -23,6 +23,9 @@ PUBLIC = 0o644
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """Non-blocking, so that a pipe without a writer cannot hang us."""
 
+NO_LINK = OPEN_FLAGS | os.O_NOFOLLOW
+"""For a path that must not end in a link."""
+
 PAUSES = (*(0.001 * 2**number for number in range(7)), *(0.125 for _ in range(14)))
 """Seconds between two tries while another program holds a lease on a file: two seconds together."""
 
@@ -77,12 +80,12 @@ def open_own(path: Path, flags: int, mode: int = PRIVATE) -> int:
     return descriptor
 
 
-def require_own(path: Path, mode: int = PRIVATE) -> None:
+def require_own(path: Path) -> None:
     """Do as `open_own` does for a file that a library opens by its name, where there is one. Raises as that does."""
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         _require_own(path, status)
-        _tighten(path, status, mode)
+        _tighten(path, status, PRIVATE)
 
 
 def open_to_read(path: Path, *, follow: bool = False) -> int:
@@ -107,13 +110,10 @@ def read_file(path: Path, largest: int, *, follow: bool = False) -> bytes:
         return file.read(largest)
 
 
-def overwrite(path: Path, content: bytes, mode: int = PRIVATE) -> None:
+def overwrite(path: Path, content: bytes, mode: int) -> None:
     """Put the content into a file of ours, in place of what is in it. Raises as `open_own` does."""
-    descriptor = open_own(path, os.O_WRONLY | os.O_CREAT, mode)
-    try:
-        rewrite(descriptor, content)
-    finally:
-        os.close(descriptor)
+    with open(open_own(path, os.O_WRONLY | os.O_CREAT, mode), "wb") as file:
+        rewrite(file.fileno(), content)
 
 
 def rewrite(descriptor: int, content: bytes) -> None:
@@ -185,4 +185,4 @@ def _require_regular(path: Path, status: os.stat_result, remedy: str) -> None:
 
 def _tighten(file: Path | int, status: os.stat_result, mode: int) -> None:
     if status.st_mode & 0o777 & ~mode:
-        os.chmod(file, stat.S_IMODE(status.st_mode) & ~0o777 | status.st_mode & mode)
+        os.chmod(file, stat.S_IMODE(status.st_mode) & (0o7000 | mode))

@@ -297,9 +297,7 @@ def test_a_link_under_such_a_name_is_not_followed(tmp_path: Path) -> None:
 
 def save(state: Path, texts: Sequence[bytes], name: str = "content/lists/a.md") -> None:
     for text in texts:
-        source = os.open(put(state.parent / "source", text), os.O_RDONLY)
-        save_edit(state, source, name, NOW)
-        os.close(source)
+        save_edit(state, str(put(state.parent / "source", text)), name, NOW)
 
 
 def test_edits_of_one_page_and_time_are_all_kept_and_for_nobody_else_to_read(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from syncer.content.scan import OURS, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
-from syncer.own_files import OPEN_FLAGS, open_file
+from syncer.own_files import NO_LINK, open_file
 
 log = logging.getLogger("syncer.content")
 
@@ -112,7 +112,7 @@ class _Beside:
 
     def _look_at(self, name: str) -> tuple[bool, bytes]:
         """Return whether another program has the file open for writing, and its bytes."""
-        file = open_file(os.path.join(self._directory, name), flags=OPEN_FLAGS | os.O_NOFOLLOW)
+        file = open_file(os.path.join(self._directory, name), flags=NO_LINK)
         try:
             return is_open_for_writing(file), read_whole(file)[0]
         finally:
@@ -170,7 +170,7 @@ class _Beside:
                 yield page, self._read(page)
 
     def _read(self, name: str) -> bytes:
-        return read_page(os.path.join(self._directory, name), OPEN_FLAGS | os.O_NOFOLLOW)[0]
+        return read_page(os.path.join(self._directory, name), NO_LINK)[0]
 
     def _masked(self, page: bytes) -> bytes:
         """Return a page with zeros for its counts, where they can be found."""

@@ -23,11 +23,9 @@ from syncer.content.scan import signature_of
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Edit, Problem, ProblemKind
-from syncer.own_files import OPEN_FLAGS, open_file
+from syncer.own_files import NO_LINK, open_file
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-
-PAGE_FLAGS = OPEN_FLAGS | os.O_NOFOLLOW
 
 BY_NAME = getattr(os, "O_PATH", os.O_RDONLY)
 """Opens a directory, also one that may not be listed, to reach by name what is in it."""
@@ -152,13 +150,13 @@ def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> _Re
     path = f"{site}/{edit.path}"
     directory = look_at(os.path.dirname(path))
     try:
-        descriptor = open_file(path, flags=PAGE_FLAGS)
+        descriptor = open_file(path, flags=NO_LINK)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
         path = os.path.realpath(path)
         directory = look_at(os.path.dirname(path))
-        descriptor = open_file(path, flags=PAGE_FLAGS)
+        descriptor = open_file(path, flags=NO_LINK)
     try:
         if not f"{directory.real}/".startswith(f"{site.rstrip('/')}/"):
             return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
@@ -233,7 +231,7 @@ def _swap(replacement: _Replacement) -> Problem | None:
 def _swap_in(directory: int, replacement: _Replacement) -> Problem | None:
     """Swap in the page, unless another program has the old one open for writing or has written into it."""
     try:
-        page = open_file(replacement.target, directory, PAGE_FLAGS)
+        page = open_file(replacement.target, directory, NO_LINK)
     except OSError as error:
         return _edited(replacement.edit) if error.errno == errno.ELOOP else _unwritable(replacement.edit, error)
     try:

@@ -11,6 +11,8 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import NamedTuple
 
+from syncer.own_files import NO_LINK, open_file
+
 FOLDER = "saved"
 """Below it is a folder for each edit, named after the time, and in it the page under its path in the site."""
 
@@ -25,12 +27,12 @@ class SavedEdit(NamedTuple):
     file: Path
 
 
-def save_edit(directory: Path, source: int, page: str, at: datetime) -> Path:
-    """Copy an open file into this state's directory, durably, as the page with this path; return the copy's.
+def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
+    """Copy a file into this state's directory, durably, as the page with this path; return the copy's.
 
     No link is followed, and no file is overwritten. Raises OSError.
     """
-    with ExitStack() as stack:
+    with open(open_file(source, flags=NO_LINK), "rb") as edited, ExitStack() as stack:
         inside = _enter(stack, os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY), FOLDER)
         folder = next(_untaken(inside, f"{at:%Y%m%dT%H%M%SZ}"))
         inside = _enter(stack, inside, folder)
@@ -42,7 +44,7 @@ def save_edit(directory: Path, source: int, page: str, at: datetime) -> Path:
         copy = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=inside)
         stack.callback(os.close, copy)
         stack.callback(os.fsync, copy)
-        with open(source, "rb", closefd=False) as edited, open(copy, "wb", closefd=False) as kept:
+        with open(copy, "wb", closefd=False) as kept:
             copyfileobj(edited, kept)
     return directory / FOLDER / folder / page
 

@@ -18,7 +18,6 @@ from syncer.content.scan import Candidate, read_head
 from syncer.diff_log import DiffLog
 from syncer.front_matter.find import counts_in
 from syncer.model import Fields, Problem, ProblemKind, VideoId
-from syncer.own_files import OPEN_FLAGS, open_file
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, forget_intents, mark_done, unsettled_batches
 from syncer.state.saved import save_edit, saved_edits
@@ -86,11 +85,7 @@ def saving(directory: Path, now: datetime) -> Save:
     """Return what saves an edit in this state's directory."""
 
     def save(path: str, page: str) -> None:
-        source = open_file(path, flags=OPEN_FLAGS | os.O_NOFOLLOW)
-        try:
-            kept = save_edit(directory, source, page, now)
-        finally:
-            os.close(source)
+        kept = save_edit(directory, path, page, now)
         facts = {"event": "edit-saved", "path": page, "file": str(kept)}
         log.warning(
             "%s: somebody saved it just as syncer was interrupted; that version is kept in %s", page, kept, extra=facts
