@@ -21,10 +21,14 @@ REMEDIES = {
     ProblemKind.ALIAS: "Write the value out.",
     ProblemKind.TAG: "Take the tag off.",
     ProblemKind.BLOCK_SCALAR: "Write it on the line of its key.",
-    ProblemKind.NOT_A_VIDEO_ID: "Write the 11 characters, or the video's address. Empty means: no video.",
+    ProblemKind.NOT_A_VIDEO_ID: (
+        "Write the 11 characters, or the video's address. Empty, and an unquoted false, no or off, mean: no video."
+    ),
     ProblemKind.IDS_DISAGREE: "Leave one video; or map the count in one collection only.",
     ProblemKind.NOT_A_COUNT: "Write digits alone, quoted or not, or leave it empty.",
     ProblemKind.CANNOT_PLACE: "Write the value in a plainer way; add a missing count by hand.",
+    ProblemKind.KEY_CASE: "Remove one of the two. Use the same letters in the pages and in the config.",
+    ProblemKind.READERS_DISAGREE: "Remove what the message names.",
     ProblemKind.UNREADABLE: "Allow reading; rename it; or exclude it.",
     ProblemKind.UNWRITABLE: "See to what the message says.",
     ProblemKind.OUTSIDE_SITE: "Exclude it, or move its target into the site.",
@@ -35,6 +39,10 @@ REMEDIES = {
     ProblemKind.BAD_ANSWER: "Nothing, if it passes. If not, please report it.",
     ProblemKind.REFUSED_VIDEO: (
         "See whether the ID in the page is right. The others of its batch are brought up to date all the same."
+    ),
+    ProblemKind.QUOTA_CUT: (
+        "YouTube may have cut your project's quota, which it announces by mail: look for it, and compare the quota in "
+        "Google's console with quota. If other programs use the project, set the units to this site's part."
     ),
     ProblemKind.NOT_COMMITTED: "See to what the message says; the next sync commits.",
     ProblemKind.NOT_PUSHED: "See to what the message says; the next sync pushes.",
