@@ -23,7 +23,7 @@ _TAB_AFTER_DASH = re.compile(
 
 _ANCHOR_WITH_COLON = re.compile(r"(?:![^ \t\r\n]*[ \t\r\n]+)?[&*][\w-]+:")
 _QUOTED_NEXT = re.compile(r"\s*[\"']")
-_MARK_BEFORE = re.compile(r"\?(?:\s*\n\s*)?\Z")
+_MARK_BEFORE = re.compile(r"(?:\A|[\n{\[,])[ \t-]*\?(?:\s*\n\s*)?\Z")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 

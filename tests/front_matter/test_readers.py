@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.front_matter.differences import MAX_MERGED
-from syncer.front_matter.find import find
+from syncer.front_matter.find import find, find_in_tree
+from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Fields, Found, Problem, ProblemKind
@@ -305,6 +306,16 @@ def test_what_is_read_alike_by_all_who_read_it_is_updated(text: str) -> None:
     changed = rewritten(page, fields(), "901")
     assert changed == page.replace(b"viewcount: 5", b"viewcount: 901")
     assert ("vid_id", ID) in [leaf[:2] for leaf in leaves(page)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["title: What is it?", "title: 'What is it?'", "a:\n- why?", "a: [why?, how?]", "a: {b: why?}", "a: |\n  why?"],
+)
+def test_a_question_mark_that_ends_a_text_is_no_sign_of_a_key(line: str) -> None:
+    page = block(f"{line}\nvid_id: {ID}\nb: why?\nviewcount: 5\n")
+    assert find_in_tree(page, keys_of(fields()), "page.md") == find(page, fields(), "page.md")
+    assert difference(page, rewritten(page, fields(), "901")) == (b"5", b"901")
 
 
 @pytest.mark.parametrize("line", ["-\ta: b", "-\t- a", "-\t? a", "-\ta:", "\ta: b", "x:\n\t- a", "-\t'a': b"])
