@@ -151,7 +151,7 @@ def _open_after_lease(name: str | Path, directory: int | None, flags: int, mode:
         time.sleep(pause)
         with suppress(BlockingIOError):
             return os.open(name, flags, mode, dir_fd=directory)
-    raise BlockingIOError(errno.EWOULDBLOCK, "another program keeps it to itself (a lease)", str(name))
+    raise BlockingIOError(errno.EWOULDBLOCK, "another program has a lease on it", str(name))
 
 
 def _open(path: Path, flags: int, mode: int = 0) -> int:

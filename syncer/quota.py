@@ -43,7 +43,7 @@ def units_left(used: int, limit: int, reserve: int) -> int:
 def is_early(used: int, limit: int) -> bool:
     """Whether YouTube, which calls a bucket's day spent now, does so long before our ledger: `used` is below half.
 
-    `used` are the units of all buckets on that day: should YouTube count them as one, nothing was cut.
+    `used` are the units of all buckets on that day: if YouTube counts them as one bucket, nothing was cut.
     """
     return 2 * used < limit
 

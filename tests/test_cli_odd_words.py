@@ -313,7 +313,7 @@ def test_a_pattern_is_refused_or_works(patterns: list[str]) -> None:
 def test_patterns_that_only_take_away_are_told(site: Site, syncer: Run) -> None:
     text = site.config.read_text(encoding="utf-8")
     site.config.write_text(text.replace("exclude", "include", 1).replace("/lists/", "!/lists/", 1), encoding="utf-8")
-    assert "include: only takes files away with `!`" in syncer("sync").err
+    assert "include: only excludes files, with `!`" in syncer("sync").err
 
 
 def _as_yaml(texts: Sequence[str]) -> str:

@@ -302,5 +302,5 @@ def test_a_page_that_is_not_given_back_is_a_problem_and_the_others_are_read(
     with a_lease_on(file, keeps=60):
         held, other = scanned(tmp_path)
     assert held.kind.value == "unreadable"  # type: ignore[union-attr]
-    assert "another program keeps it to itself" in held.message  # type: ignore[union-attr]
+    assert "another program has a lease on it" in held.message  # type: ignore[union-attr]
     assert other.path == "content/b.md"  # type: ignore[union-attr]

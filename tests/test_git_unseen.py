@@ -33,7 +33,7 @@ def test_a_page_that_git_does_not_look_at_is_written_and_told_of(
 ) -> None:
     repository.git("update-index", f"--{flag}", *PAGES[:2])
     said = (
-        f"the counts of 2 pages, such as {PAGES[0]}, cannot be committed: git does not look at the file ({flag});"
+        f"the counts of 2 pages, such as {PAGES[0]}, cannot be committed: git ignores changes to the file ({flag});"
         f" run `git update-index --no-{flag} PATH`, and the next sync commits them"
     )
     for _ in range(2):  # as long as it is so

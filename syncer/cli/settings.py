@@ -46,7 +46,7 @@ class Settings:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(f"{path}: the config cannot be read: {reason}") from error
         if len(text) > LARGEST_CONFIG:
-            raise ConfigError(f"{path}: is larger than 1 MiB, which no config is; name yours with -c")
+            raise ConfigError(f"{path}: is larger than 1 MiB, so it is not a config; name yours with -c")
         config = parse_config(text, path)
         token = config.status_page and config.status_page.token_env
         take_out({name for name in (config.youtube.api_key_env, token) if name})

@@ -30,6 +30,6 @@ def say_unseen(files: Mapping[str, str]) -> Iterator[str]:
     for flag, paths in by_flag.items():
         first = safe(min(paths))
         yield (
-            f"the counts of {counted(len(paths), 'page')}, such as {first}, cannot be committed: git does not look at"
-            f" the file ({flag}); run `git update-index --no-{flag} PATH`, and the next sync commits them"
+            f"the counts of {counted(len(paths), 'page')}, such as {first}, cannot be committed: git ignores changes"
+            f" to the file ({flag}); run `git update-index --no-{flag} PATH`, and the next sync commits them"
         )

@@ -17,7 +17,7 @@ def check_pattern(glob: str) -> str:
             warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way
             (pattern,) = GitIgnoreSpec.from_lines([glob]).patterns
     except (ValueError, re.error, FutureWarning):
-        raise ValueError("is no pattern as in .gitignore; look at its brackets, its `!` and its backslashes") from None
+        raise ValueError("is not a valid .gitignore pattern; check its brackets, its `!` and its backslashes") from None
     if pattern.include is None:
         raise ValueError(
             "names nothing; put a backslash before a `#` at its start, and before a `[` that is not closed"
@@ -28,5 +28,7 @@ def check_pattern(glob: str) -> str:
 def check_patterns(globs: tuple[str, ...]) -> tuple[str, ...]:
     """Return the patterns of `include` as they are, if they can take a file; raises ValueError."""
     if globs and all(glob.startswith("!") for glob in globs):
-        raise ValueError("only takes files away with `!`; name those to take before them, such as `**/*.md`")
+        raise ValueError(
+            "only excludes files, with `!`; write patterns of the files to include before them, such as `**/*.md`"
+        )
     return globs

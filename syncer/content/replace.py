@@ -329,7 +329,7 @@ def _edited(edit: Edit) -> Problem:
 
 
 def _open_elsewhere(edit: Edit) -> Problem:
-    message = "is open for writing in another program; it is as it was, and the next sync tries again"
+    message = "is open for writing in another program; it is unchanged, and the next sync tries again"
     return Problem(ProblemKind.OPEN_ELSEWHERE, edit.path, message)
 
 

@@ -99,7 +99,7 @@ def _without_clear_end(data: bytes, block: Block, keys: Keys, path: str) -> Foun
     if block.end is End.DISPUTED:
         message = (
             "The front matter ends at this line for some programs, Hugo among them, and further down for others, "
-            "Jekyll among them: let no line before its end begin like a fence."
+            "Jekyll among them: change this line so that it does not begin like a fence."
         )
         return _only(Problem(ProblemKind.READERS_DISAGREE, path, message, block.line))
     message = "The front matter is not closed: end it with a line like its first one."

@@ -103,7 +103,7 @@ def _batch(connection: Connection, row: tuple[int, str, str, int | None, int]) -
     intents = {number: Intent(mapping, entry) for number, mapping, entry in rows}
     for intent in intents.values():
         if intent.mapping >= len(fields) or not _is_entry(intent.entry):
-            raise OddValue("an intent is none that was noted")
+            raise OddValue("an intent is not one that syncer stored")
     return IntentBatch(batch, sync, fields, intents, None if at is None else moment(at), first_seq)
 
 
@@ -139,4 +139,4 @@ def _from_json(text: str) -> tuple[Fields, ...]:
             for video_id, counts, insert_missing in json.loads(text)
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise OddValue("the mappings of a batch are none that were noted") from error
+        raise OddValue("the mappings of a batch are not those that syncer stored") from error

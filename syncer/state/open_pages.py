@@ -32,4 +32,4 @@ def _pages(text: str) -> dict[str, int]:
         pages = json.loads(text)
         if isinstance(pages, dict) and all(type(number) is int for number in pages.values()):
             return pages
-    raise OddValue("the pages that were open are none that were noted")
+    raise OddValue("the pages that were open are not those that syncer stored")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
 from typing import cast
@@ -30,16 +31,13 @@ def stored_report(text: str) -> StoredReport | None:
 def _is_report(report: Mapping[str, object]) -> bool:
     """Whether all is there, and of its type. Raises ValueError where a time is none."""
     problems, missing, brake = report.get("problems"), report.get("missing"), report.get("brake")
-    left_out = report.get("left_out")
     return (
         isinstance(report.get("sync"), str)
         and all(_is_time(report.get(name)) for name in ("started", "finished"))
         and all(_is_number(report.get(name)) for name in NUMBERS)
         and all(_is_number(report.get(name, 0)) for name in ("retries", "left"))
         and _is_numbers(report.get("units"))
-        and isinstance(left_out, dict)
-        and left_out.keys() >= LEFT_OUT
-        and _is_numbers(left_out)
+        and _is_numbers(report.get("left_out"), LEFT_OUT)
         and isinstance(missing, list)
         and all(isinstance(video, str) for video in missing)
         and isinstance(problems, list)
@@ -66,8 +64,8 @@ def _is_brake(brake: object) -> bool:
     return isinstance(brake.get("reason"), str) and _is_number(brake.get("struck")) and _is_number(brake.get("of"))
 
 
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
+def _is_numbers(value: object, names: AbstractSet[str] = frozenset()) -> bool:
+    return isinstance(value, dict) and value.keys() >= names and all(map(_is_number, value.values()))
 
 
 def _is_number(value: object) -> bool:
