@@ -62,7 +62,7 @@ def site(tmp_path: Path, youtube: Simulator) -> Site:
 
 
 @pytest.fixture
-def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command line in this process, with the site as the working directory."""
     monkeypatch.chdir(site.root)
     for name in ("SYNCER_CONFIG", "NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY"):
@@ -74,9 +74,15 @@ def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
         code = main(arguments)
         return Ran(code, *capsys.readouterr())
 
+    return run
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """The command line starts a log of its own, and a test may run it in this process."""
     root, ours = logging.getLogger(), logging.getLogger("syncer")
     before = root.handlers[:], root.level, ours.level
-    yield run
+    yield
     root.handlers[:] = before[0]
     root.setLevel(before[1])
     ours.setLevel(before[2])
