@@ -43,7 +43,7 @@ TAIL = 1 << 16
 """Bytes read from the end at first to find the last line: longer than any but the oddest."""
 
 LONGEST_LINE = 1 << 20
-"""Bytes. What is longer is none of ours: it is never read into memory."""
+"""Bytes. A longer line is not ours, and is never read into memory whole."""
 
 LONGEST_TAIL = 16 * LONGEST_LINE
 """Bytes at the end without one line of ours after which all of it is taken for damaged."""
@@ -290,7 +290,7 @@ def time_of(line: Line) -> datetime:
 
 
 def oldest_time(path: Path, until: datetime) -> datetime | None:
-    """Return when the log's first line was written that is not from the future; None where there is none."""
+    """Return when the first line was written, but for lines from the future; None where there is none."""
     return next((at for line in read_log(path) if (at := time_of(line)) <= until), None)
 
 

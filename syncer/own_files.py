@@ -132,8 +132,8 @@ def state_error(error: OSError, what: str, remedy: str) -> StateError:
 def require_together(paths: Sequence[Path]) -> None:
     """Raise UnsafeFile where one of these is a link, no regular file, has two names, or another owner than the first.
 
-    For files that a library opens together, and may write even where it is told to read. Those that are not there are
-    no matter. Raises OSError too.
+    For files that a library opens together, and may write even when it only reads. Missing ones are fine. Raises
+    OSError too.
     """
     owner = None
     for path in paths:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 LARGEST_CONFIG = 1 << 20
-"""Bytes. What is larger is something else."""
+"""Bytes. A larger file is not a config."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ HARMLESS = int(signal.SIGURG)
 
 
 class Lease(Enum):
-    """What came of asking for one."""
+    """The result of a request for one."""
 
     HELD = "held"
     REFUSED = "refused"

@@ -250,7 +250,7 @@ def _swap_in(directory: int, replacement: _Replacement) -> Problem | None:
 def _exchange(directory: int, replacement: _Replacement, page: int, status: os.stat_result) -> Problem | None:
     """Swap, then look; `page` is what was opened under the page's name. Raises OSError where nothing was done.
 
-    The old page is looked at for writers once more: who opened it before the swap would write into a file without a
+    The old page is checked for writers once more: one that opened it before the swap would write into a file without a
     name. After the swap no program can open it by the page's name, so a writer that has it now is the last.
     """
     target, temporary = replacement.target, replacement.temporary

@@ -9,9 +9,9 @@ from syncer.model import Count, Page, Problem, ProblemKind, Slot, Value, VideoId
 
 
 def settle(pages: Sequence[Page]) -> list[Page] | Problem:
-    """Give each count to the first mapping that names it; a Problem where another wants something else there.
+    """Give each count to the first mapping that names it; a Problem where another mapping would write another number.
 
-    Two mappings may be about to insert keys that are one but for letter case: that is something else too.
+    Keys that two mappings would insert, and that differ only in letter case, are a Problem too.
     """
     owners: dict[str, tuple[VideoId, Count]] = {}
     letters: dict[str, str] = {}

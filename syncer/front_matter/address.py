@@ -15,7 +15,7 @@ from urllib.parse import unquote, unquote_plus
 ID = re.compile(r"[A-Za-z0-9_-]{11}")
 ID_AT_START = re.compile(r"[A-Za-z0-9_-]{11}(?![A-Za-z0-9_-])")
 LISTS = frozenset({"videoseries", "live_stream"})
-"""Words of eleven letters where an id stands else: a playlist's player and a channel's live player."""
+"""Words of eleven letters in the place of an id: a playlist's player and a channel's live player."""
 
 _LOOKS_LIKE_ID = re.compile(r"(?=.*[0-9_-]|.+[A-Z])[A-Za-z0-9_-]{11}")
 _ADDRESS = re.compile(

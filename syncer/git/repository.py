@@ -155,10 +155,7 @@ def staged(repository: Repository, commit: str, under: str = "") -> dict[str, Bl
 
 
 def flagged(repository: Repository, under: str) -> dict[str, str]:
-    """Return the files that git does not look at on disk, by the flag that says so, such as `skip-worktree`.
-
-    Git takes the working tree's file for the index's, whatever is in it.
-    """
+    """Return the files whose changes on disk git ignores, each with its flag, such as `skip-worktree`."""
     with running(repository.top, "ls-files", "-v", "-z", *(["--", under] if under else [])) as beside:
         assert beside.stdout is not None
         letters = ((field[2:], field[0]) for field in _fields(beside.stdout) if field[0] != "H")

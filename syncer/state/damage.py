@@ -48,7 +48,7 @@ SAYS_NOTHING = {
 
 
 class OddValue(ValueError):
-    """A stored value is none that we stored."""
+    """A value in the state is not one that we stored."""
 
 
 def member(kind: type[Member], text: str) -> Member:
