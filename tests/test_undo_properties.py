@@ -32,7 +32,8 @@ def test_a_sync_and_its_undo_leave_the_pages_as_they_were(drawn: list[tuple[byte
         site.configure(collections=COLLECTIONS)
         (site.root / "content").mkdir()
         files = [site.put(f"content/{number}.md", page) for number, (page, _) in enumerate(drawn)]
-        name = site.sync().sync
+        report = site.sync()
+        name = report.sync
         lines = site.log_lines()
         empty = {line["path"] for line in lines if line["old"] is None}
         expected = []
@@ -44,5 +45,6 @@ def test_a_sync_and_its_undo_leave_the_pages_as_they_were(drawn: list[tuple[byte
             assert site.undo(name).exit == bool(empty)
         assert [file.read_bytes() for file in files] == expected
         assert len(site.log_lines()) == 2 * len(lines) - len(empty)
-        assert site.sync().changed_counts == 0
-        assert [file.read_bytes() for file in files] == expected
+        if not report.doubtful:  # else the next sync requests these again, and may confirm them
+            assert site.sync().changed_counts == 0
+            assert [file.read_bytes() for file in files] == expected
