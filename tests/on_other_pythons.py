@@ -121,18 +121,11 @@ def prepare(path: Path, libraries: Path) -> Path:
         shutil.rmtree(libraries, ignore_errors=True)
         libraries.mkdir(parents=True)
         (libraries / "wanted.txt").write_text(wanted, encoding="utf-8")
-        here = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            str(path),
-            "--disable-pip-version-check",
-            "--root-user-action=ignore",
-        ]
-        pip = here if find_spec("pip") else ["uv", "pip", "--python", str(path)]
+        here = [sys.executable, "-m", "pip", "--python", str(path), "install"]
+        installer = here if find_spec("pip") else ["uv", "pip", "install", "--python", str(path)]
         options = ["--quiet", "--target", str(libraries), "--no-deps", "--require-hashes"]
-        subprocess.run([*pip, "install", *options, "-r", str(libraries / "wanted.txt")], check=True)
+        quiet = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
+        subprocess.run([*installer, *options, "-r", str(libraries / "wanted.txt")], check=True, env=quiet)
         stamp.write_text(wanted, encoding="utf-8")
     return libraries
 
