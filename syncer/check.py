@@ -66,7 +66,8 @@ class Finding:
 class _Content:
     """What the pages hold."""
 
-    pages: int = 0
+    pages: set[str] = field(default_factory=set)
+    """Their paths: a page that two collections take is one page."""
     values: int = 0
     videos: set[VideoId] = field(default_factory=set)
     read_only: list[str] = field(default_factory=list)
@@ -133,9 +134,7 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
     yield from (Finding("content", Level.WARNING, f"{one.subject}: {one.message}") for one in letters.problems(pages))
     if content.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in content.problems).items())
-        yield Finding(
-            "content", Level.WARNING, f"pages that are left alone: {kinds}; `syncer sync --dry-run` names them"
-        )
+        yield Finding("content", Level.WARNING, f"problems in the pages: {kinds}; `syncer sync --dry-run` names them")
     yield from _skipped_pages(read_pages(site, skipped))
     yield _tell_ids(content)
 
@@ -144,9 +143,11 @@ def _count(site: str, page: Page | Problem, content: _Content) -> None:
     if isinstance(page, Problem):
         content.problems.append(page)
         return
-    content.pages += 1
     content.videos.update(slot.video_id for slot in page.slots)
     content.values += sum(len(slot.values) for slot in page.slots)
+    if page.path in content.pages:
+        return
+    content.pages.add(page.path)
     path = os.path.join(site, page.path)
     if is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK):
         content.read_only.append(page.path)
@@ -157,10 +158,11 @@ def _tell_content(content: _Content) -> Finding:
         message = "no page names a video; check `directory`, `include` and `fields.video_id`, or run `syncer init`"
         return Finding("content", Level.ERROR, message)
     if not content.values:
-        message = f"{counted(content.pages, 'page')}, but no count; check `fields.counts`, or set insert_missing: true"
+        pages = counted(len(content.pages), "page")
+        message = f"{pages}, but no count; check `fields.counts`, or set insert_missing: true"
         return Finding("content", Level.WARNING, message)
     videos, counts = counted(len(content.videos), "video"), counted(content.values, "count")
-    message = f"{counted(content.pages, 'page')} with {videos} and {counts}"
+    message = f"{counted(len(content.pages), 'page')} with {videos} and {counts}"
     return Finding("content", Level.OK, message)
 
 

@@ -52,6 +52,17 @@ def test_offline_asks_nobody(healthy: Site, youtube: Simulator, syncer: Run) -> 
     assert "youtube" not in {entry["name"] for entry in ran.document["checks"]}
 
 
+def test_a_page_of_two_collections_is_one_page(healthy: Site, syncer: Run) -> None:
+    fields = "directory: content, fields: {{video_id: vid_id, counts: {{{0}}}}}"
+    one, other = fields.format("viewCount: viewcount"), fields.format("likeCount: likeCount")
+    healthy.configure(collections=f"  - {{{one}}}\n  - {{{other}}}\n")
+    healthy.put("content/b.md", crlf(VIDEO, 1, 2))
+    (healthy.root / "content/b.md").chmod(0o444)
+    ran = syncer("check", "--offline")
+    assert "content: 2 pages with 1 video and 4 counts" in ran.out
+    assert "permissions: 1 page read-only, or in a read-only directory: content/b.md;" in ran.out
+
+
 def no_pages(site: Site) -> None:
     (site.root / "content/a.md").unlink()
 

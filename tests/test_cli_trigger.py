@@ -52,6 +52,29 @@ def test_it_makes_the_daemon_sync_and_ends_with_the_code_of_that_sync(site: Site
         daemon.until("sync 2")
 
 
+def test_right_after_a_sync_it_says_that_the_videos_were_skipped_and_points_to_no_empty_log(
+    site: Site, syncer: Run
+) -> None:
+    fill(site, 3)
+    site.configure(schedule=NEVER)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        ran = syncer("trigger")
+    assert ran.code == 0
+    assert ran.out == (
+        "Skipped 3 videos checked less than 5 minutes ago or long gone (`syncer sync --all` includes them);"
+        " 0 counts changed on 0 pages.\n0 problems; `syncer status` shows what needs attention.\n"
+    )
+
+
+def test_on_a_site_without_videos_it_says_that_none_was_requested(site: Site, syncer: Run) -> None:
+    site.configure(schedule=NEVER)
+    with Daemon(site) as daemon:
+        daemon.until("sync 2")
+        ran = syncer("trigger")
+    assert ran.out.startswith("No video was requested; 0 counts changed on 0 pages.\n")
+
+
 def test_without_a_daemon_it_says_so_and_ends_with_2(site: Site, syncer: Run) -> None:
     fill(site, 1)
     ran = syncer("trigger")

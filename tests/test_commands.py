@@ -21,6 +21,7 @@ from syncer.model import VideoId
 from syncer.simulator.faults import KINDS
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
+from syncer.state.lock import hold_lock
 from syncer.sync.options import Options
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree, world_with
 
@@ -204,6 +205,18 @@ def test_before_any_sync_there_is_nothing_to_tell_and_no_state_is_made(
     assert tree(site.root) == before
     assert "No sync yet" in syncer("status").out
     assert syncer("log", "--json").document == []
+
+
+def test_while_a_sync_runs_status_says_so(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(FIRST, 1, 2))
+    with hold_lock(site.state, patience=0, sleep=lambda _: None):
+        said = syncer("status").out
+        assert said.startswith("The first sync is running; none has finished yet.\n")
+        assert "No sync yet" not in said
+    assert syncer("sync").code == 0
+    assert "is running" not in syncer("status").out
+    with hold_lock(site.state, patience=0, sleep=lambda _: None):
+        assert syncer("status").out.startswith("A sync is running.\nsync ")
 
 
 def test_no_command_that_reads_needs_a_key(full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:

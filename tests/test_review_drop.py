@@ -125,7 +125,9 @@ def test_where_the_commit_has_no_count_there_is_nothing_to_put_back(site: Site, 
         ("l", None),
     ]
     assert (document["dropped"], document["exit"], page.read_bytes()) == (None, 0, written)
-    assert "  new" in syncer("review", "--drop", A).out
+    said = syncer("review", "--drop", A).out
+    assert "  new" in said
+    assert "`git restore PAGE`" in said
     assert syncer("review", "--keep", A).code == 0
     assert repository.status() == []
 

@@ -189,6 +189,23 @@ def test_links_now_and_then_to_youtube_are_no_key_for_videos() -> None:
     assert propose(("a.md", links), ("b.md", more)) == []
 
 
+@pytest.mark.parametrize(
+    ("values", "proposed"),
+    [
+        (["ID", "/talks/2-loops/", "/talks/3-arrays/"], False),
+        (["ID", "ID", "soon", "later", "tba"], False),
+        (["ID", "/talks/2-loops/"], True),
+        (["ID", "https://example.org/2", "https://example.org/3", "http://example.net/"], True),
+        (["ID", "", "", ""], True),
+    ],
+)
+def test_a_key_with_a_telling_name_is_proposed_only_where_most_of_what_a_sync_reads_there_are_videos(
+    values: list[str], proposed: bool
+) -> None:
+    texts = [("works[].video_id", text.replace("ID", video)) for text, video in zip(values, IDS, strict=False)]
+    assert [one.fields.video_id for one in propose(("a.md", leaves_of(*texts)))] == ["works[].video_id"] * proposed
+
+
 def test_urls_are_as_good_as_ids_and_other_hosts_do_no_harm() -> None:
     pages = [*posts(4, media=WATCH + "ID"), *posts(4, "_posts/b", media="https://vimeo.com/1")]
     proposal = one(*pages)

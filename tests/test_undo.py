@@ -140,6 +140,19 @@ def test_where_there_was_no_count_before_none_can_be_put_back(site: Site, youtub
     assert pages(site)["a.md"] == page.replace(f'"{counts(youtube, A)[1]}"'.encode(), b'"2"')
 
 
+def test_the_way_to_remove_an_inserted_count_is_named_and_only_then(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(A, "", 2))
+    ran = syncer("undo", site.sync().sync)
+    assert "Remove their lines by hand; or, where the site is in git" in ran.out
+    assert "`git restore PAGE`" in ran.out
+    site.put("content/b.md", crlf(A, 1, 2))
+    name = site.sync().sync
+    (site.root / "content/b.md").unlink()
+    ran = syncer("undo", name)
+    assert ran.out.startswith("Left as they are: 2 counts")
+    assert "git restore" not in ran.out
+
+
 def remove(site: Site) -> None:
     (site.root / "content/a.md").unlink()
 

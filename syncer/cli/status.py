@@ -45,6 +45,10 @@ def _show(status: Status) -> None:
     from syncer.sync.purses import in_words
     from syncer.wording import utc
 
+    if status.running:
+        show("A sync is running." if status.syncs else "The first sync is running; none has finished yet.")
+    elif not status.syncs:
+        show("No sync yet; `syncer sync` makes one.")
     _show_syncs(status.syncs)
     if status.remains:
         show(f"The last sync was cut short: {_remains(status.remains)}. {SETTLES}", "bold yellow")
@@ -67,11 +71,10 @@ def _remains(remains: Remains) -> str:
 
 
 def _show_syncs(syncs: Sequence[Outline]) -> None:
-    from syncer.cli.show import show, show_table
+    from syncer.cli.show import show_table
     from syncer.wording import utc
 
     if not syncs:
-        show("No sync yet; `syncer sync` makes one.")
         return
     heads = ("sync", "finished", "pages changed", "counts changed", "problems", "exit")
     rows = [

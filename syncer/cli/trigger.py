@@ -66,10 +66,20 @@ def _show(document: dict[str, Any]) -> int:
         print(f"syncer: {safe(document['error']['message'])}", file=sys.stderr)
     else:
         pages, counts = counted(document["changed_pages"], "page"), counted(document["changed_counts"], "count")
-        problems = counted(len(document["problems"]), "problem")
-        show(
-            f"{document['answered']:,} of {counted(document['asked'], 'video')} answered; {counts} changed on {pages}."
-        )
-        sync = document["sync"]
-        show(f"{problems}; `syncer log --sync {sync}` shows the changes, `syncer status` what needs a person.")
+        show(f"{_requested(document)} {counts} changed on {pages}.")
+        changes = f"`syncer log --sync {document['sync']}` shows the changes, " if document["changed_counts"] else ""
+        attention = f"`syncer status` {'' if changes else 'shows '}what needs attention"
+        show(f"{counted(len(document['problems']), 'problem')}; {changes}{attention}.")
     return int(document["exit"])
+
+
+def _requested(document: dict[str, Any]) -> str:
+    from syncer.wording import counted
+
+    fresh = document["left_out"]["fresh"]
+    if document["asked"]:
+        return f"{document['answered']:,} of {counted(document['asked'], 'video')} answered;"
+    if not fresh:
+        return "No video was requested;"
+    skipped = counted(fresh, "video")
+    return f"Skipped {skipped} checked less than 5 minutes ago or long gone (`syncer sync --all` includes them);"

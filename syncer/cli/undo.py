@@ -76,10 +76,14 @@ def _show_sums(report: SyncReport) -> None:
 
 
 def _show_left(undone: str, total: int, left: Sequence[Left]) -> None:
+    from syncer.cli.changes import show_way_back
     from syncer.cli.show import rest, show, show_table
+    from syncer.review.undo import INSERTED
     from syncer.wording import counted
 
     if total:
         show(f"Left as they are: {counted(total, 'count')}", "bold")
         show_table(("page", "count", "why"), left)
         rest(total, "count", f"`syncer log --sync {undone}` shows all that it had written")
+    if any(one.why == INSERTED for one in left):
+        show_way_back()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from syncer.cli.changes import show_put_back
+from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
 from syncer.model import Problem
 from syncer.review.act import Done
@@ -39,6 +39,8 @@ def show_done(done: Done, *, pushes: bool) -> None:
     if done.left.pages:
         show("Left as they are:")
         show_pages(done.left.pages)
+    if any(count.ours and count.waiting.old is None for page in done.left.pages for count in page.counts):
+        show_way_back()
     _show_problems(done.problems)
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
+INSERTED = "there was no count before"
+"""Why an inserted count is left: only numbers are put back, and the line is not taken out."""
+
+
 class Left(NamedTuple):
     """A count that is left as it is."""
 
@@ -110,7 +114,7 @@ def _put_back(database: Database, line: Line, value: Value | None, missing: str)
     if value.text == old:
         return None
     if old is None:
-        return Left(str(path), str(field), "there was no count before")
+        return Left(str(path), str(field), INSERTED)
     if value.text != new:
         return Left(str(path), str(field), f"was changed since, and says {value.text or 'nothing'}")
     video = VideoId(str(line["video_id"]))

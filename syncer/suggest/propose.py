@@ -74,7 +74,8 @@ def _holds_videos(key: str, site: Site) -> bool:
     seen = site.keys[key]
     share = seen.ids / site.values[key]
     if _named_for_videos(key):
-        return share >= 0.2 and seen.plausible >= 0.6 * seen.bare
+        sound = 2 * seen.ids >= site.values[key] - site.addresses[key]
+        return sound and share >= 0.2 and seen.plausible >= 0.6 * seen.bare
     if seen.urls >= seen.bare:
         return share >= 0.5
     return share >= 0.8 and len(seen.distinct) > 1 and min(seen.plausible, seen.mixed) >= 0.9 * seen.bare

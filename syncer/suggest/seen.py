@@ -27,6 +27,7 @@ _LAST_OF_ID = frozenset("AEIMQUYcgkosw048")
 """What an id can end in: its 11 characters carry 64 bits (`docs/youtube.md`)."""
 _PLAIN_COUNT = re.compile("[0-9]{1,19}")
 _EMPTY = {"", "null", "~"}
+_WEB = ("https://", "http://")
 _PLAIN_WORDS = re.compile(r"(?!(?:vnd\.)?youtube:)[^/=]*", re.IGNORECASE)
 """What is neither an address nor an id with parameters."""
 
@@ -96,6 +97,8 @@ class Site:
 
     values: Counter[str] = field(default_factory=Counter)
     """For each key, how many values it has that are not empty."""
+    addresses: Counter[str] = field(default_factory=Counter)
+    """Of these, the web addresses that name no video: a sync skips them, where it reports other words."""
     keys: dict[str, Seen] = field(default_factory=dict)
     """The keys that held a video."""
 
@@ -118,6 +121,7 @@ def _look_at_page(site: Site, path: str, leaves: Leaves, recognise: Recognise) -
             continue
         site.values[key] += text.strip() not in _EMPTY
         video_id = recognise(text) if _may_hold_id(text) else None
+        site.addresses[key] += video_id is None and text.strip().lower().startswith(_WEB)
         if video_id is not None and (key in site.keys or len(site.keys) < _MOST_CANDIDATES):
             seen = site.keys.setdefault(key, Seen())
             _count_id(seen, video_id, text)

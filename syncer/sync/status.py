@@ -54,6 +54,8 @@ class Status:
     """Pages that the last sync left out because another program had them open for writing."""
     remains: Remains | None
     """What a crash left behind, and nothing has settled yet."""
+    running: bool
+    """Whether a sync, or another command that writes, is running."""
 
 
 def status_of(
@@ -75,6 +77,7 @@ def status_of(
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))
     last = last_whole_sync(database)
+    remains, running = find_remains(os.path.realpath(config.site), database), is_held(config.state_directory)
     return Status(
         site=str(config.site),
         syncs=outlines,
@@ -90,14 +93,9 @@ def status_of(
         hidden=hidden_counts(database, mapped_counts(config)),
         problems=problems,
         open=left_open,
-        remains=_remains(config, database),
+        remains=remains if remains.any and not running else None,
+        running=running,
     )
-
-
-def _remains(config: Config, database: Database) -> Remains | None:
-    """Return what a crash left behind; None while a sync is running."""
-    remains = find_remains(os.path.realpath(config.site), database)
-    return remains if remains.any and not is_held(config.state_directory) else None
 
 
 def mapped_counts(config: Config) -> set[Count]:
