@@ -103,7 +103,7 @@ def show_put_back(report: SyncReport) -> None:
 def show_way_back() -> None:
     """Print how inserted counts are removed, which an undo or a drop does not do."""
     show(
-        "syncer does not remove counts that it inserted. Remove their lines by hand; or, where the site is in git and"
+        "Inserted counts are not removed. Remove their lines by hand; or, where the site is in git and"
         " they are not committed, `git restore PAGE` discards all changes of the page since its last commit."
     )
 
