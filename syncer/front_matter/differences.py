@@ -67,7 +67,8 @@ def _merged(table: Table, name: str) -> Conflict | None:
     merge = next(filter(_is_merge, table.members), None)
     if merge is None or not _brings(table, name):
         return None
-    return _disagree(f"The merge key '<<' brings {name!r}, which not all readers of YAML take: write it out.", merge)
+    advice = "take it out of what '<<' brings, or remove '<<'" if table.get(name) else "write it out instead of '<<'"
+    return _disagree(f"The merge key '<<' brings {name!r}, which not all readers of YAML take: {advice}.", merge)
 
 
 def _brings(table: Table, name: str) -> bool:

@@ -75,19 +75,15 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Fault:
     dangling: int | None = None
     for event in events:
         if isinstance(event, yaml.CollectionEndEvent):
-            dangling = _dangling(text, opened.pop().node)
+            dangling = _dangling(text, opened.pop().node, dangling)
         elif isinstance(event, yaml.NodeEvent):
             node = _node(event, anchors)
             if node is None:
                 return _invalid(f"the anchor {event.anchor!r} is missing", _line(text, _start(event)))
             if event.anchor:
                 anchors[event.anchor] = node if not isinstance(node, Alias) else node.target
-            conflict = conflict or _conflict(text, event, node)
-            if dangling is not None and dangling == _column(text, node.start):
-                conflict = conflict or _disagree(
-                    "An empty last item takes the next lines for its value: remove it", node
-                )
-            dangling = None
+            conflict = conflict or _conflict(text, event, node) or _taken_in(text, dangling, opened[-1].node, node)
+            dangling = dangling if _is_nothing(node) else None
             opened[-1].put(node)
             if isinstance(node, Items | Table):
                 opened.append(_Opened(node))
@@ -138,8 +134,9 @@ def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
         reason = "The colon right after the name of an anchor or alias is part of the name: write a space before it"
     elif not isinstance(node, Scalar) or node.quote or node.text.strip("\n"):
         return None
-    elif node.obstacle is ProblemKind.TAG:
-        reason = "A tag without a value takes the next line for its value: take the tag off"
+    elif node.obstacle in {ProblemKind.TAG, ProblemKind.ALIAS}:
+        what = "A tag" if node.obstacle is ProblemKind.TAG else "An anchor"
+        reason = f"{what} without a value takes the next line for its value: take it off"
     elif node.obstacle is ProblemKind.BLOCK_SCALAR and _QUOTED_NEXT.match(text, node.stop):
         reason = "After an empty block scalar, the quotes are part of a quoted key: take them off, or the block scalar"
     else:
@@ -151,12 +148,26 @@ def _disagree(reason: str, node: Node) -> Conflict:
     return Conflict(ProblemKind.READERS_DISAGREE, f"{reason}. Only some readers of YAML see it so.", node.start)
 
 
-def _dangling(text: str, node: Node) -> int | None:
-    """Return the column of a list's dashes where its last item is empty."""
-    if not isinstance(node, Items) or not node.items:
+def _dangling(text: str, node: Node, inside: int | None) -> int | None:
+    """Return the column of the dash where a list that ends here has an empty last item, or what ends in it has one.
+
+    To js-yaml, the dashes that follow are then dashes of this list; to Hugo, keys that are not to the left of the dash
+    are the item's.
+    """
+    last = node.items[-1] if isinstance(node, Items) and node.items else None
+    return _column(text, last.start) - 1 if last and _is_nothing(last) else inside
+
+
+def _taken_in(text: str, dangling: int | None, into: Node, node: Node) -> Conflict | None:
+    """Tell of a node behind an empty last item, whose dash is in the column `dangling`, that is put `into` another."""
+    if dangling is None or not (isinstance(into, Items) or _column(text, node.start) >= dangling):
         return None
-    last = node.items[-1]
-    return _column(text, node.start) if isinstance(last, Scalar) and not (last.text or last.quote) else None
+    return _disagree("An empty last item of a list takes in the lines that follow it: remove it", node)
+
+
+def _is_nothing(node: Node) -> bool:
+    """Say whether nothing stands in the text for this node: it starts right behind the dash, the key or the colon."""
+    return isinstance(node, Scalar) and node.start == node.stop
 
 
 def _column(text: str, start: int) -> int:

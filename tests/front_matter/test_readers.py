@@ -192,6 +192,23 @@ def test_a_merge_key_that_brings_a_mapped_key_leaves_the_page_alone(mapping: Fie
     assert [problem.kind for problem in found.problems] == [ProblemKind.READERS_DISAGREE]
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("base: &b {viewcount: 9}\nvid_id: @\n<<: *b\n", "write it out"),
+        (
+            "base: &b {viewcount: 9}\nvid_id: @\nviewcount: 5\n<<: *b\n",
+            "take it out of what '<<' brings, or remove '<<'",
+        ),
+        ("base: &b {vid_id: @}\n<<: *b\nvid_id: @\n", "take it out of what '<<' brings, or remove '<<'"),
+    ],
+)
+def test_what_is_advised_about_a_merge_key_is_not_done_already(text: str, advice: str) -> None:
+    (problem,) = find(block(text.replace("@", ID)), fields(), "page.md").problems
+    assert advice in problem.message
+    assert ("write it out" in problem.message) is (advice == "write it out")
+
+
 @pytest.mark.parametrize("insert", [False, True])
 @pytest.mark.parametrize(
     "text",
@@ -239,6 +256,9 @@ ODD = [
     ("vid_id: @\ntags:\n- !t\n- a\nviewcount: 5\n", fields()),
     ("vid_id: @\nviewcount: !!null # c\nlikeCount: 5\n", fields()),
     ("&a: 1\nvid_id: @\nviewcount: 5\n", fields()),
+    ("title:\n  &a\nvid_id: @\nviewcount: 5\n", fields()),
+    ("? title\n: &a\nvid_id: @\nviewcount: 5\n", fields()),
+    ("tags:\n-\n  &a\n- b\nvid_id: @\nviewcount: 5\n", fields()),
     ("title: |\n\n'vid_id': @\nviewcount: 5\n", fields()),
     ('vid_id: @\ntitle: >-\n\n\n"viewcount": 5\n', fields()),
     ("! vid_id: @\nviewcount: 5\n", fields()),
@@ -261,12 +281,66 @@ def test_a_construct_that_readers_take_differently_leaves_the_page_alone(text: s
     assert len(found.problems) == 1
 
 
+def indented(text: str, by: int) -> str:
+    return "".join(f"{' ' * by}{line}" for line in text.splitlines(keepends=True))
+
+
+EMPTY_LAST = [
+    "-\n",
+    "- # c\n",
+    "-\n\n# c\n",
+    "- a\n- \n",
+    "- - a\n  -\n",
+    "- a:\n  -\n",
+    "- a: !!seq\n  -\n",
+    "-\n  - b\n  -\n",
+    "- ? a\n  :\n    -\n",
+]
+"""Lists in which nothing stands for the last item, or for that of the last list inside."""
+
+NAMES = ["tags:\n", "tags: # c\n", "tags: &t\n", "tags: !!seq\n", "? tags\n:\n", "x:\ntags:\n"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("end", ["", "# c\n"])
+@pytest.mark.parametrize("indent", [0, 1, 2])
+@pytest.mark.parametrize("tail", EMPTY_LAST)
+def test_an_empty_last_item_does_not_take_in_the_items_that_follow(name: str, end: str, indent: int, tail: str) -> None:
+    tags = name + indented(tail, indent) + end
+    for first in (
+        f"- id: {ID}\n  views: 5\n{indented(tags, 2)}",
+        f"- {indented(tags, 2)[2:]}  id: {ID}\n{indented(tags, 2)}",
+    ):
+        for by in (0, 2):
+            check_that_it_is_left(f"videos:\n{indented(f'{first}- id: {OTHER_ID}', by)}\n", LISTED)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("key", ["vid_id: {}", "? vid_id\n: {}", "# c\n?   vid_id\n: {}", "&k x: y\nvid_id: {}"])
+@pytest.mark.parametrize("tail", [tail for tail in EMPTY_LAST if "a" not in tail and "b" not in tail] + ["- a\n-\n"])
+def test_an_empty_last_item_does_not_take_in_the_keys_that_follow(name: str, key: str, tail: str) -> None:
+    text = f"{name}{tail}{key.format(ID)}\n"
+    check_that_it_is_left(text, fields())
+    check_that_it_is_left(f"links:\n{indented(text.replace('vid_id', 'youtube'), 2)}", NESTED)
+
+
+def check_that_it_is_left(text: str, mapping: Fields) -> None:
+    found = find(block(text), mapping, "page.md")
+    assert (found.slots, [problem.kind for problem in found.problems]) == ((), [ProblemKind.READERS_DISAGREE]), text
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "tags:\n- a\n- ''\nvid_id: @\nviewcount: 5\n",
         "tags:\n  -\nvid_id: @\nviewcount: 5\n",
         "tags:\n-\n- a\nvid_id: @\nviewcount: 5\n",
+        "tags:\n- |\nvid_id: @\nviewcount: 5\n",
+        "a:\n  tags:\n  - b\n  -\nvid_id: @\nviewcount: 5\n",
+        "a:\n- tags:\n    - b\n    -\n  c: d\n- e\nvid_id: @\nviewcount: 5\n",
+        "a:\n- - b\n  -\nvid_id: @\nviewcount: 5\n",
+        "vid_id: @\nviewcount: 5\na:\n- tags:\n  - b\n  - # c\n# d\n",
+        "a: [b, ]\nvid_id: @\nviewcount: 5\n",
         "vid_id: @\nviewcount: 5\ntags:\n- a\n-\n",
         "title: a?\nvid_id: @\nviewcount: 5\n",
         "title: a\ufeffb\nvid_id: @\nviewcount: 5\n",
