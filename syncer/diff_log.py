@@ -226,14 +226,19 @@ def _place_of(file: BinaryIO, path: Path, sync: str) -> int:
     low, high = 0, file.seek(0, os.SEEK_END)
     while low < high:
         middle = (low + high) // 2
-        _go_to_line(file, middle)
-        line = next(_lines_from_here(file, path), None)
+        line = _line_at(file, path, middle)
         if line is None or _second_of(line) >= sync[:SECOND]:
             high = middle
         else:
             low = middle + 1
     _go_to_line(file, low)
     return file.tell()
+
+
+def _line_at(file: BinaryIO, path: Path, place: int) -> Line | None:
+    """Return the first line of ours that begins at `place` or after it."""
+    _go_to_line(file, place)
+    return next(_lines_from_here(file, path), None)
 
 
 def _go_to_line(file: BinaryIO, place: int) -> None:
@@ -289,9 +294,13 @@ def time_of(line: Line) -> datetime:
     return datetime.fromisoformat(str(line["at"]))
 
 
-def oldest_time(path: Path, until: datetime) -> datetime | None:
-    """Return when the first line was written, but for lines from the future; None where there is none."""
-    return next((at for line in read_log(path) if (at := time_of(line)) <= until), None)
+def oldest_time(path: Path) -> datetime | None:
+    """Return the earliest time in the log, of a long one in samples; a clock that ran ahead may have begun it."""
+    with _opened(path) as file:
+        size = file.seek(0, os.SEEK_END) if file else 0
+        places = range(0, size, max(128, size // 256))  # no line is so short, and 256 are enough
+        lines = (_line_at(file, path, place) for place in places if file)
+        return min((time_of(line) for line in lines if line), default=None)
 
 
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:

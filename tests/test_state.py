@@ -503,14 +503,14 @@ def test_the_largest_count_survives(database: Database) -> None:
     assert (accepted(database) or {})[Count.VIEWS] == 2**63 - 1
 
 
-def test_history_is_told_in_the_order_of_time(database: Database) -> None:
+def test_history_is_told_in_the_order_of_the_syncs(database: Database) -> None:
     readings = [given(at=NOON + timedelta(hours=hour), views=hour) for hour in range(5)]
     for reading in (*readings[3:], *readings[:3]):
         saved(database, reading)
     saved(database, given(B))
     saved(database, absent(at=NOON + DAY))
 
-    assert history(database, A) == [*readings, absent(at=NOON + DAY)]
+    assert history(database, A) == [*readings[3:], *readings[:3], absent(at=NOON + DAY)]
     assert history(database, VideoId("___________")) == []
 
 

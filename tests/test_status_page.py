@@ -70,6 +70,7 @@ def test_one_sync_is_its_report_and_its_lines_of_the_log(site: Site, page: Serve
     assert page.get(f"/api/v1/syncs/{first}?limit=2&offset=3").document["changes"] == before[3:5]
     for each in (first, name):
         assert each in page.get(f"/syncs/{each}").text
+    assert [sync["sync"] for sync in page.get("/api/v1/syncs?limit=1&offset=1").document["syncs"]] == [first]
 
 
 def test_an_undo_is_shown_with_what_it_left_and_what_is_held(site: Site, page: Served) -> None:
@@ -140,9 +141,12 @@ def test_a_trigger_that_cannot_be_understood_is_refused(page: Served, body: byte
         ("/api/v1/syncs/x", 404),
         ("/api/v1/videos/jNQXAC9IVRw/history", 404),
         ("/api/v1/videos?state=odd", 400),
-        ("/api/v1/videos?limit=0", 400),
-        ("/api/v1/videos?limit=1001", 400),
-        ("/api/v1/videos?offset=-1", 400),
+        *(
+            (f"/api/v1/{listed}?{name}={number}", 400)
+            for listed in ("videos", "syncs")
+            for name, numbers in (("limit", ("0", "-1", "1001", "1_0", "%C2%B2", "")), ("offset", ("-1", "1_0", "x")))
+            for number in numbers
+        ),
         ("/api/v1/videos?search=" + "x" * 201, 400),
         ("/api/v1/triggers/1", 404),
         ("/api/v1/triggers/x", 400),

@@ -65,6 +65,11 @@ def test_a_name_from_the_config_is_answered(with_token: Served) -> None:
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
+        {"Referer": "http://evil.example/page"},
+        {"Referer": "http://127.0.0.1:1/"},
+        {"Referer": "http://["},
+        {"Referer": ""},
+        {"Origin": "http://["},
     ],
 )
 @pytest.mark.parametrize("path", ["/triggers", "/api/v1/triggers"])
@@ -77,6 +82,7 @@ def test_no_page_of_another_site_starts_a_sync(page: Served, path: str, headers:
 def test_its_own_page_and_a_program_start_one(page: Served, headers: dict[str, str]) -> None:
     assert page.post("/api/v1/triggers", **headers).status == 202
     assert page.post("/triggers", Origin=page.url, **headers).status == 303
+    assert page.post("/triggers", Referer=f"{page.url}/videos", **headers).status == 303
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "OPTIONS", "TRACE"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,13 +12,18 @@ from hypothesis import strategies as st
 
 from syncer.config.parse import parse_config
 from syncer.diff_log import LOG, lines_of_sync, read_log
+from syncer.model import VideoId
 from syncer.quota import LATE, is_parked, next_reset
 from syncer.schedule import first_time
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
 from syncer.state.database import Database, open_to_read
-from syncer.state.syncs import last_whole_sync
-from syncer.state.videos import last_read, missing_videos
+from syncer.state.syncs import last_syncs, last_whole_sync
+from syncer.state.videos import history, last_read, missing_videos
+from syncer.status_page.chart import LEFT, RIGHT, WIDTH
+from syncer.status_page.reading import VideoSeen
+from syncer.status_page.videos import video_page
+from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
 from syncer.sync.purses import purses
 from tests.site import NOON, Site, counts, crlf, ids, world_with
@@ -162,3 +168,62 @@ def test_what_is_too_old_is_forgotten_though_the_log_begins_with_a_line_of_a_wro
     dates = [datetime.fromisoformat(str(line["at"])) for line in read_log(site.state / LOG)]
     assert dates
     assert all(last - timedelta(days=30) < at <= last for at in dates)
+
+
+@pytest.mark.parametrize("off", [2 * DAY, 20 * DAY, timedelta(hours=20), -2 * DAY], ids=str)
+def test_readings_are_listed_in_the_order_in_which_they_were_made(
+    site: Site, youtube: Simulator, off: timedelta
+) -> None:
+    video = VideoId(ids(1)[0])
+    put_pages(site, [video])
+    times = [NOON - DAY, NOON + off, NOON, NOON + DAY]  # near enough that none of them is forgotten
+    for at in times:
+        site.sync(at, Options(everything=True))
+        youtube.clock.advance(DAY)
+    with opened(site) as database:
+        seen = VideoSeen(video, history(database, video), (), None, doubtful=False)
+    assert [reading.at for reading in seen.readings] == times
+    shown = bytes(video_page(seen).body).decode()
+    assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M}</t", shown.index("<tbody")) == min(
+        shown.index(f"{at:%Y-%m-%d %H:%M}</t", shown.index("<tbody")) for at in times
+    )
+    places = [float(x) for x in re.findall(r'<circle cx="([0-9.-]+)"', shown)]
+    assert all(LEFT <= x <= WIDTH - RIGHT for x in places)
+    assert len(places) >= len(times)
+
+
+@pytest.mark.parametrize("by_purge", [False, True], ids=["sync", "purge"])
+@pytest.mark.parametrize("off", [timedelta(days=3650), timedelta(days=400), 20 * DAY, 2 * DAY], ids=str)
+def test_what_a_clock_ahead_of_its_time_noted_is_forgotten_with_what_came_after_it(
+    site: Site, youtube: Simulator, off: timedelta, *, by_purge: bool
+) -> None:
+    put_pages(site, ids(2))
+    for at in (NOON + off, NOON):
+        site.sync(at, Options(everything=True))
+        youtube.clock.advance(40 * DAY)
+    assert len({line["sync"] for line in read_log(site.state / LOG)}) == 2
+    late = NOON + 30 * DAY
+    if by_purge:
+        config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+        selection = Selection(before=late - config.history.keep)
+        told = [
+            forget(config, selection, dry_run=dry_run, clock=lambda: late, sleep=lambda _: None)
+            for dry_run in (True, False)
+        ]
+        assert told == [(4, 8), (4, 8)]
+    else:
+        site.sync(late)
+    with opened(site) as database:
+        assert {reading.at for reading in history(database, VideoId(ids(2)[0]))} <= {late}
+        assert [sync.started for sync in last_syncs(database, 9)] == [NOON if by_purge else late]
+    assert {str(line["at"])[:10] for line in read_log(site.state / LOG)} <= {f"{late:%Y-%m-%d}"}
+
+
+def test_a_clock_far_behind_that_gets_no_answer_ages_no_reading(site: Site, youtube: Simulator) -> None:
+    put_pages(site, ids(2))
+    site.sync(NOON)
+    in_weather(site, youtube, NOON - 9000 * DAY, "backend-503")
+    youtube.faults = []
+    site.sync(NOON + DAY)
+    with opened(site) as database:
+        assert [reading.at for reading in history(database, VideoId(ids(2)[0]))] == [NOON, NOON + DAY]

@@ -34,7 +34,7 @@ class _TakesDashedIds(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
 def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None:
-    """Print what YouTube said of the video ID (an id or a URL), oldest first.
+    """Print what YouTube said of the video ID (an id or a URL), in the order of the syncs that asked, newest last.
 
     A reading without counts is one in which YouTube left the video out; an empty count is hidden.
     """

@@ -85,10 +85,11 @@ def last_whole_sync(database: Database) -> datetime | None:
 
 
 def forget_syncs(database: Database, before: datetime) -> None:
-    """Forget syncs that began before this time and whose readings are gone; the newest is kept."""
+    """Forget syncs up to the last that began before this time, where their readings are gone; the newest is kept."""
     with database.transaction() as connection:
         connection.execute(
-            "DELETE FROM syncs WHERE started < ? AND sync NOT IN (SELECT sync FROM readings)"
+            "DELETE FROM syncs WHERE sync <= (SELECT max(sync) FROM syncs WHERE started < ?)"
+            " AND sync NOT IN (SELECT sync FROM readings)"
             " AND sync < (SELECT max(sync) FROM syncs)",
             (int(before.timestamp()),),
         )

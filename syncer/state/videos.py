@@ -69,11 +69,11 @@ def last_read(database: Database) -> Generator[LastRead]:
 
 
 def history(database: Database, video: VideoId) -> list[Reading]:
-    """Return every reading of one video that is kept, oldest first."""
+    """Return every reading of one video that is kept, in the order in which they were made, whatever the clock said."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN syncs AS s"
-            " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.at, r.sync",
+            " CROSS JOIN readings AS r ON r.sync = s.sync AND r.video = v.video WHERE v.id = ? ORDER BY r.sync",
             (video,),
         )
         return [reading_of(row) for row in rows]
@@ -102,14 +102,14 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
 
 
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Return how many readings are kept: of syncs that began before a time, of one video, or all."""
+    """Return how many readings are kept: of syncs up to the last before a time, of one video, or all."""
     where, values = _selection(before, video)
     with database.read() as connection:
         return int(connection.execute(f"SELECT count(*) FROM readings WHERE {where}", values).fetchone()[0])
 
 
 def forget_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Forget readings: of syncs that began before a time, of one video, or all. Return how many.
+    """Forget readings: of syncs up to the last before a time, of one video, or all. Return how many.
 
     A video without any reading is forgotten too.
     """
@@ -142,9 +142,19 @@ Row = tuple[str, int, int, int | None, int | None, int | None]
 COLUMNS: Mapping[Count, str] = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
 
+_LAST_BEFORE = (
+    "SELECT coalesce(max(sync), 0) FROM syncs AS s WHERE started < ?"
+    " AND EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = s.sync)"
+)
+"""The last sync before a time: what was read before it is not newer, whatever the clock said then.
+
+A sync without an answer says nothing of when it was: no clock that is years off gets one over HTTPS.
+"""
+
+
 def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tuple[int | str, ...]]:
     if before is not None:  # by sync, which the key begins with: no walk over all readings
-        return "sync IN (SELECT sync FROM syncs WHERE started < ?)", (int(before.timestamp()),)
+        return f"sync <= ({_LAST_BEFORE})", (int(before.timestamp()),)
     if video is not None:
         return "video = (SELECT video FROM videos WHERE id = ?)", (video,)
     return "true", ()

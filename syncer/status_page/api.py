@@ -58,8 +58,9 @@ def _sync_routes(sources: Sources) -> list[Route]:
         live["next_sync"] = timestamp(seen.live.next_sync) if seen.live.next_sync else None
         return JSONResponse({**status_json(seen.status), "daemon": live})
 
-    def syncs(_request: Request) -> Response:
-        return JSONResponse({"syncs": list(overview(sources, changes=0).status.syncs)})
+    def syncs(request: Request) -> Response:
+        most, after = page_of(request)
+        return JSONResponse({"syncs": list(overview(sources, changes=0).status.syncs)[after : after + most]})
 
     def sync(request: Request) -> Response:
         most, after = page_of(request)

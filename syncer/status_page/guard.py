@@ -109,12 +109,15 @@ def _shows(authorization: str, token: str) -> bool:
 
 
 def _is_same_origin(headers: Headers, host: str) -> bool:
-    """Whether no other site's page sent this: browsers say it in one of two headers, and programs in none."""
+    """Whether no other site's page sent this: browsers say it in one of three headers, and programs in none."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
+    sender = headers.get("origin", headers.get("referer"))  # an older browser may send the second alone
+    try:
+        return sender is None or urlsplit(sender).netloc == host
+    except ValueError:  # not an address
+        return False
 
 
 async def _read_body(receive: Receive) -> bytes | Response:

@@ -61,7 +61,7 @@ class VideoSeen:
 
     video_id: VideoId
     readings: Sequence[Reading]
-    """Oldest first."""
+    """In the order in which they were made."""
     pages: Sequence[tuple[str, str | None]]
     """The path and the title of each page that names it."""
     missing_since: datetime | None

@@ -116,7 +116,8 @@ def _standing(seen: VideoSeen) -> Markup | None:
 
 
 def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
-    charts = [chart for count in Count if readings and (chart := count_chart(count, readings, meanings))]
+    by_time = sorted(readings, key=lambda reading: reading.at)  # a clock that was wrong puts them in another order
+    charts = [chart for count in Count if by_time and (chart := count_chart(count, by_time, meanings))]
     shown: Child = [tag("div", chart, class_="drawing") for chart in charts] or tag("p", "No reading has a count yet.")
     notes = [
         tag("p", f"From {day} on YouTube counts views in another way: do not compare across that day.", class_="note")

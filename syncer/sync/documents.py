@@ -83,9 +83,10 @@ def reading_row(reading: Reading) -> Row:
 
 
 def meaning_changes(readings: Sequence[Reading]) -> list[date]:
-    """Return the days between the first and the last of these readings on which a view became something else."""
+    """Return the days between the earliest and the latest of these readings on which a view became something else."""
     days = {day for day in (view_meaning(reading.at) for reading in readings) if day}
-    return sorted(day for day in days if day > readings[0].at.date())
+    earliest = min(reading.at for reading in readings)
+    return sorted(day for day in days if day > earliest.date())
 
 
 def known_json(video: Known) -> Row:

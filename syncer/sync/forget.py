@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.diff_log import LOG, Line, forget_lines, oldest_time, time_of
+from syncer.diff_log import LOG, Line, forget_lines, oldest_time, read_log, time_of
 from syncer.errors import StateError
 from syncer.model import VideoId
 from syncer.state.database import Database, open_copy, open_to_read
@@ -32,16 +32,15 @@ class Selection:
     """What to forget: what is older than a time, or all of one video, or everything."""
 
     before: datetime | None = None
-    after: datetime | None = None
-    """With `before`: what is dated later than this goes too. A clock that ran ahead wrote it."""
     video: VideoId | None = None
 
-    def takes(self, line: Line) -> bool:
-        """Whether a line of the diff log is to be forgotten."""
+    def lines(self, log: Path) -> Callable[[Line], bool]:
+        """Return which lines of the diff log are to be forgotten. Raises StateError."""
         if self.before is not None:
-            at = time_of(line)
-            return at < self.before or (self.after is not None and at > self.after)
-        return self.video is None or line["video_id"] == self.video
+            old = (_number_of(line) for line in read_log(log) if time_of(line) < self.before)
+            last = max(old, default=0)  # what is in front of it is not newer, whatever it says: a clock ran ahead
+            return lambda line: _number_of(line) <= last
+        return lambda line: self.video is None or line["video_id"] == self.video
 
 
 def forget(
@@ -54,11 +53,12 @@ def forget(
 ) -> tuple[int, int]:
     """Forget what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
     site, directory = os.path.realpath(config.site), config.state_directory
+    diff_log = directory / LOG
     if dry_run:
         on_disk = open_to_read(directory, site)
         with on_disk or open_copy(directory, site) as database:
             readings = count_readings(database, before=selection.before, video=selection.video)
-        return readings, forget_lines(directory / LOG, selection.takes, dry_run=True)
+        return readings, forget_lines(diff_log, selection.lines(diff_log), dry_run=True)
     with open_for_writing(config, clock=clock, sleep=sleep) as opened:
         database = opened.database
         save_last_seq(database, opened.diff_log.last_seq)
@@ -71,7 +71,7 @@ def forget(
             forget_places(database, selection.video)
         database.shrink()
         _forget_set_aside(directory, selection.before)
-        return readings, forget_lines(directory / LOG, selection.takes)
+        return readings, forget_lines(diff_log, selection.lines(diff_log))
 
 
 def forget_old(config: Config, database: Database, now: datetime) -> None:
@@ -81,9 +81,14 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     forget_unread(database)
     forget_syncs(database, before)
     _forget_set_aside(config.state_directory, before)
-    oldest = oldest_time(config.state_directory / LOG, until=now)
+    diff_log = config.state_directory / LOG
+    oldest = oldest_time(diff_log)
     if oldest is not None and oldest < before - SLACK:
-        forget_lines(config.state_directory / LOG, Selection(before=before, after=now + SLACK).takes)
+        forget_lines(diff_log, Selection(before=before).lines(diff_log))
+
+
+def _number_of(line: Line) -> int:
+    return int(str(line["seq"]))
 
 
 def _forget_set_aside(directory: Path, before: datetime | None) -> None:
