@@ -19,9 +19,10 @@ LISTS = frozenset({"videoseries", "live_stream"})
 
 _LOOKS_LIKE_ID = re.compile(r"(?=.*[0-9_-]|.+[A-Z])[A-Za-z0-9_-]{11}")
 _ADDRESS = re.compile(
-    r"([a-z][a-z0-9+.-]*:(?![0-9]))?(//)?(?:[^/?#@]*@)?([^/?#:@]+)(?::[0-9]+)?([/?#].*)?",
+    r"([a-z][a-z0-9+.-]*:(?![0-9]))?(//)?(?:[^/?#@\\]*@)?([^/?#:@\\]+)(?::[0-9]+)?([/?#].*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
+"""A backslash may end the host, as it does for browsers, or be part of a name before it: then there is no address."""
 _HOST_WITH_DOT = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE | re.ASCII)
 _YOUTUBE = re.compile(
     r"(?:(?:[a-z0-9-]+\.)*(?:(?:youtube(?:-nocookie|kids|education)?|ytimg)\.com|(youtu\.be))|youtube\.googleapis\.com)\.?",
@@ -39,6 +40,8 @@ _ID_PARAMETERS = frozenset({"v", "vi", "video_id"})
 _ADDRESS_PARAMETERS = frozenset({("oembed", "url"), ("redirect", "q")})
 _BETWEEN_PARAMETERS = re.compile(r"&amp;|[&;]")
 _BETWEEN_IDS = re.compile(r"[\s,;|]+")
+_ID_CHARACTERS = re.compile(r"[A-Za-z0-9_-]+")
+_OTHER_PARAMETER = re.compile(r"[?&#;](?!(?:vi?|video_id)=)[A-Za-z_][A-Za-z0-9_.-]*=[^?&#;,|\s]*", re.IGNORECASE)
 
 
 class Host(Enum):
@@ -134,7 +137,8 @@ def _in_parameters(parameters: str, first: str, *, follow: bool) -> Iterator[str
         if name in _ID_PARAMETERS:
             yield from _ids(value)
         elif name == "video_ids":
-            yield from filter(None, _BETWEEN_IDS.split(value))
+            for each in filter(None, _BETWEEN_IDS.split(value)):
+                yield from _ids(each)
         elif follow and (name == "u" or (first, name) in _ADDRESS_PARAMETERS):
             yield from _in_address(value)
 
@@ -157,7 +161,7 @@ def _in_fragment(fragment: str) -> Iterator[str]:
 
 def _ids(value: str) -> Iterator[str]:
     """Yield what stands where one id belongs, and whatever stands beside it like another one."""
-    first, *others = _BETWEEN_IDS.split(value.strip())
+    first = _BETWEEN_IDS.split(value.strip(), maxsplit=1)[0]
     if first:
         yield first
-    yield from (other for other in others if looks_like_id(other))
+    yield from filter(looks_like_id, _ID_CHARACTERS.findall(_OTHER_PARAMETER.sub("", value))[1:])

@@ -33,7 +33,8 @@ _ELSEWHERE = re.compile(r"https?://(?![^/?#]*(?:yout|ytimg))[a-z0-9-]+(?:\.[a-z0
 _APP = re.compile(r"""(?<![^\s,;|&<>"'()\[\]{}+])(?:vnd\.)?youtube:(?://)?""", re.IGNORECASE)
 """How apps begin an address: `youtube://ID`."""
 _BETWEEN_WORDS = re.compile(r"[\s,;|&]+")
-_BETWEEN_ADDRESSES = re.compile(r"""[\s,;|&<>"'()\[\]{}+]+""")
+_BETWEEN_ADDRESSES = re.compile(r"""[\s,;|&<>"'()\[\]{}+\u00ab\u00b7\u00bb\u2000-\u206f\u2190-\u21ff]+""")
+"""Also dashes, quotes, bullets and arrows that are not ASCII: none of them stands in an address as it is copied."""
 _PLAYLIST = re.compile(r"(?<=[?&;])playlist=[A-Za-z0-9_-]{11}(?:,[A-Za-z0-9_-]{11})*(?![A-Za-z0-9_-])")
 """The videos that an embedded player shows next: ids with commas, but not of this video."""
 

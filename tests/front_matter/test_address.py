@@ -165,6 +165,14 @@ NOT_UNDERSTOOD = [
     "/watch/{}",
     "live/{}",
     "watch?v=",
+    *(
+        rf"{before}{host}/{{}}"
+        for before in ("", "//", "https://")
+        for host in (r"example.org\@youtu.be", r"example.org\\@youtu.be", r"a\b@youtu.be", r"example.org\youtu.be")
+    ),
+    r"https://youtu.be\{}",
+    r"https:\\youtu.be/{}",
+    r"https://youtu.be\@example.org/{}",
 ]
 
 OTHER_HOSTS = [
@@ -262,6 +270,11 @@ def test_two_videos_disagree_behind_each_form(form: str) -> None:
         f"https://youtu.be/{ID} https://youtu.be/canal",
         f"https://vimeo.com/76979871 https://youtu.be/{ID}",
         f"https://vimeo.com/76979871 (https://youtu.be/{ID})",
+        f"https://www.youtube.com/watch?v={ID}%26v%3D{OTHER_ID}",
+        f"https://www.youtube.com/watch?v={ID}%26t%3D3%26vi%3D{OTHER_ID}",
+        f"https://www.youtube.com/watch?v={ID}?v={OTHER_ID}",
+        f"https://www.youtube.com/watch_videos?video_ids={ID}.{OTHER_ID}",
+        f"https://youtu.be/{ID}\u2014https://youtu.be/{OTHER_ID}",
         f"https://youtu.be/{ID} self-hosted",
         f"https://youtu.be/{ID}, PixelAdvent",
     ],
@@ -270,11 +283,32 @@ def test_two_things_in_one_value_are_not_chosen_between(text: str) -> None:
     check_that_they_disagree(text)
 
 
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(["https://youtu.be/{}", "https://www.youtube.com/watch?v={}", "https://www.youtube.com/embed/{}"]),
+    st.text(
+        st.characters(exclude_categories=["L", "N", "M", "Cs"], exclude_characters="?&#%=_-/;@\\"),
+        min_size=1,
+        max_size=1,
+    ),
+    telling_ids,
+    telling_ids,
+)
+def test_whatever_stands_between_two_ids_they_disagree(form: str, between: str, one: str, two: str) -> None:
+    if one != two:
+        check_that_they_disagree(form.format(one) + between + two)
+
+
 def check_that_they_disagree(text: str) -> None:
     problem = parse_video_id(text, "page.md", 7)
     assert isinstance(problem, Problem), text
     assert (problem.kind, problem.line) == (ProblemKind.IDS_DISAGREE, 7), text
     assert problem.message.startswith("The value names ")
+
+
+@pytest.mark.parametrize("tail", ["%26t%3D3", "?t=3", "%3Fab_channel%3DPixelAdvent", "?si=abcdefGH123", ".", ")", "/"])
+def test_parameters_and_punctuation_behind_an_id_are_no_second_one(tail: str) -> None:
+    assert parse_video_id(f"https://www.youtube.com/watch?v={ID}{tail}", "page.md") == ID
 
 
 @pytest.mark.parametrize("text", [form.format(ID) for form in NOT_UNDERSTOOD])
