@@ -106,6 +106,38 @@ def add_a_paragraph(scene: Scene) -> None:
     scene.amend("--message", message)
 
 
+def _line_of(scene: Scene) -> str:
+    return scene.ours.git("log", "-1", "--format=%B").split("\n\n")[1].splitlines()[1]
+
+
+def say_in_message(scene: Scene, old: str, new: str) -> None:
+    message = scene.ours.git("log", "-1", "--format=%B")
+    assert old in message
+    scene.amend("--message", message.replace(old, new, 1))
+
+
+def add_a_line_of_another_page(scene: Scene) -> None:
+    line = _line_of(scene)
+    say_in_message(scene, line, f"{line}\n- content/p9.md: viewcount 1 -> 2")
+
+
+def replace_a_line(scene: Scene) -> None:
+    say_in_message(scene, _line_of(scene), "- content/0.md: viewcount said to rise 1 -> 2")
+
+
+def say_a_line_twice(scene: Scene) -> None:
+    line = _line_of(scene)
+    say_in_message(scene, line, f"{line}\n{line}")
+
+
+def leave_a_line_out(scene: Scene) -> None:
+    say_in_message(scene, f"{_line_of(scene)}\n", "")
+
+
+def say_another_sum(scene: Scene) -> None:
+    say_in_message(scene, "In all: ", "In all: 9")
+
+
 def add_a_trailer(scene: Scene) -> None:
     scene.amend("--no-edit", "--signoff")
 
@@ -257,6 +289,7 @@ def change_the_first_line(scene: Scene) -> None:
 
 
 THEIRS = [
+    add_a_line_of_another_page, replace_a_line, say_a_line_twice, leave_a_line_out, say_another_sum,
     add_words, add_file, add_file_elsewhere, reword, add_a_paragraph, add_a_trailer, write_own_count, move_a_count,
     edit_a_count_of_another_key, requote, change_mode, rename, delete, link, add_a_repository, fix_up, squash_into_own,
     copy_the_message, copy_the_trailer, commit_nothing, merge, begin_anew, pick_with_a_line, take_back, map_other_keys,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -86,17 +86,39 @@ def form(template: str | None) -> re.Pattern[str]:
     )
 
 
+def fits(text: str, contents: Contents, lines: Collection[str]) -> bool:
+    """Say whether a message of our form is about these changes: `lines` is what `line_of` says of each.
+
+    Which of several changes of one size are named is not looked at.
+    """
+    named = re.findall(r"(?m)^- .+ -> [0-9]+$", text)
+    return len(named) == len(set(named)) == min(contents.counts, MOST) and (
+        set(named) <= set(lines)
+        and f"\n{_in_all(contents)}\n" in text
+        and ("\nThe largest changes:\n" in text) is (contents.counts > MOST)
+    )
+
+
+def line_of(change: Change) -> str:
+    """Return how a message names a change."""
+    old = "none" if change.old is None else change.old
+    return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new}"
+
+
 def _largest(contents: Contents) -> Iterable[str]:
     if contents.counts > MOST:
         yield "The largest changes:"
     for _, _, change in sorted(contents.largest, key=lambda one: one[:2], reverse=True):
-        old = "none" if change.old is None else change.old
-        yield f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new}"
+        yield line_of(change)
+
+
+def _in_all(contents: Contents) -> str:
+    gained = ", ".join(f"{count.value} {by:+,}" for count, by in sorted(contents.gained.items()))
+    return f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')} ({gained})."
 
 
 def _totals(contents: Contents, missing: Sequence[VideoId]) -> Iterable[str]:
-    gained = ", ".join(f"{count.value} {by:+,}" for count, by in sorted(contents.gained.items()))
-    yield f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')} ({gained})."
+    yield _in_all(contents)
     if contents.first and contents.last:
         since = "" if contents.first == contents.last else f"{utc(contents.first)} to "
         yield f"Read from YouTube: {since}{utc(contents.last)}."

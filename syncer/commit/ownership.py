@@ -6,13 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.commit.message import CLAIM, TRAILER
+from syncer.commit.message import CLAIM, TRAILER, Contents, fits, line_of
 from syncer.commit.uncommitted import Source, named_by_git, were_ours, with_counts
-from syncer.commit.waiting import waiting, wherever
+from syncer.commit.waiting import Waiting, waiting, wherever
 from syncer.content.scan import Candidate
 from syncer.front_matter.find import find
 from syncer.git.objects import read_blobs, read_messages
@@ -36,6 +37,20 @@ SHOWN = 3
 """Commits that a sentence names."""
 
 
+@dataclass(slots=True)
+class _Told:
+    """What a commit changed, as our message would tell it."""
+
+    contents: Contents = field(default_factory=Contents)
+    lines: set[str] = field(default_factory=set)
+
+    def add(self, counts: Sequence[Waiting]) -> None:
+        """Take in what was changed on a page."""
+        changes = [one.change(ANY_TIME) for one in counts]
+        self.contents.add(changes)
+        self.lines.update(map(line_of, changes))
+
+
 class Ownership(NamedTuple):
     """How many of some commits are ours, and how many are not."""
 
@@ -48,15 +63,16 @@ class Ownership(NamedTuple):
 def sort_out(source: Source, commits: Sequence[str], form: re.Pattern[str], made_now: str | None) -> Ownership:
     """Return how many of these commits are ours; this sync made `made_now`. Raises GitError and StateError.
 
-    Ours is a commit with one parent, with a message of our `form`, and with changes of mapped counts only, to what the
-    diff log says that syncer wrote there. All others are the author's, also those of ours that the log has forgotten.
+    Ours is a commit with one parent, with a message of our `form` about its own changes, and with changes of mapped
+    counts only, to what the diff log says that syncer wrote there. All others are the author's, also those of ours that
+    the log has forgotten.
     """
     messages = list(read_messages(source.repository, commits))
     claiming = [(commit, text) for commit, text in zip(commits, messages, strict=True) if CLAIM.search(text)]
     plain = len(commits) - len(claiming)
     if plain:
         claiming = claiming[:MOST_BESIDE]
-    likely = [commit for commit, text in claiming if commit != made_now and form.fullmatch(text)]
+    likely = {commit: text for commit, text in claiming if commit != made_now and form.fullmatch(text)}
     ours = {made_now, *_with_our_counts(source, likely)}
     claimed = [commit for commit, _ in claiming if commit not in ours]
     return Ownership(len(claiming) - len(claimed), plain + len(claimed), claimed)
@@ -69,19 +85,20 @@ def say_claimed(claimed: Sequence[str]) -> str:
     return f"{what} the line {TRAILER}, but another message or other changes than syncer made: treated as yours"
 
 
-def _with_our_counts(source: Source, commits: Sequence[str]) -> set[str]:
-    """Return which of these commits changed counts of ours and nothing else."""
-    found, foreign = set[str](), set[str]()
+def _with_our_counts(source: Source, commits: Mapping[str, str]) -> set[str]:
+    """Return which of these commits changed counts of ours and nothing else, as their messages say."""
+    told: defaultdict[str, _Told] = defaultdict(_Told)
+    foreign = set[str]()
     if commits:
         with closing(changed_by(source.repository, commits)) as changes:
             while part := list(islice(changes, FILES_AT_ONCE)):
-                found.update(commit for commit, _ in part)
-                foreign |= _foreign(source, part)
-    return found - foreign
+                foreign |= _foreign(source, part, told)
+    whole = {commit for commit, said in told.items() if fits(commits[commit], said.contents, said.lines)}
+    return whole - foreign
 
 
-def _foreign(source: Source, changes: Sequence[tuple[str, Difference]]) -> set[str]:
-    """Return the commits in which one of these changes is not ours."""
+def _foreign(source: Source, changes: Sequence[tuple[str, Difference]], told: defaultdict[str, _Told]) -> set[str]:
+    """Return the commits in which one of these changes is not ours; all changes of counts are added to `told`."""
     pages = _pages(source, {changed.path for _, changed in changes})
     edits, foreign = [], set()
     for commit, (path, old, new) in changes:
@@ -90,14 +107,15 @@ def _foreign(source: Source, changes: Sequence[tuple[str, Difference]]) -> set[s
         else:
             foreign.add(commit)
     texts = read_blobs(source.repository, (name for _, _, *both in edits for name in both))
-    counts: defaultdict[str, set[Written]] = defaultdict(set)
+    written: defaultdict[str, set[Written]] = defaultdict(set)
     for commit, candidates, _, _ in edits:
-        written = _counts(candidates, next(texts), next(texts))
-        counts[commit] |= written
-        if not written:
+        counts = _counts(candidates, next(texts), next(texts))
+        written[commit].update((wherever(one.place), one.new) for one in counts)
+        told[commit].add(counts)
+        if not counts:
             foreign.add(commit)
-    known = were_ours(source.log, set().union(*counts.values()))
-    return foreign | {commit for commit, written in counts.items() if not written <= known}
+    known = were_ours(source.log, set().union(*written.values()))
+    return foreign | {commit for commit, of_commit in written.items() if not of_commit <= known}
 
 
 def _pages(source: Source, paths: Collection[str]) -> Mapping[str, Sequence[Candidate]]:
@@ -115,12 +133,12 @@ def _pages(source: Source, paths: Collection[str]) -> Mapping[str, Sequence[Cand
     return pages
 
 
-def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> set[Written]:
+def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[Waiting]:
     """Return the counts by which a page's two texts differ; none where they differ in anything else."""
-    written: set[Written] = set()
+    written: list[Waiting] = []
     for path, mappings in candidates:
         for fields in mappings:
             counts = list(waiting(path, find(old, fields, path).slots, find(new, fields, path).slots))
             old = with_counts(old, ((fields, one.change(ANY_TIME)) for one in counts)) or b""
-            written.update((wherever(one.place), one.new) for one in counts)
-    return written if old == new else set()
+            written += counts
+    return written if old == new else ()
