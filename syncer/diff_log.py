@@ -19,7 +19,7 @@ from typing import BinaryIO, Self
 from syncer.diff_line import parse_line
 from syncer.errors import StateError
 from syncer.model import Change
-from syncer.own_files import PUBLIC, open_own, open_to_read, state_error
+from syncer.own_files import PUBLIC, open_own, open_to_read, remove_own, state_error
 
 Line = Mapping[str, str | int | None]
 """One line of the log, in the order of its keys."""
@@ -338,7 +338,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 def _write_anew(path: Path, lines: Iterable[bytes]) -> None:
     new = path.with_name(".syncer-diff-log~")
-    new.unlink(missing_ok=True)
+    remove_own(new)
     with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.writelines(lines)
         file.flush()

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from syncer.diff_log import timestamp
 from syncer.errors import ConfigError, Stopped, SyncerError
 from syncer.model import SyncReport
-from syncer.own_files import PUBLIC, open_own, read_file
+from syncer.own_files import PUBLIC, open_own, read_file, remove_own
 from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
 from syncer.wording import utc
 
@@ -150,7 +150,7 @@ class Notifier:
     def _remember(self, known: Mapping[str, str]) -> None:
         new = self._memory.with_suffix(".new")
         try:
-            new.unlink(missing_ok=True)
+            remove_own(new)
             with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC), "wb") as file:
                 file.write(json.dumps(known).encode())
             os.replace(new, self._memory)

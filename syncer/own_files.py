@@ -88,6 +88,14 @@ def require_own(path: Path) -> None:
         _tighten(path, status, PRIVATE)
 
 
+def remove_own(path: Path) -> None:
+    """Remove a file of ours, or the link in its place, if there is one. Raises UnsafeFile for a directory; OSError."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            raise UnsafeFile(path, f"is a directory, not a file{MOVE}")
+        path.unlink()
+
+
 def open_to_read(path: Path, *, follow: bool = False) -> int:
     """Open a regular file for reading, whoever it belongs to, and return its descriptor.
 

@@ -82,7 +82,7 @@ WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
     (config_in_latin_1, "config", ["the config cannot be read: it is not UTF-8"]),
     (broken_yaml, "config", ["syncer.yaml:"]),
     (content_missing, "usage", ["posts is no directory; set `site` and `collections` in the config"]),
-    (state_is_a_file, "state", [".syncer: the state cannot be", "allow it, or set state.directory"]),
+    (state_is_a_file, "state", [".syncer: is not a directory", "move it away, or set state.directory"]),
     (state_cannot_be_made, "state", ["/dev/null/state: the state cannot be", "or set state.directory"]),
     (state_is_newer, "state", ["was written by a newer syncer (schema 99", "upgrade syncer"]),
     (state_of_another_site, "state", ["belongs to the site", "set another state.directory"]),

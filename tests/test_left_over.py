@@ -280,6 +280,28 @@ def test_what_cannot_be_saved_stays_where_it_is_and_is_a_problem(tmp_path: Path)
 
     (problem,) = settle_left_over(str(tmp_path), [str(stray)], [FIELDS], lambda _: True, save)
     assert (problem.kind, problem.subject) == ("unwritable", "content/.syncer-0123abcd~")
+    assert "It cannot be saved: No space left on device; compare it with the page" in problem.message
+    assert stray.read_bytes() == OLD + WORDS
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling"])
+def test_where_edits_are_saved_stands_something_else_and_the_problem_names_that(tmp_path: Path, kind: str) -> None:
+    put(tmp_path / "content/a.md", NEW)
+    stray = put(tmp_path / "content/.syncer-0123abcd~", OLD + WORDS)
+    state = tmp_path / "state"
+    state.mkdir()
+    if kind == "file":
+        put(state / "saved", b"mine")
+    else:
+        (state / "saved").symlink_to(tmp_path if kind == "link" else tmp_path / "none")
+
+    def save(path: str, page: str) -> None:
+        save_edit(state, path, page, NOW)
+
+    (problem,) = settle_left_over(str(tmp_path), [str(stray)], [FIELDS], lambda _: True, save)
+    thing = "a file" if kind == "file" else "a symbolic link"
+    assert f"It cannot be saved: {state / 'saved'} is {thing}, not a directory; move it away" in problem.message
+    assert "remove it" not in problem.message
     assert stray.read_bytes() == OLD + WORDS
 
 
@@ -289,6 +311,8 @@ def test_a_link_under_such_a_name_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "content/.syncer-0123abcd~").symlink_to(outside)
     problems, saved = settle(tmp_path)
     assert ([problem.kind for problem in problems], saved) == (["unwritable"], {})
+    assert "is a symbolic link" in problems[0].message
+    assert "remove the link" in problems[0].message
     assert outside.read_bytes() == OLD + WORDS
 
 

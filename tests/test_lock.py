@@ -161,8 +161,9 @@ def test_a_gitignore_that_somebody_changed_stays(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    for directory in (tmp_path / "file", tmp_path / "file/below"):
-        with pytest.raises(StateError, match=f"{directory}: the state cannot be written"):
+    for name, said in (("file", "is not a directory; move it away"), ("file/below", "the state cannot be written")):
+        directory = tmp_path / name
+        with pytest.raises(StateError, match=f"{directory}: {said}"):
             try_lock(directory)
 
 

@@ -141,6 +141,48 @@ def test_files_that_the_state_can_do_without_are_not_followed_either(
     assert not victim.with_name("new").exists()
 
 
+IN_THE_WAY = {
+    *FILES,
+    *(f"state.sqlite3{end}" for end in ("-journal", ".suspect")),
+}
+"""Names that a sync cannot do without."""
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*IN_THE_WAY, ".syncer-diff-log~", "daemon.address", "daemon.sock", "told.json", "told.new"})
+)
+def test_a_directory_under_a_name_of_ours_ends_no_command_as_a_bug(warm: Warm, site: Site, name: str) -> None:
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    made = site.sync(datetime.now(UTC) - timedelta(days=40)).sync
+    (site.state / name).unlink(missing_ok=True)
+    (site.state / name).mkdir()
+    ended = None
+    for command in (*COMMANDS, ("undo", made), ("history", ids(1)[0]), ("purge", "--all")):
+        ended = run(warm, site, *command)
+        assert ended.code in {0, 1, 2}, (command, ended)
+        if command in {("sync",), ("purge", "--all")} and name in IN_THE_WAY - {"daemon.lock"}:
+            assert (ended.code, "move it away" in ended.err) == (2, True), (command, ended)
+            assert str(site.state / name) in ended.err, command
+    if name == ".syncer-diff-log~":
+        assert ended
+        assert f"{site.state / name}: is a directory, not a file; move it away" in ended.err
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling"])
+def test_what_stands_where_the_state_goes_is_named(warm: Warm, site: Site, kind: str) -> None:
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    if kind == "file":
+        site.put(site.state.name, b"mine")
+    else:
+        site.state.symlink_to("none")
+    said = "not a directory; move it away, or set" if kind == "file" else "a link to no directory; mount the disk"
+    for command in (("sync",), ("sync", "--dry-run"), ("status",), ("purge",)):
+        ended = run(warm, site, *command)
+        assert ended.code == 2, (command, ended)
+        assert f"{site.state}: is {said}" in ended.err, (command, ended)
+    assert not (site.root / "none").exists()
+
+
 # --- files that the config names --------------------------------------------------------------------------------------
 
 
@@ -341,7 +383,7 @@ def test_a_link_to_a_disk_that_is_not_mounted_is_no_new_state(site: Site) -> Non
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     site.state.symlink_to(site.root / "disk/state")
 
-    with pytest.raises(StateError, match="cannot be written"):
+    with pytest.raises(StateError, match="is a link to no directory; mount the disk"):
         site.sync()
     assert not (site.root / "disk").exists()
 

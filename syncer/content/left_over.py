@@ -25,7 +25,7 @@ from syncer.content.scan import OURS, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
-from syncer.own_files import NO_LINK, open_file
+from syncer.own_files import NO_LINK, UnsafeFile, open_file
 
 log = logging.getLogger("syncer.content")
 
@@ -66,10 +66,21 @@ def settle_left_over(
             try:
                 settled.settle(os.path.basename(path))
             except OSError as error:
-                message = f"was left by a crash and cannot be removed: {reason_of(error)}; look into it, and remove it"
-                problems.append(Problem(ProblemKind.UNWRITABLE, os.path.relpath(path, site), message))
+                problems.append(Problem(ProblemKind.UNWRITABLE, os.path.relpath(path, site), _message(path, error)))
         flush_directories([directory])
     return problems
+
+
+class _NotSavedError(OSError):
+    """What only a left-over file has cannot be saved; `strerror` says why, and what to do."""
+
+
+def _message(path: str, error: OSError) -> str:
+    if isinstance(error, _NotSavedError):
+        return f"was left by a crash, and may hold an edit that is nowhere else. It cannot be saved: {error.strerror}"
+    if os.path.islink(path):
+        return "is a symbolic link with a name that syncer gives to its own files. It is not followed; remove the link"
+    return f"was left by a crash and cannot be removed: {reason_of(error)}; look into it, and remove it"
 
 
 class _Beside:
@@ -155,7 +166,13 @@ class _Beside:
             os.close(directory)
 
     def _keep(self, name: str, page: str) -> None:
-        self._save(os.path.join(self._directory, name), self._in_site(page))
+        try:
+            self._save(os.path.join(self._directory, name), self._in_site(page))
+        except UnsafeFile as error:
+            raise _NotSavedError(error.errno, f"{error.filename} {error.strerror}, then run the sync again") from error
+        except OSError as error:
+            why = f"{reason_of(error)}; compare it with the page, copy what you need, then remove it"
+            raise _NotSavedError(error.errno, why) from error
         self._remove(name)
 
     def _remove(self, name: str) -> None:

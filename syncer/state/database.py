@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from syncer.errors import StateDamaged, StateError
-from syncer.own_files import open_own, require_own, require_together, state_error
+from syncer.own_files import open_own, remove_own, require_own, require_together, state_error
 from syncer.state.damage import LARGE, OddValue, Shape, find_damage, is_damage, is_of_the_machine, odd_rows, shape_of
 from syncer.state.directory import prepare_directory, require_ours
 
@@ -202,11 +202,18 @@ def open_database(directory: Path, site: str) -> Database:
             connection.execute(
                 "INSERT OR IGNORE INTO meta VALUES ('site', :site), ('site_again', :site)", {"site": site}
             )
-        suspect.unlink(missing_ok=True)
+        _remove(suspect)
     except BaseException:
         connection.close()
         raise
     return Database(connection, path)
+
+
+def _remove(suspect: Path) -> None:
+    try:
+        remove_own(suspect)
+    except OSError as error:
+        raise state_error(error, f"{suspect}: cannot be removed", "remove it") from error
 
 
 def set_aside(directory: Path, now: datetime) -> Path:

@@ -45,8 +45,8 @@ def prepare_directory(directory: Path) -> None:
 
     Raises StateError where it holds other things and no state, and OSError.
     """
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     require_ours(directory)
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     ignored, other = _ignored(directory), _other(directory)
     if not ignored or (ignored == EVERYTHING and other):  # an older version's, which hides an author's files
         patterns = EVERYTHING if directory.name == USUAL and not other else NAMED
@@ -54,7 +54,11 @@ def prepare_directory(directory: Path) -> None:
 
 
 def require_ours(directory: Path) -> None:
-    """Raise StateError where the directory holds other things and no state; not where there is none. Raises OSError."""
+    """Raise StateError where there is something else, or other things and no state in it. Raises OSError."""
+    if os.path.lexists(directory) and not directory.is_dir():
+        if directory.is_symlink():
+            raise StateError(f"{directory}: is a link to no directory; mount the disk it leads to, or remove the link")
+        raise StateError(f"{directory}: is not a directory; move it away, or set state.directory")
     if not directory.is_dir() or any(os.path.lexists(directory / name) for name in PROOF):
         return
     other = _other(directory)

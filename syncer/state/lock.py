@@ -111,7 +111,7 @@ class DaemonLock:
             return False
         try:
             return os.path.samestat(os.fstat(self._descriptor), (self._directory / DAEMON_LOCK).stat())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def _take(self) -> None:

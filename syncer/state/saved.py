@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import NamedTuple
 
-from syncer.own_files import NO_LINK, open_file
+from syncer.own_files import MOVE, NO_LINK, UnsafeFile, open_file
 
 FOLDER = "saved"
 """Below it is a folder for each edit, named after the time, and in it the page under its path in the site."""
@@ -30,8 +30,9 @@ class SavedEdit(NamedTuple):
 def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
     """Copy a file into this state's directory, durably, as the page with this path; return the copy's.
 
-    No link is followed, and no file is overwritten. Raises OSError.
+    No link is followed, and no file is overwritten. Raises UnsafeFile where FOLDER is no directory; OSError.
     """
+    _require_directory(directory / FOLDER)
     with open(open_file(source, flags=NO_LINK), "rb") as edited, ExitStack() as stack:
         inside = _enter(stack, os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY), FOLDER)
         folder = next(_untaken(inside, f"{at:%Y%m%dT%H%M%SZ}"))
@@ -59,6 +60,12 @@ def saved_edits(directory: Path) -> list[SavedEdit]:
         parts = Path(folder).relative_to(top).parts[1:]
         edits += [SavedEdit("/".join((*parts, file)), Path(folder, file)) for file in files]
     return sorted(edits, key=lambda edit: edit.file)
+
+
+def _require_directory(folder: Path) -> None:
+    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+        kind = "a symbolic link" if folder.is_symlink() else "a file"
+        raise UnsafeFile(folder, f"is {kind}, not a directory{MOVE}")
 
 
 def _enter(stack: ExitStack, directory: int, name: str) -> int:
