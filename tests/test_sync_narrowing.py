@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,33 @@ def test_what_matches_nothing_is_exit_2_and_nothing_is_done(
     assert sentence in told
     assert "\n" not in told
     assert ran.out == "" or "--json" in mode
+
+
+def test_with_a_video_only_the_pages_that_name_it_are_counted_and_only_their_problems_reported(
+    full: Site, syncer: Run, tmp_path: Path
+) -> None:
+    twice = "---\nvid_id: {}\nviewcount: 1\nviewcount: 2\n---\n"
+    full.put("content/bad.md", twice.format(SECOND).encode())
+    full.put("content/other-key.md", b"---\nVid_ID: " + SECOND.encode() + b"\n---\n")
+    full.put("content/nonsense.md", b"---\nvid_id: soon\nviewcount: 1\n---\n")
+    (full.root / "content/out.md").symlink_to(tmp_path / "out.md")
+    (tmp_path / "out.md").write_text(twice.format(FIRST), encoding="utf-8")
+    ran = syncer("sync", "--json", "--video", FIRST)
+    facts = ("exit", "pages", "videos", "asked", "changed_pages", "problems")
+    assert [ran.document[fact] for fact in facts] == [0, 1, 1, 1, 1, []]
+    second = syncer("sync", "--json", "--video", SECOND).document
+    assert (second["exit"], second["pages"], second["changed_pages"]) == (1, 1, 1)
+    assert [(one["kind"], one["subject"]) for one in second["problems"]] == [("duplicate-key", "content/bad.md")]
+    both = syncer("sync", "--json", "--video", FIRST, "--video", THIRD).document
+    assert (both["exit"], both["pages"], both["videos"]) == (0, 2, 2)
+    assert {one["kind"] for one in syncer("sync", "--json").document["problems"]} > {"duplicate-key", "outside-site"}
+
+
+def test_a_page_that_cannot_be_read_may_name_the_video(full: Site, syncer: Run) -> None:
+    os.mkfifo(full.root / "content" / "pipe.md")
+    (full.root / os.fsdecode(b"content/\xff.md")).write_bytes(crlf(FIRST, 1, 2))
+    document = syncer("sync", "--json", "--video", FIRST).document
+    assert (document["exit"], [one["kind"] for one in document["problems"]]) == (1, ["unreadable"])
 
 
 def test_a_page_without_a_video_is_named_without_harm(full: Site, syncer: Run) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from syncer.content.key_case import OtherLetters
 from syncer.content.left_over import settle_left_over
 from syncer.content.narrow import narrow
-from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_pages, walk
+from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_head, read_pages, walk
 from syncer.errors import ContentGone, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Page, Problem, SyncReport, VideoId
+from syncer.model import Collection, Page, Problem, ProblemKind, SyncReport, VideoId
 from syncer.plan import GONE
 from syncer.state.database import Database, open_copy
 from syncer.state.judging import release_unnamed
@@ -112,9 +112,11 @@ def _set_apart(pages: Sequence[Page]) -> Iterator[None]:
 def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
     options, tally = sync.options, sync.tally
     videos = {slot.video_id for page in pages for slot in page.slots}
-    _require_videos(options.videos, videos)
+    if options.videos:
+        videos &= options.videos
+        _require_videos(options.videos, videos)
     tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
-    tally.plan = plan_now(sync, options.videos or videos)
+    tally.plan = plan_now(sync, videos)
     number = begin_sync(sync.database, tally.sync, tally.started)
     if options.whole:
         save_places(sync.database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
@@ -177,6 +179,7 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
     left_over: list[str] = []
+    known = len(sync.tally.problems)
     collections = [collection.as_model() for collection in sync.config.collections]
     letters = OtherLetters(collections)
     found = walk(sync.site, collections, left_over.append)
@@ -188,11 +191,27 @@ def _scan(sync: Sync) -> list[Page]:
         if len(pages) % 100 == 0:
             sync.world.progress("scan", len(pages), None)
     sync.tally.problems += letters.problems(pages)
+    if wanted := sync.options.videos:
+        pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
+        sync.tally.problems[known:] = [one for one in sync.tally.problems[known:] if _may_name(sync.site, one, wanted)]
     sync.world.progress("scan", len(pages), len(pages))
     if sync.diff_log:  # we hold the lock: nobody is about to put them in place
         sync.tally.problems += _settle_left_over(sync, collections, left_over)
     sync.tally.problems += saved_problems(sync.config.state_directory)
     return pages
+
+
+def _may_name(site: str, problem: Problem, videos: frozenset[VideoId]) -> bool:
+    """Whether the file that a scan found a problem with may name one of the videos: its text holds the ID.
+
+    So may one that cannot be read; not so a directory, nor what is outside the site, which is not looked at.
+    """
+    if problem.kind is ProblemKind.OUTSIDE_SITE:
+        return False
+    read = read_head(site, Candidate(problem.subject, ()))
+    if isinstance(read, Problem):
+        return True
+    return read is not None and any(video.encode() in read[0] for video in videos)
 
 
 def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequence[str]) -> list[Problem]:
