@@ -43,16 +43,16 @@ def open_for_writing(
     clock: Callable[[], datetime],
     sleep: Callable[[float], object],
     lost: str | None = None,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> Iterator[Opened]:
     """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
 
     A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
-    block meets is set aside after it. `patience`: seconds to wait for another writer. Raises Locked, Stopped,
-    StateError and, after that, StateDamaged.
+    block meets is set aside after it. `patience`: seconds to wait for another writer, else a minute. Raises Locked,
+    Stopped, StateError and, after that, StateDamaged.
     """
     directory = config.state_directory
-    with hold_lock(directory, patience=patience, sleep=sleep):
+    with hold_lock(directory, patience=PATIENCE if patience is None else patience, sleep=sleep):
         try:
             opened = _open(config, clock(), lost)
         except StateDamaged:
