@@ -219,11 +219,20 @@ def test_what_a_clock_ahead_of_its_time_noted_is_forgotten_with_what_came_after_
     assert {str(line["at"])[:10] for line in read_log(site.state / LOG)} <= {f"{late:%Y-%m-%d}"}
 
 
-def test_a_clock_far_behind_that_gets_no_answer_ages_no_reading(site: Site, youtube: Simulator) -> None:
+def test_a_clock_far_behind_that_gets_no_answer_ages_no_reading_and_no_line_of_the_log(
+    site: Site, youtube: Simulator
+) -> None:
     put_pages(site, ids(2))
+    pages = {path: path.read_bytes() for path in (site.root / "content").rglob("*.md")}
     site.sync(NOON)
+    before = [line["seq"] for line in read_log(site.state / LOG)]
+    for path, page in pages.items():
+        path.write_bytes(page)  # repaired from the state, by a sync in 2002
     in_weather(site, youtube, NOON - 9000 * DAY, "backend-503")
     youtube.faults = []
     site.sync(NOON + DAY)
     with opened(site) as database:
         assert [reading.at for reading in history(database, VideoId(ids(2)[0]))] == [NOON, NOON + DAY]
+    lines = list(read_log(site.state / LOG))
+    assert [line["seq"] for line in lines][: len(before)] == before
+    assert any(str(line["at"]) < str(line["as_of"]) for line in lines)

@@ -37,7 +37,7 @@ class Selection:
     def lines(self, log: Path) -> Callable[[Line], bool]:
         """Return which lines of the diff log are to be forgotten. Raises StateError."""
         if self.before is not None:
-            old = (_number_of(line) for line in read_log(log) if time_of(line) < self.before)
+            old = (_number_of(line) for line in read_log(log) if time_of(line) < self.before and _is_credible(line))
             last = max(old, default=0)  # what is in front of it is not newer, whatever it says: a clock ran ahead
             return lambda line: _number_of(line) <= last
         return lambda line: self.video is None or line["video_id"] == self.video
@@ -85,6 +85,11 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     oldest = oldest_time(diff_log)
     if oldest is not None and oldest < before - SLACK:
         forget_lines(diff_log, Selection(before=before).lines(diff_log))
+
+
+def _is_credible(line: Line) -> bool:
+    """Say whether it was written after YouTube gave the count: else the clock was far behind, and got no answer."""
+    return str(line["as_of"]) <= str(line["at"])
 
 
 def _number_of(line: Line) -> int:
