@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import timedelta
 from inspect import CO_OPTIMIZED
+from io import StringIO
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from types import FrameType
 
+import pytest
+
+from syncer.cli.main import main as syncer
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from tests.site import NOON, Site, crlf, ids
+from tests.site import KEY, NOON, Site, crlf, ids
 
 PACKAGE = Path(__file__).resolve().parent.parent / "syncer"
 
@@ -91,28 +96,36 @@ class Trace:
     depths: Counter[int] = field(default_factory=Counter)
     deepest: Counter[int] = field(default_factory=Counter)
 
+    @property
+    def files(self) -> Counter[str]:
+        """The files, and how many of their functions ran."""
+        return Counter(place.path for place in self.functions)
+
+    @property
+    def depth(self) -> int:
+        """The greatest number of functions on one stack."""
+        return max(self.deepest.values())
+
 
 def main(arguments: Sequence[str]) -> int:
     """Print the counts and their limits, with `--list` what they count; return 0, for the tests hold the limits."""
     modules = read_modules()
-    for title, items in [*sync_counts(trace_sync()), *static_counts(modules)]:
+    for title, items in [*sync_counts(trace_sync(), trace_command()), *static_counts(modules)]:
         print(f"shape: {title}")
         if "--list" in arguments:
             print("".join(f"    {item}\n" for item in items), end="")
     return 0
 
 
-def sync_counts(trace: Trace) -> Iterator[tuple[str, Iterable[object]]]:
-    """Yield a line for each count of one sync, and what it counts."""
-    files = Counter(place.path for place in trace.functions)
+def sync_counts(sync: Trace, command: Trace) -> Iterator[tuple[str, Iterable[object]]]:
+    """Yield a line for each count of what ran, and what it counts."""
+    yield f"files that one sync runs: {len(sync.files)} (at most {SYNC_FILES})", in_files(sync)
+    functions = f"{len(sync.functions)} (at most {SYNC_FUNCTIONS})"
+    yield f"functions that one sync runs: {functions}, {sync.depth} frames deep", sorted(sync.functions)
+    files, functions = f"{len(command.files)} files", f"{len(command.functions)} functions"
     yield (
-        f"files that one sync runs: {len(files)} (at most {SYNC_FILES})",
-        [f"{number} in syncer/{file}" for file, number in sorted(files.items())],
-    )
-    deepest = max(trace.deepest.values())
-    yield (
-        f"functions that one sync runs: {len(trace.functions)} (at most {SYNC_FUNCTIONS}), {deepest} frames deep",
-        sorted(trace.functions),
+        f"`syncer sync` on the sample pages runs: {functions} in {files}, {command.depth} frames deep",
+        in_files(command),
     )
 
 
@@ -150,6 +163,25 @@ def trace_sync() -> Trace:
         with tracing() as trace:
             report = site.sync(NOON + timedelta(days=1))
         assert report.changed_pages == PAGES, report
+        return trace
+
+
+def trace_command() -> Trace:
+    """Return what the command `syncer sync` runs on the sample pages, whose forms are many, after another sync."""
+    with TemporaryDirectory() as directory, Simulator(World()) as youtube, pytest.MonkeyPatch.context() as patch:
+        site = Site(Path(directory), youtube.url)
+        shutil.copytree(PACKAGE.parent / "content", site.root / "content")
+        config = (PACKAGE.parent / "config" / "syncer.yaml").read_text(encoding="utf-8")
+        site.put("config/syncer.yaml", config.replace("https://youtube.googleapis.com/", youtube.url).encode())
+        patch.chdir(site.root)
+        patch.setenv("YOUTUBE_API_KEY", KEY)
+        with redirect_stdout(StringIO()) as output:
+            syncer(["sync"])
+            youtube.clock.advance(timedelta(days=1))
+            forget_calls()
+            with tracing() as trace:
+                code = syncer(["sync", "--all"])
+        assert code in {0, 1}, output.getvalue()
         return trace
 
 
@@ -267,6 +299,11 @@ def nonlocals(modules: Iterable[Module]) -> Sequence[Place]:
 def loose_files(modules: Iterable[Module]) -> Sequence[str]:
     """Return the modules that are in no room: directly in `syncer/`."""
     return [module.path for module in modules if "/" not in module.path and not module.path.startswith("__")]
+
+
+def in_files(trace: Trace) -> Sequence[str]:
+    """Return a line for each file: how many of its functions ran."""
+    return [f"{number} in syncer/{path}" for path, number in sorted(trace.files.items())]
 
 
 def in_words(names: Mapping[str, Sequence[str]]) -> Sequence[str]:
