@@ -104,10 +104,10 @@ def our_fetch(task: Task) -> Measured:
     from benchmarks.site import video_ids
     from syncer.state.database import open_database
     from syncer.state.ledger import spend_unit
-    from syncer.youtube.ask import ask_all
+    from syncer.youtube.batches import fetch_all
     from syncer.youtube.breaker import Breaker
     from syncer.youtube.client import connect
-    from syncer.youtube.patience import Patience
+    from syncer.youtube.deadline import Patience
     from syncer.youtube.retry import Retry
 
     videos = [VideoId(video) for video in video_ids(task.pages)]
@@ -125,7 +125,9 @@ def our_fetch(task: Task) -> Measured:
         )
         with client:
             breakers = {bucket: Breaker() for bucket in Bucket}
-            answers = ask_all(videos, client.fetch, connections=task.connections, patience=patience, breakers=breakers)
+            answers = fetch_all(
+                videos, client.fetch, connections=task.connections, patience=patience, breakers=breakers
+            )
             measured.pages = sum(len(answer.statistics) for answer in answers)
     return measured
 
@@ -150,7 +152,7 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
     from syncer.sync.begin import open_for_writing
     from syncer.sync.judge import judge
     from syncer.sync.options import Options, Surroundings, Sync
-    from syncer.sync.report import Tally
+    from syncer.sync.tally import Tally
 
     config = _config(task)
     pages = _scan(config)

@@ -19,16 +19,18 @@ from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
 from syncer.git.remote import require_remote
 from syncer.git.repository import Repository, find_repository
-from syncer.model import Bucket, Outcome, Page, Problem, VideoId
+from syncer.model import Bucket, Page, Problem, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.lock import is_held
 from syncer.state.syncs import last_whole_sync
-from syncer.sync.ask import open_client, spending
+from syncer.status.buckets import bucket_statuses, in_words
+from syncer.status.leftovers import find_remains
+from syncer.sync.fetch import open_client, spending
 from syncer.sync.options import Options, Surroundings, Sync
-from syncer.sync.purses import in_words, purses
-from syncer.sync.recover import find_remains, saved_problems
-from syncer.sync.report import Tally
+from syncer.sync.recover import saved_problems
+from syncer.sync.tally import Tally
 from syncer.wording import counted, utc
+from syncer.youtube.answer import Outcome
 from syncer.youtube.key import CREDENTIAL
 
 if TYPE_CHECKING:
@@ -324,12 +326,12 @@ def _check_remains(config: Config, database: Database, content: _Content) -> Ite
 
 
 def _check_quota(config: Config, database: Database, now: datetime) -> Iterator[Finding]:
-    for bucket, purse in purses(config, database, now).items():
-        if purse.scheduled:
-            yield Finding("quota", Level.OK, f"{bucket}: {in_words(purse)}")
+    for bucket, status in bucket_statuses(config, database, now).items():
+        if status.scheduled:
+            yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
         else:
             remedy = "nothing to do: a new quota day begins at midnight Pacific"
-            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(purse)}; {remedy}")
+            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}; {remedy}")
 
 
 def _check_key(

@@ -53,7 +53,7 @@ class Control(NamedTuple):
 
     live: Callable[[], Live]
     trigger: Callable[[bool], Ticket]
-    """Ask for a sync now; True lets through what a brake or a doubt holds.
+    """Ask for a sync now; True lets through what a brake or an unconfirmed count holds.
 
     While a sync goes on it leads to exactly one more: all who trigger meanwhile get the ticket of that one.
     """

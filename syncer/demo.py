@@ -12,10 +12,11 @@ from pathlib import Path
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.git.run import git
-from syncer.model import Change, SyncReport
+from syncer.model import Change
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command ends with (`docs/reference/commands.md`, Exit codes)."""
+
+    OK = 0
+    PROBLEMS = 1
+    """It did its work, and something needs attention."""
+    CANNOT_RUN = 2
+    """The command line, the config, the key or the state does not let it run."""
+    NOTHING_ANSWERED = 3
+    """Every request failed, or the key was refused."""
+    LOCKED = 4
+    """Another writer held the lock for too long."""
+    BUG = 70
+    INTERRUPTED = 130
+    """It was told to stop."""
+
 
 class SyncerError(Exception):
     """The root: the message is one sentence that says what is wrong and what to do.
@@ -10,7 +29,7 @@ class SyncerError(Exception):
     """
 
     kind = "error"
-    exit_code = 2
+    exit_code = ExitCode.CANNOT_RUN
 
 
 class UsageError(SyncerError):
@@ -55,7 +74,7 @@ class Locked(SyncerError):
     """Another writer held the lock for as long as we were willing to wait."""
 
     kind = "locked"
-    exit_code = 4
+    exit_code = ExitCode.LOCKED
 
 
 class NoDaemon(SyncerError):
@@ -68,14 +87,14 @@ class DaemonEnded(SyncerError):
     """The daemon ended before the sync that somebody waits for."""
 
     kind = "daemon-ended"
-    exit_code = 130
+    exit_code = ExitCode.INTERRUPTED
 
 
 class Stopped(SyncerError):
     """It was told to stop before anything was done."""
 
     kind = "stopped"
-    exit_code = 130
+    exit_code = ExitCode.INTERRUPTED
 
 
 class GitError(SyncerError):

@@ -6,12 +6,11 @@ none, because a tuple's `count` is something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Literal, NamedTuple, NewType
 
 VideoId = NewType("VideoId", str)
@@ -248,18 +247,6 @@ class Change:
     why: Why
 
 
-class LastRead(NamedTuple):
-    """When a video was last read, whatever that said."""
-
-    video_id: VideoId
-    at: int
-    """Seconds since 1970."""
-    misses: int
-    """How often in a row, a day apart, it was left out."""
-    held: bool = False
-    """Whether that reading is held: compared with no page until it is confirmed or accepted."""
-
-
 @dataclass(frozen=True, slots=True)
 class Edit:
     """The changes that one page is to have: by field mapping, since two collections may share a page."""
@@ -274,125 +261,3 @@ class Edit:
     def changes(self) -> tuple[Change, ...]:
         """All changes of the page."""
         return tuple(change for _, changes in self.rewrites for change in changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which videos to ask about now, and what was left out."""
-
-    ask: tuple[VideoId, ...]
-    fresh: int
-    """Read less than five minutes ago, or gone and not due yet."""
-    over_quota: int
-
-
-class Outcome(StrEnum):
-    """How one request for one batch ended."""
-
-    ANSWERED = "answered"
-    SPENT = "spent"
-    """The bucket has no unit left, here or at YouTube: another bucket may serve."""
-    UNAVAILABLE = "unavailable"
-    """This project does not have the method (404, 501): the other method may serve."""
-    FAILED = "failed"
-    """Every try failed in a way that passes: the next sync asks again."""
-    REFUSED = "refused"
-    """Key or project is refused: asking on is of no use until a person acts."""
-    REJECTED = "rejected"
-    """YouTube calls the request itself wrong: it is not sent again unchanged. About one video: because of its id."""
-    STOPPED = "stopped"
-    """We ended it ourselves before there was an answer: told to stop, or out of time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of asking one method about one batch."""
-
-    bucket: Bucket
-    asked: tuple[VideoId, ...]
-    outcome: Outcome
-    at: datetime
-    statistics: Mapping[VideoId, Statistics]
-    """Of the videos that were returned and passed the check; empty unless ANSWERED."""
-    problems: tuple[Problem, ...] = ()
-    unasked: int = 0
-    """Items that were not requested."""
-    message: str | None = None
-    """For all outcomes but ANSWERED: one sentence that says why and what to do."""
-    parked_until: datetime | None = None
-    """With SPENT, where YouTube said so: when the bucket is filled again."""
-    attempts: int = 0
-    """How often it was tried."""
-
-
-Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]
-"""Asks one method about one batch of at most 50 videos; safe to call from several threads."""
-
-Spend = Callable[[Bucket], bool]
-"""Takes one unit from a bucket before a request goes out; False: there is none left to take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brake:
-    """Why a whole sync is not believed: too many videos are missing at once, or too many counts fall."""
-
-    reason: str
-    """`missing` or `falling`."""
-    struck: int
-    """Videos now missing, or counts that fell."""
-    of: int
-    """Videos that were answered before, or counts that could be compared."""
-
-
-class Tries(NamedTuple):
-    """What failures that pass cost."""
-
-    repeated: int = 0
-    """How often a request was sent again."""
-    waited: float = 0.0
-    """Seconds between tries, of all connections together."""
-    failures: Mapping[str, int] = MappingProxyType({})
-    """How often a try failed, by class."""
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What a sync did."""
-
-    sync: str
-    """Its name: the time it began and four random characters."""
-    started: datetime
-    finished: datetime
-    dry_run: bool
-    pages: int
-    videos: int
-    asked: int
-    """Distinct ids that a request named."""
-    answered: int
-    """Distinct ids that YouTube returned, with or without counts."""
-    units: Mapping[Bucket, int]
-    changed_pages: int
-    changed_counts: int
-    missing: tuple[VideoId, ...]
-    """The ids asked about now and returned by neither method, sorted."""
-    hidden: tuple[tuple[VideoId, Count], ...]
-    """Counts that pages have and YouTube does not give, sorted."""
-    doubtful: tuple[tuple[VideoId, Count], ...]
-    """Counts that fell to zero or below a tenth, held until a second reading, sorted."""
-    fresh: int
-    over_quota: int
-    """Videos that were not asked about, or not settled, for lack of quota."""
-    brake: Brake | None
-    problems: tuple[Problem, ...]
-    exit: int
-    requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
-    """How many requests ended in which way, each counted once however often it was sent."""
-    gone: tuple[VideoId, ...] = ()
-    """Those of the missing that have been missing for long, sorted."""
-    commit: str | None = None
-    """The name of the commit that the sync ended in."""
-    tries: Tries = field(default_factory=Tries)
-    left: int = 0
-    """Counts that were to be put back, and are left as they are."""
-    open: int = 0
-    """Pages that were not written because another program had them open for writing; a later sync writes them."""

@@ -28,7 +28,7 @@ class Seen:
 
 
 def trigger(path: Path, *, accept: bool) -> str:
-    """Trigger a sync; `accept` lets through what a brake or a doubt holds. Return where to look for it.
+    """Trigger a sync; `accept` lets through what a brake or an unconfirmed count holds. Return where to look for it.
 
     Raises NoDaemon.
     """

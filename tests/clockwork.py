@@ -19,7 +19,8 @@ from syncer.config.sections import Schedule
 from syncer.control import Control
 from syncer.daemon import loop
 from syncer.daemon.systemd import Systemd
-from syncer.model import Problem, SyncReport
+from syncer.model import Problem
+from syncer.status.report import SyncReport
 
 START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
 PATIENCE = 10.0
@@ -64,7 +65,7 @@ class Daemon:
         self.syncs: queue.Queue[datetime] = queue.Queue()
         self.doing: Callable[[], SyncReport] = report
         self.stopped = threading.Event()
-        self._schedule = Schedule.model_validate({"jitter": "0s", **schedule})
+        self._schedule = Schedule.model_validate({"jitter": "0s", **schedule}).as_model()
         self.last = last
         self._notify = notify
         self.new_schedule: dict[str, str] = {}
@@ -118,7 +119,7 @@ class Daemon:
 
     def _reread(self) -> loop.Work | None:
         config, self.new_schedule = self.new_schedule, {}
-        return loop.Work(Schedule.model_validate({"jitter": "0s", **config}), self._sync) if config else None
+        return loop.Work(Schedule.model_validate({"jitter": "0s", **config}).as_model(), self._sync) if config else None
 
     def _sync(self, order: loop.Order) -> SyncReport:
         self.order = order
@@ -150,7 +151,7 @@ def report(problems: Sequence[Problem] = (), code: int = 0) -> SyncReport:
         changed_counts=4,
         missing=(),
         hidden=(),
-        doubtful=(),
+        unconfirmed=(),
         fresh=0,
         over_quota=0,
         brake=None,

@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from syncer.config.parse import parse_config
-from syncer.model import SyncReport
 from syncer.review.undo import Left, undo
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 

@@ -18,11 +18,11 @@ from syncer.cli.serving import serving
 from syncer.config.parse import parse_config
 from syncer.control import Control, Live, Progress, Ticket
 from syncer.errors import SyncerError
+from syncer.status.report import report_json
 from syncer.status_page.metrics import Counters
 from syncer.status_page.serve import socket_path
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
-from syncer.sync.report import report_json
 from tests.site import KEY, Site
 
 

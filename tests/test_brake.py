@@ -1,4 +1,4 @@
-"""Doubt never becomes a number: brakes hold a whole sync, doubts hold a video, a person's word lets both through."""
+"""What is hard to believe never becomes a number: a brake holds a whole sync, an unconfirmed count its video."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from syncer.model import Brake, Count, Reading, SyncReport, VideoId
+from syncer.decide.unconfirmed import Brake
+from syncer.model import Count, Reading, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
 from syncer.state.database import open_database
 from syncer.state.syncs import begin_sync
 from syncer.state.videos import save_readings
+from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, counts, crlf, ids, world_with
 
@@ -220,45 +222,45 @@ def test_a_count_that_falls_to_zero_is_held_until_a_later_sync_says_the_same(
     fault = f"zero@{videos[0]}"
     report = in_weather(site, youtube, LATER, fault)
     assert (report.exit, report.brake) == (0, None)
-    assert {video for video, _ in report.doubtful} == {videos[0]}
+    assert {video for video, _ in report.unconfirmed} == {videos[0]}
     assert pages(site)["0.md"] == before["0.md"]
-    told = {entry["video_id"] for entry in syncer("status", "--json").document["doubtful"]}
+    told = {entry["video_id"] for entry in syncer("status", "--json").document["unconfirmed"]}
     assert told == {videos[0]}
-    assert f"Doubtful, held until the next reading says the same: {videos[0]} viewCount" in syncer("status").out
+    assert f"Unconfirmed, held until the next reading says the same: {videos[0]} viewCount" in syncer("status").out
     confirmed = in_weather(site, youtube, LATER + timedelta(hours=6), fault)
-    assert confirmed.doubtful == ()
+    assert confirmed.unconfirmed == ()
     assert pages(site)["0.md"] == crlf(videos[0], 0, 0)
 
 
-def test_a_doubt_that_the_next_reading_clears_never_reaches_a_page(site: Site, youtube: Simulator) -> None:
+def test_an_unconfirmed_count_that_the_next_reading_clears_never_reaches_a_page(site: Site, youtube: Simulator) -> None:
     videos = ids(3)
     put_pages(site, videos)
     site.sync()
     before = pages(site)
     in_weather(site, youtube, LATER, f"collapsed@{videos[1]}")
     report = site.sync(LATER + timedelta(hours=6))
-    assert (report.doubtful, report.exit) == ((), 0)
+    assert (report.unconfirmed, report.exit) == ((), 0)
     assert pages(site) == before
     assert all(line["new"] != "0" for line in site.log_lines())
 
 
-def test_accept_lets_a_doubtful_count_through_at_once(site: Site, youtube: Simulator) -> None:
+def test_accept_lets_an_unconfirmed_count_through_at_once(site: Site, youtube: Simulator) -> None:
     (video,) = ids(1)
     put_pages(site, [video])
     site.sync()
     report = in_weather(site, youtube, LATER, "zero", accept=True)
-    assert (report.doubtful, report.changed_counts) == ((), 2)
+    assert (report.unconfirmed, report.changed_counts) == ((), 2)
     assert pages(site)["0.md"] == crlf(video, 0, 0)
 
 
-def test_a_count_that_no_collection_maps_is_no_reason_to_doubt(site: Site, youtube: Simulator) -> None:
+def test_a_count_that_no_collection_maps_is_no_reason_to_wait(site: Site, youtube: Simulator) -> None:
     (video,) = ids(1)
     site.configure(collections="  - {directory: content, fields: {video_id: vid_id, counts: {likeCount: likeCount}}}\n")
     views, likes = counts(youtube, video)
     site.put("content/0.md", crlf(video, views, likes))
     site.sync()
     report = in_weather(site, youtube, LATER, "zero")
-    assert report.doubtful == ((VideoId(video), Count.LIKES),)
+    assert report.unconfirmed == ((VideoId(video), Count.LIKES),)
 
 
 def test_an_ordinary_fall_is_data_and_is_written(site: Site, youtube: Simulator) -> None:
@@ -266,7 +268,7 @@ def test_an_ordinary_fall_is_data_and_is_written(site: Site, youtube: Simulator)
     put_pages(site, videos)
     site.sync()
     report = in_weather(site, youtube, LATER, f"falling@{videos[2]}")
-    assert (report.brake, report.doubtful) == (None, ())
+    assert (report.brake, report.unconfirmed) == (None, ())
     assert {line["video_id"] for line in site.log_lines() if int(line["new"]) < int(line["old"])} == {videos[2]}
 
 

@@ -23,7 +23,7 @@ from tests.terminal import environment, on_a_terminal
 VIDEO, GONE, HIDDEN = ids(3, seed=11)
 REPORT_KEYS = [
     *("sync", "started", "finished", "dry_run", "pages", "videos", "asked", "answered", "units", "changed_pages"),
-    *("changed_counts", "missing", "hidden", "doubtful", "left_out", "brake", "problems", "commit", "exit"),
+    *("changed_counts", "missing", "hidden", "unconfirmed", "left_out", "brake", "problems", "commit", "exit"),
 ]
 LOG_KEYS = ["seq", "sync", "at", "path", "video_id", "field", "count", "old", "new", "as_of", "why"]
 BUILT = [
@@ -66,7 +66,7 @@ def test_a_report_has_the_keys_of_the_contract_in_its_order(full: Site, syncer: 
     (problem,) = report["problems"]
     assert list(problem) == ["kind", "subject", "line", "message"]
     assert (problem["kind"], problem["subject"], problem["line"]) == ("duplicate-key", "content/bad.md", 4)
-    assert (report["brake"], report["commit"], report["doubtful"], report["dry_run"]) == (None, None, [], False)
+    assert (report["brake"], report["commit"], report["unconfirmed"], report["dry_run"]) == (None, None, [], False)
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", report["sync"])
     assert MOMENT.fullmatch(report["started"])
     assert MOMENT.fullmatch(report["finished"])

@@ -143,7 +143,7 @@ def test_verbose_tells_the_story_of_a_sync_in_a_few_lines(site: Site, syncer: Ru
     assert len({line["sync"] for line in (planned, judged, written, ended)}) == 1
     assert (planned["videos"], planned["ask"], planned["fresh"], planned["over_quota"]) == (2, 2, 0, 0)
     assert planned["units_left"] == 20_000
-    assert (judged["answered"], judged["missing"], judged["doubtful"], judged["brake"]) == (2, 0, 0, None)
+    assert (judged["answered"], judged["missing"], judged["unconfirmed"], judged["brake"]) == (2, 0, 0, None)
     assert (written["changed_counts"], written["changed_pages"]) == (4, 2)
     assert (ended["exit"], ended["units"]) == (0, {"stats": 1, "general": 0})
     again = syncer("-v", "sync").err.splitlines()

@@ -163,7 +163,7 @@ def test_status_tells_what_an_operator_asks(full: Site, syncer: Run) -> None:
         "quota_resets",
         "missing",
         "gone",
-        "doubtful",
+        "unconfirmed",
         "held_by_brake",
         "held_by_undo",
         "hidden",

@@ -9,7 +9,7 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.config.cron import WEEKDAYS, Cron, parse_cron
+from syncer.decide.cron import WEEKDAYS, Cron, parse_cron
 
 ALL_DAYS = tuple(range(1, 32))
 ALL_MONTHS = tuple(range(1, 13))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.durable import MANY, flush_directories, flush_files
+from syncer.content.syscalls import MANY, flush_directories, flush_files
 
 COUNTS = (1, MANY - 1, MANY, 3 * MANY)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.exchange import exchange as swap
 from syncer.content.replace import preview, replace_pages
-from syncer.diff import diff
+from syncer.content.syscalls import exchange as swap
+from syncer.decide.diff import diff
 from syncer.model import Count, Edit, Fields, Page, Problem, Reading
 from tests.places import (
     NOBODY,

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from syncer.decide.unconfirmed import Brake
 from syncer.errors import Locked, Stopped
-from syncer.model import Brake, Problem, ProblemKind, SyncReport
+from syncer.model import Problem, ProblemKind
+from syncer.status.report import SyncReport
 from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report
 
 HOUR = timedelta(hours=1)

@@ -12,9 +12,9 @@ from itertools import pairwise
 import pytest
 
 from syncer.control import Ticket
+from syncer.decide.quota import next_reset
 from syncer.errors import Locked
-from syncer.model import SyncReport
-from syncer.quota import next_reset
+from syncer.status.report import SyncReport
 from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report, until
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

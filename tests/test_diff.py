@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.diff import diff, hidden
+from syncer.decide.diff import diff, hidden
 from syncer.model import (
     LARGEST_COUNT,
     Change,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.diff_log import (
+from syncer.diff_log.log import (
     TAIL,
     DiffLog,
     Line,

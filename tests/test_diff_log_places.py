@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from syncer import diff_log
-from syncer.diff_line import Values, parse_line
-from syncer.diff_log import last_lines, lines_of_sync
+from syncer.diff_log import log as diff_log
+from syncer.diff_log.line import Values, parse_line
+from syncer.diff_log.log import last_lines, lines_of_sync
 
 SYNCS = [f"202611{day:02}T150003Z-{day * 7919 % 65536:04x}" for day in range(1, 29)]
 

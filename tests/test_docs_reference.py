@@ -12,11 +12,11 @@ from typing import Any
 import click
 import pytest
 
-from syncer.cli.main import BUG, INTERRUPTED, cli
+from syncer.cli.main import cli
 from syncer.config.durations import parse_duration
 from syncer.config.schema import schema
-from syncer.diff_log import line_of
-from syncer.errors import SyncerError
+from syncer.diff_log.log import line_of
+from syncer.errors import ExitCode, SyncerError
 from syncer.model import Change, Count, ProblemKind, VideoId, Why
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.world import State
@@ -67,7 +67,9 @@ def test_every_exit_code_and_every_kind_of_error_is_there_and_no_other() -> None
     errors: list[type[SyncerError]] = [SyncerError, *SyncerError.__subclasses__()]
     told = first_cells(section("Exit codes"))
     codes = {int(cell) for cell in told if cell.isdigit()}
-    assert codes == {0, 1, 3, BUG, INTERRUPTED} | {error.exit_code for error in errors}
+    assert codes == {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.NOTHING_ANSWERED, ExitCode.BUG, ExitCode.INTERRUPTED} | {
+        error.exit_code for error in errors
+    }
     assert {cell for cell in told if not cell.isdigit()} == {error.kind for error in errors} - {"error"}
 
 

@@ -246,7 +246,7 @@ def test_a_sync_that_is_interrupted_ends_with_130_and_keeps_what_was_answered(
 
 def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
     broken = (
-        "import sys, types; sys.modules['syncer.plan'] = types.ModuleType('syncer.plan');"
+        "import sys, types; sys.modules['syncer.decide.plan'] = types.ModuleType('syncer.plan');"
         "from syncer.cli.main import main; sys.exit(main())"
     )
     done = run_python(full, broken, "sync")

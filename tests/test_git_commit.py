@@ -9,8 +9,9 @@ import pytest
 
 import syncer.sync.publish
 from syncer.config.parse import parse_config
-from syncer.model import Problem, ProblemKind, SyncReport
+from syncer.model import Problem, ProblemKind
 from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 from tests.repository import in_git

@@ -13,8 +13,9 @@ import pytest
 
 from syncer.commit.message import form
 from syncer.commit.ownership import MOST_BESIDE
-from syncer.model import ProblemKind, SyncReport
+from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.remotes import cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git

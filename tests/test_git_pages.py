@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from syncer.model import Fields, SyncReport
+from syncer.model import Fields
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
+from syncer.status.report import SyncReport
 from tests.remotes import left_over
 from tests.repository import Repository, in_git
 from tests.site import COLLECTIONS, FORMS, Form, Site, bom, crlf, hugo_json, ids, plain, toml, world_with

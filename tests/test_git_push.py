@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from syncer.model import ProblemKind, SyncReport
+from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
 from tests.remotes import bare_at, cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git
 from tests.site import NOON, Site, counts, ids, plain

@@ -14,8 +14,9 @@ import pytest
 import syncer.git.remote
 import syncer.git.run
 from syncer.config.parse import parse_config
-from syncer.model import ProblemKind, SyncReport
+from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 from tests.repository import Repository, in_git

@@ -12,17 +12,16 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "syncer"
 
 FLOORS = {
-    "model": 0, "errors": 0, "control": 0, "letter_case": 0, "redact": 0,
-    "front_matter": 1, "plan": 1, "doubt": 1, "diff": 1, "quota": 1, "config": 1, "suggest": 1,
-    "wording": 1, "own_files": 1, "diff_line": 1,
-    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "schedule": 2,
-    "commit": 3,
+    "model": 0, "errors": 0, "control": 0, "redact": 0,
+    "front_matter": 1, "decide": 1, "wording": 1, "own_files": 1,
+    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "config": 2, "suggest": 2,
+    "commit": 3, "status": 3,
     "sync": 4,
-    "daemon": 5, "status_page": 5, "check": 5, "demo": 5, "notify": 5, "review": 5,
+    "daemon": 5, "status_page": 5, "check": 5, "demo": 5, "review": 5,
     "cli": 6,
     "__main__": 7,
 }  # fmt: skip
-"""The rooms, from the ground up. `simulator` stands apart; `syncer` itself holds the version."""
+"""The rooms, from the ground up. `simulator` is apart; `syncer` itself holds the version."""
 
 ROOMS_OF = {
     "googleapiclient": {"youtube"}, "httplib2": {"youtube"}, "tenacity": {"youtube"}, "socks": {"youtube"},
@@ -30,7 +29,7 @@ ROOMS_OF = {
     "subprocess": {"git", "check"},
     "apscheduler": {"daemon"},
     "starlette": {"status_page"}, "uvicorn": {"status_page"}, "prometheus_client": {"status_page"},
-    "anyio": {"status_page"}, "apprise": {"notify"},
+    "anyio": {"status_page"}, "apprise": {"daemon"},
     "click": {"cli"}, "rich": {"cli"},
     "yaml": {"front_matter", "config", "suggest"},
     "tomli": {"front_matter"},

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from syncer.config.sections import Notify
+from syncer.daemon.notify import Notifier
+from syncer.decide.unconfirmed import Brake
 from syncer.errors import Locked, Stopped
-from syncer.model import Brake, SyncReport
-from syncer.notify import Notifier
+from syncer.status.report import SyncReport
 from tests.clockwork import START, report
 from tests.daemon_process import PATIENCE, Daemon, fill
 from tests.site import Run, Site

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from syncer.config.sections import Notify
-from syncer.diff_log import DiffLog
+from syncer.daemon.notify import Notifier
+from syncer.diff_log.log import DiffLog
 from syncer.errors import StateError
 from syncer.git.run import git
 from syncer.model import Problem, ProblemKind
-from syncer.notify import Notifier
 from syncer.own_files import UnsafeFile, open_own, read_file
 from syncer.state.database import FILES as DATABASE
 from syncer.state.database import open_database

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.model import BATCH_SIZE, LastRead, Plan, VideoId
-from syncer.plan import DAY, FRESH, plan
+from syncer.decide.plan import DAY, FRESH, LastRead, Plan, plan
+from syncer.model import BATCH_SIZE, VideoId
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())

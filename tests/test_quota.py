@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.quota import PACIFIC, next_reset, quota_day, units_left
+from syncer.decide.quota import PACIFIC, next_reset, quota_day, units_left
 
 MOMENTS = st.datetimes(
     datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2035-01-01"), timezones=st.just(UTC)

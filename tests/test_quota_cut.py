@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.model import ProblemKind, SyncReport, VideoId
-from syncer.notify import needs_of
-from syncer.quota import is_early, next_reset
+from syncer.daemon.notify import needs_of
+from syncer.decide.quota import is_early, next_reset
+from syncer.model import ProblemKind, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.site import NOON, QUICK, Run, Site, ids
 from tests.test_brake import put_pages

@@ -43,7 +43,7 @@ sys.exit(main())
 WRITTEN = (
     ("syncer.sync.write", "mark_done", "before"),
     ("syncer.sync.write", "mark_done", "after"),
-    ("syncer.diff_log:DiffLog", "append", "after"),
+    ("syncer.diff_log.log:DiffLog", "append", "after"),
     ("syncer.sync.write", "forget_intents", "after"),
 )
 """Where a crash leaves the pages written."""

@@ -18,7 +18,7 @@ from tests.terminal import typed_ahead
 FIRST, SECOND, THIRD = ids(3, seed=61)
 A, B, C = (f"content/{name}.md" for name in "abc")
 LESS = 7
-"""How much a page lacks of what YouTube says: no cause for doubt."""
+"""How much a page lacks of what YouTube says: no large change."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_each_count_that_differs_from_the_last_commit_is_shown_with_old_new_and_
 ) -> None:
     ran = syncer("review", "--json")
     shown = pages(ran)
-    assert list(shown) == ["content/lists/two.md", A, B], "the doubtful one first, then in the order of names"
+    assert list(shown) == ["content/lists/two.md", A, B], "large changes first, then in the order of names"
     views, likes = counts(youtube, FIRST)
     assert shown[A] == {
         "path": A,
@@ -61,11 +61,11 @@ def test_each_count_that_differs_from_the_last_commit_is_shown_with_old_new_and_
         "counts": [
             {
                 "video_id": FIRST, "field": "viewcount", "count": "viewCount", "old": str(views - LESS),
-                "new": str(views), "relative": round(LESS / (views - LESS), 6), "doubtful": False, "ours": True,
+                "new": str(views), "relative": round(LESS / (views - LESS), 6), "large_change": False, "ours": True,
             },
             {
                 "video_id": FIRST, "field": "likeCount", "count": "likeCount", "old": str(likes - LESS),
-                "new": str(likes), "relative": round(LESS / (likes - LESS), 6), "doubtful": False, "ours": True,
+                "new": str(likes), "relative": round(LESS / (likes - LESS), 6), "large_change": False, "ours": True,
             },
         ],
     }  # fmt: skip
@@ -87,24 +87,24 @@ def test_the_table_names_a_page_once_and_says_what_it_comes_to(
     place = next(number for number, words in enumerate(lines) if words[0] == A)
     assert lines[place] == [A, "viewcount", str(views - LESS), str(views), f"{LESS / (views - LESS):+.1%}"]
     assert lines[place + 1] == ["likeCount", str(likes - LESS), str(likes), f"{LESS / (likes - LESS):+.1%}"]
-    assert " ".join(lines[-2]) == "Waiting: 5 counts on 3 pages, 2 doubtful."
+    assert " ".join(lines[-2]) == "Waiting: 5 counts on 3 pages, 2 large changes."
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "doubtful"),
+    ("old", "new", "large"),
     [
         ("1000", "0", True), ("1000", "99", True), ("1000", "100", False), ("1000", "999", False),
         ("99", "1000", True), ("100", "1000", False), ("0", "1000", False), ('""', "1000", False),
     ],
 )  # fmt: skip
-def test_doubtful_is_what_fell_or_rose_more_than_tenfold_or_to_zero(
-    site: Site, syncer: Run, old: str, new: str, *, doubtful: bool
+def test_a_large_change_is_what_fell_or_rose_more_than_tenfold_or_to_zero(
+    site: Site, syncer: Run, old: str, new: str, *, large: bool
 ) -> None:
     site.put(A, plain(FIRST, old, 5))
     in_git(site)
     site.put(A, plain(FIRST, new, 5))
     [count] = pages(syncer("review", "--json"))[A]["counts"]
-    assert count["doubtful"] is doubtful
+    assert count["large_change"] is large
 
 
 def test_a_count_of_the_author_s_own_is_shown_as_such(waiting: Repository, site: Site, syncer: Run) -> None:
@@ -116,7 +116,7 @@ def test_a_count_of_the_author_s_own_is_shown_as_such(waiting: Repository, site:
         ("likeCount", False),
     ]
     out = syncer("review").out
-    assert "Waiting: 6 counts on 3 pages, 2 doubtful and 1 yours.\nYours are those" in out
+    assert "Waiting: 6 counts on 3 pages, 2 large changes and 1 yours.\nYours are those" in out
     assert out.count("  yours") == 1
 
 

@@ -12,8 +12,8 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.config.sections import Schedule
-from syncer.schedule import delayed, first_time, next_time, set_back
+from syncer.config import sections
+from syncer.decide.schedule import Schedule, delayed, first_time, next_time, set_back
 
 BERLIN = "Europe/Berlin"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ MOMENTS = st.timedeltas(timedelta(0), timedelta(days=1500)).map(lambda passed: N
 
 
 def schedule(**keys: str) -> Schedule:
-    return Schedule.model_validate({"jitter": "0s", **keys})
+    return sections.Schedule.model_validate({"jitter": "0s", **keys}).as_model()
 
 
 def hours(number: float) -> timedelta:

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import pytest
 
 from syncer.simulator.assumptions import Assumptions
-from syncer.simulator.ledger import pacific_day
 from syncer.simulator.server import Simulator
+from syncer.simulator.units import pacific_day
 from syncer.simulator.world import State, Video, World
 from tests.asking import KEY, LIST, STATS, Answer, ask
 

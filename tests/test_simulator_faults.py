@@ -9,8 +9,8 @@ import pytest
 
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.faults import GROUPS, KINDS, Fault, FaultError, When, parse_fault
-from syncer.simulator.ledger import PACIFIC
 from syncer.simulator.server import Simulator
+from syncer.simulator.units import PACIFIC
 from syncer.simulator.world import START, State, Video, World
 from tests.asking import KEY, LIST, STATS, Answer, connect, counts, in_weather, send, statistics
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.simulator.clock import Clock
-from syncer.simulator.ledger import PACIFIC, Ledger, minute, pacific_day
 from syncer.simulator.server import Simulator
+from syncer.simulator.units import PACIFIC, Ledger, minute, pacific_day
 from syncer.simulator.world import World
 from tests.asking import LIST, STATS, statistics
 

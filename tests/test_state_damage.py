@@ -16,6 +16,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.control import Control, Live
+from syncer.daemon.last_sync import LastSync
 from syncer.errors import StateDamaged, StateError
 from syncer.git.run import git
 from syncer.model import Count, Fields
@@ -24,9 +25,8 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
 from syncer.state.database import MIGRATIONS, NAME, SUSPECT, _shape, open_database, open_to_read
 from syncer.state.intents import Intent, record_intents
-from syncer.state.last_sync import LastSync
+from syncer.status.stored_report import stored_report
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
-from syncer.sync.stored_report import stored_report
 from tests.crash.points import PROVING
 from tests.daemon_process import Daemon, fill
 from tests.site import Run, Site, crlf, ids, world_with

@@ -182,7 +182,7 @@ def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> 
             assert found("search=AGAIN.MD") == [seen]
             assert found("state=missing") == [gone]
             assert found("state=hidden") == [shy]
-            assert found("state=doubtful") == found("state=braked") == []
+            assert found("state=unconfirmed") == found("state=braked") == []
             video = page.get(f"/api/v1/videos?search={seen}").document["videos"][0]
             assert (video["pages"], video["path"]) == (2, "content/100%.md")
             assert "missing since" in page.get("/videos?state=missing").text

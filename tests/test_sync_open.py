@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
-from syncer.model import SyncReport
 from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids

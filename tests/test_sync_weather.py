@@ -16,13 +16,15 @@ from typing import Any
 
 import pytest
 
-from syncer.model import Bucket, Outcome, Plan, Problem, ProblemKind, VideoId
+from syncer.decide.plan import Plan
+from syncer.model import Bucket, Problem, ProblemKind, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.sync.ask import note_early_end
-from syncer.sync.report import Tally
+from syncer.sync.fetch import note_early_end
+from syncer.sync.tally import Tally
+from syncer.youtube.answer import Outcome
 from syncer.youtube.breaker import Breaker
-from syncer.youtube.patience import Patience
+from syncer.youtube.deadline import Patience
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
 
 ONE_AT_ONCE = "connections: 1, timeout: 5s, retry: {attempts: 1, longest_wait: 1s, deadline: 5s}"

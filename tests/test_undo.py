@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from syncer.review import put_back
 from syncer.review.undo import Left
 from syncer.simulator.server import Simulator
 from syncer.state.database import open_to_read
 from syncer.state.syncs import last_whole_sync, past_sync
-from syncer.sync import put_back
 from syncer.sync.options import Options
 from tests.site import COLLECTIONS, FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree
 

@@ -45,6 +45,6 @@ def test_a_sync_and_its_undo_leave_the_pages_as_they_were(drawn: list[tuple[byte
             assert site.undo(name).exit == bool(empty)
         assert [file.read_bytes() for file in files] == expected
         assert len(site.log_lines()) == 2 * len(lines) - len(empty)
-        if not report.doubtful:  # else the next sync requests these again, and may confirm them
+        if not report.unconfirmed:  # else the next sync requests these again, and may confirm them
             assert site.sync().changed_counts == 0
             assert [file.read_bytes() for file in files] == expected

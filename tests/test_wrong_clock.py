@@ -11,21 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config.parse import parse_config
-from syncer.diff_log import LOG, lines_of_sync, read_log
+from syncer.decide.quota import LATE, is_parked, next_reset
+from syncer.decide.schedule import first_time
+from syncer.diff_log.log import LOG, lines_of_sync, read_log
 from syncer.model import VideoId
-from syncer.quota import LATE, is_parked, next_reset
-from syncer.schedule import first_time
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State
 from syncer.state.database import Database, open_to_read
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import history, last_read, missing_videos
+from syncer.status.buckets import bucket_statuses
 from syncer.status_page.chart import LEFT, RIGHT, WIDTH
 from syncer.status_page.reading import VideoSeen
 from syncer.status_page.videos import video_page
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
-from syncer.sync.purses import purses
 from tests.site import NOON, Site, counts, crlf, ids, world_with
 from tests.test_brake import in_weather, pages, put_pages
 
@@ -57,7 +57,7 @@ def test_a_bucket_that_a_right_clock_parked_is_closed_until_the_next_reset(site:
     assert site.sync(next_reset(NOON) - timedelta(seconds=1)).over_quota == 3
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     with opened(site) as database:
-        assert all(purse.parked_until for purse in purses(config, database, NOON).values())
+        assert all(status.parked_until for status in bucket_statuses(config, database, NOON).values())
     assert site.sync(next_reset(NOON) + LATE).answered == 3
 
 
@@ -87,11 +87,9 @@ def test_after_a_wrong_clock_every_video_is_due_and_every_page_true(
     youtube.clock.advance(DAY)
     site.sync(NOON + off)
     youtube.clock.advance(DAY)
+    schedule = parse_config(site.config.read_text(), site.config).schedule.as_model()
     with opened(site) as database:
-        assert (
-            first_time(parse_config(site.config.read_text(), site.config).schedule, last_whole_sync(database), NOON)
-            == NOON
-        )
+        assert first_time(schedule, last_whole_sync(database), NOON) == NOON
     report = site.sync(NOON)
     assert (report.asked, report.answered, report.fresh, report.exit) == (7, 7, 0, 0)
     assert pages(site) == {f"{n}.md": crlf(video, *counts(youtube, video)) for n, video in enumerate(videos)}
@@ -181,7 +179,7 @@ def test_readings_are_listed_in_the_order_in_which_they_were_made(
         site.sync(at, Options(everything=True))
         youtube.clock.advance(DAY)
     with opened(site) as database:
-        seen = VideoSeen(video, history(database, video), (), None, doubtful=False)
+        seen = VideoSeen(video, history(database, video), (), None, unconfirmed=False)
     assert [reading.at for reading in seen.readings] == times
     shown = bytes(video_page(seen).body).decode()
     assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M}</t", shown.index("<tbody")) == min(

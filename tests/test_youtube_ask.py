@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.model import Answer, Bucket, Fetch, Outcome, VideoId
+from syncer.model import Bucket, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
-from syncer.youtube.ask import BLIND_HALVINGS, MOST_HALVINGS, ask_all, pack
+from syncer.youtube.answer import Answer, Fetch, Outcome
+from syncer.youtube.batches import BLIND_HALVINGS, MOST_HALVINGS, fetch_all, pack
 from syncer.youtube.breaker import MOST_FAILURES, Breaker
 from syncer.youtube.client import connect
-from syncer.youtube.patience import Patience
+from syncer.youtube.deadline import Patience
 from syncer.youtube.retry import Retry
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -68,7 +69,7 @@ def walking(
     breakers: Mapping[Bucket, Breaker] | None = None,
 ) -> Iterator[Answer]:
     breakers = breakers or {bucket: Breaker() for bucket in Bucket}
-    return ask_all(videos, fetch, connections=connections, patience=Patience(cancelled=cancelled), breakers=breakers)
+    return fetch_all(videos, fetch, connections=connections, patience=Patience(cancelled=cancelled), breakers=breakers)
 
 
 def walk(

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.model import Bucket, Outcome, VideoId
+from syncer.model import Bucket, VideoId
+from syncer.youtube.answer import Outcome
 from syncer.youtube.client import Client, connect
 from syncer.youtube.response import LARGEST_BODY, ResponseTooLarge, unpack
 from syncer.youtube.retry import Retry

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.model import Outcome
+from syncer.youtube.answer import Outcome
 from syncer.youtube.breaker import MOST_FAILURES, Breaker
-from syncer.youtube.patience import Patience, seconds_for
+from syncer.youtube.deadline import Patience, seconds_for
 
 FAILED, ANSWERED = Outcome.FAILED, Outcome.ANSWERED
 SILENT = sorted(set(Outcome) - {FAILED, ANSWERED})

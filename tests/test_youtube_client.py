@@ -14,11 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from syncer.model import Answer, Bucket, Count, Outcome, VideoId
-from syncer.quota import next_reset
+from syncer.decide.quota import next_reset
+from syncer.model import Bucket, Count, VideoId
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from syncer.youtube.answer import Answer, Outcome
 from syncer.youtube.client import Client, connect
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import CLOSE, RESET, STALL, Canned, error, error_info, message, ok
@@ -30,7 +31,7 @@ GOOD = ok({"kind": "youtube#batchGetStatsResponse", "items": [{"id": A, "statist
 
 
 @dataclass
-class Purse:
+class Units:
     """A `Spend` that counts, and is empty after `limit`."""
 
     limit: int = 10_000
@@ -47,14 +48,14 @@ class Purse:
 
 def client(
     url: str,
-    purse: Purse | None = None,
+    units: Units | None = None,
     *,
     sleep: Callable[[float], object] = lambda _: None,
     attempts: int = 4,
     key: str = KEY,
     timeout: float = 5,
 ) -> Client:
-    spend = (purse or Purse()).spend
+    spend = (units or Units()).spend
     retry = Retry(attempts=attempts)
     return connect(
         endpoint=url,
@@ -69,10 +70,10 @@ def client(
 
 
 def asked(
-    answers: Sequence[bytes], purse: Purse | None = None, bucket: Bucket = Bucket.STATS, *, attempts: int = 4
+    answers: Sequence[bytes], units: Units | None = None, bucket: Bucket = Bucket.STATS, *, attempts: int = 4
 ) -> Answer:
     """Returns the client's answer about two videos, when the server gives these answers, one after the other."""
-    with Canned(answers) as server, client(server.url, purse, attempts=attempts, timeout=1) as youtube:
+    with Canned(answers) as server, client(server.url, units, attempts=attempts, timeout=1) as youtube:
         return youtube.fetch(bucket, [A, B])
 
 
@@ -81,12 +82,12 @@ def ids(number: int) -> list[VideoId]:
 
 
 def test_fifty_videos_are_one_request_with_the_key_in_a_header_alone() -> None:
-    purse = Purse()
-    with Canned([GOOD]) as server, client(server.url, purse, attempts=1) as youtube:
+    units = Units()
+    with Canned([GOOD]) as server, client(server.url, units, attempts=1) as youtube:
         youtube.fetch(Bucket.STATS, ids(50))
         youtube.fetch(Bucket.GENERAL, [A, B])
     first, second = (head.decode("latin-1") for head in server.requests)
-    assert purse.spent == [Bucket.STATS, Bucket.GENERAL]
+    assert units.spent == [Bucket.STATS, Bucket.GENERAL]
     url = urlsplit(first.split()[1])
     query = parse_qs(url.query)
     assert (first.split()[0], url.path) == ("GET", "/youtube/v3/videos:batchGetStats")
@@ -140,12 +141,12 @@ PASSING = {
 
 @pytest.mark.parametrize("bad", PASSING.values(), ids=PASSING.keys())
 def test_trouble_that_passes_costs_a_retry_and_units_but_no_data(bad: bytes) -> None:
-    purse, slept = Purse(), list[float]()
-    with Canned([bad, bad, GOOD]) as server, client(server.url, purse, sleep=slept.append) as youtube:
+    units, slept = Units(), list[float]()
+    with Canned([bad, bad, GOOD]) as server, client(server.url, units, sleep=slept.append) as youtube:
         answer = youtube.fetch(Bucket.STATS, [A, B])
     assert (answer.outcome, answer.statistics) == (Outcome.ANSWERED, {A: {Count.VIEWS: 7}, B: {}})
     assert answer.attempts == len(slept) + 1
-    assert len(purse.spent) == len(server.requests) == 3
+    assert len(units.spent) == len(server.requests) == 3
 
 
 @pytest.mark.parametrize("bad", PASSING.values(), ids=PASSING.keys())
@@ -157,11 +158,11 @@ def test_trouble_that_lasts_is_a_failed_request_with_a_sentence(bad: bytes) -> N
 
 
 def test_what_httplib2_sends_again_on_its_own_is_paid_too() -> None:
-    purse = Purse()
-    with Canned([CLOSE]) as server, client(server.url, purse, attempts=1) as youtube:
+    units = Units()
+    with Canned([CLOSE]) as server, client(server.url, units, attempts=1) as youtube:
         assert youtube.fetch(Bucket.STATS, [A]).outcome is Outcome.FAILED
     assert len(server.requests) == 2
-    assert purse.spent == [Bucket.STATS] * 2
+    assert units.spent == [Bucket.STATS] * 2
 
 
 def test_a_server_that_does_not_answer_is_given_up_on() -> None:
@@ -174,15 +175,15 @@ def test_a_server_that_does_not_answer_is_given_up_on() -> None:
 def test_where_nobody_listens_no_unit_is_spent() -> None:
     with Canned([GOOD]) as server:
         url = server.url
-    purse = Purse()
-    with client(url, purse, attempts=2) as youtube:
+    units = Units()
+    with client(url, units, attempts=2) as youtube:
         answer = youtube.fetch(Bucket.STATS, [A])
-    assert (answer.outcome, purse.spent) == (Outcome.FAILED, [])
+    assert (answer.outcome, units.spent) == (Outcome.FAILED, [])
     assert "takes no connection" in (answer.message or "")
 
 
 def test_without_a_unit_nothing_is_sent() -> None:
-    with Canned([GOOD]) as server, client(server.url, Purse(limit=0)) as youtube:
+    with Canned([GOOD]) as server, client(server.url, Units(limit=0)) as youtube:
         answer = youtube.fetch(Bucket.GENERAL, [A])
     assert server.requests == []
     assert (answer.outcome, answer.problems, answer.parked_until) == (Outcome.SPENT, (), None)
@@ -190,10 +191,10 @@ def test_without_a_unit_nothing_is_sent() -> None:
 
 
 def test_the_last_unit_is_not_spent_twice() -> None:
-    purse = Purse(limit=1)
-    with Canned([CLOSE, GOOD]) as server, client(server.url, purse) as youtube:
+    units = Units(limit=1)
+    with Canned([CLOSE, GOOD]) as server, client(server.url, units) as youtube:
         assert youtube.fetch(Bucket.STATS, [A]).outcome is Outcome.SPENT
-    assert len(server.requests) == len(purse.spent) == 1
+    assert len(server.requests) == len(units.spent) == 1
 
 
 def test_what_the_ledger_raises_is_no_trouble_of_the_network() -> None:
@@ -214,9 +215,9 @@ DAY_LIMIT = message(429, error(429, reason="rateLimitExceeded", details=[error_i
 
 
 def test_a_spent_day_is_parked_until_a_little_after_midnight_pacific_and_not_repeated() -> None:
-    purse = Purse()
-    answer = asked([DAY_LIMIT], purse)
-    assert (answer.outcome, len(purse.spent)) == (Outcome.SPENT, 1)
+    units = Units()
+    answer = asked([DAY_LIMIT], units)
+    assert (answer.outcome, len(units.spent)) == (Outcome.SPENT, 1)
     assert answer.parked_until is not None
     assert timedelta(minutes=1) <= answer.parked_until - next_reset(AT) <= timedelta(minutes=10)
 
@@ -234,9 +235,9 @@ def test_a_spent_day_is_parked_until_a_little_after_midnight_pacific_and_not_rep
     ],
 )
 def test_what_does_not_pass_is_asked_once(bad: bytes, bucket: Bucket, outcome: Outcome) -> None:
-    purse = Purse()
-    answer = asked([bad], purse, bucket)
-    assert (answer.outcome, answer.attempts, purse.spent) == (outcome, 1, [bucket])
+    units = Units()
+    answer = asked([bad], units, bucket)
+    assert (answer.outcome, answer.attempts, units.spent) == (outcome, 1, [bucket])
     assert answer.message
 
 
@@ -304,9 +305,9 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.mark.parametrize("bucket", Bucket)
 def test_eight_threads_each_get_the_answer_to_their_own_question(simulator: Simulator, bucket: Bucket) -> None:
-    purse = Purse()
+    units = Units()
     batches = [ids(2000)[start : start + 20] for start in range(0, 2000, 20)]
-    with client(simulator.url, purse) as youtube, ThreadPoolExecutor(8) as pool:
+    with client(simulator.url, units) as youtube, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda batch: youtube.fetch(bucket, batch), batches))
     assert [answer.asked for answer in answers] == [tuple(batch) for batch in batches]
     for answer in answers:
@@ -315,7 +316,7 @@ def test_eight_threads_each_get_the_answer_to_their_own_question(simulator: Simu
             video: {Count(name): number for name, number in (simulator.world.statistics(video, AT) or {}).items()}
             for video in answer.asked
         }
-    assert purse.spent == [bucket] * 100
+    assert units.spent == [bucket] * 100
     assert simulator.units[bucket.value] == 100
 
 

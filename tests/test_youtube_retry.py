@@ -10,7 +10,7 @@ import pytest
 
 from syncer.youtube.answer import Checked
 from syncer.youtube.classify import Failure, Kind
-from syncer.youtube.patience import Patience
+from syncer.youtube.deadline import Patience
 from syncer.youtube.retry import Retry, Tried, try_again
 
 GOOD = Checked({})

@@ -12,17 +12,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from syncer.model import Answer, Bucket, Count, Outcome, VideoId
+from syncer.model import Bucket, Count, VideoId
 from syncer.simulator.faults import GROUPS, Fault, When, parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from syncer.youtube.ask import ask_all
+from syncer.youtube.answer import Answer, Outcome
+from syncer.youtube.batches import fetch_all
 from syncer.youtube.breaker import Breaker
 from syncer.youtube.client import Client, connect
-from syncer.youtube.patience import Patience
+from syncer.youtube.deadline import Patience
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import STALL, Canned, error
-from tests.test_youtube_client import Purse
+from tests.test_youtube_client import Units
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SHORT = 0.2
@@ -37,12 +38,12 @@ def ids(number: int) -> list[VideoId]:
 
 
 def client(
-    url: str, purse: Purse | None = None, *, timeout: float = SHORT, attempts: int = 1, patience: Patience | None = None
+    url: str, units: Units | None = None, *, timeout: float = SHORT, attempts: int = 1, patience: Patience | None = None
 ) -> Client:
     return connect(
         endpoint=url,
         key="a-key",
-        spend=(purse or Purse()).spend,
+        spend=(units or Units()).spend,
         clock=lambda: AT,
         sleep=lambda _: None,
         timeout=timeout,
@@ -122,10 +123,10 @@ def hanging_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Even
 
 @pytest.mark.usefixtures("hanging_resolver")
 def test_a_look_up_of_the_name_that_hangs_is_left_alone_in_time() -> None:
-    purse = Purse()
-    with client("http://localhost:9/", purse) as asking, within(SHORT + SLACK):
+    units = Units()
+    with client("http://localhost:9/", units) as asking, within(SHORT + SLACK):
         answer = asking.fetch(Bucket.STATS, ids(1))
-    assert (answer.outcome, purse.spent) == (Outcome.FAILED, [])
+    assert (answer.outcome, units.spent) == (Outcome.FAILED, [])
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "youtube-dial")
 
 
@@ -152,7 +153,7 @@ class Walk:
     def _walk(self) -> None:
         breakers = {bucket: Breaker() for bucket in Bucket}
         with self._client as asking:
-            for answer in ask_all(
+            for answer in fetch_all(
                 self._videos, asking.fetch, connections=4, patience=self._patience, breakers=breakers
             ):
                 self.answers.append(answer)
@@ -213,11 +214,11 @@ WIRE = [name for group in ("Connections", "Header fields") for name in GROUPS[gr
 
 @pytest.mark.parametrize("name", WIRE)
 def test_our_ledger_is_never_below_what_the_server_counted(name: str) -> None:
-    purse = Purse()
+    units = Units()
     faults = [Fault(name, when=When(every=2)), Fault(name, when=When(every=3))]
     with Simulator(World(seed=1), faults=faults, pause=SHORT) as youtube:
-        with client(youtube.url, purse, attempts=3) as asking:
+        with client(youtube.url, units, attempts=3) as asking:
             for start in range(0, 300, 50):
                 asking.fetch(Bucket.STATS, ids(300)[start : start + 50])
-        assert purse.spent.count(Bucket.STATS) >= youtube.units["stats"]
-        assert len(purse.spent) >= youtube.requests, "each request is paid, whether or not the server counts it"
+        assert units.spent.count(Bucket.STATS) >= youtube.units["stats"]
+        assert len(units.spent) >= youtube.requests, "each request is paid, whether or not the server counts it"

@@ -6,9 +6,11 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from syncer.cli.show import SHOWN, rest, show, show_open, show_problems, show_table
+from syncer.decide.unconfirmed import Brake
+from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Brake, Change, Problem, ProblemKind, SyncReport, VideoId
-from syncer.sync.report import NOTHING_ANSWERED
+from syncer.model import Change, Problem, ProblemKind, VideoId
+from syncer.status.report import SyncReport
 from syncer.wording import counted, safe
 
 
@@ -52,7 +54,7 @@ class ChangeList:
 
 def failures(report: SyncReport) -> Sequence[Problem]:
     """Return the failed requests for which nothing was answered: they are told as the command's error, and only so."""
-    if report.exit != NOTHING_ANSWERED:
+    if report.exit != ExitCode.NOTHING_ANSWERED:
         return ()
     return [problem for problem in report.problems if problem.kind is ProblemKind.REQUEST_FAILED]
 
@@ -83,10 +85,10 @@ def _show_sums(report: SyncReport) -> None:
     if report.gone:
         show(f"Gone, missing for days, and asked about less and less often: {', '.join(report.gone[:SHOWN])}")
         rest(len(report.gone), "gone video", "`syncer status` has all")
-    if report.doubtful:
-        names = ", ".join(f"{video} ({count})" for video, count in report.doubtful[:SHOWN])
-        show(f"Doubtful, fell to zero or below a tenth, held until the next reading says the same: {names}")
-        rest(len(report.doubtful), "doubtful count", "`syncer status` has all")
+    if report.unconfirmed:
+        names = ", ".join(f"{video} ({count})" for video, count in report.unconfirmed[:SHOWN])
+        show(f"Unconfirmed, fell to zero or below a tenth, held until the next reading says the same: {names}")
+        rest(len(report.unconfirmed), "unconfirmed count", "`syncer status` has all")
     if report.hidden:
         names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:SHOWN])
         show(f"Hidden by the owner, left as they are: {names}")

@@ -14,12 +14,12 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.cli.config_in_force import ConfigInForce
+    from syncer.cli.reloadable_config import ConfigInForce
     from syncer.cli.stopping import Bell, Stop
     from syncer.daemon.loop import Order, Surroundings, Work
-    from syncer.model import SyncReport
-    from syncer.notify import Notifier
+    from syncer.daemon.notify import Notifier
     from syncer.state.lock import DaemonLock
+    from syncer.status.report import SyncReport
     from syncer.status_page.metrics import Counters
 
 log = logging.getLogger("syncer.daemon")
@@ -33,13 +33,12 @@ def command(settings: Settings) -> None:
     SIGTERM and Ctrl-C end it after the batch of pages in hand; a second one ends it at once. SIGHUP makes it read the
     config again.
     """
-    from syncer.cli.config_in_force import ConfigInForce
+    from syncer.cli.reloadable_config import ConfigInForce
     from syncer.cli.stopping import Bell, Stop, called_on_hangup, stop_on_signals
     from syncer.cli.stored import open_state
     from syncer.daemon.memory import share_one_arena
-    from syncer.errors import StateDamaged
+    from syncer.errors import ExitCode, StateDamaged
     from syncer.state.lock import DaemonLock
-    from syncer.sync.report import INTERRUPTED
 
     share_one_arena()
     force = ConfigInForce(settings)
@@ -57,14 +56,14 @@ def command(settings: Settings) -> None:
                 _run(force, lock, stopped, bell)
         except KeyboardInterrupt:
             log.warning("stopped at once; the next sync completes what this one began", extra={"event": "stopped"})
-            os._exit(INTERRUPTED)  # a plain end would wait for the thread of the sync
+            os._exit(ExitCode.INTERRUPTED)  # a plain end would wait for the thread of the sync
         log.info("stopped", extra={"event": "stopped"})
 
 
 def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> None:
     from syncer.cli.serving import serving
     from syncer.daemon.loop import Daemon
-    from syncer.notify import Notifier
+    from syncer.daemon.notify import Notifier
     from syncer.status_page.metrics import Counters
     from syncer.sync.begin import settle
 
@@ -81,9 +80,9 @@ def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> N
 
 
 def _surroundings(force: ConfigInForce, stopped: Stop, bell: Bell, work: Callable[[], Work]) -> Surroundings:
+    from syncer.daemon.last_sync import LastSync
     from syncer.daemon.loop import Surroundings
     from syncer.daemon.systemd import Systemd
-    from syncer.state.last_sync import LastSync
 
     systemd = Systemd(os.environ.get("NOTIFY_SOCKET"))
 
@@ -114,7 +113,7 @@ class _Maker:
         """Return what the config makes of the daemon."""
         from syncer.daemon.loop import Work
 
-        return Work(self._force.config.schedule, self._sync)
+        return Work(self._force.config.schedule.as_model(), self._sync)
 
     def _sync(self, order: Order) -> SyncReport:
         from syncer.daemon.memory import give_back

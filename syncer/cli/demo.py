@@ -47,7 +47,7 @@ def _show_end(event: Finished) -> None:
     from syncer.cli.log import show_lines
     from syncer.cli.show import show
     from syncer.cli.stored import open_state
-    from syncer.diff_log import LOG, read_log
+    from syncer.diff_log.log import LOG, read_log
     from syncer.model import VideoId
     from syncer.state.videos import history
 

@@ -43,7 +43,7 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
     from syncer.cli.stored import open_state
     from syncer.errors import UsageError
     from syncer.state.videos import history
-    from syncer.sync.documents import history_json, reading_row
+    from syncer.status.documents import history_json, reading_row
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
@@ -68,7 +68,7 @@ def show_readings(readings: Sequence[Reading]) -> None:
     """Print readings as a table."""
     from syncer.cli.show import show, show_table
     from syncer.model import Count
-    from syncer.sync.documents import meaning_changes
+    from syncer.status.documents import meaning_changes
 
     heads = ("at", *(count.value for count in Count))
     show_table(heads, (_cells(reading) for reading in readings), right=(1, 2, 3))

@@ -12,7 +12,7 @@ import click
 from syncer import __version__
 from syncer.cli.own_variables import put_back, take_out
 from syncer.cli.settings import Settings
-from syncer.errors import SyncerError, UsageError
+from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
     "init": "Look at a site and write its config.",
@@ -38,9 +38,6 @@ KEY_AS_ARGUMENT = (
 
 USUAL_KEY = "YOUTUBE_API_KEY"
 """The variable that holds the key where no config says otherwise."""
-
-INTERRUPTED = 130
-BUG = 70
 
 
 LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
@@ -150,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SyncerError as error:
         return _tell(given, error, "")
     except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except Exception as error:
         import logging
 
@@ -170,7 +167,7 @@ def _run(arguments: list[str]) -> int:
 
 class _Bug(SyncerError):
     kind = "bug"
-    exit_code = BUG
+    exit_code = ExitCode.BUG
 
 
 def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:

@@ -59,8 +59,8 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
     from syncer.cli.show import show_json
     from syncer.cli.waiting import show_review
     from syncer.review.act import Choice
-    from syncer.review.documents import review_json
     from syncer.review.look import look
+    from syncer.review.review_json import review_json
 
     config = settings.config()
     choice = Choice(*_apart(config, keep, drop))
@@ -99,11 +99,11 @@ def _ask(settings: Settings, config: Config, review: Review) -> int:
 def _act(
     settings: Settings, config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *, as_json: bool
 ) -> int:
+    from syncer.cli.environment import stoppable
     from syncer.cli.show import show_json
-    from syncer.cli.surroundings import stoppable
     from syncer.cli.waiting import show_done
     from syncer.review.act import act
-    from syncer.review.documents import review_json
+    from syncer.review.review_json import review_json
 
     with stoppable(settings) as world:
         done = act(config, choice, shown, world)

@@ -11,9 +11,9 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.sync.recover import Remains
-    from syncer.sync.report import Outline
-    from syncer.sync.status import Status
+    from syncer.status.leftovers import Remains
+    from syncer.status.report import Outline
+    from syncer.status.status import Status
 
 SETTLES = "The next sync settles that, and so does a daemon when it starts."
 
@@ -28,8 +28,8 @@ def command(settings: Settings, as_json: bool) -> None:
     """Tell how the last syncs went, when the next one is due, what is left of the quota, and what needs a person."""
     from syncer.cli.show import show_json
     from syncer.cli.stored import open_state
-    from syncer.sync.documents import status_json
-    from syncer.sync.status import status_of
+    from syncer.status.documents import status_json
+    from syncer.status.status import status_of
 
     config = settings.config()
     with open_state(config) as database:
@@ -42,7 +42,7 @@ def command(settings: Settings, as_json: bool) -> None:
 
 def _show(status: Status) -> None:
     from syncer.cli.show import show, show_open, show_problems
-    from syncer.sync.purses import in_words
+    from syncer.status.buckets import in_words
     from syncer.wording import utc
 
     if status.running:
@@ -53,8 +53,8 @@ def _show(status: Status) -> None:
     if status.remains:
         show(f"The last sync was cut short: {_remains(status.remains)}. {SETTLES}", "bold yellow")
     show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
-    for bucket, purse in status.purses.items():
-        show(f"Quota {bucket}: {in_words(purse)}.")
+    for bucket, left in status.buckets.items():
+        show(f"Quota {bucket}: {in_words(left)}.")
     show(f"A new quota day begins at {utc(status.quota_resets)}, midnight Pacific.")
     _show_videos(status)
     show_open(status.open)
@@ -98,14 +98,14 @@ def _show_videos(status: Status) -> None:
     for video in status.missing[:SHOWN]:
         show(f"{'Gone' if video in status.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
     rest(len(status.missing), "missing video")
-    for video_id, count in status.doubtful[:SHOWN]:
-        show(f"Doubtful, held until the next reading says the same: {video_id} {count}")
-    rest(len(status.doubtful), "doubtful count")
+    for video_id, count in status.unconfirmed[:SHOWN]:
+        show(f"Unconfirmed, held until the next reading says the same: {video_id} {count}")
+    rest(len(status.unconfirmed), "unconfirmed count")
     if status.braked:
         held = counted(status.braked, "reading")
         show(f"A brake holds {held}; `syncer sync --accept` lets through what is held.", "bold yellow")
-    if status.held_back:
-        held = counted(status.held_back, "count")
+    if status.suppressed:
+        held = counted(status.suppressed, "count")
         show(f"Undone or dropped, and held until YouTube gives other numbers: {held}")
     for video_id, count in status.hidden[:SHOWN]:
         show(f"Hidden: {video_id} {count}")

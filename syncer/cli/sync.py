@@ -15,7 +15,7 @@ from syncer.cli.settings import Settings
 @click.option("--dry-run", is_flag=True, help="Ask YouTube, show what would change, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--all", "everything", is_flag=True, help="Ask about fresh videos and gone ones too.")
-@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or a doubt holds.")
+@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or an unconfirmed count holds.")
 @click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (an id or a URL); repeatable.")
 @click.pass_obj
 def command(
@@ -33,11 +33,11 @@ def command(
     """
     from syncer.cli.arguments import site_paths, video_id
     from syncer.cli.changes import ChangeList, failures
+    from syncer.cli.environment import stoppable
     from syncer.cli.show import show_json
-    from syncer.cli.surroundings import stoppable
+    from syncer.status.report import report_json
     from syncer.sync.make import make_sync
     from syncer.sync.options import Options
-    from syncer.sync.report import report_json
 
     config = settings.config()
     key = settings.key(config)

@@ -15,7 +15,7 @@ POLL = 0.25
 
 @click.command()
 @click.option("--no-wait", is_flag=True, help="Do not wait for the sync to end.")
-@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or a doubt holds.")
+@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or an unconfirmed count holds.")
 @click.pass_obj
 def command(settings: Settings, no_wait: bool, accept: bool) -> int:
     """Tell the running daemon to sync now, follow that, and end with its exit code.

@@ -12,8 +12,8 @@ from syncer.cli.settings import Settings
 from syncer.errors import SyncerError
 
 if TYPE_CHECKING:
-    from syncer.model import SyncReport
     from syncer.review.undo import Left
+    from syncer.status.report import SyncReport
 
 OFFERED = 20
 """Of how many of the last syncs the shell is told the names."""
@@ -23,7 +23,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     """Return the names of syncs that changed something, newest first, for a shell that completes them."""
     from syncer.cli.stored import open_state
     from syncer.state.syncs import last_syncs
-    from syncer.sync.stored_report import stored_report
+    from syncer.status.stored_report import stored_report
 
     try:
         settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
@@ -44,10 +44,10 @@ def command(settings: Settings, sync: str) -> int:
     SYNC is a name as `syncer status` and `syncer log` show it. The undo is a sync of its own, and can be undone.
     """
     from syncer.cli.changes import ChangeList, show_wrong
+    from syncer.cli.environment import stoppable
     from syncer.cli.show import SHOWN, show
-    from syncer.cli.surroundings import stoppable
+    from syncer.errors import ExitCode
     from syncer.review.undo import undo
-    from syncer.sync.report import INTERRUPTED
 
     config = settings.config()
     changes = ChangeList()
@@ -60,7 +60,7 @@ def command(settings: Settings, sync: str) -> int:
         _show_sums(report)
     _show_left(sync, report.left, left)
     show_wrong(report)
-    if report.exit == INTERRUPTED or report.changed_pages < report.pages:
+    if report.exit == ExitCode.INTERRUPTED or report.changed_pages < report.pages:
         show(f"`syncer undo {sync}`, once more, puts back what can be by then.")
     return report.exit
 

@@ -56,8 +56,8 @@ def show_pages(pages: Sequence[WaitingPage]) -> None:
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
     counts = [count for page in pages for count in page.counts]
     rest(len(counts), "count")
-    doubtful, yours = sum(count.doubtful for count in counts), sum(not count.ours for count in counts)
-    marked = [f"{number:,} {word}" for number, word in ((doubtful, "doubtful"), (yours, "yours")) if number]
+    large, yours = sum(count.large_change for count in counts), sum(not count.ours for count in counts)
+    marked = [counted(large, "large change")] * bool(large) + [f"{yours:,} yours"] * bool(yours)
     also = f", {' and '.join(marked)}" if marked else ""
     show(f"Waiting: {counted(len(counts), 'count')} on {counted(len(pages), 'page')}{also}.", "bold")
     if yours:
@@ -69,7 +69,7 @@ def _rows(page: WaitingPage) -> Iterator[Sequence[str]]:
     path, lines = page.path, page.other_lines
     for count in page.counts:
         _, field, _ = count.waiting.place
-        notes = ["doubtful"] * count.doubtful + ["yours"] * (not count.ours)
+        notes = ["large change"] * count.large_change + ["yours"] * (not count.ours)
         if lines:
             notes.append(f"{counted(lines, 'other line')} {'differs' if lines == 1 else 'differ'} too")
         yield path, field, count.waiting.old or "-", count.waiting.new, in_percent(count), ", ".join(notes)

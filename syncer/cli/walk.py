@@ -35,9 +35,12 @@ def walk(pages: Sequence[WaitingPage]) -> Choice:
 
 def _show_counts(page: WaitingPage) -> None:
     for count in page.counts:
-        note = ", doubtful" * count.doubtful + ", yours: left in any case" * (not count.ours)
+        note = ", large change" * count.large_change + ", yours: left in any case" * (not count.ours)
         field, old = safe(count.waiting.place.field), count.waiting.old or "none"
-        show(f"  {field}: {old} -> {count.waiting.new} ({in_percent(count)}{note})", "yellow" if count.doubtful else "")
+        show(
+            f"  {field}: {old} -> {count.waiting.new} ({in_percent(count)}{note})",
+            "yellow" if count.large_change else "",
+        )
 
 
 def _answer() -> str:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from syncer.commit.waiting import Waiting, waiting, wherever
 from syncer.content.reason import attempt
 from syncer.content.scan import Candidate, read_pages
-from syncer.diff_log import Line, lines_backwards
+from syncer.diff_log.log import Line, lines_backwards
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_blobs

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from syncer.config.durations import format_duration
+from syncer.config.durations import format_duration, format_share
 from syncer.config.sections import Config
-from syncer.config.shares import format_share
 
 
 def schema() -> dict[str, object]:

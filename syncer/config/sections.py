@@ -34,11 +34,18 @@ from syncer.config.addresses import (
     is_loopback,
 )
 from syncer.config.commits import check_author, check_first_line, check_remote
-from syncer.config.cron import Cron, parse_cron
-from syncer.config.durations import PATTERN, POSITIVE_PATTERN, parse_duration, parse_positive_duration
+from syncer.config.durations import (
+    PATTERN,
+    POSITIVE_PATTERN,
+    SHARE_PATTERN,
+    parse_duration,
+    parse_positive_duration,
+    parse_share,
+)
 from syncer.config.mapping import broken_rules, check_field, count_name
 from syncer.config.patterns import check_pattern, check_patterns
-from syncer.config.shares import SHARE_PATTERN, parse_share
+from syncer.decide import schedule
+from syncer.decide.cron import Cron, parse_cron
 from syncer.model import Count
 
 LONGEST_UNAUTHORIZED = timedelta(days=30)
@@ -255,6 +262,10 @@ class Schedule(Section):
         if self.cron is None and self.jitter >= self.every:
             raise BrokenRules([(("jitter",), "must be shorter than `every`")])
         return self
+
+    def as_model(self) -> schedule.Schedule:
+        """Return the schedule as the rest of syncer has it."""
+        return schedule.Schedule(self.every, self.cron, self.timezone, self.jitter)
 
 
 class Brakes(Section):

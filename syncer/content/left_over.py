@@ -16,12 +16,11 @@ from datetime import UTC, datetime
 from itertools import groupby
 from zlib import crc32
 
-from syncer.content.durable import flush_directories
-from syncer.content.exchange import exchange
 from syncer.content.lease import is_open_for_writing
 from syncer.content.opening import read_page, read_whole
 from syncer.content.reason import attempt, reason_of
 from syncer.content.scan import OURS, TEMPORARY
+from syncer.content.syscalls import exchange, flush_directories
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.letter_case import fold_key
+from syncer.front_matter.letter_case import fold_key
 from syncer.model import Count, Page, Problem, ProblemKind, Slot, Value, VideoId, slot_of
 
 

@@ -16,19 +16,18 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from syncer.control import Control, Live, Progress, Ticket
-from syncer.daemon import tell
+from syncer.daemon import daemon_log
 from syncer.daemon.systemd import Systemd
 from syncer.daemon.tickets import Taken, Tickets
 from syncer.daemon.times import Times
-from syncer.errors import Stopped, SyncerError
-from syncer.model import SyncReport
-from syncer.quota import LATE, next_reset
-from syncer.schedule import first_time, longest_interval, next_time, retry_after
-from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, report_json
+from syncer.decide.quota import LATE, next_reset
+from syncer.decide.schedule import first_time, longest_interval, next_time, retry_after
+from syncer.errors import ExitCode, Stopped, SyncerError
+from syncer.status.report import SyncReport, report_json
 from syncer.wording import utc
 
 if TYPE_CHECKING:
-    from syncer.config.sections import Schedule
+    from syncer.decide.schedule import Schedule
 
 TICK = 5.0
 """Seconds between two looks at the clock: what a suspended machine or a moved clock can delay a sync by."""
@@ -46,7 +45,6 @@ One request may take `youtube.timeout`, and a lock is waited for in small steps.
 """
 
 JOB = "sync"
-BUG = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class Daemon:
         self._started = world.clock()
         self._interval = longest_interval(work.schedule, self._started)
         self._tickets = Tickets()
-        self._teller = tell.Teller()
+        self._teller = daemon_log.Teller()
         self._scheduler = _scheduler()
         self._next: datetime | None = None
         self._busy = False
@@ -145,7 +143,7 @@ class Daemon:
         self._scheduler.add_job(self._sync, times, id=JOB, next_run_time=start)
         self._next = start
         self._scheduler.start()
-        tell.tell_next(start)
+        daemon_log.tell_next(start)
         self._world.systemd.ready(self._status())
         before = now
         while not self._world.wait(TICK):
@@ -180,7 +178,7 @@ class Daemon:
         job = self._scheduler.get_job(JOB)
         times, start = job.trigger.set_back(job.next_run_time, now, by)
         self._move(start, times)
-        tell.tell_set_back(by, start)
+        daemon_log.tell_set_back(by, start)
 
     def _follow_config(self, now: datetime) -> None:
         """Take the new config for all that begins from now on."""
@@ -210,7 +208,7 @@ class Daemon:
         times = Times(self._work.schedule, due, self._rng)
         start = due if due <= now else times.delayed(due)
         self._move(start, times)
-        tell.tell_next(start)
+        daemon_log.tell_next(start)
         self._plan_rest(now)
 
     def _plan_rest(self, now: datetime) -> None:
@@ -233,13 +231,13 @@ class Daemon:
         try:
             report = self._work.sync(order)
         except Stopped as error:
-            tell.tell_stopped(error)
+            daemon_log.tell_stopped(error)
             self._close(taken, error)
         except SyncerError as error:
-            tell.tell_error(error, self._fail())
+            daemon_log.tell_error(error, self._fail())
             self._close(taken, error)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the next sync comes
-            tell.tell_bug(error)
+            daemon_log.tell_bug(error)
             self._close(taken, error)
         else:
             self._note(report, taken, order)
@@ -262,10 +260,10 @@ class Daemon:
         self._rest_is_new = True
         if taken is None:
             self._ours = report.started.replace(microsecond=0)  # as the state has it
-        if report.exit == NOTHING_ANSWERED:
+        if report.exit == ExitCode.NOTHING_ANSWERED:
             self._teller.tell_report(report, self._fail())
         else:
-            if report.exit != INTERRUPTED:
+            if report.exit != ExitCode.INTERRUPTED:
                 self._failures = 0
             self._teller.tell_report(report, None)
         if taken:
@@ -281,7 +279,7 @@ class Daemon:
     def _close(self, taken: Taken | None, error: BaseException) -> None:
         """Note what came in the way of a sync, for all who look and for those who triggered it."""
         ours = isinstance(error, SyncerError)
-        kind, code = (error.kind, error.exit_code) if isinstance(error, SyncerError) else ("bug", BUG)
+        kind, code = (error.kind, error.exit_code) if isinstance(error, SyncerError) else ("bug", ExitCode.BUG)
         message = str(error) if ours else f"a bug: {type(error).__name__}; the log of the daemon has the traceback"
         self._trouble = message
         if taken:
@@ -320,5 +318,5 @@ def _scheduler() -> BackgroundScheduler:
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    scheduler.add_listener(lambda _event: tell.tell_left_out(), EVENT_JOB_MAX_INSTANCES)
+    scheduler.add_listener(lambda _event: daemon_log.tell_left_out(), EVENT_JOB_MAX_INSTANCES)
     return scheduler

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from apscheduler.triggers.base import BaseTrigger
 
-from syncer.schedule import delayed, next_time, set_back
+from syncer.decide.schedule import delayed, next_time, set_back
 
 if TYPE_CHECKING:
-    from syncer.config.sections import Schedule
+    from syncer.decide.schedule import Schedule
 
 
 class Times(BaseTrigger):  # type: ignore[misc] # APScheduler has no types

@@ -5,9 +5,9 @@ from __future__ import annotations
 from syncer.front_matter.block import Block, End, locate
 from syncer.front_matter.interpret import interpret
 from syncer.front_matter.keys import Keys, keys_of
-from syncer.front_matter.places import Page, in_other_letters
+from syncer.front_matter.letter_case import fold_key
+from syncer.front_matter.locate import Page, in_other_letters
 from syncer.front_matter.plain import NOTHING, find_plain
-from syncer.letter_case import fold_key
 from syncer.model import Fields, Found, Problem, ProblemKind, VideoId
 
 _FENCES = {b"---": b"\n---", b"+++": b"\n+++"}

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.keys import Keys
+from syncer.front_matter.locate import Page, Place, places_in
 from syncer.front_matter.parse import parse
-from syncer.front_matter.places import Page, Place, places_in
 from syncer.front_matter.tree import Fault, Tree
 from syncer.model import Problem, ProblemKind
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.differences import is_same_text
 from syncer.front_matter.grammar import NAME, block_pattern
-from syncer.letter_case import fold_key
+from syncer.front_matter.letter_case import fold_key
 from syncer.model import Count, CountField, CountType, Fields, count_fields
 
 Names = tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from syncer.front_matter.block import End, locate
 from syncer.front_matter.parse import parse
-from syncer.front_matter.tree import Alias, Fault, Items, Node, Scalar, Table
+from syncer.front_matter.tree import Alias, Fault, Items, Node, Scalar, Table, Tree
 
 
 def leaves(data: bytes) -> list[tuple[str, str, bool]]:
@@ -41,3 +41,17 @@ def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
                     yield from _leaves(member.value, f"{path}.{key.text}" if path else key.text)
         case Alias():
             pass
+
+
+def title_of(data: bytes) -> str | None:
+    """Return what stands under `title`; None where there is none, or the block cannot be read.
+
+    `data` is the page, or a head of it that `block.head_suffices`.
+    """
+    block = locate(data)
+    if block is None or block.end is not End.CLOSED:
+        return None
+    tree = parse(data[block.start : block.stop].decode(errors="replace"), block.syntax)
+    member = tree.root.get("title") if isinstance(tree, Tree) and isinstance(tree.root, Table) else None
+    title = member.value if member else None
+    return title.text.strip() or None if isinstance(title, Scalar) and not title.null else None

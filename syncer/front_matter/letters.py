@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from syncer.front_matter.keys import Names
+from syncer.front_matter.letter_case import fold_key
 from syncer.front_matter.tree import Items, Node, Scalar, Table
-from syncer.letter_case import fold_key
 
 
 class Twin(NamedTuple):

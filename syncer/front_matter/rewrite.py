@@ -9,7 +9,7 @@ from syncer.front_matter.block import Block, End, locate
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys, keys_of
-from syncer.front_matter.places import Page, Place, Spot
+from syncer.front_matter.locate import Page, Place, Spot
 from syncer.front_matter.plain import rewrite_plain
 from syncer.front_matter.tree import Tree, says_the_same
 from syncer.model import Change, Fields, Problem, ProblemKind

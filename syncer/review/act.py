@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, commit_counts
 from syncer.commit.message import Contents, message
-from syncer.model import Problem, SyncReport
+from syncer.model import Problem
 from syncer.review.drop import drop
 from syncer.review.look import Review, WaitingPage, look, source_of
+from syncer.status.report import SyncReport
 from syncer.sync.begin import open_for_writing
 from syncer.sync.options import Surroundings
-from syncer.sync.tell import tell_committed
+from syncer.sync.sync_log import tell_committed
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from syncer.commit.uncommitted import WaitingFile, Written
 from syncer.commit.waiting import Waiting
 from syncer.content.scan import signature_of
-from syncer.model import Change, Edit, SyncReport, Why
+from syncer.model import Change, Edit, Why
 from syncer.review.look import find
+from syncer.review.put_back import put_back
 from syncer.state.database import Database
-from syncer.state.held_back import last_said
+from syncer.state.suppressed import last_said
+from syncer.status.report import SyncReport
 from syncer.sync.begin import Opened, begin
 from syncer.sync.options import Options, Surroundings
-from syncer.sync.put_back import put_back
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

@@ -20,8 +20,8 @@ from syncer.content.narrow import narrow
 from syncer.content.opening import read_page
 from syncer.content.reason import reason_of
 from syncer.content.scan import Candidate, candidate_of, walk
-from syncer.diff_log import LOG
-from syncer.doubt import doubtful
+from syncer.decide.unconfirmed import sharp_drops
+from syncer.diff_log.log import LOG
 from syncer.errors import GitError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import find_repository, head_of, tip_of, unlike_on_disk
@@ -45,10 +45,10 @@ class WaitingCount(NamedTuple):
         return (int(self.waiting.new) - old) / old if old else None
 
     @property
-    def doubtful(self) -> bool:
-        """Whether it wants a second look: it fell as `doubt.doubtful` says, or it rose in the same way from above 0."""
+    def large_change(self) -> bool:
+        """Whether it needs a second look: it fell as `decide.unconfirmed` says, or rose as far from above 0."""
         before, now = {self.waiting.count: int(self.waiting.old or 0)}, {self.waiting.count: int(self.waiting.new)}
-        return bool(doubtful(before, now) or (self.relative and doubtful(now, before)))
+        return bool(sharp_drops(before, now) or (self.relative and sharp_drops(now, before)))
 
 
 class WaitingPage(NamedTuple):
@@ -61,9 +61,9 @@ class WaitingPage(NamedTuple):
     """Lines that differ from the commit's in something else; where lines were only moved, 1."""
 
     @property
-    def doubtful(self) -> bool:
+    def large_change(self) -> bool:
         """Whether one of its counts is."""
-        return any(count.doubtful for count in self.counts)
+        return any(count.large_change for count in self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Review:
 
     head: str
     pages: Sequence[WaitingPage]
-    """Those with a doubtful count first, else in the order of their paths."""
+    """Those with a large change first, else in the order of their paths."""
     problems: Sequence[Problem]
     """What cannot be committed, and what will not be pushed."""
 
@@ -97,7 +97,7 @@ def look(config: Config, paths: Collection[str]) -> Review:
     Without any, also which commits with our trailer are treated as the author's, if commits are pushed.
     """
     found = find(config, paths)
-    pages = sorted(_pages(found.source, found.files), key=lambda page: not page.doubtful)
+    pages = sorted(_pages(found.source, found.files), key=lambda page: not page.large_change)
     unseen = say_unseen(find_unseen(found.source, found.head))
     problems = [Problem(ProblemKind.NOT_COMMITTED, "git", said) for said in unseen]
     if config.git.push and not paths and (claimed := _claimed(config, found.source)):

@@ -10,14 +10,15 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.scan import Candidate, candidate_of, read_pages
-from syncer.diff_log import LOG, Line, each_line_of_sync
+from syncer.diff_log.log import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Edit, Page, Problem, SyncReport, Value, VideoId, Why
+from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why
+from syncer.review.put_back import put_back
 from syncer.state.database import Database
-from syncer.state.held_back import last_said
+from syncer.state.suppressed import last_said
+from syncer.status.report import SyncReport
 from syncer.sync.begin import begin, open_for_writing
 from syncer.sync.options import Options, Surroundings, Sync
-from syncer.sync.put_back import put_back
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

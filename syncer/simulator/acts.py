@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from syncer.simulator.error_form import Refusal
-from syncer.simulator.ledger import BucketName
 from syncer.simulator.request import Request
 from syncer.simulator.resources import Item
+from syncer.simulator.units import BucketName
 from syncer.simulator.wire import Json, Reply
 from syncer.simulator.world import Sight
 

@@ -11,9 +11,9 @@ from syncer.simulator import refusals, resources
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.clock import Clock
 from syncer.simulator.error_form import Refusal
-from syncer.simulator.ledger import BucketName, Ledger, pacific_day
 from syncer.simulator.mask import Mask, MaskError, Schema, apply, check, parse
 from syncer.simulator.request import Request
+from syncer.simulator.units import BucketName, Ledger, pacific_day
 from syncer.simulator.weather import Struck, Weather
 from syncer.simulator.wire import Json, Reply, html_reply, json_reply
 from syncer.simulator.world import Sight, World

@@ -12,7 +12,7 @@ from typing import Final
 from syncer.simulator.acts import Kind
 from syncer.simulator.echoes import ECHOES
 from syncer.simulator.known_errors import KEYS, LIMITS, OUTAGES, REQUESTS
-from syncer.simulator.ledger import BucketName
+from syncer.simulator.units import BucketName
 from syncer.simulator.wrong_answers import BODIES, DOCUMENTS, ITEMS
 from syncer.simulator.wrong_counts import COUNTS
 from syncer.simulator.wrong_wire import CONNECTIONS, FIELDS_AND_PLACES

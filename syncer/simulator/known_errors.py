@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from syncer.simulator import refusals
 from syncer.simulator.acts import Kind, Refuse, Scene
 from syncer.simulator.error_form import PROJECT, Refusal, error_info, legacy, limit_exceeded, refusal
-from syncer.simulator.ledger import pacific_day
+from syncer.simulator.units import pacific_day
 from syncer.simulator.wire import Json
 
 LIMIT = 10_000

@@ -21,8 +21,8 @@ from syncer.simulator.api import Api, not_found
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.clock import Clock
 from syncer.simulator.faults import Fault
-from syncer.simulator.ledger import BucketName, Ledger, minute
 from syncer.simulator.request import Request
+from syncer.simulator.units import BucketName, Ledger, minute
 from syncer.simulator.weather import Weather
 from syncer.simulator.wire import End, Reply, Step, Wait, frame, html_reply
 from syncer.simulator.world import World

@@ -11,8 +11,8 @@ from hashlib import blake2b
 
 from syncer.simulator.acts import Alter, Distort, Look, Refuse, Scene, See
 from syncer.simulator.faults import KINDS, Fault
-from syncer.simulator.ledger import BucketName
 from syncer.simulator.request import Request
+from syncer.simulator.units import BucketName
 from syncer.simulator.wire import Json, Reply
 from syncer.simulator.world import Sight
 

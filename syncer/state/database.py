@@ -57,7 +57,7 @@ CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT RO
 SCHEMA_2 = """
 ALTER TABLE videos ADD COLUMN latest INTEGER;   -- the sync of the newest reading
 ALTER TABLE videos ADD COLUMN judged INTEGER;   -- the sync of the newest reading that was accepted or held
-ALTER TABLE videos ADD COLUMN held TEXT;        -- why that one is held: `brake`, or the doubtful counts
+ALTER TABLE videos ADD COLUMN held TEXT;        -- why that one is held: `brake`, or the unconfirmed counts
 ALTER TABLE videos ADD COLUMN misses INTEGER NOT NULL DEFAULT 0;  -- readings a day apart that left it out
 ALTER TABLE videos ADD COLUMN missed_at INTEGER;                  -- the newest of these
 UPDATE videos SET latest = (SELECT max(sync) FROM readings WHERE readings.video = videos.video);

@@ -6,13 +6,14 @@ import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from syncer.model import Brake, Count, Reading, VideoId
+from syncer.decide.unconfirmed import Brake
+from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import OddValue, member
 from syncer.state.database import Database
 from syncer.state.videos import reading_of
 
 BRAKE = "brake"
-"""What stands in `held` for a reading that a brake holds; else the doubtful counts, with commas."""
+"""What stands in `held` for a reading that a brake holds; else the unconfirmed counts, with commas."""
 
 DAY = 86_400
 
@@ -24,7 +25,7 @@ class Pending(NamedTuple):
     before: Reading | None
     """The accepted reading."""
     was_missing: bool
-    doubted: frozenset[Count]
+    unconfirmed: frozenset[Count]
     """The counts for which the reading before this one was held."""
 
 
@@ -39,7 +40,7 @@ def pending_readings(database: Database) -> Generator[Pending]:
         )
         for row in rows:
             before = reading_of(row[6:12]) if row[7] is not None else None
-            yield Pending(reading_of(row[:6]), before, row[12] is not None, _doubted(row[13]))
+            yield Pending(reading_of(row[:6]), before, row[12] is not None, _unconfirmed(row[13]))
 
 
 def any_unknown(database: Database) -> bool:
@@ -61,12 +62,12 @@ def hold_pending(database: Database, brake: Brake) -> None:
         )
 
 
-def accept_pending(database: Database, doubtful: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
-    """Accept all readings that wait for a judgement, but hold those with doubtful counts."""
+def accept_pending(database: Database, unconfirmed: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
+    """Accept all readings that wait for a judgement, but hold those with unconfirmed counts."""
     with database.transaction() as connection:
         connection.executemany(
             "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
-            ((",".join(sorted(counts)), video) for video, counts in doubtful),
+            ((",".join(sorted(counts)), video) for video, counts in unconfirmed),
         )
         connection.execute(_ACCEPT.format("judged IS NOT latest"))
 
@@ -86,13 +87,13 @@ def release_unnamed(database: Database) -> None:
         )
 
 
-def doubtful_counts(database: Database) -> list[tuple[VideoId, Count]]:
+def unconfirmed_counts(database: Database) -> list[tuple[VideoId, Count]]:
     """Return the counts that wait for a second reading."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, held FROM videos WHERE held IS NOT NULL AND held != ? ORDER BY id", (BRAKE,)
         )
-        return [(VideoId(video), count) for video, held in rows for count in sorted(_doubted(held))]
+        return [(VideoId(video), count) for video, held in rows for count in sorted(_unconfirmed(held))]
 
 
 def standing_brake(database: Database) -> Brake | None:
@@ -136,5 +137,5 @@ def _brake(text: str) -> Brake:
     return Brake(match[1], int(match[2]), int(match[3]))
 
 
-def _doubted(held: str | None) -> frozenset[Count]:
+def _unconfirmed(held: str | None) -> frozenset[Count]:
     return frozenset(member(Count, name) for name in (held or BRAKE).split(",") if name != BRAKE)

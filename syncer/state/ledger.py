@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
+from syncer.decide.quota import is_parked, quota_day, units_left
 from syncer.model import Bucket
-from syncer.quota import is_parked, quota_day, units_left
 from syncer.state.damage import member, moment
 from syncer.state.database import Database
 

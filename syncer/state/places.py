@@ -18,7 +18,7 @@ class Standing(StrEnum):
     """How it stands with a video: what a search can ask for."""
 
     MISSING = "missing"
-    DOUBTFUL = "doubtful"
+    UNCONFIRMED = "unconfirmed"
     BRAKED = "braked"
     """A brake holds its newest reading."""
     HIDDEN = "hidden"
@@ -125,7 +125,7 @@ def _standings(counts: Collection[Count]) -> dict[Standing | None, str]:
     return {
         None: "true",
         Standing.MISSING: "missing_since IS NOT NULL",
-        Standing.DOUBTFUL: f"held IS NOT NULL AND held != '{BRAKE}'",
+        Standing.UNCONFIRMED: f"held IS NOT NULL AND held != '{BRAKE}'",
         Standing.BRAKED: f"held IS '{BRAKE}'",
         Standing.HIDDEN: f"present IS 1 AND ({lacking})",
     }

@@ -7,7 +7,8 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncer.model import Count, LastRead, Reading, VideoId
+from syncer.decide.plan import LastRead
+from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 

@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from syncer.control import Control, Ticket
-from syncer.diff_log import timestamp
+from syncer.diff_log.log import timestamp
 from syncer.front_matter.address import ID
 from syncer.model import VideoId
 from syncer.state.places import Standing
+from syncer.status.documents import history_json, known_json, quota_json, status_json
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import (
     Sources,
@@ -27,7 +28,6 @@ from syncer.status_page.reading import (
     readings_of,
     videos,
 )
-from syncer.sync.documents import history_json, known_json, quota_json, status_json
 
 SYNC = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 """The name of a sync."""
@@ -72,7 +72,7 @@ def _sync_routes(sources: Sources) -> list[Route]:
 
     def quota(_request: Request) -> Response:
         seen = overview(sources, changes=0).status
-        return JSONResponse({"quota": quota_json(seen.purses), "quota_resets": timestamp(seen.quota_resets)})
+        return JSONResponse({"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)})
 
     return [
         Route("/status", status),

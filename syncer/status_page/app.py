@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from syncer.errors import SyncerError
+from syncer.status.report import StoredReport
 from syncer.status_page.api import (
     api_routes,
     found_or_404,
@@ -33,7 +34,6 @@ from syncer.status_page.problems import problems_page
 from syncer.status_page.reading import Sources, one_sync, one_video, overview, problems, videos
 from syncer.status_page.syncs import CHANGES, sync_page, ticket_page
 from syncer.status_page.videos import PER_PAGE, video_page, videos_page
-from syncer.sync.report import StoredReport
 
 PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs ask: they are told in JSON what is wrong."""

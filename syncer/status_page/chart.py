@@ -8,8 +8,8 @@ from math import ceil, log10, sqrt
 from typing import NamedTuple
 
 from syncer.model import Count, Reading
+from syncer.status.report import Outline
 from syncer.status_page.markup import Markup, tag
-from syncer.sync.report import Outline
 from syncer.wording import counted, utc
 
 WIDTH, HEIGHT = 640, 230

@@ -12,8 +12,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from syncer import __version__
-from syncer.model import Bucket, Change, Count, Outcome, SyncReport
+from syncer.model import Bucket, Change, Count
+from syncer.status.report import SyncReport
 from syncer.status_page.reading import Gauges
+from syncer.youtube.answer import Outcome
 
 METHODS = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.list"}
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import Live
+from syncer.status.buckets import in_words
+from syncer.status.status import Status
 from syncer.status_page.chart import ENDINGS, sync_bars
 from syncer.status_page.layout import (
     changes_table,
@@ -23,8 +25,6 @@ from syncer.status_page.layout import (
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.status_page.reading import Overview
 from syncer.status_page.verdict import Need, needs_of, verdict
-from syncer.sync.purses import in_words
-from syncer.sync.status import Status
 from syncer.wording import counted
 
 REFRESH = 5
@@ -69,12 +69,12 @@ def _now(seen: Overview) -> Markup:
     quota = [
         (
             f"Quota: {bucket.value}",
-            together(tag("meter", min=0, max=purse.limit, value=purse.left, aria_hidden="true"), f"{in_words(purse)}."),
+            together(tag("meter", min=0, max=left.limit, value=left.left, aria_hidden="true"), f"{in_words(left)}."),
         )
-        for bucket, purse in status.purses.items()
+        for bucket, left in status.buckets.items()
     ]
-    held = counted(status.held_back, "count")
-    undone = [("Undone", f"{held} held until YouTube gives other numbers")] if status.held_back else []
+    held = counted(status.suppressed, "count")
+    undone = [("Undone", f"{held} held until YouTube gives other numbers")] if status.suppressed else []
     soon = "when this one has ended" if seen.live.running else "not known"
     return section(
         "Now",
@@ -162,14 +162,14 @@ def _videos(status: Status) -> Markup:
         for video in status.missing[:ROWS]
     ]
     rows += [
-        (video_link(video), "doubtful", f"{count.value} fell far; held until the next reading says the same")
-        for video, count in status.doubtful[:ROWS]
+        (video_link(video), "unconfirmed", f"{count.value} fell far; held until the next reading says the same")
+        for video, count in status.unconfirmed[:ROWS]
     ]
     rows += [
         (video_link(video), "hidden", f"{count.value} is hidden; the pages keep what they have")
         for video, count in status.hidden[:ROWS]
     ]
-    whole = len(status.missing) + len(status.doubtful) + len(status.hidden)
+    whole = len(status.missing) + len(status.unconfirmed) + len(status.hidden)
     if not rows:
         return section("Videos to know of", tag("p", "YouTube gives every video with its counts."), id_="videos")
     return section(
@@ -185,6 +185,6 @@ def _videos(status: Status) -> Markup:
 def _more() -> Markup:
     links = [
         (", " if n else "", tag("a", state, href=f"/videos?state={state}"))
-        for n, state in enumerate(("missing", "doubtful", "hidden"))
+        for n, state in enumerate(("missing", "unconfirmed", "hidden"))
     ]
     return together("All that are ", links, ".")

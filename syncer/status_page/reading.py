@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, read_head
 from syncer.control import Control, Live
-from syncer.diff_log import LOG, Line, last_lines, lines_of_sync
-from syncer.front_matter.title import title_of
+from syncer.diff_log.log import LOG, Line, last_lines, lines_of_sync
+from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import Database, open_copy, open_to_read
-from syncer.state.judging import doubtful_counts
+from syncer.state.judging import unconfirmed_counts
 from syncer.state.places import Known, Standing, count_standings, find_videos, oldest_count, pages_of
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos
-from syncer.sync.report import StoredReport
-from syncer.sync.status import Status, mapped_counts, status_of
-from syncer.sync.stored_report import stored_report
+from syncer.status.report import StoredReport
+from syncer.status.status import Status, mapped_counts, status_of
+from syncer.status.stored_report import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -65,7 +65,7 @@ class VideoSeen:
     pages: Sequence[tuple[str, str | None]]
     """The path and the title of each page that names it."""
     missing_since: datetime | None
-    doubtful: bool
+    unconfirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,11 @@ def one_video(sources: Sources, video: VideoId) -> VideoSeen | None:
     with state_of(config) as database:
         readings, paths = history(database, video), pages_of(database, video)
         missing = {each.video_id: each.since for each in missing_videos(database)}
-        doubtful = any(video == doubted for doubted, _ in doubtful_counts(database))
+        unconfirmed = any(video == held for held, _ in unconfirmed_counts(database))
     if not readings and not paths:
         return None
     pages = [(path, _title(config.site, path)) for path in paths]
-    return VideoSeen(video, readings, pages, missing.get(video), doubtful)
+    return VideoSeen(video, readings, pages, missing.get(video), unconfirmed)
 
 
 def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
@@ -171,7 +171,7 @@ def gauges(sources: Sources) -> Gauges:
     return Gauges(
         videos={standing.value if standing else "known": number for standing, number in standings.items()}
         | {"gone": len(status.gone)},
-        units_left={bucket.value: purse.left for bucket, purse in status.purses.items()},
+        units_left={bucket.value: left.left for bucket, left in status.buckets.items()},
         last_good=status.last_whole,
         next_sync=due,
         oldest=oldest,

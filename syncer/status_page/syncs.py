@@ -8,14 +8,14 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import Live, Ticket
-from syncer.diff_log import Line
+from syncer.diff_log.log import Line
 from syncer.model import Problem
+from syncer.status.report import StoredReport, problems_of
 from syncer.status_page.chart import ENDINGS
 from syncer.status_page.layout import changes_table, facts, moment, neighbours, page, section, sync_button, video_link
 from syncer.status_page.markup import Markup, tag
 from syncer.status_page.overview import going_on
 from syncer.status_page.problems import problems_list
-from syncer.sync.report import StoredReport, problems_of
 from syncer.wording import counted
 
 REFRESH = 1

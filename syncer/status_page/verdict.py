@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from syncer.errors import ExitCode
 from syncer.status_page.layout import ago
 from syncer.status_page.reading import Overview, is_old
-from syncer.sync.report import NOTHING_ANSWERED
 from syncer.wording import counted
 
 
@@ -48,7 +48,7 @@ def _wrong(seen: Overview) -> str | None:
         return f"The last try made no sync: {live.trouble.removesuffix('.')}."
     if not status.syncs:
         return None
-    if status.syncs[0]["exit"] == NOTHING_ANSWERED:
+    if status.syncs[0]["exit"] == ExitCode.NOTHING_ANSWERED:
         return "The last sync got no answer from YouTube; see its problems."
     if status.last_whole is None:
         return "No sync of the whole site has come to its end yet."

@@ -9,11 +9,11 @@ from starlette.responses import HTMLResponse
 
 from syncer.model import Count, Reading
 from syncer.state.places import Known, Standing
+from syncer.status.documents import meaning_changes
 from syncer.status_page.chart import count_chart
 from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.status_page.reading import VideoSeen
-from syncer.sync.documents import meaning_changes
 from syncer.wording import counted
 
 NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
@@ -108,7 +108,7 @@ def _standing(seen: VideoSeen) -> Markup | None:
                 class_="verdict person",
             )
         )
-    if seen.doubtful:
+    if seen.unconfirmed:
         said.append(
             tag("p", "A count fell far. It is held until the next reading says the same.", class_="verdict person")
         )

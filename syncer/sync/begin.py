@@ -11,16 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.diff_log import LOG, DiffLog
+from syncer.diff_log.log import LOG, DiffLog
 from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Problem, ProblemKind
 from syncer.state.database import NAME, Database, open_database, open_to_read, set_aside
 from syncer.state.lock import PATIENCE, hold_lock
 from syncer.state.syncs import has_sync, last_seq
+from syncer.status.leftovers import find_remains
 from syncer.sync.options import Options, Surroundings, Sync
-from syncer.sync.recover import find_remains, recover, saving
-from syncer.sync.report import Tally
-from syncer.sync.tell import log_unsettled, tell_lost, tell_recovered
+from syncer.sync.recover import recover, saving
+from syncer.sync.sync_log import log_unsettled, tell_lost, tell_recovered
+from syncer.sync.tally import Tally
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.diff_log import LOG, Line, forget_lines, oldest_time, read_log, time_of
+from syncer.diff_log.log import LOG, Line, forget_lines, oldest_time, read_log, time_of
 from syncer.errors import StateError
 from syncer.model import VideoId
 from syncer.state.database import Database, open_copy, open_to_read
 from syncer.state.directory import forget_set_aside
-from syncer.state.held_back import forget_unread
 from syncer.state.places import forget_places
+from syncer.state.suppressed import forget_unread
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
 from syncer.state.videos import count_readings, forget_readings
 from syncer.sync.begin import open_for_writing

@@ -1,11 +1,11 @@
-"""Judges the new readings before any is compared with pages: accepts them, or holds what is doubtful."""
+"""Judges the new readings before any is compared with pages: accepts them, or holds what is unconfirmed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
-from syncer.doubt import Shares, comparable, doubtful
+from syncer.decide.unconfirmed import Shares, comparable, sharp_drops
 from syncer.model import Count, Page, Slot, Statistics, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import (
@@ -13,10 +13,10 @@ from syncer.state.judging import (
     accept_held,
     accept_pending,
     any_unknown,
-    doubtful_counts,
     hold_pending,
     pending_readings,
     standing_brake,
+    unconfirmed_counts,
 )
 from syncer.sync.options import Sync
 
@@ -37,22 +37,22 @@ def judge(sync: Sync, pages: Sequence[Page]) -> bool:
         return True
     counts = frozenset(count for collection in sync.config.collections for count in collection.mapping().counts)
     own = _own_counts(pages) if any_unknown(sync.database) else {}
-    shares, doubts = Shares(), dict[VideoId, frozenset[Count]]()
+    shares, unconfirmed = Shares(), dict[VideoId, frozenset[Count]]()
     for reading, before, now in _compared(sync.database, own, counts):
         if reading.before is not None and not reading.was_missing:
             shares.add_missing(missing=reading.now.statistics is None)
         shares.add_counts(reading.now.video_id, before, now)
-        doubted = doubtful(before, now)
-        if not doubted <= reading.doubted:  # else the reading before this one said the same
-            doubts[reading.now.video_id] = doubted
+        drops = sharp_drops(before, now)
+        if not drops <= reading.unconfirmed:  # else the reading before this one said the same
+            unconfirmed[reading.now.video_id] = drops
     brakes = sync.config.write.brake
     brake = shares.brake(brakes.missing, brakes.falling)
     if brake:
         hold_pending(sync.database, brake)
     else:
-        accept_pending(sync.database, doubts.items())
+        accept_pending(sync.database, unconfirmed.items())
     sync.tally.brake = standing_brake(sync.database)
-    sync.tally.doubtful.update(doubtful_counts(sync.database))
+    sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
     return brake is None
 
 

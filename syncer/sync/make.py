@@ -15,24 +15,24 @@ from syncer.content.key_case import OtherLetters
 from syncer.content.left_over import settle_left_over
 from syncer.content.narrow import narrow
 from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_head, read_pages, walk
-from syncer.errors import ContentGone, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Page, Problem, ProblemKind, SyncReport, VideoId
-from syncer.plan import GONE
+from syncer.decide.plan import GONE
+from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
+from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.judging import release_unnamed
 from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos
-from syncer.sync.ask import ask_youtube, plan_now
+from syncer.status.buckets import cut_quotas
+from syncer.status.report import SyncReport, stored_json
 from syncer.sync.begin import begin, new_tally, open_for_writing
+from syncer.sync.fetch import fetch_readings, plan_now
 from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
 from syncer.sync.options import Options, Surroundings, Sync
 from syncer.sync.publish import publish
-from syncer.sync.purses import cut_quotas
 from syncer.sync.recover import saved_problems, saving
-from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, stored_json
-from syncer.sync.tell import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
+from syncer.sync.sync_log import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
 from syncer.sync.write import write_pages
 from syncer.wording import counted
 
@@ -122,7 +122,7 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
         save_places(sync.database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
         release_unnamed(sync.database)
     tell_planned(sync)
-    ask_youtube(sync, number)
+    fetch_readings(sync, number)
     tally.problems += cut_quotas(sync.config, sync.database, sync.world.clock())
     may_write = judge(sync, pages)
     long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
@@ -135,7 +135,7 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
         publish(sync, _emptied(pages))
     report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
     if sync.diff_log:
-        whole = options.whole and report.exit not in {NOTHING_ANSWERED, INTERRUPTED}
+        whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
         end_sync(sync.database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
     tell_ended(report)
     return report

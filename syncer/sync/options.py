@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from syncer.diff_log import DiffLog
-from syncer.model import Bucket, Change, VideoId
+from syncer.diff_log.log import DiffLog
+from syncer.model import Change, VideoId
 from syncer.state.database import Database
-from syncer.sync.report import Tally
+from syncer.sync.tally import Tally
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -24,7 +24,7 @@ class Options:
     everything: bool = False
     """True: ask about videos that were read less than five minutes ago as well."""
     accept: bool = False
-    """True: let through what a brake or a doubt holds."""
+    """True: let through what a brake or an unconfirmed count holds."""
     scheduled: bool = False
     """True: leave the reserve of every bucket alone."""
     unread_since: datetime | None = None
@@ -71,14 +71,3 @@ class Sync:
     diff_log: DiffLog | None
     """None in a dry run."""
     tally: Tally
-
-
-def limits(config: Config, bucket: Bucket, *, scheduled: bool) -> tuple[int, int]:
-    """Return a bucket's units a day, and how many of them stay untouched.
-
-    The general bucket's reserve is never touched: `videos.list` only stands in. The stats bucket's is there for the
-    syncs that a person asks for.
-    """
-    if bucket is Bucket.GENERAL:
-        return config.quota.general_units_per_day, config.quota.reserve
-    return config.quota.stats_units_per_day, config.quota.reserve if scheduled else 0

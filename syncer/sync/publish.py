@@ -11,14 +11,14 @@ from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import Source
 from syncer.commit.unseen import find_unseen, say_unseen
 from syncer.content.scan import Candidate, candidate_of
-from syncer.diff_log import LOG
+from syncer.diff_log.log import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy
 from syncer.git.remote import Remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind
 from syncer.sync.options import Sync
-from syncer.sync.tell import tell_committed, tell_pushed
+from syncer.sync.sync_log import tell_committed, tell_pushed
 from syncer.wording import counted, safe
 
 MOST_AT_THE_END = 20_000

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
-from syncer.diff import NOTHING, diff, hidden, without_older
-from syncer.diff_log import LOG, DiffLog, entry_of, lines_backwards
+from syncer.decide.diff import NOTHING, diff, hidden, without_older
+from syncer.diff_log.log import LOG, DiffLog, entry_of, lines_backwards
 from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
-from syncer.state.held_back import held_back, let_go
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.open_pages import open_pages, save_open_pages
+from syncer.state.suppressed import release_suppressed, suppressed
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
-from syncer.sync.tell import log_older, tell_batch
+from syncer.sync.sync_log import log_older, tell_batch
 
 PAGES_AT_ONCE = 5000
 """Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
@@ -30,11 +30,11 @@ MOST_IN_A_ROW = 3
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
     """Write the counts that differ, and log each; in a dry run only find out what would be written."""
     written = 0
-    any_held = let_go(sync.database) > 0
+    any_held = release_suppressed(sync.database) > 0
     for batch in _batches(pages):
         if sync.world.cancelled():
             return
-        held = held_back(sync.database, {page.path for page in batch}) if any_held else NOTHING
+        held = suppressed(sync.database, {page.path for page in batch}) if any_held else NOTHING
         edits = _edits(sync, batch, held)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         tell_batch(sync, len(batch), done)

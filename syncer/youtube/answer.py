@@ -3,11 +3,73 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from syncer.model import LARGEST_COUNT, Bucket, Count, Problem, ProblemKind, Statistics, VideoId
+
+
+class Outcome(StrEnum):
+    """How one request for one batch ended."""
+
+    ANSWERED = "answered"
+    SPENT = "spent"
+    """The bucket has no unit left, here or at YouTube: another bucket may serve."""
+    UNAVAILABLE = "unavailable"
+    """This project does not have the method (404, 501): the other method may serve."""
+    FAILED = "failed"
+    """Every try failed in a way that passes: the next sync asks again."""
+    REFUSED = "refused"
+    """Key or project is refused: asking on is of no use until a person acts."""
+    REJECTED = "rejected"
+    """YouTube calls the request itself wrong: it is not sent again unchanged. About one video: because of its id."""
+    STOPPED = "stopped"
+    """We ended it ourselves before there was an answer: told to stop, or out of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking one method about one batch."""
+
+    bucket: Bucket
+    asked: tuple[VideoId, ...]
+    outcome: Outcome
+    at: datetime
+    statistics: Mapping[VideoId, Statistics]
+    """Of the videos that were returned and passed the check; empty unless ANSWERED."""
+    problems: tuple[Problem, ...] = ()
+    unasked: int = 0
+    """Items that were not requested."""
+    message: str | None = None
+    """For all outcomes but ANSWERED: one sentence that says why and what to do."""
+    parked_until: datetime | None = None
+    """With SPENT, where YouTube said so: when the bucket is filled again."""
+    attempts: int = 0
+    """How often it was tried."""
+
+
+Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]
+"""Asks one method about one batch of at most 50 videos; safe to call from several threads."""
+
+
+Spend = Callable[[Bucket], bool]
+"""Takes one unit from a bucket before a request goes out; False: there is none left to take."""
+
+
+class Tries(NamedTuple):
+    """What failures that pass cost."""
+
+    repeated: int = 0
+    """How often a request was sent again."""
+    waited: float = 0.0
+    """Seconds between tries, of all connections together."""
+    failures: Mapping[str, int] = MappingProxyType({})
+    """How often a try failed, by class."""
+
 
 METHODS: Final = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.list"}
 """The method that draws on a bucket, as people know it (`docs/youtube.md`)."""

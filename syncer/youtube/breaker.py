@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from syncer.model import Outcome
+from syncer.youtube.answer import Outcome
 
 MOST_FAILURES: Final = 5
 """Failed requests in a row, each with all its tries, after which the rest of a sync asks no more."""

@@ -12,16 +12,16 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from syncer.model import BATCH_SIZE, Answer, Bucket, Outcome, Spend, VideoId
-from syncer.quota import LATE, next_reset
+from syncer.decide.quota import LATE, next_reset
+from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.redact import redact
-from syncer.youtube.answer import METHODS, Checked, Foreign, check
+from syncer.youtube.answer import METHODS, Answer, Checked, Foreign, Outcome, Spend, check
 from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
-from syncer.youtube.line import Line, NoUnitLeft
-from syncer.youtube.patience import Patience
+from syncer.youtube.connection import Line, NoUnitLeft
+from syncer.youtube.deadline import Patience
+from syncer.youtube.request_log import Errand, Story
 from syncer.youtube.response import Declined
 from syncer.youtube.retry import Retry, Tried, try_again
-from syncer.youtube.story import Errand, Story
 from syncer.youtube.watch import Watch
 
 if TYPE_CHECKING:

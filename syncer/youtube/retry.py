@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 
 from syncer.youtube.answer import Checked
 from syncer.youtube.classify import Failure, Kind
-from syncer.youtube.patience import Patience
+from syncer.youtube.deadline import Patience
 
 FIRST_WAIT: Final = 1.0
 """Seconds that the first wait lasts at most; each later one may be twice as long."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from syncer.youtube.line import Line
-from syncer.youtube.patience import Patience
+from syncer.youtube.connection import Line
+from syncer.youtube.deadline import Patience
 
 TICK: Final = 0.05
 """Seconds between two looks: a request may last this much longer than it is allowed to."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import syncer.plan
+import syncer.decide.plan
 from syncer.cli.main import main
 
 FRESH = 1
 """Seconds."""
 
 if __name__ == "__main__":
-    syncer.plan.FRESH = FRESH
+    syncer.decide.plan.FRESH = FRESH
     raise SystemExit(main())

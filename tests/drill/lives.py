@@ -30,7 +30,7 @@ from tests.terminal import environment
 
 ADDRESSES = (
     "/", "/videos", "/videos?search=a", "/videos?state=missing", "/problems", "/style.css", "/metrics", "/healthz",
-    "/readyz", "/api/v1/status", "/api/v1/quota", "/api/v1/syncs", "/api/v1/videos?state=doubtful&limit=1000",
+    "/readyz", "/api/v1/status", "/api/v1/quota", "/api/v1/syncs", "/api/v1/videos?state=unconfirmed&limit=1000",
 )  # fmt: skip
 
 PROGRAM = "tests.drill.impatient"
@@ -156,7 +156,7 @@ class _Drill:
         pause.wait(self._ground.random.uniform(0, WRITING))
 
     def _become_calm(self, daemon: Daemon) -> None:
-        """End the bad weather, and let the daemon read all that is true now: twice, where it doubts the first."""
+        """End the bad weather, and let the daemon read all that is true now: twice, where it unconfirmed the first."""
         self._events.settle()
         self._ground.calm()
         daemon.send(signal.SIGHUP)

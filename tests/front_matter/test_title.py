@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncer.front_matter.title import title_of
+from syncer.front_matter.leaves import title_of
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from syncer.simulator.faults import GROUPS
-from syncer.simulator.ledger import BucketName
+from syncer.simulator.units import BucketName
 
 
 class Says(Enum):
@@ -60,8 +60,8 @@ SPENT = Ends(LEFT_OUT, LEFT_OUT, LEFT_OUT)
 SEEN = Ends(BELIEVED, BELIEVED, BELIEVED)
 """Well-formed, plausible, and what YouTube says at this time."""
 HIDDEN = Ends(UNKNOWN, UNKNOWN, UNKNOWN)
-GONE = DOUBTFUL = Ends(UNKNOWN, UNKNOWN, BRAKED)
-"""Missing videos and doubtful counts are no failure; too many at once are: a brake holds."""
+GONE = UNCONFIRMED = Ends(UNKNOWN, UNKNOWN, BRAKED)
+"""Missing videos and unconfirmed counts are no failure; too many at once are: a brake holds."""
 FALLEN = Ends(BELIEVED, BELIEVED, BRAKED)
 TOLD = Ends(*[End(1, Says.TRUE)] * 3)
 """All is true, and a problem says what was odd."""
@@ -114,8 +114,8 @@ OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
     "private": (HARMLESS, GONE),
     "counts-hidden": HIDDEN,
     "falling": FALLEN,
-    "collapsed": DOUBTFUL,
-    "zero": DOUBTFUL,
+    "collapsed": UNCONFIRMED,
+    "zero": UNCONFIRMED,
     # Connections: slow is not too slow yet.
     "late": HARMLESS,
     "slow-headers": HARMLESS,

@@ -12,22 +12,23 @@ from pathlib import Path
 
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
-from syncer.model import Bucket, Reading, SyncReport, VideoId
+from syncer.model import Bucket, Reading, VideoId
 from syncer.simulator.clock import Clock
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, World
 from syncer.state.database import open_database
-from syncer.state.judging import count_braked, doubtful_counts
+from syncer.state.judging import count_braked, unconfirmed_counts
 from syncer.state.ledger import parked_buckets, spent_units
 from syncer.state.videos import accepted_readings, missing_videos
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 from tests.site import KEY, Site, counts, ids
 
 DAY = timedelta(days=1)
 FEWEST = 10
-"""Likes that every video has: a tenth less of fewer could be none at all, and that would be doubtful."""
+"""Likes that every video has: a tenth less of fewer could be none at all, and that would be unconfirmed."""
 VIDEOS = sorted([v for v in ids(400, seed=3) if (World().statistics(v, START) or {})["likeCount"] >= FEWEST][:160])
 """In the order in which they are asked about when all were read at the same time."""
 BATCHES = [VIDEOS[first : first + 50] for first in range(0, len(VIDEOS), 50)]
@@ -48,7 +49,7 @@ class Memory:
     accepted: Mapping[VideoId, Reading]
     spent: Mapping[Bucket, int]
     held: tuple[Collection[object], ...]
-    """What is missing, doubtful, braked and parked: all empty where all is well.
+    """What is missing, unconfirmed, braked and parked: all empty where all is well.
 
     A method that failed is not among them: it is marked until it is asked again, and on a good day it need not be.
     """
@@ -126,7 +127,7 @@ def remember(site: Site, now: datetime) -> Memory:
     with open_database(site.state, str(site.root.resolve())) as database:
         held: tuple[Collection[object], ...] = (
             missing_videos(database),
-            doubtful_counts(database),
+            unconfirmed_counts(database),
             range(count_braked(database)),
             parked_buckets(database, now),
         )

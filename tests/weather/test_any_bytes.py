@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.model import Bucket, Outcome, VideoId
+from syncer.model import Bucket, VideoId
+from syncer.youtube.answer import Outcome
 from syncer.youtube.client import Client, connect
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import error, error_info, message

@@ -19,8 +19,8 @@ import pytest
 
 from syncer.git.run import git
 from syncer.simulator.faults import GROUPS, KINDS
-from syncer.simulator.ledger import BucketName
 from syncer.simulator.server import Simulator
+from syncer.simulator.units import BucketName
 from syncer.simulator.world import World
 from tests.site import FORMS, Site, pair
 from tests.weather.command_line import CommandLine, Order

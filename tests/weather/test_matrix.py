@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from syncer.model import SyncReport
 from syncer.simulator.faults import GROUPS, KINDS
-from syncer.simulator.ledger import BucketName
 from syncer.simulator.server import Simulator
+from syncer.simulator.units import BucketName
+from syncer.status.report import SyncReport
 from tests.site import Site
 from tests.weather.expected import OF_A_FAULT, OF_A_GROUP, End, Says, ends
 from tests.weather.ground import (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from syncer.config.parse import parse_config
-from syncer.model import Bucket, Count, ProblemKind, SyncReport, VideoId
+from syncer.model import Bucket, Count, ProblemKind, VideoId
 from syncer.simulator.faults import KINDS, parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, State, Video, World
@@ -24,6 +24,7 @@ from syncer.simulator.wrong_counts import COUNTS
 from syncer.state.database import open_database
 from syncer.state.ledger import spent_units
 from syncer.state.videos import accepted_readings
+from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Options, Surroundings
 from tests.site import FORMS, KEY, Site, tree
@@ -180,7 +181,7 @@ class Seasons(RuleBasedStateMachine):
 
     @rule()
     def good_day(self) -> None:
-        """Tomorrow, in good weather, all that is public becomes true, but for what a brake or a doubt holds."""
+        """Tomorrow, in good weather, all that is public becomes true, but for what is held."""
         self.youtube.faults = []
         self.youtube.clock.advance(timedelta(hours=26))
         report = self.real_sync(Options(everything=True))
@@ -188,19 +189,19 @@ class Seasons(RuleBasedStateMachine):
         assert report.exit == (1 if report.brake or report.problems else 0)
         if report.brake:
             return
-        doubted = {video for video, _ in report.doubtful}
+        unconfirmed = {video for video, _ in report.unconfirmed}
         for slot in chain.from_iterable(sheet.slots for sheet in self.sheets.values()):
             given = self.youtube.world.statistics(slot.video, self.youtube.clock.now())
             if given is None:
                 assert slot.video in report.missing
-            elif slot.video not in doubted:
+            elif slot.video not in unconfirmed:
                 assert slot.views == str(given.get("viewCount", slot.views))
                 assert slot.likes == str(given.get("likeCount", slot.likes))
 
     @rule()
     def person_accepts(self) -> None:
         report = self.real_sync(Options(accept=True))
-        assert (report.brake, report.doubtful) == (None, ())
+        assert (report.brake, report.unconfirmed) == (None, ())
 
     @rule(data=st.data())
     def narrowed_sync(self, data: st.DataObject) -> None:
@@ -301,7 +302,7 @@ class Seasons(RuleBasedStateMachine):
         for line in self.new:
             assert line["sync"] == report.sync
             video, count, number = VideoId(line["video_id"]), Count(line["count"]), int(line["new"])
-            held = video in report.missing or (video, count) in report.doubtful
+            held = video in report.missing or (video, count) in report.unconfirmed
             assert number in (earlier if held else given)[video, count], line
             assert (video, count) not in report.hidden
             last = before.get((video, count), number)
@@ -358,7 +359,7 @@ class Seasons(RuleBasedStateMachine):
         return {path: what for path, what in everything.items() if path not in own}
 
     def day(self) -> str:
-        from syncer.quota import quota_day
+        from syncer.decide.quota import quota_day
 
         return quota_day(self.youtube.clock.now()).isoformat()
 

@@ -9,18 +9,18 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from syncer.model import Answer, Bucket, Outcome, Plan, Problem, ProblemKind, Reading, Spend, VideoId
-from syncer.plan import plan
-from syncer.quota import units_left
+from syncer.decide.plan import Plan, plan
+from syncer.decide.quota import units_left
+from syncer.model import Bucket, Problem, ProblemKind, Reading, VideoId
 from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
 from syncer.state.videos import last_read, save_readings
-from syncer.sync.options import Surroundings, Sync, limits
-from syncer.sync.purses import note_spent_day
-from syncer.sync.report import Tally
+from syncer.status.buckets import limits, note_spent_day
+from syncer.sync.options import Surroundings, Sync
+from syncer.sync.tally import Tally
 from syncer.wording import counted
-from syncer.youtube.answer import METHODS
+from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
 from syncer.youtube.breaker import MOST_FAILURES, Breaker
-from syncer.youtube.patience import Patience, seconds_for
+from syncer.youtube.deadline import Patience, seconds_for
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -49,19 +49,19 @@ def plan_now(sync: Sync, videos: AbstractSet[VideoId]) -> Plan:
         )
 
 
-def ask_youtube(sync: Sync, number: int) -> None:
+def fetch_readings(sync: Sync, number: int) -> None:
     """Ask about the planned videos and save each answer as it comes; `number` is the sync's in the state."""
     tally, videos = sync.tally, sync.tally.plan.ask
     if not videos:
         return
-    from syncer.youtube.ask import ask_all
+    from syncer.youtube.batches import fetch_all
 
     patience = _patience(sync, len(videos))
     connections = sync.config.youtube.connections
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
     with open_client(sync.config, sync.world, spending(sync), patience) as client:
-        for answer in ask_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
+        for answer in fetch_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
             _keep(answer, sync, number)
             sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
     tally.tries = client.story.tries

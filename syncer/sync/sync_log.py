@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from syncer.model import Bucket, SyncReport
+from syncer.model import Bucket
+from syncer.status.buckets import bucket_statuses
+from syncer.status.leftovers import Remains
+from syncer.status.report import SyncReport
 from syncer.sync.options import Sync
-from syncer.sync.purses import purses
-from syncer.sync.recover import Remains
-from syncer.sync.report import Tally
+from syncer.sync.tally import Tally
 from syncer.wording import counted
 
 log = logging.getLogger("syncer.sync")
@@ -18,7 +19,7 @@ def tell_planned(sync: Sync) -> None:
     """Tell what the pages hold and whom YouTube is asked about."""
     tally = sync.tally
     plan = tally.plan
-    left = sum(purse.left for purse in purses(sync.config, sync.database, sync.world.clock()).values())
+    left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.world.clock()).values())
     log.info(
         "sync %s: %s, %s; %d to ask about, %d fresh, %d over quota; %s left today",
         tally.sync,
@@ -43,7 +44,7 @@ def tell_planned(sync: Sync) -> None:
 def tell_judged(sync: Sync) -> None:
     """Tell what YouTube said, and what of it is held."""
     tally = sync.tally
-    held = "a brake holds what it said" if tally.brake else f"{counted(len(tally.doubtful), 'count')} doubtful"
+    held = "a brake holds what it said" if tally.brake else f"{counted(len(tally.unconfirmed), 'count')} unconfirmed"
     log.info(
         "YouTube answered about %d of %s, %d missing; %s",
         len(tally.answered),
@@ -55,7 +56,7 @@ def tell_judged(sync: Sync) -> None:
             "sync": tally.sync,
             "answered": len(tally.answered),
             "missing": len(tally.missing),
-            "doubtful": len(tally.doubtful),
+            "unconfirmed": len(tally.unconfirmed),
             "brake": tally.brake.reason if tally.brake else None,
         },
     )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
+from syncer.daemon.notify import require_apprise
 from syncer.errors import ConfigError, SyncerError
-from syncer.notify import require_apprise
 
 if TYPE_CHECKING:
     pass

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count, pairwise
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from syncer.config.cron import WEEKDAYS, Cron
+from syncer.decide.cron import WEEKDAYS, Cron
 
-if TYPE_CHECKING:
-    from syncer.config.sections import Schedule
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When syncs are due, as the config's `schedule` says it."""
+
+    every: timedelta
+    """The time from one sync to the next, where there is no `cron`."""
+    cron: Cron | None
+    timezone: ZoneInfo
+    """The one of `cron`."""
+    jitter: timedelta
+    """The longest random delay."""
 
 
 FIRST_RETRY = timedelta(minutes=1)

@@ -9,11 +9,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import cast
 
+from syncer.errors import ExitCode
 from syncer.model import ProblemKind
-from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED, StoredReport
+from syncer.status.report import StoredReport
 
 NUMBERS = ("pages", "videos", "asked", "answered", "changed_pages", "changed_counts")
-EXITS = {0, 1, NOTHING_ANSWERED, INTERRUPTED}
+EXITS = {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
 KINDS = [*ProblemKind]
 LEFT_OUT = {"fresh", "over_quota"}
 

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from syncer.decide.plan import GONE
+from syncer.decide.quota import next_reset
+from syncer.decide.schedule import first_time
 from syncer.model import Bucket, Count, Problem, VideoId
-from syncer.plan import GONE
-from syncer.quota import next_reset
-from syncer.schedule import first_time
 from syncer.state.database import Database
-from syncer.state.held_back import count_held_back
-from syncer.state.judging import count_braked, doubtful_counts
+from syncer.state.judging import count_braked, unconfirmed_counts
 from syncer.state.lock import is_held
+from syncer.state.suppressed import count_suppressed
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
-from syncer.sync.purses import Purse, purses
-from syncer.sync.recover import Remains, find_remains
-from syncer.sync.report import Outline, outline, problems_of
-from syncer.sync.stored_report import stored_report
+from syncer.status.buckets import BucketStatus, bucket_statuses
+from syncer.status.leftovers import Remains, find_remains
+from syncer.status.report import Outline, outline, problems_of
+from syncer.status.stored_report import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -37,15 +37,15 @@ class Status:
     last_whole: datetime | None
     """When the last sync began that the schedule counts from."""
     next_sync: datetime
-    purses: Mapping[Bucket, Purse]
+    buckets: Mapping[Bucket, BucketStatus]
     quota_resets: datetime
     missing: Sequence[Missing]
     gone: Sequence[Missing]
     """Those of the missing that were left out three times, a day apart."""
-    doubtful: Sequence[tuple[VideoId, Count]]
+    unconfirmed: Sequence[tuple[VideoId, Count]]
     braked: int
     """Readings that a brake holds."""
-    held_back: int
+    suppressed: int
     """Counts that a person undid or dropped, and for which YouTube has not given another number."""
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
@@ -82,14 +82,14 @@ def status_of(
         site=str(config.site),
         syncs=outlines,
         last_whole=last,
-        next_sync=next_sync or first_time(config.schedule, last, now),
-        purses=purses(config, database, now),
+        next_sync=next_sync or first_time(config.schedule.as_model(), last, now),
+        buckets=bucket_statuses(config, database, now),
         quota_resets=next_reset(now),
         missing=missing,
         gone=[video for video in missing if video.misses >= GONE],
-        doubtful=doubtful_counts(database),
+        unconfirmed=unconfirmed_counts(database),
         braked=count_braked(database),
-        held_back=count_held_back(database),
+        suppressed=count_suppressed(database),
         hidden=hidden_counts(database, mapped_counts(config)),
         problems=problems,
         open=left_open,

@@ -5,9 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from syncer.model import BATCH_SIZE, LastRead, Plan, VideoId
+from syncer.model import BATCH_SIZE, VideoId
+
+
+class LastRead(NamedTuple):
+    """When a video was last read, whatever that said."""
+
+    video_id: VideoId
+    at: int
+    """Seconds since 1970."""
+    misses: int
+    """How often in a row, a day apart, it was left out."""
+    held: bool = False
+    """Whether that reading is held: compared with no page until it is confirmed or accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which videos to ask about now, and what was left out."""
+
+    ask: tuple[VideoId, ...]
+    fresh: int
+    """Read less than five minutes ago, or gone and not due yet."""
+    over_quota: int
+
 
 FRESH = 300
 """Seconds for which a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""

@@ -10,7 +10,7 @@ from syncer.model import Place, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
 from syncer.state.database import open_to_read
-from syncer.state.held_back import count_held_back, held_back
+from syncer.state.suppressed import count_suppressed, suppressed
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, counts, crlf, ids, pair, plain, world_with
 
@@ -34,7 +34,7 @@ def page(site: Site) -> bytes:
 
 def held(site: Site) -> int:
     with open_to_read(site.state, str(site.root.resolve())) as database:  # type: ignore[union-attr]
-        return count_held_back(database)
+        return count_suppressed(database)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,13 @@ def test_while_youtube_hides_a_count_or_misses_the_video_it_stays_held(undone: S
         assert (page(undone), held(undone)) == (crlf(A, 1, 2), 2)
 
 
-def test_what_a_doubt_holds_is_no_other_number_yet(site: Site, youtube: Simulator) -> None:
+def test_what_an_unconfirmed_count_holds_is_no_other_number_yet(site: Site, youtube: Simulator) -> None:
     site.put(PAGE, crlf(A, 1, 2))
     youtube.world = World(videos={A: Video(counts={"viewCount": 5000, "likeCount": 500})})
     site.undo(site.sync().sync, NOON + HOUR)
     youtube.world = World(videos={A: Video(counts={"viewCount": 50, "likeCount": 5})})
 
-    assert len(site.sync(NOON + 2 * HOUR).doubtful) == 2
+    assert len(site.sync(NOON + 2 * HOUR).unconfirmed) == 2
     assert (page(site), held(site)) == (crlf(A, 1, 2), 2)
     site.sync(NOON + 3 * HOUR)
     assert (page(site), held(site)) == (crlf(A, *counts(youtube, A)), 0)
@@ -154,11 +154,11 @@ def test_a_place_is_known_by_page_field_and_video(undone: Site, youtube: Simulat
     views, likes = counts(youtube, A)
     with open_to_read(undone.state, str(undone.root.resolve())) as database:  # type: ignore[union-attr]
         video = VideoId(A)
-        assert held_back(database, [PAGE, "content/b.md"]) == {
+        assert suppressed(database, [PAGE, "content/b.md"]) == {
             Place(PAGE, "viewcount", video): views,
             Place(PAGE, "likeCount", video): likes,
         }
-        assert held_back(database, ["content/b.md"]) == {}
+        assert suppressed(database, ["content/b.md"]) == {}
 
 
 @pytest.mark.parametrize("words", [("--video", A), ("--all",)])

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from syncer.model import Bucket, Outcome, Tries, VideoId
-from syncer.youtube.answer import METHODS
+from syncer.model import Bucket, VideoId
+from syncer.youtube.answer import METHODS, Outcome, Tries
 from syncer.youtube.classify import Failure, Kind
 
 _log = logging.getLogger("syncer.youtube")

@@ -1,4 +1,4 @@
-"""What is doubtful, when a sync is braked, and across which days counts are not compared."""
+"""What is unconfirmed, when a sync is braked, and across which days counts are not compared."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.doubt import FEWEST_VIDEOS, Shares, comparable, doubtful, view_meaning
-from syncer.model import Brake, Count, VideoId
+from syncer.decide.unconfirmed import FEWEST_VIDEOS, Brake, Shares, comparable, sharp_drops, view_meaning
+from syncer.model import Count, VideoId
 
 counts = st.dictionaries(st.sampled_from(Count), st.integers(0, 2**63 - 1))
 
@@ -19,7 +19,7 @@ def video(number: int) -> VideoId:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "is_doubtful"),
+    ("before", "now", "drops"),
     [
         (100, 0, True),
         (1, 0, True),
@@ -33,15 +33,15 @@ def video(number: int) -> VideoId:
         (2**63 - 1, 1, True),
     ],
 )
-def test_a_count_that_falls_to_zero_or_below_a_tenth_is_doubtful(before: int, now: int, is_doubtful: bool) -> None:
-    assert (doubtful({Count.VIEWS: before}, {Count.VIEWS: now}) == {Count.VIEWS}) is is_doubtful
+def test_a_count_that_falls_to_zero_or_below_a_tenth_is_unconfirmed(before: int, now: int, drops: bool) -> None:
+    assert (sharp_drops({Count.VIEWS: before}, {Count.VIEWS: now}) == {Count.VIEWS}) is drops
 
 
 @given(counts, counts)
-def test_only_a_count_that_fell_and_was_known_before_is_doubtful(
+def test_only_a_count_that_fell_and_was_known_before_is_unconfirmed(
     before: dict[Count, int], now: dict[Count, int]
 ) -> None:
-    assert all(now[count] < before[count] for count in doubtful(before, now))
+    assert all(now[count] < before[count] for count in sharp_drops(before, now))
 
 
 def braked(*, missing: int = 0, of: int = 0, fallen: int = 0, compared: int = 0, limit: float = 0.5) -> Brake | None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from syncer.decide.quota import is_early, units_left
 from syncer.model import Bucket, Problem, ProblemKind
-from syncer.quota import is_early, units_left
 from syncer.state.database import Database
 from syncer.state.ledger import forget_refusal, note_refusal, parked_buckets, refusals, spent_units
-from syncer.sync.options import limits
 from syncer.wording import counted, utc
 from syncer.youtube.answer import METHODS
 
@@ -19,8 +18,19 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
+def limits(config: Config, bucket: Bucket, *, scheduled: bool) -> tuple[int, int]:
+    """Return a bucket's units a day, and how many of them stay untouched.
+
+    The general bucket's reserve is never touched: `videos.list` only stands in. The stats bucket's is there for the
+    syncs that a person asks for.
+    """
+    if bucket is Bucket.GENERAL:
+        return config.quota.general_units_per_day, config.quota.reserve
+    return config.quota.stats_units_per_day, config.quota.reserve if scheduled else 0
+
+
 @dataclass(frozen=True, slots=True)
-class Purse:
+class BucketStatus:
     """A bucket on one quota day, in units."""
 
     limit: int
@@ -33,14 +43,14 @@ class Purse:
     """Until when YouTube gives no more."""
 
 
-def purses(config: Config, database: Database, now: datetime) -> Mapping[Bucket, Purse]:
+def bucket_statuses(config: Config, database: Database, now: datetime) -> Mapping[Bucket, BucketStatus]:
     """Return what the ledger says of each bucket at this time."""
     spent, parked = spent_units(database, now), parked_buckets(database, now)
     found = {}
     for bucket in Bucket:
         limit, reserve = limits(config, bucket, scheduled=True)
         open_to = 0 if bucket in parked else limit
-        found[bucket] = Purse(
+        found[bucket] = BucketStatus(
             limit,
             spent[bucket],
             units_left(spent[bucket], open_to, reserve=0),
@@ -82,9 +92,9 @@ def _cut(bucket: Bucket, units: int, limit: int) -> Problem:
     return Problem(ProblemKind.QUOTA_CUT, METHODS[bucket], message)
 
 
-def in_words(purse: Purse) -> str:
+def in_words(status: BucketStatus) -> str:
     """Return what is left, as every command says it."""
-    if purse.parked_until:
-        return f"YouTube gives no more until {utc(purse.parked_until)}"
-    left = f"{purse.left:,} of {counted(purse.limit, 'unit')} left today"
-    return f"{left}; scheduled syncs may use {purse.scheduled:,} of them"
+    if status.parked_until:
+        return f"YouTube gives no more until {utc(status.parked_until)}"
+    left = f"{status.left:,} of {counted(status.limit, 'unit')} left today"
+    return f"{left}; scheduled syncs may use {status.scheduled:,} of them"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from syncer.diff_log import DiffLog
-from syncer.model import Edit, Problem, ProblemKind, SyncReport, VideoId
-from syncer.state.held_back import let_go
+from syncer.diff_log.log import DiffLog
+from syncer.model import Edit, Problem, ProblemKind, VideoId
+from syncer.state.suppressed import release_suppressed
 from syncer.state.syncs import begin_sync, end_sync
+from syncer.status.report import SyncReport, stored_json
 from syncer.sync.options import Sync
-from syncer.sync.report import stored_json
-from syncer.sync.tell import tell_ended, tell_written
+from syncer.sync.sync_log import tell_ended, tell_written
 from syncer.sync.write import PAGES_AT_ONCE, write_edits, write_open_pages
 
 
@@ -32,7 +32,7 @@ def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport
     message = "is open for writing in another program; close it there, and try again"
     tally.problems += [Problem(ProblemKind.OPEN_ELSEWHERE, path, message) for path in tally.open]
     tally.open.clear()  # no later sync puts them back
-    let_go(sync.database)
+    release_suppressed(sync.database)
     tell_written(sync)
     report = tally.report(sync.world.clock(), dry_run=False, cancelled=sync.world.cancelled())
     end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)

@@ -6,10 +6,10 @@ import logging
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from syncer.errors import SyncerError
-from syncer.model import Problem, ProblemKind, SyncReport
-from syncer.quota import next_reset
-from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
+from syncer.decide.quota import next_reset
+from syncer.errors import ExitCode, SyncerError
+from syncer.model import Problem, ProblemKind
+from syncer.status.report import SyncReport
 from syncer.wording import counted, utc
 
 MOST = 20
@@ -28,10 +28,10 @@ class Teller:
     def tell_report(self, report: SyncReport, retry_at: datetime | None) -> None:
         """Tell how a sync went, and when the next try is where nothing was answered."""
         log.log(
-            logging.ERROR if report.exit == NOTHING_ANSWERED else logging.INFO,
+            logging.ERROR if report.exit == ExitCode.NOTHING_ANSWERED else logging.INFO,
             "sync %s%s: %s changed on %s, %d of %s answered, %d over quota, %s%s",
             report.sync,
-            " was stopped" if report.exit == INTERRUPTED else "",
+            " was stopped" if report.exit == ExitCode.INTERRUPTED else "",
             counted(report.changed_counts, "count"),
             counted(report.changed_pages, "page"),
             report.answered,

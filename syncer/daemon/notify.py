@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from syncer.diff_log import timestamp
-from syncer.errors import ConfigError, Stopped, SyncerError
-from syncer.model import SyncReport
+from syncer.diff_log.log import timestamp
+from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
 from syncer.own_files import PUBLIC, open_own, read_file, remove_own
-from syncer.sync.report import INTERRUPTED, NOTHING_ANSWERED
+from syncer.status.report import SyncReport
 from syncer.wording import utc
 
 if TYPE_CHECKING:
@@ -96,13 +95,13 @@ class Notifier:
         self._thread.join(LAST_WORDS)
 
     def _end(self, report: SyncReport) -> SyncReport:
-        if report.exit != INTERRUPTED:
+        if report.exit != ExitCode.INTERRUPTED:
             self._judge(report)
         return report
 
     def _judge(self, report: SyncReport) -> None:
         """Tell how a sync ended: a failure is one in which nothing was answered, or which a brake holds."""
-        if report.exit == NOTHING_ANSWERED:
+        if report.exit == ExitCode.NOTHING_ANSWERED:
             self._fail("; ".join(sorted({problem.message for problem in report.problems})) or "nothing was answered")
             return
         self._failures = 0

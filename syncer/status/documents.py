@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, TypedDict
 
-from syncer.diff_log import timestamp
-from syncer.doubt import view_meaning
+from syncer.decide.unconfirmed import view_meaning
+from syncer.diff_log.log import timestamp
 from syncer.model import Bucket, Count, Reading, VideoId
-from syncer.sync.report import problem_json
+from syncer.status.report import problem_json
 
 if TYPE_CHECKING:
     from syncer.state.places import Known
-    from syncer.sync.purses import Purse
-    from syncer.sync.recover import Remains
-    from syncer.sync.status import Status
+    from syncer.status.buckets import BucketStatus
+    from syncer.status.leftovers import Remains
+    from syncer.status.status import Status
 
 Row = dict[str, str | int | bool | None]
 
@@ -34,13 +34,13 @@ def status_json(status: Status) -> dict[str, object]:
         "site": status.site,
         "syncs": list(status.syncs),
         "next_sync": timestamp(status.next_sync),
-        "quota": quota_json(status.purses),
+        "quota": quota_json(status.buckets),
         "quota_resets": timestamp(status.quota_resets),
         "missing": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.missing],
         "gone": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.gone],
-        "doubtful": [{"video_id": video, "count": count.value} for video, count in status.doubtful],
+        "unconfirmed": [{"video_id": video, "count": count.value} for video, count in status.unconfirmed],
         "held_by_brake": status.braked,
-        "held_by_undo": status.held_back,
+        "held_by_undo": status.suppressed,
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
         "open": status.open,
@@ -54,15 +54,15 @@ def _remains_json(remains: Remains | None) -> dict[str, int] | None:
     return {"written": remains.written, "unwritten": remains.unwritten, "files": len(remains.files)}
 
 
-def quota_json(purses: Mapping[Bucket, Purse]) -> dict[str, QuotaOfBucket]:
+def quota_json(buckets: Mapping[Bucket, BucketStatus]) -> dict[str, QuotaOfBucket]:
     """Return what is left of the day's quota, by bucket."""
     return {
         bucket.value: {
-            "spent": purse.spent,
-            "left": purse.left,
-            "parked_until": timestamp(purse.parked_until) if purse.parked_until else None,
+            "spent": status.spent,
+            "left": status.left,
+            "parked_until": timestamp(status.parked_until) if status.parked_until else None,
         }
-        for bucket, purse in purses.items()
+        for bucket, status in buckets.items()
     }
 
 

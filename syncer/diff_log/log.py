@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from syncer.diff_line import parse_line
+from syncer.diff_log.line import parse_line
 from syncer.errors import StateError
 from syncer.model import Change
 from syncer.own_files import PUBLIC, open_own, open_to_read, remove_own, state_error

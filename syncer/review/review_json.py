@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from syncer.model import SyncReport
 from syncer.review.act import Done
 from syncer.review.look import Review, WaitingCount, WaitingPage
-from syncer.sync.report import problem_json
+from syncer.status.report import SyncReport, problem_json
 
 DIGITS = 6
 """Places after the point: a millionth more is nothing more."""
@@ -45,6 +44,6 @@ def _count(count: WaitingCount) -> dict[str, object]:
         "old": waiting.old,
         "new": waiting.new,
         "relative": None if count.relative is None else round(count.relative, DIGITS),
-        "doubtful": count.doubtful,
+        "large_change": count.large_change,
         "ours": count.ours,
     }

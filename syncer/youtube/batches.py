@@ -10,9 +10,10 @@ from itertools import chain, islice
 from queue import SimpleQueue
 from typing import Final
 
-from syncer.model import BATCH_SIZE, Answer, Bucket, Fetch, Outcome, VideoId
+from syncer.model import BATCH_SIZE, Bucket, VideoId
+from syncer.youtube.answer import Answer, Fetch, Outcome
 from syncer.youtube.breaker import Breaker
-from syncer.youtube.patience import Patience
+from syncer.youtube.deadline import Patience
 
 MOST_HALVINGS: Final = 18
 """Rejected batches that a walk may cut in two, at two requests each: one bad id among 50 takes 6 of them."""
@@ -25,7 +26,7 @@ _NOT_TO_BE_HAD: Final = frozenset({Outcome.SPENT, Outcome.UNAVAILABLE})
 Batch = tuple[VideoId, ...]
 
 
-def ask_all(
+def fetch_all(
     videos: Sequence[VideoId],
     fetch: Fetch,
     *,

@@ -15,7 +15,7 @@ from syncer.state.database import Database
 from syncer.state.videos import COLUMNS
 
 
-def held_back(database: Database, paths: Iterable[str]) -> dict[Place, int]:
+def suppressed(database: Database, paths: Iterable[str]) -> dict[Place, int]:
     """Return the numbers that are held back from places on these pages."""
     with database.read() as connection:
         rows = connection.execute(
@@ -25,15 +25,15 @@ def held_back(database: Database, paths: Iterable[str]) -> dict[Place, int]:
         return {Place(path, field, VideoId(video)): number for path, field, video, number in rows}
 
 
-def count_held_back(database: Database) -> int:
+def count_suppressed(database: Database) -> int:
     """Return from how many places a number is held back."""
     with database.read() as connection:
         return int(connection.execute("SELECT count(*) FROM held_back").fetchone()[0])
 
 
-def let_go(database: Database) -> int:
+def release_suppressed(database: Database) -> int:
     """Forget the numbers in whose place YouTube has given others; return how many are still held back."""
-    held = count_held_back(database)
+    held = count_suppressed(database)
     if not held:
         return 0
     with database.transaction() as connection:

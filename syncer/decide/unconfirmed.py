@@ -6,7 +6,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 
-from syncer.model import Brake, Count, Statistics, VideoId
+from syncer.model import Count, Statistics, VideoId
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """Why a whole sync is not believed: too many videos are missing at once, or too many counts fall."""
+
+    reason: str
+    """`missing` or `falling`."""
+    struck: int
+    """Videos now missing, or counts that fell."""
+    of: int
+    """Videos that were answered before, or counts that could be compared."""
+
 
 FEWEST_VIDEOS = 5
 """So many videos must be struck before a brake holds: of a few, one deleted video is already half."""
@@ -15,7 +28,7 @@ VIEWS_CHANGED_MEANING = (date(2025, 3, 31), date(2026, 8, 24))
 """From these days on a view is something else (`docs/youtube.md`, Counts): first for Shorts, then for all videos."""
 
 
-def doubtful(before: Statistics, now: Statistics) -> frozenset[Count]:
+def sharp_drops(before: Statistics, now: Statistics) -> frozenset[Count]:
     """Return the counts that fell to zero, or below a tenth of what they were: they want a second reading."""
     return frozenset(
         count

@@ -1,0 +1,1 @@
+"""Decisions: values in, values out. Nothing here opens anything, or knows a clock."""

@@ -1,0 +1,1 @@
+"""The diff log: one JSON line for each count that was changed."""

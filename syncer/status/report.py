@@ -1,0 +1,175 @@
+"""What a sync has done: counted while it goes on, told when it has ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import NotRequired, TypedDict
+
+from syncer.decide.unconfirmed import Brake
+from syncer.diff_log.log import line_of, timestamp
+from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
+from syncer.youtube.answer import Outcome, Tries
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync did."""
+
+    sync: str
+    """Its name: the time it began and four random characters."""
+    started: datetime
+    finished: datetime
+    dry_run: bool
+    pages: int
+    videos: int
+    asked: int
+    """Distinct ids that a request named."""
+    answered: int
+    """Distinct ids that YouTube returned, with or without counts."""
+    units: Mapping[Bucket, int]
+    changed_pages: int
+    changed_counts: int
+    missing: tuple[VideoId, ...]
+    """The ids asked about now and returned by neither method, sorted."""
+    hidden: tuple[tuple[VideoId, Count], ...]
+    """Counts that pages have and YouTube does not give, sorted."""
+    unconfirmed: tuple[tuple[VideoId, Count], ...]
+    """Counts that fell to zero or below a tenth, held until a second reading, sorted."""
+    fresh: int
+    over_quota: int
+    """Videos that were not asked about, or not settled, for lack of quota."""
+    brake: Brake | None
+    problems: tuple[Problem, ...]
+    exit: int
+    requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
+    """How many requests ended in which way, each counted once however often it was sent."""
+    gone: tuple[VideoId, ...] = ()
+    """Those of the missing that have been missing for long, sorted."""
+    commit: str | None = None
+    """The name of the commit that the sync ended in."""
+    tries: Tries = field(default_factory=Tries)
+    left: int = 0
+    """Counts that were to be put back, and are left as they are."""
+    open: int = 0
+    """Pages that were not written because another program had them open for writing; a later sync writes them."""
+
+
+class Outline(TypedDict):
+    """A past sync in a line, as `syncer status --json` prints it."""
+
+    sync: str
+    started: str
+    finished: str
+    changed_pages: int
+    changed_counts: int
+    problems: int
+    exit: int
+
+
+class StoredProblem(TypedDict):
+    """A problem as the JSON documents have it."""
+
+    kind: str
+    subject: str
+    line: int | None
+    message: str
+
+
+class StoredBrake(TypedDict):
+    """Why a whole sync was not believed."""
+
+    reason: str
+    struck: int
+    of: int
+
+
+class StoredReport(TypedDict):
+    """What is read again of a report in the state."""
+
+    sync: str
+    started: str
+    finished: str
+    pages: int
+    videos: int
+    asked: int
+    answered: int
+    units: dict[str, int]
+    changed_pages: int
+    changed_counts: int
+    missing: list[str]
+    left_out: dict[str, int]
+    brake: StoredBrake | None
+    problems: list[StoredProblem]
+    commit: str | None
+    retries: NotRequired[int]
+    """Not in the report of a version that did not count them."""
+    left: NotRequired[int]
+    """The same."""
+    exit: int
+
+
+def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
+    """Return the report as `syncer sync --json` prints it; `changes` are those of a dry run."""
+    document: dict[str, object] = {
+        "sync": report.sync,
+        "started": timestamp(report.started),
+        "finished": timestamp(report.finished),
+        "dry_run": report.dry_run,
+        "pages": report.pages,
+        "videos": report.videos,
+        "asked": report.asked,
+        "answered": report.answered,
+        "units": {bucket.value: report.units.get(bucket, 0) for bucket in Bucket},
+        "changed_pages": report.changed_pages,
+        "changed_counts": report.changed_counts,
+        "missing": list(report.missing),
+        "hidden": [{"video_id": video, "count": count.value} for video, count in report.hidden],
+        "unconfirmed": [{"video_id": video, "count": count.value} for video, count in report.unconfirmed],
+        "left_out": {"fresh": report.fresh, "over_quota": report.over_quota, "open": report.open},
+        "brake": asdict(report.brake) if report.brake else None,
+        "problems": [problem_json(problem) for problem in report.problems],
+        "commit": report.commit,
+        "exit": report.exit,
+    }
+    if changes is not None:
+        document["changes"] = [dict(line_of(report.sync, report.finished, change)) for change in changes]
+    return document
+
+
+def stored_json(report: SyncReport) -> str:
+    """Return the report as the state keeps it."""
+    return json.dumps({**report_json(report), "retries": report.tries.repeated, "left": report.left})
+
+
+def problem_json(problem: Problem) -> StoredProblem:
+    """Return a problem as the JSON documents print it."""
+    return {
+        "kind": problem.kind.value,
+        "subject": problem.subject,
+        "line": problem.line,
+        "message": problem.message,
+    }
+
+
+def outline(report: StoredReport) -> Outline:
+    """Return the heads of a stored report."""
+    return Outline(
+        sync=report["sync"],
+        started=report["started"],
+        finished=report["finished"],
+        changed_pages=report["changed_pages"],
+        changed_counts=report["changed_counts"],
+        problems=len(report["problems"]),
+        exit=report["exit"],
+    )
+
+
+def problems_of(report: StoredReport) -> tuple[Problem, ...]:
+    """Return the problems of a stored report."""
+    return tuple(
+        Problem(ProblemKind(problem["kind"]), problem["subject"], problem["message"], problem["line"])
+        for problem in report["problems"]
+    )
