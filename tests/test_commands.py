@@ -209,13 +209,13 @@ def test_before_any_sync_there_is_nothing_to_tell_and_no_state_is_made(
 
 def test_while_a_sync_runs_status_says_so(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(FIRST, 1, 2))
-    with hold_lock(site.state, patience=0, sleep=lambda _: None):
+    with hold_lock(site.state, timeout=0, sleep=lambda _: None):
         said = syncer("status").out
         assert said.startswith("The first sync is running; none has finished yet.\n")
         assert "No sync yet" not in said
     assert syncer("sync").code == 0
     assert "is running" not in syncer("status").out
-    with hold_lock(site.state, patience=0, sleep=lambda _: None):
+    with hold_lock(site.state, timeout=0, sleep=lambda _: None):
         assert syncer("status").out.startswith("A sync is running.\nsync ")
 
 

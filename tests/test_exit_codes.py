@@ -19,7 +19,7 @@ from syncer.config.parse import parse_config
 from syncer.errors import Locked, Stopped
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from syncer.state.lock import PATIENCE, hold_lock
+from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.sync.make import LOOK, make_sync
 from syncer.sync.options import Options, Surroundings
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
@@ -175,17 +175,17 @@ def test_a_read_only_page_is_exit_1_and_a_problem_and_the_others_are_done(
 
 def test_another_writer_is_waited_for_a_minute_and_then_it_is_exit_4(full: Site) -> None:
     waited: list[float] = []
-    with hold_lock(full.state, patience=0, sleep=waited.append), pytest.raises(Locked) as locked:
+    with hold_lock(full.state, timeout=0, sleep=waited.append), pytest.raises(Locked) as locked:
         sync_with_sleep(full, waited.append)
-    assert PATIENCE == 60
-    assert PATIENCE <= sum(waited) < PATIENCE + 1
+    assert LOCK_TIMEOUT == 60
+    assert LOCK_TIMEOUT <= sum(waited) < LOCK_TIMEOUT + 1
     assert locked.value.exit_code == 4
     assert f"another syncer (process {os.getpid()}) is writing; try again when it has ended" in str(locked.value)
     assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, 1, 2)
 
 
 def test_a_lock_that_becomes_free_is_taken(full: Site) -> None:
-    lock = hold_lock(full.state, patience=0, sleep=lambda _: None)
+    lock = hold_lock(full.state, timeout=0, sleep=lambda _: None)
     lock.__enter__()
     waits = iter(range(3))
 
@@ -198,9 +198,9 @@ def test_a_lock_that_becomes_free_is_taken(full: Site) -> None:
 
 def test_the_command_line_ends_with_4_while_another_process_holds_the_lock(full: Site) -> None:
     impatient = (
-        "import sys, syncer.sync.begin as m; m.PATIENCE = 0.2; from syncer.cli.main import main; sys.exit(main())"
+        "import sys, syncer.sync.begin as m; m.LOCK_TIMEOUT = 0.2; from syncer.cli.main import main; sys.exit(main())"
     )
-    with hold_lock(full.state, patience=0, sleep=lambda _: None):
+    with hold_lock(full.state, timeout=0, sleep=lambda _: None):
         done = run_python(full, impatient, "sync", "--json")
     assert done.returncode == 4
     assert json.loads(done.stdout)["error"]["kind"] == "locked"
@@ -209,7 +209,7 @@ def test_the_command_line_ends_with_4_while_another_process_holds_the_lock(full:
 
 def test_what_only_reads_waits_for_nobody(full: Site, syncer: Run) -> None:
     syncer("sync")
-    with hold_lock(full.state, patience=0, sleep=lambda _: None):
+    with hold_lock(full.state, timeout=0, sleep=lambda _: None):
         for arguments in (
             ["sync", "--dry-run"],
             ["status"],
@@ -295,7 +295,7 @@ def test_what_cannot_be_forgotten_after_a_sync_is_a_warning_and_the_sync_is_done
 def test_a_sync_that_is_interrupted_while_it_waits_for_another_writer_ends_with_130(
     full: Site, number: signal.Signals
 ) -> None:
-    with hold_lock(full.state, patience=0, sleep=lambda _: None), start(full, "-c", LOUD, "sync", "--json") as process:
+    with hold_lock(full.state, timeout=0, sleep=lambda _: None), start(full, "-c", LOUD, "sync", "--json") as process:
         assert process.stderr is not None
         process.stderr.readline()  # it waits
         process.send_signal(number)

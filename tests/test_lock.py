@@ -20,7 +20,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from syncer.state.lock import hold_lock
-with hold_lock(Path(sys.argv[1]), patience=0, sleep=None):
+with hold_lock(Path(sys.argv[1]), timeout=0, sleep=None):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -32,7 +32,7 @@ from time import sleep
 from syncer.state.lock import hold_lock
 total = Path(sys.argv[1]).with_name("total")
 for _ in range(25):
-    with hold_lock(Path(sys.argv[1]), patience=60, sleep=lambda seconds: sleep(seconds / 100)):
+    with hold_lock(Path(sys.argv[1]), timeout=60, sleep=lambda seconds: sleep(seconds / 100)):
         total.write_text(str(int(total.read_text()) + 1))
 """
 
@@ -50,9 +50,9 @@ def another_writer(directory: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def try_lock(directory: Path, patience: float = 0) -> list[float]:
+def try_lock(directory: Path, timeout: float = 0) -> list[float]:
     waits: list[float] = []
-    with hold_lock(directory, patience=patience, sleep=waits.append):
+    with hold_lock(directory, timeout=timeout, sleep=waits.append):
         return waits
 
 
@@ -65,13 +65,13 @@ def test_a_second_writer_is_told_who_the_first_one_is(tmp_path: Path) -> None:
 def test_nothing_of_an_earlier_holder_is_taken_for_the_present_one(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("99999999999999\nrest")
 
-    with hold_lock(tmp_path, patience=0, sleep=lambda _: None):
+    with hold_lock(tmp_path, timeout=0, sleep=lambda _: None):
         assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_second_writer_waits_as_long_as_it_is_told_to(tmp_path: Path) -> None:
     waits: list[float] = []
-    with another_writer(tmp_path), pytest.raises(Locked), hold_lock(tmp_path, patience=60, sleep=waits.append):
+    with another_writer(tmp_path), pytest.raises(Locked), hold_lock(tmp_path, timeout=60, sleep=waits.append):
         pass
     assert sum(waits) == pytest.approx(60, abs=2 * POLL)
 
@@ -83,7 +83,7 @@ def test_a_second_writer_that_is_told_to_stop_waits_no_longer(tmp_path: Path) ->
         waits.append(seconds)
         return len(waits) == 3
 
-    with another_writer(tmp_path), pytest.raises(Stopped) as stopped, hold_lock(tmp_path, patience=60, sleep=wait):
+    with another_writer(tmp_path), pytest.raises(Stopped) as stopped, hold_lock(tmp_path, timeout=60, sleep=wait):
         pass
     assert (len(waits), stopped.value.exit_code) == (3, 130)
 
@@ -97,7 +97,7 @@ def test_a_second_writer_goes_on_when_the_first_has_ended(tmp_path: Path) -> Non
             if len(waits) == 3:
                 first.communicate()
 
-        with hold_lock(tmp_path, patience=60, sleep=wait):
+        with hold_lock(tmp_path, timeout=60, sleep=wait):
             assert len(waits) == 3
 
 
@@ -118,13 +118,13 @@ def test_many_writers_take_turns(tmp_path: Path) -> None:
 
 
 def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), hold_lock(tmp_path, patience=0, sleep=lambda _: None):
+    with pytest.raises(ZeroDivisionError), hold_lock(tmp_path, timeout=0, sleep=lambda _: None):
         raise ZeroDivisionError
     assert try_lock(tmp_path) == []
 
 
 def test_two_holders_in_one_process_exclude_each_other(tmp_path: Path) -> None:
-    with hold_lock(tmp_path, patience=0, sleep=lambda _: None), pytest.raises(Locked, match=f"process {os.getpid()}"):
+    with hold_lock(tmp_path, timeout=0, sleep=lambda _: None), pytest.raises(Locked, match=f"process {os.getpid()}"):
         try_lock(tmp_path)
 
 
@@ -135,7 +135,7 @@ def test_two_state_directories_know_nothing_of_each_other(tmp_path: Path) -> Non
 
 def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print(flush=True); import sys; sys.stdin.read()"]
-    with hold_lock(tmp_path, patience=0, sleep=lambda _: None):
+    with hold_lock(tmp_path, timeout=0, sleep=lambda _: None):
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
     with child:
         assert child.stdout is not None
@@ -173,7 +173,7 @@ def test_a_directory_that_may_not_be_written_is_an_error_that_names_it() -> None
         code = (
             "import sys\nfrom pathlib import Path\nfrom syncer.errors import StateError\n"
             "from syncer.state.lock import hold_lock\nfrom tests.places import drop_powers\ndrop_powers()\n"
-            "try:\n    with hold_lock(Path(sys.argv[1], '.syncer'), patience=0, sleep=None): print('held')\n"
+            "try:\n    with hold_lock(Path(sys.argv[1], '.syncer'), timeout=0, sleep=None): print('held')\n"
             "except StateError as error: print(error)"
         )
         printed = run_python(code, directory)

@@ -245,7 +245,7 @@ def test_no_other_user_can_hold_a_lock_and_what_was_looser_is_tightened() -> Non
         state = directory / ".syncer"
         for _ in range(2):
             with (
-                hold_lock(state, patience=0, sleep=lambda _: None),
+                hold_lock(state, timeout=0, sleep=lambda _: None),
                 open_database(state, str(directory)),
                 closing(DaemonLock(state)),
             ):

@@ -170,7 +170,7 @@ def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Sit
 def test_check_takes_no_running_sync_for_a_crash(full: Site, syncer: Run) -> None:
     crash(full, "syncer.content.replace", "flush_files", "after")
 
-    with hold_lock(full.state, patience=0, sleep=lambda _: None):
+    with hold_lock(full.state, timeout=0, sleep=lambda _: None):
         told = syncer("check", "--offline").out
     assert "cut short" not in told
     assert "a sync is writing right now" in told

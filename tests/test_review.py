@@ -182,7 +182,7 @@ def test_to_look_needs_no_key_and_no_lock_and_writes_nothing(
 ) -> None:
     monkeypatch.delenv("YOUTUBE_API_KEY")
     before = tree(site.root)
-    with hold_lock(site.state, patience=0, sleep=lambda _: None):
+    with hold_lock(site.state, timeout=0, sleep=lambda _: None):
         held = tree(site.root)
         assert syncer("review").code == 0
         assert tree(site.root) == held

@@ -22,7 +22,7 @@ DAEMON_ADDRESS = "daemon.address"
 LONGEST_ADDRESS = 4096
 """Bytes read of it."""
 
-PATIENCE = 60
+LOCK_TIMEOUT = 60
 """Seconds that a command waits for another writer."""
 
 POLL = 0.1
@@ -30,8 +30,8 @@ POLL = 0.1
 
 
 @contextmanager
-def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], object]) -> Iterator[None]:
-    """Hold the lock of this state directory; wait up to `patience` seconds for it.
+def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], object]) -> Iterator[None]:
+    """Hold the lock of this state directory; wait up to `timeout` seconds for it.
 
     The kernel frees it when the process ends, however it ends. `sleep` says True when the wait is to end. Raises Locked
     when another writer keeps it, Stopped when told to stop meanwhile, StateError when the directory cannot be made or
@@ -40,7 +40,7 @@ def hold_lock(directory: Path, *, patience: float, sleep: Callable[[float], obje
     descriptor = _open(directory, "lock")
     try:
         with _explained(directory):
-            _take(descriptor, directory, patience, sleep)
+            _take(descriptor, directory, timeout, sleep)
             rewrite(descriptor, b"%d\n" % os.getpid())
         yield
     finally:
@@ -161,13 +161,13 @@ def _explained(directory: Path) -> Iterator[None]:
         raise state_error(error, what, "allow it, or set state.directory") from error
 
 
-def _take(descriptor: int, directory: Path, patience: float, sleep: Callable[[float], object]) -> None:
+def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[float], object]) -> None:
     waited = 0.0
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if waited >= patience:
+            if waited >= timeout:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                 raise Locked(
                     f"{directory}: another syncer (process {holder}) is writing; try again when it has ended"

@@ -15,7 +15,7 @@ from syncer.diff_log.log import LOG, DiffLog
 from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Problem, ProblemKind
 from syncer.state.database import NAME, Database, open_database, open_to_read, set_aside
-from syncer.state.lock import PATIENCE, hold_lock
+from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.state.syncs import has_sync, last_seq
 from syncer.status.leftovers import find_remains
 from syncer.sync.options import Options, Surroundings, Sync
@@ -44,16 +44,16 @@ def open_for_writing(
     clock: Callable[[], datetime],
     sleep: Callable[[float], object],
     lost: str | None = None,
-    patience: float | None = None,
+    timeout: float | None = None,
 ) -> Iterator[Opened]:
     """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
 
     A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
-    block meets is set aside after it. `patience`: seconds to wait for another writer, else a minute. Raises Locked,
+    block meets is set aside after it. `timeout`: seconds to wait for another writer, else a minute. Raises Locked,
     Stopped, StateError and, after that, StateDamaged.
     """
     directory = config.state_directory
-    with hold_lock(directory, patience=PATIENCE if patience is None else patience, sleep=sleep):
+    with hold_lock(directory, timeout=LOCK_TIMEOUT if timeout is None else timeout, sleep=sleep):
         try:
             opened = _open(config, clock(), lost)
         except StateDamaged:
@@ -80,7 +80,7 @@ def settle(config: Config, clock: Callable[[], datetime]) -> None:
         with database:
             remains = find_remains(site, database)
         if remains.any:
-            with suppress(Locked), open_for_writing(config, clock=clock, sleep=lambda _: None, patience=0):
+            with suppress(Locked), open_for_writing(config, clock=clock, sleep=lambda _: None, timeout=0):
                 pass
     except StateError as error:
         log_unsettled(error)

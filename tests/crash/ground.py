@@ -76,13 +76,13 @@ class Ground:
         act: str = "",
         also: tuple[tuple[int, str], ...] = (),
         trace: str = "",
-        patience: float = 60,
+        lock_timeout: float = 60,
     ) -> Child:
         """Start a command of `syncer` in a process of its own."""
         self.started += 1
         order = Order(
             arguments or ("sync",), str(self.site.root), str(self.room / f"out-{self.started}"),
-            str(self.room / f"err-{self.started}"), at, act, trace, patience, also,
+            str(self.room / f"err-{self.started}"), at, act, trace, lock_timeout, also,
         )  # fmt: skip
         return self.warm.start(order)
 

@@ -25,7 +25,7 @@ from tests.site import KEY
 
 PAGES = 60
 MINUTE = 60.0
-PATIENCE = 20.0
+DAEMON_TIMEOUT = 20.0
 """Seconds that a daemon may take to start or to end."""
 STARTED = "the next sync begins"
 WRITES = {"create", "write", "pwrite", "replace", "rename", "renameat2", "commit", "fsync", "syncfs", "unlink"}
@@ -76,19 +76,19 @@ def test_a_second_daemon_on_the_same_state_refuses_to_start(slow: Ground) -> Non
         with a_daemon(slow) as second:
             said = said_until_started(second)
             assert STARTED not in said
-            assert second.wait(PATIENCE) in {2, 4}
+            assert second.wait(DAEMON_TIMEOUT) in {2, 4}
             assert str(first.pid) in said, "it says who is there"
             assert "Traceback" not in said
         first.send_signal(signal.SIGTERM)
-        assert first.wait(PATIENCE) == 0
+        assert first.wait(DAEMON_TIMEOUT) == 0
     with a_daemon(slow) as third:
         assert STARTED in said_until_started(third), "the first one has ended"
 
 
-def at_once(site: Ground, number: int, patience: float) -> tuple[list[Ended], list[Turn]]:
+def at_once(site: Ground, number: int, lock_timeout: float) -> tuple[list[Ended], list[Turn]]:
     """Start so many syncs; return how they ended, and the turns of those that wrote."""
     traces = [str(site.room / f"trace-{one}") for one in range(number)]
-    children = [site.start("sync", "--json", trace=trace, patience=patience) for trace in traces]
+    children = [site.start("sync", "--json", trace=trace, lock_timeout=lock_timeout) for trace in traces]
     ended = [child.ended() for child in children]
     return ended, [turn for trace in traces for turn in turns_in(trace)]
 
@@ -112,7 +112,7 @@ def a_daemon(site: Ground) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "syncer", "-c", str(site.site.config), "daemon"]
     environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        end = threading.Timer(2 * PATIENCE, process.kill)
+        end = threading.Timer(2 * DAEMON_TIMEOUT, process.kill)
         end.start()
         try:
             yield process

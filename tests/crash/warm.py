@@ -45,7 +45,7 @@ class Order:
     """See `Interference`."""
     trace: str = ""
     """Where to write down what was called, if it comes to that."""
-    patience: float = 60
+    lock_timeout: float = 60
     """Seconds to wait for another writer."""
     also: tuple[tuple[int, str], ...] = ()
     """The same."""
@@ -146,7 +146,7 @@ def _run(order: Order) -> int:
     for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, order.out, _NEW), (2, order.err, _NEW)):
         os.dup2(os.open(path, flags, 0o644), descriptor)
     os.chdir(order.directory)
-    _set_patience(order.patience)
+    _set_lock_timeout(order.lock_timeout)
     if order.nobody:
         drop_powers()
     watch = Interference(order.directory, order.at, order.act, order.also)
@@ -160,13 +160,13 @@ def _run(order: Order) -> int:
     return int(code)
 
 
-def _set_patience(seconds: float) -> None:
+def _set_lock_timeout(seconds: float) -> None:
     """Shorten the minute that a writer waits for another, wherever it is known."""
     loaded = (module for name, module in sys.modules.items() if name.startswith("syncer."))
-    places = [module for module in loaded if hasattr(module, "PATIENCE")]
+    places = [module for module in loaded if hasattr(module, "LOCK_TIMEOUT")]
     assert len(places) > 1
     for module in places:
-        module.PATIENCE = seconds  # type: ignore[attr-defined]
+        module.LOCK_TIMEOUT = seconds  # type: ignore[attr-defined]
 
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
