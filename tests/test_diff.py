@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.diff import diff, hidden
+from syncer.decide.diff import diff, hidden, suppressed_by
 from syncer.model import (
     LARGEST_COUNT,
     Change,
@@ -147,20 +148,22 @@ def test_a_hidden_count_is_told_for_each_page_that_has_it_and_no_other() -> None
 
 
 @given(made_pages, readings, st.data())
-def test_a_held_number_is_not_written_to_its_place_and_all_else_is(
+def test_a_suppressed_number_is_not_written_to_its_place_and_all_else_is(
     a_page: Page, accepted: dict[VideoId, Reading], data: st.DataObject
 ) -> None:
     changes = diff(a_page, accepted)
-    held = {
+    suppressed = {
         Place(change.path, change.field, change.video_id): int(change.new) + data.draw(st.sampled_from([0, 0, 1]))
         for change in changes
         if data.draw(st.booleans())
     }
-    assert diff(a_page, accepted, held=held) == tuple(
-        change for change in changes if held.get(Place(change.path, change.field, change.video_id)) != int(change.new)
+    assert diff(a_page, accepted, suppressed=suppressed) == tuple(
+        change
+        for change in changes
+        if suppressed.get(Place(change.path, change.field, change.video_id)) != int(change.new)
     )
-    elsewhere = {place._replace(path="content/b.md"): number for place, number in held.items()}
-    assert diff(a_page, accepted, held=elsewhere) == changes
+    elsewhere = {place._replace(path="content/b.md"): number for place, number in suppressed.items()}
+    assert diff(a_page, accepted, suppressed=elsewhere) == changes
 
 
 def test_a_narrowed_diff_is_about_these_videos_only() -> None:
@@ -170,3 +173,10 @@ def test_a_narrowed_diff_is_about_these_videos_only() -> None:
     assert [change.video_id for change in diff(a_page, accepted, {B})] == [B]
     assert list(hidden(a_page, accepted, {B})) == [(B, Count.LIKES)]
     assert diff(a_page, accepted, set()) == ()
+
+
+@pytest.mark.parametrize("why", Why)
+def test_only_what_an_undo_or_a_drop_replaces_is_suppressed_at_its_place(why: Why) -> None:
+    change = Change("content/a.md", A, "videos[0].views", Count.VIEWS, "31250", "31147", AT, why)
+    expected = [(Place("content/a.md", "videos[0].views", A), Count.VIEWS, 31250)]
+    assert list(suppressed_by([change])) == (expected if why in {Why.UNDO, Why.DROPPED} else [])

@@ -10,7 +10,7 @@ from syncer.model import Place, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
 from syncer.state.database import open_to_read
-from syncer.state.suppressed import count_suppressed, suppressed
+from syncer.state.suppressed import count_suppressed, suppressed_numbers
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, counts, crlf, ids, pair, plain, world_with
 
@@ -32,7 +32,7 @@ def page(site: Site) -> bytes:
     return (site.root / PAGE).read_bytes()
 
 
-def held(site: Site) -> int:
+def suppressed(site: Site) -> int:
     with open_to_read(site.state, str(site.root.resolve())) as database:  # type: ignore[union-attr]
         return count_suppressed(database)
 
@@ -43,38 +43,38 @@ def held(site: Site) -> int:
 def test_the_same_number_is_not_written_again_whoever_asks(undone: Site, options: Options) -> None:
     for hours in (2, 3):
         assert undone.sync(NOON + hours * HOUR, options).changed_counts == 0
-    assert (page(undone), held(undone)) == (crlf(A, 1, 2), 2)
+    assert (page(undone), suppressed(undone)) == (crlf(A, 1, 2), 2)
 
 
-def test_another_number_is_written_and_then_nothing_is_held_any_more(undone: Site, youtube: Simulator) -> None:
+def test_another_number_is_written_and_then_nothing_is_suppressed_any_more(undone: Site, youtube: Simulator) -> None:
     views, likes = counts(youtube, A)
     undone.sync(NOON + 2 * HOUR)
     youtube.clock.advance(MONTH)
     assert undone.sync(NOON + 3 * HOUR).changed_counts == 2
-    assert (page(undone), held(undone)) == (crlf(A, *counts(youtube, A)), 0)
+    assert (page(undone), suppressed(undone)) == (crlf(A, *counts(youtube, A)), 0)
 
     youtube.clock.advance(-MONTH)
     undone.sync(NOON + 4 * HOUR)
     assert page(undone) == crlf(A, views, likes), "YouTube is back at the number, and that is news"
 
 
-def test_it_is_let_go_when_youtube_says_what_the_page_says(site: Site, youtube: Simulator) -> None:
+def test_it_is_released_when_youtube_says_what_the_page_says(site: Site, youtube: Simulator) -> None:
     before = counts(youtube, A)
     youtube.clock.advance(MONTH)
     now = counts(youtube, A)
     site.put(PAGE, crlf(A, *before))
     site.undo(site.sync().sync, NOON + HOUR)
-    assert (page(site), held(site)) == (crlf(A, *before), 2)
+    assert (page(site), suppressed(site)) == (crlf(A, *before), 2)
 
     youtube.clock.advance(-MONTH)
     assert site.sync(NOON + 2 * HOUR).changed_counts == 0
-    assert held(site) == 0
+    assert suppressed(site) == 0
     youtube.clock.advance(MONTH)
     site.sync(NOON + 3 * HOUR)
     assert page(site) == crlf(A, *now)
 
 
-def test_each_count_is_held_on_its_own(site: Site, youtube: Simulator) -> None:
+def test_each_count_is_suppressed_on_its_own(site: Site, youtube: Simulator) -> None:
     views, likes = counts(youtube, A)
     site.put(PAGE, crlf(A, 1, likes))
     site.undo(site.sync().sync, NOON + HOUR)
@@ -106,17 +106,17 @@ def test_what_youtube_has_said_since_is_written_by_the_next_sync(site: Site, you
     youtube.clock.advance(MONTH)
     site.sync(NOON + HOUR, Options(paths=("content/b.md",)))
     site.undo(first, NOON + 2 * HOUR)
-    assert (page(site), held(site)) == (crlf(A, 1, 2), 0)
+    assert (page(site), suppressed(site)) == (crlf(A, 1, 2), 0)
 
     site.sync(NOON + 3 * HOUR)
     assert page(site) == crlf(A, *counts(youtube, A))
 
 
-def test_while_youtube_hides_a_count_or_misses_the_video_it_stays_held(undone: Site, youtube: Simulator) -> None:
+def test_while_youtube_hides_a_count_or_misses_the_video_it_stays_suppressed(undone: Site, youtube: Simulator) -> None:
     for hours, state in enumerate((State.COUNTS_HIDDEN, State.DELETED, State.PUBLIC), 2):
         youtube.world = world_with({A: state})
         undone.sync(NOON + hours * HOUR)
-        assert (page(undone), held(undone)) == (crlf(A, 1, 2), 2)
+        assert (page(undone), suppressed(undone)) == (crlf(A, 1, 2), 2)
 
 
 def test_what_an_unconfirmed_count_holds_is_no_other_number_yet(site: Site, youtube: Simulator) -> None:
@@ -126,26 +126,26 @@ def test_what_an_unconfirmed_count_holds_is_no_other_number_yet(site: Site, yout
     youtube.world = World(videos={A: Video(counts={"viewCount": 50, "likeCount": 5})})
 
     assert len(site.sync(NOON + 2 * HOUR).unconfirmed) == 2
-    assert (page(site), held(site)) == (crlf(A, 1, 2), 2)
+    assert (page(site), suppressed(site)) == (crlf(A, 1, 2), 2)
     site.sync(NOON + 3 * HOUR)
-    assert (page(site), held(site)) == (crlf(A, *counts(youtube, A)), 0)
+    assert (page(site), suppressed(site)) == (crlf(A, *counts(youtube, A)), 0)
 
 
-def test_undoing_the_undo_lets_go(undone: Site, youtube: Simulator) -> None:
+def test_undoing_the_undo_releases_the_number(undone: Site, youtube: Simulator) -> None:
     undone.undo(undone.log_lines()[-1]["sync"], NOON + 2 * HOUR)
-    assert (page(undone), held(undone)) == (crlf(A, *counts(youtube, A)), 0)
+    assert (page(undone), suppressed(undone)) == (crlf(A, *counts(youtube, A)), 0)
     assert undone.sync(NOON + 3 * HOUR).changed_counts == 0
 
 
-def test_a_dry_run_sees_what_is_held_and_lets_nothing_go(undone: Site, youtube: Simulator) -> None:
+def test_a_dry_run_sees_what_is_suppressed_and_releases_nothing(undone: Site, youtube: Simulator) -> None:
     dry = Options(dry_run=True, everything=True)
     assert undone.sync(NOON + 2 * HOUR, dry).changed_counts == 0
     youtube.clock.advance(MONTH)
     assert undone.sync(NOON + 3 * HOUR, dry).changed_counts == 2
-    assert held(undone) == 2
+    assert suppressed(undone) == 2
 
 
-def test_the_status_says_how_many_counts_are_held(undone: Site, syncer: Run) -> None:
+def test_the_status_says_how_many_counts_are_suppressed(undone: Site, syncer: Run) -> None:
     assert syncer("status", "--json").document["held_by_undo"] == 2
     assert "Undone or dropped, and held until YouTube gives other numbers: 2 counts" in syncer("status").out
 
@@ -154,21 +154,23 @@ def test_a_place_is_known_by_page_field_and_video(undone: Site, youtube: Simulat
     views, likes = counts(youtube, A)
     with open_to_read(undone.state, str(undone.root.resolve())) as database:  # type: ignore[union-attr]
         video = VideoId(A)
-        assert suppressed(database, [PAGE, "content/b.md"]) == {
+        assert suppressed_numbers(database, [PAGE, "content/b.md"]) == {
             Place(PAGE, "viewcount", video): views,
             Place(PAGE, "likeCount", video): likes,
         }
-        assert suppressed(database, ["content/b.md"]) == {}
+        assert suppressed_numbers(database, ["content/b.md"]) == {}
 
 
 @pytest.mark.parametrize("words", [("--video", A), ("--all",)])
-def test_a_purge_forgets_what_is_held(undone: Site, syncer: Run, youtube: Simulator, words: tuple[str, ...]) -> None:
+def test_a_purge_forgets_what_is_suppressed(
+    undone: Site, syncer: Run, youtube: Simulator, words: tuple[str, ...]
+) -> None:
     undone.put("content/b.md", crlf(B, 1, 2))
     undone.sync(NOON + 2 * HOUR)
     assert syncer("purge", "--video", B).code == 0
-    assert held(undone) == 2
+    assert suppressed(undone) == 2
     assert syncer("purge", *words).code == 0
-    assert held(undone) == 0
+    assert suppressed(undone) == 0
     undone.sync(NOON + 3 * HOUR)
     assert page(undone) == crlf(A, *counts(youtube, A))
 
@@ -181,6 +183,6 @@ def test_it_is_forgotten_with_the_last_reading_of_its_video(undone: Site) -> Non
         return NOON + timedelta(days=days)
 
     undone.sync(later(27))
-    assert held(undone) == 2
+    assert suppressed(undone) == 2
     undone.sync(later(29))
-    assert held(undone) == 0
+    assert suppressed(undone) == 0

@@ -11,16 +11,19 @@ from syncer.model import Change, Count, Edit, Page, Place, Reading, Slot, Statis
 
 NOTHING: Mapping[Place, int] = MappingProxyType({})
 
+Suppression = tuple[Place, Count, int]
+"""A place, its count, and a number that is not written there again until YouTube gives another one."""
+
 
 def diff(
     page: Page,
     accepted: Mapping[VideoId, Reading],
     only: Container[VideoId] | None = None,
-    held: Mapping[Place, int] = NOTHING,
+    suppressed: Mapping[Place, int] = NOTHING,
 ) -> tuple[Change, ...]:
     """Return the changes that bring the page's counts to the accepted readings; `only` narrows to these videos.
 
-    A video without a reading, and a count that YouTube hides, change nothing; nor does a number that is held back from
+    A video without a reading, and a count that YouTube hides, change nothing; nor does a number that is suppressed at
     its place.
     """
     changes: list[Change] = []
@@ -29,12 +32,19 @@ def diff(
             new = given.get(field.count)
             if new is None or (old is not None and int(old) == new):
                 continue
-            if not held or held.get(Place(page.path, field.field, slot.video_id)) != new:
+            if not suppressed or suppressed.get(Place(page.path, field.field, slot.video_id)) != new:
                 why = Why.CHANGED if field.present else Why.INSERTED
                 changes.append(
                     Change(page.path, slot.video_id, field.field, field.count, old, str(new), reading.at, why)
                 )
     return tuple(changes)
+
+
+def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
+    """Yield what becomes suppressed once these changes are made: the numbers that an undo or a drop replaces."""
+    for change in changes:
+        if change.why in {Why.UNDO, Why.DROPPED} and change.old is not None:
+            yield Place(change.path, change.field, change.video_id), change.count, int(change.old)
 
 
 def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int | None]], now: datetime) -> list[Edit]:

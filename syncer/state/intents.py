@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from syncer.model import Count, Fields
+from syncer.decide.diff import Suppression
+from syncer.model import Change, Count, Fields, VideoId, Why
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -38,22 +39,19 @@ class IntentBatch:
     mappings: tuple[Fields, ...]
     intents: Mapping[int, Intent]
     """By their numbers, in the order in which they are logged."""
+    changes: Mapping[int, Change]
+    """What they are about to do, by the same numbers."""
     done_at: datetime | None
     """None while it is open."""
     first_seq: int
     """The first number of its lines in the diff log; 0 while it is open."""
 
 
-def record_intents(
-    database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent], *, hold: bool = False
-) -> int:
-    """Record, durably, what is about to be written, numbered from 0; return the batch's number.
-
-    `hold`: what is replaced is held back, once that is done (`state.held_back`).
-    """
+def record_intents(database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent]) -> int:
+    """Record, durably, what is about to be written, numbered from 0; return the batch's number."""
     with database.transaction(durable=True) as connection:
         cursor = connection.execute(
-            "INSERT INTO intent_batches (sync, mappings, hold) VALUES (?, ?, ?)", (sync, _to_json(mappings), hold)
+            "INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, _to_json(mappings))
         )
         batch = int(cursor.lastrowid or 0)
         connection.executemany(
@@ -63,10 +61,19 @@ def record_intents(
     return batch
 
 
-def mark_done(database: Database, batch: int, not_done: Iterable[int], at: datetime, first_seq: int) -> None:
+def mark_done(
+    database: Database,
+    batch: int,
+    not_done: Iterable[int],
+    at: datetime,
+    first_seq: int,
+    *,
+    suppressed: Iterable[Suppression],
+) -> None:
     """Mark a batch as done, durably: its intents were carried out at this time, but for those `not_done`, by number.
 
-    Their lines in the diff log are numbered from `first_seq` on.
+    Their lines in the diff log are numbered from `first_seq` on. `suppressed` is what they suppress; a crash before
+    that is made up for, since nothing is compared with pages before the open intents are settled.
     """
     with database.transaction(durable=True) as connection:
         connection.executemany(
@@ -76,7 +83,10 @@ def mark_done(database: Database, batch: int, not_done: Iterable[int], at: datet
             "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",
             (int(at.timestamp()), first_seq, batch),
         )
-        connection.execute(_HOLD, (batch,))
+        connection.executemany(
+            "INSERT OR REPLACE INTO held_back VALUES (?, ?, ?, ?, ?)",
+            ((*place, count, number) for place, count, number in suppressed),
+        )
 
 
 def forget_intents(database: Database, batch: int) -> None:
@@ -101,30 +111,23 @@ def _batch(connection: Connection, row: tuple[int, str, str, int | None, int]) -
     fields = _from_json(mappings)
     rows = connection.execute("SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,))
     intents = {number: Intent(mapping, entry) for number, mapping, entry in rows}
-    for intent in intents.values():
-        if intent.mapping >= len(fields) or not _is_entry(intent.entry):
-            raise OddValue("an intent is not one that syncer stored")
-    return IntentBatch(batch, sync, fields, intents, None if at is None else moment(at), first_seq)
+    changes = {number: _change(intent.entry) for number, intent in intents.items()}
+    if any(intent.mapping >= len(fields) for intent in intents.values()):
+        raise OddValue("an intent is not one that syncer stored")
+    return IntentBatch(batch, sync, fields, intents, changes, None if at is None else moment(at), first_seq)
 
 
-def _is_entry(text: str) -> bool:
-    """Whether a text is a line of the diff log without number, sync and time."""
+def _change(entry: str) -> Change:
+    """Return the change of a line of the diff log without number, sync and time. Raises OddValue."""
     try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(entry, dict) or not entry.keys() >= {"path", "video_id", "field", "count", "old", "new"}:
-        return False
-    return text.startswith("{") and "\n" not in text and all(isinstance(value, str | None) for value in entry.values())
-
-
-_PARTS = ", ".join(f"json_extract(entry, '$.{part}')" for part in ("path", "field", "video_id", "count", "old"))
-
-_HOLD = (
-    f"INSERT OR REPLACE INTO held_back SELECT {_PARTS}"
-    " FROM intent_batches CROSS JOIN intents USING (batch) WHERE batch = ? AND hold"
-)
-"""A crash before it is made up for: nothing is compared with pages before the open intents are settled."""
+        line = json.loads(entry)
+        old, new = line["old"], line["new"]
+        if "\n" not in entry and all(isinstance(text, str) for text in (line["path"], line["field"], old or "", new)):
+            video, count, as_of = VideoId(line["video_id"]), Count(line["count"]), datetime.fromisoformat(line["as_of"])
+            return Change(line["path"], video, line["field"], count, old, new, as_of, Why(line["why"]))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise OddValue("an intent is not one that syncer stored") from error
+    raise OddValue("an intent is not one that syncer stored")
 
 
 def _to_json(mappings: Sequence[Fields]) -> str:

@@ -1,6 +1,6 @@
-"""What a person undid or dropped: it is not written to its place again until YouTube gives another number.
+"""The suppressed numbers: not written to their places again until YouTube gives other ones.
 
-It is noted when an intent of an undo or a drop is marked as done (`state.intents`).
+`decide.diff.suppressed_by` says which they are; they are stored with the intents that are done (`state.intents`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from syncer.state.database import Database
 from syncer.state.videos import COLUMNS
 
 
-def suppressed(database: Database, paths: Iterable[str]) -> dict[Place, int]:
-    """Return the numbers that are held back from places on these pages."""
+def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, int]:
+    """Return the suppressed numbers of the places on these pages."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT path, field, id, number FROM held_back WHERE path IN (SELECT value FROM json_each(?))",
@@ -26,18 +26,18 @@ def suppressed(database: Database, paths: Iterable[str]) -> dict[Place, int]:
 
 
 def count_suppressed(database: Database) -> int:
-    """Return from how many places a number is held back."""
+    """Return at how many places a number is suppressed."""
     with database.read() as connection:
         return int(connection.execute("SELECT count(*) FROM held_back").fetchone()[0])
 
 
 def release_suppressed(database: Database) -> int:
-    """Forget the numbers in whose place YouTube has given others; return how many are still held back."""
-    held = count_suppressed(database)
-    if not held:
+    """Forget the numbers in whose place YouTube has given others; return how many are still suppressed."""
+    count = count_suppressed(database)
+    if not count:
         return 0
     with database.transaction() as connection:
-        return held - connection.execute(f"DELETE FROM held_back AS h WHERE EXISTS ({_OTHER})").rowcount
+        return count - connection.execute(f"DELETE FROM held_back AS h WHERE EXISTS ({_OTHER})").rowcount
 
 
 def forget_unread(database: Database) -> None:

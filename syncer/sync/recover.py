@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from syncer.content.left_over import Save, left_over, settle_left_over
+from syncer.decide.diff import suppressed_by
 from syncer.diff_log.log import DiffLog
 from syncer.model import Problem, ProblemKind
 from syncer.state.database import Database
@@ -69,7 +70,8 @@ def _settle(site: str, batch: IntentBatch, database: Database, diff_log: DiffLog
     at, first, not_done = batch.done_at, batch.first_seq, _not_done(site, batch)
     if at is None:
         at, first = now, diff_log.last_seq + 1
-        mark_done(database, batch.number, not_done, at, first)
+        done = (change for number, change in batch.changes.items() if number not in not_done)
+        mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done))
     entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
     diff_log.append(batch.sync, at, entries, first)
     forget_intents(database, batch.number)

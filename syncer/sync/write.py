@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
-from syncer.decide.diff import NOTHING, diff, hidden, without_older
+from syncer.decide.diff import NOTHING, diff, hidden, suppressed_by, without_older
 from syncer.diff_log.log import LOG, DiffLog, entry_of, lines_backwards
 from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.open_pages import open_pages, save_open_pages
-from syncer.state.suppressed import release_suppressed, suppressed
+from syncer.state.suppressed import release_suppressed, suppressed_numbers
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_older, tell_batch
@@ -30,12 +30,12 @@ MOST_IN_A_ROW = 3
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
     """Write the counts that differ, and log each; in a dry run only find out what would be written."""
     written = 0
-    any_held = release_suppressed(sync.database) > 0
+    any_suppressed = release_suppressed(sync.database) > 0
     for batch in _batches(pages):
         if sync.world.cancelled():
             return
-        held = suppressed(sync.database, {page.path for page in batch}) if any_held else NOTHING
-        edits = _edits(sync, batch, held)
+        suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else NOTHING
+        edits = _edits(sync, batch, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         tell_batch(sync, len(batch), done)
         written += len(batch)
@@ -45,11 +45,10 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         note_open_pages(sync)
 
 
-def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit], *, hold: bool = False) -> int:
+def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.recover`).
 
-    Return how many counts were written; they, and what went wrong, are in the sync's tally. `hold`: what is replaced is
-    held back from then on.
+    Return how many counts were written; they, and what went wrong, are in the sync's tally.
     """
     if not edits:
         return 0
@@ -60,23 +59,25 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit], *, hold: b
         for fields, changes in edit.rewrites
         for change in changes
     ]
-    batch = record_intents(sync.database, sync.tally.sync, mappings, intents, hold=hold)
+    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
     outcomes = replace_pages(sync.site, edits)
     not_done = _not_done(edits, outcomes)
     at, first = sync.world.clock(), diff_log.last_seq + 1
-    mark_done(sync.database, batch, not_done, at, first)
+    done = (edit for edit, problem in zip(edits, outcomes, strict=True) if problem is None)
+    suppressed = suppressed_by(change for edit in done for change in edit.changes)
+    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed)
     entries = [intent.entry for number, intent in enumerate(intents) if number not in not_done]
     diff_log.append(sync.tally.sync, at, entries, first)
     forget_intents(sync.database, batch)
     return _count(sync, edits, outcomes)
 
 
-def write_open_pages(sync: Sync, diff_log: DiffLog, *, hold: bool = False) -> None:
+def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
     """Try the pages again that another program had open for writing, after a moment each: most are saved by then."""
     for pause in PAUSES:
         if not sync.tally.open or sync.world.cancelled() or sync.world.sleep(pause):
             return
-        write_edits(sync, diff_log, list(sync.tally.open.values()), hold=hold)
+        write_edits(sync, diff_log, list(sync.tally.open.values()))
 
 
 def note_open_pages(sync: Sync) -> None:
@@ -105,7 +106,7 @@ def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
         yield batch
 
 
-def _edits(sync: Sync, batch: Sequence[Page], held: Mapping[Place, int]) -> list[Edit]:
+def _edits(sync: Sync, batch: Sequence[Page], suppressed: Mapping[Place, int]) -> list[Edit]:
     accepted = accepted_readings(sync.database, {slot.video_id for page in batch for slot in page.slots})
     only = sync.options.videos or None
     edits = []
@@ -113,7 +114,7 @@ def _edits(sync: Sync, batch: Sequence[Page], held: Mapping[Place, int]) -> list
         rewrites = []
         for page in same:
             sync.tally.hidden.update(hidden(page, accepted, only))
-            changes = diff(page, accepted, only, held)
+            changes = diff(page, accepted, only, suppressed)
             if changes:
                 rewrites.append((page, changes))
         if rewrites:
