@@ -133,14 +133,14 @@ def look(site: Site) -> None:
     reads: list[Callable[[], object]] = [
         lambda: overview(sources),
         lambda: gauges(sources),
-        lambda: videos(sources, "p", None, most=99, after=0),
+        lambda: videos(sources, "p", None, limit=99, offset=0),
     ]
     for read in reads:
         with suppress(StateError):
             read()
     with suppress(StateError):
         for sync in overview(sources).status.syncs:
-            one_sync(sources, sync["sync"], most=99)
+            one_sync(sources, sync["sync"], limit=99)
 
 
 @pytest.fixture

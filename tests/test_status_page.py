@@ -159,6 +159,14 @@ def test_what_is_not_there_is_told_in_json(page: Served, path: str, status: int)
     assert answer.document["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/videos", "/api/v1/videos"])
+def test_links_to_a_state_by_its_former_name_still_lead_there(site: Site, path: str) -> None:
+    with served(site) as page:
+        answer = page.get(f"{path}?search=50%25&state=doubtful&offset=50")
+        assert (answer.status, answer.headers["location"]) == (308, f"{path}?search=50%25&state=unconfirmed&offset=50")
+        assert page.get(answer.headers["location"]).status == 200
+
+
 def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> None:
     seen, gone, shy = ids(3)
     videos = {gone: Video(State.DELETED), shy: Video(State.LIKES_HIDDEN, {"viewCount": 7})}

@@ -204,22 +204,22 @@ def test_a_page_that_became_a_link_out_of_the_site_is_not_opened(site: Site, tmp
 
 
 def test_a_large_request_is_refused(page: Served) -> None:
-    assert page.post("/api/v1/triggers", b" " * (guard.LARGEST_BODY + 1)).status == 413
-    endless = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2 * serve.LARGEST_HEAD
+    assert page.post("/api/v1/triggers", b" " * (guard.LARGEST_BODY_BYTES + 1)).status == 413
+    endless = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2 * serve.LARGEST_HEAD_BYTES
     assert b"400" in raw(page.port, endless).split(b"\r\n")[0]
 
 
 def test_a_slow_request_is_cut_off(page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "LONGEST_CONNECTION", 0.2)
+    monkeypatch.setattr(serve, "CONNECTION_TIMEOUT", 0.2)
     assert raw(page.port, b"GET / HTTP/1.1\r\nHost: loc") == b""
-    monkeypatch.setattr(guard, "LONGEST_BODY", 0.1)
+    monkeypatch.setattr(guard, "BODY_TIMEOUT", 0.1)
     slow = b"POST /api/v1/triggers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
     assert b" 408 " in raw(page.port, slow)
 
 
 def test_many_idle_connections_do_not_shut_others_out(page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "LONGEST_CONNECTION", 0.5)
-    held = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(serve.MOST_CONNECTIONS + 8)]
+    monkeypatch.setattr(serve, "CONNECTION_TIMEOUT", 0.5)
+    held = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(serve.CONNECTION_LIMIT + 8)]
     until(lambda: page.get("/healthz").status == 200)
     for each in held:
         each.close()

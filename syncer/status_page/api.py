@@ -1,127 +1,134 @@
-"""The JSON API: the shapes are those that the commands print with `--json`."""
+"""The JSON API, health and metrics. The shapes are those that the commands print with `--json`."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
-from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 
 from syncer.control import Control, Ticket
 from syncer.diff_log.log import timestamp
-from syncer.front_matter.address import ID
-from syncer.model import VideoId
-from syncer.state.places import Standing
 from syncer.status.documents import history_json, known_json, quota_json, status_json
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
-from syncer.status_page.reading import (
-    Sources,
-    gauges,
-    is_ready,
-    one_sync,
-    overview,
-    readings_of,
-    videos,
+from syncer.status_page.reading import gauges, is_ready, one_sync, overview, readings_of, videos
+from syncer.status_page.requests import (
+    found_or_404,
+    page_of,
+    renamed_state,
+    search_of,
+    sources_of,
+    standing_of,
+    sync_of,
+    ticket_of,
+    video_of,
 )
 
-SYNC = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
-"""The name of a sync."""
 
-MOST = 1000
-"""How many items one answer holds at most."""
-
-USUAL = 100
-"""How many it holds where nobody says."""
-
-LONGEST_SEARCH = 200
-"""Characters."""
-
-T = TypeVar("T")
+def status(request: Request) -> Response:
+    """Answer `GET /api/v1/status`."""
+    seen = overview(sources_of(request), changes=0)
+    daemon = {
+        **asdict(seen.live),
+        "started": timestamp(seen.live.started),
+        "interval": seen.live.interval.total_seconds(),
+        "next_sync": timestamp(seen.live.next_sync) if seen.live.next_sync else None,
+    }
+    return JSONResponse({**status_json(seen.status), "daemon": daemon})
 
 
-def api_routes(sources: Sources, counters: Counters) -> list[BaseRoute]:
-    """Return the routes of the API, of health and of metrics."""
-    routes = [*_sync_routes(sources), *_trigger_routes(sources), *_video_routes(sources)]
-    return [Mount("/api/v1", routes=routes), *_watch_routes(sources, counters)]
+def quota(request: Request) -> Response:
+    """Answer `GET /api/v1/quota`."""
+    seen = overview(sources_of(request), changes=0).status
+    return JSONResponse({"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)})
 
 
-def _sync_routes(sources: Sources) -> list[Route]:
-    def status(_request: Request) -> Response:
-        seen = overview(sources, changes=0)
-        live = {**asdict(seen.live), "started": timestamp(seen.live.started)}
-        live["interval"] = seen.live.interval.total_seconds()
-        live["next_sync"] = timestamp(seen.live.next_sync) if seen.live.next_sync else None
-        return JSONResponse({**status_json(seen.status), "daemon": live})
-
-    def syncs(request: Request) -> Response:
-        most, after = page_of(request)
-        return JSONResponse({"syncs": list(overview(sources, changes=0).status.syncs)[after : after + most]})
-
-    def sync(request: Request) -> Response:
-        most, after = page_of(request)
-        found = found_or_404(
-            one_sync(sources, sync_of(request), most=most, after=after), "no report of this sync is kept"
-        )
-        report, changes = found
-        return JSONResponse({**report, "changes": [dict(line) for line in changes]})
-
-    def quota(_request: Request) -> Response:
-        seen = overview(sources, changes=0).status
-        return JSONResponse({"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)})
-
-    return [
-        Route("/status", status),
-        Route("/quota", quota),
-        Route("/syncs", syncs),
-        Route("/syncs/{sync}", sync),
-    ]
+def syncs(request: Request) -> Response:
+    """Answer `GET /api/v1/syncs`."""
+    limit, offset = page_of(request)
+    outlines = overview(sources_of(request), changes=0).status.syncs
+    return JSONResponse({"syncs": list(outlines)[offset : offset + limit]})
 
 
-def _trigger_routes(sources: Sources) -> list[Route]:
-    async def trigger(request: Request) -> Response:
-        ticket = sources.control.trigger(_accepts(await request.body()))
-        answer = JSONResponse(ticket_json(ticket, sources.control), 202)
-        answer.headers["Location"] = f"/api/v1/triggers/{ticket.number}"
-        return answer
-
-    def ticket(request: Request) -> Response:
-        return JSONResponse(ticket_json(ticket_of(request, sources.control), sources.control))
-
-    return [Route("/triggers", trigger, methods=["POST"]), Route("/triggers/{number}", ticket)]
+def sync(request: Request) -> Response:
+    """Answer `GET /api/v1/syncs/{sync}`."""
+    limit, offset = page_of(request)
+    found = one_sync(sources_of(request), sync_of(request), limit=limit, offset=offset)
+    report, changes = found_or_404(found, "no report of this sync is kept")
+    return JSONResponse({**report, "changes": [dict(line) for line in changes]})
 
 
-def _video_routes(sources: Sources) -> list[Route]:
-    def search(request: Request) -> Response:
-        most, after = page_of(request)
-        total, found = videos(sources, search_of(request), standing_of(request), most=most, after=after)
-        return JSONResponse({"total": total, "videos": [known_json(video) for video in found]})
-
-    def history(request: Request) -> Response:
-        video = video_of(request)
-        readings = found_or_404(readings_of(sources, video) or None, "no reading of this video is kept")
-        return JSONResponse(history_json(video, readings))
-
-    return [Route("/videos", search), Route("/videos/{video}/history", history)]
+async def trigger(request: Request) -> Response:
+    """Answer `POST /api/v1/triggers`."""
+    control = sources_of(request).control
+    ticket = control.trigger(_accepts(await request.body()))
+    headers = {"Location": f"/api/v1/triggers/{ticket.number}"}
+    return JSONResponse(ticket_json(ticket, control), 202, headers)
 
 
-def _watch_routes(sources: Sources, counters: Counters) -> list[Route]:
-    def live(_request: Request) -> Response:
-        return PlainTextResponse("ok\n")
+def triggered(request: Request) -> Response:
+    """Answer `GET /api/v1/triggers/{number}`."""
+    control = sources_of(request).control
+    return JSONResponse(ticket_json(ticket_of(request, control), control))
 
-    def ready(_request: Request) -> Response:
-        if is_ready(sources):
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("the last good sync is older than two intervals\n", 503)
 
-    def metrics(_request: Request) -> Response:
-        return Response(exposition(counters, lambda: gauges(sources)), media_type=CONTENT_TYPE)
+def search(request: Request) -> Response:
+    """Answer `GET /api/v1/videos`."""
+    if renamed := renamed_state(request):
+        return renamed
+    limit, offset = page_of(request)
+    wanted, standing = search_of(request), standing_of(request)
+    total, found = videos(sources_of(request), wanted, standing, limit=limit, offset=offset)
+    return JSONResponse({"total": total, "videos": [known_json(video) for video in found]})
 
-    return [Route("/healthz", live), Route("/readyz", ready), Route("/metrics", metrics)]
+
+def history(request: Request) -> Response:
+    """Answer `GET /api/v1/videos/{video}/history`."""
+    video = video_of(request)
+    readings = readings_of(sources_of(request), video)
+    return JSONResponse(history_json(video, found_or_404(readings or None, "no reading of this video is kept")))
+
+
+def live(_request: Request) -> Response:
+    """Answer `GET /healthz`."""
+    return PlainTextResponse("ok\n")
+
+
+def ready(request: Request) -> Response:
+    """Answer `GET /readyz`."""
+    if is_ready(sources_of(request)):
+        return PlainTextResponse("ready\n")
+    return PlainTextResponse("the last good sync is older than two intervals\n", 503)
+
+
+def metrics(request: Request) -> Response:
+    """Answer `GET /metrics`."""
+    counters: Counters = request.app.state.counters
+    sources = sources_of(request)
+    return Response(exposition(counters, lambda: gauges(sources)), media_type=CONTENT_TYPE)
+
+
+ROUTES = [
+    Mount(
+        "/api/v1",
+        routes=[
+            Route("/status", status),
+            Route("/quota", quota),
+            Route("/syncs", syncs),
+            Route("/syncs/{sync}", sync),
+            Route("/triggers", trigger, methods=["POST"]),
+            Route("/triggers/{number}", triggered),
+            Route("/videos", search),
+            Route("/videos/{video}/history", history),
+        ],
+    ),
+    Route("/healthz", live),
+    Route("/readyz", ready),
+    Route("/metrics", metrics),
+]
 
 
 def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:
@@ -136,67 +143,13 @@ def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:
     }
 
 
-def found_or_404(found: T | None, otherwise: str) -> T:
-    """Return what was found. Raises HTTPException where nothing was."""
-    if found is None:
-        raise HTTPException(404, otherwise)
-    return found
-
-
-def ticket_of(request: Request, control: Control) -> Ticket:
-    """Return the ticket that a request names. Raises HTTPException."""
-    number = request.path_params["number"]
-    return found_or_404(control.ticket(_number("trigger", number)), "there is no such trigger, or it is forgotten")
-
-
-def sync_of(request: Request) -> str:
-    """Return the name of a sync that a request names. Raises HTTPException."""
-    name = str(request.path_params["sync"])
-    return found_or_404(name if SYNC.fullmatch(name) else None, "this is no name of a sync")
-
-
-def video_of(request: Request) -> VideoId:
-    """Return the video that a request names. Raises HTTPException."""
-    name = str(request.path_params["video"])
-    return VideoId(found_or_404(name if ID.fullmatch(name) else None, "this is no video ID"))
-
-
-def search_of(request: Request) -> str:
-    """Return what a request searches for. Raises HTTPException."""
-    search = request.query_params.get("search", "").strip()
-    if len(search) > LONGEST_SEARCH:
-        raise HTTPException(400, f"search: has more than {LONGEST_SEARCH} characters")
-    return search
-
-
-def standing_of(request: Request) -> Standing | None:
-    """Return which videos a request wants; None: all. Raises HTTPException."""
-    state = request.query_params.get("state", "")
-    if state not in {"", *Standing}:
-        raise HTTPException(400, f"state: is none of {', '.join(Standing)}")
-    return Standing(state) if state else None
-
-
-def page_of(request: Request, usual: int = USUAL) -> tuple[int, int]:
-    """Return how many items a request wants, and after how many others. Raises HTTPException."""
-    limit = _number("limit", request.query_params.get("limit", str(usual)))
-    if not 1 <= limit <= MOST:
-        raise HTTPException(400, f"limit: must be from 1 to {MOST}")
-    return limit, _number("offset", request.query_params.get("offset", "0"))
-
-
-def _number(name: str, text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
-        raise HTTPException(400, f"{name}: must be a whole number")
-    return int(text)
-
-
 def _accepts(body: bytes) -> bool:
-    """Return what the body of a trigger says. Raises HTTPException."""
+    """Return whether a trigger's body says `accept`. Raises HTTPException."""
     try:
-        asked = json.loads(body or b"{}")
+        document = json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict) or asked.keys() - {"accept"} or not isinstance(asked.get("accept", False), bool):
+        document = None
+    accept = document.get("accept", False) if isinstance(document, dict) and document.keys() <= {"accept"} else None
+    if not isinstance(accept, bool):
         raise HTTPException(400, 'the body must be JSON such as {"accept": false}')
-    return bool(asked.get("accept", False))
+    return accept

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from math import ceil, log10, sqrt
 from typing import NamedTuple
 
+from syncer.errors import ExitCode
 from syncer.model import Count, Reading
 from syncer.status.report import Outline
 from syncer.status_page.markup import Markup, tag
@@ -16,9 +17,14 @@ WIDTH, HEIGHT = 640, 230
 LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
 """The room around the plot, for the labels."""
 
-UNITS = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
+COUNT_NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
-ENDINGS = {0: "all well", 1: "with problems", 3: "no answer", 130: "stopped"}
+ENDINGS: Mapping[int, str] = {
+    ExitCode.OK: "all well",
+    ExitCode.PROBLEMS: "with problems",
+    ExitCode.NOTHING_ANSWERED: "no answer",
+    ExitCode.INTERRUPTED: "stopped",
+}
 """How a sync ended, by its exit code."""
 
 BAR, GAP, UP, DOWN, ABOVE = 14, 6, 64, 40, 16
@@ -47,7 +53,7 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
     numbers = [number for _, number in points if number is not None]
     if not numbers:
         return None
-    unit, radius = UNITS[count], 4 if len(numbers) <= 40 else 2.5
+    unit, radius = COUNT_NAMES[count], 4 if len(numbers) <= 40 else 2.5
     ticks = _round_values(min(numbers), max(numbers))
     x = _time_scale(readings)
     y = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
@@ -64,13 +70,20 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
         tag("text", unit, x=0, y=18, class_="unit"),
         [_level(y(tick), tick) for tick in ticks],
         list(_days(x)),
-        [_meaning(x(_midnight(day)), day) for day in meanings if count is Count.VIEWS],
+        [_meaning(x(datetime.combine(day, time(), UTC).timestamp()), day) for day in meanings if count is Count.VIEWS],
         [
             tag("polyline", points=" ".join(f"{x(at.timestamp())},{y(number)}" for at, number in run), class_="line")
             for run in _runs(readings, count)
         ],
         [
-            _dot(x(at.timestamp()), y(number), radius, f"{utc(at)}: {number:,} {unit}")
+            tag(
+                "circle",
+                tag("title", f"{utc(at)}: {number:,} {unit}"),
+                cx=x(at.timestamp()),
+                cy=y(number),
+                r=radius,
+                class_="dot",
+            )
             for at, number in points
             if number is not None
         ],
@@ -192,11 +205,3 @@ def _meaning(x: float, day: date) -> Markup:
         tag("line", x1=x, x2=x, y1=8, y2=HEIGHT - BOTTOM, class_="meaning"),
         tag("text", f"views change meaning, {day:%d %b %Y}", x=x - 6, y=18, class_="end note"),
     )
-
-
-def _midnight(day: date) -> float:
-    return datetime.combine(day, time(), UTC).timestamp()
-
-
-def _dot(x: float, y: float, radius: float, said: str) -> Markup:
-    return tag("circle", tag("title", said), cx=x, cy=y, r=radius, class_="dot")

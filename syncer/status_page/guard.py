@@ -14,11 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY = 4096
+LARGEST_BODY_BYTES = 4096
 """Bytes of a request's body: a trigger takes some twenty."""
 
-LONGEST_BODY = 10.0
-"""Seconds in which the body must be there."""
+BODY_TIMEOUT = 10.0
+"""Seconds in which the whole body must have come."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -60,7 +60,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         send = _with_headers(send)
-        refusal = None if _came_by_socket(scope) else self._refusal(scope)
+        over_tcp = scope["server"] is not None and scope["server"][1] is not None
+        refusal = self._refusal(scope) if over_tcp else None
         body = None if refusal else await _read_body(receive)
         if isinstance(body, bytes):
             await self._app(scope, _replay(body, receive), send)
@@ -92,10 +93,6 @@ def host_of(netloc: str) -> str | None:
     return parts.hostname if parts.netloc == netloc and "@" not in netloc else None
 
 
-def _came_by_socket(scope: Scope) -> bool:
-    return scope["server"] is None or scope["server"][1] is None
-
-
 def _shows(authorization: str, token: str) -> bool:
     scheme, _, shown = authorization.partition(" ")
     if scheme.lower() == "basic":
@@ -124,12 +121,12 @@ async def _read_body(receive: Receive) -> bytes | Response:
     """Return the whole body, or the answer to one that is too large or too slow."""
     body = b""
     try:
-        async with asyncio.timeout(LONGEST_BODY):
+        async with asyncio.timeout(BODY_TIMEOUT):
             while True:
                 message = await receive()
                 piece: bytes = message.get("body", b"")
                 body += piece
-                if len(body) > LARGEST_BODY:
+                if len(body) > LARGEST_BODY_BYTES:
                     return _TOO_LARGE
                 if not message.get("more_body", False):
                     return body

@@ -37,12 +37,29 @@ def page(title: str, *content: Child, here: str = "", refresh: int | None = None
         tag("link", rel="stylesheet", href="/style.css"),
         tag("link", rel="icon", href="/icon.svg", type="image/svg+xml"),
     )
+    sections = [
+        tag("li", tag("a", name, href=href, aria_current="page" if href == here else None)) for href, name in SECTIONS
+    ]
     body = tag(
         "body",
         tag("a", "Skip to the content", class_="skip", href="#content"),
-        tag("header", tag("p", tag("a", "syncer", href="/"), class_="name"), _navigation(here)),
+        tag(
+            "header",
+            tag("p", tag("a", "syncer", href="/"), class_="name"),
+            tag("nav", tag("ul", sections), aria_label="Sections"),
+        ),
         tag("main", *content, id="content"),
-        _footer(),
+        tag(
+            "footer",
+            tag(
+                "p",
+                "Source of all counts: ",
+                tag("a", "YouTube", href="https://www.youtube.com/", rel="noreferrer"),
+                ", read with the YouTube Data API. syncer is no product of YouTube's.",
+                [(" · ", tag("a", name, href=href, rel="noreferrer")) for href, name in FOOTER_LINKS],
+            ),
+            tag("p", f"syncer {__version__}"),
+        ),
     )
     html = together(Markup("<!doctype html>\n"), tag("html", head, body, lang="en"))
     return HTMLResponse(html, status)
@@ -128,13 +145,15 @@ def sync_button(*, accept: bool = False) -> Markup:
     )
 
 
-def neighbours(name: str, address: str, query: Mapping[str, str], *, after: int, most: int, of: int) -> Markup | None:
-    """Return links to the parts of a list before and after the one that is shown: `most` of it, `after` so many."""
-    offsets = [("Earlier", max(0, after - most))] if after else []
-    if after + most < of:
-        offsets.append(("Next", after + most))
+def neighbours(
+    name: str, address: str, query: Mapping[str, str], *, limit: int, offset: int, total: int
+) -> Markup | None:
+    """Return links to the parts of a list before and after the one that is shown: `limit` items after `offset`."""
+    offsets = [("Earlier", max(0, offset - limit))] if offset else []
+    if offset + limit < total:
+        offsets.append(("Next", offset + limit))
     links = [
-        (tag("a", text, href=f"{address}?{urlencode({**query, 'offset': offset})}"), " ") for text, offset in offsets
+        (tag("a", text, href=f"{address}?{urlencode({**query, 'offset': start})}"), " ") for text, start in offsets
     ]
     return tag("nav", links, aria_label=name, class_="more") if links else None
 
@@ -150,25 +169,3 @@ def ago(seconds: float) -> str:
 def _digits(count: str | int | None) -> str:
     text = str(count) if count is not None else "-"
     return f"{int(text):,}" if text.isascii() and text.isdigit() else text
-
-
-def _navigation(here: str) -> Markup:
-    links = [
-        tag("li", tag("a", name, href=href, aria_current="page" if href == here else None)) for href, name in SECTIONS
-    ]
-    return tag("nav", tag("ul", links), aria_label="Sections")
-
-
-def _footer() -> Markup:
-    links = [(" · ", tag("a", name, href=href, rel="noreferrer")) for href, name in FOOTER_LINKS]
-    return tag(
-        "footer",
-        tag(
-            "p",
-            "Source of all counts: ",
-            tag("a", "YouTube", href="https://www.youtube.com/", rel="noreferrer"),
-            ", read with the YouTube Data API. syncer is no product of YouTube's.",
-            links,
-        ),
-        tag("p", f"syncer {__version__}"),
-    )

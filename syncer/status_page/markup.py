@@ -24,16 +24,16 @@ def tag(element: str, *children: Child, **attributes: Attribute) -> Markup:
 
     Attributes lose a `_` at the end, others become `-`; None and False leave one out, True gives it no value.
     """
-    said = "".join(f" {name}" for name in map(_attribute, attributes, attributes.values()) if name)
-    return Markup(f"<{element}{said}>" if element in VOID else f"<{element}{said}>{together(*children)}</{element}>")
+    text = "".join(f" {name}" for name in map(_attribute, attributes, attributes.values()) if name)
+    return Markup(f"<{element}{text}>" if element in VOID else f"<{element}{text}>{together(*children)}</{element}>")
 
 
 def together(*children: Child) -> Markup:
     """Return these one after the other; text is escaped."""
-    return Markup("".join(map(_one, children)))
+    return Markup("".join(map(_escaped, children)))
 
 
-def _one(child: Child) -> str:
+def _escaped(child: Child) -> str:
     if child is None:
         return ""
     if isinstance(child, Markup):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,14 +11,18 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from syncer import __version__
-from syncer.model import Bucket, Change, Count
+from syncer.errors import ExitCode
+from syncer.model import Change, Count
 from syncer.status.report import SyncReport
 from syncer.status_page.reading import Gauges
-from syncer.youtube.answer import Outcome
+from syncer.youtube.answer import METHODS, Outcome
 
-METHODS = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.list"}
-
-OUTCOMES = {0: "ok", 1: "problems", 3: "no-answer", 130: "stopped"}
+OUTCOMES = {
+    ExitCode.OK: "ok",
+    ExitCode.PROBLEMS: "problems",
+    ExitCode.NOTHING_ANSWERED: "no-answer",
+    ExitCode.INTERRUPTED: "stopped",
+}
 """How a sync ended, by its exit code."""
 
 FAILED = "failed"
@@ -75,7 +78,7 @@ class Counters:
             raise
 
     def _ended(self, report: SyncReport) -> SyncReport:
-        self._syncs.labels(OUTCOMES[report.exit]).inc()
+        self._syncs.labels(OUTCOMES[ExitCode(report.exit)]).inc()
         self._duration.observe((report.finished - report.started).total_seconds())
         self._pages.set(report.pages)
         self._retries.inc(report.tries.repeated)
@@ -119,24 +122,15 @@ class _Now(Collector):
         for bucket, units in found.units_left.items():
             left.add_metric([bucket], units)
         yield left
-        yield from _moments(found)
+        times = (
+            ("syncer_last_good_sync", "When the last good sync of the whole site began.", found.last_good),
+            ("syncer_next_sync", "When the next sync begins.", found.next_sync),
+            ("syncer_oldest_count", "When the oldest count was read that pages show.", found.oldest),
+        )
+        for name, text, at in times:
+            if at is not None:  # one that is not known has no sample
+                yield GaugeMetricFamily(f"{name}_timestamp_seconds", text, value=at.timestamp())
         yield GaugeMetricFamily(
             "syncer_schedule_lateness_seconds", "How long the next sync is overdue.", value=found.late
         )
         yield GaugeMetricFamily("syncer_sync_running", "1 while a sync goes on.", value=int(found.running))
-
-
-def _moments(found: Gauges) -> Iterator[Metric]:
-    """Yield times as seconds since 1970; one that is not known has no sample."""
-    moments: tuple[tuple[str, str, datetime | None], ...] = (
-        (
-            "syncer_last_good_sync_timestamp_seconds",
-            "When the last good sync of the whole site began.",
-            found.last_good,
-        ),
-        ("syncer_next_sync_timestamp_seconds", "When the next sync begins.", found.next_sync),
-        ("syncer_oldest_count_timestamp_seconds", "When the oldest count was read that pages show.", found.oldest),
-    )
-    for name, text, at in moments:
-        if at is not None:
-            yield GaugeMetricFamily(name, text, value=at.timestamp())

@@ -39,6 +39,7 @@ STAGES = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pa
 def overview_page(seen: Overview) -> HTMLResponse:
     """Return the first page."""
     said = verdict(seen)
+    changes = changes_table("The last changes, newest first", seen.changes) if seen.changes else "Nothing yet."
     return page(
         "Overview",
         tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
@@ -46,7 +47,7 @@ def overview_page(seen: Overview) -> HTMLResponse:
         _now(seen),
         _needs(list(needs_of(seen)), seen.status.braked),
         _syncs(seen.status),
-        _changes(seen),
+        section("What changed last", changes, id_="changes"),
         _videos(seen.status),
         here="/",
         refresh=REFRESH if seen.live.running else None,
@@ -144,13 +145,6 @@ def _legend() -> Markup:
     )
 
 
-def _changes(seen: Overview) -> Markup:
-    shown: Child = "Nothing yet."
-    if seen.changes:
-        shown = changes_table("The last changes, newest first", seen.changes)
-    return section("What changed last", shown, id_="changes")
-
-
 def _videos(status: Status) -> Markup:
     gone = {video.video_id for video in status.gone}
     rows: list[tuple[Child, ...]] = [
@@ -169,22 +163,18 @@ def _videos(status: Status) -> Markup:
         (video_link(video), "hidden", f"{count.value} is hidden; the pages keep what they have")
         for video, count in status.hidden[:ROWS]
     ]
+    links = [
+        (", " if number else "", tag("a", state, href=f"/videos?state={state}"))
+        for number, state in enumerate(("missing", "unconfirmed", "hidden"))
+    ]
     whole = len(status.missing) + len(status.unconfirmed) + len(status.hidden)
     if not rows:
         return section("Videos to know of", tag("p", "YouTube gives every video with its counts."), id_="videos")
     return section(
         "Videos to know of",
         table("Videos that YouTube left out, or gave without a count", ("video", "state", "what"), rows),
-        tag("p", f"{counted(whole, 'entry').replace('entrys', 'entries')} in all. ", _more())
+        tag("p", f"{counted(whole, 'entry').replace('entrys', 'entries')} in all. All that are ", links, ".")
         if whole > len(rows)
         else None,
         id_="videos",
     )
-
-
-def _more() -> Markup:
-    links = [
-        (", " if n else "", tag("a", state, href=f"/videos?state={state}"))
-        for n, state in enumerate(("missing", "unconfirmed", "hidden"))
-    ]
-    return together("All that are ", links, ".")

@@ -70,19 +70,18 @@ def problems_page(sync: str | None, problems: Sequence[Problem]) -> HTMLResponse
 def problems_list(problems: Sequence[Problem], *, level: str) -> Markup:
     """Return problems by kind, each kind under a heading of this level, with what to do."""
     by_kind = groupby(sorted(problems, key=lambda problem: problem.kind), key=lambda problem: problem.kind)
-    return together([_of_kind(kind, list(those), level) for kind, those in by_kind])
+    return together([_problems_of_kind(kind, list(same), level) for kind, same in by_kind])
 
 
-def _of_kind(kind: ProblemKind, problems: Sequence[Problem], level: str) -> Markup:
+def _problems_of_kind(kind: ProblemKind, problems: Sequence[Problem], level: str) -> Markup:
+    items = []
+    for problem in problems[:SHOWN]:
+        place = f"{problem.subject}:{problem.line}" if problem.line else problem.subject
+        items.append(tag("li", tag("span", place, class_="path"), " ", problem.message))
     left = len(problems) - SHOWN
     return together(
         tag(level, kind.value.replace("-", " ").capitalize(), f" ({len(problems):,})"),
         tag("p", tag("strong", "What to do: "), REMEDIES[kind]),
-        tag("ul", [_item(problem) for problem in problems[:SHOWN]]),
+        tag("ul", items),
         tag("p", f"And {left:,} more.") if left > 0 else None,
     )
-
-
-def _item(problem: Problem) -> Markup:
-    line = f":{problem.line}" if problem.line else ""
-    return tag("li", tag("span", f"{problem.subject}{line}", class_="path"), " ", problem.message)

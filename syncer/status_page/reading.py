@@ -111,7 +111,7 @@ def is_old(last_good: datetime, live: Live, now: datetime) -> bool:
     return now - last_good > 2 * live.interval
 
 
-def one_sync(sources: Sources, sync: str, *, most: int, after: int = 0) -> tuple[StoredReport, list[Line]] | None:
+def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tuple[StoredReport, list[Line]] | None:
     """Return a sync's report and its changes; None where no such report is kept. Raises StateError."""
     config = sources.config()
     with state_of(config) as database:
@@ -120,18 +120,18 @@ def one_sync(sources: Sources, sync: str, *, most: int, after: int = 0) -> tuple
     if report is None:
         return None
     lines = (
-        lines_of_sync(config.state_directory / LOG, sync, most=most, after=after) if report["changed_counts"] else []
+        lines_of_sync(config.state_directory / LOG, sync, most=limit, after=offset) if report["changed_counts"] else []
     )
     return report, lines
 
 
 def videos(
-    sources: Sources, search: str, standing: Standing | None, *, most: int, after: int
+    sources: Sources, search: str, standing: Standing | None, *, limit: int, offset: int
 ) -> tuple[int, list[Known]]:
     """Return how many videos a search finds, and some of them. Raises StateError."""
     config = sources.config()
     with state_of(config) as database:
-        return find_videos(database, search, standing, counts=mapped_counts(config), most=most, after=after)
+        return find_videos(database, search, standing, counts=mapped_counts(config), most=limit, after=offset)
 
 
 def readings_of(sources: Sources, video: VideoId) -> list[Reading]:

@@ -21,22 +21,22 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from syncer.errors import ConfigError
 
-LONGEST_PATH = 107 if sys.platform == "linux" else 103
+LONGEST_PATH_BYTES = 107 if sys.platform == "linux" else 103
 """Bytes that the path of a Unix socket may have: what `sun_path` holds, without its closing zero."""
 
-LONGEST_CONNECTION = 30.0
+CONNECTION_TIMEOUT = 30.0
 """Seconds after which a connection is cut: it serves one request."""
 
-MOST_CONNECTIONS = 64
+CONNECTION_LIMIT = 64
 """Above them, 503."""
 
-LARGEST_HEAD = 16_384
+LARGEST_HEAD_BYTES = 16_384
 """Bytes of a request's line and headers."""
 
-MOST_THREADS = 4
+THREAD_LIMIT = 4
 """So many requests are answered at once; the others wait."""
 
-QUICK_STOP = 1
+STOP_TIMEOUT = 1
 """Seconds that requests in hand get when the daemon stops."""
 
 
@@ -50,9 +50,9 @@ def socket_path(environment: Mapping[str, str], site: str, state_directory: Path
         path = Path(of_user, f"syncer-{sha256(site.encode()).hexdigest()[:12]}.sock")
     else:
         path = state_directory / "daemon.sock"
-    if len(os.fsencode(path)) > LONGEST_PATH:
+    if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
         raise ConfigError(
-            f"{path}: this path is too long for a Unix socket, which takes {LONGEST_PATH} bytes; "
+            f"{path}: this path is too long for a Unix socket, which takes {LONGEST_PATH_BYTES} bytes; "
             "set XDG_RUNTIME_DIR, or a shorter state.directory"
         )
     return path
@@ -73,9 +73,9 @@ def served(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[None]:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=LARGEST_HEAD,
-        timeout_graceful_shutdown=QUICK_STOP,
+        limit_concurrency=CONNECTION_LIMIT,
+        h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
+        timeout_graceful_shutdown=STOP_TIMEOUT,
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, args=(sockets,), name="status-page")
@@ -123,7 +123,7 @@ class _Server(uvicorn.Server):
             await self._told.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        current_default_thread_limiter().total_tokens = MOST_THREADS
+        current_default_thread_limiter().total_tokens = THREAD_LIMIT
         await super().startup(sockets)
 
 
@@ -132,7 +132,7 @@ class _OneRequest(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
-        self._end = self.loop.call_later(LONGEST_CONNECTION, transport.abort)
+        self._end = self.loop.call_later(CONNECTION_TIMEOUT, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end.cancel()

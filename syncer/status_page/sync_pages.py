@@ -9,7 +9,6 @@ from starlette.responses import HTMLResponse
 
 from syncer.control import Live, Ticket
 from syncer.diff_log.log import Line
-from syncer.model import Problem
 from syncer.status.report import StoredReport, problems_of
 from syncer.status_page.chart import ENDINGS
 from syncer.status_page.layout import changes_table, facts, moment, neighbours, page, section, sync_button, video_link
@@ -26,11 +25,13 @@ CHANGES = 500
 """How many changes a page lists."""
 
 
-def sync_page(report: StoredReport, changes: Sequence[Line], *, after: int) -> HTMLResponse:
-    """Return the page of a sync that has ended; `changes` are those of its changes that come after so many."""
+def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> HTMLResponse:
+    """Return the page of a sync that has ended; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     made = report["changed_counts"]
     left_alone = report.get("left", 0)
+    problems = problems_of(report)
+    missing = [tag("li", video_link(video)) for video in report["missing"]]
     return page(
         f"Sync {report['sync']}",
         tag("h1", "Sync ", tag("span", report["sync"], class_="id")),
@@ -49,14 +50,14 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, after: int) -> H
             ("For programs", tag("a", "the report", href=f"/api/v1/syncs/{report['sync']}")),
         ),
         _brake(report),
-        _problems(problems_of(report)),
+        section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems"),
         section(
             "Changes",
             changes_table("Counts that were written, in their order", changes) if changes else tag("p", "None."),
-            neighbours("More changes", f"/syncs/{report['sync']}", {}, after=after, most=CHANGES, of=made),
+            neighbours("More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES, offset=offset, total=made),
             id_="changes",
         ),
-        _missing(report["missing"]),
+        section("Missing on YouTube", tag("ul", missing), id_="missing") if missing else None,
     )
 
 
@@ -92,13 +93,3 @@ def _brake(report: StoredReport) -> Markup | None:
         f"A brake held it all: {brake['struck']:,} of {brake['of']:,} {what}. Nothing was written.",
         class_="verdict person",
     )
-
-
-def _problems(problems: Sequence[Problem]) -> Markup:
-    return section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems")
-
-
-def _missing(missing: Sequence[str]) -> Markup | None:
-    if not missing:
-        return None
-    return section("Missing on YouTube", tag("ul", [tag("li", video_link(video)) for video in missing]), id_="missing")

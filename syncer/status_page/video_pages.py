@@ -10,13 +10,11 @@ from starlette.responses import HTMLResponse
 from syncer.model import Count, Reading
 from syncer.state.places import Known, Standing
 from syncer.status.documents import meaning_changes
-from syncer.status_page.chart import count_chart
+from syncer.status_page.chart import COUNT_NAMES, count_chart
 from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.status_page.reading import VideoSeen
 from syncer.wording import counted
-
-NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
 PER_PAGE = 50
 
@@ -25,7 +23,7 @@ READINGS = 200
 
 
 def videos_page(
-    total: int, found: Sequence[Known], search: str, standing: Standing | None, *, after: int
+    total: int, found: Sequence[Known], search: str, standing: Standing | None, *, offset: int
 ) -> HTMLResponse:
     """Return what a search for videos found."""
     rows = [
@@ -41,7 +39,7 @@ def videos_page(
         )
         for video in found
     ]
-    heads = ("video", *NAMES.values(), "as of", "page")
+    heads = ("video", *COUNT_NAMES.values(), "as of", "page")
     query = {"search": search, "state": standing or ""}
     return page(
         "Videos",
@@ -49,7 +47,7 @@ def videos_page(
         _search(search, standing),
         tag("p", f"{counted(total, 'video')} found."),
         table("Videos found", heads, rows, numbers=(1, 2, 3)) if rows else None,
-        neighbours("More videos", "/videos", query, after=after, most=PER_PAGE, of=total),
+        neighbours("More videos", "/videos", query, limit=PER_PAGE, offset=offset, total=total),
         here="/videos",
     )
 
@@ -58,6 +56,9 @@ def video_page(seen: VideoSeen) -> HTMLResponse:
     """Return the page of one video."""
     title = next((title for _, title in seen.pages if title), seen.video_id)
     meanings = meaning_changes(seen.readings) if seen.readings else []
+    pages = [
+        tag("li", (title, ": ") if title else None, tag("span", path, class_="path")) for path, title in seen.pages
+    ]
     return page(
         title,
         tag("h1", title),
@@ -69,7 +70,7 @@ def video_page(seen: VideoSeen) -> HTMLResponse:
         ),
         _standing(seen),
         tag("div", _charts(seen.readings, meanings), _readings(seen.readings), class_="beside"),
-        _pages(seen.pages),
+        section("Pages", tag("ul", pages) if pages else tag("p", "No page names it."), id_="pages"),
         here="/videos",
     )
 
@@ -132,17 +133,12 @@ def _readings(readings: Sequence[Reading]) -> Markup:
     left = len(readings) - len(newest)
     return section(
         "Readings",
-        table("What YouTube said, newest first", ("read at (UTC)", *NAMES.values()), rows, numbers=(1, 2, 3)),
+        table("What YouTube said, newest first", ("read at (UTC)", *COUNT_NAMES.values()), rows, numbers=(1, 2, 3)),
         tag("p", f"And {counted(left, 'older reading')}: ", tag("code", "syncer history"), " prints all.")
         if left
         else None,
         id_="readings",
     )
-
-
-def _pages(pages: Sequence[tuple[str, str | None]]) -> Markup:
-    items = [tag("li", (title, ": ") if title else None, tag("span", path, class_="path")) for path, title in pages]
-    return section("Pages", tag("ul", items) if items else tag("p", "No page names it."), id_="pages")
 
 
 def _number(reading: Reading | None, count: Count) -> str:

@@ -1,0 +1,102 @@
+"""Reads what a request names: a sync, a video, a search, a part of a list; what is wrong is an HTTPException."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from syncer.control import Control, Ticket
+from syncer.front_matter.address import ID
+from syncer.model import VideoId
+from syncer.state.places import Standing
+from syncer.status_page.reading import Sources
+
+SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
+
+LARGEST_LIMIT = 1000
+"""Items that one answer holds at most."""
+
+DEFAULT_LIMIT = 100
+"""Items that it holds where the request names no limit."""
+
+LONGEST_SEARCH = 200
+"""Characters."""
+
+RENAMED_STATES = {"doubtful": Standing.UNCONFIRMED}
+"""What a `state` was called before: links and bookmarks to it still work."""
+
+T = TypeVar("T")
+
+
+def sources_of(request: Request) -> Sources:
+    """Return where the app reads what it shows."""
+    sources: Sources = request.app.state.sources
+    return sources
+
+
+def found_or_404(found: T | None, otherwise: str) -> T:
+    """Return what was found. Raises HTTPException where nothing was."""
+    if found is None:
+        raise HTTPException(404, otherwise)
+    return found
+
+
+def ticket_of(request: Request, control: Control) -> Ticket:
+    """Return the ticket that a request names. Raises HTTPException."""
+    number = _number("trigger", request.path_params["number"])
+    return found_or_404(control.ticket(number), "there is no such trigger, or it is forgotten")
+
+
+def sync_of(request: Request) -> str:
+    """Return the name of a sync that a request names. Raises HTTPException."""
+    name = str(request.path_params["sync"])
+    return found_or_404(name if SYNC_NAME.fullmatch(name) else None, "this is no name of a sync")
+
+
+def video_of(request: Request) -> VideoId:
+    """Return the video that a request names. Raises HTTPException."""
+    name = str(request.path_params["video"])
+    return VideoId(found_or_404(name if ID.fullmatch(name) else None, "this is no video ID"))
+
+
+def search_of(request: Request) -> str:
+    """Return what a request searches for. Raises HTTPException."""
+    search = request.query_params.get("search", "").strip()
+    if len(search) > LONGEST_SEARCH:
+        raise HTTPException(400, f"search: has more than {LONGEST_SEARCH} characters")
+    return search
+
+
+def standing_of(request: Request) -> Standing | None:
+    """Return which videos a request wants; None: all. Raises HTTPException."""
+    state = request.query_params.get("state", "")
+    if state not in {"", *Standing}:
+        raise HTTPException(400, f"state: is none of {', '.join(Standing)}")
+    return Standing(state) if state else None
+
+
+def renamed_state(request: Request) -> RedirectResponse | None:
+    """Return the redirect of a request that names a state as it was called before; None where it does not."""
+    state = RENAMED_STATES.get(request.query_params.get("state", ""))
+    if state is None:
+        return None
+    return RedirectResponse(f"{request.url.path}?{urlencode({**request.query_params, 'state': state})}", 308)
+
+
+def page_of(request: Request) -> tuple[int, int]:
+    """Return the limit and the offset that a request names: how many items, after how many. Raises HTTPException."""
+    limit = _number("limit", request.query_params.get("limit", str(DEFAULT_LIMIT)))
+    if not 1 <= limit <= LARGEST_LIMIT:
+        raise HTTPException(400, f"limit: must be from 1 to {LARGEST_LIMIT}")
+    return limit, _number("offset", request.query_params.get("offset", "0"))
+
+
+def _number(name: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise HTTPException(400, f"{name}: must be a whole number")
+    return int(text)
