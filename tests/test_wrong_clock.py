@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from syncer.status_page.video_pages import video_page
 
 from syncer.config.parse import parse_config
 from syncer.decide.quota import LATE, is_parked, next_reset
@@ -24,6 +23,7 @@ from syncer.state.videos import history, last_read, missing_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status_page.chart import LEFT, RIGHT, WIDTH
 from syncer.status_page.reading import VideoSeen
+from syncer.status_page.video_pages import video_page
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
 from tests.site import NOON, Site, counts, crlf, ids, world_with
