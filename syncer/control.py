@@ -1,38 +1,37 @@
-"""What the daemon lets others see and do while it runs: the values, and the functions through which they reach it."""
+"""What the running daemon shows to others and lets them do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the sync that goes on is."""
+class SyncProgress:
+    """How far the running sync is."""
 
     stage: str
     """`scan`, `ask` or `write`."""
     done: int
     of: int | None
-    """None: nobody knows yet."""
+    """None: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """What the daemon is at now."""
+class DaemonState:
+    """What the daemon is doing at one moment."""
 
     running: bool
-    """Whether a sync goes on."""
-    progress: Progress | None
+    """Whether a sync is running."""
+    progress: SyncProgress | None
     next_sync: datetime | None
     started: datetime
     """When the daemon began."""
     interval: timedelta
-    """The longest distance of two scheduled syncs; when the last good one is older than two of it, all is not well."""
+    """The longest time between two scheduled syncs; unhealthy is a last good one that is older than twice that."""
     trouble: str | None = None
-    """Why the last try made no sync, in a sentence; None where it made one. Then its report says how that went."""
+    """Why the last attempt made no sync, in a sentence; None where it made one, whose report says how it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,20 @@ class Ticket:
     """What went wrong, in a sentence, where the report is such an error."""
 
 
-class Control(NamedTuple):
-    """How others reach the daemon; safe in any thread, and quick to answer."""
+class Control(Protocol):
+    """How other threads reach the daemon. Every method is safe in any thread and returns at once."""
 
-    live: Callable[[], Live]
-    trigger: Callable[[bool], Ticket]
-    """Ask for a sync now; True lets through what a brake or an unconfirmed count holds.
+    def live(self) -> DaemonState:
+        """Return what the daemon is doing now."""
+        ...
 
-    While a sync goes on it leads to exactly one more: all who trigger meanwhile get the ticket of that one.
-    """
-    ticket: Callable[[int], Ticket | None]
-    """The ticket of this number; None where there is none, or it was forgotten since."""
+    def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - who triggers says it in JSON or in a form
+        """Request a sync now; `accept` writes values that the safety brake or an unconfirmed count holds back.
+
+        While a sync is running, it leads to exactly one more: all who trigger meanwhile get the ticket of that one.
+        """
+        ...
+
+    def ticket(self, number: int) -> Ticket | None:
+        """Return the ticket of this number; None where there is none, or it is too old."""
+        ...

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from syncer.control import Progress
+from syncer.control import SyncProgress
 from syncer.errors import DaemonEnded, NoDaemon
 
 NO_DAEMON = "no daemon runs on this state; `syncer daemon` runs one, `syncer sync` needs none"
@@ -22,7 +22,7 @@ TIMEOUT = 30.0
 class Seen:
     """How far a triggered sync is."""
 
-    progress: Progress | None
+    progress: SyncProgress | None
     report: dict[str, Any] | None
     """What `syncer sync --json` would have printed, once it is done."""
 
@@ -53,7 +53,7 @@ def look(path: Path, location: str) -> Seen:
     if status != http.client.OK:
         _end(None)  # another daemon: it knows nothing of the trigger
     ticket = json.loads(answer)
-    progress = Progress(**ticket["progress"]) if ticket["progress"] else None
+    progress = SyncProgress(**ticket["progress"]) if ticket["progress"] else None
     return Seen(progress, ticket["report"])
 
 

@@ -103,7 +103,7 @@ class Daemon:
 
     @property
     def control(self) -> Control:
-        return self.loop.control
+        return self.loop
 
     def _run(self) -> None:
         world = loop.Surroundings(

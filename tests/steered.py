@@ -16,7 +16,7 @@ from typing import Any
 
 from syncer.cli.serving import serving
 from syncer.config.parse import parse_config
-from syncer.control import Control, Live, Progress, Ticket
+from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.errors import SyncerError
 from syncer.status.report import report_json
 from syncer.status_page.metrics import Counters
@@ -32,12 +32,18 @@ class Steered:
     def __init__(self, site: Site, counters: Counters) -> None:
         self.go = threading.Event()
         self.go.set()
-        self.live = Live(False, None, datetime.now(UTC) + timedelta(hours=5), datetime.now(UTC), timedelta(hours=6))
+        now = datetime.now(UTC)
+        self.state = DaemonState(False, None, now + timedelta(hours=5), now, timedelta(hours=6))
         self._site = site
         self._counters = counters
         self._tickets: dict[int, Ticket] = {}
         self._threads: list[threading.Thread] = []
-        self.control = Control(lambda: self.live, self.trigger, self._tickets.get)
+
+    def live(self) -> DaemonState:
+        return self.state
+
+    def ticket(self, number: int) -> Ticket | None:
+        return self._tickets.get(number)
 
     def trigger(self, accept: bool) -> Ticket:
         ticket = Ticket(len(self._tickets) + 1, "waiting", None, None)
@@ -54,7 +60,7 @@ class Steered:
 
     def _sync(self, ticket: Ticket, accept: bool) -> None:
         self._tickets[ticket.number] = replace(ticket, state="running")
-        self.live = replace(self.live, running=True, progress=Progress("ask", 50, 120))
+        self.state = replace(self.state, running=True, progress=SyncProgress("ask", 50, 120))
         self.go.wait(20)
         config = parse_config(self._site.config.read_text(encoding="utf-8"), self._site.config)
         never = threading.Event()
@@ -67,7 +73,7 @@ class Steered:
         else:
             done = replace(ticket, state="done", report=json.dumps(report_json(report)))
         self._tickets[ticket.number] = done
-        self.live = replace(self.live, running=False, progress=None)
+        self.state = replace(self.state, running=False, progress=None)
 
 
 @dataclass
@@ -139,7 +145,7 @@ def served(site: Site) -> Iterator[Served]:
     port = free_port()
     text = site.config.read_text(encoding="utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}")
     config = parse_config(text, site.config)
-    with serving(lambda: config, steered.control, counters, os.environ):
+    with serving(lambda: config, steered, counters, os.environ):
         try:
             path = socket_path(os.environ, os.path.realpath(site.root), site.state)
             yield Served(steered, port, path)

@@ -15,7 +15,7 @@ from random import Random
 import pytest
 
 from syncer.config.parse import parse_config
-from syncer.control import Control, Live
+from syncer.control import DaemonState, Ticket
 from syncer.daemon.last_sync import LastSync
 from syncer.errors import StateDamaged, StateError
 from syncer.git.run import git
@@ -124,11 +124,23 @@ def run_all(used: Used, run: Run) -> dict[tuple[str, ...], int]:
     return ended
 
 
+class IdleDaemon:
+    """A daemon that nobody triggers."""
+
+    def live(self) -> DaemonState:
+        return DaemonState(running=False, progress=None, next_sync=None, started=NOW, interval=HOUR)
+
+    def trigger(self, accept: bool) -> Ticket:
+        raise NotImplementedError
+
+    def ticket(self, number: int) -> Ticket | None:
+        return None
+
+
 def look(site: Site) -> None:
     """Read what the daemon and its page read: what is damaged is an error that says so."""
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
-    live = Live(running=False, progress=None, next_sync=None, started=NOW, interval=HOUR)
-    sources = Sources(lambda: config, Control(lambda: live, lambda _: None, lambda _: None), lambda: NOW)  # type: ignore[arg-type,return-value]
+    sources = Sources(lambda: config, IdleDaemon(), lambda: NOW)
     LastSync(site.state, os.path.realpath(site.root))()
     reads: list[Callable[[], object]] = [
         lambda: overview(sources),

@@ -75,7 +75,7 @@ def test_a_name_from_the_config_is_answered(with_token: Served) -> None:
 @pytest.mark.parametrize("path", ["/triggers", "/api/v1/triggers"])
 def test_no_page_of_another_site_starts_a_sync(page: Served, path: str, headers: dict[str, str]) -> None:
     assert page.post(path, **headers).status == 403
-    assert page.steered.control.ticket(1) is None
+    assert page.steered.ticket(1) is None
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"}])
@@ -149,9 +149,7 @@ def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> Non
     site.put("content/<b>odd.md", page_with(odd, quoted, '"<i>1.2M"'))
     with served(site) as page:
         page.steered.trigger(False)
-        until(
-            lambda: page.steered.control.live().running is False and bool(page.get("/api/v1/syncs").document["syncs"])
-        )
+        until(lambda: page.steered.live().running is False and bool(page.get("/api/v1/syncs").document["syncs"]))
         sync = page.get("/api/v1/syncs").document["syncs"][0]["sync"]
         asked = f"/videos?search={'%3Cscript%3E%22%27'}"
         shown = [page.get(path) for path in ("/", f"/videos/{video}", "/videos", asked, "/problems", f"/syncs/{sync}")]
@@ -166,7 +164,7 @@ def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> Non
 
 def test_no_answer_holds_the_key(page: Served) -> None:
     page.steered.trigger(False)
-    until(lambda: not page.steered.control.live().running)
+    until(lambda: not page.steered.live().running)
     for path in (*PAGES, "/api/v1/syncs", "/api/v1/videos", "/api/v1/quota"):
         assert KEY not in page.get(path).text
 

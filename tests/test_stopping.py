@@ -9,19 +9,19 @@ import time
 
 import pytest
 
-from syncer.cli.stopping import Stop, stop_on_signals
+from syncer.cli.stopping import StopSignal, stop_on_signals
 
 PATIENCE = 10.0
 
 
 def test_it_waits_as_long_as_it_is_told_to_and_says_that_nobody_stopped_it() -> None:
     began = time.monotonic()
-    assert Stop().wait(0.05) is False
+    assert StopSignal().wait(0.05) is False
     assert time.monotonic() - began >= 0.05
 
 
 def test_everybody_who_waits_is_woken_and_who_comes_later_does_not_wait() -> None:
-    stop, woken = Stop(), threading.Barrier(5, timeout=PATIENCE)
+    stop, woken = StopSignal(), threading.Barrier(5, timeout=PATIENCE)
 
     def wait() -> None:
         assert stop.wait(60)
@@ -50,7 +50,7 @@ def test_the_first_signal_is_noted_the_second_interrupts_and_afterwards_all_is_a
 
 def test_a_signal_may_come_at_any_moment_of_a_wait() -> None:
     """`threading.Event` waits for ever here within a second: its lock is held where the signal comes."""
-    stop, hits = Stop(), 0
+    stop, hits = StopSignal(), 0
 
     def hit(_number: int, _frame: object) -> None:
         nonlocal hits

@@ -15,7 +15,7 @@ from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
     from syncer.cli.reloadable_config import ConfigInForce
-    from syncer.cli.stopping import Bell, Stop
+    from syncer.cli.stopping import StopSignal, WakeSignal
     from syncer.daemon.loop import Order, Surroundings, Work
     from syncer.daemon.notify import Notifier
     from syncer.state.lock import DaemonLock
@@ -34,7 +34,7 @@ def command(settings: Settings) -> None:
     config again.
     """
     from syncer.cli.reloadable_config import ConfigInForce
-    from syncer.cli.stopping import Bell, Stop, called_on_hangup, stop_on_signals
+    from syncer.cli.stopping import StopSignal, WakeSignal, called_on_hangup, stop_on_signals
     from syncer.cli.stored import open_state
     from syncer.daemon.memory import share_one_arena
     from syncer.errors import ExitCode, StateDamaged
@@ -44,23 +44,23 @@ def command(settings: Settings) -> None:
     force = ConfigInForce(settings)
     with suppress(StateDamaged), open_state(force.config):  # the first sync sets a damaged one aside
         pass  # anything else that is wrong with it is reported now
-    bell = Bell()
+    wake = WakeSignal()
 
     def hung_up() -> None:
         force.ask()
-        bell.ring()
+        wake.send()
 
-    with closing(DaemonLock(force.config.state_directory)) as lock, stop_on_signals(Stop(bell.ring)) as stopped:
+    with closing(DaemonLock(force.config.state_directory)) as lock, stop_on_signals(StopSignal(wake.send)) as stopped:
         try:
             with called_on_hangup(hung_up):
-                _run(force, lock, stopped, bell)
+                _run(force, lock, stopped, wake)
         except KeyboardInterrupt:
             log.warning("stopped at once; the next sync completes what this one began", extra={"event": "stopped"})
             os._exit(ExitCode.INTERRUPTED)  # a plain end would wait for the thread of the sync
         log.info("stopped", extra={"event": "stopped"})
 
 
-def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> None:
+def _run(force: ConfigInForce, lock: DaemonLock, stopped: StopSignal, wake: WakeSignal) -> None:
     from syncer.cli.serving import serving
     from syncer.daemon.loop import Daemon
     from syncer.daemon.notify import Notifier
@@ -71,15 +71,17 @@ def _run(force: ConfigInForce, lock: DaemonLock, stopped: Stop, bell: Bell) -> N
     state = force.config.state_directory
     notifier = Notifier(lambda: force.config.notify, force.config.site.name, state, _now)
     work = _Maker(force, lock, stopped, counters, notifier).work
-    daemon = Daemon(work(), _surroundings(force, stopped, bell, work))
+    daemon = Daemon(work(), _surroundings(force, stopped, wake, work))
     settle(force.config, _now)
     log.info("syncer watches %s", force.config.site, extra={"event": "started"})
-    with closing(notifier), serving(lambda: force.config, daemon.control, counters, force.environ) as path:
+    with closing(notifier), serving(lambda: force.config, daemon, counters, force.environ) as path:
         lock.name_socket(path)
         daemon.run()
 
 
-def _surroundings(force: ConfigInForce, stopped: Stop, bell: Bell, work: Callable[[], Work]) -> Surroundings:
+def _surroundings(
+    force: ConfigInForce, stopped: StopSignal, wake: WakeSignal, work: Callable[[], Work]
+) -> Surroundings:
     from syncer.daemon.last_sync import LastSync
     from syncer.daemon.loop import Surroundings
     from syncer.daemon.systemd import Systemd
@@ -87,21 +89,21 @@ def _surroundings(force: ConfigInForce, stopped: Stop, bell: Bell, work: Callabl
     systemd = Systemd(os.environ.get("NOTIFY_SOCKET"))
 
     def wait(seconds: float) -> bool:
-        bell.wait(seconds)
+        wake.wait(seconds)
         return stopped.is_set()
 
     def reread() -> Work | None:
         return work() if force.read_again(systemd.reloading, systemd.ready) else None
 
     last = LastSync(force.config.state_directory, os.path.realpath(force.config.site))
-    return Surroundings(_now, wait, bell.ring, last, reread, systemd)
+    return Surroundings(_now, wait, wake.send, last, reread, systemd)
 
 
 class _Maker:
     """Makes the daemon's syncs, each with the config that is in force when it begins."""
 
     def __init__(
-        self, force: ConfigInForce, lock: DaemonLock, stopped: Stop, counters: Counters, notifier: Notifier
+        self, force: ConfigInForce, lock: DaemonLock, stopped: StopSignal, counters: Counters, notifier: Notifier
     ) -> None:
         self._force = force
         self._lock = lock

@@ -1,4 +1,4 @@
-"""Being told something by signals: the first to stop ends the work at the next safe point, the second at once."""
+"""Signals: the first to stop ends the work at the next safe point, the second at once; SIGHUP reloads the config."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 
-class Stop:
-    """Whether the command is told to stop; safe for several threads, and for signal handlers.
+class StopSignal:
+    """Whether the command has been asked to stop; safe in several threads and in signal handlers.
 
-    `threading.Event` is not: a handler that calls its `set` waits for ever if the signal came while the main thread
+    `threading.Event` is not: a handler that calls its `set` waits forever if the signal came while the main thread
     was about to `wait`, because it holds the event's lock then. `SimpleQueue.put` is made for that
     (https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put).
     """
@@ -24,17 +24,17 @@ class Stop:
         self._wakings: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def set(self) -> None:
-        """Tell it to stop, and wake everybody who waits."""
+        """Ask the command to stop, and wake everybody who waits."""
         self._set = True
         self._wakings.put(None)
         self._also()
 
     def is_set(self) -> bool:
-        """Whether it is told to stop."""
+        """Whether the command has been asked to stop."""
         return self._set
 
     def wait(self, seconds: float) -> bool:
-        """Wait for this long, or until it is told to stop; return whether it is."""
+        """Wait for this long, or until the command is asked to stop; return whether it is."""
         try:
             self._wakings.get(timeout=seconds)
         except queue.Empty:
@@ -43,28 +43,28 @@ class Stop:
         return True
 
 
-class Bell:
-    """Wakes the one thread that waits for it. Any thread and any signal handler may ring it."""
+class WakeSignal:
+    """Wakes the one thread that waits for it; any thread and any signal handler may send it."""
 
     def __init__(self) -> None:
-        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._sent: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def ring(self) -> None:
-        """Wake who waits, or the next one who does."""
-        self._rings.put(None)
+    def send(self) -> None:
+        """Wake the thread that waits, or the next one that does."""
+        self._sent.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Wait for this long, or until it rings."""
+        """Wait for this long, or until the signal is sent. Sent many times, it wakes once."""
         with suppress(queue.Empty):
-            self._rings.get(timeout=seconds)
-            while True:  # many who rang wake it once
-                self._rings.get_nowait()
+            self._sent.get(timeout=seconds)
+            while True:
+                self._sent.get_nowait()
 
 
 @contextmanager
-def stop_on_signals(stopped: Stop | None = None) -> Iterator[Stop]:
-    """Give a `Stop` that SIGINT or SIGTERM sets; the next such signal is a KeyboardInterrupt."""
-    stopped = stopped or Stop()
+def stop_on_signals(stopped: StopSignal | None = None) -> Iterator[StopSignal]:
+    """Give a `StopSignal` that SIGINT or SIGTERM sets; the next such signal is a KeyboardInterrupt."""
+    stopped = stopped or StopSignal()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         if stopped.is_set():
@@ -77,7 +77,7 @@ def stop_on_signals(stopped: Stop | None = None) -> Iterator[Stop]:
 
 @contextmanager
 def called_on_hangup(call: Callable[[], None]) -> Iterator[None]:
-    """Call this on SIGHUP, by which daemons are told to read their config again."""
+    """Call this on SIGHUP, which asks a daemon to read its config again."""
     with _handled({signal.SIGHUP: lambda _number, _frame: call()}):
         yield
 

@@ -15,7 +15,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MA
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from syncer.control import Control, Live, Progress, Ticket
+from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.daemon import daemon_log
 from syncer.daemon.systemd import Systemd
 from syncer.daemon.tickets import Taken, Tickets
@@ -114,7 +114,7 @@ class Daemon:
         self._scheduler = _scheduler()
         self._next: datetime | None = None
         self._busy = False
-        self._progress: Progress | None = None
+        self._progress: SyncProgress | None = None
         self._sign_of_life = time.monotonic()
         self._failures = 0
         self._trouble: str | None = None
@@ -124,10 +124,19 @@ class Daemon:
         self._last = world.last()
         self._ours: datetime | None = None
 
-    @property
-    def control(self) -> Control:
-        """How others reach it."""
-        return Control(self._live, self._trigger, self._tickets.find)
+    def live(self) -> DaemonState:
+        """Return what the daemon is doing now."""
+        return DaemonState(self._busy, self._progress, self._next, self._started, self._interval, self._trouble)
+
+    def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
+        """Return the ticket of the sync that answers this trigger."""
+        ticket = self._tickets.draw(accept=accept)
+        self._world.wake()
+        return ticket
+
+    def ticket(self, number: int) -> Ticket | None:
+        """Return the ticket of this number; None where there is none, or it is too old."""
+        return self._tickets.find(number)
 
     def run(self) -> None:
         """Sync until it is time to stop; then wait for the sync in progress.
@@ -293,19 +302,11 @@ class Daemon:
         self._world.wake()
 
     def _advance(self, stage: str, done: int, of: int | None) -> None:
-        self._progress = Progress(stage, done, of)
+        self._progress = SyncProgress(stage, done, of)
         self._alive()
 
     def _alive(self) -> None:
         self._sign_of_life = time.monotonic()
-
-    def _live(self) -> Live:
-        return Live(self._busy, self._progress, self._next, self._started, self._interval, self._trouble)
-
-    def _trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
-        ticket = self._tickets.draw(accept=accept)
-        self._world.wake()
-        return ticket
 
     def _status(self) -> str:
         return "a sync goes on" if self._busy or not self._next else f"the next sync begins at {utc(self._next)}"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from starlette.responses import HTMLResponse
 
-from syncer.control import Live
+from syncer.control import DaemonState
 from syncer.status.buckets import in_words
 from syncer.status.status import Status
 from syncer.status_page.chart import ENDINGS, sync_bars
@@ -54,7 +54,7 @@ def overview_page(seen: Overview) -> HTMLResponse:
     )
 
 
-def going_on(live: Live) -> str:
+def going_on(live: DaemonState) -> str:
     """Return what the daemon is at, in words."""
     if not live.running:
         return "Nothing: it waits for the next sync."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.content.scan import Candidate, read_head
-from syncer.control import Control, Live
+from syncer.control import Control, DaemonState
 from syncer.diff_log.log import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
@@ -49,7 +49,7 @@ class Overview:
     """How it stands with the daemon and its site."""
 
     at: datetime
-    live: Live
+    live: DaemonState
     status: Status
     changes: Sequence[Line]
     """The last ones, newest first."""
@@ -106,7 +106,7 @@ def is_ready(sources: Sources) -> bool:
     return last is not None and not is_old(last, live, now)
 
 
-def is_old(last_good: datetime, live: Live, now: datetime) -> bool:
+def is_old(last_good: datetime, live: DaemonState, now: datetime) -> bool:
     """Whether a good sync is too long ago for all to be well."""
     return now - last_good > 2 * live.interval
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from starlette.responses import HTMLResponse
 
-from syncer.control import Live, Ticket
+from syncer.control import DaemonState, Ticket
 from syncer.diff_log.log import Line
 from syncer.status.report import StoredReport, problems_of
 from syncer.status_page.chart import ENDINGS
@@ -67,7 +67,7 @@ def _left_out(left_out: Mapping[str, int]) -> str:
     return f"{said}, {counted(pages, 'page')} open elsewhere" if pages else said
 
 
-def ticket_page(ticket: Ticket, live: Live) -> HTMLResponse:
+def ticket_page(ticket: Ticket, live: DaemonState) -> HTMLResponse:
     """Return the page of a sync that somebody asked for: it looks again by itself until that has ended."""
     if ticket.state == "done":
         said = ticket.error or "It has ended."
