@@ -81,12 +81,12 @@ def git_commit(task: Task) -> Measured:
 def our_sync(task: Task) -> Measured:
     """Make one whole sync, fresh videos too, by the real client over real HTTP."""
     from syncer.sync.make import make_sync
-    from syncer.sync.options import Options, Surroundings
+    from syncer.sync.options import Environment, Options
 
     config = _config(task)
-    world = Surroundings(key=KEY, clock=_now, sleep=time.sleep)
+    environment = Environment(key=KEY, clock=_now, sleep=time.sleep)
     with measuring() as measured:
-        report = make_sync(config, Options(everything=True), world)
+        report = make_sync(config, Options(everything=True), environment)
         measured.pages = report.changed_pages
     if report.exit or report.answered != report.pages:
         first = [f"{problem.subject} {problem.message}" for problem in report.problems[:3]]
@@ -151,20 +151,21 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
     from syncer.state.videos import save_readings
     from syncer.sync.begin import open_for_writing
     from syncer.sync.judge import judge
-    from syncer.sync.options import Options, Surroundings, Sync
+    from syncer.sync.options import NO_LISTENER, Environment, Options, Sync
     from syncer.sync.tally import Tally
 
     config = _config(task)
     pages = _scan(config)
     gc.freeze()  # as a sync does
-    world = Surroundings(key=KEY, clock=_now, sleep=time.sleep)
+    environment = Environment(key=KEY, clock=_now, sleep=time.sleep)
     with open_for_writing(config, clock=_now, sleep=time.sleep) as opened:
         tally = Tally("benchmark", _now())
         number = begin_sync(opened.database, tally.sync, tally.started)
         readings = _true_readings(task.root)
         for start in range(0, len(readings), BATCH_SIZE):
             save_readings(opened.database, number, readings[start : start + BATCH_SIZE])
-        sync = Sync(config, Options(), world, os.path.realpath(task.site), opened.database, opened.diff_log, tally)
+        site, database, diff_log = os.path.realpath(task.site), opened.database, opened.diff_log
+        sync = Sync(config, Options(), environment, NO_LISTENER, site, database, diff_log, tally)
         judge(sync, pages)
         yield sync, pages
 

@@ -26,7 +26,7 @@ from syncer.state.syncs import last_whole_sync
 from syncer.status.buckets import bucket_statuses, in_words
 from syncer.status.leftovers import find_remains
 from syncer.sync.fetch import open_client, spending
-from syncer.sync.options import Options, Surroundings, Sync
+from syncer.sync.options import NO_LISTENER, Environment, Options, Sync
 from syncer.sync.recover import saved_problems
 from syncer.sync.tally import Tally
 from syncer.wording import counted, utc
@@ -352,10 +352,10 @@ def _check_key(
     yield _tell_key_file(config)
     if offline:
         return
-    world = Surroundings(key=key, clock=clock, sleep=sleep)
+    environment = Environment(key=key, clock=clock, sleep=sleep)
     tally = Tally("check", clock())
-    sync = Sync(config, Options(), world, os.path.realpath(config.site), database, None, tally)
-    with open_client(config, world, spending(sync)) as client:
+    sync = Sync(config, Options(), environment, NO_LISTENER, os.path.realpath(config.site), database, None, tally)
+    with open_client(config, environment, spending(sync)) as client:
         answer = client.fetch(Bucket.STATS, [min(content.videos, default=ANY_VIDEO)])
     if answer.outcome is Outcome.ANSWERED:
         yield Finding(

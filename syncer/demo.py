@@ -18,7 +18,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Listener, Options
 
 PACKAGE = Path(__file__).parent
 ENDPOINT = "https://youtube.googleapis.com/"
@@ -106,8 +106,8 @@ def _set_up(directory: Path, url: str) -> Config:
 
 def _sync(config: Config, clock: Clock, sleep: Callable[[float], object]) -> Synced:
     changes: list[Change] = []
-    world = Surroundings(key="demo", clock=clock.now, sleep=sleep, changed=changes.extend)
-    return Synced(make_sync(config, Options(), world), changes)
+    environment = Environment(key="demo", clock=clock.now, sleep=sleep)
+    return Synced(make_sync(config, Options(), environment, Listener(changed=changes.extend)), changes)
 
 
 def _first_changed(directory: Path) -> list[str]:

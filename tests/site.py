@@ -17,7 +17,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import NO_LISTENER, Environment, Listener, Options
 
 KEY = "s3cret-key-of-the-tests-Zq81xWm4"
 """The simulator takes any key; this one is looked for wherever it must not be."""
@@ -98,15 +98,20 @@ class Site:
     def sync(self, at: datetime = NOON, options: Options | None = None, key: str = KEY) -> SyncReport:
         """Makes a sync at a time of one's own."""
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
-        world = Surroundings(key=key, clock=lambda: at, sleep=_never)
-        return make_sync(config, options or Options(), world)
+        return make_sync(config, options or Options(), Environment(key=key, clock=lambda: at, sleep=_never))
 
     def undo(
-        self, name: str, at: datetime = NOON, left: Callable[[Left], object] = lambda _left: None, **world: Any
+        self,
+        name: str,
+        at: datetime = NOON,
+        left: Callable[[Left], object] = lambda _left: None,
+        listener: Listener = NO_LISTENER,
+        **environment: Any,
     ) -> SyncReport:
         """Undoes a sync at a time of one's own; `left` is called with each count that cannot be put back."""
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
-        return undo(config, name, Surroundings(key="", clock=lambda: at, **{"sleep": _never, **world}), left)
+        environment = {"key": "", "clock": lambda: at, "sleep": _never, **environment}
+        return undo(config, name, Environment(**environment), listener, left)
 
 
 def crlf(video: str, views: int | str, likes: int | str) -> bytes:

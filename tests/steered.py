@@ -22,7 +22,7 @@ from syncer.status.report import report_json
 from syncer.status_page.metrics import Counters
 from syncer.status_page.serve import socket_path
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Listener, Options
 from tests.site import KEY, Site
 
 
@@ -64,10 +64,11 @@ class Steered:
         self.go.wait(20)
         config = parse_config(self._site.config.read_text(encoding="utf-8"), self._site.config)
         never = threading.Event()
-        world = Surroundings(KEY, lambda: datetime.now(UTC), never.wait, changed=self._counters.changed)
+        environment = Environment(KEY, lambda: datetime.now(UTC), never.wait)
+        listener, options = Listener(changed=self._counters.changed), Options(accept=accept, everything=True)
         try:
             with self._counters.counting() as count:
-                report = count(make_sync(config, Options(accept=accept, everything=True), world))
+                report = count(make_sync(config, options, environment, listener))
         except SyncerError as error:
             done = replace(ticket, state="done", error=str(error))
         else:

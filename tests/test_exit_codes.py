@@ -21,7 +21,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.sync.make import LOOK, make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Listener, Options
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
 
 VIDEO, OTHER = ids(2, seed=8)
@@ -327,11 +327,9 @@ def test_a_scan_that_is_told_to_stop_ends_within_a_hundred_files_and_nothing_is_
     assert LOOK == 100
     before, looks = tree(site.root / "content"), iter([False, True])
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
-    world = Surroundings(
-        key=KEY, clock=lambda: NOON, sleep=lambda _: None, cancelled=lambda: next(looks), progress=lambda *_: None
-    )
+    environment = Environment(KEY, lambda: NOON, lambda _: None, cancelled=lambda: next(looks))
     with pytest.raises(Stopped) as stopped:
-        make_sync(config, Options(), world)
+        make_sync(config, Options(), environment, Listener(progress=lambda *_: None))
     assert stopped.value.exit_code == 130
     assert next(looks, "none left") == "none left", "after a hundred files, not later"
     assert (tree(site.root / "content"), youtube.requests, site.log_lines()) == (before, 0, [])
@@ -349,7 +347,7 @@ def test_a_reader_that_goes_away_is_no_failure(full: Site, syncer: Run) -> None:
 
 def sync_with_sleep(site: Site, sleep: Callable[[float], object]) -> int:
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
-    return make_sync(config, Options(), Surroundings(key=KEY, clock=lambda: datetime.now(UTC), sleep=sleep)).exit
+    return make_sync(config, Options(), Environment(key=KEY, clock=lambda: datetime.now(UTC), sleep=sleep)).exit
 
 
 def run_python(site: Site, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

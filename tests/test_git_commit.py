@@ -13,7 +13,7 @@ from syncer.model import Problem, ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Listener, Options
 from tests.repository import in_git
 from tests.site import FORMS, KEY, NOON, Site, counts, ids, plain
 
@@ -101,10 +101,10 @@ def test_a_sync_that_is_told_to_stop_commits_what_is_soon_done_and_leaves_the_re
     before = repository.head()
     monkeypatch.setattr(syncer.sync.publish, "MOST_AT_THE_END", most)
     stopped = threading.Event()
-    world = Surroundings(
-        key=KEY, clock=lambda: NOON, sleep=stopped.wait, cancelled=stopped.is_set, changed=lambda _: stopped.set()
-    )
-    report = make_sync(parse_config(site.config.read_text(encoding="utf-8"), site.config), Options(), world)
+    environment = Environment(KEY, lambda: NOON, stopped.wait, stopped.is_set)
+    listener = Listener(changed=lambda _: stopped.set())
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    report = make_sync(config, Options(), environment, listener)
     assert (report.exit, report.changed_pages) == (130, 5)
     assert (report.commit, repository.head() != before) == (repository.head() if commits else None, commits)
     if not commits:

@@ -18,7 +18,7 @@ from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Options
 from tests.repository import Repository, in_git
 from tests.site import KEY, NOON, Site, counts, ids, plain
 
@@ -200,9 +200,9 @@ def test_a_push_ends_when_the_sync_is_told_to_stop(
     begun = hanging(tmp_path / "ssh", monkeypatch)
     here.git("remote", "set-url", "origin", "ssh://nowhere.invalid/x.git")
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
-    world = Surroundings(key=KEY, clock=lambda: NOON, sleep=time.sleep, cancelled=begun.exists)
+    environment = Environment(key=KEY, clock=lambda: NOON, sleep=time.sleep, cancelled=begun.exists)
     began = time.monotonic()
-    report = make_sync(config, Options(), world)
+    report = make_sync(config, Options(), environment)
     assert time.monotonic() - began < 10
     assert [problem.kind for problem in report.problems] == [ProblemKind.NOT_PUSHED]
     assert (report.exit, report.commit) == (130, here.head())

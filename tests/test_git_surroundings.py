@@ -184,14 +184,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from syncer.config.parse import parse_config
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Options
 from tests.places import drop_powers
 path = Path(sys.argv[1])
 config = parse_config(path.read_text(), path)
-world = Surroundings(key="k", clock=lambda: datetime(2026, 11, 22, 20, tzinfo=UTC), sleep=lambda _: None)
-make_sync(config, Options(dry_run=True), world)
+environment = Environment(key="k", clock=lambda: datetime(2026, 11, 22, 20, tzinfo=UTC), sleep=lambda _: None)
+make_sync(config, Options(dry_run=True), environment)
 drop_powers()
-for problem in make_sync(config, Options(), world).problems:
+for problem in make_sync(config, Options(), environment).problems:
     print(problem.message)
 """
 

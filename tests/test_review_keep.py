@@ -12,7 +12,7 @@ from syncer.config.parse import parse_config
 from syncer.review.act import Choice, act
 from syncer.review.look import look
 from syncer.simulator.server import Simulator
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Options
 from tests.repository import Repository, in_git
 from tests.site import NOON, Run, Site, counts, ids, plain, tree
 from tests.terminal import typed_ahead
@@ -231,10 +231,10 @@ def test_a_page_that_changed_while_it_was_asked_about_is_left(
     youtube.clock.advance(timedelta(days=10))
     assert site.sync(NOON + timedelta(days=10), Options(paths=(A,))).exit == 0
     choice = Choice(keep=[A, B])
-    world = Surroundings(key="", clock=lambda: datetime.now(UTC), sleep=lambda _: None)
-    done = act(config, choice, shown, world)
+    environment = Environment(key="", clock=lambda: datetime.now(UTC), sleep=lambda _: None)
+    done = act(config, choice, shown, environment)
     assert done.kept
     assert (done.kept.pages, [page.path for page in done.left.pages]) == (1, [A])
-    done = act(config, Choice(keep=[A]), shown, world)
+    done = act(config, Choice(keep=[A]), shown, environment)
     assert done.kept is None
     assert waiting.status() == [f" M {A}", f" M {C}"]

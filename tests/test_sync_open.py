@@ -12,7 +12,7 @@ from syncer.config.parse import parse_config
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Options
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a page open")
@@ -30,7 +30,7 @@ def file(site: Site) -> Path:
 def sync(site: Site, sleep: Callable[[float], object], options: Options | None = None) -> SyncReport:
     """Make a sync that waits as it is told."""
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
-    return make_sync(config, options or Options(), Surroundings(key=KEY, clock=lambda: NOON, sleep=sleep))
+    return make_sync(config, options or Options(), Environment(key=KEY, clock=lambda: NOON, sleep=sleep))
 
 
 def kinds(report: SyncReport) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from syncer.review.undo import Left
 from syncer.simulator.server import Simulator
 from syncer.state.database import open_to_read
 from syncer.state.syncs import last_whole_sync, past_sync
-from syncer.sync.options import Options
+from syncer.sync.options import Listener, Options
 from tests.site import COLLECTIONS, FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree
 
 HOUR = timedelta(hours=1)
@@ -366,10 +366,9 @@ def test_an_undo_that_is_told_to_stop_ends_after_the_pages_in_hand_and_can_be_ma
     name = full.sync().sync
     monkeypatch.setattr(put_back, "PAGES_AT_ONCE", 1)
     written: list[str] = []
+    listener = Listener(changed=lambda changes: written.extend(change.path for change in changes))
 
-    report = full.undo(
-        name, changed=lambda changes: written.extend(c.path for c in changes), cancelled=lambda: len(written) >= 4
-    )
+    report = full.undo(name, listener=listener, cancelled=lambda: len(written) >= 4)
     assert (report.exit, report.changed_pages) == (130, 2)
     assert sum(now == before[path] for path, now in pages(full).items()) == 2
     assert undone(full, name) == (0, [])
@@ -385,7 +384,8 @@ def test_pages_are_read_when_it_is_their_turn_so_memory_holds_few_of_them(
     monkeypatch.setattr(put_back, "PAGES_AT_ONCE", 1)
     left: list[Left] = []
 
-    site.undo(synced, left=left.append, changed=lambda _: site.put("content/b.md", crlf(A, 3, 4)))
+    edit = Listener(changed=lambda _: site.put("content/b.md", crlf(A, 3, 4)))
+    site.undo(synced, left=left.append, listener=edit)
     assert [one.why for one in left] == ["was changed since, and says 3", "was changed since, and says 4"]
     assert pages(site) == {"a.md": crlf(A, 1, 2), "b.md": crlf(A, 3, 4)}
 

@@ -120,25 +120,19 @@ class _Maker:
     def _sync(self, order: Order) -> SyncReport:
         from syncer.daemon.memory import give_back
         from syncer.sync.make import make_sync
-        from syncer.sync.options import Options, Surroundings
+        from syncer.sync.options import Environment, Listener, Options
 
         def sleep(seconds: float) -> bool:
             order.alive()
             return self._stopped.wait(seconds)
 
-        world = Surroundings(
-            key=self._force.key,
-            clock=_now,
-            sleep=sleep,
-            cancelled=self._stopped.is_set,
-            progress=order.progress,
-            changed=self._counters.changed,
-        )
+        environment = Environment(self._force.key, _now, sleep, self._stopped.is_set)
+        listener = Listener(order.progress, self._counters.changed)
         options = Options(scheduled=not order.triggered, accept=order.accept, unread_since=order.unread_since)
         try:
             with self._notifier.telling() as tell, self._counters.counting() as count:
                 self._lock.keep()
-                return tell(count(make_sync(self._force.config, options, world)))
+                return tell(count(make_sync(self._force.config, options, environment, listener)))
         finally:
             give_back()
 

@@ -105,8 +105,8 @@ def _act(
     from syncer.review.act import act
     from syncer.review.review_json import review_json
 
-    with stoppable(settings) as world:
-        done = act(config, choice, shown, world)
+    with stoppable(settings) as (environment, listener):
+        done = act(config, choice, shown, environment, listener)
     if as_json:
         show_json(review_json(done.left, done))
     else:

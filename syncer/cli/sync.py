@@ -50,8 +50,9 @@ def command(
         videos=frozenset(map(video_id, videos)),
     )
     changes = ChangeList(keep_all=dry_run and as_json)
-    with stoppable(settings, key=key, dry_run=dry_run) as world:
-        report = make_sync(config, options, replace(world, changed=changes.add, previewed=changes.preview))
+    with stoppable(settings, key=key, dry_run=dry_run) as (environment, progress):
+        listener = replace(progress, changed=changes.add, previewed=changes.preview)
+        report = make_sync(config, options, environment, listener)
     if as_json:
         show_json(report_json(report, changes.changes if dry_run else None))
     else:

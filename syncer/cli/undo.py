@@ -52,9 +52,9 @@ def command(settings: Settings, sync: str) -> int:
     config = settings.config()
     changes = ChangeList()
     left: list[Left] = []
-    with stoppable(settings) as world:
-        noting = replace(world, changed=changes.add)
-        report = undo(config, sync, noting, lambda one: left.append(one) if len(left) < SHOWN else None)
+    with stoppable(settings) as (environment, progress):
+        listener = replace(progress, changed=changes.add)
+        report = undo(config, sync, environment, listener, lambda one: left.append(one) if len(left) < SHOWN else None)
     if not settings.quiet:
         changes.show_changes(report)
         _show_sums(report)

@@ -13,7 +13,7 @@ from syncer.review.drop import drop
 from syncer.review.look import Review, WaitingPage, look, source_of
 from syncer.status.report import SyncReport
 from syncer.sync.begin import open_for_writing
-from syncer.sync.options import Surroundings
+from syncer.sync.options import NO_LISTENER, Environment, Listener
 from syncer.sync.sync_log import tell_committed
 
 if TYPE_CHECKING:
@@ -52,7 +52,13 @@ class Done:
     """What the command ends with."""
 
 
-def act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, world: Surroundings) -> Done:
+def act(
+    config: Config,
+    choice: Choice,
+    shown: Sequence[WaitingPage] | None,
+    environment: Environment,
+    listener: Listener = NO_LISTENER,
+) -> Done:
     """Commit the counts to keep, as a sync would, and put back what the last commit has for those to drop.
 
     Where `shown` is given, the choice names pages of it, and those in which other counts wait by now are left alone.
@@ -60,11 +66,11 @@ def act(config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, wor
     """
     about = [*choice.keep, *choice.drop]
     source_of(config, about)  # what is named wrongly is told before anything is done
-    with open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened:
+    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened:
         if shown is not None:
             choice = _still(choice, shown, look(config, about))
         kept = _keep(config, choice.keep) if choice.keep else None
-        dropped = drop(config, choice.drop, world, opened) if choice.drop else None
+        dropped = drop(config, choice.drop, environment, listener, opened) if choice.drop else None
         left = look(config, about)
         problems = [*(dropped.problems if dropped else opened.problems), *left.problems]
         return Done(kept, dropped, left, problems, max(dropped.exit if dropped else 0, int(bool(problems))))

@@ -19,18 +19,20 @@ from syncer.state.database import Database
 from syncer.state.suppressed import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.begin import Opened, begin
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Listener, Options
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
-def drop(config: Config, paths: Collection[str], world: Surroundings, opened: Opened) -> SyncReport | None:
+def drop(
+    config: Config, paths: Collection[str], environment: Environment, listener: Listener, opened: Opened
+) -> SyncReport | None:
     """Put the last commit's counts back in these files and directories; None where there is none to put back.
 
     A count of the author's own stays, and so does one where the commit has none.
     """
-    sync = begin(config, Options(), world, opened, world.clock())
+    sync = begin(config, Options(), environment, listener, opened, started=environment.clock())
     edits = list(_edits(sync.site, opened.database, find(config, paths).files))
     return put_back(sync, opened.diff_log, edits) if edits else None
 

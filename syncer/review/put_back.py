@@ -23,18 +23,18 @@ def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport
     """
     tally, waiting, videos = sync.tally, iter(edits), set[VideoId]()
     number = begin_sync(sync.database, tally.sync, tally.started)
-    while not sync.world.cancelled() and (batch := list(islice(waiting, PAGES_AT_ONCE))):
+    while not sync.environment.cancelled() and (batch := list(islice(waiting, PAGES_AT_ONCE))):
         write_edits(sync, diff_log, batch)
         videos.update(change.video_id for edit in batch for change in edit.changes)
         tally.pages, tally.videos = tally.pages + len(batch), len(videos)
-        sync.world.progress("write", tally.pages, None)
+        sync.listener.progress("write", tally.pages, None)
     write_open_pages(sync, diff_log)
     message = "is open for writing in another program; close it there, and try again"
     tally.problems += [Problem(ProblemKind.OPEN_ELSEWHERE, path, message) for path in tally.open]
     tally.open.clear()  # no later sync puts them back
     release_suppressed(sync.database)
     tell_written(sync)
-    report = tally.report(sync.world.clock(), dry_run=False, cancelled=sync.world.cancelled())
+    report = tally.report(sync.environment.clock(), dry_run=False, cancelled=sync.environment.cancelled())
     end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)
     tell_ended(report)
     return report

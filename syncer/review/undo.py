@@ -18,7 +18,7 @@ from syncer.state.database import Database
 from syncer.state.suppressed import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.begin import begin, open_for_writing
-from syncer.sync.options import Options, Surroundings, Sync
+from syncer.sync.options import Environment, Listener, Options, Sync
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -36,23 +36,25 @@ class Left(NamedTuple):
     why: str
 
 
-def undo(config: Config, name: str, world: Surroundings, left: Callable[[Left], object]) -> SyncReport:
+def undo(
+    config: Config, name: str, environment: Environment, listener: Listener, left: Callable[[Left], object]
+) -> SyncReport:
     """Put back what the sync of this name replaced, and return the report of the sync that does so.
 
     `left` is called with each count that cannot be put back. Counts that stand as they were already need nothing.
     Raises UsageError where the diff log has no line of such a sync, Locked and StateError.
     """
-    log, started = config.state_directory / LOG, world.clock()
+    log, started = config.state_directory / LOG, environment.clock()
     if not os.path.lexists(log):  # no state is made for nothing
         raise _unknown(name)
     with (
-        open_for_writing(config, clock=world.clock, sleep=world.sleep) as opened,
+        open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened,
         closing(each_line_of_sync(log, name)) as lines,
     ):
         first = next(lines, None)
         if first is None:
             raise _unknown(name)
-        sync = begin(config, Options(), world, opened, started)
+        sync = begin(config, Options(), environment, listener, opened, started=started)
         return put_back(sync, opened.diff_log, _edits(sync, chain([first], lines), left))
 
 

@@ -18,7 +18,7 @@ from syncer.state.database import NAME, Database, open_database, open_to_read, s
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.state.syncs import has_sync, last_seq
 from syncer.status.leftovers import find_remains
-from syncer.sync.options import Options, Surroundings, Sync
+from syncer.sync.options import Environment, Listener, Options, Sync
 from syncer.sync.recover import recover, saving
 from syncer.sync.sync_log import log_unsettled, tell_lost, tell_recovered
 from syncer.sync.tally import Tally
@@ -86,11 +86,20 @@ def settle(config: Config, clock: Callable[[], datetime]) -> None:
         log_unsettled(error)
 
 
-def begin(config: Config, options: Options, world: Surroundings, opened: Opened, started: datetime) -> Sync:
+def begin(
+    config: Config,
+    options: Options,
+    environment: Environment,
+    listener: Listener,
+    opened: Opened,
+    *,
+    started: datetime,
+) -> Sync:
     """Return a sync that writes; nothing of it is done yet."""
     tally = new_tally(opened.database, started)
     tally.problems += opened.problems
-    return Sync(config, options, world, os.path.realpath(config.site), opened.database, opened.diff_log, tally)
+    site = os.path.realpath(config.site)
+    return Sync(config, options, environment, listener, site, opened.database, opened.diff_log, tally)
 
 
 def new_tally(database: Database, started: datetime) -> Tally:

@@ -15,7 +15,7 @@ from syncer.model import Bucket, Problem, ProblemKind, Reading, VideoId
 from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
 from syncer.state.videos import last_read, save_readings
 from syncer.status.buckets import limits, note_spent_day
-from syncer.sync.options import Surroundings, Sync
+from syncer.sync.options import Environment, Sync
 from syncer.sync.tally import Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def plan_now(sync: Sync, videos: AbstractSet[VideoId]) -> Plan:
     """Return which of `videos` to ask about now, with the units that are left."""
-    now = sync.world.clock()
+    now = sync.environment.clock()
     spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
     units = sum(
         units_left(spent[bucket], *limits(sync.config, bucket, scheduled=sync.options.scheduled))
@@ -60,10 +60,10 @@ def fetch_readings(sync: Sync, number: int) -> None:
     connections = sync.config.youtube.connections
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
-    with open_client(sync.config, sync.world, spending(sync), patience) as client:
+    with open_client(sync.config, sync.environment, spending(sync), patience) as client:
         for answer in fetch_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
             _keep(answer, sync, number)
-            sync.world.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
+            sync.listener.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
     tally.tries = client.story.tries
     tally.problems += _unasked(tally)
     note_early_end(tally, breakers, patience)
@@ -80,10 +80,10 @@ def _patience(sync: Sync, videos: int) -> Patience:
         timeout=youtube.timeout.total_seconds(),
         deadline=youtube.retry.deadline.total_seconds(),
     )
-    return Patience(seconds, cancelled=sync.world.cancelled)
+    return Patience(seconds, cancelled=sync.environment.cancelled)
 
 
-def open_client(config: Config, world: Surroundings, spend: Spend, patience: Patience | None = None) -> Client:
+def open_client(config: Config, environment: Environment, spend: Spend, patience: Patience | None = None) -> Client:
     """Return a client of the configured YouTube, to be used as a context."""
     from syncer.youtube.client import connect
     from syncer.youtube.retry import Retry
@@ -91,10 +91,10 @@ def open_client(config: Config, world: Surroundings, spend: Spend, patience: Pat
     youtube = config.youtube
     return connect(
         endpoint=youtube.endpoint,
-        key=world.key,
+        key=environment.key,
         spend=spend,
-        clock=world.clock,
-        sleep=world.sleep,
+        clock=environment.clock,
+        sleep=environment.sleep,
         timeout=youtube.timeout.total_seconds(),
         retry=Retry(
             attempts=youtube.retry.attempts,
@@ -111,7 +111,7 @@ def spending(sync: Sync) -> Spend:
 
     def spend(bucket: Bucket) -> bool:
         limit, reserve = limits(sync.config, bucket, scheduled=sync.options.scheduled)
-        if not spend_unit(sync.database, bucket, sync.world.clock(), limit=limit, reserve=reserve):
+        if not spend_unit(sync.database, bucket, sync.environment.clock(), limit=limit, reserve=reserve):
             return False
         with counting:
             sync.tally.units[bucket] += 1

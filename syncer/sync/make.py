@@ -29,7 +29,7 @@ from syncer.sync.begin import begin, new_tally, open_for_writing
 from syncer.sync.fetch import fetch_readings, plan_now
 from syncer.sync.forget import forget_old
 from syncer.sync.judge import judge
-from syncer.sync.options import Options, Surroundings, Sync
+from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
 from syncer.sync.publish import publish
 from syncer.sync.recover import saved_problems, saving
 from syncer.sync.sync_log import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
@@ -50,7 +50,9 @@ LOOK = 100
 """Files after which a scan looks whether it is told to stop."""
 
 
-def make_sync(config: Config, options: Options, world: Surroundings) -> SyncReport:
+def make_sync(
+    config: Config, options: Options, environment: Environment, listener: Listener = NO_LISTENER
+) -> SyncReport:
     """Make one sync and return its report.
 
     A dry run writes nothing and makes no state. Raises UsageError (a missing directory, a path or a video that names
@@ -58,22 +60,30 @@ def make_sync(config: Config, options: Options, world: Surroundings) -> SyncRepo
     """
     site = os.path.realpath(config.site)
     _require_directories(site, config)
-    started = world.clock()
+    started = environment.clock()
     if options.dry_run:
         with open_copy(config.state_directory, site) as copy:
-            return _walk_the_path(Sync(config, options, world, site, copy, None, new_tally(copy, started)))
+            tally = new_tally(copy, started)
+            return _walk_the_path(Sync(config, options, environment, listener, site, copy, None, tally))
     try:
-        return _sync_and_forget(config, options, world, started)
+        return _sync_and_forget(config, options, environment, listener, started=started)
     except StateDamaged:  # it is set aside by now
-        return _sync_and_forget(config, options, world, started, lost="was damaged, and is set aside")
+        lost = "was damaged, and is set aside"
+        return _sync_and_forget(config, options, environment, listener, started=started, lost=lost)
 
 
 def _sync_and_forget(
-    config: Config, options: Options, world: Surroundings, started: datetime, lost: str | None = None
+    config: Config,
+    options: Options,
+    environment: Environment,
+    listener: Listener,
+    *,
+    started: datetime,
+    lost: str | None = None,
 ) -> SyncReport:
-    with open_for_writing(config, clock=world.clock, sleep=world.sleep, lost=lost) as opened:
-        report = _walk_the_path(begin(config, options, world, opened, started))
-        _forget_old(config, opened.database, world.clock())
+    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as opened:
+        report = _walk_the_path(begin(config, options, environment, listener, opened, started=started))
+        _forget_old(config, opened.database, environment.clock())
         return report
 
 
@@ -123,7 +133,7 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
         release_unnamed(sync.database)
     tell_planned(sync)
     fetch_readings(sync, number)
-    tally.problems += cut_quotas(sync.config, sync.database, sync.world.clock())
+    tally.problems += cut_quotas(sync.config, sync.database, sync.environment.clock())
     may_write = judge(sync, pages)
     long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
     tally.gone = tally.missing & long_missing
@@ -133,7 +143,7 @@ def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
         tell_written(sync)
     if sync.config.git.commit and not options.dry_run:
         publish(sync, _emptied(pages))
-    report = tally.report(sync.world.clock(), dry_run=options.dry_run, cancelled=sync.world.cancelled())
+    report = tally.report(sync.environment.clock(), dry_run=options.dry_run, cancelled=sync.environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
         end_sync(sync.database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
@@ -189,12 +199,12 @@ def _scan(sync: Sync) -> list[Page]:
             continue
         pages.append(page)
         if len(pages) % 100 == 0:
-            sync.world.progress("scan", len(pages), None)
+            sync.listener.progress("scan", len(pages), None)
     sync.tally.problems += letters.problems(pages)
     if wanted := sync.options.videos:
         pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
         sync.tally.problems[known:] = [one for one in sync.tally.problems[known:] if _may_name(sync.site, one, wanted)]
-    sync.world.progress("scan", len(pages), len(pages))
+    sync.listener.progress("scan", len(pages), len(pages))
     if sync.diff_log:  # we hold the lock: nobody is about to put them in place
         sync.tally.problems += _settle_left_over(sync, collections, left_over)
     sync.tally.problems += saved_problems(sync.config.state_directory)
@@ -222,7 +232,7 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     def is_page(path: str) -> bool:
         return bool(candidate(os.path.relpath(path, sync.site)).fields)
 
-    save = saving(sync.config.state_directory, sync.world.clock())
+    save = saving(sync.config.state_directory, sync.environment.clock())
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
@@ -237,6 +247,6 @@ def _candidates(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Ca
 
 def _until_stopped(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate | Problem]:
     for number, one in enumerate(found):
-        if number % LOOK == 0 and sync.world.cancelled():
+        if number % LOOK == 0 and sync.environment.cancelled():
             raise Stopped("stopped while the pages were scanned; nothing was written")
         yield one

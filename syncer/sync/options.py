@@ -1,4 +1,4 @@
-"""What a sync is asked to do, what it needs of the world around it, and what its steps share."""
+"""What a sync is asked to do, what it needs from outside, whom it informs, and what its steps share."""
 
 from __future__ import annotations
 
@@ -41,21 +41,32 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a sync needs of the world around it."""
+class Environment:
+    """What a sync needs from outside."""
 
     key: str
-    """Empty where nothing is asked."""
+    """The API key; empty where YouTube is not requested."""
     clock: Callable[[], datetime]
+    """Returns the time now, in UTC."""
     sleep: Callable[[float], object]
+    """Waits so many seconds; returns something true where the wait was cut short because the sync is cancelled."""
     cancelled: Callable[[], bool] = lambda: False
-    """True: ask no more, finish the batch of pages in hand, and end."""
-    progress: Callable[[str, int, int | None], None] = lambda _stage, _done, _total: None
+    """Returns whether to end: send no more requests, and finish only the batch of pages in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a sync informs while it goes on."""
+
+    progress: Callable[[str, int, int | None], object] = lambda _stage, _done, _total: None
     """Called with the stage (`scan`, `ask`, `write`), how much is done, and of how much where that is known."""
-    changed: Callable[[Sequence[Change]], None] = lambda _changes: None
+    changed: Callable[[Sequence[Change]], object] = lambda _changes: None
     """Called with each batch of changes once they are on disk; in a dry run, once they are known to fit."""
-    previewed: Callable[[str, bytes, bytes], None] = lambda _path, _old, _new: None
+    previewed: Callable[[str, bytes, bytes], object] = lambda _path, _old, _new: None
     """Called in a dry run with each page's path, its bytes, and its bytes as they would be."""
+
+
+NO_LISTENER = Listener()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,8 @@ class Sync:
 
     config: Config
     options: Options
-    world: Surroundings
+    environment: Environment
+    listener: Listener
     site: str
     """The site's real path."""
     database: Database

@@ -27,7 +27,7 @@ MOST_AT_THE_END = 20_000
 
 def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
     """Commit the counts of these pages that wait, and push, as the config says."""
-    settings, tally = sync.config.git, sync.tally
+    settings, tally, cancelled = sync.config.git, sync.tally, sync.environment.cancelled
     kind = ProblemKind.NOT_COMMITTED
     try:
         _require_time(sync)
@@ -45,9 +45,12 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         tell_committed(tally.commit)
         if tally.commit:
             tidy(source.repository)
-        if settings.push and not sync.world.cancelled():
+        if settings.push and not cancelled():
             kind = ProblemKind.NOT_PUSHED
-            remote, wording = Remote(settings.remote, sync.world.cancelled), Wording(worded, form(settings.message))
+            remote, wording = (
+                Remote(settings.remote, cancelled),
+                Wording(worded, form(settings.message)),
+            )
             tally.commit = push_counts(source, remote, wording, author, tally.commit)
             tell_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
@@ -56,7 +59,7 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
 
 def _require_time(sync: Sync) -> None:
     pages = sync.tally.changed_pages
-    if pages > MOST_AT_THE_END and sync.world.cancelled():
+    if pages > MOST_AT_THE_END and sync.environment.cancelled():
         raise GitError(f"told to stop with {pages:,} pages to commit; the next sync commits them")
 
 

@@ -19,7 +19,7 @@ def tell_planned(sync: Sync) -> None:
     """Tell what the pages hold and whom YouTube is asked about."""
     tally = sync.tally
     plan = tally.plan
-    left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.world.clock()).values())
+    left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.environment.clock()).values())
     log.info(
         "sync %s: %s, %s; %d to ask about, %d fresh, %d over quota; %s left today",
         tally.sync,

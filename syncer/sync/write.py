@@ -32,14 +32,14 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
     written = 0
     any_suppressed = release_suppressed(sync.database) > 0
     for batch in _batches(pages):
-        if sync.world.cancelled():
+        if sync.environment.cancelled():
             return
         suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else NOTHING
         edits = _edits(sync, batch, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         tell_batch(sync, len(batch), done)
         written += len(batch)
-        sync.world.progress("write", written, len(pages))
+        sync.listener.progress("write", written, len(pages))
     if sync.diff_log:
         write_open_pages(sync, sync.diff_log)
         note_open_pages(sync)
@@ -62,7 +62,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
     outcomes = replace_pages(sync.site, edits)
     not_done = _not_done(edits, outcomes)
-    at, first = sync.world.clock(), diff_log.last_seq + 1
+    at, first = sync.environment.clock(), diff_log.last_seq + 1
     done = (edit for edit, problem in zip(edits, outcomes, strict=True) if problem is None)
     suppressed = suppressed_by(change for edit in done for change in edit.changes)
     mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed)
@@ -75,7 +75,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
 def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
     """Try the pages again that another program had open for writing, after a moment each: most are saved by then."""
     for pause in PAUSES:
-        if not sync.tally.open or sync.world.cancelled() or sync.world.sleep(pause):
+        if not sync.tally.open or sync.environment.cancelled() or sync.environment.sleep(pause):
             return
         write_edits(sync, diff_log, list(sync.tally.open.values()))
 
@@ -84,7 +84,7 @@ def note_open_pages(sync: Sync) -> None:
     """Remember which pages are open elsewhere; of those that were in three syncs in a row, make a Problem."""
     before = open_pages(sync.database)
     now = {path: before.get(path, 0) + 1 for path in sync.tally.open}
-    if not sync.options.whole or sync.world.cancelled():
+    if not sync.options.whole or sync.environment.cancelled():
         now = before | now  # it did not look at the others
     save_open_pages(sync.database, now)
     sync.tally.problems += [
@@ -129,7 +129,7 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     end = sync.diff_log.size if sync.diff_log else None
     pages = {edit.path for edit in edits}
     lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
-    newest = without_older(edits, lines, sync.world.clock())
+    newest = without_older(edits, lines, sync.environment.clock())
     log_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
     return newest
 
@@ -142,7 +142,7 @@ def _previewed(sync: Sync, edit: Edit) -> Problem | None:
     seen = preview(sync.site, edit)
     if isinstance(seen, Problem):
         return seen
-    sync.world.previewed(edit.path, *seen)
+    sync.listener.previewed(edit.path, *seen)
     return None
 
 
@@ -178,5 +178,5 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
         done += edit.changes
         sync.tally.changed_pages += 1
     sync.tally.changed_counts += len(done)
-    sync.world.changed(done)
+    sync.listener.changed(done)
     return len(done)

@@ -20,7 +20,7 @@ from typing import Any
 
 from syncer.config.parse import parse_config
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Options
 from tests.site import KEY
 
 Command = subprocess.Popen
@@ -79,8 +79,8 @@ def main() -> None:
     config, at, when, how = sys.argv[1:5]
     watch(Steps(int(at), when, how))
     file = Path(config)
-    world = Surroundings(KEY, lambda: datetime.now(UTC), lambda _: None)
-    report = make_sync(parse_config(file.read_text(encoding="utf-8"), file), Options(everything=True), world)
+    environment = Environment(KEY, lambda: datetime.now(UTC), lambda _: None)
+    report = make_sync(parse_config(file.read_text(encoding="utf-8"), file), Options(everything=True), environment)
     sys.stdout.write(f"ended {report.exit} {report.problems}\n")
 
 

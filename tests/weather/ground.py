@@ -23,7 +23,7 @@ from syncer.state.ledger import parked_buckets, spent_units
 from syncer.state.videos import accepted_readings, missing_videos
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import Environment, Options
 from tests.site import KEY, Site, counts, ids
 
 DAY = timedelta(days=1)
@@ -95,7 +95,7 @@ def sync(site: Site, youtube: Simulator, *, timeout: float = 5, attempts: int = 
     retry = f"retry: {{attempts: {attempts}, longest_wait: 1s, deadline: 20s}}"
     site.configure(youtube=f"timeout: 5s, connections: {connections}, {retry}")
     config = _with_timeout(parse_config(site.config.read_text(encoding="utf-8"), site.config), timeout)
-    return make_sync(config, Options(), Surroundings(key=KEY, clock=youtube.clock.now, sleep=lambda _: None))
+    return make_sync(config, Options(), Environment(key=KEY, clock=youtube.clock.now, sleep=lambda _: None))
 
 
 def render(numbers: Numbers, videos: Sequence[str]) -> bytes:

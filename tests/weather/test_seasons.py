@@ -26,7 +26,7 @@ from syncer.state.ledger import spent_units
 from syncer.state.videos import accepted_readings
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
-from syncer.sync.options import Options, Surroundings
+from syncer.sync.options import NO_LISTENER, Environment, Listener, Options
 from tests.site import FORMS, KEY, Site, tree
 from tests.weather.sheets import POOL, Sheet, Slot, first_sheets, single
 
@@ -220,7 +220,7 @@ class Seasons(RuleBasedStateMachine):
     def dry_run(self, everything: bool) -> None:
         before = self.files()
         self.told.note()
-        report = make_sync(self.config, Options(dry_run=True, everything=everything), self.surroundings())
+        report = make_sync(self.config, Options(dry_run=True, everything=everything), self.environment())
         assert self.files() == before
         day = self.day()
         for bucket, units in report.units.items():  # a dry run counts in memory
@@ -229,10 +229,8 @@ class Seasons(RuleBasedStateMachine):
     @rule(after=st.integers(1, 3))
     def sync_is_interrupted(self, after: int) -> None:
         steps: list[str] = []
-        world = self.surroundings(
-            cancelled=lambda: len(steps) >= after, progress=lambda stage, _done, _of: steps.append(stage)
-        )
-        self.real_sync(Options(everything=True), world)
+        listener = Listener(progress=lambda stage, _done, _of: steps.append(stage))
+        self.real_sync(Options(everything=True), listener, cancelled=lambda: len(steps) >= after)
 
     @rule(data=st.data())
     def author_edits_during_a_sync(self, data: st.DataObject) -> None:
@@ -248,7 +246,7 @@ class Seasons(RuleBasedStateMachine):
                 edited.append(path)
 
         edited: list[str] = []
-        report = self.real_sync(Options(everything=True), self.surroundings(progress=edit))
+        report = self.real_sync(Options(everything=True), Listener(progress=edit))
         if any(problem.kind is ProblemKind.EDITED_MEANWHILE for problem in report.problems):
             assert edited
             assert report.exit in {1, 3}
@@ -280,11 +278,13 @@ class Seasons(RuleBasedStateMachine):
 
     # how it is done
 
-    def real_sync(self, options: Options, world: Surroundings | None = None) -> SyncReport:
+    def real_sync(
+        self, options: Options, listener: Listener = NO_LISTENER, cancelled: Callable[[], bool] = lambda: False
+    ) -> SyncReport:
         """Makes a sync, and follows its new lines of the log."""
         before, earlier = self.believed() if self.site.state.exists() else {}, self.told.all()
         self.told.note()
-        report = make_sync(self.config, options, world or self.surroundings())
+        report = make_sync(self.config, options, self.environment(cancelled), listener)
         assert report.exit in {0, 1, 3, 130}
         assert report.exit or not (report.problems or report.brake)
         self.new = [line for line in self.site.log_lines() if line["seq"] > self.seq]
@@ -340,14 +340,8 @@ class Seasons(RuleBasedStateMachine):
         assert line["old"] != line["new"]
         sheet.slots[number] = slot._replace(**{name: line["new"]})
 
-    def surroundings(
-        self,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[str, int, int | None], None] = lambda _stage, _done, _of: None,
-    ) -> Surroundings:
-        return Surroundings(
-            key=KEY, clock=self.youtube.clock.now, sleep=lambda _: None, cancelled=cancelled, progress=progress
-        )
+    def environment(self, cancelled: Callable[[], bool] = lambda: False) -> Environment:
+        return Environment(KEY, self.youtube.clock.now, lambda _: None, cancelled)
 
     def save(self, path: str) -> None:
         self.site.put(path, self.sheets[path].page)
