@@ -98,7 +98,6 @@ LATER = [
     *("googleapiclient.discovery", "googleapiclient.discovery_cache", "googleapiclient.http", "httplib2", "ctypes"),
     *(
         "rich.table",
-        "rich._emoji_codes",
         "_strptime",
         "encodings.idna",
         "encodings.ascii",
@@ -118,6 +117,7 @@ def load_all() -> None:
             import_module(module.name)
     for name in LATER:
         import_module(name)
+    import_module("rich.emoji").Emoji.replace("")  # it loads its table now
 
 
 def drop_powers() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from syncer.cli.main import COMMANDS
@@ -241,3 +242,18 @@ def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_broken_pipe_that_is_not_the_output_is_reported(syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def write_to_nobody() -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "wb", buffering=0) as pipe:
+            pipe.write(b"x")
+
+    monkeypatch.setattr("syncer.cli.status.command", write_to_nobody)
+    ran = syncer("status")
+    assert (ran.code, ran.out) == (70, "")
+    assert "syncer: a bug: ConnectionError; the log has the traceback" in ran.err
+    assert "BrokenPipeError" in ran.err, "the log has the traceback"

@@ -58,6 +58,14 @@ class _Commands(click.Group):
             raise click.UsageError("an argument is empty; say what it should name, or leave it out", ctx)
         return super().parse_args(ctx, _ours_first(args))
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (
+            BrokenPipeError
+        ) as error:  # click would exit silently, as if it were standard output's, which raises none
+            raise ConnectionError(str(error)) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -158,10 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     try:
         ended = cli.main(arguments, prog_name="syncer", standalone_mode=False)
-    except SystemExit as stop:
-        if isinstance(stop.__context__, OSError):  # click takes every broken pipe for that of standard output
-            raise stop.__context__ from None
-        return int(stop.code or 0)  # click has printed completions for a shell
+    except SystemExit as stop:  # click has printed completions for a shell
+        return int(stop.code or 0)
     return ended if isinstance(ended, int) else 0
 
 
