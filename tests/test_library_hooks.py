@@ -25,6 +25,7 @@ import pytest
 import tomli
 import uvicorn
 import yaml
+from apscheduler.events import EVENT_JOB_REMOVED
 from apscheduler.schedulers import base as scheduling
 from apscheduler.schedulers.background import BackgroundScheduler
 from googleapiclient import discovery, discovery_cache
@@ -85,7 +86,10 @@ def check_scheduler_clock() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduling, "datetime", Later)
         scheduler = BackgroundScheduler(timezone=UTC)
-        scheduler.add_job(ran.set, "date", run_date=datetime.now(UTC) + timedelta(hours=23), misfire_grace_time=None)
+        scheduler.add_listener(
+            lambda _event: ran.set(), EVENT_JOB_REMOVED
+        )  # not before: it looks for the job once more
+        scheduler.add_job(ran.is_set, "date", run_date=datetime.now(UTC) + timedelta(hours=23), misfire_grace_time=None)
         scheduler.start()
         try:
             assert ran.wait(WAIT)
