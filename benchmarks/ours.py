@@ -58,7 +58,7 @@ def our_rewrite(task: Task) -> Measured:
 
 def our_commit(task: Task) -> Measured:
     """Commit counts that wait in the working tree as a sync does: in the last commit's texts, and nothing else."""
-    from syncer.content.scan import Candidate
+    from syncer.content.walk import Candidate
     from syncer.sync.publish import publish
 
     with _waiting_counts(task) as (sync, pages):
@@ -181,13 +181,13 @@ def _true_readings(site: Path) -> list[Reading]:
 
 
 def _scan(config: Config) -> list[Page]:
-    from syncer.content.scan import Candidate, keeping_pages, read_pages, walk
+    from syncer.content.scan import keeping_pages, read_pages
+    from syncer.content.walk import walk
 
     site = os.path.realpath(config.site)
     collections = [collection.as_model() for collection in config.collections]
     with keeping_pages():
-        candidates = (found for found in walk(site, collections) if isinstance(found, Candidate))
-        return [page for page in read_pages(site, candidates) if isinstance(page, Page)]
+        return [page for page in read_pages(site, walk(site, collections)) if isinstance(page, Page)]
 
 
 def _config(task: Task) -> Config:

@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, require_tip
-from syncer.content.key_case import OtherLetters
 from syncer.content.replace import is_read_only
-from syncer.content.scan import Candidate, read_pages, walk
+from syncer.content.scan import MiscasedKey, miscased_problems, read_pages
+from syncer.content.walk import Candidate, LeftOver, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
 from syncer.git.remote import require_remote
@@ -119,21 +119,24 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
             )
     collections = [collection.as_model() for collection in config.collections]
     present = [c for c in collections if os.path.isdir(os.path.join(site, c.directory))]
-    candidates: list[Candidate] = []
-    skipped: list[Candidate] = []
-    for found in walk(site, present, content.left_over.append, skipped.append):
-        if isinstance(found, Problem):
-            content.problems.append(found)
-        else:
-            candidates.append(found)
-    letters = OtherLetters(present)
-    pages = []
-    for page in read_pages(site, candidates, letters.add):
-        _count(site, page, content)
-        if isinstance(page, Page):
-            pages.append(page)
+    found = list(walk(site, present, skipped=True))
+    skipped = [item for item in found if isinstance(item, Candidate) and item.skipped]
+    pages: list[Page] = []
+    miscased: list[MiscasedKey] = []
+    for item in read_pages(site, (item for item in found if not (isinstance(item, Candidate) and item.skipped))):
+        match item:
+            case Page():
+                pages.append(item)
+                _count(site, item, content)
+            case MiscasedKey():
+                miscased.append(item)
+            case LeftOver():
+                content.left_over.append(item.path)
+            case Problem():
+                content.problems.append(item)
     yield _tell_content(content)
-    yield from (Finding("content", Level.WARNING, f"{one.subject}: {one.message}") for one in letters.problems(pages))
+    for problem in miscased_problems(present, pages, miscased):
+        yield Finding("content", Level.WARNING, f"{problem.subject}: {problem.message}")
     if content.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in content.problems).items())
         yield Finding("content", Level.WARNING, f"problems in the pages: {kinds}; `syncer sync --dry-run` names them")
@@ -141,10 +144,7 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
     yield _tell_ids(content)
 
 
-def _count(site: str, page: Page | Problem, content: _Content) -> None:
-    if isinstance(page, Problem):
-        content.problems.append(page)
-        return
+def _count(site: str, page: Page, content: _Content) -> None:
     content.videos.update(slot.video_id for slot in page.slots)
     content.values += sum(len(slot.values) for slot in page.slots)
     if page.path in content.pages:
@@ -168,7 +168,7 @@ def _tell_content(content: _Content) -> Finding:
     return Finding("content", Level.OK, message)
 
 
-def _skipped_pages(found: Iterable[Page | Problem]) -> Iterator[Finding]:
+def _skipped_pages(found: Iterable[object]) -> Iterator[Finding]:
     pages = {page.path for page in found if isinstance(page, Page)}
     if pages:
         directories = "directories whose names begin with a dot, or in node_modules"

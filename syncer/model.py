@@ -198,12 +198,12 @@ class Place(NamedTuple):
     video_id: VideoId
 
 
-class Found(NamedTuple):
+class PageContents(NamedTuple):
     """What one page's front matter holds."""
 
     slots: tuple[Slot, ...] = ()
     problems: tuple[Problem, ...] = ()
-    other_letters: str | None = None
+    miscased_key: str | None = None
     """The path of a video as the page writes it, where only letter case keeps it from being the id's."""
 
 

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from syncer.content.scan import Candidate, read_pages, walk
+from syncer.content.scan import read_pages
+from syncer.content.walk import Candidate, LeftOver, walk
 from syncer.model import Collection, Count, Fields, Page, Problem
 
 ID = "kq3vT7mZ_dE"
@@ -49,7 +50,7 @@ def collection(
     return Collection(directory, tuple(include), tuple(exclude), fields)
 
 
-def walked(site: Path, *collections: Collection) -> list[Candidate | Problem]:
+def walked(site: Path, *collections: Collection) -> list[Candidate | LeftOver | Problem]:
     """Return all that a walk yields."""
     return list(walk(os.path.realpath(site), collections or [collection()]))
 
@@ -70,7 +71,8 @@ def scanned(site: Path, *collections: Collection) -> list[Page | Problem]:
     """Return pages and problems of a whole scan."""
     found = walked(site, *collections)
     candidates = [one for one in found if isinstance(one, Candidate)]
-    return [*(one for one in found if isinstance(one, Problem)), *read_pages(os.path.realpath(site), candidates)]
+    read = read_pages(os.path.realpath(site), candidates)
+    return [item for item in (*found, *read) if isinstance(item, Page | Problem)]
 
 
 def pages(site: Path, *collections: Collection) -> list[Page]:

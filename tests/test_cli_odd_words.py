@@ -295,7 +295,7 @@ _SIGNS = st.text(st.sampled_from("[]!\\-^*?/ a.#{}z\t\x00\n\u2028:"), max_size=8
 
 @given(st.lists(_SIGNS | _SIGNS.map(lambda signs: f"a[{signs}]"), min_size=1, max_size=3))
 def test_a_pattern_is_refused_or_works(patterns: list[str]) -> None:
-    from syncer.content.scan import candidate_of
+    from syncer.content.walk import candidate_of
 
     fields = "{video_id: v, counts: {viewCount: w}}"
     text = f"collections: [{{directory: c, include: {_as_yaml(patterns)}, fields: {fields}}}]"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.syscalls import MANY, flush_directories, flush_files
+from syncer.content.syscalls import SYNCFS_FILES, flush_directories, flush_files
 
-COUNTS = (1, MANY - 1, MANY, 3 * MANY)
+COUNTS = (1, SYNCFS_FILES - 1, SYNCFS_FILES, 3 * SYNCFS_FILES)
 
 
 def files(directory: Path, count: int) -> list[str]:

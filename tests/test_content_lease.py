@@ -18,8 +18,8 @@ from typing import BinaryIO
 import pytest
 
 from syncer import own_files
-from syncer.content.lease import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
 from syncer.content.replace import preview
+from syncer.content.syscalls import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
 from syncer.own_files import open_file
 from tests.places import page, put, scanned
 from tests.test_content_replace import NEW, edits, left_over, replace

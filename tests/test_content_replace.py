@@ -122,7 +122,7 @@ def test_the_owner_is_kept_when_root_replaces(tmp_path: Path, file: Path) -> Non
 REPLACE_POWERLESS = """
 import sys
 from pathlib import Path
-from syncer.content import replace, durable
+from syncer.content import replace, syscalls
 from tests.places import drop_powers
 from tests.test_content_replace import replace
 drop_powers()
@@ -489,7 +489,7 @@ def test_a_page_in_a_read_only_directory_is_left_alone() -> None:
 REPLACE_UNLISTED = """
 import os, sys
 from pathlib import Path
-from syncer.content import replace, durable
+from syncer.content import replace, syscalls
 from tests.places import drop_powers
 from tests.test_content_replace import edits, replace
 drop_powers()

@@ -14,15 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
-from syncer.content.matcher import Matcher, _matches
-from syncer.content.scan import (
-    HEAD,
-    Candidate,
-    read_head,
-    read_pages,
-    signature_of,
-    walk,
-)
+from syncer.content.page_file import signature_of
+from syncer.content.scan import HEAD_BYTES, read_head, read_pages
+from syncer.content.walk import Candidate, Matcher, _matches, walk
 from syncer.front_matter.block import MAX_BLOCK
 from syncer.model import Count, Fields, Page, Problem
 from syncer.own_files import OPEN_FLAGS
@@ -186,7 +180,7 @@ def test_an_excluded_directory_is_not_even_listed(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md")
     put(tmp_path / "content/node_modules/deep/b.md")
     code = (
-        "import sys\nfrom syncer.content.scan import walk\nfrom tests.places import collection\n"
+        "import sys\nfrom syncer.content.walk import walk\nfrom tests.places import collection\n"
         "listed = []\n"
         "sys.addaudithook(lambda event, given: listed.append(given[0]) if event == 'os.scandir' else None)\n"
         "list(walk(sys.argv[1], [collection(exclude=['node_modules/'])]))\n"
@@ -500,10 +494,13 @@ def test_files_without_a_video_yield_nothing(tmp_path: Path) -> None:
     assert pages(tmp_path) == []
 
 
-@pytest.mark.parametrize("size", [HEAD - 1, HEAD, HEAD + 1, 2 * HEAD, MAX_BLOCK - 200])
+@pytest.mark.parametrize("size", [HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1, 2 * HEAD_BYTES, MAX_BLOCK - 200])
 def test_a_block_that_ends_beyond_the_first_read_is_read_whole(tmp_path: Path, size: int) -> None:
     filler = "x" * (size - len(f"---\nvid_id: {ID}\nnote: \nviewcount: 7\n"))
-    put(tmp_path / "content/a.md", f"---\nvid_id: {ID}\nnote: {filler}\nviewcount: 7\n---\nbody {'y' * HEAD}".encode())
+    put(
+        tmp_path / "content/a.md",
+        f"---\nvid_id: {ID}\nnote: {filler}\nviewcount: 7\n---\nbody {'y' * HEAD_BYTES}".encode(),
+    )
 
     (found,) = pages(tmp_path)
 
@@ -536,12 +533,12 @@ def test_no_file_stays_open_behind_a_scan_that_is_given_up(tmp_path: Path) -> No
 
 
 def test_a_long_body_is_not_read(tmp_path: Path) -> None:
-    put(tmp_path / "content/a.md", page(body="x" * (3 * HEAD)))
+    put(tmp_path / "content/a.md", page(body="x" * (3 * HEAD_BYTES)))
 
     read = read_head(str(tmp_path), Candidate("content/a.md", (FIELDS,)))
 
     assert isinstance(read, tuple)
-    assert len(read[0]) == HEAD
+    assert len(read[0]) == HEAD_BYTES
 
 
 def test_a_block_without_end_within_a_mebibyte_is_refused(tmp_path: Path) -> None:

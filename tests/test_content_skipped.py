@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from syncer.config.parse import parse_config
-from syncer.content.matcher import Matcher
-from syncer.content.scan import Candidate, candidate_of, walk
+from syncer.content.walk import Candidate, LeftOver, Matcher, candidate_of, walk
 from syncer.errors import ConfigError
 from syncer.model import Count, Fields, Problem
 from syncer.simulator.server import Simulator
@@ -115,7 +114,7 @@ def test_exclude_still_leaves_out_what_include_names(tmp_path: Path) -> None:
 def test_a_skipped_directory_is_not_even_listed(tmp_path: Path) -> None:
     lay(tmp_path / "content", [*TREE, ".cache/deep/x.md"])
     code = (
-        "import sys\nfrom syncer.content.scan import walk\nfrom tests.places import collection\n"
+        "import sys\nfrom syncer.content.walk import walk\nfrom tests.places import collection\n"
         "listed = []\n"
         "sys.addaudithook(lambda event, given: listed.append(given[0]) if event == 'os.scandir' else None)\n"
         "list(walk(sys.argv[1], [collection()]))\n"
@@ -170,9 +169,8 @@ def test_gits_directory_and_our_own_are_never_entered(tmp_path: Path, include: l
     (tmp_path / "g.md").symlink_to(".syncer/c.md")
 
     assert names(tmp_path, collection(".", include=include)) == ["a.md"]
-    skipped: list[Candidate] = []
-    list(walk(os.path.realpath(tmp_path), [collection(".", include=include)], skipped=skipped.append))
-    assert skipped == []
+    found = list(walk(os.path.realpath(tmp_path), [collection(".", include=include)], skipped=True))
+    assert left_out(found) == []
 
 
 @pytest.mark.parametrize("directory", [".git", "sub/.git/hooks", ".syncer", "a/../.syncer/x", ".syncer-old"])
@@ -194,6 +192,11 @@ _PATTERN = st.builds(
     st.lists(_SEGMENT, max_size=3),
     st.sampled_from(["*.md", ".a", "node_modules", ""]),
 ).filter(lambda pattern: pattern.strip("/!"))
+
+
+def left_out(found: Sequence[Candidate | LeftOver | Problem]) -> list[Candidate]:
+    """The candidates that the walk skipped."""
+    return [item for item in found if isinstance(item, Candidate) and item.skipped]
 
 
 def is_named(name: str, include: Sequence[str]) -> bool:
@@ -227,17 +230,18 @@ def test_each_file_is_walked_or_handed_over_as_skipped_or_taken_by_no_pattern(
     site = tmp_path_factory.mktemp("site").resolve()
     lay(site, sorted(files))
     of_all = [collection(".", include), collection("a", include), collection(".a", include)]
-    skipped: list[Candidate] = []
 
-    found = [one.path for one in walk(str(site), of_all, skipped=skipped.append) if isinstance(one, Candidate)]
+    walked = list(walk(str(site), of_all, skipped=True))
 
+    skipped = left_out(walked)
+    found = [one.path for one in walked if isinstance(one, Candidate) and not one.skipped]
     paths = [*found, *(one.path for one in skipped)]
     assert len(set(paths)) == len(paths)
     matchers = [Matcher(one) for one in of_all]
     assert set(found) == {path for path in files if any(matcher.takes(path) for matcher in matchers)}
     take = candidate_of(of_all)
     assert set(paths) == {path for path in files if take(path).fields}
-    assert skipped == [take(one.path) for one in skipped]
+    assert skipped == [take(one.path)._replace(skipped=True) for one in skipped]
 
 
 def test_what_a_link_reaches_is_not_left_out(tmp_path: Path) -> None:
@@ -248,13 +252,13 @@ def test_what_a_link_reaches_is_not_left_out(tmp_path: Path) -> None:
     (tmp_path / ".obsidian/a.md").symlink_to("../a.md")
     (tmp_path / ".obsidian/b.md").symlink_to("../b.md")
     (tmp_path / ".obsidian/t.md").symlink_to("templates/t.md")
-    skipped: list[Candidate] = []
 
-    found = list(walk(os.path.realpath(tmp_path), [collection(".")], skipped=skipped.append))
+    found = list(walk(os.path.realpath(tmp_path), [collection(".")], skipped=True))
 
+    skipped = left_out(found)
     assert not [one for one in found if isinstance(one, Problem)]
-    left_out = {".obsidian/templates/t.md", "posts/.notes/q.md", "posts/node_modules/r.md"}
-    assert {one.path for one in skipped} in ({*left_out, ".again/o.md"}, {*left_out, "vault/.old/o.md"})
+    only_there = {".obsidian/templates/t.md", "posts/.notes/q.md", "posts/node_modules/r.md"}
+    assert {one.path for one in skipped} in ({*only_there, ".again/o.md"}, {*only_there, "vault/.old/o.md"})
     assert all(one.fields == (FIELDS,) for one in skipped)
 
 
@@ -263,9 +267,12 @@ def test_nothing_is_said_of_what_is_wrong_in_there(tmp_path: Path) -> None:
     put(tmp_path / "content/.trash/b.md")
     (tmp_path / "content/.trash/out.md").symlink_to("/etc/hosts")
 
-    found = list(walk(os.path.realpath(tmp_path), [collection()], skipped=lambda _candidate: None))
+    found = list(walk(os.path.realpath(tmp_path), [collection()], skipped=True))
 
-    assert found == [Candidate("content/a.md", (FIELDS,))]
+    assert found == [
+        Candidate("content/a.md", (FIELDS,)),
+        Candidate("content/.trash/b.md", (FIELDS,), skipped=True),
+    ]
 
 
 # --- the commands ----------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.content.key_case import OtherLetters
-from syncer.content.scan import Candidate, read_pages, walk
+from syncer.content.scan import MiscasedKey, miscased_problems, read_pages
+from syncer.content.walk import walk
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind
 from syncer.simulator.server import Simulator
 from tests.places import collection, pages, problems, put, scanned
@@ -30,10 +30,10 @@ def named(key: str, number: int = 0, more: str = "") -> bytes:
 def letters_of(site: Path, *collections: Collection) -> list[Problem]:
     """What a whole scan says of each collection's id."""
     root = os.path.realpath(site)
-    candidates = [one for one in walk(root, collections) if isinstance(one, Candidate)]
-    letters = OtherLetters(collections)
-    found = [one for one in read_pages(root, candidates, letters.add) if isinstance(one, Page)]
-    return list(letters.problems(found))
+    found = list(read_pages(root, walk(root, collections)))
+    pages = [item for item in found if isinstance(item, Page)]
+    keys = [item for item in found if isinstance(item, MiscasedKey)]
+    return list(miscased_problems(collections, pages, keys))
 
 
 def test_a_count_in_other_letters_gets_no_second_key_and_the_page_keeps_every_byte(

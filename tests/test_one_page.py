@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.opening import LARGEST_PAGE
+from syncer.content.page_file import LARGEST_PAGE
 from syncer.front_matter.find import find
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite

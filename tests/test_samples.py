@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
-from syncer.content.scan import Candidate, read_pages, walk
+from syncer.content.scan import read_pages
+from syncer.content.walk import Candidate, walk
 from syncer.model import Count, Page, Slot
 from syncer.simulator.world import State, World
 

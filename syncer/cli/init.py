@@ -53,8 +53,9 @@ def command(directory: Path) -> int:
 
 
 def _pages(site: str) -> Iterator[tuple[str, Leaves]]:
-    from syncer.content.reason import attempt
-    from syncer.content.scan import Candidate, read_head, walk
+    from syncer.content.page_file import attempt
+    from syncer.content.scan import read_head
+    from syncer.content.walk import Candidate, walk
     from syncer.front_matter.leaves import leaves
     from syncer.model import Collection, Fields
 

@@ -78,13 +78,13 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
 def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Return both, relative to the site. Raises UsageError where one names what is in the other as well."""
     from syncer.cli.arguments import site_paths
-    from syncer.content.narrow import and_above
+    from syncer.content.walk import with_parents
     from syncer.errors import UsageError
 
     kept, dropped = site_paths(config.site, keep), site_paths(config.site, drop)
     for paths, others in ((kept, set(dropped)), (dropped, set(kept))):
         for path in paths:
-            if not others.isdisjoint(and_above(path)):
+            if not others.isdisjoint(with_parents(path)):
                 raise UsageError(f"{path or '.'}: cannot be kept and dropped as well; name each page once")
     return kept, dropped
 

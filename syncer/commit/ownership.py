@@ -14,7 +14,7 @@ from typing import NamedTuple
 from syncer.commit.message import CLAIM, TRAILER, Contents, fits, line_of
 from syncer.commit.uncommitted import Source, named_by_git, were_ours, with_counts
 from syncer.commit.waiting import Waiting, waiting, wherever
-from syncer.content.scan import Candidate
+from syncer.content.walk import Candidate
 from syncer.front_matter.find import find
 from syncer.git.objects import read_blobs, read_messages
 from syncer.git.repository import Difference, changed_by
@@ -136,8 +136,9 @@ def _pages(source: Source, paths: Collection[str]) -> Mapping[str, Sequence[Cand
 def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[Waiting]:
     """Return the counts by which a page's two texts differ; none where they differ in anything else."""
     written: list[Waiting] = []
-    for path, mappings in candidates:
-        for fields in mappings:
+    for candidate in candidates:
+        path = candidate.path
+        for fields in candidate.fields:
             counts = list(waiting(path, find(old, fields, path).slots, find(new, fields, path).slots))
             old = with_counts(old, ((fields, one.change(ANY_TIME)) for one in counts)) or b""
             written += counts

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from syncer.commit.waiting import Waiting, waiting, wherever
-from syncer.content.reason import attempt
-from syncer.content.scan import Candidate, read_pages
+from syncer.content.page_file import attempt
+from syncer.content.scan import read_pages
+from syncer.content.walk import Candidate
 from syncer.diff_log.log import Line, lines_backwards
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite

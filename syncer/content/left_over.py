@@ -16,11 +16,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from zlib import crc32
 
-from syncer.content.lease import is_open_for_writing
-from syncer.content.opening import read_page, read_whole
-from syncer.content.reason import attempt, reason_of
-from syncer.content.scan import OURS, TEMPORARY
-from syncer.content.syscalls import exchange, flush_directories
+from syncer.content.page_file import attempt, read_page, read_whole, reason_of
+from syncer.content.syscalls import exchange, flush_directories, is_open_for_writing
+from syncer.content.walk import OWN_PREFIX, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
@@ -92,7 +90,7 @@ class _Beside:
         self._directory = directory
         self._mappings = mappings
         self._save = save
-        names = [name for name in _listed(directory) if not name.startswith(OURS)]
+        names = [name for name in _listed(directory) if not name.startswith(OWN_PREFIX)]
         self._names = {crc32(os.fsencode(name)) for name in names}
         self._pages = [name for name in names if is_page(os.path.join(directory, name))]
         self._written: dict[int, str] | None = None

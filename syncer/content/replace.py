@@ -12,13 +12,26 @@ from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from syncer.content.lease import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
 from syncer.content.left_over import names_for
-from syncer.content.new_file import attributes, write_new_file
-from syncer.content.opening import READ_SIZE, read_page, read_whole
-from syncer.content.reason import reason_of
-from syncer.content.scan import signature_of
-from syncer.content.syscalls import exchange, flush_directories, flush_files
+from syncer.content.page_file import (
+    READ_SIZE,
+    attributes,
+    read_page,
+    read_whole,
+    reason_of,
+    signature_of,
+    write_new_file,
+)
+from syncer.content.syscalls import (
+    Lease,
+    exchange,
+    flush_directories,
+    flush_files,
+    give_lease_back,
+    is_open_for_writing,
+    is_waited_for,
+    take_lease,
+)
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Edit, Problem, ProblemKind

@@ -1,71 +1,142 @@
-"""Makes files durable: what has come back from here survives a power cut."""
+"""What a page's file needs of the system beyond Python's own calls: exchange, leases, and durability.
+
+Python does not have Linux's renameat2(2) and syncfs(2).
+"""
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from enum import Enum
+from functools import cache, partial
 
-FLUSHERS = 16
+FLUSH_THREADS = 16
 """Threads that wait for the disk together: with 16, four times the files a second of one (ext4, XFS)."""
 
-MANY = 100
-"""Files from which on their whole file system is flushed instead, where the system can: four times as fast again."""
+SYNCFS_FILES = 100
+"""From so many files on, their whole file system is flushed instead, where the system can: four times as fast again."""
+
+HARMLESS = int(signal.SIGURG)
+"""The signal that says that a process waits for a lease; the default, SIGIO, would end ours."""
+
+_RENAME_EXCHANGE = 2
+_NOT_SUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+"""What a kernel says that has no such call, or a file system that does not know it."""
+
+
+def exchange(one: str, other: str, directory: int) -> bool:
+    """Swap two files of an open directory; False where the system cannot, and nothing was done. Raises OSError.
+
+    Programs that watch the directory get the event for `one` last.
+    """
+    renameat2 = getattr(_libc(), "renameat2", None)
+    if renameat2 is None:
+        return False
+    if renameat2(directory, os.fsencode(one), directory, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_SUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), one, None, other)
+
+
+class Lease(Enum):
+    """The result of a request for a lease (fcntl(2)).
+
+    The kernel grants a read lease where no process has the file open for writing. Readers are not affected. A process
+    that opens the file for writing, or truncates it, waits until the lease is given back; its holder can see that.
+    """
+
+    HELD = "held"
+    REFUSED = "refused"
+    """A program has the file open for writing, or maps it so."""
+    NONE = "none"
+    """Not available: another system, a file system without leases, a file of another owner."""
+
+
+def is_open_for_writing(descriptor: int) -> bool:
+    """Whether another program has a file open for writing that we have open to read; False where that is unknown."""
+    lease = take_lease(descriptor)
+    if lease is Lease.HELD:
+        give_lease_back(descriptor)
+    return lease is Lease.REFUSED
+
+
+def take_lease(descriptor: int) -> Lease:
+    """Take a read lease on a file that is open for reading only."""
+    if sys.platform != "linux":
+        return Lease.NONE
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, HARMLESS)  # to give a lease back resets it
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return Lease.REFUSED if error.errno == errno.EAGAIN else Lease.NONE
+    return Lease.HELD
+
+
+def is_waited_for(descriptor: int) -> bool:
+    """Whether a process waits for the lease on this file, or waited so long that the kernel took it from us."""
+    return sys.platform == "linux" and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK
+
+
+def give_lease_back(descriptor: int) -> None:
+    """Give it back, so that a waiting process continues; before the file is closed, as a child may have it open too."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # the kernel has taken it: a process waited too long
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
 def flush_files(paths: Sequence[str]) -> list[OSError | None]:
     """Make new files durable; for each, in order, return None, or what went wrong."""
-    if len(paths) >= MANY and hasattr(_libc(), "syncfs"):
-        flushed: dict[int, OSError | None] = {}
-        return [_flush_file_system(path, flushed) for path in paths]
-    with ThreadPoolExecutor(FLUSHERS, thread_name_prefix="flush") as pool:
-        return list(pool.map(_flush_file, paths))
+    if len(paths) >= SYNCFS_FILES and hasattr(_libc(), "syncfs"):
+        return _flush_file_systems(paths)
+    with ThreadPoolExecutor(FLUSH_THREADS, thread_name_prefix="flush") as pool:
+        return list(pool.map(partial(_flush, flush=os.fsync), paths))
 
 
 def flush_directories(paths: Iterable[str]) -> None:
     """Make the names in these directories durable, as far as their file system and our rights allow."""
     for path in paths:
-        with suppress(OSError):  # the pages are in place, whole: that is to be logged, durable or not
-            _flush(path, os.fsync)
+        _flush(path, os.fsync)  # the pages are in place, whole: that is to be logged, durable or not
 
 
-def _flush_file_system(path: str, flushed: dict[int, OSError | None]) -> OSError | None:
-    """Flush what holds the file, unless it is among those that were `flushed`."""
-    try:
-        device = os.stat(path).st_dev
+def _flush_file_systems(paths: Sequence[str]) -> list[OSError | None]:
+    """Make the file systems durable that hold the files, each of them once."""
+    results: list[OSError | None] = []
+    flushed: dict[int, OSError | None] = {}
+    for path in paths:
+        try:
+            device = os.stat(path).st_dev
+        except OSError as error:
+            results.append(error)
+            continue
         if device not in flushed:
-            flushed[device] = _tried(path, _syncfs)
-    except OSError as error:
-        return error
-    return flushed[device]
+            flushed[device] = _flush(path, _syncfs)
+        results.append(flushed[device])
+    return results
 
 
-def _flush_file(path: str) -> OSError | None:
-    return _tried(path, os.fsync)
-
-
-def _tried(path: str, flush: Callable[[int], None]) -> OSError | None:
+def _flush(path: str, flush: Callable[[int], None]) -> OSError | None:
     try:
-        _flush(path, flush)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            flush(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return error
     return None
 
 
-def _flush(path: str, flush: Callable[[int], None]) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        flush(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _syncfs(descriptor: int) -> None:
-    """Call syncfs(2), which Python does not have. Since Linux 5.8 it tells of files that could not be written."""
+    """Call syncfs(2): since Linux 5.8 it tells of files that could not be written."""
     if _libc().syncfs(descriptor) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -73,29 +144,3 @@ def _syncfs(descriptor: int) -> None:
 @cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
-
-
-_RENAME_EXCHANGE = 2
-_CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
-"""What a kernel says that has no such call, or a file system that does not know it."""
-
-
-def exchange(one: str, other: str, directory: int) -> bool:
-    """Swap two files of an open directory; False where the system cannot, and nothing was done. Raises OSError.
-
-    Programs that watch the directory get the event for `one` last. Linux's renameat2(2), which Python does not have.
-    """
-    call = _renameat2()
-    if call is None:
-        return False
-    if call(directory, os.fsencode(one), directory, os.fsencode(other), _RENAME_EXCHANGE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in _CANNOT:
-        return False
-    raise OSError(number, os.strerror(number), one, None, other)
-
-
-@cache
-def _renameat2() -> ctypes._NamedFuncPointer | None:
-    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)

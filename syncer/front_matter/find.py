@@ -8,19 +8,19 @@ from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.letter_case import fold_key
 from syncer.front_matter.locate import Page, in_other_letters
 from syncer.front_matter.plain import NOTHING, find_plain
-from syncer.model import Fields, Found, Problem, ProblemKind, VideoId
+from syncer.model import Fields, PageContents, Problem, ProblemKind, VideoId
 
 _FENCES = {b"---": b"\n---", b"+++": b"\n+++"}
 _ODD_STARTS = frozenset({b"{", b"\xef", b" ", b"\t", b"\r", b"\n"})
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 
 
-def find(data: bytes, fields: Fields, path: str) -> Found:
+def find(data: bytes, fields: Fields, path: str) -> PageContents:
     """Return the slots of a page and what is wrong with it.
 
     `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys are
     matched exactly as configured, and must stand in the page as such, not with escapes; one that is the id's but for
-    letter case is in `other_letters`.
+    letter case is in `miscased_key`.
     A page without a video gets no word, whatever else is wrong with it.
     """
     keys = keys_of(fields)
@@ -29,7 +29,7 @@ def find(data: bytes, fields: Fields, path: str) -> Found:
     return find_plain(data, keys) or find_in_tree(data, keys, path)
 
 
-def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
+def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
     """Return what the true way finds: the fast way must say the same, or nothing."""
     block = locate(data)
     if block is None:
@@ -39,14 +39,14 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> Found:
     if not has_key and not _sets_folded(inside, keys):
         return NOTHING
     text = read_block(data, block, keys, path)
-    if isinstance(text, Found):
+    if isinstance(text, PageContents):
         return text if has_key else NOTHING
     page = Page(text, block.syntax, block.line, path)
     trees, places, problems = interpret(page, keys)
     other = in_other_letters(page, trees[0], keys) if trees and not problems else None
     if not places and not problems and not other:
         return NOTHING
-    return Found(tuple(place.slot for place in places), tuple(problems), other)
+    return PageContents(tuple(place.slot for place in places), tuple(problems), other)
 
 
 def _may_have_other_letters(data: bytes, keys: Keys) -> bool:
@@ -77,7 +77,7 @@ def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str
     return {(slot.video_id, value.field): value.text for slot in slots for value in slot.values}
 
 
-def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
+def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | PageContents:
     """Return the block's text, or what to say of a block that has no end or no text."""
     if block.end is not End.CLOSED:
         return _without_clear_end(data, block, keys, path)
@@ -89,7 +89,7 @@ def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Found:
         return _only(Problem(ProblemKind.NOT_UTF8, path, message, line))
 
 
-def _without_clear_end(data: bytes, block: Block, keys: Keys, path: str) -> Found:
+def _without_clear_end(data: bytes, block: Block, keys: Keys, path: str) -> PageContents:
     """Tell of a block that does not end, or ends elsewhere for other readers, if it sets the id key."""
     if block.end is End.TOO_FAR:
         message = "The front matter does not end within 1 MiB: close it, or make it smaller."
@@ -106,5 +106,5 @@ def _without_clear_end(data: bytes, block: Block, keys: Keys, path: str) -> Foun
     return _only(Problem(ProblemKind.UNTERMINATED, path, message, block.line))
 
 
-def _only(problem: Problem) -> Found:
-    return Found((), (problem,))
+def _only(problem: Problem) -> PageContents:
+    return PageContents((), (problem,))

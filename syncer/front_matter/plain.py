@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from syncer.front_matter.differences import NO_VIDEO
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, CountField, Found, Problem, Slot, VideoId, count_fields
+from syncer.model import Change, CountField, PageContents, Problem, Slot, VideoId, count_fields
 
-NOTHING = Found()
+NOTHING = PageContents()
 """What every page without a video shares."""
 
 MAX_PLAIN = 1 << 16
@@ -24,7 +24,7 @@ _NAMES = re.compile(rb"\n([\w -]++):")
 _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def find_plain(data: bytes, keys: Keys) -> Found | None:
+def find_plain(data: bytes, keys: Keys) -> PageContents | None:
     """Return what is found in a page or a head of it that `block.head_suffices`; None: only the true way can tell."""
     proof = _prove(data, keys)
     if proof is None:
@@ -41,7 +41,7 @@ def find_plain(data: bytes, keys: Keys) -> Found | None:
     if video_id is None:
         return NOTHING
     line = data.count(b"\n", 0, proof.start(1)) + 1
-    return Found((Slot(video_id, line, fields, tuple([count.decode() or None for count in counts])),))
+    return PageContents((Slot(video_id, line, fields, tuple([count.decode() or None for count in counts])),))
 
 
 def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.uncommitted import WaitingFile, Written
 from syncer.commit.waiting import Waiting
-from syncer.content.scan import signature_of
+from syncer.content.page_file import signature_of
 from syncer.model import Change, Edit, Why
 from syncer.review.look import find
 from syncer.review.put_back import put_back

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,10 +16,8 @@ from syncer.commit.ownership import ANY_TIME, say_claimed, sort_out
 from syncer.commit.uncommitted import Source, WaitingFile, find_waiting, with_counts
 from syncer.commit.unseen import find_unseen, say_unseen
 from syncer.commit.waiting import Waiting
-from syncer.content.narrow import narrow
-from syncer.content.opening import read_page
-from syncer.content.reason import reason_of
-from syncer.content.scan import Candidate, candidate_of, walk
+from syncer.content.page_file import read_page, reason_of
+from syncer.content.walk import Candidate, candidate_of, narrow, walk
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.log import LOG
 from syncer.errors import GitError
@@ -135,9 +133,9 @@ def source_of(config: Config, paths: Iterable[str]) -> Source:
     if repository is None:
         raise GitError("the site is in no git repository; `git init` makes one")
     collections = [collection.as_model() for collection in config.collections]
-    before: list[Candidate] = []  # where a sync of an older version, or with another `include`, may have written
-    found = narrow(chain(walk(site, collections, skipped=before.append), before), paths)
-    candidates = [one for one in found if isinstance(one, Candidate)]  # what is wrong with others, a sync says
+    # skipped ones too: there a sync of an older version, or with another `include`, may have written
+    found = narrow(walk(site, collections, skipped=True), paths)
+    candidates = [item for item in found if isinstance(item, Candidate)]  # what is wrong with others, a sync says
     return Source(repository, site, config.state_directory / LOG, candidates, candidate_of(collections))
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from syncer.content.scan import Candidate, candidate_of, read_pages
+from syncer.content.scan import read_pages
+from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.log import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
 from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why

@@ -10,8 +10,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from syncer.content.left_over import left_over
-from syncer.content.reason import attempt
-from syncer.content.scan import Candidate, read_head
+from syncer.content.page_file import attempt
+from syncer.content.scan import read_head
+from syncer.content.walk import Candidate
 from syncer.front_matter.find import counts_in
 from syncer.model import Fields, Problem, VideoId
 from syncer.state.database import Database

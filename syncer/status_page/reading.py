@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.content.scan import Candidate, read_head
+from syncer.content.scan import read_head
+from syncer.content.walk import Candidate
 from syncer.control import Control, DaemonState
 from syncer.diff_log.log import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of

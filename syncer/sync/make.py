@@ -11,10 +11,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from syncer.content.key_case import OtherLetters
 from syncer.content.left_over import settle_left_over
-from syncer.content.narrow import narrow
-from syncer.content.scan import Candidate, candidate_of, keeping_pages, read_head, read_pages, walk
+from syncer.content.scan import MiscasedKey, keeping_pages, miscased_problems, read_head, read_pages
+from syncer.content.walk import Candidate, LeftOver, candidate_of, narrow, walk
 from syncer.decide.plan import GONE
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
@@ -188,22 +187,28 @@ def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
 
 def _scan(sync: Sync) -> list[Page]:
     pages: list[Page] = []
+    miscased: list[MiscasedKey] = []
     left_over: list[str] = []
-    known = len(sync.tally.problems)
+    problems: list[Problem] = []
     collections = [collection.as_model() for collection in sync.config.collections]
-    letters = OtherLetters(collections)
-    found = walk(sync.site, collections, left_over.append)
-    for page in read_pages(sync.site, _candidates(sync, found), letters.add):
-        if isinstance(page, Problem):
-            sync.tally.problems.append(page)
-            continue
-        pages.append(page)
-        if len(pages) % 100 == 0:
-            sync.listener.progress("scan", len(pages), None)
-    sync.tally.problems += letters.problems(pages)
+    found = narrow(_until_stopped(sync, walk(sync.site, collections)), sync.options.paths)
+    for item in read_pages(sync.site, found):
+        match item:
+            case Page():
+                pages.append(item)
+                if len(pages) % 100 == 0:
+                    sync.listener.progress("scan", len(pages), None)
+            case MiscasedKey():
+                miscased.append(item)
+            case LeftOver():
+                left_over.append(item.path)
+            case Problem():
+                problems.append(item)
+    problems += miscased_problems(collections, pages, miscased)
     if wanted := sync.options.videos:
         pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
-        sync.tally.problems[known:] = [one for one in sync.tally.problems[known:] if _may_name(sync.site, one, wanted)]
+        problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]
+    sync.tally.problems += problems
     sync.listener.progress("scan", len(pages), len(pages))
     if sync.diff_log:  # we hold the lock: nobody is about to put them in place
         sync.tally.problems += _settle_left_over(sync, collections, left_over)
@@ -236,17 +241,10 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
-def _candidates(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate]:
-    """Yield the candidates that the sync is about; raise UsageError for a path with none, Stopped when told to stop."""
-    for one in narrow(_until_stopped(sync, found), sync.options.paths):
-        if isinstance(one, Problem):
-            sync.tally.problems.append(one)
-        else:
-            yield one
-
-
-def _until_stopped(sync: Sync, found: Iterable[Candidate | Problem]) -> Iterator[Candidate | Problem]:
-    for number, one in enumerate(found):
+def _until_stopped(
+    sync: Sync, found: Iterable[Candidate | LeftOver | Problem]
+) -> Iterator[Candidate | LeftOver | Problem]:
+    for number, item in enumerate(found):
         if number % LOOK == 0 and sync.environment.cancelled():
             raise Stopped("stopped while the pages were scanned; nothing was written")
-        yield one
+        yield item

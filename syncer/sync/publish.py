@@ -10,7 +10,7 @@ from syncer.commit.message import Contents, Wording, form, message
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import Source
 from syncer.commit.unseen import find_unseen, say_unseen
-from syncer.content.scan import Candidate, candidate_of
+from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.log import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Fields, Found, Problem, Value, VideoId, Why
+from syncer.model import Change, Count, Fields, PageContents, Problem, Value, VideoId, Why
 
 ID = "kq3vT7mZ_dE"
 OTHER_ID = "-b5Nw0yRfhs"
@@ -42,7 +42,7 @@ def change(video_id: str, value: Value, new: str) -> Change:
     return Change("page.md", VideoId(video_id), value.field, value.count, value.text, new, at, Why.CHANGED)
 
 
-def changes(found: Found, new: str) -> list[Change]:
+def changes(found: PageContents, new: str) -> list[Change]:
     """Return the changes that set every value found to `new`."""
     return [change(slot.video_id, value, new) for slot in found.slots for value in slot.values]
 

@@ -20,7 +20,7 @@ from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Fields, Found, Problem, Value
+from syncer.model import Fields, PageContents, Problem, Value
 from tests.front_matter.pages import change, changes, difference, fields
 
 CORPUS = os.environ.get("SYNCER_CORPUS")
@@ -105,7 +105,7 @@ def report(title: str, figures: Counter[str]) -> None:
     sys.stdout.write("\n".join(["", title, *lines, ""]))
 
 
-def rewrite_all(data: bytes, mapping: Fields, found: Found, figures: Counter[str]) -> None:
+def rewrite_all(data: bytes, mapping: Fields, found: PageContents, figures: Counter[str]) -> None:
     values = [value for slot in found.slots for value in slot.values]
     figures["slots"] += len(found.slots)
     figures["values"] += len(values)

@@ -9,13 +9,13 @@ import pytest
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
-from syncer.model import Count, Fields, Found, ProblemKind, Value, VideoId, slot_of
+from syncer.model import Count, Fields, PageContents, ProblemKind, Value, VideoId, slot_of
 from tests.front_matter.pages import ID, OTHER_ID, PAGE, block, difference, fields, rewritten
 
 
 def test_a_page_in_the_mission_s_form() -> None:
     values = (Value(Count.VIEWS, "viewcount", "48210"), Value(Count.LIKES, "likeCount", "517"))
-    expected = Found((slot_of(VideoId(ID), 4, values),))
+    expected = PageContents((slot_of(VideoId(ID), 4, values),))
     assert find(PAGE.encode(), fields(), "page.md") == expected
     assert find(PAGE.replace("\n", "\r\n").encode(), fields(), "page.md") == expected
     assert find(b"\xef\xbb\xbf" + PAGE.encode() + b"\xff\xfe\r\r", fields(), "page.md") == expected
@@ -103,7 +103,7 @@ def test_an_anchor_or_a_tag_on_the_way_to_a_count_is_refused(text: str) -> None:
     ],
 )
 def test_no_word_of_a_page_without_a_video(text: str) -> None:
-    assert find(block(text), fields(), "page.md") == Found()
+    assert find(block(text), fields(), "page.md") == PageContents()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_every_mapping_on_the_way_to_a_mapped_key_must_stand_once() -> None:
 @pytest.mark.parametrize("word", ["false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"])
 def test_an_unquoted_false_names_no_video(word: str) -> None:
     for text in (f"vid_id: {word}\n", f"vid_id: {word} # c\nviewcount: x\n", f"{{vid_id: {word}}}\n"):
-        assert find(block(text), fields(insert=True), "page.md") == Found()
+        assert find(block(text), fields(insert=True), "page.md") == PageContents()
     nested = find(block(f"videos:\n- id: {word}\n- id: {ID}\n"), fields("videos[].id"), "page.md")
     assert [slot.video_id for slot in nested.slots] == [ID]
     (problem,) = find(block(f"vid_id: '{word}'\n"), fields(), "page.md").problems
@@ -189,8 +189,8 @@ def test_an_unquoted_false_names_no_video(word: str) -> None:
 
 
 def test_false_in_toml_and_json_names_no_video() -> None:
-    assert find(b"+++\nvid_id = false\nviewcount = 1\n+++\n", fields(), "page.md") == Found()
-    assert find(b'{"vid_id": false, "viewcount": 1}', fields(), "page.md") == Found()
+    assert find(b"+++\nvid_id = false\nviewcount = 1\n+++\n", fields(), "page.md") == PageContents()
+    assert find(b'{"vid_id": false, "viewcount": 1}', fields(), "page.md") == PageContents()
     for text in ("vid_id: fALSE\n", "vid_id: n\n", "vid_id: true\n", '{"vid_id": "no"}\n'):
         assert find(block(text), fields(), "page.md").problems != ()
 
@@ -309,13 +309,13 @@ def test_a_block_that_does_not_parse_is_told_of(page: str, kind: ProblemKind, li
     "page", [b"---\ntitle: a: b\n---\nvid_id", b"---\ntitle: a: b\nvid_id2: x\n---\n", b"+++\na\n+++\n"]
 )
 def test_no_word_of_a_block_that_does_not_parse_and_has_no_id(page: bytes) -> None:
-    assert find(page, fields(), "page.md") == Found()
+    assert find(page, fields(), "page.md") == PageContents()
 
 
 def test_a_block_that_is_no_utf8_is_told_of_with_its_line() -> None:
     (problem,) = find(b"---\nvid_id: x\ntitle: caf\xe9\n---\n", fields(), "page.md").problems
     assert (problem.kind, problem.line) == (ProblemKind.NOT_UTF8, 3)
-    assert find(b"---\ntitle: caf\xe9\n---\nvid_id\n", fields(), "page.md") == Found()
+    assert find(b"---\ntitle: caf\xe9\n---\nvid_id\n", fields(), "page.md") == PageContents()
 
 
 LAUGHS = "a: &a [x]\n" + "".join(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from syncer.front_matter.find import find, find_in_tree
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.letter_case import fold_key, part_by_case
-from syncer.model import Count, Fields, Found, ProblemKind
+from syncer.model import Count, Fields, PageContents, ProblemKind
 from tests.front_matter.pages import ID, OTHER_ID, block, fields
 
 INSERT = fields("youtube", "views", "likes", insert=True)
@@ -174,7 +174,7 @@ def test_each_letter_is_folded_on_its_own(name: str, more: str) -> None:
 def test_an_id_in_other_letters_of_any_script_is_seen(mapped: str, written: str, form: str) -> None:
     page = form.format(written).replace("@", ID).encode()
 
-    assert find(page, fields(mapped), "page.md") == Found(other_letters=written)
+    assert find(page, fields(mapped), "page.md") == PageContents(miscased_key=written)
     assert find(page, fields(written), "page.md").slots
 
 
@@ -186,7 +186,7 @@ def test_any_change_of_case_that_folds_alike_is_seen(mapped: str, data: st.DataO
     found = find(block(f'"{written}": {ID}\n'), fields(mapped), "page.md")
 
     assert bool(found.slots) is (written == mapped)
-    assert found.other_letters == (None if written == mapped else written)
+    assert found.miscased_key == (None if written == mapped else written)
 
 
 # --- the id in other letters ------------------------------------------------------------------------------------------
@@ -215,13 +215,13 @@ def test_any_change_of_case_that_folds_alike_is_seen(mapped: str, data: st.DataO
     ],
 )
 def test_a_video_under_the_ids_key_in_other_letters_is_told_apart(page: str, mapping: Fields, path: str) -> None:
-    assert find(page.replace("@", ID).encode(), mapping, "page.md") == Found(other_letters=path)
+    assert find(page.replace("@", ID).encode(), mapping, "page.md") == PageContents(miscased_key=path)
 
 
 def test_a_list_with_both_spellings_has_its_videos_and_the_other_spelling() -> None:
     found = find(block(f"videos:\n- id: {ID}\n- ID: {OTHER_ID}\n"), LIST, "page.md")
 
-    assert ([slot.video_id for slot in found.slots], found.other_letters) == ([ID], "videos[].ID")
+    assert ([slot.video_id for slot in found.slots], found.miscased_key) == ([ID], "videos[].ID")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_what_leads_to_no_video_costs_no_word(page: str) -> None:
         page.replace("@someone", "\x00").replace("@", ID).replace("\x00", "@someone").encode(errors="surrogateescape")
     )
 
-    assert find(data, INSERT, "page.md") == Found()
+    assert find(data, INSERT, "page.md") == PageContents()
 
 
 @given(
@@ -273,7 +273,7 @@ def test_a_page_is_written_only_where_each_key_of_it_is_alone_in_its_letters(
     problem = "youtube" in names and (twins["youtube"] or (twins["views"] and written))
     assert bool(found.problems) is problem
     assert bool(found.slots) is ("youtube" in names and not problem)
-    assert found.other_letters == ("YouTube" if twins["youtube"] and "youtube" not in names else None)
+    assert found.miscased_key == ("YouTube" if twins["youtube"] and "youtube" not in names else None)
     assert find_in_tree(page, keys_of(mapping), "page.md") == found
 
 

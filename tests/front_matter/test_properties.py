@@ -16,7 +16,7 @@ from syncer.front_matter.leaves import leaves
 from syncer.front_matter.plain import find_plain, rewrite_plain
 from syncer.front_matter.rewrite import rewrite, rewrite_in_tree
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Fields, Found, Problem
+from syncer.model import Fields, PageContents, Problem
 from tests.front_matter.drawing import NASTY, any_bytes, blocks, counts, pages
 from tests.front_matter.pages import ID, change, changes, difference, fields
 
@@ -140,7 +140,7 @@ def check_there_and_back(data: bytes, mapping: Fields) -> None:
 @given(any_bytes, mappings)
 def test_any_bytes_are_read_or_refused(data: bytes, mapping: Fields) -> None:
     found = find(data, mapping, "page.md")
-    assert isinstance(found, Found)
+    assert isinstance(found, PageContents)
     leaves(data)
     for slot in found.slots:
         for value in slot.values:

@@ -17,7 +17,7 @@ from syncer.front_matter.find import find, find_in_tree
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Fields, Found, Problem, ProblemKind
+from syncer.model import Fields, PageContents, Problem, ProblemKind
 from tests.front_matter.pages import ID, OTHER_ID, block, changes, difference, fields, rewritten
 
 NESTED = fields("links.youtube", "links.viewcount", "links.likeCount")
@@ -84,7 +84,7 @@ def test_a_fault_is_named_at_the_line_that_an_editor_shows() -> None:
     page = block(f"title: one\u2028two\nvid_id: {ID}\nx: a: b\ny: 1\n")
     (problem,) = find(page, fields(), "page.md").problems
     assert (problem.kind, problem.line) == (ProblemKind.INVALID_FRONT_MATTER, 4)
-    assert find(block("a: b\u2028c\n# none here\n"), fields(), "page.md") == Found()
+    assert find(block("a: b\u2028c\n# none here\n"), fields(), "page.md") == PageContents()
 
 
 def read_by_all(text: str) -> list[object]:
@@ -361,7 +361,7 @@ def test_what_resembles_such_a_construct_is_no_reason(text: str) -> None:
     ],
 )
 def test_no_word_of_such_a_construct_where_there_is_no_video(text: str) -> None:
-    assert find(block(text.replace("@", ID)), fields(), "page.md") == Found()
+    assert find(block(text.replace("@", ID)), fields(), "page.md") == PageContents()
 
 
 WIDER = [
@@ -410,7 +410,7 @@ def test_a_byte_order_mark_at_the_start_of_a_line_is_named(text: str) -> None:
     (problem,) = find(page, fields(), "page.md").problems
     assert (problem.kind, problem.line) == (ProblemKind.READERS_DISAGREE, 2 + text[: text.index("%")].count("\n"))
     assert "U+FEFF (byte order mark)" in problem.message
-    assert find(page, fields("other_id"), "page.md") == Found()
+    assert find(page, fields("other_id"), "page.md") == PageContents()
 
 
 def test_a_second_document_hides_nothing() -> None:

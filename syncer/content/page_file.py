@@ -1,0 +1,132 @@
+"""A page's file: read whole, with a new one made like it, and the reason why one cannot be dealt with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from syncer.model import Problem, ProblemKind, Signature
+from syncer.own_files import OPEN_FLAGS, open_file
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+log = logging.getLogger("syncer.content")
+
+LARGEST_PAGE = 64 << 20
+"""Bytes above which a page is left alone: to be replaced it is read whole. GitHub takes no file above 100 MiB."""
+
+READ_SIZE = 1 << 16
+
+
+def read_page(path: str, flags: int = OPEN_FLAGS) -> tuple[bytes, os.stat_result]:
+    """Return a page's bytes, and what it is besides. Raises OSError, also for what is no file, or too large."""
+    descriptor = open_file(path, flags=flags)
+    try:
+        return read_whole(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
+    """Return the bytes of an open page, and what it is besides. Raises as `read_page` does."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("is no longer a regular file")
+    if status.st_size > LARGEST_PAGE:
+        raise OSError(f"it is larger than {LARGEST_PAGE >> 20} MiB; exclude it, or make it smaller")
+    whole = os.read(descriptor, status.st_size + 1)
+    while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
+        more = os.read(descriptor, READ_SIZE)
+        if not more:
+            break
+        whole += more
+    return whole, status
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """Return the signature in a stat result: size, time of change and inode."""
+    return Signature(hash((status.st_size, status.st_mtime_ns, status.st_ino)))
+
+
+def write_new_file(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> int:
+    """Write a new file with mode, owner and attributes of its source; one that fails is removed. Return its inode."""
+    mode = stat.S_IMODE(like.st_mode)
+    first_mode = mode & 0o777 if like.st_uid == os.geteuid() else 0o600  # nobody reads it who could not read the page
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, first_mode)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        mine = os.fstat(descriptor)
+        if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+        noted = _copy_attributes(source, descriptor, gives_access=gives_access)
+        if noted or stat.S_IMODE(mine.st_mode) != mode:
+            os.fchmod(descriptor, mode)
+    except BaseException:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+    return mine.st_ino
+
+
+def attributes(file: str | int) -> set[str]:
+    """Return the names of a file's attributes that a user sets: notes, and access lists."""
+    if sys.platform == "linux":
+        try:
+            names = os.listxattr(file)
+        except OSError:  # a file system without attributes
+            return set()
+        return {name for name in names if name.startswith(("user.", "system.posix_acl_"))} if names else set()
+    return set()
+
+
+def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> bool:
+    """Give the new file the page's access list, in place of its directory's, and what people noted at the page.
+
+    Return whether there was anything to do.
+    """
+    kept = attributes(source)
+    if sys.platform == "linux":
+        for name in kept:
+            os.setxattr(descriptor, name, os.getxattr(source, name))
+        for name in (attributes(descriptor) - kept) if gives_access else ():
+            os.removexattr(descriptor, name)
+    return bool(kept) or gives_access
+
+
+def attempt(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result | None:
+    """Return what the work on one page returns; None where it raises: one page never ends a command."""
+    try:
+        return work(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the page
+        reason_of(error)
+        return None
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a few words what an exception says of the page in hand."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    log.error("a bug in syncer; please report it", exc_info=error, extra={"event": "page-failed"})
+    return f"a bug in syncer ({type(error).__name__}), the log has the traceback"
+
+
+def unreadable(path: str, error: Exception) -> Problem:
+    """Return the Problem of a file or directory that cannot be read."""
+    return Problem(ProblemKind.UNREADABLE, printable(path), f"cannot be read: {reason_of(error)}")
+
+
+def printable(path: str) -> str:
+    """Return a path as logs and reports can hold it, also where it is not UTF-8."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -1,0 +1,326 @@
+"""Walks a site's collections: which files may be pages, and what a crash left beside them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from pathspec import GitIgnoreSpec
+
+from syncer.content.page_file import printable, unreadable
+from syncer.errors import UsageError
+from syncer.model import Collection, Fields, Problem, ProblemKind
+
+OWN_PREFIX = ".syncer"
+"""How the names of our own files begin: the state's directory, and new files beside their pages."""
+
+TEMPORARY = re.compile(r"\.syncer-[0-9a-f]{8}~")
+"""The names of new files beside their pages: what a crash left of them is removed."""
+
+
+class Candidate(NamedTuple):
+    """A file that may be a page, and the field mappings of the collections that include it."""
+
+    path: str
+    """Relative to the site, with `/`."""
+    fields: tuple[Fields, ...]
+    skipped: bool = False
+    """Whether it is left out of a sync because of a directory that `Matcher.skips`."""
+
+
+class LeftOver(NamedTuple):
+    """A new file that a crash left beside its page."""
+
+    path: str
+    """Real path."""
+
+
+def walk(
+    site: str, collections: Sequence[Collection], *, skipped: bool = False
+) -> Iterator[Candidate | LeftOver | Problem]:
+    """Yield every file that a collection includes, once, in the order of names, and every left-over file.
+
+    `site` is the site's real path. Symbolic links are followed inside the site; one that leads out is a Problem, and
+    so is a directory that cannot be listed. A file that has several names because of links is yielded once for each
+    mapping: under its own name if a collection takes that, else under the first link's. With `skipped`, the candidates
+    in directories that `Matcher.skips` are yielded at the end; without it those directories are not even listed.
+    """
+    matchers = [Matcher(collection) for collection in collections]
+    walks = [_CollectionWalk(site, matcher.directory) for matcher in matchers]
+    reported: set[Problem] = set()
+    linked: dict[str, tuple[Fields, ...]] = {}
+    for number, matcher in enumerate(matchers):
+        for found in walks[number].files(matcher):
+            if isinstance(found, LeftOver):
+                yield found
+                continue
+            if isinstance(found, Problem):
+                if found not in reported:
+                    reported.add(found)
+                    yield found
+                continue
+            path, target = found
+            if target is None:
+                # other collections' walks meet the file too: the walk of the first that takes it yields it
+                if len(matchers) > 1 and (not matcher.takes(path) or _mappings(matchers[:number], path)):
+                    continue
+                fields = _mappings(matchers, path)
+            else:
+                served = linked.get(target) or _mappings(matchers, target)
+                fields = tuple(mapping for mapping in _mappings(matchers, path) if mapping not in served)
+                linked[target] = served + fields
+            if fields:
+                yield Candidate(path, fields)
+    if skipped:
+        yield from _walk_skipped(collections, matchers, walks, frozenset(linked))
+
+
+def _walk_skipped(
+    collections: Sequence[Collection],
+    matchers: Sequence[Matcher],
+    walks: Sequence[_CollectionWalk],
+    linked: frozenset[str],
+) -> Iterator[Candidate | LeftOver]:
+    """Yield what no collection takes because of a directory that was skipped; `linked` are files taken through a link.
+
+    What is wrong there is not reported.
+    """
+    everywhere = [Matcher(collection, everywhere=True) for collection in collections]
+    done = set(linked)
+    for collection_walk, matcher in zip(walks, everywhere, strict=True):
+        for found in collection_walk.skipped_files(matcher):
+            if isinstance(found, LeftOver):
+                yield found
+            elif not isinstance(found, Problem):
+                path, target = found
+                fields, file = _mappings(everywhere, path), target or path
+                if fields and file not in done and not _mappings(matchers, file):
+                    done.add(file)
+                    yield Candidate(path, fields, skipped=True)
+
+
+def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:
+    """Return what makes a candidate of a path, by the collections that take it, whether or not a file is there.
+
+    Directories that a walk skips are no obstacle: what was written there before is still found.
+    """
+    matchers = [Matcher(collection, everywhere=True) for collection in collections]
+    return lambda path: Candidate(path, _mappings(matchers, path))
+
+
+def narrow(
+    found: Iterable[Candidate | LeftOver | Problem], paths: Iterable[str]
+) -> Iterator[Candidate | LeftOver | Problem]:
+    """Yield what a walk found at one of these paths or below it, and all left-over files; without paths, everything.
+
+    Paths are relative to the site; `` is the site. At the end, raises UsageError for paths with nothing there.
+    """
+    wanted = frozenset(paths)
+    unused = set(wanted)
+    for item in found:
+        if not wanted or isinstance(item, LeftOver):
+            yield item
+            continue
+        matching = wanted.intersection(with_parents(item.subject if isinstance(item, Problem) else item.path))
+        unused -= matching
+        if matching:
+            yield item
+    if unused:
+        raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
+
+
+def with_parents(path: str) -> Iterator[str]:
+    """Yield a path and the directories that it is in, the site (``) last."""
+    yield path
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+class Matcher:
+    """Says which paths a collection takes.
+
+    Directories whose names begin with a dot, and `node_modules`, hold the files of editors, of tools and of other
+    people's packages: they are skipped, unless a pattern of `include` names them. `everywhere` takes from them too.
+    """
+
+    def __init__(self, collection: Collection, *, everywhere: bool = False) -> None:
+        self.mappings = (collection.fields,)
+        self.directory = "" if collection.directory in {".", ""} else collection.directory.strip("/")
+        self._prefix = f"{self.directory}/" if self.directory else ""
+        self._includes = _matches(collection.include)
+        self._excludes = _matches(collection.exclude) if collection.exclude else None
+        self._names = (lambda _name: True) if everywhere else _names_directory(collection.include)
+
+    def takes(self, path: str) -> bool:
+        """Whether the collection takes the file at this path, relative to the site."""
+        if not path.startswith(self._prefix):
+            return False
+        inner = path[len(self._prefix) :]
+        if not self._includes(inner) or (self._excludes and self._excludes(inner)):
+            return False
+        # each file of the site comes here: first a look that costs next to nothing
+        if "/." not in inner and "node_modules/" not in inner and inner[0] != ".":
+            return True
+        return not any(map(self._skips_name, inner.split("/")[:-1]))
+
+    def prunes(self, path: str) -> bool:
+        """Whether nothing below this directory can be taken."""
+        return self._excludes is not None and self._excludes(path[len(self._prefix) :] + "/")
+
+    def skips(self, path: str) -> bool:
+        """Whether this directory, below the collection's own, is skipped for its name."""
+        return self._skips_name(path.rpartition("/")[2])
+
+    def _skips_name(self, name: str) -> bool:
+        return (name.startswith(".") or name == "node_modules") and not self._names(name)
+
+
+def _mappings(matchers: Iterable[Matcher], path: str) -> tuple[Fields, ...]:
+    """Return the mappings of the collections that take a path."""
+    mappings: tuple[Fields, ...] = ()
+    for matcher in matchers:  # as a comprehension it takes a third longer, for each file of the site
+        if matcher.takes(path):
+            mappings += matcher.mappings
+    return mappings
+
+
+def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
+    spec = GitIgnoreSpec.from_lines(patterns)
+    suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
+    if len(suffixes) < len(patterns):
+        return spec.match_file
+    inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory of such a name is taken with all that is in it
+    return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
+
+
+def _names_directory(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return a function that says whether patterns name a directory that is skipped otherwise.
+
+    `.notes/**` and `.n*/` name `.notes`; `**/*.md` and `*/` name nothing: a wildcard is no dot.
+    """
+    segments = {segment for pattern in patterns if not pattern.startswith(("!", "#")) for segment in pattern.split("/")}
+    named = [name for name in segments if name.removeprefix("\\").startswith(".") or name == "node_modules"]
+    return GitIgnoreSpec.from_lines(named).match_file
+
+
+_File = tuple[str, str | None]
+"""A path, and where links lead to it the path of the file itself, else None."""
+
+
+class _CollectionWalk:
+    """The walk through one collection's directory, which can continue into what it skipped."""
+
+    def __init__(self, site: str, directory: str) -> None:
+        self._site = site
+        self._directory = directory
+        self._links = [directory]
+        """Still to follow: the collection's directory, then links."""
+        self._skipped: list[str] = []
+        """Directories, and links to directories, that were skipped for their names."""
+        self._listed: set[tuple[int, int]] = set()
+        """Directories that were listed, by device and inode."""
+
+    def skipped_files(self, matcher: Matcher) -> Iterator[_File | LeftOver | Problem]:
+        """Yield, after the walk, the files of the directories that it skipped."""
+        self._links += self._skipped
+        yield from self.files(matcher)
+
+    def files(self, matcher: Matcher) -> Iterator[_File | LeftOver | Problem]:
+        """Yield each file, those behind links last."""
+        while self._links:
+            path = self._links.pop()
+            target, full = _real(self._site, path), os.path.join(self._site, path)
+            if target and any(name == ".git" or name.startswith(OWN_PREFIX) for name in target.split("/")):
+                continue
+            if os.path.isdir(full):
+                if path != self._directory and matcher.skips(path):
+                    self._skipped.append(path)
+                elif target is None:
+                    yield _outside(path)
+                else:
+                    yield from self._files_below(matcher, path, None if target == path else target)
+            elif os.path.isfile(full) and matcher.takes(path):
+                yield _outside(path) if target is None else _named(path, target)
+
+    def _files_below(self, matcher: Matcher, top: str, target: str | None) -> Iterator[_File | LeftOver | Problem]:
+        """Yield the files below a directory that was not listed yet, but not those behind links."""
+        pending = [top]
+        while pending:
+            directory = pending.pop()
+            try:
+                entries = self._list(directory)
+            except OSError as error:
+                yield unreadable(directory or ".", error)
+                continue
+            yield from entries.left_over
+            for path in entries.directories:
+                if not matcher.prunes(path):
+                    (self._skipped if matcher.skips(path) else pending).append(path)
+            self._links += [path for path in entries.links if not matcher.prunes(path)]
+            for path in entries.files:
+                file = _named(path, None if target is None else os.path.join(target, path[len(top) :].lstrip("/")))
+                if not isinstance(file, Problem) or matcher.takes(path):
+                    yield file
+
+    def _list(self, directory: str) -> _Entries:
+        """Return what is in a directory: files in order, directories and links in reverse order, for a stack."""
+        full = os.path.join(self._site, directory)
+        status = os.stat(full)
+        listed = _Entries([], [], [], [])
+        if (status.st_dev, status.st_ino) in self._listed:
+            return listed
+        self._listed.add((status.st_dev, status.st_ino))
+        prefix = f"{directory}/" if directory else ""
+        with os.scandir(full) as entries:
+            for entry in entries:
+                if entry.name.startswith(OWN_PREFIX):
+                    if TEMPORARY.fullmatch(entry.name):
+                        listed.left_over.append(LeftOver(os.path.join(os.path.realpath(full), entry.name)))
+                elif entry.is_file(follow_symlinks=False):
+                    listed.files.append(prefix + entry.name)
+                elif entry.is_symlink():
+                    listed.links.append(prefix + entry.name)
+                elif entry.is_dir() and entry.name != ".git":
+                    listed.directories.append(prefix + entry.name)
+        listed.files.sort()
+        listed.directories.sort(reverse=True)
+        listed.links.sort(reverse=True)
+        return listed
+
+
+class _Entries(NamedTuple):
+    """What is in a directory."""
+
+    files: list[str]
+    directories: list[str]
+    links: list[str]
+    left_over: list[LeftOver]
+
+
+def _named(path: str, target: str | None) -> _File | Problem:
+    """Return the file, or a Problem where logs and reports could not name it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Problem(ProblemKind.UNREADABLE, printable(path), "has a name that is not UTF-8; rename it")
+    return path, target
+
+
+def _outside(path: str) -> Problem:
+    message = "is a link that leads out of the site: nothing there is touched; exclude it"
+    return Problem(ProblemKind.OUTSIDE_SITE, printable(path), message)
+
+
+def _real(site: str, path: str) -> str | None:
+    """Return the real path of what is at `path`, relative to the site; None when it is outside, or is gone by now."""
+    try:
+        real = os.path.realpath(os.path.join(site, path))
+    except OSError:  # of a link that went away, or may not be read
+        return None
+    if real == site:
+        return ""
+    prefix = site.rstrip("/") + "/"
+    return real[len(prefix) :] if real.startswith(prefix) else None
