@@ -101,7 +101,22 @@ CREATE TABLE held_back (
 ALTER TABLE intent_batches ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;  -- 1: what it replaces is held back from then on
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5)
+SCHEMA_6 = """
+ALTER TABLE held_back RENAME TO suppressed;
+CREATE TABLE batches (
+    batch INTEGER PRIMARY KEY,
+    sync TEXT NOT NULL,
+    mappings TEXT NOT NULL,                -- JSON: the field mappings of its pages
+    done_at INTEGER,                       -- when its pages were in place; null while it is open
+    first_seq INTEGER NOT NULL DEFAULT 0   -- the diff log's number of its first line
+);
+INSERT INTO batches SELECT batch, sync, mappings, done_at, first_seq FROM intent_batches;  -- without `hold`
+DROP TABLE intent_batches;
+ALTER TABLE batches RENAME TO intent_batches;
+UPDATE syncs SET report = replace(report, '"doubtful": [', '"unconfirmed": [');  -- in JSON, only a key looks like that
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6)
 """Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
@@ -114,7 +129,7 @@ COPIED = (
     "INSERT INTO parked SELECT * FROM disk.parked",
     "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
     "INSERT INTO intents SELECT * FROM disk.intents",
-    "INSERT INTO held_back SELECT * FROM disk.held_back",
+    "INSERT INTO suppressed SELECT * FROM disk.suppressed",
 )
 """What a dry run and `check` need of the state: everything but the history."""
 
@@ -304,13 +319,15 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema's number, 0 for a file that is empty. Raises StateDamaged where the tables are another's."""
     connection.execute("BEGIN")  # both of one moment: another process may bring it to the newest schema
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    shape = shape_of(connection, _shape(len(MIGRATIONS)))
+    newest = _shape(len(MIGRATIONS))
+    expected = _shape(version) if 0 <= version <= len(MIGRATIONS) else None
+    shape = shape_of(connection, {*newest, *(expected or ())})
     connection.execute("COMMIT")
-    if version > len(MIGRATIONS) and shape != _shape(len(MIGRATIONS)):
+    if version > len(MIGRATIONS) and shape != newest:
         raise StateError(
             f"{path} was written by a newer syncer (schema {version}, this one knows {len(MIGRATIONS)}); upgrade syncer"
         )
-    if not 0 <= version <= len(MIGRATIONS) or shape != _shape(version):
+    if shape != expected:
         raise StateDamaged(f"{path}: its tables are not those of schema {version}")
     return version
 

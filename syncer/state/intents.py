@@ -84,7 +84,7 @@ def mark_done(
             (int(at.timestamp()), first_seq, batch),
         )
         connection.executemany(
-            "INSERT OR REPLACE INTO held_back VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?, ?, ?)",
             ((*place, count, number) for place, count, number in suppressed),
         )
 

@@ -19,7 +19,7 @@ def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, 
     """Return the suppressed numbers of the places on these pages."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT path, field, id, number FROM held_back WHERE path IN (SELECT value FROM json_each(?))",
+            "SELECT path, field, id, number FROM suppressed WHERE path IN (SELECT value FROM json_each(?))",
             (json.dumps(list(paths)),),
         )
         return {Place(path, field, VideoId(video)): number for path, field, video, number in rows}
@@ -28,7 +28,7 @@ def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, 
 def count_suppressed(database: Database) -> int:
     """Return at how many places a number is suppressed."""
     with database.read() as connection:
-        return int(connection.execute("SELECT count(*) FROM held_back").fetchone()[0])
+        return int(connection.execute("SELECT count(*) FROM suppressed").fetchone()[0])
 
 
 def release_suppressed(database: Database) -> int:
@@ -37,13 +37,13 @@ def release_suppressed(database: Database) -> int:
     if not count:
         return 0
     with database.transaction() as connection:
-        return count - connection.execute(f"DELETE FROM held_back AS h WHERE EXISTS ({_OTHER})").rowcount
+        return count - connection.execute(f"DELETE FROM suppressed AS s WHERE EXISTS ({_OTHER})").rowcount
 
 
 def forget_unread(database: Database) -> None:
     """Forget the numbers of videos of which no reading is kept."""
     with database.transaction() as connection:
-        connection.execute(f"DELETE FROM held_back AS h WHERE NOT EXISTS ({_ACCEPTED})")
+        connection.execute(f"DELETE FROM suppressed AS s WHERE NOT EXISTS ({_ACCEPTED})")
 
 
 def last_said(database: Database, video: VideoId, count: Count, number: int) -> datetime | None:
@@ -58,9 +58,9 @@ def last_said(database: Database, video: VideoId, count: Count, number: int) -> 
 
 
 _ACCEPTED = (
-    "SELECT 1 FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video WHERE v.id = h.id"
+    "SELECT 1 FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video WHERE v.id = s.id"
 )
 
 _COUNTS = " ".join(f"WHEN '{count}' THEN r.{column}" for count, column in COLUMNS.items())
 
-_OTHER = f"{_ACCEPTED} AND CASE h.count {_COUNTS} END != h.number"
+_OTHER = f"{_ACCEPTED} AND CASE s.count {_COUNTS} END != s.number"
