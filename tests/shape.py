@@ -272,7 +272,7 @@ def shared_class_names(modules: Iterable[Module]) -> Mapping[str, Sequence[str]]
     return {name: sorted(where) for name, where in sorted(paths.items()) if len(where) > 1}
 
 
-def shared_file_names(modules: Iterable[Module]) -> Mapping[str, Sequence[str]]:
+def shared_file_names(modules: Sequence[Module]) -> Mapping[str, Sequence[str]]:
     """Return the file names that two rooms have, with the files.
 
     A command may be named as the room that it calls: `cli/review.py` beside `review/`, `cli/check.py` and `check.py`.
