@@ -104,29 +104,26 @@ def our_fetch(task: Task) -> Measured:
     from benchmarks.site import video_ids
     from syncer.state.database import open_database
     from syncer.state.ledger import spend_unit
-    from syncer.youtube.batches import fetch_all
-    from syncer.youtube.breaker import Breaker
-    from syncer.youtube.client import connect
-    from syncer.youtube.deadline import Patience
-    from syncer.youtube.retry import Retry
+    from syncer.youtube.batches import Breaker, fetch_all
+    from syncer.youtube.client import Client, Terms
+    from syncer.youtube.deadline import Deadline
 
     videos = [VideoId(video) for video in video_ids(task.pages)]
-    patience = Patience(600, cancelled=lambda: False)
+    deadline = Deadline(600, cancelled=lambda: False)
     with measuring() as measured, open_database(task.root / ".ledger", task.site) as database:
-        client = connect(
+        terms = Terms(
             endpoint=task.endpoint,
             key=KEY,
             spend=lambda bucket: spend_unit(database, bucket, _now(), limit=10**9, reserve=0),
             clock=_now,
             sleep=time.sleep,
             timeout=20,
-            retry=Retry(),
-            patience=patience,
+            deadline=deadline,
         )
-        with client:
+        with Client(terms) as client:
             breakers = {bucket: Breaker() for bucket in Bucket}
             answers = fetch_all(
-                videos, client.fetch, connections=task.connections, patience=patience, breakers=breakers
+                videos, client.fetch, connections=task.connections, deadline=deadline, breakers=breakers
             )
             measured.pages = sum(len(answer.statistics) for answer in answers)
     return measured

@@ -23,8 +23,8 @@ from syncer.simulator.server import Simulator
 from syncer.sync.fetch import note_early_end
 from syncer.sync.tally import Tally
 from syncer.youtube.answer import Outcome
-from syncer.youtube.breaker import Breaker
-from syncer.youtube.deadline import Patience
+from syncer.youtube.batches import Breaker
+from syncer.youtube.deadline import Deadline
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
 
 ONE_AT_ONCE = "connections: 1, timeout: 5s, retry: {attempts: 1, longest_wait: 1s, deadline: 5s}"
@@ -167,7 +167,7 @@ def breakers() -> dict[Bucket, Breaker]:
 
 @pytest.mark.parametrize("told", [tally(3), tally(0, Outcome.STOPPED)])
 def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(told: Tally) -> None:
-    note_early_end(told, breakers(), Patience(0))
+    note_early_end(told, breakers(), Deadline(0))
     (problem,) = told.problems
     assert problem.kind is ProblemKind.REQUEST_FAILED
     assert "ended after 0 s" in problem.message
@@ -175,13 +175,13 @@ def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(told: Tally) -> No
 
 
 @pytest.mark.parametrize(
-    ("told", "patience"),
-    [(tally(3), Patience()), (tally(0), Patience(0)), (tally(3), Patience(cancelled=lambda: True))],
+    ("told", "deadline"),
+    [(tally(3), Deadline()), (tally(0), Deadline(0)), (tally(3), Deadline(cancelled=lambda: True))],
 )
 def test_where_time_was_left_or_nothing_to_do_or_somebody_cancelled_nothing_is_said(
-    told: Tally, patience: Patience
+    told: Tally, deadline: Deadline
 ) -> None:
-    note_early_end(told, breakers(), patience)
+    note_early_end(told, breakers(), deadline)
     assert told.problems == list[Problem]()
 
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
 from syncer.youtube.answer import Outcome
-from syncer.youtube.client import Client, connect
-from syncer.youtube.response import LARGEST_BODY, ResponseTooLarge, unpack
+from syncer.youtube.client import Client, Terms
+from syncer.youtube.connection import MAX_BODY_BYTES, ResponseTooLarge, unpack
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import Canned, Endless, message, ok
 
@@ -47,7 +47,7 @@ BOMB = packed(30)
 FLOODS: dict[str, bytes | Endless] = {
     "a length beyond memory": HEAD + b"Content-Length: 9000000000000000000\r\n\r\n{}",
     "a length beyond all numbers of the machine": HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
-    "a length just beyond the bound": HEAD + b"Content-Length: %d\r\n\r\n{}" % (LARGEST_BODY + 1),
+    "a length just beyond the bound": HEAD + b"Content-Length: %d\r\n\r\n{}" % (MAX_BODY_BYTES + 1),
     "a length of an error beyond memory": b"HTTP/1.1 403 No\r\nContent-Length: 9000000000000000000\r\n\r\n{}",
     "a chunk beyond memory": CHUNKED + b"ffffffffffffff\r\n{}",
     "a chunk beyond all numbers of the machine": CHUNKED + b"f" * 1000 + b"\r\n{}",
@@ -92,7 +92,7 @@ ODD: dict[str, bytes] = {
 
 @contextmanager
 def client(url: str, attempts: int = 2) -> Iterator[Client]:
-    with connect(
+    terms = Terms(
         endpoint=url,
         key="x" * 39,
         spend=lambda _: True,
@@ -100,7 +100,8 @@ def client(url: str, attempts: int = 2) -> Iterator[Client]:
         sleep=lambda _: None,
         timeout=10,
         retry=Retry(attempts=attempts),
-    ) as connected:
+    )
+    with Client(terms) as connected:
         yield connected
 
 
@@ -173,7 +174,7 @@ def test_what_was_packed_comes_out_as_it_was(body: bytes, times: int) -> None:
     for encoding, window in (("gzip", 31), ("x-gzip", 31), ("deflate", 15), ("deflate", -15)):
         packer = zlib.compressobj(6, zlib.DEFLATED, window)
         data = packer.compress(whole) + packer.flush()
-        if len(whole) > LARGEST_BODY:
+        if len(whole) > MAX_BODY_BYTES:
             with pytest.raises(ResponseTooLarge):
                 unpack(data, encoding)
         else:
@@ -191,4 +192,4 @@ def test_what_cannot_be_unpacked_is_one_error_or_stays_as_it_is(data: bytes, enc
 def test_the_largest_answer_that_a_batch_can_have_is_far_below_the_bound() -> None:
     counts = {count: str(2**63 - 1) for count in ("viewCount", "likeCount", "commentCount")}
     items = [{"kind": "youtube#videoStats", "etag": "x" * 27, "id": "x" * 11, "statistics": counts}] * 50
-    assert len(json.dumps({"kind": "x" * 50, "items": items}, indent=2)) * 100 < LARGEST_BODY
+    assert len(json.dumps({"kind": "x" * 50, "items": items}, indent=2)) * 100 < MAX_BODY_BYTES

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.youtube.answer import Outcome
-from syncer.youtube.breaker import MOST_FAILURES, Breaker
-from syncer.youtube.deadline import Patience, seconds_for
+from syncer.youtube.batches import MAX_FAILURES, Breaker
+from syncer.youtube.deadline import Deadline, seconds_for
 
 FAILED, ANSWERED = Outcome.FAILED, Outcome.ANSWERED
 SILENT = sorted(set(Outcome) - {FAILED, ANSWERED})
@@ -24,7 +24,7 @@ def after(outcomes: Sequence[Outcome], *, failing: bool = False) -> Breaker:
 
 
 def test_it_opens_after_five_failures_in_a_row() -> None:
-    assert MOST_FAILURES == 5
+    assert MAX_FAILURES == 5
     assert [after([FAILED] * number).at_once(4) for number in range(7)] == [4, 4, 4, 4, 4, 0, 0]
     assert after([FAILED] * 5).is_open
 
@@ -59,17 +59,17 @@ class Time:
         return self.now
 
 
-def test_patience_ends_with_its_time_or_with_a_word() -> None:
+def test_a_deadline_is_over_with_its_time_or_when_somebody_cancels() -> None:
     time, cancelled = Time(), [False]
-    patience = Patience(10, cancelled=lambda: cancelled[0], timer=time.timer)
-    assert patience.left() == 10
+    deadline = Deadline(10, cancelled=lambda: cancelled[0], timer=time.timer)
+    assert deadline.left() == 10
     time.now += 9
-    assert patience.left() == 1
+    assert deadline.left() == 1
     cancelled[0] = True
-    assert patience.left() == 0
+    assert deadline.left() == 0
     cancelled[0] = False
     time.now += 2
-    assert patience.left() == 0
+    assert deadline.left() == 0
 
 
 @pytest.mark.parametrize(

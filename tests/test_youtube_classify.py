@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.model import Bucket
-from syncer.youtube.classify import TABLE, UNANSWERED, Failure, Kind, classify, classify_exception
-from syncer.youtube.evidence import Reply, read_evidence
-from syncer.youtube.response import ResponseTooLarge
+from syncer.youtube.body import read_evidence
+from syncer.youtube.classify import TABLE, UNANSWERED, Failure, FailureKind, classify, classify_exception
+from syncer.youtube.connection import ErrorStatus, ResponseTooLarge
 from tests.canned_youtube import error, error_info
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -42,12 +42,15 @@ def limited(text: str = "No.", **metadata: str) -> bytes:
 
 
 def failure(status: int, body: bytes, bucket: Bucket = Bucket.STATS, **headers: str) -> Failure:
-    return classify(Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body), bucket, AT)
+    return classify(
+        ErrorStatus(status, {name.replace("_", "-"): value for name, value in headers.items()}, body), bucket, AT
+    )
 
 
-PERSON = Kind.CONFIGURATION
+PERSON = FailureKind.CONFIGURATION
+DAY, OUR_BUG, RETRY = FailureKind.DAY, FailureKind.OUR_BUG, FailureKind.RETRY
 
-CASES: list[tuple[int, bytes, Kind, str]] = [
+CASES: list[tuple[int, bytes, FailureKind, str]] = [
     # the key
     (400, error(400, "API key expired. Please renew the API key.", reason="badRequest"), PERSON, "expired"),
     (400, error(400, "Bad Request", reason="keyExpired"), PERSON, "expired"),
@@ -78,42 +81,42 @@ CASES: list[tuple[int, bytes, Kind, str]] = [
     (403, error(403, "Permission denied.", reason="SERVICE_UNAVAILABLE"), PERSON, "403 SERVICE_UNAVAILABLE"),
     (429, limited(PER_DAY, quota_unit="1/d/{project}", quota_limit_value="0"), PERSON, "limit of 0"),
     # limits
-    (403, error(403, QUOTA, reason="quotaExceeded"), Kind.DAY, "midnight Pacific"),
-    (403, error(403, "Daily Limit Exceeded.", reason="dailyLimitExceeded"), Kind.DAY, "midnight Pacific"),
-    (429, limited(PER_DAY), Kind.DAY, "midnight Pacific"),
-    (429, limited("?", quota_unit="1/d/{project}", quota_limit_value="100"), Kind.DAY, "midnight Pacific"),
-    (429, limited("?", quota_limit="defaultStatsPerDayPerProject"), Kind.DAY, "midnight Pacific"),
-    (429, limited(PER_MINUTE, quota_unit="1/min/{project}", quota_limit="PerMinute"), Kind.RETRY, "fewer requests"),
-    (429, limited("Resource has been exhausted (e.g. check quota)."), Kind.RETRY, "fewer requests"),
-    (429, HTML, Kind.RETRY, "(429)"),
-    (403, error(403, "x", reason="rateLimitExceeded"), Kind.RETRY, "403 rateLimitExceeded"),
-    (403, error(403, "x", reason="userRateLimitExceeded"), Kind.RETRY, "fewer requests"),
+    (403, error(403, QUOTA, reason="quotaExceeded"), DAY, "midnight Pacific"),
+    (403, error(403, "Daily Limit Exceeded.", reason="dailyLimitExceeded"), DAY, "midnight Pacific"),
+    (429, limited(PER_DAY), DAY, "midnight Pacific"),
+    (429, limited("?", quota_unit="1/d/{project}", quota_limit_value="100"), DAY, "midnight Pacific"),
+    (429, limited("?", quota_limit="defaultStatsPerDayPerProject"), DAY, "midnight Pacific"),
+    (429, limited(PER_MINUTE, quota_unit="1/min/{project}", quota_limit="PerMinute"), RETRY, "fewer requests"),
+    (429, limited("Resource has been exhausted (e.g. check quota)."), RETRY, "fewer requests"),
+    (429, HTML, RETRY, "(429)"),
+    (403, error(403, "x", reason="rateLimitExceeded"), RETRY, "403 rateLimitExceeded"),
+    (403, error(403, "x", reason="userRateLimitExceeded"), RETRY, "fewer requests"),
     # what passes
-    (403, HTML, Kind.RETRY, "between here and YouTube"),
-    (407, HTML, Kind.RETRY, "between here and YouTube"),
-    (408, b"", Kind.RETRY, "gave up"),
-    (500, error(500, None), Kind.RETRY, "500 backendError"),
-    (500, b'{"error": "internal"}', Kind.RETRY, "(500)"),
-    (502, HTML, Kind.RETRY, "(502)"),
-    (503, error(503, status="UNAVAILABLE"), Kind.RETRY, "503 backendError"),
-    (504, b"", Kind.RETRY, "(504)"),
-    (301, b"", Kind.RETRY, "redirected (301)"),
-    (304, b"", Kind.RETRY, "redirected (304)"),
-    (204, b"", Kind.RETRY, "never gives (204)"),
-    (999, b"", Kind.RETRY, "never gives (999)"),
+    (403, HTML, RETRY, "between here and YouTube"),
+    (407, HTML, RETRY, "between here and YouTube"),
+    (408, b"", RETRY, "gave up"),
+    (500, error(500, None), RETRY, "500 backendError"),
+    (500, b'{"error": "internal"}', RETRY, "(500)"),
+    (502, HTML, RETRY, "(502)"),
+    (503, error(503, status="UNAVAILABLE"), RETRY, "503 backendError"),
+    (504, b"", RETRY, "(504)"),
+    (301, b"", RETRY, "redirected (301)"),
+    (304, b"", RETRY, "redirected (304)"),
+    (204, b"", RETRY, "never gives (204)"),
+    (999, b"", RETRY, "never gives (999)"),
     # our bug
-    (400, error(400, "The request specifies an invalid filter.", reason="invalidFilters"), Kind.OUR_BUG, "report it"),
-    (400, error(400, "No filter selected.", reason="missingRequiredParameter"), Kind.OUR_BUG, "report it"),
-    (400, error(400, "statistics", reason="unknownPart"), Kind.OUR_BUG, "400 unknownPart"),
-    (400, error(400, "Request contains an invalid argument.", reason="badRequest"), Kind.OUR_BUG, "400 badRequest"),
-    (400, HTML, Kind.OUR_BUG, "(400)"),
-    (414, b"", Kind.OUR_BUG, "(414)"),
+    (400, error(400, "The request specifies an invalid filter.", reason="invalidFilters"), OUR_BUG, "report it"),
+    (400, error(400, "No filter selected.", reason="missingRequiredParameter"), OUR_BUG, "report it"),
+    (400, error(400, "statistics", reason="unknownPart"), OUR_BUG, "400 unknownPart"),
+    (400, error(400, "Request contains an invalid argument.", reason="badRequest"), OUR_BUG, "400 badRequest"),
+    (400, HTML, OUR_BUG, "(400)"),
+    (414, b"", OUR_BUG, "(414)"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "says"), CASES)
 @pytest.mark.parametrize("bucket", Bucket)
-def test_a_failure_is_of_its_class(status: int, body: bytes, kind: Kind, says: str, bucket: Bucket) -> None:
+def test_a_failure_is_of_its_class(status: int, body: bytes, kind: FailureKind, says: str, bucket: Bucket) -> None:
     found = failure(status, body, bucket)
     assert found.kind is kind
     assert says in found.message
@@ -126,9 +129,9 @@ def test_a_failure_is_of_its_class(status: int, body: bytes, kind: Kind, says: s
 def test_without_the_first_method_the_other_takes_over_and_without_that_one_the_address_is_wrong(
     status: int, body: bytes
 ) -> None:
-    assert failure(status, body, Bucket.STATS).kind is Kind.UNAVAILABLE
+    assert failure(status, body, Bucket.STATS).kind is FailureKind.UNAVAILABLE
     wrong = failure(status, body, Bucket.GENERAL)
-    assert wrong.kind is Kind.CONFIGURATION
+    assert wrong.kind is FailureKind.CONFIGURATION
     assert "youtube.endpoint" in wrong.message
 
 
@@ -155,8 +158,8 @@ def test_every_row_has_a_case() -> None:
      b"\xff", b"[" * 100_000],
 )  # fmt: skip
 def test_a_body_in_no_form_is_no_reason_to_fall_over(body: bytes) -> None:
-    assert failure(503, body).kind is Kind.RETRY
-    assert failure(429, body).kind is (Kind.DAY if b"quotaExceeded" in body else Kind.RETRY)
+    assert failure(503, body).kind is RETRY
+    assert failure(429, body).kind is (DAY if b"quotaExceeded" in body else RETRY)
 
 
 @pytest.mark.parametrize("text", ["requests to this api ", "per day ", "x"])
@@ -237,7 +240,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
 )
 def test_no_answer_passes(error: Exception, says: str) -> None:
     found = classify_exception(error)
-    assert found.kind is Kind.RETRY
+    assert found.kind is RETRY
     assert says in found.message
 
 
@@ -270,20 +273,20 @@ def test_any_answer_has_a_class(status: int, body: bytes, retry_after: str) -> N
 BODIES = os.environ.get("SYNCER_BODIES")
 with_bodies = pytest.mark.skipif(not BODIES, reason="SYNCER_BODIES names no directory of recorded answers")
 BY_WORD = {  # what a recorded body's name tells: the first that fits
-    "limit-zero": Kind.CONFIGURATION,
-    "API_KEY": Kind.CONFIGURATION,
-    "keyInvalid": Kind.CONFIGURATION,
-    "401": Kind.CONFIGURATION,
-    "quotaExceeded": Kind.DAY,
-    "dailyLimit": Kind.DAY,
-    "per-day": Kind.DAY,
-    "video-uploads": Kind.DAY,
-    "ateLimitExceeded": Kind.RETRY,
-    "403": Kind.CONFIGURATION,
-    "429": Kind.RETRY,
-    "400": Kind.OUR_BUG,
-    "404": Kind.UNAVAILABLE,
-    "50": Kind.RETRY,
+    "limit-zero": FailureKind.CONFIGURATION,
+    "API_KEY": FailureKind.CONFIGURATION,
+    "keyInvalid": FailureKind.CONFIGURATION,
+    "401": FailureKind.CONFIGURATION,
+    "quotaExceeded": DAY,
+    "dailyLimit": DAY,
+    "per-day": DAY,
+    "video-uploads": DAY,
+    "ateLimitExceeded": RETRY,
+    "403": FailureKind.CONFIGURATION,
+    "429": RETRY,
+    "400": OUR_BUG,
+    "404": FailureKind.UNAVAILABLE,
+    "50": RETRY,
 }
 
 

@@ -20,7 +20,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.youtube.answer import Answer, Outcome
-from syncer.youtube.client import Client, connect
+from syncer.youtube.client import Client, Terms
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import CLOSE, RESET, STALL, Canned, error, error_info, message, ok
 
@@ -55,18 +55,17 @@ def client(
     key: str = KEY,
     timeout: float = 5,
 ) -> Client:
-    spend = (units or Units()).spend
-    retry = Retry(attempts=attempts)
-    return connect(
+    terms = Terms(
         endpoint=url,
         key=key,
-        spend=spend,
+        spend=(units or Units()).spend,
         clock=lambda: AT,
         sleep=sleep,
         timeout=timeout,
-        retry=retry,
+        retry=Retry(attempts=attempts),
         rng=Random(1),
     )
+    return Client(terms)
 
 
 def asked(
@@ -201,13 +200,10 @@ def test_what_the_ledger_raises_is_no_trouble_of_the_network() -> None:
     def broken(_: Bucket) -> bool:
         raise LookupError("the state is gone")
 
-    terms = {"clock": lambda: AT, "sleep": lambda _: None}
-    with (
-        Canned([GOOD]) as server,
-        connect(endpoint=server.url, key=KEY, spend=broken, timeout=5, retry=Retry(), **terms) as youtube,  # type: ignore[arg-type]
-        pytest.raises(LookupError),
-    ):
-        youtube.fetch(Bucket.STATS, [A])
+    with Canned([GOOD]) as server:
+        terms = Terms(endpoint=server.url, key=KEY, spend=broken, clock=lambda: AT, sleep=lambda _: None, timeout=5)
+        with Client(terms) as youtube, pytest.raises(LookupError):
+            youtube.fetch(Bucket.STATS, [A])
     assert server.requests == []
 
 

@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from syncer.youtube.answer import Checked
-from syncer.youtube.classify import Failure, Kind
-from syncer.youtube.deadline import Patience
-from syncer.youtube.retry import Retry, Tried, try_again
+from syncer.youtube.body import CheckedBody
+from syncer.youtube.classify import Failure, FailureKind
+from syncer.youtube.deadline import Deadline
+from syncer.youtube.retry import Retry, RetryResult, try_again
 
-GOOD = Checked({})
-BUSY = Failure(Kind.RETRY, "Busy.")
+GOOD = CheckedBody({})
+BUSY = Failure(FailureKind.RETRY, "Busy.")
 
 
 @dataclass
@@ -31,49 +31,49 @@ class Time:
 
 
 def tried(
-    results: Sequence[Checked | Failure],
+    results: Sequence[CheckedBody | Failure],
     time: Time,
     *,
     retry: Retry | None = None,
     each: float = 0,
     seed: int = 1,
-    patience: Patience | None = None,
-) -> Tried:
-    rest: Iterator[Checked | Failure] = iter(results)
+    deadline: Deadline | None = None,
+) -> RetryResult:
+    rest: Iterator[CheckedBody | Failure] = iter(results)
 
-    def request() -> Checked | Failure:
+    def request() -> CheckedBody | Failure:
         time.now += each
         return next(rest)
 
     return try_again(
         request,
         retry or Retry(),
-        patience=patience or Patience(timer=lambda: time.now),
+        deadline=deadline or Deadline(timer=lambda: time.now),
         sleep=time.sleep,
         rng=Random(seed),
-        tell=lambda *what: time.told.append(what),
+        log_retry=lambda *what: time.told.append(what),
     )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.RETRY])
-def test_what_does_not_pass_is_not_repeated(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.RETRY])
+def test_what_does_not_pass_is_not_repeated(kind: FailureKind) -> None:
     time = Time()
     failure = Failure(kind, "No.", retry_after=5)
-    assert tried([failure], time) == Tried(failure, 1)
+    assert tried([failure], time) == RetryResult(failure, 1)
     assert time.slept == []
 
 
 def test_what_passes_is_repeated_until_it_has_passed() -> None:
     time = Time()
-    assert tried([BUSY, BUSY, GOOD], time) == Tried(GOOD, 3)
+    assert tried([BUSY, BUSY, GOOD], time) == RetryResult(GOOD, 3)
     assert len(time.slept) == 2
 
 
 def test_the_tries_are_bounded() -> None:
     time = Time()
-    assert tried([BUSY] * 4 + [GOOD], time) == Tried(BUSY, 4)
+    assert tried([BUSY] * 4 + [GOOD], time) == RetryResult(BUSY, 4)
     assert len(time.slept) == 3
-    assert tried([BUSY, GOOD], time, retry=Retry(attempts=1)) == Tried(BUSY, 1)
+    assert tried([BUSY, GOOD], time, retry=Retry(attempts=1)) == RetryResult(BUSY, 1)
 
 
 def test_waits_are_drawn_from_all_of_a_window_that_doubles() -> None:
@@ -89,7 +89,7 @@ def test_waits_are_drawn_from_all_of_a_window_that_doubles() -> None:
 
 def test_the_servers_wish_is_heard_up_to_the_longest_wait() -> None:
     time = Time()
-    wishes = [Failure(Kind.RETRY, "Busy.", retry_after=seconds) for seconds in (30, 0, 3600)]
+    wishes = [Failure(FailureKind.RETRY, "Busy.", retry_after=seconds) for seconds in (30, 0, 3600)]
     tried([*wishes, GOOD], time, retry=Retry(attempts=4, longest_wait=60, deadline=1000))
     assert time.slept[0] == 30
     assert 0 < time.slept[1] <= 2
@@ -98,14 +98,14 @@ def test_the_servers_wish_is_heard_up_to_the_longest_wait() -> None:
 
 def test_no_wait_leads_past_the_deadline() -> None:
     time = Time()
-    slow = Failure(Kind.RETRY, "Busy.", retry_after=40)
-    assert tried([slow] * 4, time, retry=Retry(deadline=90), each=1) == Tried(slow, 3)
+    slow = Failure(FailureKind.RETRY, "Busy.", retry_after=40)
+    assert tried([slow] * 4, time, retry=Retry(deadline=90), each=1) == RetryResult(slow, 3)
     assert time.slept == [40, 40]
 
 
 def test_requests_that_take_long_use_up_the_time_too() -> None:
     time = Time()
-    assert tried([BUSY] * 4, time, retry=Retry(deadline=90), each=89.9) == Tried(BUSY, 1)
+    assert tried([BUSY] * 4, time, retry=Retry(deadline=90), each=89.9) == RetryResult(BUSY, 1)
     assert time.slept == []
 
 
@@ -115,16 +115,16 @@ def test_what_the_request_raises_passes_through() -> None:
         tried([BUSY], time)
 
 
-def test_no_wait_leads_past_the_end_of_patience() -> None:
+def test_no_wait_leads_past_the_deadline_of_all_requests() -> None:
     time = Time()
-    slow = Failure(Kind.RETRY, "Busy.", retry_after=10)
-    assert tried([slow] * 4, time, patience=Patience(25, timer=lambda: time.now)) == Tried(slow, 3)
+    slow = Failure(FailureKind.RETRY, "Busy.", retry_after=10)
+    assert tried([slow] * 4, time, deadline=Deadline(25, timer=lambda: time.now)) == RetryResult(slow, 3)
     assert time.slept == [10, 10]
 
 
 def test_nothing_is_repeated_for_somebody_who_cancelled() -> None:
     time = Time()
-    assert tried([BUSY, GOOD], time, patience=Patience(cancelled=lambda: True)) == Tried(BUSY, 1)
+    assert tried([BUSY, GOOD], time, deadline=Deadline(cancelled=lambda: True)) == RetryResult(BUSY, 1)
 
 
 def test_each_repetition_is_told_before_its_wait() -> None:

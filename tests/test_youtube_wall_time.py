@@ -17,10 +17,9 @@ from syncer.simulator.faults import GROUPS, Fault, When, parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.youtube.answer import Answer, Outcome
-from syncer.youtube.batches import fetch_all
-from syncer.youtube.breaker import Breaker
-from syncer.youtube.client import Client, connect
-from syncer.youtube.deadline import Patience
+from syncer.youtube.batches import Breaker, fetch_all
+from syncer.youtube.client import Client, Terms
+from syncer.youtube.deadline import Deadline
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import STALL, Canned, error
 from tests.test_youtube_client import Units
@@ -38,9 +37,9 @@ def ids(number: int) -> list[VideoId]:
 
 
 def client(
-    url: str, units: Units | None = None, *, timeout: float = SHORT, attempts: int = 1, patience: Patience | None = None
+    url: str, units: Units | None = None, *, timeout: float = SHORT, attempts: int = 1, deadline: Deadline | None = None
 ) -> Client:
-    return connect(
+    terms = Terms(
         endpoint=url,
         key="a-key",
         spend=(units or Units()).spend,
@@ -48,8 +47,9 @@ def client(
         sleep=lambda _: None,
         timeout=timeout,
         retry=Retry(attempts=attempts),
-        patience=patience,
+        deadline=deadline or Deadline(),
     )
+    return Client(terms)
 
 
 def weather(*faults: str, pause: float = SHORT / 3) -> Simulator:
@@ -136,8 +136,8 @@ class Walk:
     def __init__(self, url: str, videos: Sequence[VideoId], *, seconds: float = 60, attempts: int = 4) -> None:
         self.answers: list[Answer] = []
         self._cancelled = threading.Event()
-        self._patience = Patience(seconds, cancelled=self._cancelled.is_set)
-        self._client = client(url, timeout=30, attempts=attempts, patience=self._patience)
+        self._deadline = Deadline(seconds, cancelled=self._cancelled.is_set)
+        self._client = client(url, timeout=30, attempts=attempts, deadline=self._deadline)
         self._videos = videos
         self._thread = threading.Thread(target=self._walk)
 
@@ -154,7 +154,7 @@ class Walk:
         breakers = {bucket: Breaker() for bucket in Bucket}
         with self._client as asking:
             for answer in fetch_all(
-                self._videos, asking.fetch, connections=4, patience=self._patience, breakers=breakers
+                self._videos, asking.fetch, connections=4, deadline=self._deadline, breakers=breakers
             ):
                 self.answers.append(answer)
 

@@ -19,8 +19,8 @@ from syncer.sync.options import Environment, Sync
 from syncer.sync.tally import Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
-from syncer.youtube.breaker import MOST_FAILURES, Breaker
-from syncer.youtube.deadline import Patience, seconds_for
+from syncer.youtube.batches import MAX_FAILURES, Breaker, fetch_all
+from syncer.youtube.deadline import Deadline, seconds_for
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -54,25 +54,23 @@ def fetch_readings(sync: Sync, number: int) -> None:
     tally, videos = sync.tally, sync.tally.plan.ask
     if not videos:
         return
-    from syncer.youtube.batches import fetch_all
-
-    patience = _patience(sync, len(videos))
+    deadline = _deadline(sync, len(videos))
     connections = sync.config.youtube.connections
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
-    with open_client(sync.config, sync.environment, spending(sync), patience) as client:
-        for answer in fetch_all(videos, client.fetch, connections=connections, patience=patience, breakers=breakers):
+    with open_client(sync.config, sync.environment, spending(sync), deadline) as client:
+        for answer in fetch_all(videos, client.fetch, connections=connections, deadline=deadline, breakers=breakers):
             _keep(answer, sync, number)
             sync.listener.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
-    tally.tries = client.story.tries
+    tally.tries = client.request_log.tries
     tally.problems += _unasked(tally)
-    note_early_end(tally, breakers, patience)
+    note_early_end(tally, breakers, deadline)
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:
         note_failing(sync.database, still_failing)
 
 
-def _patience(sync: Sync, videos: int) -> Patience:
+def _deadline(sync: Sync, videos: int) -> Deadline:
     youtube = sync.config.youtube
     seconds = seconds_for(
         videos,
@@ -80,16 +78,16 @@ def _patience(sync: Sync, videos: int) -> Patience:
         timeout=youtube.timeout.total_seconds(),
         deadline=youtube.retry.deadline.total_seconds(),
     )
-    return Patience(seconds, cancelled=sync.environment.cancelled)
+    return Deadline(seconds, cancelled=sync.environment.cancelled)
 
 
-def open_client(config: Config, environment: Environment, spend: Spend, patience: Patience | None = None) -> Client:
+def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:
     """Return a client of the configured YouTube, to be used as a context."""
-    from syncer.youtube.client import connect
+    from syncer.youtube.client import Client, Terms
     from syncer.youtube.retry import Retry
 
     youtube = config.youtube
-    return connect(
+    terms = Terms(
         endpoint=youtube.endpoint,
         key=environment.key,
         spend=spend,
@@ -101,8 +99,9 @@ def open_client(config: Config, environment: Environment, spend: Spend, patience
             longest_wait=youtube.retry.longest_wait.total_seconds(),
             deadline=youtube.retry.deadline.total_seconds(),
         ),
-        patience=patience,
+        deadline=deadline or Deadline(),
     )
+    return Client(terms)
 
 
 def spending(sync: Sync) -> Spend:
@@ -168,14 +167,14 @@ def _unasked(tally: Tally) -> Iterable[Problem]:
             yield Problem(ProblemKind.BAD_ANSWER, METHODS[bucket], message)
 
 
-def note_early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], patience: Patience) -> None:
+def note_early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadline) -> None:
     """Say why videos were left to the next sync, where it was neither the quota nor somebody who cancelled."""
     for bucket, breaker in breakers.items():
         if breaker.is_open and tally.unsettled():
-            failures = "this failure, like those of the last sync" if breaker.probing else f"{MOST_FAILURES} in a row"
+            failures = "this failure, like those of the last sync" if breaker.probing else f"{MAX_FAILURES} in a row"
             _give_up(tally, bucket, f"After {failures}, no more was asked; the next sync begins with one request.")
-    if not patience.left() and not patience.cancelled() and (tally.unsettled() or Outcome.STOPPED in tally.outcomes):
-        _give_up(tally, Bucket.STATS, f"The asking was ended after {patience.seconds:.0f} s: the next sync goes on.")
+    if not deadline.left() and not deadline.cancelled() and (tally.unsettled() or Outcome.STOPPED in tally.outcomes):
+        _give_up(tally, Bucket.STATS, f"The asking was ended after {deadline.seconds:.0f} s: the next sync goes on.")
 
 
 def _give_up(tally: Tally, bucket: Bucket, why: str) -> None:

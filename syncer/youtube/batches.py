@@ -1,4 +1,4 @@
-"""The walk over all batches: the method with a bucket of its own first, the other to confirm and to take over."""
+"""Requests all batches: from the method with a bucket of its own first, then from the other one what that left."""
 
 from __future__ import annotations
 
@@ -12,18 +12,55 @@ from typing import Final
 
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.youtube.answer import Answer, Fetch, Outcome
-from syncer.youtube.breaker import Breaker
-from syncer.youtube.deadline import Patience
+from syncer.youtube.deadline import Deadline
 
-MOST_HALVINGS: Final = 18
-"""Rejected batches that a walk may cut in two, at two requests each: one bad id among 50 takes 6 of them."""
-BLIND_HALVINGS: Final = 3
+MAX_HALVINGS: Final = 18
+"""Rejected batches that a method may cut in two, at two requests each: one bad id among 50 takes 6 of them."""
+MAX_UNANSWERED_HALVINGS: Final = 3
 """The same while nothing was answered: it is hardly an id then that YouTube dislikes."""
+MAX_FAILURES: Final = 5
+"""Failed requests in a row, each with all its attempts, after which a method is requested no more in this sync."""
 
-_NOT_TO_BE_HAD: Final = frozenset({Outcome.SPENT, Outcome.UNAVAILABLE})
-"""After one of these a method is asked no more, and the other takes over."""
+_TAKEN_OVER: Final = frozenset({Outcome.SPENT, Outcome.UNAVAILABLE})
+"""After one of these the method gets no more requests, and the other one takes over."""
 
 Batch = tuple[VideoId, ...]
+
+
+class Breaker:
+    """Counts how often a method fails in a row. Opens after `MAX_FAILURES`, and then it gets no more requests.
+
+    Where the sync before ended so, one failure is enough: the first request is a probe.
+    """
+
+    def __init__(self, *, failing: bool = False) -> None:
+        """Take whether the method was failing when the last sync ended."""
+        self.probing = failing
+        """Whether the next failure is one too many, because there was no answer since the last sync."""
+        self._failures_in_a_row = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the method gets no more requests."""
+        return self._failures_in_a_row >= (1 if self.probing else MAX_FAILURES)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the next sync has to begin with a probe."""
+        return self.probing or self.is_open
+
+    def at_once(self, connections: int) -> int:
+        """Return how many requests may be under way now: none, or one to see whether it is answered, or all."""
+        if self.is_open:
+            return 0
+        return 1 if self.probing else connections
+
+    def note(self, outcome: Outcome) -> None:
+        """Count how a request ended. What is neither an answer nor a failure says nothing."""
+        if outcome is Outcome.ANSWERED:
+            self.probing, self._failures_in_a_row = False, 0
+        elif outcome is Outcome.FAILED:
+            self._failures_in_a_row += 1
 
 
 def fetch_all(
@@ -31,24 +68,36 @@ def fetch_all(
     fetch: Fetch,
     *,
     connections: int,
-    patience: Patience,
+    deadline: Deadline,
     breakers: Mapping[Bucket, Breaker],
 ) -> Iterator[Answer]:
     """Yield an answer for each batch of 1 to 50 videos, as they arrive, with up to `connections` requests at once.
 
-    `Bucket.STATS` is asked first. `Bucket.GENERAL` is asked once about the videos that it left out, and about all for
-    which it has no unit or is not available. A failed batch is left to the next sync: trouble that passes never
-    changes the method. A batch that YouTube rejects is halved, and so are its halves, until the one is found that is
-    REJECTED alone. A refusal ends all asking, and so does the end of `patience`; a breaker that opens ends that of its
-    bucket.
+    All videos are requested from `Bucket.STATS`. From `Bucket.GENERAL` are requested, once, those that it left out, and
+    all for which it has no unit or is not available. A failed batch is left to the next sync: trouble that passes never
+    changes the method. A batch that YouTube rejects is halved, and so are its halves, until the one video is found that
+    is REJECTED alone. A refusal ends all requests, and so does the end of the deadline; a breaker that opens ends those
+    of its bucket.
 
-    A video that is in no answer was not asked about. What `fetch` raises passes through.
+    A video that is in no answer was not requested. What `fetch` raises passes through.
     """
     pool = ThreadPoolExecutor(connections, thread_name_prefix="youtube")
+    requester = _Requester(pool, fetch, connections, deadline)
     try:
-        yield from _both_methods(videos, _Asking(pool, fetch, connections, patience), breakers)
+        first = _Walk(Bucket.STATS, deque(pack(dict.fromkeys(videos))), requester, breakers[Bucket.STATS])
+        left: list[VideoId] = []
+        for answer in first.answers():
+            if answer.outcome in _TAKEN_OVER:
+                left += answer.asked
+            elif answer.outcome is Outcome.ANSWERED:
+                left += (video for video in answer.asked if video not in answer.statistics)
+            yield answer
+        if first.ended is not Outcome.REFUSED:
+            never_asked = chain.from_iterable(first.batches if first.ended else ())
+            batches = deque(pack(chain(left, never_asked)))
+            yield from _Walk(Bucket.GENERAL, batches, requester, breakers[Bucket.GENERAL]).answers()
     finally:
-        pool.shutdown(cancel_futures=True)  # nobody in it waits for the network when patience has ended
+        pool.shutdown(cancel_futures=True)  # nobody in it waits for the network when the deadline is over
 
 
 def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
@@ -59,87 +108,66 @@ def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
-    """How both walks ask."""
+class _Requester:
+    """How the walks of both methods send their requests."""
 
     pool: ThreadPoolExecutor
     fetch: Fetch
     connections: int
-    patience: Patience
-
-
-def _both_methods(videos: Sequence[VideoId], asking: _Asking, breakers: Mapping[Bucket, Breaker]) -> Iterator[Answer]:
-    first = _Walk(Bucket.STATS, deque(pack(dict.fromkeys(videos))), asking, breakers[Bucket.STATS])
-    left: list[VideoId] = []
-    for answer in first.answers():
-        left += _left_to_general(answer)
-        yield answer
-    if first.ended is not Outcome.REFUSED:
-        never_asked = chain.from_iterable(first.batches if first.ended else ())
-        second = deque(pack(chain(left, never_asked)))
-        yield from _Walk(Bucket.GENERAL, second, asking, breakers[Bucket.GENERAL]).answers()
-
-
-def _left_to_general(answer: Answer) -> Iterable[VideoId]:
-    """Return the videos of an answer that the other method has to be asked about."""
-    if answer.outcome is Outcome.ANSWERED:
-        return [video for video in answer.asked if video not in answer.statistics]
-    return answer.asked if answer.outcome in _NOT_TO_BE_HAD else ()
+    deadline: Deadline
 
 
 @dataclass(slots=True)
 class _Walk:
-    """One method's walk over its batches. What it does not ask about stays in `batches`."""
+    """One method's walk over its batches. Those that it does not request stay in `batches`."""
 
     bucket: Bucket
     batches: deque[Batch]
-    asking: _Asking
+    requester: _Requester
     breaker: Breaker
     ended: Outcome | None = None
-    """What ended the asking before its time; SPENT, UNAVAILABLE or REFUSED."""
+    """What ended the walk early: SPENT, UNAVAILABLE or REFUSED."""
     answered: bool = False
     halvings: int = 0
     rejected: list[Answer] = field(default_factory=list)
     """Each about one video."""
 
     def answers(self) -> Iterator[Answer]:
-        """Ask about the batches until they or the method's good will or patience end."""
+        """Request the batches until they, or the method's good will, or the time end."""
         ended: SimpleQueue[Future[Answer]] = SimpleQueue()  # quicker than to wait for a set of futures
         running = self._send(0, ended)
         while running:
-            answers = list(self._noted(ended.get().result()))
+            answer = self._note(ended.get().result())
             running = self._send(running - 1, ended)
-            yield from answers  # only now: the connections are busy while the caller takes his time
+            if answer is not None:
+                yield answer  # only now: the connections are busy while the caller takes his time
         outcome = Outcome.REJECTED if self.answered else Outcome.FAILED
         yield from (replace(answer, outcome=outcome) for answer in self.rejected)
 
     def _send(self, running: int, ended: SimpleQueue[Future[Answer]]) -> int:
         """Send requests until as many are under way as may be; return how many that are."""
-        while running < self.breaker.at_once(self.asking.connections):
-            if not self.batches or self.ended or not self.asking.patience.left():
+        requester = self.requester
+        while running < self.breaker.at_once(requester.connections):
+            if not self.batches or self.ended or not requester.deadline.left():
                 break
-            self.asking.pool.submit(self.asking.fetch, self.bucket, self.batches.popleft()).add_done_callback(ended.put)
+            requester.pool.submit(requester.fetch, self.bucket, self.batches.popleft()).add_done_callback(ended.put)
             running += 1
         return running
 
-    def _noted(self, answer: Answer) -> Iterator[Answer]:
-        """Take note of an answer, and yield it; what is rejected alone has to wait for what becomes of the others."""
+    def _note(self, answer: Answer) -> Answer | None:
+        """Take note of an answer and return it; None: what is rejected alone waits for what becomes of the others."""
         if answer.outcome is Outcome.REJECTED and len(answer.asked) == 1:
             self.rejected.append(answer)
-            return
-        if answer.outcome is Outcome.REJECTED and not self._halve(answer.asked):
-            answer = replace(answer, outcome=Outcome.FAILED)
+            return None
+        if answer.outcome is Outcome.REJECTED:
+            if self.halvings < (MAX_HALVINGS if self.answered else MAX_UNANSWERED_HALVINGS):
+                self.halvings += 1
+                middle = len(answer.asked) // 2
+                self.batches.extend((answer.asked[:middle], answer.asked[middle:]))
+            else:
+                answer = replace(answer, outcome=Outcome.FAILED)
         self.breaker.note(answer.outcome)
         self.answered = self.answered or answer.outcome is Outcome.ANSWERED
-        if answer.outcome in _NOT_TO_BE_HAD or answer.outcome is Outcome.REFUSED:
+        if answer.outcome in _TAKEN_OVER or answer.outcome is Outcome.REFUSED:
             self.ended = answer.outcome
-        yield answer
-
-    def _halve(self, batch: Batch) -> bool:
-        """Put the halves of a batch at the end of the queue; False: that was done too often already."""
-        if self.halvings >= (MOST_HALVINGS if self.answered else BLIND_HALVINGS):
-            return False
-        self.halvings += 1
-        middle = len(batch) // 2
-        self.batches.extend((batch[:middle], batch[middle:]))
-        return True
+        return answer

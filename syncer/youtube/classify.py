@@ -19,45 +19,45 @@ import httplib2
 
 from syncer.model import Bucket
 from syncer.youtube.answer import METHODS
-from syncer.youtube.evidence import LIMIT_ZERO, PER_DAY, Evidence, Reply, read_evidence
-from syncer.youtube.response import ResponseTooLarge
+from syncer.youtube.body import LIMIT_ZERO, PER_DAY, Evidence, read_evidence
+from syncer.youtube.connection import ErrorStatus, ResponseTooLarge
 
 
-class Kind(Enum):
-    """The classes of failure: what is to be done about one."""
+class FailureKind(Enum):
+    """The classes of failure: what to do about one."""
 
     RETRY = "retry"
     """It passes: try again, a few times."""
     DAY = "quota day"
     """YouTube's bucket is empty until midnight Pacific."""
     NO_UNIT = "no unit"
-    """Our own ledger has no unit left: nothing was sent."""
+    """syncer's own ledger has no unit left: nothing was sent."""
     CONFIGURATION = "configuration"
-    """A person has to act, mostly in Google's console: asking on is of no use."""
+    """Somebody has to act, mostly in Google's console: further requests are of no use."""
     UNAVAILABLE = "unavailable"
-    """This method is not to be had; the other one may be."""
+    """This method is not available; the other one may be."""
     OUR_BUG = "our bug"
     """The request was wrong: never to be repeated unchanged."""
     STOPPED = "stopped"
-    """We ended it ourselves: the sync was told to stop, or its time was up."""
+    """syncer ended it: the sync was told to stop, or its time was up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What one failed request means."""
 
-    kind: Kind
+    kind: FailureKind
     message: str
     """One sentence that says why, and what to do."""
     retry_after: float | None = None
-    """Seconds that the server asked us to wait."""
+    """Seconds that the server asks to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table: it fits where the status fits and, if it names any, one word or phrase, and the bucket."""
 
-    kind: Kind
+    kind: FailureKind
     status: Container[int]
     message: str
     words: AbstractSet[str] = frozenset()
@@ -74,23 +74,23 @@ _CREDENTIALS: Final = "in the Google Cloud console under APIs & Services > Crede
 _RESTRICTIONS: Final = f"remove that restriction {_CREDENTIALS}, or make a key for syncer without it"
 
 TABLE: Final = (
-    # The key and the project: a person has to act.
+    # The key and the project: somebody has to act.
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"The API key has expired: renew it, or make a new one, {_CREDENTIALS}.",
         words={"keyExpired"},
         phrase="key expired",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"YouTube does not know the API key: copy it again, or make a new one, {_CREDENTIALS}.",
         words={"API_KEY_INVALID", "keyInvalid"},
         phrase="key not valid",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         "The request reached YouTube without an API key: see that no proxy removes its x-goog-api-key header, "
         f"and that the key is one {_CREDENTIALS}.",
@@ -98,120 +98,120 @@ TABLE: Final = (
         phrase="unregistered callers|missing a valid API key",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         "The key's project has not enabled the YouTube Data API v3: enable it in the Google Cloud console under "
         "APIs & Services > Library; it works a few minutes later.",
         words={"SERVICE_DISABLED", "accessNotConfigured"},
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"The API key is restricted to web pages (HTTP referrers), and can never work from here: {_RESTRICTIONS}.",
         words={"API_KEY_HTTP_REFERRER_BLOCKED"},
         phrase="requests from referer",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"The API key is restricted to web pages or to other IP addresses: {_RESTRICTIONS}.",
         words={"ipRefererBlocked"},
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"The API key does not allow this machine's IP address: add the address to the key {_CREDENTIALS}.",
         words={"API_KEY_IP_ADDRESS_BLOCKED"},
         phrase="IP address restriction",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"The API key is restricted to an Android or iOS app, and can never work from here: {_RESTRICTIONS}.",
         words={"API_KEY_ANDROID_APP_BLOCKED", "API_KEY_IOS_APP_BLOCKED"},
         phrase="android client|ios client",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         f"The API key's restrictions leave out the YouTube Data API v3: add it to the key {_CREDENTIALS}.",
         words={"API_KEY_SERVICE_BLOCKED"},
         phrase="requests to this api .* are blocked",
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         "Google has suspended the key's project, or closed its billing ({status}): see the notices in the Google Cloud "
         "console under IAM & Admin.",
         words={"CONSUMER_SUSPENDED", "CONSUMER_INVALID", "BILLING_DISABLED"},
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         _REFUSED,
         "The key's project has a limit of 0 for {method}: ask for quota in the Google Cloud console under "
         "IAM & Admin > Quotas.",
         words={LIMIT_ZERO},
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         {401},
         f"YouTube wants more than this key ({{status}}): see that it is an API key, not an OAuth one, {_CREDENTIALS}.",
     ),
     # Limits: one of a day can look like one of a minute.
     Row(
-        Kind.DAY,
+        FailureKind.DAY,
         {403, 429},
         "YouTube's quota for {method} is spent until midnight Pacific Time.",
         words={"quotaExceeded", "dailyLimitExceeded", PER_DAY},
     ),
     Row(
-        Kind.RETRY,
+        FailureKind.RETRY,
         {403},
         "YouTube asks for fewer requests a minute ({status}): the next sync asks again.",
         words={"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"},
     ),
-    Row(Kind.RETRY, {429}, "YouTube asks for fewer requests a minute ({status}): the next sync asks again."),
+    Row(FailureKind.RETRY, {429}, "YouTube asks for fewer requests a minute ({status}): the next sync asks again."),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         {403},
         f"YouTube refuses {{method}} to this key ({{status}}): see its restrictions {_CREDENTIALS}.",
         google=True,
     ),
     Row(
-        Kind.RETRY,
+        FailureKind.RETRY,
         {403, 407},
         "Something between here and YouTube refuses the request ({status}): see what proxy or firewall is in the way.",
     ),
     # The method.
     Row(
-        Kind.UNAVAILABLE,
+        FailureKind.UNAVAILABLE,
         {404, 501},
         "The key's project does not have {method} ({status}): videos.list is asked instead.",
         bucket=Bucket.STATS,
     ),
     Row(
-        Kind.CONFIGURATION,
+        FailureKind.CONFIGURATION,
         {404, 501},
         "There is no {method} at the configured address ({status}): see youtube.endpoint in the config.",
         bucket=Bucket.GENERAL,
     ),
     # What passes.
-    Row(Kind.RETRY, {408}, "YouTube gave up on the request ({status}): the next sync asks again."),
-    Row(Kind.RETRY, range(500, 600), "YouTube has trouble of its own ({status}): the next sync asks again."),
+    Row(FailureKind.RETRY, {408}, "YouTube gave up on the request ({status}): the next sync asks again."),
+    Row(FailureKind.RETRY, range(500, 600), "YouTube has trouble of its own ({status}): the next sync asks again."),
     Row(
-        Kind.RETRY,
+        FailureKind.RETRY,
         range(300, 400),
         "The request was redirected ({status}), which YouTube never does: see youtube.endpoint, and what proxy or "
         "login page is in the way.",
     ),
     # What is wrong with the request itself.
     Row(
-        Kind.OUR_BUG,
+        FailureKind.OUR_BUG,
         range(400, 500),
         "YouTube rejects the request ({status}): if it rejects them all, that is an error in syncer; please report it.",
     ),
     Row(
-        Kind.RETRY,
+        FailureKind.RETRY,
         range(1000),
         "The answer has a status that YouTube never gives ({status}): see what proxy is in the way.",
     ),
@@ -248,19 +248,19 @@ _SECONDS = re.compile(r"[ \t]*([0-9]{1,9})[ \t]*")
 _DATE = re.compile(r"[A-Za-z0-9 ,:+-]{1,64}")
 
 
-def classify(reply: Reply, bucket: Bucket, at: datetime) -> Failure:
+def classify(answer: ErrorStatus, bucket: Bucket, at: datetime) -> Failure:
     """Return what an answer other than 200 means that arrived for the bucket's method at the moment `at`."""
-    evidence = read_evidence(reply.body)
-    row = next(row for row in TABLE if _fits(row, reply.status, evidence, bucket))
-    message = row.message.format(method=METHODS[bucket], status=f"{reply.status} {evidence.reason}".rstrip())
-    return Failure(row.kind, message, _retry_after(reply.headers.get("retry-after", ""), at))
+    evidence = read_evidence(answer.body)
+    row = next(row for row in TABLE if _fits(row, answer.status, evidence, bucket))
+    message = row.message.format(method=METHODS[bucket], status=f"{answer.status} {evidence.reason}".rstrip())
+    return Failure(row.kind, message, _retry_after(answer.headers.get("retry-after", ""), at))
 
 
 def classify_exception(error: Exception) -> Failure:
     """Return what it means that the request ended without an answer, with one of the types in `UNANSWERED`."""
     message = next(message for kind, message in UNANSWERED if isinstance(error, kind))
     strerror = error.strerror if isinstance(error, OSError) else None
-    return Failure(Kind.RETRY, message.format(reason=strerror or type(error).__name__))
+    return Failure(FailureKind.RETRY, message.format(reason=strerror or type(error).__name__))
 
 
 def _fits(row: Row, status: int, evidence: Evidence, bucket: Bucket) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from threading import Lock
 from types import TracebackType
@@ -15,88 +16,74 @@ from typing import TYPE_CHECKING, Final, Self
 from syncer.decide.quota import LATE, next_reset
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.redact import redact
-from syncer.youtube.answer import METHODS, Answer, Checked, Foreign, Outcome, Spend, check
-from syncer.youtube.classify import UNANSWERED, Failure, Kind, classify, classify_exception
-from syncer.youtube.connection import Line, NoUnitLeft
-from syncer.youtube.deadline import Patience
-from syncer.youtube.request_log import Errand, Story
-from syncer.youtube.response import Declined
-from syncer.youtube.retry import Retry, Tried, try_again
-from syncer.youtube.watch import Watch
+from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
+from syncer.youtube.body import CheckedBody, ForeignBody, check_body
+from syncer.youtube.classify import UNANSWERED, Failure, FailureKind, classify, classify_exception
+from syncer.youtube.connection import Connection, ErrorStatus, NoUnitLeft
+from syncer.youtube.deadline import ConnectionWatch, Deadline
+from syncer.youtube.request_log import BatchRequest, RequestLog
+from syncer.youtube.retry import Retry, RetryResult, try_again
 
 if TYPE_CHECKING:
     from googleapiclient.http import HttpRequest
 
 FIELDS: Final = "kind,items(id,statistics(viewCount,likeCount,commentCount))"
-"""What of an answer is asked for: https://developers.google.com/youtube/v3/getting-started#fields"""
+"""What of an answer is requested: https://developers.google.com/youtube/v3/getting-started#fields"""
 
 _OUTCOMES: Final = {
-    Kind.RETRY: Outcome.FAILED,
-    Kind.OUR_BUG: Outcome.REJECTED,
-    Kind.DAY: Outcome.SPENT,
-    Kind.NO_UNIT: Outcome.SPENT,
-    Kind.CONFIGURATION: Outcome.REFUSED,
-    Kind.UNAVAILABLE: Outcome.UNAVAILABLE,
-    Kind.STOPPED: Outcome.STOPPED,
+    FailureKind.RETRY: Outcome.FAILED,
+    FailureKind.OUR_BUG: Outcome.REJECTED,
+    FailureKind.DAY: Outcome.SPENT,
+    FailureKind.NO_UNIT: Outcome.SPENT,
+    FailureKind.CONFIGURATION: Outcome.REFUSED,
+    FailureKind.UNAVAILABLE: Outcome.UNAVAILABLE,
+    FailureKind.STOPPED: Outcome.STOPPED,
 }
 _SOON: Final = timedelta(minutes=1)
 """After midnight Pacific; earlier no parked bucket is tried again."""
 
 _NO_ANSWER = tuple(kind for kind, _ in UNANSWERED)
-_STOPPED: Final = Failure(Kind.STOPPED, "The asking ended before there was an answer: the next sync asks again.")
+_STOPPED: Final = Failure(FailureKind.STOPPED, "The asking ended before there was an answer: the next sync asks again.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What every request of a client has in common."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What all requests of a client have in common."""
 
     endpoint: str
-    key: str
+    """The address of the API."""
+    key: str = field(repr=False)
     spend: Spend
+    """Called, from any thread, each time a request goes out; what it raises, `Client.fetch` raises."""
     clock: Callable[[], datetime]
+    """The time, with a time zone."""
     sleep: Callable[[float], object]
     timeout: float
-    retry: Retry
-    patience: Patience
-    rng: Random
-
-
-def connect(
-    *,
-    endpoint: str,
-    key: str,
-    spend: Spend,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], object],
-    timeout: float,
-    retry: Retry,
-    patience: Patience | None = None,
-    rng: Random | None = None,
-) -> Client:
-    """Return a client, to be used as a context, that asks the API at `endpoint` with `key`.
-
-    `spend` is called, from any thread, each time a request goes out; what it raises, `Client.fetch` raises. `timeout`:
-    seconds for one request, from the look-up of the name to the last byte. `patience`: for all requests together; when
-    it ends, those under way do too. `clock`: the time with a time zone. `rng`: where jitter comes from. No connection
-    is made yet, and no variable of the environment has a say in where one will go.
-    """
-    return Client(_Terms(endpoint, key, spend, clock, sleep, timeout, retry, patience or Patience(), rng or Random()))
+    """Seconds for one request, from the look-up of the name to the last byte."""
+    retry: Retry = field(default_factory=Retry)
+    deadline: Deadline = field(default_factory=Deadline)
+    """For all requests together; when it is over, those under way end too."""
+    rng: Random = field(default_factory=Random)
+    """Where jitter comes from."""
 
 
 class Client:
-    """An open way to YouTube. Its connections are kept between requests, and closed with it."""
+    """An open way to YouTube, to be used as a context. Its connections are kept between requests, and closed with it.
 
-    def __init__(self, terms: _Terms) -> None:
-        """Build the API's methods once: that costs more than a request does."""
-        self.story = Story()
+    No variable of the environment has a say in where they go.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        """Build the API's methods once: that costs more than a request does. No connection is made yet."""
+        self.request_log = RequestLog()
         """What has happened so far."""
         self._terms = terms
-        self._ask = _methods(terms.endpoint)
-        self._idle: deque[Line] = deque()
+        self._methods = _methods(terms.endpoint)
+        self._idle: deque[Connection] = deque()
         self._checking = Lock()
         """One body at a time: the largest that is taken can be 170 MB as long as it is looked at."""
-        self._watch = Watch(terms.patience)
-        self._began = terms.patience.timer()
+        self._watch = ConnectionWatch(terms.deadline)
+        self._began = terms.deadline.timer()
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -110,92 +97,89 @@ class Client:
         self._watch.stop()
         while self._idle:
             self._idle.pop().close()
-        self.story.tell_sum(self._terms.patience.timer() - self._began)
+        self.request_log.log_sum(self._terms.deadline.timer() - self._began)
 
     def fetch(self, bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
-        """Ask the bucket's method about 1 to 50 distinct videos and return what came of it; from any thread.
+        """Request 1 to 50 distinct videos from the bucket's method and return what came of it; from any thread.
 
         Raises what `spend` raises, and nothing that a server or a network can cause.
         """
         if not 1 <= len(set(videos)) == len(videos) <= BATCH_SIZE:
             raise ValueError(f"a batch is 1 to {BATCH_SIZE} distinct videos")
-        errand = Errand(bucket, tuple(videos))
-        terms, timer = self._terms, self._terms.patience.timer
+        request = BatchRequest(bucket, tuple(videos))
+        terms, timer = self._terms, self._terms.deadline.timer
         began = timer()
         tried = try_again(
-            lambda: self._request(errand),
+            partial(self._request, request),
             terms.retry,
-            patience=terms.patience,
+            deadline=terms.deadline,
             sleep=terms.sleep,
             rng=terms.rng,
-            tell=lambda failure, attempt, wait: self.story.tell_retry(errand, failure, attempt, wait),
+            log_retry=partial(self.request_log.log_retry, request),
         )
-        answer = _answer(tried, errand, terms)
+        answer = _answer(tried, request, terms)
         failure = tried.result if isinstance(tried.result, Failure) else None
-        self.story.tell_batch(errand, answer.outcome, failure, attempts=tried.attempts, seconds=timer() - began)
+        self.request_log.log_batch(request, answer.outcome, failure, attempts=tried.attempts, seconds=timer() - began)
         return answer
 
-    def _request(self, errand: Errand) -> Checked | Failure:
-        """Make one request and say what it came to, in words without the key: a server may send it back to us."""
-        result = self._judged(errand)
-        if isinstance(result, Failure):
-            return replace(result, message=redact(result.message, self._terms.key))
-        problems = [replace(problem, message=redact(problem.message, self._terms.key)) for problem in result.problems]
-        return replace(result, problems=tuple(problems))
+    def _request(self, request: BatchRequest) -> CheckedBody | Failure:
+        """Make one request in the time that is left for it, and say what it came to, in words without the key.
 
-    def _judged(self, errand: Errand) -> Checked | Failure:
-        """Make one request in the time that is left for it. What a line that was cut says is not to be believed."""
-        patience = self._terms.patience
-        if not (left := patience.left()):
+        What was read from a connection that was cut is believed only if it was whole.
+        """
+        deadline, key = self._terms.deadline, self._terms.key
+        if not (left := deadline.left()):
             return _STOPPED
-        with self._line() as line:
-            with self._watch.over(line, min(self._terms.timeout, left)):
-                result = self._exchange(line, errand)
-            if not line.is_cut or isinstance(result, Checked):
-                return result
-            return classify_exception(TimeoutError()) if patience.left() else _STOPPED
+        with self._connection(request.bucket) as connection:
+            with self._watch.limit(connection, min(self._terms.timeout, left)):
+                result = self._exchange(connection, request)
+            request.units += connection.units
+        if isinstance(result, CheckedBody):  # a server may send the key back to us
+            problems = (replace(problem, message=redact(problem.message, key)) for problem in result.problems)
+            return replace(result, problems=tuple(problems))
+        if connection.is_cut:
+            return classify_exception(TimeoutError()) if deadline.left() else _STOPPED
+        return replace(result, message=redact(result.message, key))
 
-    def _exchange(self, line: Line, errand: Errand) -> Checked | Failure:
+    def _exchange(self, connection: Connection, request: BatchRequest) -> CheckedBody | Failure:
         """Send one request and judge the answer. Repeating is left to `retry`, not to the library."""
-        method = METHODS[errand.bucket]
-        line.pay = lambda: self._pay(errand)
+        bucket = request.bucket
         try:
-            body: bytes = self._ask[errand.bucket](",".join(errand.videos)).execute(http=line, num_retries=0)
+            http_request = self._methods[bucket](",".join(request.videos))
+            body: bytes = http_request.execute(http=connection, num_retries=0)
         except NoUnitLeft:
-            return Failure(Kind.NO_UNIT, f"There is no unit left today for {method}: `syncer status` says why.")
-        except Declined as declined:
-            return classify(declined.reply, errand.bucket, self._terms.clock())
+            message = f"There is no unit left today for {METHODS[bucket]}: `syncer status` says why."
+            return Failure(FailureKind.NO_UNIT, message)
+        except ErrorStatus as answer:
+            return classify(answer, bucket, self._terms.clock())
         except _NO_ANSWER as error:
             return classify_exception(error)
         with self._checking:
-            checked = check(body, errand.bucket, errand.videos)
-        if isinstance(checked, Foreign):
+            checked = check_body(body, bucket, request.videos)
+        if isinstance(checked, ForeignBody):
             message = f"The answer is not YouTube's ({checked.why}): see what proxy or login page is in the way."
-            return Failure(Kind.RETRY, message)
-        line.is_sound = True
+            return Failure(FailureKind.RETRY, message)
+        connection.is_sound = True
         return checked
 
-    def _pay(self, errand: Errand) -> None:
-        if not self._terms.spend(errand.bucket):
-            raise NoUnitLeft
-        errand.units += 1
-
     @contextmanager
-    def _line(self) -> Iterator[Line]:
+    def _connection(self, bucket: Bucket) -> Iterator[Connection]:
         """Lend a connection that nobody else uses. After trouble it is not used again: nobody knows what is in it."""
+        terms = self._terms
         try:
-            line = self._idle.pop()
+            connection = self._idle.pop()
         except IndexError:
-            silence = 2 * self._terms.timeout  # the last net: it is the watch that ends a request in time
-            line = Line(endpoint=self._terms.endpoint, key=self._terms.key, timeout=silence)
-        line.is_sound = False
+            silence = 2 * terms.timeout  # the last net: it is the watch that ends a request in time
+            connection = Connection(endpoint=terms.endpoint, key=terms.key, timeout=silence)
+        connection.is_sound, connection.units = False, 0
+        connection.take_unit = partial(terms.spend, bucket)
         try:
-            yield line
+            yield connection
         finally:
-            if line.is_sound and not line.is_cut:
-                self._idle.append(line)
+            if connection.is_sound and not connection.is_cut:
+                self._idle.append(connection)
             else:
-                line.close()
+                connection.close()
 
 
 def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
@@ -224,31 +208,23 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
     }
 
 
-def _answer(tried: Tried, errand: Errand, terms: _Terms) -> Answer:
-    bucket, videos, at, result = errand.bucket, errand.videos, terms.clock(), tried.result
-    if isinstance(result, Checked):
+def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
+    at, result, attempts = terms.clock(), tried.result, tried.attempts
+    if isinstance(result, CheckedBody):
+        statistics, problems, unasked = result.statistics, result.problems, result.unasked
         return Answer(
-            bucket,
-            videos,
-            Outcome.ANSWERED,
-            at,
-            result.statistics,
-            result.problems,
-            unasked=result.unasked,
-            attempts=tried.attempts,
+            request.bucket, request.videos, Outcome.ANSWERED, at, statistics, problems, unasked, attempts=attempts
         )
-    parked_until = _later(at, terms.rng) if result.kind is Kind.DAY else None
+    parked_until = None
+    if result.kind is FailureKind.DAY:
+        parked_until = next_reset(at) + _SOON + terms.rng.random() * (LATE - _SOON)
     return Answer(
-        bucket,
-        videos,
+        request.bucket,
+        request.videos,
         _OUTCOMES[result.kind],
         at,
         {},
         message=result.message,
         parked_until=parked_until,
-        attempts=tried.attempts,
+        attempts=attempts,
     )
-
-
-def _later(at: datetime, rng: Random) -> datetime:
-    return next_reset(at) + _SOON + rng.random() * (LATE - _SOON)

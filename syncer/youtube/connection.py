@@ -1,28 +1,58 @@
-"""One connection to YouTube at a time: sends the key in a header, pays for what it sends, can be cut from outside."""
+"""A connection to YouTube: it sends the key in a header, takes a unit a request, reads within bounds, can be cut."""
 
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import threading
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import httplib2
 
-from syncer.youtube.response import BoundedResponse
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Of a body, packed and unpacked alike. The answer for a batch of 50 has about 20,000."""
+MAX_HEAD_BYTES: Final = 16 * 1024
+"""Of a status line and all header lines, interim answers included. YouTube's have about 1,000."""
+
+_WINDOWS: Final[Mapping[str, tuple[int, ...]]] = {
+    "gzip": (zlib.MAX_WBITS | 16,),
+    "x-gzip": (zlib.MAX_WBITS | 16,),
+    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),  # what servers mean by it: with zlib's head, or without
+}
 
 
 class NoUnitLeft(Exception):
     """The bucket has no unit for another request: nothing was sent."""
 
 
-class Line(httplib2.Http):
+class ErrorStatus(Exception):
+    """The answer has another status than 200; its body is unpacked, the names of its headers are in lower case.
+
+    It is raised before httplib2 and the client library see the answer: they would look for redirects and for logins,
+    and guess at what to repeat, which breaks on bodies and header fields that are in no known form.
+    """
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Take the answer."""
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class ResponseTooLarge(http.client.HTTPException):
+    """The answer is larger than any of YouTube's, or says that it is."""
+
+
+class Connection(httplib2.Http):
     """What `HttpRequest.execute` sends through. It serves one request at a time: httplib2 mixes up answers otherwise.
 
-    `pay` is called each time a request goes out, and raises `NoUnitLeft` to prevent it. That is more often than once
+    `take_unit` is called each time a request goes out, and prevents it by returning False. That is more often than once
     for a request, as httplib2 silently sends it again when the server hangs up without an answer.
     """
 
@@ -30,19 +60,26 @@ class Line(httplib2.Http):
         """Take the address, the key, and the seconds that one socket operation may last. Nothing is opened yet."""
         super().__init__(timeout=timeout, proxy_info=None)
         self.follow_redirects = False  # a redirect would take the key to another host
-        self.pay: Callable[[], None] = lambda: None
+        self.take_unit: Callable[[], bool] = lambda: True
+        self.units = 0
+        """Requests that went out."""
         self.is_sound = False
         """Whether the last answer was read to its end: then the next request may use the connection again."""
         self.is_cut = False
         self.dialling: Future[None] | None = None
         self.socket: socket.socket | None = None
         self._key = key
-        self._connection_type = _connections_of(self, endpoint)
+        # httplib2 makes the connections, and hands them nothing of ours: so this one has classes of its own
+        connection = _Secure if endpoint.lower().startswith("https:") else _Plain
+        self._connection_type = type(connection.__name__, (connection,), {"owner": self})
 
     def request(  # type: ignore[override] # the client library passes no more than this
         self, uri: str, method: str = "GET", body: str | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[httplib2.Response, bytes]:
-        """Send the request with the key, and return the answer. Raises `Declined` for any but a 200."""
+        """Send the request with the key, and return the answer.
+
+        Raises `ErrorStatus` for any but a 200, and `NoUnitLeft`.
+        """
         headers = {**(headers or {}), "x-goog-api-key": self._key}
         answer: tuple[httplib2.Response, bytes]
         answer = super().request(uri, method, body, headers, connection_type=self._connection_type)
@@ -58,21 +95,96 @@ class Line(httplib2.Http):
                 socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # TLS's own would take the reader's state away
 
 
-class _Paying(http.client.HTTPConnection):
-    """A connection that pays where it sends, leaves nothing open, and lets nobody wait who was cut off."""
+def unpack(packed: bytes, encoding: str) -> bytes:
+    """Return a body without its `Content-Encoding`; in an unknown one it stays as it is, and will be no JSON.
 
-    response_class = BoundedResponse
-    line: ClassVar[Line]
+    Raises ResponseTooLarge as soon as it is, and zlib.error where it cannot be unpacked to its end.
+    """
+    windows = _WINDOWS.get(encoding.strip(" \t").lower(), ()) if packed else ()
+    for number, window in enumerate(windows, 1):
+        decompressor = zlib.decompressobj(window)
+        try:
+            body = decompressor.decompress(packed, MAX_BODY_BYTES + 1)
+        except zlib.error:
+            if number == len(windows):
+                raise
+            continue
+        if len(body) > MAX_BODY_BYTES:
+            raise ResponseTooLarge
+        if not decompressor.eof:
+            raise zlib.error("the end is missing")
+        return body
+    return packed
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """An answer whose head and body are bounded while they are read, and whose body is unpacked within the bound."""
+
+    fp: _BoundedReader
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        plain: io.BufferedReader = self.fp
+        self.fp = _BoundedReader(plain.detach())
+
+    def begin(self) -> None:
+        """Read the head."""
+        super().begin()
+        self.fp.left = MAX_BODY_BYTES
+
+    def read(self, _amount: int | None = None, /) -> bytes:
+        """Return the whole body of a 200, unpacked. Raises `ErrorStatus`, ResponseTooLarge, and zlib.error."""
+        body = unpack(super().read(), self.headers.get("content-encoding", ""))
+        del self.headers["content-encoding"]  # else httplib2 unpacks it again
+        if self.status != http.client.OK:
+            raise ErrorStatus(self.status, {name.lower(): value for name, value in self.headers.items()}, body)
+        return body
+
+
+class _BoundedReader(io.BufferedReader):
+    """The bytes of one connection, from which no more than `left` are taken, and no buffer is made for more."""
+
+    left: int = MAX_HEAD_BYTES
+
+    def read(self, size: int | None = None, /) -> bytes:
+        """Return so many bytes; all there are, if no size is given. Of a size that cannot be, nothing is read."""
+        if size is None:
+            size = self.left + 1
+        elif size > self.left:
+            raise ResponseTooLarge
+        elif size < 0:
+            raise http.client.HTTPException("a chunk of a negative size")
+        return self._counted(super().read(size))
+
+    def readline(self, _size: int | None = -1, /) -> bytes:
+        """Return a line of a head, or of what stands between chunks; its size is bounded by what is left."""
+        line = self._counted(super().readline(self.left + 1))
+        if b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):  # RFC 9112, 2.2; `email` would see several lines
+            raise http.client.HTTPException("a bare CR")
+        return line
+
+    def _counted(self, data: bytes) -> bytes:
+        self.left -= len(data)
+        if self.left < 0:
+            raise ResponseTooLarge
+        return data
+
+
+class _HttpConnection(http.client.HTTPConnection):
+    """Takes a unit where it sends, leaves nothing open, and lets nobody wait who was cut off."""
+
+    response_class = _BoundedResponse
+    owner: ClassVar[Connection]
     _answer: http.client.HTTPResponse | None = None
     _left_to_dialler = False
 
     def connect(self) -> None:
-        """Connect in a thread that is left alone when the line is cut: the look-up of a name cannot be ended."""
+        """Connect in a thread that is left alone when the connection is cut: the look-up of a name cannot be ended."""
         self._refuse_if_cut()
         dialling: Future[None] = Future()
-        self.line.dialling = dialling
+        self.owner.dialling = dialling
         threading.Thread(target=self._dial, args=(super().connect, dialling), name="youtube-dial", daemon=True).start()
-        if self.line.is_cut:
+        if self.owner.is_cut:
             dialling.cancel()
         try:
             dialling.result()
@@ -86,7 +198,7 @@ class _Paying(http.client.HTTPConnection):
             connect()
         except Exception as error:  # noqa: BLE001 - it is raised in the thread that waits
             failure = error
-        self.line.socket = self.sock
+        self.owner.socket = self.sock
         try:
             dialling.set_exception(failure) if failure else dialling.set_result(None)
         except InvalidStateError:  # nobody waits any more
@@ -94,7 +206,9 @@ class _Paying(http.client.HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._refuse_if_cut()
-        self.line.pay()
+        if not self.owner.take_unit():
+            raise NoUnitLeft
+        self.owner.units += 1
         super().request(*args, **kwargs)
 
     def getresponse(self) -> http.client.HTTPResponse:
@@ -110,19 +224,13 @@ class _Paying(http.client.HTTPConnection):
             self._answer.close()
 
     def _refuse_if_cut(self) -> None:
-        if self.line.is_cut:
+        if self.owner.is_cut:
             raise TimeoutError
 
 
-class _Plain(_Paying, httplib2.HTTPConnectionWithTimeout):
+class _Plain(_HttpConnection, httplib2.HTTPConnectionWithTimeout):
     pass
 
 
-class _Secure(_Paying, httplib2.HTTPSConnectionWithTimeout):
+class _Secure(_HttpConnection, httplib2.HTTPSConnectionWithTimeout):
     pass
-
-
-def _connections_of(line: Line, endpoint: str) -> type[_Paying]:
-    """Return the connection class of one line: httplib2 makes the connections, and hands them nothing of ours."""
-    connection = _Secure if endpoint.lower().startswith("https:") else _Plain
-    return type(connection.__name__, (connection,), {"line": line})

@@ -1,16 +1,27 @@
-"""Says how long all asking of one sync may go on: until it is told to stop, and no longer than its size explains."""
+"""How long requests may take: all of a sync together, and each by itself."""
 
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from syncer.model import BATCH_SIZE
 
+if TYPE_CHECKING:
+    from syncer.youtube.connection import Connection
 
-class Patience:
-    """Begins when it is made, and is over when the time is up or somebody cancels."""
+WATCH_SECONDS: Final = 0.05
+"""The time between two looks: a request may last this much longer than it is allowed to."""
+GRACE_SECONDS: Final = 0.5
+"""What requests under way still have when the deadline is over: most are answered then, and their units not lost."""
+
+
+class Deadline:
+    """The end of all requests of a sync: begins to count when it is made; over when time is up or somebody cancels."""
 
     def __init__(
         self,
@@ -19,22 +30,65 @@ class Patience:
         cancelled: Callable[[], bool] = lambda: False,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how long it lasts, and a timer in seconds that no change of the date moves."""
+        """Take how long it is, and a timer in seconds that no change of the date moves."""
         self.seconds = seconds
         self.cancelled = cancelled
         self.timer = timer
-        self._until = timer() + seconds
+        self._end = timer() + seconds
 
     def left(self) -> float:
         """Return how many seconds are left; 0 when it is over."""
-        return 0.0 if self.cancelled() else max(0.0, self._until - self.timer())
+        return 0.0 if self.cancelled() else max(0.0, self._end - self.timer())
 
 
 def seconds_for(videos: int, *, connections: int, timeout: float, deadline: float) -> float:
-    """Return how long it may take to ask about so many videos.
+    """Return how long it may take to request so many videos.
 
     That is what one unlucky batch may take, and twice the longest request for each batch that a connection has to
-    carry: once for each method. `timeout` and `deadline`: seconds for one request, and for all tries of it.
+    carry: once for each method. `timeout` and `deadline`: seconds for one request, and for all attempts of it.
     """
     rounds = math.ceil(videos / BATCH_SIZE / connections)
     return deadline + 2 * rounds * timeout
+
+
+class ConnectionWatch:
+    """Cuts the connections whose time is up, from a thread of its own, between `start` and `stop`."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        """Take when all requests have to end."""
+        self._deadline = deadline
+        self._ends: dict[Connection, float] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="youtube-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        self._thread.join()
+
+    @contextmanager
+    def limit(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """Cut the connection if the block takes longer than so many seconds, or if the deadline is over meanwhile."""
+        with self._lock:
+            self._ends[connection] = self._deadline.timer() + seconds
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._ends[connection]
+
+    def _look(self) -> None:
+        last = math.inf
+        while not self._stopped.wait(WATCH_SECONDS):
+            now = self._deadline.timer()
+            if not self._deadline.left():
+                last = min(last, now + GRACE_SECONDS)
+            with self._lock:
+                for connection, end in self._ends.items():
+                    if now >= min(end, last):
+                        connection.cut()

@@ -1,4 +1,4 @@
-"""Tells what happened while a client asked: each try and each batch for machines, the sum for people."""
+"""Logs what happens while a client requests: each attempt and each batch for machines, the sum for people."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Final
 
 from syncer.model import Bucket, VideoId
 from syncer.youtube.answer import METHODS, Outcome, Tries
-from syncer.youtube.classify import Failure, Kind
+from syncer.youtube.classify import Failure, FailureKind
 
 _log = logging.getLogger("syncer.youtube")
 
-_HARMLESS: Final = frozenset({Kind.NO_UNIT, Kind.STOPPED})
-"""What YouTube has no part in: it is no failed try."""
+_NOT_YOUTUBE: Final = frozenset({FailureKind.NO_UNIT, FailureKind.STOPPED})
+"""What YouTube has no part in: it is not a failed attempt."""
 
 
 @dataclass(slots=True)
-class Errand:
-    """The asking of one method about one batch, with all its tries."""
+class BatchRequest:
+    """The request of one batch from one method, with all its attempts."""
 
     bucket: Bucket
     videos: tuple[VideoId, ...]
     units: int = 0
     """Requests that went out, silent ones of the library included."""
     waited: float = 0.0
-    """Seconds between tries."""
+    """Seconds between attempts."""
 
 
-class Story:
-    """Counts tries, waits and failures, from several threads, and logs them with an `event` and facts.
+class RequestLog:
+    """Counts attempts, waits and failures, from several threads, and logs them with an `event` and facts.
 
-    Only the first of failures with the same words is told to who asks for a little more (INFO): a bad day is a few
-    lines then, and the sum at the end. All else is DEBUG.
+    Of failures with the same words only the first is logged at INFO, all else at DEBUG: a bad day is a few lines, and
+    the sum at the end.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing told."""
+        """Begin with nothing logged."""
         self._retries = 0
         self._waited = 0.0
         self._batches = 0
         self._units: Counter[Bucket] = Counter()
         self._failures: Counter[str] = Counter()
         self._classes: Counter[str] = Counter()
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     @property
@@ -53,16 +53,16 @@ class Story:
         """What failures have cost so far."""
         return Tries(self._retries, self._waited, dict(self._classes))
 
-    def tell_retry(self, errand: Errand, failure: Failure, attempt: int, wait: float) -> None:
-        """Tell of a try that failed, and of the `wait` in seconds before the next one."""
-        errand.waited += wait
+    def log_retry(self, request: BatchRequest, failure: Failure, attempt: int, wait: float) -> None:
+        """Log an attempt that failed, and the `wait` in seconds before the next one."""
+        request.waited += wait
         with self._lock:
             self._retries += 1
             self._waited += wait
             level = self._note(failure, "retry")
         facts = {
             "event": "retry",
-            "method": METHODS[errand.bucket],
+            "method": METHODS[request.bucket],
             "attempt": attempt,
             "wait_s": round(wait, 3),
             "class": failure.kind.value,
@@ -70,33 +70,33 @@ class Story:
         }
         _log.log(level, "%(method)s: try %(attempt)d failed, next in %(wait_s).1f s: %(why)s", facts, extra=facts)
 
-    def tell_batch(
-        self, errand: Errand, outcome: Outcome, failure: Failure | None, *, attempts: int, seconds: float
+    def log_batch(
+        self, request: BatchRequest, outcome: Outcome, failure: Failure | None, *, attempts: int, seconds: float
     ) -> None:
-        """Tell how the asking about a batch ended: after so many tries and seconds, waits included."""
+        """Log how the request of a batch ended: after so many attempts and seconds, waits included."""
         with self._lock:
             self._batches += 1
-            self._units[errand.bucket] += errand.units
+            self._units[request.bucket] += request.units
             level = self._note(failure, "batch") if failure else logging.DEBUG
         if not _log.isEnabledFor(level):
             return
         facts = {
             "event": "batch",
-            "method": METHODS[errand.bucket],
+            "method": METHODS[request.bucket],
             "outcome": outcome.value,
-            "videos": len(errand.videos),
+            "videos": len(request.videos),
             "attempts": attempts,
-            "units": errand.units,
+            "units": request.units,
             "seconds": round(seconds, 3),
-            "waited_s": round(errand.waited, 3),
+            "waited_s": round(request.waited, 3),
             "class": failure.kind.value if failure else None,
             "why": failure.message if failure else "",
         }
         text = "%(method)s: %(videos)d videos %(outcome)s, tries: %(attempts)d, %(seconds).1f s %(why)s"
         _log.log(level, text.removesuffix("" if failure else " %(why)s"), facts, extra=facts)
 
-    def tell_sum(self, seconds: float) -> None:
-        """Tell of all together, once, after so many seconds."""
+    def log_sum(self, seconds: float) -> None:
+        """Log all together, once, after so many seconds."""
         if not self._batches:
             return
         facts = {
@@ -116,10 +116,10 @@ class Story:
         _log.info(text + failures.replace("%", "%%"), facts, extra=facts)
 
     def _note(self, failure: Failure, event: str) -> int:
-        """Count a failure, and return the level at which it is told."""
-        if failure.kind not in _HARMLESS:
+        """Count a failure, and return the level at which it is logged."""
+        if failure.kind not in _NOT_YOUTUBE:
             self._failures[failure.message] += 1
             self._classes[failure.kind.value] += 1
-        level = logging.DEBUG if (event, failure.message) in self._told else logging.INFO
-        self._told.add((event, failure.message))
+        level = logging.DEBUG if (event, failure.message) in self._logged else logging.INFO
+        self._logged.add((event, failure.message))
         return level

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
 from syncer.youtube.answer import Outcome
-from syncer.youtube.client import Client, connect
+from syncer.youtube.client import Client, Terms
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import error, error_info, message
 
@@ -69,7 +69,7 @@ def server() -> Iterator[AnyBytes]:
 
 @pytest.fixture(scope="module")
 def client(server: AnyBytes) -> Iterator[Client]:
-    with connect(
+    terms = Terms(
         endpoint=server.url,
         key="x" * 39,
         spend=lambda _: True,
@@ -77,7 +77,8 @@ def client(server: AnyBytes) -> Iterator[Client]:
         sleep=lambda _: None,
         timeout=5,
         retry=Retry(attempts=1),
-    ) as connected:
+    )
+    with Client(terms) as connected:
         yield connected
 
 

@@ -15,11 +15,9 @@ from syncer.model import Bucket, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import State, Video, World
 from syncer.youtube.answer import Answer, Fetch, Outcome
-from syncer.youtube.batches import BLIND_HALVINGS, MOST_HALVINGS, fetch_all, pack
-from syncer.youtube.breaker import MOST_FAILURES, Breaker
-from syncer.youtube.client import connect
-from syncer.youtube.deadline import Patience
-from syncer.youtube.retry import Retry
+from syncer.youtube.batches import MAX_FAILURES, MAX_HALVINGS, MAX_UNANSWERED_HALVINGS, Breaker, fetch_all, pack
+from syncer.youtube.client import Client, Terms
+from syncer.youtube.deadline import Deadline
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
@@ -69,7 +67,7 @@ def walking(
     breakers: Mapping[Bucket, Breaker] | None = None,
 ) -> Iterator[Answer]:
     breakers = breakers or {bucket: Breaker() for bucket in Bucket}
-    return fetch_all(videos, fetch, connections=connections, patience=Patience(cancelled=cancelled), breakers=breakers)
+    return fetch_all(videos, fetch, connections=connections, deadline=Deadline(cancelled=cancelled), breakers=breakers)
 
 
 def walk(
@@ -164,7 +162,7 @@ def test_the_search_for_bad_ids_is_bounded() -> None:
     videos = ids(1000)
     youtube = Youtube(bad=videos[5::50])
     answers = walk(videos, youtube.fetch)
-    assert len(youtube.asked[Bucket.STATS]) <= 20 + 2 * MOST_HALVINGS
+    assert len(youtube.asked[Bucket.STATS]) <= 20 + 2 * MAX_HALVINGS
     assert Outcome.FAILED in {answer.outcome for answer in answers}, "what was not looked through has failed"
 
 
@@ -173,7 +171,7 @@ def test_where_youtube_rejects_everything_it_is_no_id_and_soon_nothing_more_is_a
     youtube = Youtube(outcome=lambda _bucket, _place: Outcome.REJECTED)
     answers = walk(ids(number), youtube.fetch)
     assert rejected(answers) == []
-    assert len(youtube.asked[Bucket.STATS]) <= 2 * BLIND_HALVINGS + MOST_FAILURES
+    assert len(youtube.asked[Bucket.STATS]) <= 2 * MAX_UNANSWERED_HALVINGS + MAX_FAILURES
     last_words = [answer for answer in answers if not to_be_halved(answer)]
     assert {answer.outcome for answer in last_words} == {Outcome.FAILED}
 
@@ -305,14 +303,10 @@ def test_end_to_end_both_purses_are_used_and_every_count_is_youtubes_own() -> No
 
     with (
         Simulator(world) as simulator,
-        connect(
-            endpoint=simulator.url,
-            key="some-key",
-            spend=spend,
-            clock=lambda: AT,
-            sleep=lambda _: None,
-            timeout=5,
-            retry=Retry(),
+        Client(
+            Terms(
+                endpoint=simulator.url, key="some-key", spend=spend, clock=lambda: AT, sleep=lambda _: None, timeout=5
+            )
         ) as client,
     ):
         answers = walk(ids(1000), client.fetch, connections=3)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.model import Bucket, Count, ProblemKind, VideoId
-from syncer.youtube.answer import Checked, Foreign, check
+from syncer.youtube.body import CheckedBody, ForeignBody, check_body
 
 A, B, C = (VideoId(name * 11) for name in "ABC")
 KINDS = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
@@ -24,9 +24,9 @@ def item(video: str, **statistics: object) -> dict[str, object]:
     return {"id": video, "statistics": statistics}
 
 
-def good(body: bytes, bucket: Bucket = Bucket.STATS) -> Checked:
-    checked = check(body, bucket, [A, B, C])
-    assert isinstance(checked, Checked)
+def good(body: bytes, bucket: Bucket = Bucket.STATS) -> CheckedBody:
+    checked = check_body(body, bucket, [A, B, C])
+    assert isinstance(checked, CheckedBody)
     return checked
 
 
@@ -75,7 +75,7 @@ def test_statistics_in_no_known_form_are_ignored_with_a_problem(statistics: obje
 @pytest.mark.parametrize("stranger", [item("Z" * 11, viewCount="1"), {}, None, "A", [A], {"id": [A]}, {"id": "\ud800"}])
 def test_an_item_nobody_asked_for_is_ignored_and_counted(stranger: object) -> None:
     checked = good(document(item(A, viewCount="7"), stranger, stranger))
-    assert checked == Checked({A: {Count.VIEWS: 7}}, (), unasked=2)
+    assert checked == CheckedBody({A: {Count.VIEWS: 7}}, (), unasked=2)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_no_flood_of_items_makes_more_than_a_few_problems_a_video(flood: list[ob
 @pytest.mark.parametrize("bucket", Bucket)
 def test_the_right_kind_without_items_means_that_no_video_was_found(bucket: Bucket) -> None:
     body = json.dumps({"kind": KINDS[bucket], "etag": "RuuX", "summary": {"failedVideoCount": 3}}).encode()
-    assert good(body, bucket) == Checked({})
+    assert good(body, bucket) == CheckedBody({})
 
 
 def test_a_video_twice_is_believed_if_both_say_the_same() -> None:
@@ -147,12 +147,14 @@ def test_a_video_twice_is_not_believed_if_they_differ() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_answer_to_this_question_is_foreign(body: bytes, bucket: Bucket) -> None:
-    assert isinstance(check(body, bucket, [A, B]), Foreign)
+    assert isinstance(check_body(body, bucket, [A, B]), ForeignBody)
 
 
 def test_the_answer_of_one_method_is_foreign_to_the_other() -> None:
-    assert isinstance(check(document(item(A, viewCount="1")), Bucket.GENERAL, [A]), Foreign)
-    assert isinstance(check(document(item(A, viewCount="1"), bucket=Bucket.GENERAL), Bucket.STATS, [A]), Foreign)
+    assert isinstance(check_body(document(item(A, viewCount="1")), Bucket.GENERAL, [A]), ForeignBody)
+    assert isinstance(
+        check_body(document(item(A, viewCount="1"), bucket=Bucket.GENERAL), Bucket.STATS, [A]), ForeignBody
+    )
 
 
 JSON = st.recursive(
@@ -167,14 +169,14 @@ ITEMS = st.fixed_dictionaries({}, optional={"id": st.sampled_from([A, B, "?"]) |
 @settings(max_examples=200)
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_checked_without_a_crash(body: bytes) -> None:
-    assert isinstance(check(body, Bucket.STATS, [A]), Checked | Foreign)
+    assert isinstance(check_body(body, Bucket.STATS, [A]), CheckedBody | ForeignBody)
 
 
 @settings(max_examples=300)
 @given(st.lists(ITEMS | JSON, max_size=5), st.sampled_from(Bucket))
 def test_no_number_comes_out_that_was_not_given_for_that_video(items: list[Any], bucket: Bucket) -> None:
-    checked = check(document(*items, bucket=bucket), bucket, [A, B])
-    if isinstance(checked, Foreign):
+    checked = check_body(document(*items, bucket=bucket), bucket, [A, B])
+    if isinstance(checked, ForeignBody):
         return
     for video, counts in checked.statistics.items():
         mine = [i for i in items if isinstance(i, dict) and i.get("id") == video]
@@ -204,13 +206,13 @@ def test_of_a_recorded_answer_every_count_is_read_as_it_stands(file: Path) -> No
     recording = json.loads(body)
     kind = recording.get("kind", "?") if isinstance(recording, dict) else "?"
     if kind not in KINDS.values():
-        assert all(isinstance(check(body, bucket, [A]), Foreign) for bucket in Bucket)
+        assert all(isinstance(check_body(body, bucket, [A]), ForeignBody) for bucket in Bucket)
         return
     bucket = next(bucket for bucket in Bucket if KINDS[bucket] == kind)
     given = {item["id"]: item.get("statistics", {}) for item in recording["items"]}
     stand = {video: {name: counts[name] for name in Count if name in counts} for video, counts in given.items()}
-    checked = check(body, bucket, list(stand))
-    assert isinstance(checked, Checked)
+    checked = check_body(body, bucket, list(stand))
+    assert isinstance(checked, CheckedBody)
     told = {
         video: {count: str(number) for count, number in counts.items()} for video, counts in checked.statistics.items()
     }

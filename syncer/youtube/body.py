@@ -1,0 +1,176 @@
+"""Reads the body of an answer: the counts of a 200, each checked before it is believed, and the reasons of an error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from syncer.model import LARGEST_COUNT, Bucket, Count, Problem, ProblemKind, Statistics, VideoId
+
+PER_DAY: Final = "limit per day"
+"""syncer's own word: the answer names a limit that lasts until midnight Pacific."""
+LIMIT_ZERO: Final = "limit zero"
+"""syncer's own word: the answer names a limit of nothing at all."""
+
+_DOCUMENT_KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
+_COUNTS = tuple(Count)  # an enumeration takes its time to enumerate
+_COUNT_DIGITS = len(str(LARGEST_COUNT))
+_SHOWN_CHARACTERS = 24
+_TEXT_CHARACTERS: Final = 2000
+"""How much of an error's text is read. Google's are shorter, and a search takes time by its length."""
+_PLAIN_WORD = re.compile(r"[A-Za-z_]{3,50}")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBody:
+    """What the body of a 200 says, as far as it can be believed."""
+
+    statistics: dict[VideoId, Statistics]
+    """Of every requested video that was returned; a count that is not valid is absent."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with counts: a few at most for each video."""
+    unasked: int = 0
+    """Items that were not requested."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignBody:
+    """A body that is not YouTube's answer to this request at all."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the body of an error says."""
+
+    words: frozenset[str] = frozenset()
+    """Every `reason`, every ErrorInfo reason and the `status`, and syncer's own words for limits."""
+    message: str = ""
+    reason: str = ""
+    """The word that says most to people; only letters and `_`, whatever was sent."""
+    google: bool = False
+    """Whether the body has Google's form: then it comes from the API, and not from something in between."""
+
+
+def check_body(body: bytes, bucket: Bucket, asked: Sequence[VideoId]) -> CheckedBody | ForeignBody:
+    """Return what is valid in the body of a 200 with which the bucket's method answers about the `asked` videos.
+
+    Counts are int64 in JSON strings; absent ones are hidden (`docs/youtube.md`). A proxy's page, a body that was cut
+    off and the answer to another request are a `ForeignBody`.
+    """
+    items = _items(body, bucket)
+    if isinstance(items, ForeignBody):
+        return items
+    ours = {str(video): video for video in asked}
+    statistics, differing, problems, unasked = dict[VideoId, Statistics](), set[VideoId](), list[Problem](), 0
+    for item in items:
+        video = ours.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
+        if video is None or not isinstance(item, dict):
+            unasked += 1
+            continue
+        counts, wrong = _counts(video, item.get("statistics", {}))
+        if video not in statistics:
+            statistics[video] = counts
+            problems += wrong
+        elif statistics[video] != counts:
+            differing.add(video)
+    if items and not statistics:
+        return ForeignBody("it holds no video that was asked for")
+    for video in sorted(differing):
+        statistics[video] = {}
+        problems.append(_bad(video, "YouTube sent this video twice with different counts; none was believed."))
+    return CheckedBody(statistics, tuple(problems), unasked)
+
+
+def read_evidence(body: bytes) -> Evidence:
+    """Return what the body of an error says; a body in no known form says nothing. The forms: `docs/youtube.md`."""
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError, MemoryError):
+        return Evidence()
+    if isinstance(document, list) and document:
+        document = document[0]
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, str):
+        return Evidence(message=_text(error))
+    if not isinstance(error, dict):
+        return Evidence()
+    message, details = _text(error.get("message")), _entries(error.get("details"))
+    entries = [*details, *_entries(error.get("errors"))]  # the most telling reason first
+    reasons = [*(_text(entry.get("reason")) for entry in entries), _text(error.get("status"))]
+    reason = next(filter(_PLAIN_WORD.fullmatch, reasons), "")
+    return Evidence(frozenset([*reasons, *_limits(message, details)]), message, reason, google=True)
+
+
+def _items(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique_names, parse_constant=_refuse)
+    except (ValueError, RecursionError, MemoryError):
+        return ForeignBody("it is no whole JSON document" if body else "it is empty")
+    if not isinstance(document, dict) or document.get("kind") != _DOCUMENT_KINDS[bucket]:
+        return ForeignBody(f"it is not of the kind {_DOCUMENT_KINDS[bucket]}")
+    items = document.get("items", [])  # absent where no video was found (`docs/youtube.md`, Absent videos)
+    return items if isinstance(items, list) else ForeignBody("it has no list of items")
+
+
+def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the object; raise ValueError where it has a name twice, because the value is not clear."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
+def _refuse(name: str) -> object:
+    """Raise ValueError: NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(name)
+
+
+def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
+    """Return the valid counts of an item, and a problem for each of the others."""
+    if not isinstance(statistics, dict):
+        return {}, [_bad(video, "YouTube sent this video's statistics in an unknown form; they were ignored.")]
+    good: dict[Count, int] = {}
+    problems = []
+    for count in _COUNTS:
+        if count not in statistics:
+            continue
+        value = statistics[count]
+        digits = isinstance(value, str) and value.isdigit() and value.isascii() and len(value) <= _COUNT_DIGITS
+        if digits and (number := int(value)) <= LARGEST_COUNT:
+            good[count] = number
+        else:
+            text = "" if isinstance(value, dict | list) else ascii(value)
+            shown = text if 0 < len(text) <= _SHOWN_CHARACTERS else "something long"
+            problems.append(_bad(video, f"YouTube gave {shown} as {count}, which is no count; it was ignored."))
+    return good, problems
+
+
+def _bad(subject: str, message: str) -> Problem:
+    return Problem(ProblemKind.BAD_ANSWER, subject, message)
+
+
+def _limits(message: str, details: Sequence[dict[str, object]]) -> Iterator[str]:
+    """Yield syncer's words for the limit: only the message and ErrorInfo's metadata tell a daily one from others."""
+    if "per day" in message.lower():
+        yield PER_DAY
+    for detail in details:
+        metadata = detail.get("metadata")
+        if not isinstance(metadata, dict):
+            continue
+        if _text(metadata.get("quota_unit")).startswith("1/d/") or "PerDay" in _text(metadata.get("quota_limit")):
+            yield PER_DAY
+        if metadata.get("quota_limit_value") == "0":
+            yield LIMIT_ZERO
+
+
+def _entries(value: object) -> list[dict[str, object]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value[:_TEXT_CHARACTERS] if isinstance(value, str) else ""
