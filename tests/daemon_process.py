@@ -67,6 +67,13 @@ class Daemon:
                 self._said.put(line)
 
 
+def start_another(site: Site) -> subprocess.CompletedProcess[str]:
+    """Runs `syncer daemon` until it ends: it must find that it may not run."""
+    command = [sys.executable, "-m", "syncer", "-c", str(site.config), "daemon"]
+    environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment)
+
+
 def until(condition: Callable[[], bool]) -> None:
     end, never = time.monotonic() + PATIENCE, threading.Event()
     while not condition():

@@ -7,18 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from syncer.simulator.server import Simulator
 from tests.daemon_process import Daemon
-from tests.remotes import cloned, push_all, remote_of
-from tests.repository import PERSON, Repository, in_git
+from tests.remotes import SharedSite, asking_for_a_password, push_all
+from tests.repository import PERSON, Repository
 from tests.site import QUICK, Site, crlf, ids
 
 KEY = "the-key-that-no-child-may-see-8Zq1"
@@ -112,8 +110,7 @@ def ground(site: Site, youtube: Simulator, tmp_path: Path) -> Ground:
     site.configure(youtube=f"{QUICK}, api_key_env: SITES_KEY", git="commit: true, push: true")
     for number, video in enumerate(ids(3)):
         site.put(f"content/{number}.md", crlf(video, 1, 2))
-    ours = in_git(site)
-    remote = remote_of(ours, tmp_path)
+    shared = SharedSite.of(site, youtube, tmp_path)
     git = shutil.which("git")
     assert git
     variables = {
@@ -122,7 +119,7 @@ def ground(site: Site, youtube: Simulator, tmp_path: Path) -> Ground:
         "THE_SAME_ELSEWHERE": f"{KEY}\n",
     }  # fmt: skip
     (tmp_path / "gitconfig").write_text("", encoding="utf-8")
-    return Ground(site, ours, remote, cloned(remote, tmp_path / "other"), tmp_path, variables)
+    return Ground(site, shared.ours, shared.remote, shared.other, tmp_path, variables)
 
 
 def test_the_programs_would_see_what_stands_in_the_environment(ground: Ground) -> None:
@@ -180,24 +177,12 @@ def test_what_reaches_a_remote_does_not_see_the_key(ground: Ground) -> None:
 
 
 def test_helpers_that_know_passwords_do_not_see_the_key(ground: Ground) -> None:
-    class Refusing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="x"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_words: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with asking_for_a_password() as host:
         ground.set(
-            remote_origin_url=f"http://127.0.0.1:{server.server_port}/x.git",
+            remote_origin_url=f"http://{host}/x.git",
             credential_helper=ground.program("credential"),
         )
         assert ground.run("sync", GIT_ASKPASS=ground.program("askpass")) == 1
-        server.shutdown()
     ground.seen_by("git", "credential", "askpass")
 
 

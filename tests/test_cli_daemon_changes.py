@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from syncer.simulator.server import Simulator
-from tests.daemon_process import PATIENCE, Daemon, fill, until
+from tests.daemon_process import Daemon, fill, start_another, until
 from tests.site import KEY, Run, Site, crlf, ids
 
 NEVER = "every: 900h, jitter: 0s"
@@ -100,13 +100,7 @@ def test_a_second_daemon_of_the_same_state_does_not_start_and_other_commands_run
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:
         daemon.until("sync 2")
-        second = subprocess.run(
-            [sys.executable, "-m", "syncer", "-c", site.config, "daemon"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        second = start_another(site)
         assert second.returncode == 4
         assert second.stderr.splitlines()[-1] == (
             f"syncer: {site.state}: another daemon (process {daemon.process.pid}) runs on this state; stop it first"
@@ -159,14 +153,7 @@ def test_a_state_that_somebody_removes_is_begun_anew_and_still_nobody_else_runs(
         site.state.rename(site.root / "removed")  # at once: a sync may begin at any time
         until((site.state / "state.sqlite3").exists)
         until((site.state / "daemon.lock").exists)
-        second = subprocess.run(
-            [sys.executable, "-m", "syncer", "-c", site.config, "daemon"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-            env={"YOUTUBE_API_KEY": KEY},
-        )
+        second = start_another(site)
         assert second.returncode == 4
 
 

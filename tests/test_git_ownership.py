@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
-from tests.remotes import cloned, left_over, push_all, remote_of
-from tests.repository import Repository, in_git
+from tests.remotes import SharedSite, left_over, push_all
 from tests.site import NOON, Run, Site, counts, ids, pair, plain
 
 VIDEOS = ids(4, seed=91)
@@ -28,29 +26,18 @@ WORDS = b"Words of the author's.\n"
 GIT = "commit: true, push: true"
 
 
-@dataclass
-class Scene:
+class Scene(SharedSite):
     """A site whose last sync could not push: its commit waits, and the author has his way with it."""
-
-    site: Site
-    ours: Repository
-    remote: Repository
-    other: Repository
-    youtube: Simulator
-    hours: int = 0
 
     def sync(self, options: Options | None = None) -> SyncReport:
         """Makes a sync at which counts have grown."""
-        self.hours += 1
-        self.youtube.clock.advance(timedelta(days=20))
-        return self.site.sync(NOON + timedelta(hours=self.hours), options)
+        self.grow()
+        return super().sync(options)
 
     def sync_without_remote(self) -> str:
         """Makes a sync while the remote is away; the commit that waits."""
-        away = self.remote.top.with_name("away")
-        self.remote.top.rename(away)
-        report = self.sync()
-        away.rename(self.remote.top)
+        with self.without_remote():
+            report = self.sync()
         assert report.commit == self.ours.head()
         return report.commit
 
@@ -61,9 +48,6 @@ class Scene:
     def amend(self, *words: str) -> None:
         self.ours.git("commit", "--quiet", "--all", "--amend", *(words or ("--no-edit",)))
 
-    def tip(self) -> str:
-        return self.remote.git("rev-parse", "main").strip()
-
 
 @pytest.fixture
 def scene(site: Site, youtube: Simulator, tmp_path: Path) -> Scene:
@@ -73,9 +57,7 @@ def scene(site: Site, youtube: Simulator, tmp_path: Path) -> Scene:
     site.put(LIST, pair((VIDEOS[0], 1, 2), (VIDEOS[1], 3, 4)))
     site.put("notes.txt", b"a note\n")
     site.put(".gitignore", b".syncer/\n")
-    ours = in_git(site)
-    remote = remote_of(ours, tmp_path)
-    made = Scene(site, ours, remote, cloned(remote, tmp_path / "other"), youtube)
+    made = Scene.of(site, youtube, tmp_path)
     made.sync_without_remote()
     return made
 

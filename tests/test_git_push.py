@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,38 +11,19 @@ import pytest
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
-from tests.remotes import bare_at, cloned, left_over, push_all, remote_of
-from tests.repository import Repository, in_git
+from tests.remotes import SharedSite, bare_at, cloned, left_over, push_all
+from tests.repository import Repository
 from tests.site import NOON, Site, counts, ids, plain
 
 VIDEOS = ids(3)
 PAGES = [f"content/{number}.md" for number in range(3)]
 
 
-@dataclass
-class Pair:
-    """A site in a repository, its remote, and somebody else's clone of that."""
-
-    site: Site
-    ours: Repository
-    remote: Repository
-    other: Repository
-    youtube: Simulator
-    hours: int = 0
-
-    def sync(self) -> SyncReport:
-        """Makes a sync an hour after the one before; so much later, counts have grown."""
-        self.hours += 1
-        return self.site.sync(NOON + timedelta(hours=self.hours))
-
-    def grow(self) -> None:
-        self.youtube.clock.advance(timedelta(days=30))
+class Pair(SharedSite):
+    """A shared site whose syncs end in a push."""
 
     def expected(self, number: int, edit: Callable[[bytes], bytes] = lambda page: page) -> bytes:
         return edit(plain(VIDEOS[number], *counts(self.youtube, VIDEOS[number])))
-
-    def tip(self, branch: str = "main") -> str:
-        return self.remote.git("rev-parse", branch).strip()
 
     def settled(self) -> None:
         """Fails unless remote, branch, index and working tree are one, the counts are right, and nothing lies about."""
@@ -60,9 +40,7 @@ def pair(site: Site, youtube: Simulator, tmp_path: Path) -> Pair:
     for page, video in zip(PAGES, VIDEOS, strict=True):
         site.put(page, plain(video, 1, 2))
     site.put("notes.txt", b"a note\n")
-    ours = in_git(site)
-    remote = remote_of(ours, tmp_path)
-    return Pair(site, ours, remote, cloned(remote, tmp_path / "other"), youtube)
+    return Pair.of(site, youtube, tmp_path)
 
 
 def pushed(report: SyncReport) -> None:

@@ -6,9 +6,8 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,9 +19,9 @@ from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.sync.options import Options
-from tests.remotes import cloned, left_over, push_all, remote_of
+from tests.remotes import SharedSite, cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git
-from tests.site import FORMS, NOON, Site, ids, pair
+from tests.site import FORMS, Site, ids, pair
 
 MANY = 300 if "SYNCER_PROVE" in os.environ else 10
 
@@ -35,15 +34,9 @@ OWN_COUNT = re.compile(r"\b77000\d+\b")
 
 
 @dataclass
-class Story:
+class Story(SharedSite):
     """A repository whose author works with git, its remote, and the clone of somebody who pushes as well."""
 
-    site: Site
-    ours: Repository
-    remote: Repository
-    other: Repository
-    youtube: Simulator
-    hours: int = 0
     words: int = 0
 
     def word(self) -> str:
@@ -167,27 +160,16 @@ def forget(story: Story, number: int) -> None:
 
 def sync(story: Story, number: int) -> None:
     """Makes a sync, and looks where all words are."""
-    story.hours += 1
-    story.youtube.clock.advance(timedelta(days=20))
+    story.grow()
     before, public = words_in(story), words_at(story.remote, "--all")
-    with away(story.remote, is_away=number % 3 == 0):
+    with nullcontext() if number % 3 else story.without_remote():
         options = Options(paths=(PAGES[0],)) if number == 1 and (story.site.root / PAGES[0]).exists() else None
-        report = story.site.sync(NOON + timedelta(hours=story.hours), options)
+        report = story.sync(options)
     kinds = {problem.kind for problem in report.problems}
     assert kinds <= {ProblemKind.NOT_PUSHED, ProblemKind.NOT_COMMITTED, ProblemKind.STATE_LOST}, report.problems
     after = words_in(story)
     assert {place: before[place] - after[place] for place in before} == {place: set() for place in before}
     assert words_at(story.remote, "--all") == public, "published what its author had not"
-
-
-@contextmanager
-def away(remote: Repository, *, is_away: bool) -> Iterator[None]:
-    place = remote.top.with_name("away")
-    if is_away:
-        remote.top.rename(place)
-    yield
-    if is_away:
-        place.rename(remote.top)
 
 
 def words_in(story: Story) -> dict[str, set[str]]:

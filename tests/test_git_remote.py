@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -19,6 +17,7 @@ from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Options
+from tests.remotes import asking_for_a_password, cloned, push_all, remote_of
 from tests.repository import Repository, in_git
 from tests.site import KEY, NOON, Site, counts, ids, plain
 
@@ -40,29 +39,19 @@ def site(site: Site) -> Site:
 def here(site: Site, tmp_path: Path) -> Repository:
     """Where the syncs are made: everything is pushed."""
     here = in_git(site)
-    here.git("init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "bare"))
-    here.git("remote", "add", "origin", str(tmp_path / "bare"))
-    here.git("push", "--quiet", "--set-upstream", "origin", "main")
+    remote_of(here, tmp_path)
     return here
 
 
 @pytest.fixture
 def bare(here: Repository, tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "bare")
+    return Repository(tmp_path / "remote.git")
 
 
 @pytest.fixture
-def other(here: Repository, tmp_path: Path) -> Repository:
+def other(bare: Repository, tmp_path: Path) -> Repository:
     """Somebody else's clone."""
-    here.git("clone", "--quiet", str(tmp_path / "bare"), str(tmp_path / "other"))
-    return Repository(tmp_path / "other")
-
-
-def pushed_by(other: Repository, *, force: bool = False) -> str:
-    """Somebody else commits everything and pushes it."""
-    commit = other.commit_all("Somebody else's work")
-    other.git("push", "--quiet", *(["--force"] if force else []), "origin", "HEAD:main")
-    return commit
+    return cloned(bare, tmp_path / "other")
 
 
 def not_pushed(report: SyncReport) -> str:
@@ -98,7 +87,7 @@ def test_a_sync_of_some_pages_does_not_take_back_what_earlier_ones_committed(
     before = counts(youtube, ids(4)[1])
     bare.top.with_name("gone").rename(bare.top)
     (other.top / "new.txt").write_bytes(b"theirs\n")
-    pushed_by(other)
+    push_all(other)
     said = not_pushed(a_day_later(site, youtube, Options(paths=("content/0.md",))))
     assert "3 files that this sync is not about" in said
     assert (here.top / "content/0.md").read_bytes() == right(youtube, 0)
@@ -120,20 +109,9 @@ def test_a_remote_that_cannot_be_reached_costs_a_sentence_without_the_password(
 
 
 def test_a_remote_that_asks_for_a_password_is_not_waited_for(site: Site, here: Repository) -> None:
-    class Refusing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="x"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_words: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with asking_for_a_password() as host:
         for who in ("", "ada:secret-word@"):
-            here.git("remote", "set-url", "origin", f"http://{who}127.0.0.1:{server.server_port}/x.git")
+            here.git("remote", "set-url", "origin", f"http://{who}{host}/x.git")
             began = time.monotonic()
             said = not_pushed(site.sync())
             assert "could not read Username" in said or "Authentication failed" in said
@@ -141,7 +119,6 @@ def test_a_remote_that_asks_for_a_password_is_not_waited_for(site: Site, here: R
             assert time.monotonic() - began < 20
             site.put("content/9.md", plain(ids(4)[0], 1, 2))
             here.git("add", "--all")
-        server.shutdown()
 
 
 def test_a_push_that_takes_too_long_is_ended_with_all_that_it_started(
@@ -214,7 +191,7 @@ def test_a_text_that_only_the_remote_has_is_not_waited_for_without_end(
     """A partial clone asks the remote for a text when it is wanted."""
     bare.git("config", "uploadpack.allowFilter", "true")
     (other.top / "content/0.md").write_bytes(plain(ids(4)[0], 5, 6))
-    pushed_by(other)
+    push_all(other)
     here.git("fetch", "--quiet", "--filter=blob:none", "origin")
     here.git("reset", "--quiet", "--soft", "origin/main")
     hanging(tmp_path / "ssh", monkeypatch)
