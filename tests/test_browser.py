@@ -16,7 +16,10 @@ from tests.daemon_process import Daemon
 from tests.site import Site, crlf, ids, plain
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser here; on Debian: apt-get install chromium")
+pytestmark = [
+    pytest.mark.storm,
+    pytest.mark.skipif(CHROMIUM is None, reason="no browser here; on Debian: apt-get install chromium"),
+]
 
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")

@@ -23,6 +23,8 @@ from tests.remotes import SharedSite, cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git
 from tests.site import FORMS, Site, ids, pair
 
+pytestmark = pytest.mark.storm
+
 MANY = 300 if "SYNCER_PROVE" in os.environ else 10
 
 VIDEOS = ids(8, seed=97)

@@ -19,6 +19,8 @@ from tests.repository import Repository
 from tests.snapshot import SINGLE, File, zeroed
 from tests.test_git_push import PAGES, Pair, pair, pushed
 
+pytestmark = pytest.mark.storm
+
 __all__ = ["pair"]
 
 RACE = 60 if PROVING else 4

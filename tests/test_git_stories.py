@@ -27,6 +27,8 @@ from tests.repository import Repository, in_git
 from tests.site import FORMS, NOON, Site, ids, pair, world_with
 from tests.snapshot import Snapshot, counts_of, require_only_counts_differ, snapshot
 
+pytestmark = pytest.mark.storm
+
 MANY = 400 if "SYNCER_PROVE" in os.environ else 15
 
 POOL = ids(40, seed=81)

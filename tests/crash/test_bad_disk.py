@@ -20,6 +20,8 @@ from tests.crash.points import Point, chosen, told, traced
 from tests.crash.warm import Ended, Warm
 from tests.places import fill, small_disk
 
+pytestmark = pytest.mark.storm
+
 PAGES = 12
 ACTS = ("ENOSPC", "EDQUOT", "EIO", "ENOSPC+", "EIO+")
 """A disk may refuse once, or from some moment on."""

@@ -19,6 +19,8 @@ from tests.crash.interference import MARK, Call, edited
 from tests.crash.points import PROVING, RENAMES, traced
 from tests.crash.test_races import MANNERS
 
+pytestmark = pytest.mark.storm
+
 PAGES = 6
 PAGE = "content/0/0.md"
 AROUND = 5

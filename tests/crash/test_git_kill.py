@@ -19,6 +19,8 @@ from tests.remotes import cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git
 from tests.site import Site, counts, ids, plain
 
+pytestmark = pytest.mark.storm
+
 VIDEOS = ids(4)
 WORK = ["MM content/3.md", "MM notes.txt", "?? untracked.txt"]
 """What git says of the author's work."""

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+import pytest
+
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground
 from tests.crash.points import PROVING
+
+pytestmark = pytest.mark.storm
 
 KILLS = 150 if PROVING else 15
 """For each of the two grounds."""

@@ -20,7 +20,10 @@ from tests.crash.points import PROVING, RENAMES, Point, kills, told, traced
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Warm
 
-pytestmark = pytest.mark.skipif(not PROVING, reason="only ./dev prove cuts the power")
+pytestmark = [
+    pytest.mark.storm,
+    pytest.mark.skipif(not PROVING, reason="only ./dev prove cuts the power"),
+]
 
 LOG_LOST, LOG_FLUSHED = 2, 1
 """Whether the journal comes to the disk at the cut; new data never does."""

@@ -13,6 +13,8 @@ from tests.crash.ground import Ground, leftovers
 from tests.crash.points import RENAMES, Point, chosen, kills, told, traced
 from tests.repository import in_git
 
+pytestmark = pytest.mark.storm
+
 PAGES = 12
 SYNCED = "state-synced"
 

@@ -28,6 +28,8 @@ from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Order, Warm
 from tests.site import Site, counts, ids
 
+pytestmark = pytest.mark.storm
+
 ROOT = Path(__file__).parents[2]
 log = logging.getLogger(__name__)
 PAGES = 12

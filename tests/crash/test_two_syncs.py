@@ -23,6 +23,8 @@ from tests.crash.interference import Call
 from tests.crash.warm import Ended, Warm
 from tests.site import KEY
 
+pytestmark = pytest.mark.storm
+
 PAGES = 60
 MINUTE = 60.0
 DAEMON_TIMEOUT = 20.0

@@ -10,6 +10,8 @@ import pytest
 
 from tests.drill.lives import Plan, drill
 
+pytestmark = pytest.mark.storm
+
 PLAN = Plan(seed=5, pages=100, lives=(3, 1, 6), quiet=1)
 
 

@@ -24,7 +24,10 @@ from syncer.model import Fields, PageContents, Problem, Value
 from tests.front_matter.pages import change, changes, difference, fields
 
 CORPUS = os.environ.get("SYNCER_CORPUS")
-pytestmark = pytest.mark.skipif(CORPUS is None, reason="SYNCER_CORPUS does not name a directory of pages")
+pytestmark = [
+    pytest.mark.storm,
+    pytest.mark.skipif(CORPUS is None, reason="SYNCER_CORPUS does not name a directory of pages"),
+]
 
 NEW = "8642086420864"
 MAPPINGS = [

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
+
+import pytest
 
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.model import Bucket, Reading, VideoId
 from syncer.simulator.clock import Clock
-from syncer.simulator.faults import parse_fault
+from syncer.simulator.faults import GROUPS, parse_fault
 from syncer.simulator.server import Simulator
+from syncer.simulator.units import BucketName
 from syncer.simulator.world import START, World
 from syncer.state.database import open_database
 from syncer.state.judging import count_braked, unconfirmed_counts
@@ -35,11 +39,29 @@ BATCHES = [VIDEOS[first : first + 50] for first in range(0, len(VIDEOS), 50)]
 PAGES = {f"content/lists/{number}.md": VIDEOS[number::4] for number in range(4)}
 """Each page has videos of every batch."""
 PAUSE = 0.01
+BUCKETS: tuple[BucketName, ...] = ("stats", "general")
+FIRST = {(next(iter(faults)), BUCKETS[number % 2]) for number, faults in enumerate(GROUPS.values())}
+"""Of each group of faults the first one, of the two methods in turn."""
 
 _COUNTS = re.compile(rb"- id: '([^']{11})'\r\n    viewcount: \"(\d+)\" # views\r\n    likeCount: (\d+)\r\n")
 
 Numbers = Mapping[str, tuple[int, int]]
 """Of each video its views and likes."""
+
+
+class Struck(Protocol):
+    """A case of a test: a fault, and the method that it strikes."""
+
+    @property
+    def fault(self) -> str: ...
+    @property
+    def bucket(self) -> BucketName: ...
+
+
+def mostly_storms(cases: Iterable[Struck]) -> list[object]:
+    """The cases as `parametrize` takes them: all but one of each group of faults are storms."""
+    storm = pytest.mark.storm
+    return [case if (case.fault, case.bucket) in FIRST else pytest.param(case, marks=storm) for case in cases]
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from syncer.simulator.world import World
 from tests.site import FORMS, Site, pair
 from tests.weather.command_line import CommandLine, Order
 from tests.weather.expected import ends
-from tests.weather.ground import PAUSE, VIDEOS, set_weather
-from tests.weather.test_matrix import BUCKETS, WAITING
+from tests.weather.ground import BUCKETS, PAUSE, VIDEOS, mostly_storms, set_weather
+from tests.weather.test_matrix import WAITING
 
 KEYS = {
     "letters": "AKeyOfLettersOnly",  # could be the name of an error, as far as one can see
@@ -117,7 +117,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         yield shell
 
 
-@pytest.mark.parametrize("case", list(cases()), ids=str)
+@pytest.mark.parametrize("case", mostly_storms(cases()), ids=str)
 def test_no_byte_that_is_written_anywhere_tells_the_key(case: Case, shell: Shell) -> None:
     key = KEYS[case.key]
     with Simulator(World(), pause=PAUSE) as youtube:

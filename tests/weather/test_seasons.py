@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -29,6 +30,8 @@ from syncer.sync.make import make_sync
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options
 from tests.site import FORMS, KEY, Site, tree
 from tests.weather.sheets import POOL, Sheet, Slot, first_sheets, single
+
+pytestmark = pytest.mark.storm
 
 PROVING = "SYNCER_PROVE" in os.environ
 UNITS = 40
