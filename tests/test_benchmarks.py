@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 ENTRIES = [entry for contest in CONTESTS for entry in contest.entries]
 
 
+@pytest.mark.storm
 def test_the_benchmarks_run_and_tell_every_figure(tmp_path: Path) -> None:
     names = [name for name in NAMES if name != "cold"]  # it would empty the page cache of this machine
     options = ["--pages", "20", "--rounds", "1", "--write", str(tmp_path), "--only", *names]
@@ -40,6 +41,7 @@ def test_the_benchmarks_run_and_tell_every_figure(tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "results.svg").getroot().tag.endswith("svg")
 
 
+@pytest.mark.storm
 def test_a_contest_with_a_run_that_fails_is_left_out_with_the_reason_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "frontmatter.py").write_text("raise ImportError('out of stock')", encoding="utf-8")
     options = ["--pages", "20", "--rounds", "1", "--write", str(tmp_path), "--only", "scan", "fetch"]

@@ -280,7 +280,9 @@ THEIRS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("others_first", [False, True], ids=["remote behind", "others first"])
+@pytest.mark.parametrize(
+    "others_first", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["remote behind", "others first"]
+)
 @pytest.mark.parametrize("act", THEIRS)
 def test_what_is_not_only_counts_of_ours_is_the_authors(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
