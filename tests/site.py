@@ -14,7 +14,7 @@ from typing import Any
 from syncer.config.parse import parse_config
 from syncer.review.undo import Left, undo
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options
@@ -173,7 +173,7 @@ def counts(youtube: Simulator, video: str) -> tuple[int, int]:
     return given["viewCount"], given["likeCount"]
 
 
-def world_with(states: Mapping[str, State]) -> World:
+def world_with(states: Mapping[str, VideoState]) -> World:
     """A world in which these videos are in another state than public."""
     return World(videos={video: Video(state) for video, state in states.items()})
 

@@ -10,7 +10,7 @@ from syncer.decide.unconfirmed import Brake
 from syncer.model import Count, Reading, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.state.database import open_database
 from syncer.state.syncs import begin_sync
 from syncer.state.videos import save_readings
@@ -43,7 +43,7 @@ def in_weather(site: Site, youtube: Simulator, at: datetime, *faults: str, accep
 def test_of_a_few_videos_all_may_vanish_without_a_brake(site: Site, youtube: Simulator, many: int) -> None:
     put_pages(site, ids(many))
     site.sync()
-    youtube.world = world_with(dict.fromkeys(ids(many), State.DELETED))
+    youtube.world = world_with(dict.fromkeys(ids(many), VideoState.DELETED))
     report = site.sync(LATER)
     assert (report.brake, report.exit, len(report.missing)) == (None, 0, many)
 
@@ -57,7 +57,7 @@ def test_when_more_than_half_vanish_at_once_nothing_is_written_and_nobody_is_mis
     site.sync()
     gone = max(5, many // 2 + 1)
     before = pages(site)
-    youtube.world = world_with(dict.fromkeys(videos[:gone], State.PRIVATE))
+    youtube.world = world_with(dict.fromkeys(videos[:gone], VideoState.PRIVATE))
     youtube.clock.advance(timedelta(days=400))
     report = site.sync(LATER)
     assert (report.brake, report.exit) == (Brake("missing", gone, many), 1)
@@ -69,7 +69,7 @@ def test_when_more_than_half_vanish_at_once_nothing_is_written_and_nobody_is_mis
 def test_a_braked_sync_says_what_it_saw_and_how_to_let_it_through(site: Site, youtube: Simulator, syncer: Run) -> None:
     put_pages(site, ids(6))
     site.sync()
-    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    youtube.world = world_with(dict.fromkeys(ids(6), VideoState.DELETED))
     ran = syncer("sync")
     assert ran.code == 1
     assert "Nothing was written: 6 of 6 videos are suddenly missing." in ran.out
@@ -83,7 +83,7 @@ def test_accept_lets_through_what_a_brake_holds_without_asking_again(
     videos = ids(8)
     put_pages(site, videos)
     site.sync()
-    youtube.world = world_with(dict.fromkeys(videos[:7], State.DELETED))
+    youtube.world = world_with(dict.fromkeys(videos[:7], VideoState.DELETED))
     youtube.clock.advance(timedelta(days=400))
     assert site.sync(LATER).brake is not None
     report = site.sync(LATER + timedelta(seconds=1), ACCEPT)
@@ -108,7 +108,7 @@ def test_a_brake_that_still_holds_is_told_by_every_sync_and_each_one_asks_anew(
 ) -> None:
     put_pages(site, ids(6))
     site.sync()
-    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    youtube.world = world_with(dict.fromkeys(ids(6), VideoState.DELETED))
     for seconds in (0, 1, 299, 3600):
         report = site.sync(LATER + timedelta(seconds=seconds))
         assert (report.asked, report.fresh) == (6, 0)
@@ -199,7 +199,7 @@ def test_a_first_sync_is_braked_by_what_the_pages_say(site: Site, youtube: Simul
 def test_a_dry_run_brakes_too_and_holds_nothing(site: Site, youtube: Simulator, syncer: Run) -> None:
     put_pages(site, ids(6))
     site.sync()
-    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    youtube.world = world_with(dict.fromkeys(ids(6), VideoState.DELETED))
     assert site.sync(LATER, Options(dry_run=True)).brake is not None
     assert syncer("status", "--json").document["held_by_brake"] == 0
 
@@ -208,7 +208,7 @@ def test_the_share_is_the_config_s(site: Site, youtube: Simulator) -> None:
     put_pages(site, ids(20))
     site.configure(write="brake: {missing: 20%, falling: 50%}")
     site.sync()
-    youtube.world = world_with(dict.fromkeys(ids(20)[:5], State.DELETED))
+    youtube.world = world_with(dict.fromkeys(ids(20)[:5], VideoState.DELETED))
     assert site.sync(LATER).brake == Brake("missing", 5, 20)
 
 

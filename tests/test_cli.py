@@ -15,7 +15,7 @@ import pytest
 from syncer import __version__
 from syncer.cli.main import COMMANDS
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from tests.places import need
 from tests.site import Run, Site, crlf, ids, world_with
 from tests.terminal import environment, on_a_terminal
@@ -47,7 +47,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 @pytest.fixture
 def full(site: Site, youtube: Simulator) -> Site:
     """A site with a video of each kind, and a page with a problem."""
-    youtube.world = world_with({GONE: State.DELETED, HIDDEN: State.LIKES_HIDDEN})
+    youtube.world = world_with({GONE: VideoState.DELETED, HIDDEN: VideoState.LIKES_HIDDEN})
     for video in (VIDEO, GONE, HIDDEN):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     site.put("content/bad.md", f"---\nvid_id: {VIDEO}\nviewcount: 1\nviewcount: 2\n---\n".encode())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from tests.site import NOON, Run, Site, counts, crlf, ids, world_with
 from tests.terminal import on_a_terminal
 
@@ -167,7 +167,7 @@ def test_the_story_of_a_braked_sync_has_no_writing_in_it(site: Site, youtube: Si
     for video in ids(6):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     site.sync(NOON - timedelta(days=1))
-    youtube.world = world_with(dict.fromkeys(ids(6), State.DELETED))
+    youtube.world = world_with(dict.fromkeys(ids(6), VideoState.DELETED))
     _, judged, ended = story(syncer("-v", "--log-format", "json", "sync").err)
     assert (judged["event"], judged["brake"], judged["missing"]) == ("judged", "missing", 6)
     assert (ended["event"], ended["exit"]) == ("ended", 1)

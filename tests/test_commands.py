@@ -20,7 +20,7 @@ import pytest
 from syncer.model import VideoId
 from syncer.simulator.faults import KINDS
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.state.lock import hold_lock
 from syncer.sync.options import Options
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree, world_with
@@ -33,7 +33,7 @@ DAYS = 3
 @pytest.fixture
 def full(site: Site, youtube: Simulator) -> Site:
     """A site that was synced on three days that lie back a little."""
-    youtube.world = world_with({GONE: State.DELETED, HIDDEN: State.LIKES_HIDDEN})
+    youtube.world = world_with({GONE: VideoState.DELETED, HIDDEN: VideoState.LIKES_HIDDEN})
     site.put("content/a.md", crlf(FIRST, 1, 2))
     site.put("content/deep/b.md", crlf(SECOND, 3, 4))
     site.put("content/deep/c.md", crlf(DASHED, 5, 6))

@@ -19,7 +19,7 @@ from syncer.diff_log.log import line_of
 from syncer.errors import ExitCode, SyncerError
 from syncer.model import Change, Count, ProblemKind, VideoId, Why
 from syncer.simulator.faults import parse_fault
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from tests.doc_blocks import DOCS, ROOT, blocks
 from tests.site import NOON
 
@@ -92,7 +92,7 @@ def test_the_keys_of_the_diff_log_are_there_in_their_order() -> None:
 
 def test_every_state_of_a_simulated_video_is_there_and_no_other() -> None:
     text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Videos of your choice"]
-    assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(State)
+    assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(VideoState)
 
 
 def test_every_fault_that_is_shown_is_one() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from syncer.model import Fields
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.status.report import SyncReport
 from tests.remotes import left_over
 from tests.repository import Repository, in_git
@@ -279,9 +279,9 @@ class Made:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """Makes the site, has its author do all that is in the table, and makes one sync."""
     videos = dict(zip(ROWS, ids(len(ROWS), seed=91), strict=True))
-    states = {videos[name]: State.LIKES_HIDDEN for name, row in ROWS.items() if row.hidden}
+    states = {videos[name]: VideoState.LIKES_HIDDEN for name, row in ROWS.items() if row.hidden}
     paths = {name: row.path or f"content/{number}.md" for number, (name, row) in enumerate(ROWS.items())}
-    with Simulator(world_with({**states, GONE: State.DELETED, LOST: State.DELETED})) as youtube:
+    with Simulator(world_with({**states, GONE: VideoState.DELETED, LOST: VideoState.DELETED})) as youtube:
         site = Site(tmp_path_factory.mktemp("pages") / "site", youtube.url)
         site.configure(
             collections=COLLECTIONS.replace('["/lists/"]', '["/lists/", "/insert/"]') + INSERTING, git="commit: true"

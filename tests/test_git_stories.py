@@ -19,7 +19,7 @@ from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Count, Why
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.sync.options import Options
 from tests.authored import fields_of
 from tests.remotes import left_over
@@ -246,7 +246,7 @@ FEWEST = 4
 @pytest.fixture(scope="module")
 def begun() -> Iterator[Story]:
     """A site of a few pages in git, to begin each story with a copy of it."""
-    hidden = dict.fromkeys(POOL[::2], State.LIKES_HIDDEN)
+    hidden = dict.fromkeys(POOL[::2], VideoState.LIKES_HIDDEN)
     with Simulator(world_with(hidden)) as youtube, TemporaryDirectory(prefix="syncer-story-") as room:
         site = Site(Path(room, "site"), youtube.url)
         site.configure(git="commit: true")

@@ -16,7 +16,7 @@ import pytest
 
 from syncer.git.run import git
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import START, State, World
+from syncer.simulator.world import START, VideoState, World
 from tests.canned_youtube import Canned, error, message, ok
 from tests.site import KEY, Run, Site, counts, crlf, hugo_json, ids, plain, toml, tree, world_with
 
@@ -74,7 +74,7 @@ def test_the_key_is_seen_by_youtube_alone(
 ) -> None:
     git(site.root, "init", "--quiet")
     shown, hidden, gone = ids(3)
-    youtube.world = world_with({hidden: State.LIKES_HIDDEN, gone: State.DELETED})
+    youtube.world = world_with({hidden: VideoState.LIKES_HIDDEN, gone: VideoState.DELETED})
     for video, form in zip((shown, hidden, gone), (crlf, plain, toml), strict=True):
         site.put(f"content/{video}.md", form(video, 1, 2))
     written = ""

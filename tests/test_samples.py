@@ -14,7 +14,7 @@ from syncer.config.parse import parse_config
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, walk
 from syncer.model import Count, Page, Slot
-from syncer.simulator.world import State, World
+from syncer.simulator.world import VideoState, World
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = sorted((ROOT / "content").rglob("*.md"))
@@ -98,8 +98,8 @@ def test_the_demo_knows_the_sample_videos_and_no_others(slots: Sequence[Slot], w
 
 
 def test_one_sample_video_is_deleted_and_one_hides_its_likes(slots: Sequence[Slot], world: World) -> None:
-    states = {video: known.state for video, known in world.videos.items() if known.state is not State.PUBLIC}
-    assert sorted(states.values()) == [State.DELETED, State.LIKES_HIDDEN]
+    states = {video: known.state for video, known in world.videos.items() if known.state is not VideoState.PUBLIC}
+    assert sorted(states.values()) == [VideoState.DELETED, VideoState.LIKES_HIDDEN]
     texts = [value.text for slot in slots if slot.video_id in states for value in slot.values]
     assert len(texts) == 4
     assert all(texts), "their pages have counts, which must stay"

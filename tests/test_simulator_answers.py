@@ -14,11 +14,11 @@ import pytest
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.server import Simulator
 from syncer.simulator.units import pacific_day
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from tests.asking import KEY, LIST, STATS, Answer, ask
 
 ID, OTHER, GONE = "q3mB7nTz-1k", "Zf_0aLwQe9U", "Hh8-kVd2sRo"
-WORLD = World(videos={GONE: Video(State.DELETED)})
+WORLD = World(videos={GONE: Video(VideoState.DELETED)})
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -122,14 +122,14 @@ def test_page_info_counts_what_was_returned(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("state", "statistics"),
     [
-        (State.LIKES_HIDDEN, {"viewCount", "commentCount"}),
-        (State.COUNTS_HIDDEN, set[str]()),
-        (State.NO_STATISTICS, None),
-        (State.LIVE, {"viewCount", "likeCount", "commentCount"}),
-        (State.PREMIERE, {"viewCount", "likeCount", "commentCount"}),
+        (VideoState.LIKES_HIDDEN, {"viewCount", "commentCount"}),
+        (VideoState.COUNTS_HIDDEN, set[str]()),
+        (VideoState.NO_STATISTICS, None),
+        (VideoState.LIVE, {"viewCount", "likeCount", "commentCount"}),
+        (VideoState.PREMIERE, {"viewCount", "likeCount", "commentCount"}),
     ],
 )
-def test_states_of_a_video_show_in_its_item(path: str, state: State, statistics: set[str] | None) -> None:
+def test_states_of_a_video_show_in_its_item(path: str, state: VideoState, statistics: set[str] | None) -> None:
     with Simulator(World(videos={ID: Video(state)})) as simulator:
         item = ask(simulator, path, part="statistics", id=ID).document["items"][0]
     assert ("statistics" in item) == (statistics is not None)
@@ -139,13 +139,13 @@ def test_states_of_a_video_show_in_its_item(path: str, state: State, statistics:
 @pytest.mark.parametrize(
     ("state", "broadcast", "details", "duration"),
     [
-        (State.PUBLIC, "none", None, None),
-        (State.LIVE, "live", {"actualStartTime", "concurrentViewers"}, "P0D"),
-        (State.PREMIERE, "upcoming", {"scheduledStartTime"}, None),
+        (VideoState.PUBLIC, "none", None, None),
+        (VideoState.LIVE, "live", {"actualStartTime", "concurrentViewers"}, "P0D"),
+        (VideoState.PREMIERE, "upcoming", {"scheduledStartTime"}, None),
     ],
 )
 def test_live_videos_and_premieres_say_so(
-    state: State, broadcast: str, details: set[str] | None, duration: str | None
+    state: VideoState, broadcast: str, details: set[str] | None, duration: str | None
 ) -> None:
     with Simulator(World(videos={ID: Video(state)})) as simulator:
         answer = ask(simulator, LIST, part="snippet,contentDetails,liveStreamingDetails", id=ID)
@@ -156,7 +156,7 @@ def test_live_videos_and_premieres_say_so(
 
 
 def test_the_world_can_be_exchanged_while_it_runs(simulator: Simulator) -> None:
-    simulator.world = World(videos={ID: Video(State.PRIVATE)})
+    simulator.world = World(videos={ID: Video(VideoState.PRIVATE)})
     assert _ids(ask(simulator, part="id", id=f"{ID},{GONE}")) == [GONE]
 
 

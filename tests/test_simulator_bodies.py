@@ -13,12 +13,12 @@ import pytest
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.wire import render
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from tests.asking import KEY, LIST, STATS, Answer, ask
 
 BODIES = Path(os.environ.get("SYNCER_BODIES", "/nonexistent"))
 ID, GONE = "q3mB7nTz-1k", "Hh8-kVd2sRo"
-WORLD = World(videos={GONE: Video(State.DELETED)})
+WORLD = World(videos={GONE: Video(VideoState.DELETED)})
 
 pytestmark = pytest.mark.skipif(
     "SYNCER_BODIES" not in os.environ, reason="SYNCER_BODIES names no directory with recorded bodies of the API"

@@ -11,7 +11,7 @@ from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.faults import GROUPS, KINDS, Fault, FaultError, When, parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.units import PACIFIC
-from syncer.simulator.world import START, State, Video, World
+from syncer.simulator.world import START, Video, VideoState, World
 from tests.asking import KEY, LIST, STATS, Answer, connect, counts, in_weather, send, statistics
 
 ID, OTHER, THIRD = "q3mB7nTz-1k", "Zf_0aLwQe9U", "aaaaaaaaaaA"
@@ -373,7 +373,7 @@ def test_a_video_goes_private_and_returns(simulator: Simulator, path: str) -> No
 
 
 def test_wrong_counts_leave_missing_videos_missing() -> None:
-    with Simulator(World(videos={ID: Video(State.DELETED)})) as simulator:
+    with Simulator(World(videos={ID: Video(VideoState.DELETED)})) as simulator:
         for name in GROUPS["What the API believes"]:
             assert _one(in_weather(simulator, name), ids=ID).document["items"] == []
 

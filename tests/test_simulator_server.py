@@ -22,11 +22,11 @@ from googleapiclient.http import HttpRequest
 
 from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import START, State, Video, World
+from syncer.simulator.world import START, Video, VideoState, World
 from tests.asking import KEY, STATS, ask, connect, send
 
 ID, GONE = "q3mB7nTz-1k", "Hh8-kVd2sRo"
-WORLD = World(videos={GONE: Video(State.DELETED)})
+WORLD = World(videos={GONE: Video(VideoState.DELETED)})
 TARGET = f"{STATS}?part=statistics&id={ID}"
 
 

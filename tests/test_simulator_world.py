@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.simulator.growth import LAST_PUBLISHED, growth
-from syncer.simulator.world import COUNTS, LARGEST, START, State, Video, World, WorldError
+from syncer.simulator.world import COUNTS, LARGEST, START, Video, VideoState, World, WorldError
 
 LASTS = "AEIMQUYcgkosw048"
 IDS = st.text(alphabet=ascii_letters + digits + "-_", min_size=10, max_size=10).flatmap(
@@ -95,22 +95,22 @@ def test_ids_that_youtube_cannot_have_given_out_are_missing(video_id: str) -> No
 @pytest.mark.parametrize(
     ("state", "counts"),
     [
-        (State.PUBLIC, {"viewCount", "likeCount", "commentCount"}),
-        (State.LIVE, {"viewCount", "likeCount", "commentCount"}),
-        (State.PREMIERE, {"viewCount", "likeCount", "commentCount"}),
-        (State.LIKES_HIDDEN, {"viewCount", "commentCount"}),
-        (State.COUNTS_HIDDEN, set()),
-        (State.NO_STATISTICS, set()),
+        (VideoState.PUBLIC, {"viewCount", "likeCount", "commentCount"}),
+        (VideoState.LIVE, {"viewCount", "likeCount", "commentCount"}),
+        (VideoState.PREMIERE, {"viewCount", "likeCount", "commentCount"}),
+        (VideoState.LIKES_HIDDEN, {"viewCount", "commentCount"}),
+        (VideoState.COUNTS_HIDDEN, set()),
+        (VideoState.NO_STATISTICS, set()),
     ],
 )
-def test_hidden_counts_are_left_out(state: State, counts: set[str]) -> None:
+def test_hidden_counts_are_left_out(state: VideoState, counts: set[str]) -> None:
     statistics = World(videos={ID: Video(state)}).statistics(ID, START)
     assert statistics is not None
     assert statistics.keys() == counts
 
 
-@pytest.mark.parametrize("state", [State.PRIVATE, State.DELETED])
-def test_private_and_deleted_videos_are_missing(state: State) -> None:
+@pytest.mark.parametrize("state", [VideoState.PRIVATE, VideoState.DELETED])
+def test_private_and_deleted_videos_are_missing(state: VideoState) -> None:
     assert World(videos={ID: Video(state)}).statistics(ID, START) is None
 
 
@@ -139,7 +139,7 @@ def test_a_file_fixes_states_counts_and_time(tmp_path: Path) -> None:
     world = _load(tmp_path, text)
     eve = datetime(2026, 12, 24, 18, 0, tzinfo=UTC)
     assert (world.seed, world.strict, world.start) == (7, True, eve)
-    assert world.videos["AAAAAAAAAAA"].state is State.LIKES_HIDDEN
+    assert world.videos["AAAAAAAAAAA"].state is VideoState.LIKES_HIDDEN
     assert {"viewCount": 31250, "likeCount": LARGEST}.items() <= (world.statistics(ID, eve) or {}).items()
     assert world.statistics("AAAAAAAAAAE", eve) is None
 

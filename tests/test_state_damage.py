@@ -22,7 +22,7 @@ from syncer.git.run import git
 from syncer.model import Count, Fields
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.state.database import MIGRATIONS, NAME, SUSPECT, _shape, open_database, open_to_read
 from syncer.state.intents import Intent, record_intents
 from syncer.status.stored_report import stored_report
@@ -62,7 +62,7 @@ class Used:
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
-    with Simulator(world_with({VIDEOS[0]: State.PRIVATE})) as youtube:
+    with Simulator(world_with({VIDEOS[0]: VideoState.PRIVATE})) as youtube:
         site = Site(tmp_path_factory.mktemp("damage") / "site", youtube.url)
         site.configure()
         (site.root / "content/lists").mkdir(parents=True)

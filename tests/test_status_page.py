@@ -14,7 +14,7 @@ import pytest
 
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from syncer.status_page.markup import VOID
 from syncer.status_page.problems import REMEDIES
 from tests.doc_blocks import DOCS
@@ -169,7 +169,7 @@ def test_links_to_a_state_by_its_former_name_still_lead_there(site: Site, path: 
 
 def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> None:
     seen, gone, shy = ids(3)
-    videos = {gone: Video(State.DELETED), shy: Video(State.LIKES_HIDDEN, {"viewCount": 7})}
+    videos = {gone: Video(VideoState.DELETED), shy: Video(VideoState.LIKES_HIDDEN, {"viewCount": 7})}
     with Simulator(World(videos=videos)) as youtube:
         site = Site(site.root, youtube.url)
         site.configure()

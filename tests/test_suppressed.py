@@ -8,7 +8,7 @@ import pytest
 
 from syncer.model import Place, VideoId
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_to_read
 from syncer.state.suppressed import count_suppressed, suppressed_numbers
 from syncer.sync.options import Options
@@ -113,7 +113,7 @@ def test_what_youtube_has_said_since_is_written_by_the_next_sync(site: Site, you
 
 
 def test_while_youtube_hides_a_count_or_misses_the_video_it_stays_suppressed(undone: Site, youtube: Simulator) -> None:
-    for hours, state in enumerate((State.COUNTS_HIDDEN, State.DELETED, State.PUBLIC), 2):
+    for hours, state in enumerate((VideoState.COUNTS_HIDDEN, VideoState.DELETED, VideoState.PUBLIC), 2):
         youtube.world = world_with({A: state})
         undone.sync(NOON + hours * HOUR)
         assert (page(undone), suppressed(undone)) == (crlf(A, 1, 2), 2)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.sync.options import Options
 from tests.site import FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree, world_with
 
@@ -74,7 +74,9 @@ def test_fifty_videos_cost_one_unit(site: Site, youtube: Simulator, syncer: Run,
 def test_all_absent_videos_are_confirmed_together_by_one_unit(site: Site, youtube: Simulator, syncer: Run) -> None:
     videos = ids(120)
     gone = videos[::30]
-    youtube.world = world_with(dict.fromkeys(gone[:2], State.DELETED) | dict.fromkeys(gone[2:], State.PRIVATE))
+    youtube.world = world_with(
+        dict.fromkeys(gone[:2], VideoState.DELETED) | dict.fromkeys(gone[2:], VideoState.PRIVATE)
+    )
     for video in videos:
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     ran = syncer("sync", "--json")
@@ -92,7 +94,7 @@ def test_since_when_a_video_is_missing_is_remembered_until_it_returns(
 ) -> None:
     (video,) = ids(1)
     page = site.put("content/a.md", crlf(video, 1, 2))
-    youtube.world = world_with({video: State.DELETED})
+    youtube.world = world_with({video: VideoState.DELETED})
     for day in range(3):
         report = site.sync(NOON + timedelta(days=day))
         assert (report.missing, report.exit) == ((video,), 0)
@@ -114,14 +116,14 @@ def test_a_video_that_vanishes_keeps_the_counts_that_were_written(site: Site, yo
     page = site.put("content/a.md", crlf(video, 1, 2))
     site.sync()
     written = page.read_bytes()
-    youtube.world = world_with({video: State.PRIVATE})
+    youtube.world = world_with({video: VideoState.PRIVATE})
     assert site.sync(NOON + timedelta(days=1)).changed_counts == 0
     assert page.read_bytes() == written
 
 
 def test_a_hidden_count_is_left_as_it_stands_and_reported(site: Site, youtube: Simulator, syncer: Run) -> None:
     shown, hidden, bare = ids(3)
-    youtube.world = world_with({hidden: State.LIKES_HIDDEN, bare: State.NO_STATISTICS})
+    youtube.world = world_with({hidden: VideoState.LIKES_HIDDEN, bare: VideoState.NO_STATISTICS})
     for video in (shown, hidden, bare):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     report = syncer("sync", "--json").document

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from tests.site import Run, Site, counts, crlf, ids, pair, plain, tree, world_with
 
 FIRST, SECOND, THIRD = ids(3, seed=4)
@@ -184,7 +184,7 @@ def test_a_dry_run_tells_its_changes_as_the_diff_log_would_but_for_the_number(fu
 
 def test_a_dry_run_finds_the_problems_that_the_sync_would_find(full: Site, youtube: Simulator, syncer: Run) -> None:
     full.put("content/bad.md", b"---\nvid_id: AAAAAAAAAAA\nviewcount: 1.2M\nlikeCount: 3\n---\n")
-    youtube.world = world_with({SECOND: State.DELETED, THIRD: State.LIKES_HIDDEN})
+    youtube.world = world_with({SECOND: VideoState.DELETED, THIRD: VideoState.LIKES_HIDDEN})
     dry, real = syncer("sync", "--dry-run", "--json").document, syncer("sync", "--json").document
     same = ("pages", "videos", "changed_pages", "changed_counts", "missing", "hidden", "problems", "exit", "units")
     assert {key: dry[key] for key in same} == {key: real[key] for key in same}

@@ -16,7 +16,7 @@ from syncer.decide.schedule import first_time
 from syncer.diff_log.log import LOG, lines_of_sync, read_log
 from syncer.model import VideoId
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from syncer.state.database import Database, open_to_read
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import history, last_read, missing_videos
@@ -131,7 +131,7 @@ def test_a_video_that_a_wrong_clock_saw_missing_is_gone_after_three_days_as_any_
     (video,) = ids(1)
     put_pages(site, [video])
     site.sync(NOON - DAY)
-    youtube.world = world_with({video: State.DELETED})
+    youtube.world = world_with({video: VideoState.DELETED})
     times = [NOON + off, NOON, NOON + DAY, NOON + 2 * DAY]
     gone = [site.sync(at, Options(everything=True)).gone for at in times]
     assert gone[-1] == (video,)

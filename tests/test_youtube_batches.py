@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from syncer.youtube.answer import Answer, Fetch, Outcome
 from syncer.youtube.batches import MAX_FAILURES, MAX_HALVINGS, MAX_UNANSWERED_HALVINGS, Breaker, fetch_all, pack
 from syncer.youtube.client import Client, Terms
@@ -291,7 +291,7 @@ def to_be_halved(answer: Answer) -> bool:
 
 def test_end_to_end_both_purses_are_used_and_every_count_is_youtubes_own() -> None:
     gone = ids(1000)[::120]
-    world = World(seed=3, videos={video: Video(State.PRIVATE) for video in gone})
+    world = World(seed=3, videos={video: Video(VideoState.PRIVATE) for video in gone})
     units, lock = dict.fromkeys(Bucket, 0), threading.Lock()
 
     def spend(bucket: Bucket) -> bool:

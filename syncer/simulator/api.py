@@ -74,16 +74,13 @@ class Api:
         look = struck.look(self.world.see)
         seen = [(video_id, look(video_id, at)) for video_id in wanted]
         if self.weather.faults:
-            self._note(seen)
+            for video_id, sight in seen:
+                for name, count in sight.counts.items() if sight else ():
+                    self.given.setdefault(video_id, {}).setdefault(name, set()).add(count)
         items = [method.item(video_id, sight, parts) for video_id, sight in seen if sight is not None]
         if not self.assumptions.in_request_order:
             items.sort(key=lambda item: str(item["etag"]))
         return struck.alter(apply(mask, method.envelope(items, asked, self.assumptions)))
-
-    def _note(self, seen: Sequence[tuple[str, Sight | None]]) -> None:
-        for video_id, sight in seen:
-            for name, count in sight.counts.items() if sight else ():
-                self.given.setdefault(video_id, {}).setdefault(name, set()).add(count)
 
     def _ids(self, method: _Method, request: Request) -> list[str]:
         ids = request.listed("id")

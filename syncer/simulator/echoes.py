@@ -10,7 +10,7 @@ from urllib.parse import quote
 from syncer.simulator.acts import Alter, Distort, Kind, Refuse, Scene
 from syncer.simulator.error_form import Refusal, error_info, refusal
 from syncer.simulator.resources import Item
-from syncer.simulator.wire import End, Json, Reply, Step, html_reply
+from syncer.simulator.wire import Ending, Json, Reply, Step, html_reply
 
 FIELDS = ("X-Echo", "Set-Cookie", "WWW-Authenticate", "Via", "ETag", "Retry-After")
 """Header fields that a client may look at, remember or log."""
@@ -44,10 +44,6 @@ def _error(scene: Scene) -> Refusal:
     return refusal(500, told, key, location=(key, "header"), more={"debugInfo": key}, status=key, details=[info])
 
 
-def _kind(document: Item, scene: Scene) -> Json:
-    return {**document, "kind": _key(scene)}
-
-
 def _counts(document: Item, scene: Scene) -> Json:
     """Let each count be the key in one of its forms, and add an item that has it for an id."""
     counts: Json = dict(zip(("viewCount", "likeCount", "commentCount"), _forms(scene), strict=True))
@@ -55,10 +51,6 @@ def _counts(document: Item, scene: Scene) -> Json:
     own = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     told = [{**item, "statistics": counts} if scene.concerns(item.get("id")) else item for item in own]
     return {**document, "items": [*told, {"id": _key(scene), "statistics": counts}]}
-
-
-def _fields(reply: Reply, scene: Scene) -> Reply:
-    return replace(reply, fields=(*reply.fields, *(f"{name}: {_key(scene)}" for name in FIELDS)))
 
 
 def _redirect(_reply: Reply, scene: Scene) -> Reply:
@@ -73,7 +65,7 @@ def _mirror(reply: Reply, scene: Scene) -> Reply:
 
     def way(_framed: bytes) -> Iterator[Step]:
         yield f"{_key(scene)}\r\n{_head(scene)}".encode()
-        yield End.CLOSE
+        yield Ending.CLOSE
 
     return replace(reply, way=way)
 
@@ -82,9 +74,16 @@ ECHOES: Mapping[str, Kind] = {
     "echo-page": Kind("502 with a proxy's page that shows the request's head.", _page(502)),
     "echo-page-200": Kind("The same with 200.", _page(200)),
     "echo-error": Kind("500 in YouTube's form, with the key for every word of it.", Refuse(_error)),
-    "echo-kind": Kind("The answer's kind is the key.", Alter(_kind)),
+    "echo-kind": Kind(
+        "The answer's kind is the key.", Alter(lambda document, scene: {**document, "kind": _key(scene)})
+    ),
     "echo-counts": Kind("Counts are the key, and so is the id of an item more.", Alter(_counts)),
-    "echo-fields": Kind("Header fields of the answer hold the key.", Distort(_fields)),
+    "echo-fields": Kind(
+        "Header fields of the answer hold the key.",
+        Distort(
+            lambda reply, scene: replace(reply, fields=(*reply.fields, *(f"{name}: {_key(scene)}" for name in FIELDS)))
+        ),
+    ),
     "echo-redirect": Kind("302 to an address with the key in it.", Distort(_redirect)),
     "echo-mirror": Kind("What comes is no HTTP: the key, and the request's own head.", Distort(_mirror)),
 }

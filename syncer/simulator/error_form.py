@@ -61,10 +61,6 @@ def error_info(reason: str, **metadata: str) -> Json:
 
 def limit_exceeded(metric: str, window: str, limit: int, **metadata: str) -> Refusal:
     """Return the 429 of a limit: `metric` as people call it, `window` such as `per day`, `limit` in units."""
-    message = (
-        f"Quota exceeded for quota metric '{metric}' and limit '{metric} {window}' of service 'youtube.googleapis.com'"
-        f" for consumer 'project_number:{PROJECT}'."
-    )
     everywhere = {
         "service": "youtube.googleapis.com",
         "consumer": f"projects/{PROJECT}",
@@ -72,4 +68,12 @@ def limit_exceeded(metric: str, window: str, limit: int, **metadata: str) -> Ref
         "quota_limit_value": str(limit),
     }
     info = error_info("RATE_LIMIT_EXCEEDED", **metadata, **everywhere)
-    return refusal(429, message, "rateLimitExceeded", status="RESOURCE_EXHAUSTED", details=[info])
+    return refusal(429, quota_message(metric, window), "rateLimitExceeded", status="RESOURCE_EXHAUSTED", details=[info])
+
+
+def quota_message(metric: str, window: str) -> str:
+    """Return what the 429 of a limit says; `metric` and `window` as in `limit_exceeded`."""
+    return (
+        f"Quota exceeded for quota metric '{metric}' and limit '{metric} {window}' of service 'youtube.googleapis.com'"
+        f" for consumer 'project_number:{PROJECT}'."
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from syncer.simulator import refusals
 from syncer.simulator.acts import Kind, Refuse, Scene
-from syncer.simulator.error_form import PROJECT, Refusal, error_info, legacy, limit_exceeded, refusal
+from syncer.simulator.error_form import PROJECT, Refusal, error_info, legacy, limit_exceeded, quota_message, refusal
 from syncer.simulator.units import pacific_day
 from syncer.simulator.wire import Json
 
@@ -25,17 +25,6 @@ _DAILY = (
 )
 
 
-def _key_expired() -> Refusal:
-    localized = {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": _EXPIRED}
-    details = [error_info("API_KEY_INVALID", service="youtube.googleapis.com"), localized]
-    return refusal(400, _EXPIRED, "badRequest", status="INVALID_ARGUMENT", details=details)
-
-
-def _key_invalid_plain() -> Refusal:
-    message = "API key not valid. Please pass a valid API key."
-    return refusal(400, message, "badRequest", status="INVALID_ARGUMENT")
-
-
 def _service_blocked(scene: Scene) -> Refusal:
     """Assumption: batchGetStats is called after the pattern of the other methods."""
     method = {"stats": "BatchGetStats", "general": "List"}[scene.bucket]
@@ -48,13 +37,6 @@ def _project(message: str, reason: str) -> Refusal:
     info = error_info(reason, service="youtube.googleapis.com", consumer=f"projects/{PROJECT}")
     error: Json = {"code": 403, "message": message, "status": "PERMISSION_DENIED", "details": [info]}
     return Refusal(403, {"error": error})
-
-
-def _suspended(scene: Scene) -> Refusal:
-    """Return the error that holds the key itself."""
-    return _project(
-        f"Permission denied: Consumer 'api_key:{scene.request.key}' has been suspended.", "CONSUMER_SUSPENDED"
-    )
 
 
 def _service_disabled() -> Refusal:
@@ -70,31 +52,6 @@ def _service_disabled() -> Refusal:
             {"@type": "type.googleapis.com/google.rpc.Help", "links": [link]},
             error_info("SERVICE_DISABLED", service="youtube.googleapis.com", consumer=f"projects/{PROJECT}"),
         ],
-    )
-
-
-def _login_required() -> Refusal:
-    message = (
-        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
-        "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
-    )
-    place = ("Authorization", "header")
-    return refusal(401, message, "required", told="Login Required.", location=place, status="UNAUTHENTICATED")
-
-
-def _signup_required() -> Refusal:
-    place = ("Authorization", "header")
-    return refusal(401, "Unauthorized", "youtubeSignupRequired", domain="youtube.header", location=place)
-
-
-def _permission() -> Refusal:
-    return refusal(
-        403,
-        "The caller does not have permission",
-        "SERVICE_UNAVAILABLE",
-        domain="youtube.CoreErrorDomain",
-        told="Permission denied.",
-        status="PERMISSION_DENIED",
     )
 
 
@@ -114,23 +71,6 @@ def _day_limit(scene: Scene, limit: int = LIMIT) -> Refusal:
     )
 
 
-def _day_limit_plain() -> Refusal:
-    metric = "Video Batch Get Stats"
-    message = f"Quota exceeded for quota metric '{metric}' and limit '{metric} per day' of service"
-    message += f" 'youtube.googleapis.com' for consumer 'project_number:{PROJECT}'."
-    return refusal(429, message, "rateLimitExceeded")
-
-
-def _exhausted() -> Refusal:
-    message = "Resource has been exhausted (e.g. check quota)."
-    return refusal(429, message, "rateLimitExceeded", status="RESOURCE_EXHAUSTED")
-
-
-def _quota_exceeded_debug() -> Refusal:
-    found = "metric=youtube.googleapis.com/default&limit=defaultPerDayPerProject&qs_error_code=INSUFFICIENT_TOKENS"
-    return refusals.general_quota_exceeded(f"Code: 8; Description: ?{found}")
-
-
 def _server_error(code: int, message: str, status: str) -> Refusal:
     return refusal(code, message, "backendError", status=status)
 
@@ -140,16 +80,12 @@ def unavailable() -> Refusal:
     return _server_error(503, "The service is currently unavailable.", "UNAVAILABLE")
 
 
-def _simple(make: Callable[[], Refusal]) -> Callable[[Scene], Refusal]:
-    return lambda _scene: make()
-
-
 def _free(told: str, make: Callable[[], Refusal]) -> Kind:
-    return Kind(told, Refuse(_simple(make), free=True))
+    return Kind(told, Refuse(lambda _scene: make(), free=True))
 
 
 def _paid(told: str, make: Callable[[], Refusal]) -> Kind:
-    return Kind(told, Refuse(_simple(make)))
+    return Kind(told, Refuse(lambda _scene: make()))
 
 
 def _blocked(told: str, message: str, reason: str | None = None) -> Kind:
@@ -158,9 +94,28 @@ def _blocked(told: str, message: str, reason: str | None = None) -> Kind:
 
 KEYS: Mapping[str, Kind] = {
     "key-invalid": _free("400, API_KEY_INVALID: the key is none that was given out.", refusals.invalid_key),
-    "key-invalid-plain": _free("The same without details, as in 2021.", _key_invalid_plain),
+    "key-invalid-plain": _free(
+        "The same without details, as in 2021.",
+        lambda: refusal(400, refusals.INVALID_KEY, "badRequest", status="INVALID_ARGUMENT"),
+    ),
     "key-invalid-legacy": _free("400, keyInvalid, in the old form.", lambda: legacy(400, "Bad Request", "keyInvalid")),
-    "key-expired": _free("400, API_KEY_INVALID; only the message says that the key has expired.", _key_expired),
+    "key-expired": _free(
+        "400, API_KEY_INVALID; only the message says that the key has expired.",
+        lambda: refusal(
+            400,
+            _EXPIRED,
+            "badRequest",
+            status="INVALID_ARGUMENT",
+            details=[
+                error_info("API_KEY_INVALID", service="youtube.googleapis.com"),
+                {
+                    "@type": "type.googleapis.com/google.rpc.LocalizedMessage",
+                    "locale": "en-US",
+                    "message": _EXPIRED,
+                },
+            ],
+        ),
+    ),
     "key-expired-legacy": _free("400, keyExpired, in the old form.", lambda: legacy(400, "Bad Request", "keyExpired")),
     "key-missing": _free("403, forbidden: the key is empty.", refusals.empty_key),
     "key-unregistered": _free("403, forbidden: there is no key.", refusals.no_key),
@@ -212,7 +167,13 @@ KEYS: Mapping[str, Kind] = {
         ),
     ),
     "project-suspended": Kind(
-        "403, CONSUMER_SUSPENDED; the message holds the key itself.", Refuse(_suspended, free=True)
+        "403, CONSUMER_SUSPENDED; the message holds the key itself.",
+        Refuse(
+            lambda scene: _project(
+                f"Permission denied: Consumer 'api_key:{scene.request.key}' has been suspended.", "CONSUMER_SUSPENDED"
+            ),
+            free=True,
+        ),
     ),
     "project-invalid": _free(
         "403, CONSUMER_INVALID: the project is gone.",
@@ -222,9 +183,40 @@ KEYS: Mapping[str, Kind] = {
         "403, BILLING_DISABLED: the project's billing is closed.",
         lambda: _project("This API method requires billing to be enabled.", "BILLING_DISABLED"),
     ),
-    "login-required": _free("401, required: an API key is not enough.", _login_required),
-    "signup-required": _free("401, youtubeSignupRequired.", _signup_required),
-    "permission-denied": _free("403, by the misleading name of SERVICE_UNAVAILABLE.", _permission),
+    "login-required": _free(
+        "401, required: an API key is not enough.",
+        lambda: refusal(
+            401,
+            "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or"
+            " other valid authentication credential. See"
+            " https://developers.google.com/identity/sign-in/web/devconsole-project.",
+            "required",
+            told="Login Required.",
+            location=("Authorization", "header"),
+            status="UNAUTHENTICATED",
+        ),
+    ),
+    "signup-required": _free(
+        "401, youtubeSignupRequired.",
+        lambda: refusal(
+            401,
+            "Unauthorized",
+            "youtubeSignupRequired",
+            domain="youtube.header",
+            location=("Authorization", "header"),
+        ),
+    ),
+    "permission-denied": _free(
+        "403, by the misleading name of SERVICE_UNAVAILABLE.",
+        lambda: refusal(
+            403,
+            "The caller does not have permission",
+            "SERVICE_UNAVAILABLE",
+            domain="youtube.CoreErrorDomain",
+            told="Permission denied.",
+            status="PERMISSION_DENIED",
+        ),
+    ),
 }
 """Errors of a key or a project.
 
@@ -234,7 +226,10 @@ recording of them was found; their reasons are Google's.
 
 LIMITS: Mapping[str, Kind] = {
     "day-limit": Kind("429 that looks like a limit of a minute and lasts a day.", Refuse(_day_limit, free=True)),
-    "day-limit-plain": _free("The same without details: only the message says 'per day'.", _day_limit_plain),
+    "day-limit-plain": _free(
+        "The same without details: only the message says 'per day'.",
+        lambda: refusal(429, quota_message("Video Batch Get Stats", "per day"), "rateLimitExceeded"),
+    ),
     "day-limit-legacy": _free(
         "403, dailyLimitExceeded, in the old form.", lambda: legacy(403, _DAILY, "dailyLimitExceeded")
     ),
@@ -243,9 +238,23 @@ LIMITS: Mapping[str, Kind] = {
         Refuse(lambda scene: _day_limit(scene, 0), free=True),
     ),
     "quota-exceeded": _free("403, quotaExceeded, as the general bucket says it.", refusals.general_quota_exceeded),
-    "quota-exceeded-debug": _free("The same with a line that names the limit.", _quota_exceeded_debug),
+    "quota-exceeded-debug": _free(
+        "The same with a line that names the limit.",
+        lambda: refusals.general_quota_exceeded(
+            "Code: 8; Description: ?metric=youtube.googleapis.com/default&limit=defaultPerDayPerProject"
+            "&qs_error_code=INSUFFICIENT_TOKENS"
+        ),
+    ),
     "minute-limit": _free("429 of a limit of a minute.", lambda: refusals.minute_quota_exceeded(1_800_000)),
-    "exhausted": _free("429 that does not say of which limit.", _exhausted),
+    "exhausted": _free(
+        "429 that does not say of which limit.",
+        lambda: refusal(
+            429,
+            "Resource has been exhausted (e.g. check quota).",
+            "rateLimitExceeded",
+            status="RESOURCE_EXHAUSTED",
+        ),
+    ),
     "rate-limit-legacy": _free(
         "403, rateLimitExceeded, in the old form.", lambda: legacy(403, "Rate Limit Exceeded", "rateLimitExceeded")
     ),

@@ -95,7 +95,7 @@ def _list(tokens: Sequence[str], position: int, depth: int) -> tuple[Mask, int]:
     tree: dict[str, Mask] = {}
     while True:
         name, below, position = _field(tokens, position, depth)
-        _add(tree, name, below)
+        tree[name] = _union(tree[name], below) if name in tree else below
         if tokens[position] != ",":
             return tree, position
         position += 1
@@ -116,11 +116,6 @@ def _field(tokens: Sequence[str], position: int, depth: int) -> tuple[str, Mask,
     if tokens[position] != ")":
         raise MaskError(tokens[position])
     return name, below, position + 1
-
-
-def _add(tree: dict[str, Mask], name: str, below: Mask) -> None:
-    known = tree.get(name)
-    tree[name] = below if known is None else _union(known, below)
 
 
 def _union(one: Mask, other: Mask) -> Mask:

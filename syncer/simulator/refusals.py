@@ -6,6 +6,8 @@ from datetime import datetime
 
 from syncer.simulator.error_form import PROJECT, Refusal, error_info, limit_exceeded, refusal
 
+INVALID_KEY = "API key not valid. Please pass a valid API key."
+
 
 def no_key() -> Refusal:
     """403: the request names no key at all."""
@@ -22,9 +24,8 @@ def empty_key() -> Refusal:
 
 def invalid_key() -> Refusal:
     """400: the key is none that was given out."""
-    message = "API key not valid. Please pass a valid API key."
     details = [error_info("API_KEY_INVALID", service="youtube.googleapis.com")]
-    return refusal(400, message, "badRequest", status="INVALID_ARGUMENT", details=details)
+    return refusal(400, INVALID_KEY, "badRequest", status="INVALID_ARGUMENT", details=details)
 
 
 def general_quota_exceeded(debug: str | None = None) -> Refusal:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from syncer.simulator.assumptions import Assumptions
 from syncer.simulator.mask import ANYTHING, Schema
 from syncer.simulator.wire import Json
-from syncer.simulator.world import Sight, State
+from syncer.simulator.world import Sight, VideoState
 
 Item: TypeAlias = dict[str, Json]
 Part: TypeAlias = Callable[[str, Sight], Json]
@@ -113,7 +113,7 @@ def _summary(items: Sequence[Item], asked: Sequence[str], *, as_strings: bool) -
 
 
 def _list_statistics(_id: str, sight: Sight) -> Json:
-    if sight.state is State.NO_STATISTICS:
+    if sight.state is VideoState.NO_STATISTICS:
         return None
     counts = {name: str(count) for name, count in sight.counts.items()}
     ordered = ("viewCount", "likeCount", "favoriteCount", "commentCount")
@@ -122,14 +122,14 @@ def _list_statistics(_id: str, sight: Sight) -> Json:
 
 
 def _stats_statistics(_id: str, sight: Sight) -> Json:
-    if sight.state is State.NO_STATISTICS:
+    if sight.state is VideoState.NO_STATISTICS:
         return None
     return {name: str(count) for name, count in sight.counts.items()}
 
 
 def _list_snippet(video_id: str, sight: Sight) -> Json:
     title, told = f"Simulated video {video_id}", "A video that exists in the simulator alone."
-    broadcast = {State.LIVE: "live", State.PREMIERE: "upcoming"}
+    broadcast = {VideoState.LIVE: "live", VideoState.PREMIERE: "upcoming"}
     return {
         "publishedAt": _time(sight),
         "channelId": "UCsimulatedchannel000000",
@@ -145,10 +145,6 @@ def _list_snippet(video_id: str, sight: Sight) -> Json:
     }
 
 
-def _stats_snippet(_id: str, sight: Sight) -> Json:
-    return {"publishTime": _time(sight)}
-
-
 def _list_content(_id: str, sight: Sight) -> Json:
     return {
         "duration": _iso_duration(_seconds(sight)),
@@ -161,25 +157,16 @@ def _list_content(_id: str, sight: Sight) -> Json:
     }
 
 
-def _stats_content(_id: str, sight: Sight) -> Json:
-    return {"duration": f"{_seconds(sight)}s"}
-
-
-def _status(_id: str, _sight: Sight) -> Json:
-    told = {"uploadStatus": "processed", "privacyStatus": "public", "license": "youtube"}
-    return {**told, "embeddable": True, "publicStatsViewable": True, "madeForKids": False}
-
-
 def _streaming(_id: str, sight: Sight) -> Json:
-    if sight.state is State.LIVE:
+    if sight.state is VideoState.LIVE:
         return {"actualStartTime": _time(sight), "concurrentViewers": str(sight.counts["viewCount"] // 100)}
-    if sight.state is State.PREMIERE:
+    if sight.state is VideoState.PREMIERE:
         return {"scheduledStartTime": _time(sight)}
     return None
 
 
 def _seconds(sight: Sight) -> int:
-    return 0 if sight.state is State.LIVE else sight.growth.duration
+    return 0 if sight.state is VideoState.LIVE else sight.growth.duration
 
 
 def _time(sight: Sight) -> str:
@@ -195,15 +182,24 @@ def _iso_duration(seconds: int) -> str:
     return "PT" + "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
 
 
+_STATUS: Json = {
+    "uploadStatus": "processed",
+    "privacyStatus": "public",
+    "license": "youtube",
+    "embeddable": True,
+    "publicStatsViewable": True,
+    "madeForKids": False,
+}
+
 _LIST_PARTS: Mapping[str, Part] = {
     "snippet": _list_snippet,
     "contentDetails": _list_content,
-    "status": _status,
+    "status": lambda _id, _sight: _STATUS,
     "statistics": _list_statistics,
     "liveStreamingDetails": _streaming,
 }
 _STATS_PARTS: Mapping[str, Part] = {
-    "snippet": _stats_snippet,
+    "snippet": lambda _id, sight: {"publishTime": _time(sight)},
     "statistics": _stats_statistics,
-    "contentDetails": _stats_content,
+    "contentDetails": lambda _id, sight: {"duration": f"{_seconds(sight)}s"},
 }

@@ -24,7 +24,7 @@ from syncer.simulator.faults import Fault
 from syncer.simulator.request import Request
 from syncer.simulator.units import BucketName, Ledger, minute
 from syncer.simulator.weather import Weather
-from syncer.simulator.wire import End, Reply, Step, Wait, frame, html_reply
+from syncer.simulator.wire import Ending, Reply, Step, Wait, frame, html_reply
 from syncer.simulator.world import World
 
 HOST = "127.0.0.1"
@@ -256,17 +256,13 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(step)
             return True
         if isinstance(step, Wait):
-            return not self._is_over_within(step.seconds)
-        if step is End.RESET:
+            end = select.poll()  # knows more connections than select.select
+            end.register(self.connection, select.POLLIN)  # all that can be read now is the end of client or server
+            return not end.poll(None if step.seconds is None else step.seconds * 1000)
+        if step is Ending.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()  # before the server says goodbye to it in a better way
         return False
-
-    def _is_over_within(self, seconds: float | None) -> bool:
-        """Wait, but no longer than client and server do: all that can be read now is the end of either."""
-        end = select.poll()  # knows more connections than select.select
-        end.register(self.connection, select.POLLIN)
-        return bool(end.poll(None if seconds is None else seconds * 1000))
 
     def _takes_gzip(self) -> bool:
         """Tell whether both fields say it. Source: https://developers.google.com/youtube/v3/getting-started#gzip"""

@@ -75,19 +75,13 @@ class Weather:
         struck = []
         for number, fault in enumerate(self.faults):
             if fault.bucket in {None, bucket} and (fault.video is None or fault.video in ids):
-                position = self._count(number)
-                if fault.when.holds(position, at, self._luck(fault, position)):
+                with self._lock:
+                    self._positions[number] += 1
+                    position = self._positions[number]
+                digest = blake2b(f"{self._seed}:{fault}:{position}".encode(), digest_size=4).digest()
+                if fault.when.holds(position, at, luck=int.from_bytes(digest) / 2**32):
                     struck.append((fault, Scene(request, bucket, at, self._since, self._pause, fault.video)))
         return Struck(struck)
-
-    def _count(self, number: int) -> int:
-        with self._lock:
-            self._positions[number] += 1
-            return self._positions[number]
-
-    def _luck(self, fault: Fault, position: int) -> float:
-        digest = blake2b(f"{self._seed}:{fault}:{position}".encode(), digest_size=4).digest()
-        return int.from_bytes(digest) / 2**32
 
 
 CALM = Struck()

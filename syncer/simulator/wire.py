@@ -23,14 +23,14 @@ class Wait:
     seconds: float | None = None
 
 
-class End(Enum):
+class Ending(Enum):
     """How a connection ends before its time."""
 
     CLOSE = "close"
     RESET = "reset"
 
 
-Step: TypeAlias = bytes | Wait | End
+Step: TypeAlias = bytes | Wait | Ending
 Way: TypeAlias = Callable[[bytes], Iterator[Step]]
 """How the bytes of an answer travel: piece by piece, with waits between them, and maybe not to the end."""
 

@@ -29,7 +29,7 @@ class WorldError(ValueError):
     """The file of videos is wrong; the message is one sentence that says where and how."""
 
 
-class State(StrEnum):
+class VideoState(StrEnum):
     """What YouTube lets the public see of a video."""
 
     PUBLIC = "public"
@@ -49,7 +49,7 @@ class State(StrEnum):
 class Video:
     """What a world fixes about one video."""
 
-    state: State = State.PUBLIC
+    state: VideoState = VideoState.PUBLIC
     counts: Mapping[str, int] = field(default_factory=dict)
     """YouTube's names to the counts at the world's start; from there they grow. Others come from the seed."""
 
@@ -58,7 +58,7 @@ class Video:
 class Sight:
     """A video as the public sees it at one time."""
 
-    state: State
+    state: VideoState
     growth: Growth
     counts: Mapping[str, int]
     """Hidden ones are absent."""
@@ -109,21 +109,21 @@ class World:
     def _counts(self, video: Video, life: Growth, now: float) -> dict[str, int]:
         if video.state in _COUNTLESS:
             return {}
-        if video.state is State.PREMIERE:
+        if video.state is VideoState.PREMIERE:
             return dict.fromkeys(COUNTS, 0)
         views = life.views(now)
         if video.counts:
             counts = _from_fixed(video.counts, life, views, life.views(self.start.timestamp()))
         else:
             counts = _from_views(life, views)
-        if video.state is State.LIKES_HIDDEN:
+        if video.state is VideoState.LIKES_HIDDEN:
             del counts["likeCount"]
         return counts
 
 
 _PLAIN = Video()
-_UNSEEN = frozenset({State.PRIVATE, State.DELETED})
-_COUNTLESS = frozenset({State.COUNTS_HIDDEN, State.NO_STATISTICS})
+_UNSEEN = frozenset({VideoState.PRIVATE, VideoState.DELETED})
+_COUNTLESS = frozenset({VideoState.COUNTS_HIDDEN, VideoState.NO_STATISTICS})
 
 
 def _from_views(life: Growth, views: int) -> dict[str, int]:
@@ -159,15 +159,10 @@ def _video(video_id: str, table: object) -> Video:
         raise WorldError(f"{where}: an id has eleven characters of A-Z a-z 0-9 _ -")
     keys: dict[str, object] = _typed(table, dict, where, "a table")
     _only(keys, {"state", *COUNTS}, where)
-    return Video(
-        _state(keys.get("state", "public"), where), {name: _count(keys, name, where) for name in COUNTS if name in keys}
-    )
-
-
-def _state(value: object, where: str) -> State:
-    if value not in list(State):
-        raise WorldError(f"{where}.state must be one of {', '.join(State)}; it is {value!r}")
-    return State(str(value))
+    state = keys.get("state", "public")
+    if state not in list(VideoState):
+        raise WorldError(f"{where}.state must be one of {', '.join(VideoState)}; it is {state!r}")
+    return Video(VideoState(str(state)), {name: _count(keys, name, where) for name in COUNTS if name in keys})
 
 
 def _count(keys: Mapping[str, object], name: str, where: str) -> int:

@@ -63,25 +63,16 @@ def _count(write: Callable[[str], Json]) -> Alter:
     return _each(lambda item: [_rewritten(item, write)])
 
 
-def _one_more(item: Item) -> Item:
-    return _rewritten(item, lambda count: str(int(count) + 1))
-
-
 def _rewritten(item: Item, write: Callable[[str], Json]) -> Item:
     """Return the item with its counts written in another way; what is no count any more stays as it is."""
     counts = item.get("statistics")
     if not isinstance(counts, dict):
         return item
-    return {**item, "statistics": {name: _written(count, write) for name, count in counts.items()}}
-
-
-def _written(count: Json, write: Callable[[str], Json]) -> Json:
-    return write(count) if isinstance(count, str) and _COUNT.fullmatch(count) else count
-
-
-def _other_videos(items: list[Item], _scene: Scene) -> list[Item]:
-    """Turn the ids round, so that none was asked for: another client's answer."""
-    return [{**item, "id": str(item.get("id", ""))[::-1].swapcase()} for item in items]
+    written = {
+        name: write(count) if isinstance(count, str) and _COUNT.fullmatch(count) else count
+        for name, count in counts.items()
+    }
+    return {**item, "statistics": written}
 
 
 def _strangers() -> list[Item]:
@@ -108,10 +99,6 @@ def _corrupt(zipped: bytes) -> bytes:
     """Turn bits in the middle: the head still says gzip."""
     middle = len(zipped) // 2
     return zipped[:middle] + bytes(byte ^ 0xFF for byte in zipped[middle : middle + 8]) + zipped[middle + 8 :]
-
-
-def _bomb(reply: Reply) -> Reply:
-    return replace(reply, body=compressed(b" " * _BOMB), zipped=True)
 
 
 def _page(status: int, told: str) -> Kind:
@@ -159,7 +146,10 @@ BODIES: Mapping[str, Kind] = {
     ),
     "corrupt-gzip": Kind("Gzip with wrong bytes in the middle.", _gzip(_corrupt)),
     "false-gzip": Kind("JSON that says it is gzip.", Distort(lambda reply, _scene: replace(reply, zipped=True))),
-    "gzip-bomb": Kind("Gzip that unpacks to 100 MB.", Distort(lambda reply, _scene: _bomb(reply))),
+    "gzip-bomb": Kind(
+        "Gzip that unpacks to 100 MB.",
+        Distort(lambda reply, _scene: replace(reply, body=compressed(b" " * _BOMB), zipped=True)),
+    ),
     "double-key": Kind(
         "A name stands twice in the document.", _body(lambda b: b.replace(b'"kind"', b'"kind": "?", "kind"', 1))
     ),
@@ -199,9 +189,15 @@ ITEMS: Mapping[str, Kind] = {
         "There are 10,000 items more, that nobody asked for.",
         _items(lambda items, _scene: [*items, *_strangers()]),
     ),
-    "other-videos": Kind("The items are those of another request.", _items(_other_videos)),
+    "other-videos": Kind(
+        "The items are those of another request.",
+        _items(lambda items, _scene: [{**item, "id": str(item.get("id", ""))[::-1].swapcase()} for item in items]),
+    ),
     "twice": Kind("Each item comes twice.", _each(lambda item: [item, item])),
-    "contradiction": Kind("Each item comes twice, with other counts.", _each(lambda item: [item, _one_more(item)])),
+    "contradiction": Kind(
+        "Each item comes twice, with other counts.",
+        _each(lambda item: [item, _rewritten(item, lambda count: str(int(count) + 1))]),
+    ),
     "shuffled": Kind("The items come in another order.", _items(lambda items, _scene: items[1::2] + items[::2][::-1])),
     "no-id": Kind("The items have no id.", _each(lambda item: [{k: v for k, v in item.items() if k != "id"}])),
     "no-statistics": Kind(

@@ -13,18 +13,6 @@ LAG = timedelta(hours=1)
 """How old the counts of a stale replica are."""
 
 
-def _stale(look: Look, video_id: str, scene: Scene) -> Sight | None:
-    return look(video_id, scene.at - LAG)
-
-
-def _frozen(look: Look, video_id: str, scene: Scene) -> Sight | None:
-    return look(video_id, scene.since)
-
-
-def _private(_look: Look, _video_id: str, _scene: Scene) -> Sight | None:
-    return None
-
-
 def _counts(change: Callable[[Mapping[str, int]], Mapping[str, int]]) -> See:
     def see(look: Look, video_id: str, scene: Scene) -> Sight | None:
         sight = look(video_id, scene.at)
@@ -38,12 +26,18 @@ def _scaled(numerator: int, denominator: int) -> See:
 
 
 COUNTS: Mapping[str, Kind] = {
-    "stale": Kind("A replica answers with the counts of an hour ago.", See(_stale)),
-    "frozen": Kind("Counts stand still from the moment when the fault is switched on.", See(_frozen)),
+    "stale": Kind(
+        "A replica answers with the counts of an hour ago.",
+        See(lambda look, video_id, scene: look(video_id, scene.at - LAG)),
+    ),
+    "frozen": Kind(
+        "Counts stand still from the moment when the fault is switched on.",
+        See(lambda look, video_id, scene: look(video_id, scene.since)),
+    ),
     "falling": Kind("Counts are a tenth lower than they are, as after an audit.", _scaled(9, 10)),
     "collapsed": Kind("Counts are a twentieth of what they are.", _scaled(1, 20)),
     "zero": Kind("Counts are 0.", _scaled(0, 1)),
-    "private": Kind("The videos are private, and left out.", See(_private)),
+    "private": Kind("The videos are private, and left out.", See(lambda _look, _video_id, _scene: None)),
     "likes-hidden": Kind(
         "The owners hide the likes.",
         _counts(lambda counts: {name: count for name, count in counts.items() if name != "likeCount"}),

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 from syncer.simulator.acts import Distort, Kind, Scene
 from syncer.simulator.known_errors import unavailable
-from syncer.simulator.wire import End, Reply, Step, Wait, Way, html_reply, json_reply
+from syncer.simulator.wire import Ending, Reply, Step, Wait, Way, html_reply, json_reply
 
 FIELDS = 101
 """More header fields than Python's HTTP client takes."""
@@ -72,7 +72,7 @@ def _flood(framed: bytes) -> Iterator[Step]:
 
 def _claims(field: str, body: bytes) -> Distort:
     """Say in the head that far more comes than does."""
-    return _travels(lambda _: iter((f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n".encode() + body, End.CLOSE)))
+    return _travels(lambda _: iter((f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n".encode() + body, Ending.CLOSE)))
 
 
 def _parted(framed: bytes) -> tuple[bytes, bytes]:
@@ -109,10 +109,10 @@ def _asks_to_wait(value: Callable[[Scene], str]) -> Distort:
 
 
 CONNECTIONS: Mapping[str, Kind] = {
-    "close": Kind("The connection ends before the answer.", _travels(lambda _: iter((End.CLOSE,)))),
-    "close-middle": Kind("The connection ends in the middle of the body.", _half(End.CLOSE)),
-    "reset": Kind("The connection is reset before the answer.", _travels(lambda _: iter((End.RESET,)))),
-    "reset-middle": Kind("The connection is reset in the middle of the body.", _half(End.RESET)),
+    "close": Kind("The connection ends before the answer.", _travels(lambda _: iter((Ending.CLOSE,)))),
+    "close-middle": Kind("The connection ends in the middle of the body.", _half(Ending.CLOSE)),
+    "reset": Kind("The connection is reset before the answer.", _travels(lambda _: iter((Ending.RESET,)))),
+    "reset-middle": Kind("The connection is reset in the middle of the body.", _half(Ending.RESET)),
     "stall": Kind("No answer comes, and the connection stays.", _travels(lambda _: iter((Wait(),)))),
     "stall-middle": Kind("Half of the body comes, and the connection stays.", _half(Wait())),
     "late": Kind("The whole answer comes a second late.", Distort(_late)),
@@ -126,7 +126,7 @@ CONNECTIONS: Mapping[str, Kind] = {
     "huge-chunk": Kind(
         "A chunk says that it is larger than memory.", _claims("Transfer-Encoding: chunked", b"ffffffffffffff\r\n{}")
     ),
-    "garbage": Kind("What comes is no HTTP.", _travels(lambda _: iter((b"SSH-2.0-proxy\r\n\r\n", End.CLOSE)))),
+    "garbage": Kind("What comes is no HTTP.", _travels(lambda _: iter((b"SSH-2.0-proxy\r\n\r\n", Ending.CLOSE)))),
 }
 """Ways in which an answer does not arrive, or not in time. A second is the simulator's `pause`."""
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from syncer.simulator.faults import KINDS, parse_fault
 from syncer.simulator.known_errors import LIMITS
-from syncer.simulator.world import State
+from syncer.simulator.world import VideoState
 from tests.drill.ground import Ground
 from tests.site import KEY
 from tests.terminal import environment
@@ -22,7 +22,13 @@ FOR_A_DAY = {name for name in LIMITS if name.startswith(("day-", "quota-"))}
 SLOW = {"stall", "stall-middle", "drip", "endless", "slow-headers"}
 FAULTS = sorted(KINDS.keys() - FOR_A_DAY - SLOW)
 
-HIDING = (State.PRIVATE, State.DELETED, State.LIKES_HIDDEN, State.COUNTS_HIDDEN, State.NO_STATISTICS)
+HIDING = (
+    VideoState.PRIVATE,
+    VideoState.DELETED,
+    VideoState.LIKES_HIDDEN,
+    VideoState.COUNTS_HIDDEN,
+    VideoState.NO_STATISTICS,
+)
 
 BROKEN_CONFIG = "collections: ["
 ONE_UNIT = "stats_units_per_day: 1, general_units_per_day: 1, reserve: 0"

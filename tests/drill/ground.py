@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import State, Video, World
+from syncer.simulator.world import Video, VideoState, World
 from tests.repository import Repository, in_git
 from tests.site import FORMS, Site, counts, ids
 from tests.weather.sheets import Sheet, Slot, listed, single
@@ -106,7 +106,7 @@ class Ground:
             status_page=f"listen: '127.0.0.1:{self.port}'",
         )
 
-    def hide(self, some: Iterable[str], state: State) -> None:
+    def hide(self, some: Iterable[str], state: VideoState) -> None:
         """From now on YouTube has these videos in another state; all others are public."""
         self.youtube.world = World(videos={video: Video(state) for video in some})
 

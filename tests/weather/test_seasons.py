@@ -20,7 +20,7 @@ from syncer.config.parse import parse_config
 from syncer.model import Bucket, Count, ProblemKind, VideoId
 from syncer.simulator.faults import KINDS, parse_fault
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import START, State, Video, World
+from syncer.simulator.world import START, Video, VideoState, World
 from syncer.simulator.wrong_counts import COUNTS
 from syncer.state.database import open_database
 from syncer.state.ledger import spent_units
@@ -111,8 +111,8 @@ class Seasons(RuleBasedStateMachine):
     def time_passes(self, hours: float) -> None:
         self.youtube.clock.advance(timedelta(hours=hours))
 
-    @rule(some=st.sets(videos, min_size=1, max_size=8) | st.just(set(POOL[:40])), state=st.sampled_from(State))
-    def videos_change(self, some: Collection[str], state: State) -> None:
+    @rule(some=st.sets(videos, min_size=1, max_size=8) | st.just(set(POOL[:40])), state=st.sampled_from(VideoState))
+    def videos_change(self, some: Collection[str], state: VideoState) -> None:
         """They are hidden, vanish, and return."""
         world = self.youtube.world
         changed = {video: Video(state, world.videos.get(video, Video()).counts) for video in some}
