@@ -12,7 +12,8 @@ from random import Random
 from typing import Any
 
 from syncer.config.parse import parse_config
-from syncer.review.undo import Left, undo
+from syncer.review.put_back import SkippedCount
+from syncer.review.undo import undo
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.status.report import SyncReport
@@ -100,18 +101,22 @@ class Site:
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
         return make_sync(config, options or Options(), Environment(key=key, clock=lambda: at, sleep=_never))
 
-    def undo(
+    def undo(self, name: str, at: datetime = NOON, listener: Listener = NO_LISTENER, **environment: Any) -> SyncReport:
+        """Undoes a sync at a time of one's own."""
+        return self.undo_and_list(name, at, listener, **environment)[0]
+
+    def undo_and_list(
         self,
         name: str,
         at: datetime = NOON,
-        left: Callable[[Left], object] = lambda _left: None,
         listener: Listener = NO_LISTENER,
+        limit: int = 1000,
         **environment: Any,
-    ) -> SyncReport:
-        """Undoes a sync at a time of one's own; `left` is called with each count that cannot be put back."""
+    ) -> tuple[SyncReport, Sequence[SkippedCount]]:
+        """Undoes a sync at a time of one's own; returns the report and the first counts that were left."""
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
         environment = {"key": "", "clock": lambda: at, "sleep": _never, **environment}
-        return undo(config, name, Environment(**environment), listener, left)
+        return undo(config, name, Environment(**environment), listener, limit)
 
 
 def crlf(video: str, views: int | str, likes: int | str) -> bytes:

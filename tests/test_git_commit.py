@@ -92,14 +92,14 @@ def added(diff: str) -> list[str]:
     return [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
 
 
-@pytest.mark.parametrize(("most", "commits"), [(5, True), (4, False)])
+@pytest.mark.parametrize(("limit", "commits"), [(5, True), (4, False)])
 def test_a_sync_that_is_told_to_stop_commits_what_is_soon_done_and_leaves_the_rest_to_the_next_one(
-    site: Site, most: int, commits: bool, monkeypatch: pytest.MonkeyPatch
+    site: Site, limit: int, commits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_pages(site)
     repository = in_git(site)
     before = repository.head()
-    monkeypatch.setattr(syncer.sync.publish, "MOST_AT_THE_END", most)
+    monkeypatch.setattr(syncer.sync.publish, "MAX_PAGES_ONCE_CANCELLED", limit)
     stopped = threading.Event()
     environment = Environment(KEY, lambda: NOON, stopped.wait, stopped.is_set)
     listener = Listener(changed=lambda _: stopped.set())

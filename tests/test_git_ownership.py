@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncer.commit.message import form
-from syncer.commit.ownership import MOST_BESIDE
+from syncer.commit.ownership import MAX_MIXED_COMMITS
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
@@ -434,10 +434,10 @@ def test_review_says_it_in_words_and_ends_with_1(scene: Scene, syncer: Run) -> N
 
 
 def test_of_a_branch_that_was_never_pushed_not_all_commits_are_looked_at(scene: Scene) -> None:
-    for number in range(MOST_BESIDE + 5):
+    for number in range(MAX_MIXED_COMMITS + 5):
         scene.ours.git("commit", "--quiet", "--allow-empty", "--message", f"{number}\n\nSyncer-Sync: x")
     scene.ours.git("commit", "--quiet", "--allow-empty", "--message", "Mine")
-    assert f"the branch holds {MOST_BESIDE} commits of yours" in scene.sync().problems[-1].message
+    assert f"the branch holds {MAX_MIXED_COMMITS} commits of yours" in scene.sync().problems[-1].message
 
 
 def test_a_signed_commit_is_told_from_the_authors_where_logs_show_signatures(scene: Scene) -> None:

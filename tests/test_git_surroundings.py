@@ -124,7 +124,7 @@ def test_the_configs_author_is_author_and_committer(author: Author) -> None:
 def test_a_lock_that_somebody_holds_is_waited_for_and_then_left_alone(
     author: Author, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syncer.git.advance, "PATIENCE", 0.05)
+    monkeypatch.setattr(syncer.git.advance, "LOCK_TIMEOUT", 0.05)
     author.works()
     lock = author.site.root / ".git/index.lock"
     lock.write_bytes(b"")

@@ -232,9 +232,9 @@ def test_a_page_that_changed_while_it_was_asked_about_is_left(
     assert site.sync(NOON + timedelta(days=10), Options(paths=(A,))).exit == 0
     choice = Choice(keep=[A, B])
     environment = Environment(key="", clock=lambda: datetime.now(UTC), sleep=lambda _: None)
-    done = act(config, choice, shown, environment)
-    assert done.kept
-    assert (done.kept.pages, [page.path for page in done.left.pages]) == (1, [A])
-    done = act(config, Choice(keep=[A]), shown, environment)
-    assert done.kept is None
+    result = act(config, choice, shown, environment)
+    assert result.kept
+    assert (result.kept.pages, [page.path for page in result.remaining.pages]) == (1, [A])
+    result = act(config, Choice(keep=[A]), shown, environment)
+    assert result.kept is None
     assert waiting.status() == [f" M {A}", f" M {C}"]

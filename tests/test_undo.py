@@ -6,18 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from syncer.diff_log.log import DiffLog
+from syncer.model import Edit
 from syncer.review import put_back
-from syncer.review.undo import Left
+from syncer.review.put_back import SkippedCount
 from syncer.simulator.server import Simulator
 from syncer.state.database import open_to_read
 from syncer.state.syncs import last_whole_sync, past_sync
-from syncer.sync.options import Listener, Options
+from syncer.sync.options import Listener, Options, Sync
+from syncer.sync.write import write_edits
 from tests.site import COLLECTIONS, FORMS, NOON, Run, Site, counts, crlf, ids, pair, plain, tree
 
 HOUR = timedelta(hours=1)
@@ -29,12 +32,11 @@ def pages(site: Site) -> Mapping[str, bytes]:
     return {str(file.relative_to(content)): file.read_bytes() for file in sorted(content.rglob("*.md"))}
 
 
-def undone(site: Site, name: str, at: datetime = NOON + HOUR) -> tuple[int, list[Left]]:
+def undone(site: Site, name: str, at: datetime = NOON + HOUR) -> tuple[int, list[SkippedCount]]:
     """Undo a sync; return the exit code, and what was left."""
-    left: list[Left] = []
-    report = site.undo(name, at, left.append)
-    assert report.left == len(left)
-    return report.exit, left
+    report, skipped = site.undo_and_list(name, at)
+    assert report.left == len(skipped)
+    return report.exit, list(skipped)
 
 
 @pytest.fixture
@@ -89,8 +91,8 @@ def test_what_a_later_sync_wrote_is_left_and_the_rest_is_put_back(site: Site, yo
     assert undone(site, first) == (
         1,
         [
-            Left("content/a.md", "viewcount", f"was changed since, and says {views}"),
-            Left("content/a.md", "likeCount", f"was changed since, and says {likes}"),
+            SkippedCount("content/a.md", "viewcount", f"was changed since, and says {views}"),
+            SkippedCount("content/a.md", "likeCount", f"was changed since, and says {likes}"),
         ],
     )
     assert pages(site) == {"a.md": crlf(A, views, likes), "b.md": crlf(B, 1, 2)}
@@ -102,7 +104,7 @@ def test_what_a_person_changed_is_left_and_their_other_edits_stay(site: Site, yo
     likes = counts(youtube, A)[1]
     page.write_bytes(plain(A, 12345, likes).replace(b"by hand", b"by hand, mostly") + b"A new line.\n")
 
-    assert undone(site, name) == (1, [Left("content/a.md", "viewcount", "was changed since, and says 12345")])
+    assert undone(site, name) == (1, [SkippedCount("content/a.md", "viewcount", "was changed since, and says 12345")])
     assert page.read_bytes() == plain(A, 12345, 2).replace(b"by hand", b"by hand, mostly") + b"A new line.\n"
 
 
@@ -115,10 +117,10 @@ def test_a_count_that_a_person_took_out_is_left(site: Site, youtube: Simulator) 
 
     gone = "the page no longer has it"
     assert undone(site, name)[1] == [
-        Left("content/a.md", "viewcount", "was changed since, and says nothing"),
-        Left("content/a.md", "likeCount", gone),
-        Left("content/b.md", "viewcount", gone),
-        Left("content/b.md", "likeCount", gone),
+        SkippedCount("content/a.md", "viewcount", "was changed since, and says nothing"),
+        SkippedCount("content/a.md", "likeCount", gone),
+        SkippedCount("content/b.md", "viewcount", gone),
+        SkippedCount("content/b.md", "likeCount", gone),
     ]
 
 
@@ -135,7 +137,7 @@ def test_where_there_was_no_count_before_none_can_be_put_back(site: Site, youtub
     before = "there was no count before"
     assert undone(site, name) == (
         1,
-        [Left("content/a.md", "viewcount", before), Left("content/a.md", "comments", before)],
+        [SkippedCount("content/a.md", "viewcount", before), SkippedCount("content/a.md", "comments", before)],
     )
     assert pages(site)["a.md"] == page.replace(f'"{counts(youtube, A)[1]}"'.encode(), b'"2"')
 
@@ -201,12 +203,12 @@ def test_a_page_that_cannot_be_put_back_is_left_with_the_reason(
     name = site.sync().sync
     spoil(site)
 
-    code, left = undone(site, name)
-    assert (code, [(one.path, one.field) for one in left]) == (
+    code, skipped = undone(site, name)
+    assert (code, [(count.path, count.field) for count in skipped]) == (
         1,
         [("content/a.md", "viewcount"), ("content/a.md", "likeCount")],
     )
-    assert all(one.why.startswith(why) for one in left), left
+    assert all(count.why.startswith(why) for count in skipped), skipped
 
 
 def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site: Site, syncer: Run) -> None:
@@ -227,13 +229,20 @@ def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site:
     assert undone(site, name) == (0, [])
 
 
-def test_an_edit_during_the_undo_wins_and_nothing_is_held_back(site: Site, syncer: Run) -> None:
+def test_an_edit_during_the_undo_wins_and_nothing_is_suppressed(
+    site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.put("content/a.md", crlf(A, 1, 2))
     site.put("content/b.md", crlf(B, "", 2))
     name = site.sync().sync
     edited = (site.root / "content/a.md").read_bytes() + b"\r\nan edit"
 
-    report = site.undo(name, left=lambda _: site.put("content/a.md", edited))  # b is read when a is about to be written
+    def edit_and_write(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
+        site.put("content/a.md", edited)
+        return write_edits(sync, diff_log, edits)
+
+    monkeypatch.setattr(put_back, "write_edits", edit_and_write)
+    report = site.undo(name)
     assert [(problem.kind, problem.subject) for problem in report.problems] == [("edited-meanwhile", "content/a.md")]
     assert pages(site)["a.md"] == edited
     assert syncer("status", "--json").document["held_by_undo"] == 1
@@ -382,12 +391,23 @@ def test_pages_are_read_when_it_is_their_turn_so_memory_holds_few_of_them(
         site.put(f"content/{name}.md", crlf(A, 1, 2))
     synced = site.sync().sync
     monkeypatch.setattr(put_back, "PAGES_AT_ONCE", 1)
-    left: list[Left] = []
 
     edit = Listener(changed=lambda _: site.put("content/b.md", crlf(A, 3, 4)))
-    site.undo(synced, left=left.append, listener=edit)
-    assert [one.why for one in left] == ["was changed since, and says 3", "was changed since, and says 4"]
+    _, skipped = site.undo_and_list(synced, listener=edit)
+    assert [count.why for count in skipped] == ["was changed since, and says 3", "was changed since, and says 4"]
     assert pages(site) == {"a.md": crlf(A, 1, 2), "b.md": crlf(A, 3, 4)}
+
+
+def test_of_the_counts_that_are_left_only_the_first_are_listed_and_all_are_counted(site: Site) -> None:
+    for name in "abc":
+        site.put(f"content/{name}.md", crlf(A, "", ""))
+    report, skipped = site.undo_and_list(site.sync().sync, limit=3)
+    assert [(count.path, count.field) for count in skipped] == [
+        ("content/a.md", "viewcount"),
+        ("content/a.md", "likeCount"),
+        ("content/b.md", "viewcount"),
+    ]
+    assert report.left == 6
 
 
 def test_an_undo_waits_for_nobody_asks_nobody_and_needs_no_key(

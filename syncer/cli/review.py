@@ -14,9 +14,9 @@ from syncer.cli.settings import Settings
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.review.act import Choice
-    from syncer.review.look import Review, WaitingPage
+    from syncer.review.look import ReviewPage
 
-TAKE_PATHS = {"--keep", "--drop"}
+PATH_OPTIONS = {"--keep", "--drop"}
 
 
 class _SeveralPaths(click.Command):
@@ -41,7 +41,7 @@ def _one_each(arguments: Sequence[str]) -> Iterator[str]:
             yield from [word] if option is None or is_first else [option, word]
             is_first = False
         else:
-            option = name if name in TAKE_PATHS else None
+            option = name if name in PATH_OPTIONS else None
             is_first = bool(option) and not equals
             yield word
 
@@ -56,14 +56,14 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
 
     Without options, on a terminal, it asks about page after page. PATHs are files or directories.
     """
+    from syncer.cli.prompt import prompt
+    from syncer.cli.review_output import review_json, show_review
     from syncer.cli.show import show_json
-    from syncer.cli.waiting import show_review
     from syncer.review.act import Choice
     from syncer.review.look import look
-    from syncer.review.review_json import review_json
 
     config = settings.config()
-    choice = Choice(*_apart(config, keep, drop))
+    choice = Choice(*_site_paths(config, keep, drop))
     if choice.keep or choice.drop:
         return _act(settings, config, choice, None, as_json=as_json)
     review = look(config, ())
@@ -72,10 +72,14 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
         return review.exit
     asking = sys.stdin.isatty() and sys.stdout.isatty()
     show_review(review, hint=not asking)
-    return _ask(settings, config, review) if asking else review.exit
+    if asking:
+        choice = prompt(review.pages)
+        if choice.keep or choice.drop:
+            return _act(settings, config, choice, review.pages, as_json=False)
+    return review.exit
 
 
-def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _site_paths(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Return both, relative to the site. Raises UsageError where one names what is in the other as well."""
     from syncer.cli.arguments import site_paths
     from syncer.content.walk import with_parents
@@ -89,26 +93,18 @@ def _apart(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Se
     return kept, dropped
 
 
-def _ask(settings: Settings, config: Config, review: Review) -> int:
-    from syncer.cli.walk import walk
-
-    choice = walk(review.pages)
-    return _act(settings, config, choice, review.pages, as_json=False) if choice.keep or choice.drop else review.exit
-
-
 def _act(
-    settings: Settings, config: Config, choice: Choice, shown: Sequence[WaitingPage] | None, *, as_json: bool
+    settings: Settings, config: Config, choice: Choice, shown: Sequence[ReviewPage] | None, *, as_json: bool
 ) -> int:
     from syncer.cli.environment import stoppable
+    from syncer.cli.review_output import review_json, show_result
     from syncer.cli.show import show_json
-    from syncer.cli.waiting import show_done
     from syncer.review.act import act
-    from syncer.review.review_json import review_json
 
     with stoppable(settings) as (environment, listener):
-        done = act(config, choice, shown, environment, listener)
+        result = act(config, choice, shown, environment, listener)
     if as_json:
-        show_json(review_json(done.left, done))
+        show_json(review_json(result.remaining, result))
     else:
-        show_done(done, pushes=config.git.push)
-    return done.exit
+        show_result(result, pushes=config.git.push)
+    return result.exit

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
 from syncer.cli.settings import Settings
 from syncer.errors import SyncerError
 
-if TYPE_CHECKING:
-    from syncer.review.undo import Left
-    from syncer.status.report import SyncReport
-
-OFFERED = 20
-"""Of how many of the last syncs the shell is told the names."""
+COMPLETED_SYNCS = 20
+"""How many of the last syncs the shell completes the names of."""
 
 
 def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -28,7 +22,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     try:
         settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
         with open_state(settings.config()) as database:
-            syncs = list(last_syncs(database, OFFERED))
+            syncs = list(last_syncs(database, COMPLETED_SYNCS))
     except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
         return []
     reports = ((sync.id, stored_report(sync.report)) for sync in syncs if sync.id.startswith(begun))
@@ -43,47 +37,31 @@ def command(settings: Settings, sync: str) -> int:
 
     SYNC is a name as `syncer status` and `syncer log` show it. The undo is a sync of its own, and can be undone.
     """
-    from syncer.cli.changes import ChangeList, show_wrong
+    from syncer.cli.changes import ChangeList, show_put_back, show_way_back, show_wrong
     from syncer.cli.environment import stoppable
-    from syncer.cli.show import SHOWN, show
+    from syncer.cli.show import SHOWN, rest, show, show_table
     from syncer.errors import ExitCode
-    from syncer.review.undo import undo
+    from syncer.review.undo import INSERTED, undo
+    from syncer.wording import counted
 
     config = settings.config()
     changes = ChangeList()
-    left: list[Left] = []
     with stoppable(settings) as (environment, progress):
         listener = replace(progress, changed=changes.add)
-        report = undo(config, sync, environment, listener, lambda one: left.append(one) if len(left) < SHOWN else None)
+        report, skipped = undo(config, sync, environment, listener, SHOWN)
     if not settings.quiet:
         changes.show_changes(report)
-        _show_sums(report)
-    _show_left(sync, report.left, left)
+        if report.changed_counts:
+            show_put_back(report)
+        elif not report.exit:
+            show("There is nothing to put back: the pages say what they said before.")
+    if report.left:
+        show(f"Left as they are: {counted(report.left, 'count')}", "bold")
+        show_table(("page", "count", "why"), skipped)
+        rest(report.left, "count", f"`syncer log --sync {sync}` shows all that it had written")
+    if any(count.why == INSERTED for count in skipped):
+        show_way_back()
     show_wrong(report)
     if report.exit == ExitCode.INTERRUPTED or report.changed_pages < report.pages:
         show(f"`syncer undo {sync}`, once more, puts back what can be by then.")
     return report.exit
-
-
-def _show_sums(report: SyncReport) -> None:
-    from syncer.cli.changes import show_put_back
-    from syncer.cli.show import show
-
-    if report.changed_counts:
-        show_put_back(report)
-    elif not report.exit:
-        show("There is nothing to put back: the pages say what they said before.")
-
-
-def _show_left(undone: str, total: int, left: Sequence[Left]) -> None:
-    from syncer.cli.changes import show_way_back
-    from syncer.cli.show import rest, show, show_table
-    from syncer.review.undo import INSERTED
-    from syncer.wording import counted
-
-    if total:
-        show(f"Left as they are: {counted(total, 'count')}", "bold")
-        show_table(("page", "count", "why"), left)
-        rest(total, "count", f"`syncer log --sync {undone}` shows all that it had written")
-    if any(one.why == INSERTED for one in left):
-        show_way_back()

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from syncer.commit.message import Contents
-from syncer.commit.restage import Staged, restage
-from syncer.commit.uncommitted import Source, find_waiting, with_counts
+from syncer.commit.message import CommitContents
+from syncer.commit.restage import StagedFile, restage
+from syncer.commit.uncommitted import CommitScope, find_waiting, with_counts
 from syncer.errors import GitError
 from syncer.git.advance import IndexChanged, advance, settle
-from syncer.git.objects import Entry, storing_blobs, write_commit
+from syncer.git.objects import TreeEntry, storing_blobs, write_commit
 from syncer.git.repository import (
     Blob,
     Repository,
     Tip,
+    differing_from_disk,
     filtered,
     in_progress,
     require_identity,
     staged,
     tip_of,
-    unlike_on_disk,
 )
 
-TRIES = 5
-"""How often a commit is built anew because somebody else's came first."""
+COMMIT_TRIES = 5
+"""How often a commit is built again because somebody else's came first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +36,32 @@ class Author:
     """`NAME <ADDRESS>`; None: git's own settings say it."""
 
     def variables(self, repository: Repository) -> dict[str, str]:
-        """Return what tells git so. Raises GitError where nothing says it."""
+        """Return the environment variables that name the author to git. Raises GitError where nothing names one."""
         if self.configured is None:
             require_identity(repository)
             return {}
         name, _, address = self.configured.rstrip(">").partition(" <")
-        both = {"NAME": name, "EMAIL": address}
-        return {f"GIT_{who}_{what}": said for who in ("AUTHOR", "COMMITTER") for what, said in both.items()}
+        values = {"NAME": name, "EMAIL": address}
+        return {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in values.items()}
 
 
 @dataclass(slots=True)
-class Built:
-    """The files of a commit to be, and what the index is to have instead of them."""
+class DraftCommit:
+    """The files of a commit that is not made yet, and what the index is to have instead of them."""
 
-    entries: list[Entry] = field(default_factory=list)
-    index: list[Entry] = field(default_factory=list)
-    contents: Contents = field(default_factory=Contents)
-    without: list[str] = field(default_factory=list)
+    entries: list[TreeEntry] = field(default_factory=list)
+    index: list[TreeEntry] = field(default_factory=list)
+    contents: CommitContents = field(default_factory=CommitContents)
+    without_videos: list[str] = field(default_factory=list)
     """Files whose text in the commit before names no video."""
+
+
+class CommitSummary(NamedTuple):
+    """What was committed."""
+
+    commit: str
+    pages: int
+    counts: int
 
 
 def require_tip(repository: Repository) -> Tip:
@@ -67,68 +76,65 @@ def require_tip(repository: Repository) -> Tip:
 
 
 def commit_counts(
-    source: Source,
-    message: Callable[[Contents], str],
-    author: Author,
-    left: Callable[[Mapping[str, str]], object] = lambda _files: None,
-) -> str | None:
-    """Commit what waits, and return the commit's name; None where nothing waits. Raises GitError.
+    scope: CommitScope, message: Callable[[CommitContents], str], author: Author
+) -> tuple[CommitSummary | None, Mapping[str, str]]:
+    """Commit what waits. Return what was committed, None where nothing waits, and the files that cannot be committed.
 
-    `left` is called with the files that cannot be committed, because git stores something else than their text: by the
-    names of the filters that make it.
+    Git stores something else than the text of those: they come with the names of the filters that make it. Raises
+    GitError.
     """
-    repository = source.repository
+    repository = scope.repository
     settle(repository)
-    why = GitError("the branch gets new commits all the time; the next sync commits")
-    for _ in range(TRIES):
+    failure = GitError("the branch gets new commits all the time; the next sync commits")
+    for _ in range(COMMIT_TRIES):
         tip = require_tip(repository)
-        unlike = unlike_on_disk(repository, tip.commit, source.within)
-        indexed = staged(repository, tip.commit, source.within) if unlike else {}
-        built = build(source, unlike, indexed)
-        left(filtered(repository, built.without) if built.without else {})
-        if not built.entries:
-            return None
-        variables = author.variables(repository)
-        commit = write_commit(repository, tip.commit, built.entries, message(built.contents), variables)
+        differing = differing_from_disk(repository, tip.commit, scope.within)
+        indexed = staged(repository, tip.commit, scope.within) if differing else {}
+        draft = build(scope, differing, indexed)
+        not_text = filtered(repository, draft.without_videos) if draft.without_videos else {}
+        if not draft.entries:
+            return None, not_text
+        variables, contents = author.variables(repository), draft.contents
+        commit = write_commit(repository, tip.commit, draft.entries, message(contents), variables)
         try:
-            advance(repository, tip, commit, built.index, indexed)
+            advance(repository, tip, commit, draft.index, indexed)
         except IndexChanged as error:
-            why = error
+            failure = error
         except GitError:
             if tip_of(repository) == tip:
                 raise
         else:
-            return commit
-    raise why
+            return CommitSummary(commit, contents.pages, contents.counts), not_text
+    raise failure
 
 
-def build(source: Source, unlike: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> Built:
-    """Store the files of a commit to be: those of `unlike` with the counts that wait. Raises GitError.
+def build(scope: CommitScope, differing: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> DraftCommit:
+    """Store the files of a commit to be made: those of `differing` with the counts that wait. Raises GitError.
 
-    `unlike` are the files of the commit before it that may differ from the working tree; `indexed` is what the index
+    `differing` are the files of the commit before it that may differ from the working tree; `indexed` is what the index
     has instead of them. A file that the author has staged for removal waits.
     """
-    built = Built()
-    again: list[Staged] = []
-    with storing_blobs(source.repository) as store:
-        for file in find_waiting(source, unlike):
+    draft = DraftCommit()
+    to_restage: list[StagedFile] = []
+    with storing_blobs(scope.repository) as store:
+        for file in find_waiting(scope, differing):
             if indexed.get(file.path, file.blob) is None:
                 continue
-            ours = [(fields, one, written) for fields, one, written in file.counts if written]
-            changes = [(fields, one.change(written.as_of)) for fields, one, written in ours]
+            own = [(fields, one, write) for fields, one, write in file.counts if write]
+            changes = [(fields, one.change(write.as_of)) for fields, one, write in own]
             if not file.counts:
-                built.without.append(file.path)
-            new = with_counts(file.text, changes) if ours else None
+                draft.without_videos.append(file.path)
+            new = with_counts(file.text, changes) if own else None
             if new is None:
                 continue
-            entry = Entry(file.path, Blob(file.blob.mode, store(new)))
-            built.entries.append(entry)
-            built.contents.add([change for _, change in changes])
-            built.contents.sync = max(built.contents.sync, *(written.sync for _, _, written in ours))
+            entry = TreeEntry(file.path, Blob(file.blob.mode, store(new)))
+            draft.entries.append(entry)
+            draft.contents.add([change for _, change in changes])
+            draft.contents.sync = max(draft.contents.sync, *(write.sync for _, _, write in own))
             other = indexed.get(file.path)
             if other:
-                again.append(Staged(file.path, file.blob, other, ours))
+                to_restage.append(StagedFile(file.path, file.blob, other, own))
             else:
-                built.index.append(entry)
-    built.index += restage(source, again)
-    return built
+                draft.index.append(entry)
+    draft.index += restage(scope, to_restage)
+    return draft

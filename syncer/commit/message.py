@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from syncer.model import Change, Count, VideoId
@@ -19,12 +20,12 @@ TRAILER = "Syncer-Sync"
 CLAIM = re.compile(rf"(?m)^{TRAILER}: ")
 """Finds that line anywhere in a message."""
 
-MOST = 10
-"""Changes and missing videos that are named one by one."""
+NAMED_ITEMS = 10
+"""Changes, and missing videos, that are named one by one."""
 
 
 @dataclass(slots=True)
-class Contents:
+class CommitContents:
     """What goes into a commit, counted while it is made."""
 
     pages: int = 0
@@ -47,25 +48,34 @@ class Contents:
             self.first = min(self.first or change.as_of, change.as_of)
             self.last = max(self.last or change.as_of, change.as_of)
             heapq.heappush(self.largest, (abs(by), -self.counts, change))
-            if len(self.largest) > MOST:
+            if len(self.largest) > NAMED_ITEMS:
                 heapq.heappop(self.largest)
 
 
 class Wording(NamedTuple):
     """How commits are worded."""
 
-    message: Callable[[Contents], str]
+    message: Callable[[CommitContents], str]
     form: re.Pattern[str]
     """What every such message matches, as `form` makes it."""
 
 
-def message(contents: Contents, sync: str, missing: Sequence[VideoId], template: str | None) -> str:
+def message(contents: CommitContents, sync: str, missing: Sequence[VideoId], template: str | None) -> str:
     """Return the message of a commit; `template` is a first line of one's own, with words in braces."""
     subject = f"Update YouTube counts: {counted(contents.pages, 'page')}"
     words = {"subject": subject, "pages": str(contents.pages), "counts": str(contents.counts)}
-    first = subject if template is None else re.sub(r"\{(\w+)\}", lambda found: words[found[1]], template)
-    paragraphs = [first, "\n".join(_largest(contents)), "\n".join(_totals(contents, missing)), f"{TRAILER}: {sync}"]
-    return "\n\n".join(paragraphs) + "\n"
+    first = subject if template is None else re.sub(r"\{(\w+)\}", lambda word: words[word[1]], template)
+    changes = [line_of(change) for _, _, change in sorted(contents.largest, key=itemgetter(0, 1), reverse=True)]
+    if contents.counts > NAMED_ITEMS:
+        changes.insert(0, "The largest changes:")
+    totals = [_in_all(contents)]
+    if contents.first and contents.last:
+        since = "" if contents.first == contents.last else f"{utc(contents.first)} to "
+        totals.append(f"Read from YouTube: {since}{utc(contents.last)}.")
+    if missing:
+        named = ", ".join(missing[:NAMED_ITEMS]) + (", ..." if len(missing) > NAMED_ITEMS else "")
+        totals.append(f"Missing at YouTube: {counted(len(missing), 'video')} ({named}).")
+    return "\n\n".join([first, "\n".join(changes), "\n".join(totals), f"{TRAILER}: {sync}"]) + "\n"
 
 
 def form(template: str | None) -> re.Pattern[str]:
@@ -86,16 +96,16 @@ def form(template: str | None) -> re.Pattern[str]:
     )
 
 
-def fits(text: str, contents: Contents, lines: Collection[str]) -> bool:
+def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     """Say whether a message of our form is about these changes: `lines` is what `line_of` says of each.
 
     Which of several changes of one size are named is not looked at.
     """
     named = re.findall(r"(?m)^- .+ -> [0-9]+$", text)
-    return len(named) == len(set(named)) == min(contents.counts, MOST) and (
+    return len(named) == len(set(named)) == min(contents.counts, NAMED_ITEMS) and (
         set(named) <= set(lines)
         and f"\n{_in_all(contents)}\n" in text
-        and ("\nThe largest changes:\n" in text) is (contents.counts > MOST)
+        and ("\nThe largest changes:\n" in text) is (contents.counts > NAMED_ITEMS)
     )
 
 
@@ -105,23 +115,6 @@ def line_of(change: Change) -> str:
     return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new}"
 
 
-def _largest(contents: Contents) -> Iterable[str]:
-    if contents.counts > MOST:
-        yield "The largest changes:"
-    for _, _, change in sorted(contents.largest, key=lambda one: one[:2], reverse=True):
-        yield line_of(change)
-
-
-def _in_all(contents: Contents) -> str:
+def _in_all(contents: CommitContents) -> str:
     gained = ", ".join(f"{count.value} {by:+,}" for count, by in sorted(contents.gained.items()))
     return f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')} ({gained})."
-
-
-def _totals(contents: Contents, missing: Sequence[VideoId]) -> Iterable[str]:
-    yield _in_all(contents)
-    if contents.first and contents.last:
-        since = "" if contents.first == contents.last else f"{utc(contents.first)} to "
-        yield f"Read from YouTube: {since}{utc(contents.last)}."
-    if missing:
-        named = ", ".join(missing[:MOST]) + (", ..." if len(missing) > MOST else "")
-        yield f"Missing at YouTube: {counted(len(missing), 'video')} ({named})."

@@ -4,51 +4,50 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.commit.message import CLAIM, TRAILER, Contents, fits, line_of
-from syncer.commit.uncommitted import Source, named_by_git, were_ours, with_counts
-from syncer.commit.waiting import Waiting, waiting, wherever
+from syncer.commit.compare import CountDifference, PlacedCount, compare
+from syncer.commit.message import CLAIM, TRAILER, CommitContents, fits, line_of
+from syncer.commit.uncommitted import CommitScope, ever_written, named_by_git, with_counts
 from syncer.content.walk import Candidate
 from syncer.front_matter.find import find
 from syncer.git.objects import read_blobs, read_messages
 from syncer.git.repository import Difference, changed_by
-from syncer.model import Place
-
-Written = tuple[Place, str]
-"""A place, wherever in a list, and a count that a commit brings there."""
 
 FILES_AT_ONCE = 20_000
 """Files whose counts are in memory at a time; for each part the log's end is read."""
 
-MOST_BESIDE = 50
+MAX_MIXED_COMMITS = 50
 """Commits that are looked at, newest first, where some are the author's anyway: a branch that was never pushed may
 hold thousands of ours."""
 
-ANY_TIME = datetime.min.replace(tzinfo=UTC)
+UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 """When YouTube said a count, where nothing reads that."""
 
-SHOWN = 3
+NAMED_COMMITS = 3
 """Commits that a sentence names."""
 
 
 @dataclass(slots=True)
-class _Told:
-    """What a commit changed, as our message would tell it."""
+class _CommitChanges:
+    """The counts that a commit changed, as our message would name them."""
 
-    contents: Contents = field(default_factory=Contents)
+    contents: CommitContents = field(default_factory=CommitContents)
     lines: set[str] = field(default_factory=set)
+    foreign: bool = False
+    """It changed something else as well, or counts that syncer did not write."""
 
-    def add(self, counts: Sequence[Waiting]) -> None:
-        """Take in what was changed on a page."""
-        changes = [one.change(ANY_TIME) for one in counts]
+    def add(self, counts: Sequence[CountDifference]) -> None:
+        """Take in what was changed in a file: nothing but these counts, or something else where there are none."""
+        changes = [one.change(UNKNOWN_TIME) for one in counts]
         self.contents.add(changes)
         self.lines.update(map(line_of, changes))
+        self.foreign |= not counts
 
 
 class Ownership(NamedTuple):
@@ -60,86 +59,86 @@ class Ownership(NamedTuple):
     """Those of the others, newest first, that have our trailer all the same."""
 
 
-def sort_out(source: Source, commits: Sequence[str], form: re.Pattern[str], made_now: str | None) -> Ownership:
+def sort_out(scope: CommitScope, commits: Sequence[str], form: re.Pattern[str], made_now: str | None) -> Ownership:
     """Return how many of these commits are ours; this sync made `made_now`. Raises GitError and StateError.
 
     Ours is a commit with one parent, with a message of our `form` about its own changes, and with changes of mapped
     counts only, to what the diff log says that syncer wrote there. All others are the author's, also those of ours that
     the log has forgotten.
     """
-    messages = list(read_messages(source.repository, commits))
+    messages = list(read_messages(scope.repository, commits))
     claiming = [(commit, text) for commit, text in zip(commits, messages, strict=True) if CLAIM.search(text)]
     plain = len(commits) - len(claiming)
     if plain:
-        claiming = claiming[:MOST_BESIDE]
+        claiming = claiming[:MAX_MIXED_COMMITS]
     likely = {commit: text for commit, text in claiming if commit != made_now and form.fullmatch(text)}
-    ours = {made_now, *_with_our_counts(source, likely)}
+    ours = {made_now, *(_with_our_counts(scope, likely) if likely else ())}
     claimed = [commit for commit, _ in claiming if commit not in ours]
     return Ownership(len(claiming) - len(claimed), plain + len(claimed), claimed)
 
 
-def say_claimed(claimed: Sequence[str]) -> str:
+def describe_claimed(claimed: Sequence[str]) -> str:
     """Say that these commits have our trailer, and that they are the author's all the same."""
-    named = ", ".join(name[:12] for name in claimed[:SHOWN]) + (", ..." if len(claimed) > SHOWN else "")
+    named = ", ".join(name[:12] for name in claimed[:NAMED_COMMITS]) + (", ..." if len(claimed) > NAMED_COMMITS else "")
     what = f"commit {named} has" if len(claimed) == 1 else f"commits {named} have"
     return f"{what} the line {TRAILER}, but another message or other changes than syncer made: treated as yours"
 
 
-def _with_our_counts(source: Source, commits: Mapping[str, str]) -> set[str]:
-    """Return which of these commits changed counts of ours and nothing else, as their messages say."""
-    told: defaultdict[str, _Told] = defaultdict(_Told)
-    foreign = set[str]()
-    if commits:
-        with closing(changed_by(source.repository, commits)) as changes:
-            while part := list(islice(changes, FILES_AT_ONCE)):
-                foreign |= _foreign(source, part, told)
-    whole = {commit for commit, said in told.items() if fits(commits[commit], said.contents, said.lines)}
-    return whole - foreign
+def _with_our_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterator[str]:
+    """Yield which of these commits changed counts of ours and nothing else, as their messages say."""
+    by_commit: defaultdict[str, _CommitChanges] = defaultdict(_CommitChanges)
+    with closing(changed_by(scope.repository, messages)) as differences:
+        while part := list(islice(differences, FILES_AT_ONCE)):
+            written: defaultdict[str, set[PlacedCount]] = defaultdict(set)
+            for commit, counts in _changed_counts(scope, part):
+                by_commit[commit].add(counts)
+                written[commit].update(one.placed for one in counts)
+            known = ever_written(scope.log, set().union(*written.values()))
+            for commit, of_commit in written.items():
+                by_commit[commit].foreign |= not of_commit <= known
+    for commit, changes in by_commit.items():
+        if not changes.foreign and fits(messages[commit], changes.contents, changes.lines):
+            yield commit
 
 
-def _foreign(source: Source, changes: Sequence[tuple[str, Difference]], told: defaultdict[str, _Told]) -> set[str]:
-    """Return the commits in which one of these changes is not ours; all changes of counts are added to `told`."""
-    pages = _pages(source, {changed.path for _, changed in changes})
-    edits, foreign = [], set()
-    for commit, (path, old, new) in changes:
+def _changed_counts(
+    scope: CommitScope, differences: Sequence[tuple[str, Difference]]
+) -> Iterator[tuple[str, Sequence[CountDifference]]]:
+    """Yield each changed file's commit with the counts that it changed; with none where it changed anything else."""
+    pages = _pages(scope, {changed.path for _, changed in differences})
+    edits = []
+    for commit, (path, old, new) in differences:
         if path in pages and old and new and old.mode == new.mode:
             edits.append((commit, pages[path], old.name, new.name))
         else:
-            foreign.add(commit)
-    texts = read_blobs(source.repository, (name for _, _, *both in edits for name in both))
-    written: defaultdict[str, set[Written]] = defaultdict(set)
+            yield commit, ()
+    texts = read_blobs(scope.repository, (name for _, _, *both in edits for name in both))
     for commit, candidates, _, _ in edits:
-        counts = _counts(candidates, next(texts), next(texts))
-        written[commit].update((wherever(one.place), one.new) for one in counts)
-        told[commit].add(counts)
-        if not counts:
-            foreign.add(commit)
-    known = were_ours(source.log, set().union(*written.values()))
-    return foreign | {commit for commit, of_commit in written.items() if not of_commit <= known}
+        yield commit, _counts(candidates, next(texts), next(texts))
 
 
-def _pages(source: Source, paths: Collection[str]) -> Mapping[str, Sequence[Candidate]]:
+def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[Candidate]]:
     """Return those of these files, as git names them, that the config maps, whether or not they are on disk."""
     pages: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for path, candidate in named_by_git(source):
+    for path, candidate in named_by_git(scope):
         if path in paths:
             pages[path].append(candidate)
-    top = f"{source.within}/" if source.within else ""
+    top = f"{scope.within}/" if scope.within else ""
     for path in paths:
         if path not in pages and path.startswith(top):
-            candidate = source.mapped(path.removeprefix(top))
+            candidate = scope.mapped(path.removeprefix(top))
             if candidate.fields:
                 pages[path].append(candidate)
     return pages
 
 
-def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[Waiting]:
+def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[CountDifference]:
     """Return the counts by which a page's two texts differ; none where they differ in anything else."""
-    written: list[Waiting] = []
+    found: list[CountDifference] = []
     for candidate in candidates:
         path = candidate.path
         for fields in candidate.fields:
-            counts = list(waiting(path, find(old, fields, path).slots, find(new, fields, path).slots))
-            old = with_counts(old, ((fields, one.change(ANY_TIME)) for one in counts)) or b""
-            written += counts
-    return written if old == new else ()
+            counts = list(compare(path, find(old, fields, path).slots, find(new, fields, path).slots))
+            old = with_counts(old, ((fields, one.change(UNKNOWN_TIME)) for one in counts)) or b""
+            found += counts
+    return found if old == new else ()

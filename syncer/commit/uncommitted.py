@@ -1,4 +1,4 @@
-"""Finds the counts that wait for a commit, and whose they are: by what stands on disk, in the commit, in the log."""
+"""Finds the counts that wait for a commit, and who wrote them: from the disk, the last commit and the diff log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from syncer.commit.waiting import Waiting, waiting, wherever
+from syncer.commit.compare import CountDifference, PlacedCount, compare, without_item_numbers
 from syncer.content.page_file import attempt
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate
@@ -21,26 +21,27 @@ from syncer.diff_log.log import Line, lines_backwards
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_blobs
-from syncer.git.repository import Blob, Repository, relative_to_top
+from syncer.git.repository import Blob, Repository, files_in, flagged, relative_to_top
 from syncer.model import Change, Fields, Page, Place, VideoId
+from syncer.wording import counted, safe
 
 FILES_AT_ONCE = 10_000
 """Files in memory at a time."""
 
-MOST_PARTS = 20
+MAX_PARTS = 20
 """Parts of a large site, however many files that makes: for each the log's end is read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where the counts are that a commit takes."""
+class CommitScope:
+    """What a commit is about."""
 
     repository: Repository
     site: str
     """A real path."""
     log: Path
     candidates: Sequence[Candidate]
-    """The pages that it is about."""
+    """The pages whose counts are to be committed."""
     mapped: Callable[[str], Candidate]
     """What the config makes of a path, relative to the site, whether or not something is there."""
 
@@ -50,17 +51,17 @@ class Source:
         return relative_to_top(self.repository, self.site) or ""
 
 
-class Written(NamedTuple):
+class LoggedWrite(NamedTuple):
     """What the log says of a count that syncer wrote."""
 
     sync: str
     as_of: datetime
 
 
-Told = tuple[Fields, Waiting, Written | None]
-"""A count that waits, and how it came there if syncer wrote it last; None: it is the author's."""
+WaitingCount = tuple[Fields, CountDifference, LoggedWrite | None]
+"""A count that waits, and how syncer wrote it; None: something else wrote it last, so it is the author's."""
 
-Ours = tuple[Fields, Waiting, Written]
+OwnCount = tuple[Fields, CountDifference, LoggedWrite]
 """A count that waits, and that syncer wrote last."""
 
 
@@ -72,24 +73,50 @@ class WaitingFile(NamedTuple):
     blob: Blob
     """As the commit has it."""
     text: bytes
-    counts: Sequence[Told]
+    counts: Sequence[WaitingCount]
     """Empty: what the commit has of the file names no video."""
 
 
-def find_waiting(source: Source, unlike: Mapping[str, Blob]) -> Iterator[WaitingFile]:
+def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[WaitingFile]:
     """Yield the files with counts that wait, some thousands in memory at a time. Raises GitError and StateError.
 
-    `unlike` are the files of the commit that may differ from the working tree.
+    `differing` are the files of the commit that may differ from the working tree.
     """
-    files = sorted((found for found in named_by_git(source) if found[0] in unlike), key=itemgetter(0))
+    files = sorted((named for named in named_by_git(scope) if named[0] in differing), key=itemgetter(0))
     same_files = groupby(files, key=itemgetter(0))
-    at_once = max(FILES_AT_ONCE, len(files) // MOST_PARTS)
+    at_once = max(FILES_AT_ONCE, len(files) // MAX_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
-        found = _waiting(source, part, unlike)
-        told = _tell(source.log, found)
-        texts = read_blobs(source.repository, (unlike[path].name for path in told))
-        for (path, counts), text in zip(told.items(), texts, strict=True):
-            yield WaitingFile(path, unlike[path], text, counts)
+        found = _compared(scope, part, differing)
+        writes = _newest_writes(scope.log, dict(one.placed for counts in found.values() for _, one in counts))
+        texts = read_blobs(scope.repository, (differing[path].name for path in found))
+        for (path, counts), text in zip(found.items(), texts, strict=True):
+            waiting = [(fields, one, writes.get(one.placed)) for fields, one in counts]
+            yield WaitingFile(path, differing[path], text, waiting)
+
+
+def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
+    """Return the files with counts of ours that a commit lacks and git does not see, by the flag that hides them.
+
+    The author has set that flag on the file. Raises GitError and StateError.
+    """
+    flags = flagged(scope.repository, scope.within)
+    if not flags:
+        return {}
+    files = find_waiting(scope, files_in(scope.repository, commit, scope.within, flags))
+    return {file.path: flags[file.path] for file in files if any(write for _, _, write in file.counts)}
+
+
+def describe_unseen(files: Mapping[str, str]) -> Iterator[str]:
+    """Say which pages those are, a sentence for each flag."""
+    by_flag: defaultdict[str, list[str]] = defaultdict(list)
+    for path, flag in files.items():
+        by_flag[flag].append(path)
+    for flag, paths in by_flag.items():
+        first = safe(min(paths))
+        yield (
+            f"the counts of {counted(len(paths), 'page')}, such as {first}, cannot be committed: git ignores changes"
+            f" to the file ({flag}); run `git update-index --no-{flag} PATH`, and the next sync commits them"
+        )
 
 
 def with_counts(text: bytes, changes: Iterable[tuple[Fields, Change]]) -> bytes | None:
@@ -103,9 +130,9 @@ def with_counts(text: bytes, changes: Iterable[tuple[Fields, Change]]) -> bytes 
     return text
 
 
-def were_ours(log: Path, wanted: Collection[tuple[Place, str]]) -> set[tuple[Place, str]]:
+def ever_written(log: Path, wanted: Collection[PlacedCount]) -> set[PlacedCount]:
     """Return which of these places had these counts from syncer at some time, as far back as the log goes."""
-    found: set[tuple[Place, str]] = set()
+    found: set[PlacedCount] = set()
     lines = lines_backwards(log, {place.path for place, _ in wanted})
     while len(found) < len(wanted) and (line := next(lines, None)):
         written = _place(line), str(line["new"])
@@ -114,54 +141,18 @@ def were_ours(log: Path, wanted: Collection[tuple[Place, str]]) -> set[tuple[Pla
     return found
 
 
-def _waiting(
-    source: Source, files: Sequence[tuple[str, Candidate]], unlike: Mapping[str, Blob]
-) -> Mapping[str, list[tuple[Fields, Waiting]]]:
-    texts = read_blobs(source.repository, (unlike[path].name for path, _ in files))
-    at = "", b""
-
-    def each() -> Iterator[Candidate]:
-        nonlocal at
-        for (path, candidate), text in zip(files, texts, strict=True):
-            at = path, text
-            yield candidate
-
-    found: dict[str, list[tuple[Fields, Waiting]]] = {}
-    for page in read_pages(source.site, each()):
-        if isinstance(page, Page):
-            path, text = at
-            committed = attempt(find, text, page.fields, page.path)
-            if committed is None:
-                continue
-            pairs = [(page.fields, one) for one in waiting(page.path, committed.slots, page.slots)]
-            if pairs or not committed.slots:
-                found.setdefault(path, []).extend(pairs)
-    return found
-
-
-def _tell(log: Path, found: Mapping[str, list[tuple[Fields, Waiting]]]) -> Mapping[str, list[Told]]:
-    standing = {wherever(one.place): one.new for pairs in found.values() for _, one in pairs}
-    newest = _newest(log, standing)
-
-    def told(fields: Fields, one: Waiting) -> Told:
-        place = wherever(one.place)
-        return fields, one, newest.get(place) if standing[place] == one.new else None
-
-    return {path: [told(*pair) for pair in pairs] for path, pairs in found.items()}
-
-
-def named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
+def named_by_git(scope: CommitScope) -> Iterator[tuple[str, Candidate]]:
     """Yield the pages with the names that git has for their files: links are followed."""
 
     @cache
     def real(directory: str) -> str | None:
-        return relative_to_top(source.repository, os.path.realpath(os.path.join(source.site, directory)))
+        return relative_to_top(scope.repository, os.path.realpath(os.path.join(scope.site, directory)))
 
-    for candidate in source.candidates:
+    for candidate in scope.candidates:
         directory, _, name = candidate.path.rpartition("/")
-        full = f"{source.site}/{candidate.path}"
+        full = f"{scope.site}/{candidate.path}"
         if os.path.islink(full):
-            path = relative_to_top(source.repository, os.path.realpath(full))
+            path = relative_to_top(scope.repository, os.path.realpath(full))
         else:
             above = real(directory)
             path = f"{above}/{name}" if above else None if above is None else name
@@ -169,20 +160,36 @@ def named_by_git(source: Source) -> Iterator[tuple[str, Candidate]]:
             yield path, candidate
 
 
-def _newest(log: Path, standing: Mapping[Place, str]) -> Mapping[Place, Written | None]:
-    """Return the newest line of the log for each place: None where it says another count than stands there.
+def _compared(
+    scope: CommitScope, files: Sequence[tuple[str, Candidate]], differing: Mapping[str, Blob]
+) -> Mapping[str, list[tuple[Fields, CountDifference]]]:
+    """Return the counts by which files differ from the commit, and the files of which the commit names no video."""
+    found: dict[str, list[tuple[Fields, CountDifference]]] = {}
+    texts = read_blobs(scope.repository, (differing[path].name for path, _ in files))
+    for (path, candidate), text in zip(files, texts, strict=True):
+        for page in read_pages(scope.site, [candidate]):
+            committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
+            if isinstance(page, Page) and committed is not None:
+                counts = [(page.fields, one) for one in compare(page.path, committed.slots, page.slots)]
+                if counts or not committed.slots:
+                    found.setdefault(path, []).extend(counts)
+    return found
 
-    A place without a line is not among them. Of several slots of a page with one video, one's text stands for all.
+
+def _newest_writes(log: Path, on_disk: Mapping[Place, str]) -> Mapping[PlacedCount, LoggedWrite]:
+    """Return the newest line of the log for each place, where it says the count that is on disk.
+
+    Of several slots of a page with one video, one's text stands for all.
     """
-    newest: dict[Place, Written | None] = {}
+    newest: dict[PlacedCount, LoggedWrite] = {}
     left: defaultdict[str, set[Place]] = defaultdict(set)
-    for place in standing:
+    for place in on_disk:
         left[place.path].add(place)
     for line in lines_backwards(log, left.keys()):
         place = _place(line)
         if place in left[place.path]:
-            written = _written(str(line["sync"]), str(line["as_of"]))
-            newest[place] = written if line["new"] == standing[place] else None
+            if line["new"] == on_disk[place]:
+                newest[place, on_disk[place]] = LoggedWrite(str(line["sync"]), _moment(str(line["as_of"])))
             left[place.path].remove(place)
         if not left[place.path]:
             del left[place.path]
@@ -190,9 +197,7 @@ def _newest(log: Path, standing: Mapping[Place, str]) -> Mapping[Place, Written 
 
 
 def _place(line: Line) -> Place:
-    return wherever(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
+    return without_item_numbers(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
 
 
-@lru_cache(maxsize=1024)
-def _written(sync: str, as_of: str) -> Written:
-    return Written(sync, datetime.fromisoformat(as_of))
+_moment = lru_cache(maxsize=1024)(datetime.fromisoformat)

@@ -1,8 +1,8 @@
-"""Brings a branch to a new commit, and the author's index and working tree along: in one step for whoever looks on.
+"""Moves a branch to a new commit, with the author's index and working tree: in one step for anyone who looks.
 
-The index is locked as git itself does it, with `index.lock`; so no other git command changes it meanwhile. A file of
-ours, `syncer-COMMIT.lock`, is the same file as the lock: whoever finds it after a crash knows whose lock that is, and
-whether the branch was moved already.
+The index is locked as git itself does it, with `index.lock`, so no other git command changes it meanwhile. A file of
+ours, `syncer-COMMIT.lock`, is the same file as the lock: after a crash it shows whose lock that is, and whether the
+branch was moved already.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from syncer.errors import GitError
-from syncer.git.objects import Entry, index_info, read_blobs
+from syncer.git.objects import TreeEntry, index_info, read_blobs
 from syncer.git.repository import Blob, Difference, Repository, Tip, between, flagged, in_progress, staged, tip_of
 from syncer.git.run import git
 
-PATIENCE = 5.0
+LOCK_TIMEOUT = 5.0
 """Seconds to wait for somebody else's lock."""
 
-TRIES = 10
-"""How often a new index is made ready before it is given up on because the author's changes all the time."""
+INDEX_TRIES = 10
+"""How often a new index is prepared before syncer gives up because the author's changes all the time."""
 
-MOST = 5
-"""Files that a sentence names."""
+NAMED_FILES = 5
+"""Files that a message names."""
 
-IN_A_LINE = re.compile(r'[^"\n][^\n]*')
+ONE_LINE_NAME = re.compile(r'[^"\n][^\n]*')
 """Names that `git hash-object` takes as they are."""
 
-OURS = re.compile(r"syncer-([0-9a-f]{40,64})\.lock")
+MARKER_NAME = re.compile(r"syncer-([0-9a-f]{40,64})\.lock")
 
 
 class IndexBusy(GitError):
@@ -45,49 +45,49 @@ class IndexChanged(GitError):
 
 
 def advance(
-    repository: Repository, tip: Tip, commit: str, entries: Sequence[Entry], indexed: Mapping[str, Blob | None]
+    repository: Repository, tip: Tip, commit: str, entries: Sequence[TreeEntry], indexed: Mapping[str, Blob | None]
 ) -> None:
-    """Let the branch go on from its tip to a commit, and put entries in the index. The working tree stays as it is.
+    """Move the branch from its tip to a commit, and put entries in the index. The working tree stays as it is.
 
     Everything else in the index stays as it is. `indexed` is what the index had instead of the tip's files when the
     entries were made. Raises GitError, and then nothing was changed: also where the branch is no longer at its tip, and
     IndexChanged where the author has staged something else meanwhile.
     """
     with _claimed(repository, commit) as claim:
-        for _ in range(TRIES):
-            seen = _signature(repository.index)
+        for _ in range(INDEX_TRIES):
+            before = _signature(repository.index)
             now = staged(repository, tip.commit)
             if any(now.get(entry.path, False) != indexed.get(entry.path, False) for entry in entries):
                 raise IndexChanged("the index changes all the time; the next sync commits")
             _put_in_index(repository, claim, entries)
             with _locked(repository, claim):
-                if _signature(repository.index) == seen:
+                if _signature(repository.index) == before:
                     _require_at(repository, tip)
                     _move(repository, claim, tip, commit)
                     return
     raise IndexChanged("the index changes all the time; the next sync commits")
 
 
-def move_on(repository: Repository, tip: Tip, commit: str) -> None:
-    """Let the branch go from its tip to a commit, with index and working tree, as `git pull` would.
+def move_with_tree(repository: Repository, tip: Tip, commit: str) -> None:
+    """Move the branch from its tip to a commit, with index and working tree, as `git pull` would.
 
     Raises GitError where something that the author has not committed is in the way, and then nothing was changed.
     """
     with _claimed(repository, commit, tip.commit) as claim, _locked(repository, claim):
-        _bring(repository, claim, tip, commit)
+        _move_all(repository, claim, tip, commit)
 
 
 def settle(repository: Repository) -> None:
-    """Finish or take back what a crash cut short. Raises GitError."""
+    """Finish or undo what a crash interrupted. Raises GitError."""
     for name in os.listdir(repository.directory):
-        ours = OURS.fullmatch(name)
-        if ours:
+        found = MARKER_NAME.fullmatch(name)
+        if found:
             path = os.path.join(repository.directory, name)
             with suppress(FileNotFoundError), open(path, "rb") as marker, suppress(BlockingIOError):
                 fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else its owner lives
                 claim = _Claim(path, marker.fileno())
                 try:
-                    _settle(repository, claim, ours[1], marker.read().decode())
+                    _settle(repository, claim, found[1], marker.read().decode())
                 finally:
                     _remove(repository, claim)
 
@@ -95,10 +95,10 @@ def settle(repository: Repository) -> None:
 class _Claim:
     """Our two files in git's directory."""
 
-    def __init__(self, marker: str, held: int) -> None:
+    def __init__(self, marker: str, descriptor: int) -> None:
         self.marker = marker
-        self.held = held
-        """The marker, open and locked. The commands that change something hold it too: they may live longer than we."""
+        self.descriptor = descriptor
+        """Of the marker, open and locked. The commands that change something keep it too: they may outlive us."""
         self.index = marker.removesuffix(".lock") + ".index"
         """The new index, until it takes the old one's place."""
         self.half_done = False
@@ -106,7 +106,10 @@ class _Claim:
 
 
 def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> None:
-    """Settle one claim; `before` is where the branch was to move on from, with the working tree."""
+    """Settle one claim; `before` is the commit from which the branch was to move, with the working tree.
+
+    Files of which git had written only the first part are removed: nothing is in them that is not in the new ones.
+    """
     tip = tip_of(repository)
     if _is_ours(_lock_of(repository), claim):
         if tip and tip.commit == commit and os.path.exists(claim.index):
@@ -114,8 +117,13 @@ def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> 
         os.unlink(_lock_of(repository))
     if tip and tip.commit == before:
         with _locked(repository, claim):
-            _remove_torn(repository, between(repository, before, commit))
-            _bring(repository, claim, tip, commit)
+            written = [d for d in between(repository, before, commit) if d.new and _is_file(repository, d)]
+            texts = read_blobs(repository, (d.new.name for d in written if d.new))
+            for d, text in zip(written, texts, strict=True):
+                path = Path(repository.top, d.path)
+                if path.stat().st_size < len(text) and text.startswith(path.read_bytes()):
+                    path.unlink()
+            _move_all(repository, claim, tip, commit)
 
 
 def _remove(repository: Repository, claim: _Claim) -> None:
@@ -124,15 +132,6 @@ def _remove(repository: Repository, claim: _Claim) -> None:
     for file in (claim.index, f"{claim.index}.lock", *([claim.marker] if settled else [])):
         with suppress(FileNotFoundError):
             os.unlink(file)
-
-
-def _remove_torn(repository: Repository, differences: Sequence[Difference]) -> None:
-    """Remove files of which git had written only the first part: nothing is in them that is not in the new ones."""
-    there = [d for d in differences if d.new and _is_file(repository, d)]
-    for d, text in zip(there, read_blobs(repository, (d.new.name for d in there if d.new)), strict=True):
-        path = Path(repository.top, d.path)
-        if path.stat().st_size < len(text) and text.startswith(path.read_bytes()):
-            path.unlink()
 
 
 @contextmanager
@@ -151,7 +150,7 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
 @contextmanager
 def _locked(repository: Repository, claim: _Claim) -> Iterator[None]:
     """Lock the index as git does. Raises IndexBusy where somebody else keeps it locked."""
-    lock, deadline = _lock_of(repository), time.monotonic() + PATIENCE
+    lock, deadline = _lock_of(repository), time.monotonic() + LOCK_TIMEOUT
     try:
         while True:
             try:
@@ -178,28 +177,33 @@ def _lock_of(repository: Repository) -> str:
     return f"{repository.index}.lock"
 
 
-def _put_in_index(repository: Repository, claim: _Claim, entries: Sequence[Entry]) -> None:
-    """Make the new index: the author's with these entries. Its time is kept: git tells by it what to look at again.
+def _put_in_index(repository: Repository, claim: _Claim, entries: Sequence[TreeEntry]) -> None:
+    """Make the new index: the author's with these entries. It keeps its time, by which git knows what to check again.
 
-    A new entry has no flag; those that the author set are put back.
+    A new entry has no flag; the flags that the author set are set again.
     """
     shutil.copy2(repository.index, claim.index)
     own = {"GIT_INDEX_FILE": claim.index}
-    git(repository.top, "update-index", "-z", "--index-info", fed=index_info(entries), variables=own)
+    git(repository.top, "update-index", "-z", "--index-info", stdin=index_info(entries), variables=own)
     flags = flagged(repository, "")
     for flag in set(flags.values()):
         paths = (f"{e.path}\0".encode(errors="surrogateescape") for e in entries if flags.get(e.path) == flag)
-        git(repository.top, "update-index", f"--{flag}", "-z", "--stdin", fed=paths, variables=own)
-    with suppress(GitError):  # it fails where a file differs, as files that the author is at do
+        git(repository.top, "update-index", f"--{flag}", "-z", "--stdin", stdin=paths, variables=own)
+    with suppress(GitError):  # it fails where a file differs, as files that the author is editing do
         git(repository.top, "update-index", "-q", "--refresh", variables=own)
 
 
-def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
+def _move_all(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
     """Move branch, index and working tree, under the lock."""
     _require_at(repository, tip)
     differences = between(repository, tip.commit, commit)
-    _put_in_index(repository, claim, _already_there(repository, tip, differences))
-    _require_room(repository, claim, differences)
+    _put_in_index(repository, claim, _already_on_disk(repository, tip, differences))
+    own = {"GIT_INDEX_FILE": claim.index}
+    new = [d.path for d in differences if d.old is None and os.path.lexists(os.path.join(repository.top, d.path))]
+    known = set(git(repository.top, "ls-files", "-z", "--", *new, variables=own).split("\0")) if new else set()
+    in_the_way = [path for path in new if path not in known]
+    if in_the_way:  # git ignores them, and `git read-tree` would replace them
+        raise GitError(f"untracked files are in the way of new ones: {', '.join(in_the_way[:NAMED_FILES])}")
     _read_tree(repository, claim, tip.commit, commit, "--dry-run")
     claim.half_done = True
     _read_tree(repository, claim, tip.commit, commit)
@@ -212,10 +216,10 @@ def _bring(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None
     claim.half_done = False
 
 
-def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *how: str) -> None:
+def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *options: str) -> None:
     try:
         own = {"GIT_INDEX_FILE": claim.index}
-        git(repository.top, "read-tree", "-m", "-u", *how, old, new, variables=own, holding=[claim.held])
+        git(repository.top, "read-tree", "-m", "-u", *options, old, new, variables=own, pass_fds=[claim.descriptor])
     except GitError as error:
         raise GitError(
             f"what others pushed cannot come in: {error}; commit what is in the way, or put it aside with `git stash`"
@@ -234,35 +238,25 @@ def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
     """Move the branch, and put the new index in the old one's place. Raises GitError and OSError: neither was done."""
     update = "update-ref", "-m", "syncer: update YouTube counts", tip.branch
     try:
-        git(repository.top, *update, commit, tip.commit, holding=[claim.held])
+        git(repository.top, *update, commit, tip.commit, pass_fds=[claim.descriptor])
         os.replace(claim.index, repository.index)
     except (GitError, OSError):
         if tip_of(repository) == Tip(tip.branch, commit):
-            git(repository.top, *update, tip.commit, commit, holding=[claim.held])
+            git(repository.top, *update, tip.commit, commit, pass_fds=[claim.descriptor])
         raise
 
 
-def _already_there(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[Entry]:
-    """Return which files of the new commit stand in the working tree already: a crash may have come in between.
+def _already_on_disk(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[TreeEntry]:
+    """Return which files of the new commit are in the working tree already: a crash may have come in between.
 
     What the author has staged is not among them.
     """
     mine = staged(repository, tip.commit)
-    named = (d for d in differences if d.new and d.path not in mine and IN_A_LINE.fullmatch(d.path))
-    there = [d for d in named if _is_file(repository, d)]
-    names = (f"{d.path}\n".encode(errors="surrogateescape") for d in there)
-    hashed = git(repository.top, "hash-object", "--stdin-paths", fed=names).split()
-    return [Entry(d.path, d.new) for d, name in zip(there, hashed, strict=True) if d.new and d.new.name == name]
-
-
-def _require_room(repository: Repository, claim: _Claim, differences: Sequence[Difference]) -> None:
-    """Raise GitError where a file that git ignores is in the way of a new one: `git read-tree` would replace it."""
-    new = [d.path for d in differences if d.old is None and os.path.lexists(os.path.join(repository.top, d.path))]
-    own = {"GIT_INDEX_FILE": claim.index}
-    known = set(git(repository.top, "ls-files", "-z", "--", *new, variables=own).split("\0")) if new else set()
-    in_the_way = [path for path in new if path not in known]
-    if in_the_way:
-        raise GitError(f"untracked files are in the way of new ones: {', '.join(in_the_way[:MOST])}")
+    named = (d for d in differences if d.new and d.path not in mine and ONE_LINE_NAME.fullmatch(d.path))
+    on_disk = [d for d in named if _is_file(repository, d)]
+    names = (f"{d.path}\n".encode(errors="surrogateescape") for d in on_disk)
+    hashes = git(repository.top, "hash-object", "--stdin-paths", stdin=names).split()
+    return [TreeEntry(d.path, d.new) for d, name in zip(on_disk, hashes, strict=True) if d.new and d.new.name == name]
 
 
 def _is_file(repository: Repository, difference: Difference) -> bool:

@@ -15,16 +15,15 @@ from syncer.errors import GitError
 from syncer.git.repository import Blob, Repository
 from syncer.git.run import git, running
 
-OWN_INDEX = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false")
-"""An index that is thrown away needs nothing of what makes the next look at it fast."""
+PLAIN_INDEX = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false")
+"""Options for an index that is thrown away: it needs nothing that makes the next look at it fast."""
+
+HEAP_VARIABLES = {"MALLOC_TRIM_THRESHOLD_": str(4 << 20)}
+"""Without it, glibc returns the heap's end after each text and requests it again: half of `fast-import`'s time."""
 
 
-KEEP_HEAP = {"MALLOC_TRIM_THRESHOLD_": str(4 << 20)}
-"""Else glibc gives the heap's end back after each text and asks for it again: half of the time of `fast-import`."""
-
-
-class Entry(NamedTuple):
-    """A file that is to stand in a commit or in an index."""
+class TreeEntry(NamedTuple):
+    """A file that a commit or an index is to contain."""
 
     path: str
     blob: Blob
@@ -32,16 +31,16 @@ class Entry(NamedTuple):
 
 def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
     """Yield the texts of these blobs, or of other objects, in order. Raises GitError."""
-    with tempfile.TemporaryFile() as asked:
-        asked.writelines(f"{name}\n".encode() for name in names)
-        asked.seek(0)
-        with running(repository.top, "cat-file", "--batch", "--buffer", fed=asked) as beside:
-            assert beside.stdout is not None
-            while head := beside.stdout.readline():
+    with tempfile.TemporaryFile() as wanted:
+        wanted.writelines(f"{name}\n".encode() for name in names)
+        wanted.seek(0)
+        with running(repository.top, "cat-file", "--batch", "--buffer", stdin=wanted) as process:
+            assert process.stdout is not None
+            while head := process.stdout.readline():
                 name, *rest = head.decode().split()
                 if len(rest) != 2:
                     raise GitError(f"git does not have {name}: {' '.join(rest)}; fetch it, or repair the repository")
-                yield beside.stdout.read(int(rest[1]) + 1)[:-1]
+                yield process.stdout.read(int(rest[1]) + 1)[:-1]
 
 
 def read_messages(repository: Repository, commits: Iterable[str]) -> Iterator[str]:
@@ -52,14 +51,14 @@ def read_messages(repository: Repository, commits: Iterable[str]) -> Iterator[st
 
 @contextmanager
 def storing_blobs(repository: Repository) -> Iterator[Callable[[bytes], str]]:
-    """Give a function that stores a text, as it is, and returns its name. All are stored at the end of the block.
+    """Yield a function that stores a text, as it is, and returns its name. All are stored at the end of the block.
 
     Texts that nothing refers to afterwards do no harm: git forgets them in time. Raises GitError.
     """
-    words = ["fast-import", "--quiet", "--depth=0"]  # a page has no likeness with the one before
-    with running(repository.top, *words, fed=subprocess.PIPE, variables=KEEP_HEAP) as beside:
-        assert beside.stdin is not None
-        pipe, hash_of = beside.stdin, partial(hashlib.new, repository.hash_name)
+    command = ["fast-import", "--quiet", "--depth=0"]  # a page is not similar to the one before
+    with running(repository.top, *command, stdin=subprocess.PIPE, variables=HEAP_VARIABLES) as process:
+        assert process.stdin is not None
+        pipe, hash_of = process.stdin, partial(hashlib.new, repository.hash_name)
 
         def store(text: bytes) -> str:
             pipe.write(b"blob\ndata %d\n%b\n" % (len(text), text))
@@ -69,21 +68,21 @@ def storing_blobs(repository: Repository) -> Iterator[Callable[[bytes], str]]:
 
 
 def write_commit(
-    repository: Repository, parent: str, entries: Iterable[Entry], message: str, variables: Mapping[str, str]
+    repository: Repository, parent: str, entries: Iterable[TreeEntry], message: str, variables: Mapping[str, str]
 ) -> str:
     """Store a commit that is its parent with these files instead, and return its name; no branch points at it yet.
 
     It is signed if git is set to sign. `variables` are those that say who commits. Raises GitError.
     """
     with tempfile.TemporaryDirectory(prefix="syncer-") as scratch:
-        own = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        git(repository.top, *OWN_INDEX, "read-tree", parent, variables=own)
-        git(repository.top, *OWN_INDEX, "update-index", "-z", "--index-info", fed=index_info(entries), variables=own)
-        tree = git(repository.top, *OWN_INDEX, "write-tree", variables=own).strip()
+        in_index = partial(git, repository.top, *PLAIN_INDEX, variables={"GIT_INDEX_FILE": str(Path(scratch, "index"))})
+        in_index("read-tree", parent)
+        in_index("update-index", "-z", "--index-info", stdin=index_info(entries))
+        tree = in_index("write-tree").strip()
     signed = git(repository.top, "config", "--type=bool", "--default=false", "--get", "commit.gpgSign") == "true\n"
     return git(
         repository.top, "-c", "i18n.commitEncoding=UTF-8", "commit-tree", *(["-S"] if signed else []),
-        "-p", parent, "-F", "-", tree, fed=[message.encode(errors="replace")], variables=variables,
+        "-p", parent, "-F", "-", tree, stdin=[message.encode(errors="replace")], variables=variables,
     ).strip()  # fmt: skip
 
 
@@ -93,7 +92,7 @@ def tidy(repository: Repository) -> None:
         git(repository.top, "gc", "--auto", "--quiet")
 
 
-def index_info(entries: Iterable[Entry]) -> Iterator[bytes]:
+def index_info(entries: Iterable[TreeEntry]) -> Iterator[bytes]:
     """Yield entries in the form that `git update-index --index-info` takes."""
     for entry in entries:
         yield f"{entry.blob.mode} {entry.blob.name}\t{entry.path}\0".encode(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""A remote: what it lacks of ours, and how the two come together. Credentials are git's own; nothing is ever forced."""
+"""A remote: what it lacks of ours, pushing and fetching. Credentials are git's own; nothing is ever forced."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from syncer.errors import GitError
-from syncer.git.repository import Repository, Tip, goes_on_from
+from syncer.git.repository import Repository, Tip, descends_from
 from syncer.git.run import ask_git, git
 
-PATIENCE = 180
+NETWORK_TIMEOUT = 180
 """Seconds that a push or a fetch may take."""
 
-NOT_THE_NEWEST = re.compile(
+PUSHED_BEFORE = re.compile(
     r"(^|; )! \[(rejected\]|remote rejected\] [^;]* \((cannot lock|failed to update) ref|[^;]* \(incorrect old value)"
 )
-"""What git itself says of a push that another one came before; what the remote's hooks say begins otherwise."""
+"""Git's own message where another push came first; the messages of the remote's hooks begin otherwise."""
 
 
 class Remote(NamedTuple):
@@ -28,12 +28,12 @@ class Remote(NamedTuple):
     """Whether to end a push or a fetch in the middle."""
 
 
-class Rejected(GitError):
+class PushRejected(GitError):
     """The remote's branch has commits that we do not know."""
 
 
 def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
-    """Return the full name, at the remote, of the branch that ours follows; without such a one, our own's."""
+    """Return the full name, at the remote, of the branch that ours tracks; of our own where it tracks none."""
     name = branch.removeprefix("refs/heads/")
     if ask_git(repository.top, "config", "--get", f"branch.{name}.remote") == remote.name:
         return ask_git(repository.top, "config", "--get", f"branch.{name}.merge") or branch
@@ -46,7 +46,7 @@ def has_remote(repository: Repository, name: str) -> bool:
 
 
 def require_remote(repository: Repository, name: str) -> None:
-    """Raise GitError where there is no such remote."""
+    """Raise GitError where there is no remote of this name."""
     if not has_remote(repository, name):
         raise GitError(f"there is no remote called {name}; `git remote add` it, or set `git.remote` in the config")
 
@@ -64,20 +64,21 @@ def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
 
 
 def push(repository: Repository, remote: Remote, tip: Tip) -> None:
-    """Push the branch's newest commit to where it belongs. Raises Rejected where others came first, and GitError.
+    """Push the branch's newest commit to where it belongs. Raises PushRejected where others came first, and GitError.
 
-    Rejected also where the remote's branch has less than is known here of it: what was taken back there is not
+    PushRejected also where the remote's branch has less than is known here of it: what was taken back there is not
     published again. A branch that is gone there is pushed as a new one.
     """
     target = upstream_of(repository, remote, tip.branch)
     known = ask_git(repository.top, "rev-parse", "--quiet", "--verify", _known(remote, target)) or ""
-    # a lease forces nothing on a commit that goes on from what it expects to be replaced
-    lease = [f"--force-with-lease={target}:{known}"] if not known or goes_on_from(repository, tip.commit, known) else []
+    # a lease forces nothing on a commit that descends from the one that it expects at the remote
+    with_lease = not known or descends_from(repository, tip.commit, known)
+    lease = [f"--force-with-lease={target}:{known}"] if with_lease else []
     try:
         _push(repository, remote, f"{tip.commit}:{target}", *lease)
-    except Rejected:
+    except PushRejected:
         if not known or git(
-            repository.top, "ls-remote", remote.name, target, patience=PATIENCE, stopped=remote.stopped
+            repository.top, "ls-remote", remote.name, target, timeout=NETWORK_TIMEOUT, stopped=remote.stopped
         ):
             raise
         _push(repository, remote, f"{tip.commit}:{target}", f"--force-with-lease={target}:")
@@ -85,13 +86,13 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
         git(repository.top, "update-ref", _known(remote, target), tip.commit)
 
 
-def _push(repository: Repository, remote: Remote, what: str, *options: str) -> None:
+def _push(repository: Repository, remote: Remote, refspec: str, *options: str) -> None:
     try:
         git(repository.top, "push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *options, remote.name,
-            what, patience=PATIENCE, stopped=remote.stopped)  # fmt: skip
+            refspec, timeout=NETWORK_TIMEOUT, stopped=remote.stopped)  # fmt: skip
     except GitError as error:
-        if NOT_THE_NEWEST.search(str(error)):
-            raise Rejected(str(error)) from error
+        if PUSHED_BEFORE.search(str(error)):
+            raise PushRejected(str(error)) from error
         raise
 
 
@@ -100,13 +101,13 @@ def fetch(repository: Repository, remote: Remote, branch: str) -> str:
     name = upstream_of(repository, remote, branch)
     known = _known(remote, name)
     git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-        remote.name, f"+{name}:{known}", patience=PATIENCE, stopped=remote.stopped)  # fmt: skip
+        remote.name, f"+{name}:{known}", timeout=NETWORK_TIMEOUT, stopped=remote.stopped)  # fmt: skip
     return git(repository.top, "rev-parse", "--verify", f"{known}^{{commit}}").strip()
 
 
-def common(repository: Repository, one: str, other: str) -> str:
-    """Return the newest commit that both hold. Raises GitError, also where there is none."""
-    return git(repository.top, "merge-base", one, other).strip()
+def common(repository: Repository, commit: str, other: str) -> str:
+    """Return the newest commit that both contain. Raises GitError, also where there is none."""
+    return git(repository.top, "merge-base", commit, other).strip()
 
 
 def _known(remote: Remote, name: str) -> str:

@@ -17,17 +17,14 @@ from syncer.git.run import ask_git, git, inside_work_tree, running
 
 FILE_MODES = {"100644", "100755"}
 
-PARTS = 4
-"""Lines in which git says where a repository's parts are."""
-
 NO_FILTER = {"unspecified", "unset", "set"}
-"""What git says of an attribute that names nothing."""
+"""Values of git's attribute `filter` that name no filter."""
 
 FLAGS = {"S": "skip-worktree", "H": "assume-unchanged"}
 """By the letters of `git ls-files -v`; a small one says assume-unchanged, whatever else it says."""
 
-BLOCK = 1 << 16
-"""Bytes of git's output read at once."""
+BLOCK_BYTES = 1 << 16
+"""How much of git's output is read at once."""
 
 IN_PROGRESS = {
     "rebase-apply/applying": "a `git am`",
@@ -37,9 +34,9 @@ IN_PROGRESS = {
     "sequencer": "a cherry-pick or a revert",
     "BISECT_LOG": "a bisect",
 }
-"""What git leaves in its directory while it waits for a person to go on."""
+"""What git leaves in its directory while it waits for the author to continue."""
 
-PICKED = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
+IN_PROGRESS_REFERENCES = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
 """What it leaves among its references, which need not be files."""
 
 
@@ -84,11 +81,11 @@ def find_repository(site: str) -> Repository | None:
     """Return the repository whose working tree a directory is in, if any. Raises GitError."""
     if not inside_work_tree(Path(site)):
         return None
-    wanted = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--git-path", "index")
-    said = git(site, "rev-parse", *wanted).removesuffix("\n").split("\n")
-    if len(said) != PARTS:
+    options = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--git-path", "index")
+    lines = git(site, "rev-parse", *options).removesuffix("\n").split("\n")
+    if len(lines) != len(options) - 1:  # `--git-path` and its argument give one line
         raise GitError("the repository's path has a line break in it; rename the directory")
-    top, directory, hash_name, index = said
+    top, directory, hash_name, index = lines
     return Repository(os.path.realpath(top), os.path.realpath(directory), os.path.join(site, index), hash_name)
 
 
@@ -105,18 +102,18 @@ def repositories_within(repository: Repository, directories: Iterable[str]) -> l
 
 
 def filtered(repository: Repository, paths: Sequence[str]) -> dict[str, str]:
-    """Return which of these files are stored by way of a filter, such as `lfs`, and its name. Raises GitError."""
-    fed = (f"{path}\0".encode(errors="surrogateescape") for path in paths)
-    said = git(repository.top, "check-attr", "-z", "--stdin", "filter", fed=fed).split("\0")
-    return {path: name for path, name in zip(said[::3], said[2::3], strict=False) if name not in NO_FILTER}
+    """Return which of these files git stores through a filter, such as `lfs`, and its name. Raises GitError."""
+    names = (f"{path}\0".encode(errors="surrogateescape") for path in paths)
+    fields = git(repository.top, "check-attr", "-z", "--stdin", "filter", stdin=names).split("\0")
+    return {path: name for path, name in zip(fields[::3], fields[2::3], strict=False) if name not in NO_FILTER}
 
 
 def in_progress(repository: Repository) -> str | None:
-    """Return what the repository is in the middle of: `a rebase`; None if nothing. Raises GitError."""
+    """Return what the repository is in the middle of, such as `a rebase`; None if nothing. Raises GitError."""
     for name, what in IN_PROGRESS.items():
         if os.path.lexists(os.path.join(repository.directory, name)):
             return what
-    for name, what in PICKED.items():
+    for name, what in IN_PROGRESS_REFERENCES.items():
         if ask_git(repository.top, "rev-parse", "--quiet", "--verify", name):
             return what
     return None
@@ -134,12 +131,12 @@ def head_of(repository: Repository) -> str | None:
     return ask_git(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
 
 
-def goes_on_from(repository: Repository, commit: str, earlier: str) -> bool:
+def descends_from(repository: Repository, commit: str, earlier: str) -> bool:
     """Whether a commit is this earlier one or comes after it. Raises GitError."""
     return ask_git(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None
 
 
-def unlike_on_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
+def differing_from_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
     """Return the files of a commit that differ from the working tree, or may differ, as the commit has them.
 
     `under` is a directory, relative to the top. Untracked files are not among them.
@@ -156,17 +153,17 @@ def staged(repository: Repository, commit: str, under: str = "") -> dict[str, Bl
 
 def flagged(repository: Repository, under: str) -> dict[str, str]:
     """Return the files whose changes on disk git ignores, each with its flag, such as `skip-worktree`."""
-    with running(repository.top, "ls-files", "-v", "-z", *(["--", under] if under else [])) as beside:
-        assert beside.stdout is not None
-        letters = ((field[2:], field[0]) for field in _fields(beside.stdout) if field[0] != "H")
+    with running(repository.top, "ls-files", "-v", "-z", *(["--", under] if under else [])) as process:
+        assert process.stdout is not None
+        letters = ((field[2:], field[0]) for field in _fields(process.stdout) if field[0] != "H")
         return {path: FLAGS[letter.upper()] for path, letter in letters if letter in FLAGS or letter.islower()}
 
 
 def files_in(repository: Repository, commit: str, under: str, paths: Container[str]) -> dict[str, Blob]:
     """Return those of these files that a commit has."""
-    with running(repository.top, "ls-tree", "-r", "-z", commit, *(["--", f"{under}/"] if under else [])) as beside:
-        assert beside.stdout is not None
-        lines = (field.partition("\t") for field in _fields(beside.stdout))
+    with running(repository.top, "ls-tree", "-r", "-z", commit, *(["--", f"{under}/"] if under else [])) as process:
+        assert process.stdout is not None
+        lines = (field.partition("\t") for field in _fields(process.stdout))
         blobs = {path: _blob(*itemgetter(0, 2)(words.split(" "))) for words, _, path in lines if path in paths}
     return {path: blob for path, blob in blobs.items() if blob}
 
@@ -182,12 +179,12 @@ def changed_by(repository: Repository, commits: Iterable[str]) -> Generator[tupl
     Nothing for merges and roots, nor where a shallow clone ends: they have not one parent to be compared with.
     """
     words = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--full-index"]
-    with TemporaryFile() as asked:
-        asked.writelines(f"{commit}\n".encode() for commit in commits)
-        asked.seek(0)
-        with running(repository.top, *words, fed=asked) as beside:
-            assert beside.stdout is not None
-            fields, commit = _fields(beside.stdout), ""
+    with TemporaryFile() as names:
+        names.writelines(f"{commit}\n".encode() for commit in commits)
+        names.seek(0)
+        with running(repository.top, *words, stdin=names) as process:
+            assert process.stdout is not None
+            fields, commit = _fields(process.stdout), ""
             for field in fields:
                 if field.startswith(":"):
                     yield commit, _difference(field, next(fields))
@@ -198,9 +195,9 @@ def changed_by(repository: Repository, commits: Iterable[str]) -> Generator[tupl
 def _differences(repository: Repository, command: Sequence[str], under: str) -> Iterator[Difference]:
     name, *rest = command
     words = [name, "-z", "--raw", "--no-renames", "--ignore-submodules", "--full-index", *rest]
-    with running(repository.top, *words, *(["--", under] if under else [])) as beside:
-        assert beside.stdout is not None
-        fields = _fields(beside.stdout)
+    with running(repository.top, *words, *(["--", under] if under else [])) as process:
+        assert process.stdout is not None
+        fields = _fields(process.stdout)
         for field in fields:
             yield _difference(field, next(fields))
 
@@ -211,9 +208,9 @@ def _difference(field: str, path: str) -> Difference:
 
 
 def _fields(output: IO[bytes]) -> Iterator[str]:
-    """Yield what NULs end."""
+    """Yield the fields of git's output, each of which ends with a NUL."""
     rest = b""
-    while block := output.read(BLOCK):
+    while block := output.read(BLOCK_BYTES):
         *whole, rest = (rest + block).split(b"\0")
         for field in whole:
             yield field.decode(errors="surrogateescape")

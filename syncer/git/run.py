@@ -13,39 +13,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from types import MappingProxyType
+from typing import IO
 
 from syncer.errors import GitError
 
-PATIENCE = 60
+COMMAND_TIMEOUT = 60
 """Seconds that one git command may take."""
 
-LONGEST = 1800
-"""Seconds that a git command may run beside us: it can wait for a remote, in a clone that has not all texts."""
+STREAM_TIMEOUT = 1800
+"""Seconds that a git command may run beside us: it can wait for a remote, in a clone that does not have all texts."""
 
-LOOK = 0.2
-"""Seconds after which it is looked whether a command is to be stopped."""
+STOP_CHECK_INTERVAL = 0.2
+"""Seconds between two checks whether a command is to be stopped."""
 
-GRACE = 2
+EXIT_TIMEOUT = 2
 """Seconds that a command has to remove its locks when it is told to end."""
 
-OUR_WAY = ("--no-pager", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
-"""No hook is run: what syncer does is none of the author's own doing."""
+OPTIONS = ("--no-pager", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+"""No hook runs: the author's hooks are about the author's own commits."""
 
-KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_ASKPASS", "GIT_CONFIG_", "GIT_SSL_", "GIT_HTTP_")
+KEPT_VARIABLES = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_ASKPASS", "GIT_CONFIG_", "GIT_SSL_", "GIT_HTTP_")
 """Variables that say who commits, and how remotes are reached; all others may be about another repository."""
 
-NOT_KEPT = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS"}
-
-
-class _Limits(NamedTuple):
-    """When a command is ended."""
-
-    patience: float = PATIENCE
-    stopped: Callable[[], bool] = lambda: False
-
-
-USUAL = _Limits()
+REMOVED_VARIABLES = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS"}
+"""Variables with those beginnings that are removed all the same."""
 
 
 def has_git() -> bool:
@@ -56,29 +48,30 @@ def has_git() -> bool:
 def git(
     directory: str | Path,
     *arguments: str,
-    fed: Iterable[bytes] = (),
+    stdin: Iterable[bytes] = (),
     variables: Mapping[str, str] | None = None,
-    patience: float = PATIENCE,
+    timeout: float = COMMAND_TIMEOUT,
     stopped: Callable[[], bool] = lambda: False,
-    holding: Sequence[int] = (),
+    pass_fds: Sequence[int] = (),
 ) -> str:
-    """Run git in a directory, with `fed` piece by piece on its standard input; return what it says. Raises GitError.
+    """Run git in a directory, with `stdin` piece by piece on its standard input; return its output. Raises GitError.
 
-    It is ended after `patience` seconds, or once `stopped` says so. `holding` are open files that stay open until the
-    command has ended, also where we end before it.
+    It is ended after `timeout` seconds, or once `stopped` returns true. `pass_fds` are open files that stay open until
+    the command has ended, also where we end before it.
     """
-    limits = _Limits(patience, stopped)
-    code, out, err = _run(directory, arguments, fed, variables or {}, limits=limits, holding=holding)
+    code, out, err = _run(
+        directory, arguments, stdin, variables or {}, timeout=timeout, stopped=stopped, pass_fds=pass_fds
+    )
     if code != 0:
-        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_error_line(err)}")
     return out
 
 
 def ask_git(directory: str | Path, *arguments: str) -> str | None:
-    """Return what git says, without the line's end; None where it says no. Raises GitError."""
-    code, out, err = _run(directory, arguments, (), {})
+    """Return git's output without the end of the line; None where git exits with 1. Raises GitError."""
+    code, out, err = _run(directory, arguments)
     if code > 1:
-        raise GitError(f"git {_name(arguments)} failed: {_said(err)}")
+        raise GitError(f"git {_name(arguments)} failed: {_error_line(err)}")
     return out.removesuffix("\n") if code == 0 else None
 
 
@@ -86,41 +79,41 @@ def ask_git(directory: str | Path, *arguments: str) -> str | None:
 def running(
     directory: str | Path,
     *arguments: str,
-    fed: int | IO[bytes] = subprocess.DEVNULL,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run git beside us, and give it; at the end of the block it must end well. Raises GitError.
+    """Run git beside us, and yield its process; at the end of the block it must exit with 0. Raises GitError.
 
-    `fed` is a file to read, or subprocess.PIPE. What is still to be written is written at the end of the block.
+    `stdin` is a file to read, or subprocess.PIPE. What is still to be written is written at the end of the block.
     """
     with TemporaryFile() as err:
-        beside = _started(directory, arguments, variables or {}, (fed, subprocess.PIPE, err))
-        limit = threading.Timer(LONGEST, end, [beside])
+        process = _started(directory, arguments, variables or {}, (stdin, subprocess.PIPE, err))
+        limit = threading.Timer(STREAM_TIMEOUT, end, [process])
         limit.daemon = True
         limit.start()
         try:
-            yield beside
+            yield process
         except BrokenPipeError:
             pass  # it has ended, and says why
         finally:
-            code = _ended(beside)
+            code = _ended(process)
             limit.cancel()
         if code != 0:
             err.seek(0)
-            raise GitError(f"git {_name(arguments)} failed: {_said(err.read()) or f'it ended with {code}'}")
+            raise GitError(f"git {_name(arguments)} failed: {_error_line(err.read()) or f'it ended with {code}'}")
 
 
-def _ended(beside: subprocess.Popen[bytes]) -> int:
-    """Wait until git has worked off what it was fed, and return its exit code."""
-    for pipe in (beside.stdin, beside.stdout):
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait until git has processed its input, and return its exit code."""
+    for pipe in (process.stdin, process.stdout):
         if pipe:
             with suppress(BrokenPipeError):
                 pipe.close()
     try:
-        return beside.wait(PATIENCE)
+        return process.wait(COMMAND_TIMEOUT)
     except subprocess.TimeoutExpired:
-        end(beside)
-        return beside.wait()
+        end(process)
+        return process.wait()
 
 
 def inside_work_tree(directory: Path) -> bool:
@@ -137,49 +130,50 @@ def inside_work_tree(directory: Path) -> bool:
 
 
 def _name(arguments: tuple[str, ...]) -> str:
-    """Return the command's own name: settings may stand before it."""
-    settings = {number + after for number, word in enumerate(arguments) if word == "-c" for after in (0, 1)}
+    """Return the command's own name: settings may come before it."""
+    settings = {number + offset for number, word in enumerate(arguments) if word == "-c" for offset in (0, 1)}
     return next(word for number, word in enumerate(arguments) if number not in settings)
 
 
 def _run(
     directory: str | Path,
     arguments: tuple[str, ...],
-    fed: Iterable[bytes],
-    variables: Mapping[str, str],
+    stdin: Iterable[bytes] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
     *,
-    limits: _Limits = USUAL,
-    holding: Sequence[int] = (),
+    timeout: float = COMMAND_TIMEOUT,
+    stopped: Callable[[], bool] = lambda: False,
+    pass_fds: Sequence[int] = (),
 ) -> tuple[int, str, bytes]:
-    """Return the exit code, the output, and what was said on standard error.
+    """Return the exit code, the output, and what is on standard error.
 
-    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on. It talks through
-    files: what it leaves running (ssh keeps connections open) may keep them, and nobody waits for its end.
+    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on. It reads and writes
+    files, not pipes: what it leaves running (ssh keeps connections open) may keep them, and nobody waits for its end.
     """
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
-        given.writelines(fed)
+        given.writelines(stdin)
         given.seek(0)
-        started = _started(directory, arguments, variables, (given, out, err), holding)
+        process = _started(directory, arguments, variables, (given, out, err), pass_fds)
         try:
-            code = _wait(started, _name(arguments), limits)
+            code = _wait(process, _name(arguments), timeout, stopped)
         except BaseException:
-            end(started)
+            end(process)
             raise
         out.seek(0)
         err.seek(0)
         return code, out.read().decode(errors="surrogateescape"), err.read()
 
 
-def _wait(started: subprocess.Popen[bytes], name: str, limits: _Limits) -> int:
-    """Return the exit code. Raises GitError at the limits."""
-    deadline = time.monotonic() + limits.patience
+def _wait(process: subprocess.Popen[bytes], name: str, timeout: float, stopped: Callable[[], bool]) -> int:
+    """Return the exit code. Raises GitError after the timeout, and once `stopped` returns true."""
+    deadline = time.monotonic() + timeout
     while True:
         with suppress(subprocess.TimeoutExpired):
-            return started.wait(max(0.0, min(LOOK, deadline - time.monotonic())))
-        if limits.stopped():
+            return process.wait(max(0.0, min(STOP_CHECK_INTERVAL, deadline - time.monotonic())))
+        if stopped():
             raise GitError(f"git {name} was stopped in the middle, as the sync was told to stop")
         if time.monotonic() >= deadline:
-            raise GitError(f"git {name} took more than {limits.patience:g} seconds")
+            raise GitError(f"git {name} took more than {timeout:g} seconds")
 
 
 def _started(
@@ -187,13 +181,19 @@ def _started(
     arguments: tuple[str, ...],
     variables: Mapping[str, str],
     files: tuple[int | IO[bytes], int | IO[bytes], int | IO[bytes]],
-    holding: Sequence[int] = (),
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    given, out, err = files
+    stdin, stdout, stderr = files
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or (name.startswith(KEPT_VARIABLES) and name not in REMOVED_VARIABLES)
+    }
+    env = {**kept, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C", **variables}
     try:
         return subprocess.Popen(
-            ["git", *OUR_WAY, *arguments], cwd=directory, env={**_environment(), **variables},
-            stdin=given, stdout=out, stderr=err, start_new_session=True, pass_fds=holding,
+            ["git", *OPTIONS, *arguments], cwd=directory, env=env, stdin=stdin, stdout=stdout, stderr=stderr,
+            start_new_session=True, pass_fds=pass_fds,
         )  # fmt: skip
     except OSError as error:
         if not has_git():
@@ -201,27 +201,17 @@ def _started(
         raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
 
 
-def _environment() -> dict[str, str]:
-    """Return the variables that git is run with."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or (name.startswith(KEPT) and name not in NOT_KEPT)
-    }
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C"}
-
-
-def _said(errors: bytes) -> str:
-    """Return git's complaint as one line, without hints, and without what an address may hold of passwords."""
+def _error_line(errors: bytes) -> str:
+    """Return git's error as one line, without hints, and without the passwords that addresses may hold."""
     lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
-    told = "; ".join(line for line in lines if line and not line.startswith("hint:"))
-    return re.sub(r"//[^/\s]*@", "//", told)
+    line = "; ".join(line for line in lines if line and not line.startswith("hint:"))
+    return re.sub(r"//[^/\s]*@", "//", line)
 
 
-def end(started: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End a command with all that it has started: it may put its files away, then it is killed."""
-    for sent in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(started.pid, sent)
+            os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            started.wait(GRACE)
+            process.wait(EXIT_TIMEOUT)

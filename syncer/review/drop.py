@@ -9,12 +9,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from syncer.commit.uncommitted import WaitingFile, Written
-from syncer.commit.waiting import Waiting
+from syncer.commit.compare import CountDifference
+from syncer.commit.uncommitted import LoggedWrite, WaitingFile
 from syncer.content.page_file import signature_of
 from syncer.model import Change, Edit, Why
-from syncer.review.look import find
-from syncer.review.put_back import put_back
+from syncer.review.look import require_head, scope_of, waiting_since
+from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database
 from syncer.state.suppressed import last_said
 from syncer.status.report import SyncReport
@@ -33,23 +33,27 @@ def drop(
     A count of the author's own stays, and so does one where the commit has none.
     """
     sync = begin(config, Options(), environment, listener, opened, started=environment.clock())
-    edits = list(_edits(sync.site, opened.database, find(config, paths).files))
-    return put_back(sync, opened.diff_log, edits) if edits else None
+    scope = scope_of(config, paths)
+    pages = list(_restorations(sync.site, opened.database, waiting_since(scope, require_head(scope))))
+    return put_back(sync, opened.diff_log, pages)[0] if pages else None
 
 
-def _edits(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Edit]:
+def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Restoration]:
     for file in files:
-        for path, same in groupby(file.counts, key=lambda told: told[1].place.path):
-            ours = ((fields, one, written, one.old) for fields, one, written in same if written and one.old)
-            changes = [(fields, _back(database, one, written, old)) for fields, one, written, old in ours]
+        for path, same in groupby(file.counts, key=lambda count: count[1].place.path):
+            changes = [
+                (fields, _change_back(database, difference, write, difference.old))
+                for fields, difference, write in same
+                if write and difference.old
+            ]
             by_fields = groupby(changes, key=itemgetter(0))
             rewrites = tuple((fields, tuple(change for _, change in of_one)) for fields, of_one in by_fields)
-            with suppress(FileNotFoundError):  # taken away meanwhile: there is nothing to put back
+            with suppress(FileNotFoundError):  # removed meanwhile: there is nothing to put back
                 if rewrites:
-                    yield Edit(path, signature_of(os.stat(os.path.join(site, path))), rewrites)
+                    yield Restoration(Edit(path, signature_of(os.stat(os.path.join(site, path))), rewrites))
 
 
-def _back(database: Database, one: Waiting, written: Written, old: str) -> Change:
-    path, field, video = one.place
-    said = last_said(database, video, one.count, int(old)) or written.as_of
-    return Change(path, video, field, one.count, one.new, old, said, Why.DROPPED)
+def _change_back(database: Database, difference: CountDifference, write: LoggedWrite, old: str) -> Change:
+    path, field, video = difference.place
+    as_of = last_said(database, video, difference.count, int(old)) or write.as_of
+    return Change(path, video, field, difference.count, difference.new, old, as_of, Why.DROPPED)

@@ -1,9 +1,13 @@
-"""Puts counts back because a person says so: a sync of its own, which asks nobody, and holds back what it replaced."""
+"""Puts counts back because the user asked for it: a sync of its own, which requests nothing from YouTube.
+
+The numbers that it replaces are suppressed (`decide.diff.suppressed_by`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from syncer.diff_log.log import DiffLog
 from syncer.model import Edit, Problem, ProblemKind, VideoId
@@ -15,18 +19,38 @@ from syncer.sync.sync_log import tell_ended, tell_written
 from syncer.sync.write import PAGES_AT_ONCE, write_edits, write_open_pages
 
 
-def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport:
-    """Write the edits, log each of their changes, and return the report.
+class SkippedCount(NamedTuple):
+    """A count that is left as it is."""
 
-    What they replace is held back from its place until YouTube gives another number. The edits are taken some thousand
-    at a time, so they may be found while others are written. The schedule does not count from such a sync.
+    path: str
+    field: str
+    why: str
+
+
+class Restoration(NamedTuple):
+    """What puts one page back, None where nothing does, and the counts that stay as they are."""
+
+    edit: Edit | None
+    skipped: Sequence[SkippedCount] = ()
+
+
+def put_back(
+    sync: Sync, diff_log: DiffLog, pages: Iterable[Restoration], limit: int = 0
+) -> tuple[SyncReport, list[SkippedCount]]:
+    """Write the edits, log each of their changes, and return the report, with the first skipped counts up to `limit`.
+
+    The pages are taken some thousand at a time, so they may be found while others are written. The schedule does not
+    count from such a sync.
     """
-    tally, waiting, videos = sync.tally, iter(edits), set[VideoId]()
+    tally, waiting, videos, skipped = sync.tally, iter(pages), set[VideoId](), list[SkippedCount]()
     number = begin_sync(sync.database, tally.sync, tally.started)
     while not sync.environment.cancelled() and (batch := list(islice(waiting, PAGES_AT_ONCE))):
-        write_edits(sync, diff_log, batch)
-        videos.update(change.video_id for edit in batch for change in edit.changes)
-        tally.pages, tally.videos = tally.pages + len(batch), len(videos)
+        edits = [page.edit for page in batch if page.edit]
+        write_edits(sync, diff_log, edits)
+        videos.update(change.video_id for edit in edits for change in edit.changes)
+        tally.pages, tally.videos = tally.pages + len(edits), len(videos)
+        tally.left += sum(len(page.skipped) for page in batch)
+        skipped += islice((count for page in batch for count in page.skipped), limit - len(skipped))
         sync.listener.progress("write", tally.pages, None)
     write_open_pages(sync, diff_log)
     message = "is open for writing in another program; close it there, and try again"
@@ -37,4 +61,4 @@ def put_back(sync: Sync, diff_log: DiffLog, edits: Iterable[Edit]) -> SyncReport
     report = tally.report(sync.environment.clock(), dry_run=False, cancelled=sync.environment.cancelled())
     end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)
     tell_ended(report)
-    return report
+    return report, skipped

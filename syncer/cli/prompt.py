@@ -1,13 +1,13 @@
-"""Asks a person about pages, one by one: like `git add --patch`."""
+"""Asks the user about pages, one by one, like `git add --patch`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from syncer.cli.review_output import in_percent
 from syncer.cli.show import show
-from syncer.cli.waiting import in_percent
 from syncer.review.act import Choice
-from syncer.review.look import WaitingPage
+from syncer.review.look import ReviewPage
 from syncer.wording import safe
 
 HELP = """\
@@ -18,29 +18,23 @@ q - quit: do what was chosen, and ask no more
 Nothing is done before the end."""
 
 
-def walk(pages: Sequence[WaitingPage]) -> Choice:
+def prompt(pages: Sequence[ReviewPage]) -> Choice:
     """Ask about each page with counts of syncer's own, and return what to do at the end."""
     chosen: dict[str, list[str]] = {"y": [], "n": [], "d": []}
-    asked_about = [page for page in pages if any(count.ours for count in page.counts)]
-    for number, page in enumerate(asked_about, start=1):
+    own_pages = [page for page in pages if any(count.ours for count in page.counts)]
+    for number, page in enumerate(own_pages, start=1):
         show()
-        show(f"({number}/{len(asked_about)}) {safe(page.path)}", "bold")
-        _show_counts(page)
+        show(f"({number}/{len(own_pages)}) {safe(page.path)}", "bold")
+        for count in page.counts:
+            note = ", large change" * count.large_change + ", yours: left in any case" * (not count.ours)
+            field, old = safe(count.difference.place.field), count.difference.old or "none"
+            change = f"{old} -> {count.difference.new} ({in_percent(count)}{note})"
+            show(f"  {field}: {change}", "yellow" if count.large_change else "")
         answer = _answer()
         if answer == "q":
             break
         chosen[answer].append(page.path)
     return Choice(keep=chosen["y"], drop=chosen["d"])
-
-
-def _show_counts(page: WaitingPage) -> None:
-    for count in page.counts:
-        note = ", large change" * count.large_change + ", yours: left in any case" * (not count.ours)
-        field, old = safe(count.waiting.place.field), count.waiting.old or "none"
-        show(
-            f"  {field}: {old} -> {count.waiting.new} ({in_percent(count)}{note})",
-            "yellow" if count.large_change else "",
-        )
 
 
 def _answer() -> str:

@@ -1,4 +1,4 @@
-"""Counts that wait, as people read them: a table, sums, what was done with them."""
+"""A review and its result, as people and programs read them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,49 @@ from itertools import islice
 from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
 from syncer.model import Problem
-from syncer.review.act import Done
-from syncer.review.look import Review, WaitingCount, WaitingPage
+from syncer.review.act import ReviewResult
+from syncer.review.look import Review, ReviewCount, ReviewPage
+from syncer.status.report import problem_json
 from syncer.wording import counted
+
+RELATIVE_DIGITS = 6
+"""Places after the decimal point of a relative change in JSON."""
+
+
+def review_json(review: Review, result: ReviewResult | None = None) -> dict[str, object]:
+    """Return a review as `syncer review --json` prints it, with what was done if something was."""
+    kept, dropped = (result.kept, result.dropped) if result else (None, None)
+    return {
+        "head": review.head,
+        "kept": kept._asdict() if kept else None,
+        "dropped": {"sync": dropped.sync, "pages": dropped.changed_pages, "counts": dropped.changed_counts}
+        if dropped
+        else None,
+        "pages": [
+            {
+                "path": page.path,
+                "other_lines": page.other_lines,
+                "counts": [_count_json(count) for count in page.counts],
+            }
+            for page in review.pages
+        ],
+        "problems": [problem_json(problem) for problem in (result.problems if result else review.problems)],
+        "exit": result.exit if result else review.exit,
+    }
+
+
+def _count_json(count: ReviewCount) -> dict[str, object]:
+    difference = count.difference
+    return {
+        "video_id": difference.place.video_id,
+        "field": difference.place.field,
+        "count": difference.count.value,
+        "old": difference.old,
+        "new": difference.new,
+        "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
+        "large_change": count.large_change,
+        "ours": count.ours,
+    }
 
 
 def show_review(review: Review, *, hint: bool) -> None:
@@ -18,15 +58,15 @@ def show_review(review: Review, *, hint: bool) -> None:
     if not review.pages:
         show("No count waits: the pages have those of the last commit.")
     else:
-        show_pages(review.pages)
+        _show_pages(review.pages)
         if hint:
             show("`syncer review --keep PATH` commits them, `syncer review --drop PATH` puts the old ones back.")
     _show_problems(review.problems)
 
 
-def show_done(done: Done, *, pushes: bool) -> None:
+def show_result(result: ReviewResult, *, pushes: bool) -> None:
     """Print what came of a choice; `pushes`: the next sync pushes what was committed."""
-    kept, dropped = done.kept, done.dropped
+    kept, dropped = result.kept, result.dropped
     if kept:
         what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
         show(f"Committed {what} as {kept.commit[:12]}.", "bold")
@@ -36,12 +76,12 @@ def show_done(done: Done, *, pushes: bool) -> None:
         show_put_back(dropped)
     if not (kept or dropped):
         show("There is nothing to do.", "bold")
-    if done.left.pages:
+    if result.remaining.pages:
         show("Left as they are:")
-        show_pages(done.left.pages)
-    if any(count.ours and count.waiting.old is None for page in done.left.pages for count in page.counts):
+        _show_pages(result.remaining.pages)
+    if any(count.ours and count.difference.old is None for page in result.remaining.pages for count in page.counts):
         show_way_back()
-    _show_problems(done.problems)
+    _show_problems(result.problems)
 
 
 def _show_problems(problems: Sequence[Problem]) -> None:
@@ -50,7 +90,7 @@ def _show_problems(problems: Sequence[Problem]) -> None:
         show_problems(problems)
 
 
-def show_pages(pages: Sequence[WaitingPage]) -> None:
+def _show_pages(pages: Sequence[ReviewPage]) -> None:
     """Print the first counts of pages as a table, and how many there are."""
     table = islice((row for page in pages for row in _rows(page)), SHOWN)
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
@@ -64,20 +104,20 @@ def show_pages(pages: Sequence[WaitingPage]) -> None:
         show("Yours are those that syncer did not write last: they are yours to commit.")
 
 
-def _rows(page: WaitingPage) -> Iterator[Sequence[str]]:
+def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
     """Yield a row for each count; the page is named in its first one."""
     path, lines = page.path, page.other_lines
     for count in page.counts:
-        _, field, _ = count.waiting.place
+        _, field, _ = count.difference.place
         notes = ["large change"] * count.large_change + ["yours"] * (not count.ours)
         if lines:
             notes.append(f"{counted(lines, 'other line')} {'differs' if lines == 1 else 'differ'} too")
-        yield path, field, count.waiting.old or "-", count.waiting.new, in_percent(count), ", ".join(notes)
+        yield path, field, count.difference.old or "-", count.difference.new, in_percent(count), ", ".join(notes)
         path, lines = "", 0
 
 
-def in_percent(count: WaitingCount) -> str:
-    """Return by how much a count grew, as people read it."""
-    if count.waiting.old is None:
+def in_percent(count: ReviewCount) -> str:
+    """Return by how much a count grew, in percent for people."""
+    if count.difference.old is None:
         return "new"
     return "-" if count.relative is None else f"{count.relative:+,.1%}"
