@@ -26,6 +26,10 @@ def test_one_sync_runs_few_functions(trace: Trace) -> None:
     assert len(trace.functions) <= shape.SYNC_FUNCTIONS, listed(shape.in_files(trace))
 
 
+def test_no_function_changes_a_variable_of_another(modules: Sequence[Module]) -> None:
+    assert len(shape.nonlocals(modules)) <= shape.NONLOCALS, listed(shape.nonlocals(modules))
+
+
 def test_few_files_are_in_no_room(modules: Sequence[Module]) -> None:
     assert len(shape.loose_files(modules)) <= shape.LOOSE_FILES, listed(shape.loose_files(modules))
 
