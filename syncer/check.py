@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, require_tip
+from syncer.config.api_key import CREDENTIAL
 from syncer.content.replace import is_read_only
 from syncer.content.scan import MiscasedKey, miscased_problems, read_pages
 from syncer.content.walk import Candidate, LeftOver, walk
@@ -31,7 +32,6 @@ from syncer.sync.recover import saved_problems
 from syncer.sync.tally import Tally
 from syncer.wording import counted, utc
 from syncer.youtube.answer import Outcome
-from syncer.youtube.key import CREDENTIAL
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

@@ -1,4 +1,4 @@
-"""Keeps the API key out of text: one function for what is stored or printed, one filter for what is logged."""
+"""What an API key looks like, and how it is kept out of what is stored, printed and logged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from functools import lru_cache
 MASK = "[key]"
 """What stands where a key stood."""
 
-OLD_START = "AIza"
-NEW_START = r"(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee])"
-"""How Google's two forms of a key begin, as patterns. `FAQ.` and a long file name is none."""
+ANY_KEY = re.compile(r"[!-~]+")
+"""What can be a key at all: it is sent in a header."""
 
-_GOOGLE_KEY = re.compile(rf"{OLD_START}[0-9A-Za-z_-]{{35}}|{NEW_START}[0-9A-Za-z_-]{{30,}}")
+_OLD_START = "AIza"
+_NEW_START = r"(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee])"
+"""How Google's two forms of a key begin. `FAQ.` and a long file name is none."""
+
+KEY_OR_PART = re.compile(rf"({_OLD_START}|{_NEW_START})[0-9A-Za-z_-]{{16,}}")
+"""A key in one of Google's forms, or one that was cut short; the group is its beginning."""
+
+_GOOGLE_KEY = re.compile(rf"{_OLD_START}[0-9A-Za-z_-]{{35}}|{_NEW_START}[0-9A-Za-z_-]{{30,}}")
 """Whole keys: 39 characters, and since 2026 `AQ.` and some fifty."""
 
 SHORTEST_IN_BASE64 = 6
@@ -30,6 +36,33 @@ def redact(text: str, key: str | None = None) -> str:
     if key:
         text = _spelled(key).sub(MASK, text)
     return _GOOGLE_KEY.sub(MASK, text)
+
+
+class Redactor(logging.Filter):
+    """Removes the key from message, arguments, traceback and extra fields of every record that passes.
+
+    It belongs on each *handler*: a filter on a logger does not see what the loggers below it send up.
+    """
+
+    def __init__(self, key: str | None = None) -> None:
+        """Take the key to look for; without one only the form of Google's keys is looked for."""
+        super().__init__()
+        self._key = key
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Remove the key from the record itself, and let it pass."""
+        record.msg, record.args = redact(record.getMessage(), self._key), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+        record.exc_info = None  # text only: a handler that prints the exception itself would print the key
+        record.exc_text = record.exc_text and redact(record.exc_text, self._key)
+        record.stack_info = record.stack_info and redact(record.stack_info, self._key)
+        for name in vars(record).keys() - _OWN_ATTRIBUTES:
+            text = str(getattr(record, name))
+            clean = redact(text, self._key)
+            if clean != text:
+                setattr(record, name, clean)
+        return True
 
 
 @lru_cache(maxsize=1)
@@ -51,37 +84,3 @@ def _in_base64(key: str) -> Iterator[str]:
         text = b64encode(b"\0" * before + key.encode()).decode().rstrip("=")
         text = text[shared : -1 if (before + len(key)) % 3 else None]
         yield "".join({"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in text)
-
-
-class Redactor(logging.Filter):
-    """Removes the key from message, arguments, traceback and extra fields of every record that passes.
-
-    It belongs on each *handler*: a filter on a logger does not see what the loggers below it send up.
-    """
-
-    def __init__(self, key: str | None = None) -> None:
-        """Take the key to look for; without one only the form of Google's keys is looked for."""
-        super().__init__()
-        self._key = key
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Clean the record in place and let it pass."""
-        record.msg, record.args = redact(record.getMessage(), self._key), None
-        self._clean_traceback(record)
-        for name in vars(record).keys() - _OWN_ATTRIBUTES:
-            setattr(record, name, self._clean(getattr(record, name)))
-        return True
-
-    def _clean_traceback(self, record: logging.LogRecord) -> None:
-        """Leave the traceback as text only: a handler that prints the exception itself would print the key."""
-        if record.exc_info and not record.exc_text:
-            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
-        record.exc_info = None
-        record.exc_text = record.exc_text and redact(record.exc_text, self._key)
-        record.stack_info = record.stack_info and redact(record.stack_info, self._key)
-
-    def _clean(self, value: object) -> object:
-        """Return the extra field as it is, or as clean text if the key stands in it."""
-        text = str(value)
-        clean = redact(text, self._key)
-        return value if clean == text else clean

@@ -54,7 +54,7 @@ class Settings:
 
     def key(self, config: Config) -> str:
         """Find the API key: in the file if the config names one, else in the environment. Raises KeyMissing."""
-        from syncer.youtube.key import find_key
+        from syncer.config.api_key import find_key
 
         file = config.youtube.api_key_file
         key = find_key(

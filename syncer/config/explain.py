@@ -1,4 +1,4 @@
-"""What pydantic found, told in plain sentences that say what to do."""
+"""What pydantic finds, in plain sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from syncer.config.secrets import NO_KEY_HERE
-from syncer.config.sections import BrokenRules, Config
-from syncer.config.source import KeyPath
+from syncer.config.api_key import NO_KEY_HERE
+from syncer.config.mapping import BrokenRules
+from syncer.config.sections import Config
+
+KeyPath = tuple[str | int, ...]
+"""`("collections", 0, "directory")`; empty for the file as a whole."""
 
 _EXPECTED = {
     "string_type": "text",
@@ -33,11 +36,18 @@ _FOUND = {
     tuple: "a list",
     dict: "a mapping",
 }
+_LIMITS = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must not be empty; write at least one",
+    "string_too_short": "must not be empty",
+    "literal_error": "must be {expected}",
+}
 _SECRET_NAMES = {"apikey", "key", "youtubeapikey", "developerkey", "token"}
 
 
 def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the key and the sentence for each thing that one of pydantic's errors tells."""
+    """Yield the key and the sentence for each thing that one of pydantic's errors says."""
     key: KeyPath = error["loc"]
     context = error.get("ctx", {})
     cause = context.get("error")
@@ -48,31 +58,27 @@ def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
     elif error["type"] == "extra_forbidden":
         yield key, _unknown(key)
     elif error["type"] == "missing":
-        yield key, _missing(key)
+        examples = _keys_at(key[:-1])[str(key[-1])].examples or [""]
+        written = yaml.safe_dump({key[-1]: examples[0]}, default_flow_style=True, sort_keys=False, width=1000)
+        yield key, f"is missing; add it, such as `{written.strip()[1:-1]}`"
     elif error["type"] in _EXPECTED:
         yield key, _wrong_type(error["type"], error["input"])
     else:
-        yield key, str(cause) if cause else _limit(error["type"], context)
+        limit = _LIMITS.get(error["type"], "has a value that cannot be used here")
+        yield key, str(cause) if cause else limit.format(**context).replace("'", "`")
 
 
 def _unknown(key: KeyPath) -> str:
     name = str(key[-1])
     if name.lower().replace("_", "").replace("-", "") in _SECRET_NAMES:
         return NO_KEY_HERE
-    known = list(_keys_at(key[:-1]))
-    elsewhere = _places().get(name)
-    if elsewhere:
+    if elsewhere := _dotted_keys().get(name):
         return f"unknown key in this place; did you mean `{elsewhere}`?"
+    known = list(_keys_at(key[:-1]))
     close = get_close_matches(name, known, n=1, cutoff=0.7)
     if close:
         return f"unknown key; did you mean `{close[0]}`?"
     return f"unknown key; known here: {', '.join(known)}"
-
-
-def _missing(key: KeyPath) -> str:
-    examples = _keys_at(key[:-1])[str(key[-1])].examples or [""]
-    written = yaml.safe_dump({key[-1]: examples[0]}, default_flow_style=True, sort_keys=False, width=1000)
-    return f"is missing; add it, such as `{written.strip()[1:-1]}`"
 
 
 def _wrong_type(kind: str, found: object) -> str:
@@ -86,17 +92,6 @@ def _wrong_type(kind: str, found: object) -> str:
     elif found is None and kind in ("model_type", "mapping_type"):
         remedy = "; take the key out if you have nothing to say below it"
     return f"must be {_EXPECTED[kind]}, but is {_FOUND[type(found)]}{remedy}"
-
-
-def _limit(kind: str, context: dict[str, object]) -> str:
-    limits = {
-        "greater_than_equal": f"must be at least {context.get('ge')}",
-        "less_than_equal": f"must be at most {context.get('le')}",
-        "too_short": "must not be empty; write at least one",
-        "string_too_short": "must not be empty",
-        "literal_error": "must be " + str(context.get("expected")).replace("'", "`"),
-    }
-    return limits.get(kind, "has a value that cannot be used here")
 
 
 def _keys_at(key: KeyPath) -> dict[str, FieldInfo]:
@@ -113,13 +108,13 @@ def _section_in(field: FieldInfo) -> type[BaseModel]:
     return next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))
 
 
-def _places(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, str]:
-    """Every key's name to its dotted place; where a name has several, the first."""
-    places = {name: prefix + name for name in section.model_fields}
+def _dotted_keys(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, str]:
+    """Return for each key's name where it belongs, dotted; where a name has several places, the first."""
+    keys = {name: prefix + name for name in section.model_fields}
     for name, field in section.model_fields.items():
         try:
             inner = _section_in(field)
         except StopIteration:
             continue
-        places = _places(inner, f"{prefix}{name}.") | places
-    return places
+        keys = _dotted_keys(inner, f"{prefix}{name}.") | keys
+    return keys

@@ -1,8 +1,8 @@
-"""What a field mapping must keep to: which keys can hold an id and its counts, and how they stand to each other."""
+"""The rules of a field mapping: which keys can hold an id and its counts, and which of them go together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from syncer.front_matter.letter_case import part_by_case
@@ -15,7 +15,15 @@ _NOT_GIVEN = {
 _MEANT = {word: count for count in Count for word in (count.lower(), count.removesuffix("Count") + "s")}
 
 Rule = tuple[tuple[str, ...], str]
-"""Where in the mapping a rule is broken (`("counts", "viewCount")`), and a sentence that says how."""
+"""Where in its section a rule is broken (`("counts", "viewCount")`), and a sentence that says how."""
+
+
+class BrokenRules(ValueError):
+    """Rules between keys that do not hold: for each the key it concerns, seen from the section, and a sentence."""
+
+    def __init__(self, findings: Sequence[Rule]) -> None:
+        super().__init__("; ".join(sentence for _, sentence in findings))
+        self.findings = tuple(findings)
 
 
 def check_field(path: str) -> str:
@@ -42,6 +50,17 @@ def count_name(name: object) -> Count:
     close = get_close_matches(str(name).lower(), _MEANT, n=1)
     remedy = f"did you mean `{_MEANT[close[0]]}`?" if close else f"the counts are {', '.join(Count)}"
     raise ValueError(f"is no count of YouTube's; {remedy}")
+
+
+def check_direction(counts: object) -> object:
+    """Return the counts as they are; raises BrokenRules where the site's key is written first."""
+    if isinstance(counts, dict):
+        swapped = [(key, name) for key, name in counts.items() if name in list(Count) and key not in list(Count)]
+        if swapped:
+            raise BrokenRules(
+                [((key,), f"is no count of YouTube's; turn the two around: `{name}: {key}`") for key, name in swapped]
+            )
+    return counts
 
 
 def broken_rules(video_id: str, counts: Mapping[Count, str], *, insert_missing: bool) -> Iterator[Rule]:

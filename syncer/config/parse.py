@@ -3,56 +3,192 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+import yaml
 from pydantic import ValidationError
 
-from syncer.config.explain import explain
-from syncer.config.secrets import without_keys
+from syncer.config.api_key import NO_KEY_HERE, holds_key, without_keys
+from syncer.config.explain import KeyPath, explain
 from syncer.config.sections import Config
-from syncer.config.source import Finding, KeyPath, Source, Value, read_source
 from syncer.errors import ConfigError
+
+Value: TypeAlias = "dict[str, Value] | tuple[Value, ...] | str | int | float | bool | None"
+
+_MAX_VALUES = 10_000
+"""Aliases of aliases can stand for billions of values."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""An escape in quotes can stand for a half; no file has such a name."""
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_CORE = "tag:yaml.org,2002:"
+_KNOWN_TAGS = {_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "seq", "map")}
+_HINTS = {
+    "found undefined alias": "quote a text that starts with `*`",
+    "while scanning an alias": "quote a text that starts with `*`, such as a glob or a cron text",
+    "mapping values are not allowed": "look for a line that is indented wrongly, or quote a text that holds `: `",
+    "cannot start any token": "indent with blanks, not tabs, and quote a text that starts with a sign",
+    "but got '['": 'quote a text that holds a bracket, such as `"videos[].id"`',
+    "expected a single document": "keep one `---` at most",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong in a config, and where."""
+
+    line: int
+    """From 1."""
+    key: KeyPath
+    message: str
 
 
 def parse_config(text: str, file: Path) -> Config:
     """Return the config that the text holds; `file` names it in messages, and relative paths start beside it.
 
-    Raises ConfigError with every finding, one on a line: `FILE:LINE: KEY: what is wrong; what to do`.
+    Raises ConfigError with every mistake, one on a line: `FILE:LINE: KEY: what is wrong; what to do`.
     """
-    mapping, source = read_source(text)
-    config = None if mapping is None else _validate(mapping, file, source)
-    if config is None or source.findings:
-        raise ConfigError("\n".join(_lines(source, file)))
+    reader = _Reader(text.removeprefix("\N{BYTE ORDER MARK}"))
+    mapping, mistakes = reader.read(), reader.mistakes
+    config = None
+    if mapping is not None:
+        noted = {mistake.key for mistake in mistakes}
+        try:
+            config = Config.model_validate(mapping, context={"folder": os.path.dirname(os.path.abspath(file))})
+        except ValidationError as error:
+            for details in error.errors(include_url=False):
+                explained = ((key, sentence) for key, sentence in explain(details) if key not in noted)
+                mistakes += (Mistake(reader.line_of(key), key, sentence) for key, sentence in explained)
+    if config is None or mistakes:
+        order = {key: number for number, key in enumerate(reader.lines)}
+        mistakes.sort(key=lambda mistake: (mistake.line, order.get(mistake.key, 0)))
+        raise ConfigError("\n".join(f"{file}:{mistake.line}: {_in_words(mistake)}" for mistake in mistakes))
     return config
 
 
-def _validate(mapping: dict[str, Value], file: Path, source: Source) -> Config | None:
-    folder = os.path.dirname(os.path.abspath(file))
-    try:
-        return Config.model_validate(mapping, context={"folder": folder})
-    except ValidationError as error:
-        told = {finding.key for finding in source.findings}
-        for details in error.errors(include_url=False):
-            source.findings.extend(
-                Finding(source.line_of(key), key, sentence) for key, sentence in explain(details) if key not in told
-            )
+def _in_words(mistake: Mistake) -> str:
+    """Return the mistake on one line, without an API key and printable, whatever the file made us quote.
+
+    The key is written `collections[0].fields`, as jq and the diff log do; one with blanks around it in quotes.
+    """
+    parts = (part if isinstance(part, int) or (part and part == part.strip()) else repr(part) for part in mistake.key)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+    message = without_keys(f"{key}: {mistake.message}" if key else mistake.message)
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message[:500])
+
+
+class _Reader:
+    """Reads YAML text into plain values; notes the line of each key, and the mistakes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lines: dict[KeyPath, int] = {}
+        """The line of each key and item, from 1."""
+        self.mistakes: list[Mistake] = []
+
+    def read(self) -> dict[str, Value] | None:
+        """Return the config's mapping; None when the text holds none."""
+        mapping = self._mapping_of_text()
+        noted = {mistake.line for mistake in self.mistakes if mistake.message == NO_KEY_HERE}
+        for number, line in enumerate(self.text.split("\n"), 1):  # comments too
+            if holds_key(line) and number not in noted:
+                self.mistakes.append(Mistake(number, (), NO_KEY_HERE))
+        return mapping
+
+    def line_of(self, key: KeyPath) -> int:
+        """Return the line of the key, or of the nearest one around it that stands in the file."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 1)
+
+    def _mapping_of_text(self) -> dict[str, Value] | None:
+        try:
+            # the pure loader: the C one is brought down by deep nesting, and a config is small
+            root = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            value = None if root is None else self._value(root, (), ())
+        except RecursionError:
+            self._note((), "is nested too deeply to be a config", 1)
+            return None
+        except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: impossible escapes
+            self._note_syntax(error)
+            return None
+        if isinstance(value, dict):
+            return value
+        if root is None:
+            self._note((), "the config is empty; write one with `syncer init`")
+        else:
+            self._note((), "the config must be a mapping of keys such as `site:` and `collections:`")
         return None
 
+    def _note_syntax(self, error: Exception) -> None:
+        index, said = 0, str(error)
+        if isinstance(error, yaml.reader.ReaderError):
+            index, said = error.position, f"the character U+{int(error.character):04X} is not allowed"
+        elif isinstance(error, yaml.MarkedYAMLError):
+            mark = error.problem_mark or error.context_mark
+            index = mark.index if mark else 0
+            said = ", ".join(filter(None, (error.context, error.problem)))
+        hint = next((f"; {hint}" for start, hint in _HINTS.items() if start in said), "")
+        self._note((), f"is not valid YAML: {said}{hint}", self._line(index))
 
-def _lines(source: Source, file: Path) -> Iterator[str]:
-    order = {key: number for number, key in enumerate(source.lines)}
-    for finding in sorted(source.findings, key=lambda finding: (finding.line, order.get(finding.key, 0))):
-        key = f"{_dotted(finding.key)}: " if finding.key else ""
-        yield f"{file}:{finding.line}: {_printable(without_keys(key + finding.message))}"
+    def _value(self, node: yaml.Node, key: KeyPath, above: tuple[yaml.Node, ...]) -> Value:
+        """Return the node's plain value; `above` are the nodes that it is in."""
+        self.lines.setdefault(key, self._line(node.start_mark.index))
+        if len(self.lines) > _MAX_VALUES:
+            raise yaml.YAMLError("there are more than 10,000 values, counting aliases")
+        if any(node is one for one in above):
+            self._note(key, "refers to itself; write the value out")
+            return None
+        if node.tag not in _KNOWN_TAGS:
+            self._note(key, "has a YAML tag that means nothing here; take the tag out")
+            return None
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self._value(item, (*key, number), (*above, node)) for number, item in enumerate(node.value))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, key, (*above, node))
+        return self._scalar(node, key)
 
+    def _mapping(self, node: yaml.MappingNode, key: KeyPath, above: tuple[yaml.Node, ...]) -> Value:
+        values: dict[str, Value] = {}
+        for key_node, value_node in node.value:
+            line = self._line(key_node.start_mark.index)
+            name = key_node.value
+            if not isinstance(name, str):
+                self._note(key, "a key is a list or a mapping; keys are plain text", line)
+            elif key_node.tag == _CORE + "merge":
+                self._note(key, "a `<<` merge is not read; write its keys out", line)
+            elif name in values:
+                first = self.line_of((*key, name))
+                self._note((*key, name), f"stands twice, first on line {first}; keep one", line)
+            else:
+                self.lines[(*key, name)] = line
+                values[name] = self._value(value_node, (*key, name), above)
+        return values
 
-def _dotted(key: KeyPath) -> str:
-    """`collections[0].fields`, as jq and the diff log write it; one with blanks around it in quotes, to be seen."""
-    named = (part if isinstance(part, int) or (part and part == part.strip()) else repr(part) for part in key)
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).removeprefix(".")
+    def _scalar(self, node: yaml.Node, key: KeyPath) -> Value:
+        """Return the value; a number in a form that JSON has not (`0x1F`, `12:30`, `.inf`) stays text."""
+        text = str(node.value)
+        kind = node.tag.removeprefix(_CORE)
+        if holds_key(text):
+            self._note(key, NO_KEY_HERE)
+        if _SURROGATE.search(text):
+            self._note(key, "holds half a character; write the whole one, such as `\\U0001F600` for `\\uD83D\\uDE00`")
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return _BOOLEANS.get(text.lower(), text)
+        if kind not in ("int", "float"):
+            return text
+        try:
+            return int(text) if len(text) < 20 and text.isascii() and text.removeprefix("-").isdigit() else float(text)
+        except ValueError:
+            return text
 
+    def _line(self, index: int) -> int:
+        # the mark of an end may stand behind the last line break
+        return self.text.count("\n", 0, min(index, len(self.text.rstrip("\n")))) + 1
 
-def _printable(message: str) -> str:
-    """Return the message on one line, whatever the file made us quote."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message[:500])
+    def _note(self, key: KeyPath, message: str, line: int | None = None) -> None:
+        self.mistakes.append(Mistake(line or self.line_of(key), key, message))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
@@ -23,27 +22,33 @@ from pydantic import (
 )
 
 from syncer import model
-from syncer.config.addresses import (
-    LISTEN_PATTERN,
-    check_endpoint,
-    check_host,
-    check_inside,
-    check_listen,
-    check_path,
-    check_ping,
-    is_loopback,
-)
-from syncer.config.commits import check_author, check_first_line, check_remote
 from syncer.config.durations import (
-    PATTERN,
-    POSITIVE_PATTERN,
+    DURATION_PATTERN,
+    POSITIVE_DURATION_PATTERN,
     SHARE_PATTERN,
     parse_duration,
     parse_positive_duration,
     parse_share,
 )
-from syncer.config.mapping import broken_rules, check_field, count_name
-from syncer.config.patterns import check_pattern, check_patterns
+from syncer.config.formats import (
+    LISTEN_PATTERN,
+    check_author,
+    check_endpoint,
+    check_first_line,
+    check_host,
+    check_inside,
+    check_listen,
+    check_path,
+    check_pattern,
+    check_patterns,
+    check_ping,
+    check_remote,
+    check_text,
+    check_variable,
+    is_loopback,
+    parse_timezone,
+)
+from syncer.config.mapping import BrokenRules, broken_rules, check_direction, check_field, count_name
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
 from syncer.model import Count
@@ -52,58 +57,15 @@ LONGEST_UNAUTHORIZED = timedelta(days=30)
 """How long counts that were read with a key alone may be stored (`docs/terms.md`)."""
 
 
-class BrokenRules(ValueError):
-    """Rules between keys that do not hold: for each the key it concerns, seen from the section, and a sentence."""
-
-    def __init__(self, findings: Sequence[tuple[tuple[str, ...], str]]) -> None:
-        super().__init__("; ".join(sentence for _, sentence in findings))
-        self.findings = tuple(findings)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        remedy = "; put it in quotes" if isinstance(value, int | float) else ""
-        raise ValueError(f"must be text{remedy}")  # noqa: TRY004 - pydantic reports ValueError only
-    return value
-
-
 def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
-    path = check_path(str(value) if isinstance(value, Path) else _text(value))  # a Path is the default
+    path = check_path(str(value) if isinstance(value, Path) else check_text(value))  # a Path is the default
     return Path(os.path.normpath(os.path.join(info.context["folder"], path)))
-
-
-def _cron(value: object) -> Cron:
-    return parse_cron(_text(value))
-
-
-def _timezone(value: object) -> ZoneInfo:
-    name = _text(value)
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):  # OSError: `Europe` is a directory of the database
-        raise ValueError("is no timezone; write a name such as `UTC` or `Europe/Berlin`") from None
-
-
-def _variable(name: str) -> str:
-    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ValueError("must be the name of an environment variable, such as `YOUTUBE_API_KEY`, never the key itself")
-    return name
 
 
 def _not_empty(value: object) -> object:
     # before the items: pydantic counts only those that are valid
     if value in ((), {}):
         raise ValueError("must not be empty; write at least one")
-    return value
-
-
-def _not_swapped(value: object) -> object:
-    if isinstance(value, dict):
-        swapped = [(key, name) for key, name in value.items() if name in list(Count) and key not in list(Count)]
-        if swapped:
-            raise BrokenRules(
-                [((key,), f"is no count of YouTube's; turn the two around: `{name}: {key}`") for key, name in swapped]
-            )
     return value
 
 
@@ -115,12 +77,18 @@ _FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
 _NotEmpty = BeforeValidator(_not_empty)
 _CountName = Annotated[Count, BeforeValidator(count_name)]
 _Duration = Annotated[
-    timedelta, PlainValidator(parse_positive_duration), WithJsonSchema({"type": "string", "pattern": POSITIVE_PATTERN})
+    timedelta,
+    PlainValidator(parse_positive_duration),
+    WithJsonSchema({"type": "string", "pattern": POSITIVE_DURATION_PATTERN}),
 ]
 _DurationOrZero = Annotated[
-    timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": PATTERN})
+    timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
 ]
 _Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
+_Cron = Annotated[Cron, PlainValidator(parse_cron), BeforeValidator(check_text), WithJsonSchema({"type": "string"})]
+_Timezone = Annotated[
+    ZoneInfo, PlainValidator(parse_timezone), BeforeValidator(check_text), WithJsonSchema({"type": "string"})
+]
 _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
@@ -141,7 +109,7 @@ class FieldMapping(Section):
         description="The key of the video's id or URL: `vid_id`, `links.youtube` when nested, `videos[].id` in a list.",
         examples=["vid_id"],
     )
-    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(_not_swapped), _NotEmpty] = Field(
+    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(check_direction), _NotEmpty] = Field(
         json_schema_extra={"minProperties": 1},
         description="YouTube's name to the site's key: a path from the top, or from the list item.",
         examples=[{"viewCount": "viewcount"}],
@@ -206,7 +174,7 @@ class Youtube(Section):
     endpoint: _Endpoint = Field(
         default="https://youtube.googleapis.com/", description="The API's address; plain http only to a loopback host."
     )
-    api_key_env: Annotated[str, AfterValidator(_variable)] = Field(
+    api_key_env: Annotated[str, AfterValidator(check_variable)] = Field(
         default="YOUTUBE_API_KEY", description="The environment variable that holds the API key; never the key itself."
     )
     api_key_file: _FilePath | None = Field(
@@ -245,12 +213,11 @@ class Schedule(Section):
     """`schedule`: when the daemon syncs."""
 
     every: _Duration = Field(default=parse_duration("6h"), description="The time from one sync to the next.")
-    cron: Annotated[Cron, PlainValidator(_cron), WithJsonSchema({"type": "string"})] | None = Field(
-        default=None, description="Instead of `every`: five fields as in crontab, such as `17 */6 * * *`."
-    )
-    timezone: Annotated[ZoneInfo, PlainValidator(_timezone), WithJsonSchema({"type": "string"})] = Field(
-        default=ZoneInfo("UTC"), description="The timezone of `cron`, such as `Europe/Berlin`."
-    )
+    cron: (
+        Annotated[Cron, PlainValidator(parse_cron), BeforeValidator(check_text), WithJsonSchema({"type": "string"})]
+        | None
+    ) = Field(default=None, description="Instead of `every`: five fields as in crontab, such as `17 */6 * * *`.")
+    timezone: _Timezone = Field(default=ZoneInfo("UTC"), description="The timezone of `cron`, such as `Europe/Berlin`.")
     jitter: _DurationOrZero = Field(
         default=parse_duration("5m"), description="A random delay of at most this; `0s` for none."
     )
@@ -344,7 +311,7 @@ class StatusPage(Section):
     listen: Annotated[
         str, AfterValidator(check_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})
     ] = Field(default="127.0.0.1:8787", description="`HOST:PORT`, an address of this machine; port 0 takes a free one.")
-    token_env: Annotated[str, AfterValidator(_variable)] | None = Field(
+    token_env: Annotated[str, AfterValidator(check_variable)] | None = Field(
         default=None, description="The environment variable that holds the token that is asked for; never the token."
     )
     hosts: tuple[Annotated[str, AfterValidator(check_host)], ...] = Field(

@@ -1,20 +1,26 @@
-"""Finds the API key where the operator put it, and says what to do where there is none."""
+"""The API key: found where the config says that it is, and refused where it is written into the config itself."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from syncer.errors import KeyMissing
 from syncer.own_files import read_file
+from syncer.redact import ANY_KEY, KEY_OR_PART
 
-CREDENTIAL = "youtube-api-key"
+CREDENTIAL: Final = "youtube-api-key"
 """The name under which systemd's `LoadCredential=` hands the key over."""
 
-_LARGEST_FILE = 4096
-_KEY = re.compile(r"[!-~]+")
+NO_KEY_HERE: Final = (
+    "an API key must not stand in the config, which is shared and committed; put it into the environment variable"
+    " that youtube.api_key_env names (YOUTUBE_API_KEY), or into a file that youtube.api_key_file names,"
+    " and replace a key that was ever committed"
+)
+
+_MAX_FILE_BYTES = 4096
 
 
 def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | None) -> str:
@@ -22,7 +28,7 @@ def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | N
 
     White space around it is dropped; a blank variable counts as unset.
 
-    Raises `KeyMissing` where there is none, or what is found cannot be read or is no key.
+    Raises `KeyMissing` where there is none, or what is found cannot be read or cannot be a key.
     """
     if env_name and (text := environ.get(env_name, "").strip()):
         return _checked(text, f"The environment variable {env_name}")
@@ -31,12 +37,26 @@ def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | N
     credential = Path(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)
     if environ.get("CREDENTIALS_DIRECTORY") and os.path.exists(credential):
         return _read(credential, "systemd's credential")
-    raise KeyMissing(_nothing_found(env_name))
+    first = f"set the environment variable {env_name}, or " if env_name else ""
+    raise KeyMissing(
+        f"There is no API key: {first}name a file with youtube.api_key_file in the config. "
+        "A key is made in the Google Cloud console under APIs & Services > Credentials."
+    )
+
+
+def holds_key(text: str) -> bool:
+    """Tell whether something in the text looks like an API key."""
+    return KEY_OR_PART.search(text) is not None
+
+
+def without_keys(message: str) -> str:
+    """Return the message with what looks like an API key cut down to its first letters."""
+    return KEY_OR_PART.sub(r"\1...", message)
 
 
 def _read(file: Path, what: str) -> str:
     try:
-        text = read_file(file, _LARGEST_FILE, follow=True).decode("ascii", errors="replace").strip()
+        text = read_file(file, _MAX_FILE_BYTES, follow=True).decode("ascii", errors="replace").strip()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is no path"
         raise KeyMissing(
@@ -49,16 +69,8 @@ def _checked(text: str, source: str) -> str:
     """Return the text if it can be a key. The message never shows it: most of it may be the real key."""
     if not text:
         raise KeyMissing(f"{source} is empty: put the API key in it, alone.")
-    if not _KEY.fullmatch(text):
+    if not ANY_KEY.fullmatch(text):
         raise KeyMissing(
             f"{source} holds more than an API key, or characters that no key has: put the key in it, alone on one line."
         )
     return text
-
-
-def _nothing_found(env_name: str | None) -> str:
-    first = f"set the environment variable {env_name}, or " if env_name else ""
-    return (
-        f"There is no API key: {first}name a file with youtube.api_key_file in the config. "
-        "A key is made in the Google Cloud console under APIs & Services > Credentials."
-    )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from syncer.config.api_key import find_key
 from syncer.errors import KeyMissing
-from syncer.youtube.key import find_key
 
 KEY = "a-key-of-no-project"
 

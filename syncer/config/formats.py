@@ -1,0 +1,175 @@
+"""How single values in the config may be written. Each check returns the value, or raises ValueError: what to do."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import warnings
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from pathspec import GitIgnoreSpec
+
+LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
+"""An address of this machine and a port."""
+
+MESSAGE_WORDS = ("subject", "pages", "counts")
+"""What may stand in braces in a commit's first line."""
+
+
+def check_text(value: object) -> str:
+    """Return the value if it is text."""
+    if not isinstance(value, str):
+        remedy = "; put it in quotes" if isinstance(value, int | float) else ""
+        raise ValueError(f"must be text{remedy}")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+def check_variable(name: str) -> str:
+    """Return the name of an environment variable."""
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("must be the name of an environment variable, such as `YOUTUBE_API_KEY`, never the key itself")
+    return name
+
+
+def parse_timezone(name: str) -> ZoneInfo:
+    """Return the timezone of that name."""
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # OSError: `Europe` is a directory of the database
+        raise ValueError("is no timezone; write a name such as `UTC` or `Europe/Berlin`") from None
+
+
+def check_path(path: str) -> str:
+    """Return a path if it can be one."""
+    if not path.strip():
+        raise ValueError("must not be empty; write `.` for the directory itself")
+    if "\0" in path:
+        raise ValueError("must not hold a NUL character")
+    if path.startswith("~"):
+        raise ValueError("starts with `~`, which is not expanded here; write the whole path")
+    return path
+
+
+def check_inside(path: str) -> str:
+    """Return the tidy form of a path relative to the site that stays inside it."""
+    check_path(path)
+    if "\\" in path:
+        raise ValueError("has a backslash; write `/` between directories")
+    if path.startswith("/"):
+        raise ValueError("must be relative to `site`; leave out the leading `/`")
+    tidy = posixpath.normpath(path)
+    if tidy == ".." or tidy.startswith("../"):
+        raise ValueError("leads out of the site; a collection's directory must be inside `site`")
+    if any(name == ".git" or name.startswith(".syncer") for name in tidy.split("/")):
+        raise ValueError("belongs to git or to syncer, which keep no pages; name the directory of your pages")
+    return tidy
+
+
+def check_pattern(glob: str) -> str:
+    """Return the pattern as it is, if .gitignore can have it and it names something."""
+    if not glob.strip():
+        raise ValueError("is an empty pattern; write one such as `**/*.md`, or take the item out")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way
+            (pattern,) = GitIgnoreSpec.from_lines([glob]).patterns
+    except (ValueError, re.error, FutureWarning):
+        raise ValueError("is not a valid .gitignore pattern; check its brackets, its `!` and its backslashes") from None
+    if pattern.include is None:
+        raise ValueError(
+            "names nothing; put a backslash before a `#` at its start, and before a `[` that is not closed"
+        )
+    return glob
+
+
+def check_patterns(globs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the patterns of `include` as they are, if they can take a file."""
+    if globs and all(glob.startswith("!") for glob in globs):
+        raise ValueError(
+            "only excludes files, with `!`; write patterns of the files to include before them, such as `**/*.md`"
+        )
+    return globs
+
+
+def check_endpoint(url: str) -> str:
+    """Return the address with its closing slash."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a whole address, such as `https://youtube.googleapis.com/`")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a name or password; leave out what stands before the `@`")
+    if "?" in url or "#" in url:
+        raise ValueError("must not hold a query or fragment; leave out what follows `?` or `#`")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("would send the key unencrypted; write https:// (plain http only to this machine's loopback)")
+    return url if url.endswith("/") else url + "/"
+
+
+def check_ping(url: str) -> str:
+    """Return the address as it is, if it can be requested."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("must be a whole address, such as `https://hc-ping.com/` and the check's id")
+    return url
+
+
+def check_listen(place: str) -> str:
+    """Return `HOST:PORT` if it can be one."""
+    if not re.fullmatch(LISTEN_PATTERN, place) or int(place.rpartition(":")[2]) > 65_535:
+        raise ValueError("must be HOST:PORT, such as `127.0.0.1:8787` or `[::1]:8787`")
+    return place
+
+
+def check_host(name: str) -> str:
+    """Return the name of a host, without a port."""
+    if not re.fullmatch(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*", name):
+        raise ValueError("must be the name of a host alone, such as `counts.example.org`, without port or scheme")
+    return name
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host of this name."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_first_line(line: str) -> str:
+    """Return the line as it is, if a commit can begin with it."""
+    if not line.strip() or not line.isprintable():
+        raise ValueError("must be one line of text; what follows it in the message is syncer's")
+    unknown = set(re.findall(r"\{(\w*)\}", line)) - set(MESSAGE_WORDS)
+    if unknown:
+        known = ", ".join(f"`{{{word}}}`" for word in MESSAGE_WORDS)
+        raise ValueError(f"has `{{{min(unknown)}}}`, which means nothing here; there are {known}")
+    return line
+
+
+def check_author(author: str) -> str:
+    """Return the author as it is, if git can take it."""
+    if not author.isprintable() or not re.fullmatch(r"[^<>]*[^<>\s][^<>]* <[^<>\s]+>", author):
+        raise ValueError("must be a name and an address, such as `Counts <counts@example.org>`")
+    return author
+
+
+def check_remote(remote: str) -> str:
+    """Return the name as it is, if a remote can have it."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-/]*", remote):
+        raise ValueError("must be the name of a remote, such as `origin`, not its address")
+    return remote
+
+
+def _split(url: str) -> SplitResult:
+    if not re.fullmatch(r"[!-\[\]-~]+", url):  # printable ASCII without the backslash
+        raise ValueError("has a character that no address has; write it in plain ASCII without blanks")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is no valid address; look at its host and port") from None
+    return parts
