@@ -98,7 +98,7 @@ def check(
     yield _check_clock(clock())
     yield from _check_git(config)
     try:
-        database = open_copy(config.state_directory, os.path.realpath(config.site))
+        database = open_copy(config.state_directory, config.site)
     except SyncerError as error:
         yield Finding("state", Level.ERROR, str(error))
         return

@@ -8,8 +8,8 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from syncer.errors import StateError
@@ -130,11 +130,15 @@ def rewrite(descriptor: int, content: bytes) -> None:
     os.pwrite(descriptor, content, 0)
 
 
-def state_error(error: OSError, what: str, remedy: str) -> StateError:
-    """Return the error to raise: what cannot be done and the remedy; an UnsafeFile says both itself."""
-    if isinstance(error, UnsafeFile):
-        return StateError(f"{error.filename}: {error.strerror}")
-    return StateError(f"{what}: {error.strerror}; {remedy}")
+@contextmanager
+def as_state_error(what: str, remedy: str) -> Iterator[None]:
+    """Raise an OSError of the block as StateError, with what failed and the remedy; an UnsafeFile says both itself."""
+    try:
+        yield
+    except UnsafeFile as error:
+        raise StateError(f"{error.filename}: {error.strerror}") from error
+    except OSError as error:
+        raise StateError(f"{what}: {error.strerror}; {remedy}") from error
 
 
 def require_together(paths: Sequence[Path]) -> None:

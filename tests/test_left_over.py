@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from syncer.content.left_over import left_over, names_for, settle_left_over
 from syncer.model import Problem
 from syncer.simulator.server import Simulator
-from syncer.state.saved import save_edit, saved_edits
+from syncer.state.directory import save_edit, saved_edits
 from tests.daemon_process import Daemon
 from tests.places import FIELDS, page, put
 from tests.site import FORMS, KEY, NOON, Form, Run, Site, counts, crlf, ids

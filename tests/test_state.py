@@ -17,9 +17,10 @@ from syncer.config.sections import Config
 from syncer.diff_log.log import LOG, DiffLog, entry_of, read_log
 from syncer.errors import StateDamaged, StateError
 from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
-from syncer.state.database import MIGRATIONS, NAME, SCHEMA_1, Database, open_copy, open_database, open_to_read
+from syncer.state.database import NAME, Database, open_copy, open_database, open_to_read
 from syncer.state.judging import accept_pending, pending_readings
 from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
+from syncer.state.schema import MIGRATIONS, SCHEMA_1
 from syncer.state.syncs import (
     begin_sync,
     end_sync,

@@ -15,15 +15,13 @@ import pytest
 from syncer.config.parse import parse_config
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Fields, Place, VideoId
-from syncer.state.database import MIGRATIONS, NAME, Database, open_copy, open_database, open_to_read
+from syncer.state.database import NAME, Database, open_copy, open_database, open_to_read
 from syncer.state.intents import unsettled_batches
-from syncer.state.judging import accept_held, standing_brake, unconfirmed_counts
+from syncer.state.judging import accept_held, count_suppressed, standing_brake, suppressed_numbers, unconfirmed_counts
 from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
-from syncer.state.open_pages import open_pages
-from syncer.state.places import pages_of
-from syncer.state.suppressed import count_suppressed, suppressed_numbers
-from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, past_sync
-from syncer.state.videos import accepted_readings, count_readings, hidden_counts, history, missing_videos
+from syncer.state.schema import MIGRATIONS
+from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, open_pages, past_sync
+from syncer.state.videos import accepted_readings, count_readings, hidden_counts, history, missing_videos, pages_of
 from syncer.status.stored_report import stored_report
 from syncer.sync.begin import settle
 from tests.site import Run, Site, crlf

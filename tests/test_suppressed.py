@@ -10,7 +10,7 @@ from syncer.model import Place, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_to_read
-from syncer.state.suppressed import count_suppressed, suppressed_numbers
+from syncer.state.judging import count_suppressed, suppressed_numbers
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, counts, crlf, ids, pair, plain, world_with
 

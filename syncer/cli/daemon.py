@@ -35,14 +35,15 @@ def command(settings: Settings) -> None:
     """
     from syncer.cli.reloadable_config import ConfigInForce
     from syncer.cli.stopping import StopSignal, WakeSignal, called_on_hangup, stop_on_signals
-    from syncer.cli.stored import open_state
     from syncer.daemon.memory import share_one_arena
     from syncer.errors import ExitCode, StateDamaged
+    from syncer.state.database import open_state
     from syncer.state.lock import DaemonLock
 
     share_one_arena()
     force = ConfigInForce(settings)
-    with suppress(StateDamaged), open_state(force.config):  # the first sync sets a damaged one aside
+    state, site = force.config.state_directory, force.config.site
+    with suppress(StateDamaged), open_state(state, site):  # the first sync sets a damaged one aside
         pass  # anything else that is wrong with it is reported now
     wake = WakeSignal()
 

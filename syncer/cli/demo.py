@@ -46,9 +46,9 @@ def _show_end(event: Finished) -> None:
     from syncer.cli.history import show_readings
     from syncer.cli.log import show_lines
     from syncer.cli.show import show
-    from syncer.cli.stored import open_state
     from syncer.diff_log.log import LOG, read_log
     from syncer.model import VideoId
+    from syncer.state.database import open_state
     from syncer.state.videos import history
 
     lines = list(read_log(event.config.state_directory / LOG))
@@ -56,7 +56,7 @@ def _show_end(event: Finished) -> None:
     show_lines(lines[-5:])
     video = VideoId(Counter(str(line["video_id"]) for line in lines).most_common(1)[0][0])
     show(f"\n$ syncer history {video}", "bold cyan")
-    with open_state(event.config) as database:
+    with open_state(event.config.state_directory, event.config.site) as database:
         show_readings(history(database, video))
     show(f"\nEverything is in {event.directory}: have a look with git, and remove it when you like.", "bold cyan")
     show("Next, with a real key (docs/tutorial.md tells how to get one), in your own site:")

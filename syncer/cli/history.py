@@ -40,15 +40,16 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
     """
     from syncer.cli.arguments import video_id
     from syncer.cli.show import show_json
-    from syncer.cli.stored import open_state
     from syncer.errors import UsageError
+    from syncer.state.database import open_state
     from syncer.state.videos import history
     from syncer.status.documents import history_json, reading_row
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
     wanted = video_id(video)
-    with open_state(settings.config()) as database:
+    config = settings.config()
+    with open_state(config.state_directory, config.site) as database:
         readings = history(database, wanted)
     if not readings:
         raise UsageError(f"{wanted}: no reading is kept; `syncer sync --video {wanted}` makes one")

@@ -67,7 +67,7 @@ class Settings:
 
     def start_log(self, key: str | None = None) -> None:
         """Let the log flow to standard error, without the key."""
-        from syncer.cli.logs import start_log
+        from syncer.cli.log_setup import start_log
 
         level = "ERROR" if self.quiet else ("WARNING", "INFO", "DEBUG")[min(self.verbose, 2)]
         start_log(level, as_json=self.json_log, key=key)

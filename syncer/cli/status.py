@@ -27,12 +27,12 @@ SYNCS = 5
 def command(settings: Settings, as_json: bool) -> None:
     """Tell how the last syncs went, when the next one is due, what is left of the quota, and what needs a person."""
     from syncer.cli.show import show_json
-    from syncer.cli.stored import open_state
+    from syncer.state.database import open_state
     from syncer.status.documents import status_json
     from syncer.status.status import status_of
 
     config = settings.config()
-    with open_state(config) as database:
+    with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, datetime.now(UTC), syncs=SYNCS)
     if as_json:
         show_json(status_json(status))

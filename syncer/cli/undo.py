@@ -15,13 +15,14 @@ COMPLETED_SYNCS = 20
 
 def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Return the names of syncs that changed something, newest first, for a shell that completes them."""
-    from syncer.cli.stored import open_state
+    from syncer.state.database import open_state
     from syncer.state.syncs import last_syncs
     from syncer.status.stored_report import stored_report
 
     try:
         settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
-        with open_state(settings.config()) as database:
+        config = settings.config()
+        with open_state(config.state_directory, config.site) as database:
             syncs = list(last_syncs(database, COMPLETED_SYNCS))
     except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
         return []

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import count, islice, takewhile
@@ -17,9 +17,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from syncer.diff_log.line import parse_line
-from syncer.errors import StateError
 from syncer.model import Change
-from syncer.own_files import PUBLIC, open_own, open_to_read, remove_own, state_error
+from syncer.own_files import PUBLIC, as_state_error, open_own, open_to_read, remove_own
 
 Line = Mapping[str, str | int | None]
 """One line of the log, in the order of its keys."""
@@ -56,11 +55,9 @@ class DiffLog:
 
     def __init__(self, path: Path, last_seq: int) -> None:
         """Open the log; `last_seq` is the last number that the state knows of. Raises StateError."""
-        try:
+        with _writing(path):
             self._written = _repair(path)
             self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PUBLIC)
-        except OSError as error:
-            raise _unwritable(path, error) from error
         self.last_seq = max(last_seq, self._written)
         self._path = path
         self.size = os.fstat(self._descriptor).st_size
@@ -78,13 +75,11 @@ class DiffLog:
             if seq > self._written
         ]
         rest = memoryview("".join(lines).encode())
-        try:
+        with _writing(self._path):
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
             if lines:
                 os.fsync(self._descriptor)
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
         self._written = max(self._written, first + len(entries) - 1)
         self.last_seq = max(self.last_seq, self._written)
 
@@ -278,13 +273,14 @@ def _second_of(line: Line) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO | None]:
     """Open the log for reading; None where there is none. Raises StateError."""
-    try:
-        descriptor = open_to_read(path)
-    except FileNotFoundError:
+    with as_state_error(f"{path}: the diff log cannot be read", "allow it"):
+        try:
+            descriptor = open_to_read(path)
+        except FileNotFoundError:
+            descriptor = None
+    if descriptor is None:
         yield None
         return
-    except OSError as error:
-        raise state_error(error, f"{path}: the diff log cannot be read", "allow it") from error
     with open(descriptor, "rb") as file:
         yield file
 
@@ -310,12 +306,9 @@ def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = 
     """
     lines = sum(1 for line in read_log(path) if forget(line))
     if lines and not dry_run:
-        try:
-            with _opened(path) as file:
-                if file is not None:
-                    _write_anew(path, _kept(file, path, forget))
-        except OSError as error:
-            raise _unwritable(path, error) from error
+        with _writing(path), _opened(path) as file:
+            if file is not None:
+                _write_anew(path, _kept(file, path, forget))
     return lines
 
 
@@ -328,8 +321,8 @@ def _kept(file: BinaryIO, path: Path, forget: Callable[[Line], bool]) -> Iterato
             yield raw
 
 
-def _unwritable(path: Path, error: OSError) -> StateError:
-    return state_error(error, f"{path}: the diff log cannot be written", "allow it, or make room")
+def _writing(path: Path) -> AbstractContextManager[None]:
+    return as_state_error(f"{path}: the diff log cannot be written", "allow it, or make room")
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)

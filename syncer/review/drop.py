@@ -16,7 +16,7 @@ from syncer.model import Change, Edit, Why
 from syncer.review.look import require_head, scope_of, waiting_since
 from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database
-from syncer.state.suppressed import last_said
+from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.begin import Opened, begin
 from syncer.sync.options import Environment, Listener, Options

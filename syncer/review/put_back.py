@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from syncer.diff_log.log import DiffLog
 from syncer.model import Edit, Problem, ProblemKind, VideoId
-from syncer.state.suppressed import release_suppressed
+from syncer.state.judging import release_suppressed
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.options import Sync

@@ -16,7 +16,7 @@ from syncer.errors import UsageError
 from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
-from syncer.state.suppressed import last_said
+from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.begin import begin, open_for_writing
 from syncer.sync.options import Environment, Listener, Options, Sync

@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from syncer.errors import StateDamaged, StateError
-from syncer.own_files import open_own, remove_own, require_own, require_together, state_error
+from syncer.own_files import as_state_error, open_own, remove_own, require_own, require_together
 from syncer.state.damage import LARGE, OddValue, Shape, find_damage, is_damage, is_of_the_machine, odd_rows, shape_of
 from syncer.state.directory import prepare_directory, require_ours
+from syncer.state.schema import COPIED, MIGRATIONS
 
 NAME = "state.sqlite3"
 
@@ -25,113 +26,6 @@ FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
 
 SUSPECT = f"{NAME}.suspect"
 """Made by whoever finds damage without holding the lock: the next writer then looks through the whole state."""
-
-SCHEMA_1 = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE syncs (
-    sync INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    started INTEGER NOT NULL,             -- times are seconds since 1970, UTC
-    whole INTEGER NOT NULL DEFAULT 0,     -- 1: it asked about the whole site, so the schedule counts from it
-    report TEXT                           -- JSON, once the sync has ended
-);
-CREATE TABLE videos (
-    video INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    read_at INTEGER NOT NULL,             -- the newest reading, whatever it said
-    accepted INTEGER,                     -- the sync whose reading is compared with the pages
-    missing_since INTEGER                 -- the first reading in a row that left the video out
-);
-CREATE TABLE readings (
-    sync INTEGER NOT NULL,
-    video INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    present INTEGER NOT NULL,             -- 0: YouTube left the video out
-    views INTEGER, likes INTEGER, comments INTEGER,
-    PRIMARY KEY (sync, video)             -- in this order a sync touches few database pages
-) WITHOUT ROWID;
-CREATE TABLE units (bucket TEXT, day TEXT, spent INTEGER NOT NULL, PRIMARY KEY (bucket, day)) WITHOUT ROWID;
-CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-SCHEMA_2 = """
-ALTER TABLE videos ADD COLUMN latest INTEGER;   -- the sync of the newest reading
-ALTER TABLE videos ADD COLUMN judged INTEGER;   -- the sync of the newest reading that was accepted or held
-ALTER TABLE videos ADD COLUMN held TEXT;        -- why that one is held: `brake`, or the unconfirmed counts
-ALTER TABLE videos ADD COLUMN misses INTEGER NOT NULL DEFAULT 0;  -- readings a day apart that left it out
-ALTER TABLE videos ADD COLUMN missed_at INTEGER;                  -- the newest of these
-UPDATE videos SET latest = (SELECT max(sync) FROM readings WHERE readings.video = videos.video);
-UPDATE videos SET judged = latest, misses = missing_since IS NOT NULL, missed_at = missing_since;
-"""
-
-SCHEMA_3 = """
-CREATE TABLE intent_batches (
-    batch INTEGER PRIMARY KEY,
-    sync TEXT NOT NULL,
-    mappings TEXT NOT NULL,                -- JSON: the field mappings of its pages
-    done_at INTEGER,                       -- when its pages were in place; null while it is open
-    first_seq INTEGER NOT NULL DEFAULT 0   -- the diff log's number of its first line
-);
-CREATE TABLE intents (
-    batch INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    mapping INTEGER NOT NULL,
-    entry TEXT NOT NULL,                   -- JSON: the line of the diff log without number, sync and time
-    PRIMARY KEY (batch, number)
-) WITHOUT ROWID;
-"""
-
-SCHEMA_4 = """
-CREATE TABLE places (
-    id TEXT NOT NULL,                      -- the video
-    path TEXT NOT NULL,                    -- a page that names it, relative to the site
-    PRIMARY KEY (id, path)
-) WITHOUT ROWID;
-"""
-
-SCHEMA_5 = """
-CREATE TABLE held_back (
-    path TEXT NOT NULL,                    -- a place: page, field and video
-    field TEXT NOT NULL,
-    id TEXT NOT NULL,
-    count TEXT NOT NULL,
-    number INTEGER NOT NULL,               -- what was undone or dropped there
-    PRIMARY KEY (path, field, id)
-) WITHOUT ROWID;
-ALTER TABLE intent_batches ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;  -- 1: what it replaces is held back from then on
-"""
-
-SCHEMA_6 = """
-ALTER TABLE held_back RENAME TO suppressed;
-CREATE TABLE batches (
-    batch INTEGER PRIMARY KEY,
-    sync TEXT NOT NULL,
-    mappings TEXT NOT NULL,                -- JSON: the field mappings of its pages
-    done_at INTEGER,                       -- when its pages were in place; null while it is open
-    first_seq INTEGER NOT NULL DEFAULT 0   -- the diff log's number of its first line
-);
-INSERT INTO batches SELECT batch, sync, mappings, done_at, first_seq FROM intent_batches;  -- without `hold`
-DROP TABLE intent_batches;
-ALTER TABLE batches RENAME TO intent_batches;
-UPDATE syncs SET report = replace(report, '"doubtful": [', '"unconfirmed": [');  -- in JSON, only a key looks like that
-"""
-
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6)
-"""Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
-
-COPIED = (
-    "INSERT INTO meta SELECT * FROM disk.meta",
-    "INSERT INTO syncs SELECT sync, id, started, whole, NULL FROM disk.syncs",
-    "INSERT INTO videos SELECT * FROM disk.videos",
-    """INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video)
-    WHERE r.sync IN (v.accepted, v.latest)""",
-    "INSERT INTO units SELECT * FROM disk.units",
-    "INSERT INTO parked SELECT * FROM disk.parked",
-    "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
-    "INSERT INTO intents SELECT * FROM disk.intents",
-    "INSERT INTO suppressed SELECT * FROM disk.suppressed",
-)
-"""What a dry run and `check` need of the state: everything but the history."""
 
 
 class Database:
@@ -188,23 +82,19 @@ class Database:
             self._connection.close()
 
 
-def open_database(directory: Path, site: str) -> Database:
+def open_database(directory: Path, site: str | Path) -> Database:
     """Open the state for writing; make it, or bring it to the newest schema, where needed.
 
-    `site` is the site's real path. Raises StateDamaged, and StateError: unwritable, of a newer version, of another
-    site, or not a file of ours.
+    The state belongs to the real path of `site`. Raises StateDamaged, and StateError: unwritable, of a newer version,
+    of another site, or not a file of ours.
     """
     path, suspect = directory / NAME, directory / SUSPECT
-    try:
+    with as_state_error(f"{directory}: the state cannot be made", "allow it, or set state.directory"):
         prepare_directory(directory)
         for name in FILES:
             require_own(directory / name)
         with suppress(FileExistsError):  # SQLite would let others open it, and lock it
             os.close(open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-    except OSError as error:
-        raise state_error(
-            error, f"{directory}: the state cannot be made", "allow it, or set state.directory"
-        ) from error
     connection = _connect(str(path))
     try:
         with _explained(f"{path}: the state cannot be used", connection):
@@ -215,20 +105,15 @@ def open_database(directory: Path, site: str) -> Database:
             _migrate(connection, path)
             _require_sound(connection, path, thoroughly=suspect.exists())
             connection.execute(
-                "INSERT OR IGNORE INTO meta VALUES ('site', :site), ('site_again', :site)", {"site": site}
+                "INSERT OR IGNORE INTO meta VALUES ('site', :site), ('site_again', :site)",
+                {"site": os.path.realpath(site)},
             )
-        _remove(suspect)
+        with as_state_error(f"{suspect}: cannot be removed", "remove it"):
+            remove_own(suspect)
     except BaseException:
         connection.close()
         raise
     return Database(connection, path)
-
-
-def _remove(suspect: Path) -> None:
-    try:
-        remove_own(suspect)
-    except OSError as error:
-        raise state_error(error, f"{suspect}: cannot be removed", "remove it") from error
 
 
 def set_aside(directory: Path, now: datetime) -> Path:
@@ -244,21 +129,25 @@ def set_aside(directory: Path, now: datetime) -> Path:
     return aside
 
 
-def open_to_read(directory: Path, site: str) -> Database | None:
+def open_state(directory: Path, site: str | Path) -> Database:
+    """Open the state for reading; where there is none yet, give an empty one in memory. Raises as `open_database`."""
+    return open_to_read(directory, site) or Database(_empty())
+
+
+def open_to_read(directory: Path, site: str | Path) -> Database | None:
     """Open the state for reading; None where there is none, or an empty file that is about to become one.
 
-    Raises StateError as `open_database` does.
+    Raises as `open_database`.
     """
     path = directory / NAME
-    try:
-        require_ours(directory)
-        require_together([directory / name for name in FILES])
-        if not path.exists():
+    with as_state_error(f"{path}: the state cannot be read", "allow it"):
+        try:
+            require_ours(directory)
+            require_together([directory / name for name in FILES])
+            if not path.exists():
+                return None
+        except NotADirectoryError:
             return None
-    except NotADirectoryError:
-        return None
-    except OSError as error:
-        raise state_error(error, f"{path}: the state cannot be read", "allow it") from error
     with _explained(f"{path}: the state cannot be read"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
     try:
@@ -277,37 +166,37 @@ def open_to_read(directory: Path, site: str) -> Database | None:
     return Database(connection, path)
 
 
-def open_copy(directory: Path, site: str) -> Database:
-    """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made."""
-    on_disk = open_to_read(directory, site)
-    if on_disk is not None and on_disk.is_copy:
-        return on_disk
-    memory = _connect("file::memory:")
+def open_copy(directory: Path, site: str | Path) -> Database:
+    """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made. Raises StateError."""
+    state = open_state(directory, site)
+    if state.is_copy:
+        return state
+    memory = _empty()
     try:
-        _migrate(memory, Path(":memory:"))
-        if on_disk is not None:
-            with on_disk, on_disk.read():
-                _copy(directory / NAME, memory)
+        with state, state.read():
+            memory.execute("ATTACH ? AS disk", (f"{(directory / NAME).resolve().as_uri()}?mode=ro",))
+            memory.execute("BEGIN")  # of one moment: a sync that goes on meanwhile does not show
+            for statement in COPIED:
+                memory.execute(statement)
+            memory.execute("COMMIT")
+            memory.execute("DETACH disk")
     except BaseException:
         memory.close()
         raise
     return Database(memory)
 
 
-def _copy(path: Path, memory: sqlite3.Connection) -> None:
-    """Copy in one transaction, so that a sync that goes on meanwhile does not show."""
-    memory.execute("ATTACH ? AS disk", (f"{path.resolve().as_uri()}?mode=ro",))
-    memory.execute("BEGIN")
-    for statement in COPIED:
-        memory.execute(statement)
-    memory.execute("COMMIT")
-    memory.execute("DETACH disk")
-
-
 def _connect(path: str) -> sqlite3.Connection:
     return sqlite3.connect(
         path, uri=path.startswith("file:"), timeout=10, isolation_level=None, check_same_thread=False
     )
+
+
+def _empty() -> sqlite3.Connection:
+    """Return an empty state of the newest schema, in memory."""
+    memory = _connect("file::memory:")
+    _migrate(memory, Path(":memory:"))
+    return memory
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -352,14 +241,15 @@ def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     return memory
 
 
-def _refuse_foreign(connection: sqlite3.Connection, site: str, path: Path) -> None:
+def _refuse_foreign(connection: sqlite3.Connection, site: str | Path, path: Path) -> None:
+    real = os.path.realpath(site)
     noted = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('site', 'site_again')"))
-    known = noted.get("site", site)
+    known = noted.get("site", real)
     if not isinstance(known, str) or known != noted.get("site_again", known):
         raise StateDamaged(f"{path}: it does not name one site")
-    if known != site:
+    if known != real:
         raise StateError(
-            f"{path} belongs to the site {known}, not to {site}; "
+            f"{path} belongs to the site {known}, not to {real}; "
             "set another state.directory, or remove the state if the site has moved"
         )
 

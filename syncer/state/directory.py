@@ -1,14 +1,21 @@
-"""The state's directory: whose it is, what of it is ours, and what git sees of that."""
+"""The state's directory: whose it is, what of it is ours, what git sees of that, and the edits that are saved in it.
+
+A saved edit is one that a crash would have cost its author. It is kept until it is removed by hand.
+"""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from fnmatch import fnmatchcase
+from itertools import chain, count
 from pathlib import Path
+from shutil import copyfileobj
+from typing import NamedTuple
 
 from syncer.errors import StateError
-from syncer.own_files import PUBLIC, overwrite, read_file
+from syncer.own_files import MOVE, NO_LINK, PUBLIC, UnsafeFile, open_file, overwrite, read_file
 
 OWN = (
     ".gitignore",
@@ -40,6 +47,21 @@ NAMED = b"# Files of syncer. Git ignores these and nothing else here.\n" + "".jo
 """What git ignores: in the usual directory everything, as long as all in it is ours; else what is ours."""
 
 
+SAVED = "saved"
+"""In it is a folder for each saved edit, named after the time, and in that the page under its path in the site."""
+
+OWN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
+"""How a directory is opened that must not be a link."""
+
+
+class SavedEdit(NamedTuple):
+    """A page with what only this copy of it has."""
+
+    page: str
+    """Relative to the site."""
+    file: Path
+
+
 def prepare_directory(directory: Path) -> None:
     """Make the state's directory, with a .gitignore that keeps what is ours out of commits.
 
@@ -47,7 +69,9 @@ def prepare_directory(directory: Path) -> None:
     """
     require_ours(directory)
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    ignored, other = _ignored(directory), _other(directory)
+    ignored, other = b"", _other(directory)
+    with suppress(FileNotFoundError):
+        ignored = read_file(directory / ".gitignore", len(NAMED))
     if not ignored or (ignored == EVERYTHING and other):  # an older version's, which hides an author's files
         patterns = EVERYTHING if directory.name == USUAL and not other else NAMED
         overwrite(directory / ".gitignore", patterns, PUBLIC)
@@ -77,6 +101,44 @@ def forget_set_aside(directory: Path, before: datetime | None = None) -> None:
                 path.unlink(missing_ok=True)
 
 
+def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
+    """Copy a file into this state's directory, durably, as the page with this path; return the copy's.
+
+    No link is followed, and no file is overwritten. Raises UnsafeFile where SAVED is no directory; OSError.
+    """
+    top, time = directory / SAVED, f"{at:%Y%m%dT%H%M%SZ}"
+    if os.path.lexists(top) and (top.is_symlink() or not top.is_dir()):
+        raise UnsafeFile(top, f"is {'a symbolic link' if top.is_symlink() else 'a file'}, not a directory{MOVE}")
+    with open(open_file(source, flags=NO_LINK), "rb") as edited, ExitStack() as stack:
+        inside = _enter(stack, os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY), SAVED)
+        taken = set(os.listdir(inside))
+        folder = next(name for name in chain([time], (f"{time}-{n}" for n in count(2))) if name not in taken)
+        inside = _enter(stack, inside, folder)
+        *above, file = page.split("/")
+        for part in above:
+            inside = _enter(stack, inside, part)
+        stack.callback(os.close, inside)
+        stack.callback(os.fsync, inside)
+        copy = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=inside)
+        stack.callback(os.close, copy)
+        stack.callback(os.fsync, copy)
+        with open(copy, "wb", closefd=False) as kept:
+            copyfileobj(edited, kept)
+    return top / folder / page
+
+
+def saved_edits(directory: Path) -> list[SavedEdit]:
+    """Return the edits that are kept in this state's directory, the oldest first. No link is followed."""
+    edits: list[SavedEdit] = []
+    top = directory / SAVED
+    if top.is_symlink():
+        return edits
+    for folder, _, files in os.walk(top):
+        parts = Path(folder).relative_to(top).parts[1:]
+        edits += [SavedEdit("/".join((*parts, file)), Path(folder, file)) for file in files]
+    return sorted(edits, key=lambda edit: edit.file)
+
+
 def _other(directory: Path) -> str | None:
     """Return the name of something in the directory that is not ours."""
     with os.scandir(directory) as entries:
@@ -84,9 +146,11 @@ def _other(directory: Path) -> str | None:
         return next((name for name in names if not any(fnmatchcase(name, own) for own in OWN)), None)
 
 
-def _ignored(directory: Path) -> bytes:
-    """Return the start of .gitignore; empty where there is none."""
-    try:
-        return read_file(directory / ".gitignore", len(NAMED))
-    except FileNotFoundError:
-        return b""
+def _enter(stack: ExitStack, directory: int, name: str) -> int:
+    """Return a directory in an open one, made where it is not there; the outer one is made durable and closed later."""
+    stack.callback(os.close, directory)
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=directory)
+    inside = os.open(name, OWN_FOLDER, dir_fd=directory)
+    stack.callback(os.fsync, directory)
+    return inside

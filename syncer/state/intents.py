@@ -49,10 +49,9 @@ class IntentBatch:
 
 def record_intents(database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent]) -> int:
     """Record, durably, what is about to be written, numbered from 0; return the batch's number."""
+    listed = json.dumps([(fields.video_id, dict(fields.counts), fields.insert_missing) for fields in mappings])
     with database.transaction(durable=True) as connection:
-        cursor = connection.execute(
-            "INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, _to_json(mappings))
-        )
+        cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
         batch = int(cursor.lastrowid or 0)
         connection.executemany(
             "INSERT INTO intents VALUES (?, ?, ?, ?)",
@@ -128,10 +127,6 @@ def _change(entry: str) -> Change:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise OddValue("an intent is not one that syncer stored") from error
     raise OddValue("an intent is not one that syncer stored")
-
-
-def _to_json(mappings: Sequence[Fields]) -> str:
-    return json.dumps([(fields.video_id, dict(fields.counts), fields.insert_missing) for fields in mappings])
 
 
 def _from_json(text: str) -> tuple[Fields, ...]:

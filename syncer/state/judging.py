@@ -1,16 +1,21 @@
-"""Readings that wait for a judgement: compared, then accepted or held."""
+"""What of YouTube's answers reaches the pages: readings are accepted or held, and what was undone is suppressed.
+
+A suppressed number is not written to its place again until YouTube gives another one. It is noted when an undo or a
+drop is marked as done (`state.intents`).
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 from syncer.decide.unconfirmed import Brake
-from syncer.model import Count, Reading, VideoId
+from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
 from syncer.state.database import Database
-from syncer.state.videos import reading_of
+from syncer.state.videos import COLUMNS, reading_of
 
 BRAKE = "brake"
 """What stands in `held` for a reading that a brake holds; else the unconfirmed counts, with commas."""
@@ -103,13 +108,53 @@ def standing_brake(database: Database) -> Brake | None:
         return None
     with database.read() as connection:
         row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
-        return _brake(row[0]) if row else Brake("missing", held, held)  # held by a version that noted none
+        if row is None:
+            return Brake("missing", held, held)  # held by a version that noted none
+        match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", row[0])
+        if match is None:
+            raise OddValue(f"{row[0]!r} is no brake")
+        return Brake(match[1], int(match[2]), int(match[3]))
 
 
 def count_braked(database: Database) -> int:
     """Return how many readings a brake holds."""
     with database.read() as connection:
         return int(connection.execute("SELECT count(*) FROM videos WHERE held = ?", (BRAKE,)).fetchone()[0])
+
+
+def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, int]:
+    """Return the suppressed numbers of the places on these pages."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT path, field, id, number FROM suppressed WHERE path IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(paths)),),
+        )
+        return {Place(path, field, VideoId(video)): number for path, field, video, number in rows}
+
+
+def count_suppressed(database: Database) -> int:
+    """Return at how many places a number is suppressed."""
+    with database.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM suppressed").fetchone()[0])
+
+
+def release_suppressed(database: Database) -> int:
+    """Forget the numbers in whose place YouTube has given others; return how many are still suppressed."""
+    count = count_suppressed(database)
+    if not count:
+        return 0
+    with database.transaction() as connection:
+        return count - connection.execute(f"DELETE FROM suppressed AS s WHERE EXISTS ({_OTHER})").rowcount
+
+
+def forget_unread(database: Database) -> None:
+    """Forget the numbers of videos of which no reading is kept."""
+    with database.transaction() as connection:
+        connection.execute(f"DELETE FROM suppressed AS s WHERE NOT EXISTS ({_ACCEPTED})")
+
+
+def _unconfirmed(held: str | None) -> frozenset[Count]:
+    return frozenset(member(Count, name) for name in (held or BRAKE).split(",") if name != BRAKE)
 
 
 _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"
@@ -129,13 +174,10 @@ _ACCEPT = (
 Times that are later than the newest reading were noted by a clock that ran ahead: the reading takes their place.
 """
 
+_ACCEPTED = (
+    "SELECT 1 FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video WHERE v.id = s.id"
+)
 
-def _brake(text: str) -> Brake:
-    match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", text)
-    if match is None:
-        raise OddValue(f"{text!r} is no brake")
-    return Brake(match[1], int(match[2]), int(match[3]))
+_COUNTS = " ".join(f"WHEN '{count}' THEN r.{column}" for count, column in COLUMNS.items())
 
-
-def _unconfirmed(held: str | None) -> frozenset[Count]:
-    return frozenset(member(Count, name) for name in (held or BRAKE).split(",") if name != BRAKE)
+_OTHER = f"{_ACCEPTED} AND CASE s.count {_COUNTS} END != s.number"

@@ -6,11 +6,11 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
-from syncer.own_files import PUBLIC, open_own, open_to_read, overwrite, read_file, rewrite, state_error
+from syncer.own_files import PUBLIC, as_state_error, open_own, open_to_read, overwrite, read_file, rewrite
 from syncer.state.directory import prepare_directory
 
 DAEMON_LOCK = "daemon.lock"
@@ -39,7 +39,7 @@ def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], objec
     """
     descriptor = _open(directory, "lock")
     try:
-        with _explained(directory):
+        with _writing(directory):
             _take(descriptor, directory, timeout, sleep)
             rewrite(descriptor, b"%d\n" % os.getpid())
         yield
@@ -76,7 +76,7 @@ class DaemonLock:
     def name_socket(self, path: Path) -> None:
         """Note where the daemon listens, for those who look for it. Raises StateError."""
         self._socket = path
-        with _explained(self._directory):
+        with _writing(self._directory):
             prepare_directory(self._directory)
             overwrite(self._directory / DAEMON_ADDRESS, os.fsencode(path), PUBLIC)
 
@@ -125,7 +125,7 @@ class DaemonLock:
             raise Locked(
                 f"{self._directory}: another daemon (process {holder}) runs on this state; stop it first"
             ) from None
-        with _explained(self._directory):
+        with _writing(self._directory):
             rewrite(self._descriptor, b"%d\n" % os.getpid())
 
 
@@ -147,18 +147,13 @@ def daemon_socket(directory: Path) -> Path | None:
 
 
 def _open(directory: Path, name: str) -> int:
-    with _explained(directory):
+    with _writing(directory):
         prepare_directory(directory)
         return open_own(directory / name, os.O_RDWR | os.O_CREAT)
 
 
-@contextmanager
-def _explained(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what = f"{directory}: the state cannot be written"
-        raise state_error(error, what, "allow it, or set state.directory") from error
+def _writing(directory: Path) -> AbstractContextManager[None]:
+    return as_state_error(f"{directory}: the state cannot be written", "allow it, or set state.directory")
 
 
 def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[float], object]) -> None:

@@ -1,9 +1,11 @@
-"""The syncs that were made, and what each one reported."""
+"""The syncs that were made, what each one reported, and which pages the last one could not write."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,6 +107,29 @@ def forget_reports(database: Database, video: VideoId | None = None) -> None:
                 "UPDATE syncs SET report = replace(report, :video, '(forgotten)') WHERE instr(report, :video)",
                 {"video": video},
             )
+
+
+def open_pages(database: Database) -> dict[str, int]:
+    """Return the pages that the last sync could not write, by path, with the number of syncs in a row.
+
+    They were open for writing in another program. Raises OddValue.
+    """
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'open_pages'").fetchone()
+        if row is None:
+            return {}
+        with suppress(ValueError, RecursionError):
+            pages = json.loads(row[0])
+            if isinstance(pages, dict) and all(type(number) is int for number in pages.values()):
+                return pages
+        raise OddValue("the pages that were open are not those that syncer stored")
+
+
+def save_open_pages(database: Database, pages: Mapping[str, int]) -> None:
+    """Note them for the next sync."""
+    if pages != open_pages(database):
+        with database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('open_pages', ?)", (json.dumps(pages),))
 
 
 _PAST = "SELECT id, started, whole, report FROM syncs WHERE report IS NOT NULL"

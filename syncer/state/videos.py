@@ -80,6 +80,17 @@ def history(database: Database, video: VideoId) -> list[Reading]:
         return [reading_of(row) for row in rows]
 
 
+def last_said(database: Database, video: VideoId, count: Count, number: int) -> datetime | None:
+    """Return when YouTube said this number last, if a reading is kept in which it did."""
+    with database.read() as connection:
+        row = connection.execute(
+            "SELECT r.at FROM syncs AS s CROSS JOIN videos AS v ON v.id = ? CROSS JOIN readings AS r"
+            f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[count]} = ? ORDER BY s.sync DESC LIMIT 1",
+            (video, number),
+        ).fetchone()
+        return moment(row[0]) if row else None
+
+
 def missing_videos(database: Database) -> list[Missing]:
     """Return the videos that YouTube left out when it was last asked, longest missing first."""
     with database.read() as connection:
@@ -127,6 +138,27 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
                 " (SELECT 1 FROM readings AS r WHERE r.sync = videos.latest AND r.video = videos.video)"
             )
     return forgotten
+
+
+def save_places(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
+    """Note which page names which video, in place of what was noted before; only what differs is written."""
+    now = set(found)
+    with database.transaction() as connection:
+        before = set(connection.execute("SELECT id, path FROM places"))
+        connection.executemany("DELETE FROM places WHERE id = ? AND path = ?", before - now)
+        connection.executemany("INSERT INTO places VALUES (?, ?)", now - before)
+
+
+def forget_places(database: Database, video: VideoId | None = None) -> None:
+    """Forget which pages name one video, or all, until the next whole sync."""
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
+
+
+def pages_of(database: Database, video: VideoId) -> list[str]:
+    """Return the pages that name a video, relative to the site, sorted."""
+    with database.read() as connection:
+        return [path for (path,) in connection.execute("SELECT path FROM places WHERE id = ? ORDER BY path", (video,))]
 
 
 def reading_of(row: Row) -> Reading:

@@ -12,7 +12,7 @@ from syncer.model import Bucket, Count, Reading, VideoId
 from syncer.status.report import problem_json
 
 if TYPE_CHECKING:
-    from syncer.state.places import Known
+    from syncer.state.search import Known
     from syncer.status.buckets import BucketStatus
     from syncer.status.leftovers import Remains
     from syncer.status.status import Status

@@ -13,9 +13,8 @@ from syncer.decide.quota import next_reset
 from syncer.decide.schedule import first_time
 from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.database import Database
-from syncer.state.judging import count_braked, unconfirmed_counts
+from syncer.state.judging import count_braked, count_suppressed, unconfirmed_counts
 from syncer.state.lock import is_held
-from syncer.state.suppressed import count_suppressed
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,11 +15,11 @@ from syncer.control import Control, DaemonState
 from syncer.diff_log.log import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
-from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.database import Database, open_state
 from syncer.state.judging import unconfirmed_counts
-from syncer.state.places import Known, Standing, count_standings, find_videos, oldest_count, pages_of
+from syncer.state.search import Known, Standing, count_standings, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
-from syncer.state.videos import history, missing_videos
+from syncer.state.videos import history, missing_videos, pages_of
 from syncer.status.report import StoredReport
 from syncer.status.status import Status, mapped_counts, status_of
 from syncer.status.stored_report import stored_report
@@ -83,12 +82,9 @@ class Gauges:
     running: bool
 
 
-@contextmanager
-def state_of(config: Config) -> Iterator[Database]:
-    """Open the state for reading; where there is none yet, an empty one. Raises StateError."""
-    site = os.path.realpath(config.site)
-    with open_to_read(config.state_directory, site) or open_copy(config.state_directory, site) as database:
-        yield database
+def state_of(config: Config) -> Database:
+    """Open the state for reading; where there is none yet, give an empty one. Raises StateError."""
+    return open_state(config.state_directory, config.site)
 
 
 def overview(sources: Sources, *, changes: int = LAST_CHANGES) -> Overview:

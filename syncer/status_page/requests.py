@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from syncer.control import Control, Ticket
 from syncer.front_matter.address import ID
 from syncer.model import VideoId
-from syncer.state.places import Standing
+from syncer.state.search import Standing
 from syncer.status_page.reading import Sources
 
 SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")

@@ -8,7 +8,7 @@ from datetime import date
 from starlette.responses import HTMLResponse
 
 from syncer.model import Count, Reading
-from syncer.state.places import Known, Standing
+from syncer.state.search import Known, Standing
 from syncer.status.documents import meaning_changes
 from syncer.status_page.chart import COUNT_NAMES, count_chart
 from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link

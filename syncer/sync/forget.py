@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING
 from syncer.diff_log.log import LOG, Line, forget_lines, oldest_time, read_log, time_of
 from syncer.errors import StateError
 from syncer.model import VideoId
-from syncer.state.database import Database, open_copy, open_to_read
+from syncer.state.database import Database, open_state
 from syncer.state.directory import forget_set_aside
-from syncer.state.places import forget_places
-from syncer.state.suppressed import forget_unread
+from syncer.state.judging import forget_unread
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
-from syncer.state.videos import count_readings, forget_readings
+from syncer.state.videos import count_readings, forget_places, forget_readings
 from syncer.sync.begin import open_for_writing
 
 if TYPE_CHECKING:
@@ -52,11 +50,10 @@ def forget(
     sleep: Callable[[float], object],
 ) -> tuple[int, int]:
     """Forget what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
-    site, directory = os.path.realpath(config.site), config.state_directory
+    directory = config.state_directory
     diff_log = directory / LOG
     if dry_run:
-        on_disk = open_to_read(directory, site)
-        with on_disk or open_copy(directory, site) as database:
+        with open_state(directory, config.site) as database:
             readings = count_readings(database, before=selection.before, video=selection.video)
         return readings, forget_lines(diff_log, selection.lines(diff_log), dry_run=True)
     with open_for_writing(config, clock=clock, sleep=sleep) as opened:

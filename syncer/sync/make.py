@@ -19,9 +19,8 @@ from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopp
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.judging import release_unnamed
-from syncer.state.places import save_places
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import count_videos, missing_videos
+from syncer.state.videos import count_videos, missing_videos, save_places
 from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.begin import begin, new_tally, open_for_writing

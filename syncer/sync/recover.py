@@ -12,8 +12,8 @@ from syncer.decide.diff import suppressed_by
 from syncer.diff_log.log import DiffLog
 from syncer.model import Problem, ProblemKind
 from syncer.state.database import Database
+from syncer.state.directory import save_edit, saved_edits
 from syncer.state.intents import IntentBatch, forget_intents, mark_done, unsettled_batches
-from syncer.state.saved import save_edit, saved_edits
 from syncer.status.leftovers import Remains, _directories, _not_done, _real_pages, find_remains
 
 log = logging.getLogger("syncer.sync")

@@ -10,8 +10,8 @@ from syncer.decide.diff import NOTHING, diff, hidden, suppressed_by, without_old
 from syncer.diff_log.log import LOG, DiffLog, entry_of, lines_backwards
 from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
-from syncer.state.open_pages import open_pages, save_open_pages
-from syncer.state.suppressed import release_suppressed, suppressed_numbers
+from syncer.state.judging import release_suppressed, suppressed_numbers
+from syncer.state.syncs import open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_older, tell_batch

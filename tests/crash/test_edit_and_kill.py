@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from syncer.state.saved import saved_edits
+from syncer.state.directory import saved_edits
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground, leftovers
 from tests.crash.interference import MARK, Call, edited

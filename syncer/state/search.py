@@ -1,8 +1,9 @@
-"""Which page names which video, as the last whole sync found it: for those who look a video up."""
+"""Looks videos up: by their ID, by the pages that name them, by how it stands with them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -39,27 +40,6 @@ class Known:
     missing_since: datetime | None
 
 
-def save_places(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
-    """Note which page names which video, in place of what was noted before; only what differs is written."""
-    now = set(found)
-    with database.transaction() as connection:
-        before = set(connection.execute("SELECT id, path FROM places"))
-        connection.executemany("DELETE FROM places WHERE id = ? AND path = ?", before - now)
-        connection.executemany("INSERT INTO places VALUES (?, ?)", now - before)
-
-
-def forget_places(database: Database, video: VideoId | None = None) -> None:
-    """Forget which pages name one video, or all, until the next whole sync."""
-    with database.transaction() as connection:
-        connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
-
-
-def pages_of(database: Database, video: VideoId) -> list[str]:
-    """Return the pages that name a video, relative to the site, sorted."""
-    with database.read() as connection:
-        return [path for (path,) in connection.execute("SELECT path FROM places WHERE id = ? ORDER BY path", (video,))]
-
-
 def find_videos(
     database: Database,
     search: str,
@@ -75,7 +55,8 @@ def find_videos(
     `after` so many come those returned.
     """
     where = f"({_FOUND}) AND ({_standings(counts)[standing]})"
-    values = {"search": search, "pattern": f"%{_literal(search)}%", "most": most, "after": after}
+    literal = re.sub("[!%_]", r"!\g<0>", search)
+    values = {"search": search, "pattern": f"%{literal}%", "most": most, "after": after}
     with database.read() as connection:
         total = int(connection.execute(f"SELECT count(*) FROM ({_ALL}) AS a WHERE {where}", values).fetchone()[0])
         rows = connection.execute(
@@ -129,12 +110,6 @@ def _standings(counts: Collection[Count]) -> dict[Standing | None, str]:
         Standing.BRAKED: f"held IS '{BRAKE}'",
         Standing.HIDDEN: f"present IS 1 AND ({lacking})",
     }
-
-
-def _literal(search: str) -> str:
-    for special in "!%_":
-        search = search.replace(special, f"!{special}")
-    return search
 
 
 def _known(row: _KnownRow) -> Known:

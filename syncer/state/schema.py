@@ -1,0 +1,110 @@
+"""The tables of the state: each version's change to them, and what a dry run copies."""
+
+from __future__ import annotations
+
+SCHEMA_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE syncs (
+    sync INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    started INTEGER NOT NULL,             -- times are seconds since 1970, UTC
+    whole INTEGER NOT NULL DEFAULT 0,     -- 1: it asked about the whole site, so the schedule counts from it
+    report TEXT                           -- JSON, once the sync has ended
+);
+CREATE TABLE videos (
+    video INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    read_at INTEGER NOT NULL,             -- the newest reading, whatever it said
+    accepted INTEGER,                     -- the sync whose reading is compared with the pages
+    missing_since INTEGER                 -- the first reading in a row that left the video out
+);
+CREATE TABLE readings (
+    sync INTEGER NOT NULL,
+    video INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    present INTEGER NOT NULL,             -- 0: YouTube left the video out
+    views INTEGER, likes INTEGER, comments INTEGER,
+    PRIMARY KEY (sync, video)             -- in this order a sync touches few database pages
+) WITHOUT ROWID;
+CREATE TABLE units (bucket TEXT, day TEXT, spent INTEGER NOT NULL, PRIMARY KEY (bucket, day)) WITHOUT ROWID;
+CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+SCHEMA_2 = """
+ALTER TABLE videos ADD COLUMN latest INTEGER;   -- the sync of the newest reading
+ALTER TABLE videos ADD COLUMN judged INTEGER;   -- the sync of the newest reading that was accepted or held
+ALTER TABLE videos ADD COLUMN held TEXT;        -- why that one is held: `brake`, or the unconfirmed counts
+ALTER TABLE videos ADD COLUMN misses INTEGER NOT NULL DEFAULT 0;  -- readings a day apart that left it out
+ALTER TABLE videos ADD COLUMN missed_at INTEGER;                  -- the newest of these
+UPDATE videos SET latest = (SELECT max(sync) FROM readings WHERE readings.video = videos.video);
+UPDATE videos SET judged = latest, misses = missing_since IS NOT NULL, missed_at = missing_since;
+"""
+
+SCHEMA_3 = """
+CREATE TABLE intent_batches (
+    batch INTEGER PRIMARY KEY,
+    sync TEXT NOT NULL,
+    mappings TEXT NOT NULL,                -- JSON: the field mappings of its pages
+    done_at INTEGER,                       -- when its pages were in place; null while it is open
+    first_seq INTEGER NOT NULL DEFAULT 0   -- the diff log's number of its first line
+);
+CREATE TABLE intents (
+    batch INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    mapping INTEGER NOT NULL,
+    entry TEXT NOT NULL,                   -- JSON: the line of the diff log without number, sync and time
+    PRIMARY KEY (batch, number)
+) WITHOUT ROWID;
+"""
+
+SCHEMA_4 = """
+CREATE TABLE places (
+    id TEXT NOT NULL,                      -- the video
+    path TEXT NOT NULL,                    -- a page that names it, relative to the site
+    PRIMARY KEY (id, path)
+) WITHOUT ROWID;
+"""
+
+SCHEMA_5 = """
+CREATE TABLE held_back (
+    path TEXT NOT NULL,                    -- a place: page, field and video
+    field TEXT NOT NULL,
+    id TEXT NOT NULL,
+    count TEXT NOT NULL,
+    number INTEGER NOT NULL,               -- what was undone or dropped there
+    PRIMARY KEY (path, field, id)
+) WITHOUT ROWID;
+ALTER TABLE intent_batches ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;  -- 1: what it replaces is held back from then on
+"""
+
+SCHEMA_6 = """
+ALTER TABLE held_back RENAME TO suppressed;
+CREATE TABLE batches (
+    batch INTEGER PRIMARY KEY,
+    sync TEXT NOT NULL,
+    mappings TEXT NOT NULL,                -- JSON: the field mappings of its pages
+    done_at INTEGER,                       -- when its pages were in place; null while it is open
+    first_seq INTEGER NOT NULL DEFAULT 0   -- the diff log's number of its first line
+);
+INSERT INTO batches SELECT batch, sync, mappings, done_at, first_seq FROM intent_batches;  -- without `hold`
+DROP TABLE intent_batches;
+ALTER TABLE batches RENAME TO intent_batches;
+UPDATE syncs SET report = replace(report, '"doubtful": [', '"unconfirmed": [');  -- in JSON, only a key looks like that
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6)
+"""Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
+
+COPIED = (
+    "INSERT INTO meta SELECT * FROM disk.meta",
+    "INSERT INTO syncs SELECT sync, id, started, whole, NULL FROM disk.syncs",
+    "INSERT INTO videos SELECT * FROM disk.videos",
+    """INSERT INTO readings SELECT r.* FROM disk.videos v JOIN disk.readings r USING (video)
+    WHERE r.sync IN (v.accepted, v.latest)""",
+    "INSERT INTO units SELECT * FROM disk.units",
+    "INSERT INTO parked SELECT * FROM disk.parked",
+    "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
+    "INSERT INTO intents SELECT * FROM disk.intents",
+    "INSERT INTO suppressed SELECT * FROM disk.suppressed",
+)
+"""What a dry run and `check` need of the state: everything but the history."""
