@@ -95,8 +95,8 @@ class Daemon:
         return self.syncs.qsize()
 
     def idle(self) -> None:
-        """Waits until the scheduler knows that each sync which began has ended."""
-        until(lambda: self.clock.ended == self.begun)
+        """Waits until the scheduler knows that each sync which began has ended, and the daemon what came of it."""
+        until(lambda: self.clock.ended == self.begun and not self.loop.live().running)
 
     def move(self, by: timedelta) -> None:
         self.clock.move(by)
@@ -106,23 +106,26 @@ class Daemon:
         return self.loop
 
     def _run(self) -> None:
-        world = loop.Surroundings(
+        environment = loop.DaemonEnvironment(
             clock=self.clock.now,
             wait=lambda _seconds: self.stopped.wait(0.0005),
             wake=lambda: None,
-            last=lambda: self.last,
-            reread=self._reread,
+            stopped=self.stopped.is_set,
+            last_sync=lambda: self.last,
+            reload=self._reload,
             systemd=Systemd(self._notify),
         )
-        self.loop = loop.Daemon(loop.Work(self._schedule, self._sync), world, Random(1))
+        self.loop = loop.Daemon(loop.DaemonConfig(self._schedule, self._sync), environment, Random(1))
         self.loop.run()
 
-    def _reread(self) -> loop.Work | None:
+    def _reload(self) -> loop.DaemonConfig | None:
         config, self.new_schedule = self.new_schedule, {}
-        return loop.Work(Schedule.model_validate({"jitter": "0s", **config}).as_model(), self._sync) if config else None
+        if not config:
+            return None
+        return loop.DaemonConfig(Schedule.model_validate({"jitter": "0s", **config}).as_model(), self._sync)
 
-    def _sync(self, order: loop.Order) -> SyncReport:
-        self.order = order
+    def _sync(self, request: loop.SyncRequest) -> SyncReport:
+        self.request = request
         self.begun += 1
         self.syncs.put(self.clock.now())
         return self.doing()

@@ -58,13 +58,13 @@ def test_a_trigger_leads_to_a_sync_at_once_that_may_use_the_reserve(clock: Clock
         assert (ticket.number, ticket.state) == (1, "waiting")
         assert daemon.next() == START
         done = ended(daemon, 1)
-        assert daemon.order.triggered
-        assert not daemon.order.accept
+        assert daemon.request.triggered
+        assert not daemon.request.accept
         daemon.idle()
         assert daemon.settle() == 0
         daemon.move(6 * HOUR)
         daemon.next()
-        assert not daemon.order.triggered
+        assert not daemon.request.triggered
     assert done.error is None
     assert json.loads(done.report or "")["changed_counts"] == 4
 
@@ -80,13 +80,13 @@ def test_all_who_trigger_while_a_sync_goes_on_share_exactly_one_more(clock: Cloc
         assert daemon.control.live().running
         gate.let_go()
         gate.wait()
-        assert daemon.order.accept, "one of the four wants to accept"
+        assert daemon.request.accept, "one of the four wants to accept"
         assert daemon.control.ticket(1) == Ticket(1, "running", None, None)
         later = daemon.control.trigger(False)
         assert later.number == 2
         gate.let_go()
         gate.wait()
-        assert not daemon.order.accept
+        assert not daemon.request.accept
         gate.let_go()
         ended(daemon, 2)
         daemon.idle()
@@ -265,7 +265,7 @@ def test_what_the_quota_left_out_is_asked_about_soon_after_midnight_pacific_all_
         daemon.move(noon - START)
         for day in range(365):
             assert daemon.next() == noon + day * 24 * HOUR
-            assert daemon.order.unread_since is None, "about all"
+            assert daemon.request.unread_since is None, "about all"
             daemon.idle()
             assert daemon.settle() == 0
             began, goes_on = clock.now(), daemon.control.live().next_sync
@@ -274,8 +274,8 @@ def test_what_the_quota_left_out_is_asked_about_soon_after_midnight_pacific_all_
             daemon.move(goes_on - began)
             daemon.syncs.get(timeout=PATIENCE)
             daemon.idle()
-            assert daemon.order.unread_since
-            assert abs(daemon.order.unread_since - began) < MINUTE, "about those that were not read since"
+            assert daemon.request.unread_since
+            assert abs(daemon.request.unread_since - began) < MINUTE, "about those that were not read since"
             assert daemon.settle() == 0, "what is left out again waits for the next day"
             daemon.move(noon + (day + 1) * 24 * HOUR - clock.now())
 
@@ -288,7 +288,7 @@ def test_where_a_sync_is_due_before_the_rest_is_none_is_added(clock: Clock, sche
             daemon.move(HOUR)
             daemon.next()
             daemon.idle()
-            assert daemon.order.unread_since is None
+            assert daemon.request.unread_since is None
             assert daemon.settle() == 0
 
 
@@ -310,7 +310,7 @@ def test_a_sync_that_comes_before_the_rest_or_too_late_for_it_is_about_all(clock
         daemon.idle()
         daemon.move(30 * HOUR)
         daemon.next()
-        assert daemon.order.unread_since is None, "it makes up for one that was slept over"
+        assert daemon.request.unread_since is None, "it makes up for one that was slept over"
 
 
 def test_others_see_how_far_a_sync_is_and_when_the_next_one_begins(clock: Clock) -> None:
@@ -322,7 +322,7 @@ def test_others_see_how_far_a_sync_is_and_when_the_next_one_begins(clock: Clock)
         assert abs(live.started - START) < MINUTE
         daemon.control.trigger(False)
         gate.wait()
-        daemon.order.progress("ask", 2, 7)
+        daemon.request.progress("ask", 2, 7)
         live = daemon.control.live()
         assert live.running
         assert live.progress is not None

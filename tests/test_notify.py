@@ -91,7 +91,7 @@ def notifier(ear: Ear, tmp_path: Path) -> Iterator[Callable[..., Notifier]]:
 def told(notifier: Notifier, *endings: SyncReport | Exception) -> None:
     for ending in endings:
         try:
-            with notifier.telling() as tell:
+            with notifier.notifying() as tell:
                 if isinstance(ending, Exception):
                     raise ending
                 assert tell(ending) is ending

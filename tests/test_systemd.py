@@ -94,7 +94,7 @@ def test_it_tells_systemd_when_it_is_ready_reads_its_config_again_lives_and_stop
 def test_the_watchdog_is_fed_only_while_a_sync_makes_progress(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(loop, "STALL", 0.2)
+    monkeypatch.setattr(loop, "WATCHDOG_STALL_SECONDS", 0.2)
     gate = Gate()
     path = str(tmp_path / "notify")
     with Listener(path) as listener, InThread(clock, last=START, every="6h", notify=path) as daemon:
@@ -103,7 +103,7 @@ def test_the_watchdog_is_fed_only_while_a_sync_makes_progress(
         daemon.control.trigger(False)
         gate.wait()
         listener.until_silent(0.3)
-        daemon.order.alive()
+        daemon.request.alive()
         listener.until("WATCHDOG=1")
         gate.let_go()
         daemon.idle()

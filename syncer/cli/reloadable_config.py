@@ -1,17 +1,18 @@
-"""The config that the daemon goes by: read at the start, and again when it is asked to."""
+"""The config that the daemon goes by: read at the start, and again on request."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import threading
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
 from syncer.daemon.notify import require_apprise
+from syncer.daemon.systemd import Systemd
 from syncer.errors import ConfigError, SyncerError
 
 if TYPE_CHECKING:
-    pass
+    from syncer.config.sections import Config
 
 NEED_A_RESTART = ("state", "status_page")
 """The sections that a running daemon cannot change."""
@@ -19,57 +20,60 @@ NEED_A_RESTART = ("state", "status_page")
 log = logging.getLogger("syncer.daemon")
 
 
-class ConfigInForce:
-    """The config and the key; a broken one changes nothing."""
+class ReloadableConfig:
+    """The config, safe in any thread, and the key, for the main thread. A broken new config changes nothing."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, systemd: Systemd) -> None:
         """Read both. Raises ConfigError and KeyMissing."""
         self._settings = settings
-        self._asked = False
-        self.config = settings.config()
-        self.key = settings.key(self.config)
-        require_apprise(self.config.notify)
+        self._systemd = systemd
+        self._reload_requested = False
+        self._lock = threading.Lock()
+        self._config, self.key = self._read()
         self._start_log()
 
     @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment as it was at the start."""
-        return self._settings.environ
+    def config(self) -> Config:
+        """The config that counts now."""
+        with self._lock:
+            return self._config
 
-    def ask(self) -> None:
-        """Note that it is to be read again; safe in a signal handler."""
-        self._asked = True
+    def request_reload(self) -> None:
+        """Have it read again by the next `reload`; safe in a signal handler."""
+        self._reload_requested = True
 
-    def read_again(self, begin: Callable[[], None], end: Callable[[str], None]) -> bool:
-        """Read it if that was asked for, between `begin` and, where it is refused, `end`; return whether it counts."""
-        if not self._asked:
+    def reload(self) -> bool:
+        """Read it again if that was requested, and tell systemd so; return whether there is a new one."""
+        if not self._reload_requested:
             return False
-        self._asked = False
-        begin()
+        self._reload_requested = False
+        self._systemd.reloading()
         try:
-            self._read()
+            config, key = self._read()
+            if config.site != self._config.site:
+                raise ConfigError(f"`site` is {config.site} now; restart the daemon for another site")
         except SyncerError as error:
             log.error("the config stays as it was: %s", error, extra={"event": "config-refused"})  # noqa: TRY400 - no bug, no traceback
-            end("the config stays as it was: see the log")
+            self._systemd.ready("the config stays as it was: see the log")
             return False
+        for section in NEED_A_RESTART:
+            if getattr(config, section) != getattr(self._config, section):
+                message = "`%s` stays as it was until the daemon is restarted"
+                log.warning(message, section, extra={"event": "needs-restart"})
+        kept = {section: getattr(self._config, section) for section in NEED_A_RESTART}
+        with self._lock:
+            self._config, self.key = config.model_copy(update=kept), key
+        self._start_log()
         log.info("the config was read again", extra={"event": "config-read"})
         return True
 
-    def _read(self) -> None:
+    def _read(self) -> tuple[Config, str]:
         config = self._settings.config()
-        if config.site != self.config.site:
-            raise ConfigError(f"`site` is {config.site} now; restart the daemon for another site")
         key = self._settings.key(config)
         require_apprise(config.notify)
-        for section in NEED_A_RESTART:
-            if getattr(config, section) != getattr(self.config, section):
-                message = "`%s` stays as it was until the daemon is restarted"
-                log.warning(message, section, extra={"event": "needs-restart"})
-        kept = {section: getattr(self.config, section) for section in NEED_A_RESTART}
-        self.config, self.key = config.model_copy(update=kept), key
-        self._start_log()
+        return config, key
 
     def _start_log(self) -> None:
         self._settings.start_log(self.key)
         if not (self._settings.quiet or self._settings.verbose):
-            log.setLevel(logging.INFO)  # what the daemon does is told always, each step of its syncs with -v only
+            log.setLevel(logging.INFO)  # what the daemon does is logged always, each step of its syncs with -v only

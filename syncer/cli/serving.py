@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from syncer.config.sections import Config, StatusPage
     from syncer.control import Control
-    from syncer.status_page.guard import Entry
     from syncer.status_page.metrics import Counters
 
 SHORTEST_TOKEN = 16
@@ -36,12 +35,14 @@ def serving(
     """
     from syncer.state.directory import prepare_directory
     from syncer.status_page.app import make_app
+    from syncer.status_page.guard import Entry
     from syncer.status_page.reading import Sources
     from syncer.status_page.serve import address_of, listening, served, socket_path
 
     at_start = config()
     page = at_start.status_page
-    app = make_app(Sources(config, control, lambda: datetime.now(UTC)), counters, _entry(page, environ))
+    entry = Entry((*page.hosts, page.listen_host), _token(page, environ)) if page else Entry((), None)
+    app = make_app(Sources(config, control, lambda: datetime.now(UTC)), counters, entry)
     path = socket_path(environ, os.path.realpath(at_start.site), at_start.state_directory)
     prepare_directory(at_start.state_directory)
     with listening(page.listen if page else None, path) as sockets, served(app, sockets):
@@ -50,18 +51,10 @@ def serving(
         yield path
 
 
-def _entry(page: StatusPage | None, environment: Mapping[str, str]) -> Entry:
-    from syncer.status_page.guard import Entry
-
-    if page is None:
-        return Entry((), None)
-    return Entry((*page.hosts, page.listen_host), _token(page, environment))
-
-
-def _token(page: StatusPage, environment: Mapping[str, str]) -> str | None:
+def _token(page: StatusPage, environ: Mapping[str, str]) -> str | None:
     if page.token_env is None:
         return None
-    token = environment.get(page.token_env, "").strip()
+    token = environ.get(page.token_env, "").strip()
     if len(token) < SHORTEST_TOKEN:
         raise ConfigError(
             f"status_page.token_env: the environment variable {page.token_env} holds no token of at least "

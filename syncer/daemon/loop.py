@@ -1,45 +1,43 @@
-"""Syncs on the schedule and when it is triggered, until it is told to stop."""
+"""Syncs on the schedule and when it is triggered, until it is asked to stop."""
 
 from __future__ import annotations
 
 import json
 import logging
+import queue
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES
+from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.daemon import daemon_log
+from syncer.daemon.agenda import Agenda
 from syncer.daemon.systemd import Systemd
 from syncer.daemon.tickets import Taken, Tickets
-from syncer.daemon.times import Times
-from syncer.decide.quota import LATE, next_reset
-from syncer.decide.schedule import first_time, longest_interval, next_time, retry_after
-from syncer.errors import ExitCode, Stopped, SyncerError
+from syncer.errors import ExitCode, SyncerError
 from syncer.status.report import SyncReport, report_json
 from syncer.wording import utc
 
 if TYPE_CHECKING:
     from syncer.decide.schedule import Schedule
 
-TICK = 5.0
-"""Seconds between two looks at the clock: what a suspended machine or a moved clock can delay a sync by."""
+CLOCK_CHECK_SECONDS = 5.0
+"""Between two looks at the clock: what a suspended machine or a moved clock can delay a sync by."""
 
-STEP_BACK = timedelta(minutes=1)
+SET_BACK_MINIMUM = timedelta(minutes=1)
 """A clock set back by more than this moves the next sync; less is the clock being disciplined."""
 
-PUNCTUAL = timedelta(seconds=2 * TICK)
-"""A sync that begins so soon after its time was not slept over."""
-
-STALL = 300.0
-"""Seconds without a sign of life from a sync after which the watchdog is no longer told that all is well.
+WATCHDOG_STALL_SECONDS = 300.0
+"""Without a sign of life from a sync for so long, the watchdog is no longer told that all is well.
 
 One request may take `youtube.timeout`, and a lock is waited for in small steps.
 """
@@ -48,11 +46,11 @@ JOB = "sync"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What one sync is asked to do, and whom it tells how far it is."""
+class SyncRequest:
+    """What one sync is to do, and where it reports how far it is."""
 
     triggered: bool
-    """False: the schedule asks."""
+    """False: the schedule asks for it."""
     accept: bool
     unread_since: datetime | None
     """It is only about videos that were not read since then; None: about all."""
@@ -62,76 +60,83 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """The videos that a sync left out because the quota was spent."""
-
-    since: datetime
-    """When that sync began; they were not read since."""
-    at: datetime
-    """When they are asked about: soon after the quota is there again, if no sync comes before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What the config makes of the daemon; another one may take its place while it runs."""
+class DaemonConfig:
+    """What the config makes of the daemon; a new one may take its place while the daemon runs."""
 
     schedule: Schedule
-    sync: Callable[[Order], SyncReport]
-    """Makes one sync; it must watch for being told to stop itself."""
+    sync: Callable[[SyncRequest], SyncReport]
+    """Makes one sync; it must look by itself whether the daemon is asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DaemonEnvironment:
     """What the daemon needs of the world around it."""
 
     clock: Callable[[], datetime]
-    wait: Callable[[float], bool]
-    """Waits for so many seconds, or until `wake`; returns whether it is time to stop."""
+    wait: Callable[[float], object]
+    """Waits for so many seconds, or until `wake`."""
     wake: Callable[[], None]
     """Safe in any thread."""
-    last: Callable[[], datetime | None]
+    stopped: Callable[[], bool]
+    """Whether the daemon is asked to stop."""
+    last_sync: Callable[[], datetime | None]
     """When the last whole sync began, whoever made it; None where nobody knows."""
-    reread: Callable[[], Work | None] = lambda: None
-    """The new work, where the config was read again since the last call."""
-    systemd: Systemd = field(default_factory=lambda: Systemd(None))
+    reload: Callable[[], DaemonConfig | None]
+    """The new config, where it was read again since the last call."""
+    systemd: Systemd
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSync:
+    """How a sync ended: what its thread hands over to the main thread."""
+
+    served: Taken | None
+    """What was triggered; None: the schedule asked for it."""
+    unread_since: datetime | None
+    """As it was requested."""
+    result: SyncReport | BaseException
 
 
 class Daemon:
-    """Runs syncs one at a time in a thread of its own, and tells others how it is.
+    """Runs syncs one at a time in a thread of its own, and shows others what it is doing.
 
-    The main thread looks at everything every few seconds, or when it is woken. Only it touches the scheduler: while
-    APScheduler shuts down it holds its locks and waits for the sync, which must never wait for them.
+    The main thread looks at everything every few seconds, or when it is woken. Only it moves the agenda, and only it
+    touches the scheduler: while APScheduler shuts down it holds its locks and waits for the sync, which must never wait
+    for them. The thread of a sync hands over a `FinishedSync` and no more.
     """
 
-    def __init__(self, work: Work, world: Surroundings, rng: Random | None = None) -> None:
-        self._work = work
-        self._world = world
+    def __init__(self, config: DaemonConfig, environment: DaemonEnvironment, rng: Random | None = None) -> None:
+        self._environment = environment
         self._rng = rng or Random()
-        self._started = world.clock()
-        self._interval = longest_interval(work.schedule, self._started)
+        self._started = environment.clock()
         self._tickets = Tickets()
-        self._teller = daemon_log.Teller()
-        self._scheduler = _scheduler()
-        self._next: datetime | None = None
-        self._busy = False
+        self._log = daemon_log.SyncResultLog()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        self._finished: queue.SimpleQueue[FinishedSync] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        """Guards all below: several threads read it, or write it."""
+        self._config = config
+        self._agenda = Agenda.at_start(config.schedule, environment.last_sync(), self._started, self._rng.random())
+        self._unfinished = 0
+        """How many syncs have begun whose end is not in the agenda; two for a moment, where one follows another."""
         self._progress: SyncProgress | None = None
-        self._sign_of_life = time.monotonic()
-        self._failures = 0
         self._trouble: str | None = None
-        self._retry_at: datetime | None = None
-        self._rest: Rest | None = None
-        self._rest_is_new = False
-        self._last = world.last()
-        self._ours: datetime | None = None
+        self._sign_of_life = time.monotonic()
 
     def live(self) -> DaemonState:
         """Return what the daemon is doing now."""
-        return DaemonState(self._busy, self._progress, self._next, self._started, self._interval, self._trouble)
+        with self._lock:
+            agenda, running = self._agenda, self._unfinished > 0 or self._agenda.triggered
+            return DaemonState(running, self._progress, agenda.start, self._started, agenda.interval, self._trouble)
 
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
         """Return the ticket of the sync that answers this trigger."""
         ticket = self._tickets.draw(accept=accept)
-        self._world.wake()
+        self._environment.wake()
         return ticket
 
     def ticket(self, number: int) -> Ticket | None:
@@ -139,185 +144,139 @@ class Daemon:
         return self._tickets.find(number)
 
     def run(self) -> None:
-        """Sync until it is time to stop; then wait for the sync in progress.
+        """Sync until the daemon is asked to stop; then wait for the running sync.
 
         Whatever a sync raises is logged, and the next one comes in its time. Where the clock jumps forward or the
-        machine slept, a sync that was missed begins within a tick, once.
+        machine slept, a sync that was missed begins at the next look, once.
         """
-        now = self._world.clock()
-        due = first_time(self._work.schedule, self._last, now)
-        times = Times(self._work.schedule, due, self._rng)
-        start = due if due <= now else times.delayed(due)
-        self._scheduler.add_listener(self._ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
-        self._scheduler.add_job(self._sync, times, id=JOB, next_run_time=start)
-        self._next = start
+        environment = self._environment
+        with self._lock:
+            agenda = self._agenda
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the rest is logged in our words
+        self._scheduler.add_listener(lambda _event: daemon_log.log_left_out(), EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_listener(self._hand_over, EVENT_JOB_EXECUTED)
+        self._scheduler.add_job(self._sync, _Times(agenda, self._rng), id=JOB, next_run_time=agenda.start)
         self._scheduler.start()
-        daemon_log.tell_next(start)
-        self._world.systemd.ready(self._status())
-        before = now
-        while not self._world.wait(TICK):
-            now = self._world.clock()
-            self._look(now, before - now)
+        daemon_log.log_next(agenda.start)
+        environment.systemd.ready(_status(self.live()))
+        before = environment.clock()
+        environment.wait(CLOCK_CHECK_SECONDS)
+        while not environment.stopped():
+            now = environment.clock()
+            agenda = self._look(agenda, now, before - now)
             before = now
-        self._world.systemd.stopping()
+            environment.wait(CLOCK_CHECK_SECONDS)
+        environment.systemd.stopping()
         self._scheduler.shutdown(wait=True)
+        self._after_finished(agenda, environment.clock())
 
-    def _look(self, now: datetime, back: timedelta) -> None:
-        """See what happened since the last look, and move the next sync where that asks for it."""
-        if back > STEP_BACK:
-            self._set_back(now, back)
-        self._follow_config(now)
-        self._follow_last(now)
-        if self._retry_at:
-            self._move(self._retry_at)
-            self._retry_at = None
-        if self._tickets.waits and not self._busy:
-            self._busy = True  # from now on: what is triggered before the thread has begun must not begin another
-            self._alive()
-            self._move(now)
-        if self._rest_is_new:
-            self._rest_is_new = False
-            self._plan_rest(now)
+    def _look(self, agenda: Agenda, now: datetime, back: timedelta) -> Agenda:
+        """Return the agenda after all that happened since the last look, and move the scheduler's job as it says."""
+        planned = agenda = replace(agenda, start=self._scheduler.get_job(JOB).next_run_time)
+        if back > SET_BACK_MINIMUM:
+            agenda = agenda.after_set_back(now, back)
+            daemon_log.log_set_back(back, agenda.start)
+        agenda = self._after_finished(agenda, now)
+        earlier = agenda
+        config = self._environment.reload()
+        if config:
+            agenda = agenda.after_config(config.schedule, now, self._rng.random())
+        with self._lock:
+            self._config = config or self._config
+            running = self._unfinished > 0
+            if not (running or agenda.triggered):
+                self._sign_of_life = time.monotonic()
+        if not running:  # else nobody can say whose the last sync is
+            agenda = agenda.after_last_sync(self._environment.last_sync(), now, self._rng.random())
+        if not agenda.has_times_of(earlier):
+            daemon_log.log_next(agenda.start)
+        if not running and self._tickets.waits:
+            agenda = agenda.after_trigger(now)
+        if agenda.start != planned.start or not agenda.has_times_of(planned):
+            self._scheduler.modify_job(JOB, next_run_time=agenda.start, trigger=_Times(agenda, self._rng))
         self._scheduler.wakeup()
-        self._next = self._scheduler.get_job(JOB).next_run_time
-        if not self._busy or time.monotonic() - self._sign_of_life < STALL:
-            self._world.systemd.alive(self._status())
+        with self._lock:
+            self._agenda = agenda
+            well = time.monotonic() - self._sign_of_life < WATCHDOG_STALL_SECONDS
+        if config:
+            self._environment.systemd.ready(_status(self.live()))
+        if well:
+            self._environment.systemd.alive(_status(self.live()))
+        return agenda
 
-    def _set_back(self, now: datetime, by: timedelta) -> None:
-        job = self._scheduler.get_job(JOB)
-        times, start = job.trigger.set_back(job.next_run_time, now, by)
-        self._move(start, times)
-        daemon_log.tell_set_back(by, start)
+    def _after_finished(self, agenda: Agenda, now: datetime) -> Agenda:
+        """Return the agenda after the syncs that ended since the last look; log each, and tell who triggered it."""
+        while not self._finished.empty():
+            finished = self._finished.get()
+            result, triggered = finished.result, finished.served is not None
+            if isinstance(result, SyncReport):
+                share, since = self._rng.random(), finished.unread_since
+                agenda = agenda.after_report(result, now, share, triggered=triggered, unread_since=since)
+                self._log.log_report(result, agenda.start)
+                trouble, document = None, report_json(result)
+            else:
+                agenda = agenda.after_error(result, now)
+                daemon_log.log_error(result, agenda.start)
+                trouble, document = _trouble_of(result)
+            if finished.served:
+                self._tickets.close(finished.served, json.dumps(document, ensure_ascii=False), trouble)
+            with self._lock:
+                self._agenda, self._trouble = agenda, trouble
+                self._unfinished -= 1
+                if not self._unfinished:
+                    self._progress = None
+        return agenda
 
-    def _follow_config(self, now: datetime) -> None:
-        """Take the new config for all that begins from now on."""
-        work = self._world.reread()
-        if work is None:
-            return
-        rescheduled = work.schedule != self._work.schedule
-        self._work = work
-        if rescheduled:
-            self._interval = longest_interval(work.schedule, now)
-            self._count_from(first_time(work.schedule, self._last, now), now)
-        if self._failures:
-            self._failures = 0
-            self._move(now)  # what was wrong may be right now
-        self._world.systemd.ready(self._status())
-
-    def _follow_last(self, now: datetime) -> None:
-        """Count from a sync that was triggered, or that another command made. Our own scheduled ones move nothing."""
-        last = None if self._busy else self._world.last()  # while one goes on, nobody can say whose it is
-        if last is None or last == self._last:
-            return
-        self._last = last
-        if last != self._ours and last <= now and self._work.schedule.cron is None:
-            self._count_from(next_time(self._work.schedule, last, now), now)
-
-    def _count_from(self, due: datetime, now: datetime) -> None:
-        times = Times(self._work.schedule, due, self._rng)
-        start = due if due <= now else times.delayed(due)
-        self._move(start, times)
-        daemon_log.tell_next(start)
-        self._plan_rest(now)
-
-    def _plan_rest(self, now: datetime) -> None:
-        """Let the rest not wait for a sync that is due much later."""
-        rest = self._rest
-        if rest and now < rest.at < self._scheduler.get_job(JOB).next_run_time:
-            self._move(rest.at)
-
-    def _move(self, start: datetime, times: Times | None = None) -> None:
-        changes = {"trigger": times} if times else {}
-        self._scheduler.modify_job(JOB, next_run_time=start, **changes)
-
-    def _sync(self) -> None:
+    def _sync(self) -> FinishedSync:
         """Make one sync, in the thread of syncs. It never raises."""
-        self._busy = True
-        self._alive()
         taken = self._tickets.take()
-        triggered, accept = taken is not None, taken is not None and taken.accept
-        order = Order(triggered, accept, None if triggered else self._rest_now(), self._advance, self._alive)
+        with self._lock:
+            config, agenda, is_up_to_date = self._config, self._agenda, not self._unfinished
+            self._unfinished += 1
+            self._progress, self._sign_of_life = None, time.monotonic()
+        since = None if taken or not is_up_to_date else agenda.unread_since(self._environment.clock())
+        request = SyncRequest(taken is not None, taken is not None and taken.accept, since, self._advance, self._alive)
         try:
-            report = self._work.sync(order)
-        except Stopped as error:
-            daemon_log.tell_stopped(error)
-            self._close(taken, error)
-        except SyncerError as error:
-            daemon_log.tell_error(error, self._fail())
-            self._close(taken, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the next sync comes
-            daemon_log.tell_bug(error)
-            self._close(taken, error)
-        else:
-            self._note(report, taken, order)
-
-    def _rest_now(self) -> datetime | None:
-        """Return since when the videos of the rest were not read, if the sync that begins now is about them alone.
-
-        Where it comes late, because the machine slept, it is about all: it may have to make up for a scheduled one.
-        """
-        rest = self._rest
-        if rest is None or not timedelta(0) <= self._world.clock() - rest.at < PUNCTUAL:
-            return None
-        return rest.since
-
-    def _note(self, report: SyncReport, taken: Taken | None, order: Order) -> None:
-        self._trouble = None
-        since = order.unread_since or report.started
-        at = next_reset(report.finished) + LATE + self._rng.random() * LATE
-        self._rest = Rest(since, at) if report.over_quota else None
-        self._rest_is_new = True
-        if taken is None:
-            self._ours = report.started.replace(microsecond=0)  # as the state has it
-        if report.exit == ExitCode.NOTHING_ANSWERED:
-            self._teller.tell_report(report, self._fail())
-        else:
-            if report.exit != ExitCode.INTERRUPTED:
-                self._failures = 0
-            self._teller.tell_report(report, None)
-        if taken:
-            self._tickets.close(taken, json.dumps(report_json(report), ensure_ascii=False), None)
-
-    def _fail(self) -> datetime:
-        """Return when the next try is: the distance grows, so that a long outage is no storm of tries."""
-        self._failures += 1
-        now = self._world.clock()
-        self._retry_at = now + retry_after(self._failures, self._interval)
-        return self._retry_at
-
-    def _close(self, taken: Taken | None, error: BaseException) -> None:
-        """Note what came in the way of a sync, for all who look and for those who triggered it."""
-        ours = isinstance(error, SyncerError)
-        kind, code = (error.kind, error.exit_code) if isinstance(error, SyncerError) else ("bug", ExitCode.BUG)
-        message = str(error) if ours else f"a bug: {type(error).__name__}; the log of the daemon has the traceback"
-        self._trouble = message
-        if taken:
-            document = {"error": {"kind": kind, "message": message}, "exit": code}
-            self._tickets.close(taken, json.dumps(document), message)
-
-    def _ended(self, _event: object) -> None:
-        """APScheduler would take the next sync now: look who waits."""
-        self._progress = None
-        self._busy = False
-        self._world.wake()
+            return FinishedSync(taken, since, config.sync(request))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync comes
+            return FinishedSync(taken, since, error)
 
     def _advance(self, stage: str, done: int, of: int | None) -> None:
-        self._progress = SyncProgress(stage, done, of)
-        self._alive()
+        with self._lock:
+            self._progress, self._sign_of_life = SyncProgress(stage, done, of), time.monotonic()
 
     def _alive(self) -> None:
-        self._sign_of_life = time.monotonic()
+        with self._lock:
+            self._sign_of_life = time.monotonic()
 
-    def _status(self) -> str:
-        return "a sync goes on" if self._busy or not self._next else f"the next sync begins at {utc(self._next)}"
+    def _hand_over(self, event: JobExecutionEvent) -> None:
+        """Hand over what `_sync` returned, and wake the main thread, now that APScheduler would take the next sync."""
+        self._finished.put(event.retval)
+        self._environment.wake()
 
 
-def _scheduler() -> BackgroundScheduler:
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the rest is told in our words
-    scheduler = BackgroundScheduler(
-        timezone=UTC,
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
-    scheduler.add_listener(lambda _event: daemon_log.tell_left_out(), EVENT_JOB_MAX_INSTANCES)
-    return scheduler
+class _Times(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
+    """The agenda's times, as APScheduler asks for them in its thread, more than once for each sync."""
+
+    def __init__(self, agenda: Agenda, rng: Random) -> None:
+        self._agenda = agenda
+        self._rng = Random(rng.random())  # of its own: no two threads share one
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        return self._agenda.next_start(now, self._rng.random())
+
+
+def _trouble_of(error: BaseException) -> tuple[str, dict[str, object]]:
+    """Return why there was no sync, in a sentence, and the JSON document for whoever triggered it."""
+    if isinstance(error, SyncerError):
+        kind, message, code = error.kind, str(error), error.exit_code
+    else:
+        message = f"a bug: {type(error).__name__}; the log of the daemon has the traceback"
+        kind, code = "bug", ExitCode.BUG
+    return message, {"error": {"kind": kind, "message": message}, "exit": code}
+
+
+def _status(state: DaemonState) -> str:
+    if state.running or state.next_sync is None:
+        return "a sync goes on"
+    return f"the next sync begins at {utc(state.next_sync)}"

@@ -75,7 +75,7 @@ class Notifier:
         self._thread.start()
 
     @contextmanager
-    def telling(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
+    def notifying(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
         """Tell how a sync goes that is made in the block: its report passes through what is given."""
         self._ping("/start", "")
         try:
