@@ -33,8 +33,9 @@ def schedule(**keys: str) -> Schedule:
     return sections.Schedule.model_validate({"jitter": "0s", **keys}).as_model()
 
 
-def agenda(last: datetime | None = START, now: datetime = START, share: float = 0.5, **keys: str) -> Agenda:
-    return Agenda.at_start(schedule(**(keys or {"every": "6h"})), last, now, share)
+def agenda(**keys: str) -> Agenda:
+    """The agenda of a daemon that begins when a sync was just made."""
+    return Agenda.at_start(schedule(**(keys or {"every": "6h"})), START, START, 0.5)
 
 
 def begun(before: Agenda, now: datetime, share: float = 0.5) -> Agenda:
@@ -69,7 +70,7 @@ def ended(
 def test_it_begins_with_what_is_due(
     keys: dict[str, str], last: datetime | None, share: float, start: timedelta
 ) -> None:
-    assert agenda(last, START, share, **keys).start == START + start
+    assert Agenda.at_start(schedule(**keys), last, START, share).start == START + start
 
 
 def test_a_delay_and_a_missed_sync_move_none_that_comes_later() -> None:
@@ -125,8 +126,8 @@ def test_what_the_quota_left_out_is_requested_after_the_reset_if_no_sync_comes_b
     keys: dict[str, str], at: timedelta, share: float
 ) -> None:
     now = START + at
-    full = ended(agenda(now, now, **keys), now, share)
-    spent = ended(agenda(now, now, **keys), now, share, over_quota=7)
+    of = Agenda.at_start(schedule(**keys), now, now, 0.5)
+    full, spent = ended(of, now, share), ended(of, now, share, over_quota=7)
     assert spent.quota_retry
     assert spent.quota_retry.since == now
     assert timedelta(minutes=10) <= spent.quota_retry.at - next_reset(now) <= timedelta(minutes=20)
@@ -203,6 +204,12 @@ def test_a_triggered_sync_that_has_not_begun_stays_whatever_else_happens() -> No
     assert waiting.after_set_back(now - 3 * HOUR, 3 * HOUR).start == now - 3 * HOUR
 
 
+def test_while_a_triggered_sync_runs_a_new_schedule_counts_for_the_next_one() -> None:
+    running = begun(agenda().after_trigger(START + HOUR), START + HOUR)
+    assert running.after_config(schedule(every="24h"), START + 2 * HOUR, 0).start == START + 24 * HOUR
+    assert running.after_set_back(START, HOUR).start == START + 5 * HOUR
+
+
 def test_a_config_with_the_same_schedule_moves_nothing() -> None:
     spent = ended(agenda(every="24h"), START, over_quota=7)
     assert spent.after_config(schedule(every="24h"), START + HOUR, 0.5) == spent
@@ -215,7 +222,9 @@ def test_a_new_schedule_counts_from_the_last_sync_and_keeps_what_the_quota_left_
     assert after.quota_retry == spent.quota_retry
     assert (after.last_sync, after.own_sync) == (spent.last_sync, spent.own_sync)
     assert after.interval == 11 * HOUR
-    assert after.start == after.quota_retry.at if after.quota_retry else None
+    assert after.start == spent.quota_retry.at
+    whole = agenda(every="1h").after_config(schedule(every="10h", jitter="1h"), START + HOUR, 0.5)
+    assert whole.start == START + 10 * HOUR + 30 * MINUTE
     soon = spent.after_config(schedule(every="2h"), START + HOUR, 0.5)
     assert soon.start == START + 2 * HOUR
     assert spent.after_config(schedule(every="5m"), START + HOUR, 0.5).start == START + HOUR, "it is due"

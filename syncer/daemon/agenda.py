@@ -47,7 +47,7 @@ class Agenda:
     """How many syncs in a row failed: nothing was answered, or an error came in the way."""
     quota_retry: QuotaRetry | None = None
     triggered: bool = False
-    """Whether the next sync begins at once, because somebody triggered it."""
+    """Whether a sync that somebody triggered begins now, or is running."""
 
     @classmethod
     def at_start(cls, schedule: Schedule, last_sync: datetime | None, now: datetime, share: float) -> Agenda:
@@ -98,7 +98,8 @@ class Agenda:
 
     def after_set_back(self, now: datetime, by: timedelta) -> Agenda:
         """Return the agenda after the clock was set back to now."""
-        start = now if self.triggered else set_back(self.schedule, self.start, now, by)
+        waits = self.triggered and self.start <= now + by
+        start = now if waits else set_back(self.schedule, self.start, now, by)
         return replace(self, counted_from=self.counted_from - by, start=start)
 
     def after_config(self, schedule: Schedule, now: datetime, share: float) -> Agenda:
@@ -134,9 +135,10 @@ def _after_failure(agenda: Agenda, now: datetime) -> Agenda:
 
 
 def _counting_from(agenda: Agenda, due: datetime, now: datetime, share: float) -> Agenda:
+    """Count from this time, unless a triggered sync is about to begin: the scheduler moves on from that one."""
     start = due if due <= now else delayed(agenda.schedule, due, share)
-    counting = replace(agenda, counted_from=due, start=agenda.start if agenda.triggered else start)
-    return _with_quota_retry(counting, now)
+    waits = agenda.triggered and agenda.start <= now
+    return _with_quota_retry(replace(agenda, counted_from=due, start=agenda.start if waits else start), now)
 
 
 def _with_quota_retry(agenda: Agenda, now: datetime) -> Agenda:
