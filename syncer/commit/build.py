@@ -120,8 +120,8 @@ def build(scope: CommitScope, differing: Mapping[str, Blob], indexed: Mapping[st
         for file in find_waiting(scope, differing):
             if indexed.get(file.path, file.blob) is None:
                 continue
-            own = [(fields, one, write) for fields, one, write in file.counts if write]
-            changes = [(fields, one.change(write.as_of)) for fields, one, write in own]
+            own = [(fields, difference, write) for fields, difference, write in file.counts if write]
+            changes = [(fields, difference.change(write.as_of)) for fields, difference, write in own]
             if not file.counts:
                 draft.without_videos.append(file.path)
             new = with_counts(file.text, changes) if own else None

@@ -44,7 +44,7 @@ class _CommitChanges:
 
     def add(self, counts: Sequence[CountDifference]) -> None:
         """Take in what was changed in a file: nothing but these counts, or something else where there are none."""
-        changes = [one.change(UNKNOWN_TIME) for one in counts]
+        changes = [count.change(UNKNOWN_TIME) for count in counts]
         self.contents.add(changes)
         self.lines.update(map(line_of, changes))
         self.foreign |= not counts
@@ -92,7 +92,7 @@ def _with_our_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
             written: defaultdict[str, set[PlacedCount]] = defaultdict(set)
             for commit, counts in _changed_counts(scope, part):
                 by_commit[commit].add(counts)
-                written[commit].update(one.placed for one in counts)
+                written[commit].update(count.placed for count in counts)
             known = ever_written(scope.log, set().union(*written.values()))
             for commit, of_commit in written.items():
                 by_commit[commit].foreign |= not of_commit <= known
@@ -139,6 +139,6 @@ def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence
         path = candidate.path
         for fields in candidate.fields:
             counts = list(compare(path, find(old, fields, path).slots, find(new, fields, path).slots))
-            old = with_counts(old, ((fields, one.change(UNKNOWN_TIME)) for one in counts)) or b""
+            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts)) or b""
             found += counts
     return found if old == new else ()

@@ -77,7 +77,7 @@ def _rebuild(scope: CommitScope, tip: Tip, upstream: str, wording: Wording, auth
     """
     repository = scope.repository
     ours = between(repository, common(repository, upstream, tip.commit), tip.commit)
-    other_files = {one.path for one in ours} - {path for path, _ in named_by_git(scope)}
+    other_files = {difference.path for difference in ours} - {path for path, _ in named_by_git(scope)}
     if other_files:
         raise GitError(
             f"the commits to push hold counts of {counted(len(other_files), 'file')} that this sync is not about, and"

@@ -57,12 +57,12 @@ def restage(scope: CommitScope, files: Sequence[StagedFile]) -> list[TreeEntry]:
     before = read_blobs(scope.repository, (file.before.name for file in files))
     texts = zip(files, before, _staged_texts(scope, files), strict=True)
     counts = [list(_differing(file, committed, staged)) for file, committed, staged in texts]
-    ours = ever_written(scope.log, {one.placed for of_file in counts for one in of_file if not one.unchanged})
+    ours = ever_written(scope.log, {count.placed for of_file in counts for count in of_file if not count.unchanged})
     entries = []
     with storing_blobs(scope.repository) as store:
         for file, of_file, text in zip(files, counts, _staged_texts(scope, files), strict=True):
-            taken = [one for one in of_file if one.unchanged or one.placed in ours]
-            new = with_counts(text, ((one.fields, one.difference.change(one.as_of)) for one in taken))
+            taken = [count for count in of_file if count.unchanged or count.placed in ours]
+            new = with_counts(text, ((count.fields, count.difference.change(count.as_of)) for count in taken))
             if taken and new:
                 entries.append(TreeEntry(file.path, Blob(file.staged.mode, store(new))))
     return entries
@@ -73,11 +73,11 @@ def _staged_texts(scope: CommitScope, files: Sequence[StagedFile]) -> Iterator[b
 
 
 def _differing(file: StagedFile, before: bytes, staged: bytes) -> Iterator[_StagedCount]:
-    committed = with_counts(before, ((fields, one.change(write.as_of)) for fields, one, write in file.counts))
+    committed = with_counts(before, ((fields, count.change(write.as_of)) for fields, count, write in file.counts))
     for (fields, page), same in groupby(file.counts, key=lambda count: (count[0], count[1].place.path)):
-        known = {(one.field, one.place.video_id): (one.old, write.as_of) for _, one, write in same}
+        known = {(count.field, count.place.video_id): (count.old, write.as_of) for _, count, write in same}
         now = find(committed or before, fields, page).slots
-        for one in compare(page, find(staged, fields, page).slots, now):
-            key = one.place.field, one.place.video_id
+        for difference in compare(page, find(staged, fields, page).slots, now):
+            key = difference.place.field, difference.place.video_id
             if key in known:
-                yield _StagedCount(fields, one, *known[key])
+                yield _StagedCount(fields, difference, *known[key])

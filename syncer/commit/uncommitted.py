@@ -87,10 +87,10 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
     at_once = max(FILES_AT_ONCE, len(files) // MAX_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
         found = _compared(scope, part, differing)
-        writes = _newest_writes(scope.log, dict(one.placed for counts in found.values() for _, one in counts))
+        writes = _newest_writes(scope.log, dict(count.placed for counts in found.values() for _, count in counts))
         texts = read_blobs(scope.repository, (differing[path].name for path in found))
         for (path, counts), text in zip(found.items(), texts, strict=True):
-            waiting = [(fields, one, writes.get(one.placed)) for fields, one in counts]
+            waiting = [(fields, count, writes.get(count.placed)) for fields, count in counts]
             yield WaitingFile(path, differing[path], text, waiting)
 
 
@@ -170,7 +170,7 @@ def _compared(
         for page in read_pages(scope.site, [candidate]):
             committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
             if isinstance(page, Page) and committed is not None:
-                counts = [(page.fields, one) for one in compare(page.path, committed.slots, page.slots)]
+                counts = [(page.fields, count) for count in compare(page.path, committed.slots, page.slots)]
                 if counts or not committed.slots:
                     found.setdefault(path, []).extend(counts)
     return found

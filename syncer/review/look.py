@@ -141,7 +141,9 @@ def _pages(scope: CommitScope, files: Iterable[WaitingFile]) -> Iterator[ReviewP
         with suppress(FileNotFoundError):  # removed while we look: nothing waits in it any more
             other_lines = _other_lines(file, str(Path(scope.repository.top, file.path)))
             for page, counts in groupby(file.counts, key=lambda count: count[1].place.path):
-                yield ReviewPage(page, tuple(ReviewCount(one, bool(write)) for _, one, write in counts), other_lines)
+                yield ReviewPage(
+                    page, tuple(ReviewCount(count, bool(write)) for _, count, write in counts), other_lines
+                )
 
 
 def _other_lines(file: WaitingFile, path: str) -> int:
@@ -151,7 +153,7 @@ def _other_lines(file: WaitingFile, path: str) -> int:
     """
     try:
         on_disk, _ = read_page(path)
-        text = with_counts(file.text, ((fields, one.change(UNKNOWN_TIME)) for fields, one, _ in file.counts))
+        text = with_counts(file.text, ((fields, count.change(UNKNOWN_TIME)) for fields, count, _ in file.counts))
     except FileNotFoundError:
         raise
     except Exception as error:  # noqa: BLE001 - one page never ends a review, whatever is wrong with it
