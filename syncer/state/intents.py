@@ -120,11 +120,12 @@ def _change(entry: str) -> Change:
     """Return the change of a line of the diff log without number, sync and time. Raises OddValue."""
     try:
         line = json.loads(entry)
-        old, new = line["old"], line["new"]
-        if "\n" not in entry and all(isinstance(text, str) for text in (line["path"], line["field"], old or "", new)):
-            video, count, as_of = VideoId(line["video_id"]), Count(line["count"]), datetime.fromisoformat(line["as_of"])
-            return Change(line["path"], video, line["field"], count, old, new, as_of, Why(line["why"]))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
+        is_number = old is None or old.isdecimal()
+        if is_number and "\n" not in entry and all(isinstance(text, str) for text in (path, video, field, new)):
+            count, as_of, why = Count(line["count"]), datetime.fromisoformat(line["as_of"]), Why(line["why"])
+            return Change(path, VideoId(video), field, count, old, new, as_of, why)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OddValue("an intent is not one that syncer stored") from error
     raise OddValue("an intent is not one that syncer stored")
 

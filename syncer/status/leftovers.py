@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
 from syncer.content.left_over import left_over
 from syncer.content.page_file import attempt
@@ -38,17 +35,6 @@ class Remains:
         return bool(self.written or self.unwritten or self.files)
 
 
-class _Target(NamedTuple):
-    """The count that an intent is about."""
-
-    number: int
-    path: str
-    mapping: int
-    video_id: VideoId
-    field: str
-    new: str
-
-
 def find_remains(site: str, database: Database) -> Remains:
     """Return what a crash left behind, and change nothing. `site` is a real path. Raises StateError."""
     written = unwritten = 0
@@ -65,16 +51,12 @@ def _not_done(site: str, batch: IntentBatch) -> set[int]:
     if batch.done_at is not None:
         return set()
     not_done: set[int] = set()
-    for (path, mapping), targets in groupby(_targets(batch), key=lambda target: (target.path, target.mapping)):
-        standing = _counts_on_disk(site, path, batch.mappings[mapping])
-        not_done.update(t.number for t in targets if standing.get((t.video_id, t.field)) != t.new)
+    for (path, mapping), same in groupby(
+        batch.changes.items(), key=lambda item: (item[1].path, batch.intents[item[0]].mapping)
+    ):
+        on_disk = _counts_on_disk(site, path, batch.mappings[mapping])
+        not_done.update(number for number, change in same if on_disk.get((change.video_id, change.field)) != change.new)
     return not_done
-
-
-def _targets(batch: IntentBatch) -> Iterator[_Target]:
-    for number, intent in batch.intents.items():
-        entry = json.loads(intent.entry)
-        yield _Target(number, entry["path"], intent.mapping, entry["video_id"], entry["field"], entry["new"])
 
 
 def _counts_on_disk(site: str, path: str, fields: Fields) -> dict[tuple[VideoId, str], str | None]:
@@ -84,7 +66,7 @@ def _counts_on_disk(site: str, path: str, fields: Fields) -> dict[tuple[VideoId,
 
 def _real_pages(site: str, batch: IntentBatch) -> set[str]:
     """Return the real paths of the batch's pages, but for those that lead out of the site by now."""
-    paths = {os.path.realpath(os.path.join(site, path)) for path in {target.path for target in _targets(batch)}}
+    paths = {os.path.realpath(os.path.join(site, path)) for path in {change.path for change in batch.changes.values()}}
     return {path for path in paths if path.startswith(f"{site.rstrip('/')}/")}
 
 
