@@ -18,7 +18,7 @@ from syncer.simulator.weather import Struck, Weather
 from syncer.simulator.wire import Json, Reply, html_reply, json_reply
 from syncer.simulator.world import Sight, World
 
-MOST_IDS = 50
+MAX_IDS = 50
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -69,7 +69,7 @@ class Api:
         raise refusals.general_quota_exceeded()
 
     def _document(self, method: _Method, request: Request, at: datetime, struck: Struck) -> Json:
-        parts, mask, asked = _parts(method, request), self._mask(method, request), self._ids(method, request)
+        parts, mask, asked = self._checked(method, request)
         wanted = list(dict.fromkeys(asked)) if self.assumptions.duplicates_once else asked
         look = struck.look(self.world.see)
         seen = [(video_id, look(video_id, at)) for video_id in wanted]
@@ -82,18 +82,14 @@ class Api:
             items.sort(key=lambda item: str(item["etag"]))
         return struck.alter(apply(mask, method.envelope(items, asked, self.assumptions)))
 
-    def _ids(self, method: _Method, request: Request) -> list[str]:
-        ids = request.listed("id")
-        if not ids:
-            raise refusals.no_filter(method.filters)
-        if len(ids) > MOST_IDS and method.bucket == "general":
-            raise refusals.too_many_ids_for_list()
-        if len(ids) > MOST_IDS and self.assumptions.batch_refuses_over_50:
-            raise refusals.invalid_argument()
-        return ids
-
-    def _mask(self, method: _Method, request: Request) -> Mask:
-        """Return the mask in `fields`. Assumption: an empty one is as good as none."""
+    def _checked(self, method: _Method, request: Request) -> tuple[list[str], Mask, list[str]]:
+        """Return the parts, the mask in `fields`, and the ids. Assumption: an empty mask is as good as none."""
+        parts, ids = request.listed("part"), request.listed("id")
+        if not parts:
+            raise refusals.missing_parameter("part")
+        for part in parts:
+            if part in {"kind", "etag"} or part not in method.schema["items"]:
+                raise refusals.unknown_part(part)
         text = ",".join(request.parameters.get("fields", ()))
         try:
             mask = parse(text) if text else {}
@@ -101,7 +97,13 @@ class Api:
                 check(mask, method.schema)
         except MaskError as error:
             raise refusals.invalid_fields(str(error)) from error
-        return mask
+        if not ids:
+            raise refusals.no_filter(method.filters)
+        if len(ids) > MAX_IDS and method.bucket == "general":
+            raise refusals.too_many_ids_for_list()
+        if len(ids) > MAX_IDS and self.assumptions.batch_refuses_over_50:
+            raise refusals.invalid_argument()
+        return parts, mask, ids
 
 
 def not_found(path: str) -> Reply:
@@ -118,16 +120,6 @@ def _admit(key: str | None) -> None:
         raise refusals.empty_key()
     if key == "invalid":
         raise refusals.invalid_key()
-
-
-def _parts(method: _Method, request: Request) -> list[str]:
-    parts = request.listed("part")
-    if not parts:
-        raise refusals.missing_parameter("part")
-    for part in parts:
-        if part in {"kind", "etag"} or part not in method.schema["items"]:
-            raise refusals.unknown_part(part)
-    return parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from syncer.simulator.acts import Alter, Distort, Kind, Refuse, Scene
 from syncer.simulator.error_form import Refusal, error_info, refusal
-from syncer.simulator.resources import Item
+from syncer.simulator.resources import Item, items_of
 from syncer.simulator.wire import Ending, Json, Reply, Step, html_reply
 
 FIELDS = ("X-Echo", "Set-Cookie", "WWW-Authenticate", "Via", "ETag", "Retry-After")
@@ -47,9 +47,7 @@ def _error(scene: Scene) -> Refusal:
 def _counts(document: Item, scene: Scene) -> Json:
     """Let each count be the key in one of its forms, and add an item that has it for an id."""
     counts: Json = dict(zip(("viewCount", "likeCount", "commentCount"), _forms(scene), strict=True))
-    items = document.get("items")
-    own = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-    told = [{**item, "statistics": counts} if scene.concerns(item.get("id")) else item for item in own]
+    told = [{**item, "statistics": counts} if scene.concerns(item.get("id")) else item for item in items_of(document)]
     return {**document, "items": [*told, {"id": _key(scene), "statistics": counts}]}
 
 

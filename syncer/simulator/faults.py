@@ -94,18 +94,13 @@ def parse_fault(text: str) -> Fault:
         raise FaultError(f"{text}: there is no fault {name!r}; {remedy}")
     fault = Fault(name, when=_when(text, when) if mark else When())
     for place in places:
-        fault = _placed(fault, place, text)
+        if fault.bucket is None and place in {"stats", "general"}:
+            fault = replace(fault, bucket="stats" if place == "stats" else "general")
+        elif fault.video is None and _VIDEO.fullmatch(place):
+            fault = replace(fault, video=place)
+        else:
+            raise FaultError(f"{text}: after @ comes stats, general or a video id, each kind once; not {place!r}")
     return fault
-
-
-def _placed(fault: Fault, place: str, text: str) -> Fault:
-    if fault.bucket is None and place == "stats":
-        return replace(fault, bucket="stats")
-    if fault.bucket is None and place == "general":
-        return replace(fault, bucket="general")
-    if fault.video is None and _VIDEO.fullmatch(place):
-        return replace(fault, video=place)
-    raise FaultError(f"{text}: after @ comes stats, general or a video id, each kind once; not {place!r}")
 
 
 def _when(text: str, when: str) -> When:

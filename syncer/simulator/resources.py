@@ -80,8 +80,23 @@ def batch_stats(items: Sequence[Item], asked: Sequence[str], assumptions: Assump
     """Return the whole answer of batchGetStats to a request for these ids."""
     answer: Item = {"kind": "youtube#batchGetStatsResponse", "etag": _etag_of(items), "items": items}
     if assumptions.summary:
-        answer["summary"] = _summary(items, asked, as_strings=assumptions.summary_counts_as_strings)
+        returned = {item["id"] for item in items}
+        failed = [video_id for video_id in dict.fromkeys(asked) if video_id not in returned]
+        counts = {
+            "requestedVideoCount": len(items) + len(failed),
+            "succeededVideoCount": len(items),
+            "failedVideoCount": len(failed),
+        }
+        as_strings = assumptions.summary_counts_as_strings
+        written = {name: str(count) if as_strings else count for name, count in counts.items()}
+        answer["summary"] = {**written, "failedVideoIds": failed}
     return answer
+
+
+def items_of(document: Item) -> list[Item]:
+    """Return the items of a whole answer."""
+    items = document.get("items")
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _item(kind: str, video_id: str, sight: Sight, parts: Sequence[str], known: Mapping[str, Part]) -> Item:
@@ -100,31 +115,12 @@ def _etag_of(items: Sequence[Item]) -> str:
     return etag(" ".join(str(item["etag"]) for item in items))
 
 
-def _summary(items: Sequence[Item], asked: Sequence[str], *, as_strings: bool) -> Json:
-    returned = {item["id"] for item in items}
-    failed = [video_id for video_id in dict.fromkeys(asked) if video_id not in returned]
-    counts = {
-        "requestedVideoCount": len(items) + len(failed),
-        "succeededVideoCount": len(items),
-        "failedVideoCount": len(failed),
-    }
-    told = {name: str(count) if as_strings else count for name, count in counts.items()}
-    return {**told, "failedVideoIds": failed}
-
-
-def _list_statistics(_id: str, sight: Sight) -> Json:
+def _statistics(sight: Sight, *names: str) -> Json:
+    """Return the part with these counts, in this order; `favoriteCount` is always 0."""
     if sight.state is VideoState.NO_STATISTICS:
         return None
-    counts = {name: str(count) for name, count in sight.counts.items()}
-    ordered = ("viewCount", "likeCount", "favoriteCount", "commentCount")
-    counts["favoriteCount"] = "0"
-    return {name: counts[name] for name in ordered if name in counts}
-
-
-def _stats_statistics(_id: str, sight: Sight) -> Json:
-    if sight.state is VideoState.NO_STATISTICS:
-        return None
-    return {name: str(count) for name, count in sight.counts.items()}
+    counts = {**sight.counts, "favoriteCount": 0}
+    return {name: str(counts[name]) for name in names if name in counts}
 
 
 def _list_snippet(video_id: str, sight: Sight) -> Json:
@@ -146,8 +142,11 @@ def _list_snippet(video_id: str, sight: Sight) -> Json:
 
 
 def _list_content(_id: str, sight: Sight) -> Json:
+    minutes, seconds = divmod(_seconds(sight), 60)
+    hours, minutes = divmod(minutes, 60)
+    duration = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
     return {
-        "duration": _iso_duration(_seconds(sight)),
+        "duration": f"PT{duration}" if duration else "P0D",  # a live stream that is running has no length
         "dimension": "2d",
         "definition": "hd",
         "caption": "false",
@@ -173,15 +172,6 @@ def _time(sight: Sight) -> str:
     return datetime.fromtimestamp(sight.growth.published, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _iso_duration(seconds: int) -> str:
-    """`PT5M23S`; a running live stream has `P0D`."""
-    if seconds == 0:
-        return "P0D"
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return "PT" + "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
-
-
 _STATUS: Json = {
     "uploadStatus": "processed",
     "privacyStatus": "public",
@@ -195,11 +185,11 @@ _LIST_PARTS: Mapping[str, Part] = {
     "snippet": _list_snippet,
     "contentDetails": _list_content,
     "status": lambda _id, _sight: _STATUS,
-    "statistics": _list_statistics,
+    "statistics": lambda _id, sight: _statistics(sight, "viewCount", "likeCount", "favoriteCount", "commentCount"),
     "liveStreamingDetails": _streaming,
 }
 _STATS_PARTS: Mapping[str, Part] = {
     "snippet": lambda _id, sight: {"publishTime": _time(sight)},
-    "statistics": _stats_statistics,
+    "statistics": lambda _id, sight: _statistics(sight, "viewCount", "likeCount", "commentCount"),
     "contentDetails": lambda _id, sight: {"duration": f"{_seconds(sight)}s"},
 }

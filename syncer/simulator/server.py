@@ -243,7 +243,9 @@ class _Connection(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         chunked = self.request_version == "HTTP/1.1"
         self.close_connection |= not chunked
-        at, compress = self.server.api.clock.now(), self._takes_gzip()
+        at = self.server.api.clock.now()
+        # both fields have to say it: https://developers.google.com/youtube/v3/getting-started#gzip
+        compress = all("gzip" in self.headers.get(name, "").lower() for name in ("Accept-Encoding", "User-Agent"))
         framed = frame(reply, at, compress=compress, chunked=chunked, last=self.close_connection)
         for step in reply.way(framed) if reply.way else (framed,):
             if not self._take(step):
@@ -263,10 +265,6 @@ class _Connection(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()  # before the server says goodbye to it in a better way
         return False
-
-    def _takes_gzip(self) -> bool:
-        """Tell whether both fields say it. Source: https://developers.google.com/youtube/v3/getting-started#gzip"""
-        return all("gzip" in self.headers.get(name, "").lower() for name in ("Accept-Encoding", "User-Agent"))
 
 
 _OWN_NAMES = frozenset({HOST, "localhost"})

@@ -141,16 +141,12 @@ def _from_fixed(fixed: Mapping[str, int], life: Growth, views: int, views_at_sta
 
 def _world(document: Mapping[str, object], seed: int, start: datetime) -> World:
     _only(document, {"strict", "start", "videos"}, "the file")
-    moment = _typed(document.get("start", start), datetime, "start", "a date and time such as 2026-11-22T15:00:00Z")
-    if moment.tzinfo is None:
+    start = _typed(document.get("start", start), datetime, "start", "a date and time such as 2026-11-22T15:00:00Z")
+    if start.tzinfo is None:
         raise WorldError("start has no time zone: add Z for UTC")
     tables = _typed(document.get("videos", {}), dict, "videos", "a table of tables")
-    return World(
-        seed=seed,
-        videos={video_id: _video(video_id, table) for video_id, table in tables.items()},
-        strict=_typed(document.get("strict", False), bool, "strict", "true or false"),
-        start=moment,
-    )
+    videos = {video_id: _video(video_id, table) for video_id, table in tables.items()}
+    return World(seed, videos, _typed(document.get("strict", False), bool, "strict", "true or false"), start)
 
 
 def _video(video_id: str, table: object) -> Video:
@@ -162,14 +158,14 @@ def _video(video_id: str, table: object) -> Video:
     state = keys.get("state", "public")
     if state not in list(VideoState):
         raise WorldError(f"{where}.state must be one of {', '.join(VideoState)}; it is {state!r}")
-    return Video(VideoState(str(state)), {name: _count(keys, name, where) for name in COUNTS if name in keys})
-
-
-def _count(keys: Mapping[str, object], name: str, where: str) -> int:
-    count = keys[name]
-    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= LARGEST:
-        raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST}; it is {count!r}")
-    return count
+    counts: dict[str, int] = {}
+    for name in COUNTS:
+        if name in keys:
+            count = keys[name]
+            if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= LARGEST:
+                raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST}; it is {count!r}")
+            counts[name] = count
+    return Video(VideoState(str(state)), counts)
 
 
 def _only(table: Mapping[str, object], known: set[str], where: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from syncer.simulator.acts import Alter, Distort, Kind, Scene
-from syncer.simulator.resources import Item
+from syncer.simulator.resources import Item, items_of
 from syncer.simulator.wire import Json, Reply, compressed, html_reply
 
 STRANGER = "NobodyAsked"
@@ -37,12 +37,7 @@ def _with(name: str, value: Json) -> Alter:
 
 
 def _items(change: Callable[[list[Item], Scene], list[Item]]) -> Alter:
-    def alter(document: Item, scene: Scene) -> Json:
-        items = document.get("items")
-        own = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-        return {**document, "items": change(own, scene)}
-
-    return Alter(alter)
+    return Alter(lambda document, scene: {**document, "items": change(items_of(document), scene)})
 
 
 def _each(change: Callable[[Item], list[Item]]) -> Alter:
@@ -75,13 +70,8 @@ def _rewritten(item: Item, write: Callable[[str], Json]) -> Item:
     return {**item, "statistics": written}
 
 
-def _strangers() -> list[Item]:
-    return [{"id": f"{STRANGER}{number}"} for number in range(_FLOOD)]
-
-
 def _wrong_summary(document: Item, _scene: Scene) -> Json:
-    items = document.get("items")
-    ids = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    ids = [item.get("id") for item in items_of(document)]
     counts = {"requestedVideoCount": -1, "succeededVideoCount": 0, "failedVideoCount": len(ids)}
     return {**document, "summary": {**counts, "failedVideoIds": ids}}
 
@@ -187,7 +177,7 @@ ITEMS: Mapping[str, Kind] = {
     ),
     "strangers": Kind(
         "There are 10,000 items more, that nobody asked for.",
-        _items(lambda items, _scene: [*items, *_strangers()]),
+        _items(lambda items, _scene: items + [{"id": f"{STRANGER}{number}"} for number in range(_FLOOD)]),
     ),
     "other-videos": Kind(
         "The items are those of another request.",
