@@ -1,1 +1,1 @@
-"""YouTube's Data API: ask one method about one batch, try again where that helps, believe only what holds."""
+"""YouTube's Data API: request one batch from one method, repeat it where that helps, believe only what is valid."""
