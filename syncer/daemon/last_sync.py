@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,37 +12,32 @@ from syncer.state.syncs import last_whole_sync
 
 
 class LastSync:
-    """Opens the state for a moment when its files have changed, so it may be asked every few seconds."""
+    """Opens the state for a moment when its files have changed, so it may be called every few seconds."""
 
     def __init__(self, directory: Path, site: str) -> None:
-        """`site` is the site's real path."""
+        """Take the state's directory and the site's real path."""
         self._directory = directory
         self._site = site
-        self._seen: tuple[tuple[int, int] | None, ...] = ()
+        self._stamps: list[tuple[int, int] | None] = []
         self._last: datetime | None = None
 
     def __call__(self) -> datetime | None:
         """Return when it began; None where there was none, and where the state cannot be read just now."""
-        seen = tuple(_stamp(self._directory / name) for name in (NAME, f"{NAME}-wal"))
-        if seen != self._seen:
-            self._seen = seen
-            self._last = self._read()
-        return self._last
-
-    def _read(self) -> datetime | None:
-        try:
+        stamps = [_stamp(self._directory / name) for name in (NAME, f"{NAME}-wal")]
+        if stamps == self._stamps:
+            return self._last
+        self._stamps, self._last = stamps, None
+        with suppress(StateError):  # the next sync says so, at length
             database = open_to_read(self._directory, self._site)
-            if database is None:
-                return None
-            with database:
-                return last_whole_sync(database)
-        except StateError:  # the next sync says so, at length
-            return None
+            if database:
+                with database:
+                    self._last = last_whole_sync(database)
+        return self._last
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size

@@ -22,7 +22,7 @@ from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.daemon import daemon_log
 from syncer.daemon.agenda import Agenda
 from syncer.daemon.systemd import Systemd
-from syncer.daemon.tickets import Taken, Tickets
+from syncer.daemon.tickets import Tickets, Trigger
 from syncer.errors import ExitCode, SyncerError
 from syncer.status.report import SyncReport, report_json
 from syncer.wording import utc
@@ -90,8 +90,8 @@ class DaemonEnvironment:
 class FinishedSync:
     """How a sync ended: what its thread hands over to the main thread."""
 
-    served: Taken | None
-    """What was triggered; None: the schedule asked for it."""
+    trigger: Trigger | None
+    """What triggered it; None: the schedule asked for it."""
     unread_since: datetime | None
     """As it was requested."""
     result: SyncReport | BaseException
@@ -208,7 +208,7 @@ class Daemon:
         """Return the agenda after the syncs that ended since the last look; log each, and tell who triggered it."""
         while not self._finished.empty():
             finished = self._finished.get()
-            result, triggered = finished.result, finished.served is not None
+            result, triggered = finished.result, finished.trigger is not None
             if isinstance(result, SyncReport):
                 share, since = self._rng.random(), finished.unread_since
                 agenda = agenda.after_report(result, now, share, triggered=triggered, unread_since=since)
@@ -218,8 +218,8 @@ class Daemon:
                 agenda = agenda.after_error(result, now)
                 daemon_log.log_error(result, agenda.start)
                 trouble, document = _trouble_of(result)
-            if finished.served:
-                self._tickets.close(finished.served, json.dumps(document, ensure_ascii=False), trouble)
+            if finished.trigger:
+                self._tickets.close(finished.trigger, json.dumps(document, ensure_ascii=False), trouble)
             with self._lock:
                 self._agenda, self._trouble = agenda, trouble
                 self._unfinished -= 1
@@ -229,17 +229,17 @@ class Daemon:
 
     def _sync(self) -> FinishedSync:
         """Make one sync, in the thread of syncs. It never raises."""
-        taken = self._tickets.take()
+        trigger = self._tickets.take()
         with self._lock:
             config, agenda, is_up_to_date = self._config, self._agenda, not self._unfinished
             self._unfinished += 1
             self._progress, self._sign_of_life = None, time.monotonic()
-        since = None if taken or not is_up_to_date else agenda.unread_since(self._environment.clock())
-        request = SyncRequest(taken is not None, taken is not None and taken.accept, since, self._advance, self._alive)
+        since = None if trigger or not is_up_to_date else agenda.unread_since(self._environment.clock())
+        request = SyncRequest(bool(trigger), bool(trigger and trigger.accept), since, self._advance, self._alive)
         try:
-            return FinishedSync(taken, since, config.sync(request))
+            return FinishedSync(trigger, since, config.sync(request))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync comes
-            return FinishedSync(taken, since, error)
+            return FinishedSync(trigger, since, error)
 
     def _advance(self, stage: str, done: int, of: int | None) -> None:
         with self._lock:

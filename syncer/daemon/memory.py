@@ -6,13 +6,13 @@ import ctypes
 import gc
 
 M_ARENA_MAX = -8
-"""The number of glibc's <malloc.h> for how many places threads may take memory from."""
+"""The number that glibc's <malloc.h> gives to the setting of how many arenas there may be."""
 
 
 def share_one_arena() -> None:
-    """Let all threads take memory from one place; for a program that has no second thread yet.
+    """Let all threads take memory from one arena; for a program that has no second thread yet.
 
-    glibc gives each thread a place of its own, and what is free in one place serves nobody else.
+    glibc gives each thread an arena of its own, and what is free in one serves no other thread.
     """
     _call("mallopt", M_ARENA_MAX, 1)
 

@@ -1,4 +1,4 @@
-"""Tells people once when something needs them and when all is well again, and pings a watchdog elsewhere."""
+"""Notifies people once when something needs attention and when nothing does any more, and pings a heartbeat monitor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -24,29 +25,29 @@ from syncer.wording import utc
 if TYPE_CHECKING:
     from syncer.config.sections import Notify
 
-MEMORY = "told.json"
-"""The file beside the state that remembers what people were told, across restarts."""
+NOTIFIED_FILE = "told.json"
+"""The file beside the state that remembers, across restarts, what people were notified of and when."""
 
-LARGEST_MEMORY = 1 << 24
-"""Bytes read of it."""
+NOTIFIED_FILE_BYTES = 1 << 24
+"""How much of it is read at most."""
 
-PATIENCE = 10.0
+PING_TIMEOUT = 10.0
 """Seconds that a ping may take."""
 
-LAST_WORDS = 2.0
-"""Seconds that what is still to be told gets when the daemon stops."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that what is still to be sent gets when the daemon stops."""
 
-FAILURES = 3
-"""Syncs in a row without an answer after which a person is told: shorter outages pass by themselves, bugs do not."""
+FAILURES_BEFORE_NOTICE = 3
+"""Failed syncs in a row after which people are notified: shorter outages pass by themselves, bugs do not."""
 
-LONGEST_LIST = 10
+PROBLEMS_IN_A_MESSAGE = 10
 """How many problems one message names."""
 
 log = logging.getLogger("syncer.daemon")
 
 
 def require_apprise(settings: Notify) -> None:
-    """Raise ConfigError where people are to be told, and what tells them is not installed or takes no such address."""
+    """Raise ConfigError where `notify.urls` is set, and apprise is not installed or does not know one of them."""
     if not settings.urls:
         return
     try:
@@ -60,23 +61,23 @@ def require_apprise(settings: Notify) -> None:
 
 
 class Notifier:
-    """Sends from a thread of its own, so that no sync waits for it. What cannot be sent is one line in the log."""
+    """Sends from a thread of its own, so that no sync waits for it. A failure to send is logged once until it works."""
 
     def __init__(self, settings: Callable[[], Notify], site: str, state: Path, clock: Callable[[], datetime]) -> None:
-        """Take how to get the settings in force, the site's name for messages, and the state's directory."""
+        """Take how to get the current settings, the site's name for messages, and the state's directory."""
         self._settings = settings
         self._site = site
-        self._memory = state / MEMORY
+        self._notified_file = state / NOTIFIED_FILE
         self._clock = clock
         self._failures = 0
         self._unreachable = False
-        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+        self._outbox: queue.SimpleQueue[tuple[str, Callable[[], None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send_all, name="notify", daemon=True)
         self._thread.start()
 
     @contextmanager
     def notifying(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
-        """Tell how a sync goes that is made in the block: its report passes through what is given."""
+        """Notify of the sync that the block makes: its report passes through the function that is given."""
         self._ping("/start", "")
         try:
             yield self._end
@@ -86,95 +87,96 @@ class Notifier:
             self._fail(str(error))
             raise
         except BaseException as error:
-            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback", patience=1)
+            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback", notice_after=1)
             raise
 
     def close(self) -> None:
         """Send what is still to be sent, if that is quick."""
-        self._errands.put(None)
-        self._thread.join(LAST_WORDS)
+        self._outbox.put(None)
+        self._thread.join(CLOSE_TIMEOUT)
 
     def _end(self, report: SyncReport) -> SyncReport:
-        if report.exit != ExitCode.INTERRUPTED:
-            self._judge(report)
-        return report
-
-    def _judge(self, report: SyncReport) -> None:
-        """Tell how a sync ended: a failure is one in which nothing was answered, or which a brake holds."""
+        """Notify of how a sync ended: a failure is one in which nothing was answered, or which a brake holds."""
         if report.exit == ExitCode.NOTHING_ANSWERED:
             self._fail("; ".join(sorted({problem.message for problem in report.problems})) or "nothing was answered")
-            return
-        self._failures = 0
-        self._ping("/fail" if report.brake else "", f"sync {report.sync} ended with {report.exit}")
-        self._tell(needs_of(report))
+        elif report.exit != ExitCode.INTERRUPTED:
+            self._failures = 0
+            self._ping("/fail" if report.brake else "", f"sync {report.sync} ended with {report.exit}")
+            self._notify(needs_of(report))
+        return report
 
-    def _fail(self, reason: str, patience: int = FAILURES) -> None:
-        """Note that there was no sync; after so many in a row a person is told."""
+    def _fail(self, reason: str, notice_after: int = FAILURES_BEFORE_NOTICE) -> None:
+        """Note that there was no sync; after so many in a row people are notified."""
         self._failures += 1
         self._ping("/fail", reason)
-        if self._failures >= patience:
+        if self._failures >= notice_after:
             failed = "A sync" if self._failures == 1 else f"{self._failures} syncs in a row"
-            self._tell({"failing": f"{failed} failed: {reason}"})
+            self._notify({"failing": f"{failed} failed: {reason}"})
 
     def _ping(self, suffix: str, text: str) -> None:
         url = self._settings().ping
         if url:
-            self._errands.put(lambda: self._send(url, lambda: _ping(url, suffix, text)))
+            self._outbox.put((url, partial(_ping, url, suffix, text)))
 
-    def _tell(self, needs: Mapping[str, str]) -> None:
-        """Tell what is new among the things that need a person, or that nothing does any more."""
+    def _notify(self, needs: Mapping[str, str]) -> None:
+        """Notify of what is new among the things that need attention, or that none does any more."""
         urls = self._settings().urls
         if not urls:
             return
-        known = self._remembered()
+        known = self._notified()
         now = self._clock()
         new = [text for name, text in needs.items() if name not in known]
         if not new and (needs or not known):
             return
-        since = min([*known.values(), timestamp(now)])  # what a clock ahead of its time noted is not to come
-        title, body = _new(self._site, new) if new else _well(self._site, datetime.fromisoformat(since), now)
+        if new:
+            rest = len(new) - PROBLEMS_IN_A_MESSAGE
+            more = [f"And {rest} more: `syncer status` lists them all."] if rest > 0 else []
+            title, body = f"syncer: {self._site} needs you", "\n".join([*new[:PROBLEMS_IN_A_MESSAGE], *more])
+        else:
+            since = min([*known.values(), timestamp(now)])  # what a clock ahead of its time noted is not to come
+            title = f"syncer: {self._site} is well again"
+            body = f"Nothing needs you now. Something did from {utc(datetime.fromisoformat(since))} to {utc(now)}."
         for url in urls:
-            self._errands.put(lambda url=url: self._send(url, lambda: _tell(url, title, body)))  # type: ignore[misc]
+            self._outbox.put((url, partial(_send_message, url, title, body)))
         self._remember({name: known.get(name, timestamp(now)) for name in needs})
 
-    def _remembered(self) -> dict[str, str]:
+    def _notified(self) -> dict[str, str]:
+        """Return what people were notified of, and when; nothing where the file is missing or damaged."""
         try:
-            found = json.loads(read_file(self._memory, LARGEST_MEMORY))
+            found = json.loads(read_file(self._notified_file, NOTIFIED_FILE_BYTES))
             if not isinstance(found, dict) or not all(datetime.fromisoformat(at).tzinfo for at in found.values()):
                 return {}
-        except (OSError, ValueError, TypeError, RecursionError):  # none yet, or damaged: you are notified once more
+        except (OSError, ValueError, TypeError, RecursionError):  # you are notified once more
             return {}
         return found
 
-    def _remember(self, known: Mapping[str, str]) -> None:
-        new = self._memory.with_suffix(".new")
+    def _remember(self, notified: Mapping[str, str]) -> None:
+        new = self._notified_file.with_suffix(".new")
         try:
             remove_own(new)
             with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC), "wb") as file:
-                file.write(json.dumps(known).encode())
-            os.replace(new, self._memory)
+                file.write(json.dumps(notified).encode())
+            os.replace(new, self._notified_file)
         except OSError as error:
-            log.warning("%s cannot be written: %s", self._memory, error, extra={"event": "not-remembered"})
+            log.warning("%s cannot be written: %s", self._notified_file, error, extra={"event": "not-remembered"})
 
-    def _work(self) -> None:
-        while errand := self._errands.get():
-            errand()
-
-    def _send(self, url: str, send: Callable[[], None]) -> None:
-        """Send, and tell in the log when that begins to fail. An address may hold a secret: only its host is told."""
-        try:
-            send()
-        except Exception as error:  # noqa: BLE001 - whatever apprise and the network raise, the next one is sent
-            if not self._unreachable:
-                facts = {"event": "not-notified"}
-                log.warning("%s cannot be told: %s", urlsplit(url).hostname, type(error).__name__, extra=facts)
-            self._unreachable = True
-        else:
-            self._unreachable = False
+    def _send_all(self) -> None:
+        """Send, and log when that begins to fail. An address may hold a secret: only its host is logged."""
+        while message := self._outbox.get():
+            url, send = message
+            try:
+                send()
+            except Exception as error:  # noqa: BLE001 - whatever apprise and the network raise, the next one is sent
+                if not self._unreachable:
+                    facts = {"event": "not-notified"}
+                    log.warning("%s cannot be told: %s", urlsplit(url).hostname, type(error).__name__, extra=facts)
+                self._unreachable = True
+            else:
+                self._unreachable = False
 
 
 def needs_of(report: SyncReport) -> dict[str, str]:
-    """Return what of a sync needs a person: a name that stays the same from sync to sync, and a sentence."""
+    """Return what of a sync needs attention: a name that stays the same from sync to sync, and a sentence."""
     needs = {}
     if report.brake:
         needs["brake"] = (
@@ -187,31 +189,18 @@ def needs_of(report: SyncReport) -> dict[str, str]:
     return needs
 
 
-def _new(site: str, texts: list[str]) -> tuple[str, str]:
-    rest = len(texts) - LONGEST_LIST
-    more = [f"And {rest} more: `syncer status` lists them all."] if rest > 0 else []
-    return f"syncer: {site} needs you", "\n".join([*texts[:LONGEST_LIST], *more])
-
-
-def _well(site: str, since: datetime, now: datetime) -> tuple[str, str]:
-    return (
-        f"syncer: {site} is well again",
-        f"Nothing needs you now. Something did from {utc(since)} to {utc(now)}.",
-    )
-
-
 def _ping(url: str, suffix: str, text: str) -> None:
     parts = urlsplit(url)
     target = urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix))
     request = urllib.request.Request(target, data=text.encode(), headers={"User-Agent": "syncer"})  # noqa: S310 - the config takes http and https only
-    with urllib.request.urlopen(request, timeout=PATIENCE):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PING_TIMEOUT):  # noqa: S310
         pass
 
 
-def _tell(url: str, title: str, body: str) -> None:
+def _send_message(url: str, title: str, body: str) -> None:
     from apprise import Apprise
 
-    teller = Apprise()
-    teller.add(url)
-    if not teller.notify(title=title, body=body):
+    sender = Apprise()
+    sender.add(url)
+    if not sender.notify(title=title, body=body):
         raise ConnectionError(url)

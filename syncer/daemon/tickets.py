@@ -1,4 +1,4 @@
-"""The syncs that were triggered: one that goes on, at most one that waits, and how the last ones ended."""
+"""The syncs that were triggered: one that is running, at most one that waits, and how the last ones ended."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from syncer.control import Ticket
 
-KEPT = 10
-"""How many tickets are remembered: who follows one asks every second, and a report can be megabytes."""
+TICKETS_KEPT = 10
+"""How many tickets are remembered: whoever follows one looks every second, and a report can be megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What was triggered and is served by the sync that begins now."""
+class Trigger:
+    """What all who drew a ticket want of the sync that serves it."""
 
     number: int
     accept: bool
@@ -26,16 +26,16 @@ class Tickets:
         self._lock = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
         self._number = 0
-        self._waiting: Taken | None = None
+        self._waiting: Trigger | None = None
 
     def draw(self, *, accept: bool) -> Ticket:
         """Return the ticket that waits, or a new one. If one of all who drew it accepts, the sync does."""
         with self._lock:
             if self._waiting is None:
                 self._number += 1
-                self._waiting = Taken(self._number, accept)
+                self._waiting = Trigger(self._number, accept)
                 self._tickets[self._number] = Ticket(self._number, "waiting", None, None)
-                self._tickets.pop(self._number - KEPT, None)
+                self._tickets.pop(self._number - TICKETS_KEPT, None)
             elif accept:
                 self._waiting = replace(self._waiting, accept=True)
             return self._tickets[self._waiting.number]
@@ -51,7 +51,7 @@ class Tickets:
         with self._lock:
             return self._waiting is not None
 
-    def take(self) -> Taken | None:
+    def take(self) -> Trigger | None:
         """Return what the sync that begins now serves; None where nobody triggered one."""
         with self._lock:
             taken, self._waiting = self._waiting, None
@@ -59,7 +59,7 @@ class Tickets:
                 self._tickets[taken.number] = Ticket(taken.number, "running", None, None)
             return taken
 
-    def close(self, taken: Taken, report: str, error: str | None) -> None:
+    def close(self, taken: Trigger, report: str, error: str | None) -> None:
         """Note how the sync ended: its JSON document, and what went wrong if that is no report."""
         with self._lock:
             self._tickets[taken.number] = Ticket(taken.number, "done", report, error)
