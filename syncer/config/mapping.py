@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from syncer.front_matter.letter_case import part_by_case
+from syncer.front_matter.keys import part_by_case
 from syncer.model import Count
 
 _NOT_GIVEN = {

@@ -14,7 +14,7 @@ from syncer.content.page_file import signature_of, unreadable
 from syncer.content.walk import Candidate, LeftOver
 from syncer.front_matter.block import MAX_BLOCK, head_suffices
 from syncer.front_matter.find import find
-from syncer.front_matter.letter_case import fold_key
+from syncer.front_matter.keys import fold_key
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId, slot_of
 from syncer.own_files import open_file
 from syncer.wording import counted

@@ -1,10 +1,15 @@
-"""Locates the front matter block in a page's bytes."""
+"""Finds the front matter block in a page's bytes, and reads it into a tree."""
 
 from __future__ import annotations
 
 import re
 from enum import Enum
 from typing import NamedTuple
+
+from syncer.front_matter.json_tree import parse_json
+from syncer.front_matter.toml_tree import parse_toml
+from syncer.front_matter.tree import Tree, Unreadable
+from syncer.front_matter.yaml_tree import parse_yaml
 
 MAX_BLOCK = 1 << 20
 """A block must end within this many bytes from the start of the page. To read one byte more tells all there is."""
@@ -18,7 +23,7 @@ class Syntax(Enum):
     JSON = "JSON"
 
 
-class End(Enum):
+class BlockEnd(Enum):
     """How a block ends."""
 
     CLOSED = "closed"
@@ -38,7 +43,7 @@ class Block(NamedTuple):
     stop: int
     line: int
     """The page's line, from 1, on which `start` lies; of a DISPUTED block, the line that is disputed."""
-    end: End
+    end: BlockEnd
 
 
 _OPENING = re.compile(
@@ -53,10 +58,11 @@ _PLUSES = re.compile(rb"[\r\n]\+\+\+(\+*+[ \t]*+\r?(?:\n|\Z))?")
 """What ends a block for Hugo, gray-matter and others, whatever follows on the line; the group: nothing does."""
 _BRACE = re.compile(rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*("?)|[{}]')
 _BY_NAME = {None: Syntax.YAML, b"yaml": Syntax.YAML, b"toml": Syntax.TOML, b"json": Syntax.JSON}
+_PARSERS = {Syntax.YAML: parse_yaml, Syntax.TOML: parse_toml, Syntax.JSON: parse_json}
 _CLOSINGS = {Syntax.YAML: _YAML_CLOSING, Syntax.TOML: _DASH_CLOSING, Syntax.JSON: _DASH_CLOSING}
 
 
-def locate(data: bytes) -> Block | None:
+def find_block(data: bytes) -> Block | None:
     """Return the block of a page; `data` is the page or a head of it that `head_suffices`. None: there is none.
 
     Fences are `---`, `---yaml`, `---toml`, `---json` (closed by `---`; YAML by `...` too) and `+++`; a JSON
@@ -75,14 +81,20 @@ def locate(data: bytes) -> Block | None:
     closing = (_PLUS_CLOSING if opening[2] else _CLOSINGS[syntax]).search(data, start - 1, MAX_BLOCK)
     loose = (_PLUSES if opening[2] else _DASHES).search(data, start - 1, MAX_BLOCK)
     line = 1 + data.count(b"\n", 0, start)
-    end = End.CLOSED
+    end = BlockEnd.CLOSED
     if closing is None:
         closing = loose if loose and loose[1] else None
     elif loose and loose.start() < closing.start():
-        end, line = End.DISPUTED, 1 + data.count(b"\n", 0, loose.start() + 1)
-    if closing is None or (closing.end() == MAX_BLOCK and _is_cut(data)):
+        end, line = BlockEnd.DISPUTED, 1 + data.count(b"\n", 0, loose.start() + 1)
+    # a fence that ends where the search stopped, within a line, may go on
+    if closing is None or (closing.end() == MAX_BLOCK < len(data) and data[MAX_BLOCK - 1] != 0x0A):
         return _endless(syntax, data, start, line)
     return Block(syntax, start, closing.start() + 1, line, end)
+
+
+def parse(text: str, syntax: Syntax) -> Tree | Unreadable:
+    """Return the tree of a block's text, or why it cannot be read."""
+    return _PARSERS[syntax](text)
 
 
 def head_suffices(data: bytes) -> bool:
@@ -92,10 +104,10 @@ def head_suffices(data: bytes) -> bool:
     """
     if len(data) > MAX_BLOCK:
         return True
-    block = locate(data)
+    block = find_block(data)
     if block is None:
         return not _may_still_open(data)
-    return block.end in {End.CLOSED, End.DISPUTED} and not _ends_at_cut(data, block)
+    return block.end in {BlockEnd.CLOSED, BlockEnd.DISPUTED} and not _ends_at_cut(data, block)
 
 
 def _json_object(data: bytes, start: int) -> Block:
@@ -108,20 +120,15 @@ def _json_object(data: bytes, start: int) -> Block:
         elif mark == b"}":
             depth -= 1
             if depth == 0:
-                return Block(Syntax.JSON, start, token.end(), line, End.CLOSED)
+                return Block(Syntax.JSON, start, token.end(), line, BlockEnd.CLOSED)
         elif not token[1]:
             break
     return _endless(Syntax.JSON, data, start, line)
 
 
 def _endless(syntax: Syntax, data: bytes, start: int, line: int) -> Block:
-    end = End.UNTERMINATED if len(data) <= MAX_BLOCK else End.TOO_FAR
+    end = BlockEnd.UNTERMINATED if len(data) <= MAX_BLOCK else BlockEnd.TOO_FAR
     return Block(syntax, start, min(len(data), MAX_BLOCK), line, end)
-
-
-def _is_cut(data: bytes) -> bool:
-    """Say whether a closing fence was taken for whole only because the search stopped there."""
-    return len(data) > MAX_BLOCK and data[MAX_BLOCK - 1] != 0x0A
 
 
 def _may_still_open(data: bytes) -> bool:

@@ -6,21 +6,13 @@ was found by giving generated blocks to all of them; decision record 0013 lists 
 
 from __future__ import annotations
 
-import re
-
 from syncer.front_matter.block import Syntax
+from syncer.front_matter.keys import is_same_text
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table
 from syncer.model import ProblemKind
 
-NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
-"""What unquoted means false for YAML 1.1; TOML and JSON have `false` alone."""
-
 MAX_MERGED = 100
 """Mappings that are looked through for what a merge key brings; where there are more, it may bring anything."""
-
-_NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
-_SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_WORD = re.compile(r"~|null|true|false|yes|no|on|off", re.IGNORECASE)
 
 
 def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflict | None:
@@ -33,11 +25,6 @@ def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflic
             break
         table = member.value
     return None
-
-
-def is_same_text(text: str) -> bool:
-    """Say whether all readers take an unquoted YAML scalar for this very text, or for a number that prints like it."""
-    return not (_WORD.fullmatch(text) or _NUMBER.fullmatch(text)) or _SAME_NUMBER.fullmatch(text) is not None
 
 
 def _conflict_at(table: Table, name: str, syntax: Syntax) -> Conflict | None:
@@ -107,18 +94,15 @@ def _hidden(table: Table, name: str) -> Conflict | None:
                 return _disagree(
                     f"Some readers of YAML see {name!r} in this mapping that is a key: write it plainly.", member
                 )
-        elif not key.quote and (
-            _ends_at_colon(table, key.text, name) or key.text.replace("\t", "") == name != key.text
-        ):
-            message = (
-                f"Some readers of YAML take {key.text!r} for another key: write a space after its colon, or quote it."
-            )
-            return _disagree(message, member)
+        elif not key.quote:
+            text = key.text
+            in_braces = table.inline and ":" in text and (table.get(name) is not None or text.startswith(f"{name}:"))
+            if in_braces or text.replace("\t", "") == name != text:
+                message = (
+                    f"Some readers of YAML take {text!r} for another key: write a space after its colon, or quote it."
+                )
+                return _disagree(message, member)
     return None
-
-
-def _ends_at_colon(table: Table, text: str, name: str) -> bool:
-    return table.inline and ":" in text and (table.get(name) is not None or text.startswith(f"{name}:"))
 
 
 def _disagree(message: str, member: Member) -> Conflict:

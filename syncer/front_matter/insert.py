@@ -45,12 +45,14 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     line = text.rfind("\n", 0, key.start) + 1
     line = max(line, text.rfind("\r", line, key.start) + 1)
     indent = text[line : key.start]
-    middle = _between(text, syntax, key, value) + quote
+    # as with the id, but in YAML always colon and blank
+    middle = (": " if syntax is Syntax.YAML else text[key.stop : value.start]) + quote
     if table.inline:
         first_on_line = line > table.start and not indent.strip()
         comma = ", "
         if first_on_line:
-            comma = f",{_end_before(text, line)}{indent}"
+            line_end = "\r\n" if text.endswith("\r\n", 0, line) else text[line - 1]
+            comma = f",{line_end}{indent}"
         elif text[key.stop : value.start] == ":":
             comma = ","
         return Insertion(value.stop, comma, middle, quote, key.quote)
@@ -64,16 +66,7 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     return end and Insertion(end.end(), indent, middle, quote + end[0], key.quote)
 
 
-def _end_before(text: str, line: int) -> str:
-    return "\r\n" if text.endswith("\r\n", 0, line) else text[line - 1]
-
-
 def _line_end_after(text: str, value: Scalar) -> re.Match[str] | None:
     """Return the end of the line on which the value ends; a block scalar's place includes it."""
     at = value.stop - (2 if text.endswith("\r\n", 0, value.stop) else text.endswith(("\r", "\n"), 0, value.stop))
     return _LINE_END.search(text, at)
-
-
-def _between(text: str, syntax: Syntax, key: Scalar, value: Scalar) -> str:
-    """Return what goes between key and value: as with the id, but in YAML always colon and blank."""
-    return ": " if syntax is Syntax.YAML else text[key.stop : value.start]

@@ -7,11 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from syncer.front_matter.block import Syntax
+from syncer.front_matter.block import Syntax, parse
 from syncer.front_matter.keys import Keys
-from syncer.front_matter.locate import Page, Place, places_in
-from syncer.front_matter.parse import parse
-from syncer.front_matter.tree import Fault, Tree
+from syncer.front_matter.locate import BlockText, LocatedSlot, locate_slots
+from syncer.front_matter.tree import Tree, Unreadable
 from syncer.model import Problem, ProblemKind
 
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
@@ -35,45 +34,45 @@ class Interpretation(NamedTuple):
 
     trees: tuple[Tree, ...]
     """One for each way of reading it; none where it cannot be read."""
-    places: list[Place]
+    slots: list[LocatedSlot]
     problems: list[Problem]
 
 
-def interpret(page: Page, keys: Keys) -> Interpretation:
-    """Return the slots of a page, with their places, and what is wrong with it.
+def interpret(block: BlockText, keys: Keys) -> Interpretation:
+    """Return the slots of a page, with where their values are, and what is wrong with it.
 
     A block that holds what is text for some readers only is read as each of them reads it. Where they do not
     find the same, there are no slots, and a Problem. Where the readers of YAML 1.1 refuse it, the others decide.
     """
-    mark = _MARK.search(page.text) if page.syntax is Syntax.YAML else None
-    if mark and keys.named.search(page.text):
-        return Interpretation((), [], [_disagreement(page, mark)])
-    tree = parse(page.text, page.syntax)
-    others = list(_other_ways(page)) if page.syntax is Syntax.YAML else []
-    if isinstance(tree, Fault) and not tree.begins_well and others:
+    mark = _MARK.search(block.text) if block.syntax is Syntax.YAML else None
+    if mark and keys.named.search(block.text):
+        return Interpretation((), [], [_disagreement(block, mark)])
+    tree = parse(block.text, block.syntax)
+    others = list(_other_ways(block)) if block.syntax is Syntax.YAML else []
+    if isinstance(tree, Unreadable) and not tree.begins_well and others:
         (_, tree), *others = others
-    places, problems = places_in(page, tree, keys)
+    slots, problems = locate_slots(block, tree, keys)
     for first, other in others:
-        if places_in(page, other, keys) != (places, problems):
-            return Interpretation((), [], [_disagreement(page, first)])
+        if locate_slots(block, other, keys) != (slots, problems):
+            return Interpretation((), [], [_disagreement(block, first)])
     trees = tuple(way for way in (tree, *(other for _, other in others)) if isinstance(way, Tree))
-    return Interpretation(trees, places, problems)
+    return Interpretation(trees, slots, problems)
 
 
-def _other_ways(page: Page) -> Iterator[tuple[re.Match[str], Tree | Fault]]:
+def _other_ways(block: BlockText) -> Iterator[tuple[re.Match[str], Tree | Unreadable]]:
     """Yield the block as it is for readers that take fewer characters for line breaks, and the first of those."""
-    text = page.text
+    text = block.text
     for pattern in _BREAKS:
         if first := pattern.search(text):
             text = pattern.sub(_STAND_IN, text)
-            yield first, parse(text, page.syntax)
+            yield first, parse(text, block.syntax)
 
 
-def _disagreement(page: Page, found: re.Match[str]) -> Problem:
+def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:
     character = found[0]
     name = _NAMES.get(character) or f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
     message = (
         f"The front matter holds {name}, which is text for some readers of YAML and not for others: remove it, or "
         "write a space or a line break."
     )
-    return page.problem(ProblemKind.READERS_DISAGREE, message, found.start())
+    return block.problem(ProblemKind.READERS_DISAGREE, message, found.start())

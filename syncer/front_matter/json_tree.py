@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from syncer.front_matter.confirm import Pairs, agrees
-from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.front_matter.tree import MAX_DEPTH, Items, Member, Node, Pairs, Scalar, Table, Tree, Unreadable, agrees
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
@@ -14,19 +13,19 @@ _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"')
 _BARE = re.compile(r"[^\s,\]}]++")
 
 
-def parse_json(text: str) -> Tree | Fault:
+def parse_json(text: str) -> Tree | Unreadable:
     """Return the tree of one JSON document, or why it cannot be read."""
     try:
         parsed = json.loads(text, object_pairs_hook=Pairs)
         root, _ = _value(text, _skip(text, 0), 0)
     except json.JSONDecodeError as error:
-        return Fault(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
     except ValueError:
-        return Fault(ProblemKind.INVALID_FRONT_MATTER, "a number is too long", None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "a number is too long", None)
     except RecursionError:
-        return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
     if not agrees(root, parsed):
-        return Fault(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
+        return Unreadable(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
     return Tree(root)
 
 

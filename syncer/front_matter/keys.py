@@ -1,4 +1,4 @@
-"""A collection's fields made ready for the search: paths taken apart, patterns compiled."""
+"""A collection's fields made ready for the search: paths taken apart, and patterns for what sets the keys."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.front_matter.differences import is_same_text
-from syncer.front_matter.grammar import NAME, block_pattern
-from syncer.front_matter.letter_case import fold_key
 from syncer.model import Count, CountField, CountType, Fields, count_fields
+
+NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
+"""What unquoted means false for YAML 1.1; TOML and JSON have `false` alone."""
+
+_NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
+_SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_WORD = re.compile(r"~|null|true|false|yes|no|on|off", re.IGNORECASE)
+_PLAIN_NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,99}+")
 
 Names = tuple[str, ...]
 """A path from a table down: `links.youtube` is `("links", "youtube")`."""
@@ -62,6 +67,28 @@ def keys_of(fields: Fields) -> Keys:
     return _keys(fields.video_id, tuple(fields.counts.items()), fields.insert_missing, fields.insert_as)
 
 
+def fold_key(name: str) -> str:
+    """Return a key as generators that ignore letter case see it: each letter in lower case, as Hugo has it.
+
+    Hugo's is Go's `strings.ToLower`, which takes one letter for another and does not look at its neighbours: there is
+    no final sigma, the Turkish dotted I is an i, and `ß` is no `ss`.
+    """
+    return name.lower() if name.isascii() else name.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
+
+
+def part_by_case(path: str, other: str) -> bool:
+    """Whether two paths of keys (`meta.views`, `Meta.likes`) first differ at names that are one but for letter case."""
+    for name, others in zip(path.split("."), other.split("."), strict=False):
+        if name != others:
+            return fold_key(name) == fold_key(others)
+    return False
+
+
+def is_same_text(text: str) -> bool:
+    """Say whether all readers take an unquoted YAML scalar for this very text, or for a number that prints like it."""
+    return not (_WORD.fullmatch(text) or _NUMBER.fullmatch(text)) or _SAME_NUMBER.fullmatch(text) is not None
+
+
 @lru_cache(maxsize=64)
 def _keys(
     video_id: str,
@@ -91,9 +118,9 @@ def _keys(
 
 def _plain(video_id: Names, counts: Sequence[Names]) -> re.Pattern[bytes] | None:
     for name, *below in (video_id, *counts):
-        if below or not NAME.fullmatch(name.encode()) or not is_same_text(name):
+        if below or not _PLAIN_NAME.fullmatch(name) or not is_same_text(name):
             return None
-    return block_pattern(video_id[0], [names[0] for names in counts])
+    return _block_pattern(video_id[0], [names[0] for names in counts])
 
 
 def _names(path: str) -> Names:
@@ -101,3 +128,75 @@ def _names(path: str) -> Names:
     if not all(names) or "[]" in path:
         raise ValueError(f"{path!r} is no path of keys")
     return names
+
+
+# The pattern of a block of plain lines, those of YAML that can be read in one way only: it proves a whole block, and
+# finds its values.
+#
+# Lines are taken in two forms: at the top level, and nested below a key without a value. A list's or a mapping's lines
+# must have one indentation; two, four or none, as people write. All that YAML allows beyond is left to the parser.
+#
+# Bytes outside ASCII pass here: whoever uses the pattern looks whether they are text that YAML takes as it stands.
+#
+# Nothing that may fail follows the lines in the pattern, so that it never goes back over a line: a block of any size
+# and form costs time in proportion to its size. No possessive or atomic group helps with that: Python 3.11.0 to 3.11.4
+# match some of them wrong (https://github.com/python/cpython/issues/106052, 100061, 101955). Only a single character or
+# set of characters may be repeated possessively, here and in the whole package.
+
+_ODD = r"\x00-\x1f\x7f"  # what YAML does not take as it stands in a line: controls, tabs among them
+_DOUBLE = rf'"[^"\\{_ODD}]*+(?:"|(?:\\["\\/nt][^"\\{_ODD}]*+)+")'
+_SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*'"
+_FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
+_PLAIN = rf"{_FIRST}(?:[^:#{_ODD}]++|:(?=[^ {_ODD}])|(?<! )#)*"
+_ITEM = rf"(?:{_DOUBLE}|{_SINGLE}|[A-Za-z0-9_/\x80-\xff][A-Za-z0-9_\x80-\xff ./+-]*+)"
+_LIST = rf"\[ *+(?:{_ITEM} *+(?:, *+{_ITEM} *+)*)?\]"
+_SCALAR = rf" ++(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_LIST})"
+_END = rf"(?:\r?\n| *+(?:(?<= )#[^{_ODD}]*+)?\r?\n)"
+_BLANK = rf" *+(?:#[^{_ODD}]*+)?\r?\n"
+_BLANKS = f"(?:{_BLANK})*"
+
+
+def _items(indent: int) -> str:
+    return rf"(?:{_BLANKS} {{{indent}}}-{_SCALAR}{_END})+"
+
+
+def _members(indent: int, below: str) -> str:
+    return rf"(?:{_BLANKS} {{{indent}}}{_entry(below)})+"
+
+
+def _entry(below: str) -> str:
+    """Return the pattern of a key with its value, be it below it."""
+    return rf"{_PLAIN_NAME.pattern}:(?:{_SCALAR}{_END}|{_END}(?:{below})?)"
+
+
+_BELOW = "|".join(
+    [
+        *(_items(indent) for indent in (0, 2, 4)),
+        _members(2, "|".join((_items(2), _items(4), _members(4, "")))),
+        _members(4, "|".join((_items(4), _items(6), _items(8)))),
+    ]
+)
+_LINE = rf"{_entry(_BELOW)}|{_BLANK}"
+
+# The id and the counts: first the whole line is proven, then the value is taken, so that no group is ever half right.
+# Up to 18 digits are a count whatever they are.
+_BARE_ID = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?"
+_PERHAPS_NUMBER = r"-?[0-9][0-9A-Fa-fOoXx_-]*+[ \r\n]"  # what may be a number for some readers
+_ID = rf"(?: ++(?:\"{_BARE_ID}\"|'{_BARE_ID}'|(?!{_PERHAPS_NUMBER}){_FIRST}{_BARE_ID}(?<!:)))?"
+_COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
+
+
+def _block_pattern(video_id: str, counts: Sequence[str]) -> re.Pattern[bytes]:
+    """Return what matches a page from its start over all lines of its block that are plain, and the closing fence.
+
+    The last group is the fence: it takes no part where the block goes on with a line that is not plain.
+    Group 1 is the id, the next ones are the counts, without quotes, empty where there is none. A group that took no
+    part tells nothing: the key is absent, or its value has another form.
+    """
+    lines = [_value(video_id, _ID, _BARE_ID), *(_value(name, _COUNT, "[0-9]*+") for name in counts), _LINE]
+    opening, closing = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n", r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
+    return re.compile(f"{opening}(?:{'|'.join(lines)})*{closing}?".encode())
+
+
+def _value(name: str, form: str, taken: str) -> str:
+    return rf"{re.escape(name)}:(?={form}{_END}) *+[\"']?+({taken})[^\n]*+\n"

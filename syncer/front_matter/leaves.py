@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncer.front_matter.block import End, locate
-from syncer.front_matter.parse import parse
-from syncer.front_matter.tree import Alias, Fault, Items, Node, Scalar, Table, Tree
+from syncer.front_matter.block import BlockEnd, find_block, parse
+from syncer.front_matter.tree import Alias, Items, Node, Scalar, Table, Tree, Unreadable
 
 
 def leaves(data: bytes) -> list[tuple[str, str, bool]]:
@@ -15,15 +14,8 @@ def leaves(data: bytes) -> list[tuple[str, str, bool]]:
     Lists are `[]`: `("videos[].id", "5HjkiQJx-CY", False)`. Empty where there is no block that can be read. Left out
     are aliases, and keys that no path can name, since they hold a dot or a bracket.
     """
-    block = locate(data)
-    if block is None or block.end is not End.CLOSED:
-        return []
-    try:
-        text = data[block.start : block.stop].decode()
-    except UnicodeDecodeError:
-        return []
-    tree = parse(text, block.syntax)
-    return [] if isinstance(tree, Fault) else list(_leaves(tree.root, ""))
+    tree = _read_tree(data)
+    return list(_leaves(tree.root, "")) if tree else []
 
 
 def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
@@ -48,10 +40,19 @@ def title_of(data: bytes) -> str | None:
 
     `data` is the page, or a head of it that `block.head_suffices`.
     """
-    block = locate(data)
-    if block is None or block.end is not End.CLOSED:
-        return None
-    tree = parse(data[block.start : block.stop].decode(errors="replace"), block.syntax)
-    member = tree.root.get("title") if isinstance(tree, Tree) and isinstance(tree.root, Table) else None
+    tree = _read_tree(data, errors="replace")
+    member = tree.root.get("title") if tree and isinstance(tree.root, Table) else None
     title = member.value if member else None
     return title.text.strip() or None if isinstance(title, Scalar) and not title.null else None
+
+
+def _read_tree(data: bytes, errors: str = "strict") -> Tree | None:
+    """Return the tree of a page's block; None where there is none that can be read. `errors` is that of `decode`."""
+    block = find_block(data)
+    if block is None or block.end is not BlockEnd.CLOSED:
+        return None
+    try:
+        tree = parse(data[block.start : block.stop].decode(errors=errors), block.syntax)
+    except UnicodeDecodeError:
+        return None
+    return None if isinstance(tree, Unreadable) else tree

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from syncer.front_matter.keys import Names
-from syncer.front_matter.letter_case import fold_key
+from syncer.front_matter.keys import Names, fold_key
 from syncer.front_matter.tree import Items, Node, Scalar, Table
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncer.front_matter.block import Block, End, locate
+from syncer.front_matter.block import Block, BlockEnd, find_block
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys, keys_of
-from syncer.front_matter.locate import Page, Place, Spot
-from syncer.front_matter.plain import rewrite_plain
+from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
+from syncer.front_matter.plain import rewrite_plain, splice
 from syncer.front_matter.tree import Tree, says_the_same
-from syncer.model import Change, Fields, Problem, ProblemKind
+from syncer.model import Change, Fields, Problem, ProblemKind, VideoId
 
 _COUNT = re.compile(r"[0-9]{1,19}")
 
-Edit = tuple[Spot, str]
-"""A spot and the digits that go there."""
+Edit = tuple[ValueSpan, str]
+"""A span and the digits that go there."""
 
 
 def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
@@ -28,8 +28,9 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
     count, and for a field that is changed twice.
 
     What is proven: on the fast way a span of digits in a line of proven form becomes other digits, so that nothing
-    else can be read otherwise. On the true way, and wherever a key is added, the new block is parsed again, and must
-    say the same as the old one in all but the changed counts, and the new digits in those; else it is CANNOT_PLACE.
+    else can be read otherwise. On the thorough way, and wherever a key is added, the new block is parsed again, and
+    must say the same as the old one in all but the changed counts, and the new digits in those; else it is
+    CANNOT_PLACE.
     """
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
@@ -41,8 +42,8 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
 
 
 def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> bytes | Problem:
-    """Return what the true way makes of it: the fast way must make the same, or nothing."""
-    block = locate(data)
+    """Return what the thorough way makes of it: the fast way must make the same, or leave it to this one."""
+    block = find_block(data)
     text = None if block is None else read_block(data, block, keys, path)
     if block is None or not isinstance(text, str):
         return _edited(path)
@@ -50,61 +51,57 @@ def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: st
     if isinstance(new, Problem):
         return new
     page = b"".join((data[: block.start], new.encode(), data[block.stop :]))
-    still = locate(page)
-    if still is None or still.end is not End.CLOSED:
+    still = find_block(page)
+    if still is None or still.end is not BlockEnd.CLOSED:
         message = "The front matter would be larger than 1 MiB with the new counts: make it smaller."
         return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
     return page
 
 
 def _rewrite_block(text: str, block: Block, keys: Keys, changes: Sequence[Change], path: str) -> str | Problem:
-    before = interpret(Page(text, block.syntax, block.line, path), keys)
-    edits = _edits(before.places, changes)
+    before = interpret(BlockText(text, block.syntax, block.line, path), keys)
+    edits = _edits(before.slots, changes)
     if edits is None or not before.trees:
         return _edited(path)
-    new = _apply(text, edits)
-    after = interpret(Page(new, block.syntax, block.line, path), keys)
+    new = splice(text, [(span.start, span.stop, f"{span.before}{digits}{span.after}") for span, digits in edits])
+    after = interpret(BlockText(new, block.syntax, block.line, path), keys)
     if _differs_elsewhere(before.trees, after, edits, changes):
         message = "The counts cannot be written here with certainty: write the front matter in a plainer form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
     return new
 
 
-def _edits(places: Sequence[Place], changes: Sequence[Change]) -> list[Edit] | None:
+def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit] | None:
     """Return what to write where, from the top down; None where the page does not say what the changes say."""
-    spots = {(place.slot.video_id, spot.value.field): spot for place in places for spot in place.spots}
+    spans = _spans(slots)
     edits: list[Edit] = []
     for change in changes:
-        spot = spots.get((change.video_id, change.field))
-        if spot is None or spot.value.text != change.old or spot.value.count is not change.count:
+        span = spans.get((change.video_id, change.field))
+        if span is None or span.value.text != change.old or span.value.count is not change.count:
             return None
-        edits.append((spot, change.new))
+        edits.append((span, change.new))
     return sorted(edits, key=lambda edit: edit[0].start)
-
-
-def _apply(text: str, edits: Sequence[Edit]) -> str:
-    pieces: list[str] = []
-    done = 0
-    for spot, digits in edits:
-        pieces += (text[done : spot.start], spot.before, digits, spot.after)
-        done = spot.stop
-    return "".join((*pieces, text[done:]))
 
 
 def _differs_elsewhere(
     before: Sequence[Tree], after: Interpretation, edits: Sequence[Edit], changes: Sequence[Change]
 ) -> bool:
-    """Say whether the new block says anything else than the old one with the changes made, to any reader."""
+    """Return whether the new block says anything else than the old one with the changes made, to any reader."""
     if len(after.trees) != len(before):
         return True
-    spots = {(place.slot.video_id, spot.value.field): spot for place in after.places for spot in place.spots}
-    changed = [spots.get((change.video_id, change.field)) for change in changes]
-    if any(spot is None or spot.value.text != change.new for spot, change in zip(changed, changes, strict=True)):
+    spans = _spans(after.slots)
+    changed = [spans.get((change.video_id, change.field)) for change in changes]
+    if any(span is None or span.value.text != change.new for span, change in zip(changed, changes, strict=True)):
         return True
-    old_keys = frozenset(spot.key for spot, _ in edits if spot.key is not None)
-    new_keys = frozenset(spot.key for spot in changed if spot is not None and spot.key is not None)
+    old_keys = frozenset(span.key for span, _ in edits if span.key is not None)
+    new_keys = frozenset(span.key for span in changed if span is not None and span.key is not None)
     pairs = zip(before, after.trees, strict=True)
     return not all(says_the_same(old, old_keys, new, new_keys) for old, new in pairs)
+
+
+def _spans(slots: Sequence[LocatedSlot]) -> dict[tuple[VideoId, str], ValueSpan]:
+    """Return the spans by what a change names."""
+    return {(located.slot.video_id, span.value.field): span for located in slots for span in located.spans}
 
 
 def _edited(path: str) -> Problem:

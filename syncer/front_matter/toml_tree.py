@@ -10,8 +10,7 @@ import re
 
 import tomli
 
-from syncer.front_matter.confirm import agrees
-from syncer.front_matter.tree import MAX_DEPTH, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.front_matter.tree import MAX_DEPTH, Items, Member, Node, Scalar, Table, Tree, Unreadable, agrees
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t]*+")
@@ -27,19 +26,21 @@ _BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")
 _TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
 
 
-def parse_toml(text: str) -> Tree | Fault:
+def parse_toml(text: str) -> Tree | Unreadable:
     """Return the tree of a TOML document, or why it cannot be read."""
     try:
         parsed = tomli.loads(text)
         root = _document(text)
     except tomli.TOMLDecodeError as error:
-        return _fault(error)
+        line = error.lineno - 1 if error.pos < len(error.doc) else None
+        kind = ProblemKind.DUPLICATE_KEY if error.msg.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
+        return Unreadable(kind, error.msg, line)
     except ValueError as error:  # of a number that is too long for Python
-        return Fault(ProblemKind.INVALID_FRONT_MATTER, str(error), None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, str(error), None)
     except RecursionError:
-        return Fault(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
     if not agrees(root, parsed):
-        return Fault(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
+        return Unreadable(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
     return Tree(root)
 
 
@@ -146,12 +147,6 @@ def _unquoted(source: str, start: int) -> Scalar:
     if len(quote) == 3 or "\\" in source:
         inner = tomli.loads(f"value = {source}")["value"]
     return Scalar(inner, start, stop, quote)
-
-
-def _fault(error: tomli.TOMLDecodeError) -> Fault:
-    line = error.lineno - 1 if error.pos < len(error.doc) else None
-    kind = ProblemKind.DUPLICATE_KEY if error.msg.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
-    return Fault(kind, error.msg, line)
 
 
 def _skip(text: str, at: int) -> int:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import yaml
 
-from syncer.front_matter.tree import MAX_DEPTH, Alias, Conflict, Fault, Items, Member, Node, Scalar, Table, Tree
+from syncer.front_matter.tree import MAX_DEPTH, Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.model import ProblemKind
 
 _Loader: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -34,20 +34,20 @@ class _Mark(Protocol):
     def index(self) -> int: ...
 
 
-def parse_yaml(text: str) -> Tree | Fault:
+def parse_yaml(text: str) -> Tree | Unreadable:
     """Return the tree of one YAML document, or why it cannot be read.
 
     The structure is that of libyaml, so of YAML 1.1. A tab after the dash of an item, which libyaml refuses and all
     others read, is read as a blank.
     """
     tree = _parse(text)
-    if isinstance(tree, Fault) and "\t" in text:
+    if isinstance(tree, Unreadable) and "\t" in text:
         without_tabs = _parse(_TAB_AFTER_DASH.sub(lambda match: match[0].replace("\t", " "), text))
-        return tree if isinstance(without_tabs, Fault) else without_tabs
+        return tree if isinstance(without_tabs, Unreadable) else without_tabs
     return tree
 
 
-def _parse(text: str) -> Tree | Fault:
+def _parse(text: str) -> Tree | Unreadable:
     try:
         return _build(text, yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
@@ -66,7 +66,7 @@ def _begins_well(text: str) -> bool:
         return False
 
 
-def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Fault:
+def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
     """Put the nodes into each other, outermost first. An anchor that is set again is another one from there on."""
     documents = Items(0)
     opened: list[_Opened] = [_Opened(documents)]
@@ -114,7 +114,8 @@ class _Opened:
 
 def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
     """Return the event's node; None for an alias of nothing."""
-    start, stop = _start(event).index, _stop(event)
+    assert event.end_mark is not None, "the loaders mark every event"
+    start, stop = _start(event).index, event.end_mark.index
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event, start, stop)
     if isinstance(event, yaml.MappingStartEvent):
@@ -184,11 +185,6 @@ def _start(event: yaml.Event) -> _Mark:
     return event.start_mark
 
 
-def _stop(event: yaml.Event) -> int:
-    assert event.end_mark is not None, "the loaders mark every event"
-    return event.end_mark.index
-
-
 def _scalar(event: yaml.ScalarEvent, start: int, stop: int) -> Scalar:
     style = event.style or ""
     obstacle = _obstacle(event)
@@ -204,5 +200,5 @@ def _obstacle(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> ProblemKin
     return ProblemKind.ALIAS if event.anchor is not None else None
 
 
-def _invalid(reason: str, line: int | None, *, begins_well: bool = False) -> Fault:
-    return Fault(ProblemKind.INVALID_FRONT_MATTER, reason, line, begins_well)
+def _invalid(reason: str, line: int | None, *, begins_well: bool = False) -> Unreadable:
+    return Unreadable(ProblemKind.INVALID_FRONT_MATTER, reason, line, begins_well)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from syncer.front_matter.letter_case import fold_key, part_by_case
+from syncer.front_matter.keys import fold_key, part_by_case
 from syncer.model import Count, CountType, Fields
 from syncer.suggest.seen import Leaves, Places, Recognise, Seen, Site, look
 

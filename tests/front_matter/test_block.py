@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncer.front_matter.block import MAX_BLOCK, End, Syntax, head_suffices, locate
+from syncer.front_matter.block import MAX_BLOCK, BlockEnd, Syntax, find_block, head_suffices
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Problem, ProblemKind
@@ -40,9 +40,14 @@ from tests.front_matter.pages import ID, changes, fields, rewritten
     ],
 )
 def test_a_block_is_found(page: bytes, syntax: Syntax, inner: bytes, line: int) -> None:
-    block = locate(page)
+    block = find_block(page)
     assert block is not None
-    assert (block.syntax, page[block.start : block.stop], block.line, block.end) == (syntax, inner, line, End.CLOSED)
+    assert (block.syntax, page[block.start : block.stop], block.line, block.end) == (
+        syntax,
+        inner,
+        line,
+        BlockEnd.CLOSED,
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_a_block_is_found(page: bytes, syntax: Syntax, inner: bytes, line: int) 
     ],
 )
 def test_there_is_no_block(page: bytes) -> None:
-    assert locate(page) is None
+    assert find_block(page) is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from syncer.front_matter.block import Block, Syntax, head_suffices, locate
+from syncer.front_matter.block import Block, Syntax, find_block, head_suffices
 from syncer.front_matter.find import find, find_in_tree
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
@@ -118,7 +118,7 @@ def rewrite_all(data: bytes, mapping: Fields, found: PageContents, figures: Coun
     if isinstance(new, Problem):
         figures[f"not rewritten: {new.kind}"] += 1
         return
-    where, there = locate(data), locate(new)
+    where, there = find_block(data), find_block(new)
     assert where is not None
     assert there is not None
     assert new[there.stop :] == data[where.stop :]
@@ -165,7 +165,7 @@ def test_the_fast_way_says_what_the_true_way_says_on_real_pages_and_on_the_yaml_
             data = path.read_bytes()
             if suite:
                 data = b"---\n" + data + b"\nvid_id: kq3vT7mZ_dE\nviewcount: 5\n---\n"
-            where = locate(data)
+            where = find_block(data)
             if where is None or where.syntax is not Syntax.YAML:
                 continue
             for mapping in MAPPINGS:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.front_matter.find import find, find_in_tree
-from syncer.front_matter.keys import keys_of
-from syncer.front_matter.letter_case import fold_key, part_by_case
+from syncer.front_matter.keys import fold_key, keys_of, part_by_case
 from syncer.model import Count, Fields, PageContents, ProblemKind
 from tests.front_matter.pages import ID, OTHER_ID, block, fields
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.toml_tree import parse_toml
-from syncer.front_matter.tree import Fault
+from syncer.front_matter.tree import Unreadable
 from syncer.model import Fields, ProblemKind
 from tests.front_matter.pages import ID, changes, difference, fields
 
@@ -155,6 +155,6 @@ def test_all_that_the_parser_accepts_is_placed(document: str) -> None:
     try:
         tomli.loads(document)
     except tomli.TOMLDecodeError:
-        assert isinstance(tree, Fault)
+        assert isinstance(tree, Unreadable)
     else:
-        assert not isinstance(tree, Fault)
+        assert not isinstance(tree, Unreadable)

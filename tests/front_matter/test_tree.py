@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncer.front_matter.tree import Fault, Tree, says_the_same
+from syncer.front_matter.tree import Tree, Unreadable, says_the_same
 from syncer.front_matter.yaml_tree import parse_yaml
 
 BEFORE = "a: x\nviews: 5\nb: [1, {c: d}]\n"
@@ -12,7 +12,7 @@ BEFORE = "a: x\nviews: 5\nb: [1, {c: d}]\n"
 
 def tree(text: str) -> Tree:
     parsed = parse_yaml(text)
-    assert not isinstance(parsed, Fault)
+    assert not isinstance(parsed, Unreadable)
     return parsed
 
 
