@@ -13,12 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.diff_log.log import (
-    TAIL,
-    DiffLog,
+from syncer.diff_log.lines import (
+    TAIL_BYTES,
     Line,
     entry_of,
-    forget_lines,
     last_lines,
     line_of,
     lines_backwards,
@@ -27,6 +25,7 @@ from syncer.diff_log.log import (
     read_log,
     time_of,
 )
+from syncer.diff_log.log import DiffLog, forget_lines
 from syncer.errors import StateError
 from syncer.model import Change, Count, VideoId, Why
 
@@ -167,7 +166,7 @@ def test_zeros_that_a_power_cut_left_at_the_end_are_cut(log: Path) -> None:
     assert log.read_bytes() == intact
 
 
-@pytest.mark.parametrize("length", [4000, TAIL - 300, TAIL, TAIL + 1, 3 * TAIL])
+@pytest.mark.parametrize("length", [4000, TAIL_BYTES - 300, TAIL_BYTES, TAIL_BYTES + 1, 3 * TAIL_BYTES])
 def test_a_last_line_of_any_length_gives_its_number(log: Path, length: int) -> None:
     append(log, change(), change(path="\x01" * (length // 6)))
 
@@ -175,7 +174,7 @@ def test_a_last_line_of_any_length_gives_its_number(log: Path, length: int) -> N
     assert numbers(log) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("length", [4000, TAIL, TAIL + 1, 3 * TAIL])
+@pytest.mark.parametrize("length", [4000, TAIL_BYTES, TAIL_BYTES + 1, 3 * TAIL_BYTES])
 def test_a_torn_line_of_any_length_is_cut_whole(log: Path, length: int) -> None:
     append(log, change(), change())
     intact = log.read_bytes()
@@ -215,7 +214,7 @@ def test_a_damaged_line_in_the_middle_is_passed_over_and_told(
     assert str(log) in caplog.text
     assert [line["seq"] for line in last_lines(log, 9)] == [4, 1]
     assert [line["seq"] for line in lines_backwards(log, {change().path})] == [4, 1]
-    assert [line["seq"] for line in lines_of_sync(log, SYNC, most=9)] == [1, 4]
+    assert [line["seq"] for line in lines_of_sync(log, SYNC, limit=9)] == [1, 4]
 
 
 @pytest.mark.parametrize(("forgotten", "left"), [({1}, b"4"), ({4}, b"1?"), ({1, 4}, b""), (set(), b"1?4")])

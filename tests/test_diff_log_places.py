@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.diff_log import log as diff_log
-from syncer.diff_log.line import Values, parse_line
-from syncer.diff_log.log import last_lines, lines_of_sync
+from syncer.diff_log.lines import Line, last_lines, lines_of_sync, parse_line
 
 SYNCS = [f"202611{day:02}T150003Z-{day * 7919 % 65536:04x}" for day in range(1, 29)]
 
@@ -37,9 +36,9 @@ def test_the_lines_of_every_sync_are_found(tmp_path: Path, each: int) -> None:
     log, written = tmp_path / "diff.jsonl", lines(SYNCS, each)
     write(log, written, torn='{"seq": 9')
     for sync in SYNCS:
-        assert lines_of_sync(log, sync, most=999) == of(written, sync)
-    assert lines_of_sync(log, SYNCS[3], most=2, after=1) == of(written, SYNCS[3])[1:3]
-    assert lines_of_sync(log, "20261115T000000Z-0000", most=9) == []
+        assert lines_of_sync(log, sync, limit=999) == of(written, sync)
+    assert lines_of_sync(log, SYNCS[3], limit=2, offset=1) == of(written, SYNCS[3])[1:3]
+    assert lines_of_sync(log, "20261115T000000Z-0000", limit=9) == []
 
 
 def test_they_are_found_without_reading_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,12 +46,12 @@ def test_they_are_found_without_reading_the_others(tmp_path: Path, monkeypatch: 
     write(log, written)
     parsed: list[object] = []
 
-    def counting(raw: bytes) -> Values | None:
+    def counting(raw: bytes) -> Line | None:
         parsed.append(raw)
         return parse_line(raw)
 
     monkeypatch.setattr(diff_log, "parse_line", counting)
-    assert lines_of_sync(log, SYNCS[20], most=5) == of(written, SYNCS[20])[:5]
+    assert lines_of_sync(log, SYNCS[20], limit=5) == of(written, SYNCS[20])[:5]
     assert len(parsed) < 40
 
 
@@ -61,19 +60,19 @@ def test_two_syncs_of_one_second_are_told_apart_in_any_order(tmp_path: Path) -> 
     log, written = tmp_path / "diff.jsonl", lines([*SYNCS[:9], *twins, *SYNCS[10:]], 2)
     write(log, written)
     for sync in twins:
-        assert lines_of_sync(log, sync, most=9) == of(written, sync)
+        assert lines_of_sync(log, sync, limit=9) == of(written, sync)
 
 
 def test_they_are_found_in_a_log_over_which_the_clock_was_set_back(tmp_path: Path) -> None:
     log, written = tmp_path / "diff.jsonl", lines([*SYNCS[14:], *SYNCS[:14]], 2)
     write(log, written)
     for sync in SYNCS:
-        assert lines_of_sync(log, sync, most=9) == of(written, sync)
+        assert lines_of_sync(log, sync, limit=9) == of(written, sync)
 
 
 @pytest.mark.parametrize("tail", [1, 100, 1 << 16])
 def test_the_last_lines_come_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail: int) -> None:
-    monkeypatch.setattr(diff_log, "TAIL", tail)
+    monkeypatch.setattr(diff_log, "TAIL_BYTES", tail)
     log, written = tmp_path / "diff.jsonl", lines(SYNCS, 2)
     write(log, written, torn='{"seq": 9')
     assert last_lines(log, 5) == written[:-6:-1]
@@ -82,4 +81,4 @@ def test_the_last_lines_come_newest_first(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_where_there_is_no_log_there_is_no_line(tmp_path: Path) -> None:
-    assert last_lines(tmp_path / "none", 5) == lines_of_sync(tmp_path / "none", SYNCS[0], most=5) == []
+    assert last_lines(tmp_path / "none", 5) == lines_of_sync(tmp_path / "none", SYNCS[0], limit=5) == []

@@ -15,7 +15,7 @@ import pytest
 from syncer.cli.main import cli
 from syncer.config.durations import parse_duration
 from syncer.config.schema import schema
-from syncer.diff_log.log import line_of
+from syncer.diff_log.lines import line_of
 from syncer.errors import ExitCode, SyncerError
 from syncer.model import Change, Count, ProblemKind, VideoId, Why
 from syncer.simulator.faults import parse_fault

@@ -14,7 +14,8 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
-from syncer.diff_log.log import LOG, DiffLog, entry_of, read_log
+from syncer.diff_log.lines import LOG, entry_of, read_log
+from syncer.diff_log.log import DiffLog
 from syncer.errors import StateDamaged, StateError
 from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
 from syncer.state.database import NAME, Database, open_copy, open_database, open_to_read

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from syncer.config.parse import parse_config
 from syncer.decide.quota import LATE, is_parked, next_reset
 from syncer.decide.schedule import first_time
-from syncer.diff_log.log import LOG, lines_of_sync, read_log
+from syncer.diff_log.lines import LOG, lines_of_sync, read_log
 from syncer.model import VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
@@ -108,7 +108,7 @@ def test_the_log_is_in_order_and_each_sync_in_it_is_found(site: Site, youtube: S
     assert numbers == list(range(numbers[0], numbers[0] + len(lines)))
     for name in names:
         expected = [line for line in lines if line["sync"] == name]
-        assert lines_of_sync(site.state / LOG, name, most=99) == expected
+        assert lines_of_sync(site.state / LOG, name, limit=99) == expected
     assert all(any(line["sync"] == name for line in lines) for name in names[-2:])
 
 

@@ -46,7 +46,7 @@ def _show_end(event: Finished) -> None:
     from syncer.cli.history import show_readings
     from syncer.cli.log import show_lines
     from syncer.cli.show import show
-    from syncer.diff_log.log import LOG, read_log
+    from syncer.diff_log.lines import LOG, read_log
     from syncer.model import VideoId
     from syncer.state.database import open_state
     from syncer.state.videos import history

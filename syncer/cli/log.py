@@ -15,7 +15,7 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.diff_log.log import Line
+    from syncer.diff_log.lines import Line
 
 
 @click.command()
@@ -31,7 +31,7 @@ def command(
     """Read the diff log: every count that was changed, oldest first."""
     from syncer.cli.arguments import moment, video_id
     from syncer.cli.show import show_json
-    from syncer.diff_log.log import LOG, read_log, time_of
+    from syncer.diff_log.lines import LOG, read_log, time_of
 
     config = settings.config()
     wanted = video_id(video) if video else None
@@ -69,7 +69,7 @@ _COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "path")
 
 
 def _row(line: Line) -> list[str]:
-    from syncer.diff_log.log import time_of
+    from syncer.diff_log.lines import time_of
     from syncer.wording import utc
 
     shown = {**line, "at": utc(time_of(line))}

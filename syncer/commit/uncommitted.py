@@ -17,7 +17,7 @@ from syncer.commit.compare import CountDifference, PlacedCount, compare, without
 from syncer.content.page_file import attempt
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate
-from syncer.diff_log.log import Line, lines_backwards
+from syncer.diff_log.lines import Line, lines_backwards
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_blobs

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from syncer.diff_log.log import timestamp
+from syncer.diff_log.lines import timestamp
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
 from syncer.own_files import PUBLIC, open_own, read_file, remove_own
 from syncer.status.report import SyncReport

@@ -25,7 +25,7 @@ from syncer.commit.uncommitted import (
 from syncer.content.page_file import read_page, reason_of
 from syncer.content.walk import Candidate, candidate_of, narrow, walk
 from syncer.decide.unconfirmed import sharp_drops
-from syncer.diff_log.log import LOG
+from syncer.diff_log.lines import LOG
 from syncer.errors import GitError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import differing_from_disk, find_repository, head_of, tip_of

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, candidate_of
-from syncer.diff_log.log import LOG, Line, each_line_of_sync
+from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
 from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why
 from syncer.review.put_back import Restoration, SkippedCount, put_back

@@ -46,21 +46,20 @@ def find_videos(
     standing: Standing | None,
     *,
     counts: Collection[Count],
-    most: int,
-    after: int = 0,
+    limit: int,
+    offset: int = 0,
 ) -> tuple[int, list[Known]]:
-    """Return how many videos a search finds, and some of them in the order of their IDs.
+    """Return how many videos a search finds, and at most `limit` after the first `offset`, in the order of their IDs.
 
-    `search` is a part of the video's ID or of the path of a page, in any case; `counts` are those that pages have;
-    `after` so many come those returned.
+    `search` is a part of the video's ID or of the path of a page, in any case; `counts` are those that pages have.
     """
     where = f"({_FOUND}) AND ({_standings(counts)[standing]})"
     literal = re.sub("[!%_]", r"!\g<0>", search)
-    values = {"search": search, "pattern": f"%{literal}%", "most": most, "after": after}
+    values = {"search": search, "pattern": f"%{literal}%", "limit": limit, "offset": offset}
     with database.read() as connection:
         total = int(connection.execute(f"SELECT count(*) FROM ({_ALL}) AS a WHERE {where}", values).fetchone()[0])
         rows = connection.execute(
-            f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :most OFFSET :after", values
+            f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :limit OFFSET :offset", values
         )
         return total, [_known(row) for row in rows]
 

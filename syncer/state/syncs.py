@@ -66,10 +66,10 @@ def last_seq(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def last_syncs(database: Database, most: int) -> Iterator[PastSync]:
+def last_syncs(database: Database, limit: int) -> Iterator[PastSync]:
     """Yield the newest syncs that have ended, newest first; one by one, because a report can be megabytes."""
     with database.read() as connection:
-        yield from map(_past_sync, connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (most,)))
+        yield from map(_past_sync, connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (limit,)))
 
 
 def past_sync(database: Database, sync_id: str) -> PastSync | None:

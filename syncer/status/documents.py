@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, TypedDict
 
 from syncer.decide.unconfirmed import view_meaning
-from syncer.diff_log.log import timestamp
+from syncer.diff_log.lines import timestamp
 from syncer.model import Bucket, Count, Reading, VideoId
 from syncer.status.report import problem_json
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from syncer.decide.unconfirmed import Brake
-from syncer.diff_log.log import line_of, timestamp
+from syncer.diff_log.lines import line_of, timestamp
 from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
 from syncer.youtube.answer import Outcome, Tries
 

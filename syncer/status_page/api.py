@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from syncer.control import Control, Ticket
-from syncer.diff_log.log import timestamp
+from syncer.diff_log.lines import timestamp
 from syncer.status.documents import history_json, known_json, quota_json, status_json
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import gauges, is_ready, one_sync, overview, readings_of, videos

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import HTMLResponse
 
 from syncer import __version__
-from syncer.diff_log.log import Line, timestamp
+from syncer.diff_log.lines import Line, timestamp
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.wording import utc
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from syncer.content.scan import read_head
 from syncer.content.walk import Candidate
 from syncer.control import Control, DaemonState
-from syncer.diff_log.log import LOG, Line, last_lines, lines_of_sync
+from syncer.diff_log.lines import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import Database, open_state
@@ -117,7 +117,9 @@ def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tup
     if report is None:
         return None
     lines = (
-        lines_of_sync(config.state_directory / LOG, sync, most=limit, after=offset) if report["changed_counts"] else []
+        lines_of_sync(config.state_directory / LOG, sync, limit=limit, offset=offset)
+        if report["changed_counts"]
+        else []
     )
     return report, lines
 
@@ -128,7 +130,7 @@ def videos(
     """Return how many videos a search finds, and some of them. Raises StateError."""
     config = sources.config()
     with state_of(config) as database:
-        return find_videos(database, search, standing, counts=mapped_counts(config), most=limit, after=offset)
+        return find_videos(database, search, standing, counts=mapped_counts(config), limit=limit, offset=offset)
 
 
 def readings_of(sources: Sources, video: VideoId) -> list[Reading]:

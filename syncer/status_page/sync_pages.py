@@ -8,7 +8,7 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState, Ticket
-from syncer.diff_log.log import Line
+from syncer.diff_log.lines import Line
 from syncer.status.report import StoredReport, problems_of
 from syncer.status_page.chart import ENDINGS
 from syncer.status_page.layout import changes_table, facts, moment, neighbours, page, section, sync_button, video_link

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.diff_log.log import LOG, DiffLog
+from syncer.diff_log.lines import LOG
+from syncer.diff_log.log import DiffLog
 from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Problem, ProblemKind
 from syncer.state.database import NAME, Database, open_database, open_to_read, set_aside

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.diff_log.log import LOG, Line, forget_lines, oldest_time, read_log, time_of
+from syncer.diff_log.lines import LOG, Line, oldest_time, read_log, time_of
+from syncer.diff_log.log import forget_lines
 from syncer.errors import StateError
 from syncer.model import VideoId
 from syncer.state.database import Database, open_state

@@ -10,7 +10,7 @@ from syncer.commit.message import CommitContents, Wording, form, message
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen
 from syncer.content.walk import Candidate, candidate_of
-from syncer.diff_log.log import LOG
+from syncer.diff_log.lines import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy
 from syncer.git.remote import Remote

@@ -7,7 +7,8 @@ from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
 from syncer.decide.diff import NOTHING, diff, hidden, suppressed_by, without_older
-from syncer.diff_log.log import LOG, DiffLog, entry_of, lines_backwards
+from syncer.diff_log.lines import LOG, entry_of, lines_backwards
+from syncer.diff_log.log import DiffLog
 from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
 from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
