@@ -146,10 +146,9 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
     """Give a sync as it stands before it writes, and its pages: scanned, and every video's counts accepted."""
     from syncer.state.syncs import begin_sync
     from syncer.state.videos import save_readings
-    from syncer.sync.begin import open_for_writing
-    from syncer.sync.judge import judge
-    from syncer.sync.options import NO_LISTENER, Environment, Options, Sync
-    from syncer.sync.tally import Tally
+    from syncer.sync.open_state import open_for_writing
+    from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally
+    from syncer.sync.readings import judge_readings
 
     config = _config(task)
     pages = _scan(config)
@@ -163,7 +162,7 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
             save_readings(opened.database, number, readings[start : start + BATCH_SIZE])
         site, database, diff_log = os.path.realpath(task.site), opened.database, opened.diff_log
         sync = Sync(config, Options(), environment, NO_LISTENER, site, database, diff_log, tally)
-        judge(sync, pages)
+        judge_readings(sync, pages)
         yield sync, pages
 
 

@@ -25,11 +25,10 @@ from syncer.state.database import Database, open_copy
 from syncer.state.lock import is_held
 from syncer.state.syncs import last_whole_sync
 from syncer.status.buckets import bucket_statuses, in_words
-from syncer.status.leftovers import find_remains
-from syncer.sync.fetch import open_client, spending
-from syncer.sync.options import NO_LISTENER, Environment, Options, Sync
-from syncer.sync.recover import saved_problems
-from syncer.sync.tally import Tally
+from syncer.status.leftovers import find_leftovers
+from syncer.sync.open_state import saved_problems
+from syncer.sync.options import Environment
+from syncer.sync.readings import open_client, spending
 from syncer.wording import counted, utc
 from syncer.youtube.answer import Outcome
 
@@ -105,7 +104,7 @@ def check(
     with database:
         yield _check_state(config, database, clock())
         yield from _check_state_directory(config)
-        yield from _check_remains(config, database, content)
+        yield from _check_leftovers(config, database, content)
         yield from _check_quota(config, database, clock())
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
 
@@ -307,20 +306,20 @@ def _check_state_directory(config: Config) -> Iterator[Finding]:
         yield Finding("state", Level.WARNING, message)
 
 
-def _check_remains(config: Config, database: Database, content: _Content) -> Iterator[Finding]:
+def _check_leftovers(config: Config, database: Database, content: _Content) -> Iterator[Finding]:
     if is_held(config.state_directory):
         yield Finding("state", Level.OK, "a sync is writing right now")
         return
     for problem in saved_problems(config.state_directory):
         yield Finding("state", Level.WARNING, f"{problem.subject}: {problem.message}")
-    remains = find_remains(os.path.realpath(config.site), database)
-    files = [path for path in remains.files.union(content.left_over) if os.path.exists(path)]
-    if files or remains.written or remains.unwritten:
+    leftovers = find_leftovers(os.path.realpath(config.site), database)
+    files = [path for path in leftovers.files.union(content.left_over) if os.path.exists(path)]
+    if files or leftovers.written or leftovers.unwritten:
         yield Finding(
             "state",
             Level.WARNING,
-            f"the last sync was cut short; the next one logs {counted(remains.written, 'count')} that it had written, "
-            f"forgets {counted(remains.unwritten, 'count')} that it had not, "
+            f"the last sync was cut short; the next one logs {counted(leftovers.written, 'count')} that it had written,"
+            f" forgets {counted(leftovers.unwritten, 'count')} that it had not, "
             f"and removes {counted(len(files), 'left-over file')}",
         )
 
@@ -352,15 +351,12 @@ def _check_key(
     yield _tell_key_file(config)
     if offline:
         return
-    environment = Environment(key=key, clock=clock, sleep=sleep)
-    tally = Tally("check", clock())
-    sync = Sync(config, Options(), environment, NO_LISTENER, os.path.realpath(config.site), database, None, tally)
-    with open_client(config, environment, spending(sync)) as client:
+    units: Counter[Bucket] = Counter()
+    spend = spending(config, database, clock, units, scheduled=False)
+    with open_client(config, Environment(key, clock, sleep), spend) as client:
         answer = client.fetch(Bucket.STATS, [min(content.videos, default=ANY_VIDEO)])
     if answer.outcome is Outcome.ANSWERED:
-        yield Finding(
-            "youtube", Level.OK, f"YouTube answers; this check cost {counted(sum(tally.units.values()), 'unit')}"
-        )
+        yield Finding("youtube", Level.OK, f"YouTube answers; this check cost {counted(units.total(), 'unit')}")
     elif answer.outcome is Outcome.UNAVAILABLE:
         yield Finding("youtube", Level.WARNING, f"videos.list is asked instead: {answer.message}")
     else:

@@ -20,7 +20,7 @@ from syncer.errors import Locked, Stopped
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
-from syncer.sync.make import LOOK, make_sync
+from syncer.sync.make import CANCEL_CHECK_FILES, make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
 
@@ -198,7 +198,8 @@ def test_a_lock_that_becomes_free_is_taken(full: Site) -> None:
 
 def test_the_command_line_ends_with_4_while_another_process_holds_the_lock(full: Site) -> None:
     impatient = (
-        "import sys, syncer.sync.begin as m; m.LOCK_TIMEOUT = 0.2; from syncer.cli.main import main; sys.exit(main())"
+        "import sys, syncer.sync.open_state as m; m.LOCK_TIMEOUT = 0.2;"
+        "from syncer.cli.main import main; sys.exit(main())"
     )
     with hold_lock(full.state, timeout=0, sleep=lambda _: None):
         done = run_python(full, impatient, "sync", "--json")
@@ -322,9 +323,9 @@ sys.exit(main())
 def test_a_scan_that_is_told_to_stop_ends_within_a_hundred_files_and_nothing_is_written(
     site: Site, youtube: Simulator
 ) -> None:
-    for video in ids(LOOK * 3):
+    for video in ids(CANCEL_CHECK_FILES * 3):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
-    assert LOOK == 100
+    assert CANCEL_CHECK_FILES == 100
     before, looks = tree(site.root / "content"), iter([False, True])
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     environment = Environment(KEY, lambda: NOON, lambda _: None, cancelled=lambda: next(looks))

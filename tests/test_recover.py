@@ -113,8 +113,8 @@ def test_what_was_written_before_the_crash_is_logged_as_the_work_of_that_sync(
 
 def test_a_crash_in_the_recovery_does_no_harm(full: Site, youtube: Simulator) -> None:
     crash(full, "syncer.sync.write", "mark_done", "before")
-    crash(full, "syncer.sync.recover", "mark_done", "after")
-    crash(full, "syncer.sync.recover", "forget_intents", "before")
+    crash(full, "syncer.sync.open_state", "mark_done", "after")
+    crash(full, "syncer.sync.open_state", "forget_intents", "before")
 
     assert full.sync(NOON).exit == 0
     require_all_right(full, youtube)
@@ -198,7 +198,7 @@ def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: S
 
 def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Simulator) -> None:
     full.sync(NOON)
-    crash(full, "syncer.sync.make", "judge", "before")
+    crash(full, "syncer.sync.make", "judge_readings", "before")
     with (full.state / NAME).open("r+b") as state:
         size = state.seek(0, os.SEEK_END)
         state.seek(4096)

@@ -10,18 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from syncer.decide.plan import Plan
-from syncer.model import Bucket, Problem, ProblemKind, VideoId
+from syncer.model import Bucket, ProblemKind
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.sync.fetch import note_early_end
-from syncer.sync.tally import Tally
+from syncer.sync.options import Tally
+from syncer.sync.readings import early_end
 from syncer.youtube.answer import Outcome
 from syncer.youtube.batches import Breaker
 from syncer.youtube.deadline import Deadline
@@ -155,34 +156,31 @@ def test_each_try_and_each_batch_is_a_record_for_machines_and_the_sums_are_their
     assert total["classes"] == {"retry": len(tries) + failed}
 
 
-def tally(left: int, *outcomes: Outcome) -> Tally:
-    told = Tally("a-sync", NOON, plan=Plan(tuple(VideoId(video) for video in ids(left)), 0, 0))
-    told.requests.update((Bucket.STATS, outcome) for outcome in outcomes)
-    return told
+def tally(unsettled: int, *outcomes: Outcome) -> Tally:
+    return Tally("a-sync", NOON, unsettled=unsettled, requests=Counter((Bucket.STATS, end) for end in outcomes))
 
 
 def breakers() -> dict[Bucket, Breaker]:
     return {bucket: Breaker() for bucket in Bucket}
 
 
-@pytest.mark.parametrize("told", [tally(3), tally(0, Outcome.STOPPED)])
-def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(told: Tally) -> None:
-    note_early_end(told, breakers(), Deadline(0))
-    (problem,) = told.problems
-    assert problem.kind is ProblemKind.REQUEST_FAILED
-    assert "ended after 0 s" in problem.message
-    assert told.report(NOON, dry_run=False, cancelled=False).over_quota == 0
+@pytest.mark.parametrize("so_far", [tally(3), tally(0, Outcome.STOPPED)])
+def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(so_far: Tally) -> None:
+    reasons = early_end(so_far, breakers(), Deadline(0))
+    assert list(reasons) == [Bucket.STATS]
+    assert "ended after 0 s" in reasons[Bucket.STATS]
+    report = replace(so_far, given_up=bool(reasons)).report(NOON, dry_run=False, cancelled=False)
+    assert report.over_quota == 0
 
 
 @pytest.mark.parametrize(
-    ("told", "deadline"),
+    ("so_far", "deadline"),
     [(tally(3), Deadline()), (tally(0), Deadline(0)), (tally(3), Deadline(cancelled=lambda: True))],
 )
 def test_where_time_was_left_or_nothing_to_do_or_somebody_cancelled_nothing_is_said(
-    told: Tally, deadline: Deadline
+    so_far: Tally, deadline: Deadline
 ) -> None:
-    note_early_end(told, breakers(), deadline)
-    assert told.problems == list[Problem]()
+    assert not early_end(so_far, breakers(), deadline)
 
 
 def until(youtube: Simulator, requests: int, process: subprocess.Popen[Any]) -> None:

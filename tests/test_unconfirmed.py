@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.unconfirmed import FEWEST_VIDEOS, Brake, Shares, comparable, sharp_drops, view_meaning
+from syncer.decide.unconfirmed import FEWEST_VIDEOS, Brake, Comparison, comparable, judge, sharp_drops, view_meaning
 from syncer.model import Count, VideoId
 
 counts = st.dictionaries(st.sampled_from(Count), st.integers(0, 2**63 - 1))
@@ -45,12 +45,12 @@ def test_only_a_count_that_fell_and_was_known_before_is_unconfirmed(
 
 
 def braked(*, missing: int = 0, of: int = 0, fallen: int = 0, compared: int = 0, limit: float = 0.5) -> Brake | None:
-    shares = Shares()
-    for number in range(of):
-        shares.add_missing(missing=number < missing)
+    before = {Count.VIEWS: 10}
+    seen = [Comparison(video(number), {}, {}, True, number >= missing, frozenset()) for number in range(of)]
     for number in range(compared):
-        shares.add_counts(video(number), {Count.VIEWS: 10}, {Count.VIEWS: 9 if number < fallen else 10})
-    return shares.brake(limit, limit)
+        now = {Count.VIEWS: 9 if number < fallen else 10}
+        seen.append(Comparison(video(number), before, now, False, True, frozenset()))
+    return judge(seen, missing=limit, falling=limit).brake
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,9 @@ def test_a_brake_at_100_percent_never_holds_and_at_0_percent_at_five_videos() ->
 
 
 def test_five_counts_of_two_videos_are_no_reason_to_brake() -> None:
-    shares = Shares()
-    for number in range(2):
-        shares.add_counts(video(number), dict.fromkeys(Count, 10), dict.fromkeys(Count, 9))
-    assert shares.brake(0.5, 0.5) is None
+    before, now = dict.fromkeys(Count, 10), dict.fromkeys(Count, 9)
+    seen = [Comparison(video(number), before, now, True, True, frozenset()) for number in range(2)]
+    assert judge(seen, missing=0.5, falling=0.5).brake is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config.parse import parse_config
-from syncer.decide.quota import LATE, is_parked, next_reset
+from syncer.decide.quota import PARKING_MARGIN, is_parked, next_reset
 from syncer.decide.schedule import first_time
 from syncer.diff_log.lines import LOG, lines_of_sync, read_log
 from syncer.model import VideoId
@@ -58,7 +58,7 @@ def test_a_bucket_that_a_right_clock_parked_is_closed_until_the_next_reset(site:
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     with opened(site) as database:
         assert all(status.parked_until for status in bucket_statuses(config, database, NOON).values())
-    assert site.sync(next_reset(NOON) + LATE).answered == 3
+    assert site.sync(next_reset(NOON) + PARKING_MARGIN).answered == 3
 
 
 moments = st.integers(10**8, 7 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
@@ -66,10 +66,10 @@ moments = st.integers(10**8, 7 * 10**9).map(lambda seconds: datetime.fromtimesta
 
 @given(moments, moments)
 def test_no_bucket_is_closed_beyond_the_next_reset_whatever_was_noted(until: datetime, at: datetime) -> None:
-    assert not is_parked(until, at) or not is_parked(until, next_reset(at) + LATE)
+    assert not is_parked(until, at) or not is_parked(until, next_reset(at) + PARKING_MARGIN)
 
 
-@given(moments, st.integers(1, int(LATE.total_seconds())))
+@given(moments, st.integers(1, int(PARKING_MARGIN.total_seconds())))
 def test_a_bucket_is_closed_from_when_youtube_says_so_to_a_little_after_the_reset(at: datetime, late: int) -> None:
     until = next_reset(at) + timedelta(seconds=late)
     assert is_parked(until, at)

@@ -78,7 +78,7 @@ def _run(
     from syncer.daemon.loop import Daemon, DaemonConfig, DaemonEnvironment
     from syncer.daemon.notify import Notifier
     from syncer.status_page.metrics import Counters
-    from syncer.sync.begin import settle
+    from syncer.sync.open_state import settle
 
     config = reloadable.config
     counters = Counters()

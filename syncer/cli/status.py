@@ -11,7 +11,7 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.status.leftovers import Remains
+    from syncer.status.leftovers import Leftovers
     from syncer.status.report import Outline
     from syncer.status.status import Status
 
@@ -50,8 +50,8 @@ def _show(status: Status) -> None:
     elif not status.syncs:
         show("No sync yet; `syncer sync` makes one.")
     _show_syncs(status.syncs)
-    if status.remains:
-        show(f"The last sync was cut short: {_remains(status.remains)}. {SETTLES}", "bold yellow")
+    if status.leftovers:
+        show(f"The last sync was cut short: {_leftovers(status.leftovers)}. {SETTLES}", "bold yellow")
     show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
@@ -63,11 +63,11 @@ def _show(status: Status) -> None:
         show_problems(status.problems)
 
 
-def _remains(remains: Remains) -> str:
+def _leftovers(leftovers: Leftovers) -> str:
     from syncer.wording import counted
 
-    counts = f"{counted(remains.written, 'count')} written, {counted(remains.unwritten, 'count')} not written"
-    return f"{counts}, {counted(len(remains.files), 'left-over file')}"
+    counts = f"{counted(leftovers.written, 'count')} written, {counted(leftovers.unwritten, 'count')} not written"
+    return f"{counts}, {counted(len(leftovers.files), 'left-over file')}"
 
 
 def _show_syncs(syncs: Sequence[Outline]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from syncer.decide.quota import LATE, next_reset
+from syncer.decide.quota import PARKING_MARGIN, next_reset
 from syncer.decide.schedule import Schedule, delayed, first_time, longest_interval, next_time, retry_after, set_back
 from syncer.errors import ExitCode, Stopped, SyncerError
 from syncer.status.report import SyncReport
@@ -80,7 +80,9 @@ class Agenda:
         """Return the agenda after a sync ended with this report; `triggered`: the schedule did not ask for it."""
         retry = None
         if report.over_quota:
-            retry = QuotaRetry(unread_since or report.started, next_reset(report.finished) + LATE + share * LATE)
+            retry = QuotaRetry(
+                unread_since or report.started, next_reset(report.finished) + PARKING_MARGIN + share * PARKING_MARGIN
+            )
         own_sync = self.own_sync if triggered else report.started.replace(microsecond=0)
         agenda = replace(self, own_sync=own_sync, quota_retry=retry, triggered=False)
         if report.exit == ExitCode.NOTHING_ANSWERED:

@@ -1,4 +1,4 @@
-"""Decides which videos to ask about now."""
+"""Decides which videos to request now, and from when on a missing video is gone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LastRead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which videos to ask about now, and what was left out."""
+    """Which videos to request now, and what was left out."""
 
     ask: tuple[VideoId, ...]
     fresh: int
@@ -37,12 +37,14 @@ class Plan:
 FRESH = 300
 """Seconds for which a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""
 
-GONE = 3
-"""Times, a day apart, that YouTube must leave a video out before it is called gone."""
-
 DAY = 86_400
-LONGEST = 28 * DAY
-"""Seconds after which a video is asked about, however long it has been gone."""
+"""Seconds. Of absences that are less apart, one counts."""
+
+GONE_MISSES = 3
+"""Absences, a day apart, after which a missing video is gone."""
+
+LONGEST_REST = 28 * DAY
+"""Seconds after which a video is requested, however long it has been gone."""
 
 
 def plan(
@@ -55,11 +57,12 @@ def plan(
     accept: bool = False,
     unread_since: datetime | None = None,
 ) -> Plan:
-    """Return which of `videos` to ask about: all that are not fresh, as far as `units` requests reach.
+    """Return which of `videos` to request: all that are not fresh, as far as `units` requests reach.
 
-    `known` are the videos that were ever read, longest unread first; one that is gone is asked about less and less
+    `known` are the videos that were ever read, longest unread first; one that is gone is requested less and less
     often, but once in four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then
-    is fresh. Who was never read comes first, then the longest unread, so that a small quota goes round the whole site.
+    is fresh. Videos that were never read come first, then the longest unread, so that a small quota goes round the
+    whole site.
     A held reading is not fresh, unless it is about to be accepted. Nor is one from the future, after the clock was set
     back: its age is unknown, so it comes before all that is known to be old.
     """
@@ -72,13 +75,18 @@ def plan(
         unread.remove(video)
         if read_at > seconds:
             undated.append(video)
-        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= _patience(misses)):
+        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= _fresh_seconds(misses)):
             due.append(video)
     due = [*sorted(unread), *undated, *due]
     ask = tuple(due[: units * BATCH_SIZE])
     return Plan(ask, fresh=len(videos) - len(due), over_quota=len(due) - len(ask))
 
 
-def _patience(misses: int) -> int:
-    """Return how many seconds a reading serves: the gone are asked about after two days, four, eight."""
-    return FRESH if misses < GONE else min(DAY * 2 ** (misses - GONE + 1), LONGEST)
+def is_gone(misses: int) -> bool:
+    """Whether a video that was absent so many times in a row, a day apart, is gone and not just missing."""
+    return misses >= GONE_MISSES
+
+
+def _fresh_seconds(misses: int) -> int:
+    """Return how many seconds a reading is fresh: videos that are gone are requested after two days, four, eight."""
+    return min(DAY * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST) if is_gone(misses) else FRESH

@@ -1,4 +1,4 @@
-"""YouTube's quota days: when a bucket is filled again, and whether one more unit may be taken from it."""
+"""YouTube's quota days: when a quota resets, and how many units may still be taken from a bucket."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Quotas are reset at midnight Pacific Time: https://developers.google.com/youtube/v3/getting-started#quota"""
 
-LATE = timedelta(minutes=10)
+PARKING_MARGIN = timedelta(minutes=10)
 """A bucket that YouTube closed is tried again at most so long after midnight: not by all programs at once."""
 
 
 def quota_day(at: datetime) -> date:
     """Return the quota day that the moment `at` (with a time zone) belongs to."""
-    return _aware(at).astimezone(PACIFIC).date()
+    if at.tzinfo is None:
+        raise ValueError(f"{at.isoformat()} has no time zone")
+    return at.astimezone(PACIFIC).date()
 
 
 def next_reset(at: datetime) -> datetime:
@@ -32,7 +34,7 @@ def is_parked(until: datetime, at: datetime) -> bool:
     No bucket is closed for longer than to the next reset. A time beyond it was noted by a clock that was wrong, then
     or now, and holds nothing back: YouTube says again what is so, for one unit.
     """
-    return at < until <= next_reset(at) + LATE
+    return at < until <= next_reset(at) + PARKING_MARGIN
 
 
 def units_left(used: int, limit: int, reserve: int) -> int:
@@ -46,9 +48,3 @@ def is_early(used: int, limit: int) -> bool:
     `used` are the units of all buckets on that day: if YouTube counts them as one bucket, nothing was cut.
     """
     return 2 * used < limit
-
-
-def _aware(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        raise ValueError(f"{at.isoformat()} has no time zone")
-    return at

@@ -27,8 +27,8 @@ class Schedule:
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=1)
 
-FEW, MANY = 3, 1000
-"""How many times of a cron are looked at for its longest interval: at least, and at most."""
+FEWEST_TIMES, MOST_TIMES = 3, 1000
+"""How many times of a cron are compared to find its longest interval: at least, and at most."""
 
 
 def first_time(schedule: Schedule, last: datetime | None, now: datetime) -> datetime:
@@ -82,7 +82,7 @@ def longest_interval(schedule: Schedule, now: datetime) -> timedelta:
     if schedule.cron is None:
         return schedule.every + schedule.jitter
     times = [next_time(schedule, now, now)]
-    while len(times) < FEW or (len(times) < MANY and times[-1] < now + timedelta(days=366)):
+    while len(times) < FEWEST_TIMES or (len(times) < MOST_TIMES and times[-1] < now + timedelta(days=366)):
         times.append(next_time(schedule, now, times[-1]))
     return max(later - earlier for earlier, later in pairwise(times)) + schedule.jitter
 

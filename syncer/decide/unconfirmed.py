@@ -1,10 +1,12 @@
-"""Decides which readings are not believed at once, and when a whole sync is not."""
+"""Decides which new readings wait for a second one, and when a brake holds all of a sync."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from syncer.model import Count, Statistics, VideoId
 
@@ -21,15 +23,69 @@ class Brake:
     """Videos that were answered before, or counts that could be compared."""
 
 
+class Comparison(NamedTuple):
+    """A new reading of a video, beside what was known of the video before."""
+
+    video_id: VideoId
+    before: Statistics
+    """The counts that were known before, of those that mean the same now."""
+    now: Statistics
+    """The counts that YouTube gives now, of those that meant the same before."""
+    was_present: bool
+    """Whether YouTube returned the video before."""
+    is_present: bool
+    """Whether YouTube returned the video now."""
+    held: frozenset[Count]
+    """The counts for which the reading before this one is held."""
+
+
+class Judgement(NamedTuple):
+    """What is to become of a sync's new readings."""
+
+    brake: Brake | None
+    """Where there is one, all of them are held."""
+    unconfirmed: Mapping[VideoId, frozenset[Count]]
+    """Else these are held, because of these counts."""
+
+
 FEWEST_VIDEOS = 5
-"""So many videos must be struck before a brake holds: of a few, one deleted video is already half."""
+"""Videos that are missing or have a fallen count, below which no brake holds: of a few, one video is already half."""
 
 VIEWS_CHANGED_MEANING = (date(2025, 3, 31), date(2026, 8, 24))
 """From these days on a view is something else (`docs/youtube.md`, Counts): first for Shorts, then for all videos."""
 
 
+def judge(comparisons: Iterable[Comparison], *, missing: float, falling: float) -> Judgement:
+    """Return whether a brake holds these readings of a sync, and which of them are unconfirmed.
+
+    `missing` and `falling` are the shares, from 0 to 1, above which a brake holds: of videos that were present before
+    and are missing now, and of counts that fell. It takes at least five videos. A count that dropped sharply is
+    unconfirmed, unless the reading before this one was held because of the same counts.
+    """
+    were_present = now_missing = compared = fallen = fallen_videos = 0
+    unconfirmed: dict[VideoId, frozenset[Count]] = {}
+    for video, before, now, was_present, is_present, held in comparisons:
+        if was_present:
+            were_present += 1
+            now_missing += not is_present
+        both = before.keys() & now.keys()
+        falls = sum(now[count] < before[count] for count in both)
+        compared += len(both)
+        fallen += falls
+        fallen_videos += falls > 0
+        drops = sharp_drops(before, now)
+        if not drops <= held:
+            unconfirmed[video] = drops
+    brake = None
+    if now_missing >= FEWEST_VIDEOS and now_missing > missing * were_present:
+        brake = Brake("missing", now_missing, were_present)
+    elif fallen_videos >= FEWEST_VIDEOS and fallen > falling * compared:
+        brake = Brake("falling", fallen, compared)
+    return Judgement(brake, unconfirmed)
+
+
 def sharp_drops(before: Statistics, now: Statistics) -> frozenset[Count]:
-    """Return the counts that fell to zero, or below a tenth of what they were: they want a second reading."""
+    """Return the counts that fell to zero, or below a tenth of what they were."""
     return frozenset(
         count
         for count, number in now.items()
@@ -48,40 +104,3 @@ def comparable(counts: frozenset[Count], before: datetime | None, now: datetime)
 def view_meaning(at: datetime) -> date | None:
     """Return the day since which views read at this time mean what they mean; None: since ever."""
     return max((day for day in VIEWS_CHANGED_MEANING if day <= at.date()), default=None)
-
-
-@dataclass(slots=True)
-class Shares:
-    """How many of a sync's readings say what they should not all say at once."""
-
-    answered_before: int = 0
-    now_missing: int = 0
-    compared: int = 0
-    fallen: int = 0
-    struck: set[VideoId] = field(default_factory=set)
-    """Videos of which a count fell."""
-
-    def add_missing(self, *, missing: bool) -> None:
-        """Count a video that was answered before."""
-        self.answered_before += 1
-        self.now_missing += missing
-
-    def add_counts(self, video: VideoId, before: Statistics, now: Statistics) -> None:
-        """Count a video's counts that were known before and are given now."""
-        both = before.keys() & now.keys()
-        fallen = sum(now[count] < before[count] for count in both)
-        self.compared += len(both)
-        self.fallen += fallen
-        if fallen:
-            self.struck.add(video)
-
-    def brake(self, missing: float, falling: float) -> Brake | None:
-        """Return why this sync is not to be believed, if so.
-
-        `missing` and `falling` are the shares, from 0 to 1, above which a brake holds; it takes at least five videos.
-        """
-        if self.now_missing >= FEWEST_VIDEOS and self.now_missing > missing * self.answered_before:
-            return Brake("missing", self.now_missing, self.answered_before)
-        if len(self.struck) >= FEWEST_VIDEOS and self.fallen > falling * self.compared:
-            return Brake("falling", self.fallen, self.compared)
-        return None

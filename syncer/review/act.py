@@ -12,9 +12,9 @@ from syncer.model import Problem
 from syncer.review.drop import drop
 from syncer.review.look import Review, ReviewPage, look, scope_of
 from syncer.status.report import SyncReport
-from syncer.sync.begin import open_for_writing
+from syncer.sync.open_state import open_for_writing
 from syncer.sync.options import NO_LISTENER, Environment, Listener
-from syncer.sync.sync_log import tell_committed
+from syncer.sync.sync_log import log_committed
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -69,7 +69,7 @@ def act(
         kept = None
         if choice.keep:
             kept, _ = commit_counts(scope_of(config, choice.keep), worded, Author(config.git.author))
-            tell_committed(kept.commit if kept else None)
+            log_committed(kept.commit if kept else None)
         dropped = drop(config, choice.drop, environment, listener, opened) if choice.drop else None
         remaining = look(config, paths)
         problems = [*(dropped.problems if dropped else opened.problems), *remaining.problems]

@@ -18,7 +18,7 @@ from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database
 from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
-from syncer.sync.begin import Opened, begin
+from syncer.sync.open_state import OpenState, begin
 from syncer.sync.options import Environment, Listener, Options
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 def drop(
-    config: Config, paths: Collection[str], environment: Environment, listener: Listener, opened: Opened
+    config: Config, paths: Collection[str], environment: Environment, listener: Listener, state: OpenState
 ) -> SyncReport | None:
     """Put the last commit's counts back in these files and directories; None where there is none to put back.
 
     A count of the author's own stays, and so does one where the commit has none.
     """
-    sync = begin(config, Options(), environment, listener, opened, started=environment.clock())
+    sync = begin(config, Options(), environment, listener, state, started=environment.clock())
     scope = scope_of(config, paths)
-    pages = list(_restorations(sync.site, opened.database, waiting_since(scope, require_head(scope))))
-    return put_back(sync, opened.diff_log, pages)[0] if pages else None
+    pages = list(_restorations(sync.site, state.database, waiting_since(scope, require_head(scope))))
+    return put_back(sync, state.diff_log, pages)[0] if pages else None
 
 
 def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Restoration]:

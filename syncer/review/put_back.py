@@ -15,7 +15,7 @@ from syncer.state.judging import release_suppressed
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.options import Sync
-from syncer.sync.sync_log import tell_ended, tell_written
+from syncer.sync.sync_log import log_ended, log_written
 from syncer.sync.write import PAGES_AT_ONCE, write_edits, write_open_pages
 
 
@@ -57,8 +57,8 @@ def put_back(
     tally.problems += [Problem(ProblemKind.OPEN_ELSEWHERE, path, message) for path in tally.open]
     tally.open.clear()  # no later sync puts them back
     release_suppressed(sync.database)
-    tell_written(sync)
+    log_written(sync)
     report = tally.report(sync.environment.clock(), dry_run=False, cancelled=sync.environment.cancelled())
     end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)
-    tell_ended(report)
+    log_ended(report)
     return report, skipped

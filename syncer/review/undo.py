@@ -18,7 +18,7 @@ from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
-from syncer.sync.begin import begin, open_for_writing
+from syncer.sync.open_state import begin, open_for_writing
 from syncer.sync.options import Environment, Listener, Options, Sync
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
+from syncer.decide.plan import DAY
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
@@ -19,8 +20,6 @@ from syncer.state.videos import COLUMNS, reading_of
 
 BRAKE = "brake"
 """What stands in `held` for a reading that a brake holds; else the unconfirmed counts, with commas."""
-
-DAY = 86_400
 
 
 class Pending(NamedTuple):

@@ -14,7 +14,7 @@ from syncer.status.report import problem_json
 if TYPE_CHECKING:
     from syncer.state.search import Known
     from syncer.status.buckets import BucketStatus
-    from syncer.status.leftovers import Remains
+    from syncer.status.leftovers import Leftovers
     from syncer.status.status import Status
 
 Row = dict[str, str | int | bool | None]
@@ -44,14 +44,14 @@ def status_json(status: Status) -> dict[str, object]:
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
         "open": status.open,
-        "cut_short": _remains_json(status.remains),
+        "cut_short": _leftovers_json(status.leftovers),
     }
 
 
-def _remains_json(remains: Remains | None) -> dict[str, int] | None:
-    if remains is None:
+def _leftovers_json(leftovers: Leftovers | None) -> dict[str, int] | None:
+    if leftovers is None:
         return None
-    return {"written": remains.written, "unwritten": remains.unwritten, "files": len(remains.files)}
+    return {"written": leftovers.written, "unwritten": leftovers.unwritten, "files": len(leftovers.files)}
 
 
 def quota_json(buckets: Mapping[Bucket, BucketStatus]) -> dict[str, QuotaOfBucket]:

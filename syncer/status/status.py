@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from syncer.decide.plan import GONE
+from syncer.decide.plan import is_gone
 from syncer.decide.quota import next_reset
 from syncer.decide.schedule import first_time
 from syncer.model import Bucket, Count, Problem, VideoId
@@ -18,7 +18,7 @@ from syncer.state.lock import is_held
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
-from syncer.status.leftovers import Remains, find_remains
+from syncer.status.leftovers import Leftovers, find_leftovers
 from syncer.status.report import Outline, outline, problems_of
 from syncer.status.stored_report import stored_report
 
@@ -51,7 +51,7 @@ class Status:
     """Those of the last sync."""
     open: int
     """Pages that the last sync left out because another program had them open for writing."""
-    remains: Remains | None
+    leftovers: Leftovers | None
     """What a crash left behind, and nothing has settled yet."""
     running: bool
     """Whether a sync, or another command that writes, is running."""
@@ -76,7 +76,7 @@ def status_of(
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))
     last = last_whole_sync(database)
-    remains, running = find_remains(os.path.realpath(config.site), database), is_held(config.state_directory)
+    leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
     return Status(
         site=str(config.site),
         syncs=outlines,
@@ -85,14 +85,14 @@ def status_of(
         buckets=bucket_statuses(config, database, now),
         quota_resets=next_reset(now),
         missing=missing,
-        gone=[video for video in missing if video.misses >= GONE],
+        gone=[video for video in missing if is_gone(video.misses)],
         unconfirmed=unconfirmed_counts(database),
         braked=count_braked(database),
         suppressed=count_suppressed(database),
         hidden=hidden_counts(database, mapped_counts(config)),
         problems=problems,
         open=left_open,
-        remains=remains if remains.any and not running else None,
+        leftovers=leftovers if leftovers.any and not running else None,
         running=running,
     )
 

@@ -17,12 +17,12 @@ from syncer.state.directory import forget_set_aside
 from syncer.state.judging import forget_unread
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
 from syncer.state.videos import count_readings, forget_places, forget_readings
-from syncer.sync.begin import open_for_writing
+from syncer.sync.open_state import open_for_writing
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
-SLACK = timedelta(days=1)
+REWRITE_INTERVAL = timedelta(days=1)
 """A sync writes the diff log anew when its oldest line is this much past its time, not each time."""
 
 
@@ -81,7 +81,7 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     _forget_set_aside(config.state_directory, before)
     diff_log = config.state_directory / LOG
     oldest = oldest_time(diff_log)
-    if oldest is not None and oldest < before - SLACK:
+    if oldest is not None and oldest < before - REWRITE_INTERVAL:
         forget_lines(diff_log, Selection(before=before).lines(diff_log))
 
 

@@ -1,4 +1,21 @@
-"""Makes one sync: scan, plan, ask, compare, replace, log, report, forget what is too old."""
+"""Makes one sync: the whole path of the data, from the pages on disk and back to them.
+
+    the content files                 content/walk      every file that a collection takes
+    | _scan                           content/scan      the pages: their videos, and the counts that they show
+    | plan_now                        decide/plan       which videos to request now, within the quota
+    | fetch_readings                  youtube/batches   YouTube's answers, saved in state/ as they come
+    | judge_readings                  decide/unconfirmed  accepts the new readings, or holds them; a brake stops here
+    | write_pages                     sync/write        batch by batch:
+    |     diff                        decide/diff         what the pages show, against what is accepted: the changes
+    |     | record_intents            state/intents       what is about to be written, in case of a crash
+    |     | replace_pages             content/replace     the pages, each whole and durable
+    |     | DiffLog.append            diff_log/log        a line for each changed count
+    | publish                         commit/           a commit of the counts alone, pushed, if the config says so
+    | Tally.report                    status/report     what the sync did, kept in state/
+    | forget_old                      sync/forget       removes what is older than `history.keep`
+
+`sync/open_state` comes before all of it: it takes the lock, and settles what a crash left behind.
+"""
 
 from __future__ import annotations
 
@@ -14,38 +31,38 @@ from typing import TYPE_CHECKING
 from syncer.content.left_over import settle_left_over
 from syncer.content.scan import MiscasedKey, keeping_pages, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftOver, candidate_of, narrow, walk
-from syncer.decide.plan import GONE
+from syncer.decide.plan import is_gone
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
-from syncer.state.database import Database, open_copy
+from syncer.state.database import open_copy
 from syncer.state.judging import release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos, save_places
 from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
-from syncer.sync.begin import begin, new_tally, open_for_writing
-from syncer.sync.fetch import fetch_readings, plan_now
 from syncer.sync.forget import forget_old
-from syncer.sync.judge import judge
+from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
 from syncer.sync.publish import publish
-from syncer.sync.recover import saved_problems, saving
-from syncer.sync.sync_log import tell_ended, tell_judged, tell_kept, tell_planned, tell_written
+from syncer.sync.readings import fetch_readings, judge_readings, plan_now
+from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import write_pages
 from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
+LOST_SITE_VIDEOS = 5
+"""Videos in the state from which on a site without pages is a mistake: so many are not all removed on purpose."""
 
-MANY = 5
-"""Videos that a state knows of a site whose pages cannot all be gone by intent."""
+GC_FREEZE_PAGES = 10_000
+"""Pages from which on they are left out of Python's search for cycles."""
 
-CROWD = 10_000
-"""Pages from which on they are set apart."""
+CANCEL_CHECK_FILES = 100
+"""Files after which a scan checks whether the sync is cancelled."""
 
-LOOK = 100
-"""Files after which a scan looks whether it is told to stop."""
+PROGRESS_PAGES = 100
+"""Pages after which a scan shows its progress."""
 
 
 def make_sync(
@@ -54,15 +71,20 @@ def make_sync(
     """Make one sync and return its report.
 
     A dry run writes nothing and makes no state. Raises UsageError (a missing directory, a path or a video that names
-    nothing), StateError, Locked, and Stopped (told to stop before anything was done).
+    nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
     """
     site = os.path.realpath(config.site)
-    _require_directories(site, config)
+    for collection in config.collections:
+        directory = os.path.join(site, collection.directory)
+        if not os.path.isdir(directory):
+            raise UsageError(
+                f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
+            )
     started = environment.clock()
     if options.dry_run:
         with open_copy(config.state_directory, site) as copy:
             tally = new_tally(copy, started)
-            return _walk_the_path(Sync(config, options, environment, listener, site, copy, None, tally))
+            return _scan_and_sync(Sync(config, options, environment, listener, site, copy, None, tally))
     try:
         return _sync_and_forget(config, options, environment, listener, started=started)
     except StateDamaged:  # it is set aside by now
@@ -79,34 +101,36 @@ def _sync_and_forget(
     started: datetime,
     lost: str | None = None,
 ) -> SyncReport:
-    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as opened:
-        report = _walk_the_path(begin(config, options, environment, listener, opened, started=started))
-        _forget_old(config, opened.database, environment.clock())
+    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
+        report = _scan_and_sync(begin(config, options, environment, listener, state, started=started))
+        try:
+            forget_old(config, state.database, environment.clock())
+        except StateError as error:  # pages and report are written: the next sync tries again
+            log_not_forgotten(error)
         return report
 
 
-def _forget_old(config: Config, database: Database, now: datetime) -> None:
-    try:
-        forget_old(config, database, now)
-    except StateError as error:  # pages and report are written: the next sync tries again
-        tell_kept(error)
-
-
-def _walk_the_path(sync: Sync) -> SyncReport:
+def _scan_and_sync(sync: Sync) -> SyncReport:
     with keeping_pages():
         pages = _scan(sync)
-    _require_pages(sync, pages)
-    with _set_apart(pages):
-        return _walk_on(sync, pages)
+    if not (pages or sync.tally.problems or sync.options.paths or sync.options.videos):
+        known = count_videos(sync.database)
+        if known >= LOST_SITE_VIDEOS:  # to sync nothing would look like success
+            raise ContentGone(
+                f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk"
+                " mounted? If the pages are gone on purpose, `syncer purge --all` forgets the videos"
+            )
+    with _frozen(pages):
+        return _sync_pages(sync, pages)
 
 
 @contextmanager
-def _set_apart(pages: Sequence[Page]) -> Iterator[None]:
+def _frozen(pages: Sequence[Page]) -> Iterator[None]:
     """Leave many pages out of Python's search for cycles, which would take a tenth of a sync's time.
 
     To freeze resets what tells Python when to search everywhere: with a few pages each time, it would never do so.
     """
-    if len(pages) < CROWD:
+    if len(pages) < GC_FREEZE_PAGES:
         yield
         return
     gc.freeze()
@@ -117,71 +141,43 @@ def _set_apart(pages: Sequence[Page]) -> Iterator[None]:
         gc.collect()
 
 
-def _walk_on(sync: Sync, pages: list[Page]) -> SyncReport:
-    options, tally = sync.options, sync.tally
+def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
+    options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
     videos = {slot.video_id for page in pages for slot in page.slots}
     if options.videos:
+        if unknown := options.videos - videos:
+            names = ", ".join(sorted(unknown))
+            raise UsageError(f"{names}: no page names this video; `syncer check` counts what there is")
         videos &= options.videos
-        _require_videos(options.videos, videos)
     tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
-    tally.plan = plan_now(sync, videos)
-    number = begin_sync(sync.database, tally.sync, tally.started)
+    plan = plan_now(sync, videos)
+    tally.fresh, tally.over_quota = plan.fresh, plan.over_quota
+    number = begin_sync(database, tally.sync, tally.started)
     if options.whole:
-        save_places(sync.database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
-        release_unnamed(sync.database)
-    tell_planned(sync)
-    fetch_readings(sync, number)
-    tally.problems += cut_quotas(sync.config, sync.database, sync.environment.clock())
-    may_write = judge(sync, pages)
-    long_missing = {video.video_id for video in missing_videos(sync.database) if video.misses >= GONE}
-    tally.gone = tally.missing & long_missing
-    tell_judged(sync)
+        save_places(database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
+        release_unnamed(database)
+    log_planned(sync, plan)
+    fetch_readings(sync, plan.ask, number)
+    tally.problems += cut_quotas(sync.config, database, environment.clock())
+    may_write = judge_readings(sync, pages)
+    tally.gone = tally.missing & {video.video_id for video in missing_videos(database) if is_gone(video.misses)}
+    log_judged(sync)
     if may_write:
         write_pages(sync, pages)
-        tell_written(sync)
+        log_written(sync)
     if sync.config.git.commit and not options.dry_run:
-        publish(sync, _emptied(pages))
-    report = tally.report(sync.environment.clock(), dry_run=options.dry_run, cancelled=sync.environment.cancelled())
+        files = [
+            Candidate(path, tuple(page.fields for page in same))
+            for path, same in groupby(pages, key=attrgetter("path"))
+        ]
+        pages.clear()  # a commit takes as much memory as they did
+        publish(sync, files)
+    report = tally.report(environment.clock(), dry_run=options.dry_run, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
-        end_sync(sync.database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
-    tell_ended(report)
+        end_sync(database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
+    log_ended(report)
     return report
-
-
-def _emptied(pages: list[Page]) -> list[Candidate]:
-    """Return which files the pages are in, and forget the pages: a commit takes as much memory as they did."""
-    same_files = groupby(pages, key=attrgetter("path"))
-    candidates = [Candidate(path, tuple(page.fields for page in same)) for path, same in same_files]
-    pages.clear()
-    return candidates
-
-
-def _require_directories(site: str, config: Config) -> None:
-    for collection in config.collections:
-        directory = os.path.join(site, collection.directory)
-        if not os.path.isdir(directory):
-            raise UsageError(
-                f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
-            )
-
-
-def _require_pages(sync: Sync, pages: Sequence[Page]) -> None:
-    """Raise ContentGone where nothing is left of a site. To sync it would look like success."""
-    if pages or sync.tally.problems or sync.options.paths or sync.options.videos:
-        return
-    known = count_videos(sync.database)
-    if known >= MANY:
-        raise ContentGone(
-            f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk mounted?"
-            " If the pages are gone on purpose, `syncer purge --all` forgets the videos"
-        )
-
-
-def _require_videos(wanted: frozenset[VideoId], known: set[VideoId]) -> None:
-    unknown = wanted - known
-    if unknown:
-        raise UsageError(f"{', '.join(sorted(unknown))}: no page names this video; `syncer check` counts what there is")
 
 
 def _scan(sync: Sync) -> list[Page]:
@@ -190,12 +186,12 @@ def _scan(sync: Sync) -> list[Page]:
     left_over: list[str] = []
     problems: list[Problem] = []
     collections = [collection.as_model() for collection in sync.config.collections]
-    found = narrow(_until_stopped(sync, walk(sync.site, collections)), sync.options.paths)
+    found = narrow(_until_cancelled(sync, walk(sync.site, collections)), sync.options.paths)
     for item in read_pages(sync.site, found):
         match item:
             case Page():
                 pages.append(item)
-                if len(pages) % 100 == 0:
+                if len(pages) % PROGRESS_PAGES == 0:
                     sync.listener.progress("scan", len(pages), None)
             case MiscasedKey():
                 miscased.append(item)
@@ -240,10 +236,10 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
-def _until_stopped(
+def _until_cancelled(
     sync: Sync, found: Iterable[Candidate | LeftOver | Problem]
 ) -> Iterator[Candidate | LeftOver | Problem]:
     for number, item in enumerate(found):
-        if number % LOOK == 0 and sync.environment.cancelled():
+        if number % CANCEL_CHECK_FILES == 0 and sync.environment.cancelled():
             raise Stopped("stopped while the pages were scanned; nothing was written")
         yield item

@@ -1,16 +1,20 @@
-"""What a sync is asked to do, what it needs from outside, whom it informs, and what its steps share."""
+"""What a sync is given, what its steps share, and what they count."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
-from syncer.model import Change, VideoId
+from syncer.errors import ExitCode
+from syncer.model import Bucket, Change, Count, Edit, Problem, VideoId
 from syncer.state.database import Database
-from syncer.sync.tally import Tally
+from syncer.status.report import SyncReport
+from syncer.youtube.answer import Outcome, Tries
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -18,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a sync is asked to do."""
+    """What a sync is to do."""
 
     dry_run: bool = False
     everything: bool = False
-    """True: ask about videos that were read less than five minutes ago as well."""
+    """True: request videos that were read less than five minutes ago as well."""
     accept: bool = False
-    """True: let through what a brake or an unconfirmed count holds."""
+    """True: accept what a brake or an unconfirmed count holds."""
     scheduled: bool = False
     """True: leave the reserve of every bucket alone."""
     unread_since: datetime | None = None
@@ -67,6 +71,86 @@ class Listener:
 
 
 NO_LISTENER = Listener()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a sync has done so far: the numbers and names of its report."""
+
+    sync: str
+    started: datetime
+    pages: int = 0
+    videos: int = 0
+    fresh: int = 0
+    """Videos that were not requested because they were read less than five minutes ago, or are gone and not due."""
+    over_quota: int = 0
+    """Videos that were not requested because the units do not reach."""
+    unsettled: int = 0
+    """Videos that were to be requested, and of which nothing is known in the end."""
+    asked: set[VideoId] = field(default_factory=set)
+    answered: set[VideoId] = field(default_factory=set)
+    missing: set[VideoId] = field(default_factory=set)
+    failed: set[VideoId] = field(default_factory=set)
+    requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
+    units: Counter[Bucket] = field(default_factory=Counter)
+    hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
+    unconfirmed: set[tuple[VideoId, Count]] = field(default_factory=set)
+    brake: Brake | None = None
+    problems: list[Problem] = field(default_factory=list)
+    changed_pages: int = 0
+    changed_counts: int = 0
+    gone: set[VideoId] = field(default_factory=set)
+    commit: str | None = None
+    tries: Tries = field(default_factory=Tries)
+    left: int = 0
+    open: dict[str, Edit] = field(default_factory=dict)
+    """What could not be written to pages, by path, because another program has them open for writing."""
+    given_up: bool = False
+    """Videos were left to the next sync because more requests were of no use now."""
+
+    @property
+    def outcomes(self) -> set[Outcome]:
+        """How requests ended so far."""
+        return {outcome for _, outcome in self.requests}
+
+    def report(self, finished: datetime, *, dry_run: bool, cancelled: bool) -> SyncReport:
+        """Return the report of the sync as it stands."""
+        for_another_reason = self.given_up or cancelled or Outcome.REFUSED in self.outcomes
+        over_quota = self.over_quota + (0 if for_another_reason else self.unsettled)
+        all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes
+        if cancelled:
+            code = ExitCode.INTERRUPTED
+        elif Outcome.REFUSED in self.outcomes or all_failed:
+            code = ExitCode.NOTHING_ANSWERED
+        else:
+            code = ExitCode.PROBLEMS if self.problems or over_quota or self.brake or self.left else ExitCode.OK
+        return SyncReport(
+            sync=self.sync,
+            started=self.started,
+            finished=finished,
+            dry_run=dry_run,
+            pages=self.pages,
+            videos=self.videos,
+            asked=len(self.asked),
+            answered=len(self.answered),
+            units=dict(self.units),
+            changed_pages=self.changed_pages,
+            changed_counts=self.changed_counts,
+            missing=tuple(sorted(self.missing)),
+            hidden=tuple(sorted(self.hidden)),
+            unconfirmed=tuple(sorted(self.unconfirmed)),
+            fresh=self.fresh,
+            over_quota=over_quota,
+            open=len(self.open),
+            brake=self.brake,
+            problems=tuple(self.problems),
+            exit=code,
+            requests=dict(self.requests),
+            gone=tuple(sorted(self.gone)),
+            commit=self.commit,
+            tries=self.tries,
+            left=self.left,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from syncer.git.remote import Remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind
 from syncer.sync.options import Sync
-from syncer.sync.sync_log import tell_committed, tell_pushed
+from syncer.sync.sync_log import log_committed, log_pushed
 from syncer.wording import counted, safe
 
 MAX_PAGES_ONCE_CANCELLED = 20_000
@@ -41,14 +41,14 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         unseen = find_unseen(scope, require_tip(scope.repository).commit)
         texts = [*_describe_filtered(filtered), *describe_unseen(unseen)]
         tally.problems += [Problem(kind, "git", text) for text in texts]
-        tell_committed(tally.commit)
+        log_committed(tally.commit)
         if tally.commit:
             tidy(scope.repository)
         if settings.push and not cancelled():
             kind = ProblemKind.NOT_PUSHED
             remote, wording = Remote(settings.remote, cancelled), Wording(worded, form(settings.message))
             tally.commit = push_counts(scope, remote, wording, author, tally.commit)
-            tell_pushed(tally, settings.remote)
+            log_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
 

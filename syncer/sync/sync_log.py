@@ -1,24 +1,24 @@
-"""Tells in the log how a sync goes on: with `-v` its story in a few lines, each with an `event` of a stable name."""
+"""Logs how a sync goes on: a few lines, shown with `-v`, each with an `event` of a stable name."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
+from syncer.decide.plan import Plan
 from syncer.model import Bucket
 from syncer.status.buckets import bucket_statuses
-from syncer.status.leftovers import Remains
+from syncer.status.leftovers import Leftovers
 from syncer.status.report import SyncReport
-from syncer.sync.options import Sync
-from syncer.sync.tally import Tally
+from syncer.sync.options import Sync, Tally
 from syncer.wording import counted
 
 log = logging.getLogger("syncer.sync")
 
 
-def tell_planned(sync: Sync) -> None:
-    """Tell what the pages hold and whom YouTube is asked about."""
+def log_planned(sync: Sync, plan: Plan) -> None:
+    """Log what the pages hold and which videos are requested."""
     tally = sync.tally
-    plan = tally.plan
     left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.environment.clock()).values())
     log.info(
         "sync %s: %s, %s; %d to ask about, %d fresh, %d over quota; %s left today",
@@ -41,8 +41,8 @@ def tell_planned(sync: Sync) -> None:
     )
 
 
-def tell_judged(sync: Sync) -> None:
-    """Tell what YouTube said, and what of it is held."""
+def log_judged(sync: Sync) -> None:
+    """Log what YouTube said, and what of it is held."""
     tally = sync.tally
     held = "a brake holds what it said" if tally.brake else f"{counted(len(tally.unconfirmed), 'count')} unconfirmed"
     log.info(
@@ -62,8 +62,8 @@ def tell_judged(sync: Sync) -> None:
     )
 
 
-def tell_batch(sync: Sync, pages: int, changes: int) -> None:
-    """Tell of a batch of pages that was compared and written."""
+def log_batch(sync: Sync, pages: int, changes: int) -> None:
+    """Log a batch of pages that was compared and written."""
     log.debug(
         "a batch of %s: %s changed",
         counted(pages, "page"),
@@ -82,19 +82,19 @@ def log_older(counts: int) -> None:
         )
 
 
-def tell_committed(commit: str | None) -> None:
-    """Tell of the commit, if there was anything to commit."""
+def log_committed(commit: str | None) -> None:
+    """Log the commit, if there was anything to commit."""
     if commit:
         log.info("committed as %s", commit[:12], extra={"event": "committed", "commit": commit})
 
 
-def tell_pushed(tally: Tally, remote: str) -> None:
-    """Tell that the remote has all of ours."""
+def log_pushed(tally: Tally, remote: str) -> None:
+    """Log that the remote has all of ours."""
     log.info("%s has all commits of ours", remote, extra={"event": "pushed", "commit": tally.commit})
 
 
-def tell_written(sync: Sync) -> None:
-    """Tell what was written, or would be."""
+def log_written(sync: Sync) -> None:
+    """Log what was written, or would be."""
     tally = sync.tally
     log.info(
         "%s %s on %s",
@@ -110,8 +110,8 @@ def tell_written(sync: Sync) -> None:
     )
 
 
-def tell_ended(report: SyncReport) -> None:
-    """Tell how it ended, how long it took, and what it cost."""
+def log_ended(report: SyncReport) -> None:
+    """Log how it ended, how long it took, and what it cost."""
     seconds = (report.finished - report.started).total_seconds()
     units = {bucket.value: report.units.get(bucket, 0) for bucket in Bucket}
     log.info(
@@ -124,21 +124,31 @@ def tell_ended(report: SyncReport) -> None:
     )
 
 
-def tell_recovered(remains: Remains) -> None:
-    """Tell what a crash had left behind, now that it is settled."""
-    if not remains.any:
+def log_recovered(leftovers: Leftovers) -> None:
+    """Log what a crash had left behind, now that it is settled."""
+    if not leftovers.any:
         return
     log.warning(
         "the last sync was cut short: %s it had written and %s it had not; %s removed. All is settled.",
-        counted(remains.written, "count"),
-        counted(remains.unwritten, "count"),
-        counted(len(remains.files), "left-over file"),
+        counted(leftovers.written, "count"),
+        counted(leftovers.unwritten, "count"),
+        counted(len(leftovers.files), "left-over file"),
         extra={
             "event": "recovered",
-            "written": remains.written,
-            "unwritten": remains.unwritten,
-            "files": len(remains.files),
+            "written": leftovers.written,
+            "unwritten": leftovers.unwritten,
+            "files": len(leftovers.files),
         },
+    )
+
+
+def log_edit_saved(page: str, copy: Path) -> None:
+    """Log where a version of a page is kept that its author saved just as a sync was cut short."""
+    log.warning(
+        "%s: somebody saved it just as syncer was interrupted; that version is kept in %s",
+        page,
+        copy,
+        extra={"event": "edit-saved", "path": page, "file": str(copy)},
     )
 
 
@@ -148,11 +158,11 @@ def log_unsettled(error: Exception) -> None:
     log.warning("what the last sync left behind is not settled yet: %s; the next sync tries again", error, extra=facts)
 
 
-def tell_lost(what: str) -> None:
-    """Tell that the state is a new one, and what became of the one before."""
+def log_state_lost(what: str) -> None:
+    """Log that the state is a new one, and what became of the one before."""
     log.warning("the state %s; a new one is begun", what, extra={"event": "state-lost"})
 
 
-def tell_kept(error: Exception) -> None:
-    """Tell that what is too old could not be forgotten, after a sync that is done."""
+def log_not_forgotten(error: Exception) -> None:
+    """Log that what is too old could not be forgotten, after a sync that is done."""
     log.warning("the sync is done, but what is too old was not forgotten: %s", error, extra={"event": "not-forgotten"})

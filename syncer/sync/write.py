@@ -15,16 +15,16 @@ from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
-from syncer.sync.sync_log import log_older, tell_batch
+from syncer.sync.sync_log import log_batch, log_older
 
 PAGES_AT_ONCE = 5000
 """Pages replaced in one durable batch: in batches of 500 a file system without a journal takes half as long again."""
 
 
-PAUSES = (0.1, 1.0)
+OPEN_PAGE_PAUSES = (0.1, 1.0)
 """Seconds before each try, at the end of a sync, of the pages that another program has open for writing."""
 
-MOST_IN_A_ROW = 3
+OPEN_PAGE_SYNCS = 3
 """Syncs in a row in which a page was open elsewhere that make a Problem of it."""
 
 
@@ -38,7 +38,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else NOTHING
         edits = _edits(sync, batch, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
-        tell_batch(sync, len(batch), done)
+        log_batch(sync, len(batch), done)
         written += len(batch)
         sync.listener.progress("write", written, len(pages))
     if sync.diff_log:
@@ -47,7 +47,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
 
 
 def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
-    """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.recover`).
+    """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.open_state`).
 
     Return how many counts were written; they, and what went wrong, are in the sync's tally.
     """
@@ -75,7 +75,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
 
 def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
     """Try the pages again that another program had open for writing, after a moment each: most are saved by then."""
-    for pause in PAUSES:
+    for pause in OPEN_PAGE_PAUSES:
         if not sync.tally.open or sync.environment.cancelled() or sync.environment.sleep(pause):
             return
         write_edits(sync, diff_log, list(sync.tally.open.values()))
@@ -96,7 +96,7 @@ def note_open_pages(sync: Sync) -> None:
             " close it there",
         )
         for path in sync.tally.open
-        if now[path] >= MOST_IN_A_ROW
+        if now[path] >= OPEN_PAGE_SYNCS
     ]
 
 

@@ -13,7 +13,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from syncer.decide.quota import LATE, next_reset
+from syncer.decide.quota import PARKING_MARGIN, next_reset
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.redact import redact
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
@@ -217,7 +217,7 @@ def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
         )
     parked_until = None
     if result.kind is FailureKind.DAY:
-        parked_until = next_reset(at) + _SOON + terms.rng.random() * (LATE - _SOON)
+        parked_until = next_reset(at) + _SOON + terms.rng.random() * (PARKING_MARGIN - _SOON)
     return Answer(
         request.bucket,
         request.videos,

@@ -1,0 +1,183 @@
+"""Opens the state for a command that writes: takes the lock, and settles what a crash left behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.content.left_over import Save, settle_left_over
+from syncer.decide.diff import suppressed_by
+from syncer.diff_log.lines import LOG
+from syncer.diff_log.log import DiffLog
+from syncer.errors import Locked, StateDamaged, StateError
+from syncer.model import Problem, ProblemKind
+from syncer.state.database import NAME, Database, open_database, open_to_read, set_aside
+from syncer.state.directory import save_edit, saved_edits
+from syncer.state.intents import forget_intents, mark_done, unsettled_batches
+from syncer.state.lock import LOCK_TIMEOUT, hold_lock
+from syncer.state.syncs import has_sync, last_seq
+from syncer.status.leftovers import Leftovers, find_leftovers, new_files, real_pages, unwritten_intents
+from syncer.sync.options import Environment, Listener, Options, Sync, Tally
+from syncer.sync.sync_log import log_edit_saved, log_recovered, log_state_lost, log_unsettled
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+@dataclass(frozen=True, slots=True)
+class OpenState:
+    """A site's state and diff log, open for writing, and for nobody else meanwhile."""
+
+    database: Database
+    diff_log: DiffLog
+    problems: tuple[Problem, ...]
+    """What could not be settled, and what a lost state costs."""
+
+
+@contextmanager
+def open_for_writing(
+    config: Config,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    lost: str | None = None,
+    timeout: float | None = None,
+) -> Iterator[OpenState]:
+    """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
+
+    A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
+    block meets is set aside after it. `timeout`: seconds to wait for another writer, else a minute. Raises Locked,
+    Stopped, StateError and, after that, StateDamaged.
+    """
+    directory = config.state_directory
+    with hold_lock(directory, timeout=LOCK_TIMEOUT if timeout is None else timeout, sleep=sleep):
+        try:
+            state = _open(config, clock(), lost)
+        except StateDamaged:
+            aside = set_aside(directory, clock())
+            state = _open(config, clock(), f"was damaged, and is now {aside.name}")
+        try:
+            with state.database, state.diff_log:
+                yield state
+        except StateDamaged as error:
+            aside = set_aside(directory, clock())
+            raise StateDamaged(error.what, f"it is set aside as {aside.name}; run the command again") from error
+
+
+def settle(config: Config, clock: Callable[[], datetime]) -> None:
+    """Settle what a crash left behind, and nothing else; where another command writes right now, it has done so.
+
+    A problem of the state itself is left to the next sync, which reports it.
+    """
+    site = os.path.realpath(config.site)
+    try:
+        database = open_to_read(config.state_directory, site)
+        if database is None:
+            return
+        with database:
+            leftovers = find_leftovers(site, database)
+        if leftovers.any:
+            with suppress(Locked), open_for_writing(config, clock=clock, sleep=lambda _: None, timeout=0):
+                pass
+    except StateError as error:
+        log_unsettled(error)
+
+
+def begin(
+    config: Config,
+    options: Options,
+    environment: Environment,
+    listener: Listener,
+    state: OpenState,
+    *,
+    started: datetime,
+) -> Sync:
+    """Return a sync that writes; nothing of it is done yet."""
+    tally = new_tally(state.database, started)
+    tally.problems += state.problems
+    site = os.path.realpath(config.site)
+    return Sync(config, options, environment, listener, site, state.database, state.diff_log, tally)
+
+
+def new_tally(database: Database, started: datetime) -> Tally:
+    """Return the tally of a sync with a name of its own, also where the clock stands still."""
+    while True:
+        name = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        if not has_sync(database, name):
+            return Tally(name, started)
+
+
+def saving(directory: Path, now: datetime) -> Save:
+    """Return what saves an author's edit in this state's directory, and logs it."""
+
+    def save(path: str, page: str) -> None:
+        log_edit_saved(page, save_edit(directory, path, page, now))
+
+    return save
+
+
+def saved_problems(directory: Path) -> list[Problem]:
+    """Return a Problem for each edit that is saved in this state's directory, until its copy is removed by hand."""
+    return [
+        Problem(
+            ProblemKind.EDIT_SAVED,
+            edit.page,
+            f"Somebody saved this page just as syncer was interrupted. That version is kept in {edit.file}: compare it"
+            " with the page, copy what you need, then remove it.",
+        )
+        for edit in saved_edits(directory)
+    ]
+
+
+def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
+    """Open both and settle what a crash left behind. `lost` is what became of the state before; None: look."""
+    site, directory = os.path.realpath(config.site), config.state_directory
+    state, log = directory / NAME, directory / LOG
+    if not (lost or (state.exists() and state.stat().st_size)) and log.exists() and log.stat().st_size:
+        lost = "is gone"
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(directory, site))
+        diff_log = stack.enter_context(DiffLog(log, last_seq(database)))
+        leftovers = _recover(site, database, diff_log, now, saving(directory, now))
+        log_recovered(leftovers)
+        problems = leftovers.problems
+        if lost:
+            message = (
+                f"The state {lost}. With it went the videos' histories, what was undone and is held, since when videos"
+                " are missing, and how many units were spent today; a new one is begun from the pages and the diff log."
+                " There is nothing to do."
+            )
+            problems += (Problem(ProblemKind.STATE_LOST, NAME, message),)
+            log_state_lost(lost)
+        stack.pop_all()
+    return OpenState(database, diff_log, problems)
+
+
+def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> Leftovers:
+    """Settle what a crash left behind, and return what that was. The lock must be held. Raises StateError.
+
+    What a page shows of the intents was written, and is logged; the rest was not, or somebody has overwritten it. To be
+    cut short here as well does no harm. `save` keeps what an author wrote at the last moment, and only a left-over file
+    has.
+    """
+    leftovers = find_leftovers(site, database)
+    problems: list[Problem] = []
+    for batch in unsettled_batches(database):
+        pages = real_pages(site, batch)
+        problems += settle_left_over(site, new_files(pages), batch.mappings, pages.__contains__, save)
+        not_done = unwritten_intents(site, batch)  # after that: what was put back there is not done
+        at, first = batch.done_at, batch.first_seq
+        if at is None:
+            at, first = now, diff_log.last_seq + 1
+            done = (change for number, change in batch.changes.items() if number not in not_done)
+            mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done))
+        entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
+        diff_log.append(batch.sync, at, entries, first)
+        forget_intents(database, batch.number)
+    return replace(leftovers, problems=tuple(problems))
