@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
@@ -21,6 +20,7 @@ from syncer.daemon import loop
 from syncer.daemon.systemd import Systemd
 from syncer.model import Problem
 from syncer.status.report import SyncReport
+from tests.waiting import until
 
 START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
 PATIENCE = 10.0
@@ -129,14 +129,6 @@ class Daemon:
         self.begun += 1
         self.syncs.put(self.clock.now())
         return self.doing()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for a condition; fails when it does not come."""
-    end, never = time.monotonic() + PATIENCE, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        never.wait(0.002)
 
 
 def report(problems: Sequence[Problem] = (), code: int = 0) -> SyncReport:

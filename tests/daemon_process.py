@@ -8,13 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from tests.site import KEY, Site, crlf, ids
-
-PATIENCE = 20.0
-"""Seconds after which something that should happen is said not to."""
+from tests.waiting import TIMEOUT
 
 
 class Daemon:
@@ -45,7 +43,7 @@ class Daemon:
     def until(self, text: str) -> str:
         """Waits for a line of the log that holds this text, and returns it."""
         while True:
-            line = self._said.get(timeout=PATIENCE)
+            line = self._said.get(timeout=TIMEOUT)
             if text in line:
                 return line
 
@@ -55,7 +53,7 @@ class Daemon:
     def ended(self) -> tuple[int, float]:
         """Waits for the end; returns the exit code and the seconds it took."""
         began = time.monotonic()
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(TIMEOUT)
         self._reader.join()
         return code, time.monotonic() - began
 
@@ -71,14 +69,7 @@ def start_another(site: Site) -> subprocess.CompletedProcess[str]:
     """Runs `syncer daemon` until it ends: it must find that it may not run."""
     command = [sys.executable, "-m", "syncer", "-c", str(site.config), "daemon"]
     environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end, never = time.monotonic() + PATIENCE, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        never.wait(0.01)
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment)
 
 
 def fill(site: Site, number: int) -> Sequence[str]:

@@ -206,7 +206,14 @@ def test_the_remotes_own_programs_do_not_see_the_key(ground: Ground) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["review"], ["review", "--keep", "content/0.md"], ["review", "--drop", "content/1.md"], ["check"], ["demo"]],
+    [
+        ["review", "--drop", "content/1.md"],
+        ["check"],
+        *(
+            pytest.param(words, marks=pytest.mark.storm)
+            for words in (["review"], ["review", "--keep", "content/0.md"], ["demo"])
+        ),
+    ],
     ids=" ".join,
 )
 def test_no_command_hands_the_key_on(ground: Ground, words: list[str]) -> None:

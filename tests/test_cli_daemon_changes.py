@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from syncer.simulator.server import Simulator
-from tests.daemon_process import Daemon, fill, start_another, until
+from tests.daemon_process import Daemon, fill, start_another
 from tests.site import KEY, Run, Site, crlf, ids
+from tests.waiting import until
 
 NEVER = "every: 900h, jitter: 0s"
 SECOND = "every: 1s, jitter: 0s"

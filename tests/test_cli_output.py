@@ -19,6 +19,7 @@ from syncer.cli.main import COMMANDS
 from syncer.simulator.server import Simulator
 from tests.site import Run, Site, counts, crlf, ids
 from tests.terminal import environment, typed_ahead
+from tests.waiting import until
 
 VIDEOS = ids(40, seed=77)
 NOBODY_THERE = "http://127.0.0.1:9/"
@@ -145,15 +146,21 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
     }
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        "no stream at all",
+        pytest.param("full", marks=[needs_full, pytest.mark.storm]),
+        pytest.param("nobody reads anything", marks=pytest.mark.storm),
+    ],
+)
 @pytest.mark.parametrize("command", list(COMMANDS))
-def test_every_command_ends_as_with_a_reader(full: Site, syncer: Run, command: str) -> None:
+def test_every_command_ends_as_with_a_reader(full: Site, syncer: Run, command: str, way: str) -> None:
     report = syncer("sync", "--json").document
     (full.root / "elsewhere").mkdir()
     arguments = commands(report["sync"])[command]
     expected = syncer(*arguments).code
-    for way in ("no stream at all", "full", "nobody reads anything"):
-        if way != "full" or Path("/dev/full").exists():
-            assert WAYS[way](full, *arguments).wait(60) == expected, way
+    assert WAYS[way](full, *arguments).wait(60) == expected
 
 
 def test_what_could_not_be_written_in_full_is_said(full: Site) -> None:
@@ -227,7 +234,7 @@ def test_the_daemon_outlives_the_reader_of_its_log(full: Site, youtube: Simulato
     process = run(full, "-v", "daemon", stdout=write, stderr=write)
     os.close(write)
     try:
-        wait_until(lambda: run(full, "trigger", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(60) == 1)
+        until(lambda: run(full, "trigger", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(60) == 1)
         assert process.poll() is None
         assert (full.root / f"content/{VIDEOS[0]}.md").read_bytes() == crlf(VIDEOS[0], *counts(youtube, VIDEOS[0]))
         process.send_signal(signal.SIGTERM)
@@ -235,13 +242,6 @@ def test_the_daemon_outlives_the_reader_of_its_log(full: Site, youtube: Simulato
     finally:
         process.kill()
         process.wait()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_broken_pipe_that_is_not_the_output_is_reported(syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,10 @@ from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.lock import DaemonLock
-from tests.daemon_process import PATIENCE, Daemon, fill, until
+from tests.daemon_process import Daemon, fill
 from tests.site import Run, Site, crlf, ids
 from tests.terminal import on_a_terminal
+from tests.waiting import TIMEOUT, until
 
 NEVER = "every: 900h, jitter: 0s"
 
@@ -143,7 +144,7 @@ def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemo
 def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -> None:
     with waiting_for_a_long_sync(site, slow) as (daemon, waiting):
         waiting.send_signal(signal.SIGINT)
-        _, said = waiting.communicate(timeout=PATIENCE)
+        _, said = waiting.communicate(timeout=TIMEOUT)
         assert waiting.returncode == 130
         assert b"the daemon goes on with the sync" in said
         assert "399 of 399" in daemon.until("sync 2")
@@ -152,7 +153,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
 def test_a_daemon_that_ends_meanwhile_is_told(site: Site, slow: Simulator) -> None:
     with waiting_for_a_long_sync(site, slow) as (daemon, waiting):
         daemon.send(signal.SIGKILL)
-        _, said = waiting.communicate(timeout=PATIENCE)
+        _, said = waiting.communicate(timeout=TIMEOUT)
     assert waiting.returncode == 130
     assert b"the daemon ended before the sync did" in said
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -22,6 +22,7 @@ from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.errors import ConfigError
 from syncer.model import Count
+from tests.examples import examples
 
 SHIPPED = Path(__file__).parent.parent / "config" / "syncer.yaml"
 FILE = Path("/srv/site/config/syncer.yaml")
@@ -475,7 +476,7 @@ data = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(yaml_texts | data.map(lambda value: yaml.safe_dump(value, allow_unicode=True)))
 @example("%YAML 1.99999\n---\na: 1")
 @example("a: !!int x\n")

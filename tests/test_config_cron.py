@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.triggers.cron import CronTrigger
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.decide.cron import WEEKDAYS, Cron, parse_cron
+from tests.examples import examples
 
 ALL_DAYS = tuple(range(1, 32))
 ALL_MONTHS = tuple(range(1, 13))
@@ -85,7 +86,7 @@ def fields(draw: st.DrawFn, first: int, last: int) -> str:
     return draw(st.sampled_from(["*", f"*/{step}", f"{low}", f"{low}-{high}", f"{low}-{high}/{step}", f"{high},{low}"]))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(fields(0, 59), fields(0, 23), fields(1, 28), fields(1, 12))
 def test_the_scheduler_reads_the_spelt_out_fields_as_it_reads_the_text(
     minute: str, hour: str, day: str, month: str

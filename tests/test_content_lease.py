@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from syncer.content.syscalls import Lease, give_lease_back, is_open_for_writing,
 from syncer.own_files import open_file
 from tests.places import page, put, scanned
 from tests.test_content_replace import NEW, edits, left_over, replace
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has leases")
 
@@ -188,13 +188,6 @@ def add(file: Path) -> None:
         author.write(b"one more line\n")
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def test_a_dry_run_minds_no_writer(tmp_path: Path, file: Path) -> None:
     (edit,) = edits(tmp_path)
     with file.open("r+b"):
@@ -262,7 +255,7 @@ fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 print(flush=True)
 while not asked:
     time.sleep(0.001)
-time.sleep(float(sys.argv[2]))
+time.sleep(float(sys.argv[2]))  # how long it keeps the page is what is tried
 fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 os.close(held)
 """

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
@@ -20,6 +20,7 @@ from syncer.content.walk import Candidate, Matcher, _matches, walk
 from syncer.front_matter.block import MAX_BLOCK
 from syncer.model import Count, Fields, Page, Problem
 from syncer.own_files import OPEN_FLAGS
+from tests.examples import examples
 from tests.places import (
     FIELDS,
     ID,
@@ -147,7 +148,7 @@ _PATH = st.lists(_PART, min_size=1, max_size=4).map("/".join)
 
 
 @given(st.lists(st.sampled_from(["**/*.md", "**/*.markdown", "**/*-old", "**/*md"]), min_size=1, unique=True), _PATH)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_the_quick_answer_to_plain_patterns_is_pathspecs(patterns: list[str], path: str) -> None:
     spec = GitIgnoreSpec.from_lines(patterns)
 
@@ -165,7 +166,7 @@ _PATTERN = st.builds(
 
 
 @given(st.lists(_PATTERN, min_size=1, max_size=4), st.lists(_PART, min_size=2, max_size=4))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_a_directory_is_entered_unless_the_patterns_exclude_it_whole(exclude: list[str], parts: list[str]) -> None:
     matcher = Matcher(collection(include=["*"], exclude=exclude))
     directories = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
@@ -602,7 +603,7 @@ def test_a_directory_that_became_a_file_is_a_problem_for_what_was_below(tmp_path
 
 
 @given(st.integers(1, 5), st.randoms(use_true_random=False))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_any_partition_of_the_candidates_gives_the_pages_of_the_whole(
     site_of_many: Path, parts: int, random: object
 ) -> None:

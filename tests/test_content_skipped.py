@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
@@ -17,6 +17,7 @@ from syncer.content.walk import Candidate, LeftOver, Matcher, candidate_of, walk
 from syncer.errors import ConfigError
 from syncer.model import Count, Fields, Problem
 from syncer.simulator.server import Simulator
+from tests.examples import examples
 from tests.places import FIELDS, collection, names, problems, put, run_python, walked
 from tests.repository import in_git
 from tests.site import Run, Site, counts, crlf, ids
@@ -208,7 +209,7 @@ def is_named(name: str, include: Sequence[str]) -> bool:
 
 
 @given(st.lists(_PATTERN, min_size=1, max_size=3), _PATH)
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_a_path_is_taken_if_the_patterns_take_it_and_each_directory_is_plain_or_named(
     include: list[str], path: str
 ) -> None:
@@ -223,7 +224,7 @@ def test_a_path_is_taken_if_the_patterns_take_it_and_each_directory_is_plain_or_
 
 
 @given(st.sets(_PATH, min_size=1, max_size=8), st.lists(_PATTERN, min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_each_file_is_walked_or_handed_over_as_skipped_or_taken_by_no_pattern(
     tmp_path_factory: pytest.TempPathFactory, files: set[str], include: list[str]
 ) -> None:

@@ -15,7 +15,8 @@ from syncer.control import Ticket
 from syncer.decide.quota import next_reset
 from syncer.errors import Locked
 from syncer.status.report import SyncReport
-from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report, until
+from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report
+from tests.waiting import until
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 

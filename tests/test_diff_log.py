@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.diff_log.lines import (
@@ -28,6 +28,7 @@ from syncer.diff_log.lines import (
 from syncer.diff_log.log import DiffLog, forget_lines
 from syncer.errors import StateError
 from syncer.model import Change, Count, VideoId, Why
+from tests.examples import examples
 
 AT = datetime(2026, 11, 22, 15, 0, 7, tzinfo=UTC)
 SYNC = "20261122T150003Z-9f2c"
@@ -95,7 +96,7 @@ def test_names_stand_in_plain_utf8(log: Path) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), max_size=5))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_every_path_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, paths: list[str]) -> None:
     log = tmp_path_factory.mktemp("log") / "diff.jsonl"
     append(log, *(change(path) for path in paths))
@@ -300,7 +301,7 @@ def test_a_line_with_a_value_that_we_never_write_is_damaged(log: Path, key: str,
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_json_as_the_last_line_is_survived(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
     log = tmp_path_factory.mktemp("log") / "diff.jsonl"
     append(log, change())

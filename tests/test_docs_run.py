@@ -20,6 +20,7 @@ from tests.places import need
 README = ROOT / "README.md"
 READ = [README, *(page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "decisions")]
 RUN = [page for page in READ if blocks(page, "console")]
+MANY_COMMANDS = 7
 FROM_NOTHING = {DOCS / "tutorial.md"}
 """Pages whose reader has no site yet; the others play with the sample pages."""
 CONFIGS = [block for page in READ for block in blocks(page, "yaml") if not block.detail.startswith("broken/")]
@@ -30,6 +31,11 @@ VIDEOS = {
     "dQw4w9WgXcQ": Video(counts={"viewCount": 1782406118, "likeCount": 19093551, "commentCount": 2400186}),
 }
 """What the simulator says of the videos that the docs name beside those of the sample pages."""
+
+
+def is_long(page: Path) -> bool:
+    """Whether its commands take seconds: each starts a Python."""
+    return sum(block.text.count("\n$ ") + 1 for block in blocks(page, "console")) > MANY_COMMANDS
 
 
 def name(page: Path) -> str:
@@ -61,7 +67,9 @@ def samples(site: Path) -> None:
     git(site, "commit", "--quiet", "--message", "The pages as they were made")
 
 
-@pytest.mark.parametrize("page", RUN, ids=name)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.storm) if is_long(page) else page for page in RUN], ids=name
+)
 def test_every_command_prints_what_the_docs_say(page: Path, home: Path, youtube: Simulator) -> None:
     if page in FROM_NOTHING:
         shutil.rmtree(home / "site")

@@ -248,7 +248,13 @@ PAGES: Mapping[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", PAGES)
+LARGE = {"100,000 keys of TOML", "100,000 keys of YAML", "100,000 times the same key", "many anchors"}
+"""Pages that take seconds."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.storm) if name in LARGE else name for name in PAGES]
+)
 def test_a_page_that_was_made_to_hurt_is_written_whole_or_left_as_it_is(place: Place, name: str) -> None:
     page = place.site.put("content/bad.md", PAGES[name]())
     before = page.read_bytes()

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.content.scan import MiscasedKey, miscased_problems, read_pages
 from syncer.content.walk import walk
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind
 from syncer.simulator.server import Simulator
+from tests.examples import examples
 from tests.places import collection, pages, problems, put, scanned
 from tests.site import Run, Site, ids, tree
 
@@ -90,7 +91,7 @@ def test_a_collection_is_told_once_if_no_page_or_fewer_than_nine_of_ten_have_the
 
 
 @given(st.lists(st.sampled_from(["youtube", "YouTube", "YOUTUBE", "tube", "title"]), max_size=24))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_share_is_that_of_the_pages_that_name_a_video_in_any_letters(
     tmp_path_factory: pytest.TempPathFactory, keys: list[str]
 ) -> None:

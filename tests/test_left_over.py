@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,20 +16,21 @@ from syncer.content.left_over import left_over, names_for, settle_left_over
 from syncer.model import Problem
 from syncer.simulator.server import Simulator
 from syncer.state.directory import save_edit, saved_edits
+from tests.crash.warm import Order, Warm
 from tests.daemon_process import Daemon
 from tests.places import FIELDS, page, put
-from tests.site import FORMS, KEY, NOON, Form, Run, Site, counts, crlf, ids
+from tests.site import FORMS, NOON, Form, Run, Site, counts, crlf, ids
 
 WORDS = b"The author's last words.\n"
 VIDEO = ids(1)[0]
 NOW = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
 
 SWAPPED = """
-import os, signal, sys
+import os, signal
 from pathlib import Path
 import syncer.content.replace as replace
 real = replace.exchange
-manner, words = sys.argv.pop(1), sys.argv.pop(1).encode()
+manner, words = {manner!r}, {words!r}
 
 def exchange(one, other, directory):
     page = Path("content", one)
@@ -45,17 +44,22 @@ def exchange(one, other, directory):
     os.kill(os.getpid(), signal.SIGKILL)
 
 replace.exchange = exchange
-from syncer.cli.main import main
-sys.exit(main(["sync"]))
 """
-"""A sync that is killed right after its first swap; right before it, somebody saved the page."""
+"""Lets a sync be killed right after its first swap; right before it, somebody saves the page."""
+
+Crash = Callable[[Site, str], None]
 
 
-def crash(site: Site, manner: str, words: bytes = WORDS) -> None:
-    environment = {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-c", SWAPPED, manner, words.decode()]
-    done = subprocess.run(command, cwd=site.root, env=environment, capture_output=True, check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.fixture
+def crash(warm: Warm) -> Crash:
+    """Runs a sync that is killed like that."""
+
+    def run(site: Site, manner: str) -> None:
+        out, err = (str(site.root.parent / name) for name in ("out", "err"))
+        first = SWAPPED.format(manner=manner, words=WORDS)
+        assert warm.start(Order(("sync",), str(site.root), out, err, first=first)).ended().killed
+
+    return run
 
 
 def beside(site: Site) -> list[str]:
@@ -77,7 +81,7 @@ def file(site: Site) -> Path:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("manner", ["in-place", "anew"])
 def test_what_was_saved_right_before_the_swap_and_a_kill_is_put_back_and_gets_its_counts(
-    site: Site, youtube: Simulator, manner: str, form: Form
+    site: Site, youtube: Simulator, manner: str, form: Form, crash: Crash
 ) -> None:
     file = site.put("content/a.md", form(VIDEO, 7, 7))
     crash(site, manner)
@@ -92,7 +96,7 @@ def test_what_was_saved_right_before_the_swap_and_a_kill_is_put_back_and_gets_it
 
 
 def test_where_the_page_was_edited_since_the_words_are_saved_and_named_until_they_are_removed(
-    site: Site, file: Path, youtube: Simulator, syncer: Run
+    site: Site, file: Path, youtube: Simulator, syncer: Run, crash: Crash
 ) -> None:
     crash(site, "in-place")
     file.write_bytes(file.read_bytes() + b"Another hand.\n")
@@ -112,14 +116,16 @@ def test_where_the_page_was_edited_since_the_words_are_saved_and_named_until_the
     assert site.sync(NOON).problems == ()
 
 
-def test_without_a_last_word_the_old_page_goes(site: Site, file: Path, youtube: Simulator) -> None:
+def test_without_a_last_word_the_old_page_goes(site: Site, file: Path, youtube: Simulator, crash: Crash) -> None:
     crash(site, "not at all")
     assert site.sync(NOON).exit == 0
     assert (beside(site), kept(site)) == ([], {})
     assert file.read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO))
 
 
-def test_a_last_word_about_a_count_goes_with_the_old_count(site: Site, file: Path, youtube: Simulator) -> None:
+def test_a_last_word_about_a_count_goes_with_the_old_count(
+    site: Site, file: Path, youtube: Simulator, crash: Crash
+) -> None:
     """A mapped count that somebody edits is overwritten by the next sync, as ever."""
     crash(site, "not at all")
     [old] = beside(site)
@@ -129,7 +135,7 @@ def test_a_last_word_about_a_count_goes_with_the_old_count(site: Site, file: Pat
     assert file.read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO))
 
 
-def test_after_a_lost_state_the_words_are_put_back_too(site: Site, file: Path) -> None:
+def test_after_a_lost_state_the_words_are_put_back_too(site: Site, file: Path, crash: Crash) -> None:
     crash(site, "in-place")
     for one in site.state.glob("state.sqlite3*"):
         one.unlink()
@@ -139,7 +145,7 @@ def test_after_a_lost_state_the_words_are_put_back_too(site: Site, file: Path) -
 
 
 def test_a_daemon_that_starts_settles_it_at_once_and_until_then_status_tells_of_it(
-    site: Site, file: Path, youtube: Simulator, syncer: Run
+    site: Site, file: Path, youtube: Simulator, syncer: Run, crash: Crash
 ) -> None:
     site.configure(schedule="every: 6h, jitter: 0s")
     assert site.sync(datetime.now(UTC)).exit == 0

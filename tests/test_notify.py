@@ -20,9 +20,10 @@ from syncer.decide.unconfirmed import Brake
 from syncer.errors import Locked, Stopped
 from syncer.status.report import SyncReport
 from tests.clockwork import START, report
-from tests.daemon_process import PATIENCE, Daemon, fill
+from tests.daemon_process import Daemon, fill
 from tests.site import Run, Site
 from tests.test_daemon import OTHER, TYPO
+from tests.waiting import TIMEOUT
 
 pytest.importorskip("apprise")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in what apprise imports
@@ -54,7 +55,7 @@ class Ear:
         self._thread.start()
 
     def next(self) -> tuple[str, str]:
-        return self.heard.get(timeout=PATIENCE)
+        return self.heard.get(timeout=TIMEOUT)
 
     def message(self) -> tuple[str, str]:
         """The next message that apprise sent: title and text."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,15 +13,16 @@ import pytest
 from syncer.simulator.server import Simulator
 from syncer.state.database import NAME
 from syncer.state.lock import hold_lock
-from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
+from tests.crash.warm import Order, Warm
+from tests.site import NOON, Run, Site, counts, crlf, ids
 
 VIDEOS = ids(3)
 SEEN = 7
 """The count on the pages before the first sync."""
 
-PROGRAM = """
-import importlib, os, signal, sys
-place, name, when = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
+CUT = """
+import importlib, os, signal
+place, name, when = {where!r}
 module = importlib.import_module(place.partition(":")[0])
 owner = getattr(module, place.partition(":")[2]) if ":" in place else module
 real = getattr(owner, name)
@@ -35,10 +33,10 @@ def cut(*arguments, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(owner, name, cut)
-from syncer.cli.main import main
-sys.exit(main())
 """
-"""A syncer that is killed before or after it calls one of its functions."""
+"""Lets a syncer be killed before or after it calls one of its functions."""
+
+Crash = Callable[[Site, str, str, str], None]
 
 WRITTEN = (
     ("syncer.sync.write", "mark_done", "before"),
@@ -63,12 +61,15 @@ def full(site: Site) -> Site:
     return site
 
 
-def crash(site: Site, place: str, name: str, when: str) -> None:
-    """Run `syncer sync` and kill it there."""
-    environment = {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-c", PROGRAM, place, name, when, "sync"]
-    done = subprocess.run(command, cwd=site.root, env=environment, capture_output=True, check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.fixture
+def crash(warm: Warm) -> Crash:
+    """Runs `syncer sync` and kills it before or after a call of this function in this place."""
+
+    def run(site: Site, *where: str) -> None:
+        out, err = (str(site.root.parent / name) for name in ("out", "err"))
+        assert warm.start(Order(("sync",), str(site.root), out, err, first=CUT.format(where=where))).ended().killed
+
+    return run
 
 
 def require_all_right(site: Site, youtube: Simulator) -> None:
@@ -90,7 +91,7 @@ def left_over(site: Site) -> Sequence[Path]:
 
 @pytest.mark.parametrize(("place", "name", "when"), WRITTEN + UNWRITTEN)
 def test_wherever_a_sync_is_killed_the_next_one_sets_all_right(
-    full: Site, youtube: Simulator, place: str, name: str, when: str
+    full: Site, youtube: Simulator, place: str, name: str, when: str, crash: Crash
 ) -> None:
     crash(full, place, name, when)
 
@@ -101,7 +102,7 @@ def test_wherever_a_sync_is_killed_the_next_one_sets_all_right(
 
 @pytest.mark.parametrize(("place", "name", "when"), WRITTEN)
 def test_what_was_written_before_the_crash_is_logged_as_the_work_of_that_sync(
-    full: Site, youtube: Simulator, place: str, name: str, when: str
+    full: Site, youtube: Simulator, place: str, name: str, when: str, crash: Crash
 ) -> None:
     crash(full, place, name, when)
 
@@ -111,7 +112,7 @@ def test_what_was_written_before_the_crash_is_logged_as_the_work_of_that_sync(
     require_all_right(full, youtube)
 
 
-def test_a_crash_in_the_recovery_does_no_harm(full: Site, youtube: Simulator) -> None:
+def test_a_crash_in_the_recovery_does_no_harm(full: Site, youtube: Simulator, crash: Crash) -> None:
     crash(full, "syncer.sync.write", "mark_done", "before")
     crash(full, "syncer.sync.open_state", "mark_done", "after")
     crash(full, "syncer.sync.open_state", "forget_intents", "before")
@@ -120,7 +121,7 @@ def test_a_crash_in_the_recovery_does_no_harm(full: Site, youtube: Simulator) ->
     require_all_right(full, youtube)
 
 
-def test_a_line_that_the_crash_tore_is_cut_and_written_whole(full: Site, youtube: Simulator) -> None:
+def test_a_line_that_the_crash_tore_is_cut_and_written_whole(full: Site, youtube: Simulator, crash: Crash) -> None:
     crash(full, "syncer.sync.write", "forget_intents", "before")
     log = full.state / "diff.jsonl"
     os.truncate(log, log.stat().st_size - 150)
@@ -129,7 +130,7 @@ def test_a_line_that_the_crash_tore_is_cut_and_written_whole(full: Site, youtube
     require_all_right(full, youtube)
 
 
-def test_a_count_that_somebody_overwrote_before_the_recovery_is_not_logged_as_ours(full: Site) -> None:
+def test_a_count_that_somebody_overwrote_before_the_recovery_is_not_logged_as_ours(full: Site, crash: Crash) -> None:
     crash(full, "syncer.sync.write", "mark_done", "before")
     full.put("content/0.md", crlf(VIDEOS[0], 123456, SEEN))
 
@@ -138,7 +139,7 @@ def test_a_count_that_somebody_overwrote_before_the_recovery_is_not_logged_as_ou
     assert first == [("viewcount", "123456"), ("likeCount", str(SEEN))]
 
 
-def test_new_files_are_removed_where_they_are_also_behind_links(full: Site) -> None:
+def test_new_files_are_removed_where_they_are_also_behind_links(full: Site, crash: Crash) -> None:
     real = full.put("shared/real.md", crlf(VIDEOS[0], SEEN, SEEN))
     (full.root / "content" / "0.md").unlink()
     (full.root / "content" / "0.md").symlink_to(real)
@@ -149,7 +150,7 @@ def test_new_files_are_removed_where_they_are_also_behind_links(full: Site) -> N
     assert left_over(full) == []
 
 
-def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulator, syncer: Run) -> None:
+def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulator, syncer: Run, crash: Crash) -> None:
     crash(full, "syncer.sync.write", "mark_done", "before")
 
     ran = syncer("purge")
@@ -158,7 +159,7 @@ def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulato
     require_all_right(full, youtube)
 
 
-def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Site, syncer: Run) -> None:
+def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Site, syncer: Run, crash: Crash) -> None:
     crash(full, "syncer.content.replace", "flush_files", "after")
 
     for _ in range(2):
@@ -167,7 +168,7 @@ def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Sit
     assert len(left_over(full)) == len(VIDEOS)
 
 
-def test_check_takes_no_running_sync_for_a_crash(full: Site, syncer: Run) -> None:
+def test_check_takes_no_running_sync_for_a_crash(full: Site, syncer: Run, crash: Crash) -> None:
     crash(full, "syncer.content.replace", "flush_files", "after")
 
     with hold_lock(full.state, timeout=0, sleep=lambda _: None):
@@ -196,7 +197,7 @@ def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: S
     assert full.sync(NOON).exit == 0
 
 
-def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Simulator) -> None:
+def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Simulator, crash: Crash) -> None:
     full.sync(NOON)
     crash(full, "syncer.sync.make", "judge_readings", "before")
     with (full.state / NAME).open("r+b") as state:
@@ -209,7 +210,7 @@ def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Si
     require_all_right(full, youtube)
 
 
-def test_new_files_that_no_intent_names_are_removed_after_a_lost_state(full: Site) -> None:
+def test_new_files_that_no_intent_names_are_removed_after_a_lost_state(full: Site, crash: Crash) -> None:
     crash(full, "syncer.content.replace", "flush_files", "after")
     shutil.rmtree(full.state)
     assert len(left_over(full)) == len(VIDEOS)

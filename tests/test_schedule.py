@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from apscheduler.triggers.cron import CronTrigger
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config import sections
 from syncer.decide.schedule import Schedule, delayed, first_time, next_time, set_back
+from tests.examples import examples
 
 BERLIN = "Europe/Berlin"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_a_year_of_jitter_is_one_sided_within_its_bound_and_does_not_drift() -> 
     assert max(delays) - min(delays) > timedelta(minutes=29), "the whole of the jitter is used"
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(share=st.floats(0, 1), start=MOMENTS)
 def test_jitter_never_reaches_the_next_time_however_long_it_is(share: float, start: datetime) -> None:
     often = schedule(cron="*/2 * * * *", jitter="5m")
@@ -105,7 +106,7 @@ def test_an_hourly_cron_comes_each_hour_all_year_when_the_clocks_change_too(zone
     assert found == [NEW_YEAR + hours(0.5 + number) for number in range(365 * 24)]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     zone=st.sampled_from(ODD_ZONES),
     hour=st.integers(0, 23),
@@ -130,7 +131,7 @@ FIELDS = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(fields=FIELDS, after=MOMENTS)
 def test_in_utc_a_cron_comes_when_apscheduler_says(fields: tuple[str, ...], after: datetime) -> None:
     minute, hour, day, month, weekday = fields
@@ -210,7 +211,7 @@ def test_a_clock_set_back_neither_starves_a_sync_nor_serves_a_time_twice(
     assert set_back(of, start, LAST + at - back, back) == LAST + expected
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     keys=st.sampled_from([{"every": "6h"}, {"cron": "0 4 * * *"}, {"cron": "*/15 * * * *"}, {"cron": "0 */4 * * *"}]),
     share=st.floats(0, 1, exclude_max=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.simulator.clock import Clock
@@ -13,6 +13,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.units import PACIFIC, Ledger, minute, pacific_day
 from syncer.simulator.world import World
 from tests.asking import LIST, STATS, statistics
+from tests.examples import examples
 
 ID = "q3mB7nTz-1k"
 NOON = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
@@ -80,7 +81,7 @@ def test_units_come_back_after_a_local_day_of_any_length(day: str, hours: int) -
 
 
 @given(MOMENTS)
-@settings(max_examples=200)
+@examples(200)
 def test_every_moment_lies_in_exactly_one_quota_day(at: datetime) -> None:
     start = pacific_day(at)
     local = start.astimezone(PACIFIC)
@@ -92,7 +93,7 @@ def test_every_moment_lies_in_exactly_one_quota_day(at: datetime) -> None:
 
 
 @given(st.lists(st.integers(0, 90), max_size=40), st.integers(0, 5))
-@settings(max_examples=100)
+@examples(100)
 def test_no_window_gives_out_more_than_its_limit(waits: list[int], limit: int) -> None:
     ledger = Ledger(limit, minute)
     at, given_out = NOON, dict[datetime, int]()

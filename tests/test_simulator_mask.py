@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.simulator.mask import ANYTHING, Mask, MaskError, Schema, apply, check, parse
 from syncer.simulator.wire import Json
+from tests.examples import examples
 
 DOCUMENT: Json = {
     "kind": "k",
@@ -85,7 +86,7 @@ def test_mask_with_a_name_that_cannot_be_there_is_refused(text: str) -> None:
 
 
 @given(st.text(alphabet="ab*,/() -é", max_size=30) | st.text(max_size=20))
-@settings(max_examples=300)
+@examples(300)
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         mask = parse(text)
@@ -113,7 +114,7 @@ def _paths(value: Json, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
 
 
 @given(MASKS, MASKS)
-@settings(max_examples=150)
+@examples(150)
 def test_two_masks_joined_by_a_comma_keep_what_either_keeps(one: str, other: str) -> None:
     document = _documents(6)
     kept = [_paths(apply(parse(text), document)) for text in (one, other, f"{one},{other}")]

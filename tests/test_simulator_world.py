@@ -7,11 +7,12 @@ from pathlib import Path
 from string import ascii_letters, digits
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.simulator.growth import LAST_PUBLISHED, growth
 from syncer.simulator.world import COUNTS, LARGEST, START, Video, VideoState, World, WorldError
+from tests.examples import examples
 
 LASTS = "AEIMQUYcgkosw048"
 IDS = st.text(alphabet=ascii_letters + digits + "-_", min_size=10, max_size=10).flatmap(
@@ -25,7 +26,7 @@ ID = "q3mB7nTz-1k"
 
 
 @given(IDS, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=400)), st.integers(0, 2**40))
-@settings(max_examples=200)
+@examples(200)
 def test_counts_never_fall(video_id: str, at: datetime, wait: timedelta, seed: int) -> None:
     world = World(seed)
     before, after = world.statistics(video_id, at), world.statistics(video_id, at + wait)
@@ -42,7 +43,7 @@ def test_counts_never_fall(video_id: str, at: datetime, wait: timedelta, seed: i
     MOMENTS,
     st.timedeltas(timedelta(0), timedelta(days=400)),
 )
-@settings(max_examples=200)
+@examples(200)
 def test_fixed_counts_hold_at_the_start_and_never_fall(
     video_id: str, fixed: dict[str, int], at: datetime, wait: timedelta
 ) -> None:

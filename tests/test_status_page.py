@@ -19,7 +19,8 @@ from syncer.status_page.markup import VOID
 from syncer.status_page.problems import REMEDIES
 from tests.doc_blocks import DOCS
 from tests.site import Run, Site, crlf, ids, plain, toml
-from tests.steered import Served, served, until
+from tests.steered import Served, served
+from tests.waiting import until
 
 HOUR = timedelta(hours=1)
 

@@ -11,16 +11,30 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import ConfigError
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
 from syncer.status_page import guard, serve
 from tests.site import KEY, Site, ids
-from tests.steered import Served, free_port, served, until
+from tests.steered import Served, free_port, served
+from tests.waiting import until
 
 TOKEN = "a-token-of-the-tests-0123456789"
 HOSTILE = "<script>alert(\"x\")</script> & 'more'"
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page that answers many tests, which start no sync: to stop one takes a tenth of a second."""
+    with Simulator(World()) as youtube:
+        site = Site(tmp_path_factory.mktemp("page") / "site", youtube.url)
+        (site.root / "content" / "lists").mkdir(parents=True)
+        site.configure()
+        with served(site) as running:
+            yield running
+
+
 @pytest.fixture
-def page(site: Site) -> Iterator[Served]:
+def new_page(site: Site) -> Iterator[Served]:
     with served(site) as running:
         yield running
 
@@ -79,10 +93,10 @@ def test_no_page_of_another_site_starts_a_sync(page: Served, path: str, headers:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"}])
-def test_its_own_page_and_a_program_start_one(page: Served, headers: dict[str, str]) -> None:
-    assert page.post("/api/v1/triggers", **headers).status == 202
-    assert page.post("/triggers", Origin=page.url, **headers).status == 303
-    assert page.post("/triggers", Referer=f"{page.url}/videos", **headers).status == 303
+def test_its_own_page_and_a_program_start_one(new_page: Served, headers: dict[str, str]) -> None:
+    assert new_page.post("/api/v1/triggers", **headers).status == 202
+    assert new_page.post("/triggers", Origin=new_page.url, **headers).status == 303
+    assert new_page.post("/triggers", Referer=f"{new_page.url}/videos", **headers).status == 303
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "OPTIONS", "TRACE"])
@@ -162,11 +176,11 @@ def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> Non
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;more&#x27;" in shown[1].text
 
 
-def test_no_answer_holds_the_key(page: Served) -> None:
-    page.steered.trigger(False)
-    until(lambda: not page.steered.live().running)
+def test_no_answer_holds_the_key(new_page: Served) -> None:
+    new_page.steered.trigger(False)
+    until(lambda: not new_page.steered.live().running)
     for path in (*PAGES, "/api/v1/syncs", "/api/v1/videos", "/api/v1/quota"):
-        assert KEY not in page.get(path).text
+        assert KEY not in new_page.get(path).text
 
 
 @pytest.mark.parametrize(
@@ -201,24 +215,24 @@ def test_a_page_that_became_a_link_out_of_the_site_is_not_opened(site: Site, tmp
         assert "Not yours" not in page.get(f"/videos/{video}").text
 
 
-def test_a_large_request_is_refused(page: Served) -> None:
-    assert page.post("/api/v1/triggers", b" " * (guard.LARGEST_BODY_BYTES + 1)).status == 413
+def test_a_large_request_is_refused(new_page: Served) -> None:
+    assert new_page.post("/api/v1/triggers", b" " * (guard.LARGEST_BODY_BYTES + 1)).status == 413
     endless = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2 * serve.LARGEST_HEAD_BYTES
-    assert b"400" in raw(page.port, endless).split(b"\r\n")[0]
+    assert b"400" in raw(new_page.port, endless).split(b"\r\n")[0]
 
 
-def test_a_slow_request_is_cut_off(page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_request_is_cut_off(new_page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "CONNECTION_TIMEOUT", 0.2)
-    assert raw(page.port, b"GET / HTTP/1.1\r\nHost: loc") == b""
+    assert raw(new_page.port, b"GET / HTTP/1.1\r\nHost: loc") == b""
     monkeypatch.setattr(guard, "BODY_TIMEOUT", 0.1)
     slow = b"POST /api/v1/triggers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
-    assert b" 408 " in raw(page.port, slow)
+    assert b" 408 " in raw(new_page.port, slow)
 
 
-def test_many_idle_connections_do_not_shut_others_out(page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_idle_connections_do_not_shut_others_out(new_page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "CONNECTION_TIMEOUT", 0.5)
-    held = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(serve.CONNECTION_LIMIT + 8)]
-    until(lambda: page.get("/healthz").status == 200)
+    held = [socket.create_connection(("127.0.0.1", new_page.port)) for _ in range(serve.CONNECTION_LIMIT + 8)]
+    until(lambda: new_page.get("/healthz").status == 200)
     for each in held:
         each.close()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config.parse import parse_config
@@ -19,6 +19,7 @@ from syncer.model import Count, Fields, VideoId
 from syncer.suggest.propose import Proposal, suggest
 from syncer.suggest.render import render
 from syncer.suggest.seen import Leaves
+from tests.examples import examples
 
 SHIPPED = Path(__file__).parent.parent / "config" / "syncer.yaml"
 FILE = Path("/srv/site/config/syncer.yaml")
@@ -398,7 +399,7 @@ sites = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(sites)
 def test_what_is_proposed_for_any_site_is_a_valid_config_that_says_the_same(site: list[tuple[str, Leaves]]) -> None:
     proposals = suggest(site, recognise)

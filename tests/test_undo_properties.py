@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.examples import examples
 from tests.front_matter.drawing import pages
 from tests.site import Site
 
@@ -24,7 +25,7 @@ sites = st.lists(
 """Pages, and what a person appends to each between the sync and the undo."""
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(sites)
 def test_a_sync_and_its_undo_leave_the_pages_as_they_were(drawn: list[tuple[bytes, bytes]]) -> None:
     with Simulator(World()) as youtube, TemporaryDirectory() as directory:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
@@ -18,6 +18,7 @@ from syncer.youtube.answer import Answer, Fetch, Outcome
 from syncer.youtube.batches import MAX_FAILURES, MAX_HALVINGS, MAX_UNANSWERED_HALVINGS, Breaker, fetch_all, pack
 from syncer.youtube.client import Client, Terms
 from syncer.youtube.deadline import Deadline
+from tests.examples import examples
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
@@ -266,7 +267,7 @@ def test_what_a_fetch_raises_comes_through_and_leaves_no_thread_behind() -> None
     assert not any(thread.name.startswith("youtube") for thread in threading.enumerate())
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 400), st.integers(1, 5), st.randoms(use_true_random=False))
 def test_each_video_is_asked_about_at_most_once_a_method_and_answered_unless_something_ended(
     number: int, connections: int, rng: Random

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.model import Bucket, Count, ProblemKind, VideoId
 from syncer.youtube.body import CheckedBody, ForeignBody, check_body
+from tests.examples import examples
 
 A, B, C = (VideoId(name * 11) for name in "ABC")
 KINDS = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
@@ -166,13 +167,13 @@ STATISTICS = st.dictionaries(st.sampled_from([*Count]), JSON)
 ITEMS = st.fixed_dictionaries({}, optional={"id": st.sampled_from([A, B, "?"]) | JSON, "statistics": JSON | STATISTICS})
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_checked_without_a_crash(body: bytes) -> None:
     assert isinstance(check_body(body, Bucket.STATS, [A]), CheckedBody | ForeignBody)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(ITEMS | JSON, max_size=5), st.sampled_from(Bucket))
 def test_no_number_comes_out_that_was_not_given_for_that_video(items: list[Any], bucket: Bucket) -> None:
     checked = check_body(document(*items, bucket=bucket), bucket, [A, B])

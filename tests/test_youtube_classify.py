@@ -16,7 +16,7 @@ from typing import Any
 
 import httplib2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.model import Bucket
@@ -24,6 +24,7 @@ from syncer.youtube.body import read_evidence
 from syncer.youtube.classify import TABLE, UNANSWERED, Failure, FailureKind, classify, classify_exception
 from syncer.youtube.connection import ErrorStatus, ResponseTooLarge
 from tests.canned_youtube import error, error_info
+from tests.examples import examples
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 HTML = b"<!DOCTYPE html>\n<html lang=en><title>Error (Bad Gateway)</title>\n"
@@ -262,7 +263,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.integers(100, 999), st.binary() | VALUES.map(lambda value: json.dumps(value).encode()), st.text())
 def test_any_answer_has_a_class(status: int, body: bytes, retry_after: str) -> None:
     found = failure(status, body, retry_after=retry_after)

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -23,6 +23,7 @@ from syncer.youtube.deadline import Deadline
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import STALL, Canned, error
 from tests.test_youtube_client import Units
+from tests.waiting import until
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SHORT = 0.2
@@ -159,12 +160,6 @@ class Walk:
                 self.answers.append(answer)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    tick = threading.Event()
-    while not condition():
-        tick.wait(0.005)
-
-
 @pytest.mark.parametrize("fault", HOLDING)
 def test_cancelling_hangs_up_within_a_second_and_keeps_what_was_answered(fault: str) -> None:
     with weather(f"{fault}:5-", pause=30 if fault == "slow-headers" else 0.2) as youtube:
@@ -212,7 +207,9 @@ def test_all_asking_ends_when_its_time_is_up_with_what_was_answered_until_then()
 WIRE = [name for group in ("Connections", "Header fields") for name in GROUPS[group]]
 
 
-@pytest.mark.parametrize("name", WIRE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.storm) if name in HOLDING else name for name in WIRE]
+)
 def test_our_ledger_is_never_below_what_the_server_counted(name: str) -> None:
     units = Units()
     faults = [Fault(name, when=When(every=2)), Fault(name, when=When(every=3))]

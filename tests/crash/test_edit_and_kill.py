@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -18,6 +16,7 @@ from tests.crash.ground import Ground, leftovers
 from tests.crash.interference import MARK, Call, edited
 from tests.crash.points import PROVING, RENAMES, traced
 from tests.crash.test_races import MANNERS
+from tests.waiting import until
 
 pytestmark = pytest.mark.storm
 
@@ -74,7 +73,7 @@ def test_what_a_program_writes_that_had_the_page_open_is_not_lost(ground: Make, 
         if late:
             assert site.run("sync").code == 0
         word.touch()
-        wait_for(word.with_name("word-done"))
+        until(word.with_name("word-done").exists, pause=0.001)
         recover(site, (hold, kill, act), site.pages[PAGE].old + MARK)
 
 
@@ -114,10 +113,3 @@ def versions_of(authors: bytes, old: bytes, new: bytes) -> Iterator[bytes]:
     for manner in MANNERS:
         if edited(old, manner) == authors:
             yield edited(new, manner)
-
-
-def wait_for(file: Path) -> None:
-    end = time.monotonic() + 20
-    while not os.access(file, os.F_OK):
-        assert time.monotonic() < end, f"{file} does not come"
-        time.sleep(0.001)

@@ -15,6 +15,7 @@ import pytest
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground
 from tests.crash.points import PROVING
+from tests.waiting import until
 
 pytestmark = pytest.mark.storm
 
@@ -23,8 +24,8 @@ KILLS = 150 if PROVING else 15
 PAGES = 300
 FIRST = "content/0/0.md"
 """The page that comes first in the order of names."""
-PATIENCE = 5.0
-"""Seconds after which a sync that has not begun to write is killed all the same."""
+LOOK = 0.0002
+"""Seconds between two looks at whether a sync has begun to write."""
 AGAIN = 0.3
 """How often the sync that recovers is killed as well."""
 
@@ -69,7 +70,7 @@ def duration(site: Ground) -> Lasts:
         site.restore()
         began = time.monotonic()
         child = site.start()
-        wait_for(has_new_file, site)
+        until(lambda: has_new_file(site), LOOK)
         writing = time.monotonic()
         assert child.ended().code == 0
         took.append(Lasts(time.monotonic() - began, time.monotonic() - writing))
@@ -80,19 +81,13 @@ def duration(site: Ground) -> Lasts:
 def killed(site: Ground, begin: Callable[[Ground], bool], moment: float) -> str:
     """Start a sync and kill it so many seconds after it began with something; return how many pages were written."""
     child = site.start()
-    wait_for(begin, site)
-    time.sleep(moment)
+    until(lambda: begin(site), LOOK)
+    time.sleep(moment)  # the moment of the kill is what is tried: any may come
     child.kill()
     ended = child.ended()
     assert ended.killed or ended.code == 0, ended
     new = site.new_pages()
     return "none" if new == 0 else "all" if new == len(site.pages) else "some"
-
-
-def wait_for(begin: Callable[[Ground], bool], site: Ground) -> None:
-    end = time.monotonic() + PATIENCE
-    while not begin(site) and time.monotonic() < end:
-        time.sleep(0.0002)
 
 
 def at_once(_site: Ground) -> bool:

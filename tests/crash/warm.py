@@ -51,6 +51,8 @@ class Order:
     """The same."""
     nobody: bool = False
     """True: without root's powers."""
+    first: str = ""
+    """Python to run in the child before the command."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def _run(order: Order) -> int:
     watch = Interference(order.directory, order.at, order.act, order.also)
     if order.at or order.also or order.trace:
         watch.install()
+    exec(order.first, {})
     code = import_module("syncer.cli.main").main(list(order.arguments))
     sys.stdout.flush()
     sys.stderr.flush()

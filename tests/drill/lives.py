@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from tests.daemon_process import PATIENCE, Daemon
+from tests.daemon_process import Daemon
 from tests.drill.events import Events
 from tests.drill.ground import Ground
 from tests.drill.impatient import FRESH
@@ -27,6 +27,7 @@ from tests.drill.watch import BETWEEN, Watch, cpu_seconds, growth, look
 from tests.site import Site
 from tests.steered import free_port
 from tests.terminal import environment
+from tests.waiting import TIMEOUT
 
 ADDRESSES = (
     "/", "/videos", "/videos?search=a", "/videos?state=missing", "/problems", "/style.css", "/metrics", "/healthz",
@@ -123,7 +124,7 @@ class _Drill:
         with Daemon(self._ground.site, "--log-format", "json", environment=environment(), program=PROGRAM) as daemon:
             while not self._answers():
                 assert daemon.process.poll() is None, daemon.lines
-                assert time.monotonic() < began + PATIENCE
+                assert time.monotonic() < began + TIMEOUT
             self._started = time.monotonic() - began
             self._tell(f"a daemon runs, and answered after {self._started:.1f} s")
             self._events.send = daemon.send

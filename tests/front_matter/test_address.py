@@ -7,12 +7,13 @@ from itertools import product
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter import video_id as reader
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Problem, ProblemKind
+from tests.examples import examples
 from tests.front_matter.pages import ID, OTHER_ID
 
 FORMS = [
@@ -213,14 +214,14 @@ def _any_case(draw: st.DrawFn, form: str) -> str:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(st.sampled_from(FORMS).flatmap(_any_case), ids)
 def test_the_letter_case_of_host_path_and_parameters_does_not_matter(form: str, video: str) -> None:
     if video.lower() not in {"videoseries", "live_stream"}:
         assert parse_video_id(form.format(video), "page.md") == video
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(
     st.sampled_from([*FORMS, "{}"]),
     seps,
@@ -283,7 +284,7 @@ def test_two_things_in_one_value_are_not_chosen_between(text: str) -> None:
     check_that_they_disagree(text)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     st.sampled_from(["https://youtu.be/{}", "https://www.youtube.com/watch?v={}", "https://www.youtube.com/embed/{}"]),
     st.text(
@@ -318,14 +319,14 @@ def test_what_stands_where_an_id_belongs_and_is_none_is_told(text: str) -> None:
     assert problem.kind is ProblemKind.NOT_A_VIDEO_ID
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.sampled_from(NO_VIDEO), telling_ids)
 def test_no_word_of_what_names_a_channel_a_list_or_a_search(form: str, name: str) -> None:
     assert parse_video_id(form.format(name), "page.md") is None
     assert parse_video_id(f"{form.format(name)} self-hosted, programming", "page.md") is None
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(
     st.sampled_from(OTHER_HOSTS),
     st.sampled_from(["https://", "http://", "//"]),
@@ -338,7 +339,7 @@ def test_no_word_of_another_host_whatever_follows_it(host: str, scheme: str, for
     assert parse_video_id(f"{scheme}{host}/{quote(form)} self-hosted", "page.md") is None
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(
     st.sampled_from([*FORMS, *ONE_ALL_THE_SAME, *NO_VIDEO, *NOT_UNDERSTOOD]),
     st.sampled_from(["", "?", "&", "#", ",", " ", "/", "%2C", "&v=", "?t=3", "&list=PL1", "\u2028", ";", "?si=a_b-c"]),

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.model import CountType
+from tests.examples import examples
 from tests.front_matter.pages import ID, fields, rewritten
 
 FLAT = fields(insert=True)
@@ -100,7 +101,7 @@ def _flow_list(items: list[list[str]]) -> str:
     return "---\nvideos: [" + ", ".join("{" + ", ".join(item) + "}" for item in items) + "]\n---\n"
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(_ITEMS, st.sampled_from([_yaml_list, _flow_list]), st.sampled_from(["number", "string"]))
 def test_the_nearest_mapped_count_of_the_page_is_followed(
     drawn: list[tuple[str, str, bool]], form: Callable[[list[list[str]]], str], insert_as: CountType

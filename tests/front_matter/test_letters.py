@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.find import find, find_in_tree
 from syncer.front_matter.keys import fold_key, keys_of, part_by_case
 from syncer.model import Count, Fields, PageContents, ProblemKind
+from tests.examples import examples
 from tests.front_matter.pages import ID, OTHER_ID, block, fields
 
 INSERT = fields("youtube", "views", "likes", insert=True)
@@ -151,7 +152,7 @@ def test_letters_are_folded_as_hugo_folds_them(name: str, folded: str) -> None:
 
 
 @given(st.text(), st.text())
-@settings(max_examples=500)
+@examples(500)
 def test_each_letter_is_folded_on_its_own(name: str, more: str) -> None:
     assert fold_key(name + more) == fold_key(name) + fold_key(more)
     assert len(fold_key(name)) == len(name)
@@ -178,7 +179,7 @@ def test_an_id_in_other_letters_of_any_script_is_seen(mapped: str, written: str,
 
 
 @given(st.sampled_from(["vid_id", "Views", "ÄÖ", "Οδός", "видео", "kİ"]), st.data())
-@settings(max_examples=200)
+@examples(200)
 def test_any_change_of_case_that_folds_alike_is_seen(mapped: str, data: st.DataObject) -> None:
     pool = {c: {o for o in (c, c.lower(), c.upper(), "\u212a", "İ") if fold_key(o) == fold_key(c)} for c in mapped}
     written = "".join(data.draw(st.sampled_from(sorted(pool[c]))) for c in mapped)
@@ -253,7 +254,7 @@ def test_what_leads_to_no_video_costs_no_word(page: str) -> None:
     st.sampled_from(["yaml", "toml", "json"]),
     st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_a_page_is_written_only_where_each_key_of_it_is_alone_in_its_letters(
     names: list[str], syntax: str, insert: bool
 ) -> None:

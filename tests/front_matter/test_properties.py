@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.block import head_suffices
@@ -17,6 +17,7 @@ from syncer.front_matter.plain import find_plain, rewrite_plain
 from syncer.front_matter.rewrite import rewrite, rewrite_in_tree
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Fields, PageContents, Problem
+from tests.examples import examples
 from tests.front_matter.drawing import NASTY, any_bytes, blocks, counts, pages
 from tests.front_matter.pages import ID, change, changes, difference, fields
 
@@ -41,7 +42,7 @@ def check_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
     return fast is not None
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(1200)
 @given(blocks, flat_mappings)
 def test_the_fast_way_says_what_the_true_way_says_or_nothing(text: str, mapping: Fields) -> None:
     check_that_the_ways_agree(f"---\n{text}---\n".encode(), mapping)
@@ -95,13 +96,13 @@ def test_what_is_empty_or_absent_goes_the_fast_way(line: str, count: str) -> Non
         assert check_that_the_ways_agree(f"---\n{count}\nvid_id: {ID}\n---\n".encode(), mapping)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(blocks, mappings)
 def test_a_block_is_rewritten_there_and_back(text: str, mapping: Fields) -> None:
     check_there_and_back(f"---\n{text}---\nBody\r\rlast".encode(), mapping)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(pages(), mappings, counts)
 def test_a_written_page_is_rewritten_in_one_place_for_each_count(page: bytes, mapping: Fields, new: str) -> None:
     found = find(page, mapping, "page.md")
@@ -136,7 +137,7 @@ def check_there_and_back(data: bytes, mapping: Fields) -> None:
     assert rewrite(result, mapping, back, "page.md") == data
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(any_bytes, mappings)
 def test_any_bytes_are_read_or_refused(data: bytes, mapping: Fields) -> None:
     found = find(data, mapping, "page.md")
@@ -148,7 +149,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, mapping: Fields) -> None:
             assert isinstance(result, bytes), (found, result)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(any_bytes, st.integers(0, 80), mappings)
 def test_a_head_that_suffices_tells_what_the_whole_page_tells(data: bytes, length: int, mapping: Fields) -> None:
     head = data[:length]
@@ -156,7 +157,7 @@ def test_a_head_that_suffices_tells_what_the_whole_page_tells(data: bytes, lengt
         assert find(head, mapping, "page.md") == find(data, mapping, "page.md")
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.text(max_size=40))
 def test_any_text_is_an_id_or_none_or_a_problem(text: str) -> None:
     assert isinstance(parse_video_id(text, "page.md"), str | Problem | None)

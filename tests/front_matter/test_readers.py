@@ -9,7 +9,7 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.differences import MAX_MERGED
@@ -18,6 +18,7 @@ from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Fields, PageContents, Problem, ProblemKind
+from tests.examples import examples
 from tests.front_matter.pages import ID, OTHER_ID, block, changes, difference, fields, rewritten
 
 NESTED = fields("links.youtube", "links.viewcount", "links.likeCount")
@@ -107,7 +108,7 @@ _TEXTS = st.sampled_from(
 _LINES = st.builds("{}: {}".format, _KEYS, _TEXTS) | st.sampled_from(["# c", "", "  # d"])
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(st.lists(_LINES, max_size=5), st.lists(st.tuples(st.integers(0, 200), st.sampled_from([*BREAKS])), max_size=3))
 def test_a_page_that_is_changed_is_changed_alike_for_all_who_read_it(
     lines: list[str], breaks: list[tuple[int, str]]

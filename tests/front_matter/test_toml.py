@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 import tomli
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.find import find
@@ -14,6 +14,7 @@ from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.toml_tree import parse_toml
 from syncer.front_matter.tree import Unreadable
 from syncer.model import Fields, ProblemKind
+from tests.examples import examples
 from tests.front_matter.pages import ID, changes, difference, fields
 
 NEW_IN_1_1 = [
@@ -138,7 +139,7 @@ _ends = st.sampled_from(["\n", "\r\n"])
 _documents = st.builds(lambda lines, end: end.join(lines), st.lists(_lines, max_size=6), _ends)
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(_documents)
 def test_what_the_older_reader_accepts_the_newer_one_reads_alike(document: str) -> None:
     try:
@@ -148,7 +149,7 @@ def test_what_the_older_reader_accepts_the_newer_one_reads_alike(document: str) 
     assert repr(tomli.loads(document)) == repr(old)
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(_documents)
 def test_all_that_the_parser_accepts_is_placed(document: str) -> None:
     tree = parse_toml(document)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
@@ -20,10 +20,11 @@ from syncer.youtube.answer import Outcome
 from syncer.youtube.client import Client, Terms
 from syncer.youtube.retry import Retry
 from tests.canned_youtube import error, error_info, message
+from tests.examples import examples
 
 A, B = VideoId("AAAAAAAAAAA"), VideoId("-BBBBBBBBBA")
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
-MANY = settings(max_examples=5000 if "SYNCER_PROVE" in os.environ else 150, deadline=None)
+MANY = examples(5000 if "SYNCER_PROVE" in os.environ else 150)
 KINDS = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
 
 
