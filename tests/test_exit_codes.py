@@ -309,12 +309,12 @@ def test_a_sync_that_is_interrupted_while_it_waits_for_another_writer_ends_with_
 LOUD = """
 import sys
 from syncer.cli.main import main
-from syncer.cli.stopping import Stop
-wait = Stop.wait
+from syncer.cli.stopping import StopSignal
+wait = StopSignal.wait
 def tell(stop, seconds):
     print("waits", file=sys.stderr, flush=True)
     return wait(stop, seconds)
-Stop.wait = tell
+StopSignal.wait = tell
 sys.exit(main())
 """
 """The command line, which says when it waits."""
