@@ -161,9 +161,11 @@ def test_a_sync_is_about_the_rest_alone_where_it_comes_on_time_for_it(late: time
 
 def test_an_every_counts_from_another_process_s_sync_and_a_cron_does_not() -> None:
     other = START + HOUR
-    assert agenda(every="6h").after_last_sync(other, other + MINUTE, 0).start == other + 6 * HOUR
-    cron = agenda(cron="0 6 * * *")
-    assert cron.after_last_sync(other, other + MINUTE, 0) == replace(cron, last_sync=other)
+    after = agenda(every="6h").after_last_sync(other, other + MINUTE, 0)
+    assert after.start == other + 6 * HOUR
+    assert after.next_start(after.start, 0) == other + 12 * HOUR
+    cron = agenda(cron="0 6 * * *", jitter="30m")
+    assert cron.after_last_sync(other, other + MINUTE, 1) == replace(cron, last_sync=other)
 
 
 def test_an_every_counts_from_a_triggered_sync_and_not_from_a_scheduled_one() -> None:
@@ -177,7 +179,9 @@ def test_an_every_counts_from_a_triggered_sync_and_not_from_a_scheduled_one() ->
 
 @pytest.mark.parametrize("last", [None, START, START + 2 * HOUR])
 def test_a_last_sync_that_is_unknown_or_known_or_to_come_moves_nothing(last: datetime | None) -> None:
-    assert agenda().after_last_sync(last, START + HOUR, 0).start == agenda().start
+    failing = replace(agenda(), failures=1, start=START + 61 * MINUTE)
+    after = failing.after_last_sync(last, START + HOUR, 0)
+    assert after == replace(failing, last_sync=last or START)
 
 
 def test_another_process_s_sync_moves_no_sync_that_somebody_triggered_nor_a_due_retry_beyond_its_time() -> None:
@@ -186,6 +190,8 @@ def test_another_process_s_sync_moves_no_sync_that_somebody_triggered_nor_a_due_
     retry = QuotaRetry(START, START + 3 * HOUR)
     resting = replace(agenda(), quota_retry=retry, start=retry.at)
     assert resting.after_last_sync(START + HOUR, START + HOUR, 0).start == retry.at
+    past = resting.after_last_sync(START + 4 * HOUR, START + 4 * HOUR, 0)
+    assert past.start == START + 10 * HOUR, "what is past is not made up for by itself"
 
 
 def test_a_triggered_sync_begins_at_once_and_is_moved_once() -> None:
@@ -211,8 +217,13 @@ def test_while_a_triggered_sync_runs_a_new_schedule_counts_for_the_next_one() ->
 
 
 def test_a_config_with_the_same_schedule_moves_nothing() -> None:
-    spent = ended(agenda(every="24h"), START, over_quota=7)
-    assert spent.after_config(schedule(every="24h"), START + HOUR, 0.5) == spent
+    late = START + 24 * HOUR + 17 * MINUTE
+    spent = replace(ended(agenda(every="24h"), late, over_quota=7), last_sync=late)
+    same = spent.after_config(schedule(every="24h"), late + HOUR, 0.5)
+    assert same == spent
+    assert same.has_times_of(spent)
+    for other in (replace(spent, schedule=schedule(every="1h")), replace(spent, counted_from=START + HOUR)):
+        assert not other.has_times_of(spent)
 
 
 def test_a_new_schedule_counts_from_the_last_sync_and_keeps_what_the_quota_left_out() -> None:

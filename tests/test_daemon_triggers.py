@@ -6,12 +6,18 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from apscheduler.events import JobExecutionEvent
 
+from syncer.config.sections import Schedule
 from syncer.control import Ticket
+from syncer.daemon import loop
+from syncer.daemon.agenda import QuotaRetry
+from syncer.daemon.loop import DaemonConfig, DaemonEnvironment, SyncRequest
+from syncer.daemon.systemd import Systemd
 from syncer.decide.quota import next_reset
 from syncer.errors import Locked
 from syncer.status.report import SyncReport
@@ -331,3 +337,30 @@ def test_others_see_how_far_a_sync_is_and_when_the_next_one_begins(clock: Clock)
         gate.let_go()
         until(lambda: not daemon.control.live().running)
         assert daemon.control.live().progress is None
+
+
+def test_a_sync_that_begins_before_the_end_of_the_one_before_it_is_known_is_about_all(clock: Clock) -> None:
+    """As where one is due each second. Until the end of both is known, a sync is running for all who look."""
+    began: list[datetime | None] = []
+
+    def sync(request: SyncRequest) -> SyncReport:
+        began.append(request.unread_since)
+        return report()
+
+    environment = DaemonEnvironment(
+        clock=lambda: START,
+        wait=lambda _seconds: None,
+        wake=lambda: None,
+        stopped=lambda: True,
+        last_sync=lambda: START - HOUR,
+        reload=lambda: None,
+        systemd=Systemd(None),
+    )
+    daemon = loop.Daemon(DaemonConfig(Schedule.model_validate({"every": "6h"}).as_model(), sync), environment)
+    daemon._agenda = replace(daemon._agenda, quota_retry=QuotaRetry(START - HOUR, START))
+    for _ in range(2):
+        daemon._hand_over(JobExecutionEvent(0, "sync", "default", START, daemon._sync()))
+    assert began == [START - HOUR, None]
+    assert daemon.live().running
+    daemon.run()
+    assert not daemon.live().running
