@@ -16,6 +16,9 @@ from typing import Literal, NamedTuple, NewType
 VideoId = NewType("VideoId", str)
 """Eleven characters of `A-Z a-z 0-9 _ -`."""
 
+ID_PATTERN = "[A-Za-z0-9_-]{11}"
+"""What each `VideoId` matches."""
+
 LARGEST_COUNT = 2**63 - 1
 """YouTube's counts are int64 in strings (`docs/youtube.md`); nothing above is a count."""
 

@@ -18,7 +18,7 @@ from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Count, Fields, VideoId
 from syncer.suggest.propose import Proposal, suggest
 from syncer.suggest.render import render
-from syncer.suggest.seen import Leaves
+from syncer.suggest.survey import Leaves
 from tests.examples import examples
 
 SHIPPED = Path(__file__).parent.parent / "config" / "syncer.yaml"

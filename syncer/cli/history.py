@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from syncer.cli.settings import Settings
+from syncer.model import ID_PATTERN
 
 if TYPE_CHECKING:
     from syncer.model import Reading
 
-DASHED_ID = re.compile(r"-[0-9A-Za-z_-]{10}")
+DASHED_ID = re.compile(rf"(?=-){ID_PATTERN}")
 
 
 class _TakesDashedIds(click.Command):

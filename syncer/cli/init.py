@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from syncer.suggest.propose import Proposal
-    from syncer.suggest.seen import Leaves
+    from syncer.suggest.survey import Leaves
 
 PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 """What may be a page."""

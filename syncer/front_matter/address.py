@@ -12,12 +12,14 @@ from enum import Enum, auto
 from itertools import pairwise
 from urllib.parse import unquote, unquote_plus
 
-ID = re.compile(r"[A-Za-z0-9_-]{11}")
-ID_AT_START = re.compile(r"[A-Za-z0-9_-]{11}(?![A-Za-z0-9_-])")
+from syncer.model import ID_PATTERN
+
+ID = re.compile(ID_PATTERN)
+ID_AT_START = re.compile(rf"{ID_PATTERN}(?![A-Za-z0-9_-])")
 LISTS = frozenset({"videoseries", "live_stream"})
 """Words of eleven letters in the place of an id: a playlist's player and a channel's live player."""
 
-_LOOKS_LIKE_ID = re.compile(r"(?=.*[0-9_-]|.+[A-Z])[A-Za-z0-9_-]{11}")
+_LOOKS_LIKE_ID = re.compile(rf"(?=.*[0-9_-]|.+[A-Z]){ID_PATTERN}")
 _ADDRESS = re.compile(
     r"([a-z][a-z0-9+.-]*:(?![0-9]))?(//)?(?:[^/?#@\\]*@)?([^/?#:@\\]+)(?::[0-9]+)?([/?#].*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
@@ -29,7 +31,7 @@ _YOUTUBE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _WITHOUT_HOST = re.compile(r"(/?(?:watch/?[?&]|embed/).*)|[?&]?(vi?=.*)", re.IGNORECASE | re.DOTALL)
-_ID_WITH_PARAMETERS = re.compile(r"([A-Za-z0-9_-]{11})(?:&amp;|[?&#])[A-Za-z_][A-Za-z0-9_.-]*=.*", re.DOTALL)
+_ID_WITH_PARAMETERS = re.compile(rf"({ID_PATTERN})(?:&amp;|[?&#])[A-Za-z_][A-Za-z0-9_.-]*=.*", re.DOTALL)
 
 _BEFORE_ID = frozenset(
     {"watch", "watch_popup", "embed", "shorts", "live", "v", "e", "w", "video", "clip"}

@@ -17,17 +17,17 @@ from syncer.front_matter.address import (
     named_without_host,
     split_address,
 )
-from syncer.model import Problem, ProblemKind, VideoId
+from syncer.model import ID_PATTERN, Problem, ProblemKind, VideoId
 
-LAST_CHARACTERS = frozenset("AEIMQUYcgkosw048")
+_LAST_CHARACTERS = frozenset("AEIMQUYcgkosw048")
 """An id is 64 bits in 11 characters of 6, so that the last one carries four bits and two zeros (`docs/youtube.md`)."""
 
 _PARAMETER = "(?:t|start|si|feature|list|index|ab_channel|pp)=[A-Za-z0-9_.-]*"
 _FAST = re.compile(
     rf"https?://(?:(?:www|m)\.)?(?:youtube\.com/(?:watch\?(?:{_PARAMETER}&)*v=|shorts/|embed/|live/)|youtu\.be/)"
-    rf"([A-Za-z0-9_-]{{11}})(?:[?&]{_PARAMETER})*"
+    rf"({ID_PATTERN})(?:[?&]{_PARAMETER})*"
 )
-"""The forms that most addresses have: the way below reads them alike."""
+"""The forms that most addresses have: `_read` reads them alike."""
 _ELSEWHERE = re.compile(r"https?://(?![^/?#]*(?:yout|ytimg))[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:[/?#]\S*)?", re.IGNORECASE)
 """One address of another host: YouTube's all have one of these words."""
 _APP = re.compile(r"""(?<![^\s,;|&<>"'()\[\]{}+])(?:vnd\.)?youtube:(?://)?""", re.IGNORECASE)
@@ -35,7 +35,7 @@ _APP = re.compile(r"""(?<![^\s,;|&<>"'()\[\]{}+])(?:vnd\.)?youtube:(?://)?""", r
 _BETWEEN_WORDS = re.compile(r"[\s,;|&]+")
 _BETWEEN_ADDRESSES = re.compile(r"""[\s,;|&<>"'()\[\]{}+\u00ab\u00b7\u00bb\u2000-\u206f\u2190-\u21ff]+""")
 """Also dashes, quotes, bullets and arrows that are not ASCII: none of them stands in an address as it is copied."""
-_PLAYLIST = re.compile(r"(?<=[?&;])playlist=[A-Za-z0-9_-]{11}(?:,[A-Za-z0-9_-]{11})*(?![A-Za-z0-9_-])")
+_PLAYLIST = re.compile(rf"(?<=[?&;])playlist={ID_PATTERN}(?:,{ID_PATTERN})*(?![A-Za-z0-9_-])")
 """The videos that an embedded player shows next: ids with commas, but not of this video."""
 
 
@@ -56,8 +56,8 @@ def parse_video_id(text: str, subject: str, line: int | None = None) -> VideoId 
 
 
 def is_possible(video_id: str) -> bool:
-    """Say whether YouTube can have given out this id: only sixteen characters can stand last."""
-    return video_id[-1:] in LAST_CHARACTERS
+    """Return whether YouTube can have given out this id: only sixteen characters can stand last."""
+    return video_id[-1:] in _LAST_CHARACTERS
 
 
 def _read(text: str, subject: str, line: int | None) -> VideoId | Problem | None:

@@ -1,4 +1,4 @@
-"""From what was seen of a site to the collections that its config should name."""
+"""Which collections a config should name, by what a site's pages hold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from syncer.front_matter.keys import fold_key, part_by_case
-from syncer.model import Count, CountType, Fields
-from syncer.suggest.seen import Leaves, Places, Recognise, Seen, Site, look
+from syncer.model import Count, Fields
+from syncer.suggest.survey import Directories, Leaves, Recognise, Survey, VideoKey, survey
 
-_MOST_PROPOSALS = 5
-_MOST_PATTERNS = 12
+_MAX_PROPOSALS = 5
+_MAX_PATTERNS = 12
 _VIDEO_WORD = re.compile("youtube|video|^yt|^vid|^media$|^url$|^externalurl$")
 _WORDS = {Count.VIEWS: "view", Count.LIKES: "like", Count.COMMENTS: "comment"}
 _PROPOSED = {
@@ -47,18 +47,20 @@ def suggest(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> list[P
     Each page is its path relative to the site, with `/`, and its front matter's leaves. Pages are looked at once, one
     by one, and not kept.
     """
-    site = look(pages, recognise)
+    found = survey(pages, recognise)
+    keys = found.keys
     chosen: list[str] = []
-    for key in sorted(site.keys, key=lambda key: _rank(key, site.keys[key])):
-        if _holds_videos(key, site) and not _repeats(site.keys[key], chosen):
+    for key in sorted(keys, key=lambda key: _rank(key, keys[key])):
+        repeats = any(keys[key].same[other] * 2 >= keys[key].pages for other in chosen)  # names the same videos
+        if not repeats and _holds_videos(key, found):
             chosen.append(key)
-    most = max((site.keys[key].pages for key in chosen), default=0)
-    return [_propose(key, site.keys[key]) for key in chosen if site.keys[key].pages * 50 >= most][:_MOST_PROPOSALS]
+    most = max((keys[key].pages for key in chosen), default=0)
+    return [_propose(key, keys[key]) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
 
 
-def _rank(key: str, seen: Seen) -> tuple[object, ...]:
+def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:
     """Order keys: most pages first; among equals a telling name, ids before URLs, the shorter, the alphabet."""
-    return -seen.pages, not _named_for_videos(key), seen.urls > seen.bare, len(key), key
+    return -video_key.pages, not _named_for_videos(key), video_key.urls > video_key.bare, len(key), key
 
 
 def _named_for_videos(key: str) -> bool:
@@ -69,48 +71,42 @@ def _word(part: str) -> str:
     return re.sub("[^a-z0-9]", "", part.lower())
 
 
-def _holds_videos(key: str, site: Site) -> bool:
-    """Tell whether the key is meant for videos: not for links of all kinds, nor for words of 11 characters."""
-    seen = site.keys[key]
-    share = seen.ids / site.values[key]
+def _holds_videos(key: str, found: Survey) -> bool:
+    """Return whether the key is meant for videos: not for links of all kinds, nor for words of 11 characters."""
+    video_key = found.keys[key]
+    share = video_key.ids / found.values[key]
     if _named_for_videos(key):
-        sound = 2 * seen.ids >= site.values[key] - site.addresses[key]
-        return sound and share >= 0.2 and seen.plausible >= 0.6 * seen.bare
-    if seen.urls >= seen.bare:
+        sound = 2 * video_key.ids >= found.values[key] - found.addresses[key]
+        return sound and share >= 0.2 and video_key.plausible >= 0.6 * video_key.bare
+    if video_key.urls >= video_key.bare:
         return share >= 0.5
-    return share >= 0.8 and len(seen.distinct) > 1 and min(seen.plausible, seen.mixed) >= 0.9 * seen.bare
+    few_words = min(video_key.plausible, video_key.mixed) >= 0.9 * video_key.bare
+    return share >= 0.8 and len(video_key.distinct) > 1 and few_words
 
 
-def _repeats(seen: Seen, chosen: Iterable[str]) -> bool:
-    """Tell whether a chosen key names the same videos on most of the pages."""
-    return any(seen.same[key] * 2 >= seen.pages for key in chosen)
+def _propose(key: str, video_key: VideoKey) -> Proposal:
+    directory, include = _where(video_key.directories, sorted(video_key.suffixes))
+    counts = _counts_beside(key, video_key)
+    before = "".join(key.rpartition("[].")[:2])
+    kinds = [video_key.beside[before + name] for name in counts.values()]
+    quoted = sum(kind.strings for kind in kinds) > sum(kind.numbers for kind in kinds)
+    fields = Fields(key, counts or _new_counts(key, video_key), not counts, "string" if quoted else "number")
+    return Proposal(directory, include, fields, video_key.pages, video_key.ids, tuple(video_key.examples))
 
 
-def _propose(key: str, seen: Seen) -> Proposal:
-    directory, include = _where(seen.places, sorted(seen.suffixes))
-    counts = _counts_beside(key, seen)
-    fields = Fields(key, counts or _new_counts(key, seen), not counts, _type_of(key, counts, seen))
-    return Proposal(directory, include, fields, seen.pages, seen.ids, tuple(seen.examples))
-
-
-def _where(places: Places, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
+def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
     """Return the directory that holds all the pages, and the globs for them: narrow ones where it is the site."""
-    common = _common(min(places.pages), max(places.pages))
+    pairs = zip(min(directories.pages), max(directories.pages), strict=False)  # in order: the first and the last
+    common = tuple(part for part, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
     if common:
         home = "./" if common[0].startswith("~") else ""  # a config's path cannot begin with a tilde
         return home + "/".join(common), tuple(f"**/*{suffix}" for suffix in map(_literal, suffixes))
-    tops = sorted({place[0] if place else "" for place in places.pages})
-    if "" in tops or len(tops) * len(suffixes) > _MOST_PATTERNS:
+    tops = sorted({place[0] if place else "" for place in directories.pages})
+    if "" in tops or len(tops) * len(suffixes) > _MAX_PATTERNS:
         tops = ["**"]
     else:
         tops = [_literal(top) + "/**" for top in tops]
     return ".", tuple(f"{top}/*{suffix}" for top in tops for suffix in map(_literal, suffixes))
-
-
-def _common(first: tuple[str, ...], last: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what all places begin with, given the first and the last of them in their order."""
-    pairs = zip(first, last, strict=False)
-    return tuple(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _literal(text: str) -> str:
@@ -118,20 +114,20 @@ def _literal(text: str) -> str:
     return re.sub(r"([*?\[\]!# ])", r"\\\1", text)
 
 
-def _counts_beside(key: str, seen: Seen) -> dict[Count, str]:
+def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
     """Return the count keys that stand beside the id, by the most pages that have them."""
     found: dict[Count, tuple[int, str]] = {}
     own = key.rpartition("[].")[2]
-    for other, tally in seen.beside.items():
+    for other, kinds in video_key.beside.items():
         name = _beside(key, other)
         count = _count_of(name) if name else None
-        values = tally.plain + tally.empty + tally.other
-        telling = tally.plain or _word(other).endswith("count")
+        values = kinds.plain + kinds.empty + kinds.other
+        telling = kinds.plain or _word(other).endswith("count")
         alike = any(
             part_by_case(name, taken)
             for taken in (own, *(one for counted, (_, one) in found.items() if counted != count))
         )
-        if count and telling and not alike and tally.other <= tally.plain and values > found.get(count, (0, ""))[0]:
+        if count and telling and not alike and kinds.other <= kinds.plain and values > found.get(count, (0, ""))[0]:
             found[count] = values, name
     return {count: found[count][1] for count in Count if count in found}
 
@@ -157,37 +153,29 @@ def _count_of(name: str) -> Count | None:
     )
 
 
-def _type_of(key: str, counts: Mapping[Count, str], seen: Seen) -> CountType:
-    """Return the type that the counts have on most pages; without any: number."""
-    before = "".join(key.rpartition("[].")[:2])
-    tallies = [seen.beside[before + name] for name in counts.values()]
-    return "string" if sum(one.strings for one in tallies) > sum(one.numbers for one in tallies) else "number"
-
-
-def _new_counts(key: str, seen: Seen) -> Mapping[Count, str]:
+def _new_counts(key: str, video_key: VideoKey) -> Mapping[Count, str]:
     """Return keys for counts that no page has yet, named as the site names its keys, beside the id."""
     before, dot, last = key.rpartition(".")
     in_item = before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""
-    others = (re.split(r"[.\[]", other.removeprefix(before + dot))[0] for other in seen.beside)
+    others = (re.split(r"[.\[]", other.removeprefix(before + dot))[0] for other in video_key.beside)
     taken = {fold_key(name) for name in (last, *others)}
-    names = _PROPOSED[_style(last, seen)]
-    return {count: parent + _free(name, taken) for count, name in names.items()}
+    counts = {}
+    for count, name in _PROPOSED[_style(last, video_key)].items():
+        free = name
+        while fold_key(free) in taken:
+            free = f"youtube_{free}"
+        counts[count] = parent + free
+    return counts
 
 
-def _free(name: str, taken: set[str]) -> str:
-    while fold_key(name) in taken:
-        name = f"youtube_{name}"
-    return name
-
-
-def _style(last: str, seen: Seen) -> str:
+def _style(last: str, video_key: VideoKey) -> str:
     own = _style_of(last)
     if own:
         return own
     if re.fullmatch("(video|vid|youtube|yt)id", last):
         return "lower"
-    others = Counter(filter(None, (_style_of(key.rpartition(".")[2]) for key in sorted(seen.beside))))
+    others = Counter(filter(None, (_style_of(key.rpartition(".")[2]) for key in sorted(video_key.beside))))
     return max(others, key=others.__getitem__, default="snake")
 
 
