@@ -430,4 +430,4 @@ def test_after_a_lost_state_the_log_is_enough_for_an_undo(full: Site) -> None:
     assert [problem.kind for problem in report.problems] == ["state-lost"]
     assert pages(full) == before
     full.sync()
-    assert pages(full) == before, "it is held back all the same"
+    assert pages(full) == before, "it is suppressed all the same"

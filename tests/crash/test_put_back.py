@@ -56,7 +56,7 @@ class Synced:
         return Counter((path, *change) for path in paths for change in self.ground.pages[path].changes)
 
     def require_that_it_stays(self) -> None:
-        """What is back is held back from a sync to which YouTube says the same; nothing else changes either."""
+        """What was replaced is suppressed while YouTube gives the same numbers; nothing else changes either."""
         back = self.back()
         ended = self.ground.run("sync")
         assert (ended.code, "changed 0 counts" in ended.out) == (0, True), ended
