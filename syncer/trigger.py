@@ -14,12 +14,12 @@ from syncer.errors import DaemonEnded, NoDaemon
 
 NO_DAEMON = "no daemon runs on this state; `syncer daemon` runs one, `syncer sync` needs none"
 
-TIMEOUT = 30.0
+ANSWER_TIMEOUT = 30.0
 """Seconds that a daemon may take to answer: it does not wait for the sync."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TriggerProgress:
     """How far a triggered sync is."""
 
     progress: SyncProgress | None
@@ -44,7 +44,7 @@ def trigger(path: Path, *, accept: bool) -> str:
     return location
 
 
-def look(path: Path, location: str) -> Seen:
+def look(path: Path, location: str) -> TriggerProgress:
     """Look how far the sync is. Raises DaemonEnded."""
     try:
         status, _, answer = _ask(path, "GET", location, None)
@@ -54,7 +54,7 @@ def look(path: Path, location: str) -> Seen:
         _end(None)  # another daemon: it knows nothing of the trigger
     ticket = json.loads(answer)
     progress = SyncProgress(**ticket["progress"]) if ticket["progress"] else None
-    return Seen(progress, ticket["report"])
+    return TriggerProgress(progress, ticket["report"])
 
 
 def _end(cause: OSError | None) -> NoReturn:
@@ -63,12 +63,12 @@ def _end(cause: OSError | None) -> NoReturn:
 
 class _BySocket(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
+        super().__init__("localhost", timeout=ANSWER_TIMEOUT)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT)
+        self.sock.settimeout(ANSWER_TIMEOUT)
         self.sock.connect(str(self._path))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import Locked, StateError, Stopped
-from syncer.state.lock import POLL, hold_lock
+from syncer.state.lock import POLL_SECONDS, hold_lock
 from tests.places import everybodys_directory, run_python
 
 HOLDER = """
@@ -73,7 +73,7 @@ def test_a_second_writer_waits_as_long_as_it_is_told_to(tmp_path: Path) -> None:
     waits: list[float] = []
     with another_writer(tmp_path), pytest.raises(Locked), hold_lock(tmp_path, timeout=60, sleep=waits.append):
         pass
-    assert sum(waits) == pytest.approx(60, abs=2 * POLL)
+    assert sum(waits) == pytest.approx(60, abs=2 * POLL_SECONDS)
 
 
 def test_a_second_writer_that_is_told_to_stop_waits_no_longer(tmp_path: Path) -> None:

@@ -6,10 +6,9 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from syncer.cli.show import SHOWN, rest, show, show_open, show_problems, show_table
-from syncer.decide.unconfirmed import Brake
 from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Change, Problem, ProblemKind, VideoId
+from syncer.model import Change, Problem, ProblemKind
 from syncer.status.report import SyncReport
 from syncer.wording import counted, safe
 
@@ -42,7 +41,9 @@ class ChangeList:
     def show_changes(self, report: SyncReport) -> None:
         """Print the changes, or what they would be."""
         for path, old, new in self._previews:
-            _show_diff(path, old, new)
+            lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1, lineterm="")
+            for line in lines:
+                show(safe(line), _STYLES.get(line[0], ""))
             show()
         if self.changes and not report.dry_run:
             show_table(("page", "count", "old", "new"), _rows(self.changes), right=(2, 3))
@@ -80,7 +81,8 @@ def _show_sums(report: SyncReport) -> None:
         return  # what YouTube said is not believed
     missing = [video for video in report.missing if video not in report.gone]
     if missing:
-        show(f"Missing on YouTube, counts left as they are: {', '.join(map(_missing, missing[:SHOWN]))}")
+        names = ", ".join(video if is_possible(video) else f"{video} (a typo?)" for video in missing[:SHOWN])
+        show(f"Missing on YouTube, counts left as they are: {names}")
         rest(len(missing), "missing video", "`syncer status` has all")
     if report.gone:
         show(f"Gone, missing for days, and asked about less and less often: {', '.join(report.gone[:SHOWN])}")
@@ -114,20 +116,17 @@ def show_wrong(report: SyncReport) -> None:
     """Print what a person should see to."""
     if report.brake:
         so_far = "A brake still holds" if report.changed_counts else "Nothing was written"
-        show(f"{so_far}: {_braked(report.brake)}. {HELD}", "bold yellow")
+        struck, of = f"{report.brake.struck:,}", f"{report.brake.of:,}"
+        is_missing = report.brake.reason == "missing"
+        reason = f"{struck} of {of} videos are suddenly missing" if is_missing else f"{struck} of {of} counts fell"
+        show(f"{so_far}: {reason}. {HELD}", "bold yellow")
     if report.over_quota:
         show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
-    told = failures(report)
-    problems = [problem for problem in report.problems if problem not in told]
+    shown_as_errors = failures(report)
+    problems = [problem for problem in report.problems if problem not in shown_as_errors]
     if problems:
         show(f"Problems: {len(problems):,}", "bold")
         show_problems(problems)
-
-
-def _braked(brake: Brake) -> str:
-    if brake.reason == "missing":
-        return f"{brake.struck:,} of {brake.of:,} videos are suddenly missing"
-    return f"{brake.struck:,} of {brake.of:,} counts fell"
 
 
 def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
@@ -137,16 +136,6 @@ def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
         path = change.path if change.path != page else ""
         yield path, change.field, change.old if change.old is not None else "-", change.new
         page = change.path
-
-
-def _missing(video: VideoId) -> str:
-    return video if is_possible(video) else f"{video} (a typo?)"
-
-
-def _show_diff(path: str, old: bytes, new: bytes) -> None:
-    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1, lineterm="")
-    for line in lines:
-        show(safe(line), _STYLES.get(line[0], ""))
 
 
 def _lines(page: bytes) -> list[str]:

@@ -14,6 +14,8 @@ from syncer.cli.settings import Settings
 if TYPE_CHECKING:
     from syncer.check import Finding
 
+COLOURS = {"ok": "green", "warning": "yellow", "error": "bold red"}
+
 
 @click.command()
 @click.option("--offline", is_flag=True, help="Do not ask YouTube; else the check costs one unit.")
@@ -21,19 +23,26 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(settings: Settings, offline: bool, as_json: bool) -> int:
     """Look at config, content, ids, key, quota, git, clock, permissions and state, and say what to do."""
+    from rich.text import Text
+
     from syncer.check import Level
-    from syncer.cli.show import show_json
+    from syncer.cli.show import console, show_json
+    from syncer.errors import ExitCode
+    from syncer.wording import safe
 
     findings = []
     for finding in _findings(settings, offline=offline):
         findings.append(finding)
         if not as_json:
-            _show(finding)
-    failed = int(any(finding.level is Level.ERROR for finding in findings))
+            line = Text(f"{finding.level:<8}", style=COLOURS[finding.level])
+            line.append(f"{finding.name}: {safe(finding.message)}", style="default")
+            console().print(line, soft_wrap=True)
+    failed = any(finding.level is Level.ERROR for finding in findings)
+    code = ExitCode.PROBLEMS if failed else ExitCode.OK
     if as_json:
         checks = [{"name": f.name, "level": f.level.value, "message": f.message} for f in findings]
-        show_json({"checks": checks, "exit": failed})
-    return failed
+        show_json({"checks": checks, "exit": code})
+    return code
 
 
 def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
@@ -60,15 +69,3 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         sleep=time.sleep,
         offline=offline,
     )
-
-
-def _show(finding: Finding) -> None:
-    from rich.text import Text
-
-    from syncer.cli.show import console
-    from syncer.wording import safe
-
-    colours = {"ok": "green", "warning": "yellow", "error": "bold red"}
-    line = Text(f"{finding.level:<8}", style=colours[finding.level])
-    line.append(f"{finding.name}: {safe(finding.message)}", style="default")
-    console().print(line, soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from syncer.demo import Event, Finished
+    from syncer.demo import Finished
 
 
 @click.command()
@@ -18,28 +18,22 @@ def command() -> None:
 
     Nothing of yours is touched, and no key is needed.
     """
-    from syncer.demo import demo
-
-    for event in demo(time.sleep):
-        _show(event)
-
-
-def _show(event: Event) -> None:
     from syncer.cli.changes import ChangeList
     from syncer.cli.show import show
-    from syncer.demo import Output, Step, Synced
+    from syncer.demo import Output, Step, Synced, demo
 
-    if isinstance(event, Step):
-        show(f"\n{event.text}", "bold cyan")
-    elif isinstance(event, Output):
-        show(f"\n$ {event.command}", "bold cyan")
-        show(event.text.rstrip())
-    elif isinstance(event, Synced):
-        changes = ChangeList()
-        changes.add(event.changes)
-        changes.show(event.report, quiet=False)
-    else:
-        _show_end(event)
+    for event in demo(time.sleep):
+        if isinstance(event, Step):
+            show(f"\n{event.text}", "bold cyan")
+        elif isinstance(event, Output):
+            show(f"\n$ {event.command}", "bold cyan")
+            show(event.text.rstrip())
+        elif isinstance(event, Synced):
+            changes = ChangeList()
+            changes.add(event.changes)
+            changes.show(event.report, quiet=False)
+        else:
+            _show_end(event)
 
 
 def _show_end(event: Finished) -> None:

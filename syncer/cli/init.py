@@ -23,7 +23,7 @@ def command(directory: Path) -> int:
     """Look at the content of the site DIR (default: here), and write DIR/config/syncer.yaml for it."""
     from syncer.cli.arguments import absolute
     from syncer.cli.show import show
-    from syncer.errors import UsageError
+    from syncer.errors import ExitCode, UsageError
     from syncer.front_matter.video_id import parse_video_id
     from syncer.model import VideoId
     from syncer.suggest.propose import suggest
@@ -46,10 +46,10 @@ def command(directory: Path) -> int:
             "No video found: no page has a YouTube id or URL in its front matter. Nothing was written; if yours are "
             f"elsewhere, write {target} by hand: docs/reference/config.md names every key."
         )
-        return 1
+        return ExitCode.PROBLEMS
     _write(target, render(proposals))
-    _tell(target, proposals)
-    return 0
+    _show_proposals(target, proposals)
+    return ExitCode.OK
 
 
 def _pages(site: str) -> Iterator[tuple[str, Leaves]]:
@@ -79,7 +79,7 @@ def _write(target: Path, text: str) -> None:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 
 
-def _tell(target: Path, proposals: Sequence[Proposal]) -> None:
+def _show_proposals(target: Path, proposals: Sequence[Proposal]) -> None:
     from syncer.cli.show import show, show_table
 
     rows = [

@@ -7,7 +7,6 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,14 +28,16 @@ def command(
     settings: Settings, video: str | None, path: str | None, sync: str | None, since: str | None, as_json: bool
 ) -> None:
     """Read the diff log: every count that was changed, oldest first."""
-    from syncer.cli.arguments import moment, video_id
+    from syncer.cli.arguments import moment, site_path, video_id
     from syncer.cli.show import show_json
     from syncer.diff_log.lines import LOG, read_log, time_of
 
     config = settings.config()
     wanted = video_id(video) if video else None
     start = moment(since, datetime.now(UTC)) if since else None
-    place = _place(config.site, path)
+    place = path or ""
+    if path is not None:  # one that no longer exists may still be in the log
+        place = site_path(config.site, path) if os.path.lexists(path) else path.strip("/")
 
     def lines() -> Iterator[Line]:
         for line in read_log(config.state_directory / LOG):
@@ -60,20 +61,16 @@ def command(
 def show_lines(lines: Iterable[Line]) -> None:
     """Print lines of the diff log as a table."""
     from syncer.cli.show import show_columns
+    from syncer.diff_log.lines import time_of
+    from syncer.wording import utc
 
-    show_columns(_COLUMNS, map(_row, lines), right=(0, 4, 5))
+    shown = ({**line, "at": utc(time_of(line))} for line in lines)
+    cells = (["-" if line[name] is None else str(line[name]) for name in _COLUMNS] for line in shown)
+    show_columns(_COLUMNS, cells, right=(0, 4, 5))
 
 
 _COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "path")
 """The path is the last: it is long, and nothing need be aligned after it."""
-
-
-def _row(line: Line) -> list[str]:
-    from syncer.diff_log.lines import time_of
-    from syncer.wording import utc
-
-    shown = {**line, "at": utc(time_of(line))}
-    return ["-" if shown[name] is None else str(shown[name]) for name in _COLUMNS]
 
 
 def _show_end(lines: Iterable[Line]) -> None:
@@ -89,12 +86,3 @@ def _show_end(lines: Iterable[Line]) -> None:
     if total > SHOWN:
         show(f"... {counted(total - SHOWN, 'earlier line')}; `syncer log | less` shows all")
     show_lines(last)
-
-
-def _place(site: Path, path: str | None) -> str:
-    """Return the path relative to the site; one that no longer exists may still stand in the log."""
-    from syncer.cli.arguments import site_path
-
-    if path is None:
-        return ""
-    return site_path(site, path) if os.path.lexists(path) else path.strip("/")

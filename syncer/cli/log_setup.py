@@ -13,7 +13,6 @@ from syncer.wording import safe, safe_json
 BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest was given as `extra`."""
 
-
 STANDARD_ERROR = 2
 
 PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
@@ -24,7 +23,9 @@ def start_log(level: str, *, as_json: bool, key: str | None) -> None:
     """Send records of `level` and above to standard error; everything passes the redactor."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(key))
-    handler.setFormatter(_Json() if as_json else _Journal() if _is_journal() else _Text())
+    error = os.fstat(STANDARD_ERROR)
+    is_journal = os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"  # systemd.exec(5)
+    handler.setFormatter(_Json() if as_json else _Journal() if is_journal else _Text())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
@@ -39,14 +40,8 @@ class _Text(logging.Formatter):
         return f"{line}\n{record.exc_text}" if record.exc_text else line
 
 
-def _is_journal() -> bool:
-    """Whether standard error goes to systemd's journal: systemd.exec(5) says how to know."""
-    found = os.fstat(STANDARD_ERROR)
-    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
-
-
 class _Journal(_Text):
-    """The same, each line with its priority before it, as sd-daemon(3) has it."""
+    """For systemd's journal: the same, each line with its priority before it, as sd-daemon(3) has it."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = PRIORITIES[record.levelname]

@@ -10,8 +10,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
-from syncer.cli.own_variables import put_back, take_out
-from syncer.cli.settings import Settings
+from syncer.cli.settings import Settings, put_back, take_out
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
@@ -36,9 +35,8 @@ KEY_AS_ARGUMENT = (
     " or name a file with youtube.api_key_file in the config"
 )
 
-USUAL_KEY = "YOUTUBE_API_KEY"
+DEFAULT_KEY_VARIABLE = "YOUTUBE_API_KEY"
 """The variable that holds the key where no config says otherwise."""
-
 
 LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
 """What is cut in messages: no path that you would look for is so long."""
@@ -56,7 +54,7 @@ class _Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if any(map(BLANK.fullmatch, args)):
             raise click.UsageError("an argument is empty; say what it should name, or leave it out", ctx)
-        return super().parse_args(ctx, _ours_first(args))
+        return super().parse_args(ctx, _global_options_first(args))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -123,26 +121,26 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
         raise click.UsageError("the variable SYNCER_CONFIG is blank; name the config in it, or unset it", ctx)
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
     ctx.call_on_close(lambda: put_back(ctx.obj.environ))
-    take_out({USUAL_KEY})
+    take_out({DEFAULT_KEY_VARIABLE})
     ctx.obj.start_log()
 
 
-def _ours_first(arguments: Sequence[str]) -> list[str]:
+def _global_options_first(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with the options of `syncer` itself before all others; what follows `--` stays."""
-    ours: list[str] = []
-    others: list[str] = []
+    options: list[str] = []
+    rest: list[str] = []
     waiting = list(arguments)
     while waiting and waiting[0] != "--":
         word = waiting.pop(0)
         name, equals, _ = word.partition("=")
         if word in FLAGS or (name in WITH_VALUE and equals):
-            ours.append(word)
+            options.append(word)
         elif word in WITH_VALUE:
-            ours += [word, *waiting[:1]]
+            options += [word, *waiting[:1]]
             del waiting[:1]
         else:
-            others.append(word)
-    return ours + others + waiting
+            rest.append(word)
+    return options + rest + waiting
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,16 +149,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given)
     except click.ClickException as error:
-        return _tell(given, UsageError(_sentence(error)), _usage_of(error))
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        usage = f"{context.get_usage()}\n" if context else ""
+        return _show_error(given, UsageError(_sentence(error)), usage)
     except SyncerError as error:
-        return _tell(given, error, "")
+        return _show_error(given, error, "")
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except Exception as error:
         import logging
 
         logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
-        return _tell(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
+        return _show_error(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
 
 
 def _run(arguments: list[str]) -> int:
@@ -176,7 +176,7 @@ class _Bug(SyncerError):
     exit_code = ExitCode.BUG
 
 
-def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
+def _show_error(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
     from syncer.redact import redact
     from syncer.wording import safe, safe_json
 
@@ -185,8 +185,8 @@ def _tell(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
         document = {"error": {"kind": error.kind, "message": message}, "exit": error.exit_code}
         print(safe_json(document, indent=2))
     else:
-        said = "\n".join(map(safe, message.split("\n")))  # a config has a line for each finding
-        print(f"{usage}syncer: {said}", file=sys.stderr)
+        lines = "\n".join(map(safe, message.split("\n")))  # a config has a line for each finding
+        print(f"{usage}syncer: {lines}", file=sys.stderr)
     return error.exit_code
 
 
@@ -197,11 +197,6 @@ def _sentence(error: click.ClickException) -> str:
     message = error.format_message()
     if not message[:1].isupper():
         return message
-    said = (message[0].lower() + message[1:]).rstrip(".").replace(". Did you mean", "; did you mean")
+    sentence = (message[0].lower() + message[1:]).rstrip(".").replace(". Did you mean", "; did you mean")
     context = error.ctx if isinstance(error, click.UsageError) else None
-    return said if said.endswith("?") or not context else f"{said}; see `{context.command_path} --help`"
-
-
-def _usage_of(error: click.ClickException) -> str:
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    return f"{context.get_usage()}\n" if context else ""
+    return sentence if sentence.endswith("?") or not context else f"{sentence}; see `{context.command_path} --help`"

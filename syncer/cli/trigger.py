@@ -9,7 +9,7 @@ import click
 
 from syncer.cli.settings import Settings
 
-POLL = 0.25
+POLL_SECONDS = 0.25
 """Seconds between two looks at how far the sync is."""
 
 
@@ -34,24 +34,23 @@ def command(settings: Settings, no_wait: bool, accept: bool) -> int:
     if no_wait:
         show("The daemon syncs now; `syncer status` tells how it went.")
         return 0
-    document = _follow(settings, path, location)
-    return _show(document)
+    return _show(_follow(settings, path, location))
 
 
 def _follow(settings: Settings, path: Path, location: str) -> dict[str, Any]:
     """Return the document that the sync ended with. Raises DaemonEnded and Stopped."""
-    from syncer.cli.progress import Progress
+    from syncer.cli.environment import ProgressBar
     from syncer.cli.stopping import stop_on_signals
     from syncer.errors import Stopped
     from syncer.trigger import look
 
-    with Progress(enabled=not settings.quiet) as progress, stop_on_signals() as stopped:
-        while not stopped.wait(POLL):
-            seen = look(path, location)
-            if seen.report is not None:
-                return seen.report
-            if seen.progress:
-                progress.advance(seen.progress.stage, seen.progress.done, seen.progress.of)
+    with ProgressBar(enabled=not settings.quiet) as bar, stop_on_signals() as stopped:
+        while not stopped.wait(POLL_SECONDS):
+            ticket = look(path, location)
+            if ticket.report is not None:
+                return ticket.report
+            if ticket.progress:
+                bar.advance(ticket.progress.stage, ticket.progress.done, ticket.progress.of)
     raise Stopped("you wait no longer; the daemon goes on with the sync")
 
 

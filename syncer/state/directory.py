@@ -39,7 +39,7 @@ SET_ASIDE = ("diff.jsonl.damaged-*", "state.sqlite3.damaged-*")
 HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
 """What an unused directory may hold: of a disk, a file manager, git."""
 
-USUAL = ".syncer"
+DEFAULT_NAME = ".syncer"
 """A directory of this name is ours as a whole: git ignores what newer versions put there too."""
 
 EVERYTHING = b"*\n"
@@ -73,7 +73,7 @@ def prepare_directory(directory: Path) -> None:
     with suppress(FileNotFoundError):
         ignored = read_file(directory / ".gitignore", len(NAMED))
     if not ignored or (ignored == EVERYTHING and other):  # an older version's, which hides an author's files
-        patterns = EVERYTHING if directory.name == USUAL and not other else NAMED
+        patterns = EVERYTHING if directory.name == DEFAULT_NAME and not other else NAMED
         overwrite(directory / ".gitignore", patterns, PUBLIC)
 
 

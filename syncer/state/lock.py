@@ -19,13 +19,13 @@ DAEMON_LOCK = "daemon.lock"
 DAEMON_ADDRESS = "daemon.address"
 """The file that says where the daemon listens: others may read it, and could lock what they may read."""
 
-LONGEST_ADDRESS = 4096
+LONGEST_ADDRESS_BYTES = 4096
 """Bytes read of it."""
 
 LOCK_TIMEOUT = 60
 """Seconds that a command waits for another writer."""
 
-POLL = 0.1
+POLL_SECONDS = 0.1
 """Seconds between two looks at a lock that somebody holds."""
 
 
@@ -133,7 +133,7 @@ def daemon_socket(directory: Path) -> Path | None:
     """Return where the daemon of this state listens; None where there is no socket of the same owner."""
     address = directory / DAEMON_ADDRESS
     try:
-        named = Path(os.fsdecode(read_file(address, LONGEST_ADDRESS)))
+        named = Path(os.fsdecode(read_file(address, LONGEST_ADDRESS_BYTES)))
         owner = address.lstat().st_uid
     except OSError:
         return None
@@ -167,8 +167,8 @@ def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[flo
                 raise Locked(
                     f"{directory}: another syncer (process {holder}) is writing; try again when it has ended"
                 ) from None
-            if sleep(POLL):
+            if sleep(POLL_SECONDS):
                 raise Stopped("stopped while another syncer was writing; nothing was done") from None
-            waited += POLL
+            waited += POLL_SECONDS
         else:
             return
