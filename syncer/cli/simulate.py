@@ -59,7 +59,7 @@ def command(
     weather = _weather(faults)
     now = datetime.now(UTC).replace(microsecond=0)
     start = moment(clock, now) if clock else now
-    world, its_clock = _world(videos, seed, start), _clock(start, speed)
+    world, its_clock = _world_and_clock(videos, seed, start, speed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, so that connections are closed
     try:
         with Simulator(world, its_clock, port, faults=weather) as simulator:
@@ -89,23 +89,15 @@ def _weather(texts: Sequence[str]) -> Sequence[Fault]:
         raise UsageError(f"--fault {error}") from error
 
 
-def _clock(start: datetime, speed: float) -> Clock:
+def _world_and_clock(videos: Path | None, seed: int, start: datetime, speed: float) -> tuple[World, Clock]:
     from syncer.errors import UsageError
     from syncer.simulator.clock import Clock
+    from syncer.simulator.world import World
 
     try:
-        return Clock(start, speed)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _world(videos: Path | None, seed: int, start: datetime) -> World:
-    from syncer.errors import UsageError
-    from syncer.simulator.world import World, WorldError
-
-    try:
-        return World.load(videos, seed, start) if videos else World(seed, start=start)
+        world = World.load(videos, seed, start) if videos else World(seed, start=start)
+        return world, Clock(start, speed)
     except OSError as error:
         raise UsageError(f"{videos}: cannot be read: {error.strerror}") from error
-    except WorldError as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error

@@ -11,7 +11,6 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.status.leftovers import Leftovers
     from syncer.status.report import Outline
     from syncer.status.status import Status
 
@@ -43,7 +42,7 @@ def command(settings: Settings, as_json: bool) -> None:
 def _show(status: Status) -> None:
     from syncer.cli.show import show, show_open, show_problems
     from syncer.status.buckets import in_words
-    from syncer.wording import utc
+    from syncer.wording import counted, utc
 
     if status.running:
         show("A sync is running." if status.syncs else "The first sync is running; none has finished yet.")
@@ -51,7 +50,9 @@ def _show(status: Status) -> None:
         show("No sync yet; `syncer sync` makes one.")
     _show_syncs(status.syncs)
     if status.leftovers:
-        show(f"The last sync was cut short: {_leftovers(status.leftovers)}. {SETTLES}", "bold yellow")
+        written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
+        what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
+        show(f"The last sync was cut short: {what}. {SETTLES}", "bold yellow")
     show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
@@ -61,13 +62,6 @@ def _show(status: Status) -> None:
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)
-
-
-def _leftovers(leftovers: Leftovers) -> str:
-    from syncer.wording import counted
-
-    counts = f"{counted(leftovers.written, 'count')} written, {counted(leftovers.unwritten, 'count')} not written"
-    return f"{counts}, {counted(len(leftovers.files), 'left-over file')}"
 
 
 def _show_syncs(syncs: Sequence[Outline]) -> None:
