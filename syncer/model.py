@@ -22,6 +22,9 @@ ID_PATTERN = "[A-Za-z0-9_-]{11}"
 LARGEST_COUNT = 2**63 - 1
 """YouTube's counts are int64 in strings (`docs/youtube.md`); nothing above is a count."""
 
+COUNT_PATTERN = "[0-9]{1,19}"
+"""What each count matches as it is written in a page."""
+
 BATCH_SIZE = 50
 """Most ids that one request may name (`docs/youtube.md`)."""
 

@@ -29,7 +29,7 @@ log = logging.getLogger("syncer.content")
 Save = Callable[[str, str], object]
 """Keeps a copy of the file at the first path as the second one, which is relative to the site. Raises OSError."""
 
-NOTHING = b"\0 \t\r\n-+{"
+BEGINNING = b"\0 \t\r\n-+{"
 """The bytes of a file that was hardly begun: fences, blanks, and the zeros that a power cut leaves."""
 
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
@@ -113,7 +113,9 @@ class _Beside:
             return  # whoever has it open may still write: the next sync looks again
         elif page:
             self._keep(name, page)
-        elif self._is_ours(text, tag) or self._is_known(text):
+        elif (
+            crc32(text) ^ tag in self._names or not text.strip(BEGINNING) or self._is_known(text)
+        ):  # a whole new page, or hardly begun
             self._remove(name)
         else:
             self._keep(name, self._page_like(text) or name)
@@ -126,10 +128,6 @@ class _Beside:
         finally:
             os.close(file)
 
-    def _is_ours(self, text: bytes, tag: int) -> bool:
-        """Whether it is the whole new file of a page that is here, or one that was hardly begun."""
-        return crc32(text) ^ tag in self._names or not text.strip(NOTHING)
-
     def _page_written_as(self, tag: int) -> str | None:
         """Return the page that is byte for byte what we wrote under this tag; None where none is, any more."""
         if self._written is None:
@@ -137,7 +135,7 @@ class _Beside:
         return self._written.get(tag)
 
     def _is_known(self, text: bytes) -> bool:
-        """Whether a page here holds all this but for counts, or the file is the beginning of its new version."""
+        """Return whether a page here holds all this but for counts, or the file is the beginning of its new version."""
         masked, beginning = self._masked(text), _without_digits(text.rstrip(b"\0"))
         return any(
             masked == page or _without_digits(page).startswith(beginning)

@@ -201,7 +201,11 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
             for value in slot.values:
                 wanted = (slot.video_id, value.count)
                 if letters.setdefault(fold_key(value.field), value.field) != value.field:
-                    return _one_but_for_letters(page.path, slot, value, letters[fold_key(value.field)])
+                    message = (
+                        f"{value.field} and {letters[fold_key(value.field)]} differ only in letter case, which Hugo and"
+                        " others ignore; use the same letters in the collections' counts"
+                    )
+                    return Problem(ProblemKind.KEY_CASE, page.path, message, slot.line)
                 if owners.setdefault(value.field, wanted) != wanted:
                     return _conflict(page.path, slot, value, owners[value.field])
         slots = tuple(
@@ -210,14 +214,6 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
         )
         settled.append(page._replace(slots=slots))
     return settled
-
-
-def _one_but_for_letters(path: str, slot: Slot, value: Value, other: str) -> Problem:
-    message = (
-        f"{value.field} and {other} differ only in letter case, which Hugo and others ignore;"
-        " use the same letters in the collections' counts"
-    )
-    return Problem(ProblemKind.KEY_CASE, path, message, slot.line)
 
 
 def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Count]) -> Problem:

@@ -62,7 +62,7 @@ class Lease(Enum):
 
 
 def is_open_for_writing(descriptor: int) -> bool:
-    """Whether another program has a file open for writing that we have open to read; False where that is unknown."""
+    """Return whether another program has a file open for writing that is open here to read; False where unknown."""
     lease = take_lease(descriptor)
     if lease is Lease.HELD:
         give_lease_back(descriptor)
@@ -82,7 +82,7 @@ def take_lease(descriptor: int) -> Lease:
 
 
 def is_waited_for(descriptor: int) -> bool:
-    """Whether a process waits for the lease on this file, or waited so long that the kernel took it from us."""
+    """Return whether a process waits for the lease on this file, or waited so long that the kernel took it from us."""
     return sys.platform == "linux" and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK
 
 

@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
     """Relative to the site, with `/`."""
     fields: tuple[Fields, ...]
     skipped: bool = False
-    """Whether it is left out of a sync because of a directory that `Matcher.skips`."""
+    """Return whether it is left out of a sync because of a directory that `Matcher.skips`."""
 
 
 class LeftOver(NamedTuple):
@@ -155,7 +155,7 @@ class Matcher:
         self._names = (lambda _name: True) if everywhere else _names_directory(collection.include)
 
     def takes(self, path: str) -> bool:
-        """Whether the collection takes the file at this path, relative to the site."""
+        """Return whether the collection takes the file at this path, relative to the site."""
         if not path.startswith(self._prefix):
             return False
         inner = path[len(self._prefix) :]
@@ -167,11 +167,11 @@ class Matcher:
         return not any(map(self._skips_name, inner.split("/")[:-1]))
 
     def prunes(self, path: str) -> bool:
-        """Whether nothing below this directory can be taken."""
+        """Return whether nothing below this directory can be taken."""
         return self._excludes is not None and self._excludes(path[len(self._prefix) :] + "/")
 
     def skips(self, path: str) -> bool:
-        """Whether this directory, below the collection's own, is skipped for its name."""
+        """Return whether this directory, below the collection's own, is skipped for its name."""
         return self._skips_name(path.rpartition("/")[2])
 
     def _skips_name(self, name: str) -> bool:

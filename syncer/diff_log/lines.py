@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
-from syncer.model import LARGEST_COUNT, Change
+from syncer.model import COUNT_PATTERN, LARGEST_COUNT, Change
 from syncer.own_files import as_state_error, open_to_read
 
 Line = Mapping[str, str | int | None]
@@ -296,7 +296,7 @@ def open_log(path: Path) -> Iterator[BinaryIO | None]:
         yield file
 
 
-_COUNT = re.compile("[0-9]{1,19}")
+_COUNT = re.compile(COUNT_PATTERN)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 """Kept, because to make one takes longer than to encode a line."""

@@ -93,7 +93,7 @@ def named_without_host(text: str) -> list[str] | None:
 
 
 def begins_address(text: str) -> bool:
-    """Say whether the text is an address on YouTube's hosts, be it without the host: more than `youtube.com` alone."""
+    """Return whether the text is an address on YouTube's hosts, also without the host; not `youtube.com` alone."""
     address = split_address(text)
     if address:
         return address[0] is not Host.FOREIGN and re.search("[/?#]", text) is not None
@@ -102,7 +102,7 @@ def begins_address(text: str) -> bool:
 
 
 def looks_like_id(text: str) -> bool:
-    """Say whether the text is an id and hardly a word: it has a digit, `_`, `-` or a capital inside."""
+    """Return whether the text is an id and hardly a word: it has a digit, `_`, `-` or a capital inside."""
     return _LOOKS_LIKE_ID.fullmatch(text) is not None
 
 

@@ -98,7 +98,7 @@ def parse(text: str, syntax: Syntax) -> Tree | Unreadable:
 
 
 def head_suffices(data: bytes) -> bool:
-    """Say whether these first bytes of a page hold its whole block, or show that it has none.
+    """Return whether these first bytes of a page hold its whole block, or show that it has none.
 
     Where they do not, read on: `MAX_BLOCK + 1` bytes always suffice.
     """
@@ -132,7 +132,7 @@ def _endless(syntax: Syntax, data: bytes, start: int, line: int) -> Block:
 
 
 def _may_still_open(data: bytes) -> bool:
-    """Say whether a fence may still follow: only blanks so far, or a first line that is not whole yet."""
+    """Return whether a fence may still follow: only blanks so far, or a first line that is not whole yet."""
     first = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if first.startswith(b"{"):
         return not first[1:].strip()
@@ -140,7 +140,7 @@ def _may_still_open(data: bytes) -> bool:
 
 
 def _ends_at_cut(data: bytes, block: Block) -> bool:
-    """Say whether more of the page may show that the block ends elsewhere.
+    """Return whether more of the page may show that the block ends elsewhere.
 
     The closing fence's line has no end in `data`: `---` may be the head of `----`. Or the fence is a longer one, and an
     exact one may follow.

@@ -59,7 +59,7 @@ def _merged(table: Table, name: str) -> Conflict | None:
 
 
 def _brings(table: Table, name: str) -> bool:
-    """Say whether the merge keys of a table, or of what they bring, hold the name."""
+    """Return whether the merge keys of a table, or of what they bring, hold the name."""
     pending, seen = [table], {id(table)}
     while pending:
         merging = pending.pop()
@@ -73,7 +73,7 @@ def _brings(table: Table, name: str) -> bool:
 
 
 def _is_merge(member: Member) -> bool:
-    """Say whether some reader takes this for a merge key; Hugo's does so wherever the sign ends a key."""
+    """Return whether some reader takes this for a merge key; Hugo's does so wherever the sign ends a key."""
     return isinstance(member.key, Scalar) and member.key.text.endswith("<<")
 
 

@@ -77,7 +77,7 @@ def fold_key(name: str) -> str:
 
 
 def part_by_case(path: str, other: str) -> bool:
-    """Whether two paths of keys (`meta.views`, `Meta.likes`) first differ at names that are one but for letter case."""
+    """Return whether two paths of keys (`meta.views`, `Meta.likes`) first differ at names in letter case only."""
     for name, others in zip(path.split("."), other.split("."), strict=False):
         if name != others:
             return fold_key(name) == fold_key(others)
@@ -85,7 +85,7 @@ def part_by_case(path: str, other: str) -> bool:
 
 
 def is_same_text(text: str) -> bool:
-    """Say whether all readers take an unquoted YAML scalar for this very text, or for a number that prints like it."""
+    """Return whether all readers read an unquoted YAML scalar as this very text, or a number that prints like it."""
     return not (_WORD.fullmatch(text) or _NUMBER.fullmatch(text)) or _SAME_NUMBER.fullmatch(text) is not None
 
 

@@ -16,7 +16,7 @@ from syncer.front_matter.keys import NO_VIDEO, CountKey, Keys, Names, is_same_te
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import LARGEST_COUNT, CountType, Problem, ProblemKind, Slot, Value, VideoId, slot_of
+from syncer.model import COUNT_PATTERN, LARGEST_COUNT, CountType, Problem, ProblemKind, Slot, Value, VideoId, slot_of
 
 
 class ValueSpan(NamedTuple):
@@ -61,7 +61,7 @@ class BlockText:
         return Problem(kind, self.path, message, self.line_of(offset))
 
 
-_COUNT = re.compile(r"[0-9]{1,19}")
+_COUNT = re.compile(COUNT_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
 _ADVICE = {
     ProblemKind.ALIAS: "has an anchor or is an alias: write the value out",

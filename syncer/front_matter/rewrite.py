@@ -12,9 +12,9 @@ from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
 from syncer.front_matter.plain import rewrite_plain, splice
 from syncer.front_matter.tree import Tree, says_the_same
-from syncer.model import Change, Fields, Problem, ProblemKind, VideoId
+from syncer.model import COUNT_PATTERN, Change, Fields, Problem, ProblemKind, VideoId
 
-_COUNT = re.compile(r"[0-9]{1,19}")
+_COUNT = re.compile(COUNT_PATTERN)
 
 Edit = tuple[ValueSpan, str]
 """A span and the digits that go there."""

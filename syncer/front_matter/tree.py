@@ -126,7 +126,7 @@ class Pairs(NamedTuple):
 
 
 def agrees(node: Node, parsed: object) -> bool:
-    """Say whether the parser read the same keys in the same nesting, the same strings and the same integers.
+    """Return whether the parser read the same keys in the same nesting, the same strings and the same integers.
 
     Of other unquoted values (dates, floats, truth values) only that they are no string and no container.
     """

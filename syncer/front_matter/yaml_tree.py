@@ -59,7 +59,7 @@ def _parse(text: str) -> Tree | Unreadable:
 
 
 def _begins_well(text: str) -> bool:
-    """Say whether a whole document comes before what is wrong: Psych reads no further."""
+    """Return whether a whole document comes before what is wrong: Psych reads no further."""
     try:
         return any(isinstance(event, yaml.DocumentEndEvent) for event in yaml.parse(text, Loader=_Loader))
     except yaml.YAMLError:
@@ -167,7 +167,7 @@ def _taken_in(text: str, dangling: int | None, into: Node, node: Node) -> Confli
 
 
 def _is_nothing(node: Node) -> bool:
-    """Say whether nothing stands in the text for this node: it starts right behind the dash, the key or the colon."""
+    """Return whether the text has nothing for this node: it starts right behind the dash, the key or the colon."""
     return isinstance(node, Scalar) and node.start == node.stop
 
 

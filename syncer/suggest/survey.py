@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from os.path import splitext
 
 from syncer.front_matter.video_id import is_possible
-from syncer.model import VideoId
+from syncer.model import COUNT_PATTERN, VideoId
 
 Leaves = Sequence[tuple[str, str, bool]]
 """The front matter of one page: dotted keys (`videos[].id`), the text of their values, and whether it is quoted."""
@@ -26,7 +26,7 @@ _MAX_KEYS = 5_000
 _MAX_VIDEO_KEYS = 50
 _MAX_DIRECTORIES = 1_000
 _NOT_CONTENT = {"_site", "archetypes", "vendor"}
-_PLAIN_COUNT = re.compile("[0-9]{1,19}")
+_PLAIN_COUNT = re.compile(COUNT_PATTERN)
 _EMPTY = {"", "null", "~"}
 _WEB = ("https://", "http://")
 _PLAIN_WORDS = re.compile(r"(?!(?:vnd\.)?youtube:)[^/=]*", re.IGNORECASE)
