@@ -1,1 +1,1 @@
-"""When to sync: the schedule, what is triggered meanwhile, what to do when a sync fails, and what systemd is told."""
+"""When to sync: the schedule, triggers, what follows a failed sync, and who is notified of it."""

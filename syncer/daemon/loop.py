@@ -37,7 +37,7 @@ SET_BACK_MINIMUM = timedelta(minutes=1)
 """A clock set back by more than this moves the next sync; less is the clock being disciplined."""
 
 WATCHDOG_STALL_SECONDS = 300.0
-"""Without a sign of life from a sync for so long, the watchdog is no longer told that all is well.
+"""After so long without a sign of life from a sync, systemd's watchdog hears no more that all is well.
 
 One request may take `youtube.timeout`, and a lock is waited for in small steps.
 """
@@ -205,7 +205,7 @@ class Daemon:
         return agenda
 
     def _after_finished(self, agenda: Agenda, now: datetime) -> Agenda:
-        """Return the agenda after the syncs that ended since the last look; log each, and tell who triggered it."""
+        """Return the agenda after the syncs that ended since the last look; log each, and close its ticket."""
         while not self._finished.empty():
             finished = self._finished.get()
             result, triggered = finished.result, finished.trigger is not None
