@@ -26,7 +26,7 @@ from syncer.simulator.world import VideoState
 from syncer.state.database import NAME, SUSPECT, _shape, open_database, open_to_read
 from syncer.state.intents import Intent, record_intents
 from syncer.state.schema import MIGRATIONS
-from syncer.status.stored_report import stored_report
+from syncer.status.report import stored_report
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
 from tests.crash.points import PROVING
 from tests.daemon_process import Daemon, fill

@@ -22,7 +22,7 @@ from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent
 from syncer.state.schema import MIGRATIONS
 from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, open_pages, past_sync
 from syncer.state.videos import accepted_readings, count_readings, hidden_counts, history, missing_videos, pages_of
-from syncer.status.stored_report import stored_report
+from syncer.status.report import stored_report
 from syncer.sync.open_state import settle
 from tests.site import Run, Site, crlf
 from tests.steered import served

@@ -17,7 +17,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     """Return the names of syncs that changed something, newest first, for a shell that completes them."""
     from syncer.state.database import open_state
     from syncer.state.syncs import last_syncs
-    from syncer.status.stored_report import stored_report
+    from syncer.status.report import stored_report
 
     try:
         settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)

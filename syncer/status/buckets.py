@@ -1,4 +1,4 @@
-"""What is left of the day's quota, and for whom, as `status` and `check` tell it; and whether YouTube has cut it."""
+"""What is left of the day's quota, and for which syncs; and whether YouTube has cut the quota."""
 
 from __future__ import annotations
 
@@ -78,18 +78,15 @@ def cut_quotas(config: Config, database: Database, at: datetime) -> list[Problem
         if bucket not in parked and spent[bucket] >= units:
             forget_refusal(database, bucket)
         elif bucket in parked or spent[bucket]:
-            problems.append(_cut(bucket, units, limits(config, bucket, scheduled=False)[0]))
+            limit = limits(config, bucket, scheduled=False)[0]
+            message = (
+                f"YouTube said that the day's quota for {METHODS[bucket]} was used up after {units:,} of {limit:,}"
+                " units. YouTube may have cut your project's quota: look for its mail to the project's owner, and compare the"
+                f" quota in the Google Cloud console (IAM & Admin > Quotas) with quota.{bucket}_units_per_day. If other"
+                " programs use the project too, set that to this site's part."
+            )
+            problems.append(Problem(ProblemKind.QUOTA_CUT, METHODS[bucket], message))
     return problems
-
-
-def _cut(bucket: Bucket, units: int, limit: int) -> Problem:
-    message = (
-        f"YouTube said that the day's quota for {METHODS[bucket]} was used up after {units:,} of {limit:,} units. "
-        "YouTube may have cut your project's quota: look for its mail to the project's owner, and compare the quota in "
-        f"the Google Cloud console (IAM & Admin > Quotas) with quota.{bucket}_units_per_day. If other programs use the "
-        "project too, set that to this site's part."
-    )
-    return Problem(ProblemKind.QUOTA_CUT, METHODS[bucket], message)
 
 
 def in_words(status: BucketStatus) -> str:

@@ -1,4 +1,4 @@
-"""The JSON documents of what syncs left: one shape each, whoever prints it."""
+"""The JSON documents of status, quota, histories and videos: one shape each, printed by commands and the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from syncer.status.report import problem_json
 if TYPE_CHECKING:
     from syncer.state.search import Known
     from syncer.status.buckets import BucketStatus
-    from syncer.status.leftovers import Leftovers
     from syncer.status.status import Status
 
 Row = dict[str, str | int | bool | None]
@@ -30,6 +29,7 @@ class QuotaOfBucket(TypedDict):
 
 def status_json(status: Status) -> dict[str, object]:
     """Return the status as `syncer status --json` prints it."""
+    leftovers = status.leftovers
     return {
         "site": status.site,
         "syncs": list(status.syncs),
@@ -44,14 +44,14 @@ def status_json(status: Status) -> dict[str, object]:
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
         "open": status.open,
-        "cut_short": _leftovers_json(status.leftovers),
+        "cut_short": {
+            "written": leftovers.written,
+            "unwritten": leftovers.unwritten,
+            "files": len(leftovers.files),
+        }
+        if leftovers
+        else None,
     }
-
-
-def _leftovers_json(leftovers: Leftovers | None) -> dict[str, int] | None:
-    if leftovers is None:
-        return None
-    return {"written": leftovers.written, "unwritten": leftovers.unwritten, "files": len(leftovers.files)}
 
 
 def quota_json(buckets: Mapping[Bucket, BucketStatus]) -> dict[str, QuotaOfBucket]:

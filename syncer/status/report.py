@@ -1,15 +1,18 @@
-"""What a sync has done: counted while it goes on, told when it has ended."""
+"""The report of a sync: as a value, as JSON, and as the state keeps it and gives it back, checked."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import line_of, timestamp
+from syncer.errors import ExitCode
 from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
 from syncer.youtube.answer import Outcome, Tries
 
@@ -111,6 +114,12 @@ class StoredReport(TypedDict):
     exit: int
 
 
+_NUMBERS = ("pages", "videos", "asked", "answered", "changed_pages", "changed_counts")
+_EXITS = {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
+_KINDS = [*ProblemKind]
+_LEFT_OUT = {"fresh", "over_quota"}
+
+
 def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
     """Return the report as `syncer sync --json` prints it; `changes` are those of a dry run."""
     document: dict[str, object] = {
@@ -154,6 +163,16 @@ def problem_json(problem: Problem) -> StoredProblem:
     }
 
 
+def stored_report(text: str) -> StoredReport | None:
+    """Return the report; None where the text is damaged, or a newer version wrote values unknown to this one."""
+    with suppress(ValueError, RecursionError):
+        report = json.loads(text)
+        json.dumps(report, ensure_ascii=False).encode()  # half a character is in no report
+        if isinstance(report, dict) and _is_report(report):
+            return cast("StoredReport", report)
+    return None
+
+
 def outline(report: StoredReport) -> Outline:
     """Return the heads of a stored report."""
     return Outline(
@@ -173,3 +192,46 @@ def problems_of(report: StoredReport) -> tuple[Problem, ...]:
         Problem(ProblemKind(problem["kind"]), problem["subject"], problem["message"], problem["line"])
         for problem in report["problems"]
     )
+
+
+def _is_report(report: Mapping[str, object]) -> bool:
+    """Whether all is there, and of its type. Raises ValueError where a time is none."""
+    problems, missing, brake = report.get("problems"), report.get("missing"), report.get("brake")
+    return (
+        isinstance(report.get("sync"), str)
+        and all(_is_time(report.get(name)) for name in ("started", "finished"))
+        and all(_is_number(report.get(name)) for name in _NUMBERS)
+        and all(_is_number(report.get(name, 0)) for name in ("retries", "left"))
+        and _is_numbers(report.get("units"))
+        and _is_numbers(report.get("left_out"), _LEFT_OUT)
+        and isinstance(missing, list)
+        and all(isinstance(video, str) for video in missing)
+        and isinstance(problems, list)
+        and all(_is_problem(problem) for problem in problems)
+        and (brake is None or (isinstance(brake, dict) and isinstance(brake.get("reason"), str)))
+        and (brake is None or all(_is_number(brake.get(name)) for name in ("struck", "of")))
+        and isinstance(report.get("commit"), str | None)
+        and _is_number(report.get("exit"))
+        and report["exit"] in _EXITS
+    )
+
+
+def _is_problem(problem: object) -> bool:
+    if not isinstance(problem, dict) or problem.get("kind") not in _KINDS:
+        return False
+    line = problem.get("line")
+    return all(isinstance(problem.get(name), str) for name in ("subject", "message")) and (
+        line is None or _is_number(line)
+    )
+
+
+def _is_numbers(value: object, names: AbstractSet[str] = frozenset()) -> bool:
+    return isinstance(value, dict) and value.keys() >= names and all(map(_is_number, value.values()))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None

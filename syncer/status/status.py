@@ -1,4 +1,4 @@
-"""How it stands: the last syncs, the next one, what is left of the quota, what needs a person."""
+"""The status of a site: its last syncs, the next one, what is left of the quota, and what needs attention."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
 from syncer.status.leftovers import Leftovers, find_leftovers
-from syncer.status.report import Outline, outline, problems_of
-from syncer.status.stored_report import stored_report
+from syncer.status.report import Outline, outline, problems_of, stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How it stands at one time."""
+    """The status of a site at one time."""
 
     site: str
     syncs: Sequence[Outline]
@@ -45,7 +44,7 @@ class Status:
     braked: int
     """Readings that a brake holds."""
     suppressed: int
-    """Counts that a person undid or dropped, and for which YouTube has not given another number."""
+    """Counts that were undone or dropped, and for which YouTube has not given another number."""
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
     """Those of the last sync."""
@@ -60,9 +59,10 @@ class Status:
 def status_of(
     config: Config, database: Database, now: datetime, *, syncs: int, next_sync: datetime | None = None
 ) -> Status:
-    """Return how it stands, with so many of the last syncs.
+    """Return the status at the time `now`, with at most so many of the last `syncs`.
 
-    `next_sync` is when the daemon makes the next one, where it has said so; else that follows from the schedule.
+    `next_sync` is when a running daemon begins the next one; without it, that follows from the schedule. Raises
+    StateError.
     """
     missing = missing_videos(database)
     outlines: list[Outline] = []

@@ -20,9 +20,8 @@ from syncer.state.judging import unconfirmed_counts
 from syncer.state.search import Known, Standing, count_standings, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos, pages_of
-from syncer.status.report import StoredReport
+from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, mapped_counts, status_of
-from syncer.status.stored_report import stored_report
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
