@@ -81,9 +81,9 @@ def cut_quotas(config: Config, database: Database, at: datetime) -> list[Problem
             limit = limits(config, bucket, scheduled=False)[0]
             message = (
                 f"YouTube said that the day's quota for {METHODS[bucket]} was used up after {units:,} of {limit:,}"
-                " units. YouTube may have cut your project's quota: look for its mail to the project's owner, and compare"
-                f" the quota in the Google Cloud console (IAM & Admin > Quotas) with quota.{bucket}_units_per_day. If other"
-                " programs use the project too, set that to this site's part."
+                " units. YouTube may have cut your project's quota: look for its mail to the project's owner, and"
+                " compare the quota in the Google Cloud console (IAM & Admin > Quotas) with"
+                f" quota.{bucket}_units_per_day. If other programs use the project too, set that to this site's part."
             )
             problems.append(Problem(ProblemKind.QUOTA_CUT, METHODS[bucket], message))
     return problems
