@@ -60,7 +60,14 @@ class Counters:
         self._pages = Gauge("syncer_pages", "Pages that the last sync saw.", registry=ours)
         Gauge("syncer_build_info", "The version that runs.", ["version"], registry=ours).labels(__version__).set(1)
         ProcessCollector(registry=ours)
-        self._begin_with_zero()
+        # every series is shown from the start: one that appears with its first event hides that event from `rate`
+        for outcome in (*OUTCOMES.values(), FAILED):
+            self._syncs.labels(outcome)
+        for count in Count:
+            self._changes.labels(count.value)
+        for method in METHODS.values():
+            for ending in Outcome:
+                self._requests.labels(method, ending.value)
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Count changes that are on disk."""
@@ -86,16 +93,6 @@ class Counters:
         for (bucket, outcome), number in report.requests.items():
             self._requests.labels(METHODS[bucket], outcome.value).inc(number)
         return report
-
-    def _begin_with_zero(self) -> None:
-        """Show every series from the start: one that appears with its first event hides that event from `rate`."""
-        for outcome in (*OUTCOMES.values(), FAILED):
-            self._syncs.labels(outcome)
-        for count in Count:
-            self._changes.labels(count.value)
-        for method in METHODS.values():
-            for ending in Outcome:
-                self._requests.labels(method, ending.value)
 
 
 def exposition(counters: Counters, gauges: Callable[[], Gauges]) -> bytes:

@@ -24,7 +24,7 @@ from syncer.status_page.layout import (
 )
 from syncer.status_page.markup import Child, Markup, tag, together
 from syncer.status_page.reading import Overview
-from syncer.status_page.verdict import Need, needs_of, verdict
+from syncer.status_page.verdict import needs_of, verdict
 from syncer.wording import counted
 
 REFRESH = 5
@@ -33,19 +33,33 @@ REFRESH = 5
 ROWS = 10
 """Rows of a table here; the other pages show all."""
 
+LEGEND = (
+    ("took all-well", "duration"),
+    ("took with-problems", "with problems"),
+    ("took no-answer", "no answer, or stopped"),
+    ("changed", "counts changed"),
+)
+"""What the bars of the last syncs mean: their classes in the style sheet, and the words."""
+
 STAGES = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pages"}
 
 
 def overview_page(seen: Overview) -> HTMLResponse:
     """Return the first page."""
     said = verdict(seen)
+    accept = sync_button(accept=True) if seen.status.braked else None
+    needs = [tag("li", need.sentence, " ", tag("a", "Show them", href=need.href)) for need in needs_of(seen)]
     changes = changes_table("The last changes, newest first", seen.changes) if seen.changes else "Nothing yet."
     return page(
         "Overview",
         tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
         tag("p", tag("strong", said.sentence), class_=f"verdict {said.state}", role="status"),
         _now(seen),
-        _needs(list(needs_of(seen)), seen.status.braked),
+        section(
+            "Needs a person", tag("ul", needs), sync_button(accept=True) if seen.status.braked else None, id_="needs"
+        )
+        if needs
+        else None,
         _syncs(seen.status),
         section("What changed last", changes, id_="changes"),
         _videos(seen.status),
@@ -91,13 +105,6 @@ def _now(seen: Overview) -> Markup:
     )
 
 
-def _needs(needs: list[Need], braked: int) -> Markup | None:
-    if not needs:
-        return None
-    items = [tag("li", need.sentence, " ", tag("a", "Show them", href=need.href)) for need in needs]
-    return section("Needs a person", tag("ul", items), sync_button(accept=True) if braked else None, id_="needs")
-
-
 def _syncs(status: Status) -> Markup:
     if not status.syncs:
         return section("Last syncs", tag("p", "None yet."), id_="syncs")
@@ -113,35 +120,16 @@ def _syncs(status: Status) -> Markup:
         )
         for sync in status.syncs[:ROWS]
     ]
+    legend = []
+    for kind, text in LEGEND:
+        square = tag("rect", width=12, height=12, rx=2, class_=kind)
+        legend.append(tag("li", tag("svg", square, viewBox="0 0 12 12", aria_hidden="true"), text))
     return section(
         "Last syncs",
         tag("div", sync_bars(status.syncs[::-1]), class_="drawing"),
-        _legend(),
+        tag("ul", legend, class_="legend"),
         tag("details", tag("summary", "As a table"), table("The last syncs", heads, rows, numbers=(2, 3, 4))),
         id_="syncs",
-    )
-
-
-def _legend() -> Markup:
-    words = (
-        ("took all-well", "duration"),
-        ("took with-problems", "with problems"),
-        ("took no-answer", "no answer, or stopped"),
-        ("changed", "counts changed"),
-    )
-    return tag(
-        "ul",
-        [
-            tag(
-                "li",
-                tag(
-                    "svg", tag("rect", width=12, height=12, rx=2, class_=kind), viewBox="0 0 12 12", aria_hidden="true"
-                ),
-                text,
-            )
-            for kind, text in words
-        ],
-        class_="legend",
     )
 
 

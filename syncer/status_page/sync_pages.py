@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from starlette.responses import HTMLResponse
@@ -12,7 +12,7 @@ from syncer.diff_log.lines import Line
 from syncer.status.report import StoredReport, problems_of
 from syncer.status_page.chart import ENDINGS
 from syncer.status_page.layout import changes_table, facts, moment, neighbours, page, section, sync_button, video_link
-from syncer.status_page.markup import Markup, tag
+from syncer.status_page.markup import tag
 from syncer.status_page.overview import going_on
 from syncer.status_page.problems import problems_list
 from syncer.wording import counted
@@ -30,7 +30,8 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     made = report["changed_counts"]
     left_alone = report.get("left", 0)
-    problems = problems_of(report)
+    problems, brake, left_out = problems_of(report), report["brake"], report["left_out"]
+    open_elsewhere = f", {counted(left_out['open'], 'page')} open elsewhere" if left_out.get("open") else ""
     missing = [tag("li", video_link(video)) for video in report["missing"]]
     return page(
         f"Sync {report['sync']}",
@@ -41,7 +42,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
             ("Took", f"{(finished - started).total_seconds():.0f} s"),
             ("Pages and videos", f"{counted(report['pages'], 'page')}, {counted(report['videos'], 'video')}"),
             ("Asked and answered", f"{report['asked']:,} asked, {report['answered']:,} answered"),
-            ("Left out", _left_out(report["left_out"])),
+            ("Left out", f"{left_out['fresh']:,} fresh, {left_out['over_quota']:,} over quota{open_elsewhere}"),
             ("Units", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
             ("Retries", f"{report.get('retries', 0):,}"),
             ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
@@ -49,7 +50,14 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
             ("Commit", report["commit"][:12] if report["commit"] else "none"),
             ("For programs", tag("a", "the report", href=f"/api/v1/syncs/{report['sync']}")),
         ),
-        _brake(report),
+        tag(
+            "p",
+            f"A brake held it all: {brake['struck']:,} of {brake['of']:,} "
+            f"{'videos were suddenly missing' if brake['reason'] == 'missing' else 'counts fell'}. Nothing was written.",
+            class_="verdict person",
+        )
+        if brake
+        else None,
         section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems"),
         section(
             "Changes",
@@ -59,12 +67,6 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
         ),
         section("Missing on YouTube", tag("ul", missing), id_="missing") if missing else None,
     )
-
-
-def _left_out(left_out: Mapping[str, int]) -> str:
-    pages = left_out.get("open", 0)
-    said = f"{left_out['fresh']:,} fresh, {left_out['over_quota']:,} over quota"
-    return f"{said}, {counted(pages, 'page')} open elsewhere" if pages else said
 
 
 def ticket_page(ticket: Ticket, live: DaemonState) -> HTMLResponse:
@@ -80,16 +82,4 @@ def ticket_page(ticket: Ticket, live: DaemonState) -> HTMLResponse:
         tag("p", said, class_="verdict person", role="status"),
         tag("p", "This page looks again by itself. ", tag("a", "Look now", href=f"/triggers/{ticket.number}")),
         refresh=REFRESH,
-    )
-
-
-def _brake(report: StoredReport) -> Markup | None:
-    brake = report["brake"]
-    if not brake:
-        return None
-    what = "videos were suddenly missing" if brake["reason"] == "missing" else "counts fell"
-    return tag(
-        "p",
-        f"A brake held it all: {brake['struck']:,} of {brake['of']:,} {what}. Nothing was written.",
-        class_="verdict person",
     )

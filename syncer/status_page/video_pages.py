@@ -68,7 +68,18 @@ def video_page(seen: VideoSeen) -> HTMLResponse:
             " · ",
             tag("a", "Watch on YouTube", href=f"https://www.youtube.com/watch?v={seen.video_id}", rel="noreferrer"),
         ),
-        _standing(seen),
+        tag(
+            "p",
+            "YouTube leaves this video out since ",
+            moment(seen.missing_since),
+            ". The pages keep the counts they have.",
+            class_="verdict person",
+        )
+        if seen.missing_since
+        else None,
+        tag("p", "A count fell far. It is held until the next reading says the same.", class_="verdict person")
+        if seen.unconfirmed
+        else None,
         tag("div", _charts(seen.readings, meanings), _readings(seen.readings), class_="beside"),
         section("Pages", tag("ul", pages) if pages else tag("p", "No page names it."), id_="pages"),
         here="/videos",
@@ -95,25 +106,6 @@ def _search(search: str, standing: Standing | None) -> Markup:
         role="search",
         class_="search",
     )
-
-
-def _standing(seen: VideoSeen) -> Markup | None:
-    said: list[Child] = []
-    if seen.missing_since:
-        said.append(
-            tag(
-                "p",
-                "YouTube leaves this video out since ",
-                moment(seen.missing_since),
-                ". The pages keep the counts they have.",
-                class_="verdict person",
-            )
-        )
-    if seen.unconfirmed:
-        said.append(
-            tag("p", "A count fell far. It is held until the next reading says the same.", class_="verdict person")
-        )
-    return together(*said) if said else None
 
 
 def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
