@@ -13,6 +13,9 @@ from tests.site import Site
 PERSON = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org", "GIT_COMMITTER_NAME": "Ada",
           "GIT_COMMITTER_EMAIL": "ada@example.org"}  # fmt: skip
 
+NO_MAINTENANCE = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "maintenance.auto", "GIT_CONFIG_VALUE_0": "false"}
+"""Else git starts another git after each commit, fetch and push, to see whether there is something to tidy up."""
+
 
 @dataclass(frozen=True)
 class Repository:
@@ -24,7 +27,7 @@ class Repository:
         """What git says: its output as it is."""
         done = subprocess.run(
             ["git", *words], cwd=self.top, input=fed, capture_output=True, check=False,
-            env={**os.environ, **PERSON, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_EDITOR": "true"},
+            env={**os.environ, **PERSON, **NO_MAINTENANCE, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_EDITOR": "true"},
         )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"git {words}: {done.stderr.decode()}")
