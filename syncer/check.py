@@ -35,14 +35,14 @@ from syncer.youtube.answer import Outcome
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
-SHOWN = 5
+SHOWN_EXAMPLES = 5
 """Examples named in one finding."""
 
 ANY_VIDEO = VideoId("dQw4w9WgXcQ")
-"""Asked about where the pages name no video: what counts is whether YouTube answers at all."""
+"""Requested where the pages name no video: what counts is whether YouTube answers at all."""
 
-OLDEST_PLAUSIBLE = 2026
-"""A clock before this program's time is wrong."""
+OLDEST_PLAUSIBLE_YEAR = 2026
+"""A clock that says an earlier one is wrong: this program was made in it."""
 
 
 class Level(StrEnum):
@@ -94,7 +94,12 @@ def check(
     yield from _check_permissions(config, content)
     if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
         yield from _check_service(config, environ)
-    yield _check_clock(clock())
+    now = clock()
+    if now.year < OLDEST_PLAUSIBLE_YEAR:
+        message = f"the clock says {now:%Y-%m-%d}; set it, or YouTube's certificate is refused"
+        yield Finding("clock", Level.ERROR, message)
+    else:
+        yield Finding("clock", Level.OK, utc(now))
     yield from _check_git(config)
     try:
         database = open_copy(config.state_directory, config.site)
@@ -102,10 +107,14 @@ def check(
         yield Finding("state", Level.ERROR, str(error))
         return
     with database:
-        yield _check_state(config, database, clock())
-        yield from _check_state_directory(config)
+        yield from _check_state(config, database, clock())
         yield from _check_leftovers(config, database, content)
-        yield from _check_quota(config, database, clock())
+        for bucket, status in bucket_statuses(config, database, clock()).items():
+            if status.scheduled:
+                yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
+            else:
+                remedy = "nothing to do: a new quota day begins at midnight Pacific"
+                yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}; {remedy}")
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
 
 
@@ -133,14 +142,14 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
                 content.left_over.append(item.path)
             case Problem():
                 content.problems.append(item)
-    yield _tell_content(content)
+    yield _content_finding(content)
     for problem in miscased_problems(present, pages, miscased):
         yield Finding("content", Level.WARNING, f"{problem.subject}: {problem.message}")
     if content.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in content.problems).items())
         yield Finding("content", Level.WARNING, f"problems in the pages: {kinds}; `syncer sync --dry-run` names them")
     yield from _skipped_pages(read_pages(site, skipped))
-    yield _tell_ids(content)
+    yield _ids_finding(content)
 
 
 def _count(site: str, page: Page, content: _Content) -> None:
@@ -154,7 +163,7 @@ def _count(site: str, page: Page, content: _Content) -> None:
         content.read_only.append(page.path)
 
 
-def _tell_content(content: _Content) -> Finding:
+def _content_finding(content: _Content) -> Finding:
     if not content.pages:
         message = "no page names a video; check `directory`, `include` and `fields.video_id`, or run `syncer init`"
         return Finding("content", Level.ERROR, message)
@@ -178,7 +187,7 @@ def _skipped_pages(found: Iterable[object]) -> Iterator[Finding]:
         yield Finding("content", Level.WARNING, message)
 
 
-def _tell_ids(content: _Content) -> Finding:
+def _ids_finding(content: _Content) -> Finding:
     odd = sorted(video for video in content.videos if not is_possible(video))
     if odd:
         return Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_some(odd)}")
@@ -240,14 +249,6 @@ def _check_credential(config: Config, environ: Mapping[str, str]) -> Iterator[Fi
         yield Finding("service", Level.ERROR, f"the unit hands over no key; write `{line}` in it")
 
 
-def _check_clock(now: datetime) -> Finding:
-    if now.year < OLDEST_PLAUSIBLE:
-        return Finding(
-            "clock", Level.ERROR, f"the clock says {now:%Y-%m-%d}; set it, or YouTube's certificate is refused"
-        )
-    return Finding("clock", Level.OK, utc(now))
-
-
 def _check_git(config: Config) -> Iterator[Finding]:
     """Look whether what syncer changes can be reviewed and, if it is to commit and to push, whether it could now."""
     commit = config.git.commit
@@ -283,18 +284,16 @@ def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
     yield Finding("git", Level.OK, f"counts are committed to {branch}{there}")
 
 
-def _check_state(config: Config, database: Database, now: datetime) -> Finding:
+def _check_state(config: Config, database: Database, now: datetime) -> Iterator[Finding]:
+    """Yield when the last sync was, and whether others can replace the files of the state."""
     last = last_whole_sync(database)
     if last is None:
-        return Finding("state", Level.OK, f"{config.state_directory}: no sync yet")
-    if last > now:
+        yield Finding("state", Level.OK, f"{config.state_directory}: no sync yet")
+    elif last > now:
         message = f"the last sync was at {utc(last)}, which is to come; set the clock"
-        return Finding("state", Level.WARNING, message)
-    return Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
-
-
-def _check_state_directory(config: Config) -> Iterator[Finding]:
-    """Look whether others can put their files in the place of ours."""
+        yield Finding("state", Level.WARNING, message)
+    else:
+        yield Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
     directory = config.state_directory
     if not directory.is_dir():
         return
@@ -324,15 +323,6 @@ def _check_leftovers(config: Config, database: Database, content: _Content) -> I
         )
 
 
-def _check_quota(config: Config, database: Database, now: datetime) -> Iterator[Finding]:
-    for bucket, status in bucket_statuses(config, database, now).items():
-        if status.scheduled:
-            yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
-        else:
-            remedy = "nothing to do: a new quota day begins at midnight Pacific"
-            yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}; {remedy}")
-
-
 def _check_key(
     config: Config,
     find_key: Callable[[], str],
@@ -348,7 +338,12 @@ def _check_key(
     except KeyMissing as error:
         yield Finding("key", Level.ERROR, str(error))
         return
-    yield _tell_key_file(config)
+    name = config.youtube.api_key_file
+    file = None if name is None else config.site / name
+    if file is not None and os.path.exists(file) and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield Finding("key", Level.WARNING, f"{file} can be read by others; chmod 600 it")
+    else:
+        yield Finding("key", Level.OK, "there is an API key")
     if offline:
         return
     units: Counter[Bucket] = Counter()
@@ -363,14 +358,6 @@ def _check_key(
         yield Finding("youtube", Level.ERROR, answer.message or answer.outcome.value)
 
 
-def _tell_key_file(config: Config) -> Finding:
-    name = config.youtube.api_key_file
-    file = None if name is None else config.site / name
-    if file is not None and os.path.exists(file) and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        return Finding("key", Level.WARNING, f"{file} can be read by others; chmod 600 it")
-    return Finding("key", Level.OK, "there is an API key")
-
-
 def _some(names: list[str] | list[VideoId]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - SHOWN_EXAMPLES:,} more" if len(names) > SHOWN_EXAMPLES else ""
+    return ", ".join(names[:SHOWN_EXAMPLES]) + more
