@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from syncer.suggest.propose import Proposal
     from syncer.suggest.survey import Leaves
 
 PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
@@ -22,7 +21,7 @@ PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 def command(directory: Path) -> int:
     """Look at the content of the site DIR (default: here), and write DIR/config/syncer.yaml for it."""
     from syncer.cli.arguments import absolute
-    from syncer.cli.show import show
+    from syncer.cli.show import show, show_table
     from syncer.errors import ExitCode, UsageError
     from syncer.front_matter.video_id import parse_video_id
     from syncer.model import VideoId
@@ -48,7 +47,19 @@ def command(directory: Path) -> int:
         )
         return ExitCode.PROBLEMS
     _write(target, render(proposals))
-    _show_proposals(target, proposals)
+    rows = [
+        (
+            proposal.directory,
+            proposal.fields.video_id,
+            ", ".join(f"{count}: {key}" for count, key in proposal.fields.counts.items()),
+            "inserted" if proposal.fields.insert_missing else "there",
+            f"{proposal.pages:,}",
+            f"{proposal.videos:,}",
+        )
+        for proposal in proposals
+    ]
+    show_table(("directory", "id", "counts", "are", "pages", "videos"), rows, right=(4, 5))
+    show(f"Wrote {target}. Look it through, then: syncer check, and syncer sync --dry-run.")
     return ExitCode.OK
 
 
@@ -77,21 +88,3 @@ def _write(target: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
-
-
-def _show_proposals(target: Path, proposals: Sequence[Proposal]) -> None:
-    from syncer.cli.show import show, show_table
-
-    rows = [
-        (
-            proposal.directory,
-            proposal.fields.video_id,
-            ", ".join(f"{count}: {key}" for count, key in proposal.fields.counts.items()),
-            "inserted" if proposal.fields.insert_missing else "there",
-            f"{proposal.pages:,}",
-            f"{proposal.videos:,}",
-        )
-        for proposal in proposals
-    ]
-    show_table(("directory", "id", "counts", "are", "pages", "videos"), rows, right=(4, 5))
-    show(f"Wrote {target}. Look it through, then: syncer check, and syncer sync --dry-run.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ import click
 
 if TYPE_CHECKING:
     from syncer.simulator.clock import Clock
-    from syncer.simulator.faults import Fault
     from syncer.simulator.world import World
 
 
@@ -51,12 +49,16 @@ def command(
     """
     from syncer.cli.arguments import moment
     from syncer.errors import UsageError
+    from syncer.simulator.faults import FaultError, parse_fault
     from syncer.simulator.server import Simulator
 
     if list_faults:
         _show_faults()
         return
-    weather = _weather(faults)
+    try:
+        weather = [parse_fault(text) for text in faults]
+    except FaultError as error:
+        raise UsageError(f"--fault {error}") from error
     now = datetime.now(UTC).replace(microsecond=0)
     start = moment(clock, now) if clock else now
     world, its_clock = _world_and_clock(videos, seed, start, speed)
@@ -77,16 +79,6 @@ def _show_faults() -> None:
         show_table([group, ""], [(name, kind.told) for name, kind in kinds.items()])
         show()
     show(f"After NAME, @stats, @general or @VIDEO says whom it strikes, and :WHEN when: {FORMS}.")
-
-
-def _weather(texts: Sequence[str]) -> Sequence[Fault]:
-    from syncer.errors import UsageError
-    from syncer.simulator.faults import FaultError, parse_fault
-
-    try:
-        return [parse_fault(text) for text in texts]
-    except FaultError as error:
-        raise UsageError(f"--fault {error}") from error
 
 
 def _world_and_clock(videos: Path | None, seed: int, start: datetime, speed: float) -> tuple[World, Clock]:

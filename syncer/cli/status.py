@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.status.report import Outline
     from syncer.status.status import Status
 
 SETTLES = "The next sync settles that, and so does a daemon when it starts."
@@ -40,7 +38,7 @@ def command(settings: Settings, as_json: bool) -> None:
 
 
 def _show(status: Status) -> None:
-    from syncer.cli.show import show, show_open, show_problems
+    from syncer.cli.show import show, show_open, show_problems, show_table
     from syncer.status.buckets import in_words
     from syncer.wording import counted, utc
 
@@ -48,7 +46,21 @@ def _show(status: Status) -> None:
         show("A sync is running." if status.syncs else "The first sync is running; none has finished yet.")
     elif not status.syncs:
         show("No sync yet; `syncer sync` makes one.")
-    _show_syncs(status.syncs)
+    rows = [
+        (
+            sync["sync"],
+            utc(datetime.fromisoformat(sync["finished"])),
+            f"{sync['changed_pages']:,}",
+            f"{sync['changed_counts']:,}",
+            f"{sync['problems']:,}",
+            str(sync["exit"]),
+        )
+        for sync in status.syncs
+    ]
+    if rows:
+        show_table(
+            ("sync", "finished", "pages changed", "counts changed", "problems", "exit"), rows, right=(2, 3, 4, 5)
+        )
     if status.leftovers:
         written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
@@ -62,27 +74,6 @@ def _show(status: Status) -> None:
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)
-
-
-def _show_syncs(syncs: Sequence[Outline]) -> None:
-    from syncer.cli.show import show_table
-    from syncer.wording import utc
-
-    if not syncs:
-        return
-    heads = ("sync", "finished", "pages changed", "counts changed", "problems", "exit")
-    rows = [
-        (
-            sync["sync"],
-            utc(datetime.fromisoformat(sync["finished"])),
-            f"{sync['changed_pages']:,}",
-            f"{sync['changed_counts']:,}",
-            f"{sync['problems']:,}",
-            str(sync["exit"]),
-        )
-        for sync in syncs
-    ]
-    show_table(heads, rows, right=(2, 3, 4, 5))
 
 
 def _show_videos(status: Status) -> None:
@@ -99,8 +90,8 @@ def _show_videos(status: Status) -> None:
         held = counted(status.braked, "reading")
         show(f"A brake holds {held}; `syncer sync --accept` lets through what is held.", "bold yellow")
     if status.suppressed:
-        held = counted(status.suppressed, "count")
-        show(f"Undone or dropped, and held until YouTube gives other numbers: {held}")
+        suppressed = counted(status.suppressed, "count")
+        show(f"Undone or dropped, and held until YouTube gives other numbers: {suppressed}")
     for video_id, count in status.hidden[:SHOWN]:
         show(f"Hidden: {video_id} {count}")
     rest(len(status.hidden), "hidden count")

@@ -55,11 +55,7 @@ def overview_page(seen: Overview) -> HTMLResponse:
         tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
         tag("p", tag("strong", said.sentence), class_=f"verdict {said.state}", role="status"),
         _now(seen),
-        section(
-            "Needs a person", tag("ul", needs), sync_button(accept=True) if seen.status.braked else None, id_="needs"
-        )
-        if needs
-        else None,
+        section("Needs a person", tag("ul", needs), accept, id_="needs") if needs else None,
         _syncs(seen.status),
         section("What changed last", changes, id_="changes"),
         _videos(seen.status),

@@ -52,8 +52,9 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
         ),
         tag(
             "p",
-            f"A brake held it all: {brake['struck']:,} of {brake['of']:,} "
-            f"{'videos were suddenly missing' if brake['reason'] == 'missing' else 'counts fell'}. Nothing was written.",
+            f"A brake held it all: {brake['struck']:,} of {brake['of']:,}",
+            " videos were suddenly missing" if brake["reason"] == "missing" else " counts fell",
+            ". Nothing was written.",
             class_="verdict person",
         )
         if brake
