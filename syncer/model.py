@@ -45,7 +45,7 @@ Statistics = Mapping[Count, int]
 
 
 class Bucket(StrEnum):
-    """A purse of quota units (`docs/youtube.md`): one method of the API draws on each."""
+    """A bucket of quota units (`docs/youtube.md`): each method of the API takes units from one of them."""
 
     STATS = "stats"
     """`videos.batchGetStats`."""
@@ -59,9 +59,9 @@ class Why(StrEnum):
     CHANGED = "changed"
     INSERTED = "inserted"
     DROPPED = "dropped"
-    """A person put back what was committed last."""
+    """You dropped the count in `syncer review`: it is again what the last commit has."""
     UNDO = "undo"
-    """A person put back what a sync had replaced."""
+    """You undid a sync: the count is again what that sync replaced."""
 
 
 class ProblemKind(StrEnum):
