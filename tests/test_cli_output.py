@@ -121,7 +121,14 @@ def test_a_sync_does_all_and_ends_as_with_a_reader(full: Site, youtube: Simulato
     assert (full.state / "state.sqlite3").read_bytes()[:15] == b"SQLite format 3", "and no output in it"
 
 
+@pytest.mark.storm
 @every_way
+def test_a_failure_keeps_its_exit_code_in_every_way(full: Site, way: str) -> None:
+    Site(full.root, NOBODY_THERE).configure()
+    assert WAYS[way](full, "sync", "-v").wait(60) == 3
+
+
+@pytest.mark.parametrize("way", ["no stream at all", "nobody reads anything"])
 def test_a_failure_keeps_its_exit_code(full: Site, way: str) -> None:
     Site(full.root, NOBODY_THERE).configure()
     assert WAYS[way](full, "sync", "-v").wait(60) == 3
