@@ -12,7 +12,7 @@ TIMEOUT = 60.0
 _never = threading.Event()
 
 
-def until(condition: Callable[[], bool], pause: float = 0.005) -> None:
+def until(condition: Callable[[], bool], pause: float = 0.001) -> None:
     """Waits until something is so, with so many seconds between two looks; fails where it does not come."""
     end = time.monotonic() + TIMEOUT
     while not condition():

@@ -73,7 +73,7 @@ def test_what_a_program_writes_that_had_the_page_open_is_not_lost(ground: Make, 
         if late:
             assert site.run("sync").code == 0
         word.touch()
-        until(word.with_name("word-done").exists, pause=0.001)
+        until(word.with_name("word-done").exists)
         recover(site, (hold, kill, act), site.pages[PAGE].old + MARK)
 
 
