@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,9 @@ import click
 if TYPE_CHECKING:
     from syncer.simulator.clock import Clock
     from syncer.simulator.world import World
+
+STOP_CHECK_SECONDS = 0.5
+"""Between two looks at whether it has been stopped: a signal just before a wait begins does not end that wait."""
 
 
 @click.command()
@@ -42,19 +44,20 @@ def command(
     videos: Path | None,
     faults: tuple[str, ...],
     list_faults: bool,
-) -> None:
+) -> int:
     """Run a local YouTube for demos, tests and drills, until interrupted.
 
     Prints its address, for `youtube.endpoint`. It takes any key but `invalid`.
     """
     from syncer.cli.arguments import moment
-    from syncer.errors import UsageError
+    from syncer.cli.stopping import stop_on_signals
+    from syncer.errors import ExitCode, UsageError
     from syncer.simulator.faults import FaultError, parse_fault
     from syncer.simulator.server import Simulator
 
     if list_faults:
         _show_faults()
-        return
+        return ExitCode.OK
     try:
         weather = [parse_fault(text) for text in faults]
     except FaultError as error:
@@ -62,13 +65,14 @@ def command(
     now = datetime.now(UTC).replace(microsecond=0)
     start = moment(clock, now) if clock else now
     world, its_clock = _world_and_clock(videos, seed, start, speed)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, so that connections are closed
     try:
-        with Simulator(world, its_clock, port, faults=weather) as simulator:
+        with stop_on_signals() as stopped, Simulator(world, its_clock, port, faults=weather) as simulator:
             print(simulator.url, flush=True)
-            simulator.serve_forever()
+            while not stopped.wait(STOP_CHECK_SECONDS):
+                pass
     except OSError as error:
         raise UsageError(f"port {port}: {error.strerror}; choose another") from error
+    return ExitCode.INTERRUPTED
 
 
 def _show_faults() -> None:
