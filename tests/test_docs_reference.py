@@ -13,7 +13,7 @@ import click
 import pytest
 
 from syncer.cli.main import cli
-from syncer.config.durations import parse_duration
+from syncer.config.formats import parse_duration
 from syncer.config.schema import schema
 from syncer.diff_log.lines import line_of
 from syncer.errors import ExitCode, SyncerError

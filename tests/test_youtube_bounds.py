@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
 from syncer.youtube.answer import Outcome
-from syncer.youtube.client import Client, Terms
+from syncer.youtube.client import Client, Retry, Terms
 from syncer.youtube.connection import MAX_BODY_BYTES, ResponseTooLarge, unpack
-from syncer.youtube.retry import Retry
 from tests.canned_youtube import Canned, Endless, message, ok
 
 A, B = VideoId("AAAAAAAAAAA"), VideoId("-BBBBBBBBBA")

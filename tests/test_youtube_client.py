@@ -20,8 +20,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.youtube.answer import Answer, Outcome
-from syncer.youtube.client import Client, Terms
-from syncer.youtube.retry import Retry
+from syncer.youtube.client import Client, Retry, Terms
 from tests.canned_youtube import CLOSE, RESET, STALL, Canned, error, error_info, message, ok
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 
 from syncer.youtube.body import CheckedBody
 from syncer.youtube.classify import Failure, FailureKind
+from syncer.youtube.client import Retry, RetryResult, try_again
 from syncer.youtube.deadline import Deadline
-from syncer.youtube.retry import Retry, RetryResult, try_again
 
 GOOD = CheckedBody({})
 BUSY = Failure(FailureKind.RETRY, "Busy.")

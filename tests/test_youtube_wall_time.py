@@ -18,9 +18,8 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.youtube.answer import Answer, Outcome
 from syncer.youtube.batches import Breaker, fetch_all
-from syncer.youtube.client import Client, Terms
+from syncer.youtube.client import Client, Retry, Terms
 from syncer.youtube.deadline import Deadline
-from syncer.youtube.retry import Retry
 from tests.canned_youtube import STALL, Canned, error
 from tests.test_youtube_client import Units
 from tests.waiting import until

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from syncer.config.durations import parse_duration
+from syncer.config.formats import parse_duration
 from syncer.errors import UsageError
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import VideoId

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from syncer.demo import Finished
 
 
 @click.command()
@@ -19,8 +15,14 @@ def command() -> None:
     Nothing of yours is touched, and no key is needed.
     """
     from syncer.cli.changes import ChangeList
+    from syncer.cli.history import show_readings
+    from syncer.cli.log import show_lines
     from syncer.cli.show import show
     from syncer.demo import Output, Step, Synced, demo
+    from syncer.diff_log.lines import LOG, read_log
+    from syncer.model import VideoId
+    from syncer.state.database import open_state
+    from syncer.state.videos import history
 
     for event in demo(time.sleep):
         if isinstance(event, Step):
@@ -33,26 +35,16 @@ def command() -> None:
             changes.add(event.changes)
             changes.show(event.report, quiet=False)
         else:
-            _show_end(event)
-
-
-def _show_end(event: Finished) -> None:
-    from syncer.cli.history import show_readings
-    from syncer.cli.log import show_lines
-    from syncer.cli.show import show
-    from syncer.diff_log.lines import LOG, read_log
-    from syncer.model import VideoId
-    from syncer.state.database import open_state
-    from syncer.state.videos import history
-
-    lines = list(read_log(event.config.state_directory / LOG))
-    show("\n$ syncer log (its end)", "bold cyan")
-    show_lines(lines[-5:])
-    video = VideoId(Counter(str(line["video_id"]) for line in lines).most_common(1)[0][0])
-    show(f"\n$ syncer history {video}", "bold cyan")
-    with open_state(event.config.state_directory, event.config.site) as database:
-        show_readings(history(database, video))
-    show(f"\nEverything is in {event.directory}: have a look with git, and remove it when you like.", "bold cyan")
+            lines = list(read_log(event.config.state_directory / LOG))
+            show("\n$ syncer log (its end)", "bold cyan")
+            show_lines(lines[-5:])
+            video = VideoId(Counter(str(line["video_id"]) for line in lines).most_common(1)[0][0])
+            show(f"\n$ syncer history {video}", "bold cyan")
+            with open_state(event.config.state_directory, event.config.site) as database:
+                show_readings(history(database, video))
+            show(
+                f"\nEverything is in {event.directory}: have a look with git, and remove it when you like.", "bold cyan"
+            )
     show("Next, with a real key (docs/tutorial.md tells how to get one), in your own site:")
     for line in ("export YOUTUBE_API_KEY=...", "syncer init", "syncer check", "syncer sync --dry-run", "syncer sync"):
         show(f"  {line}")

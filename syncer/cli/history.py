@@ -71,18 +71,16 @@ def show_readings(readings: Sequence[Reading]) -> None:
     from syncer.cli.show import show, show_table
     from syncer.model import Count
     from syncer.status.documents import meaning_changes
-
-    heads = ("at", *(count.value for count in Count))
-    show_table(heads, (_cells(reading) for reading in readings), right=(1, 2, 3))
-    for since in meaning_changes(readings):
-        show(f"From {since} on YouTube counts views in another way: do not compare across that day.")
-
-
-def _cells(reading: Reading) -> list[str]:
-    from syncer.model import Count
     from syncer.wording import utc
 
-    if reading.statistics is None:
-        return [utc(reading.at), *("missing" for _ in Count)]
-    counts = (reading.statistics.get(count) for count in Count)
-    return [utc(reading.at), *("hidden" if number is None else f"{number:,}" for number in counts)]
+    rows = []
+    for reading in readings:
+        if reading.statistics is None:
+            cells = ["missing" for _ in Count]
+        else:
+            counts = [reading.statistics.get(count) for count in Count]
+            cells = ["hidden" if number is None else f"{number:,}" for number in counts]
+        rows.append([utc(reading.at), *cells])
+    show_table(("at", *(count.value for count in Count)), rows, right=(1, 2, 3))
+    for since in meaning_changes(readings):
+        show(f"From {since} on YouTube counts views in another way: do not compare across that day.")

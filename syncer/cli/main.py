@@ -52,9 +52,23 @@ class _Commands(click.Group):
     """The subcommands, loaded when they are called. The options before the command are taken after it as well."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the options of `syncer` itself before all other arguments; what follows `--` stays."""
         if any(map(BLANK.fullmatch, args)):
             raise click.UsageError("an argument is empty; say what it should name, or leave it out", ctx)
-        return super().parse_args(ctx, _global_options_first(args))
+        options: list[str] = []
+        rest: list[str] = []
+        waiting = list(args)
+        while waiting and waiting[0] != "--":
+            word = waiting.pop(0)
+            name, equals, _ = word.partition("=")
+            if word in FLAGS or (name in WITH_VALUE and equals):
+                options.append(word)
+            elif word in WITH_VALUE:
+                options += [word, *waiting[:1]]
+                del waiting[:1]
+            else:
+                rest.append(word)
+        return super().parse_args(ctx, options + rest + waiting)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -125,29 +139,14 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
     ctx.obj.start_log()
 
 
-def _global_options_first(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the options of `syncer` itself before all others; what follows `--` stays."""
-    options: list[str] = []
-    rest: list[str] = []
-    waiting = list(arguments)
-    while waiting and waiting[0] != "--":
-        word = waiting.pop(0)
-        name, equals, _ = word.partition("=")
-        if word in FLAGS or (name in WITH_VALUE and equals):
-            options.append(word)
-        elif word in WITH_VALUE:
-            options += [word, *waiting[:1]]
-            del waiting[:1]
-        else:
-            rest.append(word)
-    return options + rest + waiting
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: the only place where errors end."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given)
+        result = cli.main(given, prog_name="syncer", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except SystemExit as stop:  # click has printed completions for a shell
+        return int(stop.code or 0)
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         usage = f"{context.get_usage()}\n" if context else ""
@@ -161,14 +160,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
         return _show_error(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
-
-
-def _run(arguments: list[str]) -> int:
-    try:
-        ended = cli.main(arguments, prog_name="syncer", standalone_mode=False)
-    except SystemExit as stop:  # click has printed completions for a shell
-        return int(stop.code or 0)
-    return ended if isinstance(ended, int) else 0
 
 
 class _Bug(SyncerError):

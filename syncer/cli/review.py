@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -23,27 +23,25 @@ class _SeveralPaths(click.Command):
     """Takes several paths after one option, as a shell's pattern gives them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(_one_each(args)))
+        """Put an option before each path, not only before the first."""
+        words: list[str] = []
+        option, is_first = None, False
+        for word in args:
+            name, equals, _ = word.partition("=")
+            if is_first or not word.startswith("-"):
+                words += [word] if option is None or is_first else [option, word]
+                is_first = False
+            else:
+                option = name if name in PATH_OPTIONS else None
+                is_first = bool(option) and not equals
+                words.append(word)
+        return super().parse_args(ctx, words)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         takes_more = ctx.params.get("keep") or ctx.params.get("drop")
         if takes_more and not incomplete.startswith("-"):
             return [CompletionItem(incomplete, type="file")]
         return super().shell_complete(ctx, incomplete)
-
-
-def _one_each(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the arguments with an option before each path, not only before the first."""
-    option, is_first = None, False
-    for word in arguments:
-        name, equals, _ = word.partition("=")
-        if is_first or not word.startswith("-"):
-            yield from [word] if option is None or is_first else [option, word]
-            is_first = False
-        else:
-            option = name if name in PATH_OPTIONS else None
-            is_first = bool(option) and not equals
-            yield word
 
 
 @click.command(cls=_SeveralPaths)

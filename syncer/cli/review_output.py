@@ -30,26 +30,24 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
             {
                 "path": page.path,
                 "other_lines": page.other_lines,
-                "counts": [_count_json(count) for count in page.counts],
+                "counts": [
+                    {
+                        "video_id": count.difference.place.video_id,
+                        "field": count.difference.place.field,
+                        "count": count.difference.count.value,
+                        "old": count.difference.old,
+                        "new": count.difference.new,
+                        "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
+                        "large_change": count.large_change,
+                        "ours": count.ours,
+                    }
+                    for count in page.counts
+                ],
             }
             for page in review.pages
         ],
         "problems": [problem_json(problem) for problem in (result.problems if result else review.problems)],
         "exit": result.exit if result else review.exit,
-    }
-
-
-def _count_json(count: ReviewCount) -> dict[str, object]:
-    difference = count.difference
-    return {
-        "video_id": difference.place.video_id,
-        "field": difference.place.field,
-        "count": difference.count.value,
-        "old": difference.old,
-        "new": difference.new,
-        "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
-        "large_change": count.large_change,
-        "ours": count.ours,
     }
 
 

@@ -52,11 +52,16 @@ def command(
     from syncer.cli.arguments import moment
     from syncer.cli.stopping import stop_on_signals
     from syncer.errors import ExitCode, UsageError
-    from syncer.simulator.faults import FaultError, parse_fault
+    from syncer.simulator.faults import FORMS, GROUPS, FaultError, parse_fault
     from syncer.simulator.server import Simulator
 
     if list_faults:
-        _show_faults()
+        from syncer.cli.show import show, show_table
+
+        for group, kinds in GROUPS.items():
+            show_table([group, ""], [(name, kind.told) for name, kind in kinds.items()])
+            show()
+        show(f"After NAME, @stats, @general or @VIDEO says whom it strikes, and :WHEN when: {FORMS}.")
         return ExitCode.OK
     try:
         weather = [parse_fault(text) for text in faults]
@@ -73,16 +78,6 @@ def command(
     except OSError as error:
         raise UsageError(f"port {port}: {error.strerror}; choose another") from error
     return ExitCode.INTERRUPTED
-
-
-def _show_faults() -> None:
-    from syncer.cli.show import show, show_table
-    from syncer.simulator.faults import FORMS, GROUPS
-
-    for group, kinds in GROUPS.items():
-        show_table([group, ""], [(name, kind.told) for name, kind in kinds.items()])
-        show()
-    show(f"After NAME, @stats, @general or @VIDEO says whom it strikes, and :WHEN when: {FORMS}.")
 
 
 def _world_and_clock(videos: Path | None, seed: int, start: datetime, speed: float) -> tuple[World, Clock]:

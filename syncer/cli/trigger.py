@@ -65,20 +65,15 @@ def _show(document: dict[str, Any]) -> int:
         print(f"syncer: {safe(document['error']['message'])}", file=sys.stderr)
     else:
         pages, counts = counted(document["changed_pages"], "page"), counted(document["changed_counts"], "count")
-        show(f"{_requested(document)} {counts} changed on {pages}.")
+        if document["asked"]:
+            requested = f"{document['answered']:,} of {counted(document['asked'], 'video')} answered;"
+        elif fresh := document["left_out"]["fresh"]:
+            skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or long gone"
+            requested = f"{skipped} (`syncer sync --all` includes them);"
+        else:
+            requested = "No video was requested;"
+        show(f"{requested} {counts} changed on {pages}.")
         changes = f"`syncer log --sync {document['sync']}` shows the changes, " if document["changed_counts"] else ""
         attention = f"`syncer status` {'' if changes else 'shows '}what needs attention"
         show(f"{counted(len(document['problems']), 'problem')}; {changes}{attention}.")
     return int(document["exit"])
-
-
-def _requested(document: dict[str, Any]) -> str:
-    from syncer.wording import counted
-
-    fresh = document["left_out"]["fresh"]
-    if document["asked"]:
-        return f"{document['answered']:,} of {counted(document['asked'], 'video')} answered;"
-    if not fresh:
-        return "No video was requested;"
-    skipped = counted(fresh, "video")
-    return f"Skipped {skipped} checked less than 5 minutes ago or long gone (`syncer sync --all` includes them);"

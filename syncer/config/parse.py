@@ -90,37 +90,30 @@ class _Reader:
 
     def read(self) -> dict[str, Value] | None:
         """Return the config's mapping; None when the text holds none."""
-        mapping = self._mapping_of_text()
-        noted = {mistake.line for mistake in self.mistakes if mistake.message == NO_KEY_HERE}
-        for number, line in enumerate(self.text.split("\n"), 1):  # comments too
-            if holds_key(line) and number not in noted:
-                self.mistakes.append(Mistake(number, (), NO_KEY_HERE))
-        return mapping
-
-    def line_of(self, key: KeyPath) -> int:
-        """Return the line of the key, or of the nearest one around it that stands in the file."""
-        while key and key not in self.lines:
-            key = key[:-1]
-        return self.lines.get(key, 1)
-
-    def _mapping_of_text(self) -> dict[str, Value] | None:
+        value: Value = None
         try:
             # the pure loader: the C one is brought down by deep nesting, and a config is small
             root = yaml.compose(self.text, Loader=yaml.SafeLoader)
             value = None if root is None else self._value(root, (), ())
+            if root is None:
+                self._note((), "the config is empty; write one with `syncer init`")
+            elif not isinstance(value, dict):
+                self._note((), "the config must be a mapping of keys such as `site:` and `collections:`")
         except RecursionError:
             self._note((), "is nested too deeply to be a config", 1)
-            return None
         except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: impossible escapes
             self._note_syntax(error)
-            return None
-        if isinstance(value, dict):
-            return value
-        if root is None:
-            self._note((), "the config is empty; write one with `syncer init`")
-        else:
-            self._note((), "the config must be a mapping of keys such as `site:` and `collections:`")
-        return None
+        noted = {mistake.line for mistake in self.mistakes if mistake.message == NO_KEY_HERE}
+        for number, line in enumerate(self.text.split("\n"), 1):  # comments too
+            if holds_key(line) and number not in noted:
+                self.mistakes.append(Mistake(number, (), NO_KEY_HERE))
+        return value if isinstance(value, dict) else None
+
+    def line_of(self, key: KeyPath) -> int:
+        """Return the line of the key, or of the nearest one around it that is in the file."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 1)
 
     def _note_syntax(self, error: Exception) -> None:
         index, said = 0, str(error)
@@ -187,7 +180,7 @@ class _Reader:
             return text
 
     def _line(self, index: int) -> int:
-        # the mark of an end may stand behind the last line break
+        # the mark of an end may be after the last line break
         return self.text.count("\n", 0, min(index, len(self.text.rstrip("\n")))) + 1
 
     def _note(self, key: KeyPath, message: str, line: int | None = None) -> None:

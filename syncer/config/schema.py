@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from syncer.config.durations import format_duration, format_share
+from syncer.config.formats import format_duration, format_share
 from syncer.config.sections import Config
 
 

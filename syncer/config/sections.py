@@ -22,16 +22,11 @@ from pydantic import (
 )
 
 from syncer import model
-from syncer.config.durations import (
+from syncer.config.formats import (
     DURATION_PATTERN,
+    LISTEN_PATTERN,
     POSITIVE_DURATION_PATTERN,
     SHARE_PATTERN,
-    parse_duration,
-    parse_positive_duration,
-    parse_share,
-)
-from syncer.config.formats import (
-    LISTEN_PATTERN,
     check_author,
     check_endpoint,
     check_first_line,
@@ -46,6 +41,9 @@ from syncer.config.formats import (
     check_text,
     check_variable,
     is_loopback,
+    parse_duration,
+    parse_positive_duration,
+    parse_share,
     parse_timezone,
 )
 from syncer.config.mapping import BrokenRules, broken_rules, check_direction, check_field, count_name

@@ -98,8 +98,7 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
 
 def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:
     """Return a client of the configured YouTube, to be used as a context."""
-    from syncer.youtube.client import Client, Terms
-    from syncer.youtube.retry import Retry
+    from syncer.youtube.client import Client, Retry, Terms
 
     youtube = config.youtube
     terms = Terms(

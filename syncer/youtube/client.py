@@ -1,4 +1,4 @@
-"""An open way to YouTube: one method, one batch, one answer."""
+"""The client of YouTube: requests one batch from one method, and repeats the request while that helps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from tenacity import RetryCallState, Retrying, retry_if_result
+
 from syncer.decide.quota import PARKING_MARGIN, next_reset
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.redact import redact
@@ -22,13 +24,15 @@ from syncer.youtube.classify import UNANSWERED, Failure, FailureKind, classify, 
 from syncer.youtube.connection import Connection, ErrorStatus, NoUnitLeft
 from syncer.youtube.deadline import ConnectionWatch, Deadline
 from syncer.youtube.request_log import BatchRequest, RequestLog
-from syncer.youtube.retry import Retry, RetryResult, try_again
 
 if TYPE_CHECKING:
     from googleapiclient.http import HttpRequest
 
 FIELDS: Final = "kind,items(id,statistics(viewCount,likeCount,commentCount))"
 """What of an answer is requested: https://developers.google.com/youtube/v3/getting-started#fields"""
+
+FIRST_WAIT_SECONDS: Final = 1.0
+"""What the first wait lasts at most; each later one may be twice as long."""
 
 _OUTCOMES: Final = {
     FailureKind.RETRY: Outcome.FAILED,
@@ -44,6 +48,26 @@ _SOON: Final = timedelta(minutes=1)
 
 _NO_ANSWER = tuple(kind for kind, _ in UNANSWERED)
 _STOPPED: Final = Failure(FailureKind.STOPPED, "The asking ended before there was an answer: the next sync asks again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How long to try one request."""
+
+    attempts: int = 4
+    """At least one."""
+    longest_wait: float = 60.0
+    """Seconds between two attempts, at most, whatever the server asks for."""
+    deadline: float = 90.0
+    """Seconds from the first attempt after which no other is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """What a request came to in the end, and after how many attempts."""
+
+    result: CheckedBody | Failure
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +166,7 @@ class Client:
         return replace(result, message=redact(result.message, key))
 
     def _exchange(self, connection: Connection, request: BatchRequest) -> CheckedBody | Failure:
-        """Send one request and judge the answer. Repeating is left to `retry`, not to the library."""
+        """Send one request and judge the answer. `try_again` repeats requests; the library does not."""
         bucket = request.bucket
         try:
             http_request = self._methods[bucket](",".join(request.videos))
@@ -180,6 +204,45 @@ class Client:
                 self._idle.append(connection)
             else:
                 connection.close()
+
+
+def try_again(
+    request: Callable[[], CheckedBody | Failure],
+    retry: Retry,
+    *,
+    deadline: Deadline,
+    sleep: Callable[[float], object],
+    rng: Random,
+    log_retry: Callable[[Failure, int, float], object],
+) -> RetryResult:
+    """Make the request until it ends in anything but `FailureKind.RETRY`, or at the limits of `retry` or `deadline`.
+
+    What `request` raises passes through. `log_retry` is called before each wait, with the failure, the number of the
+    attempt and the seconds to wait. `rng`: where jitter comes from.
+    """
+
+    def pause(seconds: float) -> None:
+        sleep(seconds)
+
+    def log(state: RetryCallState) -> None:
+        log_retry(_failure(state), state.attempt_number, state.upcoming_sleep)
+
+    def stop(state: RetryCallState) -> bool:
+        spent = deadline.timer() - began + state.upcoming_sleep
+        is_late = spent >= retry.deadline or state.upcoming_sleep >= deadline.left()
+        return is_late or state.attempt_number >= retry.attempts
+
+    began = deadline.timer()  # tenacity reads a timer of its own
+    retrying = Retrying(
+        retry=retry_if_result(lambda result: isinstance(result, Failure) and result.kind is FailureKind.RETRY),
+        wait=lambda state: _wait(state, retry, rng),
+        stop=stop,
+        sleep=pause,
+        before_sleep=log,
+        retry_error_callback=_result,
+    )
+    result = retrying(request)
+    return RetryResult(result, retrying.statistics["attempt_number"])
 
 
 def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
@@ -228,3 +291,21 @@ def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
         parked_until=parked_until,
         attempts=attempts,
     )
+
+
+def _wait(state: RetryCallState, retry: Retry, rng: Random) -> float:
+    """Return full jitter, or what the server asked for where that is longer; never above the longest wait."""
+    jitter = rng.uniform(0, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
+    return min(retry.longest_wait, max(jitter, _failure(state).retry_after or 0))
+
+
+def _failure(state: RetryCallState) -> Failure:
+    result = _result(state)
+    assert isinstance(result, Failure)
+    return result
+
+
+def _result(state: RetryCallState) -> CheckedBody | Failure:
+    assert state.outcome is not None
+    result: CheckedBody | Failure = state.outcome.result()
+    return result

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from syncer.model import Bucket, VideoId
 from syncer.youtube.answer import Outcome
-from syncer.youtube.client import Client, Terms
-from syncer.youtube.retry import Retry
+from syncer.youtube.client import Client, Retry, Terms
 from tests.canned_youtube import error, error_info, message
 from tests.examples import examples
 
