@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -68,12 +68,16 @@ class _Content:
     """What the pages hold."""
 
     pages: set[str] = field(default_factory=set)
-    """Their paths: a page that two collections take is one page."""
+    """Their paths: a page of two collections is one page."""
     values: int = 0
     videos: set[VideoId] = field(default_factory=set)
     read_only: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    miscased: list[Problem] = field(default_factory=list)
+    """Keys in other letters than the config has."""
+    skipped: set[str] = field(default_factory=set)
+    """The paths of pages that a sync skips."""
 
 
 def check(
@@ -89,7 +93,7 @@ def check(
 
     `find_key` finds the API key or raises KeyMissing.
     """
-    content = _Content()
+    content = _read_content(config)
     yield from _check_content(config, content)
     yield from _check_permissions(config, content)
     if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
@@ -118,13 +122,9 @@ def check(
         yield from _check_key(config, find_key, database, content, clock=clock, sleep=sleep, offline=offline)
 
 
-def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
-    site = os.path.realpath(config.site)
-    for collection in config.collections:
-        if not os.path.isdir(os.path.join(site, collection.directory)):
-            yield Finding(
-                "content", Level.ERROR, f"{collection.directory} is no directory of {site}; correct the config"
-            )
+def _read_content(config: Config) -> _Content:
+    """Read the pages of the directories that exist, and those that a sync skips."""
+    content, site = _Content(), os.path.realpath(config.site)
     collections = [collection.as_model() for collection in config.collections]
     present = [c for c in collections if os.path.isdir(os.path.join(site, c.directory))]
     found = list(walk(site, present, skipped=True))
@@ -135,63 +135,58 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
         match item:
             case Page():
                 pages.append(item)
-                _count(site, item, content)
+                content.videos.update(slot.video_id for slot in item.slots)
+                content.values += sum(len(slot.values) for slot in item.slots)
+                path = os.path.join(site, item.path)
+                is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
+                if is_locked and item.path not in content.pages:
+                    content.read_only.append(item.path)
+                content.pages.add(item.path)
             case MiscasedKey():
                 miscased.append(item)
             case LeftOver():
                 content.left_over.append(item.path)
             case Problem():
                 content.problems.append(item)
-    yield _content_finding(content)
-    for problem in miscased_problems(present, pages, miscased):
+    content.miscased += miscased_problems(present, pages, miscased)
+    content.skipped.update(page.path for page in read_pages(site, skipped) if isinstance(page, Page))
+    return content
+
+
+def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
+    site = os.path.realpath(config.site)
+    for collection in config.collections:
+        if not os.path.isdir(os.path.join(site, collection.directory)):
+            message = f"{collection.directory} is no directory of {site}; correct the config"
+            yield Finding("content", Level.ERROR, message)
+    pages = counted(len(content.pages), "page")
+    if not content.pages:
+        message = "no page names a video; check `directory`, `include` and `fields.video_id`, or run `syncer init`"
+        yield Finding("content", Level.ERROR, message)
+    elif not content.values:
+        message = f"{pages}, but no count; check `fields.counts`, or set insert_missing: true"
+        yield Finding("content", Level.WARNING, message)
+    else:
+        videos, counts = counted(len(content.videos), "video"), counted(content.values, "count")
+        yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}")
+    for problem in content.miscased:
         yield Finding("content", Level.WARNING, f"{problem.subject}: {problem.message}")
     if content.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in content.problems).items())
         yield Finding("content", Level.WARNING, f"problems in the pages: {kinds}; `syncer sync --dry-run` names them")
-    yield from _skipped_pages(read_pages(site, skipped))
-    yield _ids_finding(content)
-
-
-def _count(site: str, page: Page, content: _Content) -> None:
-    content.videos.update(slot.video_id for slot in page.slots)
-    content.values += sum(len(slot.values) for slot in page.slots)
-    if page.path in content.pages:
-        return
-    content.pages.add(page.path)
-    path = os.path.join(site, page.path)
-    if is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK):
-        content.read_only.append(page.path)
-
-
-def _content_finding(content: _Content) -> Finding:
-    if not content.pages:
-        message = "no page names a video; check `directory`, `include` and `fields.video_id`, or run `syncer init`"
-        return Finding("content", Level.ERROR, message)
-    if not content.values:
-        pages = counted(len(content.pages), "page")
-        message = f"{pages}, but no count; check `fields.counts`, or set insert_missing: true"
-        return Finding("content", Level.WARNING, message)
-    videos, counts = counted(len(content.videos), "video"), counted(content.values, "count")
-    message = f"{counted(len(content.pages), 'page')} with {videos} and {counts}"
-    return Finding("content", Level.OK, message)
-
-
-def _skipped_pages(found: Iterable[object]) -> Iterator[Finding]:
-    pages = {page.path for page in found if isinstance(page, Page)}
-    if pages:
+    if content.skipped:
         directories = "directories whose names begin with a dot, or in node_modules"
         message = (
-            f"{counted(len(pages), 'page')} with a video skipped, in {directories}: {_some(sorted(pages))};"
-            " to sync them, name the directory in `include`; to hide this line, name it in `exclude`"
+            f"{counted(len(content.skipped), 'page')} with a video skipped, in {directories}:"
+            f" {_some(sorted(content.skipped))}; to sync them, name the directory in `include`; to hide this line, name"
+            " it in `exclude`"
         )
         yield Finding("content", Level.WARNING, message)
-
-
-def _ids_finding(content: _Content) -> Finding:
     odd = sorted(video for video in content.videos if not is_possible(video))
     if odd:
-        return Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_some(odd)}")
-    return Finding("ids", Level.OK, "every id is one that YouTube can have given out")
+        yield Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_some(odd)}")
+    else:
+        yield Finding("ids", Level.OK, "every id is one that YouTube can have given out")
 
 
 def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
@@ -216,13 +211,7 @@ def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
 
 def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Look whether systemd's unit fits: its user, its sandbox, its credential."""
-    wrong = [*_check_sandbox(config), *_check_credential(config, environ)]
-    yield from wrong
-    if not wrong:
-        yield Finding("service", Level.OK, "the unit's user, sandbox and credential fit")
-
-
-def _check_sandbox(config: Config) -> Iterator[Finding]:
+    wrong: list[Finding] = []
     us = os.geteuid()
     places = [os.path.join(config.site, collection.directory) for collection in config.collections]
     state = config.state_directory
@@ -232,21 +221,18 @@ def _check_sandbox(config: Config) -> Iterator[Finding]:
         owner = os.stat(place).st_uid
         if owner != us:
             message = f"{place} belongs to user {owner}, and the service runs as {us}; set User= of the unit"
-            yield Finding("service", Level.WARNING, message)
+            wrong.append(Finding("service", Level.WARNING, message))
         if not os.access(place, os.W_OK):
             message = f"the service may not write {place}; add it to ReadWritePaths= of the unit"
-            yield Finding("service", Level.ERROR, message)
-
-
-def _check_credential(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    if config.youtube.api_key_file is not None:
-        return
-    line = f"LoadCredential={CREDENTIAL}:PATH"
-    if environ.get(config.youtube.api_key_env):
-        message = f"the key is in the unit's environment, which every user may read; write `{line}` instead"
-        yield Finding("service", Level.WARNING, message)
-    elif not os.path.exists(os.path.join(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)):
-        yield Finding("service", Level.ERROR, f"the unit hands over no key; write `{line}` in it")
+            wrong.append(Finding("service", Level.ERROR, message))
+    if config.youtube.api_key_file is None:
+        line = f"LoadCredential={CREDENTIAL}:PATH"
+        if environ.get(config.youtube.api_key_env):
+            message = f"the key is in the unit's environment, which every user may read; write `{line}` instead"
+            wrong.append(Finding("service", Level.WARNING, message))
+        elif not os.path.exists(os.path.join(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)):
+            wrong.append(Finding("service", Level.ERROR, f"the unit hands over no key; write `{line}` in it"))
+    yield from wrong or [Finding("service", Level.OK, "the unit's user, sandbox and credential fit")]
 
 
 def _check_git(config: Config) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Counts the shape of the house: `python -m tests.shape`, and the last lines of `./dev lint`.
 
-How much code runs in one plain sync, how many private functions are called once, which names exist twice. The limits
-are set here; `tests/test_shape.py` holds them. `--list` names what is counted, file by file.
+How much code the command `syncer sync` runs on plain pages, how many private functions are called once, which names
+exist twice. The limits are set here; `tests/test_shape.py` holds them. `--list` names what is counted, file by file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import pytest
 from syncer.cli.main import main as syncer
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from tests.site import KEY, NOON, Site, crlf, ids
+from tests.site import KEY, Site, crlf, ids
 
 PACKAGE = Path(__file__).resolve().parent.parent / "syncer"
 
@@ -36,10 +36,10 @@ PREFIX = f"{PACKAGE}{os.sep}"
 SIMULATOR = f"{PREFIX}simulator{os.sep}"
 
 SYNC_FILES = 60
-"""Files of `syncer/` in which a plain sync runs a function."""
+"""Files of `syncer/` in which the command `syncer sync` runs a function, on plain pages."""
 
 SYNC_FUNCTIONS = 400
-"""Functions of `syncer/` that a plain sync runs."""
+"""Functions of `syncer/` that the command `syncer sync` runs, on plain pages."""
 
 CALLED_ONCE_SHARE = 0.20
 """Private functions that are named once, as a share of all functions."""
@@ -110,23 +110,21 @@ class Trace:
 def main(arguments: Sequence[str]) -> int:
     """Print the counts and their limits, with `--list` what they count; return 0, for the tests hold the limits."""
     modules = read_modules()
-    for title, items in [*sync_counts(trace_sync(), trace_command()), *static_counts(modules)]:
+    for title, items in [*sync_counts(trace_sync(), trace_sample_sync()), *static_counts(modules)]:
         print(f"shape: {title}")
         if "--list" in arguments:
             print("".join(f"    {item}\n" for item in items), end="")
     return 0
 
 
-def sync_counts(sync: Trace, command: Trace) -> Iterator[tuple[str, Iterable[object]]]:
+def sync_counts(sync: Trace, sample: Trace) -> Iterator[tuple[str, Iterable[object]]]:
     """Yield a line for each count of what ran, and what it counts."""
-    yield f"files that one sync runs: {len(sync.files)} (at most {SYNC_FILES})", in_files(sync)
-    functions = f"{len(sync.functions)} (at most {SYNC_FUNCTIONS})"
-    yield f"functions that one sync runs: {functions}, {sync.depth} frames deep", sorted(sync.functions)
-    files, functions = f"{len(command.files)} files", f"{len(command.functions)} functions"
-    yield (
-        f"`syncer sync` on the sample pages runs: {functions} in {files}, {command.depth} frames deep",
-        in_files(command),
-    )
+    yield f"files that `syncer sync` runs on plain pages: {len(sync.files)} (at most {SYNC_FILES})", in_files(sync)
+    functions = f"{len(sync.functions)} (at most {SYNC_FUNCTIONS}), {sync.depth} frames deep"
+    yield f"functions that `syncer sync` runs on plain pages: {functions}", sorted(sync.functions)
+    functions, files = f"{len(sample.functions)} functions", f"{len(sample.files)} files"
+    title = f"`syncer sync` on the sample pages runs: {functions} in {files}, {sample.depth} frames deep"
+    yield title, in_files(sample)
 
 
 def static_counts(modules: Sequence[Module]) -> Iterator[tuple[str, Iterable[object]]]:
@@ -147,42 +145,46 @@ def static_counts(modules: Sequence[Module]) -> Iterator[tuple[str, Iterable[obj
 
 
 def trace_sync() -> Trace:
-    """Return what a sync runs after another one: five pages in YAML whose counts have grown, no git.
-
-    Everything is imported by then, and what functions remember of earlier calls is forgotten.
-    """
-    with TemporaryDirectory() as directory, Simulator(World()) as youtube:
+    """Return what the command `syncer sync` runs on five pages in YAML whose counts have grown, without git."""
+    with Simulator(World()) as youtube, TemporaryDirectory() as directory:
         site = Site(Path(directory), youtube.url)
         site.configure()
         (site.root / "content" / "lists").mkdir(parents=True)
         for number, video in enumerate(ids(PAGES)):
             site.put(f"content/{number}.md", crlf(video, 1, 2))
-        site.sync(NOON)
-        youtube.clock.advance(timedelta(days=1))
-        forget_calls()
-        with tracing() as trace:
-            report = site.sync(NOON + timedelta(days=1))
-        assert report.changed_pages == PAGES, report
+        code, trace, output = trace_command(site, youtube)
+        assert code == 0, output
+        assert f"on {PAGES} pages" in output, output
         return trace
 
 
-def trace_command() -> Trace:
-    """Return what the command `syncer sync` runs on the sample pages, whose forms are many, after another sync."""
-    with TemporaryDirectory() as directory, Simulator(World()) as youtube, pytest.MonkeyPatch.context() as patch:
+def trace_sample_sync() -> Trace:
+    """Return what the same command runs on the sample pages, whose forms are many."""
+    with Simulator(World()) as youtube, TemporaryDirectory() as directory:
         site = Site(Path(directory), youtube.url)
         shutil.copytree(PACKAGE.parent / "content", site.root / "content")
         config = (PACKAGE.parent / "config" / "syncer.yaml").read_text(encoding="utf-8")
         site.put("config/syncer.yaml", config.replace("https://youtube.googleapis.com/", youtube.url).encode())
+        code, trace, output = trace_command(site, youtube)
+        assert code in {0, 1}, output
+        return trace
+
+
+def trace_command(site: Site, youtube: Simulator) -> tuple[int, Trace, str]:
+    """Run `syncer sync` in the site, and again a day later; return the second's exit code, what it ran, and its output.
+
+    Everything is imported by then, and what functions remember of earlier calls is forgotten.
+    """
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(site.root)
         patch.setenv("YOUTUBE_API_KEY", KEY)
-        with redirect_stdout(StringIO()) as output:
+        with redirect_stdout(StringIO()):
             syncer(["sync"])
-            youtube.clock.advance(timedelta(days=1))
-            forget_calls()
-            with tracing() as trace:
-                code = syncer(["sync", "--all"])
-        assert code in {0, 1}, output.getvalue()
-        return trace
+        youtube.clock.advance(timedelta(days=1))
+        forget_calls()
+        with redirect_stdout(StringIO()) as output, tracing() as trace:
+            code = syncer(["sync", "--all"])
+        return code, trace, output.getvalue()
 
 
 def forget_calls() -> None:

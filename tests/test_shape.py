@@ -22,11 +22,11 @@ def trace() -> Trace:
     return shape.trace_sync()
 
 
-def test_one_sync_runs_few_files(trace: Trace) -> None:
+def test_the_command_sync_runs_few_files(trace: Trace) -> None:
     assert len(trace.files) <= shape.SYNC_FILES, listed(shape.in_files(trace))
 
 
-def test_one_sync_runs_few_functions(trace: Trace) -> None:
+def test_the_command_sync_runs_few_functions(trace: Trace) -> None:
     assert len(trace.functions) <= shape.SYNC_FUNCTIONS, listed(shape.in_files(trace))
 
 

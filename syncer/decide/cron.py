@@ -50,20 +50,20 @@ def parse_cron(text: str) -> Cron:
             f"must have five fields (minute, hour, day of the month, month, weekday), such as `17 */6 * * *`,"
             f" but has {len(parts)}"
         )
-    minutes, hours, days, months, weekdays = (_values(part, field) for part, field in zip(parts, _FIELDS, strict=True))
-    _check_days(days, months)
+    minutes, hours, days, months, weekdays = (
+        tuple(sorted({value for item in part.split(",") for value in _item(item, field)}))
+        for part, field in zip(parts, _FIELDS, strict=True)
+    )
+    if all(_LONGEST_MONTHS[month - 1] < days[0] for month in months):
+        raise ValueError(f"names day {days[0]} of months that have no such day: it would never come")
     if not (parts[2].startswith("*") or parts[4].startswith("*")):
         raise ValueError("names days of the month and weekdays; cron would take either, so leave one of them `*`")
     named = {WEEKDAYS[number % 7] for number in weekdays}
     return Cron(text, minutes, hours, days, months, tuple(day for day in WEEKDAYS if day in named))
 
 
-def _values(part: str, field: _Field) -> tuple[int, ...]:
-    """Return the sorted values of one field, a list of numbers, names, ranges and steps."""
-    return tuple(sorted({value for item in part.split(",") for value in _item(item, field)}))
-
-
 def _item(item: str, field: _Field) -> range:
+    """Return the values of one item of a field's list: a number, a name or a range, each with an optional step."""
     match = re.fullmatch(r"(?P<star>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?", item.partition("/")[0], re.ASCII)
     if match is None:
         raise ValueError(f"has `{item[:20]}` as {field.name}; write a number, `1-5`, `*/6` or a list such as `1,3,5`")
@@ -98,8 +98,3 @@ def _step(item: str, field: _Field, *, single: bool) -> int:
     if not re.fullmatch("[0-9]{1,2}", text) or not 1 <= int(text) <= field.last:
         raise ValueError(f"has the step `{text[:20]}` as {field.name}; it must be from 1 to {field.last}")
     return int(text)
-
-
-def _check_days(days: tuple[int, ...], months: tuple[int, ...]) -> None:
-    if all(_LONGEST_MONTHS[month - 1] < days[0] for month in months):
-        raise ValueError(f"names day {days[0]} of months that have no such day: it would never come")

@@ -61,8 +61,8 @@ def plan(
 
     `known` are the videos that were ever read, longest unread first; one that is gone is requested less and less
     often, but once in four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then
-    is fresh. Videos that were never read come first, then the longest unread, so that a small quota goes round the
-    whole site.
+    is fresh. Videos that were never read come first, then the longest unread, so a small quota covers the whole site
+    in time.
     A held reading is not fresh, unless it is about to be accepted. Nor is one from the future, after the clock was set
     back: its age is unknown, so it comes before all that is known to be old.
     """
@@ -73,9 +73,11 @@ def plan(
         if video not in unread:
             continue
         unread.remove(video)
+        # a gone video is requested after two days, then after four, eight and so on
+        fresh = min(DAY * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST) if is_gone(misses) else FRESH
         if read_at > seconds:
             undated.append(video)
-        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= _fresh_seconds(misses)):
+        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= fresh):
             due.append(video)
     due = [*sorted(unread), *undated, *due]
     ask = tuple(due[: units * BATCH_SIZE])
@@ -85,8 +87,3 @@ def plan(
 def is_gone(misses: int) -> bool:
     """Whether a video that was absent so many times in a row, a day apart, is gone and not just missing."""
     return misses >= GONE_MISSES
-
-
-def _fresh_seconds(misses: int) -> int:
-    """Return how many seconds a reading is fresh: videos that are gone are requested after two days, four, eight."""
-    return min(DAY * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST) if is_gone(misses) else FRESH

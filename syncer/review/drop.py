@@ -9,10 +9,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from syncer.commit.compare import CountDifference
-from syncer.commit.uncommitted import LoggedWrite, WaitingFile
+from syncer.commit.uncommitted import WaitingFile
 from syncer.content.page_file import signature_of
-from syncer.model import Change, Edit, Why
+from syncer.model import Change, Edit, Fields, Why
 from syncer.review.look import require_head, scope_of, waiting_since
 from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database
@@ -41,19 +40,15 @@ def drop(
 def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Restoration]:
     for file in files:
         for path, same in groupby(file.counts, key=lambda count: count[1].place.path):
-            changes = [
-                (fields, _change_back(database, difference, write, difference.old))
-                for fields, difference, write in same
-                if write and difference.old
-            ]
+            changes: list[tuple[Fields, Change]] = []
+            for fields, count, write in same:
+                if write and count.old:
+                    video, old = count.place.video_id, count.old
+                    as_of = last_said(database, video, count.count, int(old)) or write.as_of
+                    change = Change(path, video, count.place.field, count.count, count.new, old, as_of, Why.DROPPED)
+                    changes.append((fields, change))
             by_fields = groupby(changes, key=itemgetter(0))
             rewrites = tuple((fields, tuple(change for _, change in of_one)) for fields, of_one in by_fields)
             with suppress(FileNotFoundError):  # removed meanwhile: there is nothing to put back
                 if rewrites:
                     yield Restoration(Edit(path, signature_of(os.stat(os.path.join(site, path))), rewrites))
-
-
-def _change_back(database: Database, difference: CountDifference, write: LoggedWrite, old: str) -> Change:
-    path, field, video = difference.place
-    as_of = last_said(database, video, difference.count, int(old)) or write.as_of
-    return Change(path, video, field, difference.count, difference.new, old, as_of, Why.DROPPED)

@@ -63,7 +63,13 @@ def _unknown(name: str) -> UsageError:
 
 def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Restoration:
     """Return what puts one page back as it was before these lines, and what of it cannot be put back."""
-    pages, missing = _read(sync.site, candidate)
+    found = list(read_pages(sync.site, [candidate])) if candidate.fields else []
+    pages = [item for item in found if isinstance(item, Page)]
+    missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has it")
+    if not os.path.lexists(os.path.join(sync.site, candidate.path)):
+        missing = "the page is gone"
+    elif not candidate.fields:
+        missing = "no collection of the config takes the page"
     values = {
         (slot.video_id, value.field): (number, value)
         for number, page in enumerate(pages)
@@ -74,24 +80,13 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
     skipped = []
     for line in lines:
         number, value = values.get((VideoId(str(line["video_id"])), str(line["field"])), (0, None))
-        found = _change_back(sync.database, line, value, missing)
-        if isinstance(found, Change):
-            changes[number].append(found)
-        elif found:
-            skipped.append(SkippedCount(str(line["path"]), str(line["field"]), found))
+        outcome = _change_back(sync.database, line, value, missing)
+        if isinstance(outcome, Change):
+            changes[number].append(outcome)
+        elif outcome:
+            skipped.append(SkippedCount(str(line["path"]), str(line["field"]), outcome))
     rewrites = tuple((page.fields, tuple(own)) for page, own in zip(pages, changes, strict=True) if own)
     return Restoration(Edit(candidate.path, pages[0].signature, rewrites) if rewrites else None, skipped)
-
-
-def _read(site: str, candidate: Candidate) -> tuple[list[Page], str]:
-    """Return what can be read of a page, and why a count may be missing there."""
-    found = list(read_pages(site, [candidate])) if candidate.fields else []
-    problem = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has it")
-    if not os.path.lexists(os.path.join(site, candidate.path)):
-        problem = "the page is gone"
-    elif not candidate.fields:
-        problem = "no collection of the config takes the page"
-    return [item for item in found if isinstance(item, Page)], problem
 
 
 def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:

@@ -45,18 +45,16 @@ class Api:
         if any(_CONTROL.search(value) for value in request.parameters.get("id", ())):
             return html_reply(400, "The request holds a control character.")
         struck = self.weather.strike(request, method.bucket, at)
-        return struck.distort(self._reply(method, request, at, struck))
-
-    def _reply(self, method: _Method, request: Request, at: datetime, struck: Struck) -> Reply:
         pretty = request.parameters.get("prettyPrint", ["true"])[0].lower() not in {"false", "0"}
         try:
             _admit(request.key)
             struck.refuse(free=True)
             self._charge(method.bucket, at)
             struck.refuse(free=False)
-            return json_reply(200, self._document(method, request, at, struck), pretty=pretty)
+            reply = json_reply(200, self._document(method, request, at, struck), pretty=pretty)
         except Refusal as refusal:
-            return json_reply(refusal.status, refusal.document, pretty=pretty)
+            reply = json_reply(refusal.status, refusal.document, pretty=pretty)
+        return struck.distort(reply)
 
     def _charge(self, bucket: BucketName, at: datetime) -> None:
         """Take a unit, also for a request that turns out wrong. Assumption: a request over a limit takes none."""

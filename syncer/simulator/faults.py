@@ -115,21 +115,16 @@ def _when(text: str, when: str) -> When:
         span = When(share=float(match[1]) / 100 if match[1] else float(when))
         valid = 0 < span.share <= 1
     else:
-        span = _time_span(text, when)
+        start, slash, end = when.partition("/")
+        try:
+            span = When(start=_moment(start), end=_moment(end))
+        except ValueError:
+            span = When()
+        if not slash or span == When():
+            raise FaultError(f"{text}: {when!r} is no time to strike; write {FORMS}")
         valid = span.start is None or span.end is None or span.start < span.end
     if not valid:
         raise FaultError(f"{text}: {when!r} is never; write {FORMS}")
-    return span
-
-
-def _time_span(text: str, when: str) -> When:
-    start, slash, end = when.partition("/")
-    try:
-        span = When(start=_moment(start), end=_moment(end))
-    except ValueError:
-        span = When()
-    if not slash or span == When():
-        raise FaultError(f"{text}: {when!r} is no time to strike; write {FORMS}")
     return span
 
 

@@ -58,16 +58,12 @@ def apply(mask: Mask, value: Json) -> Json:
     if not mask:
         return value
     if isinstance(value, dict):
-        return {name: apply(_below(mask, name), child) for name, child in value.items() if name in mask or "*" in mask}
+        if "*" in mask:
+            return {name: apply(_union(mask["*"], mask.get(name, mask["*"])), child) for name, child in value.items()}
+        return {name: apply(mask[name], child) for name, child in value.items() if name in mask}
     if isinstance(value, list):
         return [apply(mask, item) for item in value]
     return value
-
-
-def _below(mask: Mask, name: str) -> Mask:
-    if "*" not in mask:
-        return mask[name]
-    return _union(mask["*"], mask.get(name, mask["*"]))
 
 
 def _fits(mask: Mask, schema: Schema) -> bool:

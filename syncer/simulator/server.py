@@ -212,7 +212,17 @@ class _Connection(BaseHTTPRequestHandler):
             return
         if self.server.latency:
             self.server.closing.wait(self.server.latency)
-        self._send(self.server.api.answer(request) if known else not_found(request.path))
+        reply = self.server.api.answer(request) if known else not_found(request.path)
+        chunked = self.request_version == "HTTP/1.1"
+        self.close_connection |= not chunked
+        at = self.server.api.clock.now()
+        # both fields have to say it: https://developers.google.com/youtube/v3/getting-started#gzip
+        compress = all("gzip" in self.headers.get(name, "").lower() for name in ("Accept-Encoding", "User-Agent"))
+        framed = frame(reply, at, compress=compress, chunked=chunked, last=self.close_connection)
+        for step in reply.way(framed) if reply.way else (framed,):
+            if not self._take(step):
+                self.close_connection = True
+                break
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 # the standard library's names
 
@@ -239,18 +249,6 @@ class _Connection(BaseHTTPRequestHandler):
         """Answer a request that has no clear end: nothing more can be read from this connection."""
         self.close_connection = True
         self.wfile.write(frame(page, self.server.api.clock.now(), compress=False, chunked=False, last=True))
-
-    def _send(self, reply: Reply) -> None:
-        chunked = self.request_version == "HTTP/1.1"
-        self.close_connection |= not chunked
-        at = self.server.api.clock.now()
-        # both fields have to say it: https://developers.google.com/youtube/v3/getting-started#gzip
-        compress = all("gzip" in self.headers.get(name, "").lower() for name in ("Accept-Encoding", "User-Agent"))
-        framed = frame(reply, at, compress=compress, chunked=chunked, last=self.close_connection)
-        for step in reply.way(framed) if reply.way else (framed,):
-            if not self._take(step):
-                self.close_connection = True
-                break
 
     def _take(self, step: Step) -> bool:
         """Do one step of an answer; False: it was the last one, and the connection with it."""

@@ -104,13 +104,10 @@ class World:
         now = at.timestamp()
         if video.state in _UNSEEN or now < life.published:
             return None
-        return Sight(video.state, life, self._counts(video, life, now))
-
-    def _counts(self, video: Video, life: Growth, now: float) -> dict[str, int]:
         if video.state in _COUNTLESS:
-            return {}
+            return Sight(video.state, life, {})
         if video.state is VideoState.PREMIERE:
-            return dict.fromkeys(COUNTS, 0)
+            return Sight(video.state, life, dict.fromkeys(COUNTS, 0))
         views = life.views(now)
         if video.counts:
             counts = _from_fixed(video.counts, life, views, life.views(self.start.timestamp()))
@@ -118,7 +115,7 @@ class World:
             counts = _from_views(life, views)
         if video.state is VideoState.LIKES_HIDDEN:
             del counts["likeCount"]
-        return counts
+        return Sight(video.state, life, counts)
 
 
 _PLAIN = Video()

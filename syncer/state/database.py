@@ -157,8 +157,13 @@ def open_to_read(directory: Path, site: str | Path) -> Database | None:
                 connection.close()
                 return None
             _refuse_foreign(connection, site, path)
-            if version < len(MIGRATIONS):
-                return Database(_newer_copy(connection, path))
+            if version < len(MIGRATIONS):  # an older syncer wrote it: read a copy, updated in memory
+                memory = _connect("file::memory:")
+                with closing(connection):
+                    connection.backup(memory)
+                _migrate(memory, path)
+                _require_types(memory, path)
+                return Database(memory)
             _require_types(connection, path)
     except BaseException:
         connection.close()
@@ -229,16 +234,6 @@ def _shape(version: int) -> Shape:
             memory.executescript(migration)
         names = [name for (name,) in memory.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return shape_of(memory, names)
-
-
-def _newer_copy(older: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    """Return a copy in memory, brought to the newest schema, of a state that an older syncer wrote."""
-    memory = _connect("file::memory:")
-    with closing(older):
-        older.backup(memory)
-    _migrate(memory, path)
-    _require_types(memory, path)
-    return memory
 
 
 def _refuse_foreign(connection: sqlite3.Connection, site: str | Path, path: Path) -> None:

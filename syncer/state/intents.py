@@ -18,7 +18,7 @@ from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    pass
 
 
 class Intent(NamedTuple):
@@ -96,24 +96,24 @@ def forget_intents(database: Database, batch: int) -> None:
 
 
 def unsettled_batches(database: Database) -> list[IntentBatch]:
-    """Return the batches that a crash left behind, oldest first: at most two or three."""
+    """Return the batches that a crash left behind, oldest first: at most two or three. Raises OddValue."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT batch, sync, mappings, done_at, first_seq FROM intent_batches ORDER BY batch"
         ).fetchall()
-        return [_batch(connection, row) for row in rows]
-
-
-def _batch(connection: Connection, row: tuple[int, str, str, int | None, int]) -> IntentBatch:
-    """Return a batch with its intents. Raises OddValue."""
-    batch, sync, mappings, at, first_seq = row
-    fields = _from_json(mappings)
-    rows = connection.execute("SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,))
-    intents = {number: Intent(mapping, entry) for number, mapping, entry in rows}
-    changes = {number: _change(intent.entry) for number, intent in intents.items()}
-    if any(intent.mapping >= len(fields) for intent in intents.values()):
-        raise OddValue("an intent is not one that syncer stored")
-    return IntentBatch(batch, sync, fields, intents, changes, None if at is None else moment(at), first_seq)
+        batches = []
+        for batch, sync, mappings, at, first_seq in rows:
+            fields = _from_json(mappings)
+            found = connection.execute(
+                "SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,)
+            )
+            intents = {number: Intent(mapping, entry) for number, mapping, entry in found}
+            changes = {number: _change(intent.entry) for number, intent in intents.items()}
+            if any(intent.mapping >= len(fields) for intent in intents.values()):
+                raise OddValue("an intent is not one that syncer stored")
+            done_at = None if at is None else moment(at)
+            batches.append(IntentBatch(batch, sync, fields, intents, changes, done_at, first_seq))
+        return batches
 
 
 def _change(entry: str) -> Change:

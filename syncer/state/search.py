@@ -61,7 +61,12 @@ def find_videos(
         rows = connection.execute(
             f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :limit OFFSET :offset", values
         )
-        return total, [_known(row) for row in rows]
+        videos = []
+        for video, at, present, views, likes, comments, missing_since, _, pages, path in rows:
+            reading = None if at is None else reading_of((video, at, present, views, likes, comments))
+            since = None if missing_since is None else moment(missing_since)
+            videos.append(Known(VideoId(video), pages, path, reading, since))
+        return total, videos
 
 
 def count_standings(database: Database, counts: Collection[Count]) -> dict[Standing | None, int]:
@@ -109,15 +114,3 @@ def _standings(counts: Collection[Count]) -> dict[Standing | None, str]:
         Standing.BRAKED: f"held IS '{BRAKE}'",
         Standing.HIDDEN: f"present IS 1 AND ({lacking})",
     }
-
-
-def _known(row: _KnownRow) -> Known:
-    video, at, present, views, likes, comments, missing_since, _, pages, path = row
-    reading = None if at is None else reading_of((video, at, present, views, likes, comments))
-    since = None if missing_since is None else moment(missing_since)
-    return Known(VideoId(video), pages, path, reading, since)
-
-
-_KnownRow = tuple[
-    str, int | None, int, int | None, int | None, int | None, int | None, str | None, int, str | None
-]  # fmt: skip

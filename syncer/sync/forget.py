@@ -1,4 +1,4 @@
-"""Forgets what is too old to be kept (`docs/terms.md`), and what a person wants forgotten."""
+"""Forgets what is too old to be kept (`docs/terms.md`), and what you ask it to forget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 REWRITE_INTERVAL = timedelta(days=1)
-"""A sync writes the diff log anew when its oldest line is this much past its time, not each time."""
+"""A sync rewrites the diff log only when its oldest line is this much past its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,13 @@ class Selection:
     def lines(self, log: Path) -> Callable[[Line], bool]:
         """Return which lines of the diff log are to be forgotten. Raises StateError."""
         if self.before is not None:
-            old = (_number_of(line) for line in read_log(log) if time_of(line) < self.before and _is_credible(line))
-            last = max(old, default=0)  # what is in front of it is not newer, whatever it says: a clock ran ahead
+            old = (
+                _number_of(line)
+                for line in read_log(log)
+                # a line from before YouTube gave its count was written while the clock was far behind
+                if time_of(line) < self.before and str(line["as_of"]) <= str(line["at"])
+            )
+            last = max(old, default=0)  # lines before it are no newer, whatever their times: the clock ran ahead
             return lambda line: _number_of(line) <= last
         return lambda line: self.video is None or line["video_id"] == self.video
 
@@ -83,11 +88,6 @@ def forget_old(config: Config, database: Database, now: datetime) -> None:
     oldest = oldest_time(diff_log)
     if oldest is not None and oldest < before - REWRITE_INTERVAL:
         forget_lines(diff_log, Selection(before=before).lines(diff_log))
-
-
-def _is_credible(line: Line) -> bool:
-    """Say whether it was written after YouTube gave the count: else the clock was far behind, and got no answer."""
-    return str(line["as_of"]) <= str(line["at"])
 
 
 def _number_of(line: Line) -> int:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -120,25 +119,17 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
                 f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk"
                 " mounted? If the pages are gone on purpose, `syncer purge --all` forgets the videos"
             )
-    with _frozen(pages):
-        return _sync_pages(sync, pages)
-
-
-@contextmanager
-def _frozen(pages: Sequence[Page]) -> Iterator[None]:
-    """Leave many pages out of Python's search for cycles, which would take a tenth of a sync's time.
-
-    To freeze resets what tells Python when to search everywhere: with a few pages each time, it would never do so.
-    """
-    if len(pages) < GC_FREEZE_PAGES:
-        yield
-        return
-    gc.freeze()
+    # Many pages are left out of Python's search for cycles, which would take a tenth of a sync's time. Not a few: each
+    # freeze resets the counter that starts a full search, so repeated ones would prevent it.
+    freezes = len(pages) >= GC_FREEZE_PAGES
+    if freezes:
+        gc.freeze()
     try:
-        yield
+        return _sync_pages(sync, pages)
     finally:
-        gc.unfreeze()
-        gc.collect()
+        if freezes:
+            gc.unfreeze()
+            gc.collect()
 
 
 def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:

@@ -1,9 +1,9 @@
-"""Ends a sync in git: commits what waits, and pushes it, as the config says. What stands in the way is a Problem."""
+"""Ends a sync in git: commits what waits, and pushes it, as the config says. What prevents that is a Problem."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from syncer.commit.build import Author, commit_counts, require_tip
 from syncer.commit.message import CommitContents, Wording, form, message
@@ -21,7 +21,7 @@ from syncer.sync.sync_log import log_committed, log_pushed
 from syncer.wording import counted, safe
 
 MAX_PAGES_ONCE_CANCELLED = 20_000
-"""Pages that are still committed when a sync is told to stop: some five seconds."""
+"""Pages that are still committed when a sync is cancelled: some five seconds."""
 
 
 def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
@@ -39,8 +39,14 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         summary, filtered = commit_counts(scope, worded, author)
         tally.commit = summary.commit if summary else None
         unseen = find_unseen(scope, require_tip(scope.repository).commit)
-        texts = [*_describe_filtered(filtered), *describe_unseen(unseen)]
-        tally.problems += [Problem(kind, "git", text) for text in texts]
+        if filtered:
+            filters = ", ".join(sorted(set(filtered.values())))
+            text = (
+                f"{counted(len(filtered), 'page')}, such as {safe(min(filtered))}, cannot be committed: git stores"
+                f" something else than the text (filter {filters}); commit the counts yourself"
+            )
+            tally.problems.append(Problem(kind, "git", text))
+        tally.problems += [Problem(kind, "git", text) for text in describe_unseen(unseen)]
         log_committed(tally.commit)
         if tally.commit:
             tidy(scope.repository)
@@ -73,13 +79,4 @@ def _describe_nested_repositories(scope: CommitScope) -> Iterator[str]:
         yield (
             f"{os.path.relpath(top, scope.site)} is a repository of its own, so its counts are not committed;"
             " commit them there, or give it a config of its own"
-        )
-
-
-def _describe_filtered(files: Mapping[str, str]) -> Iterator[str]:
-    """Say which pages git stores as something else; `files` are those, with the names of the filters that make it."""
-    if files:
-        yield (
-            f"{counted(len(files), 'page')}, such as {safe(min(files))}, cannot be committed: git stores something else"
-            f" than the text (filter {', '.join(sorted(set(files.values())))}); commit the counts yourself"
         )

@@ -90,7 +90,7 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
     tally.unsettled = len(set(videos) - tally.answered - tally.missing - tally.failed)
     reasons = early_end(tally, breakers, deadline)
     tally.given_up = bool(reasons)
-    tally.problems += [*_failed(list(failures), reasons), *_unrequested(unrequested)]
+    tally.problems += _request_problems(list(failures), reasons, unrequested)
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:
         note_failing(sync.database, still_failing)
@@ -209,8 +209,13 @@ def _save(sync: Sync, number: int, answer: Answer) -> None:
             tally.failed.update(asked)
 
 
-def _failed(failures: Sequence[tuple[Bucket, str]], reasons: Mapping[Bucket, str]) -> Iterator[Problem]:
-    """Yield a problem for each failure, however many batches failed with it; the last says why no more were sent."""
+def _request_problems(
+    failures: Sequence[tuple[Bucket, str]], reasons: Mapping[Bucket, str], unrequested: Mapping[Bucket, int]
+) -> Iterator[Problem]:
+    """Yield a problem for each failure, however many batches failed with it; the last says why no more were sent.
+
+    `unrequested` is how many items came that were not requested: one problem a method.
+    """
     last = dict(failures)
     for bucket, message in failures:
         text = f"{message} {reasons[bucket]}" if bucket in reasons and message == last[bucket] else message
@@ -219,10 +224,7 @@ def _failed(failures: Sequence[tuple[Bucket, str]], reasons: Mapping[Bucket, str
         if bucket not in last:
             yield Problem(ProblemKind.REQUEST_FAILED, METHODS[bucket], reason)
 
-
-def _unrequested(items: Mapping[Bucket, int]) -> Iterator[Problem]:
-    """Yield one problem a method, however many items were not requested."""
-    for bucket, number in items.items():
+    for bucket, number in unrequested.items():
         if number:
             message = f"YouTube sent {counted(number, 'item')} that syncer did not request. Ignored."
             yield Problem(ProblemKind.BAD_ANSWER, METHODS[bucket], message)
@@ -234,7 +236,8 @@ def _compared(database: Database, of_pages: Mapping[VideoId, Slot], counts: froz
         for now, before, was_missing, held in pending:
             if before is None:
                 slot = of_pages.get(now.video_id)
-                known = _counts_of(slot) if slot else {}
+                values = zip(slot.fields, slot.texts, strict=True) if slot else ()
+                known: Statistics = {field.count: int(text) for field, text in values if text is not None}
             else:
                 known = before.statistics or {}
             same = comparable(counts, before.at if before else None, now.at)
@@ -246,10 +249,6 @@ def _compared(database: Database, of_pages: Mapping[VideoId, Slot], counts: froz
                 is_present=now.statistics is not None,
                 held=held,
             )
-
-
-def _counts_of(slot: Slot) -> Statistics:
-    return {field.count: int(text) for field, text in zip(slot.fields, slot.texts, strict=True) if text is not None}
 
 
 def _only(statistics: Statistics, counts: Iterable[Count]) -> Statistics:
