@@ -64,7 +64,8 @@ def parse_cron(text: str) -> Cron:
 
 def _item(item: str, field: _Field) -> range:
     """Return the values of one item of a field's list: a number, a name or a range, each with an optional step."""
-    match = re.fullmatch(r"(?P<star>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?", item.partition("/")[0], re.ASCII)
+    span, slash, step = item.partition("/")
+    match = re.fullmatch(r"(?P<star>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?", span, re.ASCII)
     if match is None:
         raise ValueError(f"has `{item[:20]}` as {field.name}; write a number, `1-5`, `*/6` or a list such as `1,3,5`")
     if match["star"]:
@@ -77,7 +78,11 @@ def _item(item: str, field: _Field) -> range:
             last = 7
     if last < first:
         raise ValueError(f"has the range `{item[:20]}` as {field.name}, which runs backwards; write it as two ranges")
-    return range(first, last + 1, _step(item, field, single=match["star"] is None and match["last"] is None))
+    if slash and not (match["star"] or match["last"]):
+        raise ValueError(f"has `{item[:20]}` as {field.name}; a step needs a range or `*` before it, such as `*/6`")
+    if slash and (not re.fullmatch("[0-9]{1,2}", step) or not 1 <= int(step) <= field.last):
+        raise ValueError(f"has the step `{step[:20]}` as {field.name}; it must be from 1 to {field.last}")
+    return range(first, last + 1, int(step) if slash else 1)
 
 
 def _number(text: str, field: _Field) -> int:
@@ -87,14 +92,3 @@ def _number(text: str, field: _Field) -> int:
         return int(text)
     names = f" or a name from `{field.names[0]}` to `{field.names[-1]}`" if field.names else ""
     raise ValueError(f"has `{text[:20]}` as {field.name}; it must be from {field.first} to {field.last}{names}")
-
-
-def _step(item: str, field: _Field, *, single: bool) -> int:
-    _, slash, text = item.partition("/")
-    if not slash:
-        return 1
-    if single:
-        raise ValueError(f"has `{item[:20]}` as {field.name}; a step needs a range or `*` before it, such as `*/6`")
-    if not re.fullmatch("[0-9]{1,2}", text) or not 1 <= int(text) <= field.last:
-        raise ValueError(f"has the step `{text[:20]}` as {field.name}; it must be from 1 to {field.last}")
-    return int(text)

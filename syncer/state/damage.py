@@ -6,7 +6,7 @@ A flipped bit in a number that stays a number cannot be found.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -79,8 +79,14 @@ def shape_of(connection: sqlite3.Connection, tables: Collection[str]) -> Shape:
 def odd_rows(connection: sqlite3.Connection, shape: Shape) -> str | None:
     """Return in which of these tables a row holds what its columns do not take; None where all is well."""
     for table, columns in shape.items():
-        conditions = " OR ".join(condition for column in columns for condition in _odd(*column))
-        if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {conditions})").fetchone()[0]:
+        odd = []
+        for column, kind, notnull, key in columns:
+            types = {kind.lower()} if notnull or key else {kind.lower(), "null"}
+            odd.append(f"typeof({column}) NOT IN ({', '.join(repr(each) for each in sorted(types))})")
+            if kind == "INTEGER":
+                largest = LATEST if column in TIMES else LARGEST_COUNT if column in COUNTS else LARGEST_NUMBER
+                odd.append(f"{column} NOT BETWEEN 0 AND {largest}")
+        if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(odd)})").fetchone()[0]:
             return f"the table {table} holds values of another type"
     return None
 
@@ -112,11 +118,3 @@ def is_damage(error: Exception) -> bool:
     """Whether an error can come of a damaged file only."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return isinstance(error, OddValue) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def _odd(column: str, kind: str, notnull: int, key: int) -> Iterator[str]:
-    types = {kind.lower()} if notnull or key else {kind.lower(), "null"}
-    yield f"typeof({column}) NOT IN ({', '.join(repr(each) for each in sorted(types))})"
-    if kind == "INTEGER":
-        largest = LATEST if column in TIMES else LARGEST_COUNT if column in COUNTS else LARGEST_NUMBER
-        yield f"{column} NOT BETWEEN 0 AND {largest}"
