@@ -57,8 +57,12 @@ def open_file(name: str | Path, directory: int | None = None, flags: int = OPEN_
     """
     try:
         return os.open(name, flags, mode, dir_fd=directory)
-    except BlockingIOError:
-        return _open_after_lease(name, directory, flags, mode)
+    except BlockingIOError as refusal:
+        for pause in PAUSES:
+            time.sleep(pause)
+            with suppress(BlockingIOError):
+                return os.open(name, flags, mode, dir_fd=directory)
+        raise BlockingIOError(errno.EWOULDBLOCK, "another program has a lease on it", str(name)) from refusal
 
 
 def open_own(path: Path, flags: int, mode: int = PRIVATE) -> int:
@@ -156,14 +160,6 @@ def require_together(paths: Sequence[Path]) -> None:
             owner = status.st_uid if owner is None else owner
             if status.st_uid != owner:
                 raise UnsafeFile(path, f"belongs to user {status.st_uid}, and {paths[0].name} to user {owner}{MOVE}")
-
-
-def _open_after_lease(name: str | Path, directory: int | None, flags: int, mode: int) -> int:
-    for pause in PAUSES:
-        time.sleep(pause)
-        with suppress(BlockingIOError):
-            return os.open(name, flags, mode, dir_fd=directory)
-    raise BlockingIOError(errno.EWOULDBLOCK, "another program has a lease on it", str(name))
 
 
 def _open(path: Path, flags: int, mode: int = 0) -> int:

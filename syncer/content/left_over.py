@@ -93,13 +93,14 @@ class _Beside:
         names = [name for name in _listed(directory) if not name.startswith(OWN_PREFIX)]
         self._names = {crc32(os.fsencode(name)) for name in names}
         self._pages = [name for name in names if is_page(os.path.join(directory, name))]
-        self._written: dict[int, str] | None = None
+        self._written = {_tag(page, text): page for page, text in self._texts()}
+        """The pages by the tags under which we wrote exactly these bytes, if we did."""
 
     def settle(self, name: str) -> None:
         """Settle one of the files. Raises OSError, and then it is as it was."""
         written_to, text = self._look_at(name)
         tag = int(name[len(".syncer-") : -1], 16)
-        page = self._page_written_as(tag)
+        page = self._written.get(tag)
         if page and not written_to and self._masked(text) == self._masked(self._read(page)):
             self._remove(name)
         elif page and self._is_put_back(name, page, tag):
@@ -118,7 +119,9 @@ class _Beside:
         ):  # a whole new page, or hardly begun
             self._remove(name)
         else:
-            self._keep(name, self._page_like(text) or name)
+            videos = self._videos(text)
+            alike = (page for page, other in self._texts() if videos and self._videos(other) == videos)
+            self._keep(name, next(alike, name))
 
     def _look_at(self, name: str) -> tuple[bool, bytes]:
         """Return whether another program has the file open for writing, and its bytes."""
@@ -128,12 +131,6 @@ class _Beside:
         finally:
             os.close(file)
 
-    def _page_written_as(self, tag: int) -> str | None:
-        """Return the page that is byte for byte what we wrote under this tag; None where none is, any more."""
-        if self._written is None:
-            self._written = {_tag(page, text): page for page, text in self._texts()}
-        return self._written.get(tag)
-
     def _is_known(self, text: bytes) -> bool:
         """Return whether a page here holds all this but for counts, or the file is the beginning of its new version."""
         masked, beginning = self._masked(text), _without_digits(text.rstrip(b"\0"))
@@ -141,11 +138,6 @@ class _Beside:
             masked == page or _without_digits(page).startswith(beginning)
             for page in (self._masked(text) for _, text in self._texts())
         )
-
-    def _page_like(self, text: bytes) -> str | None:
-        """Return a page that names the same videos; None where none does."""
-        videos = self._videos(text)
-        return next((page for page, other in self._texts() if videos and self._videos(other) == videos), None)
 
     def _is_put_back(self, name: str, page: str, tag: int) -> bool:
         """Swap the page back, unless it was changed just now."""

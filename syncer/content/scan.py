@@ -146,23 +146,16 @@ def _read_head(directory: _OpenDirectory, path: str) -> tuple[bytes, Signature] 
             if not stat.S_ISREG(status.st_mode):
                 return None
             head = os.read(descriptor, HEAD_BYTES)
-            if len(head) < status.st_size:
-                head = _read_on(descriptor, head, status.st_size)
+            while len(head) < status.st_size and not head_suffices(head):
+                more = os.read(descriptor, WHOLE_HEAD_BYTES - len(head))
+                if not more:
+                    break
+                head += more
             return head, signature_of(status)
         finally:
             os.close(descriptor)
     except OSError as error:
         return unreadable(path, error)
-
-
-def _read_on(descriptor: int, head: bytes, size: int) -> bytes:
-    """Return more of the file where its head does not hold the whole block."""
-    while len(head) < min(size, WHOLE_HEAD_BYTES) and not head_suffices(head):
-        more = os.read(descriptor, WHOLE_HEAD_BYTES - len(head))
-        if not more:
-            break
-        head += more
-    return head
 
 
 def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterator[Page | MiscasedKey | Problem]:

@@ -152,7 +152,11 @@ class Matcher:
         self._prefix = f"{self.directory}/" if self.directory else ""
         self._includes = _matches(collection.include)
         self._excludes = _matches(collection.exclude) if collection.exclude else None
-        self._names = (lambda _name: True) if everywhere else _names_directory(collection.include)
+        # `.notes/**` and `.n*/` name `.notes`; `**/*.md` and `*/` name nothing: a wildcard is not a dot
+        globs = [pattern for pattern in collection.include if not pattern.startswith(("!", "#"))]
+        segments = {segment for pattern in globs for segment in pattern.split("/")}
+        named = [name for name in segments if name.removeprefix("\\").startswith(".") or name == "node_modules"]
+        self._names = (lambda _name: True) if everywhere else GitIgnoreSpec.from_lines(named).match_file
 
     def takes(self, path: str) -> bool:
         """Return whether the collection takes the file at this path, relative to the site."""
@@ -194,16 +198,6 @@ def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
         return spec.match_file
     inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory of such a name is taken with all that is in it
     return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
-
-
-def _names_directory(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Return a function that says whether patterns name a directory that is skipped otherwise.
-
-    `.notes/**` and `.n*/` name `.notes`; `**/*.md` and `*/` name nothing: a wildcard is no dot.
-    """
-    segments = {segment for pattern in patterns if not pattern.startswith(("!", "#")) for segment in pattern.split("/")}
-    named = [name for name in segments if name.removeprefix("\\").startswith(".") or name == "node_modules"]
-    return GitIgnoreSpec.from_lines(named).match_file
 
 
 _File = tuple[str, str | None]

@@ -1,6 +1,6 @@
 """Reads which videos an address on YouTube's own hosts names: every form that `docs/youtube.md` lists.
 
-An address is given without white space. What is returned is what stands where an id should be: whether it is one, the
+An address is given without white space. What is returned is the text where an id should be: whether it is one, the
 caller decides.
 """
 
@@ -70,7 +70,7 @@ def split_address(text: str) -> tuple[Host, str] | None:
 
 
 def named_by(host: Host, rest: str) -> list[str]:
-    """Return what stands where an address names its videos; empty: it names none.
+    """Return the text in each place where an address names a video; empty: it names none.
 
     Of a part that may be an id but is in no known form, what precedes it is returned too, so that it is none:
     `other/5HjkiQJx-CY`.
@@ -142,14 +142,10 @@ def _in_parameters(parameters: str, first: str, *, follow: bool) -> Iterator[str
             for each in filter(None, _BETWEEN_IDS.split(value)):
                 yield from _ids(each)
         elif follow and (name == "u" or (first, name) in _ADDRESS_PARAMETERS):
-            yield from _in_address(value)
-
-
-def _in_address(value: str) -> Iterator[str]:
-    """Yield what an address in a parameter names, which may be seen from YouTube's host: `/watch?v=ID`."""
-    host, rest = (Host.YOUTUBE, value) if value.startswith("/") else split_address(value) or (Host.FOREIGN, "")
-    if host is not Host.FOREIGN:
-        yield from _named(rest, is_short=host is Host.SHORT, follow=False)
+            # an address in the parameter, which may begin after YouTube's host: `/watch?v=ID`
+            host, rest = (Host.YOUTUBE, value) if value.startswith("/") else split_address(value) or (Host.FOREIGN, "")
+            if host is not Host.FOREIGN:
+                yield from _named(rest, is_short=host is Host.SHORT, follow=False)
 
 
 def _in_fragment(fragment: str) -> Iterator[str]:
@@ -162,7 +158,7 @@ def _in_fragment(fragment: str) -> Iterator[str]:
 
 
 def _ids(value: str) -> Iterator[str]:
-    """Yield what stands where one id belongs, and whatever stands beside it like another one."""
+    """Yield the text where one id belongs, and whatever beside it looks like another one."""
     first = _BETWEEN_IDS.split(value.strip(), maxsplit=1)[0]
     if first:
         yield first

@@ -12,7 +12,7 @@ from syncer.front_matter.tree import Tree, Unreadable
 from syncer.front_matter.yaml_tree import parse_yaml
 
 MAX_BLOCK = 1 << 20
-"""A block must end within this many bytes from the start of the page. To read one byte more tells all there is."""
+"""A block must end within this many bytes from the start of the page. One byte more is enough to decide."""
 
 
 class Syntax(Enum):
@@ -36,7 +36,7 @@ class BlockEnd(Enum):
 
 
 class Block(NamedTuple):
-    """Where a block stands: `data[start:stop]`, without its fences."""
+    """Where a block is: `data[start:stop]`, without its fences."""
 
     syntax: Syntax
     start: int
@@ -67,7 +67,7 @@ def find_block(data: bytes) -> Block | None:
 
     Fences are `---`, `---yaml`, `---toml`, `---json` (closed by `---`; YAML by `...` too) and `+++`; a JSON
     object at the very top ends with its brace, as Hugo reads it. A byte order mark, blank lines before the
-    fence and blanks after it are passed over. A fence with any other text on its line is none: neither
+    fence and blanks after it are ignored. A fence with any other text on its line is none: neither
     Jekyll nor Hugo reads one there. A longer closing fence, such as `-----`, closes where no exact one follows, to
     which Jekyll would read on.
     """
@@ -106,8 +106,18 @@ def head_suffices(data: bytes) -> bool:
         return True
     block = find_block(data)
     if block is None:
-        return not _may_still_open(data)
-    return block.end in {BlockEnd.CLOSED, BlockEnd.DISPUTED} and not _ends_at_cut(data, block)
+        first = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if first.startswith(b"{"):
+            return bool(first[1:].strip())
+        # with only blanks so far, or a first line that is not complete yet, a fence may still follow
+        return len(first) >= 3 and (b"\n" in first or not first.startswith((b"---", b"+++")))
+    if block.end not in {BlockEnd.CLOSED, BlockEnd.DISPUTED}:
+        return False
+    if data.endswith(b"}", block.start, block.stop):
+        return True  # a JSON object has no fence
+    # a line that is cut may go on: `---` may be the start of `----`; after a longer fence, an exact one may follow
+    fence, newline, _ = data[block.stop :].partition(b"\n")
+    return bool(newline) and len(fence.rstrip()) <= 3
 
 
 def _json_object(data: bytes, start: int) -> Block:
@@ -129,23 +139,3 @@ def _json_object(data: bytes, start: int) -> Block:
 def _endless(syntax: Syntax, data: bytes, start: int, line: int) -> Block:
     end = BlockEnd.UNTERMINATED if len(data) <= MAX_BLOCK else BlockEnd.TOO_FAR
     return Block(syntax, start, min(len(data), MAX_BLOCK), line, end)
-
-
-def _may_still_open(data: bytes) -> bool:
-    """Return whether a fence may still follow: only blanks so far, or a first line that is not whole yet."""
-    first = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if first.startswith(b"{"):
-        return not first[1:].strip()
-    return len(first) < 3 or (b"\n" not in first and first.startswith((b"---", b"+++")))
-
-
-def _ends_at_cut(data: bytes, block: Block) -> bool:
-    """Return whether more of the page may show that the block ends elsewhere.
-
-    The closing fence's line has no end in `data`: `---` may be the head of `----`. Or the fence is a longer one, and an
-    exact one may follow.
-    """
-    if data.endswith(b"}", block.start, block.stop):
-        return False  # a JSON object has no fence
-    fence, newline, _ = data[block.stop :].partition(b"\n")
-    return not newline or len(fence.rstrip()) > 3

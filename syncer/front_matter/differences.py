@@ -12,28 +12,24 @@ from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scala
 from syncer.model import ProblemKind
 
 MAX_MERGED = 100
-"""Mappings that are looked through for what a merge key brings; where there are more, it may bring anything."""
+"""The most mappings that are searched for what a merge key brings. Where there are more, it may bring anything."""
 
 
 def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflict | None:
-    """Return why it cannot be said what a path of keys leads to, at the first of its tables where that is so."""
+    """Return why it is uncertain what a path of keys leads to, at the first of its tables where that is so."""
     for name in names:
-        if conflict := _conflict_at(table, name, syntax):
+        if second := table.twice.get(name):
+            message = f"The key {name!r} stands twice in one place; leave one of them."
+            return Conflict(ProblemKind.DUPLICATE_KEY, message, second.start)
+        if syntax is Syntax.YAML and (
+            conflict := _odd_key(table, name) or _merged(table, name) or _hidden(table, name)
+        ):
             return conflict
         member = table.get(name)
         if member is None or not isinstance(member.value, Table):
             break
         table = member.value
     return None
-
-
-def _conflict_at(table: Table, name: str, syntax: Syntax) -> Conflict | None:
-    if second := table.twice.get(name):
-        message = f"The key {name!r} stands twice in one place; leave one of them."
-        return Conflict(ProblemKind.DUPLICATE_KEY, message, second.start)
-    if syntax is not Syntax.YAML:
-        return None
-    return _odd_key(table, name) or _merged(table, name) or _hidden(table, name)
 
 
 def _odd_key(table: Table, name: str) -> Conflict | None:
@@ -50,7 +46,7 @@ def _odd_key(table: Table, name: str) -> Conflict | None:
 
 
 def _merged(table: Table, name: str) -> Conflict | None:
-    """Tell of a merge key that brings `name`: not all readers know it, and they differ in which value wins."""
+    """Return a conflict for a merge key that brings `name`: not all readers know it, or they let another value win."""
     merge = next(filter(_is_merge, table.members), None)
     if merge is None or not _brings(table, name):
         return None
@@ -86,7 +82,7 @@ def _tables(value: Node) -> list[Table]:
 
 
 def _hidden(table: Table, name: str) -> Conflict | None:
-    """Tell of a key in which Hugo sees the name: it ends keys in braces at any colon, and ignores tabs in them."""
+    """Return a conflict where Hugo sees the name in another key: in braces a colon ends it, and tabs are ignored."""
     for member in table.members:
         key = member.key
         if not isinstance(key, Scalar):

@@ -1,4 +1,4 @@
-"""Decides where and in which dress an absent count is added: right after the id, in the same table."""
+"""Decides where and in which form an absent count is added: right after the id, in the same table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from syncer.front_matter.tree import Member, Scalar, Table
 
 
 class Insertion(NamedTuple):
-    """Where a count goes: `head + key + middle + digits + tail` at the place `at`."""
+    """Where a count goes: `head + key + middle + digits + tail` at the offset `at`."""
 
     at: int
     head: str
@@ -62,11 +62,7 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
         indent = indent.replace("-", " ")
     elif not _TOML_PREFIX.fullmatch(indent):
         return None
-    end = _line_end_after(text, value)
+    # the end of the line on which the value ends; a block scalar includes it
+    stop = value.stop - (2 if text.endswith("\r\n", 0, value.stop) else text.endswith(("\r", "\n"), 0, value.stop))
+    end = _LINE_END.search(text, stop)
     return end and Insertion(end.end(), indent, middle, quote + end[0], key.quote)
-
-
-def _line_end_after(text: str, value: Scalar) -> re.Match[str] | None:
-    """Return the end of the line on which the value ends; a block scalar's place includes it."""
-    at = value.stop - (2 if text.endswith("\r\n", 0, value.stop) else text.endswith(("\r", "\n"), 0, value.stop))
-    return _LINE_END.search(text, at)

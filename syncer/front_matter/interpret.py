@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax, parse
@@ -14,10 +13,10 @@ from syncer.front_matter.tree import Tree, Unreadable
 from syncer.model import Problem, ProblemKind
 
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
-"""Text for all, and no line break for any: it takes one place, so that all others stay what they are."""
+"""Text for all readers, a line break for none. It is one character, so all offsets stay the same."""
 
 _BREAKS = (re.compile("[\x85\u2028\u2029]"), re.compile("\r(?!\n)"))
-"""What is a line break for some readers only: for those of YAML 1.1; and for all but `yaml` on npm."""
+"""Line breaks for some readers only: the first for those of YAML 1.1, the second for all but `yaml` on npm."""
 
 _MARK = re.compile("(?:^|(?<=[\r\n\x85\u2028\u2029]))\ufeff")
 """A byte order mark that starts a line: libyaml skips it, or stops reading there."""
@@ -41,14 +40,19 @@ class Interpretation(NamedTuple):
 def interpret(block: BlockText, keys: Keys) -> Interpretation:
     """Return the slots of a page, with where their values are, and what is wrong with it.
 
-    A block that holds what is text for some readers only is read as each of them reads it. Where they do not
-    find the same, there are no slots, and a Problem. Where the readers of YAML 1.1 refuse it, the others decide.
+    A block with characters that only some readers take for line breaks is read as each of them reads it. If they find
+    different slots, the result is a Problem and no slots. Where the readers of YAML 1.1 refuse it, the others decide.
     """
     mark = _MARK.search(block.text) if block.syntax is Syntax.YAML else None
     if mark and keys.named.search(block.text):
         return Interpretation((), [], [_disagreement(block, mark)])
     tree = parse(block.text, block.syntax)
-    others = list(_other_ways(block)) if block.syntax is Syntax.YAML else []
+    others: list[tuple[re.Match[str], Tree | Unreadable]] = []
+    text = block.text
+    for pattern in _BREAKS if block.syntax is Syntax.YAML else ():
+        if first := pattern.search(text):
+            text = pattern.sub(_STAND_IN, text)
+            others.append((first, parse(text, block.syntax)))
     if isinstance(tree, Unreadable) and not tree.begins_well and others:
         (_, tree), *others = others
     slots, problems = locate_slots(block, tree, keys)
@@ -57,15 +61,6 @@ def interpret(block: BlockText, keys: Keys) -> Interpretation:
             return Interpretation((), [], [_disagreement(block, first)])
     trees = tuple(way for way in (tree, *(other for _, other in others)) if isinstance(way, Tree))
     return Interpretation(trees, slots, problems)
-
-
-def _other_ways(block: BlockText) -> Iterator[tuple[re.Match[str], Tree | Unreadable]]:
-    """Yield the block as it is for readers that take fewer characters for line breaks, and the first of those."""
-    text = block.text
-    for pattern in _BREAKS:
-        if first := pattern.search(text):
-            text = pattern.sub(_STAND_IN, text)
-            yield first, parse(text, block.syntax)
 
 
 def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:

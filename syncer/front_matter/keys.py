@@ -25,7 +25,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class CountKey:
-    """Where one count stands, seen from the table that holds the video."""
+    """Where one count is, relative to the table that holds the video."""
 
     count: Count
     names: Names
@@ -60,7 +60,7 @@ class Keys(NamedTuple):
 
 
 def keys_of(fields: Fields) -> Keys:
-    """Return the fields taken apart; the same fields cost a look-up only.
+    """Return the fields taken apart; for the same fields again this is only a look-up.
 
     Raises ValueError for a path that no config can hold: an empty name, `[]` at the end or in a count.
     """
@@ -111,16 +111,9 @@ def _keys(
         sets_folded=re.compile(rf"(?:^[ \t-]*|[{{,.]\s*)[\"']?{re.escape(folded)}[\"']?[ \t]*[:=]", re.MULTILINE),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
-        plain=None if lists else _plain(own, [key.names for key in count_keys]),
+        plain=None if lists else _block_pattern([own, *(key.names for key in count_keys)]),
         count_fields=count_fields(*((key.count, key.field, True) for key in count_keys)),
     )
-
-
-def _plain(video_id: Names, counts: Sequence[Names]) -> re.Pattern[bytes] | None:
-    for name, *below in (video_id, *counts):
-        if below or not _PLAIN_NAME.fullmatch(name) or not is_same_text(name):
-            return None
-    return _block_pattern(video_id[0], [names[0] for names in counts])
 
 
 def _names(path: str) -> Names:
@@ -186,14 +179,20 @@ _ID = rf"(?: ++(?:\"{_BARE_ID}\"|'{_BARE_ID}'|(?!{_PERHAPS_NUMBER}){_FIRST}{_BAR
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
 
 
-def _block_pattern(video_id: str, counts: Sequence[str]) -> re.Pattern[bytes]:
+def _block_pattern(paths: Sequence[Names]) -> re.Pattern[bytes] | None:
     """Return what matches a page from its start over all lines of its block that are plain, and the closing fence.
 
-    The last group is the fence: it takes no part where the block goes on with a line that is not plain.
+    `paths` are those of the id and the counts. None: one of them is not a plain key of the top level.
+
+    The last group is the fence: it takes no part where the block continues with a line that is not plain.
     Group 1 is the id, the next ones are the counts, without quotes, empty where there is none. A group that took no
-    part tells nothing: the key is absent, or its value has another form.
+    part proves nothing: the key is absent, or its value has another form.
     """
-    lines = [_value(video_id, _ID, _BARE_ID), *(_value(name, _COUNT, "[0-9]*+") for name in counts), _LINE]
+    for name, *below in paths:
+        if below or not _PLAIN_NAME.fullmatch(name) or not is_same_text(name):
+            return None
+    (video_id,), *counts = paths
+    lines = [_value(video_id, _ID, _BARE_ID), *(_value(name, _COUNT, "[0-9]*+") for (name,) in counts), _LINE]
     opening, closing = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n", r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
     return re.compile(f"{opening}(?:{'|'.join(lines)})*{closing}?".encode())
 

@@ -74,7 +74,7 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
     """Return the slots of a page, in order, with their spans, and what is wrong with it.
 
     A page has no slots where a mapped key, or one on the way to it, is there twice, or readers take it differently:
-    which value counts is not for us to say. A block that cannot be read is a Problem only if it may hold a video.
+    it is uncertain which value counts. A block that cannot be read is a Problem only if it may hold a video.
     """
     if isinstance(tree, Unreadable):
         if not keys.named.search(block.text):
@@ -161,7 +161,7 @@ def _scopes(block: BlockText, scope: _Scope, lists: tuple[Names, ...]) -> Iterat
 
 
 def _follow(table: Table, names: Names) -> _KeyPath | None:
-    """Follow a path down; None where it ends before its time. An alias on the way ends it too, as an obstacle."""
+    """Follow a path down; None where one of its keys is absent. An alias on the way ends it too, as an obstacle."""
     obstacle: ProblemKind | None = None
     for name in names[:-1]:
         member = table.get(name)
@@ -188,8 +188,13 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
     for key in keys.counts:
         if conflict := conflict_on(scope.table, key.names, block.syntax):
             return conflict
-    if isinstance(id_path.value, Items):
-        id_path = id_path._replace(member=_list_as_value(block.text, id_path.member, id_path.value))
+    items = id_path.value
+    if isinstance(items, Items):
+        item = items.items[0]  # the list counts as a single value, so that missing counts are added after all of it
+        assert isinstance(item, Scalar)
+        closing = _LIST_END.match(block.text, item.stop) if block.text.startswith("[", items.start) else None
+        whole = Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote)
+        id_path = id_path._replace(member=Member(id_path.member.key, whole))
     return _Draft(scope, id_path, video_id, [(key, _span(block, scope, key)) for key in keys.counts])
 
 
@@ -232,14 +237,6 @@ def _video_id_in_list(block: BlockText, items: Items, keys: Keys) -> VideoId | P
     return block.problem(ProblemKind.NOT_A_VIDEO_ID, message, items.start)
 
 
-def _list_as_value(text: str, member: Member, items: Items) -> Member:
-    """Return the member as if its list of one id were a single value: a missing count is added after all of it."""
-    item = items.items[0]
-    assert isinstance(item, Scalar)
-    closing = _LIST_END.match(text, item.stop) if text.startswith("[", items.start) else None
-    return Member(member.key, Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote))
-
-
 def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem | None:
     """Return where a count is, why it must not be touched, or None where it is absent."""
     found = _follow(scope.table, key.names)
@@ -255,23 +252,18 @@ def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem
         message = f"The count {key.field!r} is {kind}: write a plain number."
         return block.problem(ProblemKind.NOT_A_COUNT, message, node.start)
     value = Value(key.count, sys.intern(scope.prefix + key.field), None)
+    return _span_of_scalar(block, found.member.key, node, value)
+
+
+def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
+    """Return the span of a count, or of a YAML key without a value: right after its colon."""
     if node.null and node.start == node.stop:
-        return _empty_span(block, found.member.key, node, value)
-    return _written_span(block, found.member.key, node, value)
-
-
-def _empty_span(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
-    """Return the span right after the colon of a YAML key without a value."""
-    stop = key.stop if isinstance(key, Scalar) else node.start
-    if block.text[stop : node.start].strip(" \t") != ":":
-        message = f"The count {value.field!r} has no colon: write `{value.field}:` or take it out."
-        return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
-    after_colon = block.text.index(":", stop) + 1
-    return ValueSpan(value, after_colon, after_colon, " ", "", key.start)
-
-
-def _written_span(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
-    """Return the span of a count that is more than nothing."""
+        stop = key.stop if isinstance(key, Scalar) else node.start
+        if block.text[stop : node.start].strip(" \t") != ":":
+            message = f"The count {value.field!r} has no colon: write `{value.field}:` or take it out."
+            return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
+        after_colon = block.text.index(":", stop) + 1
+        return ValueSpan(value, after_colon, after_colon, " ", "", key.start)
     source = block.text[node.start : node.stop]
     plain = _COUNT.fullmatch(node.text) is not None and int(node.text) <= LARGEST_COUNT
     blank = node.null or (not node.text and bool(node.quote))

@@ -22,6 +22,7 @@ MAX_PLAIN_BYTES = 1 << 16
 
 _NAMES = re.compile(rb"\n([\w -]++):")
 _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters outside ASCII that YAML does not take as they are."""
 
 
 def find_plain(data: bytes, keys: Keys) -> PageContents | None:
@@ -90,15 +91,12 @@ def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
     names = _NAMES.findall(data[: proof.end()].lower())
     if len(set(names)) < len(names):
         return None  # a key that is there twice, be it in other letters or in another table
-    return proof if data.isascii() or _is_text(proof[0]) else None
-
-
-def _is_text(block: bytes) -> bool:
-    """Return whether YAML takes all characters as they are; the first one may be a byte order mark."""
+    if data.isascii():
+        return proof
     try:
-        return _ODD.search(block.decode(), 1) is None
+        return None if _ODD.search(proof[0].decode(), 1) else proof  # the first one may be a byte order mark
     except UnicodeDecodeError:
-        return False
+        return None
 
 
 def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:

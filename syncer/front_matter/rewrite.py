@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from syncer.front_matter.block import Block, BlockEnd, find_block
+from syncer.front_matter.block import BlockEnd, find_block
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys, keys_of
@@ -23,7 +23,7 @@ Edit = tuple[ValueSpan, str]
 def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
     """Return the page with the changes made, or why none was made.
 
-    The counts are looked for anew in exactly these bytes: a change whose field is no longer of that video with that
+    The counts are searched again in exactly these bytes: a change whose field is no longer of that video with that
     old value is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is no
     count, and for a field that is changed twice.
 
@@ -42,23 +42,11 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
 
 
 def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> bytes | Problem:
-    """Return what the thorough way makes of it: the fast way must make the same, or leave it to this one."""
+    """Return what the thorough way returns: the fast way must return the same, or leave the page to this one."""
     block = find_block(data)
     text = None if block is None else read_block(data, block, keys, path)
     if block is None or not isinstance(text, str):
         return _edited(path)
-    new = _rewrite_block(text, block, keys, changes, path)
-    if isinstance(new, Problem):
-        return new
-    page = b"".join((data[: block.start], new.encode(), data[block.stop :]))
-    still = find_block(page)
-    if still is None or still.end is not BlockEnd.CLOSED:
-        message = "The front matter would be larger than 1 MiB with the new counts: make it smaller."
-        return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
-    return page
-
-
-def _rewrite_block(text: str, block: Block, keys: Keys, changes: Sequence[Change], path: str) -> str | Problem:
     before = interpret(BlockText(text, block.syntax, block.line, path), keys)
     edits = _edits(before.slots, changes)
     if edits is None or not before.trees:
@@ -68,7 +56,12 @@ def _rewrite_block(text: str, block: Block, keys: Keys, changes: Sequence[Change
     if _differs_elsewhere(before.trees, after, edits, changes):
         message = "The counts cannot be written here with certainty: write the front matter in a plainer form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
-    return new
+    page = b"".join((data[: block.start], new.encode(), data[block.stop :]))
+    still = find_block(page)
+    if still is None or still.end is not BlockEnd.CLOSED:
+        message = "The front matter would be larger than 1 MiB with the new counts: make it smaller."
+        return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
+    return page
 
 
 def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit] | None:

@@ -1,4 +1,4 @@
-"""A block as a tree whose nodes know where they stand: the same for YAML, TOML and JSON."""
+"""A block as a tree whose nodes know where they are in the text: the same for YAML, TOML and JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MAX_DEPTH = 100
 
 
 class Conflict(NamedTuple):
-    """Why it cannot be said which value counts."""
+    """Why it is uncertain which value counts."""
 
     kind: ProblemKind
     message: str
     start: int
-    """Where the reason stands in the block's text."""
+    """Where the reason is in the block's text."""
 
 
 class Unreadable(NamedTuple):
@@ -26,7 +26,7 @@ class Unreadable(NamedTuple):
 
     kind: ProblemKind
     reason: str
-    """What the parser said, to stand in a sentence."""
+    """What the parser said, as a part of a sentence."""
     line: int | None
     """The line in the block, from 0."""
     begins_well: bool = False
@@ -42,7 +42,7 @@ class Scalar:
     start: int
     stop: int
     quote: str = ""
-    """What stands on both sides: nothing, or one of `"` `'` `\"\"\"` `'''`."""
+    """What is on both sides: nothing, or one of `"` `'` `\"\"\"` `'''`."""
     null: bool = False
     obstacle: ProblemKind | None = None
     """Why it must not be overwritten: an anchor, a tag, a block scalar."""
@@ -132,9 +132,7 @@ def agrees(node: Node, parsed: object) -> bool:
     """
     match node:
         case Table():
-            if isinstance(parsed, Pairs):
-                return _pairs_agree(node, parsed.pairs)
-            return isinstance(parsed, dict) and _tables_agree(node, parsed)
+            return isinstance(parsed, dict | Pairs) and _tables_agree(node, parsed)
         case Items():
             return (
                 isinstance(parsed, list)
@@ -168,22 +166,14 @@ def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:
             yield "}"
 
 
-def _tables_agree(table: Table, parsed: dict[str, object]) -> bool:
-    if len(table.members) != len(parsed):
+def _tables_agree(table: Table, parsed: dict[str, object] | Pairs) -> bool:
+    """Return whether `agrees` holds for a table: the order of pairs matters, that of a dict does not."""
+    names = [member.key.text for member in table.members if isinstance(member.key, Scalar)]
+    if isinstance(parsed, dict) and sorted(parsed) == sorted(names):
+        parsed = Pairs([(name, parsed[name]) for name in names])
+    if not isinstance(parsed, Pairs) or len(names) < len(table.members) or names != [name for name, _ in parsed.pairs]:
         return False
-    return all(
-        isinstance(member.key, Scalar) and member.key.text in parsed and agrees(member.value, parsed[member.key.text])
-        for member in table.members
-    )
-
-
-def _pairs_agree(table: Table, pairs: list[tuple[str, object]]) -> bool:
-    if len(table.members) != len(pairs):
-        return False
-    return all(
-        isinstance(member.key, Scalar) and member.key.text == name and agrees(member.value, value)
-        for member, (name, value) in zip(table.members, pairs, strict=True)
-    )
+    return all(agrees(member.value, value) for member, (_, value) in zip(table.members, parsed.pairs, strict=True))
 
 
 def _scalars_agree(scalar: Scalar, parsed: object) -> bool:

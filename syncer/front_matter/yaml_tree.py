@@ -28,7 +28,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class _Mark(Protocol):
-    """Where an event stands: both loaders have a class of their own for it."""
+    """Where an event is: both loaders have a class of their own for it."""
 
     @property
     def index(self) -> int: ...
@@ -117,7 +117,11 @@ def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
     assert event.end_mark is not None, "the loaders mark every event"
     start, stop = _start(event).index, event.end_mark.index
     if isinstance(event, yaml.ScalarEvent):
-        return _scalar(event, start, stop)
+        obstacle = _obstacle(event)
+        if event.style in {"|", ">"}:
+            return Scalar(event.value, start, stop, obstacle=obstacle or ProblemKind.BLOCK_SCALAR)
+        null = not event.style and event.value in _NULLS and event.tag is None
+        return Scalar(event.value, start, stop, event.style or "", null, obstacle)
     if isinstance(event, yaml.MappingStartEvent):
         return Table(start, inline=bool(event.flow_style), obstacle=_obstacle(event))
     if isinstance(event, yaml.SequenceStartEvent):
@@ -127,7 +131,7 @@ def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
 
 
 def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
-    """Tell of what the readers of YAML take differently, whatever the keys: Hugo's reader most of it."""
+    """Return what the readers of YAML take differently, whatever the keys: most often it is Hugo's reader."""
     look = max(node.start - 100, 0)
     if text.find("?", look, node.start) >= 0 and _MARK_BEFORE.search(text, look, node.start):
         reason = "A question mark is part of the key that follows it: write the key after it, with a space"
@@ -160,7 +164,7 @@ def _dangling(text: str, node: Node, inside: int | None) -> int | None:
 
 
 def _taken_in(text: str, dangling: int | None, into: Node, node: Node) -> Conflict | None:
-    """Tell of a node behind an empty last item, whose dash is in the column `dangling`, that is put `into` another."""
+    """Return a conflict for a node that follows an empty last item, whose dash is in the column `dangling`."""
     if dangling is None or not (isinstance(into, Items) or _column(text, node.start) >= dangling):
         return None
     return _disagree("An empty last item of a list takes in the lines that follow it: remove it", node)
@@ -183,15 +187,6 @@ def _line(text: str, mark: _Mark) -> int:
 def _start(event: yaml.Event) -> _Mark:
     assert event.start_mark is not None, "the loaders mark every event"
     return event.start_mark
-
-
-def _scalar(event: yaml.ScalarEvent, start: int, stop: int) -> Scalar:
-    style = event.style or ""
-    obstacle = _obstacle(event)
-    if style in {"|", ">"}:
-        return Scalar(event.value, start, stop, obstacle=obstacle or ProblemKind.BLOCK_SCALAR)
-    null = not style and event.value in _NULLS and event.tag is None
-    return Scalar(event.value, start, stop, style, null, obstacle)
 
 
 def _obstacle(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> ProblemKind | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import splitext
 
@@ -140,7 +140,10 @@ class Survey:
     def add_page(self, path: str, leaves: Leaves, recognise: Recognise) -> None:
         """Count what one page holds."""
         videos: dict[str, set[VideoId]] = {}
-        for key, text in _lists_of_one(leaves):
+        times = Counter(key for key, _, _ in leaves)
+        for leaf, text, _ in leaves:
+            # the only value of a list belongs to the list's own key: a sync reads an id there
+            key = leaf.removesuffix("[]") if times[leaf] == 1 else leaf
             if key not in self.values and (len(self.values) >= _MAX_KEYS or not _can_be_field(key)):
                 continue
             self.values[key] += text.strip() not in _EMPTY
@@ -166,12 +169,6 @@ def survey(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Survey:
         if splitext(name)[1] and path.isprintable() and "\\" not in path and _NOT_CONTENT.isdisjoint(directory):
             found.add_page(path, leaves, recognise)
     return found
-
-
-def _lists_of_one(leaves: Leaves) -> Iterator[tuple[str, str]]:
-    """Yield the leaves, a list of one value under the list's own key: as an id it is read there."""
-    times = Counter(key for key, _, _ in leaves if key.endswith("[]"))
-    yield from ((key.removesuffix("[]") if times[key] == 1 else key, text) for key, text, _ in leaves)
 
 
 def _can_be_field(key: str) -> bool:
