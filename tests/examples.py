@@ -1,9 +1,11 @@
-"""How many random examples a test draws: all of them in the storms, a quarter where somebody waits for the result."""
+"""How many examples a test has: all of them in the storms, a quarter or a few where somebody waits for the result."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 
+import pytest
 from hypothesis import settings
 
 FEWER = "SYNCER_FEWER_EXAMPLES" in os.environ
@@ -13,3 +15,8 @@ FEWER = "SYNCER_FEWER_EXAMPLES" in os.environ
 def examples(number: int) -> settings:
     """So many examples, each of which may take its time: a busy machine is no failure."""
     return settings(max_examples=max(20, number // 4) if FEWER else number, deadline=None)
+
+
+def storms_but(kept: Collection[object], values: Iterable[object]) -> list[object]:
+    """The values as `parametrize` takes them: all but the kept ones are storms."""
+    return [value if value in kept else pytest.param(value, marks=pytest.mark.storm) for value in values]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from syncer.simulator.server import Simulator
+from tests.crash.warm import Order, Warm
 from tests.daemon_process import Daemon
 from tests.remotes import SharedSite, asking_for_a_password, push_all
 from tests.repository import PERSON, Repository
@@ -57,6 +58,7 @@ class Ground:
     other: Repository
     room: Path
     variables: Mapping[str, str]
+    warm: Warm
 
     def program(self, name: str) -> str:
         return str(self.room / "programs" / name)
@@ -66,7 +68,16 @@ class Ground:
             self.ours.git("config", name.replace("__", "-").replace("_", "."), value)
 
     def run(self, *words: str, **variables: str) -> int:
-        """Runs a command in a process of its own, as a shell does that has the key in its environment."""
+        """Runs a command in a process of its own that has the key in its environment."""
+        environment = {**self.variables, **variables}
+        first = f"import os; os.environ.clear(); os.environ.update({environment!r})"
+        out, err = str(self.room / "out"), str(self.room / "err")
+        ended = self.warm.start(Order(words, str(self.site.root), out, err, first=first)).ended(120)
+        assert ended.code != 70, ended.err
+        return ended.code
+
+    def run_in_a_shell(self, *words: str, **variables: str) -> int:
+        """The same as a shell does it."""
         done = subprocess.run(
             [sys.executable, "-m", "syncer", *words], cwd=self.site.root, env={**self.variables, **variables},
             stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
@@ -100,7 +111,7 @@ class Ground:
 
 
 @pytest.fixture
-def ground(site: Site, youtube: Simulator, tmp_path: Path) -> Ground:
+def ground(warm: Warm, site: Site, youtube: Simulator, tmp_path: Path) -> Ground:
     programs, dumps = tmp_path / "programs", tmp_path / "dumps"
     programs.mkdir()
     dumps.mkdir()
@@ -119,7 +130,7 @@ def ground(site: Site, youtube: Simulator, tmp_path: Path) -> Ground:
         "THE_SAME_ELSEWHERE": f"{KEY}\n",
     }  # fmt: skip
     (tmp_path / "gitconfig").write_text("", encoding="utf-8")
-    return Ground(site, shared.ours, shared.remote, shared.other, tmp_path, variables)
+    return Ground(site, shared.ours, shared.remote, shared.other, tmp_path, variables, warm)
 
 
 def test_the_programs_would_see_what_stands_in_the_environment(ground: Ground) -> None:
@@ -221,7 +232,7 @@ def test_no_command_hands_the_key_on(ground: Ground, words: list[str]) -> None:
     ground.run("sync")
     (ground.room / "gitconfig").write_text(f"[diff]\n\texternal = {ground.program('diff')}\n", encoding="utf-8")
     ground.dumps()
-    ground.run(*words, **({"YOUTUBE_API_KEY": KEY, "SITES_KEY": ""} if words == ["demo"] else {}))
+    ground.run_in_a_shell(*words, **({"YOUTUBE_API_KEY": KEY, "SITES_KEY": ""} if words == ["demo"] else {}))
     ground.seen_by("git", *(["diff"] if words == ["demo"] else []))
 
 

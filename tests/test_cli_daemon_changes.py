@@ -15,6 +15,7 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from tests.daemon_process import Daemon, fill, start_another
+from tests.examples import storms_but
 from tests.site import KEY, Run, Site, crlf, ids
 from tests.waiting import until
 
@@ -50,7 +51,7 @@ def test_new_collections_are_synced_from_then_on(site: Site) -> None:
         until(lambda: posts.read_bytes() != crlf(ids(4)[3], 1, 2))
 
 
-@pytest.mark.parametrize("text", ["collections: [", "schedule: {every: never}\n", None])
+@pytest.mark.parametrize("text", storms_but({None}, ["collections: [", "schedule: {every: never}\n", None]))
 def test_a_broken_config_is_told_and_the_old_one_stays(site: Site, text: str | None) -> None:
     fill(site, 3)
     site.configure(schedule=SECOND)
@@ -114,6 +115,7 @@ def test_a_second_daemon_of_the_same_state_does_not_start_and_other_commands_run
         daemon.until("next sync begins")
 
 
+@pytest.mark.storm  # it looks into the state every five seconds
 def test_it_counts_from_a_sync_that_was_made_by_hand(site: Site, syncer: Run) -> None:
     fill(site, 3)
     site.configure(schedule="every: 6h, jitter: 0s")

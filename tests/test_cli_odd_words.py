@@ -24,6 +24,8 @@ from syncer.errors import ConfigError, UsageError
 from syncer.simulator.clock import FIRST, LAST, Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
+from tests.crash.warm import Order, Warm
+from tests.examples import storms_but
 from tests.places import everybodys_directory, give_away
 from tests.site import NOON, Ran, Run, Site, crlf, ids
 from tests.terminal import environment
@@ -183,9 +185,6 @@ def run(directory: Path, *arguments: str, **more: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-GONE = "import os, sys; os.rmdir(os.getcwd()); from syncer.__main__ import main; sys.exit(main())"
-
-
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -204,18 +203,17 @@ GONE = "import os, sys; os.rmdir(os.getcwd()); from syncer.__main__ import main;
     ],
 )
 def test_a_working_directory_that_is_gone_is_a_sentence_where_it_matters(
-    full: Site, tmp_path: Path, arguments: Sequence[str], code: int
+    warm: Warm, full: Site, tmp_path: Path, arguments: Sequence[str], code: int
 ) -> None:
     (tmp_path / "gone").mkdir()
-    words = [word.format(config=full.config) for word in arguments]
-    done = subprocess.run(
-        [sys.executable, "-c", GONE, *words],
-        cwd=tmp_path / "gone", env=environment(), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
+    words = tuple(word.format(config=full.config) for word in arguments)
+    out, err = str(tmp_path / "out"), str(tmp_path / "err")
+    removed = "import os; os.rmdir(os.getcwd())"
+    ended = warm.start(Order(words, str(tmp_path / "gone"), out, err, first=removed)).ended()
+    assert ended.code == code, ended.err
+    assert "Traceback" not in ended.err
     if code == 2 and "simulate" not in words:
-        assert "the working directory is gone; change to another, or write the whole path" in done.stderr
+        assert "the working directory is gone; change to another, or write the whole path" in ended.err
 
 
 def test_an_argument_that_is_no_text_is_printed_safely(full: Site) -> None:
@@ -238,7 +236,7 @@ ENVIRONMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("name", storms_but({"nothing", "blanks"}, ENVIRONMENTS))
 def test_an_odd_environment_changes_nothing(full: Site, name: str) -> None:
     variables = {"YOUTUBE_API_KEY": "k" * 30, "PYTHONPATH": str(Path(__file__).parent.parent), **ENVIRONMENTS[name]}
     (full.root / "content/a.md").write_bytes(crlf(VIDEO, 1, 2))
@@ -337,7 +335,7 @@ for call in calls.replace("ID", sys.argv[1]).replace("SECRET", sys.argv[2]).spli
 """
 
 
-@pytest.mark.parametrize("closed", [".syncer", "content", "config", "secret"])
+@pytest.mark.parametrize("closed", storms_but({".syncer", "content"}, [".syncer", "content", "config", "secret"]))
 def test_what_may_not_be_looked_at_is_a_sentence(closed: str) -> None:
     with everybodys_directory() as directory, Simulator(World()) as youtube:
         site = Site(directory / "site", youtube.url)

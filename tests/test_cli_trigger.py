@@ -133,7 +133,7 @@ def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemo
     fill(site, 1)
     with Daemon(site) as daemon:
         daemon.until("sync 2")
-        fill(site, 400)
+        fill(site, 200)
         asked = slow.requests
         command = [sys.executable, "-m", "syncer", "-c", str(site.config), "trigger"]
         waiting = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -147,7 +147,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
         _, said = waiting.communicate(timeout=TIMEOUT)
         assert waiting.returncode == 130
         assert b"the daemon goes on with the sync" in said
-        assert "399 of 399" in daemon.until("sync 2")
+        assert "199 of 199" in daemon.until("sync 2")
 
 
 def test_a_daemon_that_ends_meanwhile_is_told(site: Site, slow: Simulator) -> None:

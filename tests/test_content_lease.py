@@ -22,7 +22,7 @@ from syncer.content.syscalls import Lease, give_lease_back, is_open_for_writing,
 from syncer.own_files import open_file
 from tests.places import page, put, scanned
 from tests.test_content_replace import NEW, edits, left_over, replace
-from tests.waiting import until
+from tests.waiting import TIMEOUT, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has leases")
 
@@ -166,7 +166,8 @@ def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that
 ) -> None:
     """The kernel finds a name first and opens the file then; a descriptor without access stands for what it has found.
 
-    The writer waits for our lease, and we see that: its file gets its name back, and only then may it go on.
+    The writer waits for our lease, and we see that: its file gets its name back, and only then may it go on. The
+    second try comes when it has written.
     """
     found = os.open(file, os.O_PATH)
     author = threading.Thread(target=lambda: add(Path(f"/proc/self/fd/{found}")))
@@ -176,9 +177,13 @@ def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that
         until(lambda: is_waited_for(page))
         return True
 
+    def let_go(page: int) -> None:
+        give_lease_back(page)
+        author.join(TIMEOUT)
+
     monkeypatch.setattr("syncer.content.replace.is_waited_for", look)
+    monkeypatch.setattr("syncer.content.replace.give_lease_back", let_go)
     assert replace(tmp_path) == ["edited-meanwhile"], "the second try finds what it has written"
-    author.join(10)
     os.close(found)
     assert (file.read_bytes(), left_over(tmp_path)) == (page() + b"one more line\n", [])
 

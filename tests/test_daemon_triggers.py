@@ -181,7 +181,7 @@ def test_its_own_syncs_are_late_by_chance_and_that_moves_nothing(clock: Clock) -
             until(lambda due=number + 1: daemon.control.live().next_sync == START + due * 6 * HOUR)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("code", [3, None])
+@pytest.mark.parametrize("code", [pytest.param(3, marks=pytest.mark.storm), None])
 def test_an_outage_of_a_day_is_some_thirty_tries_a_line_each_and_no_storm_at_its_end(
     clock: Clock, caplog: pytest.LogCaptureFixture, code: int | None
 ) -> None:

@@ -20,7 +20,7 @@ from tests.places import need
 README = ROOT / "README.md"
 READ = [README, *(page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "decisions")]
 RUN = [page for page in READ if blocks(page, "console")]
-MANY_COMMANDS = 7
+MANY_COMMANDS = 6
 FROM_NOTHING = {DOCS / "tutorial.md"}
 """Pages whose reader has no site yet; the others play with the sample pages."""
 CONFIGS = [block for page in READ for block in blocks(page, "yaml") if not block.detail.startswith("broken/")]

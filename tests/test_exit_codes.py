@@ -298,7 +298,7 @@ def test_a_sync_that_is_interrupted_while_it_waits_for_another_writer_ends_with_
 ) -> None:
     with hold_lock(full.state, timeout=0, sleep=lambda _: None), start(full, "-c", LOUD, "sync", "--json") as process:
         assert process.stderr is not None
-        process.stderr.readline()  # it waits
+        assert process.stderr.readline() == "waits\n"
         process.send_signal(number)
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 130

@@ -16,6 +16,7 @@ from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
+from tests.examples import storms_but
 from tests.remotes import SharedSite, left_over, push_all
 from tests.site import NOON, Run, Site, counts, ids, pair, plain
 
@@ -283,7 +284,14 @@ THEIRS = [
 @pytest.mark.parametrize(
     "others_first", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["remote behind", "others first"]
 )
-@pytest.mark.parametrize("act", THEIRS)
+@pytest.mark.parametrize(
+    "act",
+    storms_but(
+        {say_a_line_twice, say_another_sum, add_words, add_file, move_a_count, requote, squash_into_own,
+         copy_the_message, commit_nothing, merge, take_back, forget_the_log},
+        THEIRS,
+    ),
+)  # fmt: skip
 def test_what_is_not_only_counts_of_ours_is_the_authors(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
 ) -> None:
@@ -354,8 +362,10 @@ OURS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("others_first", [False, True], ids=["remote behind", "others first"])
-@pytest.mark.parametrize("act", OURS)
+@pytest.mark.parametrize(
+    "others_first", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["remote behind", "others first"]
+)
+@pytest.mark.parametrize("act", storms_but({untouched, pull_and_rebase, pick, wait_longer}, OURS))
 def test_counts_of_ours_are_pushed_whoever_carried_them(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
 ) -> None:

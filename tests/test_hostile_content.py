@@ -321,7 +321,7 @@ def test_any_name_is_written_logged_and_printed_safely(place: Place) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes fewer names")
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("form", ["text", pytest.param("json", marks=pytest.mark.storm)])
 def test_the_daemon_logs_any_name_safely(place: Place, form: str) -> None:
     for name in NAMES:
         place.site.put(f"content/bad/{name}", TROUBLE)

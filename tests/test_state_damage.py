@@ -30,9 +30,10 @@ from syncer.status.report import stored_report
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
 from tests.crash.points import PROVING
 from tests.daemon_process import Daemon, fill
+from tests.examples import storms_but
 from tests.site import Run, Site, crlf, ids, world_with
 
-FEW = 3
+FEW = 1
 """Examples that are no storm."""
 SEEDS = [seed if seed < FEW else pytest.param(seed, marks=pytest.mark.storm) for seed in range(300 if PROVING else 10)]
 
@@ -287,7 +288,10 @@ def spoiled(connection: sqlite3.Connection, table: str, random: Random) -> bool:
 
 
 @pytest.mark.parametrize(
-    "version", [-1, 0, 1, len(MIGRATIONS) - 1, len(MIGRATIONS) + 1, 2**24 + 5, 2**31 - 1, -(2**31)]
+    "version",
+    storms_but(
+        {0, len(MIGRATIONS) + 1}, [-1, 0, 1, len(MIGRATIONS) - 1, len(MIGRATIONS) + 1, 2**24 + 5, 2**31 - 1, -(2**31)]
+    ),
 )
 def test_an_odd_number_of_the_schema_is_damage_and_no_newer_version(used: Used, run: Run, version: int) -> None:
     used.restore()
@@ -402,7 +406,14 @@ REPORT: dict[str, list[object]] = {
 }
 
 
-@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in REPORT.items() for value in values])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param(key, value, marks=[pytest.mark.storm] if number else [])
+        for key, values in REPORT.items()
+        for number, value in enumerate(values)
+    ],
+)
 def test_a_report_that_is_none_is_left_out_and_the_others_are_told(
     used: Used, run: Run, key: str, value: object
 ) -> None:

@@ -153,6 +153,7 @@ print(*outcomes, after - before, last - before)
 """
 
 
+@pytest.mark.storm
 def test_no_answer_takes_more_memory_than_a_bound() -> None:
     """Each flood after the other; and what becomes the most as JSON, over two connections at once."""
     with ExitStack() as stack:

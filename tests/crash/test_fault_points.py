@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.crash.conftest import Make
 from tests.crash.interference import LEASES, STATEMENT, Call
 from tests.crash.points import RENAMES, chosen, kills, told, traced
@@ -12,10 +14,11 @@ from tests.crash.points import RENAMES, chosen, kills, told, traced
 PAGES = 12
 
 
-def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(ground: Make) -> None:
+@pytest.mark.parametrize("sample", [5, pytest.param(15, marks=pytest.mark.storm)])
+def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(ground: Make, sample: int) -> None:
     site = ground(PAGES)
     calls = traced(site)
-    for point in chosen(kills(calls), 15):
+    for point in chosen(kills(calls), sample):
         site.restore()
         with told(point, calls):
             assert site.run(at=point.number, act=point.act).killed
@@ -23,7 +26,8 @@ def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(groun
             site.mend()
 
 
-def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: Make) -> None:
+@pytest.mark.parametrize("sample", [1, pytest.param(3, marks=pytest.mark.storm)])
+def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: Make, sample: int) -> None:
     """The first sync is killed in the middle of the renames, or before the log: then there is most to recover."""
     site = ground(PAGES)
     calls = traced(site)
@@ -32,7 +36,7 @@ def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: M
         site.restore()
         assert site.run(at=first, act="after").killed
         recovering = traced(site, anew=False)
-        for point in chosen(kills(recovering), 3):
+        for point in chosen(kills(recovering), sample):
             site.restore()
             assert site.run(at=first, act="after").killed
             with told(point, recovering):

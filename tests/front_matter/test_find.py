@@ -351,7 +351,7 @@ def test_a_monstrous_block_takes_no_monstrous_time(text: str) -> None:
     [
         "a = " + "[" * 100_000,
         "a = " + "{a = " * 50_000,
-        "".join(f"key{number} = {number}\n" for number in range(40_000)),
+        pytest.param("".join(f"key{number} = {number}\n" for number in range(40_000)), marks=pytest.mark.storm),
         pytest.param("".join(f"[t{number}]\n" for number in range(40_000)), marks=pytest.mark.storm),
         pytest.param("".join(f"[[t]]\nid = '{ID}'\n" for number in range(20_000)), marks=pytest.mark.storm),
     ],
@@ -372,11 +372,12 @@ def test_a_monstrous_json_takes_no_monstrous_time() -> None:
     assert time.process_time() - started < 10
 
 
-def test_many_slots_in_one_page_take_linear_time() -> None:
-    text = "videos:\n" + "".join(f"- id: {ID}\n  v: 1\n" for _ in range(20_000))
+@pytest.mark.parametrize("number", [2_000, pytest.param(20_000, marks=pytest.mark.storm)])
+def test_many_slots_in_one_page_take_linear_time(number: int) -> None:
+    text = "videos:\n" + "".join(f"- id: {ID}\n  v: 1\n" for _ in range(number))
     started = time.process_time()
-    assert len(find(block(text), fields("videos[].id", "v", insert=True), "page.md").slots) == 20_000
-    assert time.process_time() - started < 10
+    assert len(find(block(text), fields("videos[].id", "v", insert=True), "page.md").slots) == number
+    assert time.process_time() - started < number / 2_000
 
 
 def test_what_is_the_same_on_many_pages_is_shared_between_them() -> None:
