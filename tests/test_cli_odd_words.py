@@ -216,6 +216,16 @@ def test_a_working_directory_that_is_gone_is_a_sentence_where_it_matters(
         assert "the working directory is gone; change to another, or write the whole path" in ended.err
 
 
+def test_what_a_command_needs_is_loaded_where_the_working_directory_is_gone(full: Site, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    gone = "import os, sys; os.rmdir(os.getcwd()); from syncer.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", gone, "-c", str(full.config), "sync", "--all"],
+        cwd=tmp_path / "gone", env=environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_argument_that_is_no_text_is_printed_safely(full: Site) -> None:
     words: list[bytes | str] = [sys.executable, "-m", "syncer", "sync", b"\xff\xfe.md"]
     done = subprocess.run(words, cwd=full.root, env=environment(), capture_output=True, check=False, timeout=60)
