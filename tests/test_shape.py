@@ -30,6 +30,16 @@ def test_the_command_sync_runs_few_functions(trace: Trace) -> None:
     assert len(trace.functions) <= shape.SYNC_FUNCTIONS, listed(shape.in_files(trace))
 
 
+def test_few_private_functions_are_called_once(modules: Sequence[Module]) -> None:
+    once, functions = shape.called_once(modules), sum(len(module.functions) for module in modules)
+    assert len(once) <= shape.CALLED_ONCE_SHARE * functions, listed(once)
+
+
+def test_few_public_classes_share_a_name(modules: Sequence[Module]) -> None:
+    names = shape.shared_class_names(modules)
+    assert len(names) <= shape.SHARED_CLASS_NAMES, listed(shape.in_words(names))
+
+
 def test_no_function_changes_a_variable_of_another(modules: Sequence[Module]) -> None:
     assert len(shape.nonlocals(modules)) <= shape.NONLOCALS, listed(shape.nonlocals(modules))
 

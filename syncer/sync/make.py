@@ -1,20 +1,29 @@
 """Makes one sync: the whole path of the data, from the pages on disk and back to them.
 
-    the content files                 content/walk      every file that a collection takes
-    | _scan                           content/scan      the pages: their videos, and the counts that they show
-    | plan_now                        decide/plan       which videos to request now, within the quota
-    | fetch_readings                  youtube/batches   YouTube's answers, saved in state/ as they come
-    | judge_readings                  decide/unconfirmed  accepts the new readings, or holds them; a brake stops here
-    | write_pages                     sync/write        batch by batch:
-    |     diff                        decide/diff         what the pages show, against what is accepted: the changes
-    |     | record_intents            state/intents       what is about to be written, in case of a crash
-    |     | replace_pages             content/replace     the pages, each whole and durable
-    |     | DiffLog.append            diff_log/log        a line for each changed count
-    | publish                         commit/           a commit of the counts alone, pushed, if the config says so
-    | Tally.report                    status/report     what the sync did, kept in state/
-    | forget_old                      sync/forget       removes what is older than `history.keep`
+Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
-`sync/open_state` comes before all of it: it takes the lock, and settles what a crash left behind.
+    open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
+    | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
+    | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
+    | begin_sync        state/syncs           the sync's number in the state
+    | fetch_readings    sync/readings         YouTube's answers, saved as they come (youtube/batches)
+    | judge_readings    sync/readings         accepts the readings, or holds them (decide/unconfirmed); where a brake
+    |                                         holds all of them, no page is written
+    | write_pages       sync/write            page by page, in batches:
+    |   diff            decide/diff             what the pages show against what is accepted: the changes
+    |   | without_older   decide/diff           without those that the diff log has from a later reading
+    |   | record_intents  state/intents         what is about to be written, in case of a crash
+    |   | replace_pages   content/replace       the pages, each whole and durable
+    |   | mark_done       state/intents         which of it was written
+    |   | DiffLog         diff_log/log          a line for each changed count
+    |   | forget_intents  state/intents         nothing is left to settle
+    | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
+    | Tally             sync/options          the report of all that was counted (status/report)
+    | end_sync          state/syncs           keeps the report in the state
+    | forget_old        sync/forget           removes what is older than `history.keep`
+
+A dry run works on a copy of the state in memory and writes nothing. Where the state turns out to be damaged, it is set
+aside and the sync is made once more.
 """
 
 from __future__ import annotations
