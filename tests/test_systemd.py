@@ -16,6 +16,7 @@ from typing import Self
 import pytest
 
 from syncer.daemon import loop
+from syncer.daemon.systemd import Systemd
 from tests.clockwork import PATIENCE, START, Clock
 from tests.clockwork import Daemon as InThread
 from tests.daemon_process import Daemon, fill
@@ -138,3 +139,11 @@ def test_a_service_writes_only_where_it_works_and_holds_no_key(unit: Path) -> No
     assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == [where]
     assert re.findall(r"^LoadCredential=(.*)$", text, re.MULTILINE) == ["youtube-api-key:/etc/syncer/youtube-api-key"]
     assert "Environment" not in text
+
+
+def test_a_notify_socket_that_nobody_reads_does_not_hold_the_daemon_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unread:
+        unread.bind(str(tmp_path / "notify"))
+        systemd = Systemd(str(tmp_path / "notify"))
+        for _ in range(1000):  # many more than a socket holds
+            systemd.alive("idle")

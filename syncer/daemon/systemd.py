@@ -36,6 +36,8 @@ class Systemd:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                sender.sendto("\n".join(lines).encode(), self._address)
+                sender.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self._address)
+        except BlockingIOError:  # nobody reads there, and the daemon must not wait for whoever should
+            log.debug("the notify socket is full: %s is not sent", lines[0])
         except OSError as error:
             log.warning("systemd cannot be told %s: %s", lines[0], error, extra={"event": "not-notified"})
