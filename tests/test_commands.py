@@ -339,7 +339,7 @@ def test_the_local_youtube_lists_its_faults_by_name_and_ends(syncer: Run) -> Non
     assert (ran.code, ran.err) == (0, "")
     lines = [re.split(r"  +", line, maxsplit=1) for line in ran.out.splitlines()]
     told = {line[0]: line[1].rstrip() for line in lines if len(line) > 1}
-    assert {name: kind.told for name, kind in KINDS.items()}.items() <= told.items()
+    assert {name: kind.sentence for name, kind in KINDS.items()}.items() <= told.items()
 
 
 def test_the_local_youtube_says_when_its_port_is_taken(youtube: Simulator, syncer: Run) -> None:

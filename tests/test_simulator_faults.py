@@ -109,8 +109,8 @@ def test_every_fault_has_one_name_and_one_sentence() -> None:
     assert sum(map(len, GROUPS.values())) == len(KINDS)
     for name, kind in KINDS.items():
         assert parse_fault(name) == Fault(name)
-        assert kind.told.endswith(".")
-        assert "\n" not in kind.told
+        assert kind.sentence.endswith(".")
+        assert "\n" not in kind.sentence
 
 
 # whom it strikes when

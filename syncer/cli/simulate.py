@@ -59,7 +59,7 @@ def command(
         from syncer.cli.show import show, show_table
 
         for group, kinds in GROUPS.items():
-            show_table([group, ""], [(name, kind.told) for name, kind in kinds.items()])
+            show_table([group, ""], [(name, kind.sentence) for name, kind in kinds.items()])
             show()
         show(f"After NAME, @stats, @general or @VIDEO says whom it strikes, and :WHEN when: {FORMS}.")
         return ExitCode.OK

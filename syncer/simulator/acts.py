@@ -74,6 +74,6 @@ Act: TypeAlias = Refuse | See | Alter | Distort
 class Kind(NamedTuple):
     """A kind of fault."""
 
-    told: str
+    sentence: str
     """One sentence that says what happens."""
     act: Act

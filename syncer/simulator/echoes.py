@@ -40,15 +40,18 @@ def _page(status: int) -> Distort:
 def _error(scene: Scene) -> Refusal:
     """Return an error that has the key wherever an error has words."""
     key = _key(scene)
-    told, info = f"The key {key} is in trouble: {' '.join(_forms(scene))}", error_info(key, consumer=f"api_key:{key}")
-    return refusal(500, told, key, location=(key, "header"), more={"debugInfo": key}, status=key, details=[info])
+    message, info = (
+        f"The key {key} is in trouble: {' '.join(_forms(scene))}",
+        error_info(key, consumer=f"api_key:{key}"),
+    )
+    return refusal(500, message, key, location=(key, "header"), more={"debugInfo": key}, status=key, details=[info])
 
 
 def _counts(document: Item, scene: Scene) -> Json:
     """Let each count be the key in one of its forms, and add an item that has it for an id."""
     counts: Json = dict(zip(("viewCount", "likeCount", "commentCount"), _forms(scene), strict=True))
-    told = [{**item, "statistics": counts} if scene.concerns(item.get("id")) else item for item in items_of(document)]
-    return {**document, "items": [*told, {"id": _key(scene), "statistics": counts}]}
+    items = [{**item, "statistics": counts} if scene.concerns(item.get("id")) else item for item in items_of(document)]
+    return {**document, "items": [*items, {"id": _key(scene), "statistics": counts}]}
 
 
 def _redirect(_reply: Reply, scene: Scene) -> Reply:

@@ -25,7 +25,7 @@ def refusal(
     reason: str,
     *,
     domain: str = "global",
-    told: str | None = None,
+    own_message: str | None = None,
     location: tuple[str, str] | None = None,
     more: Mapping[str, str] | None = None,
     status: str | None = None,
@@ -33,10 +33,10 @@ def refusal(
 ) -> Refusal:
     """Return a refusal with one error in today's form.
 
-    `told` is the message of the one error, if it is not that of the whole; `location` is a place and its type;
+    `own_message` is the message of the one error, if it is not that of the whole; `location` is a place and its type;
     `more` is what else stands in the one error.
     """
-    first: dict[str, Json] = {"message": told or message, "domain": domain, "reason": reason}
+    first: dict[str, Json] = {"message": own_message or message, "domain": domain, "reason": reason}
     if location is not None:
         first |= {"location": location[0], "locationType": location[1]}
     error: dict[str, Json] = {"code": code, "message": message, "errors": [{**first, **(more or {})}]}

@@ -80,16 +80,16 @@ def unavailable() -> Refusal:
     return _server_error(503, "The service is currently unavailable.", "UNAVAILABLE")
 
 
-def _free(told: str, make: Callable[[], Refusal]) -> Kind:
-    return Kind(told, Refuse(lambda _scene: make(), free=True))
+def _free(sentence: str, make: Callable[[], Refusal]) -> Kind:
+    return Kind(sentence, Refuse(lambda _scene: make(), free=True))
 
 
-def _paid(told: str, make: Callable[[], Refusal]) -> Kind:
-    return Kind(told, Refuse(lambda _scene: make()))
+def _paid(sentence: str, make: Callable[[], Refusal]) -> Kind:
+    return Kind(sentence, Refuse(lambda _scene: make()))
 
 
-def _blocked(told: str, message: str, reason: str | None = None) -> Kind:
-    return _free(told, lambda: refusals.forbidden(message, reason))
+def _blocked(sentence: str, message: str, reason: str | None = None) -> Kind:
+    return _free(sentence, lambda: refusals.forbidden(message, reason))
 
 
 KEYS: Mapping[str, Kind] = {
@@ -191,7 +191,7 @@ KEYS: Mapping[str, Kind] = {
             " other valid authentication credential. See"
             " https://developers.google.com/identity/sign-in/web/devconsole-project.",
             "required",
-            told="Login Required.",
+            own_message="Login Required.",
             location=("Authorization", "header"),
             status="UNAUTHENTICATED",
         ),
@@ -213,7 +213,7 @@ KEYS: Mapping[str, Kind] = {
             "The caller does not have permission",
             "SERVICE_UNAVAILABLE",
             domain="youtube.CoreErrorDomain",
-            told="Permission denied.",
+            own_message="Permission denied.",
             status="PERMISSION_DENIED",
         ),
     ),

@@ -124,20 +124,20 @@ def _statistics(sight: Sight, *names: str) -> Json:
 
 
 def _list_snippet(video_id: str, sight: Sight) -> Json:
-    title, told = f"Simulated video {video_id}", "A video that exists in the simulator alone."
+    title, description = f"Simulated video {video_id}", "A video that exists in the simulator alone."
     broadcast = {VideoState.LIVE: "live", VideoState.PREMIERE: "upcoming"}
     return {
         "publishedAt": _time(sight),
         "channelId": "UCsimulatedchannel000000",
         "title": title,
-        "description": told,
+        "description": description,
         "thumbnails": {
             "default": {"url": f"https://i.ytimg.com/vi/{video_id}/default.jpg", "width": 120, "height": 90}
         },
         "channelTitle": "Simulated channel",
         "categoryId": "27",
         "liveBroadcastContent": broadcast.get(sight.state, "none"),
-        "localized": {"title": title, "description": told},
+        "localized": {"title": title, "description": description},
     }
 
 

@@ -56,12 +56,13 @@ def json_reply(status: int, document: Json, *, pretty: bool) -> Reply:
     return Reply(status, render(document, pretty=pretty).encode())
 
 
-def html_reply(status: int, told: str) -> Reply:
+def html_reply(status: int, paragraph: str) -> Reply:
     """Return a page of the front end that stands before the API, with a paragraph of HTML."""
     title = f"Error {status} ({'Server Error' if status >= 500 else HTTPStatus(status).phrase})!!1"
     page = f"<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>{title}</title>\n"
     page += (
-        f"  <p><b>{status}.</b> <ins>That&rsquo;s an error.</ins>\n  <p>{told}  <ins>That&rsquo;s all we know.</ins>\n"
+        f"  <p><b>{status}.</b> <ins>That&rsquo;s an error.</ins>\n"
+        f"  <p>{paragraph}  <ins>That&rsquo;s all we know.</ins>\n"
     )
     return Reply(status, page.encode(), is_json=False)
 

@@ -91,10 +91,10 @@ def _corrupt(zipped: bytes) -> bytes:
     return zipped[:middle] + bytes(byte ^ 0xFF for byte in zipped[middle : middle + 8]) + zipped[middle + 8 :]
 
 
-def _page(status: int, told: str) -> Kind:
+def _page(status: int, paragraph: str) -> Kind:
     """Return the kind that answers with a page of the front end, or of a proxy."""
     sentence = f"{status} with an HTML page: {HTTPStatus(status).phrase}."
-    return Kind(sentence, Distort(lambda _reply, _scene: html_reply(status, told)))
+    return Kind(sentence, Distort(lambda _reply, _scene: html_reply(status, paragraph)))
 
 
 def _nothing(status: int) -> Kind:

@@ -102,8 +102,8 @@ def _asks_to_wait(value: Callable[[Scene], str]) -> Distort:
 
     def distort(reply: Reply, scene: Scene) -> Reply:
         error = unavailable()
-        told = reply if reply.status >= 400 else json_reply(error.status, error.document, pretty=True)
-        return replace(told, fields=(*told.fields, f"Retry-After: {value(scene)}"))
+        answer = reply if reply.status >= 400 else json_reply(error.status, error.document, pretty=True)
+        return replace(answer, fields=(*answer.fields, f"Retry-After: {value(scene)}"))
 
     return Distort(distort)
 

@@ -114,13 +114,13 @@ class _Server(uvicorn.Server):
         """Tell it to stop; safe in any thread."""
         self.should_exit = True
         if self._loop:
-            self._loop.call_soon_threadsafe(self._told.set)
+            self._loop.call_soon_threadsafe(self._stop_event.set)
 
     async def main_loop(self) -> None:
-        self._told = asyncio.Event()
+        self._stop_event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         if not self.should_exit:
-            await self._told.wait()
+            await self._stop_event.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         current_default_thread_limiter().total_tokens = THREAD_LIMIT
