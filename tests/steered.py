@@ -67,11 +67,12 @@ class Steered:
         environment = Environment(KEY, lambda: datetime.now(UTC), never.wait)
         listener, options = Listener(changed=self._counters.changed), Options(accept=accept, everything=True)
         try:
-            with self._counters.counting() as count:
-                report = count(make_sync(config, options, environment, listener))
+            report = make_sync(config, options, environment, listener)
         except SyncerError as error:
+            self._counters.failed()
             done = replace(ticket, state="done", error=str(error))
         else:
+            self._counters.ended(report)
             done = replace(ticket, state="done", report=json.dumps(report_json(report)))
         self._tickets[ticket.number] = done
         self.state = replace(self.state, running=False, progress=None)

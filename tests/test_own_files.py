@@ -138,8 +138,8 @@ def test_files_that_the_state_can_do_without_are_not_followed_either(
     kind(site.state / name, victim)
     report = site.sync(datetime.now(UTC))
     notifier = Notifier(lambda: Notify(urls=("json://127.0.0.1:9",)), "site", site.state, lambda: datetime.now(UTC))
-    with closing(notifier), notifier.notifying() as told:
-        told(replace(report, problems=(Problem(ProblemKind.UNWRITABLE, "a", "b"),)))
+    with closing(notifier):
+        notifier.after_report(replace(report, problems=(Problem(ProblemKind.UNWRITABLE, "a", "b"),)))
 
     assert daemon_socket(site.state) is None
     assert run(warm, site, "trigger").code == 2

@@ -126,12 +126,19 @@ def _sync(
     environment = Environment(key, _now, sleep, stopped.is_set)
     listener = Listener(request.progress, counters.changed)
     options = Options(scheduled=not request.triggered, accept=request.accept, unread_since=request.unread_since)
+    notifier.before_sync()
     try:
-        with notifier.notifying() as notify, counters.counting() as count:
-            lock.keep()
-            return notify(count(make_sync(config, options, environment, listener)))
+        lock.keep()
+        report = make_sync(config, options, environment, listener)
+        counters.ended(report)
+        notifier.after_report(report)
+    except BaseException as error:
+        counters.failed()
+        notifier.after_error(error)
+        raise
     finally:
         give_back()
+    return report
 
 
 def _now() -> datetime:

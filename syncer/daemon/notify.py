@@ -8,8 +8,7 @@ import os
 import queue
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -75,27 +74,11 @@ class Notifier:
         self._thread = threading.Thread(target=self._send_all, name="notify", daemon=True)
         self._thread.start()
 
-    @contextmanager
-    def notifying(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
-        """Notify of the sync that the block makes: its report passes through the function that is given."""
+    def before_sync(self) -> None:
+        """Ping that a sync begins."""
         self._ping("/start", "")
-        try:
-            yield self._end
-        except Stopped:
-            raise
-        except SyncerError as error:
-            self._fail(str(error))
-            raise
-        except BaseException as error:
-            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback", notice_after=1)
-            raise
 
-    def close(self) -> None:
-        """Send what is still to be sent, if that is quick."""
-        self._outbox.put(None)
-        self._thread.join(CLOSE_TIMEOUT)
-
-    def _end(self, report: SyncReport) -> SyncReport:
+    def after_report(self, report: SyncReport) -> None:
         """Notify of how a sync ended: a failure is one in which nothing was answered, or which a brake holds."""
         if report.exit == ExitCode.NOTHING_ANSWERED:
             self._fail("; ".join(sorted({problem.message for problem in report.problems})) or "nothing was answered")
@@ -103,7 +86,20 @@ class Notifier:
             self._failures = 0
             self._ping("/fail" if report.brake else "", f"sync {report.sync} ended with {report.exit}")
             self._notify(needs_of(report))
-        return report
+
+    def after_error(self, error: BaseException) -> None:
+        """Notify of what ended a sync without a report; that somebody stopped it is no failure."""
+        if isinstance(error, Stopped):
+            return
+        if isinstance(error, SyncerError):
+            self._fail(str(error))
+        else:
+            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback", notice_after=1)
+
+    def close(self) -> None:
+        """Send what is still to be sent, if that is quick."""
+        self._outbox.put(None)
+        self._thread.join(CLOSE_TIMEOUT)
 
     def _fail(self, reason: str, notice_after: int = FAILURES_BEFORE_NOTICE) -> None:
         """Note that there was no sync; after so many in a row people are notified."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -34,32 +33,31 @@ class Counters:
     """Counts what the daemon's syncs do, from its start on. Safe for several threads."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ours = self.registry
-        self._syncs = Counter("syncer_syncs", "Syncs that ended, by outcome.", ["outcome"], registry=ours)
+        self.registry = registry = CollectorRegistry()
+        self._syncs = Counter("syncer_syncs", "Syncs that ended, by outcome.", ["outcome"], registry=registry)
         self._duration = Histogram(
             "syncer_sync_duration_seconds",
             "How long syncs took.",
             buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
-            registry=ours,
+            registry=registry,
         )
-        self._changes = Counter("syncer_changes", "Counts that were written into pages.", ["count"], registry=ours)
+        self._changes = Counter("syncer_changes", "Counts that were written into pages.", ["count"], registry=registry)
         self._requests = Counter(
             "syncer_requests",
             "Requests to YouTube, by method and by how they ended; one that was sent again is counted once.",
             ["method", "class"],
-            registry=ours,
+            registry=registry,
         )
-        self._retries = Counter("syncer_retries", "How often a request was sent again.", registry=ours)
+        self._retries = Counter("syncer_retries", "How often a request was sent again.", registry=registry)
         self._failures = Counter(
             "syncer_failed_tries",
             "Tries of a request that failed in a way that passes, by class.",
             ["class"],
-            registry=ours,
+            registry=registry,
         )
-        self._pages = Gauge("syncer_pages", "Pages that the last sync saw.", registry=ours)
-        Gauge("syncer_build_info", "The version that runs.", ["version"], registry=ours).labels(__version__).set(1)
-        ProcessCollector(registry=ours)
+        self._pages = Gauge("syncer_pages", "Pages that the last sync saw.", registry=registry)
+        Gauge("syncer_build_info", "The version that runs.", ["version"], registry=registry).labels(__version__).set(1)
+        ProcessCollector(registry=registry)
         # every series is shown from the start: one that appears with its first event hides that event from `rate`
         for outcome in (*OUTCOMES.values(), FAILED):
             self._syncs.labels(outcome)
@@ -74,16 +72,8 @@ class Counters:
         for change in changes:
             self._changes.labels(change.count.value).inc()
 
-    @contextmanager
-    def counting(self) -> Iterator[Callable[[SyncReport], SyncReport]]:
-        """Count the sync that the block makes: by its report, which is given back, or as one that failed."""
-        try:
-            yield self._ended
-        except Exception:
-            self._syncs.labels(FAILED).inc()
-            raise
-
-    def _ended(self, report: SyncReport) -> SyncReport:
+    def ended(self, report: SyncReport) -> None:
+        """Count a sync that ended with a report."""
         self._syncs.labels(OUTCOMES[ExitCode(report.exit)]).inc()
         self._duration.observe((report.finished - report.started).total_seconds())
         self._pages.set(report.pages)
@@ -92,7 +82,10 @@ class Counters:
             self._failures.labels(name).inc(times)
         for (bucket, outcome), number in report.requests.items():
             self._requests.labels(METHODS[bucket], outcome.value).inc(number)
-        return report
+
+    def failed(self) -> None:
+        """Count a sync that ended without a report."""
+        self._syncs.labels(FAILED).inc()
 
 
 def exposition(counters: Counters, gauges: Callable[[], Gauges]) -> bytes:
