@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 MASK = "[key]"
-"""What stands where a key stood."""
+"""What a key is replaced with."""
 
 ANY_KEY = re.compile(r"[!-~]+")
 """What can be a key at all: it is sent in a header."""

@@ -1,4 +1,4 @@
-"""Tells a running daemon to sync now, over its Unix socket, and looks how far that is."""
+"""Tells a running daemon to sync now, over its Unix socket, and follows it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def trigger(path: Path, *, accept: bool) -> str:
     Raises NoDaemon.
     """
     try:
-        status, location, answer = _ask(path, "POST", "/api/v1/triggers", json.dumps({"accept": accept}))
+        status, location, answer = _request(path, "POST", "/api/v1/triggers", json.dumps({"accept": accept}))
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NoDaemon(NO_DAEMON) from error
     except OSError as error:
@@ -47,7 +47,7 @@ def trigger(path: Path, *, accept: bool) -> str:
 def look(path: Path, location: str) -> TriggerProgress:
     """Look how far the sync is. Raises DaemonEnded."""
     try:
-        status, _, answer = _ask(path, "GET", location, None)
+        status, _, answer = _request(path, "GET", location, None)
     except OSError as error:
         _end(error)
     if status != http.client.OK:
@@ -72,7 +72,7 @@ class _BySocket(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _ask(path: Path, method: str, target: str, body: str | None) -> tuple[int, str, bytes]:
+def _request(path: Path, method: str, target: str, body: str | None) -> tuple[int, str, bytes]:
     """Return status, `Location` and body of the answer. Raises OSError."""
     connection = _BySocket(path)
     try:

@@ -22,7 +22,7 @@ from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import history, last_read, missing_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status_page.chart import LEFT, RIGHT, WIDTH
-from syncer.status_page.reading import VideoSeen
+from syncer.status_page.reading import VideoDetails
 from syncer.status_page.video_pages import video_page
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
@@ -179,7 +179,7 @@ def test_readings_are_listed_in_the_order_in_which_they_were_made(
         site.sync(at, Options(everything=True))
         youtube.clock.advance(DAY)
     with opened(site) as database:
-        seen = VideoSeen(video, history(database, video), (), None, unconfirmed=False)
+        seen = VideoDetails(video, history(database, video), (), None, unconfirmed=False)
     assert [reading.at for reading in seen.readings] == times
     shown = bytes(video_page(seen).body).decode()
     assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M}</t", shown.index("<tbody")) == min(

@@ -84,7 +84,7 @@ def test_batches_hold_fifty_and_none_is_empty(number: int, sizes: list[int]) -> 
     assert [len(batch) for batch in pack(ids(number))] == sizes
     youtube = Youtube()
     answers = walk(ids(number), youtube.fetch)
-    assert youtube.sizes(Bucket.STATS) == [len(answer.asked) for answer in answers] == sizes
+    assert youtube.sizes(Bucket.STATS) == [len(answer.videos) for answer in answers] == sizes
     assert youtube.sizes(Bucket.GENERAL) == []
 
 
@@ -134,7 +134,7 @@ def test_where_both_are_spent_the_rest_is_not_asked_about() -> None:
 
 def rejected(answers: Sequence[Answer]) -> list[VideoId]:
     """The videos that were rejected alone."""
-    alone = [answer.asked for answer in answers if answer.outcome is Outcome.REJECTED and len(answer.asked) == 1]
+    alone = [answer.videos for answer in answers if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1]
     return sorted(video for (video,) in alone)
 
 
@@ -278,7 +278,7 @@ def test_each_video_is_asked_about_at_most_once_a_method_and_answered_unless_som
     answers = walk(ids(number), youtube.fetch, connections)
     for bucket in Bucket:
         last_words = [answer for answer in answers if answer.bucket is bucket and not to_be_halved(answer)]
-        named = [video for answer in last_words for video in answer.asked]
+        named = [video for answer in last_words for video in answer.videos]
         assert len(named) == len(set(named))
         assert all(1 <= size <= 50 for size in youtube.sizes(bucket))
     assert len(answers) == sum(len(batches) for batches in youtube.asked.values())
@@ -287,7 +287,7 @@ def test_each_video_is_asked_about_at_most_once_a_method_and_answered_unless_som
 
 
 def to_be_halved(answer: Answer) -> bool:
-    return answer.outcome is Outcome.REJECTED and len(answer.asked) > 1
+    return answer.outcome is Outcome.REJECTED and len(answer.videos) > 1
 
 
 def test_end_to_end_both_purses_are_used_and_every_count_is_youtubes_own() -> None:

@@ -76,7 +76,7 @@ def test_statistics_in_no_known_form_are_ignored_with_a_problem(statistics: obje
 @pytest.mark.parametrize("stranger", [item("Z" * 11, viewCount="1"), {}, None, "A", [A], {"id": [A]}, {"id": "\ud800"}])
 def test_an_item_nobody_asked_for_is_ignored_and_counted(stranger: object) -> None:
     checked = good(document(item(A, viewCount="7"), stranger, stranger))
-    assert checked == CheckedBody({A: {Count.VIEWS: 7}}, (), unasked=2)
+    assert checked == CheckedBody({A: {Count.VIEWS: 7}}, (), unrequested=2)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_item_nobody_asked_for_is_ignored_and_counted(stranger: object) -> No
         [{"id": A, "statistics": number} for number in range(5000)],
         [{"id": str(number)} for number in range(5000)],
     ],
-    ids=["differing", "no counts", "no statistics", "unasked"],
+    ids=["differing", "no counts", "no statistics", "unrequested"],
 )
 def test_no_flood_of_items_makes_more_than_a_few_problems_a_video(flood: list[object]) -> None:
     checked = good(document(item(B, viewCount="7"), *flood))

@@ -304,12 +304,12 @@ def test_eight_threads_each_get_the_answer_to_their_own_question(simulator: Simu
     batches = [ids(2000)[start : start + 20] for start in range(0, 2000, 20)]
     with client(simulator.url, units) as youtube, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda batch: youtube.fetch(bucket, batch), batches))
-    assert [answer.asked for answer in answers] == [tuple(batch) for batch in batches]
+    assert [answer.videos for answer in answers] == [tuple(batch) for batch in batches]
     for answer in answers:
         assert answer.problems == ()
         assert answer.statistics == {
             video: {Count(name): number for name, number in (simulator.world.statistics(video, AT) or {}).items()}
-            for video in answer.asked
+            for video in answer.videos
         }
     assert units.spent == [bucket] * 100
     assert simulator.units[bucket.value] == 100

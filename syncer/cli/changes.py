@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from syncer.cli.show import SHOWN, rest, show, show_open, show_problems, show_table
+from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_table
 from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Change, Problem, ProblemKind
@@ -23,12 +23,12 @@ class ChangeList:
 
     def add(self, changes: Sequence[Change]) -> None:
         """Take a batch of changes."""
-        room = None if self._keep_all else SHOWN - len(self.changes)
+        room = None if self._keep_all else ROWS_SHOWN - len(self.changes)
         self.changes += changes[:room]
 
     def preview(self, path: str, old: bytes, new: bytes) -> None:
         """Take a page of a dry run."""
-        if len(self._previews) < SHOWN:
+        if len(self._previews) < ROWS_SHOWN:
             self._previews.append((path, old, new))
 
     def show(self, report: SyncReport, *, quiet: bool) -> None:
@@ -54,7 +54,7 @@ class ChangeList:
 
 
 def failures(report: SyncReport) -> Sequence[Problem]:
-    """Return the failed requests for which nothing was answered: they are told as the command's error, and only so."""
+    """Return the failed requests for which nothing was answered: they are shown as the command's error, and only so."""
     if report.exit != ExitCode.NOTHING_ANSWERED:
         return ()
     return [problem for problem in report.problems if problem.kind is ProblemKind.REQUEST_FAILED]
@@ -81,18 +81,18 @@ def _show_sums(report: SyncReport) -> None:
         return  # what YouTube said is not believed
     missing = [video for video in report.missing if video not in report.gone]
     if missing:
-        names = ", ".join(video if is_possible(video) else f"{video} (a typo?)" for video in missing[:SHOWN])
+        names = ", ".join(video if is_possible(video) else f"{video} (a typo?)" for video in missing[:ROWS_SHOWN])
         show(f"Missing on YouTube, counts left as they are: {names}")
         rest(len(missing), "missing video", "`syncer status` has all")
     if report.gone:
-        show(f"Gone, missing for days, and asked about less and less often: {', '.join(report.gone[:SHOWN])}")
+        show(f"Gone, missing for days, and asked about less and less often: {', '.join(report.gone[:ROWS_SHOWN])}")
         rest(len(report.gone), "gone video", "`syncer status` has all")
     if report.unconfirmed:
-        names = ", ".join(f"{video} ({count})" for video, count in report.unconfirmed[:SHOWN])
+        names = ", ".join(f"{video} ({count})" for video, count in report.unconfirmed[:ROWS_SHOWN])
         show(f"Unconfirmed, fell to zero or below a tenth, held until the next reading says the same: {names}")
         rest(len(report.unconfirmed), "unconfirmed count", "`syncer status` has all")
     if report.hidden:
-        names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:SHOWN])
+        names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:ROWS_SHOWN])
         show(f"Hidden by the owner, left as they are: {names}")
         rest(len(report.hidden), "hidden count", "`syncer status` has all")
 
@@ -113,13 +113,13 @@ def show_way_back() -> None:
 
 
 def show_wrong(report: SyncReport) -> None:
-    """Print what a person should see to."""
+    """Print what needs attention."""
     if report.brake:
         so_far = "A brake still holds" if report.changed_counts else "Nothing was written"
         struck, of = f"{report.brake.struck:,}", f"{report.brake.of:,}"
         is_missing = report.brake.reason == "missing"
         reason = f"{struck} of {of} videos are suddenly missing" if is_missing else f"{struck} of {of} counts fell"
-        show(f"{so_far}: {reason}. {HELD}", "bold yellow")
+        show(f"{so_far}: {reason}. {BRAKE_REMEDY}", "bold yellow")
     if report.over_quota:
         show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
     shown_as_errors = failures(report)
@@ -142,5 +142,5 @@ def _lines(page: bytes) -> list[str]:
     return page.decode("utf-8", "backslashreplace").splitlines()
 
 
-HELD = "What YouTube said is held: look at some of the videos, then `syncer sync --accept` lets it through."
+BRAKE_REMEDY = "What YouTube said is held: look at some of the videos, then `syncer sync --accept` lets it through."
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

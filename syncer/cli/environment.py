@@ -17,9 +17,9 @@ from syncer.cli.stopping import stop_on_signals
 from syncer.sync.options import Environment, Listener
 
 STAGES = {"scan": "Scanning pages", "ask": "Asking YouTube", "write": "Writing pages"}
-IN_A_DRY_RUN = STAGES | {"write": "Comparing pages"}
+DRY_RUN_STAGES = STAGES | {"write": "Comparing pages"}
 
-CALM = "cyan"
+BAR_COLOUR = "cyan"
 """The bar's colour: Rich's own is the red of an error."""
 
 
@@ -36,13 +36,13 @@ class ProgressBar:
 
     def __init__(self, *, enabled: bool, dry_run: bool = False) -> None:
         self._bars = None
-        self._stages = IN_A_DRY_RUN if dry_run else STAGES
+        self._stages = DRY_RUN_STAGES if dry_run else STAGES
         self._tasks: dict[str, TaskID] = {}
         self._stack = ExitStack()
         if enabled and sys.stderr.isatty():
             columns = (
                 TextColumn("{task.description}"),
-                BarColumn(complete_style=CALM, finished_style=CALM, pulse_style=CALM),
+                BarColumn(complete_style=BAR_COLOUR, finished_style=BAR_COLOUR, pulse_style=BAR_COLOUR),
                 MofNCompleteColumn(),
             )
             self._bars = Progress(*columns, console=Console(stderr=True), transient=True)

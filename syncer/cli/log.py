@@ -75,14 +75,14 @@ _COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "path")
 
 def _show_end(lines: Iterable[Line]) -> None:
     """Print as many of the last lines as a person reads, and say how to see all."""
-    from syncer.cli.show import SHOWN, show
+    from syncer.cli.show import ROWS_SHOWN, show
     from syncer.wording import counted
 
     total = 0
-    last: deque[Line] = deque(maxlen=SHOWN)
+    last: deque[Line] = deque(maxlen=ROWS_SHOWN)
     for line in lines:
         total += 1
         last.append(line)
-    if total > SHOWN:
-        show(f"... {counted(total - SHOWN, 'earlier line')}; `syncer log | less` shows all")
+    if total > ROWS_SHOWN:
+        show(f"... {counted(total - ROWS_SHOWN, 'earlier line')}; `syncer log | less` shows all")
     show_lines(last)

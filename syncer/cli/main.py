@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
-from syncer.cli.settings import Settings, put_back, take_out
+from syncer.cli.settings import Settings, remove_secrets, restore_variables
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
@@ -134,8 +134,8 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
     if not config.strip():  # an empty variable counts as unset, as everywhere; a blank one names a file
         raise click.UsageError("the variable SYNCER_CONFIG is blank; name the config in it, or unset it", ctx)
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
-    ctx.call_on_close(lambda: put_back(ctx.obj.environ))
-    take_out({DEFAULT_KEY_VARIABLE})
+    ctx.call_on_close(lambda: restore_variables(ctx.obj.environ))
+    remove_secrets({DEFAULT_KEY_VARIABLE})
     ctx.obj.start_log()
 
 

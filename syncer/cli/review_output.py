@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from syncer.cli.changes import show_put_back, show_way_back
-from syncer.cli.show import SHOWN, rest, show, show_problems, show_table
+from syncer.cli.show import ROWS_SHOWN, rest, show, show_problems, show_table
 from syncer.model import Problem
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
@@ -90,7 +90,7 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 
 def _show_pages(pages: Sequence[ReviewPage]) -> None:
     """Print the first counts of pages as a table, and how many there are."""
-    table = islice((row for page in pages for row in _rows(page)), SHOWN)
+    table = islice((row for page in pages for row in _rows(page)), ROWS_SHOWN)
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
     counts = [count for page in pages for count in page.counts]
     rest(len(counts), "count")

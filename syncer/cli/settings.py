@@ -48,7 +48,7 @@ class Settings:
             raise ConfigError(f"{path}: is larger than 1 MiB, so it is not a config; name yours with -c")
         config = parse_config(text, path)
         token = config.status_page and config.status_page.token_env
-        take_out({name for name in (config.youtube.api_key_env, token) if name})
+        remove_secrets({name for name in (config.youtube.api_key_env, token) if name})
         return config
 
     def key(self, config: Config) -> str:
@@ -61,7 +61,7 @@ class Settings:
             env_name=config.youtube.api_key_env if file is None else None,
             file=None if file is None else config.site / file,
         )
-        take_out((), key)
+        remove_secrets((), key)
         return key
 
     def start_log(self, key: str | None = None) -> None:
@@ -72,8 +72,8 @@ class Settings:
         start_log(level, as_json=self.json_log, key=key)
 
 
-def take_out(names: Collection[str], secret: str = "") -> None:
-    """Take these variables out of the environment, and all that hold `secret` or the same as one of these.
+def remove_secrets(names: Collection[str], secret: str = "") -> None:
+    """Remove these variables from the environment, and all that hold `secret` or the same as one of these.
 
     Git alone can start some twenty programs: filters, ssh, gpg, helpers. None of them needs our key. That a program of
     the same user can read the key where it was stored cannot be helped from here.
@@ -84,7 +84,7 @@ def take_out(names: Collection[str], secret: str = "") -> None:
             del os.environ[name]
 
 
-def put_back(environ: Mapping[str, str]) -> None:
-    """Put back what was taken out of this environment: the command has ended, its caller may go on."""
+def restore_variables(environ: Mapping[str, str]) -> None:
+    """Restore the variables that were removed: the command has ended, and its caller may go on."""
     for name, value in environ.items():
         os.environ.setdefault(name, value)

@@ -14,7 +14,7 @@ from rich.text import Text
 from syncer.model import Problem
 from syncer.wording import counted, safe, safe_json
 
-SHOWN = 40
+ROWS_SHOWN = 40
 """Rows of a list that are shown; the rest is counted."""
 
 
@@ -69,7 +69,7 @@ def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) ->
 
 def show_problems(problems: Sequence[Problem]) -> None:
     """Print problems, each with its place and its remedy."""
-    for problem in problems[:SHOWN]:
+    for problem in problems[:ROWS_SHOWN]:
         place = problem.subject if problem.line is None else f"{problem.subject}:{problem.line}"
         show(f"  {safe(place)}: {safe(problem.message)} [{problem.kind}]")
     rest(len(problems), "problem")
@@ -77,5 +77,5 @@ def show_problems(problems: Sequence[Problem]) -> None:
 
 def rest(total: int, noun: str, where: str = "--json has all") -> None:
     """Say how many were not shown, if any."""
-    if total > SHOWN:
-        show(f"  ... and {counted(total - SHOWN, f'more {noun}')}; {where}")
+    if total > ROWS_SHOWN:
+        show(f"  ... and {counted(total - ROWS_SHOWN, f'more {noun}')}; {where}")

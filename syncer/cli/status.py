@@ -1,4 +1,4 @@
-"""`syncer status`: how the last syncs went, when the next one comes, what needs a person."""
+"""`syncer status`: how the last syncs went, when the next one comes, what needs attention."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from syncer.cli.settings import Settings
 if TYPE_CHECKING:
     from syncer.status.status import Status
 
-SETTLES = "The next sync settles that, and so does a daemon when it starts."
+LEFTOVERS_REMEDY = "The next sync settles that, and so does a daemon when it starts."
 
-SYNCS = 5
-"""How many of the last syncs are told."""
+SYNCS_SHOWN = 5
+"""How many of the last syncs are shown."""
 
 
 @click.command()
@@ -30,7 +30,7 @@ def command(settings: Settings, as_json: bool) -> None:
 
     config = settings.config()
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, datetime.now(UTC), syncs=SYNCS)
+        status = status_of(config, database, datetime.now(UTC), syncs=SYNCS_SHOWN)
     if as_json:
         show_json(status_json(status))
     else:
@@ -64,7 +64,7 @@ def _show(status: Status) -> None:
     if status.leftovers:
         written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
-        show(f"The last sync was cut short: {what}. {SETTLES}", "bold yellow")
+        show(f"The last sync was cut short: {what}. {LEFTOVERS_REMEDY}", "bold yellow")
     show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
@@ -77,13 +77,13 @@ def _show(status: Status) -> None:
 
 
 def _show_videos(status: Status) -> None:
-    from syncer.cli.show import SHOWN, rest, show
+    from syncer.cli.show import ROWS_SHOWN, rest, show
     from syncer.wording import counted, utc
 
-    for video in status.missing[:SHOWN]:
+    for video in status.missing[:ROWS_SHOWN]:
         show(f"{'Gone' if video in status.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
     rest(len(status.missing), "missing video")
-    for video_id, count in status.unconfirmed[:SHOWN]:
+    for video_id, count in status.unconfirmed[:ROWS_SHOWN]:
         show(f"Unconfirmed, held until the next reading says the same: {video_id} {count}")
     rest(len(status.unconfirmed), "unconfirmed count")
     if status.braked:
@@ -92,6 +92,6 @@ def _show_videos(status: Status) -> None:
     if status.suppressed:
         suppressed = counted(status.suppressed, "count")
         show(f"Undone or dropped, and held until YouTube gives other numbers: {suppressed}")
-    for video_id, count in status.hidden[:SHOWN]:
+    for video_id, count in status.hidden[:ROWS_SHOWN]:
         show(f"Hidden: {video_id} {count}")
     rest(len(status.hidden), "hidden count")

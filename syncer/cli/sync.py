@@ -1,4 +1,4 @@
-"""`syncer sync`: one sync now, with a progress bar, a table of what changed, and what needs a person."""
+"""`syncer sync`: one sync now, with a progress bar, a table of what changed, and what needs attention."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def command(settings: Settings, sync: str) -> int:
     """
     from syncer.cli.changes import ChangeList, show_put_back, show_way_back, show_wrong
     from syncer.cli.environment import stoppable
-    from syncer.cli.show import SHOWN, rest, show, show_table
+    from syncer.cli.show import ROWS_SHOWN, rest, show, show_table
     from syncer.errors import ExitCode
     from syncer.review.undo import INSERTED, undo
     from syncer.wording import counted
@@ -49,7 +49,7 @@ def command(settings: Settings, sync: str) -> int:
     changes = ChangeList()
     with stoppable(settings) as (environment, progress):
         listener = replace(progress, changed=changes.add)
-        report, skipped = undo(config, sync, environment, listener, SHOWN)
+        report, skipped = undo(config, sync, environment, listener, ROWS_SHOWN)
     if not settings.quiet:
         changes.show_changes(report)
         if report.changed_counts:

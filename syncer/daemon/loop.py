@@ -70,7 +70,7 @@ class DaemonConfig:
 
 @dataclass(frozen=True, slots=True)
 class DaemonEnvironment:
-    """What the daemon needs of the world around it."""
+    """What the daemon needs from outside."""
 
     clock: Callable[[], datetime]
     wait: Callable[[float], object]
@@ -260,7 +260,7 @@ class _Times(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
 
     def __init__(self, agenda: Agenda, rng: Random) -> None:
         self._agenda = agenda
-        self._rng = Random(rng.random())  # of its own: no two threads share one
+        self._rng = Random(rng.random())  # of its own: the other draws do not depend on how often APScheduler asks
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
         return self._agenda.next_start(now, self._rng.random())

@@ -34,8 +34,8 @@ from syncer.status_page.requests import (
     ticket_of,
     video_of,
 )
-from syncer.status_page.sync_pages import CHANGES, sync_page, ticket_page
-from syncer.status_page.video_pages import PER_PAGE, video_page, videos_page
+from syncer.status_page.sync_pages import CHANGES_PER_PAGE, sync_page, ticket_page
+from syncer.status_page.video_pages import VIDEOS_PER_PAGE, video_page, videos_page
 
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs request: their errors are JSON."""
@@ -62,7 +62,7 @@ def search(request: Request) -> Response:
         return renamed
     wanted, standing = search_of(request), standing_of(request)
     _, offset = page_of(request)
-    total, found = videos(sources_of(request), wanted, standing, limit=PER_PAGE, offset=offset)
+    total, found = videos(sources_of(request), wanted, standing, limit=VIDEOS_PER_PAGE, offset=offset)
     return videos_page(total, found, wanted, standing, offset=offset)
 
 
@@ -75,7 +75,7 @@ def video(request: Request) -> Response:
 def sync(request: Request) -> Response:
     """Answer `GET /syncs/{sync}`."""
     _, offset = page_of(request)
-    found = one_sync(sources_of(request), sync_of(request), limit=CHANGES, offset=offset)
+    found = one_sync(sources_of(request), sync_of(request), limit=CHANGES_PER_PAGE, offset=offset)
     return sync_page(*found_or_404(found, "no report of this sync is kept"), offset=offset)
 
 

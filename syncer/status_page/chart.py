@@ -59,14 +59,14 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
     y = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     name = f"chart-{unit}"
     first, last = numbers[0], numbers[-1]
-    said = (
+    description = (
         f"From {first:,} to {last:,} {unit} in {counted(len(numbers), 'reading')} "
         f"between {utc(readings[0].at)} and {utc(readings[-1].at)}."
     )
     return tag(
         "svg",
         tag("title", f"{unit.capitalize()} over time", id=f"{name}-title"),
-        tag("desc", said, id=f"{name}-desc"),
+        tag("desc", description, id=f"{name}-desc"),
         tag("text", unit, x=0, y=18, class_="unit"),
         [_level(y(tick), tick) for tick in ticks],
         list(_days(x)),
@@ -97,10 +97,15 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
 def sync_bars(syncs: Sequence[Outline]) -> Markup:
     """Return syncs, oldest first, as bars: above the line how long they took, below it how much they changed."""
     longest = max((_seconds(sync) for sync in syncs), default=0)
-    most = max((sync["changed_counts"] for sync in syncs), default=0)
+    most_changes = max((sync["changed_counts"] for sync in syncs), default=0)
     width = max(len(syncs), 12) * (BAR + GAP) + GAP
     bars = [
-        _bar(sync, GAP + number * (BAR + GAP), _seconds(sync) / (longest or 1), sync["changed_counts"] / (most or 1))
+        _bar(
+            sync,
+            GAP + number * (BAR + GAP),
+            _seconds(sync) / (longest or 1),
+            sync["changed_counts"] / (most_changes or 1),
+        )
         for number, sync in enumerate(syncs)
     ]
     line = UP + ABOVE
@@ -110,7 +115,8 @@ def sync_bars(syncs: Sequence[Outline]) -> Markup:
         tag(
             "desc",
             "One bar for each sync, oldest first: above the line how long it took, below it how many counts it"
-            f" changed. The longest took {longest:.0f} s; the most that one changed is {counted(most, 'count')}.",
+            f" changed. The longest took {longest:.0f} s; the most that one changed is"
+            f" {counted(most_changes, 'count')}.",
             id="bars-desc",
         ),
         bars,
@@ -127,19 +133,19 @@ def _bar(sync: Outline, x: int, duration: float, changes: float) -> Markup:
     up, down = max(4, round(UP * sqrt(duration))), round(DOWN * sqrt(changes))
     line = UP + ABOVE
     ending = ENDINGS[sync["exit"]]
-    said = (
+    description = (
         f"{utc(datetime.fromisoformat(sync['started']))}: {ending}, {_seconds(sync):.0f} s, "
         f"{counted(sync['changed_counts'], 'count')} changed, {counted(sync['problems'], 'problem')}"
     )
     return tag(
         "a",
-        tag("title", said),
+        tag("title", description),
         tag("rect", x=x, y=0, width=BAR, height=line + DOWN, class_="touch"),
         tag("rect", x=x, y=line - up, width=BAR, height=up, rx=2, class_=f"took {ending.replace(' ', '-')}"),
         tag("rect", x=x, y=line, width=BAR, height=down, rx=2, class_="changed") if down else None,
         tag("circle", cx=x + BAR / 2, cy=line - up - 7, r=4, class_="mark") if sync["exit"] else None,
         href=f"/syncs/{sync['sync']}",
-        aria_label=said,
+        aria_label=description,
     )
 
 

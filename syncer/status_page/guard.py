@@ -76,8 +76,8 @@ class Guard:
                 421, "This address does not belong to the status page; status_page.hosts of the config names others."
             )
         if self._token is not None and not _shows(headers.get("authorization", ""), self._token):
-            asked = {"WWW-Authenticate": 'Basic realm="syncer", charset="UTF-8"'}
-            return _refuse(401, "A token is needed: send it as `Authorization: Bearer TOKEN`.", asked)
+            challenge = {"WWW-Authenticate": 'Basic realm="syncer", charset="UTF-8"'}
+            return _refuse(401, "A token is needed: send it as `Authorization: Bearer TOKEN`.", challenge)
         if scope["method"] not in {"GET", "HEAD"} and not _is_same_origin(headers, named[0]):
             return _refuse(403, "This request comes from another site.")
         return None

@@ -10,7 +10,7 @@ VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
 
 class Markup(str):
-    """Text that may stand in HTML as it is. Made by this module alone."""
+    """Text that is HTML already. Made by this module alone."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The first page: is all well, when comes the next sync, how went the last ones, what changed, who is needed."""
+"""The first page: is all well, when is the next sync, how did the last ones go, what changed, what needs attention."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from syncer.status_page.reading import Overview
 from syncer.status_page.verdict import needs_of, verdict
 from syncer.wording import counted
 
-REFRESH = 5
+REFRESH_SECONDS = 5
 """Seconds, while a sync goes on; else the page stays as it is."""
 
-ROWS = 10
+TABLE_ROWS = 10
 """Rows of a table here; the other pages show all."""
 
 LEGEND = (
@@ -46,21 +46,21 @@ STAGES = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pa
 
 def overview_page(seen: Overview) -> HTMLResponse:
     """Return the first page."""
-    said = verdict(seen)
+    headline = verdict(seen)
     accept = sync_button(accept=True) if seen.status.braked else None
     needs = [tag("li", need.sentence, " ", tag("a", "Show them", href=need.href)) for need in needs_of(seen)]
     changes = changes_table("The last changes, newest first", seen.changes) if seen.changes else "Nothing yet."
     return page(
         "Overview",
         tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
-        tag("p", tag("strong", said.sentence), class_=f"verdict {said.state}", role="status"),
+        tag("p", tag("strong", headline.sentence), class_=f"verdict {headline.state}", role="status"),
         _now(seen),
         section("Needs a person", tag("ul", needs), accept, id_="needs") if needs else None,
         _syncs(seen.status),
         section("What changed last", changes, id_="changes"),
         _videos(seen.status),
         here="/",
-        refresh=REFRESH if seen.live.running else None,
+        refresh=REFRESH_SECONDS if seen.live.running else None,
     )
 
 
@@ -114,7 +114,7 @@ def _syncs(status: Status) -> Markup:
             f"{sync['problems']:,}",
             ENDINGS[sync["exit"]],
         )
-        for sync in status.syncs[:ROWS]
+        for sync in status.syncs[:TABLE_ROWS]
     ]
     legend = []
     for kind, text in LEGEND:
@@ -137,15 +137,15 @@ def _videos(status: Status) -> Markup:
             "gone" if video.video_id in gone else "missing",
             together("not given by YouTube since ", moment(video.since)),
         )
-        for video in status.missing[:ROWS]
+        for video in status.missing[:TABLE_ROWS]
     ]
     rows += [
         (video_link(video), "unconfirmed", f"{count.value} fell far; held until the next reading says the same")
-        for video, count in status.unconfirmed[:ROWS]
+        for video, count in status.unconfirmed[:TABLE_ROWS]
     ]
     rows += [
         (video_link(video), "hidden", f"{count.value} is hidden; the pages keep what they have")
-        for video, count in status.hidden[:ROWS]
+        for video, count in status.hidden[:TABLE_ROWS]
     ]
     links = [
         (", " if number else "", tag("a", state, href=f"/videos?state={state}"))

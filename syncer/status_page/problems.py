@@ -50,7 +50,7 @@ REMEDIES = {
 }
 """What to do, by kind: as `docs/reference/problems.md` says it."""
 
-SHOWN = 200
+PROBLEMS_SHOWN = 200
 """Problems of one kind that are listed."""
 
 
@@ -75,10 +75,10 @@ def problems_list(problems: Sequence[Problem], *, level: str) -> Markup:
 
 def _problems_of_kind(kind: ProblemKind, problems: Sequence[Problem], level: str) -> Markup:
     items = []
-    for problem in problems[:SHOWN]:
+    for problem in problems[:PROBLEMS_SHOWN]:
         place = f"{problem.subject}:{problem.line}" if problem.line else problem.subject
         items.append(tag("li", tag("span", place, class_="path"), " ", problem.message))
-    left = len(problems) - SHOWN
+    left = len(problems) - PROBLEMS_SHOWN
     return together(
         tag(level, kind.value.replace("-", " ").capitalize(), f" ({len(problems):,})"),
         tag("p", tag("strong", "What to do: "), REMEDIES[kind]),

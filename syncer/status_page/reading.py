@@ -15,7 +15,7 @@ from syncer.control import Control, DaemonState
 from syncer.diff_log.lines import LOG, Line, last_lines, lines_of_sync
 from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
-from syncer.state.database import Database, open_state
+from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
 from syncer.state.search import Known, Standing, count_standings, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
@@ -26,10 +26,10 @@ from syncer.status.status import Status, mapped_counts, status_of
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
-SYNCS = 30
+SYNCS_SHOWN = 30
 """How many of the last syncs are shown."""
 
-LAST_CHANGES = 10
+CHANGES_SHOWN = 10
 """How many of the last changes are."""
 
 
@@ -45,7 +45,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How it stands with the daemon and its site."""
+    """The state of the daemon and its site."""
 
     at: datetime
     live: DaemonState
@@ -55,7 +55,7 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class VideoSeen:
+class VideoDetails:
     """What is known of one video."""
 
     video_id: VideoId
@@ -81,23 +81,18 @@ class Gauges:
     running: bool
 
 
-def state_of(config: Config) -> Database:
-    """Open the state for reading; where there is none yet, give an empty one. Raises StateError."""
-    return open_state(config.state_directory, config.site)
-
-
-def overview(sources: Sources, *, changes: int = LAST_CHANGES) -> Overview:
-    """Return how it stands. Raises StateError."""
+def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
+    """Return the state of the daemon and its site. Raises StateError."""
     config, now, live = sources.config(), sources.clock(), sources.control.live()
-    with state_of(config) as database:
-        status = status_of(config, database, now, syncs=SYNCS, next_sync=live.next_sync)
+    with open_state(config.state_directory, config.site) as database:
+        status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=live.next_sync)
     return Overview(now, live, status, last_lines(config.state_directory / LOG, changes))
 
 
 def is_ready(sources: Sources) -> bool:
     """Whether the last good sync of the whole site is not older than two intervals. Raises StateError."""
-    now, live = sources.clock(), sources.control.live()
-    with state_of(sources.config()) as database:
+    config, now, live = sources.config(), sources.clock(), sources.control.live()
+    with open_state(config.state_directory, config.site) as database:
         last = last_whole_sync(database)
     return last is not None and not is_old(last, live, now)
 
@@ -110,7 +105,7 @@ def is_old(last_good: datetime, live: DaemonState, now: datetime) -> bool:
 def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tuple[StoredReport, list[Line]] | None:
     """Return a sync's report and its changes; None where no such report is kept. Raises StateError."""
     config = sources.config()
-    with state_of(config) as database:
+    with open_state(config.state_directory, config.site) as database:
         past = past_sync(database, sync)
     report = stored_report(past.report) if past else None
     if report is None:
@@ -128,27 +123,28 @@ def videos(
 ) -> tuple[int, list[Known]]:
     """Return how many videos a search finds, and some of them. Raises StateError."""
     config = sources.config()
-    with state_of(config) as database:
+    with open_state(config.state_directory, config.site) as database:
         return find_videos(database, search, standing, counts=mapped_counts(config), limit=limit, offset=offset)
 
 
 def readings_of(sources: Sources, video: VideoId) -> list[Reading]:
     """Return what is kept of what YouTube said of a video. Raises StateError."""
-    with state_of(sources.config()) as database:
+    config = sources.config()
+    with open_state(config.state_directory, config.site) as database:
         return history(database, video)
 
 
-def one_video(sources: Sources, video: VideoId) -> VideoSeen | None:
+def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
     """Return what is known of a video; None where no page names it and no reading is kept. Raises StateError."""
     config = sources.config()
-    with state_of(config) as database:
+    with open_state(config.state_directory, config.site) as database:
         readings, paths = history(database, video), pages_of(database, video)
         missing = {each.video_id: each.since for each in missing_videos(database)}
         unconfirmed = any(video == held for held, _ in unconfirmed_counts(database))
     if not readings and not paths:
         return None
     pages = [(path, _title(config.site, path)) for path in paths]
-    return VideoSeen(video, readings, pages, missing.get(video), unconfirmed)
+    return VideoDetails(video, readings, pages, missing.get(video), unconfirmed)
 
 
 def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
@@ -160,7 +156,7 @@ def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
 def gauges(sources: Sources) -> Gauges:
     """Return what a monitoring system asks for. Raises StateError."""
     config, now, live = sources.config(), sources.clock(), sources.control.live()
-    with state_of(config) as database:
+    with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, now, syncs=1, next_sync=live.next_sync)
         standings = count_standings(database, mapped_counts(config))
         oldest = oldest_count(database)

@@ -111,7 +111,11 @@ class _Server(uvicorn.Server):
     _loop: asyncio.AbstractEventLoop | None = None
 
     def stop(self) -> None:
-        """Tell it to stop; safe in any thread."""
+        """Tell it to stop; safe in any thread.
+
+        Here the flag is set before the loop is looked for, and `main_loop` gives the loop before it looks at the flag:
+        whichever thread is first, one of them sees what the other did.
+        """
         self.should_exit = True
         if self._loop:
             self._loop.call_soon_threadsafe(self._stop_event.set)

@@ -17,11 +17,10 @@ from syncer.status_page.overview import going_on
 from syncer.status_page.problems import problems_list
 from syncer.wording import counted
 
-REFRESH = 1
+REFRESH_SECONDS = 1
 """Seconds between two looks at a sync that goes on."""
 
-
-CHANGES = 500
+CHANGES_PER_PAGE = 500
 """How many changes a page lists."""
 
 
@@ -63,7 +62,9 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
         section(
             "Changes",
             changes_table("Counts that were written, in their order", changes) if changes else tag("p", "None."),
-            neighbours("More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES, offset=offset, total=made),
+            neighbours(
+                "More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES_PER_PAGE, offset=offset, total=made
+            ),
             id_="changes",
         ),
         section("Missing on YouTube", tag("ul", missing), id_="missing") if missing else None,
@@ -73,14 +74,16 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
 def ticket_page(ticket: Ticket, live: DaemonState) -> HTMLResponse:
     """Return the page of a sync that somebody asked for: it looks again by itself until that has ended."""
     if ticket.state == "done":
-        said = ticket.error or "It has ended."
-        return page("Sync", tag("h1", "No sync"), tag("p", said, class_="verdict wrong", role="status"), sync_button())
+        sentence = ticket.error or "It has ended."
+        return page(
+            "Sync", tag("h1", "No sync"), tag("p", sentence, class_="verdict wrong", role="status"), sync_button()
+        )
     waits = ticket.state == "waiting"
-    said = "It begins as soon as the one before has ended." if waits and live.running else going_on(live)
+    sentence = "It begins as soon as the one before has ended." if waits and live.running else going_on(live)
     return page(
         "Sync",
         tag("h1", "A sync was asked for"),
-        tag("p", said, class_="verdict person", role="status"),
+        tag("p", sentence, class_="verdict person", role="status"),
         tag("p", "This page looks again by itself. ", tag("a", "Look now", href=f"/triggers/{ticket.number}")),
-        refresh=REFRESH,
+        refresh=REFRESH_SECONDS,
     )

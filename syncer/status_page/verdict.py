@@ -1,4 +1,4 @@
-"""Says in one sentence whether all is well, and what needs a person."""
+"""Says in one sentence whether all is well, and what needs attention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from syncer.wording import counted
 
 
 class Need(NamedTuple):
-    """Something that needs a person."""
+    """Something that needs attention."""
 
     sentence: str
     href: str
@@ -20,7 +20,7 @@ class Need(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """How it stands, in short."""
+    """The state of the daemon and its site, in short."""
 
     state: str
     """`well`, `person` or `wrong`: also the class in the style sheet."""
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(seen: Overview) -> Verdict:
-    """Return the one sentence that stands at the top."""
+    """Return the sentence at the top of the first page."""
     status, live = seen.status, seen.live
     wrong = _wrong(seen)
     if wrong:
@@ -59,7 +59,7 @@ def _wrong(seen: Overview) -> str | None:
 
 
 def needs_of(seen: Overview) -> Iterator[Need]:
-    """Yield what a person should look at, the gravest first."""
+    """Yield what needs attention, the gravest first."""
     status = seen.status
     if status.braked:
         yield Need(

@@ -13,12 +13,12 @@ from syncer.status.documents import meaning_changes
 from syncer.status_page.chart import COUNT_NAMES, count_chart
 from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link
 from syncer.status_page.markup import Child, Markup, tag, together
-from syncer.status_page.reading import VideoSeen
+from syncer.status_page.reading import VideoDetails
 from syncer.wording import counted
 
-PER_PAGE = 50
+VIDEOS_PER_PAGE = 50
 
-READINGS = 200
+READING_ROWS = 200
 """Rows of the table of readings, the newest; `syncer history` prints all."""
 
 
@@ -47,12 +47,12 @@ def videos_page(
         _search(search, standing),
         tag("p", f"{counted(total, 'video')} found."),
         table("Videos found", heads, rows, numbers=(1, 2, 3)) if rows else None,
-        neighbours("More videos", "/videos", query, limit=PER_PAGE, offset=offset, total=total),
+        neighbours("More videos", "/videos", query, limit=VIDEOS_PER_PAGE, offset=offset, total=total),
         here="/videos",
     )
 
 
-def video_page(seen: VideoSeen) -> HTMLResponse:
+def video_page(seen: VideoDetails) -> HTMLResponse:
     """Return the page of one video."""
     title = next((title for _, title in seen.pages if title), seen.video_id)
     meanings = meaning_changes(seen.readings) if seen.readings else []
@@ -120,7 +120,7 @@ def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
 
 
 def _readings(readings: Sequence[Reading]) -> Markup:
-    newest = readings[::-1][:READINGS]
+    newest = readings[::-1][:READING_ROWS]
     rows = [(minute(reading.at), *(_number(reading, count) for count in Count)) for reading in newest]
     left = len(readings) - len(newest)
     return section(

@@ -82,7 +82,7 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
             videos, client.fetch, connections=youtube.connections, deadline=deadline, breakers=breakers
         ):
             _save(sync, number, answer)
-            unrequested[answer.bucket] += answer.unasked
+            unrequested[answer.bucket] += answer.unrequested
             if answer.outcome in {Outcome.FAILED, Outcome.REFUSED}:
                 failures[answer.bucket, answer.message or ""] = None
             sync.listener.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
@@ -179,7 +179,7 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
 
 def _save(sync: Sync, number: int, answer: Answer) -> None:
     """Save what the answer says, and count it."""
-    database, tally, asked = sync.database, sync.tally, answer.asked
+    database, tally, asked = sync.database, sync.tally, answer.videos
     tally.requests[answer.bucket, answer.outcome] += 1
     tally.problems += answer.problems
     match answer.outcome:

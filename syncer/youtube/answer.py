@@ -38,14 +38,14 @@ class Answer:
     """What the request of one batch returned."""
 
     bucket: Bucket
-    asked: tuple[VideoId, ...]
+    videos: tuple[VideoId, ...]
     """The videos of the batch."""
     outcome: Outcome
     at: datetime
     statistics: Mapping[VideoId, Statistics]
     """Of the videos that were returned and passed the checks; empty unless ANSWERED."""
     problems: tuple[Problem, ...] = ()
-    unasked: int = 0
+    unrequested: int = 0
     """Returned items that were not requested."""
     message: str | None = None
     """For all outcomes but ANSWERED: one sentence that says why and what to do."""

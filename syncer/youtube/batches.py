@@ -88,13 +88,13 @@ def fetch_all(
         left: list[VideoId] = []
         for answer in first.answers():
             if answer.outcome in _TAKEN_OVER:
-                left += answer.asked
+                left += answer.videos
             elif answer.outcome is Outcome.ANSWERED:
-                left += (video for video in answer.asked if video not in answer.statistics)
+                left += (video for video in answer.videos if video not in answer.statistics)
             yield answer
         if first.ended is not Outcome.REFUSED:
-            never_asked = chain.from_iterable(first.batches if first.ended else ())
-            batches = deque(pack(chain(left, never_asked)))
+            unrequested = chain.from_iterable(first.batches if first.ended else ())
+            batches = deque(pack(chain(left, unrequested)))
             yield from _Walk(Bucket.GENERAL, batches, requester, breakers[Bucket.GENERAL]).answers()
     finally:
         pool.shutdown(cancel_futures=True)  # nobody in it waits for the network when the deadline is over
@@ -156,14 +156,14 @@ class _Walk:
 
     def _note(self, answer: Answer) -> Answer | None:
         """Take note of an answer and return it; None: what is rejected alone waits for what becomes of the others."""
-        if answer.outcome is Outcome.REJECTED and len(answer.asked) == 1:
+        if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1:
             self.rejected.append(answer)
             return None
         if answer.outcome is Outcome.REJECTED:
             if self.halvings < (MAX_HALVINGS if self.answered else MAX_UNANSWERED_HALVINGS):
                 self.halvings += 1
-                middle = len(answer.asked) // 2
-                self.batches.extend((answer.asked[:middle], answer.asked[middle:]))
+                middle = len(answer.videos) // 2
+                self.batches.extend((answer.videos[:middle], answer.videos[middle:]))
             else:
                 answer = replace(answer, outcome=Outcome.FAILED)
         self.breaker.note(answer.outcome)

@@ -32,7 +32,7 @@ class CheckedBody:
     """Of every requested video that was returned; a count that is not valid is absent."""
     problems: tuple[Problem, ...] = ()
     """What is wrong with counts: a few at most for each video."""
-    unasked: int = 0
+    unrequested: int = 0
     """Items that were not requested."""
 
 
@@ -56,8 +56,8 @@ class Evidence:
     """Whether the body has Google's form: then it comes from the API, and not from something in between."""
 
 
-def check_body(body: bytes, bucket: Bucket, asked: Sequence[VideoId]) -> CheckedBody | ForeignBody:
-    """Return what is valid in the body of a 200 with which the bucket's method answers about the `asked` videos.
+def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> CheckedBody | ForeignBody:
+    """Return what is valid in the body of a 200 with which the bucket's method answers a request for these `videos`.
 
     Counts are int64 in JSON strings; absent ones are hidden (`docs/youtube.md`). A proxy's page, a body that was cut
     off and the answer to another request are a `ForeignBody`.
@@ -65,12 +65,12 @@ def check_body(body: bytes, bucket: Bucket, asked: Sequence[VideoId]) -> Checked
     items = _items(body, bucket)
     if isinstance(items, ForeignBody):
         return items
-    ours = {str(video): video for video in asked}
-    statistics, differing, problems, unasked = dict[VideoId, Statistics](), set[VideoId](), list[Problem](), 0
+    requested = {str(video): video for video in videos}
+    statistics, differing, problems, unrequested = dict[VideoId, Statistics](), set[VideoId](), list[Problem](), 0
     for item in items:
-        video = ours.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
+        video = requested.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
         if video is None or not isinstance(item, dict):
-            unasked += 1
+            unrequested += 1
             continue
         counts, wrong = _counts(video, item.get("statistics", {}))
         if video not in statistics:
@@ -83,7 +83,7 @@ def check_body(body: bytes, bucket: Bucket, asked: Sequence[VideoId]) -> Checked
     for video in sorted(differing):
         statistics[video] = {}
         problems.append(_bad(video, "YouTube sent this video twice with different counts; none was believed."))
-    return CheckedBody(statistics, tuple(problems), unasked)
+    return CheckedBody(statistics, tuple(problems), unrequested)
 
 
 def read_evidence(body: bytes) -> Evidence:
@@ -155,7 +155,7 @@ def _bad(subject: str, message: str) -> Problem:
 
 
 def _limits(message: str, details: Sequence[dict[str, object]]) -> Iterator[str]:
-    """Yield syncer's words for the limit: only the message and ErrorInfo's metadata tell a daily one from others."""
+    """Yield syncer's words for the limit. Only the message and ErrorInfo's metadata say that it is a daily one."""
     if "per day" in message.lower():
         yield PER_DAY
     for detail in details:

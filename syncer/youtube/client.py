@@ -88,7 +88,7 @@ class Terms:
     deadline: Deadline = field(default_factory=Deadline)
     """For all requests together; when it is over, those under way end too."""
     rng: Random = field(default_factory=Random)
-    """Where jitter comes from."""
+    """Where jitter comes from. All connections share it: each draw is one `Random.random()`, which is atomic."""
 
 
 class Client:
@@ -274,9 +274,9 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[str], HttpRequest]]:
 def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
     at, result, attempts = terms.clock(), tried.result, tried.attempts
     if isinstance(result, CheckedBody):
-        statistics, problems, unasked = result.statistics, result.problems, result.unasked
+        statistics, problems, unrequested = result.statistics, result.problems, result.unrequested
         return Answer(
-            request.bucket, request.videos, Outcome.ANSWERED, at, statistics, problems, unasked, attempts=attempts
+            request.bucket, request.videos, Outcome.ANSWERED, at, statistics, problems, unrequested, attempts=attempts
         )
     parked_until = None
     if result.kind is FailureKind.DAY:

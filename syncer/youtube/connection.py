@@ -69,7 +69,7 @@ class Connection(httplib2.Http):
         self.dialling: Future[None] | None = None
         self.socket: socket.socket | None = None
         self._key = key
-        # httplib2 makes the connections, and hands them nothing of ours: so this one has classes of its own
+        # httplib2 makes the connections and passes no owner to them, so their class has to know it
         connection = _Secure if endpoint.lower().startswith("https:") else _Plain
         self._connection_type = type(connection.__name__, (connection,), {"owner": self})
 
@@ -157,7 +157,7 @@ class _BoundedReader(io.BufferedReader):
         return self._counted(super().read(size))
 
     def readline(self, _size: int | None = -1, /) -> bytes:
-        """Return a line of a head, or of what stands between chunks; its size is bounded by what is left."""
+        """Return a line of a head, or of what is between chunks; its size is bounded by what is left."""
         line = self._counted(super().readline(self.left + 1))
         if b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):  # RFC 9112, 2.2; `email` would see several lines
             raise http.client.HTTPException("a bare CR")

@@ -50,7 +50,7 @@ class RequestLog:
 
     @property
     def tries(self) -> Tries:
-        """What failures have cost so far."""
+        """What failures have cost so far; to be read when no request is under way."""
         return Tries(self._retries, self._waited, dict(self._classes))
 
     def log_retry(self, request: BatchRequest, failure: Failure, attempt: int, wait: float) -> None:
@@ -96,7 +96,7 @@ class RequestLog:
         _log.log(level, text.removesuffix("" if failure else " %(why)s"), facts, extra=facts)
 
     def log_sum(self, seconds: float) -> None:
-        """Log all together, once, after so many seconds."""
+        """Log all together, once, after so many seconds, when no request is under way."""
         if not self._batches:
             return
         facts = {
