@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.cli.environment import ProgressBar
+    from syncer.cli.stopping import StopSignal
 
 POLL_SECONDS = 0.25
 """Seconds between two looks at how far the sync is."""
@@ -30,27 +34,29 @@ def command(settings: Settings, no_wait: bool, accept: bool) -> int:
     path = daemon_socket(settings.config().state_directory)
     if path is None:
         raise NoDaemon(NO_DAEMON)
-    location = trigger(path, accept=accept)
     if no_wait:
+        trigger(path, accept=accept)
         show("The daemon syncs now; `syncer status` tells how it went.")
         return 0
-    return _show(_follow(settings, path, location))
-
-
-def _follow(settings: Settings, path: Path, location: str) -> dict[str, Any]:
-    """Return the document that the sync ended with. Raises DaemonEnded and Stopped."""
     from syncer.cli.environment import ProgressBar
     from syncer.cli.stopping import stop_on_signals
+
+    with ProgressBar(enabled=not settings.quiet) as bar, stop_on_signals() as stopped:
+        document = _follow(path, trigger(path, accept=accept), bar, stopped)
+    return _show(document)
+
+
+def _follow(path: Path, location: str, bar: ProgressBar, stopped: StopSignal) -> dict[str, Any]:
+    """Return the document that the sync ended with. Raises DaemonEnded and Stopped."""
     from syncer.errors import Stopped
     from syncer.trigger import look
 
-    with ProgressBar(enabled=not settings.quiet) as bar, stop_on_signals() as stopped:
-        while not stopped.wait(POLL_SECONDS):
-            ticket = look(path, location)
-            if ticket.report is not None:
-                return ticket.report
-            if ticket.progress:
-                bar.advance(ticket.progress.stage, ticket.progress.done, ticket.progress.of)
+    while not stopped.wait(POLL_SECONDS):
+        ticket = look(path, location)
+        if ticket.report is not None:
+            return ticket.report
+        if ticket.progress:
+            bar.advance(ticket.progress.stage, ticket.progress.done, ticket.progress.of)
     raise Stopped("you wait no longer; the daemon goes on with the sync")
 
 
