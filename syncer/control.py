@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+Stage = Literal["scan", "ask", "write"]
+"""What a running sync is doing: it scans pages, requests counts from YouTube, and writes pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
     """How far the running sync is."""
 
-    stage: str
-    """`scan`, `ask` or `write`."""
+    stage: Stage
     done: int
     of: int | None
     """None: not known yet."""

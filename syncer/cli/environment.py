@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from syncer.cli.settings import Settings
 from syncer.cli.stopping import stop_on_signals
+from syncer.control import Stage
 from syncer.sync.options import Environment, Listener
 
-STAGES = {"scan": "Scanning pages", "ask": "Asking YouTube", "write": "Writing pages"}
-DRY_RUN_STAGES = STAGES | {"write": "Comparing pages"}
+STAGES: dict[Stage, str] = {"scan": "Scanning pages", "ask": "Asking YouTube", "write": "Writing pages"}
+DRY_RUN_STAGES: dict[Stage, str] = STAGES | {"write": "Comparing pages"}
 
 BAR_COLOUR = "cyan"
 """The bar's colour: Rich's own is the red of an error."""
@@ -37,7 +38,7 @@ class ProgressBar:
     def __init__(self, *, enabled: bool, dry_run: bool = False) -> None:
         self._bars = None
         self._stages = DRY_RUN_STAGES if dry_run else STAGES
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[Stage, TaskID] = {}
         self._stack = ExitStack()
         if enabled and sys.stderr.isatty():
             columns = (
@@ -47,7 +48,7 @@ class ProgressBar:
             )
             self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
 
-    def advance(self, stage: str, done: int, total: int | None) -> None:
+    def advance(self, stage: Stage, done: int, total: int | None) -> None:
         """Show how far a stage is."""
         if self._bars is None:
             return

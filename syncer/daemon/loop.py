@@ -18,7 +18,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from syncer.control import DaemonState, SyncProgress, Ticket
+from syncer.control import DaemonState, Stage, SyncProgress, Ticket
 from syncer.daemon import daemon_log
 from syncer.daemon.agenda import Agenda
 from syncer.daemon.systemd import Systemd
@@ -54,7 +54,7 @@ class SyncRequest:
     accept: bool
     unread_since: datetime | None
     """It is only about videos that were not read since then; None: about all."""
-    progress: Callable[[str, int, int | None], None]
+    progress: Callable[[Stage, int, int | None], None]
     alive: Callable[[], None]
     """To be called whenever the sync waits: it does not hang."""
 
@@ -241,7 +241,7 @@ class Daemon:
         except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync comes
             return FinishedSync(trigger, since, error)
 
-    def _advance(self, stage: str, done: int, of: int | None) -> None:
+    def _advance(self, stage: Stage, done: int, of: int | None) -> None:
         with self._lock:
             self._progress, self._sign_of_life = SyncProgress(stage, done, of), time.monotonic()
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from starlette.responses import HTMLResponse
 
-from syncer.control import DaemonState
+from syncer.control import DaemonState, Stage
 from syncer.status.buckets import in_words
 from syncer.status.status import Status
 from syncer.status_page.chart import ENDINGS, sync_bars
@@ -41,7 +41,7 @@ LEGEND = (
 )
 """What the bars of the last syncs mean: their classes in the style sheet, and the words."""
 
-STAGES = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pages"}
+STAGES: dict[Stage, str] = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pages"}
 
 
 def overview_page(seen: Overview) -> HTMLResponse:
@@ -72,7 +72,7 @@ def going_on(live: DaemonState) -> str:
     if progress is None:
         return "A sync begins."
     far = f"{progress.done:,} of {progress.of:,}" if progress.of is not None else f"{progress.done:,} so far"
-    return f"A sync goes on: {STAGES.get(progress.stage, progress.stage)}, {far}."
+    return f"A sync goes on: {STAGES[progress.stage]}, {far}."
 
 
 def _now(seen: Overview) -> Markup:

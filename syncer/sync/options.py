@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from syncer.control import Stage
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
 from syncer.errors import ExitCode
@@ -62,7 +63,7 @@ class Environment:
 class Listener:
     """Whom a sync informs while it goes on."""
 
-    progress: Callable[[str, int, int | None], object] = lambda _stage, _done, _total: None
+    progress: Callable[[Stage, int, int | None], object] = lambda _stage, _done, _total: None
     """Called with the stage (`scan`, `ask`, `write`), how much is done, and of how much where that is known."""
     changed: Callable[[Sequence[Change]], object] = lambda _changes: None
     """Called with each batch of changes once they are on disk; in a dry run, once they are known to fit."""
