@@ -52,7 +52,7 @@ class Ticket:
 class Control(Protocol):
     """How other threads reach the daemon. Every method is safe in any thread and returns at once."""
 
-    def live(self) -> DaemonState:
+    def state(self) -> DaemonState:
         """Return what the daemon is doing now."""
         ...
 

@@ -96,7 +96,7 @@ class Daemon:
 
     def idle(self) -> None:
         """Waits until the scheduler knows that each sync which began has ended, and the daemon what came of it."""
-        until(lambda: self.clock.ended == self.begun and not self.loop.live().running)
+        until(lambda: self.clock.ended == self.begun and not self.loop.state().running)
 
     def move(self, by: timedelta) -> None:
         self.clock.move(by)

@@ -33,14 +33,14 @@ class Steered:
         self.go = threading.Event()
         self.go.set()
         now = datetime.now(UTC)
-        self.state = DaemonState(False, None, now + timedelta(hours=5), now, timedelta(hours=6))
+        self.daemon_state = DaemonState(False, None, now + timedelta(hours=5), now, timedelta(hours=6))
         self._site = site
         self._counters = counters
         self._tickets: dict[int, Ticket] = {}
         self._threads: list[threading.Thread] = []
 
-    def live(self) -> DaemonState:
-        return self.state
+    def state(self) -> DaemonState:
+        return self.daemon_state
 
     def ticket(self, number: int) -> Ticket | None:
         return self._tickets.get(number)
@@ -60,7 +60,7 @@ class Steered:
 
     def _sync(self, ticket: Ticket, accept: bool) -> None:
         self._tickets[ticket.number] = replace(ticket, state="running")
-        self.state = replace(self.state, running=True, progress=SyncProgress("ask", 50, 120))
+        self.daemon_state = replace(self.daemon_state, running=True, progress=SyncProgress("ask", 50, 120))
         self.go.wait(20)
         config = parse_config(self._site.config.read_text(encoding="utf-8"), self._site.config)
         never = threading.Event()
@@ -75,7 +75,7 @@ class Steered:
             self._counters.ended(report)
             done = replace(ticket, state="done", report=json.dumps(report_json(report)))
         self._tickets[ticket.number] = done
-        self.state = replace(self.state, running=False, progress=None)
+        self.daemon_state = replace(self.daemon_state, running=False, progress=None)
 
 
 @dataclass

@@ -158,14 +158,14 @@ def test_a_bug_in_a_sync_is_logged_with_its_traceback_and_the_next_one_comes(
         daemon.next()
         daemon.idle()
         assert len(messages(caplog, "sync-failed")) == 1
-        trouble = daemon.control.live().trouble
+        trouble = daemon.control.state().trouble
         assert trouble
         assert trouble.startswith("a bug: ")
         daemon.doing = report
         daemon.move(6 * HOUR)
         daemon.next()
         daemon.idle()
-        assert daemon.control.live().trouble is None
+        assert daemon.control.state().trouble is None
     assert len(messages(caplog, "synced")) == 1
     (record,) = [record for record in caplog.records if record.exc_info]
     assert record.levelno == logging.ERROR

@@ -84,7 +84,7 @@ def test_all_who_trigger_while_a_sync_goes_on_share_exactly_one_more(clock: Cloc
         gate.wait()
         tickets = [daemon.control.trigger(accept) for accept in (False, True, False, False)]
         assert {ticket.number for ticket in tickets} == {1}
-        assert daemon.control.live().running
+        assert daemon.control.state().running
         gate.let_go()
         gate.wait()
         assert daemon.request.accept, "one of the four wants to accept"
@@ -146,10 +146,10 @@ def test_who_waits_for_a_sync_that_fails_learns_why_and_with_which_code(clock: C
 
 def test_an_interval_is_counted_from_a_sync_that_somebody_else_made(clock: Clock) -> None:
     with Daemon(clock, every="6h", last=START - HOUR) as daemon:
-        assert daemon.control.live().next_sync == START + 5 * HOUR
+        assert daemon.control.state().next_sync == START + 5 * HOUR
         daemon.move(2 * HOUR)
         daemon.last = START + 2 * HOUR
-        until(lambda: daemon.control.live().next_sync == START + 8 * HOUR)
+        until(lambda: daemon.control.state().next_sync == START + 8 * HOUR)
         daemon.move(5 * HOUR)
         assert daemon.settle() == 0
         daemon.move(HOUR)
@@ -161,7 +161,7 @@ def test_times_that_are_named_stay_where_they_are_whoever_syncs(clock: Clock) ->
         daemon.move(HOUR)
         daemon.last = START + HOUR
         daemon.settle()
-        assert daemon.control.live().next_sync == START + 2 * HOUR
+        assert daemon.control.state().next_sync == START + 2 * HOUR
 
 
 def test_its_own_syncs_are_late_by_chance_and_that_moves_nothing(clock: Clock) -> None:
@@ -178,7 +178,7 @@ def test_its_own_syncs_are_late_by_chance_and_that_moves_nothing(clock: Clock) -
             daemon.next()
             daemon.idle()
             daemon.settle()
-            until(lambda due=number + 1: daemon.control.live().next_sync == START + due * 6 * HOUR)  # type: ignore[misc]
+            until(lambda due=number + 1: daemon.control.state().next_sync == START + due * 6 * HOUR)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("code", [pytest.param(3, marks=pytest.mark.storm), None])
@@ -207,7 +207,7 @@ def test_an_outage_of_a_day_is_some_thirty_tries_a_line_each_and_no_storm_at_its
         daemon.idle()
         daemon.move(HOUR)
         assert daemon.settle() == 0, "one sync, and then the schedule again"
-        assert daemon.control.live().next_sync == START + 36 * HOUR
+        assert daemon.control.state().next_sync == START + 36 * HOUR
     assert gaps[:7] == pytest.approx([1, 2, 4, 8, 16, 32, 60], abs=1)
     assert set(gaps[7:]) <= {60, 61}
     assert len(lines) == len(tries)
@@ -225,11 +225,11 @@ def test_a_short_interval_is_tried_again_after_that_interval(clock: Clock) -> No
 def test_a_new_schedule_counts_from_the_last_sync_and_an_old_one_stays(clock: Clock) -> None:
     with Daemon(clock, every="6h", last=START - HOUR) as daemon:
         daemon.new_schedule = {"every": "2h"}
-        until(lambda: daemon.control.live().next_sync == START + HOUR)
-        assert daemon.control.live().interval == 2 * HOUR
+        until(lambda: daemon.control.state().next_sync == START + HOUR)
+        assert daemon.control.state().interval == 2 * HOUR
         daemon.new_schedule = {"every": "2h"}
         daemon.settle()
-        assert daemon.control.live().next_sync == START + HOUR
+        assert daemon.control.state().next_sync == START + HOUR
         daemon.move(HOUR)
         assert daemon.next() == START + HOUR
 
@@ -275,7 +275,7 @@ def test_what_the_quota_left_out_is_asked_about_soon_after_midnight_pacific_all_
             assert daemon.request.unread_since is None, "about all"
             daemon.idle()
             assert daemon.settle() == 0
-            began, goes_on = clock.now(), daemon.control.live().next_sync
+            began, goes_on = clock.now(), daemon.control.state().next_sync
             assert goes_on
             assert 10 * MINUTE <= goes_on - next_reset(began) <= 20 * MINUTE
             daemon.move(goes_on - began)
@@ -324,19 +324,19 @@ def test_others_see_how_far_a_sync_is_and_when_the_next_one_begins(clock: Clock)
     gate = Gate()
     with Daemon(clock, every="6h", last=START) as daemon:
         daemon.doing = gate.sync
-        live = daemon.control.live()
+        live = daemon.control.state()
         assert (live.running, live.progress, live.next_sync) == (False, None, START + 6 * HOUR)
         assert abs(live.started - START) < MINUTE
         daemon.control.trigger(False)
         gate.wait()
         daemon.request.progress("ask", 2, 7)
-        live = daemon.control.live()
+        live = daemon.control.state()
         assert live.running
         assert live.progress is not None
         assert (live.progress.stage, live.progress.done, live.progress.of) == ("ask", 2, 7)
         gate.let_go()
-        until(lambda: not daemon.control.live().running)
-        assert daemon.control.live().progress is None
+        until(lambda: not daemon.control.state().running)
+        assert daemon.control.state().progress is None
 
 
 def test_a_sync_that_begins_before_the_end_of_the_one_before_it_is_known_is_about_all(clock: Clock) -> None:
@@ -361,6 +361,6 @@ def test_a_sync_that_begins_before_the_end_of_the_one_before_it_is_known_is_abou
     for _ in range(2):
         daemon._hand_over(JobExecutionEvent(0, "sync", "default", START, daemon._sync()))
     assert began == [START - HOUR, None]
-    assert daemon.live().running
+    assert daemon.state().running
     daemon.run()
-    assert not daemon.live().running
+    assert not daemon.state().running

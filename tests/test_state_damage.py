@@ -130,7 +130,7 @@ def run_all(used: Used, run: Run) -> dict[tuple[str, ...], int]:
 class IdleDaemon:
     """A daemon that nobody triggers."""
 
-    def live(self) -> DaemonState:
+    def state(self) -> DaemonState:
         return DaemonState(running=False, progress=None, next_sync=None, started=NOW, interval=HOUR)
 
     def trigger(self, accept: bool) -> Ticket:

@@ -230,10 +230,10 @@ def test_a_try_that_made_no_sync_is_told_until_one_does(site: Site, page: Served
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
     synced(page)
-    page.steered.state = replace(page.steered.state, trouble="/srv/content is no directory")
+    page.steered.daemon_state = replace(page.steered.daemon_state, trouble="/srv/content is no directory")
     assert "The last try made no sync: /srv/content is no directory." in page.get("/").text
     assert page.get("/api/v1/status").document["daemon"]["trouble"] == "/srv/content is no directory"
-    page.steered.state = replace(page.steered.state, trouble=None)
+    page.steered.daemon_state = replace(page.steered.daemon_state, trouble=None)
     assert "All is well" in page.get("/").text
 
 

@@ -163,7 +163,7 @@ def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> Non
     site.put("content/<b>odd.md", page_with(odd, quoted, '"<i>1.2M"'))
     with served(site) as page:
         page.steered.trigger(False)
-        until(lambda: page.steered.live().running is False and bool(page.get("/api/v1/syncs").document["syncs"]))
+        until(lambda: page.steered.state().running is False and bool(page.get("/api/v1/syncs").document["syncs"]))
         sync = page.get("/api/v1/syncs").document["syncs"][0]["sync"]
         asked = f"/videos?search={'%3Cscript%3E%22%27'}"
         shown = [page.get(path) for path in ("/", f"/videos/{video}", "/videos", asked, "/problems", f"/syncs/{sync}")]
@@ -178,7 +178,7 @@ def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> Non
 
 def test_no_answer_holds_the_key(new_page: Served) -> None:
     new_page.steered.trigger(False)
-    until(lambda: not new_page.steered.live().running)
+    until(lambda: not new_page.steered.state().running)
     for path in (*PAGES, "/api/v1/syncs", "/api/v1/videos", "/api/v1/quota"):
         assert KEY not in new_page.get(path).text
 

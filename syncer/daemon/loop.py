@@ -127,7 +127,7 @@ class Daemon:
         self._trouble: str | None = None
         self._sign_of_life = time.monotonic()
 
-    def live(self) -> DaemonState:
+    def state(self) -> DaemonState:
         """Return what the daemon is doing now."""
         with self._lock:
             agenda, running = self._agenda, self._unfinished > 0 or self._agenda.triggered
@@ -158,7 +158,7 @@ class Daemon:
         self._scheduler.add_job(self._sync, _Times(agenda, self._rng), id=JOB, next_run_time=agenda.start)
         self._scheduler.start()
         daemon_log.log_next(agenda.start)
-        environment.systemd.ready(_status(self.live()))
+        environment.systemd.ready(_status(self.state()))
         before = environment.clock()
         environment.wait(CLOCK_CHECK_SECONDS)
         while not environment.stopped():
@@ -199,9 +199,9 @@ class Daemon:
             self._agenda = agenda
             well = time.monotonic() - self._sign_of_life < WATCHDOG_STALL_SECONDS
         if config:
-            self._environment.systemd.ready(_status(self.live()))
+            self._environment.systemd.ready(_status(self.state()))
         if well:
-            self._environment.systemd.alive(_status(self.live()))
+            self._environment.systemd.alive(_status(self.state()))
         return agenda
 
     def _after_finished(self, agenda: Agenda, now: datetime) -> Agenda:

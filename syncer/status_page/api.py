@@ -32,10 +32,10 @@ def status(request: Request) -> Response:
     """Answer `GET /api/v1/status`."""
     seen = overview(sources_of(request), changes=0)
     daemon = {
-        **asdict(seen.live),
-        "started": timestamp(seen.live.started),
-        "interval": seen.live.interval.total_seconds(),
-        "next_sync": timestamp(seen.live.next_sync) if seen.live.next_sync else None,
+        **asdict(seen.daemon),
+        "started": timestamp(seen.daemon.started),
+        "interval": seen.daemon.interval.total_seconds(),
+        "next_sync": timestamp(seen.daemon.next_sync) if seen.daemon.next_sync else None,
     }
     return JSONResponse({**status_json(seen.status), "daemon": daemon})
 
@@ -133,7 +133,7 @@ ROUTES = [
 
 def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:
     """Return a ticket with the progress of its sync."""
-    progress = control.live().progress if ticket.state == "running" else None
+    progress = control.state().progress if ticket.state == "running" else None
     return {
         "trigger": ticket.number,
         "state": ticket.state,

@@ -98,7 +98,7 @@ def triggered(request: Request) -> Response:
     if ticket.report and not ticket.error:
         report: StoredReport = json.loads(ticket.report)
         return RedirectResponse(f"/syncs/{report['sync']}", 303)
-    return ticket_page(ticket, control.live())
+    return ticket_page(ticket, control.state())
 
 
 ROUTES = [

@@ -60,15 +60,15 @@ def overview_page(seen: Overview) -> HTMLResponse:
         section("What changed last", changes, id_="changes"),
         _videos(seen.status),
         here="/",
-        refresh=REFRESH_SECONDS if seen.live.running else None,
+        refresh=REFRESH_SECONDS if seen.daemon.running else None,
     )
 
 
-def going_on(live: DaemonState) -> str:
+def going_on(daemon: DaemonState) -> str:
     """Return what the daemon is at, in words."""
-    if not live.running:
+    if not daemon.running:
         return "Nothing: it waits for the next sync."
-    progress = live.progress
+    progress = daemon.progress
     if progress is None:
         return "A sync begins."
     far = f"{progress.done:,} of {progress.of:,}" if progress.of is not None else f"{progress.done:,} so far"
@@ -86,12 +86,12 @@ def _now(seen: Overview) -> Markup:
     ]
     held = counted(status.suppressed, "count")
     undone = [("Undone", f"{held} held until YouTube gives other numbers")] if status.suppressed else []
-    soon = "when this one has ended" if seen.live.running else "not known"
+    soon = "when this one has ended" if seen.daemon.running else "not known"
     return section(
         "Now",
         facts(
-            ("At work", going_on(seen.live)),
-            ("Next sync", moment(seen.live.next_sync) if seen.live.next_sync else soon),
+            ("At work", going_on(seen.daemon)),
+            ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else soon),
             ("Quota is filled again", moment(status.quota_resets)),
             *quota,
             *undone,

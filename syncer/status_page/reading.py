@@ -48,7 +48,7 @@ class Overview:
     """The state of the daemon and its site."""
 
     at: datetime
-    live: DaemonState
+    daemon: DaemonState
     status: Status
     changes: Sequence[Line]
     """The last ones, newest first."""
@@ -83,23 +83,23 @@ class Gauges:
 
 def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
     """Return the state of the daemon and its site. Raises StateError."""
-    config, now, live = sources.config(), sources.clock(), sources.control.live()
+    config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=live.next_sync)
-    return Overview(now, live, status, last_lines(config.state_directory / LOG, changes))
+        status = status_of(config, database, now, syncs=SYNCS_SHOWN, next_sync=daemon.next_sync)
+    return Overview(now, daemon, status, last_lines(config.state_directory / LOG, changes))
 
 
 def is_ready(sources: Sources) -> bool:
     """Whether the last good sync of the whole site is not older than two intervals. Raises StateError."""
-    config, now, live = sources.config(), sources.clock(), sources.control.live()
+    config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
         last = last_whole_sync(database)
-    return last is not None and not is_old(last, live, now)
+    return last is not None and not is_old(last, daemon, now)
 
 
-def is_old(last_good: datetime, live: DaemonState, now: datetime) -> bool:
+def is_old(last_good: datetime, daemon: DaemonState, now: datetime) -> bool:
     """Whether a good sync is too long ago for all to be well."""
-    return now - last_good > 2 * live.interval
+    return now - last_good > 2 * daemon.interval
 
 
 def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tuple[StoredReport, list[Line]] | None:
@@ -155,13 +155,13 @@ def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
 
 def gauges(sources: Sources) -> Gauges:
     """Return what a monitoring system asks for. Raises StateError."""
-    config, now, live = sources.config(), sources.clock(), sources.control.live()
+    config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
-        status = status_of(config, database, now, syncs=1, next_sync=live.next_sync)
+        status = status_of(config, database, now, syncs=1, next_sync=daemon.next_sync)
         standings = count_standings(database, mapped_counts(config))
         oldest = oldest_count(database)
-    due = live.next_sync
-    late = max(timedelta(0), now - due) if due and not live.running else timedelta(0)
+    due = daemon.next_sync
+    late = max(timedelta(0), now - due) if due and not daemon.running else timedelta(0)
     return Gauges(
         videos={standing.value if standing else "known": number for standing, number in standings.items()}
         | {"gone": len(status.gone)},
@@ -170,7 +170,7 @@ def gauges(sources: Sources) -> Gauges:
         next_sync=due,
         oldest=oldest,
         late=late.total_seconds(),
-        running=live.running,
+        running=daemon.running,
     )
 
 

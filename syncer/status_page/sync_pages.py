@@ -71,7 +71,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> 
     )
 
 
-def ticket_page(ticket: Ticket, live: DaemonState) -> HTMLResponse:
+def ticket_page(ticket: Ticket, daemon: DaemonState) -> HTMLResponse:
     """Return the page of a sync that somebody asked for: it looks again by itself until that has ended."""
     if ticket.state == "done":
         sentence = ticket.error or "It has ended."
@@ -79,7 +79,7 @@ def ticket_page(ticket: Ticket, live: DaemonState) -> HTMLResponse:
             "Sync", tag("h1", "No sync"), tag("p", sentence, class_="verdict wrong", role="status"), sync_button()
         )
     waits = ticket.state == "waiting"
-    sentence = "It begins as soon as the one before has ended." if waits and live.running else going_on(live)
+    sentence = "It begins as soon as the one before has ended." if waits and daemon.running else going_on(daemon)
     return page(
         "Sync",
         tag("h1", "A sync was asked for"),

@@ -29,12 +29,12 @@ class Verdict(NamedTuple):
 
 def verdict(seen: Overview) -> Verdict:
     """Return the sentence at the top of the first page."""
-    status, live = seen.status, seen.live
+    status, daemon = seen.status, seen.daemon
     wrong = _wrong(seen)
     if wrong:
         return Verdict("wrong", wrong)
     if status.last_whole is None:
-        return Verdict("person", "The first sync goes on." if live.running else "No sync was made yet.")
+        return Verdict("person", "The first sync goes on." if daemon.running else "No sync was made yet.")
     needs = list(needs_of(seen))
     if needs:
         return Verdict("person", f"It runs, and {counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} a person.")
@@ -43,16 +43,16 @@ def verdict(seen: Overview) -> Verdict:
 
 
 def _wrong(seen: Overview) -> str | None:
-    status, live = seen.status, seen.live
-    if live.trouble:
-        return f"The last try made no sync: {live.trouble.removesuffix('.')}."
+    status, daemon = seen.status, seen.daemon
+    if daemon.trouble:
+        return f"The last try made no sync: {daemon.trouble.removesuffix('.')}."
     if not status.syncs:
         return None
     if status.syncs[0]["exit"] == ExitCode.NOTHING_ANSWERED:
         return "The last sync got no answer from YouTube; see its problems."
     if status.last_whole is None:
         return "No sync of the whole site has come to its end yet."
-    if is_old(status.last_whole, live, seen.at):
+    if is_old(status.last_whole, daemon, seen.at):
         since = ago((seen.at - status.last_whole).total_seconds())
         return f"The last good sync is {since} old: longer than two intervals."
     return None
