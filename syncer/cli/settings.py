@@ -26,7 +26,7 @@ class Settings:
     quiet: bool
     json_log: bool
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    """The environment as it was at the start: secrets are taken out of it before anything else is started."""
+    """The environment as it was at the start, with the secrets, which the process removes from its own at once."""
 
     def config(self) -> Config:
         """Read and check the config, and take the secrets that it names out of the environment. Raises ConfigError."""

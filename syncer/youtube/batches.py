@@ -76,8 +76,8 @@ def fetch_all(
     All videos are requested from `Bucket.STATS`. From `Bucket.GENERAL` are requested, once, those that it left out, and
     all for which it has no unit or is not available. A failed batch is left to the next sync: trouble that passes never
     changes the method. A batch that YouTube rejects is halved, and so are its halves, until the one video is found that
-    is REJECTED alone. A refusal ends all requests, and so does the end of the deadline; a breaker that opens ends those
-    of its bucket.
+    is REJECTED alone; where YouTube answers nothing else, or there were too many halvings, it is FAILED instead. A
+    refusal ends all requests, and so does the end of the deadline; a breaker that opens ends those of its bucket.
 
     A video that is in no answer was not requested. What `fetch` raises passes through.
     """
