@@ -66,7 +66,5 @@ class Tries(NamedTuple):
 
     repeated: int = 0
     """How often a request was sent again."""
-    waited: float = 0.0
-    """Seconds between attempts, of all connections together."""
     failures: Mapping[str, int] = MappingProxyType({})
     """How often an attempt failed, by class."""

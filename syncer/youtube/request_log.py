@@ -51,7 +51,7 @@ class RequestLog:
     @property
     def tries(self) -> Tries:
         """What failures have cost so far; to be read when no request is under way."""
-        return Tries(self._retries, self._waited, dict(self._classes))
+        return Tries(self._retries, dict(self._classes))
 
     def log_retry(self, request: BatchRequest, failure: Failure, attempt: int, wait: float) -> None:
         """Log an attempt that failed, and the `wait` in seconds before the next one."""
