@@ -74,7 +74,7 @@ class Author:
         """A page as git names it."""
         return (self.site.root / path).relative_to(self.repository.top).as_posix()
 
-    def commits(self) -> None:
+    def require_commit(self) -> None:
         """Syncs, and fails unless that made one commit of all counts, and left all else where it was."""
         before = snapshot(self.repository)
         report = self.site.sync()

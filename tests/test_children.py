@@ -94,7 +94,7 @@ class Ground:
             path.unlink()
         return found
 
-    def seen_by(self, *expected: str) -> None:
+    def require_key_hidden_from(self, *expected: str) -> None:
         """Fails where one of the programs has the key, or one that is expected to run did not."""
         dumps = self.dumps()
         assert [name for name, text in dumps.items() if KEY in text or TOKEN in text] == []
@@ -151,26 +151,26 @@ def test_filters_and_drivers_do_not_see_the_key(ground: Ground) -> None:
     (ground.site.root / ".git/info/attributes").write_text(attributes, encoding="utf-8")
     ground.work()
     assert ground.run("sync") == 0
-    ground.seen_by("git", "clean", "smudge", "fsmonitor")
+    ground.require_key_hidden_from("git", "clean", "smudge", "fsmonitor")
     ground.site.put("content/2.md", crlf(ids(3)[2], 5, 5))
     ground.run("sync", "--all")
     ground.run("review")
-    ground.seen_by("git", "fsmonitor")
+    ground.require_key_hidden_from("git", "fsmonitor")
 
 
 def test_signers_do_not_see_the_key(ground: Ground) -> None:
     ground.set(commit_gpgsign="true", gpg_program=ground.program("gpg"))
     assert ground.run("sync") == 1
-    ground.seen_by("git", "gpg")
+    ground.require_key_hidden_from("git", "gpg")
     ground.set(
         gpg_format="ssh", gpg_ssh_program=ground.program("ssh-keygen"),
         gpg_ssh_defaultKeyCommand=ground.program("default-key"),
     )  # fmt: skip
     ground.run("sync")
-    ground.seen_by("git", "default-key")
+    ground.require_key_hidden_from("git", "default-key")
     ground.set(user_signingKey=str(ground.room / "key.pub"))
     ground.run("sync")
-    ground.seen_by("git", "ssh-keygen")
+    ground.require_key_hidden_from("git", "ssh-keygen")
 
 
 def test_what_reaches_a_remote_does_not_see_the_key(ground: Ground) -> None:
@@ -184,7 +184,7 @@ def test_what_reaches_a_remote_does_not_see_the_key(ground: Ground) -> None:
     ):
         ground.set(remote_origin_url=url, core_gitProxy=ground.program("proxy"))
         assert ground.run("sync", **variables) == 1
-        ground.seen_by("git", program)
+        ground.require_key_hidden_from("git", program)
 
 
 def test_helpers_that_know_passwords_do_not_see_the_key(ground: Ground) -> None:
@@ -194,7 +194,7 @@ def test_helpers_that_know_passwords_do_not_see_the_key(ground: Ground) -> None:
             credential_helper=ground.program("credential"),
         )
         assert ground.run("sync", GIT_ASKPASS=ground.program("askpass")) == 1
-    ground.seen_by("git", "credential", "askpass")
+    ground.require_key_hidden_from("git", "credential", "askpass")
 
 
 def test_the_remotes_own_programs_do_not_see_the_key(ground: Ground) -> None:
@@ -212,7 +212,7 @@ def test_the_remotes_own_programs_do_not_see_the_key(ground: Ground) -> None:
     ground.work()
     ground.dumps()
     assert ground.run("sync") == 0
-    ground.seen_by("git", "receive-pack", "upload-pack", "pack-objects", *HOOKS)
+    ground.require_key_hidden_from("git", "receive-pack", "upload-pack", "pack-objects", *HOOKS)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_no_command_hands_the_key_on(ground: Ground, words: list[str]) -> None:
     (ground.room / "gitconfig").write_text(f"[diff]\n\texternal = {ground.program('diff')}\n", encoding="utf-8")
     ground.dumps()
     ground.run_in_a_shell(*words, **({"YOUTUBE_API_KEY": KEY, "SITES_KEY": ""} if words == ["demo"] else {}))
-    ground.seen_by("git", *(["diff"] if words == ["demo"] else []))
+    ground.require_key_hidden_from("git", *(["diff"] if words == ["demo"] else []))
 
 
 def test_a_key_that_a_file_holds_is_not_handed_on_from_where_else_it_stands(ground: Ground) -> None:
@@ -252,12 +252,12 @@ def test_a_daemon_hands_nothing_on_and_finds_its_key_again(ground: Ground) -> No
     with Daemon(ground.site, environment={**ground.variables, "PAGES_TOKEN": TOKEN}) as daemon:
         daemon.until("the status page is at")
         assert ground.run("trigger") == 0
-        ground.seen_by("git")
+        ground.require_key_hidden_from("git")
         ground.site.put("content/2.md", crlf(ids(3)[2], 5, 5))
         daemon.send(signal.SIGHUP)
         daemon.until("the config was read again")
         assert ground.run("trigger") == 0
-        ground.seen_by("git")
+        ground.require_key_hidden_from("git")
         daemon.send(signal.SIGTERM)
         assert daemon.ended()[0] == 0
 

@@ -68,18 +68,20 @@ def test_a_nightly_cron_runs_once_a_night_all_year(clock: Clock) -> None:
     zone = ZoneInfo("Europe/Berlin")
     new_year = datetime(2026, 1, 1, tzinfo=zone).astimezone(UTC)
     nights = {datetime(2026, 1, 1, 2, 30, tzinfo=zone) + timedelta(days=day) for day in range(365)}
-    walk(clock, new_year, new_year + timedelta(days=365), 8 * HOUR, {night.astimezone(UTC) for night in nights})
+    require_syncs(
+        clock, new_year, new_year + timedelta(days=365), 8 * HOUR, {night.astimezone(UTC) for night in nights}
+    )
 
 
 @pytest.mark.parametrize("moment", ["2026-03-29T01:30:00Z", "2026-10-25T00:30:00Z"])
 def test_on_the_days_when_the_clocks_change_it_runs_once_as_well(clock: Clock, moment: str) -> None:
     """At 03:30 in spring, when there is no 02:30; in autumn when 02:30 comes first."""
     due = datetime.fromisoformat(moment)
-    walk(clock, due - 5 * HOUR, due + 5 * HOUR, timedelta(minutes=15), {due})
+    require_syncs(clock, due - 5 * HOUR, due + 5 * HOUR, timedelta(minutes=15), {due})
 
 
-def walk(clock: Clock, start: datetime, end: datetime, step: timedelta, due: Collection[datetime]) -> None:
-    """Runs a daemon at 02:30 Berlin time, step by step, and looks for a sync in each step that holds a due time."""
+def require_syncs(clock: Clock, start: datetime, end: datetime, step: timedelta, due: Collection[datetime]) -> None:
+    """Runs a daemon at 02:30 Berlin time; fails unless each step with a due time has a sync, and no other step."""
     clock.move(start - START)
     with Daemon(clock, last=start, cron="30 2 * * *", timezone="Europe/Berlin") as daemon:
         while start < end:

@@ -26,7 +26,7 @@ class Pair(SharedSite):
     def expected(self, number: int, edit: Callable[[bytes], bytes] = lambda page: page) -> bytes:
         return edit(plain(VIDEOS[number], *counts(self.youtube, VIDEOS[number])))
 
-    def settled(self) -> None:
+    def require_settled(self) -> None:
         """Fails unless remote, branch, index and working tree are one, the counts are right, and nothing lies about."""
         assert self.tip() == self.ours.head()
         assert self.ours.status() == []
@@ -58,7 +58,7 @@ def refused(report: SyncReport) -> str:
 
 def test_the_commit_is_pushed(pair: Pair) -> None:
     pushed(pair.sync())
-    pair.settled()
+    pair.require_settled()
     before = pair.tip()
     pushed(pair.sync())
     assert pair.tip() == before
@@ -200,7 +200,7 @@ def test_commits_of_the_author_are_not_pushed(pair: Pair) -> None:
     assert pair.tip() == before
     pair.ours.git("push", "-q")
     pushed(pair.sync())
-    pair.settled()
+    pair.require_settled()
 
 
 def test_commits_of_the_author_on_another_remote_branch_are_not_pushed_to_this_one(pair: Pair) -> None:
@@ -225,7 +225,7 @@ def test_what_was_taken_back_at_the_remote_is_not_published_again(pair: Pair) ->
     assert pair.tip() == before
     pair.ours.git("push", "-q")
     pushed(pair.sync())
-    pair.settled()
+    pair.require_settled()
 
 
 def test_a_branch_that_is_gone_at_the_remote_is_pushed_as_a_new_one(pair: Pair) -> None:
@@ -245,7 +245,7 @@ def test_what_could_not_be_pushed_is_pushed_later(pair: Pair) -> None:
         pair.grow()
     pair.remote.top.with_name("gone").rename(pair.remote.top)
     pushed(pair.sync())
-    pair.settled()
+    pair.require_settled()
     assert pair.remote.git("rev-list", "--count", "main") == "5\n"
 
 
@@ -258,7 +258,7 @@ def test_several_commits_become_one_on_what_is_new(pair: Pair) -> None:
     (pair.other.top / "notes.txt").write_bytes(b"new\n")
     push_all(pair.other)
     pushed(pair.sync())
-    pair.settled()
+    pair.require_settled()
     assert pair.remote.git("rev-list", "--count", "main") == "3\n"
 
 

@@ -290,4 +290,4 @@ COMMITTED: dict[str, Callable[[Author], Author]] = {
 def test_in_any_repository_the_commit_holds_the_counts_and_leaves_all_else(author: Author, name: str) -> None:
     author = COMMITTED[name](author)
     author.works()
-    author.commits()
+    author.require_commit()

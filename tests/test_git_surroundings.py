@@ -58,7 +58,7 @@ def test_no_hook_is_run(author: Author) -> None:
 def test_each_form_of_repository_gets_its_commit(site: Site, youtube: Simulator, form: str) -> None:
     author = authored(site, youtube, f"--object-format={form}")
     author.works()
-    author.commits()
+    author.require_commit()
 
 
 def test_variables_about_another_repository_are_not_heard(author: Author, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def signing(author: Author, program: str = "ssh-keygen") -> Path:
 def test_the_commit_is_signed_where_git_is_set_to_sign(author: Author) -> None:
     signing(author)
     author.works()
-    author.commits()
+    author.require_commit()
     author.repository.git("verify-commit", "HEAD")
 
 
@@ -97,7 +97,7 @@ def test_where_signing_fails_nothing_is_committed_and_the_next_sync_does_it(auth
     author.works()
     assert author.is_left_alone().startswith("git commit-tree failed: ")
     author.repository.git("config", "gpg.ssh.program", "ssh-keygen")
-    author.commits()
+    author.require_commit()
 
 
 @pytest.mark.usefixtures("nobody")
@@ -135,7 +135,7 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_left_alone(
     ]
     lock.unlink()
     assert author.repository.head() == before.head
-    author.commits()
+    author.require_commit()
 
 
 def test_before_the_first_commit_there_is_nothing_to_commit_to(site: Site, youtube: Simulator) -> None:

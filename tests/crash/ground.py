@@ -109,14 +109,14 @@ class Ground:
         assert logged <= new, f"logged and not done: {logged - new}"
         return len(new)
 
-    def mend(self) -> None:
+    def assert_recovered(self) -> None:
         """Make a sync that nothing disturbs; afterwards everything must be as if nothing had happened."""
         ended = self.run("sync", "--json")
         said = [line for line in ended.err.splitlines() if not line.startswith(SETTLED)]
         assert (ended.code, said) == (0, []), f"the sync afterwards: {ended}"
-        self.settled()
+        self.assert_settled()
 
-    def settled(self) -> None:
+    def assert_settled(self) -> None:
         """Fail unless each page is new, each change is logged once and in order, and nothing is left lying about."""
         assert self.new_pages() == len(self.pages), f"{self.new_pages()} of {len(self.pages)} pages are new"
         assert leftovers(self.site.root) == [], f"left behind: {leftovers(self.site.root)}"

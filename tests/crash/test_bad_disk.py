@@ -36,7 +36,7 @@ def test_a_disk_that_refuses_any_call_costs_a_sentence_and_no_page(ground: Make)
     site = ground(PAGES)
     calls = traced(site)
     for point in chosen(faults(calls), 15):
-        try_point(site, calls, point)
+        assert_fault_survived(site, calls, point)
 
 
 def test_a_file_system_that_cannot_be_flushed_costs_a_sentence_and_no_page(ground: Make) -> None:
@@ -47,7 +47,7 @@ def test_a_file_system_that_cannot_be_flushed_costs_a_sentence_and_no_page(groun
         assert flushes
     for number in flushes:
         for act in ACTS:
-            try_point(site, calls, Point(number, act))
+            assert_fault_survived(site, calls, Point(number, act))
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["state-beside", "state-elsewhere"])
@@ -61,7 +61,7 @@ def test_on_a_disk_without_room_for_all_new_files_what_fits_is_done(
         os.truncate(filler, filler.stat().st_size - spare * BLOCK)
         assert_what_fits_is_done(site, spare, beside=beside)
         filler.unlink()
-        site.mend()
+        site.assert_recovered()
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["state-beside", "state-elsewhere"])
@@ -77,16 +77,16 @@ def test_on_a_disk_that_takes_few_more_files_what_fits_is_done(
         assert_what_fits_is_done(site, spare, beside=beside)
         for file in fillers:
             file.unlink()
-        site.mend()
+        site.assert_recovered()
 
 
-def try_point(site: Ground, calls: Sequence[Call], point: Point) -> None:
+def assert_fault_survived(site: Ground, calls: Sequence[Call], point: Point) -> None:
     """Make a sync that meets this fault, and one that mends it."""
     site.restore()
     with told(point, calls):
         assert_contract(site.run("sync", "--json", at=point.number, act=point.act))
         site.new_pages()
-        site.mend()
+        site.assert_recovered()
 
 
 def assert_contract(ended: Ended) -> None:

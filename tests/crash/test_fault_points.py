@@ -23,7 +23,7 @@ def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(groun
         with told(point, calls):
             assert site.run(at=point.number, act=point.act).killed
             site.new_pages()
-            site.mend()
+            site.assert_recovered()
 
 
 @pytest.mark.parametrize("sample", [1, pytest.param(3, marks=pytest.mark.storm)])
@@ -41,7 +41,7 @@ def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: M
             assert site.run(at=first, act="after").killed
             with told(point, recovering):
                 assert site.run(at=point.number, act=point.act).killed
-                site.mend()
+                site.assert_recovered()
 
 
 def test_the_order_of_side_effects_is_the_one_that_a_crash_cannot_hurt(ground: Make) -> None:

@@ -46,7 +46,7 @@ class Scene:
         words = [sys.executable, "-m", "tests.crash.git_calls", str(self.site.config), str(at), when, how]
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
-    def mend(self) -> None:
+    def assert_recovered(self) -> None:
         """Make a sync that nothing disturbs; afterwards all must be as if nothing had happened."""
         ended = self.run().stdout.splitlines()[-1]
         assert ended == "ended 0 ()"
@@ -110,7 +110,7 @@ def test_a_sync_that_ends_at_any_step_in_git_is_made_good_by_the_next_one(scene:
             f"{when} {steps[at - 1]}"
         )
         try:
-            scene.mend()
+            scene.assert_recovered()
         except AssertionError as error:
             raise AssertionError(f"{how} {when} step {at}, {steps[at - 1]}: {error}") from error
 
@@ -123,5 +123,5 @@ def test_a_file_that_a_killed_move_wrote_half_is_written_whole_by_the_next_sync(
     scene.run(moves[-1], "after", "kill")
     new = scene.site.root / "new.txt"
     new.write_bytes(new.read_bytes()[:1000])
-    scene.mend()
+    scene.assert_recovered()
     assert new.read_bytes() == b"new\n" * 50_000

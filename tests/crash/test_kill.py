@@ -58,7 +58,7 @@ def test_a_sync_that_is_killed_at_any_moment_loses_nothing_and_tears_nothing(gro
         seen[killed(site, begin, share * length)] += 1
         while random.random() < AGAIN:
             killed(site, at_once, random.uniform(0, lasts.whole))
-        site.mend()
+        site.assert_recovered()
     log.info("%d kills within %s fell on syncs with these pages written: %s", KILLS, lasts, dict(seen))
     assert not PROVING or {"none", "some", "all"} <= seen.keys(), "kills fall in all phases"
 
@@ -74,7 +74,7 @@ def duration(site: Ground) -> Lasts:
         writing = time.monotonic()
         assert child.ended().code == 0
         took.append(Lasts(time.monotonic() - began, time.monotonic() - writing))
-    site.settled()
+    site.assert_settled()
     return sorted(took)[1]
 
 

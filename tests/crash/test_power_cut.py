@@ -92,7 +92,7 @@ def test_what_a_power_cut_leaves_is_old_or_new_and_the_next_sync_mends_it(
             cut_at(site, made, Point(number + (act == "after"), f"cut:{flags}:{made.place}"))
             with told(Point(number, act), calls):
                 site.new_pages()
-                site.mend()
+                site.assert_recovered()
 
 
 @pytest.mark.parametrize("kind", list(SIZES))
@@ -109,7 +109,7 @@ def test_a_sync_whose_disk_goes_away_ends_as_the_contract_says(
                 made.cut_and_mounted_again()
                 assert_contract(ended)
                 site.new_pages()
-                site.mend()
+                site.assert_recovered()
 
 
 @pytest.mark.parametrize("kind", list(SIZES))
@@ -123,7 +123,7 @@ def test_a_whole_batch_survives_a_power_cut(kind: str, warm: Warm, later: Simula
             cut_at(site, made, Point(point.number, f"cut:{LOG_LOST}:{made.place}"))
             with told(point, calls):
                 site.new_pages()
-                site.mend()
+                site.assert_recovered()
 
 
 def cut_at(site: Ground, made: Disk, point: Point) -> None:

@@ -81,7 +81,7 @@ def test_a_directory_that_vanishes_at_any_step_costs_its_pages_a_problem_and_no_
             for file in leftovers(site.site.root):  # what was away could not be cleaned
                 (site.site.root / file).unlink()
             site.new_pages()
-            site.mend()
+            site.assert_recovered()
 
 
 def assert_kept(site: Ground, path: str, manner: str, number: int) -> None:
@@ -93,7 +93,7 @@ def assert_kept(site: Ground, path: str, manner: str, number: int) -> None:
     ended = meanwhile.run("sync", "--json", at=number, act=f"edit:{manner}:{site.site.root / path}")
     assert ended.code in {0, 1}, ended
     meanwhile.new_pages()
-    meanwhile.mend()
+    meanwhile.assert_recovered()
 
 
 @pytest.mark.parametrize("manner", ["in-place", "anew"])

@@ -54,7 +54,7 @@ def test_syncs_that_wait_for_each_other_follow_one_another(slow: Ground, number:
     assert [one.code for one in ended] == [0] * number, ended
     assert len(turns) == number
     assert_in_turn(turns)
-    slow.settled()
+    slow.assert_settled()
     assert sum(json.loads(one.out)["changed_pages"] for one in ended) == len(slow.pages), "each page is written once"
 
 
@@ -69,7 +69,7 @@ def test_syncs_that_have_no_patience_give_up_with_exit_4(slow: Ground, number: i
         assert one.code == 0 or (document["error"]["kind"], document["exit"]) == ("locked", 4)
     assert len(turns) == codes.count(0), "who gives up has written nothing"
     assert_in_turn(turns)
-    slow.settled()
+    slow.assert_settled()
 
 
 def test_a_second_daemon_on_the_same_state_refuses_to_start(slow: Ground) -> None:

@@ -233,7 +233,7 @@ def test_two_videos_in_one_value_disagree_in_whatever_forms(
     form: str, sep: str, other: str, one: str, two: str
 ) -> None:
     if one != two:
-        check_that_they_disagree(form.format(one) + sep + other.format(two))
+        require_that_they_disagree(form.format(one) + sep + other.format(two))
 
 
 @pytest.mark.parametrize("form", [*FORMS, "{}"])
@@ -242,7 +242,7 @@ def test_two_videos_disagree_behind_each_form(form: str) -> None:
         (" ", ", ", ",", ";", " | ", "|", " / ", "\n"),
         ("{}", "https://youtu.be/{}", "https://www.youtube.com/watch?v={}", "youtu.be/{}", "Watch?v={}"),
     ):
-        check_that_they_disagree(form.format(ID) + sep + other.format(OTHER_ID))
+        require_that_they_disagree(form.format(ID) + sep + other.format(OTHER_ID))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_two_videos_disagree_behind_each_form(form: str) -> None:
     ],
 )
 def test_two_things_in_one_value_are_not_chosen_between(text: str) -> None:
-    check_that_they_disagree(text)
+    require_that_they_disagree(text)
 
 
 @examples(400)
@@ -297,10 +297,10 @@ def test_two_things_in_one_value_are_not_chosen_between(text: str) -> None:
 )
 def test_whatever_stands_between_two_ids_they_disagree(form: str, between: str, one: str, two: str) -> None:
     if one != two:
-        check_that_they_disagree(form.format(one) + between + two)
+        require_that_they_disagree(form.format(one) + between + two)
 
 
-def check_that_they_disagree(text: str) -> None:
+def require_that_they_disagree(text: str) -> None:
     problem = parse_video_id(text, "page.md", 7)
     assert isinstance(problem, Problem), text
     assert (problem.kind, problem.line) == (ProblemKind.IDS_DISAGREE, 7), text

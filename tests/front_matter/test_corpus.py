@@ -91,7 +91,7 @@ def normal(node: Any) -> Any:
     return NEW if node == int(NEW) else node
 
 
-def check_one_edit(data: bytes, new: bytes, value: Value) -> None:
+def require_one_edit(data: bytes, new: bytes, value: Value) -> None:
     """Outside one contiguous place no byte differs, and what was there is gone: digits, or nothing."""
     gone, came = (part.decode() for part in difference(data, new))
     assert gone in (value.text or "") or (value.text is None and gone in {"null", "~", "NULL", "Null"})
@@ -135,7 +135,7 @@ def rewrite_all(data: bytes, mapping: Fields, found: PageContents, figures: Coun
         for value in slot.values:
             one = rewrite(data, mapping, [change(slot.video_id, value, NEW)], "page.md")
             assert isinstance(one, bytes)
-            check_one_edit(data, one, value)
+            require_one_edit(data, one, value)
 
 
 def test_every_slot_of_a_real_page_is_rewritten_and_nothing_else_differs() -> None:

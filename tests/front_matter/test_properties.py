@@ -31,7 +31,7 @@ mappings = st.sampled_from(MAPPINGS)
 flat_mappings = st.sampled_from(MAPPINGS[:2])
 
 
-def check_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
+def require_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
     """Compare both ways, in what they find and in what they write; say whether the fast way answered."""
     keys = keys_of(mapping)
     fast, true = find_plain(data, keys), find_in_tree(data, keys, "page.md")
@@ -45,7 +45,7 @@ def check_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
 @examples(1200)
 @given(blocks, flat_mappings)
 def test_the_fast_way_says_what_the_true_way_says_or_nothing(text: str, mapping: Fields) -> None:
-    check_that_the_ways_agree(f"---\n{text}---\n".encode(), mapping)
+    require_that_the_ways_agree(f"---\n{text}---\n".encode(), mapping)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_two_ways_agree_on_every_nasty_value(form: str, name: str) -> None:
         lines[name] = form.format(name, value)
         for end in ("\n", "\r\n"):
             page = end.join(["---", *lines.values(), "---", ""]).encode()
-            answered += check_that_the_ways_agree(page, fields())
+            answered += require_that_the_ways_agree(page, fields())
     assert answered > 0 or name != "title" or form == "{0}: {1}:"
 
 
@@ -85,21 +85,21 @@ def test_the_two_ways_agree_on_every_nasty_value(form: str, name: str) -> None:
     ],
 )
 def test_plain_lines_go_the_fast_way(line: str) -> None:
-    assert check_that_the_ways_agree(f"---\n{line}\nvid_id: {ID}\n---\n".encode(), fields())
+    assert require_that_the_ways_agree(f"---\n{line}\nvid_id: {ID}\n---\n".encode(), fields())
 
 
 @pytest.mark.parametrize("line", ["vid_id:", "vid_id: ''", "vid_id: # note", f"vid_id: #{ID}", "title: x"])
 @pytest.mark.parametrize("count", ["viewcount:", 'viewcount: ""  # 5', "viewcount: # 5", "likeCount: '5'", "", "a: b"])
 def test_what_is_empty_or_absent_goes_the_fast_way(line: str, count: str) -> None:
     for mapping in MAPPINGS[:2]:
-        assert check_that_the_ways_agree(f"---\n{line}\n{count}\n---\n".encode(), mapping)
-        assert check_that_the_ways_agree(f"---\n{count}\nvid_id: {ID}\n---\n".encode(), mapping)
+        assert require_that_the_ways_agree(f"---\n{line}\n{count}\n---\n".encode(), mapping)
+        assert require_that_the_ways_agree(f"---\n{count}\nvid_id: {ID}\n---\n".encode(), mapping)
 
 
 @examples(500)
 @given(blocks, mappings)
 def test_a_block_is_rewritten_there_and_back(text: str, mapping: Fields) -> None:
-    check_there_and_back(f"---\n{text}---\nBody\r\rlast".encode(), mapping)
+    require_there_and_back(f"---\n{text}---\nBody\r\rlast".encode(), mapping)
 
 
 @examples(500)
@@ -113,7 +113,7 @@ def test_a_written_page_is_rewritten_in_one_place_for_each_count(page: bytes, ma
             gone, came = difference(page, result)
             assert gone.decode() in (value.text or "")
             assert came.decode() in f" {new}" or not value.present
-    check_there_and_back(page, mapping)
+    require_there_and_back(page, mapping)
 
 
 @given(pages())
@@ -121,7 +121,7 @@ def test_a_written_page_holds_one_slot(page: bytes) -> None:
     assert len(find(page, fields(), "page.md").slots) + len(find(page, fields("videos[].id"), "page.md").slots) == 1
 
 
-def check_there_and_back(data: bytes, mapping: Fields) -> None:
+def require_there_and_back(data: bytes, mapping: Fields) -> None:
     found = find(data, mapping, "page.md")
     there = [one for one in changes(found, "1234567") if one.old is not None]
     if not there:

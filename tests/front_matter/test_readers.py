@@ -118,10 +118,10 @@ def test_a_page_that_is_changed_is_changed_alike_for_all_who_read_it(
         at = place % len(text)
         text = text[:at] + character + text[at:]
     for mapping in (fields(), fields(insert=True)):
-        check_that_all_see_the_change(text, mapping)
+        require_that_all_see_the_change(text, mapping)
 
 
-def check_that_all_see_the_change(text: str, mapping: Fields) -> None:
+def require_that_all_see_the_change(text: str, mapping: Fields) -> None:
     page = f"---\n{text}---\n".encode()
     found = find(page, mapping, "page.md")
     result = rewrite(page, mapping, changes(found, "901"), "page.md") if found.slots else page
@@ -313,7 +313,7 @@ def test_an_empty_last_item_does_not_take_in_the_items_that_follow(name: str, en
         f"- {indented(tags, 2)[2:]}  id: {ID}\n{indented(tags, 2)}",
     ):
         for by in (0, 2):
-            check_that_it_is_left(f"videos:\n{indented(f'{first}- id: {OTHER_ID}', by)}\n", LISTED)
+            require_that_it_is_left(f"videos:\n{indented(f'{first}- id: {OTHER_ID}', by)}\n", LISTED)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -321,11 +321,11 @@ def test_an_empty_last_item_does_not_take_in_the_items_that_follow(name: str, en
 @pytest.mark.parametrize("tail", [tail for tail in EMPTY_LAST if "a" not in tail and "b" not in tail] + ["- a\n-\n"])
 def test_an_empty_last_item_does_not_take_in_the_keys_that_follow(name: str, key: str, tail: str) -> None:
     text = f"{name}{tail}{key.format(ID)}\n"
-    check_that_it_is_left(text, fields())
-    check_that_it_is_left(f"links:\n{indented(text.replace('vid_id', 'youtube'), 2)}", NESTED)
+    require_that_it_is_left(text, fields())
+    require_that_it_is_left(f"links:\n{indented(text.replace('vid_id', 'youtube'), 2)}", NESTED)
 
 
-def check_that_it_is_left(text: str, mapping: Fields) -> None:
+def require_that_it_is_left(text: str, mapping: Fields) -> None:
     found = find(block(text), mapping, "page.md")
     assert (found.slots, [problem.kind for problem in found.problems]) == ((), [ProblemKind.READERS_DISAGREE]), text
 

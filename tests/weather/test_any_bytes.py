@@ -82,8 +82,8 @@ def client(server: AnyBytes) -> Iterator[Client]:
         yield connected
 
 
-def asked(client: Client, server: AnyBytes, answer: bytes, bucket: Bucket = Bucket.STATS) -> Outcome:
-    """Asks about two videos; every number that comes back stood in the answer, in quotes, after its video."""
+def require_sound_answer(client: Client, server: AnyBytes, answer: bytes, bucket: Bucket = Bucket.STATS) -> Outcome:
+    """Requests two videos; fails unless each number that comes back was in the answer, in quotes, after its video."""
     server.answer = answer
     told = client.fetch(bucket, [A, B])
     assert set(told.statistics) <= {A, B}
@@ -136,25 +136,25 @@ def spoilt(draw: st.DrawFn) -> tuple[Bucket, bytes]:
 
 @pytest.mark.parametrize("bucket", Bucket)
 def test_a_good_answer_is_answered(client: Client, server: AnyBytes, bucket: Bucket) -> None:
-    assert asked(client, server, good(bucket), bucket) is Outcome.ANSWERED
+    assert require_sound_answer(client, server, good(bucket), bucket) is Outcome.ANSWERED
 
 
 @MANY
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"HTTP/1.1 200 OK\r\n" + rest))
 def test_any_bytes_in_place_of_http(client: Client, server: AnyBytes, answer: bytes) -> None:
-    assert asked(client, server, answer) is not Outcome.ANSWERED
+    assert require_sound_answer(client, server, answer) is not Outcome.ANSWERED
 
 
 @MANY
 @given(spoilt())
 def test_a_good_answer_with_some_bytes_spoilt(client: Client, server: AnyBytes, answer: tuple[Bucket, bytes]) -> None:
-    asked(client, server, answer[1], answer[0])
+    require_sound_answer(client, server, answer[1], answer[0])
 
 
 @MANY
 @given(st.integers(200, 599), st.binary(max_size=200) | jsons.map(lambda value: json.dumps(value).encode()), buckets)
 def test_any_status_with_any_body(client: Client, server: AnyBytes, status: int, body: bytes, bucket: Bucket) -> None:
-    asked(client, server, message(status, body), bucket)
+    require_sound_answer(client, server, message(status, body), bucket)
 
 
 @MANY
@@ -165,7 +165,7 @@ def test_any_words_in_google_s_form_of_an_error(
     details = [error_info(reason), {"metadata": {"quota_unit": value, "quota_limit": detail}}, detail]
     answer = message(status, error(status, words, reason=reason, status=value, details=details))
     for bucket in Bucket:
-        assert asked(client, server, answer, bucket) is not Outcome.ANSWERED
+        assert require_sound_answer(client, server, answer, bucket) is not Outcome.ANSWERED
 
 
 HEADERS = [
@@ -185,4 +185,4 @@ def test_any_header_fields(
     client: Client, server: AnyBytes, status: int, fields: list[tuple[str, str]], bucket: Bucket
 ) -> None:
     _, body = good(bucket).split(b"\r\n\r\n", 1)
-    asked(client, server, message(status, body, *(f"{name}: {value}" for name, value in fields)), bucket)
+    require_sound_answer(client, server, message(status, body, *(f"{name}: {value}" for name, value in fields)), bucket)
