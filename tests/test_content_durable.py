@@ -32,5 +32,10 @@ def test_no_files_need_no_flush() -> None:
     assert flush_files([]) == []
 
 
-def test_a_directory_that_is_gone_needs_no_flush(tmp_path: Path) -> None:
-    flush_directories([str(tmp_path), str(tmp_path / "gone")])
+def test_a_directory_that_is_gone_needs_no_flush_and_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_ino))
+    flush_directories([str(tmp_path / "gone"), str(tmp_path)])
+    assert flushed == [tmp_path.stat().st_ino]

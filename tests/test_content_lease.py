@@ -235,6 +235,7 @@ def test_after_the_question_nothing_of_a_lease_is_left(file: Path) -> None:
 def test_a_lease_that_was_taken_away_may_be_given_back(file: Path) -> None:
     with opened(file) as descriptor:
         give_lease_back(descriptor)
+        assert fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_UNLCK
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

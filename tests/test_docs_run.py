@@ -91,7 +91,7 @@ def test_output_that_differs_is_found() -> None:
 @pytest.mark.parametrize("block", CONFIGS, ids=lambda block: block.where)
 def test_every_config_in_the_docs_is_sound(block: Block) -> None:
     text = SECTION + block.text if block.detail == "section" else block.text
-    parse_config(text, Path(HOME, "site", "config", "syncer.yaml"))
+    assert parse_config(text, Path(HOME, "site", "config", "syncer.yaml")).collections
 
 
 def test_the_diff_of_the_readme_is_what_syncer_does(home: Path, youtube: Simulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import signal
@@ -141,9 +142,14 @@ def test_a_service_writes_only_where_it_works_and_holds_no_key(unit: Path) -> No
     assert "Environment" not in text
 
 
-def test_a_notify_socket_that_nobody_reads_does_not_hold_the_daemon_up(tmp_path: Path) -> None:
+def test_a_notify_socket_that_nobody_reads_does_not_hold_the_daemon_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unread:
         unread.bind(str(tmp_path / "notify"))
         systemd = Systemd(str(tmp_path / "notify"))
         for _ in range(1000):  # many more than a socket holds
             systemd.alive("idle")
+        assert unread.recv(100) == b"WATCHDOG=1\nSTATUS=idle"
+    assert {record.message for record in caplog.records} == {"the notify socket is full: WATCHDOG=1 is not sent"}
