@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -208,8 +209,14 @@ def test_json_is_a_document_in_every_encoding(full: Site, encoding: str) -> None
     assert [json.loads(line) for line in (full.root / "err").read_text(encoding=encoding).splitlines()]
 
 
+PIPE_BYTES = 4096
+"""The smallest pipe that Linux makes. One of the usual size takes the whole report, however slow the reader is."""
+
+
 def test_a_slow_reader_that_made_the_pipe_non_blocking_gets_all(full: Site) -> None:
     read, write = os.pipe()
+    if sys.platform == "linux":
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.set_blocking(write, False)
     process = run(full, "sync", "--dry-run", "--json", stdout=write)
     os.close(write)
@@ -219,6 +226,7 @@ def test_a_slow_reader_that_made_the_pipe_non_blocking_gets_all(full: Site) -> N
         time.sleep(0.001)  # slower than it writes
     os.close(read)
     assert process.wait(60) == 1
+    assert len(text) > 2 * PIPE_BYTES, "else the pipe is never full"
     assert len(json.loads(text)["changes"]) == 2 * (len(VIDEOS) + 1)
 
 
