@@ -20,11 +20,9 @@ from syncer.daemon import loop
 from syncer.daemon.systemd import Systemd
 from syncer.model import Problem
 from syncer.status.report import SyncReport
-from tests.waiting import until
+from tests.waiting import TIMEOUT, until
 
 START = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
-PATIENCE = 10.0
-"""Seconds after which something that should happen is said not to."""
 
 
 class Clock:
@@ -81,12 +79,12 @@ class Daemon:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopped.set()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         assert not self._thread.is_alive()
 
     def next(self) -> datetime:
         """Waits for the next sync and returns when it began, without the seconds."""
-        return self.syncs.get(timeout=PATIENCE).replace(second=0, microsecond=0)
+        return self.syncs.get(timeout=TIMEOUT).replace(second=0, microsecond=0)
 
     def settle(self) -> int:
         """Waits until the scheduler went some rounds; returns how many syncs began since the last `next`."""

@@ -9,10 +9,9 @@ from pathlib import Path
 from threading import Timer
 
 from tests.site import KEY, Site
+from tests.waiting import TIMEOUT
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
-"""Seconds after which a command that waits for more is killed."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -32,7 +31,7 @@ def typed_ahead(site: Site, typed: bytes, *arguments: str, **more: str) -> bytes
     shell = environment(TERM="xterm-256color", **more)
     with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its) as running:
         os.close(its)
-        impatient = Timer(PATIENCE, running.kill)  # it may ask for more than was typed
+        impatient = Timer(TIMEOUT, running.kill)  # it may ask for more than was typed
         impatient.start()
         os.write(ours, typed)
         shown = b""

@@ -16,7 +16,8 @@ from syncer.decide.unconfirmed import Brake
 from syncer.errors import Locked, Stopped
 from syncer.model import Problem, ProblemKind
 from syncer.status.report import SyncReport
-from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report
+from tests.clockwork import START, Clock, Daemon, messages, report
+from tests.waiting import TIMEOUT
 
 HOUR = timedelta(hours=1)
 TYPO = Problem(ProblemKind.NOT_A_COUNT, "content/a.md", "viewcount: 1.2M is no count", 7)
@@ -36,7 +37,7 @@ def test_without_a_sync_before_one_begins_at_once_and_then_one_each_interval(clo
 
 def test_real_time_passes_as_well(clock: Clock) -> None:
     with Daemon(clock, every="1s") as daemon:
-        began = [daemon.syncs.get(timeout=PATIENCE) for _ in range(4)]
+        began = [daemon.syncs.get(timeout=TIMEOUT) for _ in range(4)]
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(began)]
     assert gaps == pytest.approx([1, 1, 1], abs=0.4)
 
@@ -272,7 +273,7 @@ def test_a_sync_that_outlasts_the_interval_is_not_joined_by_another(
     ended = threading.Event()
 
     def slow() -> SyncReport:
-        ended.wait(PATIENCE)
+        ended.wait(TIMEOUT)
         return report()
 
     with Daemon(clock, every="6h", last=START) as daemon:
@@ -293,7 +294,7 @@ def test_it_ends_after_the_sync_in_progress(clock: Clock) -> None:
     ended = threading.Event()
 
     def ending() -> SyncReport:
-        daemon.stopped.wait(PATIENCE)
+        daemon.stopped.wait(TIMEOUT)
         threading.Event().wait(0.2)  # the batch in hand
         ended.set()
         return report(code=130)

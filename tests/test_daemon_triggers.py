@@ -21,8 +21,8 @@ from syncer.daemon.systemd import Systemd
 from syncer.decide.quota import next_reset
 from syncer.errors import Locked
 from syncer.status.report import SyncReport
-from tests.clockwork import PATIENCE, START, Clock, Daemon, messages, report
-from tests.waiting import until
+from tests.clockwork import START, Clock, Daemon, messages, report
+from tests.waiting import TIMEOUT, until
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
@@ -36,11 +36,11 @@ class Gate:
 
     def sync(self) -> SyncReport:
         self.begun.release()
-        assert self._open.acquire(timeout=PATIENCE)
+        assert self._open.acquire(timeout=TIMEOUT)
         return report()
 
     def wait(self) -> None:
-        assert self.begun.acquire(timeout=PATIENCE)
+        assert self.begun.acquire(timeout=TIMEOUT)
 
     def let_go(self) -> None:
         self._open.release()
@@ -108,14 +108,14 @@ def test_a_hundred_threads_that_trigger_at_once_lead_to_one_sync_or_two(clock: C
         numbers: list[int] = []
 
         def trigger() -> None:
-            start.wait(PATIENCE)
+            start.wait(TIMEOUT)
             numbers.append(daemon.control.trigger(False).number)
 
         threads = [threading.Thread(target=trigger) for _ in range(100)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         for number in set(numbers):
             ended(daemon, number)
         daemon.idle()
@@ -217,7 +217,7 @@ def test_an_outage_of_a_day_is_some_thirty_tries_a_line_each_and_no_storm_at_its
 def test_a_short_interval_is_tried_again_after_that_interval(clock: Clock) -> None:
     with Daemon(clock, every="1s", last=START) as daemon:
         daemon.doing = lambda: report(code=3)
-        began = [daemon.syncs.get(timeout=PATIENCE) for _ in range(3)]
+        began = [daemon.syncs.get(timeout=TIMEOUT) for _ in range(3)]
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(began)]
     assert gaps == pytest.approx([1, 2], abs=0.5)
 
@@ -279,7 +279,7 @@ def test_what_the_quota_left_out_is_asked_about_soon_after_midnight_pacific_all_
             assert goes_on
             assert 10 * MINUTE <= goes_on - next_reset(began) <= 20 * MINUTE
             daemon.move(goes_on - began)
-            daemon.syncs.get(timeout=PATIENCE)
+            daemon.syncs.get(timeout=TIMEOUT)
             daemon.idle()
             assert daemon.request.unread_since
             assert abs(daemon.request.unread_since - began) < MINUTE, "about those that were not read since"

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -23,6 +22,7 @@ from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.sync.make import CANCEL_CHECK_FILES, make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
+from tests.waiting import until
 
 VIDEO, OTHER = ids(2, seed=8)
 
@@ -231,8 +231,7 @@ def test_a_sync_that_is_interrupted_ends_with_130_and_keeps_what_was_answered(
     with Simulator(World(), latency=0.2) as youtube:
         Site(site.root, youtube.url).configure(youtube="connections: 1")
         with start(site, "-m", "syncer", "sync", "--json") as process:
-            while youtube.requests < 3 and process.poll() is None:
-                Event().wait(0.01)
+            until(lambda: youtube.requests >= 3 or process.poll() is not None)
             process.send_signal(number)
             out, err = process.communicate(timeout=20)
         report = json.loads(out)
@@ -247,7 +246,7 @@ def test_a_sync_that_is_interrupted_ends_with_130_and_keeps_what_was_answered(
 
 def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
     broken = (
-        "import sys, types; sys.modules['syncer.decide.plan'] = types.ModuleType('syncer.plan');"
+        "import sys, types; sys.modules['syncer.decide.plan'] = types.ModuleType('syncer.decide.plan');"
         "from syncer.cli.main import main; sys.exit(main())"
     )
     done = run_python(full, broken, "sync")

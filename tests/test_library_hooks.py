@@ -29,9 +29,9 @@ from apscheduler.events import EVENT_JOB_REMOVED
 from apscheduler.schedulers.background import BackgroundScheduler
 from starlette.responses import PlainTextResponse
 
+from tests.waiting import TIMEOUT
+
 ROOT = Path(__file__).parent.parent
-WAIT = 10.0
-"""Seconds after which something that should happen is said not to."""
 
 
 def check_main_loop() -> None:
@@ -67,7 +67,7 @@ def check_protocol() -> None:
             server.should_exit = True
 
     server = uvicorn.Server(uvicorn.Config(PlainTextResponse(""), http=Protocol, lifespan="off", log_config=None))
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname(), WAIT):
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname(), TIMEOUT):
         serve(server, listener)
     assert calls == ["made", "lost"]
 
@@ -92,7 +92,7 @@ def check_scheduler_clock() -> None:
         scheduler.add_job(ran.is_set, "date", run_date=datetime.now(UTC) + timedelta(hours=23), misfire_grace_time=None)
         scheduler.start()
         try:
-            assert ran.wait(WAIT)
+            assert ran.wait(TIMEOUT)
         finally:
             scheduler.shutdown()
 
@@ -195,7 +195,7 @@ def serve(server: uvicorn.Server, listener: socket.socket) -> None:
     """Run the server in a thread, as the daemon does, until it ends by itself."""
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    thread.join(WAIT)
+    thread.join(TIMEOUT)
     ended = not thread.is_alive()
     server.should_exit = True
     thread.join()

@@ -16,6 +16,7 @@ from syncer.simulator.faults import GROUPS
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.asking import KEY, LIST, STATS, ask, connect, in_weather, send
+from tests.waiting import until
 
 ID = "q3mB7nTz-1k"
 TARGET = f"{STATS}?part=statistics&id={ID}"
@@ -169,8 +170,7 @@ def test_a_server_ends_at_once_whatever_it_is_doing(name: str) -> None:
     with Simulator(World(), pause=60) as simulator:
         in_weather(simulator, name)
         connections = [_dial(simulator) for _ in range(4)]
-        while simulator.requests < 4:
-            threading.Event().wait(0.001)
+        until(lambda: simulator.requests >= 4)
         began = time.monotonic()
     assert time.monotonic() - began < 1
     for connection in connections:
@@ -191,8 +191,7 @@ def test_a_client_that_hangs_up_leaves_no_thread_behind(name: str, capfd: pytest
     with Simulator(World(), pause=60) as simulator:
         before = threading.active_count()
         connection = _dial(in_weather(simulator, name))
-        while simulator.requests == 0:
-            threading.Event().wait(0.001)
+        until(lambda: simulator.requests > 0)
         connection.close()
         deadline = time.monotonic() + 5
         while threading.active_count() > before and time.monotonic() < deadline:
@@ -203,8 +202,7 @@ def test_a_client_that_hangs_up_leaves_no_thread_behind(name: str, capfd: pytest
 
 def test_one_bad_connection_holds_up_no_other(simulator: Simulator) -> None:
     connection = _dial(in_weather(simulator, "stall:1"))
-    while simulator.requests == 0:
-        threading.Event().wait(0.001)
+    until(lambda: simulator.requests > 0)
     assert ask(simulator, TARGET).status == 200
     connection.close()
 

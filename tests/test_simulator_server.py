@@ -24,6 +24,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, Video, VideoState, World
 from tests.asking import KEY, STATS, ask, connect, send
+from tests.waiting import until
 
 ID, GONE = "q3mB7nTz-1k", "Hh8-kVd2sRo"
 WORLD = World(videos={GONE: Video(VideoState.DELETED)})
@@ -111,8 +112,7 @@ def test_the_end_cuts_waits_and_connections_short() -> None:
         idle, waiting = connect(simulator), connect(simulator)
         idle.connect()
         waiting.request("GET", TARGET, headers=KEY)
-        while simulator.requests == 0:
-            threading.Event().wait(0.001)
+        until(lambda: simulator.requests > 0)
         began = time.monotonic()
     assert time.monotonic() - began < 5
     assert idle.sock is not None

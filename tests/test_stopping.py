@@ -10,8 +10,7 @@ import time
 import pytest
 
 from syncer.cli.stopping import StopSignal, stop_on_signals
-
-PATIENCE = 10.0
+from tests.waiting import TIMEOUT
 
 
 def test_it_waits_as_long_as_it_is_told_to_and_says_that_nobody_stopped_it() -> None:
@@ -21,7 +20,7 @@ def test_it_waits_as_long_as_it_is_told_to_and_says_that_nobody_stopped_it() -> 
 
 
 def test_everybody_who_waits_is_woken_and_who_comes_later_does_not_wait() -> None:
-    stop, woken = StopSignal(), threading.Barrier(5, timeout=PATIENCE)
+    stop, woken = StopSignal(), threading.Barrier(5, timeout=TIMEOUT)
 
     def wait() -> None:
         assert stop.wait(60)
@@ -33,7 +32,7 @@ def test_everybody_who_waits_is_woken_and_who_comes_later_does_not_wait() -> Non
     stop.set()
     woken.wait()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert stop.is_set()
     assert stop.wait(60)
 
@@ -42,7 +41,7 @@ def test_the_first_signal_is_noted_the_second_interrupts_and_afterwards_all_is_a
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with stop_on_signals() as stopped:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stopped.wait(PATIENCE)
+        assert stopped.wait(TIMEOUT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

@@ -8,13 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -27,6 +25,7 @@ from syncer.youtube.answer import Outcome
 from syncer.youtube.batches import Breaker
 from syncer.youtube.deadline import Deadline
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
+from tests.waiting import until
 
 ONE_AT_ONCE = "connections: 1, timeout: 5s, retry: {attempts: 1, longest_wait: 1s, deadline: 5s}"
 TWO_TRIES = "connections: 2, timeout: 5s, retry: {attempts: 2, longest_wait: 1s, deadline: 5s}"
@@ -183,12 +182,6 @@ def test_where_time_was_left_or_nothing_to_do_or_somebody_cancelled_nothing_is_s
     assert not early_end(so_far, breakers(), deadline)
 
 
-def until(youtube: Simulator, requests: int, process: subprocess.Popen[Any]) -> None:
-    tick = threading.Event()
-    while youtube.requests < requests and process.poll() is None:
-        tick.wait(0.01)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("fault", ["stall", "drip"])
 def test_a_sync_that_hangs_ends_about_a_second_after_it_was_told_to_stop_and_loses_nothing(
@@ -202,7 +195,7 @@ def test_a_sync_that_hangs_ends_about_a_second_after_it_was_told_to_stop_and_los
     with subprocess.Popen(
         command, cwd=site.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        until(youtube, 4, process)
+        until(lambda: youtube.requests >= 4 or process.poll() is not None)
         process.send_signal(number)
         began = time.monotonic()
         out, err = process.communicate(timeout=20)

@@ -18,11 +18,12 @@ import pytest
 
 from syncer.daemon import loop
 from syncer.daemon.systemd import Systemd
-from tests.clockwork import PATIENCE, START, Clock
+from tests.clockwork import START, Clock
 from tests.clockwork import Daemon as InThread
 from tests.daemon_process import Daemon, fill
 from tests.site import Site
 from tests.test_daemon_triggers import Gate
+from tests.waiting import TIMEOUT
 
 UNITS = Path(__file__).parent.parent / "config" / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
@@ -39,7 +40,7 @@ class Listener:
     def __init__(self, address: str) -> None:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(TIMEOUT)
         self._socket.bind(f"\0{address[1:]}" if address.startswith("@") else address)
 
     def __enter__(self) -> Self:
@@ -58,12 +59,12 @@ class Listener:
     def until_silent(self, seconds: float) -> None:
         """Waits until nothing was said for so long."""
         self._socket.settimeout(seconds)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         with suppress(TimeoutError):
             while time.monotonic() < end:
                 self._socket.recv(4096)
             pytest.fail("it is not silent")
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(TIMEOUT)
 
 
 @pytest.fixture(params=["path", "abstract"])
