@@ -9,8 +9,6 @@ from types import MappingProxyType
 
 from syncer.model import Change, Count, Edit, Page, Place, Reading, Slot, Statistics, VideoId, Why
 
-NOTHING: Mapping[Place, int] = MappingProxyType({})
-
 Suppression = tuple[Place, Count, int]
 """A place, its count, and a number that is not written there again until YouTube gives another one."""
 
@@ -19,7 +17,7 @@ def diff(
     page: Page,
     accepted: Mapping[VideoId, Reading],
     only: Container[VideoId] | None = None,
-    suppressed: Mapping[Place, int] = NOTHING,
+    suppressed: Mapping[Place, int] = MappingProxyType({}),
 ) -> tuple[Change, ...]:
     """Return the changes that bring the page's counts to the accepted readings; `only` narrows to these videos.
 
@@ -55,9 +53,9 @@ def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int 
     """
     newest: dict[tuple[object, ...], datetime] = {}
     for line in lines:
-        key, said = (line["path"], line["video_id"], line["count"]), datetime.fromisoformat(str(line["as_of"]))
-        if said <= now:
-            newest[key] = max(said, newest.get(key, said))
+        key, as_of = (line["path"], line["video_id"], line["count"]), datetime.fromisoformat(str(line["as_of"]))
+        if as_of <= now:
+            newest[key] = max(as_of, newest.get(key, as_of))
 
     def is_newest(change: Change) -> bool:
         return change.as_of >= newest.get((change.path, change.video_id, change.count.value), change.as_of)

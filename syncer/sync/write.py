@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
-from syncer.decide.diff import NOTHING, diff, hidden, suppressed_by, without_older
+from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.diff_log.lines import LOG, entry_of, lines_backwards
 from syncer.diff_log.log import DiffLog
 from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
@@ -35,7 +35,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
     for batch in _batches(pages):
         if sync.environment.cancelled():
             return
-        suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else NOTHING
+        suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else {}
         edits = _edits(sync, batch, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         log_batch(sync, len(batch), done)
