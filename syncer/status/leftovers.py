@@ -12,7 +12,6 @@ from syncer.content.page_file import attempt
 from syncer.content.scan import read_head
 from syncer.content.walk import Candidate
 from syncer.front_matter.find import counts_in
-from syncer.model import Problem
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, unsettled_batches
 
@@ -21,14 +20,12 @@ from syncer.state.intents import IntentBatch, unsettled_batches
 class Leftovers:
     """What a crash left behind."""
 
-    written: int = 0
+    written: int
     """Counts that were written, and that the diff log may lack."""
-    unwritten: int = 0
+    unwritten: int
     """Counts that were about to be written."""
-    files: frozenset[str] = frozenset()
+    files: frozenset[str]
     """Real paths of new files that were never moved to their pages' names."""
-    problems: tuple[Problem, ...] = ()
-    """Files that could not be settled."""
 
     @property
     def any(self) -> bool:

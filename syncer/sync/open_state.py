@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from syncer.state.directory import save_edit, saved_edits
 from syncer.state.intents import forget_intents, mark_done, unsettled_batches
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.state.syncs import has_sync, last_seq
-from syncer.status.leftovers import Leftovers, find_leftovers, new_files, real_pages, unwritten_intents
+from syncer.status.leftovers import find_leftovers, new_files, real_pages, unwritten_intents
 from syncer.sync.options import Environment, Listener, Options, Sync, Tally
 from syncer.sync.sync_log import log_edit_saved, log_recovered, log_state_lost, log_unsettled
 
@@ -36,7 +36,7 @@ class OpenState:
 
     database: Database
     diff_log: DiffLog
-    problems: tuple[Problem, ...]
+    problems: Sequence[Problem]
     """What could not be settled, and what a lost state costs."""
 
 
@@ -144,29 +144,28 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
     with ExitStack() as stack:
         database = stack.enter_context(open_database(directory, site))
         diff_log = stack.enter_context(DiffLog(log, last_seq(database)))
-        leftovers = _recover(site, database, diff_log, now, saving(directory, now))
+        leftovers = find_leftovers(site, database)
+        problems = _recover(site, database, diff_log, now, saving(directory, now))
         log_recovered(leftovers)
-        problems = leftovers.problems
         if lost:
             message = (
                 f"The state {lost}. With it went the videos' histories, what was undone and is held, since when videos"
                 " are missing, and how many units were spent today; a new one is begun from the pages and the diff log."
                 " There is nothing to do."
             )
-            problems += (Problem(ProblemKind.STATE_LOST, NAME, message),)
+            problems.append(Problem(ProblemKind.STATE_LOST, NAME, message))
             log_state_lost(lost)
         stack.pop_all()
     return OpenState(database, diff_log, problems)
 
 
-def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> Leftovers:
-    """Settle what a crash left behind, and return what that was. The lock must be held. Raises StateError.
+def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> list[Problem]:
+    """Settle what a crash left behind, and return what could not be. The lock must be held. Raises StateError.
 
-    What a page shows of the intents was written, and is logged; the rest was not, or somebody has overwritten it. To be
+    What a page shows of the intents was written, and is logged; the rest was not, or somebody has overwritten it. Being
     cut short here as well does no harm. `save` keeps what an author wrote at the last moment, and only a left-over file
     has.
     """
-    leftovers = find_leftovers(site, database)
     problems: list[Problem] = []
     for batch in unsettled_batches(database):
         pages = real_pages(site, batch)
@@ -180,4 +179,4 @@ def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, sa
         entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
         diff_log.append(batch.sync, at, entries, first)
         forget_intents(database, batch.number)
-    return replace(leftovers, problems=tuple(problems))
+    return problems
