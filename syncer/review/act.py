@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, CommitSummary, commit_counts
 from syncer.commit.message import CommitContents, message
+from syncer.errors import ExitCode
 from syncer.model import Problem
 from syncer.review.drop import drop
 from syncer.review.look import Review, ReviewPage, look, scope_of
@@ -39,8 +40,13 @@ class ReviewResult:
     remaining: Review
     """What still waits in the pages of the choice."""
     problems: Sequence[Problem]
-    exit: int
-    """The exit code of the command."""
+
+    @property
+    def exit(self) -> int:
+        """The exit code of the command."""
+        return max(
+            self.dropped.exit if self.dropped else ExitCode.OK, ExitCode.PROBLEMS if self.problems else ExitCode.OK
+        )
 
 
 def act(
@@ -73,5 +79,4 @@ def act(
         dropped = drop(config, choice.drop, environment, listener, opened) if choice.drop else None
         remaining = look(config, paths)
         problems = [*(dropped.problems if dropped else opened.problems), *remaining.problems]
-        exit_code = max(dropped.exit if dropped else 0, int(bool(problems)))
-        return ReviewResult(kept, dropped, remaining, problems, exit_code)
+        return ReviewResult(kept, dropped, remaining, problems)
