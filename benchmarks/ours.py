@@ -181,7 +181,7 @@ def _scan(config: Config) -> list[Page]:
     from syncer.content.walk import walk
 
     site = os.path.realpath(config.site)
-    collections = [collection.as_model() for collection in config.collections]
+    collections = config.collection_models()
     with keeping_pages():
         return [page for page in read_pages(site, walk(site, collections)) if isinstance(page, Page)]
 

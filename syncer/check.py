@@ -15,7 +15,7 @@ from syncer.commit.build import Author, require_tip
 from syncer.config.api_key import CREDENTIAL
 from syncer.content.replace import is_read_only
 from syncer.content.scan import MiscasedKey, miscased_problems, read_pages
-from syncer.content.walk import Candidate, LeftOver, walk
+from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.front_matter.video_id import is_possible
 from syncer.git.remote import require_remote
@@ -125,7 +125,7 @@ def check(
 def _read_content(config: Config) -> _Content:
     """Read the pages of the directories that exist, and those that a sync skips."""
     content, site = _Content(), os.path.realpath(config.site)
-    collections = [collection.as_model() for collection in config.collections]
+    collections = config.collection_models()
     present = [c for c in collections if os.path.isdir(os.path.join(site, c.directory))]
     found = list(walk(site, present, skipped=True))
     skipped = [item for item in found if isinstance(item, Candidate) and item.skipped]
@@ -144,7 +144,7 @@ def _read_content(config: Config) -> _Content:
                 content.pages.add(item.path)
             case MiscasedKey():
                 miscased.append(item)
-            case LeftOver():
+            case LeftoverFile():
                 content.left_over.append(item.path)
             case Problem():
                 content.problems.append(item)

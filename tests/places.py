@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from syncer.content.scan import read_pages
-from syncer.content.walk import Candidate, LeftOver, walk
+from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.model import Collection, Count, Fields, Page, Problem
 
 ID = "kq3vT7mZ_dE"
@@ -50,7 +50,7 @@ def collection(
     return Collection(directory, tuple(include), tuple(exclude), fields)
 
 
-def walked(site: Path, *collections: Collection) -> list[Candidate | LeftOver | Problem]:
+def walked(site: Path, *collections: Collection) -> list[Candidate | LeftoverFile | Problem]:
     """Return all that a walk yields."""
     return list(walk(os.path.realpath(site), collections or [collection()]))
 

@@ -315,7 +315,7 @@ def test_a_pattern_is_refused_or_works(patterns: list[str]) -> None:
             line for line in lines if not line.startswith("/site/config/syncer.yaml:1: collections[0].include")
         ] == []
     else:
-        candidate_of([one.as_model() for one in config.collections])("c/a/b.md")
+        candidate_of(config.collection_models())("c/a/b.md")
 
 
 def test_patterns_that_only_take_away_are_told(site: Site, syncer: Run) -> None:

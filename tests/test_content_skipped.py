@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from syncer.config.parse import parse_config
-from syncer.content.walk import Candidate, LeftOver, Matcher, candidate_of, walk
+from syncer.content.walk import Candidate, LeftoverFile, Matcher, candidate_of, walk
 from syncer.errors import ConfigError
 from syncer.model import Count, Fields, Problem
 from syncer.simulator.server import Simulator
@@ -195,7 +195,7 @@ _PATTERN = st.builds(
 ).filter(lambda pattern: pattern.strip("/!"))
 
 
-def left_out(found: Sequence[Candidate | LeftOver | Problem]) -> list[Candidate]:
+def left_out(found: Sequence[Candidate | LeftoverFile | Problem]) -> list[Candidate]:
     """The candidates that the walk skipped."""
     return [item for item in found if isinstance(item, Candidate) and item.skipped]
 

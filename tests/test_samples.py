@@ -42,7 +42,7 @@ VARIETY: dict[str, Callable[[bytes], object]] = {
 def pages() -> Sequence[Page]:
     """What the default config finds in the samples."""
     config = parse_config(CONFIG.read_text(encoding="utf-8"), CONFIG)
-    collections = [collection.as_model() for collection in config.collections]
+    collections = config.collection_models()
     site = os.path.realpath(config.site)
     candidates = [found for found in walk(site, collections) if isinstance(found, Candidate)]
     assert len(candidates) == len(SAMPLES)

@@ -81,7 +81,7 @@ def _show_videos(status: Status) -> None:
     from syncer.wording import counted, utc
 
     for video in status.missing[:ROWS_SHOWN]:
-        show(f"{'Gone' if video in status.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
+        show(f"{'Gone' if video.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
     rest(len(status.missing), "missing video")
     for video_id, count in status.unconfirmed[:ROWS_SHOWN]:
         show(f"Unconfirmed, held until the next reading says the same: {video_id} {count}")

@@ -372,3 +372,12 @@ class Config(Section):
     def state_directory(self) -> Path:
         """The absolute path of the state."""
         return Path(os.path.normpath(self.site / self.state.directory))
+
+    @property
+    def mapped_counts(self) -> frozenset[Count]:
+        """The counts that pages of the site have."""
+        return frozenset(count for collection in self.collections for count in collection.fields.counts)
+
+    def collection_models(self) -> list[model.Collection]:
+        """Return the collections as the lower floors know them."""
+        return [collection.as_model() for collection in self.collections]

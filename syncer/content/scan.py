@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from syncer.content.page_file import signature_of, unreadable
-from syncer.content.walk import Candidate, LeftOver
+from syncer.content.walk import Candidate, LeftoverFile
 from syncer.front_matter.block import MAX_BLOCK, head_suffices
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import fold_key
@@ -40,8 +40,8 @@ class MiscasedKey(NamedTuple):
 
 
 def read_pages(
-    site: str, found: Iterable[Candidate | LeftOver | Problem]
-) -> Iterator[Page | MiscasedKey | LeftOver | Problem]:
+    site: str, found: Iterable[Candidate | LeftoverFile | Problem]
+) -> Iterator[Page | MiscasedKey | LeftoverFile | Problem]:
     """Yield the pages among the candidates of a walk, and what is wrong with those that cannot be used.
 
     Whatever else the walk found is yielded as it is. A file that names no video yields nothing but a MiscasedKey where

@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
     """Return whether it is left out of a sync because of a directory that `Matcher.skips`."""
 
 
-class LeftOver(NamedTuple):
+class LeftoverFile(NamedTuple):
     """A new file that a crash left beside its page."""
 
     path: str
@@ -39,7 +39,7 @@ class LeftOver(NamedTuple):
 
 def walk(
     site: str, collections: Sequence[Collection], *, skipped: bool = False
-) -> Iterator[Candidate | LeftOver | Problem]:
+) -> Iterator[Candidate | LeftoverFile | Problem]:
     """Yield every file that a collection includes, once, in the order of names, and every left-over file.
 
     `site` is the site's real path. Symbolic links are followed inside the site; one that leads out is a Problem, and
@@ -53,7 +53,7 @@ def walk(
     linked: dict[str, tuple[Fields, ...]] = {}
     for number, matcher in enumerate(matchers):
         for found in walks[number].files(matcher):
-            if isinstance(found, LeftOver):
+            if isinstance(found, LeftoverFile):
                 yield found
                 continue
             if isinstance(found, Problem):
@@ -82,7 +82,7 @@ def _walk_skipped(
     matchers: Sequence[Matcher],
     walks: Sequence[_CollectionWalk],
     linked: frozenset[str],
-) -> Iterator[Candidate | LeftOver]:
+) -> Iterator[Candidate | LeftoverFile]:
     """Yield what no collection takes because of a directory that was skipped; `linked` are files taken through a link.
 
     What is wrong there is not reported.
@@ -91,7 +91,7 @@ def _walk_skipped(
     done = set(linked)
     for collection_walk, matcher in zip(walks, everywhere, strict=True):
         for found in collection_walk.skipped_files(matcher):
-            if isinstance(found, LeftOver):
+            if isinstance(found, LeftoverFile):
                 yield found
             elif not isinstance(found, Problem):
                 path, target = found
@@ -111,8 +111,8 @@ def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate
 
 
 def narrow(
-    found: Iterable[Candidate | LeftOver | Problem], paths: Iterable[str]
-) -> Iterator[Candidate | LeftOver | Problem]:
+    found: Iterable[Candidate | LeftoverFile | Problem], paths: Iterable[str]
+) -> Iterator[Candidate | LeftoverFile | Problem]:
     """Yield what a walk found at one of these paths or below it, and all left-over files; without paths, everything.
 
     Paths are relative to the site; `` is the site. At the end, raises UsageError for paths with nothing there.
@@ -120,7 +120,7 @@ def narrow(
     wanted = frozenset(paths)
     unused = set(wanted)
     for item in found:
-        if not wanted or isinstance(item, LeftOver):
+        if not wanted or isinstance(item, LeftoverFile):
             yield item
             continue
         matching = wanted.intersection(with_parents(item.subject if isinstance(item, Problem) else item.path))
@@ -217,12 +217,12 @@ class _CollectionWalk:
         self._listed: set[tuple[int, int]] = set()
         """Directories that were listed, by device and inode."""
 
-    def skipped_files(self, matcher: Matcher) -> Iterator[_File | LeftOver | Problem]:
+    def skipped_files(self, matcher: Matcher) -> Iterator[_File | LeftoverFile | Problem]:
         """Yield, after the walk, the files of the directories that it skipped."""
         self._links += self._skipped
         yield from self.files(matcher)
 
-    def files(self, matcher: Matcher) -> Iterator[_File | LeftOver | Problem]:
+    def files(self, matcher: Matcher) -> Iterator[_File | LeftoverFile | Problem]:
         """Yield each file, those behind links last."""
         while self._links:
             path = self._links.pop()
@@ -239,7 +239,7 @@ class _CollectionWalk:
             elif os.path.isfile(full) and matcher.takes(path):
                 yield _outside(path) if target is None else _named(path, target)
 
-    def _files_below(self, matcher: Matcher, top: str, target: str | None) -> Iterator[_File | LeftOver | Problem]:
+    def _files_below(self, matcher: Matcher, top: str, target: str | None) -> Iterator[_File | LeftoverFile | Problem]:
         """Yield the files below a directory that was not listed yet, but not those behind links."""
         pending = [top]
         while pending:
@@ -272,7 +272,7 @@ class _CollectionWalk:
             for entry in entries:
                 if entry.name.startswith(OWN_PREFIX):
                     if TEMPORARY.fullmatch(entry.name):
-                        listed.left_over.append(LeftOver(os.path.join(os.path.realpath(full), entry.name)))
+                        listed.left_over.append(LeftoverFile(os.path.join(os.path.realpath(full), entry.name)))
                 elif entry.is_file(follow_symlinks=False):
                     listed.files.append(prefix + entry.name)
                 elif entry.is_symlink():
@@ -291,7 +291,7 @@ class _Entries(NamedTuple):
     files: list[str]
     directories: list[str]
     links: list[str]
-    left_over: list[LeftOver]
+    left_over: list[LeftoverFile]
 
 
 def _named(path: str, target: str | None) -> _File | Problem:

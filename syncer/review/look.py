@@ -26,7 +26,7 @@ from syncer.content.page_file import read_page, reason_of
 from syncer.content.walk import Candidate, candidate_of, narrow, walk
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
-from syncer.errors import GitError
+from syncer.errors import ExitCode, GitError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import differing_from_disk, find_repository, head_of, tip_of
 from syncer.model import Problem, ProblemKind
@@ -84,9 +84,9 @@ class Review:
     """What cannot be committed, and what will not be pushed."""
 
     @property
-    def exit(self) -> int:
+    def exit(self) -> ExitCode:
         """The exit code of a command that only looks."""
-        return int(bool(self.problems))
+        return ExitCode.PROBLEMS if self.problems else ExitCode.OK
 
 
 def look(config: Config, paths: Collection[str]) -> Review:
@@ -116,7 +116,7 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     repository = find_repository(site)
     if repository is None:
         raise GitError("the site is in no git repository; `git init` makes one")
-    collections = [collection.as_model() for collection in config.collections]
+    collections = config.collection_models()
     # skipped ones too: there a sync of an older version, or with another `include`, may have written
     found = narrow(walk(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports what is wrong with others

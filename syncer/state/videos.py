@@ -7,7 +7,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncer.decide.plan import LastRead
+from syncer.decide.plan import LastRead, is_gone
 from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
@@ -15,13 +15,18 @@ from syncer.state.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A video that YouTube left out when it was last asked."""
+    """A video that YouTube left out when it was last requested."""
 
     video_id: VideoId
     since: datetime
     read_at: datetime
     misses: int
     """Readings at least a day apart that left it out."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is gone and not just missing."""
+        return is_gone(self.misses)
 
 
 def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from syncer.decide.plan import is_gone
 from syncer.decide.quota import next_reset
 from syncer.decide.schedule import first_time
 from syncer.model import Bucket, Count, Problem, VideoId
@@ -85,18 +84,13 @@ def status_of(
         buckets=bucket_statuses(config, database, now),
         quota_resets=next_reset(now),
         missing=missing,
-        gone=[video for video in missing if is_gone(video.misses)],
+        gone=[video for video in missing if video.gone],
         unconfirmed=unconfirmed_counts(database),
         braked=count_braked(database),
         suppressed=count_suppressed(database),
-        hidden=hidden_counts(database, mapped_counts(config)),
+        hidden=hidden_counts(database, config.mapped_counts),
         problems=problems,
         open=left_open,
         leftovers=leftovers if leftovers.any and not running else None,
         running=running,
     )
-
-
-def mapped_counts(config: Config) -> set[Count]:
-    """Return the counts that pages of the site have."""
-    return {count for collection in config.collections for count in collection.mapping().counts}

@@ -130,11 +130,10 @@ def _syncs(status: Status) -> Markup:
 
 
 def _videos(status: Status) -> Markup:
-    gone = {video.video_id for video in status.gone}
     rows: list[tuple[Child, ...]] = [
         (
             video_link(video.video_id),
-            "gone" if video.video_id in gone else "missing",
+            "gone" if video.gone else "missing",
             together("not given by YouTube since ", moment(video.since)),
         )
         for video in status.missing[:TABLE_ROWS]

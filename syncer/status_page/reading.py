@@ -21,7 +21,7 @@ from syncer.state.search import Known, Standing, count_standings, find_videos, o
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos, pages_of
 from syncer.status.report import StoredReport, stored_report
-from syncer.status.status import Status, mapped_counts, status_of
+from syncer.status.status import Status, status_of
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -124,7 +124,7 @@ def videos(
     """Return how many videos a search finds, and some of them. Raises StateError."""
     config = sources.config()
     with open_state(config.state_directory, config.site) as database:
-        return find_videos(database, search, standing, counts=mapped_counts(config), limit=limit, offset=offset)
+        return find_videos(database, search, standing, counts=config.mapped_counts, limit=limit, offset=offset)
 
 
 def readings_of(sources: Sources, video: VideoId) -> list[Reading]:
@@ -158,7 +158,7 @@ def gauges(sources: Sources) -> Gauges:
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, now, syncs=1, next_sync=daemon.next_sync)
-        standings = count_standings(database, mapped_counts(config))
+        standings = count_standings(database, config.mapped_counts)
         oldest = oldest_count(database)
     due = daemon.next_sync
     late = max(timedelta(0), now - due) if due and not daemon.running else timedelta(0)

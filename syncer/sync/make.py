@@ -38,8 +38,7 @@ from typing import TYPE_CHECKING
 
 from syncer.content.left_over import settle_left_over
 from syncer.content.scan import MiscasedKey, keeping_pages, miscased_problems, read_head, read_pages
-from syncer.content.walk import Candidate, LeftOver, candidate_of, narrow, walk
-from syncer.decide.plan import is_gone
+from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.state.database import open_copy
@@ -141,6 +140,71 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
             gc.collect()
 
 
+def _scan(sync: Sync) -> list[Page]:
+    pages: list[Page] = []
+    miscased: list[MiscasedKey] = []
+    left_over: list[str] = []
+    problems: list[Problem] = []
+    collections = sync.config.collection_models()
+    found = narrow(_until_cancelled(sync, walk(sync.site, collections)), sync.options.paths)
+    for item in read_pages(sync.site, found):
+        match item:
+            case Page():
+                pages.append(item)
+                if len(pages) % PROGRESS_PAGES == 0:
+                    sync.listener.progress("scan", len(pages), None)
+            case MiscasedKey():
+                miscased.append(item)
+            case LeftoverFile():
+                left_over.append(item.path)
+            case Problem():
+                problems.append(item)
+    problems += miscased_problems(collections, pages, miscased)
+    if wanted := sync.options.videos:
+        pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
+        problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]
+    sync.tally.problems += problems
+    sync.listener.progress("scan", len(pages), len(pages))
+    if sync.diff_log:  # we hold the lock: nobody is about to put them in place
+        sync.tally.problems += _settle_left_over(sync, collections, left_over)
+    sync.tally.problems += saved_problems(sync.config.state_directory)
+    return pages
+
+
+def _until_cancelled(
+    sync: Sync, found: Iterable[Candidate | LeftoverFile | Problem]
+) -> Iterator[Candidate | LeftoverFile | Problem]:
+    for number, item in enumerate(found):
+        if number % CANCEL_CHECK_FILES == 0 and sync.environment.cancelled():
+            raise Stopped("stopped while the pages were scanned; nothing was written")
+        yield item
+
+
+def _may_name(site: str, problem: Problem, videos: frozenset[VideoId]) -> bool:
+    """Whether the file that a scan found a problem with may name one of the videos: its text holds the ID.
+
+    So may one that cannot be read; not so a directory, nor what is outside the site, which is not looked at.
+    """
+    if problem.kind is ProblemKind.OUTSIDE_SITE:
+        return False
+    read = read_head(site, Candidate(problem.subject, ()))
+    if isinstance(read, Problem):
+        return True
+    return read is not None and any(video.encode() in read[0] for video in videos)
+
+
+def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequence[str]) -> list[Problem]:
+    """Settle new files that no intent names: their state is lost, or the disk did not let us remove them."""
+    candidate = candidate_of(collections)
+    mappings = [collection.fields for collection in collections]
+
+    def is_page(path: str) -> bool:
+        return bool(candidate(os.path.relpath(path, sync.site)).fields)
+
+    save = saving(sync.config.state_directory, sync.environment.clock())
+    return settle_left_over(sync.site, files, mappings, is_page, save)
+
+
 def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
     videos = {slot.video_id for page in pages for slot in page.slots}
@@ -160,7 +224,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     fetch_readings(sync, plan.ask, number)
     tally.problems += cut_quotas(sync.config, database, environment.clock())
     may_write = judge_readings(sync, pages)
-    tally.gone = tally.missing & {video.video_id for video in missing_videos(database) if is_gone(video.misses)}
+    tally.gone = tally.missing & {video.video_id for video in missing_videos(database) if video.gone}
     log_judged(sync)
     if may_write:
         write_pages(sync, pages)
@@ -178,68 +242,3 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
         end_sync(database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
     log_ended(report)
     return report
-
-
-def _scan(sync: Sync) -> list[Page]:
-    pages: list[Page] = []
-    miscased: list[MiscasedKey] = []
-    left_over: list[str] = []
-    problems: list[Problem] = []
-    collections = [collection.as_model() for collection in sync.config.collections]
-    found = narrow(_until_cancelled(sync, walk(sync.site, collections)), sync.options.paths)
-    for item in read_pages(sync.site, found):
-        match item:
-            case Page():
-                pages.append(item)
-                if len(pages) % PROGRESS_PAGES == 0:
-                    sync.listener.progress("scan", len(pages), None)
-            case MiscasedKey():
-                miscased.append(item)
-            case LeftOver():
-                left_over.append(item.path)
-            case Problem():
-                problems.append(item)
-    problems += miscased_problems(collections, pages, miscased)
-    if wanted := sync.options.videos:
-        pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
-        problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]
-    sync.tally.problems += problems
-    sync.listener.progress("scan", len(pages), len(pages))
-    if sync.diff_log:  # we hold the lock: nobody is about to put them in place
-        sync.tally.problems += _settle_left_over(sync, collections, left_over)
-    sync.tally.problems += saved_problems(sync.config.state_directory)
-    return pages
-
-
-def _may_name(site: str, problem: Problem, videos: frozenset[VideoId]) -> bool:
-    """Whether the file that a scan found a problem with may name one of the videos: its text holds the ID.
-
-    So may one that cannot be read; not so a directory, nor what is outside the site, which is not looked at.
-    """
-    if problem.kind is ProblemKind.OUTSIDE_SITE:
-        return False
-    read = read_head(site, Candidate(problem.subject, ()))
-    if isinstance(read, Problem):
-        return True
-    return read is not None and any(video.encode() in read[0] for video in videos)
-
-
-def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequence[str]) -> list[Problem]:
-    """Settle new files that no intent tells of: their state is lost, or the disk did not let us remove them."""
-    candidate = candidate_of(collections)
-    mappings = [collection.fields for collection in collections]
-
-    def is_page(path: str) -> bool:
-        return bool(candidate(os.path.relpath(path, sync.site)).fields)
-
-    save = saving(sync.config.state_directory, sync.environment.clock())
-    return settle_left_over(sync.site, files, mappings, is_page, save)
-
-
-def _until_cancelled(
-    sync: Sync, found: Iterable[Candidate | LeftOver | Problem]
-) -> Iterator[Candidate | LeftOver | Problem]:
-    for number, item in enumerate(found):
-        if number % CANCEL_CHECK_FILES == 0 and sync.environment.cancelled():
-            raise Stopped("stopped while the pages were scanned; nothing was written")
-        yield item

@@ -67,7 +67,7 @@ def _scope(sync: Sync, candidates: Sequence[Candidate]) -> CommitScope:
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is in no git repository; run `git init`, or set `git.commit` to false")
-    mapped = candidate_of([collection.as_model() for collection in sync.config.collections])
+    mapped = candidate_of(sync.config.collection_models())
     return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped)
 
 

@@ -159,14 +159,13 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
         accept_pending(sync.database, ())
         accept_held(sync.database)
         return True
-    counts = frozenset(count for collection in sync.config.collections for count in collection.mapping().counts)
     of_pages: dict[VideoId, Slot] = {}
     if any_unknown(sync.database):
         for page in pages:
             for slot in page.slots:
                 of_pages.setdefault(slot.video_id, slot)
     limit = sync.config.write.brake
-    compared = _compared(sync.database, of_pages, counts)
+    compared = _compared(sync.database, of_pages, sync.config.mapped_counts)
     brake, unconfirmed = judge(compared, missing=limit.missing, falling=limit.falling)
     if brake:
         hold_pending(sync.database, brake)
