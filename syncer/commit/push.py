@@ -29,7 +29,7 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
     late = failure = GitError(f"{remote.name} gets new commits all the time; the next sync pushes")
     for _ in range(PUSH_TRIES):
         tip = require_tip(repository)
-        if not _is_ours(scope, remote, tip, wording.form, commit):
+        if not _require_ours(scope, remote, tip, wording.form, commit):
             return commit
         try:
             push(repository, remote, tip)
@@ -39,14 +39,14 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
             return commit
         upstream = fetch(repository, remote, tip.branch)
         if not descends_from(repository, tip.commit, upstream):
-            _is_ours(scope, remote, tip, wording.form, commit)
+            _require_ours(scope, remote, tip, wording.form, commit)
             commit = _rebuild(scope, tip, upstream, wording, author)
             failure = late
     raise failure
 
 
-def _is_ours(scope: CommitScope, remote: Remote, tip: Tip, form: re.Pattern[str], made_now: str | None) -> bool:
-    """Whether there is something to push. Raises GitError where not all of it is ours."""
+def _require_ours(scope: CommitScope, remote: Remote, tip: Tip, form: re.Pattern[str], made_now: str | None) -> bool:
+    """Return whether there is something to push. Raises GitError where not all of it is ours."""
     repository = scope.repository
     require_remote(repository, remote.name)
     found = sort_out(scope, unpushed(repository, remote, tip), form, made_now)
