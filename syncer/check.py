@@ -332,12 +332,12 @@ def _check_key(
         yield Finding("key", Level.OK, "there is an API key")
     if offline:
         return
-    units: Counter[Bucket] = Counter()
-    spend = spending(config, database, clock, units, scheduled=False)
+    spend = spending(config, database, clock, scheduled=False)
     with open_client(config, Environment(key, clock, sleep), spend) as client:
         answer = client.fetch(Bucket.STATS, [min(content.videos, default=ANY_VIDEO)])
     if answer.outcome is Outcome.ANSWERED:
-        yield Finding("youtube", Level.OK, f"YouTube answers; this check cost {counted(units.total(), 'unit')}")
+        cost = counted(client.request_log.units.total(), "unit")
+        yield Finding("youtube", Level.OK, f"YouTube answers; this check cost {cost}")
     elif answer.outcome is Outcome.UNAVAILABLE:
         yield Finding("youtube", Level.WARNING, f"videos.list is asked instead: {answer.message}")
     else:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from datetime import datetime
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from syncer.decide.plan import Plan, plan
@@ -74,7 +73,7 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
     deadline = Deadline(seconds, cancelled=sync.environment.cancelled)
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
-    spend = spending(sync.config, sync.database, sync.environment.clock, tally.units, scheduled=sync.options.scheduled)
+    spend = spending(sync.config, sync.database, sync.environment.clock, scheduled=sync.options.scheduled)
     failures: dict[tuple[Bucket, str], None] = {}
     unrequested: Counter[Bucket] = Counter()
     with open_client(sync.config, sync.environment, spend, deadline) as client:
@@ -86,7 +85,7 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
             if answer.outcome in {Outcome.FAILED, Outcome.REFUSED}:
                 failures[answer.bucket, answer.message or ""] = None
             sync.listener.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
-    tally.tries = client.request_log.tries
+    tally.tries, tally.units = client.request_log.tries, client.request_log.units
     tally.unsettled = len(set(videos) - tally.answered - tally.missing - tally.failed)
     reasons = early_end(tally, breakers, deadline)
     tally.given_up = bool(reasons)
@@ -118,19 +117,12 @@ def open_client(config: Config, environment: Environment, spend: Spend, deadline
     return Client(terms)
 
 
-def spending(
-    config: Config, database: Database, clock: Callable[[], datetime], units: Counter[Bucket], *, scheduled: bool
-) -> Spend:
-    """Return a `Spend` that takes units from the ledger and adds them to `units`."""
-    counting = Lock()  # requests go out from several threads
+def spending(config: Config, database: Database, clock: Callable[[], datetime], *, scheduled: bool) -> Spend:
+    """Return a `Spend` that takes units from the ledger."""
 
     def spend(bucket: Bucket) -> bool:
         limit, reserve = limits(config, bucket, scheduled=scheduled)
-        if not spend_unit(database, bucket, clock(), limit=limit, reserve=reserve):
-            return False
-        with counting:
-            units[bucket] += 1
-        return True
+        return spend_unit(database, bucket, clock(), limit=limit, reserve=reserve)
 
     return spend
 

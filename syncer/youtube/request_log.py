@@ -42,7 +42,8 @@ class RequestLog:
         self._retries = 0
         self._waited = 0.0
         self._batches = 0
-        self._units: Counter[Bucket] = Counter()
+        self.units: Counter[Bucket] = Counter()
+        """Requests that went out, of the batches that ended."""
         self._failures: Counter[str] = Counter()
         self._classes: Counter[str] = Counter()
         self._logged: set[tuple[str, str]] = set()
@@ -76,7 +77,7 @@ class RequestLog:
         """Log how the request of a batch ended: after so many attempts and seconds, waits included."""
         with self._lock:
             self._batches += 1
-            self._units[request.bucket] += request.units
+            self.units += Counter({request.bucket: request.units})
             level = self._note(failure, "batch") if failure else logging.DEBUG
         if not _log.isEnabledFor(level):
             return
@@ -102,8 +103,8 @@ class RequestLog:
         facts = {
             "event": "asked",
             "batches": self._batches,
-            "requests": self._units.total(),
-            "units": {bucket.value: self._units[bucket] for bucket in Bucket},
+            "requests": self.units.total(),
+            "units": {bucket.value: self.units[bucket] for bucket in Bucket},
             "seconds": round(seconds, 3),
             "retries": self._retries,
             "waited_s": round(self._waited, 3),
