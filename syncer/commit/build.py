@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from syncer.commit.message import CommitContents
+from syncer.commit.message import CommitContents, Wording
 from syncer.commit.restage import StagedFile, restage
 from syncer.commit.uncommitted import CommitScope, find_waiting, with_counts
 from syncer.errors import GitError
@@ -76,7 +76,7 @@ def require_tip(repository: Repository) -> Tip:
 
 
 def commit_counts(
-    scope: CommitScope, message: Callable[[CommitContents], str], author: Author
+    scope: CommitScope, wording: Wording, author: Author
 ) -> tuple[CommitSummary | None, Mapping[str, str]]:
     """Commit what waits. Return what was committed, None where nothing waits, and the files that cannot be committed.
 
@@ -95,7 +95,7 @@ def commit_counts(
         if not draft.entries:
             return None, not_text
         variables, contents = author.variables(repository), draft.contents
-        commit = write_commit(repository, tip.commit, draft.entries, message(contents), variables)
+        commit = write_commit(repository, tip.commit, draft.entries, wording.message(contents), variables)
         try:
             advance(repository, tip, commit, draft.index, indexed)
         except IndexChanged as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -53,33 +53,36 @@ class CommitContents:
 
 
 class Wording(NamedTuple):
-    """How commits are worded."""
+    """How the commits of a sync, or of a review, are worded."""
 
-    message: Callable[[CommitContents], str]
-    form: re.Pattern[str]
-    """What every such message matches, as `form` makes it."""
+    template: str | None
+    """A first line of one's own, with words in braces; None: ours."""
+    sync: str | None = None
+    """The sync that commits; None: the newest of those that wrote the counts."""
+    missing: Sequence[VideoId] = ()
+    """The videos that YouTube left out of it."""
 
-
-def message(contents: CommitContents, sync: str, missing: Sequence[VideoId], template: str | None) -> str:
-    """Return the message of a commit; `template` is a first line of one's own, with words in braces."""
-    subject = f"Update YouTube counts: {counted(contents.pages, 'page')}"
-    words = {"subject": subject, "pages": str(contents.pages), "counts": str(contents.counts)}
-    first = subject if template is None else re.sub(r"\{(\w+)\}", lambda word: words[word[1]], template)
-    changes = [line_of(change) for _, _, change in sorted(contents.largest, key=itemgetter(0, 1), reverse=True)]
-    if contents.counts > NAMED_ITEMS:
-        changes.insert(0, "The largest changes:")
-    totals = [_in_all(contents)]
-    if contents.first and contents.last:
-        since = "" if contents.first == contents.last else f"{utc(contents.first)} to "
-        totals.append(f"Read from YouTube: {since}{utc(contents.last)}.")
-    if missing:
-        named = ", ".join(missing[:NAMED_ITEMS]) + (", ..." if len(missing) > NAMED_ITEMS else "")
-        totals.append(f"Missing at YouTube: {counted(len(missing), 'video')} ({named}).")
-    return "\n\n".join([first, "\n".join(changes), "\n".join(totals), f"{TRAILER}: {sync}"]) + "\n"
+    def message(self, contents: CommitContents) -> str:
+        """Return the message of a commit."""
+        subject = f"Update YouTube counts: {counted(contents.pages, 'page')}"
+        words = {"subject": subject, "pages": str(contents.pages), "counts": str(contents.counts)}
+        first = subject if self.template is None else re.sub(r"\{(\w+)\}", lambda word: words[word[1]], self.template)
+        changes = [line_of(change) for _, _, change in sorted(contents.largest, key=itemgetter(0, 1), reverse=True)]
+        if contents.counts > NAMED_ITEMS:
+            changes.insert(0, "The largest changes:")
+        totals = [_in_all(contents)]
+        if contents.first and contents.last:
+            since = "" if contents.first == contents.last else f"{utc(contents.first)} to "
+            totals.append(f"Read from YouTube: {since}{utc(contents.last)}.")
+        if self.missing:
+            named = ", ".join(self.missing[:NAMED_ITEMS]) + (", ..." if len(self.missing) > NAMED_ITEMS else "")
+            totals.append(f"Missing at YouTube: {counted(len(self.missing), 'video')} ({named}).")
+        trailer = f"{TRAILER}: {self.sync or contents.sync}\n"
+        return "\n\n".join([first, "\n".join(changes), "\n".join(totals), trailer])
 
 
 def form(template: str | None) -> re.Pattern[str]:
-    """Return what all messages match that `message` makes with this template, and none with another word in it."""
+    """Return what all messages match that `Wording` makes with this template, and none with another word in it."""
     subject = "Update YouTube counts: [0-9,]+ pages?"
     words = {"subject": subject, "pages": "[0-9]+", "counts": "[0-9]+"}
     first = re.split(r"\{(\w+)\}", template or "{subject}")  # texts, and between them words
@@ -97,7 +100,7 @@ def form(template: str | None) -> re.Pattern[str]:
 
 
 def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
-    """Say whether a message of our form is about these changes: `lines` is what `line_of` says of each.
+    """Return whether a message of our form is about these changes: `lines` is what `line_of` says of each.
 
     Which of several changes of one size are named is not looked at.
     """

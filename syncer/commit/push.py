@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 
 from syncer.commit.build import Author, build, require_tip
-from syncer.commit.message import Wording
+from syncer.commit.message import Wording, form
 from syncer.commit.ownership import describe_claimed, sort_out
 from syncer.commit.uncommitted import CommitScope, named_by_git
 from syncer.errors import GitError
@@ -29,7 +28,7 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
     late = failure = GitError(f"{remote.name} gets new commits all the time; the next sync pushes")
     for _ in range(PUSH_TRIES):
         tip = require_tip(repository)
-        if not _require_ours(scope, remote, tip, wording.form, commit):
+        if not _require_ours(scope, remote, tip, wording.template, commit):
             return commit
         try:
             push(repository, remote, tip)
@@ -39,23 +38,23 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
             return commit
         upstream = fetch(repository, remote, tip.branch)
         if not descends_from(repository, tip.commit, upstream):
-            _require_ours(scope, remote, tip, wording.form, commit)
+            _require_ours(scope, remote, tip, wording.template, commit)
             commit = _rebuild(scope, tip, upstream, wording, author)
             failure = late
     raise failure
 
 
-def _require_ours(scope: CommitScope, remote: Remote, tip: Tip, form: re.Pattern[str], made_now: str | None) -> bool:
+def _require_ours(scope: CommitScope, remote: Remote, tip: Tip, template: str | None, made_now: str | None) -> bool:
     """Return whether there is something to push. Raises GitError where not all of it is ours."""
     repository = scope.repository
     require_remote(repository, remote.name)
-    found = sort_out(scope, unpushed(repository, remote, tip), form, made_now)
+    found = sort_out(scope, unpushed(repository, remote, tip), form(template), made_now)
     upstream = None
     if found.others:
         with suppress(GitError):  # out of reach, or without such a branch: then what is known counts
             upstream = fetch(repository, remote, tip.branch)
         if upstream:
-            found = sort_out(scope, unpushed(repository, remote, tip), form, made_now)
+            found = sort_out(scope, unpushed(repository, remote, tip), form(template), made_now)
     also = f"; {describe_claimed(found.claimed)}" if found.claimed else ""
     if found.others and upstream and not descends_from(repository, tip.commit, upstream):
         raise GitError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, CommitSummary, commit_counts
-from syncer.commit.message import CommitContents, message
+from syncer.commit.message import Wording
 from syncer.errors import ExitCode
 from syncer.model import Problem
 from syncer.review.drop import drop
@@ -61,10 +61,6 @@ def act(
     Where `shown` is given, the choice names pages of it, and those in which other counts wait by now are left alone.
     Nothing is pushed: the next sync does that. Raises GitError, UsageError, Locked, StateError and Stopped.
     """
-
-    def worded(contents: CommitContents) -> str:
-        return message(contents, contents.sync, (), config.git.message)
-
     paths = [*choice.keep, *choice.drop]
     scope_of(config, paths)  # raises for a wrong path before anything is done
     with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened:
@@ -74,7 +70,9 @@ def act(
             choice = Choice(same.intersection(choice.keep), same.intersection(choice.drop))
         kept = None
         if choice.keep:
-            kept, _ = commit_counts(scope_of(config, choice.keep), worded, Author(config.git.author))
+            kept, _ = commit_counts(
+                scope_of(config, choice.keep), Wording(config.git.message), Author(config.git.author)
+            )
             log_committed(kept.commit if kept else None)
         dropped = drop(config, choice.drop, environment, listener, opened) if choice.drop else None
         remaining = look(config, paths)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from syncer.commit.build import Author, commit_counts, require_tip
-from syncer.commit.message import CommitContents, Wording, form, message
+from syncer.commit.message import Wording
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen
 from syncer.content.walk import Candidate, candidate_of
@@ -31,12 +31,9 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
     try:
         scope = _scope(sync, candidates)
         author = Author(settings.author)
-
-        def worded(contents: CommitContents) -> str:
-            return message(contents, tally.sync, sorted(tally.missing), settings.message)
-
+        wording = Wording(settings.message, tally.sync, sorted(tally.missing))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
-        summary, filtered = commit_counts(scope, worded, author)
+        summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
         unseen = find_unseen(scope, require_tip(scope.repository).commit)
         if filtered:
@@ -52,8 +49,7 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
             tidy(scope.repository)
         if settings.push and not cancelled():
             kind = ProblemKind.NOT_PUSHED
-            remote, wording = Remote(settings.remote, cancelled), Wording(worded, form(settings.message))
-            tally.commit = push_counts(scope, remote, wording, author, tally.commit)
+            tally.commit = push_counts(scope, Remote(settings.remote, cancelled), wording, author, tally.commit)
             log_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))
