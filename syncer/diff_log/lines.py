@@ -32,7 +32,7 @@ _NAMED = re.compile(rb'"path": "([^"\\\\]*)"')
 _AT = re.compile(rb'"at": "([^"]*)"')
 """When a line was written."""
 
-SOUGHT_NAMES = 8
+SOUGHT_PAGES = 8
 """Up to so many pages are looked for in a block of the log before its lines are."""
 
 TAIL_BYTES = 1 << 16
@@ -131,14 +131,14 @@ def lines_backwards(
     with open_log(path) as file:
         if file is None:
             return
-        place, rest, at = file.seek(0, os.SEEK_END) if end is None else end, b"", None
-        while place and pages and (at is None or at[1] > oldest):
-            start = max(0, place - TAIL_BYTES)
+        offset, rest, at = file.seek(0, os.SEEK_END) if end is None else end, b"", None
+        while offset and pages and (at is None or at[1] > oldest):
+            start = max(0, offset - TAIL_BYTES)
             file.seek(start)
-            block = file.read(place - start) + rest
+            block = file.read(offset - start) + rest
             first = block.find(b"\n") + 1 if start else 0
-            place, rest, at = start, block[:first][:LONGEST_LINE_BYTES], _AT.search(block, first)
-            if len(pages) > SOUGHT_NAMES or any(_quoted(page).encode() in block for page in pages):
+            offset, rest, at = start, block[:first][:LONGEST_LINE_BYTES], _AT.search(block, first)
+            if len(pages) > SOUGHT_PAGES or any(_quoted(page).encode() in block for page in pages):
                 for raw in reversed(block[first:].splitlines(keepends=True)):
                     named = _NAMED.search(raw)
                     is_about_them = named is None or named[1].decode(errors="replace") in pages
@@ -161,7 +161,7 @@ def each_line_of_sync(path: Path, sync: str) -> Generator[Line]:
     with open_log(path) as file:
         if file is None:
             return
-        file.seek(_place_of(file, path, sync))
+        file.seek(_offset_of(file, path, sync))
         near = takewhile(lambda line: _second_of(line) <= sync[:SYNC_TIME_CHARACTERS], _lines_from_here(file, path))
         found = False
         for line in near:
@@ -173,7 +173,7 @@ def each_line_of_sync(path: Path, sync: str) -> Generator[Line]:
             yield from (line for line in _lines_from_here(file, path) if line["sync"] == sync)
 
 
-def _place_of(file: BinaryIO, path: Path, sync: str) -> int:
+def _offset_of(file: BinaryIO, path: Path, sync: str) -> int:
     """Return where the first line begins of a sync that began in this one's second or later."""
     low, high = 0, file.seek(0, os.SEEK_END)
     while low < high:
@@ -187,16 +187,16 @@ def _place_of(file: BinaryIO, path: Path, sync: str) -> int:
     return file.tell()
 
 
-def _line_at(file: BinaryIO, path: Path, place: int) -> Line | None:
-    """Return the first line of ours that begins at `place` or after it."""
-    _go_to_line(file, place)
+def _line_at(file: BinaryIO, path: Path, offset: int) -> Line | None:
+    """Return the first line of ours that begins at `offset` or after it."""
+    _go_to_line(file, offset)
     return next(_lines_from_here(file, path), None)
 
 
-def _go_to_line(file: BinaryIO, place: int) -> None:
-    """Go to where a line begins, at `place` or after it."""
-    file.seek(max(0, place - 1))
-    if place:
+def _go_to_line(file: BinaryIO, offset: int) -> None:
+    """Go to where a line begins, at `offset` or after it."""
+    file.seek(max(0, offset - 1))
+    if offset:
         file.readline()
 
 
@@ -236,8 +236,8 @@ def oldest_time(path: Path) -> datetime | None:
     """Return the earliest time in the log, of a long one in samples; a clock that ran ahead may have begun it."""
     with open_log(path) as file:
         size = file.seek(0, os.SEEK_END) if file else 0
-        places = range(0, size, max(128, size // 256))  # no line is so short, and 256 are enough
-        lines = (_line_at(file, path, place) for place in places if file)
+        offsets = range(0, size, max(128, size // 256))  # no line is so short, and 256 are enough
+        lines = (_line_at(file, path, offset) for offset in offsets if file)
         return min((time_of(line) for line in lines if line), default=None)
 
 

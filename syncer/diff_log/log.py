@@ -67,7 +67,7 @@ class DiffLog:
 
 
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:
-    """Write the log anew without the lines that `forget` names; return how many those are. Raises StateError.
+    """Rewrite the log without the lines that `forget` names; return how many those are. Raises StateError.
 
     A damaged line goes, or stays, with the one before it.
     """
