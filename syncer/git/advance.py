@@ -251,8 +251,8 @@ def _already_on_disk(repository: Repository, tip: Tip, differences: Sequence[Dif
 
     What the author has staged is not among them.
     """
-    mine = staged(repository, tip.commit)
-    named = (d for d in differences if d.new and d.path not in mine and ONE_LINE_NAME.fullmatch(d.path))
+    staged_now = staged(repository, tip.commit)
+    named = (d for d in differences if d.new and d.path not in staged_now and ONE_LINE_NAME.fullmatch(d.path))
     on_disk = [d for d in named if _is_file(repository, d)]
     names = (f"{d.path}\n".encode(errors="surrogateescape") for d in on_disk)
     hashes = git(repository.top, "hash-object", "--stdin-paths", stdin=names).split()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from syncer.errors import GitError
 from syncer.git.repository import Repository, Tip, descends_from
-from syncer.git.run import ask_git, git
+from syncer.git.run import git, git_or_none
 
 NETWORK_TIMEOUT = 180
 """Seconds that a push or a fetch may take."""
@@ -35,8 +35,8 @@ class PushRejected(GitError):
 def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
     """Return the full name, at the remote, of the branch that ours tracks; of our own where it tracks none."""
     name = branch.removeprefix("refs/heads/")
-    if ask_git(repository.top, "config", "--get", f"branch.{name}.remote") == remote.name:
-        return ask_git(repository.top, "config", "--get", f"branch.{name}.merge") or branch
+    if git_or_none(repository.top, "config", "--get", f"branch.{name}.remote") == remote.name:
+        return git_or_none(repository.top, "config", "--get", f"branch.{name}.merge") or branch
     return branch
 
 
@@ -58,7 +58,7 @@ def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
     Raises GitError.
     """
     there = _known(remote, upstream_of(repository, remote, tip.branch))
-    if ask_git(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
+    if git_or_none(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
         there = f"--remotes={remote.name}"
     return git(repository.top, "rev-list", tip.commit, "--not", there, "--").splitlines()
 
@@ -70,7 +70,7 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
     published again. A branch that is gone there is pushed as a new one.
     """
     target = upstream_of(repository, remote, tip.branch)
-    known = ask_git(repository.top, "rev-parse", "--quiet", "--verify", _known(remote, target)) or ""
+    known = git_or_none(repository.top, "rev-parse", "--quiet", "--verify", _known(remote, target)) or ""
     # a lease forces nothing on a commit that descends from the one that it expects at the remote
     with_lease = not known or descends_from(repository, tip.commit, known)
     lease = [f"--force-with-lease={target}:{known}"] if with_lease else []

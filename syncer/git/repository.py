@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
 from syncer.errors import GitError
-from syncer.git.run import ask_git, git, inside_work_tree, running
+from syncer.git.run import git, git_or_none, inside_work_tree, running
 
 FILE_MODES = {"100644", "100755"}
 
@@ -114,26 +114,26 @@ def in_progress(repository: Repository) -> str | None:
         if os.path.lexists(os.path.join(repository.directory, name)):
             return what
     for name, what in IN_PROGRESS_REFERENCES.items():
-        if ask_git(repository.top, "rev-parse", "--quiet", "--verify", name):
+        if git_or_none(repository.top, "rev-parse", "--quiet", "--verify", name):
             return what
     return None
 
 
 def tip_of(repository: Repository) -> Tip | None:
     """Return the branch that is checked out, and its newest commit; None where there is no branch or no commit."""
-    branch = ask_git(repository.top, "symbolic-ref", "--quiet", "HEAD")
-    commit = branch and ask_git(repository.top, "rev-parse", "--quiet", "--verify", f"{branch}^{{commit}}")
+    branch = git_or_none(repository.top, "symbolic-ref", "--quiet", "HEAD")
+    commit = branch and git_or_none(repository.top, "rev-parse", "--quiet", "--verify", f"{branch}^{{commit}}")
     return Tip(branch, commit) if branch and commit else None
 
 
 def head_of(repository: Repository) -> str | None:
     """Return the commit that is checked out, on a branch or not; None where there is none."""
-    return ask_git(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+    return git_or_none(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
 
 
 def descends_from(repository: Repository, commit: str, earlier: str) -> bool:
     """Whether a commit is this earlier one or comes after it. Raises GitError."""
-    return ask_git(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None
+    return git_or_none(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None
 
 
 def differing_from_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:

@@ -67,7 +67,7 @@ def git(
     return out
 
 
-def ask_git(directory: str | Path, *arguments: str) -> str | None:
+def git_or_none(directory: str | Path, *arguments: str) -> str | None:
     """Return git's output without the end of the line; None where git exits with 1. Raises GitError."""
     code, out, err = _run(directory, arguments)
     if code > 1:
