@@ -89,7 +89,7 @@ def check(
     sleep: Callable[[float], object],
     offline: bool,
 ) -> Iterator[Finding]:
-    """Yield a finding for each thing looked at. Unless `offline`, YouTube is asked once: one unit, counted in memory.
+    """Yield a finding for each thing looked at. Unless `offline`, one video is requested: one unit, counted in memory.
 
     `find_key` finds the API key or raises KeyMissing.
     """
@@ -178,13 +178,13 @@ def _check_content(config: Config, content: _Content) -> Iterator[Finding]:
         directories = "directories whose names begin with a dot, or in node_modules"
         message = (
             f"{counted(len(content.skipped), 'page')} with a video skipped, in {directories}:"
-            f" {_some(sorted(content.skipped))}; to sync them, name the directory in `include`; to hide this line, name"
-            " it in `exclude`"
+            f" {_examples(sorted(content.skipped))}; to sync them, name the directory in `include`; to hide this line,"
+            " name it in `exclude`"
         )
         yield Finding("content", Level.WARNING, message)
     odd = sorted(video for video in content.videos if not is_possible(video))
     if odd:
-        yield Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_some(odd)}")
+        yield Finding("ids", Level.WARNING, f"YouTube gives out no such ids, look for typos: {_examples(odd)}")
     else:
         yield Finding("ids", Level.OK, "every id is one that YouTube can have given out")
 
@@ -193,15 +193,15 @@ def _check_permissions(config: Config, content: _Content) -> Iterator[Finding]:
     if content.read_only:
         message = (
             f"{counted(len(content.read_only), 'page')} read-only, or in a read-only directory: "
-            f"{_some(content.read_only)}; allow writing, or exclude"
+            f"{_examples(content.read_only)}; allow writing, or exclude"
         )
         yield Finding("permissions", Level.ERROR, message)
     place = config.state_directory
     while not os.path.exists(place):
         place = place.parent
     listed = place == config.state_directory and os.path.isdir(place) and os.access(place, os.R_OK)
-    ours = place.iterdir() if listed else ()
-    stuck = [path for path in (place, *ours) if not os.access(path, os.W_OK)]
+    own = place.iterdir() if listed else ()
+    stuck = [path for path in (place, *own) if not os.access(path, os.W_OK)]
     if stuck or not os.path.isdir(place):
         message = f"{stuck[0] if stuck else place} cannot be written; allow it, or set state.directory"
         yield Finding("permissions", Level.ERROR, message)
@@ -217,7 +217,7 @@ def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Findi
     state = config.state_directory
     for place in dict.fromkeys([*places, str(state if os.path.exists(state) else state.parent)]):
         if not os.path.isdir(place):
-            continue  # said above
+            continue  # reported above
         owner = os.stat(place).st_uid
         if owner != us:
             message = f"{place} belongs to user {owner}, and the service runs as {us}; set User= of the unit"
@@ -344,6 +344,6 @@ def _check_key(
         yield Finding("youtube", Level.ERROR, answer.message or answer.outcome.value)
 
 
-def _some(names: list[str] | list[VideoId]) -> str:
+def _examples(names: list[str] | list[VideoId]) -> str:
     more = f" and {len(names) - SHOWN_EXAMPLES:,} more" if len(names) > SHOWN_EXAMPLES else ""
     return ", ".join(names[:SHOWN_EXAMPLES]) + more

@@ -1,4 +1,4 @@
-"""The values that travel through a sync: plain, frozen, and free of behaviour that touches the world.
+"""The values that travel through a sync: plain and frozen; nothing here reads or writes anything.
 
 What is made for every page and every video is a named tuple: a frozen dataclass takes twice as long to make. A value is
 none, because a tuple's `count` is something else.
@@ -65,7 +65,7 @@ class Why(StrEnum):
 
 
 class ProblemKind(StrEnum):
-    """The closed list of what can go wrong with one page, video or request while the sync goes on."""
+    """The closed list of what can go wrong with one page, video or request during a sync."""
 
     # the page's front matter
     INVALID_FRONT_MATTER = "invalid-front-matter"
@@ -152,19 +152,19 @@ class CountField:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One mapped count of a slot as it stands in the page."""
+    """One mapped count of a slot, as the page has it."""
 
     count: Count
     field: str
     """As in `CountField`."""
     text: str | None
-    """The digits as they stand; None where the value is empty, null or absent."""
+    """The digits as the page has them; None where the value is empty, null or absent."""
     present: bool = True
     """As in `CountField`."""
 
 
 class Slot(NamedTuple):
-    """One video's place in a page. Values that are no plain count are not in it: a Problem tells of them."""
+    """One video's place in a page. Values that are no plain count are not in it: a Problem reports them."""
 
     video_id: VideoId
     line: int
@@ -172,7 +172,7 @@ class Slot(NamedTuple):
     fields: tuple[CountField, ...]
     """Shared by all slots that have the same ones."""
     texts: tuple[str | None, ...]
-    """What stands in each of the fields: `Value.text`."""
+    """What each of the fields has: `Value.text`."""
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -214,7 +214,7 @@ class PageContents(NamedTuple):
 
 
 Signature = NewType("Signature", int)
-"""What a stat call tells of a file's content, in one number: a cheap first sign that it was edited."""
+"""What a stat call says of a file's content, in one number: a cheap first sign that it was edited."""
 
 
 class Page(NamedTuple):

@@ -28,23 +28,24 @@ class LastRead(NamedTuple):
 class Plan:
     """Which videos to request now, and what was left out."""
 
-    ask: tuple[VideoId, ...]
+    videos: tuple[VideoId, ...]
+    """Those to request, in their order."""
     fresh: int
     """Read less than five minutes ago, or gone and not due yet."""
     over_quota: int
 
 
-FRESH = 300
-"""Seconds for which a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""
+FRESH_SECONDS = 300
+"""How long a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""
 
-DAY = 86_400
-"""Seconds. Of absences that are less apart, one counts."""
+DAY_SECONDS = 86_400
+"""Of absences that are less apart, one counts."""
 
 GONE_MISSES = 3
 """Absences, a day apart, after which a missing video is gone."""
 
-LONGEST_REST = 28 * DAY
-"""Seconds after which a video is requested, however long it has been gone."""
+LONGEST_REST_SECONDS = 28 * DAY_SECONDS
+"""After so long a video is requested, however long it has been gone."""
 
 
 def plan(
@@ -74,14 +75,18 @@ def plan(
             continue
         unread.remove(video)
         # a gone video is requested after two days, then after four, eight and so on
-        fresh = min(DAY * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST) if is_gone(misses) else FRESH
+        fresh = (
+            min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS)
+            if is_gone(misses)
+            else FRESH_SECONDS
+        )
         if read_at > seconds:
             undated.append(video)
         elif read_at < end and (everything or (held and not accept) or seconds - read_at >= fresh):
             due.append(video)
     due = [*sorted(unread), *undated, *due]
-    ask = tuple(due[: units * BATCH_SIZE])
-    return Plan(ask, fresh=len(videos) - len(due), over_quota=len(due) - len(ask))
+    requested = tuple(due[: units * BATCH_SIZE])
+    return Plan(requested, fresh=len(videos) - len(due), over_quota=len(due) - len(requested))
 
 
 def is_gone(misses: int) -> bool:

@@ -99,11 +99,11 @@ def retry_after(failures: int, interval: timedelta) -> timedelta:
     return wait
 
 
-def _next_named(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime:
-    """Return the first moment after `after` that the cron names, in UTC. The config took no cron that has none."""
-    day = after.astimezone(zone).date() - timedelta(days=1)  # spring may push a late time over midnight
+def _next_named(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the first moment after `now` that the cron names, in UTC. The config took no cron that has none."""
+    day = now.astimezone(zone).date() - timedelta(days=1)  # spring may push a late time over midnight
     for number in count():
-        later = [moment for moment in _moments(cron, zone, day + timedelta(days=number)) if moment > after]
+        later = [moment for moment in _moments(cron, zone, day + timedelta(days=number)) if moment > now]
         if later:
             return min(later)
     raise AssertionError("counting never ends")

@@ -1,1 +1,1 @@
-"""What a person says of counts that syncer wrote: looks at them, keeps, drops, undoes."""
+"""What you do about counts that syncer wrote: look at them, keep them, drop them, undo them."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from syncer.decide.plan import DAY
+from syncer.decide.plan import DAY_SECONDS
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
@@ -158,7 +158,7 @@ def _unconfirmed(held: str | None) -> frozenset[Count]:
 
 _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"
 
-_TODAY = f"missed_at > read_at - {DAY} AND missed_at <= read_at"
+_TODAY = f"missed_at > read_at - {DAY_SECONDS} AND missed_at <= read_at"
 
 _ACCEPT = (
     f"UPDATE videos SET judged = latest, held = NULL,"

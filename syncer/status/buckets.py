@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def limits(config: Config, bucket: Bucket, *, scheduled: bool) -> tuple[int, int]:
     """Return a bucket's units a day, and how many of them stay untouched.
 
-    The general bucket's reserve is never touched: `videos.list` only stands in. The stats bucket's is there for the
-    syncs that a person asks for.
+    The general bucket's reserve is never touched: `videos.list` is only the fallback. The stats bucket's is kept for
+    the syncs that you start yourself.
     """
     if bucket is Bucket.GENERAL:
         return config.quota.general_units_per_day, config.quota.reserve

@@ -36,14 +36,14 @@ class SyncReport:
     changed_pages: int
     changed_counts: int
     missing: tuple[VideoId, ...]
-    """The ids asked about now and returned by neither method, sorted."""
+    """The ids that were requested and that neither method returned, sorted."""
     hidden: tuple[tuple[VideoId, Count], ...]
     """Counts that pages have and YouTube does not give, sorted."""
     unconfirmed: tuple[tuple[VideoId, Count], ...]
     """Counts that fell to zero or below a tenth, held until a second reading, sorted."""
     fresh: int
     over_quota: int
-    """Videos that were not asked about, or not settled, for lack of quota."""
+    """Videos that were not requested, or not settled, for lack of quota."""
     brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int

@@ -221,7 +221,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
         save_places(database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
         release_unnamed(database)
     log_planned(sync, plan)
-    fetch_readings(sync, plan.ask, number)
+    fetch_readings(sync, plan.videos, number)
     tally.problems += cut_quotas(sync.config, database, environment.clock())
     may_write = judge_readings(sync, pages)
     tally.gone = tally.missing & {video.video_id for video in missing_videos(database) if video.gone}

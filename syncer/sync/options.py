@@ -115,7 +115,7 @@ class Tally:
         return {outcome for _, outcome in self.requests}
 
     def report(self, finished: datetime, *, dry_run: bool, cancelled: bool) -> SyncReport:
-        """Return the report of the sync as it stands."""
+        """Return the report of what the sync has done so far."""
         for_another_reason = self.given_up or cancelled or Outcome.REFUSED in self.outcomes
         over_quota = self.over_quota + (0 if for_another_reason else self.unsettled)
         all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes

@@ -5,9 +5,8 @@ from __future__ import annotations
 import syncer.decide.plan
 from syncer.cli.main import main
 
-FRESH = 1
-"""Seconds."""
+FRESH_SECONDS = 1
 
 if __name__ == "__main__":
-    syncer.decide.plan.FRESH = FRESH
+    syncer.decide.plan.FRESH_SECONDS = FRESH_SECONDS
     raise SystemExit(main())

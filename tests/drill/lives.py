@@ -21,7 +21,7 @@ from syncer.simulator.world import World
 from tests.daemon_process import Daemon
 from tests.drill.events import Events
 from tests.drill.ground import Ground
-from tests.drill.impatient import FRESH
+from tests.drill.impatient import FRESH_SECONDS
 from tests.drill.promises import broken_promises
 from tests.drill.watch import BETWEEN, Watch, cpu_seconds, growth, look
 from tests.site import Site
@@ -183,7 +183,7 @@ class _Drill:
 
     def _trigger(self) -> int:
         """Make a sync that asks about everything; return the exit code."""
-        threading.Event().wait(1.5 * FRESH)
+        threading.Event().wait(1.5 * FRESH_SECONDS)
         command = [sys.executable, "-m", "syncer", "-c", str(self._ground.site.config), "trigger"]
         return subprocess.run(command, env=environment(), capture_output=True, check=False, timeout=90).returncode
 
