@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config import sections
@@ -16,6 +16,7 @@ from syncer.decide.quota import next_reset
 from syncer.decide.schedule import Schedule
 from syncer.errors import ContentGone, ExitCode, Locked, Stopped
 from tests.clockwork import START, report
+from tests.examples import examples
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SCHEDULES: tuple[dict[str, str], ...] = (
@@ -120,7 +121,7 @@ def test_an_expected_error_is_a_failure(error: Exception) -> None:
     assert (after.failures, after.start) == (1, START + MINUTE)
 
 
-@settings(deadline=None)
+@examples(100)
 @given(keys=st.sampled_from(SCHEDULES), at=st.timedeltas(timedelta(0), timedelta(days=400)), share=SHARES)
 def test_what_the_quota_left_out_is_requested_after_the_reset_if_no_sync_comes_before(
     keys: dict[str, str], at: timedelta, share: float
@@ -248,7 +249,7 @@ def test_a_new_config_ends_the_back_off_and_is_tried_at_once(every: str) -> None
     assert (after.start, after.failures) == (START + HOUR, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     backs=st.lists(
         st.tuples(st.timedeltas(timedelta(0), timedelta(hours=5)), st.timedeltas(MINUTE, timedelta(days=400))),
@@ -273,7 +274,7 @@ def test_a_clock_that_is_set_back_neither_loses_nor_doubles_a_sync(
     assert starts == [START + number * 6 * HOUR for number in range(1, len(starts) + 1)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(waits=st.lists(st.timedeltas(3 * HOUR, timedelta(hours=30)), max_size=12), back=st.timedeltas(MINUTE, 3 * HOUR))
 def test_a_time_that_a_cron_names_is_served_once_however_often_the_clock_is_set_back_over_it(
     waits: list[timedelta], back: timedelta
@@ -308,7 +309,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(keys=st.sampled_from(SCHEDULES), events=EVENTS)
 def test_whatever_happens_the_next_sync_is_never_before_now_nor_further_off_than_the_schedule_or_a_retry(
     keys: dict[str, str], events: list[tuple[str, timedelta, dict[str, int], dict[str, str], float]]

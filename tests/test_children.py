@@ -16,6 +16,7 @@ import pytest
 from syncer.simulator.server import Simulator
 from tests.crash.warm import Order, Warm
 from tests.daemon_process import Daemon
+from tests.examples import storms_but
 from tests.remotes import SharedSite, asking_for_a_password, push_all
 from tests.repository import PERSON, Repository
 from tests.site import QUICK, Site, crlf, ids
@@ -217,14 +218,10 @@ def test_the_remotes_own_programs_do_not_see_the_key(ground: Ground) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ["review", "--drop", "content/1.md"],
-        ["check"],
-        *(
-            pytest.param(words, marks=pytest.mark.storm)
-            for words in (["review"], ["review", "--keep", "content/0.md"], ["demo"])
-        ),
-    ],
+    storms_but(
+        [["review", "--drop", "content/1.md"], ["check"]],
+        [["review"], ["review", "--keep", "content/0.md"], ["review", "--drop", "content/1.md"], ["check"], ["demo"]],
+    ),
     ids=" ".join,
 )
 def test_no_command_hands_the_key_on(ground: Ground, words: list[str]) -> None:

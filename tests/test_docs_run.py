@@ -15,6 +15,7 @@ from syncer.demo import PACKAGE
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
 from tests.doc_blocks import DOCS, HOME, ROOT, Block, blocks, git, is_as_told, plain, run_page
+from tests.examples import storms_but
 from tests.places import need
 
 README = ROOT / "README.md"
@@ -67,9 +68,7 @@ def samples(site: Path) -> None:
     git(site, "commit", "--quiet", "--message", "The pages as they were made")
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.storm) if is_long(page) else page for page in RUN], ids=name
-)
+@pytest.mark.parametrize("page", storms_but([page for page in RUN if not is_long(page)], RUN), ids=name)
 def test_every_command_prints_what_the_docs_say(page: Path, home: Path, youtube: Simulator) -> None:
     if page in FROM_NOTHING:
         shutil.rmtree(home / "site")

@@ -21,6 +21,7 @@ from syncer.simulator.server import Simulator
 from tests.crash.points import PROVING
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Ended, Order, Warm
+from tests.examples import storms_but
 from tests.places import NOBODY, everybodys_directory, give_away
 from tests.site import KEY, Site, counts, crlf, ids, plain, tree
 
@@ -30,7 +31,7 @@ DEADLINE = 20.0
 GOOD, BAD = ids(2, seed=77)
 """The videos of a page that must be written in any company, and of the one that was made to hurt."""
 
-ALL = (
+ALL_COMMANDS = (
     ("sync", "--dry-run"),
     ("sync", "--dry-run", "--json"),
     ("sync", "--json"),
@@ -44,8 +45,8 @@ ALL = (
     ("log", "--json"),
 )
 """Every command that names pages."""
-FEW = (("sync", "--json"), ("check", "--offline"))
-ONE = (("sync", "--json"),)
+TWO_COMMANDS = (("sync", "--json"), ("check", "--offline"))
+SYNC_ALONE = (("sync", "--json"),)
 
 _ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """What can act on a terminal: control characters but for newline and tab, and what turns the direction of a line."""
@@ -70,7 +71,9 @@ class Place:
         assert _ACTS.search(said) is None, f"{arguments}: {said[:900]!r}"
         return ended
 
-    def endure(self, commands: Sequence[Sequence[str]] = ALL if PROVING else FEW) -> Sequence[tuple[str, str]]:
+    def endure(
+        self, commands: Sequence[Sequence[str]] = ALL_COMMANDS if PROVING else TWO_COMMANDS
+    ) -> Sequence[tuple[str, str]]:
         """Run commands; return kind and subject of each problem of the sync, once the good page is true."""
         good = self.site.put("content/good.md", crlf(GOOD, 1, 2))
         outside = tree(self.site.root.parent / "outside")
@@ -252,13 +255,11 @@ LARGE = {name for name in PAGES if name.startswith("100,000 ")} | {"many anchors
 """Pages that take seconds."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.storm) if name in LARGE else name for name in PAGES]
-)
+@pytest.mark.parametrize("name", storms_but(PAGES.keys() - LARGE, PAGES))
 def test_a_page_that_was_made_to_hurt_is_written_whole_or_left_as_it_is(place: Place, name: str) -> None:
     page = place.site.put("content/bad.md", PAGES[name]())
     before = page.read_bytes()
-    problems = place.endure(FEW if PROVING else ONE)
+    problems = place.endure(TWO_COMMANDS if PROVING else SYNC_ALONE)
     assert {subject for _, subject in problems} <= {"content/bad.md"}
     views, likes = counts(place.youtube, BAD)
     viewed, liked = (
@@ -303,7 +304,7 @@ def test_any_name_is_written_logged_and_printed_safely(place: Place) -> None:
     for name, video in videos.items():
         place.site.put(f"content/{name}", plain(video, 1, 2))
         place.site.put(f"content/bad/{name}", TROUBLE)
-    problems = place.endure(ALL)
+    problems = place.endure(ALL_COMMANDS)
     assert sorted(problems) == sorted(("not-a-count", f"content/bad/{name}") for name in NAMES)
     for name, video in videos.items():
         page = place.site.root / "content" / name
@@ -321,7 +322,7 @@ def test_any_name_is_written_logged_and_printed_safely(place: Place) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes fewer names")
-@pytest.mark.parametrize("form", ["text", pytest.param("json", marks=pytest.mark.storm)])
+@pytest.mark.parametrize("form", storms_but({"text"}, ["text", "json"]))
 def test_the_daemon_logs_any_name_safely(place: Place, form: str) -> None:
     for name in NAMES:
         place.site.put(f"content/bad/{name}", TROUBLE)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.content.left_over import left_over, names_for, settle_left_over
@@ -18,6 +18,7 @@ from syncer.simulator.server import Simulator
 from syncer.state.directory import save_edit, saved_edits
 from tests.crash.warm import Order, Warm
 from tests.daemon_process import Daemon
+from tests.examples import examples
 from tests.places import FIELDS, page, put
 from tests.site import FORMS, NOON, Form, Run, Site, counts, crlf, ids
 
@@ -222,7 +223,7 @@ def test_a_new_file_that_never_came_in_place_goes_whatever_the_page_says_by_now(
     assert saved == ({} if now is not None else {f"content/{next(names_for('a.md', NEW))}": NEW}), "the last of a page"
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(st.data())
 def test_every_byte_that_an_author_wrote_is_in_the_page_or_saved(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

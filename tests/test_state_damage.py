@@ -33,9 +33,7 @@ from tests.daemon_process import Daemon, fill
 from tests.examples import storms_but
 from tests.site import Run, Site, crlf, ids, world_with
 
-FEW = 1
-"""Examples that are no storm."""
-SEEDS = [seed if seed < FEW else pytest.param(seed, marks=pytest.mark.storm) for seed in range(300 if PROVING else 10)]
+SEEDS = storms_but({0}, range(300 if PROVING else 10))
 
 VIDEOS = ids(12, seed=5)
 NOW = datetime.now(UTC).replace(microsecond=0)

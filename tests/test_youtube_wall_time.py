@@ -21,6 +21,7 @@ from syncer.youtube.batches import Breaker, fetch_all
 from syncer.youtube.client import Client, Retry, Terms
 from syncer.youtube.deadline import Deadline
 from tests.canned_youtube import STALL, Canned, error
+from tests.examples import storms_but
 from tests.test_youtube_client import Units
 from tests.waiting import until
 
@@ -206,9 +207,7 @@ def test_all_asking_ends_when_its_time_is_up_with_what_was_answered_until_then()
 WIRE = [name for group in ("Connections", "Header fields") for name in GROUPS[group]]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.storm) if name in HOLDING else name for name in WIRE]
-)
+@pytest.mark.parametrize("name", storms_but({*WIRE} - {*HOLDING}, WIRE))
 def test_our_ledger_is_never_below_what_the_server_counted(name: str) -> None:
     units = Units()
     faults = [Fault(name, when=When(every=2)), Fault(name, when=When(every=3))]

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-import pytest
-
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.model import Bucket, Reading, VideoId
@@ -28,6 +26,7 @@ from syncer.state.videos import accepted_readings, missing_videos
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Options
+from tests.examples import storms_but
 from tests.site import KEY, Site, counts, ids
 
 DAY = timedelta(days=1)
@@ -60,8 +59,8 @@ class Struck(Protocol):
 
 def mostly_storms(cases: Iterable[Struck]) -> list[object]:
     """The cases as `parametrize` takes them: all but one of each group of faults are storms."""
-    storm = pytest.mark.storm
-    return [case if (case.fault, case.bucket) in FIRST else pytest.param(case, marks=storm) for case in cases]
+    listed = list(cases)
+    return storms_but([case for case in listed if (case.fault, case.bucket) in FIRST], listed)
 
 
 @dataclass(frozen=True)
