@@ -20,24 +20,24 @@ from tests.clockwork import Clock
 from tests.crash.warm import Warm
 from tests.site import KEY, Ran, Run, Site
 
-MEMORY = "/dev/shm"
+MEMORY_DIRECTORY = "/dev/shm"
 """Where Linux has a file system in memory."""
 
-ROOM = 2 << 30
+FREE_BYTES = 2 << 30
 """Bytes that must be free there, of which the tests take a tenth."""
 
 
 def is_memory_usable() -> bool:
     """Whether the tests' directories can lie in memory: there, nothing waits for a disk, as half of the tests would."""
-    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+    if "TMPDIR" in os.environ or not os.access(MEMORY_DIRECTORY, os.W_OK):
         return False
-    about = os.statvfs(MEMORY)
+    about = os.statvfs(MEMORY_DIRECTORY)
     forbidden = os.ST_NOEXEC | (os.ST_NODEV if os.geteuid() == 0 else 0)
-    return about.f_bavail * about.f_frsize >= ROOM and not about.f_flag & forbidden
+    return about.f_bavail * about.f_frsize >= FREE_BYTES and not about.f_flag & forbidden
 
 
 if is_memory_usable():
-    os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
+    os.environ["TMPDIR"] = tempfile.tempdir = MEMORY_DIRECTORY
 
 settings.register_profile("the same each time", derandomize=True)
 if "SYNCER_PROVE" not in os.environ:

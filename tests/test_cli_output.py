@@ -94,7 +94,7 @@ WAYS: dict[str, Start] = {
     "unbuffered": with_variables(PYTHONUNBUFFERED="1"),
 }
 
-FEW = {"no stream at all", "full", "nobody reads anything", "a terminal that is gone", "ASCII, names too"}
+SAMPLE_WAYS = {"no stream at all", "full", "nobody reads anything", "a terminal that is gone", "ASCII, names too"}
 """Ways that are no storm: one of each kind."""
 
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -117,7 +117,7 @@ def full(site: Site) -> Site:
     return site
 
 
-@pytest.mark.parametrize("way", ways(FEW))
+@pytest.mark.parametrize("way", ways(SAMPLE_WAYS))
 def test_a_sync_does_all_and_ends_as_with_a_reader(full: Site, youtube: Simulator, way: str) -> None:
     options = "-vv --log-format json sync --json" if list(WAYS).index(way) % 2 else "-v sync"
     code = WAYS[way](full, *options.split()).wait(60)

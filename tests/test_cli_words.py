@@ -17,7 +17,7 @@ from tests.terminal import on_a_terminal
 
 VIDEO, OTHER = ids(2, seed=44)
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-MANY = 50
+LOGGED_CHANGES = 50
 """More changes than a list shows."""
 
 
@@ -65,14 +65,16 @@ def test_a_long_path_is_never_folded_in_the_log(site: Site, syncer: Run) -> None
 
 
 def test_on_a_terminal_the_log_shows_its_end_and_says_how_to_see_all(site: Site, syncer: Run) -> None:
-    for video in ids(MANY // 2):
+    for video in ids(LOGGED_CHANGES // 2):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     syncer("sync")
     shown = on_a_terminal(site, "log").decode().splitlines()
     assert shown[0] == "... 10 earlier lines; `syncer log | less` shows all"
-    assert [line.split()[0] for line in shown[2:]] == [str(number) for number in range(11, MANY + 1)]
-    assert len(on_a_terminal(site, "log", "--since", "1h").splitlines()) == MANY + 1, "who asks for some gets those"
-    assert len(syncer("log").out.splitlines()) == MANY + 1, "and who reads by a program gets all"
+    assert [line.split()[0] for line in shown[2:]] == [str(number) for number in range(11, LOGGED_CHANGES + 1)]
+    assert len(on_a_terminal(site, "log", "--since", "1h").splitlines()) == LOGGED_CHANGES + 1, (
+        "who asks for some gets those"
+    )
+    assert len(syncer("log").out.splitlines()) == LOGGED_CHANGES + 1, "and who reads by a program gets all"
 
 
 def test_people_read_times_in_one_form(site: Site, syncer: Run) -> None:

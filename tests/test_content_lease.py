@@ -177,12 +177,12 @@ def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that
         until(lambda: is_waited_for(page))
         return True
 
-    def let_go(page: int) -> None:
+    def give_back(page: int) -> None:
         give_lease_back(page)
         author.join(TIMEOUT)
 
     monkeypatch.setattr("syncer.content.replace.is_waited_for", look)
-    monkeypatch.setattr("syncer.content.replace.give_lease_back", let_go)
+    monkeypatch.setattr("syncer.content.replace.give_lease_back", give_back)
     assert replace(tmp_path) == ["edited-meanwhile"], "the second try finds what it has written"
     os.close(found)
     assert (file.read_bytes(), left_over(tmp_path)) == (page() + b"one more line\n", [])

@@ -28,7 +28,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 class Gate:
-    """A sync that goes on until it is let go."""
+    """A sync that goes on until it is released."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -42,7 +42,7 @@ class Gate:
     def wait(self) -> None:
         assert self.begun.acquire(timeout=TIMEOUT)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._open.release()
 
 
@@ -85,16 +85,16 @@ def test_all_who_trigger_while_a_sync_goes_on_share_exactly_one_more(clock: Cloc
         tickets = [daemon.control.trigger(accept) for accept in (False, True, False, False)]
         assert {ticket.number for ticket in tickets} == {1}
         assert daemon.control.state().running
-        gate.let_go()
+        gate.release()
         gate.wait()
         assert daemon.request.accept, "one of the four wants to accept"
         assert daemon.control.ticket(1) == Ticket(1, "running", None, None)
         later = daemon.control.trigger(False)
         assert later.number == 2
-        gate.let_go()
+        gate.release()
         gate.wait()
         assert not daemon.request.accept
-        gate.let_go()
+        gate.release()
         ended(daemon, 2)
         daemon.idle()
         assert daemon.syncs.qsize() == 3
@@ -334,7 +334,7 @@ def test_others_see_how_far_a_sync_is_and_when_the_next_one_begins(clock: Clock)
         assert live.running
         assert live.progress is not None
         assert (live.progress.stage, live.progress.done, live.progress.of) == ("ask", 2, 7)
-        gate.let_go()
+        gate.release()
         until(lambda: not daemon.control.state().running)
         assert daemon.control.state().progress is None
 

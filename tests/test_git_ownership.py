@@ -272,7 +272,7 @@ def change_the_first_line(scene: Scene) -> None:
     scene.amend("--message", scene.ours.git("log", "-1", "--format=%B").replace("Update", "[bot] Update"))
 
 
-THEIRS = [
+MIXING_ACTS = [
     add_a_line_of_another_page, replace_a_line, say_a_line_twice, leave_a_line_out, say_another_sum,
     add_words, add_file, add_file_elsewhere, reword, add_a_paragraph, add_a_trailer, write_own_count, move_a_count,
     edit_a_count_of_another_key, requote, change_mode, rename, delete, link, add_a_repository, fix_up, squash_into_own,
@@ -289,7 +289,7 @@ THEIRS = [
     storms_but(
         {say_a_line_twice, say_another_sum, add_words, add_file, move_a_count, requote, squash_into_own,
          copy_the_message, commit_nothing, merge, take_back, forget_the_log},
-        THEIRS,
+        MIXING_ACTS,
     ),
 )  # fmt: skip
 def test_what_is_not_only_counts_of_ours_is_the_authors(
@@ -356,7 +356,7 @@ def move_list_items(scene: Scene) -> None:
     page.write_bytes(b"".join((head, *reversed(items), end)))
 
 
-OURS = [
+CARRYING_ACTS = [
     untouched, pull_and_rebase, pick, sign_again, wait_longer, edit_and_stage, configure_another_first_line,
     move_list_items,
 ]  # fmt: skip
@@ -365,7 +365,7 @@ OURS = [
 @pytest.mark.parametrize(
     "others_first", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["remote behind", "others first"]
 )
-@pytest.mark.parametrize("act", storms_but({untouched, pull_and_rebase, pick, wait_longer}, OURS))
+@pytest.mark.parametrize("act", storms_but({untouched, pull_and_rebase, pick, wait_longer}, CARRYING_ACTS))
 def test_counts_of_ours_are_pushed_whoever_carried_them(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
 ) -> None:

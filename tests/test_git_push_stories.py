@@ -25,7 +25,7 @@ from tests.site import FORMS, Site, ids, pair
 
 pytestmark = pytest.mark.storm
 
-MANY = 300 if "SYNCER_PROVE" in os.environ else 10
+STORIES = 300 if "SYNCER_PROVE" in os.environ else 10
 
 VIDEOS = ids(8, seed=97)
 PAGES = [*(f"content/{number}.md" for number in range(len(FORMS))), "content/lists/two.md"]
@@ -218,7 +218,9 @@ steps = st.tuples(st.sampled_from((*WORK, amend, fix_up, others_push, *[sync] * 
 
 @given(story=st.lists(steps, min_size=4, max_size=14))
 @settings(
-    max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=STORIES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_no_sync_loses_or_publishes_a_word_of_the_authors(
     begun: Path, story: list[tuple[Callable[[Story, int], None], int]]

@@ -29,7 +29,7 @@ from tests.snapshot import Snapshot, counts_of, require_only_counts_differ, snap
 
 pytestmark = pytest.mark.storm
 
-MANY = 400 if "SYNCER_PROVE" in os.environ else 15
+STORIES = 400 if "SYNCER_PROVE" in os.environ else 15
 
 POOL = ids(40, seed=81)
 
@@ -264,7 +264,9 @@ steps = st.tuples(st.sampled_from((*WORK, write_own_count, stage, *[sync] * 6)),
 
 @given(story=st.lists(steps, min_size=3, max_size=14))
 @settings(
-    max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=STORIES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_whatever_an_author_does_a_sync_changes_counts_and_nothing_else(
     begun: Story, story: list[tuple[Callable[[Story, int, int], None], int, int]]

@@ -21,7 +21,7 @@ IDS = st.text(alphabet=ascii_letters + digits + "-_", min_size=10, max_size=10).
 MOMENTS = st.integers(0, 6 * 365 * 86_400).map(
     lambda seconds: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 )
-MANY = [f"{n:010d}{LASTS[n % 16]}" for n in range(400)]
+VIDEOS = [f"{n:010d}{LASTS[n % 16]}" for n in range(400)]
 ID = "q3mB7nTz-1k"
 
 
@@ -65,16 +65,16 @@ def test_counts_depend_on_seed_id_and_time_alone() -> None:
 
 def _changed(wait: timedelta) -> int:
     world = World()
-    return sum(world.statistics(video, START) != world.statistics(video, START + wait) for video in MANY)
+    return sum(world.statistics(video, START) != world.statistics(video, START + wait) for video in VIDEOS)
 
 
 def test_most_videos_change_within_a_day_and_few_within_five_minutes() -> None:
-    assert _changed(timedelta(days=1)) > 0.8 * len(MANY)
-    assert 0 < _changed(timedelta(minutes=5)) < 0.3 * len(MANY)
+    assert _changed(timedelta(days=1)) > 0.8 * len(VIDEOS)
+    assert 0 < _changed(timedelta(minutes=5)) < 0.3 * len(VIDEOS)
 
 
 def test_videos_are_of_very_different_sizes() -> None:
-    views = sorted((World().statistics(video, START) or {})["viewCount"] for video in MANY)
+    views = sorted((World().statistics(video, START) or {})["viewCount"] for video in VIDEOS)
     assert views[0] < 5_000
     assert views[-1] > 500_000
 

@@ -108,7 +108,7 @@ def test_the_watchdog_is_fed_only_while_a_sync_makes_progress(
         listener.until_silent(0.3)
         daemon.request.alive()
         listener.until("WATCHDOG=1")
-        gate.let_go()
+        gate.release()
         daemon.idle()
         listener.until("WATCHDOG=1")
 

@@ -290,7 +290,7 @@ def to_be_halved(answer: Answer) -> bool:
     return answer.outcome is Outcome.REJECTED and len(answer.videos) > 1
 
 
-def test_end_to_end_both_purses_are_used_and_every_count_is_youtubes_own() -> None:
+def test_end_to_end_both_buckets_are_used_and_every_count_is_youtubes_own() -> None:
     gone = ids(1000)[::120]
     world = World(seed=3, videos={video: Video(VideoState.PRIVATE) for video in gone})
     units, lock = dict.fromkeys(Bucket, 0), threading.Lock()

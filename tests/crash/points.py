@@ -23,9 +23,9 @@ class Point(NamedTuple):
     act: str
 
 
-def traced(site: Ground, *arguments: str, anew: bool = True) -> list[Call]:
+def traced(site: Ground, *arguments: str, restored: bool = True) -> list[Call]:
     """What an undisturbed sync, or another command, calls: of the restored site, or of the site as it is."""
-    if anew:
+    if restored:
         site.restore()
     file = site.room / "trace"
     ended = site.run(*(arguments or ("sync", "--json")), trace=str(file))
@@ -52,8 +52,8 @@ def chosen(points: Sequence[Point], sample: int) -> Sequence[Point]:
 
 
 @contextmanager
-def told(point: Point, calls: Sequence[Call]) -> Iterator[None]:
-    """Say with a failure where it was that the sync was disturbed."""
+def located(point: Point, calls: Sequence[Call]) -> Iterator[None]:
+    """Add to a failure at which call the sync was disturbed."""
     try:
         yield
     except AssertionError as error:

@@ -16,7 +16,7 @@ from syncer.simulator.server import Simulator
 from tests.crash.conftest import Make
 from tests.crash.ground import CONTRACT, Ground, prepare
 from tests.crash.interference import FAILS, Call
-from tests.crash.points import Point, chosen, told, traced
+from tests.crash.points import Point, chosen, located, traced
 from tests.crash.warm import Ended, Warm
 from tests.places import fill, small_disk
 
@@ -27,9 +27,9 @@ ACTS = ("ENOSPC", "EDQUOT", "EIO", "ENOSPC+", "EIO+")
 """A disk may refuse once, or from some moment on."""
 BLOCK = 4096
 """Bytes that a small file takes."""
-FEW = 30
-MANY = 150
-"""Pages from which on the whole file system is flushed at once."""
+FULL_DISK_PAGES = 30
+SYNCFS_PAGES = 150
+"""So many pages that the whole file system is flushed at once."""
 
 
 def test_a_disk_that_refuses_any_call_costs_a_sentence_and_no_page(ground: Make) -> None:
@@ -40,7 +40,7 @@ def test_a_disk_that_refuses_any_call_costs_a_sentence_and_no_page(ground: Make)
 
 
 def test_a_file_system_that_cannot_be_flushed_costs_a_sentence_and_no_page(ground: Make) -> None:
-    site = ground(MANY)
+    site = ground(SYNCFS_PAGES)
     calls = traced(site)
     flushes = [number for number, call in enumerate(calls, 1) if call.name == "syncfs"]
     if sys.platform == "linux":
@@ -83,7 +83,7 @@ def test_on_a_disk_that_takes_few_more_files_what_fits_is_done(
 def assert_fault_survived(site: Ground, calls: Sequence[Call], point: Point) -> None:
     """Make a sync that meets this fault, and one that mends it."""
     site.restore()
-    with told(point, calls):
+    with located(point, calls):
         assert_contract(site.run("sync", "--json", at=point.number, act=point.act))
         site.new_pages()
         site.assert_recovered()
@@ -103,7 +103,7 @@ def assert_contract(ended: Ended) -> None:
 
 def ground_on(disk: Path, warm: Warm, later: Simulator, room: Path, *, beside: bool) -> Ground:
     """Make a site on the disk; its state lies on it, too, or elsewhere."""
-    site = prepare(warm, later, room.resolve(), FEW, aged=False, root=disk / "site")
+    site = prepare(warm, later, room.resolve(), FULL_DISK_PAGES, aged=False, root=disk / "site")
     if not beside:
         text = site.site.config.read_text(encoding="utf-8")
         site.site.config.write_text(f"{text}state: {{directory: {room / 'state'}}}\n", encoding="utf-8")

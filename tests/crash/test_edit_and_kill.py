@@ -51,7 +51,7 @@ def test_nor_does_a_kill_of_the_recovery(ground: Make, manner: str) -> None:
     deed = (swap, f"edit:{manner}:{site.site.root / PAGE}")
     site.restore()
     assert site.run("sync", at=swap, act="after", also=(deed,)).killed
-    recovering = traced(site, anew=False)
+    recovering = traced(site, restored=False)
     points = [number for number, call in enumerate(recovering, 1) if call.name not in {"open", "close"}]
     for number in points if PROVING else Random(2).sample(points, min(6, len(points))):
         site.restore()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.conftest import Make
 from tests.crash.interference import LEASES, STATEMENT, Call
-from tests.crash.points import RENAMES, chosen, kills, told, traced
+from tests.crash.points import RENAMES, chosen, kills, located, traced
 
 PAGES = 12
 
@@ -20,7 +20,7 @@ def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(groun
     calls = traced(site)
     for point in chosen(kills(calls), sample):
         site.restore()
-        with told(point, calls):
+        with located(point, calls):
             assert site.run(at=point.number, act=point.act).killed
             site.new_pages()
             site.assert_recovered()
@@ -35,11 +35,11 @@ def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: M
     for first in (renames[0], renames[len(renames) // 2], renames[-1]):
         site.restore()
         assert site.run(at=first, act="after").killed
-        recovering = traced(site, anew=False)
+        recovering = traced(site, restored=False)
         for point in chosen(kills(recovering), sample):
             site.restore()
             assert site.run(at=first, act="after").killed
-            with told(point, recovering):
+            with located(point, recovering):
                 assert site.run(at=point.number, act=point.act).killed
                 site.assert_recovered()
 

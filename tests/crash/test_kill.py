@@ -24,7 +24,7 @@ KILLS = 150 if PROVING else 15
 PAGES = 300
 FIRST = "content/0/0.md"
 """The page that comes first in the order of names."""
-LOOK = 0.0002
+POLL_SECONDS = 0.0002
 """Seconds between two looks at whether a sync has begun to write."""
 AGAIN = 0.3
 """How often the sync that recovers is killed as well."""
@@ -70,7 +70,7 @@ def duration(site: Ground) -> Lasts:
         site.restore()
         began = time.monotonic()
         child = site.start()
-        until(lambda: has_new_file(site), LOOK)
+        until(lambda: has_new_file(site), POLL_SECONDS)
         writing = time.monotonic()
         assert child.ended().code == 0
         took.append(Lasts(time.monotonic() - began, time.monotonic() - writing))
@@ -81,7 +81,7 @@ def duration(site: Ground) -> Lasts:
 def killed(site: Ground, begin: Callable[[Ground], bool], moment: float) -> str:
     """Start a sync and kill it so many seconds after it began with something; return how many pages were written."""
     child = site.start()
-    until(lambda: begin(site), LOOK)
+    until(lambda: begin(site), POLL_SECONDS)
     time.sleep(moment)  # the moment of the kill is what is tried: any may come
     child.kill()
     ended = child.ended()

@@ -16,7 +16,7 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from tests.crash.ground import Ground, prepare
-from tests.crash.points import PROVING, RENAMES, Point, kills, told, traced
+from tests.crash.points import PROVING, RENAMES, Point, kills, located, traced
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Warm
 
@@ -90,7 +90,7 @@ def test_what_a_power_cut_leaves_is_old_or_new_and_the_next_sync_mends_it(
         points = [point for point in kills(calls) if point.act != "half"]
         for number, act in Random(flags).sample(points, min(POINTS, len(points))):
             cut_at(site, made, Point(number + (act == "after"), f"cut:{flags}:{made.place}"))
-            with told(Point(number, act), calls):
+            with located(Point(number, act), calls):
                 site.new_pages()
                 site.assert_recovered()
 
@@ -104,7 +104,7 @@ def test_a_sync_whose_disk_goes_away_ends_as_the_contract_says(
         calls = traced(site)
         for point in Random(1).sample(kills(calls), POINTS):
             restore(site, made)
-            with told(point, calls):
+            with located(point, calls):
                 ended = site.run("sync", "--json", at=point.number, act=f"stop:{LOG_LOST}:{made.place}")
                 made.cut_and_mounted_again()
                 assert_contract(ended)
@@ -121,7 +121,7 @@ def test_a_whole_batch_survives_a_power_cut(kind: str, warm: Warm, later: Simula
         first = next(number for number, call in enumerate(calls, 1) if call.name in RENAMES)
         for point in Random(2).sample([point for point in kills(calls) if point.number > first], POINTS // 3):
             cut_at(site, made, Point(point.number, f"cut:{LOG_LOST}:{made.place}"))
-            with told(point, calls):
+            with located(point, calls):
                 site.new_pages()
                 site.assert_recovered()
 

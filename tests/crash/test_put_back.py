@@ -10,7 +10,7 @@ import pytest
 
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground, leftovers
-from tests.crash.points import RENAMES, Point, chosen, kills, told, traced
+from tests.crash.points import RENAMES, Point, chosen, kills, located, traced
 from tests.repository import in_git
 
 pytestmark = pytest.mark.storm
@@ -81,13 +81,13 @@ def test_what_puts_back_and_is_killed_at_any_step_holds_what_is_back_and_can_be_
     ground: Make, why: str
 ) -> None:
     site = synced(ground(PAGES), why)
-    calls = traced(site.ground, *site.command, anew=False)
+    calls = traced(site.ground, *site.command, restored=False)
     assert len(site.back()) == PAGES
     renames = [number for number, call in enumerate(calls, 1) if call.name in RENAMES]
     middle = [Point(number, "after") for number in (renames[0], renames[len(renames) // 2], renames[-1])]
     for point in [*middle, *chosen(kills(calls), 7)]:
         site.restore()
-        with told(point, calls):
+        with located(point, calls):
             assert site.ground.run(*site.command, at=point.number, act=point.act).killed
             site.require_that_it_stays()
             assert site.ground.run(*site.command).code == 0

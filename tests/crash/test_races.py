@@ -23,7 +23,7 @@ from syncer.simulator.world import START, World
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground, Versions, leftovers
 from tests.crash.interference import edited
-from tests.crash.points import PROVING, RENAMES, Point, chosen, told, traced
+from tests.crash.points import PROVING, RENAMES, Point, chosen, located, traced
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Order, Warm
 from tests.site import Site, counts, ids
@@ -37,7 +37,7 @@ MANNERS = ("in-place", "in-front", "anew")
 EDITED = ("content/0/0.md", "content/lists/two.md")
 """The first page of a batch, and the last."""
 
-CROWD = 40
+PAGES_OF_AN_EDITOR = 40
 SECONDS = 60.0 if PROVING else 2.0
 Given = Mapping[str, set[tuple[int, int]]]
 """Of each video the views and likes that YouTube said together."""
@@ -54,7 +54,7 @@ def test_an_edit_at_any_step_of_a_sync_is_kept(ground: Make, path: str, manner: 
     calls = traced(site)
     points = [Point(number, f"edit:{manner}") for number in range(1, len(calls) + 1)]
     for point in chosen(points, 2):
-        with told(point, calls):
+        with located(point, calls):
             assert_kept(site, path, manner, point.number)
 
 
@@ -73,7 +73,7 @@ def test_a_directory_that_vanishes_at_any_step_costs_its_pages_a_problem_and_no_
     calls = traced(site)
     directory, elsewhere = site.site.root / "content" / "1", site.room / "elsewhere"
     for point in chosen([Point(number, f"vanish:{directory}:{elsewhere}") for number in range(1, len(calls) + 1)], 8):
-        with told(point, calls):
+        with located(point, calls):
             site.restore()
             ended = site.run("sync", "--json", at=point.number, act=point.act)
             assert_contract(ended)
@@ -104,7 +104,7 @@ def test_while_an_editor_is_at_work_no_mark_is_lost_and_every_count_is_youtubes(
         site = Site(memory / f"edited-{manner}", youtube.url)
         (site.root / "content" / "lists").mkdir(parents=True)
         site.configure()
-        given: Given = {video: {(1, 2)} for video in ids(CROWD, seed=8)}
+        given: Given = {video: {(1, 2)} for video in ids(PAGES_OF_AN_EDITOR, seed=8)}
         for video in given:
             site.put(f"content/{video}.md", render([], video, (1, 2), []))
         with an_editor(site.root / "content", manner) as editor:
@@ -115,7 +115,7 @@ def test_while_an_editor_is_at_work_no_mark_is_lost_and_every_count_is_youtubes(
         lines = site.log_lines()
         assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
         log.info("%d edits, %d changes", sum(map(len, marks.values())), len(lines))
-        assert len(lines) > CROWD, "the editor does not keep every page from being written"
+        assert len(lines) > PAGES_OF_AN_EDITOR, "the editor does not keep every page from being written"
 
 
 def sync_all_the_time(warm: Warm, site: Site, youtube: Simulator, given: Given) -> None:

@@ -1,4 +1,4 @@
-"""`./dev drill`: tells what happens, then what was measured and what is wrong."""
+"""`./dev drill`: prints what happens, then what was measured and what is wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random, SystemRandom
 
-from tests.drill.lives import Plan, Story, drill
+from tests.drill.lives import DrillReport, Plan, drill
 
 QUIET = 20.0
 SHORTEST = 120.0
@@ -24,9 +24,9 @@ def main() -> int:
     plan = Plan(options.seed, options.pages, _lives(options.minutes * 60, Random(options.seed)), QUIET)
     print(f"seed {plan.seed}, {plan.pages} pages, {options.minutes:g} minutes", flush=True)
     with tempfile.TemporaryDirectory(prefix="syncer-drill-") as directory:
-        story = drill(plan, Path(directory), lambda line: print(line, flush=True))
-    missed = _tell(story)
-    return 1 if story.wrong or missed else 0
+        report = drill(plan, Path(directory), lambda line: print(line, flush=True))
+    missed = _show(report)
+    return 1 if report.wrong or missed else 0
 
 
 def _lives(seconds: float, random: Random) -> Sequence[float]:
@@ -36,20 +36,20 @@ def _lives(seconds: float, random: Random) -> Sequence[float]:
     return [long, *short[:3], long, *short[3:], long]
 
 
-def _tell(story: Story) -> bool:
-    """Print what there is to say, and return whether a bar was missed."""
+def _show(report: DrillReport) -> bool:
+    """Print the report, and return whether a bar was missed."""
     print("\nThe log, by event:")
-    told = [json.loads(line) for line in story.log]
-    for event, number in Counter(line["event"] for line in told).most_common():
-        print(f"{number:6}  {event:16} {next(line['message'] for line in told if line['event'] == event)[:90]}")
-    print("\nThe page answered:", ", ".join(f"{code}: {times} times" for code, times in sorted(story.answers.items())))
+    events = [json.loads(line) for line in report.log]
+    for event, number in Counter(line["event"] for line in events).most_common():
+        print(f"{number:6}  {event:16} {next(line['message'] for line in events if line['event'] == event)[:90]}")
+    print("\nThe page answered:", ", ".join(f"{code}: {times} times" for code, times in sorted(report.answers.items())))
     print("\nMeasured:")
-    for name, value, bar, unit in story.figures:
+    for name, value, bar, unit in report.figures:
         print(f"  {name:40} {value:8.2f} {unit:5} {'' if value < bar else f'NOT below {bar} {unit}'}")
-    for sentence in story.wrong[:50]:
+    for sentence in report.wrong[:50]:
         print(f"WRONG: {sentence[:1000]}")
-    print("\nEvery promise holds." if not story.wrong else f"\n{len(story.wrong)} things are wrong.")
-    return any(figure.value >= figure.bar for figure in story.figures)
+    print("\nEvery promise holds." if not report.wrong else f"\n{len(report.wrong)} things are wrong.")
+    return any(figure.value >= figure.bar for figure in report.figures)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -106,9 +106,9 @@ class Ground:
             status_page=f"listen: '127.0.0.1:{self.port}'",
         )
 
-    def hide(self, some: Iterable[str], state: VideoState) -> None:
+    def hide(self, videos: Iterable[str], state: VideoState) -> None:
         """From now on YouTube has these videos in another state; all others are public."""
-        self.youtube.world = World(videos={video: Video(state) for video in some})
+        self.youtube.world = World(videos={video: Video(state) for video in videos})
 
     def has_new_files(self) -> bool:
         """Whether the program has made files that are about to come in their pages' places."""

@@ -68,8 +68,8 @@ class Figure(NamedTuple):
 
 
 @dataclass
-class Story:
-    """What there is to say of a drill."""
+class DrillReport:
+    """What happened in a drill, and what was measured."""
 
     wrong: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
@@ -78,43 +78,43 @@ class Story:
     happened: Counter[str] = field(default_factory=Counter)
 
 
-def drill(plan: Plan, directory: Path, tell: Callable[[str], None]) -> Story:
+def drill(plan: Plan, directory: Path, show: Callable[[str], None]) -> DrillReport:
     """Let a daemon live as planned, with a site made in `directory`, and look at what is true then."""
     with Simulator(World(), stats_units_per_day=10**6, general_units_per_day=10**6, pause=0.2) as youtube:
         random = Random(plan.seed)
         ground = Ground(Site(directory / "site", youtube.url), youtube, random, free_port())
         ground.prepare(plan.pages)
-        return _Drill(plan, ground, tell).run()
+        return _Drill(plan, ground, show).run()
 
 
 class _Drill:
-    def __init__(self, plan: Plan, ground: Ground, tell: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, ground: Ground, show: Callable[[str], None]) -> None:
         self._plan = plan
         self._ground = ground
         self._began = time.monotonic()
-        self._print = tell
+        self._print = show
         self._events = Events(ground)
-        self._story = Story(happened=self._events.happened)
+        self._report = DrillReport(happened=self._events.happened)
         self._up: int | None = None
         videos = tuple(f"/videos/{video}" for video in ground.videos[:3])
         also_well = {("/readyz", 503), *((address, 404) for address in videos)}
         self._watch = Watch(lambda: self._up, ground.port, Random(plan.seed), ADDRESSES + videos, also_well)
 
-    def run(self) -> Story:
+    def run(self) -> DrillReport:
         *lives, last = self._plan.lives
         with self._watch.watching():
             for seconds in lives:
                 with self._daemon():
                     self._live(seconds)
                     self._wait_for_new_files()
-                self._tell("kill -9")
+                self._show("kill -9")
             with self._daemon() as daemon:
                 self._live(last)
                 self._become_calm(daemon)
-        self._story.wrong += broken_promises(self._ground, self._story.log, self._events.happened) + self._watch.wrong
+        self._report.wrong += broken_promises(self._ground, self._report.log, self._events.happened) + self._watch.wrong
         self._rest()
-        self._story.answers = self._watch.answers
-        return self._story
+        self._report.answers = self._watch.answers
+        return self._report
 
     @contextmanager
     def _daemon(self, every: str = "2s") -> Iterator[Daemon]:
@@ -126,12 +126,12 @@ class _Drill:
                 assert daemon.process.poll() is None, daemon.lines
                 assert time.monotonic() < began + TIMEOUT
             self._started = time.monotonic() - began
-            self._tell(f"a daemon runs, and answered after {self._started:.1f} s")
+            self._show(f"a daemon runs, and answered after {self._started:.1f} s")
             self._events.send = daemon.send
             self._up = daemon.process.pid
             yield daemon
             self._up = None
-        self._story.log += daemon.lines
+        self._report.log += daemon.lines
 
     def _answers(self) -> bool:
         with suppress(OSError, HTTPException):
@@ -141,7 +141,7 @@ class _Drill:
     def _live(self, seconds: float) -> None:
         end, pause = time.monotonic() + seconds, threading.Event()
         while time.monotonic() < end:
-            self._tell(self._events.happen())
+            self._show(self._events.happen())
             pause.wait(self._ground.random.uniform(0, 2 * PAUSE))
         if len(self._watch.looks) >= MINUTE + 2 * LAST_PART:
             memory, descriptors, threads = growth(self._watch.looks, MINUTE, LAST_PART)
@@ -157,14 +157,14 @@ class _Drill:
         pause.wait(self._ground.random.uniform(0, WRITING))
 
     def _become_calm(self, daemon: Daemon) -> None:
-        """End the bad weather, and let the daemon read all that is true now: twice, where it unconfirmed the first."""
+        """End the bad weather and trigger syncs: a count that fell sharply waits for a second reading."""
         self._events.settle()
         self._ground.calm()
         daemon.send(signal.SIGHUP)
-        self._tell("all is well")
+        self._show("all is well")
         codes = [self._trigger() for _ in range(3)]
         if codes[-1] != 0:
-            self._story.wrong.append(f"when all was well syncs ended with {codes}")
+            self._report.wrong.append(f"when all was well syncs ended with {codes}")
         self._stop(daemon)
 
     def _rest(self) -> None:
@@ -193,12 +193,12 @@ class _Drill:
         daemon.send(signal.SIGTERM)
         code, seconds = daemon.ended()
         if code != 0:
-            self._story.wrong.append(f"told to stop, it ended with {code}")
+            self._report.wrong.append(f"told to stop, it ended with {code}")
         return seconds
 
     def _measure(self, name: str, value: float, bar: float, unit: str) -> None:
-        self._story.figures.append(Figure(name, value, bar, unit))
+        self._report.figures.append(Figure(name, value, bar, unit))
 
-    def _tell(self, what: str) -> None:
+    def _show(self, what: str) -> None:
         if what:
             self._print(f"{time.monotonic() - self._began:6.1f} s  {what}")

@@ -18,5 +18,5 @@ PLAN = Plan(seed=5, pages=100, lives=(3, 1, 6), quiet=1)
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("git"), reason="needs Linux's /proc, and git")
 def test_whatever_happens_to_a_daemon_every_promise_holds(tmp_path: Path) -> None:
     said: list[str] = []
-    story = drill(PLAN, tmp_path, said.append)
-    assert story.wrong == [], "\n".join(said)
+    report = drill(PLAN, tmp_path, said.append)
+    assert report.wrong == [], "\n".join(said)

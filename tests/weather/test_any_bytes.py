@@ -23,7 +23,7 @@ from tests.examples import examples
 
 A, B = VideoId("AAAAAAAAAAA"), VideoId("-BBBBBBBBBA")
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
-MANY = examples(5000 if "SYNCER_PROVE" in os.environ else 150)
+ANSWERS = examples(5000 if "SYNCER_PROVE" in os.environ else 150)
 KINDS = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
 
 
@@ -139,25 +139,25 @@ def test_a_good_answer_is_answered(client: Client, server: AnyBytes, bucket: Buc
     assert require_sound_answer(client, server, good(bucket), bucket) is Outcome.ANSWERED
 
 
-@MANY
+@ANSWERS
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"HTTP/1.1 200 OK\r\n" + rest))
 def test_any_bytes_in_place_of_http(client: Client, server: AnyBytes, answer: bytes) -> None:
     assert require_sound_answer(client, server, answer) is not Outcome.ANSWERED
 
 
-@MANY
+@ANSWERS
 @given(spoilt())
 def test_a_good_answer_with_some_bytes_spoilt(client: Client, server: AnyBytes, answer: tuple[Bucket, bytes]) -> None:
     require_sound_answer(client, server, answer[1], answer[0])
 
 
-@MANY
+@ANSWERS
 @given(st.integers(200, 599), st.binary(max_size=200) | jsons.map(lambda value: json.dumps(value).encode()), buckets)
 def test_any_status_with_any_body(client: Client, server: AnyBytes, status: int, body: bytes, bucket: Bucket) -> None:
     require_sound_answer(client, server, message(status, body), bucket)
 
 
-@MANY
+@ANSWERS
 @given(st.sampled_from([400, 401, 403, 404, 429, 500, 503]), st.text(), st.text(), jsons, jsons)
 def test_any_words_in_google_s_form_of_an_error(
     client: Client, server: AnyBytes, status: int, words: str, reason: str, value: object, detail: object
@@ -175,7 +175,7 @@ HEADERS = [
 ]  # fmt: skip
 
 
-@MANY
+@ANSWERS
 @given(
     st.sampled_from([200, 204, 301, 304, 308, 401, 407, 429, 503]),
     st.lists(st.tuples(st.sampled_from(HEADERS), line | dates | numbers), min_size=1, max_size=3),

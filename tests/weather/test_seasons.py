@@ -56,7 +56,7 @@ numbers = st.integers(0, 3) | st.integers(0, 10**7)
 
 
 @dataclass
-class Told:
+class GivenCounts:
     """What YouTube has said so far, by video and count; so nothing else may ever stand on a page as its word."""
 
     youtube: Simulator
@@ -90,7 +90,7 @@ class Seasons(RuleBasedStateMachine):
         retry = "timeout: 5s, connections: 1, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}"
         self.site.configure(youtube=retry, quota=quota)
         self.config = parse_config(self.site.config.read_text(encoding="utf-8"), self.site.config)
-        self.told = Told(self.youtube)
+        self.given_counts = GivenCounts(self.youtube)
         self.seq = 0
         self.unaccounted: dict[tuple[str, Bucket], int] = {}
         self.sheets = {sheet.path: sheet for sheet in first_sheets()}
@@ -111,21 +111,21 @@ class Seasons(RuleBasedStateMachine):
     def time_passes(self, hours: float) -> None:
         self.youtube.clock.advance(timedelta(hours=hours))
 
-    @rule(some=st.sets(videos, min_size=1, max_size=8) | st.just(set(POOL[:40])), state=st.sampled_from(VideoState))
-    def videos_change(self, some: Collection[str], state: VideoState) -> None:
+    @rule(chosen=st.sets(videos, min_size=1, max_size=8) | st.just(set(POOL[:40])), state=st.sampled_from(VideoState))
+    def videos_change(self, chosen: Collection[str], state: VideoState) -> None:
         """They are hidden, vanish, and return."""
         world = self.youtube.world
-        changed = {video: Video(state, world.videos.get(video, Video()).counts) for video in some}
+        changed = {video: Video(state, world.videos.get(video, Video()).counts) for video in chosen}
         self.youtube.world = World(videos={**world.videos, **changed})
 
     @rule(
-        some=st.sets(videos, min_size=1, max_size=5) | st.just(set(POOL)), share=st.sampled_from([0, 0.05, 0.9, 1, 3])
+        chosen=st.sets(videos, min_size=1, max_size=5) | st.just(set(POOL)), share=st.sampled_from([0, 0.05, 0.9, 1, 3])
     )
-    def counts_jump(self, some: Collection[str], share: float) -> None:
+    def counts_jump(self, chosen: Collection[str], share: float) -> None:
         """They fall or rise at once, and grow from there."""
         world = self.youtube.world
         changed = {}
-        for video in some:
+        for video in chosen:
             start = World().statistics(video, START) or {}
             lower = {name: int(count * share) for name, count in start.items()}
             changed[video] = Video(world.videos.get(video, Video()).state, lower)
@@ -202,38 +202,38 @@ class Seasons(RuleBasedStateMachine):
                 assert slot.likes == str(given.get("likeCount", slot.likes))
 
     @rule()
-    def person_accepts(self) -> None:
+    def author_accepts(self) -> None:
         report = self.real_sync(Options(accept=True))
         assert (report.brake, report.unconfirmed) == (None, ())
 
     @rule(data=st.data())
     def narrowed_sync(self, data: st.DataObject) -> None:
-        some = data.draw(st.sets(st.sampled_from(sorted(self.sheets)), max_size=3))
-        shown = sorted({slot.video for path in some or self.sheets for slot in self.sheets[path].slots})
-        only = data.draw(st.sets(st.sampled_from(shown), min_size=0 if some else 1, max_size=3))
+        paths = data.draw(st.sets(st.sampled_from(sorted(self.sheets)), max_size=3))
+        shown = sorted({slot.video for path in paths or self.sheets for slot in self.sheets[path].slots})
+        only = data.draw(st.sets(st.sampled_from(shown), min_size=0 if paths else 1, max_size=3))
         options = Options(
-            paths=tuple(sorted(some)), videos=frozenset(map(VideoId, only)), everything=data.draw(st.booleans())
+            paths=tuple(sorted(paths)), videos=frozenset(map(VideoId, only)), everything=data.draw(st.booleans())
         )
         self.real_sync(options)
         for line in self.new:
-            assert line["path"] in (some or self.sheets)
+            assert line["path"] in (paths or self.sheets)
             assert line["video_id"] in (only or shown)
 
     @rule(everything=st.booleans())
     def dry_run(self, everything: bool) -> None:
         before = self.files()
-        self.told.note()
+        self.given_counts.note()
         report = make_sync(self.config, Options(dry_run=True, everything=everything), self.environment())
         assert self.files() == before
         day = self.day()
         for bucket, units in report.units.items():  # a dry run counts in memory
             self.unaccounted[day, bucket] = self.unaccounted.get((day, bucket), 0) + units
 
-    @rule(after=st.integers(1, 3))
-    def sync_is_interrupted(self, after: int) -> None:
+    @rule(stages=st.integers(1, 3))
+    def sync_is_interrupted(self, stages: int) -> None:
         steps: list[str] = []
         listener = Listener(progress=lambda stage, _done, _of: steps.append(stage))
-        self.real_sync(Options(everything=True), listener, cancelled=lambda: len(steps) >= after)
+        self.real_sync(Options(everything=True), listener, cancelled=lambda: len(steps) >= stages)
 
     @rule(data=st.data())
     def author_edits_during_a_sync(self, data: st.DataObject) -> None:
@@ -285,8 +285,8 @@ class Seasons(RuleBasedStateMachine):
         self, options: Options, listener: Listener = NO_LISTENER, cancelled: Callable[[], bool] = lambda: False
     ) -> SyncReport:
         """Makes a sync, and follows its new lines of the log."""
-        before, earlier = self.believed() if self.site.state.exists() else {}, self.told.all()
-        self.told.note()
+        before, earlier = self.believed() if self.site.state.exists() else {}, self.given_counts.all()
+        self.given_counts.note()
         report = make_sync(self.config, options, self.environment(cancelled), listener)
         assert report.exit in {0, 1, 3, 130}
         assert report.exit or not (report.problems or report.brake)
@@ -301,7 +301,7 @@ class Seasons(RuleBasedStateMachine):
             assert [int(line["new"]) for line in of_braked] == repaired, "what was accepted earlier, and nothing new"
             believed = {place: number for place, number in self.believed().items() if place[0] in braked}
             assert believed.items() <= before.items(), "what is too old is forgotten all the same"
-        given = self.told.all()
+        given = self.given_counts.all()
         for line in self.new:
             assert line["sync"] == report.sync
             video, count, number = VideoId(line["video_id"]), Count(line["count"]), int(line["new"])
