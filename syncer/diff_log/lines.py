@@ -52,6 +52,11 @@ TEXTS = ("sync", "at", "path", "video_id", "field", "as_of", "why")
 
 KEYS = {"seq", "count", "old", "new", *TEXTS}
 
+_COUNT = re.compile(COUNT_PATTERN)
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""Kept, because to make one takes longer than to encode a line."""
+
 log = logging.getLogger("syncer.diff_log")
 
 
@@ -173,6 +178,76 @@ def each_line_of_sync(path: Path, sync: str) -> Generator[Line]:
             yield from (line for line in _lines_from_here(file, path) if line["sync"] == sync)
 
 
+def time_of(line: Line) -> datetime:
+    """Return when a line's count was written."""
+    return datetime.fromisoformat(str(line["at"]))
+
+
+def oldest_time(path: Path) -> datetime | None:
+    """Return the earliest time in the log, of a long one in samples; a clock that ran ahead may have begun it."""
+    with open_log(path) as file:
+        size = file.seek(0, os.SEEK_END) if file else 0
+        offsets = range(0, size, max(128, size // 256))  # no line is so short, and 256 are enough
+        lines = (_line_at(file, path, offset) for offset in offsets if file)
+        return min((time_of(line) for line in lines if line), default=None)
+
+
+def raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]]:
+    """Yield each whole line from here on, as bytes and as what it says; None for one that is none of ours.
+
+    The first of these is reported in the program's log.
+    """
+    is_logged = False
+    for raw in iter(partial(file.readline, LONGEST_LINE_BYTES), b""):
+        is_whole = raw.endswith(b"\n")
+        if not is_whole and len(raw) < LONGEST_LINE_BYTES:
+            return  # the writer is at it; what follows would be the rest of this line
+        line = parse_line(raw) if is_whole else None
+        if line is None and not is_logged:
+            is_logged = True
+            message = "%s: a line of the diff log is damaged (before byte %d) and is skipped"
+            log.warning(message, path, file.tell(), extra={"event": "log-damaged"})
+        yield raw, line
+
+
+def parse_line(raw: bytes) -> Line | None:
+    """Return what a line says; None where it is none of ours: cut, no JSON, or with other values than we write."""
+    try:
+        line = json.loads(raw)
+        if not isinstance(line, dict) or not line.keys() >= KEYS or not _is_ours(line):
+            return None
+        if b"\\u" in raw:  # half a character is in no name of a file, nor is a zero
+            return None if b"\0" in "".join(line[key] for key in TEXTS).encode() else line
+    except (ValueError, RecursionError):
+        return None
+    return line
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[BinaryIO | None]:
+    """Open the log for reading; None where there is none. Raises StateError."""
+    with as_state_error(f"{path}: the diff log cannot be read", "allow it"):
+        try:
+            descriptor = open_to_read(path)
+        except FileNotFoundError:
+            descriptor = None
+    if descriptor is None:
+        yield None
+        return
+    with open(descriptor, "rb") as file:
+        yield file
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return _ENCODER.encode(text)
+
+
+def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
+    """Yield the lines from here on that are ours."""
+    return (line for _, line in raw_lines(file, path) if line)
+
+
 def _offset_of(file: BinaryIO, path: Path, sync: str) -> int:
     """Return where the first line begins of a sync that began in this one's second or later."""
     low, high = 0, file.seek(0, os.SEEK_END)
@@ -200,58 +275,8 @@ def _go_to_line(file: BinaryIO, offset: int) -> None:
         file.readline()
 
 
-def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
-    """Yield the lines from here on that are ours."""
-    return (line for _, line in raw_lines(file, path) if line)
-
-
-def raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]]:
-    """Yield each whole line from here on, as bytes and as what it says; None for one that is none of ours.
-
-    The first of these is reported in the program's log.
-    """
-    is_logged = False
-    for raw in iter(partial(file.readline, LONGEST_LINE_BYTES), b""):
-        is_whole = raw.endswith(b"\n")
-        if not is_whole and len(raw) < LONGEST_LINE_BYTES:
-            return  # the writer is at it; what follows would be the rest of this line
-        line = parse_line(raw) if is_whole else None
-        if line is None and not is_logged:
-            is_logged = True
-            message = "%s: a line of the diff log is damaged (before byte %d) and is skipped"
-            log.warning(message, path, file.tell(), extra={"event": "log-damaged"})
-        yield raw, line
-
-
 def _second_of(line: Line) -> str:
     return str(line["sync"])[:SYNC_TIME_CHARACTERS]
-
-
-def time_of(line: Line) -> datetime:
-    """Return when a line's count was written."""
-    return datetime.fromisoformat(str(line["at"]))
-
-
-def oldest_time(path: Path) -> datetime | None:
-    """Return the earliest time in the log, of a long one in samples; a clock that ran ahead may have begun it."""
-    with open_log(path) as file:
-        size = file.seek(0, os.SEEK_END) if file else 0
-        offsets = range(0, size, max(128, size // 256))  # no line is so short, and 256 are enough
-        lines = (_line_at(file, path, offset) for offset in offsets if file)
-        return min((time_of(line) for line in lines if line), default=None)
-
-
-def parse_line(raw: bytes) -> Line | None:
-    """Return what a line says; None where it is none of ours: cut, no JSON, or with other values than we write."""
-    try:
-        line = json.loads(raw)
-        if not isinstance(line, dict) or not line.keys() >= KEYS or not _is_ours(line):
-            return None
-        if b"\\u" in raw:  # half a character is in no name of a file, nor is a zero
-            return None if b"\0" in "".join(line[key] for key in TEXTS).encode() else line
-    except (ValueError, RecursionError):
-        return None
-    return line
 
 
 def _is_ours(line: Mapping[str, object]) -> bool:
@@ -274,29 +299,3 @@ def _is_count(value: object) -> bool:
 def _is_time(value: object) -> bool:
     """Whether a text is a time that says its zone. Raises ValueError where it is no time."""
     return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-
-
-@lru_cache(maxsize=1024)
-def _quoted(text: str) -> str:
-    return _ENCODER.encode(text)
-
-
-@contextmanager
-def open_log(path: Path) -> Iterator[BinaryIO | None]:
-    """Open the log for reading; None where there is none. Raises StateError."""
-    with as_state_error(f"{path}: the diff log cannot be read", "allow it"):
-        try:
-            descriptor = open_to_read(path)
-        except FileNotFoundError:
-            descriptor = None
-    if descriptor is None:
-        yield None
-        return
-    with open(descriptor, "rb") as file:
-        yield file
-
-
-_COUNT = re.compile(COUNT_PATTERN)
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
-"""Kept, because to make one takes longer than to encode a line."""
