@@ -52,6 +52,7 @@ class Answer:
     parked_until: datetime | None = None
     """For SPENT, where YouTube said so: when the bucket has units again."""
     attempts: int = 0
+    """How many it took."""
 
 
 Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]

@@ -143,7 +143,7 @@ class Client:
         )
         answer = _answer(tried, request, terms)
         failure = tried.result if isinstance(tried.result, Failure) else None
-        self.request_log.log_batch(request, answer.outcome, failure, attempts=tried.attempts, seconds=timer() - began)
+        self.request_log.log_batch(request, answer, failure, seconds=timer() - began)
         return answer
 
     def _request(self, request: BatchRequest) -> CheckedBody | Failure:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncer.model import Bucket, VideoId
-from syncer.youtube.answer import METHODS, Outcome, Tries
+from syncer.youtube.answer import METHODS, Answer, Tries
 from syncer.youtube.classify import Failure, FailureKind
 
 _log = logging.getLogger("syncer.youtube")
@@ -71,10 +71,8 @@ class RequestLog:
         }
         _log.log(level, "%(method)s: try %(attempt)d failed, next in %(wait_s).1f s: %(why)s", facts, extra=facts)
 
-    def log_batch(
-        self, request: BatchRequest, outcome: Outcome, failure: Failure | None, *, attempts: int, seconds: float
-    ) -> None:
-        """Log how the request of a batch ended: after so many attempts and seconds, waits included."""
+    def log_batch(self, request: BatchRequest, answer: Answer, failure: Failure | None, *, seconds: float) -> None:
+        """Log how the request of a batch ended: with which answer, and after so many seconds, waits included."""
         with self._lock:
             self._batches += 1
             self.units += Counter({request.bucket: request.units})
@@ -84,9 +82,9 @@ class RequestLog:
         facts = {
             "event": "batch",
             "method": METHODS[request.bucket],
-            "outcome": outcome.value,
+            "outcome": answer.outcome.value,
             "videos": len(request.videos),
-            "attempts": attempts,
+            "attempts": answer.attempts,
             "units": request.units,
             "seconds": round(seconds, 3),
             "waited_s": round(request.waited, 3),
