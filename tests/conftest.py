@@ -18,6 +18,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.clockwork import Clock
 from tests.crash.warm import Warm
+from tests.examples import examples
 from tests.site import KEY, Ran, Run, Site
 
 MEMORY_DIRECTORY = "/dev/shm"
@@ -39,7 +40,7 @@ def is_memory_usable() -> bool:
 if is_memory_usable():
     os.environ["TMPDIR"] = tempfile.tempdir = MEMORY_DIRECTORY
 
-settings.register_profile("the same each time", derandomize=True)
+settings.register_profile("the same each time", derandomize=True, max_examples=examples(100).max_examples)
 if "SYNCER_PROVE" not in os.environ:
     settings.load_profile("the same each time")  # a newcomer's first run is no lottery; `./dev prove` draws anew
 
