@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import count, pairwise
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from syncer.decide.cron import WEEKDAYS, Cron
@@ -100,13 +100,13 @@ def retry_after(failures: int, interval: timedelta) -> timedelta:
 
 
 def _next_named(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime:
-    """Return the first moment after `now` that the cron names, in UTC. The config took no cron that has none."""
+    """Return the first moment after `now` that the cron names, in UTC. The config accepts no cron that has none."""
     day = now.astimezone(zone).date() - timedelta(days=1)  # spring may push a late time over midnight
-    for number in count():
-        later = [moment for moment in _moments(cron, zone, day + timedelta(days=number)) if moment > now]
+    while True:
+        later = [moment for moment in _moments(cron, zone, day) if moment > now]
         if later:
             return min(later)
-    raise AssertionError("counting never ends")
+        day += timedelta(days=1)
 
 
 def _moments(cron: Cron, zone: ZoneInfo, day: date) -> Iterator[datetime]:
