@@ -17,7 +17,7 @@ from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Fields, Place, VideoId
 from syncer.state.database import NAME, Database, open_copy, open_database, open_to_read
 from syncer.state.intents import unsettled_batches
-from syncer.state.judging import accept_held, count_suppressed, standing_brake, suppressed_numbers, unconfirmed_counts
+from syncer.state.judging import accept_held, count_suppressed, current_brake, suppressed_numbers, unconfirmed_counts
 from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
 from syncer.state.schema import MIGRATIONS
 from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, open_pages, past_sync
@@ -74,7 +74,7 @@ def test_an_older_state_keeps_its_history_and_what_is_missing_since_when(databas
 def test_an_older_state_keeps_what_is_held_and_what_was_undone(database: Database) -> None:
     with database:
         assert unconfirmed_counts(database) == [(UNCONFIRMED, Count.LIKES), (UNCONFIRMED, Count.VIEWS)]
-        assert standing_brake(database) == Brake("missing", 5, 5)
+        assert current_brake(database) == Brake("missing", 5, 5)
         assert suppressed_numbers(database, ["content/a.md", "content/e.md"]) == {
             Place("content/a.md", "viewcount", UNDONE): 1,
             Place("content/e.md", "viewcount", BRAKED): 52489,
@@ -132,7 +132,7 @@ def test_an_older_state_is_brought_to_the_newest_schema_once_and_accepts_what_is
             assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
     with open_database(tmp_path / ".syncer", SITE) as database:
         accept_held(database)
-        assert (unconfirmed_counts(database), standing_brake(database)) == ([], None)
+        assert (unconfirmed_counts(database), current_brake(database)) == ([], None)
         assert (accepted_readings(database, [UNCONFIRMED])[UNCONFIRMED].statistics or {})[Count.VIEWS] == 0
 
 

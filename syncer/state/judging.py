@@ -100,7 +100,7 @@ def unconfirmed_counts(database: Database) -> list[tuple[VideoId, Count]]:
         return [(VideoId(video), count) for video, held in rows for count in sorted(_unconfirmed(held))]
 
 
-def standing_brake(database: Database) -> Brake | None:
+def current_brake(database: Database) -> Brake | None:
     """Return the brake that holds readings now, as it was when it last held all of a sync's; None where none does."""
     held = count_braked(database)
     if not held:

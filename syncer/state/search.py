@@ -1,4 +1,4 @@
-"""Looks videos up: by their ID, by the pages that name them, by how it stands with them."""
+"""Looks videos up: by their ID, by the pages that name them, by their state."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from syncer.state.judging import BRAKE
 from syncer.state.videos import COLUMNS, reading_of
 
 
-class Standing(StrEnum):
-    """How it stands with a video: what a search can ask for."""
+class SearchState(StrEnum):
+    """A state of a video that a search can be limited to."""
 
     MISSING = "missing"
     UNCONFIRMED = "unconfirmed"
@@ -27,7 +27,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownVideo:
     """A video that a page names, or that was read."""
 
     video_id: VideoId
@@ -43,17 +43,17 @@ class Known:
 def find_videos(
     database: Database,
     search: str,
-    standing: Standing | None,
+    state: SearchState | None,
     *,
     counts: Collection[Count],
     limit: int,
     offset: int = 0,
-) -> tuple[int, list[Known]]:
+) -> tuple[int, list[KnownVideo]]:
     """Return how many videos a search finds, and at most `limit` after the first `offset`, in the order of their IDs.
 
     `search` is a part of the video's ID or of the path of a page, in any case; `counts` are those that pages have.
     """
-    where = f"({_FOUND}) AND ({_standings(counts)[standing]})"
+    where = f"({_FOUND}) AND ({_conditions(counts)[state]})"
     literal = re.sub("[!%_]", r"!\g<0>", search)
     values = {"search": search, "pattern": f"%{literal}%", "limit": limit, "offset": offset}
     with database.read() as connection:
@@ -65,17 +65,17 @@ def find_videos(
         for video, at, present, views, likes, comments, missing_since, _, pages, path in rows:
             reading = None if at is None else reading_of((video, at, present, views, likes, comments))
             since = None if missing_since is None else moment(missing_since)
-            videos.append(Known(VideoId(video), pages, path, reading, since))
+            videos.append(KnownVideo(VideoId(video), pages, path, reading, since))
         return total, videos
 
 
-def count_standings(database: Database, counts: Collection[Count]) -> dict[Standing | None, int]:
-    """Return how many videos there are in each standing; under None, how many in all."""
-    standings = _standings(counts)
-    sums = ", ".join(f"coalesce(sum({condition}), 0)" for condition in standings.values())
+def count_states(database: Database, counts: Collection[Count]) -> dict[SearchState | None, int]:
+    """Return how many videos are in each state; under None, how many in all."""
+    conditions = _conditions(counts)
+    sums = ", ".join(f"coalesce(sum({condition}), 0)" for condition in conditions.values())
     with database.read() as connection:
         row: Sequence[int] = connection.execute(f"SELECT {sums} FROM ({_ALL})").fetchone()
-    return dict(zip(standings, row, strict=True))
+    return dict(zip(conditions, row, strict=True))
 
 
 def oldest_count(database: Database) -> datetime | None:
@@ -105,12 +105,12 @@ _FOUND = (
 )
 
 
-def _standings(counts: Collection[Count]) -> dict[Standing | None, str]:
+def _conditions(counts: Collection[Count]) -> dict[SearchState | None, str]:
     lacking = " OR ".join(f"{COLUMNS[count]} IS NULL" for count in counts) or "false"
     return {
         None: "true",
-        Standing.MISSING: "missing_since IS NOT NULL",
-        Standing.UNCONFIRMED: f"held IS NOT NULL AND held != '{BRAKE}'",
-        Standing.BRAKED: f"held IS '{BRAKE}'",
-        Standing.HIDDEN: f"present IS 1 AND ({lacking})",
+        SearchState.MISSING: "missing_since IS NOT NULL",
+        SearchState.UNCONFIRMED: f"held IS NOT NULL AND held != '{BRAKE}'",
+        SearchState.BRAKED: f"held IS '{BRAKE}'",
+        SearchState.HIDDEN: f"present IS 1 AND ({lacking})",
     }

@@ -12,7 +12,7 @@ from syncer.model import Bucket, Count, Reading, VideoId
 from syncer.status.report import problem_json
 
 if TYPE_CHECKING:
-    from syncer.state.search import Known
+    from syncer.state.search import KnownVideo
     from syncer.status.buckets import BucketStatus
     from syncer.status.status import Status
 
@@ -89,7 +89,7 @@ def meaning_changes(readings: Sequence[Reading]) -> list[date]:
     return sorted(day for day in days if day > earliest.date())
 
 
-def known_json(video: Known) -> Row:
+def video_json(video: KnownVideo) -> Row:
     """Return a video as a search finds it: with the counts that pages are compared with."""
     return {
         "video_id": video.video_id,

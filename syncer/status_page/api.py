@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from syncer.control import Control, Ticket
 from syncer.diff_log.lines import timestamp
-from syncer.status.documents import history_json, known_json, quota_json, status_json
+from syncer.status.documents import history_json, quota_json, status_json, video_json
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
 from syncer.status_page.reading import gauges, is_ready, one_sync, overview, readings_of, videos
 from syncer.status_page.requests import (
@@ -21,7 +21,7 @@ from syncer.status_page.requests import (
     renamed_state,
     search_of,
     sources_of,
-    standing_of,
+    state_of,
     sync_of,
     ticket_of,
     video_of,
@@ -80,9 +80,9 @@ def search(request: Request) -> Response:
     if renamed := renamed_state(request):
         return renamed
     limit, offset = page_of(request)
-    wanted, standing = search_of(request), standing_of(request)
-    total, found = videos(sources_of(request), wanted, standing, limit=limit, offset=offset)
-    return JSONResponse({"total": total, "videos": [known_json(video) for video in found]})
+    wanted, state = search_of(request), state_of(request)
+    total, found = videos(sources_of(request), wanted, state, limit=limit, offset=offset)
+    return JSONResponse({"total": total, "videos": [video_json(video) for video in found]})
 
 
 def history(request: Request) -> Response:

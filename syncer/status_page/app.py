@@ -29,7 +29,7 @@ from syncer.status_page.requests import (
     renamed_state,
     search_of,
     sources_of,
-    standing_of,
+    state_of,
     sync_of,
     ticket_of,
     video_of,
@@ -60,10 +60,10 @@ def search(request: Request) -> Response:
     """Answer `GET /videos`."""
     if renamed := renamed_state(request):
         return renamed
-    wanted, standing = search_of(request), standing_of(request)
+    wanted, state = search_of(request), state_of(request)
     _, offset = page_of(request)
-    total, found = videos(sources_of(request), wanted, standing, limit=VIDEOS_PER_PAGE, offset=offset)
-    return videos_page(total, found, wanted, standing, offset=offset)
+    total, found = videos(sources_of(request), wanted, state, limit=VIDEOS_PER_PAGE, offset=offset)
+    return videos_page(total, found, wanted, state, offset=offset)
 
 
 def video(request: Request) -> Response:

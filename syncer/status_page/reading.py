@@ -17,7 +17,7 @@ from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
-from syncer.state.search import Known, Standing, count_standings, find_videos, oldest_count
+from syncer.state.search import KnownVideo, SearchState, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos, pages_of
 from syncer.status.report import StoredReport, stored_report
@@ -119,12 +119,12 @@ def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tup
 
 
 def videos(
-    sources: Sources, search: str, standing: Standing | None, *, limit: int, offset: int
-) -> tuple[int, list[Known]]:
+    sources: Sources, search: str, state: SearchState | None, *, limit: int, offset: int
+) -> tuple[int, list[KnownVideo]]:
     """Return how many videos a search finds, and some of them. Raises StateError."""
     config = sources.config()
     with open_state(config.state_directory, config.site) as database:
-        return find_videos(database, search, standing, counts=config.mapped_counts, limit=limit, offset=offset)
+        return find_videos(database, search, state, counts=config.mapped_counts, limit=limit, offset=offset)
 
 
 def readings_of(sources: Sources, video: VideoId) -> list[Reading]:
@@ -158,12 +158,12 @@ def gauges(sources: Sources) -> Gauges:
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, now, syncs=1, next_sync=daemon.next_sync)
-        standings = count_standings(database, config.mapped_counts)
+        numbers = count_states(database, config.mapped_counts)
         oldest = oldest_count(database)
     due = daemon.next_sync
     late = max(timedelta(0), now - due) if due and not daemon.running else timedelta(0)
     return Gauges(
-        videos={standing.value if standing else "known": number for standing, number in standings.items()}
+        videos={state.value if state else "known": number for state, number in numbers.items()}
         | {"gone": len(status.gone)},
         units_left={bucket.value: left.left for bucket, left in status.buckets.items()},
         last_good=status.last_whole,

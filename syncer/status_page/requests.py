@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from syncer.control import Control, Ticket
 from syncer.front_matter.address import ID
 from syncer.model import VideoId
-from syncer.state.search import Standing
+from syncer.state.search import SearchState
 from syncer.status_page.reading import Sources
 
 SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
@@ -27,7 +27,7 @@ DEFAULT_LIMIT = 100
 LONGEST_SEARCH = 200
 """Characters."""
 
-RENAMED_STATES = {"doubtful": Standing.UNCONFIRMED}
+RENAMED_STATES = {"doubtful": SearchState.UNCONFIRMED}
 """What a `state` was called before: links and bookmarks to it still work."""
 
 T = TypeVar("T")
@@ -72,12 +72,12 @@ def search_of(request: Request) -> str:
     return search
 
 
-def standing_of(request: Request) -> Standing | None:
+def state_of(request: Request) -> SearchState | None:
     """Return which videos a request wants; None: all. Raises HTTPException."""
     state = request.query_params.get("state", "")
-    if state not in {"", *Standing}:
-        raise HTTPException(400, f"state: is none of {', '.join(Standing)}")
-    return Standing(state) if state else None
+    if state not in {"", *SearchState}:
+        raise HTTPException(400, f"state: is none of {', '.join(SearchState)}")
+    return SearchState(state) if state else None
 
 
 def renamed_state(request: Request) -> RedirectResponse | None:

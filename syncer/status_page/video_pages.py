@@ -8,7 +8,7 @@ from datetime import date
 from starlette.responses import HTMLResponse
 
 from syncer.model import Count, Reading
-from syncer.state.search import Known, Standing
+from syncer.state.search import KnownVideo, SearchState
 from syncer.status.documents import meaning_changes
 from syncer.status_page.chart import COUNT_NAMES, count_chart
 from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link
@@ -23,7 +23,7 @@ READING_ROWS = 200
 
 
 def videos_page(
-    total: int, found: Sequence[Known], search: str, standing: Standing | None, *, offset: int
+    total: int, found: Sequence[KnownVideo], search: str, state: SearchState | None, *, offset: int
 ) -> HTMLResponse:
     """Return what a search for videos found."""
     rows = [
@@ -40,11 +40,11 @@ def videos_page(
         for video in found
     ]
     heads = ("video", *COUNT_NAMES.values(), "as of", "page")
-    query = {"search": search, "state": standing or ""}
+    query = {"search": search, "state": state or ""}
     return page(
         "Videos",
         tag("h1", "Videos"),
-        _search(search, standing),
+        _search(search, state),
         tag("p", f"{counted(total, 'video')} found."),
         table("Videos found", heads, rows, numbers=(1, 2, 3)) if rows else None,
         neighbours("More videos", "/videos", query, limit=VIDEOS_PER_PAGE, offset=offset, total=total),
@@ -86,9 +86,9 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
     )
 
 
-def _search(search: str, standing: Standing | None) -> Markup:
-    states = (("", "all"), *((state.value, state.value) for state in Standing))
-    chosen = standing.value if standing else ""
+def _search(search: str, state: SearchState | None) -> Markup:
+    states = (("", "all"), *((each.value, each.value) for each in SearchState))
+    chosen = state.value if state else ""
     return tag(
         "form",
         tag("label", "Part of a video ID or of a page's path", for_="search"),

@@ -18,9 +18,9 @@ from syncer.state.judging import (
     accept_held,
     accept_pending,
     any_unknown,
+    current_brake,
     hold_pending,
     pending_readings,
-    standing_brake,
     unconfirmed_counts,
 )
 from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
@@ -163,7 +163,7 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
         hold_pending(sync.database, brake)
     else:
         accept_pending(sync.database, unconfirmed.items())
-    sync.tally.brake = standing_brake(sync.database)
+    sync.tally.brake = current_brake(sync.database)
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
     return brake is None
 
