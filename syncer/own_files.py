@@ -14,10 +14,10 @@ from pathlib import Path
 
 from syncer.errors import StateError
 
-PRIVATE = 0o600
+PRIVATE_MODE = 0o600
 """The mode of what other users must not open: whoever can open a file for reading can lock it."""
 
-PUBLIC = 0o644
+PUBLIC_MODE = 0o644
 """The mode of what other users may read."""
 
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -26,10 +26,10 @@ OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 NO_LINK = OPEN_FLAGS | os.O_NOFOLLOW
 """For a path that must not end in a link."""
 
-PAUSES = (*(0.001 * 2**number for number in range(7)), *(0.125 for _ in range(14)))
+LEASE_PAUSES_SECONDS = (*(0.001 * 2**number for number in range(7)), *(0.125 for _ in range(14)))
 """Seconds between two tries while another program holds a lease on a file: two seconds together."""
 
-MOVE = "; move it away"
+MOVE_AWAY = "; move it away"
 """What to do about what is in a file's place."""
 
 _KINDS = {
@@ -58,14 +58,14 @@ def open_file(name: str | Path, directory: int | None = None, flags: int = OPEN_
     try:
         return os.open(name, flags, mode, dir_fd=directory)
     except BlockingIOError as refusal:
-        for pause in PAUSES:
+        for pause in LEASE_PAUSES_SECONDS:
             time.sleep(pause)
             with suppress(BlockingIOError):
                 return os.open(name, flags, mode, dir_fd=directory)
         raise BlockingIOError(errno.EWOULDBLOCK, "another program has a lease on it", str(name)) from refusal
 
 
-def open_own(path: Path, flags: int, mode: int = PRIVATE) -> int:
+def open_own(path: Path, flags: int, mode: int = PRIVATE_MODE) -> int:
     """Open a file of ours for writing and return its descriptor. `flags` as for `os.open`.
 
     A new file gets `mode`; an older one that allows more is tightened to it. Raises UnsafeFile where the path is a
@@ -89,14 +89,14 @@ def require_own(path: Path) -> None:
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         _require_own(path, status)
-        _tighten(path, status, PRIVATE)
+        _tighten(path, status, PRIVATE_MODE)
 
 
 def remove_own(path: Path) -> None:
     """Remove a file of ours, or the link in its place, if there is one. Raises UnsafeFile for a directory; OSError."""
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.lstat(path).st_mode):
-            raise UnsafeFile(path, f"is a directory, not a file{MOVE}")
+            raise UnsafeFile(path, f"is a directory, not a file{MOVE_AWAY}")
         path.unlink()
 
 
@@ -105,7 +105,7 @@ def open_to_read(path: Path, *, follow: bool = False) -> int:
 
     `follow`: the path may be a link, as one that the config names may. Raises UnsafeFile and OSError.
     """
-    remedy = "" if follow else MOVE
+    remedy = "" if follow else MOVE_AWAY
     _require_regular(path, path.stat() if follow else os.lstat(path), remedy)
     descriptor = _open(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW))
     try:
@@ -155,11 +155,13 @@ def require_together(paths: Sequence[Path]) -> None:
     for path in paths:
         with suppress(FileNotFoundError):
             status = os.lstat(path)
-            _require_regular(path, status, MOVE)
+            _require_regular(path, status, MOVE_AWAY)
             _require_one_name(path, status)
             owner = status.st_uid if owner is None else owner
             if status.st_uid != owner:
-                raise UnsafeFile(path, f"belongs to user {status.st_uid}, and {paths[0].name} to user {owner}{MOVE}")
+                raise UnsafeFile(
+                    path, f"belongs to user {status.st_uid}, and {paths[0].name} to user {owner}{MOVE_AWAY}"
+                )
 
 
 def _open(path: Path, flags: int, mode: int = 0) -> int:
@@ -167,12 +169,12 @@ def _open(path: Path, flags: int, mode: int = 0) -> int:
         return open_file(path, flags=flags | OPEN_FLAGS, mode=mode)
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink():
-            raise UnsafeFile(path, f"is a symbolic link, not a file{MOVE}") from error
+            raise UnsafeFile(path, f"is a symbolic link, not a file{MOVE_AWAY}") from error
         raise
 
 
 def _require_own(path: Path, status: os.stat_result) -> None:
-    _require_regular(path, status, MOVE)
+    _require_regular(path, status, MOVE_AWAY)
     us = os.geteuid()
     # root may use what belongs to the directory's owner as well: `sudo syncer sync`, or a container over a volume
     if status.st_uid != us and not (us == 0 and status.st_uid == path.parent.stat().st_uid):

@@ -295,8 +295,8 @@ def test_a_replacement_waits_for_it_too(tmp_path: Path, file: Path) -> None:
 def test_a_page_that_is_not_given_back_is_a_problem_and_the_others_are_read(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert 1.5 < sum(own_files.PAUSES) <= 2
-    monkeypatch.setattr(own_files, "PAUSES", (0.01, 0.01))
+    assert 1.5 < sum(own_files.LEASE_PAUSES_SECONDS) <= 2
+    monkeypatch.setattr(own_files, "LEASE_PAUSES_SECONDS", (0.01, 0.01))
     put(tmp_path / "content/b.md")
     with a_lease_on(file, keeps=60):
         held, other = scanned(tmp_path)

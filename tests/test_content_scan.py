@@ -17,7 +17,7 @@ from pathspec import GitIgnoreSpec
 from syncer.content.page_file import signature_of
 from syncer.content.scan import HEAD_BYTES, read_head, read_pages
 from syncer.content.walk import Candidate, Matcher, _matches, walk
-from syncer.front_matter.block import MAX_BLOCK
+from syncer.front_matter.block import MAX_BLOCK_BYTES
 from syncer.model import Count, Fields, Page, Problem
 from syncer.own_files import OPEN_FLAGS
 from tests.examples import examples
@@ -495,7 +495,7 @@ def test_files_without_a_video_yield_nothing(tmp_path: Path) -> None:
     assert pages(tmp_path) == []
 
 
-@pytest.mark.parametrize("size", [HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1, 2 * HEAD_BYTES, MAX_BLOCK - 200])
+@pytest.mark.parametrize("size", [HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1, 2 * HEAD_BYTES, MAX_BLOCK_BYTES - 200])
 def test_a_block_that_ends_beyond_the_first_read_is_read_whole(tmp_path: Path, size: int) -> None:
     filler = "x" * (size - len(f"---\nvid_id: {ID}\nnote: \nviewcount: 7\n"))
     put(
@@ -543,7 +543,7 @@ def test_a_long_body_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_block_without_end_within_a_mebibyte_is_refused(tmp_path: Path) -> None:
-    put(tmp_path / "content/a.md", f"---\nvid_id: {ID}\n{'x: y' * MAX_BLOCK}".encode())
+    put(tmp_path / "content/a.md", f"---\nvid_id: {ID}\n{'x: y' * MAX_BLOCK_BYTES}".encode())
 
     assert problems(scanned(tmp_path)) == [("front-matter-too-large", "content/a.md")]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.page_file import LARGEST_PAGE
+from syncer.content.page_file import LARGEST_PAGE_BYTES
 from syncer.front_matter.find import find
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite
@@ -20,7 +20,7 @@ from tests.repository import in_git
 from tests.site import FORMS, Form, Run, Site, counts, crlf, ids
 
 GOOD, BAD = ids(2, seed=12)
-SIZES = (LARGEST_PAGE + 1, 20 << 30)
+SIZES = (LARGEST_PAGE_BYTES + 1, 20 << 30)
 """A byte too much; and more than the memory of most machines."""
 
 ERRORS = (MemoryError, RecursionError, RuntimeError, re.error, SystemError, IndexError, AssertionError, ValueError)
@@ -61,7 +61,7 @@ def test_a_page_beyond_all_measure_is_a_problem_in_each_sync_and_the_others_are_
 def test_a_page_of_the_largest_size_is_written(site: Site, youtube: Simulator, form: Form) -> None:
     old, new = form(GOOD, 1, 2), form(GOOD, *counts(youtube, GOOD))
     file = site.put("content/large.md", old)
-    body = bytes(LARGEST_PAGE - len(old))
+    body = bytes(LARGEST_PAGE_BYTES - len(old))
     file.write_bytes(old + body)
     assert site.sync().exit == 0
     with file.open("rb") as written:

@@ -25,7 +25,7 @@ from syncer.model import Problem, ProblemKind
 from syncer.own_files import UnsafeFile, open_own, read_file
 from syncer.state.database import FILES as DATABASE
 from syncer.state.database import open_database
-from syncer.state.directory import OWN
+from syncer.state.directory import OWN_PATTERNS
 from syncer.state.lock import DaemonLock, daemon_socket, hold_lock
 from tests.crash.warm import Ended, Order, Warm
 from tests.examples import storms_but
@@ -361,7 +361,7 @@ def test_git_ignores_what_is_ours_and_nothing_of_the_authors(site: Site, where: 
     site.configure(state=f"directory: {where}")
     git(site.root, "init", "--quiet")
     site.sync()
-    for name in OWN:
+    for name in OWN_PATTERNS:
         if not (state / name.replace("*", "x")).exists():
             (state / name.replace("*", "x")).touch()
     status = git(site.root, "status", "--porcelain", "--untracked-files=all")

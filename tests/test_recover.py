@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncer.simulator.server import Simulator
-from syncer.state.database import NAME
+from syncer.state.directory import DATABASE_FILE
 from syncer.state.lock import hold_lock
 from tests.crash.warm import Order, Warm
 from tests.site import NOON, Run, Site, counts, crlf, ids
@@ -187,7 +187,7 @@ def test_check_names_files_that_no_intent_knows_of_too(full: Site, syncer: Run) 
 
 def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: Simulator) -> None:
     full.sync(NOON)
-    (full.state / NAME).write_bytes(b"what is this?" * 1000)
+    (full.state / DATABASE_FILE).write_bytes(b"what is this?" * 1000)
 
     report = full.sync(NOON)
     assert [(problem.kind, report.exit) for problem in report.problems] == [("state-lost", 1)]
@@ -200,11 +200,11 @@ def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: S
 def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Simulator, crash: Crash) -> None:
     full.sync(NOON)
     crash(full, "syncer.sync.make", "judge_readings", "before")
-    with (full.state / NAME).open("r+b") as state:
+    with (full.state / DATABASE_FILE).open("r+b") as state:
         size = state.seek(0, os.SEEK_END)
         state.seek(4096)
         state.write(b"\xa5" * (size - 4096))
-    (full.state / f"{NAME}-wal").unlink(missing_ok=True)
+    (full.state / f"{DATABASE_FILE}-wal").unlink(missing_ok=True)
 
     assert [problem.kind for problem in full.sync(NOON).problems] == ["state-lost"]
     require_all_right(full, youtube)
@@ -221,7 +221,7 @@ def test_new_files_that_no_intent_names_are_removed_after_a_lost_state(full: Sit
 
 def test_after_a_lost_state_the_report_says_what_is_gone_and_the_log_goes_on(full: Site, syncer: Run) -> None:
     full.sync(NOON)
-    (full.state / NAME).unlink()
+    (full.state / DATABASE_FILE).unlink()
     full.put("content/0.md", crlf(VIDEOS[0], SEEN, SEEN))
 
     ran = syncer("sync", "--json")

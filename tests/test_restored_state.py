@@ -9,7 +9,7 @@ import pytest
 
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.state.database import NAME
+from syncer.state.directory import DATABASE_FILE
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, counts, crlf, ids, pair
 
@@ -25,13 +25,13 @@ class Restored:
         self.pages = [site.put(f"content/p{n}.md", crlf(v, 1, 2)) for n, v in enumerate(self.videos[2:])]
         self.pages.append(site.put("content/lists/two.md", pair((self.videos[0], 1, 2), (self.videos[1], 1, 2))))
         site.sync(NOON)
-        backup = (site.state / NAME).read_bytes()
+        backup = (site.state / DATABASE_FILE).read_bytes()
         for days in (1, 2):
             youtube.clock.advance(DAY)
             assert site.sync(NOON + days * DAY).changed_counts
-        (site.state / NAME).write_bytes(backup)
+        (site.state / DATABASE_FILE).write_bytes(backup)
         for name in ("-wal", "-shm"):
-            (site.state / f"{NAME}{name}").unlink(missing_ok=True)
+            (site.state / f"{DATABASE_FILE}{name}").unlink(missing_ok=True)
         self.newest = self.texts()
 
     def texts(self) -> list[bytes]:
@@ -91,7 +91,7 @@ def test_lines_from_a_time_to_come_hold_nothing_back(site: Site, youtube: Simula
     page = site.put("content/a.md", crlf(video, 1, 2))
     site.sync(NOON + timedelta(days=365))
     youtube.clock.advance(DAY)
-    (site.state / NAME).unlink()  # or the video would be fresh for a year, which is another matter
+    (site.state / DATABASE_FILE).unlink()  # or the video would be fresh for a year, which is another matter
     site.sync(NOON)
 
     assert page.read_bytes() == crlf(video, *counts(youtube, video))

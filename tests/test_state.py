@@ -18,7 +18,8 @@ from syncer.diff_log.lines import LOG, entry_of, read_log
 from syncer.diff_log.log import DiffLog
 from syncer.errors import StateDamaged, StateError
 from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
-from syncer.state.database import NAME, Database, open_copy, open_database, open_to_read
+from syncer.state.database import Database, open_copy, open_database, open_to_read
+from syncer.state.directory import DATABASE_FILE
 from syncer.state.judging import accept_pending, pending_readings
 from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
 from syncer.state.schema import MIGRATIONS, SCHEMA_1
@@ -94,7 +95,7 @@ def test_a_state_is_made_once_and_found_again(directory: Path) -> None:
         saved(database, given())
     with open_database(directory, SITE) as database:
         assert accepted(database) == given().statistics
-    assert sorted(os.listdir(directory)) == [".gitignore", NAME]
+    assert sorted(os.listdir(directory)) == [".gitignore", DATABASE_FILE]
 
 
 def test_the_schemas_number_is_the_number_of_migrations(database: Database) -> None:
@@ -110,12 +111,12 @@ OPENERS: list[Callable[[Path, str], Database | None]] = [open_database, open_to_
 def file_of(directory: Path, *statements: str) -> Path:
     directory.mkdir(exist_ok=True)
     (directory / ".gitignore").write_text("*\n")
-    connection = sqlite3.connect(directory / NAME)
+    connection = sqlite3.connect(directory / DATABASE_FILE)
     for statement in statements:
         connection.execute(statement)
     connection.commit()
     connection.close()
-    return directory / NAME
+    return directory / DATABASE_FILE
 
 
 @pytest.mark.parametrize("opener", OPENERS)
@@ -160,11 +161,11 @@ def test_the_state_of_another_site_is_refused_and_not_touched(
 ) -> None:
     with open_database(directory, "/srv/another") as database:
         saved(database, given())
-    before = (directory / NAME).read_bytes()
+    before = (directory / DATABASE_FILE).read_bytes()
 
     with pytest.raises(StateError, match="belongs to the site /srv/another, not to /srv/site"):
         opener(directory, SITE)
-    assert (directory / NAME).read_bytes() == before
+    assert (directory / DATABASE_FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize("opener", OPENERS)
@@ -173,11 +174,11 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(
 ) -> None:
     content = b"no database at all, but long enough for a header " * 99
     directory.mkdir()
-    (directory / NAME).write_bytes(content)
+    (directory / DATABASE_FILE).write_bytes(content)
 
-    with pytest.raises(StateError, match=NAME):
+    with pytest.raises(StateError, match=DATABASE_FILE):
         opener(directory, SITE)
-    assert (directory / NAME).read_bytes() == content
+    assert (directory / DATABASE_FILE).read_bytes() == content
 
 
 @pytest.mark.parametrize("opener", OPENERS)
@@ -193,7 +194,7 @@ def test_a_database_of_another_program_is_no_state_of_ours(
 def test_a_database_with_damaged_pages_is_an_error_not_a_traceback(directory: Path) -> None:
     with open_database(directory, SITE) as database:
         saved(database, *(given(VideoId(f"{number:011}")) for number in range(2000)))
-    file = directory / NAME
+    file = directory / DATABASE_FILE
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
     file.write_bytes(content)

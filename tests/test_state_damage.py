@@ -23,7 +23,8 @@ from syncer.model import Count, Fields
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
-from syncer.state.database import NAME, SUSPECT, _shape, open_database, open_to_read
+from syncer.state.database import SUSPECT, _shape, open_database, open_to_read
+from syncer.state.directory import DATABASE_FILE
 from syncer.state.intents import Intent, record_intents
 from syncer.state.schema import MIGRATIONS
 from syncer.status.report import stored_report
@@ -58,7 +59,7 @@ class Used:
 
     @property
     def file(self) -> Path:
-        return self.site.state / NAME
+        return self.site.state / DATABASE_FILE
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
             # while it is open, what was written last is in SQLite's own file beside it
             paths = [*site.state.iterdir(), *(site.root / "content").glob("*.md")]
             before = {path: path.read_bytes() for path in paths if path.suffix != ".sqlite3-shm"}
-        assert any(path.name == f"{NAME}-wal" and content for path, content in before.items())
+        assert any(path.name == f"{DATABASE_FILE}-wal" and content for path, content in before.items())
         yield Used(site, before, last.sync)
 
 
@@ -169,7 +170,7 @@ def assert_survived(used: Used, run: Run) -> None:
     assert {command for command, code in healed.items() if code == 2} <= may_find_nothing, healed
     report = run("-c", str(used.site.config), "sync", "--json").document
     assert "state-lost" not in {problem["kind"] for problem in report["problems"]}
-    assert len(list(used.site.state.glob(f"{NAME}.damaged-*[0-9Z]"))) <= 1, "set aside once"
+    assert len(list(used.site.state.glob(f"{DATABASE_FILE}.damaged-*[0-9Z]"))) <= 1, "set aside once"
 
 
 def test_without_damage_nothing_is_set_aside(used: Used, run: Run) -> None:
@@ -222,7 +223,7 @@ def test_no_damage_to_the_bytes_of_a_state_is_for_good(used: Used, run: Run, see
     if random.random() < 0.5:  # all in the one file
         with open_database(used.site.state, os.path.realpath(used.site.root)):
             pass
-    names = [NAME, NAME, NAME, NAME, f"{NAME}-wal", "diff.jsonl", "lock"]
+    names = [DATABASE_FILE, DATABASE_FILE, DATABASE_FILE, DATABASE_FILE, f"{DATABASE_FILE}-wal", "diff.jsonl", "lock"]
     victims = [path for name in names if (path := used.site.state / name).exists() and path.stat().st_size]
     victim = random.choice(victims)
     for _ in range(random.choice([1, 1, 1, 3])):
@@ -302,11 +303,11 @@ def test_an_odd_number_of_the_schema_is_damage_and_no_newer_version(used: Used, 
 def test_a_daemon_sets_a_damaged_state_aside_in_its_first_sync(site: Site) -> None:
     fill(site, 1)
     site.sync()
-    (site.state / NAME).write_bytes(b"no database at all, but long enough for a header " * 99)
+    (site.state / DATABASE_FILE).write_bytes(b"no database at all, but long enough for a header " * 99)
     with Daemon(site) as daemon:
         daemon.until("the state was damaged, and is now")
         daemon.until("sync 2")
-    assert len(list(site.state.glob(f"{NAME}.damaged-*"))) == 1
+    assert len(list(site.state.glob(f"{DATABASE_FILE}.damaged-*"))) == 1
 
 
 def test_what_only_a_reader_meets_is_set_aside_by_the_next_sync(used: Used, run: Run) -> None:

@@ -15,7 +15,8 @@ import pytest
 from syncer.config.parse import parse_config
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Fields, Place, VideoId
-from syncer.state.database import NAME, Database, open_copy, open_database, open_to_read
+from syncer.state.database import Database, open_copy, open_database, open_to_read
+from syncer.state.directory import DATABASE_FILE
 from syncer.state.intents import unsettled_batches
 from syncer.state.judging import accept_held, count_suppressed, current_brake, suppressed_numbers, unconfirmed_counts
 from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
@@ -43,7 +44,7 @@ OPENERS: list[Callable[[Path, str], Database | None]] = [open_database, open_to_
 def write_state(directory: Path, site: str) -> Path:
     """Writes the older state as that of a site; returns its file."""
     directory.mkdir(parents=True)
-    file = directory / NAME
+    file = directory / DATABASE_FILE
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(SCHEMA_5.read_text(encoding="utf-8"))
         connection.execute("UPDATE meta SET value = ? WHERE value = ?", (site, SITE))

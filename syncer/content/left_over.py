@@ -29,7 +29,7 @@ log = logging.getLogger("syncer.content")
 Save = Callable[[str, str], object]
 """Keeps a copy of the file at the first path as the second one, which is relative to the site. Raises OSError."""
 
-BEGINNING = b"\0 \t\r\n-+{"
+BEGINNING_BYTES = b"\0 \t\r\n-+{"
 """The bytes of a file that was hardly begun: fences, blanks, and the zeros that a power cut leaves."""
 
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
@@ -115,7 +115,7 @@ class _Beside:
         elif page:
             self._keep(name, page)
         elif (
-            crc32(text) ^ tag in self._names or not text.strip(BEGINNING) or self._is_known(text)
+            crc32(text) ^ tag in self._names or not text.strip(BEGINNING_BYTES) or self._is_known(text)
         ):  # a whole new page, or hardly begun
             self._remove(name)
         else:

@@ -17,10 +17,10 @@ Result = TypeVar("Result")
 
 log = logging.getLogger("syncer.content")
 
-LARGEST_PAGE = 64 << 20
+LARGEST_PAGE_BYTES = 64 << 20
 """Bytes above which a page is left alone: to be replaced it is read whole. GitHub takes no file above 100 MiB."""
 
-READ_SIZE = 1 << 16
+READ_BYTES = 1 << 16
 
 
 def read_page(path: str, flags: int = OPEN_FLAGS) -> tuple[bytes, os.stat_result]:
@@ -37,11 +37,11 @@ def read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise OSError("is no longer a regular file")
-    if status.st_size > LARGEST_PAGE:
-        raise OSError(f"it is larger than {LARGEST_PAGE >> 20} MiB; exclude it, or make it smaller")
+    if status.st_size > LARGEST_PAGE_BYTES:
+        raise OSError(f"it is larger than {LARGEST_PAGE_BYTES >> 20} MiB; exclude it, or make it smaller")
     whole = os.read(descriptor, status.st_size + 1)
     while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
-        more = os.read(descriptor, READ_SIZE)
+        more = os.read(descriptor, READ_BYTES)
         if not more:
             break
         whole += more

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from syncer.content.left_over import names_for
 from syncer.content.page_file import (
-    READ_SIZE,
+    READ_BYTES,
     attributes,
     read_page,
     read_whole,
@@ -315,7 +315,7 @@ def _is_as_read(page: int, replacement: _Replacement) -> bool:
         status = os.fstat(page)
         if signature_of(status) != replacement.edit.signature:
             return False
-        at_once = min(status.st_size + 1, READ_SIZE)
+        at_once = min(status.st_size + 1, READ_BYTES)
         while True:
             piece = os.read(page, at_once)
             digest.update(piece)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from syncer.content.page_file import signature_of, unreadable
 from syncer.content.walk import Candidate, LeftoverFile
-from syncer.front_matter.block import MAX_BLOCK, head_suffices
+from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import fold_key
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId, slot_of
@@ -22,10 +22,10 @@ from syncer.wording import counted
 HEAD_BYTES = 1 << 16
 """Read at first: enough for nearly every block, and the size at which a read is cheapest."""
 
-WHOLE_HEAD_BYTES = MAX_BLOCK + HEAD_BYTES
+WHOLE_HEAD_BYTES = MAX_BLOCK_BYTES + HEAD_BYTES
 """After so many the block has ended or is refused."""
 
-MISCASED_SHARE = 10
+PAGES_PER_MISCASED_KEY = 10
 """One page in so many may write the id's key in other letters: it may be another key."""
 
 
@@ -84,7 +84,7 @@ def miscased_problems(
     exact = Counter(id(page.fields) for page in pages) if keys else Counter[int]()
     for collection in collections:
         found = [key for key in keys if key.fields is collection.fields]
-        if found and len(found) * MISCASED_SHARE > len(found) + exact[id(collection.fields)]:
+        if found and len(found) * PAGES_PER_MISCASED_KEY > len(found) + exact[id(collection.fields)]:
             message = (
                 f"{counted(len(found), 'page')} here, such as {found[0].path}, "
                 f"{'name' if len(found) > 1 else 'names'} a video under {found[0].key!r}, and the config's video_id is "

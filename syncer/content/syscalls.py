@@ -23,7 +23,7 @@ FLUSH_THREADS = 16
 SYNCFS_FILES = 100
 """From so many files on, their whole file system is flushed instead, where the system can: four times as fast again."""
 
-HARMLESS = int(signal.SIGURG)
+LEASE_SIGNAL = int(signal.SIGURG)
 """The signal that says that a process waits for a lease; the default, SIGIO, would end ours."""
 
 _RENAME_EXCHANGE = 2
@@ -74,7 +74,7 @@ def take_lease(descriptor: int) -> Lease:
     if sys.platform != "linux":
         return Lease.NONE
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, HARMLESS)  # to give a lease back resets it
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return Lease.REFUSED if error.errno == errno.EAGAIN else Lease.NONE

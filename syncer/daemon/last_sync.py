@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from syncer.errors import StateError
-from syncer.state.database import NAME, open_to_read
+from syncer.state.database import open_to_read
+from syncer.state.directory import DATABASE_FILE
 from syncer.state.syncs import last_whole_sync
 
 
@@ -23,7 +24,7 @@ class LastSync:
 
     def __call__(self) -> datetime | None:
         """Return when it began; None where there was none, and where the state cannot be read just now."""
-        stamps = [_stamp(self._directory / name) for name in (NAME, f"{NAME}-wal")]
+        stamps = [_stamp(self._directory / name) for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal")]
         if stamps == self._stamps:
             return self._last
         self._stamps, self._last = stamps, None

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from syncer.diff_log.lines import timestamp
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
-from syncer.own_files import PUBLIC, open_own, read_file, remove_own
+from syncer.own_files import PUBLIC_MODE, open_own, read_file, remove_own
 from syncer.status.report import SyncReport
 from syncer.wording import utc
 
@@ -150,7 +150,7 @@ class Notifier:
         new = self._notified_file.with_suffix(".new")
         try:
             remove_own(new)
-            with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC), "wb") as file:
+            with open(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLIC_MODE), "wb") as file:
                 file.write(json.dumps(notified).encode())
             os.replace(new, self._notified_file)
         except OSError as error:

@@ -23,7 +23,7 @@ from syncer.diff_log.lines import (
     read_log,
     timestamp,
 )
-from syncer.own_files import PUBLIC, as_state_error, open_own, remove_own
+from syncer.own_files import PUBLIC_MODE, as_state_error, open_own, remove_own
 
 
 class DiffLog:
@@ -33,7 +33,7 @@ class DiffLog:
         """Open the log; `last_seq` is the last number that the state knows of. Raises StateError."""
         with _writing(path):
             self._written = _repair(path)
-            self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PUBLIC)
+            self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PUBLIC_MODE)
         self.last_seq = max(last_seq, self._written)
         self._path = path
         self.size = os.fstat(self._descriptor).st_size
@@ -98,7 +98,7 @@ def _writing(path: Path) -> AbstractContextManager[None]:
 
 def _repair(path: Path) -> int:
     """Cut a torn last line, and set aside what is damaged at the end; return the last number, or 0. Raises OSError."""
-    with open(open_own(path, os.O_RDWR | os.O_CREAT, PUBLIC), "r+b", buffering=0) as file:
+    with open(open_own(path, os.O_RDWR | os.O_CREAT, PUBLIC_MODE), "r+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         end, last = _sound_end(file.fileno(), size)
         if size - end > LONGEST_TAIL_BYTES:

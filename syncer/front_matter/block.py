@@ -11,7 +11,7 @@ from syncer.front_matter.toml_tree import parse_toml
 from syncer.front_matter.tree import Tree, Unreadable
 from syncer.front_matter.yaml_tree import parse_yaml
 
-MAX_BLOCK = 1 << 20
+MAX_BLOCK_BYTES = 1 << 20
 """A block must end within this many bytes from the start of the page. One byte more is enough to decide."""
 
 
@@ -30,7 +30,7 @@ class BlockEnd(Enum):
     UNTERMINATED = "unterminated"
     """The page ends first."""
     TOO_FAR = "too far"
-    """`MAX_BLOCK` bytes come first."""
+    """`MAX_BLOCK_BYTES` bytes come first."""
     DISPUTED = "disputed"
     """A line that only begins like a fence comes before the fence: some readers end the block there, others read on."""
 
@@ -71,15 +71,15 @@ def find_block(data: bytes) -> Block | None:
     Jekyll nor Hugo reads one there. A longer closing fence, such as `-----`, closes where no exact one follows, to
     which Jekyll would read on.
     """
-    opening = _OPENING.match(data, 0, MAX_BLOCK)
+    opening = _OPENING.match(data, 0, MAX_BLOCK_BYTES)
     if opening is None:
         return None
     start = opening.end()
     if opening[3]:
         return _json_object(data, start - 1)
     syntax = Syntax.TOML if opening[2] else _BY_NAME[opening[1]]
-    closing = (_PLUS_CLOSING if opening[2] else _CLOSINGS[syntax]).search(data, start - 1, MAX_BLOCK)
-    loose = (_PLUSES if opening[2] else _DASHES).search(data, start - 1, MAX_BLOCK)
+    closing = (_PLUS_CLOSING if opening[2] else _CLOSINGS[syntax]).search(data, start - 1, MAX_BLOCK_BYTES)
+    loose = (_PLUSES if opening[2] else _DASHES).search(data, start - 1, MAX_BLOCK_BYTES)
     line = 1 + data.count(b"\n", 0, start)
     end = BlockEnd.CLOSED
     if closing is None:
@@ -87,7 +87,7 @@ def find_block(data: bytes) -> Block | None:
     elif loose and loose.start() < closing.start():
         end, line = BlockEnd.DISPUTED, 1 + data.count(b"\n", 0, loose.start() + 1)
     # a fence that ends where the search stopped, within a line, may go on
-    if closing is None or (closing.end() == MAX_BLOCK < len(data) and data[MAX_BLOCK - 1] != 0x0A):
+    if closing is None or (closing.end() == MAX_BLOCK_BYTES < len(data) and data[MAX_BLOCK_BYTES - 1] != 0x0A):
         return _endless(syntax, data, start, line)
     return Block(syntax, start, closing.start() + 1, line, end)
 
@@ -100,9 +100,9 @@ def parse(text: str, syntax: Syntax) -> Tree | Unreadable:
 def head_suffices(data: bytes) -> bool:
     """Return whether these first bytes of a page hold its whole block, or show that it has none.
 
-    Where they do not, read on: `MAX_BLOCK + 1` bytes always suffice.
+    Where they do not, read on: `MAX_BLOCK_BYTES + 1` bytes always suffice.
     """
-    if len(data) > MAX_BLOCK:
+    if len(data) > MAX_BLOCK_BYTES:
         return True
     block = find_block(data)
     if block is None:
@@ -123,7 +123,7 @@ def head_suffices(data: bytes) -> bool:
 def _json_object(data: bytes, start: int) -> Block:
     line = 1 + data.count(b"\n", 0, start)
     depth = 0
-    for token in _BRACE.finditer(data, start, MAX_BLOCK):
+    for token in _BRACE.finditer(data, start, MAX_BLOCK_BYTES):
         mark = token[0]
         if mark == b"{":
             depth += 1
@@ -137,5 +137,5 @@ def _json_object(data: bytes, start: int) -> Block:
 
 
 def _endless(syntax: Syntax, data: bytes, start: int, line: int) -> Block:
-    end = BlockEnd.UNTERMINATED if len(data) <= MAX_BLOCK else BlockEnd.TOO_FAR
-    return Block(syntax, start, min(len(data), MAX_BLOCK), line, end)
+    end = BlockEnd.UNTERMINATED if len(data) <= MAX_BLOCK_BYTES else BlockEnd.TOO_FAR
+    return Block(syntax, start, min(len(data), MAX_BLOCK_BYTES), line, end)

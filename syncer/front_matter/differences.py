@@ -11,7 +11,7 @@ from syncer.front_matter.keys import is_same_text
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table
 from syncer.model import ProblemKind
 
-MAX_MERGED = 100
+MAX_MERGED_MAPPINGS = 100
 """The most mappings that are searched for what a merge key brings. Where there are more, it may bring anything."""
 
 
@@ -62,7 +62,7 @@ def _brings(table: Table, name: str) -> bool:
         for member in filter(_is_merge, merging.members):
             tables = [merged for merged in _tables(member.value) if id(merged) not in seen]
             seen.update(map(id, tables))
-            if len(seen) > MAX_MERGED or any(merged.get(name) or _hidden(merged, name) for merged in tables):
+            if len(seen) > MAX_MERGED_MAPPINGS or any(merged.get(name) or _hidden(merged, name) for merged in tables):
                 return True
             pending += tables
     return False

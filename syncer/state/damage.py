@@ -22,16 +22,16 @@ Shape = dict[str, list[tuple[str, str, int, int]]]
 LARGEST_NUMBER = 2**53
 """Above it no number of a sync, a batch or a line is one that we gave."""
 
-LATEST = 253_402_300_800
-"""The year 10,000, in seconds since 1970: Python knows no later time."""
+YEAR_10000_SECONDS = 253_402_300_800
+"""Since 1970: Python knows no time from then on."""
 
-TIMES = {"at", "done_at", "missed_at", "missing_since", "read_at", "started", "until"}
-COUNTS = {"comments", "likes", "number", "views"}
+TIME_COLUMNS = {"at", "done_at", "missed_at", "missing_since", "read_at", "started", "until"}
+COUNT_COLUMNS = {"comments", "likes", "number", "views"}
 
-LARGE = "readings"
+LARGE_TABLE = "readings"
 """The table whose rows are looked at when they are read, and not whenever the state is opened."""
 
-SAYS_NOTHING = {
+MACHINE_ERRORS = {
     sqlite3.SQLITE_AUTH,
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -62,7 +62,7 @@ def member(kind: type[Member], text: str) -> Member:
 @lru_cache(maxsize=1024)
 def moment(seconds: int) -> datetime:
     """Return the time that a stored number stands for. Raises OddValue."""
-    if type(seconds) is not int or not 0 <= seconds < LATEST:
+    if type(seconds) is not int or not 0 <= seconds < YEAR_10000_SECONDS:
         raise OddValue(f"{seconds!r} is no time")
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -84,7 +84,13 @@ def odd_rows(connection: sqlite3.Connection, shape: Shape) -> str | None:
             types = {kind.lower()} if notnull or key else {kind.lower(), "null"}
             odd.append(f"typeof({column}) NOT IN ({', '.join(repr(each) for each in sorted(types))})")
             if kind == "INTEGER":
-                largest = LATEST if column in TIMES else LARGEST_COUNT if column in COUNTS else LARGEST_NUMBER
+                largest = (
+                    YEAR_10000_SECONDS
+                    if column in TIME_COLUMNS
+                    else LARGEST_COUNT
+                    if column in COUNT_COLUMNS
+                    else LARGEST_NUMBER
+                )
                 odd.append(f"{column} NOT BETWEEN 0 AND {largest}")
         if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(odd)})").fetchone()[0]:
             return f"the table {table} holds values of another type"
@@ -99,7 +105,7 @@ def find_damage(connection: sqlite3.Connection, shape: Shape) -> str | None:
             return verdict
         if shape_of(connection, shape) != shape:
             return "its tables are not those of the schema"
-        for table in shape.keys() - {LARGE}:
+        for table in shape.keys() - {LARGE_TABLE}:
             for _ in connection.execute(f"SELECT * FROM {table}"):  # a text that is no UTF-8 is an error
                 pass
         return odd_rows(connection, shape)
@@ -111,7 +117,7 @@ def find_damage(connection: sqlite3.Connection, shape: Shape) -> str | None:
 
 def is_of_the_machine(error: Exception) -> bool:
     """Whether an error says nothing about what is in the file."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in SAYS_NOTHING
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in MACHINE_ERRORS
 
 
 def is_damage(error: Exception) -> bool:

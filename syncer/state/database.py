@@ -15,16 +15,23 @@ from typing import Self
 
 from syncer.errors import StateDamaged, StateError
 from syncer.own_files import as_state_error, open_own, remove_own, require_own, require_together
-from syncer.state.damage import LARGE, OddValue, Shape, find_damage, is_damage, is_of_the_machine, odd_rows, shape_of
-from syncer.state.directory import prepare_directory, require_ours
+from syncer.state.damage import (
+    LARGE_TABLE,
+    OddValue,
+    Shape,
+    find_damage,
+    is_damage,
+    is_of_the_machine,
+    odd_rows,
+    shape_of,
+)
+from syncer.state.directory import DATABASE_FILE, prepare_directory, require_usable
 from syncer.state.schema import COPIED, MIGRATIONS
 
-NAME = "state.sqlite3"
-
-FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+FILES = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal")
 """The state's, and those that SQLite makes beside it."""
 
-SUSPECT = f"{NAME}.suspect"
+SUSPECT = f"{DATABASE_FILE}.suspect"
 """Made by whoever finds damage without holding the lock: the next writer then looks through the whole state."""
 
 
@@ -88,7 +95,7 @@ def open_database(directory: Path, site: str | Path) -> Database:
     The state belongs to the real path of `site`. Raises StateDamaged, and StateError: unwritable, of a newer version,
     of another site, or not a file of ours.
     """
-    path, suspect = directory / NAME, directory / SUSPECT
+    path, suspect = directory / DATABASE_FILE, directory / SUSPECT
     with as_state_error(f"{directory}: the state cannot be made", "allow it, or set state.directory"):
         prepare_directory(directory)
         for name in FILES:
@@ -118,12 +125,12 @@ def open_database(directory: Path, site: str | Path) -> Database:
 
 def set_aside(directory: Path, now: datetime) -> Path:
     """Give a damaged state another name, for whoever wants to look into it; return that. Raises StateError."""
-    path = directory / NAME
-    aside = path.with_name(f"{NAME}.damaged-{now:%Y%m%dT%H%M%SZ}")
+    path = directory / DATABASE_FILE
+    aside = path.with_name(f"{DATABASE_FILE}.damaged-{now:%Y%m%dT%H%M%SZ}")
     try:
         for name in FILES:
             with suppress(FileNotFoundError):
-                (directory / name).rename(f"{aside}{name.removeprefix(NAME)}")
+                (directory / name).rename(f"{aside}{name.removeprefix(DATABASE_FILE)}")
     except OSError as error:
         raise StateError(f"{path} is damaged and cannot be set aside: {error.strerror}; move it away") from error
     return aside
@@ -139,10 +146,10 @@ def open_to_read(directory: Path, site: str | Path) -> Database | None:
 
     Raises as `open_database`.
     """
-    path = directory / NAME
+    path = directory / DATABASE_FILE
     with as_state_error(f"{path}: the state cannot be read", "allow it"):
         try:
-            require_ours(directory)
+            require_usable(directory)
             require_together([directory / name for name in FILES])
             if not path.exists():
                 return None
@@ -179,7 +186,7 @@ def open_copy(directory: Path, site: str | Path) -> Database:
     memory = _empty()
     try:
         with state, state.read():
-            memory.execute("ATTACH ? AS disk", (f"{(directory / NAME).resolve().as_uri()}?mode=ro",))
+            memory.execute("ATTACH ? AS disk", (f"{(directory / DATABASE_FILE).resolve().as_uri()}?mode=ro",))
             memory.execute("BEGIN")  # of one moment: a sync that goes on meanwhile does not show
             for statement in COPIED:
                 memory.execute(statement)
@@ -251,7 +258,7 @@ def _refuse_foreign(connection: sqlite3.Connection, site: str | Path, path: Path
 
 def _require_types(connection: sqlite3.Connection, path: Path) -> None:
     """See that rows hold what their columns take, but for the readings of all syncs. Raises StateDamaged."""
-    shape = {table: columns for table, columns in _shape(len(MIGRATIONS)).items() if table != LARGE}
+    shape = {table: columns for table, columns in _shape(len(MIGRATIONS)).items() if table != LARGE_TABLE}
     if odd := odd_rows(connection, shape):
         raise StateDamaged(f"{path}: {odd}")
 

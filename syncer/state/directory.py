@@ -1,4 +1,4 @@
-"""The state's directory: whose it is, what of it is ours, what git sees of that, and the edits that are saved in it.
+"""The state's directory: whose it is, what syncer makes there, what git sees of that, and the edits saved in it.
 
 A saved edit is one that a crash would have cost its author. It is kept until it is removed by hand.
 """
@@ -15,42 +15,58 @@ from shutil import copyfileobj
 from typing import NamedTuple
 
 from syncer.errors import StateError
-from syncer.own_files import MOVE, NO_LINK, PUBLIC, UnsafeFile, open_file, overwrite, read_file
+from syncer.own_files import MOVE_AWAY, NO_LINK, PUBLIC_MODE, UnsafeFile, open_file, overwrite, read_file
 
-OWN = (
+DATABASE_FILE = "state.sqlite3"
+
+WRITER_LOCK = "lock"
+"""The file that a writer locks."""
+
+DAEMON_LOCK = "daemon.lock"
+"""The file that a daemon locks for its whole life."""
+
+DAEMON_ADDRESS = "daemon.address"
+"""The file that says where the daemon listens: others may read it, and could lock what they may read."""
+
+DAEMON_SOCKET = "daemon.sock"
+
+SAVED_FOLDER = "saved"
+"""In it is a folder for each saved edit, named after the time, and in that the page under its path in the site."""
+
+_DIFF_LOG = "diff.jsonl"
+
+OWN_PATTERNS = (
     ".gitignore",
     ".syncer-*~",
-    "daemon.address",
-    "daemon.lock",
-    "daemon.sock",
-    "diff.jsonl*",
-    "lock",
-    "saved",
-    "state.sqlite3*",
+    DAEMON_ADDRESS,
+    DAEMON_LOCK,
+    DAEMON_SOCKET,
+    f"{_DIFF_LOG}*",
+    WRITER_LOCK,
+    SAVED_FOLDER,
+    f"{DATABASE_FILE}*",
     "told.*",
 )
-"""What we make there, as git's patterns."""
+"""What syncer makes there, as git's patterns."""
 
-PROOF = ("state.sqlite3", "diff.jsonl")
+PROOF_FILES = (DATABASE_FILE, _DIFF_LOG)
 """A directory that holds one of these is a state's, whatever else is in it."""
 
-SET_ASIDE = ("diff.jsonl.damaged-*", "state.sqlite3.damaged-*")
+SET_ASIDE_PATTERNS = (f"{_DIFF_LOG}.damaged-*", f"{DATABASE_FILE}.damaged-*")
 
-HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
+UNUSED_NAMES = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
 """What an unused directory may hold: of a disk, a file manager, git."""
 
 DEFAULT_NAME = ".syncer"
-"""A directory of this name is ours as a whole: git ignores what newer versions put there too."""
+"""A directory of this name is syncer's as a whole: git ignores what newer versions put there too."""
 
-EVERYTHING = b"*\n"
-NAMED = b"# Files of syncer. Git ignores these and nothing else here.\n" + "".join(f"/{o}\n" for o in OWN).encode()
-"""What git ignores: in the usual directory everything, as long as all in it is ours; else what is ours."""
+IGNORE_ALL = b"*\n"
+IGNORE_OWN = "".join(
+    ("# Files of syncer. Git ignores these and nothing else here.\n", *(f"/{name}\n" for name in OWN_PATTERNS))
+).encode()
+"""What git ignores: in the usual directory everything, as long as all in it is syncer's; else what syncer makes."""
 
-
-SAVED = "saved"
-"""In it is a folder for each saved edit, named after the time, and in that the page under its path in the site."""
-
-OWN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
+NO_LINK_DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 """How a directory is opened that must not be a link."""
 
 
@@ -63,27 +79,27 @@ class SavedEdit(NamedTuple):
 
 
 def prepare_directory(directory: Path) -> None:
-    """Make the state's directory, with a .gitignore that keeps what is ours out of commits.
+    """Make the state's directory, with a .gitignore that keeps syncer's files out of commits.
 
     Raises StateError where it holds other things and no state, and OSError.
     """
-    require_ours(directory)
+    require_usable(directory)
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     ignored, other = b"", _other(directory)
     with suppress(FileNotFoundError):
-        ignored = read_file(directory / ".gitignore", len(NAMED))
-    if not ignored or (ignored == EVERYTHING and other):  # an older version's, which hides an author's files
-        patterns = EVERYTHING if directory.name == DEFAULT_NAME and not other else NAMED
-        overwrite(directory / ".gitignore", patterns, PUBLIC)
+        ignored = read_file(directory / ".gitignore", len(IGNORE_OWN))
+    if not ignored or (ignored == IGNORE_ALL and other):  # an older version's, which hides an author's files
+        patterns = IGNORE_ALL if directory.name == DEFAULT_NAME and not other else IGNORE_OWN
+        overwrite(directory / ".gitignore", patterns, PUBLIC_MODE)
 
 
-def require_ours(directory: Path) -> None:
+def require_usable(directory: Path) -> None:
     """Raise StateError where there is something else, or other things and no state in it. Raises OSError."""
     if os.path.lexists(directory) and not directory.is_dir():
         if directory.is_symlink():
             raise StateError(f"{directory}: is a link to no directory; mount the disk it leads to, or remove the link")
         raise StateError(f"{directory}: is not a directory; move it away, or set state.directory")
-    if not directory.is_dir() or any(os.path.lexists(directory / name) for name in PROOF):
+    if not directory.is_dir() or any(os.path.lexists(directory / name) for name in PROOF_FILES):
         return
     other = _other(directory)
     if other:
@@ -95,7 +111,7 @@ def require_ours(directory: Path) -> None:
 
 def forget_set_aside(directory: Path, before: datetime | None = None) -> None:
     """Remove what was damaged and set aside: all of it, or what was written last before a time. Raises OSError."""
-    for name in SET_ASIDE:
+    for name in SET_ASIDE_PATTERNS:
         for path in directory.glob(name):
             if before is None or path.lstat().st_mtime < before.timestamp():
                 path.unlink(missing_ok=True)
@@ -104,13 +120,13 @@ def forget_set_aside(directory: Path, before: datetime | None = None) -> None:
 def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
     """Copy a file into this state's directory, durably, as the page with this path; return the copy's.
 
-    No link is followed, and no file is overwritten. Raises UnsafeFile where SAVED is no directory; OSError.
+    No link is followed, and no file is overwritten. Raises UnsafeFile where SAVED_FOLDER is no directory; OSError.
     """
-    top, time = directory / SAVED, f"{at:%Y%m%dT%H%M%SZ}"
+    top, time = directory / SAVED_FOLDER, f"{at:%Y%m%dT%H%M%SZ}"
     if os.path.lexists(top) and (top.is_symlink() or not top.is_dir()):
-        raise UnsafeFile(top, f"is {'a symbolic link' if top.is_symlink() else 'a file'}, not a directory{MOVE}")
+        raise UnsafeFile(top, f"is {'a symbolic link' if top.is_symlink() else 'a file'}, not a directory{MOVE_AWAY}")
     with open(open_file(source, flags=NO_LINK), "rb") as edited, ExitStack() as stack:
-        inside = _enter(stack, os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY), SAVED)
+        inside = _enter(stack, os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY), SAVED_FOLDER)
         taken = set(os.listdir(inside))
         folder = next(name for name in chain([time], (f"{time}-{n}" for n in count(2))) if name not in taken)
         inside = _enter(stack, inside, folder)
@@ -130,7 +146,7 @@ def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
 def saved_edits(directory: Path) -> list[SavedEdit]:
     """Return the edits that are kept in this state's directory, the oldest first. No link is followed."""
     edits: list[SavedEdit] = []
-    top = directory / SAVED
+    top = directory / SAVED_FOLDER
     if top.is_symlink():
         return edits
     for folder, _, files in os.walk(top):
@@ -140,10 +156,10 @@ def saved_edits(directory: Path) -> list[SavedEdit]:
 
 
 def _other(directory: Path) -> str | None:
-    """Return the name of something in the directory that is not ours."""
+    """Return the name of something in the directory that syncer did not make."""
     with os.scandir(directory) as entries:
-        names = (entry.name for entry in entries if entry.name not in HARMLESS)
-        return next((name for name in names if not any(fnmatchcase(name, own) for own in OWN)), None)
+        names = (entry.name for entry in entries if entry.name not in UNUSED_NAMES)
+        return next((name for name in names if not any(fnmatchcase(name, own) for own in OWN_PATTERNS)), None)
 
 
 def _enter(stack: ExitStack, directory: int, name: str) -> int:
@@ -151,6 +167,6 @@ def _enter(stack: ExitStack, directory: int, name: str) -> int:
     stack.callback(os.close, directory)
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=directory)
-    inside = os.open(name, OWN_FOLDER, dir_fd=directory)
+    inside = os.open(name, NO_LINK_DIRECTORY, dir_fd=directory)
     stack.callback(os.fsync, directory)
     return inside

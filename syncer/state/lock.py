@@ -10,34 +10,28 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
-from syncer.own_files import PUBLIC, as_state_error, open_own, open_to_read, overwrite, read_file, rewrite
-from syncer.state.directory import prepare_directory
-
-DAEMON_LOCK = "daemon.lock"
-"""The file that a daemon locks for its whole life."""
-
-DAEMON_ADDRESS = "daemon.address"
-"""The file that says where the daemon listens: others may read it, and could lock what they may read."""
+from syncer.own_files import PUBLIC_MODE, as_state_error, open_own, open_to_read, overwrite, read_file, rewrite
+from syncer.state.directory import DAEMON_ADDRESS, DAEMON_LOCK, WRITER_LOCK, prepare_directory
 
 LONGEST_ADDRESS_BYTES = 4096
-"""Bytes read of it."""
+"""Read of the file that says where the daemon listens."""
 
 LOCK_TIMEOUT = 60
 """Seconds that a command waits for another writer."""
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at a lock that somebody holds."""
+"""Between two looks at a lock that another process holds."""
 
 
 @contextmanager
 def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], object]) -> Iterator[None]:
     """Hold the lock of this state directory; wait up to `timeout` seconds for it.
 
-    The kernel frees it when the process ends, however it ends. `sleep` says True when the wait is to end. Raises Locked
-    when another writer keeps it, Stopped when told to stop meanwhile, StateError when the directory cannot be made or
-    written.
+    The kernel frees it when the process ends, however it ends. `sleep` returns True when the wait is to end. Raises
+    Locked when another writer keeps it, Stopped when the wait was ended, StateError when the directory cannot be made
+    or written.
     """
-    descriptor = _open(directory, "lock")
+    descriptor = _open(directory, WRITER_LOCK)
     try:
         with _writing(directory):
             _take(descriptor, directory, timeout, sleep)
@@ -48,9 +42,9 @@ def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], objec
 
 
 def is_held(directory: Path) -> bool:
-    """Whether somebody writes right now. To look takes a moment's share of the lock; who waits for it tries again."""
+    """Whether a writer is at work. To look takes a moment's share of the lock; whoever waits for it tries again."""
     try:
-        descriptor = open_to_read(directory / "lock")
+        descriptor = open_to_read(directory / WRITER_LOCK)
     except OSError:
         return False
     try:
@@ -78,10 +72,10 @@ class DaemonLock:
         self._socket = path
         with _writing(self._directory):
             prepare_directory(self._directory)
-            overwrite(self._directory / DAEMON_ADDRESS, os.fsencode(path), PUBLIC)
+            overwrite(self._directory / DAEMON_ADDRESS, os.fsencode(path), PUBLIC_MODE)
 
     def keep(self) -> None:
-        """See that the state's directory is still there; where somebody removed it, make it and take the lock anew.
+        """Check that the state's directory is still there; where it was removed, make it and take the lock again.
 
         Raises StateError when another disk is there, or none: what was written now would be lost from sight.
         """
@@ -94,7 +88,7 @@ class DaemonLock:
                 f"{self._directory} is not on the disk that it was on when the daemon began;"
                 " mount that, or restart the daemon to begin a new state"
             )
-        if not self._stands():
+        if not self._is_current():
             self.close()
             self._take()
             if self._socket:
@@ -106,7 +100,7 @@ class DaemonLock:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _stands(self) -> bool:
+    def _is_current(self) -> bool:
         if self._descriptor < 0:
             return False
         try:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from syncer.errors import ConfigError
+from syncer.state.directory import DAEMON_SOCKET
 
 LONGEST_PATH_BYTES = 107 if sys.platform == "linux" else 103
 """Bytes that the path of a Unix socket may have: what `sun_path` holds, without its closing zero."""
@@ -49,7 +50,7 @@ def socket_path(environment: Mapping[str, str], site: str, state_directory: Path
     elif of_user and os.path.isdir(of_user):
         path = Path(of_user, f"syncer-{sha256(site.encode()).hexdigest()[:12]}.sock")
     else:
-        path = state_directory / "daemon.sock"
+        path = state_directory / DAEMON_SOCKET
     if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
         raise ConfigError(
             f"{path}: this path is too long for a Unix socket, which takes {LONGEST_PATH_BYTES} bytes; "

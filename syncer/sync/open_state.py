@@ -17,8 +17,8 @@ from syncer.diff_log.lines import LOG
 from syncer.diff_log.log import DiffLog
 from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Problem, ProblemKind
-from syncer.state.database import NAME, Database, open_database, open_to_read, set_aside
-from syncer.state.directory import save_edit, saved_edits
+from syncer.state.database import Database, open_database, open_to_read, set_aside
+from syncer.state.directory import DATABASE_FILE, save_edit, saved_edits
 from syncer.state.intents import forget_intents, mark_done, unsettled_batches
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.state.syncs import has_sync, last_seq
@@ -138,7 +138,7 @@ def saved_problems(directory: Path) -> list[Problem]:
 def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
     """Open both and settle what a crash left behind. `lost` is what became of the state before; None: look."""
     site, directory = os.path.realpath(config.site), config.state_directory
-    state, log = directory / NAME, directory / LOG
+    state, log = directory / DATABASE_FILE, directory / LOG
     if not (lost or (state.exists() and state.stat().st_size)) and log.exists() and log.stat().st_size:
         lost = "is gone"
     with ExitStack() as stack:
@@ -153,7 +153,7 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
                 " are missing, and how many units were spent today; a new one is begun from the pages and the diff log."
                 " There is nothing to do."
             )
-            problems.append(Problem(ProblemKind.STATE_LOST, NAME, message))
+            problems.append(Problem(ProblemKind.STATE_LOST, DATABASE_FILE, message))
             log_state_lost(lost)
         stack.pop_all()
     return OpenState(database, diff_log, problems)

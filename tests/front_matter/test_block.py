@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncer.front_matter.block import MAX_BLOCK, BlockEnd, Syntax, find_block, head_suffices
+from syncer.front_matter.block import MAX_BLOCK_BYTES, BlockEnd, Syntax, find_block, head_suffices
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Problem, ProblemKind
@@ -140,15 +140,15 @@ def page_of(size: int) -> bytes:
 
 
 def test_a_block_may_have_one_mebibyte() -> None:
-    page = page_of(MAX_BLOCK) + b"body"
+    page = page_of(MAX_BLOCK_BYTES) + b"body"
     assert len(find(page, fields(), "page.md").slots) == 1
-    assert find(page[: MAX_BLOCK + 1], fields(), "page.md") == find(page, fields(), "page.md")
+    assert find(page[: MAX_BLOCK_BYTES + 1], fields(), "page.md") == find(page, fields(), "page.md")
 
 
 @pytest.mark.parametrize("extra", [1, 2, 3, 4, 5, 6, 1000])
 def test_a_larger_block_is_refused_whether_head_or_page_is_read(extra: int) -> None:
-    page = page_of(MAX_BLOCK + extra) + b"body"
-    head = page[: MAX_BLOCK + 1]
+    page = page_of(MAX_BLOCK_BYTES + extra) + b"body"
+    head = page[: MAX_BLOCK_BYTES + 1]
     assert head_suffices(head)
     assert find(head, fields(), "page.md") == find(page, fields(), "page.md")
     assert [problem.kind for problem in find(page, fields(), "page.md").problems] == [ProblemKind.TOO_LARGE]
@@ -163,7 +163,7 @@ def test_a_block_never_grows_past_the_largest_size(opening: bytes, insert: bool)
     start = opening + b"vid_id" + colon + b'"' + ID.encode() + b'"\n' + given
     mapping = fields(insert=insert)
     for room in (0, 1, 2, 50):
-        filling = b"#" + b"x" * (MAX_BLOCK - room - len(start) - len(opening) - 2) + b"\n"
+        filling = b"#" + b"x" * (MAX_BLOCK_BYTES - room - len(start) - len(opening) - 2) + b"\n"
         page = start + filling + opening + b"body"
         found = find(page, mapping, "page.md")
         result = rewrite(page, mapping, changes(found, "777"), "page.md")

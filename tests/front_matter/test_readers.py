@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.front_matter.differences import MAX_MERGED
+from syncer.front_matter.differences import MAX_MERGED_MAPPINGS
 from syncer.front_matter.find import find, find_in_tree
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.leaves import leaves
@@ -165,7 +165,7 @@ def test_an_unquoted_id_that_all_readers_take_alike_is_taken(video_id: str) -> N
     assert find(block(f"vid_id: {video_id}\n"), fields(), "page.md").slots[0].video_id == video_id
 
 
-CHAIN = "".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}\n" for n in range(1, MAX_MERGED + 1))
+CHAIN = "".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}\n" for n in range(1, MAX_MERGED_MAPPINGS + 1))
 
 MERGES = [
     (fields(), "vid_id: @\n<<: {viewcount: 9}\n"),
@@ -182,7 +182,7 @@ MERGES = [
     (NESTED, "base: &b {viewcount: 9}\nlinks:\n  <<: *b\n  youtube: @\n"),
     (LISTED, "base: &b {viewcount: 9}\nvideos:\n- <<: *b\n  id: @\n"),
     (LISTED, "base: &b {videos: []}\n<<: *b\nvideos:\n- id: @\n"),
-    (fields(), f"a0: &a0 {{}}\n{CHAIN}vid_id: @\n<<: *a{MAX_MERGED}\n"),
+    (fields(), f"a0: &a0 {{}}\n{CHAIN}vid_id: @\n<<: *a{MAX_MERGED_MAPPINGS}\n"),
 ]
 
 
