@@ -62,18 +62,18 @@ def write_new_file(path: str, content: bytes, like: os.stat_result, source: int,
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
-        mine = os.fstat(descriptor)
-        if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+        created = os.fstat(descriptor)
+        if (created.st_uid, created.st_gid) != (like.st_uid, like.st_gid):
             os.fchown(descriptor, like.st_uid, like.st_gid)
         noted = _copy_attributes(source, descriptor, gives_access=gives_access)
-        if noted or stat.S_IMODE(mine.st_mode) != mode:
+        if noted or stat.S_IMODE(created.st_mode) != mode:
             os.fchmod(descriptor, mode)
     except BaseException:
         os.unlink(path)
         raise
     finally:
         os.close(descriptor)
-    return mine.st_ino
+    return created.st_ino
 
 
 def attributes(file: str | int) -> set[str]:
@@ -88,7 +88,7 @@ def attributes(file: str | int) -> set[str]:
 
 
 def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> bool:
-    """Give the new file the page's access list, in place of its directory's, and what people noted at the page.
+    """Give the new file the page's access list, in place of its directory's, and the attributes that its users set.
 
     Return whether there was anything to do.
     """
@@ -106,19 +106,25 @@ def attempt(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs
     try:
         return work(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the page
-        reason_of(error)
+        log_bug(error)
         return None
 
 
+def log_bug(error: Exception) -> None:
+    """Log an exception from the work on a page, unless the page or the machine explains it."""
+    if not isinstance(error, OSError | MemoryError | RecursionError):
+        log.error("a bug in syncer; please report it", exc_info=error, extra={"event": "page-failed"})
+
+
 def reason_of(error: Exception) -> str:
-    """Return in a few words what an exception says of the page in hand."""
+    """Return in a few words what an exception says of the page in hand; log it where it is a bug."""
+    log_bug(error)
     if isinstance(error, OSError):
         return error.strerror or str(error)
     if isinstance(error, MemoryError):
         return "it takes more memory than there is"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    log.error("a bug in syncer; please report it", exc_info=error, extra={"event": "page-failed"})
     return f"a bug in syncer ({type(error).__name__}), the log has the traceback"
 
 

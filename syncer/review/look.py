@@ -22,7 +22,7 @@ from syncer.commit.uncommitted import (
     find_waiting,
     with_counts,
 )
-from syncer.content.page_file import read_page, reason_of
+from syncer.content.page_file import log_bug, read_page
 from syncer.content.walk import Candidate, candidate_of, narrow, walk
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
@@ -157,7 +157,7 @@ def _other_lines(file: WaitingFile, path: str) -> int:
     except FileNotFoundError:
         raise
     except Exception as error:  # noqa: BLE001 - one page never ends a review, whatever is wrong with it
-        reason_of(error)
+        log_bug(error)
         return 1
     if text == on_disk:
         return 0
