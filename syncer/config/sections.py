@@ -211,10 +211,9 @@ class Schedule(Section):
     """`schedule`: when the daemon syncs."""
 
     every: _Duration = Field(default=parse_duration("6h"), description="The time from one sync to the next.")
-    cron: (
-        Annotated[Cron, PlainValidator(parse_cron), BeforeValidator(check_text), WithJsonSchema({"type": "string"})]
-        | None
-    ) = Field(default=None, description="Instead of `every`: five fields as in crontab, such as `17 */6 * * *`.")
+    cron: _Cron | None = Field(
+        default=None, description="Instead of `every`: five fields as in crontab, such as `17 */6 * * *`."
+    )
     timezone: _Timezone = Field(default=ZoneInfo("UTC"), description="The timezone of `cron`, such as `Europe/Berlin`.")
     jitter: _DurationOrZero = Field(
         default=parse_duration("5m"), description="A random delay of at most this; `0s` for none."

@@ -25,8 +25,10 @@ LARGEST_NUMBER = 2**53
 YEAR_10000_SECONDS = 253_402_300_800
 """Since 1970: Python knows no time from then on."""
 
-TIME_COLUMNS = {"at", "done_at", "missed_at", "missing_since", "read_at", "started", "until"}
-COUNT_COLUMNS = {"comments", "likes", "number", "views"}
+LARGEST_VALUES = dict.fromkeys(
+    ("at", "done_at", "missed_at", "missing_since", "read_at", "started", "until"), YEAR_10000_SECONDS
+) | dict.fromkeys(("comments", "likes", "number", "views"), LARGEST_COUNT)
+"""Of the columns that hold times and counts."""
 
 LARGE_TABLE = "readings"
 """The table whose rows are looked at when they are read, and not whenever the state is opened."""
@@ -61,7 +63,7 @@ def member(kind: type[Member], text: str) -> Member:
 
 @lru_cache(maxsize=1024)
 def moment(seconds: int) -> datetime:
-    """Return the time that a stored number stands for. Raises OddValue."""
+    """Return the time of a stored number. Raises OddValue."""
     if type(seconds) is not int or not 0 <= seconds < YEAR_10000_SECONDS:
         raise OddValue(f"{seconds!r} is no time")
     return datetime.fromtimestamp(seconds, UTC)
@@ -84,14 +86,7 @@ def odd_rows(connection: sqlite3.Connection, shape: Shape) -> str | None:
             types = {kind.lower()} if notnull or key else {kind.lower(), "null"}
             odd.append(f"typeof({column}) NOT IN ({', '.join(repr(each) for each in sorted(types))})")
             if kind == "INTEGER":
-                largest = (
-                    YEAR_10000_SECONDS
-                    if column in TIME_COLUMNS
-                    else LARGEST_COUNT
-                    if column in COUNT_COLUMNS
-                    else LARGEST_NUMBER
-                )
-                odd.append(f"{column} NOT BETWEEN 0 AND {largest}")
+                odd.append(f"{column} NOT BETWEEN 0 AND {LARGEST_VALUES.get(column, LARGEST_NUMBER)}")
         if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(odd)})").fetchone()[0]:
             return f"the table {table} holds values of another type"
     return None

@@ -10,22 +10,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
 from syncer.model import Change, Count, Fields, VideoId, Why
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
-if TYPE_CHECKING:
-    pass
-
 
 class Intent(NamedTuple):
     """One count that is about to be written."""
 
     mapping: int
-    """The place of the page's mapping among those of the batch."""
+    """The index of the page's mapping among those of the batch."""
     entry: str
     """Its line of the diff log, as far as it is known: a JSON object."""
 
