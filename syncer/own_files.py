@@ -1,5 +1,5 @@
-"""Opens files: never hangs, and waits a moment for a lease. Of our own files and those that the config names, it takes
-regular ones only, and none that another user controls (decision record 0019).
+"""Opens files: never hangs, and waits a moment for a lease. Of syncer's own files and those that the config names, it
+takes regular ones only, and none that another user controls (decision record 0019).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def open_file(name: str | Path, directory: int | None = None, flags: int = OPEN_
 
 
 def open_own(path: Path, flags: int, mode: int = PRIVATE_MODE) -> int:
-    """Open a file of ours for writing and return its descriptor. `flags` as for `os.open`.
+    """Open one of syncer's own files for writing and return its descriptor. `flags` as for `os.open`.
 
     A new file gets `mode`; an older one that allows more is tightened to it. Raises UnsafeFile where the path is a
     link, no regular file, another user's, or has a second name; OSError.
@@ -93,7 +93,7 @@ def require_own(path: Path) -> None:
 
 
 def remove_own(path: Path) -> None:
-    """Remove a file of ours, or the link in its place, if there is one. Raises UnsafeFile for a directory; OSError."""
+    """Remove one of syncer's own files, or the link in its place. Raises UnsafeFile for a directory; OSError."""
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.lstat(path).st_mode):
             raise UnsafeFile(path, f"is a directory, not a file{MOVE_AWAY}")
@@ -123,7 +123,7 @@ def read_file(path: Path, largest: int, *, follow: bool = False) -> bytes:
 
 
 def overwrite(path: Path, content: bytes, mode: int) -> None:
-    """Put the content into a file of ours, in place of what is in it. Raises as `open_own` does."""
+    """Put the content into one of syncer's own files, in place of what is in it. Raises as `open_own` does."""
     with open(open_own(path, os.O_WRONLY | os.O_CREAT, mode), "wb") as file:
         rewrite(file.fileno(), content)
 

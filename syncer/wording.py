@@ -1,4 +1,4 @@
-"""How numbers, times and names are said, everywhere in the same form."""
+"""The form of numbers, times and texts, the same everywhere."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | N
 
 
 def holds_key(text: str) -> bool:
-    """Tell whether something in the text looks like an API key."""
+    """Return whether something in the text looks like an API key."""
     return KEY_OR_PART.search(text) is not None
 
 

@@ -105,7 +105,7 @@ def _keys_at(key: KeyPath) -> dict[str, FieldInfo]:
 
 def _section_in(field: FieldInfo) -> type[BaseModel]:
     candidates: Sequence[object] = (field.annotation, *get_args(field.annotation))
-    return next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))
+    return next(kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
 def _dotted_keys(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, str]:

@@ -116,22 +116,22 @@ class _Reader:
         return self.lines.get(key, 1)
 
     def _note_syntax(self, error: Exception) -> None:
-        index, said = 0, str(error)
+        index, reason = 0, str(error)
         if isinstance(error, yaml.reader.ReaderError):
-            index, said = error.position, f"the character U+{int(error.character):04X} is not allowed"
+            index, reason = error.position, f"the character U+{int(error.character):04X} is not allowed"
         elif isinstance(error, yaml.MarkedYAMLError):
             mark = error.problem_mark or error.context_mark
             index = mark.index if mark else 0
-            said = ", ".join(filter(None, (error.context, error.problem)))
-        hint = next((f"; {hint}" for start, hint in _HINTS.items() if start in said), "")
-        self._note((), f"is not valid YAML: {said}{hint}", self._line(index))
+            reason = ", ".join(filter(None, (error.context, error.problem)))
+        hint = next((f"; {hint}" for start, hint in _HINTS.items() if start in reason), "")
+        self._note((), f"is not valid YAML: {reason}{hint}", self._line(index))
 
     def _value(self, node: yaml.Node, key: KeyPath, above: tuple[yaml.Node, ...]) -> Value:
         """Return the node's plain value; `above` are the nodes that it is in."""
         self.lines.setdefault(key, self._line(node.start_mark.index))
         if len(self.lines) > _MAX_VALUES:
             raise yaml.YAMLError("there are more than 10,000 values, counting aliases")
-        if any(node is one for one in above):
+        if any(node is outer for outer in above):
             self._note(key, "refers to itself; write the value out")
             return None
         if node.tag not in _KNOWN_TAGS:

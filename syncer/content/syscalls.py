@@ -31,20 +31,20 @@ _NOT_SUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 """What a kernel says that has no such call, or a file system that does not know it."""
 
 
-def exchange(one: str, other: str, directory: int) -> bool:
+def exchange(first: str, second: str, directory: int) -> bool:
     """Swap two files of an open directory; False where the system cannot, and nothing was done. Raises OSError.
 
-    Programs that watch the directory get the event for `one` last.
+    Programs that watch the directory get the event for `first` last.
     """
     renameat2 = getattr(_libc(), "renameat2", None)
     if renameat2 is None:
         return False
-    if renameat2(directory, os.fsencode(one), directory, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+    if renameat2(directory, os.fsencode(first), directory, os.fsencode(second), _RENAME_EXCHANGE) == 0:
         return True
     number = ctypes.get_errno()
     if number in _NOT_SUPPORTED:
         return False
-    raise OSError(number, os.strerror(number), one, None, other)
+    raise OSError(number, os.strerror(number), first, None, second)
 
 
 class Lease(Enum):
@@ -136,7 +136,7 @@ def _flush(path: str, flush: Callable[[int], None]) -> OSError | None:
 
 
 def _syncfs(descriptor: int) -> None:
-    """Call syncfs(2): since Linux 5.8 it tells of files that could not be written."""
+    """Call syncfs(2): since Linux 5.8 it reports files that could not be written."""
     if _libc().syncfs(descriptor) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 

@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
     """Relative to the site, with `/`."""
     fields: tuple[Fields, ...]
     skipped: bool = False
-    """Return whether it is left out of a sync because of a directory that `Matcher.skips`."""
+    """Whether it is left out of a sync because of a directory that `Matcher.skips`."""
 
 
 class LeftoverFile(NamedTuple):

@@ -1,4 +1,4 @@
-"""Lists what a page's front matter holds, for whoever wants to propose fields."""
+"""Reads front matter without a field mapping: all keys and values, for a proposal of fields, or the page's title."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def title_of(data: bytes) -> str | None:
-    """Return what stands under `title`; None where there is none, or the block cannot be read.
+    """Return the value of `title`; None where there is none, or the block cannot be read.
 
     `data` is the page, or a head of it that `block.head_suffices`.
     """

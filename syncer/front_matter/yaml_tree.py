@@ -69,7 +69,7 @@ def _begins_well(text: str) -> bool:
 def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
     """Put the nodes into each other, outermost first. An anchor that is set again is another one from there on."""
     documents = Items(0)
-    opened: list[_Opened] = [_Opened(documents)]
+    opened: list[_OpenNode] = [_OpenNode(documents)]
     anchors: dict[str, Node] = {}
     conflict: Conflict | None = None
     dangling: int | None = None
@@ -86,7 +86,7 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
             dangling = dangling if _is_nothing(node) else None
             opened[-1].put(node)
             if isinstance(node, Items | Table):
-                opened.append(_Opened(node))
+                opened.append(_OpenNode(node))
             if len(opened) > MAX_DEPTH:
                 return _invalid("it is nested too deeply", _line(text, _start(event)))
     if len(documents.items) > 1:
@@ -95,7 +95,7 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
 
 
 @dataclass(slots=True)
-class _Opened:
+class _OpenNode:
     """A node that takes others in; `key` waits for its value."""
 
     node: Items | Table

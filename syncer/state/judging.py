@@ -19,7 +19,7 @@ from syncer.state.database import Database
 from syncer.state.videos import COLUMNS, reading_of
 
 BRAKE = "brake"
-"""What stands in `held` for a reading that a brake holds; else the unconfirmed counts, with commas."""
+"""The value of `held` for a reading that a brake holds; for others it is their unconfirmed counts, with commas."""
 
 
 class Pending(NamedTuple):
@@ -77,7 +77,7 @@ def accept_pending(database: Database, unconfirmed: Iterable[tuple[VideoId, froz
 
 
 def accept_held(database: Database) -> None:
-    """Accept all readings that are held: a person's word."""
+    """Accept all readings that are held, as an author decided."""
     with database.transaction() as connection:
         connection.execute(_ACCEPT.format("held IS NOT NULL"))
 

@@ -81,7 +81,7 @@ def forget_refusal(database: Database, bucket: Bucket) -> None:
 
 
 def failing_buckets(database: Database) -> AbstractSet[Bucket]:
-    """Return the buckets whose requests failed one after the other when a sync last asked."""
+    """Return the buckets whose requests failed one after the other in the last sync."""
     with database.read() as connection:
         row = connection.execute("SELECT value FROM meta WHERE name = 'failing'").fetchone()
         return {member(Bucket, name) for name in row[0].split()} if row else set()

@@ -97,7 +97,7 @@ def last_said(database: Database, video: VideoId, count: Count, number: int) -> 
 
 
 def missing_videos(database: Database) -> list[Missing]:
-    """Return the videos that YouTube left out when it was last asked, longest missing first."""
+    """Return the videos that YouTube left out when it was last requested, longest missing first."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, missing_since, read_at, misses FROM videos WHERE missing_since IS NOT NULL"
@@ -145,7 +145,7 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
     return forgotten
 
 
-def save_places(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
+def save_video_pages(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
     """Note which page names which video, in place of what was noted before; only what differs is written."""
     now = set(found)
     with database.transaction() as connection:
@@ -154,7 +154,7 @@ def save_places(database: Database, found: Iterable[tuple[VideoId, str]]) -> Non
         connection.executemany("INSERT INTO places VALUES (?, ?)", now - before)
 
 
-def forget_places(database: Database, video: VideoId | None = None) -> None:
+def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
     """Forget which pages name one video, or all, until the next whole sync."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})

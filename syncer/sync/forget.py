@@ -16,7 +16,7 @@ from syncer.state.database import Database, open_state
 from syncer.state.directory import forget_set_aside
 from syncer.state.judging import forget_unread
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
-from syncer.state.videos import count_readings, forget_places, forget_readings
+from syncer.state.videos import count_readings, forget_readings, forget_video_pages
 from syncer.sync.open_state import open_for_writing
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def forget(
             forget_syncs(database, selection.before)
         else:
             forget_reports(database, selection.video)
-            forget_places(database, selection.video)
+            forget_video_pages(database, selection.video)
         database.shrink()
         _forget_set_aside(directory, selection.before)
         return readings, forget_lines(diff_log, selection.lines(diff_log))

@@ -44,7 +44,7 @@ from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import count_videos, missing_videos, save_places
+from syncer.state.videos import count_videos, missing_videos, save_video_pages
 from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
@@ -218,7 +218,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     tally.fresh, tally.over_quota = plan.fresh, plan.over_quota
     number = begin_sync(database, tally.sync, tally.started)
     if options.whole:
-        save_places(database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
+        save_video_pages(database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
         release_unnamed(database)
     log_planned(sync, plan)
     fetch_readings(sync, plan.videos, number)
