@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from syncer.simulator.echoes import FIELDS
+from syncer.simulator.echoes import ECHOING_FIELDS
 from syncer.simulator.faults import GROUPS
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
@@ -49,7 +49,7 @@ def test_a_mirror_sends_the_head_of_the_request(simulator: Simulator) -> None:
 def test_every_field_of_the_header_that_could_be_noted_holds_the_key(simulator: Simulator) -> None:
     answer = _struck(simulator, "echo-fields")
     assert answer.status == 200
-    assert [answer.headers[name] for name in FIELDS] == [KEY] * len(FIELDS)
+    assert [answer.headers[name] for name in ECHOING_FIELDS] == [KEY] * len(ECHOING_FIELDS)
 
 
 def test_the_address_of_a_redirect_holds_the_key_and_leads_back_here(simulator: Simulator) -> None:

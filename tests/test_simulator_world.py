@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.simulator.growth import LAST_PUBLISHED, growth
-from syncer.simulator.world import COUNTS, LARGEST, START, Video, VideoState, World, WorldError
+from syncer.simulator.world import COUNTS, LARGEST_COUNT, START, Video, VideoState, World, WorldError
 from tests.examples import examples
 
 LASTS = "AEIMQUYcgkosw048"
@@ -33,13 +33,13 @@ def test_counts_never_fall(video_id: str, at: datetime, wait: timedelta, seed: i
     assert before is not None
     assert after is not None
     assert before.keys() == after.keys() == set(COUNTS)
-    assert all(0 <= before[name] <= after[name] <= LARGEST for name in COUNTS)
+    assert all(0 <= before[name] <= after[name] <= LARGEST_COUNT for name in COUNTS)
     assert before["likeCount"] <= before["viewCount"]
 
 
 @given(
     IDS,
-    st.dictionaries(st.sampled_from(COUNTS), st.integers(0, LARGEST)),
+    st.dictionaries(st.sampled_from(COUNTS), st.integers(0, LARGEST_COUNT)),
     MOMENTS,
     st.timedeltas(timedelta(0), timedelta(days=400)),
 )
@@ -54,7 +54,7 @@ def test_fixed_counts_hold_at_the_start_and_never_fall(
     assert before is not None
     assert after is not None
     assert fixed.items() <= at_start.items()
-    assert all(0 <= before[name] <= after[name] <= LARGEST for name in COUNTS)
+    assert all(0 <= before[name] <= after[name] <= LARGEST_COUNT for name in COUNTS)
 
 
 def test_counts_depend_on_seed_id_and_time_alone() -> None:
@@ -141,7 +141,7 @@ def test_a_file_fixes_states_counts_and_time(tmp_path: Path) -> None:
     eve = datetime(2026, 12, 24, 18, 0, tzinfo=UTC)
     assert (world.seed, world.strict, world.start) == (7, True, eve)
     assert world.videos["AAAAAAAAAAA"].state is VideoState.LIKES_HIDDEN
-    assert {"viewCount": 31250, "likeCount": LARGEST}.items() <= (world.statistics(ID, eve) or {}).items()
+    assert {"viewCount": 31250, "likeCount": LARGEST_COUNT}.items() <= (world.statistics(ID, eve) or {}).items()
     assert world.statistics("AAAAAAAAAAE", eve) is None
 
 

@@ -30,7 +30,7 @@ class Scene:
     """The one video that the fault is about; None: all."""
 
     def concerns(self, video_id: object) -> bool:
-        """Tell whether the fault is about this video."""
+        """Return whether the fault is about this video."""
         return self.video is None or self.video == video_id
 
 

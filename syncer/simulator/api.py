@@ -34,7 +34,7 @@ class Api:
     assumptions: Assumptions
     weather: Weather
     given: dict[str, dict[str, set[int]]] = field(default_factory=dict)
-    """What was said of each video while there were faults, so that a check can tell a number that never was."""
+    """The counts that each video was given while there were faults: a check finds a number that never was."""
 
     def answer(self, request: Request) -> Reply:
         """Return the answer to one request; what is wrong with the request is an answer too."""
@@ -67,8 +67,8 @@ class Api:
         raise refusals.general_quota_exceeded()
 
     def _document(self, method: _Method, request: Request, at: datetime, struck: Struck) -> Json:
-        parts, mask, asked = self._checked(method, request)
-        wanted = list(dict.fromkeys(asked)) if self.assumptions.duplicates_once else asked
+        parts, mask, requested = self._checked(method, request)
+        wanted = list(dict.fromkeys(requested)) if self.assumptions.duplicates_once else requested
         look = struck.look(self.world.see)
         seen = [(video_id, look(video_id, at)) for video_id in wanted]
         if self.weather.faults:
@@ -78,7 +78,7 @@ class Api:
         items = [method.item(video_id, sight, parts) for video_id, sight in seen if sight is not None]
         if not self.assumptions.in_request_order:
             items.sort(key=lambda item: str(item["etag"]))
-        return struck.alter(apply(mask, method.envelope(items, asked, self.assumptions)))
+        return struck.alter(apply(mask, method.envelope(items, requested, self.assumptions)))
 
     def _checked(self, method: _Method, request: Request) -> tuple[list[str], Mask, list[str]]:
         """Return the parts, the mask in `fields`, and the ids. Assumption: an empty mask is as good as none."""

@@ -12,7 +12,7 @@ from syncer.simulator.error_form import Refusal, error_info, refusal
 from syncer.simulator.resources import Item, items_of
 from syncer.simulator.wire import Ending, Json, Reply, Step, html_reply
 
-FIELDS = ("X-Echo", "Set-Cookie", "WWW-Authenticate", "Via", "ETag", "Retry-After")
+ECHOING_FIELDS = ("X-Echo", "Set-Cookie", "WWW-Authenticate", "Via", "ETag", "Retry-After")
 """Header fields that a client may look at, remember or log."""
 
 
@@ -82,7 +82,9 @@ ECHOES: Mapping[str, Kind] = {
     "echo-fields": Kind(
         "Header fields of the answer hold the key.",
         Distort(
-            lambda reply, scene: replace(reply, fields=(*reply.fields, *(f"{name}: {_key(scene)}" for name in FIELDS)))
+            lambda reply, scene: replace(
+                reply, fields=(*reply.fields, *(f"{name}: {_key(scene)}" for name in ECHOING_FIELDS))
+            )
         ),
     ),
     "echo-redirect": Kind("302 to an address with the key in it.", Distort(_redirect)),

@@ -56,7 +56,7 @@ class When:
     end: datetime | None = None
 
     def holds(self, position: int, at: datetime, luck: float) -> bool:
-        """Tell whether it strikes the request at this position and time; `luck` is from 0 to below 1."""
+        """Return whether it strikes the request at this position and time; `luck` is from 0 to below 1."""
         return (
             self.first <= position
             and (self.last is None or position <= self.last)

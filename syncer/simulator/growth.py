@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
-DAY = 86_400
+DAY_SECONDS = 86_400
 
 FIRST_PUBLISHED = datetime(2008, 1, 1, tzinfo=UTC)
 LAST_PUBLISHED = datetime(2025, 12, 31, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Growth(NamedTuple):
     def views(self, at: float) -> int:
         """Return the views at a time in seconds since 1970; it never falls."""
         age = max(0.0, at - self.published)
-        return int(self.burst * (1 - math.exp(-age / self.fading)) + self.views_a_day * age / DAY)
+        return int(self.burst * (1 - math.exp(-age / self.fading)) + self.views_a_day * age / DAY_SECONDS)
 
 
 def growth(seed: int, video_id: str) -> Growth:
@@ -57,7 +57,7 @@ def growth(seed: int, video_id: str) -> Growth:
         duration=int(15 * 10 ** (2.8 * length)),
         views_a_day=views_a_day,
         burst=views_a_day * 10 ** (0.5 + 2 * burst),
-        fading=DAY * 10 ** (0.5 + 1.3 * fading),
+        fading=DAY_SECONDS * 10 ** (0.5 + 1.3 * fading),
         likes_a_view=0.005 * 10**likes,
         comments_a_view=0.0003 * 10 ** (1.3 * comments),
     )

@@ -10,7 +10,7 @@ from syncer.simulator.error_form import PROJECT, Refusal, error_info, legacy, li
 from syncer.simulator.units import pacific_day
 from syncer.simulator.wire import Json
 
-LIMIT = 10_000
+UNITS_PER_DAY = 10_000
 """The day's units that an error names."""
 
 _CONSOLE = f"https://console.developers.google.com/apis/api/youtube.googleapis.com/overview?project={PROJECT}"
@@ -55,7 +55,7 @@ def _service_disabled() -> Refusal:
     )
 
 
-def _day_limit(scene: Scene, limit: int = LIMIT) -> Refusal:
+def _day_limit(scene: Scene, limit: int = UNITS_PER_DAY) -> Refusal:
     """Assumption: a daily limit of the general bucket would be written as that of the other one is."""
     if scene.bucket == "stats":
         return refusals.stats_quota_exceeded(limit, pacific_day(scene.at))

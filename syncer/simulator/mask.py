@@ -15,9 +15,9 @@ Schema: TypeAlias = Mapping[str, "Schema"]
 """The names that a document can have."""
 
 ANYTHING: Schema = {"*": {}}
-"""A place whose names are not known here: any name may stand in it."""
+"""A place whose names are not known here: any name may be in it."""
 
-DEEPEST = 20
+MAX_LEVELS = 20
 """More levels than any answer has; a deeper mask is refused."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+|\*|[,/()]", re.ASCII)
@@ -28,7 +28,7 @@ class MaskError(ValueError):
 
 
 def parse(text: str) -> Mask:
-    """Read `a,b`, `a/b`, `a(b,c)` and `*`, nested as one likes. Raises MaskError.
+    """Read `a,b`, `a/b`, `a(b,c)` and `*`, nested at will. Raises MaskError.
 
     Source: https://developers.google.com/youtube/v3/getting-started#fields
     """
@@ -100,7 +100,7 @@ def _list(tokens: Sequence[str], position: int, depth: int) -> tuple[Mask, int]:
 def _field(tokens: Sequence[str], position: int, depth: int) -> tuple[str, Mask, int]:
     """`name`, `name/field` or `name(list)`."""
     name = tokens[position]
-    if not name or name in ",/()" or depth >= DEEPEST:
+    if not name or name in ",/()" or depth >= MAX_LEVELS:
         raise MaskError(name)
     following = tokens[position + 1]
     if following == "/":
@@ -114,9 +114,9 @@ def _field(tokens: Sequence[str], position: int, depth: int) -> tuple[str, Mask,
     return name, below, position + 1
 
 
-def _union(one: Mask, other: Mask) -> Mask:
+def _union(first: Mask, second: Mask) -> Mask:
     """Return everything that either mask keeps."""
-    if not one or not other:
+    if not first or not second:
         return {}
-    common = {name: _union(one[name], other[name]) for name in one.keys() & other.keys()}
-    return {**one, **other, **common}
+    common = {name: _union(first[name], second[name]) for name in first.keys() & second.keys()}
+    return {**first, **second, **common}

@@ -1,4 +1,4 @@
-"""Owns what a client asked: the request, read out of its HTTP form."""
+"""Owns what a client requests, read out of its HTTP form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked, taken from the HTTP request."""
+    """What a client requests, taken from the HTTP request."""
 
     path: str
     parameters: Mapping[str, Sequence[str]]

@@ -69,19 +69,19 @@ def video_stats(video_id: str, sight: Sight, parts: Sequence[str]) -> Item:
     return _item("youtube#videoStats", video_id, sight, parts, _STATS_PARTS)
 
 
-def video_list(items: Sequence[Item], _asked: Sequence[str], _assumptions: Assumptions) -> Item:
-    """Return the whole answer of videos.list: it says nothing of what was asked."""
+def video_list(items: Sequence[Item], _requested: Sequence[str], _assumptions: Assumptions) -> Item:
+    """Return the whole answer of videos.list: it does not repeat what was requested."""
     count = len(items)
     page = {"totalResults": count, "resultsPerPage": count}
     return {"kind": "youtube#videoListResponse", "etag": _etag_of(items), "items": items, "pageInfo": page}
 
 
-def batch_stats(items: Sequence[Item], asked: Sequence[str], assumptions: Assumptions) -> Item:
+def batch_stats(items: Sequence[Item], requested: Sequence[str], assumptions: Assumptions) -> Item:
     """Return the whole answer of batchGetStats to a request for these ids."""
     answer: Item = {"kind": "youtube#batchGetStatsResponse", "etag": _etag_of(items), "items": items}
     if assumptions.summary:
         returned = {item["id"] for item in items}
-        failed = [video_id for video_id in dict.fromkeys(asked) if video_id not in returned]
+        failed = [video_id for video_id in dict.fromkeys(requested) if video_id not in returned]
         counts = {
             "requestedVideoCount": len(items) + len(failed),
             "succeededVideoCount": len(items),
@@ -100,8 +100,8 @@ def items_of(document: Item) -> list[Item]:
 
 
 def _item(kind: str, video_id: str, sight: Sight, parts: Sequence[str], known: Mapping[str, Part]) -> Item:
-    said = {name: part(video_id, sight) for name, part in known.items() if name in parts}
-    content = {name: value for name, value in said.items() if value is not None}
+    contents = {name: part(video_id, sight) for name, part in known.items() if name in parts}
+    content = {name: value for name, value in contents.items() if value is not None}
     return {"kind": kind, "etag": etag(f"{video_id} {content}"), "id": video_id, **content}
 
 

@@ -33,8 +33,8 @@ UNITS_PER_DAY = 10_000
 REQUESTS_PER_MINUTE = 1_800_000
 """Assumption: YouTube publishes no number; this one is out of the way."""
 
-LARGEST_FORM = 1 << 20
-_STOP_POLL = 0.02
+LARGEST_FORM_BYTES = 1 << 20
+_STOP_POLL_SECONDS = 0.02
 
 
 class Simulator:
@@ -76,7 +76,7 @@ class Simulator:
     def __enter__(self) -> Self:
         """Start to answer. Raises OSError where the port is taken."""
         self._server = _Server((HOST, self._port), self._api, self._latency)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL,), name="simulator")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL_SECONDS,), name="simulator")
         self._thread.start()
         return self
 
@@ -127,7 +127,7 @@ class Simulator:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What goes wrong at present. Setting them starts their count of requests anew."""
+        """What goes wrong at present. Setting them restarts their count of requests."""
         return self._api.weather.faults
 
     @faults.setter
@@ -174,7 +174,7 @@ class _Server(ThreadingHTTPServer):
         super().close_request(request)
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Tell the traceback of a bug of ours; a client that went away is no error."""
+        """Print the traceback of a bug in the simulator; a client that went away is no error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -241,7 +241,7 @@ class _Connection(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             return None
-        if int(length) > LARGEST_FORM:
+        if int(length) > LARGEST_FORM_BYTES:
             return None
         return self.rfile.read(int(length)).decode("latin-1")
 

@@ -18,7 +18,7 @@ Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | N
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send nothing for so many seconds; None: for ever."""
+    """Send nothing for so many seconds; None: until the client goes away."""
 
     seconds: float | None = None
 
@@ -98,10 +98,10 @@ def frame(reply: Reply, at: datetime, *, compress: bool, chunked: bool, last: bo
 
 def compressed(body: bytes) -> bytes:
     """Return the body as gzip, always the same for the same body."""
-    return gzip.compress(body, compresslevel=_FAST, mtime=0)
+    return gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
 
 
-_FAST = 1
+_GZIP_LEVEL = 1
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "\ufeff": "\\ufeff", "\u202a": "\\u202a"}
 
 _ALT_SVC = 'Alt-Svc: h3=":443"; ma=2592000,h3-29=":443"; ma=2592000'

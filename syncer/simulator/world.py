@@ -14,7 +14,7 @@ from typing import TypeVar
 from syncer.simulator.growth import Growth, growth
 
 COUNTS = ("viewCount", "likeCount", "commentCount")
-LARGEST = 2**63 - 1
+LARGEST_COUNT = 2**63 - 1
 START = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 """When fixed counts hold, unless the world says otherwise."""
 
@@ -133,7 +133,7 @@ def _from_fixed(fixed: Mapping[str, int], life: Growth, views: int, views_at_sta
     now, then = _from_views(life, views), _from_views(life, views_at_start)
     grown = {name: max(0, value + now[name] - then[name]) for name, value in fixed.items()}
     counts = _from_views(life, grown.get("viewCount", views)) | grown
-    return {name: min(count, LARGEST) for name, count in counts.items()}
+    return {name: min(count, LARGEST_COUNT) for name, count in counts.items()}
 
 
 def _world(document: Mapping[str, object], seed: int, start: datetime) -> World:
@@ -159,8 +159,8 @@ def _video(video_id: str, table: object) -> Video:
     for name in COUNTS:
         if name in keys:
             count = keys[name]
-            if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= LARGEST:
-                raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST}; it is {count!r}")
+            if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= LARGEST_COUNT:
+                raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST_COUNT}; it is {count!r}")
             counts[name] = count
     return Video(VideoState(str(state)), counts)
 

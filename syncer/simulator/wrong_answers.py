@@ -12,12 +12,12 @@ from syncer.simulator.resources import Item, items_of
 from syncer.simulator.wire import Json, Reply, compressed, html_reply
 
 STRANGER = "NobodyAsked"
-"""The id of the item that nobody asked for."""
+"""The id of the item that was not requested."""
 
-_DEEP = 100_000
-_FLOOD = 10_000
-"""Items more than were asked for."""
-_BOMB = 100 * 1024 * 1024
+_LEVELS = 100_000
+_EXTRA_ITEMS = 10_000
+"""Items more than were requested."""
+_UNPACKED_BYTES = 100 * 1024 * 1024
 """Bytes that a small body unpacks to."""
 _COUNT = re.compile(r"[0-9]{1,19}")
 _ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
@@ -138,7 +138,7 @@ BODIES: Mapping[str, Kind] = {
     "false-gzip": Kind("JSON that says it is gzip.", Distort(lambda reply, _scene: replace(reply, zipped=True))),
     "gzip-bomb": Kind(
         "Gzip that unpacks to 100 MB.",
-        Distort(lambda reply, _scene: replace(reply, body=compressed(b" " * _BOMB), zipped=True)),
+        Distort(lambda reply, _scene: replace(reply, body=compressed(b" " * _UNPACKED_BYTES), zipped=True)),
     ),
     "double-key": Kind(
         "A name stands twice in the document.", _body(lambda b: b.replace(b'"kind"', b'"kind": "?", "kind"', 1))
@@ -146,7 +146,7 @@ BODIES: Mapping[str, Kind] = {
     "latin-1": Kind(
         "JSON in Latin-1, with a letter that is no UTF-8.", _body(lambda b: b.replace(b"{", b'{"\xe9": 1,', 1))
     ),
-    "deep-json": Kind("Lists in lists, deeper than a parser goes.", _body(lambda _: b"[" * _DEEP + b"]" * _DEEP)),
+    "deep-json": Kind("Lists in lists, deeper than a parser goes.", _body(lambda _: b"[" * _LEVELS + b"]" * _LEVELS)),
 }
 """Bodies that are not the JSON they should be."""
 
@@ -177,7 +177,7 @@ ITEMS: Mapping[str, Kind] = {
     ),
     "strangers": Kind(
         "There are 10,000 items more, that nobody asked for.",
-        _items(lambda items, _scene: items + [{"id": f"{STRANGER}{number}"} for number in range(_FLOOD)]),
+        _items(lambda items, _scene: items + [{"id": f"{STRANGER}{number}"} for number in range(_EXTRA_ITEMS)]),
     ),
     "other-videos": Kind(
         "The items are those of another request.",

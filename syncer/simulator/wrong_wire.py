@@ -11,13 +11,13 @@ from syncer.simulator.acts import Distort, Kind, Scene
 from syncer.simulator.known_errors import unavailable
 from syncer.simulator.wire import Ending, Reply, Step, Wait, Way, html_reply, json_reply
 
-FIELDS = 101
+EXTRA_FIELDS = 101
 """More header fields than Python's HTTP client takes."""
 RETRY_AFTER = timedelta(seconds=2)
-"""What an answer asks a client to wait, if it asks for little."""
+"""What an answer tells a client to wait, if it is a short time."""
 
-_LONGEST_LINE = 65536
-_PIECE = b"1000\r\n" + b" " * 4096 + b"\r\n"
+_LONGEST_LINE_BYTES = 65536
+_BLANK_CHUNK = b"1000\r\n" + b" " * 4096 + b"\r\n"
 
 
 def _travels(way: Way) -> Distort:
@@ -59,7 +59,7 @@ def _endless(framed: bytes, wait: Wait) -> Iterator[Step]:
     """Send blanks in chunks after the head, which says that chunks come."""
     yield _parted(framed)[0]
     while True:
-        yield _PIECE
+        yield _BLANK_CHUNK
         yield wait
 
 
@@ -67,7 +67,7 @@ def _flood(framed: bytes) -> Iterator[Step]:
     """Send blanks as fast as they are taken."""
     yield _parted(framed)[0]
     while True:
-        yield _PIECE * 16
+        yield _BLANK_CHUNK * 16
 
 
 def _claims(field: str, body: bytes) -> Distort:
@@ -97,7 +97,7 @@ def _adds(*fields: str) -> Distort:
     return Distort(lambda reply, _scene: replace(reply, fields=(*reply.fields, *fields)))
 
 
-def _asks_to_wait(value: Callable[[Scene], str]) -> Distort:
+def _retry_after(value: Callable[[Scene], str]) -> Distort:
     """Add the field to an error, and turn a good answer into one first."""
 
     def distort(reply: Reply, scene: Scene) -> Reply:
@@ -133,25 +133,26 @@ CONNECTIONS: Mapping[str, Kind] = {
 FIELDS_AND_PLACES: Mapping[str, Kind] = {
     "redirect": Kind("302 to another host, which answers as this one does.", Distort(_redirect)),
     "many-headers": Kind(
-        f"The answer has {FIELDS} header fields more.", _adds(*(f"X-Field-{number}: 1" for number in range(FIELDS)))
+        f"The answer has {EXTRA_FIELDS} header fields more.",
+        _adds(*(f"X-Field-{number}: 1" for number in range(EXTRA_FIELDS))),
     ),
-    "long-header": Kind("A header field is longer than 64 kB.", _adds(f"X-Field: {'x' * _LONGEST_LINE}")),
+    "long-header": Kind("A header field is longer than 64 kB.", _adds(f"X-Field: {'x' * _LONGEST_LINE_BYTES}")),
     "retry-after-seconds": Kind(
         "An error asks to wait 2 seconds; a good answer becomes a 503 that does.",
-        _asks_to_wait(lambda _: str(RETRY_AFTER.seconds)),
+        _retry_after(lambda _: str(RETRY_AFTER.seconds)),
     ),
     "retry-after-date": Kind(
         "The same with a date 2 seconds away.",
-        _asks_to_wait(lambda scene: format_datetime(scene.at + RETRY_AFTER, usegmt=True)),
+        _retry_after(lambda scene: format_datetime(scene.at + RETRY_AFTER, usegmt=True)),
     ),
     "retry-after-past": Kind(
         "The same with a date that is over.",
-        _asks_to_wait(lambda scene: format_datetime(scene.at - RETRY_AFTER, usegmt=True)),
+        _retry_after(lambda scene: format_datetime(scene.at - RETRY_AFTER, usegmt=True)),
     ),
-    "retry-after-day": Kind("The same with a whole day.", _asks_to_wait(lambda _: "86400")),
-    "retry-after-nonsense": Kind("The same with a word.", _asks_to_wait(lambda _: "soon")),
+    "retry-after-day": Kind("The same with a whole day.", _retry_after(lambda _: "86400")),
+    "retry-after-nonsense": Kind("The same with a word.", _retry_after(lambda _: "soon")),
     "retry-after-odd": Kind(
-        "The same with a number that ends in a control character.", _asks_to_wait(lambda _: "0\x1f")
+        "The same with a number that ends in a control character.", _retry_after(lambda _: "0\x1f")
     ),
 }
 """Fields of the header that a good answer does not have."""
