@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
 from syncer.config.parse import parse_config
-from syncer.config.schema import schema, schema_text
 from syncer.errors import ConfigError
+from tests.config_schema import COMMITTED, schema, schema_text
+from tests.doc_blocks import ROOT
 
-ROOT = Path(__file__).parent.parent
-COMMITTED = ROOT / "syncer" / "config.schema.json"
 SHIPPED = ROOT / "config" / "syncer.yaml"
-ANEW = (
-    "write the schema anew: .venv/bin/python -c"
-    " 'from syncer.config.schema import schema_text; print(schema_text(), end=\"\")' > syncer/config.schema.json"
-)
+REWRITE = "write the schema again: .venv/bin/python -m tests.config_schema"
 LEAST = "collections: [{directory: content, fields: {video_id: id, counts: {viewCount: views}}}]\n"
 
 
@@ -31,7 +26,7 @@ def validator() -> Draft202012Validator:
 
 
 def test_the_committed_schema_is_that_of_the_config() -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == schema_text(), ANEW
+    assert COMMITTED.read_text(encoding="utf-8") == schema_text(), REWRITE
 
 
 def test_every_key_is_described() -> None:

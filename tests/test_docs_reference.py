@@ -14,12 +14,12 @@ import pytest
 
 from syncer.cli.main import cli
 from syncer.config.formats import parse_duration
-from syncer.config.schema import schema
 from syncer.diff_log.lines import line_of
 from syncer.errors import ExitCode, SyncerError
 from syncer.model import Change, Count, ProblemKind, VideoId, Why
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.world import VideoState
+from tests.config_schema import schema
 from tests.doc_blocks import DOCS, ROOT, blocks
 from tests.site import NOON
 

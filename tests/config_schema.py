@@ -1,4 +1,7 @@
-"""The JSON Schema of the config, with which editors complete and check it."""
+"""The JSON Schema of the config, with which editors complete and check it.
+
+`python -m tests.config_schema` writes it again after a change of the config's keys.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from syncer.config.formats import format_duration, format_share
 from syncer.config.sections import Config
+from tests.doc_blocks import ROOT
+
+COMMITTED = ROOT / "syncer" / "config.schema.json"
 
 
 def schema() -> dict[str, object]:
@@ -26,9 +32,9 @@ def schema_text() -> str:
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Shows defaults as a person would write them."""
+    """Shows defaults as the config file writes them."""
 
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - a title would only repeat the key
+    def field_title_should_be_set(self, schema: object) -> bool:  # a title would only repeat the key
         return False
 
     def encode_default(self, dft: object) -> object:
@@ -37,3 +43,7 @@ class _AsWritten(GenerateJsonSchema):
         if isinstance(dft, float):
             return format_share(dft)
         return str(dft) if isinstance(dft, ZoneInfo) else super().encode_default(dft)
+
+
+if __name__ == "__main__":
+    COMMITTED.write_text(schema_text(), encoding="utf-8")
