@@ -19,7 +19,7 @@ from syncer.simulator.world import World
 from tests.clockwork import Clock
 from tests.crash.warm import Warm
 from tests.examples import examples
-from tests.site import KEY, Ran, Run, Site
+from tests.site import KEY, Ran, Run, Site, kept_log
 
 MEMORY_DIRECTORY = "/dev/shm"
 """Where Linux has a file system in memory."""
@@ -101,12 +101,8 @@ def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 @pytest.fixture(autouse=True)
 def log_as_before() -> Iterator[None]:
     """The command line starts a log of its own, and a test may run it in this process."""
-    root, ours = logging.getLogger(), logging.getLogger("syncer")
-    before = root.handlers[:], root.level, ours.level
-    yield
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
+    with kept_log():
+        yield
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ import pytest
 from syncer.cli.main import main as syncer
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
-from tests.site import KEY, Site, crlf, ids
+from tests.site import KEY, Site, crlf, ids, kept_log
 
 PACKAGE = Path(__file__).resolve().parent.parent / "syncer"
 
@@ -175,7 +175,7 @@ def trace_command(site: Site, youtube: Simulator) -> tuple[int, Trace, str]:
 
     Everything is imported by then, and what functions remember of earlier calls is forgotten.
     """
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, kept_log():
         patch.chdir(site.root)
         patch.setenv("YOUTUBE_API_KEY", KEY)
         with redirect_stdout(StringIO()):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +61,19 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+
+
+@contextmanager
+def kept_log() -> Iterator[None]:
+    """Leave the log as it was before the block, in which the command line starts one of its own in this process."""
+    root, logger = logging.getLogger(), logging.getLogger("syncer")
+    handlers, level, own_level = root.handlers[:], root.level, logger.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logger.setLevel(own_level)
 
 
 @dataclass(frozen=True)
