@@ -142,7 +142,7 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm() -> None:
 
 
 def test_all_findings_are_told_at_once_in_the_order_of_lines() -> None:
-    told = findings("""\
+    mistakes = findings("""\
 site: [..]
 colections: []
 collections:
@@ -159,7 +159,7 @@ quota:
   reserve: "200"
 schedule: {every: 6h, cron: "* * * * *"}
 """)
-    assert [line.split(": ")[:2] for line in told] == [
+    assert [line.split(": ")[:2] for line in mistakes] == [
         ["1", "site"],
         ["2", "colections"],
         ["4", "collections[0].directory"],
@@ -248,9 +248,9 @@ schedule: {every: 6h, cron: "* * * * *"}
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence_with_its_key_and_line(text: str, finding: str) -> None:
-    told = findings(text + LEAST)
-    assert len(told) == 1
-    assert told[0].startswith(finding)
+    mistakes = findings(text + LEAST)
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(finding)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +284,9 @@ def test_what_is_wrong_is_said_in_one_sentence_with_its_key_and_line(text: str, 
     ],
 )
 def test_a_collection_names_a_directory_of_the_site_and_its_fields(collections: str, finding: str) -> None:
-    told = findings(f"collections:{collections}\n")
-    assert len(told) == 1
-    assert told[0].startswith(finding)
+    mistakes = findings(f"collections:{collections}\n")
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(finding)
 
 
 @pytest.mark.parametrize(
@@ -379,9 +379,9 @@ def test_a_collection_names_a_directory_of_the_site_and_its_fields(collections: 
     ],
 )
 def test_a_field_mapping_that_cannot_work_is_refused(fields: str, key: str, sentence: str) -> None:
-    told = findings(with_fields(fields))
-    assert len(told) == 1
-    assert told[0].startswith(f"3: collections[0].fields{key}{sentence}")
+    mistakes = findings(with_fields(fields))
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(f"3: collections[0].fields{key}{sentence}")
 
 
 def test_without_insert_missing_a_count_may_stand_under_another_parent() -> None:
@@ -416,9 +416,9 @@ def test_plain_http_is_for_loopback_only(host: str) -> None:
     ],
 )
 def test_a_text_that_is_no_mapping_is_refused_with_its_line(text: str, line: int, sentence: str) -> None:
-    told = findings(text)
-    assert len(told) == 1
-    assert told[0].startswith(f"{line}: {sentence}")
+    mistakes = findings(text)
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(f"{line}: {sentence}")
 
 
 @pytest.mark.parametrize(
@@ -444,10 +444,10 @@ def test_a_text_that_is_no_mapping_is_refused_with_its_line(text: str, line: int
     ],
 )
 def test_a_key_in_the_config_is_refused_and_never_printed(text: str, place: str) -> None:
-    told = findings(text + LEAST)
-    assert any(line.startswith(place) for line in told)
-    assert any("youtube.api_key_env names (YOUTUBE_API_KEY)" in line for line in told)
-    assert not any(part in line for key in (KEY, NEW_KEY) for part in (key[4:19], key[-10:]) for line in told)
+    mistakes = findings(text + LEAST)
+    assert any(line.startswith(place) for line in mistakes)
+    assert any("youtube.api_key_env names (YOUTUBE_API_KEY)" in line for line in mistakes)
+    assert not any(part in line for key in (KEY, NEW_KEY) for part in (key[4:19], key[-10:]) for line in mistakes)
 
 
 @pytest.mark.parametrize("name", ["FAQ.a-page-of-many-questions", "AQ.short", "a_AQ.a-page-of-many-questions"])
@@ -460,8 +460,10 @@ def test_what_an_odd_file_makes_us_quote_stays_on_its_line() -> None:
 
 
 def test_messages_hold_no_jargon() -> None:
-    told = "\n".join(findings("site: [..]\nstate: 1\nyoutube: {retry: x, connections: a}\ncollections: {}\nx: 1\n"))
-    assert not re.search("pydantic|validat|valid string|tuple|dict|instance|extra|forbidden|input", told, re.IGNORECASE)
+    mistakes = "\n".join(findings("site: [..]\nstate: 1\nyoutube: {retry: x, connections: a}\ncollections: {}\nx: 1\n"))
+    assert not re.search(
+        "pydantic|validat|valid string|tuple|dict|instance|extra|forbidden|input", mistakes, re.IGNORECASE
+    )
 
 
 yaml_texts = st.text(

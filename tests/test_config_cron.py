@@ -93,7 +93,7 @@ def test_the_scheduler_reads_the_spelt_out_fields_as_it_reads_the_text(
 ) -> None:
     text = f"{minute} {hour} {day} {month} *"
     cron = parse_cron(text)
-    ours = CronTrigger(
+    trigger = CronTrigger(
         minute=",".join(map(str, cron.minutes)),
         hour=",".join(map(str, cron.hours)),
         day=",".join(map(str, cron.days)),
@@ -104,7 +104,7 @@ def test_the_scheduler_reads_the_spelt_out_fields_as_it_reads_the_text(
     theirs = CronTrigger.from_crontab(text, timezone=UTC)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for _ in range(3):
-        following = ours.get_next_fire_time(None, now)
+        following = trigger.get_next_fire_time(None, now)
         assert following == theirs.get_next_fire_time(None, now)
         now = following + timedelta(seconds=1)
 

@@ -38,9 +38,9 @@ def exchange(one, other, directory):
     if manner == "in-place":
         with page.open("ab") as file:
             file.write(words)
-    elif manner == "anew":
-        Path("saved-anew").write_bytes(page.read_bytes() + words)
-        Path("saved-anew").replace(page)
+    elif manner == "new-file":
+        Path("saved-again").write_bytes(page.read_bytes() + words)
+        Path("saved-again").replace(page)
     real(one, other, directory)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -80,7 +80,7 @@ def file(site: Site) -> Path:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("manner", ["in-place", "anew"])
+@pytest.mark.parametrize("manner", ["in-place", "new-file"])
 def test_what_was_saved_right_before_the_swap_and_a_kill_is_put_back_and_gets_its_counts(
     site: Site, youtube: Simulator, manner: str, form: Form, crash: Crash
 ) -> None:

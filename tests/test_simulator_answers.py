@@ -93,8 +93,8 @@ def test_batch_answers_without_page_or_favourites(simulator: Simulator) -> None:
 def test_every_count_is_the_worlds_at_the_clocks_time(simulator: Simulator, path: str) -> None:
     simulator.clock.advance(timedelta(days=40, seconds=1))
     for item in ask(simulator, path, part="statistics", id=_many(50)).document["items"]:
-        told = {name: int(count) for name, count in item["statistics"].items() if name != "favoriteCount"}
-        assert told == WORLD.statistics(item["id"], simulator.clock.now())
+        counts = {name: int(count) for name, count in item["statistics"].items() if name != "favoriteCount"}
+        assert counts == WORLD.statistics(item["id"], simulator.clock.now())
 
 
 def test_the_two_methods_write_dates_and_lengths_in_their_own_ways(simulator: Simulator) -> None:
@@ -220,11 +220,11 @@ def test_a_part_of_the_other_method_alone_is_unknown(simulator: Simulator) -> No
     ],
 )
 def test_fields_cut_the_answer_down(simulator: Simulator, fields: str, document: dict[str, object]) -> None:
-    told = ask(simulator, part="id", id=ID, fields=fields).document
-    for item in told["items"]:
+    masked = ask(simulator, part="id", id=ID, fields=fields).document
+    for item in masked["items"]:
         if "etag" in item:
             item["etag"] = ...
-    assert told == document
+    assert masked == document
 
 
 def test_fields_drop_the_kind_of_an_empty_answer(simulator: Simulator) -> None:
@@ -253,7 +253,7 @@ def test_angle_brackets_are_escaped_and_other_marks_are_not() -> None:
 
 @pytest.mark.parametrize("path", [LIST, STATS])
 @pytest.mark.parametrize(
-    ("headers", "query", "status", "told"),
+    ("headers", "query", "status", "message"),
     [
         ({}, "", 403, "unregistered callers"),
         ({}, "&key=", 403, "missing a valid API key"),
@@ -263,11 +263,11 @@ def test_angle_brackets_are_escaped_and_other_marks_are_not() -> None:
     ],
 )
 def test_a_bad_key_is_refused_and_costs_nothing(
-    simulator: Simulator, path: str, headers: dict[str, str], query: str, status: int, told: str
+    simulator: Simulator, path: str, headers: dict[str, str], query: str, status: int, message: str
 ) -> None:
     answer = ask(simulator, f"{path}?part=id&id={ID}{query}", headers)
     assert answer.status == answer.document["error"]["code"] == status
-    assert told in answer.document["error"]["message"]
+    assert message in answer.document["error"]["message"]
     assert simulator.requests == 1
     assert simulator.units == {"stats": 0, "general": 0}
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
     "SYNCER_BODIES" not in os.environ, reason="SYNCER_BODIES names no directory with recorded bodies of the API"
 )
 
-TOLD = {"code", "reason", "domain", "status", "@type", "location", "locationType", "quota_unit", "quota_location"}
+SAME_WORDS = {"code", "reason", "domain", "status", "@type", "location", "locationType", "quota_unit", "quota_location"}
 """What must be the same word for word; messages and the rest depend on the project and the metric."""
 
 
@@ -34,7 +34,7 @@ def _form(value: Any, name: str = "") -> Any:
         return {key: _form(below, key) for key, below in value.items()}
     if isinstance(value, list):
         return [_form(below) for below in value]
-    return value if name in TOLD else type(value).__name__
+    return value if name in SAME_WORDS else type(value).__name__
 
 
 def _ids(count: int) -> str:

@@ -67,7 +67,7 @@ def test_a_fault_is_a_name_and_whom_it_strikes_when(text: str, fault: Fault) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("stal", "there is no fault 'stal'; did you mean stall?"),
         ("Stall", "did you mean stall?"),
@@ -98,11 +98,11 @@ def test_a_fault_is_a_name_and_whom_it_strikes_when(text: str, fault: Fault) -> 
         ("stall:٣", "no time to strike"),
     ],
 )
-def test_a_fault_written_wrong_is_told_in_one_sentence(text: str, told: str) -> None:
+def test_a_fault_written_wrong_is_reported_in_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(FaultError) as error:
         parse_fault(text)
     assert str(error.value).startswith(f"{text}: ")
-    assert told in str(error.value)
+    assert sentence in str(error.value)
 
 
 def test_every_fault_has_one_name_and_one_sentence() -> None:
@@ -277,7 +277,7 @@ OTHER_ERRORS = {
 STRANGE_ERRORS = {"error-list", "error-string"}
 
 
-def _told(answer: Answer) -> tuple[int, str | None, str | None]:
+def _summary(answer: Answer) -> tuple[int, str | None, str | None]:
     error = answer.document["error"]
     assert error["code"] == answer.status
     infos = [detail["reason"] for detail in error.get("details", ()) if "reason" in detail]
@@ -285,18 +285,18 @@ def _told(answer: Answer) -> tuple[int, str | None, str | None]:
 
 
 @BOTH
-@pytest.mark.parametrize(("name", "told"), (KEY_ERRORS | LIMIT_ERRORS).items())
+@pytest.mark.parametrize(("name", "summary"), (KEY_ERRORS | LIMIT_ERRORS).items())
 def test_errors_of_keys_and_limits_take_no_unit(
-    simulator: Simulator, path: str, name: str, told: tuple[object, ...]
+    simulator: Simulator, path: str, name: str, summary: tuple[object, ...]
 ) -> None:
-    assert _told(_one(in_weather(simulator, name), path)) == told
+    assert _summary(_one(in_weather(simulator, name), path)) == summary
     assert (simulator.requests, sum(simulator.units.values())) == (1, 0)
 
 
 @BOTH
-@pytest.mark.parametrize(("name", "told"), OTHER_ERRORS.items())
-def test_all_other_errors_take_a_unit(simulator: Simulator, path: str, name: str, told: tuple[object, ...]) -> None:
-    assert _told(_one(in_weather(simulator, name), path)) == told
+@pytest.mark.parametrize(("name", "summary"), OTHER_ERRORS.items())
+def test_all_other_errors_take_a_unit(simulator: Simulator, path: str, name: str, summary: tuple[object, ...]) -> None:
+    assert _summary(_one(in_weather(simulator, name), path)) == summary
     assert (simulator.requests, sum(simulator.units.values())) == (1, 1)
 
 
@@ -311,7 +311,7 @@ def test_an_error_may_be_no_object(simulator: Simulator) -> None:
     assert _one(in_weather(simulator, "error-string")).document == {"error": "forbidden"}
 
 
-def test_a_suspended_project_is_told_with_the_key_itself(simulator: Simulator) -> None:
+def test_a_suspended_project_is_reported_with_the_key_itself(simulator: Simulator) -> None:
     in_weather(simulator, "project-suspended")
     assert f"'api_key:{KEY['x-goog-api-key']}'" in _one(simulator).document["error"]["message"]
 
@@ -349,8 +349,8 @@ def test_wrong_counts_come_and_go(simulator: Simulator, path: str, name: str, wr
     then = WORLD.statistics(ID, simulator.clock.now() - HOUR)
     assert then != _truth(simulator)
     in_weather(simulator, f"{name}:2")
-    told = [counts(_one(simulator, path).document["items"][0]) for _ in range(3)]
-    assert told == [_truth(simulator), wrong(_truth(simulator), then), _truth(simulator)]
+    answered = [counts(_one(simulator, path).document["items"][0]) for _ in range(3)]
+    assert answered == [_truth(simulator), wrong(_truth(simulator), then), _truth(simulator)]
 
 
 def test_frozen_counts_stand_still_from_the_moment_of_the_fault(simulator: Simulator) -> None:

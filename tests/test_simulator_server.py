@@ -195,9 +195,9 @@ def test_without_a_clock_time_stands_still_at_the_worlds_start() -> None:
 def test_the_room_stands_apart_from_the_rest_of_syncer() -> None:
     program = "import sys, syncer.simulator.server; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    ours = {name for name in done.stdout.split() if name.startswith("syncer.")}
-    assert "syncer.simulator.api" in ours
-    assert all(name.startswith("syncer.simulator") for name in ours)
+    own = {name for name in done.stdout.split() if name.startswith("syncer.")}
+    assert "syncer.simulator.api" in own
+    assert all(name.startswith("syncer.simulator") for name in own)
 
 
 # the real client

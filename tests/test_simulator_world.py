@@ -150,7 +150,7 @@ def test_a_file_may_be_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("strict = 1", "strict must be true or false; it is 1"),
         ("stict = true", "the file has an unknown key 'stict'; known are start, strict, videos"),
@@ -170,14 +170,14 @@ def test_a_file_may_be_empty(tmp_path: Path) -> None:
         ("strict = ", "Invalid value (at end of document)"),
     ],
 )
-def test_a_wrong_file_is_told_in_one_sentence_with_its_name(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_file_is_reported_in_one_sentence_with_its_name(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(WorldError) as error:
         _load(tmp_path, text)
     assert str(error.value).startswith(f"{tmp_path / 'videos.toml'}: ")
-    assert told in str(error.value)
+    assert sentence in str(error.value)
 
 
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "videos.toml"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(WorldError, match="utf-8"):

@@ -57,9 +57,9 @@ def settle_left_over(
     directory whether it may be the page. To be cut short here does no harm.
     """
     problems: list[Problem] = []
-    for directory, same in groupby(sorted(set(paths)), key=os.path.dirname):
+    for directory, files in groupby(sorted(set(paths)), key=os.path.dirname):
         settled = _Beside(site, directory, mappings, is_page, save)
-        for path in same:
+        for path in files:
             try:
                 settled.settle(os.path.basename(path))
             except OSError as error:

@@ -18,7 +18,7 @@ def find(data: bytes, fields: Fields, path: str) -> PageContents:
     """Return the slots of a page and what is wrong with it.
 
     `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys are
-    matched exactly as configured, and must stand in the page as such, not with escapes; one that is the id's but for
+    matched exactly as configured, and must be written in the page without escapes; one that is the id's but for
     letter case is in `miscased_key`.
     Nothing is reported of a page without a video, whatever else is wrong with it.
     """
@@ -29,7 +29,7 @@ def find(data: bytes, fields: Fields, path: str) -> PageContents:
 
 
 def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str], str | None]:
-    """Return the counts of a page as they stand, by video and field: what a change names. Takes what `find` takes."""
+    """Return the current counts of a page, by video and field: what a change names. Takes what `find` takes."""
     slots = find(data, fields, path).slots
     return {(slot.video_id, value.field): value.text for slot in slots for value in slot.values}
 

@@ -36,13 +36,13 @@ class Proposal:
     pages: int
     """How many pages name a video under the key."""
     videos: int
-    """How many videos they name; one that stands in two places counts twice."""
+    """How many videos they name; one that is in two places counts twice."""
     examples: tuple[tuple[str, str], ...]
-    """A few pages, and what stands under the key there."""
+    """A few pages, and the key's value there."""
 
 
 def suggest(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> list[Proposal]:
-    """Return the collections that the pages speak for, the one with most pages first; none if no video was found.
+    """Return the collections that the pages suggest, the one with most pages first; none if no video was found.
 
     Each page is its path relative to the site, with `/`, and its front matter's leaves. Pages are looked at once, one
     by one, and not kept.
@@ -115,7 +115,7 @@ def _literal(text: str) -> str:
 
 
 def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
-    """Return the count keys that stand beside the id, by the most pages that have them."""
+    """Return the count keys beside the id, by the most pages that have them."""
     found: dict[Count, tuple[int, str]] = {}
     own = key.rpartition("[].")[2]
     for other, kinds in video_key.beside.items():
@@ -133,7 +133,7 @@ def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
 
 
 def _beside(key: str, other: str) -> str:
-    """Return the other key as a count of this id would be named; empty where it stands too far away."""
+    """Return the other key as a count of this id would be named; empty where it is too far away."""
     list_path, _, in_item = key.rpartition("[].")
     prefix = f"{list_path}[]." if list_path else ""
     parent = in_item.rpartition(".")[0]
