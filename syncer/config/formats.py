@@ -44,23 +44,11 @@ def parse_positive_duration(value: object) -> timedelta:
     return duration
 
 
-def format_duration(duration: timedelta) -> str:
-    """Return the shortest text that stands for the duration, a whole number of seconds."""
-    seconds = int(duration.total_seconds())
-    unit = next(unit for unit in reversed(_SECONDS) if seconds % _SECONDS[unit] == 0)
-    return f"{seconds // _SECONDS[unit]}{unit}"
-
-
 def parse_share(value: object) -> float:
     """Return the share that `0%` to `100%` stands for, from 0 to 1; raises ValueError."""
     if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, value):
         raise ValueError("must be a share from `0%` to `100%`, such as `50%`")
     return int(value[:-1]) / 100
-
-
-def format_share(share: float) -> str:
-    """Return the text that stands for the share."""
-    return f"{round(share * 100)}%"
 
 
 def check_text(value: object) -> str:
