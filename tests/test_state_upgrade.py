@@ -69,7 +69,7 @@ def test_an_older_state_keeps_its_history_and_what_is_missing_since_when(databas
         assert [reading.at for reading in history(database, BRAKED)] == [NOON, NOON + DAY, NOON + 2 * DAY]
         assert [(one.video_id, one.since, one.misses) for one in missing_videos(database)] == [(MISSING, NOON + DAY, 1)]
         assert hidden_counts(database, list(Count)) == [(HIDDEN, Count.LIKES)]
-        assert pages_of(database, BRAKED) == ["content/e.md"]
+        assert pages_of(database, [BRAKED]) == {BRAKED: ["content/e.md"]}
 
 
 def test_an_older_state_keeps_what_is_held_and_what_was_undone(database: Database) -> None:

@@ -160,10 +160,19 @@ def forget_video_pages(database: Database, video: VideoId | None = None) -> None
         connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
 
 
-def pages_of(database: Database, video: VideoId) -> list[str]:
-    """Return the pages that name a video, relative to the site, sorted."""
+def pages_of(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:
+    """Return the pages that name each of these videos, relative to the site, sorted; a video without any is left out.
+
+    They are those of the last sync of the whole site.
+    """
+    found: dict[VideoId, list[str]] = {}
     with database.read() as connection:
-        return [path for (path,) in connection.execute("SELECT path FROM places WHERE id = ? ORDER BY path", (video,))]
+        for video, path in connection.execute(
+            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id, path",
+            (json.dumps(list(videos)),),
+        ):
+            found.setdefault(VideoId(video), []).append(path)
+    return found
 
 
 def reading_of(row: Row) -> Reading:

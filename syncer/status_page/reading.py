@@ -138,7 +138,7 @@ def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
     """Return what is known of a video; None where no page names it and no reading is kept. Raises StateError."""
     config = sources.config()
     with open_state(config.state_directory, config.site) as database:
-        readings, paths = history(database, video), pages_of(database, video)
+        readings, paths = history(database, video), pages_of(database, [video]).get(video, [])
         missing = {each.video_id: each.since for each in missing_videos(database)}
         unconfirmed = any(video == held for held, _ in unconfirmed_counts(database))
     if not readings and not paths:
