@@ -72,7 +72,7 @@ def test_a_braked_sync_says_what_it_saw_and_how_to_let_it_through(site: Site, yo
     youtube.world = world_with(dict.fromkeys(ids(6), VideoState.DELETED))
     ran = syncer("sync")
     assert ran.code == 1
-    assert "Nothing was written: 6 of 6 videos are suddenly missing." in ran.out
+    assert "The safety brake stopped this sync: 6 of 6 videos are missing (limit 50%). Nothing was written." in ran.out
     assert "`syncer sync --accept`" in ran.out
     assert "A brake holds 6 readings" in syncer("status").out
 

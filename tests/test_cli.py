@@ -128,9 +128,11 @@ def test_results_go_to_standard_output_and_say_all_that_matters(full: Site, sync
     assert re.split(r" {2,}", lines[0].strip()) == ["page", "count", "old", "new"]
     assert any(re.fullmatch(rf"content/{VIDEO}\.md +viewcount +1 +\d+", line) for line in lines)
     assert any(re.fullmatch(r" +likeCount +2 +\d+", line) for line in lines), "a page is named once"
-    assert "3 pages, 3 videos: 3 asked, 2 answered; changed 3 counts on 2 pages." in lines
-    assert f"Missing on YouTube, counts left as they are: {GONE}" in lines
-    assert f"Hidden by the owner, left as they are: {HIDDEN} (likeCount)" in lines
+    assert "3 pages, 3 videos: 3 requested, 2 returned. Changed 3 counts on 2 pages." in lines
+    missing = lines.index("Missing on YouTube, counts kept:")
+    assert lines[missing + 1] == f"  {GONE}  content/{GONE}.md"
+    hidden = lines.index("Hidden by the owner, counts kept:")
+    assert lines[hidden + 1] == f"  {HIDDEN}  likeCount  content/{HIDDEN}.md"
     assert any(line.startswith("  content/bad.md:4: ") and line.endswith("[duplicate-key]") for line in lines)
 
 

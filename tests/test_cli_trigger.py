@@ -44,11 +44,11 @@ def test_it_makes_the_daemon_sync_and_ends_with_the_code_of_that_sync(site: Site
         page = site.put("content/b.md", crlf(second, 1, 2))
         ran = syncer("trigger")
         assert ran.code == 0, ran.err
-        assert "1 of 1 video answered; 2 counts changed on 1 page." in ran.out
+        assert "2 pages, 2 videos: 1 requested, 1 returned. Changed 2 counts on 1 page." in ran.out
         assert page.read_bytes() != crlf(second, 1, 2)
         site.put("content/c.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
         ran = syncer("trigger")
-        assert (ran.code, "1 problem; " in ran.out) == (1, True)
+        assert (ran.code, "1 problem: run `syncer status` to see it." in ran.out) == (1, True)
         assert syncer("trigger", "--no-wait").code == 0
         daemon.until("sync 2")
 
@@ -63,8 +63,8 @@ def test_right_after_a_sync_it_says_that_the_videos_were_skipped_and_points_to_n
         ran = syncer("trigger")
     assert ran.code == 0
     assert ran.out == (
-        "Skipped 3 videos checked less than 5 minutes ago or long gone (`syncer sync --all` includes them);"
-        " 0 counts changed on 0 pages.\n0 problems; `syncer status` shows what needs attention.\n"
+        "3 pages, 3 videos: none requested. Changed 0 counts on 0 pages.\n"
+        "Skipped 3 videos checked less than 5 minutes ago or gone (`syncer sync --all` includes them).\n"
     )
 
 
@@ -73,7 +73,7 @@ def test_on_a_site_without_videos_it_says_that_none_was_requested(site: Site, sy
     with Daemon(site) as daemon:
         daemon.until("sync 2")
         ran = syncer("trigger")
-    assert ran.out.startswith("No video was requested; 0 counts changed on 0 pages.\n")
+    assert ran.out.startswith("0 pages, 0 videos: none requested. Changed 0 counts on 0 pages.\n")
 
 
 def test_without_a_daemon_it_says_so_and_ends_with_2(site: Site, syncer: Run) -> None:
@@ -122,7 +122,7 @@ def test_on_a_terminal_it_shows_how_far_the_sync_is(site: Site, slow: Simulator)
         fill(site, 200)
         shown = on_a_terminal(site, "trigger")
     assert b"Asking YouTube" in shown
-    assert b"199 of 199 videos answered" in shown
+    assert b"199 requested, 199 returned" in shown
 
 
 @contextmanager

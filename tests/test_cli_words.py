@@ -26,12 +26,12 @@ def story(err: str) -> Sequence[dict[str, Any]]:
     return [line for line in map(json.loads, err.splitlines()) if line["logger"] == "syncer.sync"]
 
 
-@pytest.mark.parametrize(("arguments", "verb"), [(("--dry-run",), "would change"), ((), "changed")])
+@pytest.mark.parametrize(("arguments", "verb"), [(("--dry-run",), "Would change"), ((), "Changed")])
 def test_one_of_a_thing_is_singular(
     site: Site, youtube: Simulator, syncer: Run, arguments: Sequence[str], verb: str
 ) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, counts(youtube, VIDEO)[1]))
-    assert f"1 page, 1 video: 1 asked, 1 answered; {verb} 1 count on 1 page." in syncer("sync", *arguments).out
+    assert f"1 page, 1 video: 1 requested, 1 returned. {verb} 1 count on 1 page." in syncer("sync", *arguments).out
 
 
 def test_one_reading_and_one_line_are_singular(site: Site, youtube: Simulator, syncer: Run) -> None:

@@ -72,7 +72,7 @@ def test_the_tour_shows_changes_a_diff_the_log_and_a_history(tour: Tour) -> None
         '+viewcount: "',
     ):
         assert part in tour.out
-    assert len(re.findall(r"changed \d+ counts on \d+ pages", tour.out)) == 2, "a sync, a day, a sync"
+    assert len(re.findall(r"Changed \d+ counts on \d+ pages", tour.out)) == 2, "a sync, a day, a sync"
     assert "changed 0 counts" not in tour.out
 
 

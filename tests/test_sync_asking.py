@@ -67,15 +67,15 @@ def test_the_rest_of_a_sync_is_what_it_left_out_and_does_not_count_for_the_sched
         assert last_whole_sync(database) == NOON
 
 
-def test_quota_that_runs_out_is_told_and_is_exit_1(site: Site, syncer: Run) -> None:
+def test_quota_that_runs_out_is_reported_and_is_exit_1(site: Site, syncer: Run) -> None:
     site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
     fill(site, 101)
     ran = syncer("sync")
     assert ran.code == 1
-    assert "Left out for lack of quota: 1;" in ran.out
+    assert "Left out 1 video for lack of quota." in ran.out
     report = syncer("sync", "--json").document
     assert (report["left_out"], report["exit"]) == ({"fresh": 100, "over_quota": 1, "open": 0}, 1)
-    assert report["problems"] == [], "time mends it, not a person"
+    assert report["problems"] == [], "it fixes itself"
 
 
 def test_videos_list_takes_over_down_to_its_reserve_when_the_first_bucket_is_spent(

@@ -152,7 +152,7 @@ def test_a_dry_run_on_a_new_site_leaves_the_whole_tree_as_it_was(full: Site, you
     views, likes = counts(youtube, FIRST)
     assert "--- a/content/a.md\n+++ b/content/a.md\n" in ran.out
     assert f'-viewcount: "1"\n-likeCount: "2"\n+viewcount: "{views}"\n+likeCount: "{likes}"\n' in ran.out
-    assert "4 pages, 4 videos: 4 asked, 4 answered; would change 8 counts on 4 pages.\n" in ran.out
+    assert "4 pages, 4 videos: 4 requested, 4 returned. Would change 8 counts on 4 pages.\n" in ran.out
 
 
 def test_a_dry_run_beside_a_state_makes_at_most_sqlites_own_files(full: Site, youtube: Simulator, syncer: Run) -> None:

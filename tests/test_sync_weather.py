@@ -129,7 +129,7 @@ def test_with_v_a_bad_day_is_told_in_a_few_lines(syncer: Run) -> None:
     assert "batches 12" in told
     assert " x YouTube has trouble of its own (503 backendError)" in told
     assert " x The answer is not YouTube's" in told
-    assert re.search(r"Tries that failed, by class: retry [1-9]\d*; [1-9]\d* repeated \(-v says why\)\.\n", ran.out)
+    assert re.search(r"Failed attempts, by class: retry [1-9]\d*; [1-9]\d* repeated \(-v shows why\)\.\n", ran.out)
 
 
 @pytest.mark.usefixtures("bad_day")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_table
+from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_table, show_videos
 from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Change, Problem, ProblemKind
-from syncer.status.report import SyncReport
+from syncer.model import Change, Problem, ProblemKind, VideoId
+from syncer.status.report import SyncReport, brake_sentence, summary
 from syncer.wording import counted, safe
 
 
@@ -61,40 +61,47 @@ def failures(report: SyncReport) -> Sequence[Problem]:
 
 
 def _show_sums(report: SyncReport) -> None:
-    """Print a report's sums, and what is missing and hidden."""
-    verb = "would change" if report.dry_run else "changed"
+    """Print a report's sums, and what is missing, hidden or unconfirmed."""
     show(
-        f"{counted(report.pages, 'page')}, {counted(report.videos, 'video')}: {report.asked:,} asked, "
-        f"{report.answered:,} answered; "
-        f"{verb} {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}.",
+        summary(
+            report.pages,
+            report.videos,
+            report.asked,
+            report.answered,
+            changed_counts=report.changed_counts,
+            changed_pages=report.changed_pages,
+            dry_run=report.dry_run,
+        ),
         "bold",
     )
     if report.tries.repeated:
         classes = ", ".join(f"{name} {times:,}" for name, times in sorted(report.tries.failures.items()))
-        show(f"Tries that failed, by class: {classes}; {report.tries.repeated:,} repeated (-v says why).")
-    if report.fresh:
-        show(f"Not asked again, read less than five minutes ago or long gone: {report.fresh:,} (--all asks).")
+        show(f"Failed attempts, by class: {classes}; {report.tries.repeated:,} repeated (-v shows why).")
+    if fresh := report.fresh - report.gone_not_due:
+        show(f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago (use --all to include them).")
+    if resting := report.gone_not_due:
+        verb = "is" if resting == 1 else "are"
+        show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
     show_open(report.open)
     if report.commit:
         show(f"Committed as {report.commit[:12]}.")
     if report.brake:
         return  # what YouTube said is not believed
-    missing = [video for video in report.missing if video not in report.gone]
-    if missing:
-        names = ", ".join(video if is_possible(video) else f"{video} (a typo?)" for video in missing[:ROWS_SHOWN])
-        show(f"Missing on YouTube, counts left as they are: {names}")
-        rest(len(missing), "missing video", "`syncer status` has all")
-    if report.gone:
-        show(f"Gone, missing for days, and asked about less and less often: {', '.join(report.gone[:ROWS_SHOWN])}")
-        rest(len(report.gone), "gone video", "`syncer status` has all")
-    if report.unconfirmed:
-        names = ", ".join(f"{video} ({count})" for video, count in report.unconfirmed[:ROWS_SHOWN])
-        show(f"Unconfirmed, fell to zero or below a tenth, held until the next reading says the same: {names}")
-        rest(len(report.unconfirmed), "unconfirmed count", "`syncer status` has all")
-    if report.hidden:
-        names = ", ".join(f"{video} ({count})" for video, count in report.hidden[:ROWS_SHOWN])
-        show(f"Hidden by the owner, left as they are: {names}")
-        rest(len(report.hidden), "hidden count", "`syncer status` has all")
+    missing = [
+        (video if is_possible(video) else f"{video} (a typo?)", *_pages(report, video))
+        for video in report.missing
+        if video not in report.gone
+    ]
+    gone = [(video, *_pages(report, video)) for video in report.gone]
+    unconfirmed, hidden = (
+        [(video, count, *_pages(report, video)) for video, count in counts]
+        for counts in (report.unconfirmed, report.hidden)
+    )
+    more = "`syncer status --json`"
+    show_videos("Missing on YouTube, counts kept:", missing, more)
+    show_videos("Gone (missing for days, requested less and less often), counts kept:", gone, more)
+    show_videos(UNCONFIRMED, unconfirmed, more)
+    show_videos("Hidden by the owner, counts kept:", hidden, more)
 
 
 def show_put_back(report: SyncReport) -> None:
@@ -115,13 +122,12 @@ def show_way_back() -> None:
 def show_wrong(report: SyncReport) -> None:
     """Print what needs attention."""
     if report.brake:
-        so_far = "A brake still holds" if report.changed_counts else "Nothing was written"
-        struck, of = f"{report.brake.struck:,}", f"{report.brake.of:,}"
-        is_missing = report.brake.reason == "missing"
-        reason = f"{struck} of {of} videos are suddenly missing" if is_missing else f"{struck} of {of} counts fell"
-        show(f"{so_far}: {reason}. {BRAKE_REMEDY}", "bold yellow")
+        earlier = report.changed_counts > 0
+        command = "syncer sync --accept"
+        show(brake_sentence(report.brake, report.brake_limit, earlier=earlier, accept=command), "bold yellow")
     if report.over_quota:
-        show(f"Left out for lack of quota: {report.over_quota:,}; the next syncs take them first.", "yellow")
+        left_out = counted(report.over_quota, "video")
+        show(f"Left out {left_out} for lack of quota. The next syncs request them first.", "yellow")
     shown_as_errors = failures(report)
     problems = [problem for problem in report.problems if problem not in shown_as_errors]
     if problems:
@@ -138,9 +144,14 @@ def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
         page = change.path
 
 
+def _pages(report: SyncReport, video: VideoId) -> Iterator[str]:
+    """Yield the pages of a video, as one cell of a table."""
+    yield ", ".join(report.pages_of.get(video, ()))
+
+
 def _lines(page: bytes) -> list[str]:
     return page.decode("utf-8", "backslashreplace").splitlines()
 
 
-BRAKE_REMEDY = "What YouTube said is held: look at some of the videos, then `syncer sync --accept` lets it through."
+UNCONFIRMED = "Not written: count dropped by more than 90% (waiting for a second reading to confirm):"
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -17,6 +17,9 @@ from syncer.wording import counted, safe, safe_json
 ROWS_SHOWN = 40
 """Rows of a list that are shown; the rest is counted."""
 
+VIDEOS_SHOWN = 10
+"""Videos of a list that are shown; the rest is counted."""
+
 
 @cache
 def console() -> Console:
@@ -65,6 +68,19 @@ def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) ->
     for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
         gap = " " * (width - cell_len(cell))
         yield gap + cell if number in right else cell + gap
+
+
+def show_videos(head: str, rows: Sequence[Sequence[str]], where: str) -> None:
+    """Print a heading and a line for each of the first videos, in columns; `where` names what prints the others."""
+    if not rows:
+        return
+    show(head)
+    cells = [[safe(cell) for cell in row] for row in rows[:VIDEOS_SHOWN]]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        show(f"  {'  '.join(_aligned(row, widths, ())).rstrip()}")
+    if len(rows) > VIDEOS_SHOWN:
+        show(f"  ... and {len(rows) - VIDEOS_SHOWN:,} more (see {where})")
 
 
 def show_problems(problems: Sequence[Problem]) -> None:

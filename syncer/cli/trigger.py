@@ -12,6 +12,7 @@ from syncer.cli.settings import Settings
 if TYPE_CHECKING:
     from syncer.cli.environment import ProgressBar
     from syncer.cli.stopping import StopSignal
+    from syncer.config.sections import Brakes
 
 POLL_SECONDS = 0.25
 """Seconds between two looks at how far the sync is."""
@@ -31,7 +32,8 @@ def command(settings: Settings, no_wait: bool, accept: bool) -> int:
     from syncer.state.lock import daemon_socket
     from syncer.trigger import NO_DAEMON, trigger
 
-    path = daemon_socket(settings.config().state_directory)
+    config = settings.config()
+    path = daemon_socket(config.state_directory)
     if path is None:
         raise NoDaemon(NO_DAEMON)
     if no_wait:
@@ -43,7 +45,7 @@ def command(settings: Settings, no_wait: bool, accept: bool) -> int:
 
     with ProgressBar(enabled=not settings.quiet) as bar, stop_on_signals() as stopped:
         document = _follow(path, trigger(path, accept=accept), bar, stopped)
-    return _show(document)
+    return _show(document, config.write.brake)
 
 
 def _follow(path: Path, location: str, bar: ProgressBar, stopped: StopSignal) -> dict[str, Any]:
@@ -60,26 +62,32 @@ def _follow(path: Path, location: str, bar: ProgressBar, stopped: StopSignal) ->
     raise Stopped("you wait no longer; the daemon goes on with the sync")
 
 
-def _show(document: dict[str, Any]) -> int:
-    """Say how the sync went; return its exit code."""
+def _show(document: dict[str, Any], limits: Brakes) -> int:
+    """Print how the sync went; return its exit code."""
     import sys
 
     from syncer.cli.show import show
+    from syncer.decide.unconfirmed import Brake
+    from syncer.status.report import brake_sentence, summary
     from syncer.wording import counted, safe
 
     if "error" in document:
         print(f"syncer: {safe(document['error']['message'])}", file=sys.stderr)
     else:
-        pages, counts = counted(document["changed_pages"], "page"), counted(document["changed_counts"], "count")
-        if document["asked"]:
-            requested = f"{document['answered']:,} of {counted(document['asked'], 'video')} answered;"
-        elif fresh := document["left_out"]["fresh"]:
-            skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or long gone"
-            requested = f"{skipped} (`syncer sync --all` includes them);"
-        else:
-            requested = "No video was requested;"
-        show(f"{requested} {counts} changed on {pages}.")
-        changes = f"`syncer log --sync {document['sync']}` shows the changes, " if document["changed_counts"] else ""
-        attention = f"`syncer status` {'' if changes else 'shows '}what needs attention"
-        show(f"{counted(len(document['problems']), 'problem')}; {changes}{attention}.")
+        numbers = ("pages", "videos", "asked", "answered", "changed_counts", "changed_pages")
+        show(summary(**{name: document[name] for name in numbers}), "bold")
+        if fresh := document["left_out"]["fresh"]:
+            skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
+            show(f"{skipped} (`syncer sync --all` includes them).")
+        if document["brake"]:
+            brake = Brake(**document["brake"])
+            limit = limits.falling if brake.reason == "falling" else limits.missing
+            earlier = document["changed_counts"] > 0
+            show(brake_sentence(brake, limit, earlier=earlier, accept="syncer trigger --accept"), "bold yellow")
+        if document["problems"]:
+            problems = len(document["problems"])
+            them = "it" if problems == 1 else "them"
+            show(f"{counted(problems, 'problem')}: run `syncer status` to see {them}.", "bold yellow")
+        if document["changed_counts"]:
+            show(f"Run `syncer log --sync {document['sync']}` to see the changes.")
     return int(document["exit"])

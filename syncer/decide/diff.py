@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -75,6 +76,16 @@ def hidden(
         for field in slot.fields:
             if field.count not in given:
                 yield slot.video_id, field.count
+
+
+def pages_naming(pages: Iterable[Page], videos: AbstractSet[VideoId]) -> dict[VideoId, list[str]]:
+    """Return the paths of the pages that name each of these videos, sorted; a video on no page is left out."""
+    found: dict[VideoId, set[str]] = {}
+    for page in pages if videos else ():
+        for slot in page.slots:
+            if slot.video_id in videos:
+                found.setdefault(slot.video_id, set()).add(page.path)
+    return {video: sorted(paths) for video, paths in found.items()}
 
 
 def _compared(

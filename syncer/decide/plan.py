@@ -31,8 +31,10 @@ class Plan:
     videos: tuple[VideoId, ...]
     """Those to request, in their order."""
     fresh: int
-    """Read less than five minutes ago, or gone and not due yet."""
+    """Videos that were read less than five minutes ago, or are gone and not due yet."""
     over_quota: int
+    gone: int = 0
+    """Those of the fresh that are gone and not due yet."""
 
 
 FRESH_SECONDS = 300
@@ -70,6 +72,7 @@ def plan(
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
     unread, undated, due = set(videos), list[VideoId](), list[VideoId]()
+    gone = 0
     for video, read_at, misses, held in known:
         if video not in unread:
             continue
@@ -84,9 +87,11 @@ def plan(
             undated.append(video)
         elif read_at < end and (everything or (held and not accept) or seconds - read_at >= fresh):
             due.append(video)
+        else:
+            gone += is_gone(misses)
     due = [*sorted(unread), *undated, *due]
     requested = tuple(due[: units * BATCH_SIZE])
-    return Plan(requested, fresh=len(videos) - len(due), over_quota=len(due) - len(requested))
+    return Plan(requested, fresh=len(videos) - len(due), over_quota=len(due) - len(requested), gone=gone)
 
 
 def is_gone(misses: int) -> bool:

@@ -175,6 +175,19 @@ def pages_of(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, lis
     return found
 
 
+def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:
+    """Return the pages that name each of these videos, relative to the site, sorted; a video on no page is left out."""
+    found: dict[VideoId, list[str]] = {}
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id, path",
+            (json.dumps(list(videos)),),
+        )
+        for video, path in rows:
+            found.setdefault(VideoId(video), []).append(path)
+    return found
+
+
 def reading_of(row: Row) -> Reading:
     """Return the reading in a row: id, time, whether it was given, and the counts. Raises OddValue."""
     video, at, present, *numbers = row

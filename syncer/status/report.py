@@ -14,6 +14,7 @@ from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import line_of, timestamp
 from syncer.errors import ExitCode
 from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
+from syncer.wording import counted
 from syncer.youtube.answer import Outcome, Tries
 
 
@@ -47,6 +48,12 @@ class SyncReport:
     brake: Brake | None
     problems: tuple[Problem, ...]
     exit: int
+    brake_limit: float = 0
+    """The share of videos or counts, from 0 to 1, above which the safety brake stops a sync."""
+    gone_not_due: int = 0
+    """Those of the fresh that are gone, and that are requested less often."""
+    pages_of: Mapping[VideoId, Sequence[str]] = field(default_factory=dict)
+    """The pages of each missing, hidden or unconfirmed video, relative to the site, sorted."""
     requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
     """How many requests ended in which way, each counted once however often it was sent."""
     gone: tuple[VideoId, ...] = ()
@@ -146,6 +153,40 @@ def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> 
     if changes is not None:
         document["changes"] = [dict(line_of(report.sync, report.finished, change)) for change in changes]
     return document
+
+
+def summary(
+    pages: int,
+    videos: int,
+    asked: int,
+    answered: int,
+    *,
+    changed_counts: int,
+    changed_pages: int,
+    dry_run: bool = False,
+) -> str:
+    """Return how a sync went, in a line: `12 pages, 13 videos: 13 requested, 12 returned. Changed 22 counts ...`."""
+    requested = f"{asked:,} requested, {answered:,} returned" if asked else "none requested"
+    changed = f"{'Would change' if dry_run else 'Changed'} {counted(changed_counts, 'count')}"
+    return (
+        f"{counted(pages, 'page')}, {counted(videos, 'video')}: {requested}."
+        f" {changed} on {counted(changed_pages, 'page')}."
+    )
+
+
+def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str) -> str:
+    """Return why the safety brake holds readings, and what to do.
+
+    `limit` is the share above which it does, from 0 to 1; `earlier`: it stopped an earlier sync, and this one wrote
+    what was accepted; `accept` is the command that accepts what is held.
+    """
+    share = f"{brake.struck:,} of {brake.of:,} {'videos are missing' if brake.reason == 'missing' else 'counts fell'}"
+    found = f"{share} (limit {limit * 100:g}%)."
+    if earlier:
+        found = f"The safety brake still holds the readings of an earlier sync: {found}"
+    else:
+        found = f"The safety brake stopped this sync: {found} Nothing was written."
+    return f"{found} If YouTube is right, run `{accept}`."
 
 
 def stored_json(report: SyncReport) -> str:

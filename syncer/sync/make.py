@@ -39,12 +39,13 @@ from typing import TYPE_CHECKING
 from syncer.content.left_over import settle_left_over
 from syncer.content.scan import MiscasedKey, keeping_pages, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
+from syncer.decide.diff import pages_naming
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import count_videos, missing_videos, save_video_pages
+from syncer.state.videos import count_videos, missing_videos, pages_of_videos, save_video_pages
 from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
@@ -215,7 +216,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
         videos &= options.videos
     tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
     plan = plan_now(sync, videos)
-    tally.fresh, tally.over_quota = plan.fresh, plan.over_quota
+    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     number = begin_sync(database, tally.sync, tally.started)
     if options.whole:
         save_video_pages(database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
@@ -229,6 +230,9 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     if may_write:
         write_pages(sync, pages)
         log_written(sync)
+    named = tally.missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
+    tally.pages_of = pages_naming(pages, named)
+    tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
     if sync.config.git.commit and not options.dry_run:
         files = [
             Candidate(path, tuple(page.fields for page in same))

@@ -84,6 +84,8 @@ class Tally:
     videos: int = 0
     fresh: int = 0
     """Videos that were not requested because they were read less than five minutes ago, or are gone and not due."""
+    gone_not_due: int = 0
+    """Those of the fresh that are gone and not due."""
     over_quota: int = 0
     """Videos that were not requested because the units do not reach."""
     unsettled: int = 0
@@ -96,7 +98,10 @@ class Tally:
     units: Counter[Bucket] = field(default_factory=Counter)
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
     unconfirmed: set[tuple[VideoId, Count]] = field(default_factory=set)
+    pages_of: dict[VideoId, list[str]] = field(default_factory=dict)
+    """The pages of each missing, hidden or unconfirmed video."""
     brake: Brake | None = None
+    brake_limit: float = 0
     problems: list[Problem] = field(default_factory=list)
     changed_pages: int = 0
     changed_counts: int = 0
@@ -146,6 +151,9 @@ class Tally:
             brake=self.brake,
             problems=tuple(self.problems),
             exit=code,
+            brake_limit=self.brake_limit,
+            gone_not_due=self.gone_not_due,
+            pages_of=self.pages_of,
             requests=dict(self.requests),
             gone=tuple(sorted(self.gone)),
             commit=self.commit,

@@ -163,7 +163,8 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
         hold_pending(sync.database, brake)
     else:
         accept_pending(sync.database, unconfirmed.items())
-    sync.tally.brake = current_brake(sync.database)
+    held = sync.tally.brake = current_brake(sync.database)
+    sync.tally.brake_limit = limit.falling if held and held.reason == "falling" else limit.missing
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
     return brake is None
 
