@@ -1,7 +1,9 @@
-"""The code blocks of the docs, and a machine to try them on: what stands in a console block is run and compared.
+"""The code blocks of the docs, and a machine to try them on: a console block is run, and its output is compared.
 
-A block of `console` holds commands after `$ ` and what they print, `...` standing for any lines. A block whose
-language is followed by a path (```` ```markdown content/a.md ````) is a file that the reader makes at this place.
+A `console` block holds commands after `$ ` and what they print; `...` is any number of lines. A block of the kind
+`console second-terminal` is typed in a terminal of its own, and runs until the page ends. A block whose language is
+followed by a path (```` ```markdown content/a.md ````) is a file that the reader creates. With `edit` before the path,
+its lines replace those of the file that have the same key.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ for _ in $(seq 300); do [ -s "$HOME/printed" ] && break; sleep 0.1; done
 cat "$HOME/printed"
 """
 """Its output is waited for, so that it comes before that of the next command."""
+_AT_THE_END = "trap 'kill $(jobs -p) 2> /dev/null' EXIT"
 _MARK = "\u241e"
 """Stands before the output of each command, so that it can be told from the others'."""
 
@@ -77,8 +80,13 @@ class Block:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     @property
-    def is_file(self) -> bool:
-        return "/" in self.detail
+    def file(self) -> str | None:
+        """The file that the reader creates or edits with it."""
+        return self.detail.removeprefix("edit ") if "/" in self.detail else None
+
+    @property
+    def is_edit(self) -> bool:
+        return self.detail.startswith("edit ")
 
 
 @dataclass(frozen=True)
@@ -116,14 +124,14 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
     """
     _install(home, url)
     done: list[Command] = []
-    script = [f"cd {home}/site" if (home / "site").exists() else f"cd {home}"]
+    script = [_AT_THE_END, f"cd {home}/site" if (home / "site").exists() else f"cd {home}"]
     for block in blocks(page):
-        if block.is_file:
-            file = shlex.quote(block.detail)
-            script.append(f'mkdir -p "$(dirname {file})"\ncat > {file} <<"{_MARK}"\n{block.text}{_MARK}')
+        if block.file:
+            script.append(_edited(block) if block.is_edit else _created(block))
         elif block.language == "console":
             for command in commands(block):
-                script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{_typed(command.text)}")
+                text = f"{command.text} &" if block.detail == "second-terminal" else command.text
+                script.append(f"ended=$?; printf '%s' '{_MARK}'; (exit $ended)\n{_typed(text)}")
                 done.append(command)
     printed = _with_free_ports("\n".join(script), home).replace(str(home), HOME)
     return list(zip(done, printed.split(_MARK)[1:], strict=True))
@@ -143,6 +151,19 @@ def _replaced(text: str, others: Mapping[str, str]) -> str:
     for old, new in others.items():
         text = text.replace(old, new)
     return text
+
+
+def _created(block: Block) -> str:
+    file = shlex.quote(block.file or "")
+    return f'mkdir -p "$(dirname {file})"\ncat > {file} <<"{_MARK}"\n{block.text}{_MARK}'
+
+
+def _edited(block: Block) -> str:
+    """Shell commands that replace each line of the block's file that has the key of one of its lines."""
+    keys = ((line.partition(":")[0], line) for line in block.text.splitlines() if not line.endswith(":"))
+    edits = shlex.quote("; ".join(f"s|^{key}:.*|{line}|" for key, line in keys))
+    file = shlex.quote(block.file or "")
+    return f"sed {edits} {file} > edited && cat edited > {file} && rm edited"
 
 
 def _typed(command: str) -> str:

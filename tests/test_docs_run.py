@@ -89,8 +89,18 @@ def test_output_that_differs_is_found() -> None:
 
 @pytest.mark.parametrize("block", CONFIGS, ids=lambda block: block.where)
 def test_every_config_in_the_docs_is_sound(block: Block) -> None:
-    text = SECTION + block.text if block.detail == "section" else block.text
+    text = SECTION + block.text if block.detail == "section" or block.is_edit else block.text
     assert parse_config(text, Path(HOME, "site", "config", "syncer.yaml")).collections
+
+
+@pytest.mark.parametrize("page", sorted(FROM_NOTHING), ids=name)
+def test_a_sentence_names_each_file_that_the_reader_creates_or_edits(page: Path) -> None:
+    """A rendered page does not show what follows a block's language."""
+    text = page.read_text(encoding="utf-8")
+    for block in blocks(page):
+        if block.file:
+            before = text[: text.index(f" {block.detail}\n{block.text}")]
+            assert f"`{block.file}`" in before.rpartition("```\n")[2], block.where
 
 
 def test_the_diff_of_the_readme_is_what_syncer_does(home: Path, youtube: Simulator) -> None:
