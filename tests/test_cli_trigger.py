@@ -178,7 +178,7 @@ def test_a_path_too_long_for_a_socket_is_one_clear_error(site: Site, tmp_path: P
     fill(site, 1)
     with Daemon(site, environment={"RUNTIME_DIRECTORY": str(tmp_path / ("long" * 30))}) as daemon:
         assert daemon.ended()[0] == 2
-    assert "this path is too long for a Unix socket" in daemon.lines[-1]
+    assert "the path is too long for a Unix socket" in daemon.lines[-1]
 
 
 class Nonsense(BaseHTTPRequestHandler):

@@ -57,7 +57,7 @@ def _token(page: StatusPage, environ: Mapping[str, str]) -> str | None:
     token = environ.get(page.token_env, "").strip()
     if len(token) < SHORTEST_TOKEN:
         raise ConfigError(
-            f"status_page.token_env: the environment variable {page.token_env} holds no token of at least "
-            f"{SHORTEST_TOKEN} characters; set it, for instance to what `openssl rand -hex 16` prints"
+            f"status_page.token_env: the environment variable {page.token_env} has no token of at least "
+            f"{SHORTEST_TOKEN} characters. Set it, for example to the output of `openssl rand -hex 16`."
         )
     return token

@@ -69,7 +69,7 @@ async def trigger(request: Request) -> Response:
     return JSONResponse(ticket_json(ticket, control), 202, headers)
 
 
-def triggered(request: Request) -> Response:
+async def triggered(request: Request) -> Response:
     """Answer `GET /api/v1/triggers/{number}`."""
     control = sources_of(request).control
     return JSONResponse(ticket_json(ticket_of(request, control), control))
@@ -92,7 +92,7 @@ def history(request: Request) -> Response:
     return JSONResponse(history_json(video, found_or_404(readings or None, "no reading of this video is kept")))
 
 
-def live(_request: Request) -> Response:
+async def live(_request: Request) -> Response:
     """Answer `GET /healthz`."""
     return PlainTextResponse("ok\n")
 

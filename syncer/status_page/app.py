@@ -91,7 +91,7 @@ async def trigger(request: Request) -> Response:
     return RedirectResponse(f"/triggers/{ticket.number}", 303)
 
 
-def triggered(request: Request) -> Response:
+async def triggered(request: Request) -> Response:
     """Answer `GET /triggers/{number}`."""
     control = sources_of(request).control
     ticket = ticket_of(request, control)

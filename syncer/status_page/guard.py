@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import binascii
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
 from urllib.parse import urlsplit
@@ -19,6 +20,12 @@ LARGEST_BODY_BYTES = 4096
 
 BODY_TIMEOUT = 10.0
 """Seconds in which the whole body must have come."""
+
+WAITING_LIMIT = 64
+"""Requests over TCP that wait for an answer from the state, and as many on the Unix socket; above them, 503."""
+
+AT_ONCE = ("/healthz", "/triggers", "/api/v1/triggers")
+"""Addresses that are answered at once, however many others wait: nothing is read for them."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -53,20 +60,26 @@ class Guard:
         self._app = app
         self._hosts = LOOPBACK_NAMES | {host.lower() for host in entry.hosts}
         self._token = entry.token
+        self._waiting: dict[bool, set[int]] = {True: set(), False: set()}
+        """Requests over TCP, and by the Unix socket, whose answer has not begun."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or hand it on."""
+        """Answer the request, or pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         send = _with_headers(send)
         over_tcp = scope["server"] is not None and scope["server"][1] is not None
-        refusal = self._refusal(scope) if over_tcp else None
-        body = None if refusal else await _read_body(receive)
-        if isinstance(body, bytes):
-            await self._app(scope, _replay(body, receive), send)
+        answer = (self._refusal(scope) if over_tcp else None) or await _read_body(receive)
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
+        elif scope["path"].startswith(AT_ONCE):
+            await self._app(scope, _replay(answer, receive), send)
+        elif len(self._waiting[over_tcp]) >= WAITING_LIMIT:
+            await _TOO_MANY(scope, receive, send)
         else:
-            await (refusal or body or _TOO_LARGE)(scope, receive, send)
+            with _listed(self._waiting[over_tcp], send) as listed:
+                await self._app(scope, _replay(answer, receive), listed)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -134,6 +147,22 @@ async def _read_body(receive: Receive) -> bytes | Response:
         return _refuse(408, "The request did not end in time.")
 
 
+@contextmanager
+def _listed(waiting: set[int], send: Send) -> Iterator[Send]:
+    """Keep a request among those that wait until its answer begins, or the block ends; give what sends the answer."""
+    number = id(send)
+    waiting.add(number)
+
+    async def listed(message: Message) -> None:
+        waiting.discard(number)
+        await send(message)
+
+    try:
+        yield listed
+    finally:
+        waiting.discard(number)
+
+
 def _replay(body: bytes, receive: Receive) -> Receive:
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -159,3 +188,4 @@ def _refuse(status: int, sentence: str, headers: dict[str, str] | None = None) -
 
 
 _TOO_LARGE = _refuse(413, "The request is too large.")
+_TOO_MANY = _refuse(503, "Too many requests are waiting. Try again in a few seconds.", {"Retry-After": "5"})

@@ -26,16 +26,28 @@ LONGEST_PATH_BYTES = 107 if sys.platform == "linux" else 103
 """Bytes that the path of a Unix socket may have: what `sun_path` holds, without its closing zero."""
 
 CONNECTION_TIMEOUT = 30.0
-"""Seconds after which a connection is cut: it serves one request."""
+"""Seconds after which a connection is closed: it serves one request."""
 
-CONNECTION_LIMIT = 64
-"""Above them, 503."""
+CONNECTION_LIMIT = 256
+"""Open connections over TCP, and as many on the Unix socket; a new one closes the oldest that waits for its client.
+
+More than the requests that `guard.WAITING_LIMIT` lets wait for their answer, so there always is such a connection.
+"""
+
+UNREAD_LIMIT_BYTES = 16 << 20
+"""Of responses that clients have not read yet, over TCP, and as many on the Unix socket; then the oldest is closed."""
+
+ACCEPTED_AT_ONCE = 32
+"""New connections taken between two looks at the open ones: whoever has sent its request is read before it is old."""
+
+BACKLOG = 1024
+"""New connections that the kernel keeps waiting."""
 
 LARGEST_HEAD_BYTES = 16_384
 """Bytes of a request's line and headers."""
 
 THREAD_LIMIT = 4
-"""So many requests are answered at once; the others wait."""
+"""Requests that read the state at once; the others wait."""
 
 STOP_TIMEOUT = 1
 """Seconds that requests in hand get when the daemon stops."""
@@ -53,8 +65,8 @@ def socket_path(environment: Mapping[str, str], site: str, state_directory: Path
         path = state_directory / DAEMON_SOCKET
     if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
         raise ConfigError(
-            f"{path}: this path is too long for a Unix socket, which takes {LONGEST_PATH_BYTES} bytes; "
-            "set XDG_RUNTIME_DIR, or a shorter state.directory"
+            f"{path}: the path is too long for a Unix socket (at most {LONGEST_PATH_BYTES} bytes). "
+            "Set XDG_RUNTIME_DIR, or a shorter `state.directory`."
         )
     return path
 
@@ -74,7 +86,7 @@ def served(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[None]:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTION_LIMIT,
+        backlog=ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
         timeout_graceful_shutdown=STOP_TIMEOUT,
     )
@@ -107,12 +119,12 @@ def address_of(tcp: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Sleeps until it is told to stop, where uvicorn's own looks ten times a second."""
+    """Sleeps until `stop` is called, where uvicorn's own looks ten times a second."""
 
     _loop: asyncio.AbstractEventLoop | None = None
 
     def stop(self) -> None:
-        """Tell it to stop; safe in any thread.
+        """Make it stop. Safe in any thread.
 
         Here the flag is set before the loop is looked for, and `main_loop` gives the loop before it looks at the flag:
         whichever thread is first, one of them sees what the other did.
@@ -130,18 +142,55 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         current_default_thread_limiter().total_tokens = THREAD_LIMIT
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(BACKLOG)  # uvicorn has set it to what is accepted at once
 
 
 class _OneRequest(H11Protocol):
-    """A connection with an end, so that nobody holds one open by sending, or reading, a byte now and then."""
+    """A connection for one request, which ends in time. Clients that are slow, or many, close the connections of others
+    alone that are as slow, and came the same way: over TCP, or by the Unix socket.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
+        self.made = self.loop.time()
+        self.is_dropped = False
+        self.is_tcp = self.server is not None and self.server[1] is not None
         self._end = self.loop.call_later(CONNECTION_TIMEOUT, transport.abort)
+        alike = self._alike()
+        if len(alike) > CONNECTION_LIMIT:
+            next(each for each in alike if not each.awaits_answer).drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Close connections whose clients read too slowly, where too much waits for them: asyncio calls this."""
+        super().pause_writing()
+        sizes = {each: each.transport.get_write_buffer_size() for each in self._alike()}
+        unread = sum(sizes.values())
+        for each, size in sizes.items():
+            if unread > UNREAD_LIMIT_BYTES and size and each is not self:
+                unread -= size
+                each.drop()
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the request is complete, and nothing of its answer is sent yet."""
+        begun = self.cycle is not None
+        return begun and not (self.cycle.more_body or self.cycle.response_started)
+
+    def drop(self) -> None:
+        """Close the connection now, whatever is unsent."""
+        self.is_dropped = True
+        self.transport.abort()
+
+    def _alike(self) -> list[_OneRequest]:
+        """Return the connections that came the same way as this one, which is among them, the oldest first."""
+        ours = (each for each in self.connections if isinstance(each, _OneRequest))
+        alike = (each for each in ours if each.is_tcp == self.is_tcp and not each.is_dropped)
+        return sorted(alike, key=lambda each: each.made)
 
 
 def _tcp(listen: str) -> socket.socket:
@@ -154,9 +203,10 @@ def _tcp(listen: str) -> socket.socket:
         made.listen(128)
     except OSError as error:
         made.close()
-        reason = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror
         raise ConfigError(
-            f"status_page.listen: {listen} cannot be used: {reason}; name another port, or `status_page: null` for none"
+            f"status_page.listen: cannot listen on {listen}: {reason}. "
+            "Set another port, or `status_page: null` to turn the page off."
         ) from error
     return made
 
@@ -172,7 +222,7 @@ def _unix(path: Path) -> socket.socket:
         made.listen(128)
     except OSError as error:
         made.close()
-        raise ConfigError(f"{path}: no Unix socket can be made there: {error.strerror or error}") from error
+        raise ConfigError(f"{path}: cannot make a Unix socket here: {error.strerror or error}") from error
     finally:
         if before is not None:
             os.umask(before)
@@ -183,7 +233,7 @@ def _remove_left_over(path: Path) -> None:
     """Remove a socket on which nobody listens. Raises OSError where somebody does, or it is no socket."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "something else is there")
+            raise FileExistsError(errno.EEXIST, "another file has this name")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1)
             try:
@@ -191,4 +241,4 @@ def _remove_left_over(path: Path) -> None:
             except ConnectionRefusedError:
                 path.unlink()
                 return
-        raise OSError(errno.EADDRINUSE, "another daemon of this site listens there")
+        raise OSError(errno.EADDRINUSE, "another daemon of this site uses it")
