@@ -1,4 +1,4 @@
-"""What the running daemon shows to others and lets them do."""
+"""What the running daemon shows to other threads, and what they can make it do."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ class DaemonState:
     started: datetime
     """When the daemon began."""
     interval: timedelta
-    """The longest time between two scheduled syncs; unhealthy is a last good one that is older than twice that."""
+    """The longest time between two scheduled syncs. After twice as long without a good one, the daemon is unhealthy."""
     trouble: str | None = None
     """Why the last attempt made no sync, in a sentence; None where it made one, whose report says how it went."""
+    config_error: str | None = None
+    """Why the config that was last read is not in use, one finding a line; None where it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A sync that somebody triggered."""
+    """A sync that was triggered."""
 
     number: int
     """Counted from 1, since the daemon began."""
@@ -59,7 +61,7 @@ class Control(Protocol):
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - who triggers says it in JSON or in a form
         """Request a sync now; `accept` writes values that the safety brake or an unconfirmed count holds back.
 
-        While a sync is running, it leads to exactly one more: all who trigger meanwhile get the ticket of that one.
+        While a sync is running, all triggers lead to exactly one more sync, and get its ticket.
         """
         ...
 

@@ -111,6 +111,7 @@ class Daemon:
             stopped=self.stopped.is_set,
             last_sync=lambda: self.last,
             reload=self._reload,
+            config_error=lambda: None,
             systemd=Systemd(self._notify),
         )
         self.loop = loop.Daemon(loop.DaemonConfig(self._schedule, self._sync), environment, Random(1))

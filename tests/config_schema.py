@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from syncer.config.formats import duration
 from syncer.config.sections import Config
 from tests.doc_blocks import ROOT
 
@@ -38,16 +39,10 @@ class _AsWritten(GenerateJsonSchema):
 
     def encode_default(self, dft: object) -> object:
         if isinstance(dft, timedelta):
-            return _duration(int(dft.total_seconds()))
+            return duration(dft)
         if isinstance(dft, float):
             return f"{round(dft * 100)}%"
         return str(dft) if isinstance(dft, ZoneInfo) else super().encode_default(dft)
-
-
-def _duration(seconds: int) -> str:
-    """Return the shortest text for a duration."""
-    length, unit = next(each for each in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")) if seconds % each[0] == 0)
-    return f"{seconds // length}{unit}"
 
 
 if __name__ == "__main__":

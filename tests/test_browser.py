@@ -50,7 +50,7 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             site.sync(start + timedelta(hours=12 * number))
             youtube.clock.advance(timedelta(hours=12))
         with Daemon(site) as daemon:
-            yield daemon.until("the status page is at").split()[-1]
+            yield daemon.until("Status page at").split()[-1]
 
 
 @pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)

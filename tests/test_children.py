@@ -247,12 +247,12 @@ def test_a_daemon_hands_nothing_on_and_finds_its_key_again(ground: Ground) -> No
         status_page="listen: '127.0.0.1:0', token_env: PAGES_TOKEN",
     )  # fmt: skip
     with Daemon(ground.site, environment={**ground.variables, "PAGES_TOKEN": TOKEN}) as daemon:
-        daemon.until("the status page is at")
+        daemon.until("Status page at")
         assert ground.run("trigger") == 0
         ground.require_key_hidden_from("git")
         ground.site.put("content/2.md", crlf(ids(3)[2], 5, 5))
         daemon.send(signal.SIGHUP)
-        daemon.until("the config was read again")
+        daemon.until("Config reloaded")
         assert ground.run("trigger") == 0
         ground.require_key_hidden_from("git")
         daemon.send(signal.SIGTERM)

@@ -54,13 +54,13 @@ def slow() -> Iterator[Simulator]:
 def test_told_to_stop_between_two_syncs_it_ends_at_once_with_0(site: Site, number: int) -> None:
     fill(site, 3)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         daemon.send(number)
         code, seconds = daemon.ended()
     assert code == 0
     assert seconds < AT_ONCE
     assert written(site) == 3
-    assert daemon.lines[-1] == "INFO stopped"
+    assert daemon.lines[-1] == "INFO Stopped"
     assert not any("Traceback" in line for line in daemon.lines)
 
 
@@ -82,7 +82,7 @@ def test_told_to_stop_in_mid_sync_it_ends_after_the_batch_in_hand_with_0_and_the
     assert " was stopped:" in daemon.lines[-2]
     assert written(site) == 0, "what was read is kept in the state, for the next sync"
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
     assert exits(site) == [0, 130], "a sync that was stopped does not count for the schedule"
     assert slow.requests == 8, "what was read before is not asked about again"
     assert written(site) == 8 * BATCH
@@ -118,7 +118,7 @@ def test_told_twice_it_ends_at_once(site: Site, numbers: tuple[int, int]) -> Non
             code, seconds = daemon.ended()
     assert code == 130
     assert seconds < AT_ONCE
-    assert daemon.lines[-1].startswith("WARNING stopped at once")
+    assert daemon.lines[-1].startswith("WARNING Stopped immediately")
 
 
 def test_told_to_stop_while_it_waits_for_the_next_try_it_does_not_wait_on(site: Site) -> None:
@@ -139,12 +139,12 @@ def test_after_kill_9_it_counts_from_the_last_sync_and_holds_no_lock(site: Site,
     fill(site, 3)
     site.configure(schedule="every: 6h, jitter: 0s")
     with Daemon(site) as daemon:
-        first = daemon.until("sync 2").split()[2]
+        first = daemon.until("Sync 2").split()[2]
         daemon.send(signal.SIGKILL)
         daemon.ended()
     asked = youtube.requests
     with Daemon(site) as daemon:
-        due = daemon.until("next sync begins at").partition(" at ")[2].strip()
+        due = daemon.until("Next sync at").partition(" at ")[2].strip()
         daemon.send(signal.SIGTERM)
         assert daemon.ended()[0] == 0
     began = time.strptime(first[:16], "%Y%m%dT%H%M%SZ")
@@ -171,7 +171,7 @@ def test_after_kill_9_in_mid_sync_the_next_start_syncs_at_once(site: Site, slow:
         daemon.send(signal.SIGKILL)
         daemon.ended()
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
     assert written(site) == 4 * BATCH
 
 
@@ -179,7 +179,7 @@ def test_after_kill_9_in_mid_sync_the_next_start_syncs_at_once(site: Site, slow:
 def test_between_two_syncs_it_holds_its_own_lock_no_database_and_no_connection(site: Site) -> None:
     fill(site, 3)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         until(lambda: all(is_idle(site, daemon.process.pid) for _ in range(50)), pause=0.1)
 
 
@@ -201,7 +201,7 @@ def test_it_syncs_again_and_again_and_tells_each_problem_once(site: Site) -> Non
     site.configure(schedule="every: 1s, jitter: 0s")
     with Daemon(site) as daemon:
         for _ in range(3):
-            daemon.until("sync 2")
+            daemon.until("Sync 2")
         daemon.send(signal.SIGTERM)
         daemon.ended()
     assert sum("content/odd.md" in line for line in daemon.lines) == 1
@@ -215,7 +215,7 @@ def test_what_vanishes_is_one_line_in_each_sync_and_all_is_well_when_it_comes_ba
     away = site.root / "unmounted"
     (site.root / "content").rename(away)
     with Daemon(site, "--log-format", "json") as daemon:
-        line = json.loads(daemon.until("no sync:"))
+        line = json.loads(daemon.until("Sync failed"))
         away.rename(site.root / "content")
         daemon.until('"event": "synced"')
     assert (line["event"], line["kind"], line["level"]) == ("sync-failed", "usage", "error")

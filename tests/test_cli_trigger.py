@@ -40,7 +40,7 @@ def test_it_makes_the_daemon_sync_and_ends_with_the_code_of_that_sync(site: Site
     site.put("content/a.md", crlf(first, 1, 2))
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         page = site.put("content/b.md", crlf(second, 1, 2))
         ran = syncer("trigger")
         assert ran.code == 0, ran.err
@@ -50,7 +50,7 @@ def test_it_makes_the_daemon_sync_and_ends_with_the_code_of_that_sync(site: Site
         ran = syncer("trigger")
         assert (ran.code, "1 problem: run `syncer status` to see it." in ran.out) == (1, True)
         assert syncer("trigger", "--no-wait").code == 0
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
 
 
 def test_right_after_a_sync_it_says_that_the_videos_were_skipped_and_points_to_no_empty_log(
@@ -59,7 +59,7 @@ def test_right_after_a_sync_it_says_that_the_videos_were_skipped_and_points_to_n
     fill(site, 3)
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         ran = syncer("trigger")
     assert ran.code == 0
     assert ran.out == (
@@ -71,7 +71,7 @@ def test_right_after_a_sync_it_says_that_the_videos_were_skipped_and_points_to_n
 def test_on_a_site_without_videos_it_says_that_none_was_requested(site: Site, syncer: Run) -> None:
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         ran = syncer("trigger")
     assert ran.out.startswith("0 pages, 0 videos: none requested. Changed 0 counts on 0 pages.\n")
 
@@ -82,7 +82,7 @@ def test_without_a_daemon_it_says_so_and_ends_with_2(site: Site, syncer: Run) ->
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "syncer: no daemon runs on this state; `syncer daemon` runs one, `syncer sync` needs none\n"
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         daemon.send(signal.SIGKILL)
         daemon.ended()
     assert "no daemon runs" in syncer("trigger").err, "what kill -9 leaves is no daemon"
@@ -92,7 +92,7 @@ def test_a_sync_that_cannot_be_made_is_told_with_its_code(site: Site, syncer: Ru
     fill(site, 1)
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         (site.root / "content").rename(site.root / "away")
         ran = syncer("trigger")
     assert ran.code == 2
@@ -118,7 +118,7 @@ def test_on_a_terminal_it_shows_how_far_the_sync_is(site: Site, slow: Simulator)
     site.configure(schedule=NEVER, youtube="connections: 1")
     fill(site, 1)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         fill(site, 200)
         shown = on_a_terminal(site, "trigger")
     assert b"Asking YouTube" in shown
@@ -132,7 +132,7 @@ def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemo
     site.configure(schedule=NEVER, youtube="connections: 1")
     fill(site, 1)
     with Daemon(site) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         fill(site, 200)
         asked = slow.requests
         command = [sys.executable, "-m", "syncer", "-c", str(site.config), "trigger"]
@@ -147,7 +147,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
         _, said = waiting.communicate(timeout=TIMEOUT)
         assert waiting.returncode == 130
         assert b"the daemon goes on with the sync" in said
-        assert "199 of 199" in daemon.until("sync 2")
+        assert "199 requested, 199 returned" in daemon.until("Sync 2")
 
 
 def test_a_daemon_that_ends_meanwhile_is_told(site: Site, slow: Simulator) -> None:
@@ -165,7 +165,7 @@ def test_the_socket_is_for_owner_and_group_only_and_where_the_service_manager_wa
     runtime = tmp_path / "run"
     runtime.mkdir()
     with Daemon(site, environment={"RUNTIME_DIRECTORY": str(runtime)}) as daemon:
-        daemon.until("sync 2")
+        daemon.until("Sync 2")
         (socket,) = runtime.iterdir()
         assert stat.S_IMODE(socket.stat().st_mode) == 0o660
         assert syncer("trigger").code == 0, "found, though nobody tells this command the directory"

@@ -19,7 +19,7 @@ def test_its_health_check_says_whether_a_daemon_runs(site: Site) -> None:
     (command,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", TEXT, re.MULTILINE)
     fill(site, 1)
     with Daemon(site) as daemon:
-        port = daemon.until("the status page is at").strip().rstrip("/").rpartition(":")[2]
+        port = daemon.until("Status page at").strip().rstrip("/").rpartition(":")[2]
         program, *rest = json.loads(command.replace(":8787/", f":{port}/"))
         assert program == "python"
         assert subprocess.run([sys.executable, *rest], capture_output=True, check=False).returncode == 0

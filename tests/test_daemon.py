@@ -45,7 +45,7 @@ def test_real_time_passes_as_well(clock: Clock) -> None:
 def test_after_a_restart_it_counts_from_the_last_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     with Daemon(clock, last=START - 2 * HOUR, every="6h") as daemon:
         assert daemon.settle() == 0
-        assert messages(caplog, "scheduled") == ["the next sync begins at 2026-06-01 08:00:00 UTC"]
+        assert messages(caplog, "scheduled") == ["Next sync at 2026-06-01 08:00:00 UTC"]
         daemon.move(4 * HOUR)
         assert daemon.next() == START + 4 * HOUR
 
@@ -163,7 +163,7 @@ def test_a_bug_in_a_sync_is_logged_with_its_traceback_and_the_next_one_comes(
         assert len(messages(caplog, "sync-failed")) == 1
         trouble = daemon.control.state().trouble
         assert trouble
-        assert trouble.startswith("a bug: ")
+        assert trouble.startswith("a bug in syncer ")
         daemon.doing = report
         daemon.move(6 * HOUR)
         daemon.next()
@@ -186,8 +186,8 @@ def test_an_error_of_ours_is_one_line_without_a_traceback(clock: Clock, caplog: 
             daemon.idle()
     failed = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.getMessage() for record in failed] == [
-        "no sync: another syncer is writing; the next try is at 2026-06-01 10:01:00 UTC",
-        "no sync: another syncer is writing; the next try is at 2026-06-01 16:02:00 UTC",
+        "Sync failed, next try at 2026-06-01 10:01:00 UTC: another syncer is writing",
+        "Sync failed, next try at 2026-06-01 16:02:00 UTC: another syncer is writing",
     ]
     assert not any(record.exc_info for record in failed)
 
@@ -203,14 +203,14 @@ def test_a_sync_that_was_stopped_before_it_did_anything_is_no_error(
         daemon.move(6 * HOUR)
         daemon.next()
         daemon.idle()
-    assert messages(caplog, "sync-stopped") == ["no sync: stopped while another syncer was writing; nothing was done"]
+    assert messages(caplog, "sync-stopped") == ["No sync: stopped while another syncer was writing; nothing was done"]
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 @pytest.mark.parametrize(
     ("brake", "words"),
     [
-        (Brake("missing", 7, 12), "7 of 12 videos are suddenly missing"),
+        (Brake("missing", 7, 12), "7 of 12 videos are missing"),
         (Brake("falling", 9, 16), "9 of 16 counts fell"),
     ],
 )
@@ -251,7 +251,7 @@ def test_of_very_many_problems_of_a_kind_some_are_told_and_how_many_more_there_a
     assert len([line for line in told if "1.2M" in line]) == 20
     assert [line for line in told if "1.2M" not in line] == [
         "content/b.md:3: viewcount stands there twice",
-        "and 980 problems more (not-a-count); `syncer status` lists them all",
+        "... and 980 more problems of the kind not-a-count (see `syncer status`)",
     ]
 
 
@@ -282,7 +282,7 @@ def test_a_sync_that_outlasts_the_interval_is_not_joined_by_another(
         daemon.next()
         daemon.move(6 * HOUR)
         assert daemon.settle() == 0
-        assert messages(caplog, "sync-left-out") == ["a sync was due, but the one before goes on still"]
+        assert messages(caplog, "sync-left-out") == ["A sync was due, but the previous one is still running"]
         ended.set()
         daemon.idle()
         daemon.move(6 * HOUR)

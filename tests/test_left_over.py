@@ -160,7 +160,7 @@ def test_a_daemon_that_starts_settles_it_at_once_and_until_then_status_tells_of_
 
     with Daemon(site) as daemon:
         daemon.until("the last sync was cut short")
-        daemon.until("the next sync begins at")
+        daemon.until("Next sync at")
         assert (beside(site), kept(site)) == ([], {})
         assert file.read_bytes() == crlf(VIDEO, 7, 7) + WORDS
         assert syncer("status", "--json").document["cut_short"] is None
@@ -173,7 +173,7 @@ def test_a_daemon_that_starts_leaves_a_state_without_remains_as_it_is(site: Site
     site.sync(datetime.now(UTC))
     before = (site.state / "lock").stat().st_mtime_ns
     with Daemon(site) as daemon:
-        daemon.until("the next sync begins at")
+        daemon.until("Next sync at")
     assert (site.state / "lock").stat().st_mtime_ns == before
 
 

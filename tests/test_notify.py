@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import signal
 import threading
 import time
@@ -15,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from syncer.config.sections import Notify
-from syncer.daemon.notify import Notifier
+from syncer.daemon.notify import Notifier, require_apprise
 from syncer.decide.unconfirmed import Brake
-from syncer.errors import Locked, Stopped
+from syncer.errors import ConfigError, Locked, Stopped
 from syncer.status.report import SyncReport
 from tests.clockwork import START, report
 from tests.daemon_process import Daemon, fill
@@ -89,7 +90,7 @@ def notifier(ear: Ear, tmp_path: Path) -> Iterator[Callable[..., Notifier]]:
         each.close()
 
 
-def told(notifier: Notifier, *endings: SyncReport | Exception) -> None:
+def notified(notifier: Notifier, *endings: SyncReport | Exception) -> None:
     for ending in endings:
         notifier.before_sync()
         if isinstance(ending, Exception):
@@ -102,52 +103,54 @@ def test_what_needs_a_person_is_told_once_and_that_all_is_well_again(
     ear: Ear, notifier: Callable[..., Notifier]
 ) -> None:
     made = notifier()
-    told(made, report(), report([TYPO], 1), report([TYPO], 1), report([TYPO, OTHER], 1), report([OTHER], 1), report())
-    assert ear.message() == ("syncer: mysite needs you", "content/a.md:7: viewcount: 1.2M is no count")
-    assert ear.message() == ("syncer: mysite needs you", "content/b.md:3: viewcount stands there twice")
+    notified(
+        made, report(), report([TYPO], 1), report([TYPO], 1), report([TYPO, OTHER], 1), report([OTHER], 1), report()
+    )
+    assert ear.message() == ("syncer: mysite needs attention", "content/a.md:7: viewcount: 1.2M is no count")
+    assert ear.message() == ("syncer: mysite needs attention", "content/b.md:3: viewcount stands there twice")
     title, text = ear.message()
-    assert title == "syncer: mysite is well again"
+    assert title == "syncer: mysite is OK again"
     assert "from 2026-06-01 04:00:00 UTC" in text
     made.close()
     assert ear.heard.empty()
 
 
 def test_a_restart_does_not_tell_again(ear: Ear, notifier: Callable[..., Notifier]) -> None:
-    told(notifier(), BRAKED)
-    assert "`syncer trigger --accept`" in ear.message()[1]
+    notified(notifier(), BRAKED)
+    assert "`syncer sync --accept`" in ear.message()[1]
     second = notifier()
-    told(second, BRAKED, report())
-    assert ear.message()[0] == "syncer: mysite is well again"
+    notified(second, BRAKED, report())
+    assert ear.message()[0] == "syncer: mysite is OK again"
 
 
 def test_an_outage_is_told_after_three_tries_and_its_end_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     made, down, away = notifier(), report(code=3), Locked("the disk is away")
-    told(made, down, down, report(), down, away, Stopped("stopped"), ZeroDivisionError(), away, away, report())
-    assert ear.message()[1].startswith("3 syncs in a row failed: a bug: ZeroDivisionError; the log")
-    assert ear.message()[0] == "syncer: mysite is well again"
+    notified(made, down, down, report(), down, away, Stopped("stopped"), ZeroDivisionError(), away, away, report())
+    assert ear.message()[1].startswith("3 syncs in a row failed: a bug in syncer (ZeroDivisionError); the")
+    assert ear.message()[0] == "syncer: mysite is OK again"
     made.close()
     assert ear.heard.empty()
 
 
 def test_a_bug_is_told_at_once_and_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     made = notifier()
-    told(made, ZeroDivisionError(), ZeroDivisionError(), report())
-    assert ear.message()[1].startswith("A sync failed: a bug: ZeroDivisionError; the log")
-    assert ear.message()[0] == "syncer: mysite is well again"
+    notified(made, ZeroDivisionError(), ZeroDivisionError(), report())
+    assert ear.message()[1].startswith("A sync failed: a bug in syncer (ZeroDivisionError); the")
+    assert ear.message()[0] == "syncer: mysite is OK again"
     made.close()
     assert ear.heard.empty()
 
 
 def test_a_message_names_some_of_many(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     problems = [replace(TYPO, subject=f"content/{number}.md") for number in range(25)]
-    told(notifier(), report(problems, 1))
+    notified(notifier(), report(problems, 1))
     lines = ear.message()[1].splitlines()
-    assert (len(lines), lines[-1]) == (11, "And 15 more: `syncer status` lists them all.")
+    assert (len(lines), lines[-1]) == (11, "... and 15 more (see `syncer status`)")
 
 
 def test_each_sync_is_heard_elsewhere(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     made = notifier(ping=f"http://{ear.place}/check?rid=1")
-    told(made, report(), report([TYPO], 1), BRAKED, report(code=3), Locked("the disk is away"))
+    notified(made, report(), report([TYPO], 1), BRAKED, report(code=3), Locked("the disk is away"))
     heard = [ear.next() for _ in range(10)]
     assert [path for path, _ in heard[::2]] == ["/check/start?rid=1"] * 5
     assert [path for path, _ in heard[1::2]] == ["/check?rid=1"] * 2 + ["/check/fail?rid=1"] * 3
@@ -160,18 +163,18 @@ def test_who_cannot_be_told_is_one_line_and_no_sync_waits_for_it(
     ear.status = 500
     made = notifier(ping=f"http://{ear.place}/s3cret")
     began = time.monotonic()
-    told(made, *[report()] * 5)
+    notified(made, *[report()] * 5)
     assert time.monotonic() - began < 1
     for _ in range(10):
         ear.next()
     made.close()
-    assert [record.getMessage() for record in caplog.records] == ["127.0.0.1 cannot be told: HTTPError"]
+    assert [record.getMessage() for record in caplog.records] == ["Cannot notify 127.0.0.1: HTTPError"]
 
 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ("urls: ['nonsense://x']", "notify.urls[0] is no address that apprise knows"),
+        ("urls: ['nonsense://x']", "notify.urls[0]: this is not an address that apprise knows"),
         ("ping: 'hc-ping.com/x'", "notify.ping: must be a whole address"),
         ("ping: 'ftp://hc-ping.com/x'", "notify.ping: must be a whole address"),
         ("urls: nonsense", "notify.urls"),
@@ -194,7 +197,7 @@ def test_a_daemon_tells_and_hears_of_new_addresses_by_a_hangup(site: Site, ear: 
         assert [ear.next()[0] for _ in range(2)] == ["/a/start", "/a"]
         site.configure(schedule="every: 1s, jitter: 0s", notify=f"urls: ['json://{ear.place}/b']")
         daemon.send(signal.SIGHUP)
-        daemon.until("the config was read again")
+        daemon.until("Config reloaded")
         while True:
             path, body = ear.next()
             if path == "/b":
@@ -204,3 +207,37 @@ def test_a_daemon_tells_and_hears_of_new_addresses_by_a_hangup(site: Site, ear: 
         code, seconds = daemon.ended()
     assert code == 0
     assert seconds < 5
+
+
+def test_addresses_can_be_in_a_file_that_is_not_published_with_the_config(
+    ear: Ear, notifier: Callable[..., Notifier], tmp_path: Path
+) -> None:
+    file = tmp_path / "addresses"
+    file.write_text(f"# mail and chat\n\njson://{ear.place}/one\n  json://user:s3cret@{ear.place}/two  \n")
+    file.chmod(0o600)
+    settings = {"urls": (f"file://{file}",)}
+    require_apprise(Notify.model_validate(settings))
+    notified(notifier(**settings), BRAKED)
+    assert {ear.next()[0] for _ in range(2)} == {"/one", "/two"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read file://{}: No such file or directory"),
+        ("# none\n", "file://{} has no address; write one on each line"),
+        (
+            "\nmailto://user:s3cret\n",
+            "line 2 of file://{} is not an address that apprise knows; see its list of services",
+        ),
+    ],
+)
+def test_a_file_of_addresses_that_cannot_be_used_is_an_error_at_the_start_and_no_password_is_logged(
+    tmp_path: Path, text: str | None, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "addresses"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(f"notify.urls[0]: {words.format(file)}")):
+        require_apprise(Notify.model_validate({"urls": (f"file://{file}",)}))
+    assert "s3cret" not in caplog.text

@@ -237,6 +237,18 @@ def test_a_try_that_made_no_sync_is_told_until_one_does(site: Site, page: Served
     assert "All is well" in page.get("/").text
 
 
+def test_a_config_that_could_not_be_reloaded_is_shown_until_one_is(site: Site, page: Served) -> None:
+    error = "syncer.yaml:6: schedule.evry: unknown key\nsyncer.yaml:7: youtube.key: <b>"
+    page.steered.daemon_state = replace(page.steered.daemon_state, config_error=error)
+    shown = (
+        "so the old one is still in use: syncer.yaml:6: schedule.evry: unknown key; syncer.yaml:7: youtube.key: &lt;b"
+    )
+    assert shown in page.get("/").text
+    assert page.get("/api/v1/status").document["daemon"]["config_error"] == error
+    page.steered.daemon_state = replace(page.steered.daemon_state, config_error=None)
+    assert "The new config is invalid" not in page.get("/").text
+
+
 def test_a_video_s_page_tells_its_title_its_counts_and_its_pages(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))

@@ -80,15 +80,15 @@ def test_it_tells_systemd_when_it_is_ready_reads_its_config_again_lives_and_stop
     fill(site, 3)
     with Daemon(site, environment={"NOTIFY_SOCKET": listener.address}) as daemon:
         listener.until("READY=1")
-        daemon.until("sync 2")
-        assert "the next sync begins at" in listener.until("WATCHDOG=1")["STATUS"]
+        daemon.until("Sync 2")
+        assert "Next sync at" in listener.until("WATCHDOG=1")["STATUS"]
         daemon.send(signal.SIGHUP)
         assert int(listener.until("RELOADING=1")["MONOTONIC_USEC"]) > 0
         listener.until("READY=1")
         site.config.write_text("collections: [", encoding="utf-8")
         daemon.send(signal.SIGHUP)
         listener.until("RELOADING=1")
-        assert "stays as it was" in listener.until("READY=1")["STATUS"]
+        assert "Config not reloaded" in listener.until("READY=1")["STATUS"]
         daemon.send(signal.SIGTERM)
         listener.until("STOPPING=1")
         assert daemon.ended()[0] == 0
@@ -153,4 +153,4 @@ def test_a_notify_socket_that_nobody_reads_does_not_hold_the_daemon_up(
         for _ in range(1000):  # many more than a socket holds
             systemd.alive("idle")
         assert unread.recv(100) == b"WATCHDOG=1\nSTATUS=idle"
-    assert {record.message for record in caplog.records} == {"the notify socket is full: WATCHDOG=1 is not sent"}
+    assert {record.message for record in caplog.records} == {"The notify socket is full: WATCHDOG=1 was not sent"}

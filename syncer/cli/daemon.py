@@ -1,4 +1,4 @@
-"""`syncer daemon`: syncs on the schedule and when it is triggered, until it is asked to stop."""
+"""`syncer daemon`: syncs on the schedule and when it is triggered, until it is stopped."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def command(settings: Settings) -> None:
             with called_on_hangup(hung_up):
                 _run(reloadable, settings, lock, stopped, wake, systemd)
         except KeyboardInterrupt:
-            log.warning("stopped at once; the next sync completes what this one began", extra={"event": "stopped"})
+            log.warning("Stopped immediately; the next sync completes this one", extra={"event": "stopped"})
             os._exit(ExitCode.INTERRUPTED)  # a plain end would wait for the thread of the sync
-        log.info("stopped", extra={"event": "stopped"})
+        log.info("Stopped", extra={"event": "stopped"})
 
 
 def _run(
@@ -74,6 +74,7 @@ def _run(
     systemd: Systemd,
 ) -> None:
     from syncer.cli.serving import serving
+    from syncer.config.formats import duration
     from syncer.daemon.last_sync import LastSync
     from syncer.daemon.loop import Daemon, DaemonConfig, DaemonEnvironment
     from syncer.daemon.notify import Notifier
@@ -95,11 +96,14 @@ def _run(
         stopped=stopped.is_set,
         last_sync=LastSync(config.state_directory, os.path.realpath(config.site)),
         reload=lambda: daemon_config() if reloadable.reload() else None,
+        config_error=lambda: reloadable.error,
         systemd=systemd,
     )
     daemon = Daemon(daemon_config(), environment)
     settle(config, _now)
-    log.info("syncer watches %s", config.site, extra={"event": "started"})
+    schedule = config.schedule
+    times = f"at `{schedule.cron.text}` {schedule.timezone}" if schedule.cron else f"every {duration(schedule.every)}"
+    log.info("Syncing %s %s", config.site, times, extra={"event": "started"})
     with closing(notifier), serving(lambda: reloadable.config, daemon, counters, settings.environ) as path:
         lock.name_socket(path)
         daemon.run()
@@ -114,7 +118,7 @@ def _sync(
     notifier: Notifier,
     request: SyncRequest,
 ) -> SyncReport:
-    """Make a sync with the config and the key that counted when it began."""
+    """Make a sync with the config and the key that were in use when it began."""
     from syncer.daemon.memory import give_back
     from syncer.sync.make import make_sync
     from syncer.sync.options import Environment, Listener, Options

@@ -23,13 +23,23 @@ def start_log(level: str, *, as_json: bool, key: str | None) -> None:
     """Send records of `level` and above to standard error; everything passes the redactor."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(key))
-    error = os.fstat(STANDARD_ERROR)
-    is_journal = os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"  # systemd.exec(5)
-    handler.setFormatter(_Json() if as_json else _Journal() if is_journal else _Text())
+    handler.setFormatter(_Json() if as_json else _Text())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "ERROR" else logging.WARNING)
     logging.getLogger("syncer").setLevel(level)
+
+
+def for_standard_error(text: str, level: str) -> str:
+    """Return lines of that level as standard error takes them.
+
+    Where it is systemd's journal, each line begins with its priority (sd-daemon(3)); `JOURNAL_STREAM` names the
+    journal by device and inode (systemd.exec(5)), since a program that a service starts may have another one.
+    """
+    error = os.fstat(STANDARD_ERROR)
+    if os.environ.get("JOURNAL_STREAM") != f"{error.st_dev}:{error.st_ino}":
+        return text
+    return "\n".join(f"<{PRIORITIES[level]}>{line}" for line in text.splitlines())
 
 
 class _Text(logging.Formatter):
@@ -37,15 +47,8 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{record.levelname} {safe(record.getMessage())}"
-        return f"{line}\n{record.exc_text}" if record.exc_text else line
-
-
-class _Journal(_Text):
-    """For systemd's journal: the same, each line with its priority before it, as sd-daemon(3) has it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        priority = PRIORITIES[record.levelname]
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+        text = f"{line}\n{record.exc_text}" if record.exc_text else line
+        return for_standard_error(text, record.levelname)
 
 
 class _Json(logging.Formatter):

@@ -168,6 +168,7 @@ class _Bug(SyncerError):
 
 
 def _show_error(arguments: Sequence[str], error: SyncerError, usage: str) -> int:
+    from syncer.cli.log_setup import for_standard_error
     from syncer.redact import redact
     from syncer.wording import safe, safe_json
 
@@ -177,7 +178,7 @@ def _show_error(arguments: Sequence[str], error: SyncerError, usage: str) -> int
         print(safe_json(document, indent=2))
     else:
         lines = "\n".join(map(safe, message.split("\n")))  # a config has a line for each finding
-        print(f"{usage}syncer: {lines}", file=sys.stderr)
+        print(for_standard_error(f"{usage}syncer: {lines}", "ERROR"), file=sys.stderr)
     return error.exit_code
 
 

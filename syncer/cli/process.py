@@ -36,7 +36,10 @@ def finish() -> None:
     sys.stdout.flush()
     output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(output, _Output) and output.lost and output.lost.errno != errno.EPIPE:
-        print(f"syncer: the output could not be written in full: {output.lost.strerror}", file=sys.stderr)
+        from syncer.cli.log_setup import for_standard_error
+
+        text = f"syncer: the output could not be written in full: {output.lost.strerror}"
+        print(for_standard_error(text, "ERROR"), file=sys.stderr)
 
 
 class _Output(RawIOBase):

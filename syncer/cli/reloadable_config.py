@@ -1,4 +1,4 @@
-"""The config that the daemon goes by: read at the start, and again on request."""
+"""The config that the daemon uses: read at the start, and again on request."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from syncer.cli.settings import Settings
 from syncer.daemon.notify import require_apprise
 from syncer.daemon.systemd import Systemd
 from syncer.errors import ConfigError, SyncerError
+from syncer.redact import redact
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -21,7 +22,7 @@ log = logging.getLogger("syncer.daemon")
 
 
 class ReloadableConfig:
-    """The config, safe in any thread, and the key, for the main thread. A broken new config changes nothing."""
+    """The config, safe in any thread, and the key, for the main thread. An invalid new config changes nothing."""
 
     def __init__(self, settings: Settings, systemd: Systemd) -> None:
         """Read both. Raises ConfigError and KeyMissing."""
@@ -29,21 +30,23 @@ class ReloadableConfig:
         self._systemd = systemd
         self._reload_requested = False
         self._lock = threading.Lock()
+        self.error: str | None = None
+        """Why the config that was last read is not in use, one finding a line; None where it is."""
         self._config, self.key = self._read()
         self._start_log()
 
     @property
     def config(self) -> Config:
-        """The config that counts now."""
+        """The config in use."""
         with self._lock:
             return self._config
 
     def request_reload(self) -> None:
-        """Have it read again by the next `reload`; safe in a signal handler."""
+        """Let the next `reload` read it again; safe in a signal handler."""
         self._reload_requested = True
 
     def reload(self) -> bool:
-        """Read it again if that was requested, and tell systemd so; return whether there is a new one."""
+        """Read it again if that was requested, and notify systemd; return whether there is a new one."""
         if not self._reload_requested:
             return False
         self._reload_requested = False
@@ -51,20 +54,24 @@ class ReloadableConfig:
         try:
             config, key = self._read()
             if config.site != self._config.site:
-                raise ConfigError(f"`site` is {config.site} now; restart the daemon for another site")
+                raise ConfigError(f"`site` is now {config.site}; restart the daemon to sync another site")
         except SyncerError as error:
-            log.error("the config stays as it was: %s", error, extra={"event": "config-refused"})  # noqa: TRY400 - no bug, no traceback
-            self._systemd.ready("the config stays as it was: see the log")
+            self.error = redact(str(error), self.key)
+            for finding in self.error.split("\n"):  # a line of the log for each
+                message = "Config not reloaded, the old one is still in use: %s"
+                log.error(message, finding, extra={"event": "config-refused"})  # noqa: TRY400 - no bug, no traceback
+            self._systemd.ready("Config not reloaded: the new one is invalid, so the old one is still in use")
             return False
+        self.error = None
         for section in NEED_A_RESTART:
             if getattr(config, section) != getattr(self._config, section):
-                message = "`%s` stays as it was until the daemon is restarted"
+                message = "A change of `%s` takes effect when the daemon is restarted"
                 log.warning(message, section, extra={"event": "needs-restart"})
         kept = {section: getattr(self._config, section) for section in NEED_A_RESTART}
         with self._lock:
             self._config, self.key = config.model_copy(update=kept), key
         self._start_log()
-        log.info("the config was read again", extra={"event": "config-read"})
+        log.info("Config reloaded", extra={"event": "config-read"})
         return True
 
     def _read(self) -> tuple[Config, str]:
@@ -76,4 +83,4 @@ class ReloadableConfig:
     def _start_log(self) -> None:
         self._settings.start_log(self.key)
         if not (self._settings.quiet or self._settings.verbose):
-            log.setLevel(logging.INFO)  # what the daemon does is logged always, each step of its syncs with -v only
+            log.setLevel(logging.INFO)  # what the daemon does is always logged, each step of its syncs with -v only

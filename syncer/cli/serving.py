@@ -47,7 +47,7 @@ def serving(
     prepare_directory(at_start.state_directory)
     with listening(page.listen if page else None, path) as sockets, served(app, sockets):
         if page:
-            log.info("the status page is at %s", address_of(sockets[0]), extra={"event": "serving"})
+            log.info("Status page at %s", address_of(sockets[0]), extra={"event": "serving"})
         yield path
 
 

@@ -44,6 +44,13 @@ def parse_positive_duration(value: object) -> timedelta:
     return duration
 
 
+def duration(time: timedelta) -> str:
+    """Return the shortest text for whole seconds: `90s`, `15m`, `6h` or `28d`."""
+    seconds = int(time.total_seconds())
+    unit = next(unit for unit in reversed(_SECONDS) if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
 def parse_share(value: object) -> float:
     """Return the share that `0%` to `100%` stands for, from 0 to 1; raises ValueError."""
     if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, value):

@@ -1,7 +1,7 @@
-"""Decides when the next sync begins and what it is about: a value, and for each thing that happens the value after it.
+"""Decides when the next sync begins and which videos it includes: a value, and a new value after each event.
 
-It knows no clock, no thread and no chance: the time comes in as `now`, with a time zone, and chance as a `share`, a
-random number from 0 to 1.
+It uses no clock, thread or randomness of its own: the time comes in as `now`, with a time zone, and randomness as a
+`share`, a number from 0 to 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from syncer.errors import ExitCode, Stopped, SyncerError
 from syncer.status.report import SyncReport
 
 PUNCTUAL_WITHIN = timedelta(seconds=10)
-"""A sync that begins so soon after its time was not delayed by a machine that slept."""
+"""A sync that begins within this time of its due time was not delayed by a machine that slept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class QuotaRetry:
     since: datetime
     """When that sync began; they were not read since."""
     at: datetime
-    """When they are requested: soon after the quota resets, unless a sync comes before."""
+    """When they are requested: soon after the quota resets, unless a sync runs earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """When the next sync begins, and what of the past decides that."""
+    """When the next sync begins, and what that depends on."""
 
     schedule: Schedule
     counted_from: datetime
@@ -42,12 +42,12 @@ class Agenda:
     last_sync: datetime | None
     """When the last whole sync began, whoever made it; None where there was none."""
     own_sync: datetime | None = None
-    """When the last sync began that the schedule asked for, in whole seconds as the state has it."""
+    """When the last scheduled sync began, in whole seconds as the state has it."""
     failures: int = 0
-    """How many syncs in a row failed: nothing was answered, or an error came in the way."""
+    """How many syncs in a row failed: YouTube returned nothing, or an error prevented the sync."""
     quota_retry: QuotaRetry | None = None
     triggered: bool = False
-    """Whether a sync that somebody triggered begins now, or is running."""
+    """Whether a triggered sync begins now, or is running."""
 
     @classmethod
     def at_start(cls, schedule: Schedule, last_sync: datetime | None, now: datetime, share: float) -> Agenda:
@@ -61,14 +61,14 @@ class Agenda:
         return (self.schedule, self.counted_from) == (other.schedule, other.counted_from)
 
     def next_start(self, now: datetime, share: float) -> datetime:
-        """Return when the sync after one that begins now begins. That one makes up for all that were missed."""
+        """Return when the sync after one that begins now begins; that one catches up on all that were missed."""
         return delayed(self.schedule, next_time(self.schedule, self.counted_from, now), share)
 
     def unread_since(self, now: datetime) -> datetime | None:
-        """Return since when the videos were not read that a scheduled sync which begins now is about; None: about all.
+        """Return the time since which a video must be unread to be included in a sync that begins now; None: all are.
 
-        It is about those that the quota left out, if it begins on time for them. Where it is late, because the machine
-        slept, it may have to make up for a scheduled one.
+        A sync that begins on time for the videos that the quota left out includes only these. One that is late, because
+        the machine slept, includes all: it may have to catch up on a scheduled sync.
         """
         retry = self.quota_retry
         on_time = retry is not None and timedelta(0) <= now - retry.at < PUNCTUAL_WITHIN
@@ -77,7 +77,7 @@ class Agenda:
     def after_report(
         self, report: SyncReport, now: datetime, share: float, *, triggered: bool, unread_since: datetime | None
     ) -> Agenda:
-        """Return the agenda after a sync ended with this report; `triggered`: the schedule did not ask for it."""
+        """Return the agenda after a sync ended with this report; `triggered`: it was not a scheduled one."""
         retry = None
         if report.over_quota:
             retry = QuotaRetry(
@@ -92,7 +92,7 @@ class Agenda:
         return _with_quota_retry(agenda, now)
 
     def after_error(self, error: BaseException, now: datetime) -> Agenda:
-        """Return the agenda after a sync ended with this error. One that was stopped, or has a bug, is not repeated."""
+        """Return the agenda after a sync ended with this error. It is not repeated after a stop or a bug."""
         agenda = replace(self, triggered=False)
         if isinstance(error, Stopped) or not isinstance(error, SyncerError):
             return agenda
@@ -105,7 +105,7 @@ class Agenda:
         return replace(self, counted_from=self.counted_from - by, start=start)
 
     def after_config(self, schedule: Schedule, now: datetime, share: float) -> Agenda:
-        """Return the agenda after the config was read again. A failed sync is tried again at once: it may work now."""
+        """Return the agenda after the config was reloaded. A failed sync is repeated at once: it may work now."""
         agenda = self
         if schedule != self.schedule:
             agenda = replace(self, schedule=schedule, interval=longest_interval(schedule, now))
@@ -113,10 +113,10 @@ class Agenda:
         return replace(agenda, failures=0, start=now) if self.failures else agenda
 
     def after_last_sync(self, last_sync: datetime | None, now: datetime, share: float) -> Agenda:
-        """Return the agenda after a look into the state at when the last whole sync began; None: not known just now.
+        """Return the agenda after the state was checked for when the last whole sync began; None: not known now.
 
-        An `every` counts from a sync that was triggered or that another process made, but not from a scheduled one,
-        whose delay must not add up. Times that a `cron` names stay.
+        `every` counts from a sync that was triggered or that another process made, but not from a scheduled one, whose
+        delays must not add up. The times of a `cron` stay.
         """
         if self.triggered or last_sync is None or last_sync == self.last_sync:
             return self
@@ -126,24 +126,24 @@ class Agenda:
         return _counting_from(agenda, next_time(self.schedule, last_sync, now), now, share)
 
     def after_trigger(self, now: datetime) -> Agenda:
-        """Return the agenda while a triggered sync waits and none is running. It is moved once, and begins at once."""
+        """Return the agenda while a triggered sync waits and none is running: it begins at once. It is moved once."""
         return self if self.triggered else replace(self, start=now, triggered=True)
 
 
 def _after_failure(agenda: Agenda, now: datetime) -> Agenda:
-    """Try again soon. The distance grows, so that a long outage is no storm of tries."""
+    """Retry soon; the wait grows with each failure."""
     failures = agenda.failures + 1
     return replace(agenda, failures=failures, start=now + retry_after(failures, agenda.interval))
 
 
 def _counting_from(agenda: Agenda, due: datetime, now: datetime, share: float) -> Agenda:
-    """Count from this time, unless a triggered sync is about to begin: the scheduler moves on from that one."""
+    """Count from this time, unless a triggered sync is about to begin: then the scheduler counts on from that one."""
     start = due if due <= now else delayed(agenda.schedule, due, share)
     waits = agenda.triggered and agenda.start <= now
     return _with_quota_retry(replace(agenda, counted_from=due, start=agenda.start if waits else start), now)
 
 
 def _with_quota_retry(agenda: Agenda, now: datetime) -> Agenda:
-    """Begin earlier for what the quota left out, if the next sync would come later."""
+    """Begin earlier for the videos that the quota left out, if the next sync would run later."""
     retry = agenda.quota_retry
     return replace(agenda, start=retry.at) if retry and now < retry.at < agenda.start else agenda

@@ -1,4 +1,4 @@
-"""Watches when the last whole sync began, whoever made it."""
+"""Checks when the last whole sync began, whoever made it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class LastSync:
         self._last: datetime | None = None
 
     def __call__(self) -> datetime | None:
-        """Return when it began; None where there was none, and where the state cannot be read just now."""
+        """Return when it began; None where there was none, or where the state cannot be read now."""
         stamps = [_stamp(self._directory / name) for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal")]
         if stamps == self._stamps:
             return self._last
         self._stamps, self._last = stamps, None
-        with suppress(StateError):  # the next sync says so, at length
+        with suppress(StateError):  # the next sync reports it
             database = open_to_read(self._directory, self._site)
             if database:
                 with database:

@@ -1,4 +1,4 @@
-"""Syncs on the schedule and when it is triggered, until it is asked to stop."""
+"""Syncs on the schedule and when it is triggered, until it is stopped."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from syncer.decide.schedule import Schedule
 
 CLOCK_CHECK_SECONDS = 5.0
-"""Between two looks at the clock: what a suspended machine or a moved clock can delay a sync by."""
+"""Between two checks of the clock: how long a suspended machine or a moved clock can delay a sync."""
 
 SET_BACK_MINIMUM = timedelta(minutes=1)
 """A clock set back by more than this moves the next sync; less is the clock being disciplined."""
 
 WATCHDOG_STALL_SECONDS = 300.0
-"""After so long without a sign of life from a sync, systemd's watchdog hears no more that all is well.
+"""After so long without a sign of life from a sync, systemd's watchdog is no longer notified.
 
 One request may take `youtube.timeout`, and a lock is waited for in small steps.
 """
@@ -50,22 +50,22 @@ class SyncRequest:
     """What one sync is to do, and where it reports how far it is."""
 
     triggered: bool
-    """False: the schedule asks for it."""
+    """False: it is a scheduled one."""
     accept: bool
     unread_since: datetime | None
     """It is only about videos that were not read since then; None: about all."""
     progress: Callable[[Stage, int, int | None], None]
     alive: Callable[[], None]
-    """To be called whenever the sync waits: it does not hang."""
+    """Called whenever the sync waits, as a sign that it does not hang."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonConfig:
-    """What the config makes of the daemon; a new one may take its place while the daemon runs."""
+    """What the daemon takes from the config; it may be replaced while the daemon runs."""
 
     schedule: Schedule
     sync: Callable[[SyncRequest], SyncReport]
-    """Makes one sync; it must look by itself whether the daemon is asked to stop."""
+    """Makes one sync; it checks by itself whether the daemon is being stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,22 @@ class DaemonEnvironment:
     wake: Callable[[], None]
     """Safe in any thread."""
     stopped: Callable[[], bool]
-    """Whether the daemon is asked to stop."""
+    """Whether the daemon is being stopped."""
     last_sync: Callable[[], datetime | None]
-    """When the last whole sync began, whoever made it; None where nobody knows."""
+    """When the last whole sync began, whoever made it; None where that is not known."""
     reload: Callable[[], DaemonConfig | None]
     """The new config, where it was read again since the last call."""
+    config_error: Callable[[], str | None]
+    """Why the config that was last read is not in use; None where it is. Safe in any thread."""
     systemd: Systemd
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedSync:
-    """How a sync ended: what its thread hands over to the main thread."""
+    """How a sync ended: what its thread passes to the main thread."""
 
     trigger: Trigger | None
-    """What triggered it; None: the schedule asked for it."""
+    """What triggered it; None: the schedule."""
     unread_since: datetime | None
     """As it was requested."""
     result: SyncReport | BaseException
@@ -100,9 +102,9 @@ class FinishedSync:
 class Daemon:
     """Runs syncs one at a time in a thread of its own, and shows others what it is doing.
 
-    The main thread looks at everything every few seconds, or when it is woken. Only it moves the agenda, and only it
-    touches the scheduler: while APScheduler shuts down it holds its locks and waits for the sync, which must never wait
-    for them. The thread of a sync hands over a `FinishedSync` and no more.
+    The main thread checks everything every few seconds, or when it is woken. Only the main thread changes the agenda
+    and touches the scheduler: while APScheduler shuts down, it holds its locks and waits for the sync, so the sync must
+    never wait for them. The thread of a sync passes on a `FinishedSync` and nothing else.
     """
 
     def __init__(self, config: DaemonConfig, environment: DaemonEnvironment, rng: Random | None = None) -> None:
@@ -131,7 +133,15 @@ class Daemon:
         """Return what the daemon is doing now."""
         with self._lock:
             agenda, running = self._agenda, self._unfinished > 0 or self._agenda.triggered
-            return DaemonState(running, self._progress, agenda.start, self._started, agenda.interval, self._trouble)
+            return DaemonState(
+                running,
+                self._progress,
+                agenda.start,
+                self._started,
+                agenda.interval,
+                self._trouble,
+                self._environment.config_error(),
+            )
 
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - as `Control` has it
         """Return the ticket of the sync that answers this trigger."""
@@ -144,15 +154,15 @@ class Daemon:
         return self._tickets.find(number)
 
     def run(self) -> None:
-        """Sync until the daemon is asked to stop; then wait for the running sync.
+        """Sync until the daemon is stopped; then wait for the running sync.
 
-        Whatever a sync raises is logged, and the next one comes in its time. Where the clock jumps forward or the
-        machine slept, a sync that was missed begins at the next look, once.
+        Whatever a sync raises is logged, and the next one runs as scheduled. Where the clock jumps forward or the
+        machine slept, one sync catches up at the next check.
         """
         environment = self._environment
         with self._lock:
             agenda = self._agenda
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the rest is logged in our words
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the rest is logged by daemon_log
         self._scheduler.add_listener(lambda _event: daemon_log.log_left_out(), EVENT_JOB_MAX_INSTANCES)
         self._scheduler.add_listener(self._hand_over, EVENT_JOB_EXECUTED)
         self._scheduler.add_job(self._sync, _Times(agenda, self._rng), id=JOB, next_run_time=agenda.start)
@@ -171,7 +181,7 @@ class Daemon:
         self._after_finished(agenda, environment.clock())
 
     def _look(self, agenda: Agenda, now: datetime, back: timedelta) -> Agenda:
-        """Return the agenda after all that happened since the last look, and move the scheduler's job as it says."""
+        """Return the agenda after all that happened since the last check, and move the scheduler's job accordingly."""
         planned = agenda = replace(agenda, start=self._scheduler.get_job(JOB).next_run_time)
         if back > SET_BACK_MINIMUM:
             agenda = agenda.after_set_back(now, back)
@@ -186,7 +196,7 @@ class Daemon:
             running = self._unfinished > 0
             if not (running or agenda.triggered):
                 self._sign_of_life = time.monotonic()
-        if not running:  # else nobody can say whose the last sync is
+        if not running:  # else the last sync may be the running one or another process's
             agenda = agenda.after_last_sync(self._environment.last_sync(), now, self._rng.random())
         if not agenda.has_times_of(earlier):
             daemon_log.log_next(agenda.start)
@@ -205,7 +215,7 @@ class Daemon:
         return agenda
 
     def _after_finished(self, agenda: Agenda, now: datetime) -> Agenda:
-        """Return the agenda after the syncs that ended since the last look; log each, and close its ticket."""
+        """Return the agenda after the syncs that ended since the last check; log each, and close its ticket."""
         while not self._finished.empty():
             finished = self._finished.get()
             result, triggered = finished.result, finished.trigger is not None
@@ -238,7 +248,7 @@ class Daemon:
         request = SyncRequest(bool(trigger), bool(trigger and trigger.accept), since, self._advance, self._alive)
         try:
             return FinishedSync(trigger, since, config.sync(request))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync comes
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync runs
             return FinishedSync(trigger, since, error)
 
     def _advance(self, stage: Stage, done: int, of: int | None) -> None:
@@ -250,17 +260,17 @@ class Daemon:
             self._sign_of_life = time.monotonic()
 
     def _hand_over(self, event: JobExecutionEvent) -> None:
-        """Hand over what `_sync` returned, and wake the main thread, now that APScheduler would take the next sync."""
+        """Pass on what `_sync` returned, and wake the main thread, now that APScheduler would accept the next sync."""
         self._finished.put(event.retval)
         self._environment.wake()
 
 
 class _Times(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
-    """The agenda's times, as APScheduler asks for them in its thread, more than once for each sync."""
+    """The agenda's times, as APScheduler requests them in its thread, more than once for each sync."""
 
     def __init__(self, agenda: Agenda, rng: Random) -> None:
         self._agenda = agenda
-        self._rng = Random(rng.random())  # of its own: the other draws do not depend on how often APScheduler asks
+        self._rng = Random(rng.random())  # of its own: the other draws do not depend on how often APScheduler calls
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
         return self._agenda.next_start(now, self._rng.random())
@@ -271,12 +281,13 @@ def _trouble_of(error: BaseException) -> tuple[str, dict[str, object]]:
     if isinstance(error, SyncerError):
         kind, message, code = error.kind, str(error), error.exit_code
     else:
-        message = f"a bug: {type(error).__name__}; the log of the daemon has the traceback"
+        message = f"a bug in syncer ({type(error).__name__}); the daemon's log has the traceback"
         kind, code = "bug", ExitCode.BUG
     return message, {"error": {"kind": kind, "message": message}, "exit": code}
 
 
 def _status(state: DaemonState) -> str:
-    if state.running or state.next_sync is None:
-        return "a sync goes on"
-    return f"the next sync begins at {utc(state.next_sync)}"
+    """Return the state in a line, as `systemctl status` shows it."""
+    waits = f"Next sync at {utc(state.next_sync)}" if state.next_sync else "Idle"
+    refused = "; the new config is invalid, so the old one is still in use (see the log)" if state.config_error else ""
+    return f"{'Syncing' if state.running else waits}{refused}"

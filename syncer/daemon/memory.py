@@ -1,4 +1,4 @@
-"""Gives memory back to the system after each sync: a daemon sleeps most of its life."""
+"""Returns memory to the system after each sync: a daemon is idle most of the time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ M_ARENA_MAX = -8
 
 
 def share_one_arena() -> None:
-    """Let all threads take memory from one arena; for a program that has no second thread yet.
+    """Let all threads take memory from one arena; to be called before a second thread starts.
 
-    glibc gives each thread an arena of its own, and what is free in one serves no other thread.
+    glibc gives each thread an arena of its own, and memory that is free in one cannot be used by another thread.
     """
     _call("mallopt", M_ARENA_MAX, 1)
 
 
 def give_back() -> None:
-    """Give the system what is free. By itself glibc gives back no more than the end of its heap.
+    """Return free memory to the system; by itself, glibc returns only the end of its heap.
 
-    Python looks for cycles before: a client of Google's library is two megabytes of them, in too few objects for
-    Python to look soon.
+    Reference cycles are collected first: a client of Google's library is two megabytes of them, in too few objects for
+    Python to collect them soon.
     """
     gc.collect()
     _call("malloc_trim", 0)

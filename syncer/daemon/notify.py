@@ -1,4 +1,4 @@
-"""Notifies people once when something needs attention and when nothing does any more, and pings a heartbeat monitor."""
+"""Notifies you once when something needs attention and when nothing does any more, and pings a heartbeat monitor."""
 
 from __future__ import annotations
 
@@ -18,26 +18,32 @@ from urllib.parse import urlsplit, urlunsplit
 from syncer.diff_log.lines import timestamp
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
 from syncer.own_files import PUBLIC_MODE, open_own, read_file, remove_own
-from syncer.status.report import SyncReport
+from syncer.status.report import SyncReport, brake_in_words
 from syncer.wording import utc
 
 if TYPE_CHECKING:
     from syncer.config.sections import Notify
 
 NOTIFIED_FILE = "told.json"
-"""The file beside the state that remembers, across restarts, what people were notified of and when."""
+"""The file beside the state that remembers, across restarts, what was notified and when."""
 
 NOTIFIED_FILE_BYTES = 1 << 24
 """How much of it is read at most."""
+
+FILE_URL = "file://"
+"""How an address begins that names a file of addresses."""
+
+ADDRESSES_BYTES = 1 << 16
+"""How much of such a file is read at most."""
 
 PING_TIMEOUT = 10.0
 """Seconds that a ping may take."""
 
 CLOSE_TIMEOUT = 2.0
-"""Seconds that what is still to be sent gets when the daemon stops."""
+"""Seconds for sending what is left when the daemon stops."""
 
 FAILURES_BEFORE_NOTICE = 3
-"""Failed syncs in a row after which people are notified: shorter outages pass by themselves, bugs do not."""
+"""Failed syncs in a row before a notification: shorter outages end by themselves. A bug is notified at once."""
 
 PROBLEMS_IN_A_MESSAGE = 10
 """How many problems one message names."""
@@ -46,7 +52,11 @@ log = logging.getLogger("syncer.daemon")
 
 
 def require_apprise(settings: Notify) -> None:
-    """Raise ConfigError where `notify.urls` is set, and apprise is not installed or does not know one of them."""
+    """Raise ConfigError where `notify.urls` is set and cannot be used.
+
+    That is where apprise is not installed, where it does not know an address, and where a file of addresses cannot be
+    read or has none.
+    """
     if not settings.urls:
         return
     try:
@@ -54,9 +64,20 @@ def require_apprise(settings: Notify) -> None:
     except ImportError:
         message = "notify.urls needs apprise, which is not installed: `pip install 'syncer-youtube[notify]'`"
         raise ConfigError(message) from None
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs addresses with their passwords
     for number, url in enumerate(settings.urls):
-        if not apprise.Apprise().add(url):
-            raise ConfigError(f"notify.urls[{number}] is no address that apprise knows; see its list of services")
+        try:
+            addresses = _addresses(url)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
+            raise ConfigError(f"notify.urls[{number}]: cannot read {url}: {reason}") from None
+        if not addresses:
+            raise ConfigError(f"notify.urls[{number}]: {url} has no address; write one on each line")
+        for line, address in addresses.items():
+            if not apprise.Apprise().add(address):
+                where = f"line {line} of {url}" if url.startswith(FILE_URL) else "this"
+                sentence = f"{where} is not an address that apprise knows; see its list of services"
+                raise ConfigError(f"notify.urls[{number}]: {sentence}")
 
 
 class Notifier:
@@ -79,30 +100,32 @@ class Notifier:
         self._ping("/start", "")
 
     def after_report(self, report: SyncReport) -> None:
-        """Notify of how a sync ended: a failure is one in which nothing was answered, or which a brake holds."""
+        """Notify of how a sync ended. It failed if YouTube returned nothing, or if the safety brake stopped it."""
         if report.exit == ExitCode.NOTHING_ANSWERED:
-            self._fail("; ".join(sorted({problem.message for problem in report.problems})) or "nothing was answered")
+            self._fail(
+                "; ".join(sorted({problem.message for problem in report.problems})) or "YouTube returned nothing"
+            )
         elif report.exit != ExitCode.INTERRUPTED:
             self._failures = 0
             self._ping("/fail" if report.brake else "", f"sync {report.sync} ended with {report.exit}")
             self._notify(needs_of(report))
 
     def after_error(self, error: BaseException) -> None:
-        """Notify of what ended a sync without a report; that somebody stopped it is no failure."""
+        """Notify of what ended a sync without a report; a sync that was stopped did not fail."""
         if isinstance(error, Stopped):
             return
         if isinstance(error, SyncerError):
             self._fail(str(error))
         else:
-            self._fail(f"a bug: {type(error).__name__}; the log of the daemon has the traceback", notice_after=1)
+            self._fail(f"a bug in syncer ({type(error).__name__}); the daemon's log has the traceback", notice_after=1)
 
     def close(self) -> None:
-        """Send what is still to be sent, if that is quick."""
+        """Send what is left, if that is quick."""
         self._outbox.put(None)
         self._thread.join(CLOSE_TIMEOUT)
 
     def _fail(self, reason: str, notice_after: int = FAILURES_BEFORE_NOTICE) -> None:
-        """Note that there was no sync; after so many in a row people are notified."""
+        """Note a failed sync; notify after `notice_after` in a row."""
         self._failures += 1
         self._ping("/fail", reason)
         if self._failures >= notice_after:
@@ -115,7 +138,7 @@ class Notifier:
             self._outbox.put((url, partial(_ping, url, suffix, text)))
 
     def _notify(self, needs: Mapping[str, str]) -> None:
-        """Notify of what is new among the things that need attention, or that none does any more."""
+        """Notify of what is new among the things that need attention, or that nothing does any more."""
         urls = self._settings().urls
         if not urls:
             return
@@ -126,23 +149,24 @@ class Notifier:
             return
         if new:
             rest = len(new) - PROBLEMS_IN_A_MESSAGE
-            more = [f"And {rest} more: `syncer status` lists them all."] if rest > 0 else []
-            title, body = f"syncer: {self._site} needs you", "\n".join([*new[:PROBLEMS_IN_A_MESSAGE], *more])
+            more = [f"... and {rest} more (see `syncer status`)"] if rest > 0 else []
+            title, body = f"syncer: {self._site} needs attention", "\n".join([*new[:PROBLEMS_IN_A_MESSAGE], *more])
         else:
-            since = min([*known.values(), timestamp(now)])  # what a clock ahead of its time noted is not to come
-            title = f"syncer: {self._site} is well again"
-            body = f"Nothing needs you now. Something did from {utc(datetime.fromisoformat(since))} to {utc(now)}."
+            since = min([*known.values(), timestamp(now)])  # not a time that a clock ahead of its time noted
+            title = f"syncer: {self._site} is OK again"
+            until = f"from {utc(datetime.fromisoformat(since))} to {utc(now)}"
+            body = f"Nothing needs attention now. Something did {until}."
         for url in urls:
             self._outbox.put((url, partial(_send_message, url, title, body)))
         self._remember({name: known.get(name, timestamp(now)) for name in needs})
 
     def _notified(self) -> dict[str, str]:
-        """Return what people were notified of, and when; nothing where the file is missing or damaged."""
+        """Return what was notified, and when; nothing where the file is missing or damaged."""
         try:
             found = json.loads(read_file(self._notified_file, NOTIFIED_FILE_BYTES))
             if not isinstance(found, dict) or not all(datetime.fromisoformat(at).tzinfo for at in found.values()):
                 return {}
-        except (OSError, ValueError, TypeError, RecursionError):  # you are notified once more
+        except (OSError, ValueError, TypeError, RecursionError):  # it is notified once more
             return {}
         return found
 
@@ -154,10 +178,10 @@ class Notifier:
                 file.write(json.dumps(notified).encode())
             os.replace(new, self._notified_file)
         except OSError as error:
-            log.warning("%s cannot be written: %s", self._notified_file, error, extra={"event": "not-remembered"})
+            log.warning("Cannot write %s: %s", self._notified_file, error, extra={"event": "not-remembered"})
 
     def _send_all(self) -> None:
-        """Send, and log when that begins to fail. An address may hold a secret: only its host is logged."""
+        """Send, and log when that begins to fail. An address may hold a secret: only its host or file is logged."""
         while message := self._outbox.get():
             url, send = message
             try:
@@ -165,20 +189,18 @@ class Notifier:
             except Exception as error:  # noqa: BLE001 - whatever apprise and the network raise, the next one is sent
                 if not self._unreachable:
                     facts = {"event": "not-notified"}
-                    log.warning("%s cannot be told: %s", urlsplit(url).hostname, type(error).__name__, extra=facts)
+                    where = url if url.startswith(FILE_URL) else urlsplit(url).hostname
+                    log.warning("Cannot notify %s: %s", where, type(error).__name__, extra=facts)
                 self._unreachable = True
             else:
                 self._unreachable = False
 
 
 def needs_of(report: SyncReport) -> dict[str, str]:
-    """Return what of a sync needs attention: a name that stays the same from sync to sync, and a sentence."""
+    """Return what needs attention after a sync: a name that stays the same from sync to sync, and a sentence."""
     needs = {}
     if report.brake:
-        needs["brake"] = (
-            f"A brake holds what YouTube said ({report.brake.reason}: {report.brake.struck} of {report.brake.of});"
-            " look at some of the videos, and if YouTube is right: `syncer trigger --accept`."
-        )
+        needs["brake"] = brake_in_words(report)
     for problem in report.problems:
         where = f"{problem.subject}:{problem.line}" if problem.line else problem.subject
         needs[f"{problem.kind.value} {problem.subject}"] = f"{where}: {problem.message}"
@@ -197,6 +219,19 @@ def _send_message(url: str, title: str, body: str) -> None:
     from apprise import Apprise
 
     sender = Apprise()
-    sender.add(url)
+    for address in _addresses(url).values():
+        sender.add(address)
     if not sender.notify(title=title, body=body):
         raise ConnectionError(url)
+
+
+def _addresses(url: str) -> Mapping[int, str]:
+    """Return the address, or those in the file that it names, by line. Empty lines and comments are skipped.
+
+    Raises OSError, and ValueError for a file that is not text.
+    """
+    if not url.startswith(FILE_URL):
+        return {1: url}
+    text = read_file(Path(url.removeprefix(FILE_URL)), ADDRESSES_BYTES, follow=True).decode()
+    lines = {number: line.strip() for number, line in enumerate(text.splitlines(), 1)}
+    return {number: line for number, line in lines.items() if line and not line.startswith("#")}

@@ -1,4 +1,4 @@
-"""The syncs that were triggered: one that is running, at most one that waits, and how the last ones ended."""
+"""The syncs that were triggered: a running one, at most one that waits, and how the last ones ended."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from syncer.control import Ticket
 
 TICKETS_KEPT = 10
-"""How many tickets are remembered: whoever follows one looks every second, and a report can be megabytes."""
+"""How many tickets are remembered: a client that follows one polls every second, and a report can be megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What all who drew a ticket want of the sync that serves it."""
+    """What the sync of a ticket must do for everybody who holds that ticket."""
 
     number: int
     accept: bool
@@ -29,7 +29,7 @@ class Tickets:
         self._waiting: Trigger | None = None
 
     def draw(self, *, accept: bool) -> Ticket:
-        """Return the ticket that waits, or a new one. If one of all who drew it accepts, the sync does."""
+        """Return the ticket that waits, or a new one. If one of those who get it accepts, the sync accepts."""
         with self._lock:
             if self._waiting is None:
                 self._number += 1
@@ -52,7 +52,7 @@ class Tickets:
             return self._waiting is not None
 
     def take(self) -> Trigger | None:
-        """Return what the sync that begins now serves; None where nobody triggered one."""
+        """Return the trigger of the sync that begins now; None where it was not triggered."""
         with self._lock:
             taken, self._waiting = self._waiting, None
             if taken:
@@ -60,6 +60,6 @@ class Tickets:
             return taken
 
     def close(self, taken: Trigger, report: str, error: str | None) -> None:
-        """Note how the sync ended: its JSON document, and what went wrong if that is no report."""
+        """Note how the sync ended: its JSON document, and what went wrong if that is not a report."""
         with self._lock:
             self._tickets[taken.number] = Ticket(taken.number, "done", report, error)

@@ -30,6 +30,8 @@ from syncer.wording import counted
 REFRESH_SECONDS = 5
 """Seconds, while a sync goes on; else the page stays as it is."""
 
+NEW_CONFIG = "The new config is invalid, so the old one is still in use: "
+
 TABLE_ROWS = 10
 """Rows of a table here; the other pages show all."""
 
@@ -46,7 +48,7 @@ STAGES: dict[Stage, str] = {"scan": "reading pages", "ask": "asking YouTube", "w
 
 def overview_page(seen: Overview) -> HTMLResponse:
     """Return the first page."""
-    headline = verdict(seen)
+    headline, refused = verdict(seen), seen.daemon.config_error
     accept = sync_button(accept=True) if seen.status.braked else None
     needs = [tag("li", need.sentence, " ", tag("a", "Show them", href=need.href)) for need in needs_of(seen)]
     changes = changes_table("The last changes, newest first", seen.changes) if seen.changes else "Nothing yet."
@@ -54,6 +56,7 @@ def overview_page(seen: Overview) -> HTMLResponse:
         "Overview",
         tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
         tag("p", tag("strong", headline.sentence), class_=f"verdict {headline.state}", role="status"),
+        tag("p", NEW_CONFIG, refused.replace("\n", "; "), class_="verdict wrong") if refused else None,
         _now(seen),
         section("Needs a person", tag("ul", needs), accept, id_="needs") if needs else None,
         _syncs(seen.status),

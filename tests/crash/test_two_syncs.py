@@ -29,7 +29,7 @@ PAGES = 60
 MINUTE = 60.0
 DAEMON_TIMEOUT = 20.0
 """Seconds that a daemon may take to start or to end."""
-STARTED = "the next sync begins"
+STARTED = "Next sync at"
 WRITES = {"create", "write", "pwrite", "replace", "rename", "renameat2", "commit", "fsync", "syncfs", "unlink"}
 
 
