@@ -106,7 +106,7 @@ def test_accept_lets_through_what_a_brake_holds(site: Site, syncer: Run, youtube
     youtube.faults = [parse_fault("falling")]
     assert site.sync(datetime.now(UTC) - timedelta(hours=1)).brake
     with Daemon(site) as daemon:
-        daemon.until("next sync")
+        daemon.until("Next sync")
         assert syncer("trigger").code == 1
         assert syncer("status", "--json").document["held_by_brake"] == 6
         assert syncer("trigger", "--accept").code == 0
