@@ -240,7 +240,7 @@ def test_a_name_that_is_not_utf8_does_no_harm(site: Site, syncer: Run) -> None:
         return  # a file system that takes no such name
     ran = syncer("sync")
     assert ran.code == 1
-    assert "caf\\xe9.md: has a name that is not UTF-8; rename it" in ran.out
+    assert "caf\\xe9.md: The file's name is not valid UTF-8: rename it." in ran.out
     assert syncer("sync", "--json").document["problems"][0]["kind"] == "unreadable"
 
 

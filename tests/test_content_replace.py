@@ -558,7 +558,7 @@ def test_a_problem_names_the_page_as_the_site_knows_it(tmp_path: Path, file: Pat
 
     assert isinstance(problem, Problem)
     assert problem.subject == "content/a.md"
-    assert problem.message == "cannot be replaced: No such file or directory; it is as it was"
+    assert problem.message == "Cannot write the page: No such file or directory. It was not changed."
 
 
 def test_no_edits_are_done_at_once(tmp_path: Path) -> None:

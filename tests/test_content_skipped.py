@@ -361,4 +361,4 @@ def test_a_path_in_there_is_no_page_of_the_config(site: Site, syncer: Run) -> No
     ran = syncer("sync", NOTE)
 
     assert ran.code == 2
-    assert "no collection of the config has a page there" in ran.err
+    assert "no collection in the config includes a page there" in ran.err

@@ -165,7 +165,7 @@ def test_a_read_only_page_is_exit_1_and_a_problem_and_the_others_are_done(
     other = full.put("content/b.md", crlf(OTHER, 1, 2))
     ran = syncer("sync")
     assert ran.code == 1
-    assert "content/a.md: is read-only; allow writing, or exclude it [unwritable]" in ran.out
+    assert "content/a.md: The page is read-only: make it writable, or exclude it. [unwritable]" in ran.out
     assert (page.read_bytes(), page.stat().st_mode & 0o777) == (crlf(VIDEO, 1, 2), 0o444)
     assert other.read_bytes() == crlf(OTHER, *counts(youtube, OTHER))
     page.chmod(0o644)

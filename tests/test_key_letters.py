@@ -180,8 +180,10 @@ def test_a_sync_and_check_say_that_the_pages_have_the_key_in_other_letters(site:
     assert "content/b.md" in problem["message"]
     assert page.read_bytes() == before
     lines = syncer("check", "--offline").out.splitlines()
-    (line,) = [line for line in lines if "letter case" in line]
-    assert line.startswith("warning content: content: 1 page here, such as content/b.md, names a video under 'YouTube'")
+    (line,) = [line for line in lines if "Letter case" in line]
+    assert line.startswith(
+        "warning content: content: 1 page, such as content/b.md, has the key 'YouTube', but the config"
+    )
 
 
 def test_a_narrowed_sync_says_so_of_the_page_that_it_is_about(site: Site, youtube: Simulator, syncer: Run) -> None:

@@ -287,7 +287,7 @@ def test_what_cannot_be_saved_stays_where_it_is_and_is_a_problem(tmp_path: Path)
 
     (problem,) = settle_left_over(str(tmp_path), [str(stray)], [FIELDS], lambda _: True, save)
     assert (problem.kind, problem.subject) == ("unwritable", "content/.syncer-0123abcd~")
-    assert "It cannot be saved: No space left on device; compare it with the page" in problem.message
+    assert "It cannot be saved: No space left on device. Compare it with the page" in problem.message
     assert stray.read_bytes() == OLD + WORDS
 
 
@@ -308,7 +308,7 @@ def test_where_edits_are_saved_stands_something_else_and_the_problem_names_that(
     (problem,) = settle_left_over(str(tmp_path), [str(stray)], [FIELDS], lambda _: True, save)
     thing = "a file" if kind == "file" else "a symbolic link"
     assert f"It cannot be saved: {state / 'saved'} is {thing}, not a directory; move it away" in problem.message
-    assert "remove it" not in problem.message
+    assert "delete it" not in problem.message
     assert stray.read_bytes() == OLD + WORDS
 
 
@@ -318,8 +318,8 @@ def test_a_link_under_such_a_name_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "content/.syncer-0123abcd~").symlink_to(outside)
     problems, saved = settle(tmp_path)
     assert ([problem.kind for problem in problems], saved) == (["unwritable"], {})
-    assert "is a symbolic link" in problems[0].message
-    assert "remove the link" in problems[0].message
+    assert "This symbolic link" in problems[0].message
+    assert "delete the link" in problems[0].message
     assert outside.read_bytes() == OLD + WORDS
 
 

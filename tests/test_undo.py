@@ -192,7 +192,7 @@ def put_a_directory_there(site: Site) -> None:
         (move_away, "the page is gone"),
         (exclude, "no collection of the config takes the page"),
         (map_another_count, "the page no longer has it"),
-        (break_it, "The front matter is no valid YAML"),
+        (break_it, "Invalid YAML in front matter"),
         (put_a_directory_there, "the page no longer has it"),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site:
         1,
         [
             "Problems: 1",
-            "  content/a.md: is read-only; allow writing, or exclude it [unwritable]",
+            "  content/a.md: The page is read-only: make it writable, or exclude it. [unwritable]",
             f"`syncer undo {name}`, once more, puts back what can be by then.",
         ],
     )

@@ -74,10 +74,12 @@ class _NotSavedError(OSError):
 
 def _message(path: str, error: OSError) -> str:
     if isinstance(error, _NotSavedError):
-        return f"was left by a crash, and may hold an edit that is nowhere else. It cannot be saved: {error.strerror}"
+        return f"A crash left this file, which may hold an edit of yours. It cannot be saved: {error.strerror}"
     if os.path.islink(path):
-        return "is a symbolic link with a name that syncer gives to its own files. It is not followed; remove the link"
-    return f"was left by a crash and cannot be removed: {reason_of(error)}; look into it, and remove it"
+        return "This symbolic link has the name of a temporary file of syncer, so it is not followed: delete the link."
+    return (
+        f"A crash left this temporary file, and it cannot be removed: {reason_of(error)}. Look into it, then delete it."
+    )
 
 
 class _Beside:
@@ -105,7 +107,7 @@ class _Beside:
             self._remove(name)
         elif page and self._is_put_back(name, page, tag):
             log.warning(
-                "%s: somebody saved it just as syncer was interrupted; that version is put back",
+                "%s was saved at the moment syncer was interrupted: restored the saved version",
                 self._in_site(page),
                 extra={"event": "edit-put-back", "path": self._in_site(page)},
             )
@@ -156,9 +158,9 @@ class _Beside:
         try:
             self._save(os.path.join(self._directory, name), self._in_site(page))
         except UnsafeFile as error:
-            raise _NotSavedError(error.errno, f"{error.filename} {error.strerror}, then run the sync again") from error
+            raise _NotSavedError(error.errno, f"{error.filename} {error.strerror}, then run the sync again.") from error
         except OSError as error:
-            why = f"{reason_of(error)}; compare it with the page, copy what you need, then remove it"
+            why = f"{reason_of(error)}. Compare it with the page, copy what you need, then delete it."
             raise _NotSavedError(error.errno, why) from error
         self._remove(name)
 

@@ -36,9 +36,9 @@ def read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
     """Return the bytes of an open page, and what it is besides. Raises as `read_page` does."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError("is no longer a regular file")
+        raise OSError("not a regular file any more")
     if status.st_size > LARGEST_PAGE_BYTES:
-        raise OSError(f"it is larger than {LARGEST_PAGE_BYTES >> 20} MiB; exclude it, or make it smaller")
+        raise OSError(f"larger than {LARGEST_PAGE_BYTES >> 20} MiB; exclude it, or make it smaller")
     whole = os.read(descriptor, status.st_size + 1)
     while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
         more = os.read(descriptor, READ_BYTES)
@@ -122,15 +122,17 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     if isinstance(error, MemoryError):
-        return "it takes more memory than there is"
+        return "not enough memory"
     if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return f"a bug in syncer ({type(error).__name__}), the log has the traceback"
+        return "nested too deeply"
+    return f"a bug in syncer ({type(error).__name__}); the log has the traceback"
 
 
 def unreadable(path: str, error: Exception) -> Problem:
     """Return the Problem of a file or directory that cannot be read."""
-    return Problem(ProblemKind.UNREADABLE, printable(path), f"cannot be read: {reason_of(error)}")
+    denied = isinstance(error, PermissionError)
+    message = "Cannot read it: check its permissions." if denied else f"Cannot read it: {reason_of(error)}."
+    return Problem(ProblemKind.UNREADABLE, printable(path), message)
 
 
 def printable(path: str) -> str:

@@ -171,7 +171,9 @@ def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> _Re
         descriptor = open_file(path, flags=NO_LINK)
     try:
         if not f"{directory.real}/".startswith(f"{site.rstrip('/')}/"):
-            return Problem(ProblemKind.OUTSIDE_SITE, edit.path, "now leads out of the site; it is left alone")
+            return Problem(
+                ProblemKind.OUTSIDE_SITE, edit.path, "The page now leads out of the site, so it was not changed."
+            )
         return _write_beside(edit, descriptor, directory, os.path.basename(path))
     finally:
         os.close(descriptor)
@@ -201,9 +203,11 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> b
     if signature_of(status) != edit.signature:
         return _edited(edit)
     if is_read_only(target, status):
-        return Problem(ProblemKind.UNWRITABLE, edit.path, "is read-only; allow writing, or exclude it")
+        return Problem(ProblemKind.UNWRITABLE, edit.path, "The page is read-only: make it writable, or exclude it.")
     if status.st_nlink > 1:
-        message = f"has {status.st_nlink} names (hard links), which a new file would part; make it a file of its own"
+        message = (
+            f"The page has {status.st_nlink} names (hard links), and a sync would part them: make it a separate file."
+        )
         return Problem(ProblemKind.UNWRITABLE, edit.path, message)
     new = old
     for fields, changes in edit.rewrites:
@@ -337,13 +341,17 @@ def _discard(replacement: _Replacement) -> None:
 
 
 def _edited(edit: Edit) -> Problem:
-    return Problem(ProblemKind.EDITED_MEANWHILE, edit.path, "was edited during the sync; the next sync sees it again")
+    return Problem(
+        ProblemKind.EDITED_MEANWHILE,
+        edit.path,
+        "The page was edited during the sync, so syncer left it alone. The next sync updates it.",
+    )
 
 
 def _open_elsewhere(edit: Edit) -> Problem:
-    message = "is open for writing in another program; it is unchanged, and the next sync tries again"
+    message = "Another program has the page open for writing, so it was not changed. The next sync tries again."
     return Problem(ProblemKind.OPEN_ELSEWHERE, edit.path, message)
 
 
 def _unwritable(edit: Edit, error: Exception) -> Problem:
-    return Problem(ProblemKind.UNWRITABLE, edit.path, f"cannot be replaced: {reason_of(error)}; it is as it was")
+    return Problem(ProblemKind.UNWRITABLE, edit.path, f"Cannot write the page: {reason_of(error)}. It was not changed.")

@@ -86,9 +86,9 @@ def miscased_problems(
         found = [key for key in keys if key.fields is collection.fields]
         if found and len(found) * PAGES_PER_MISCASED_KEY > len(found) + exact[id(collection.fields)]:
             message = (
-                f"{counted(len(found), 'page')} here, such as {found[0].path}, "
-                f"{'name' if len(found) > 1 else 'names'} a video under {found[0].key!r}, and the config's video_id is "
-                f"{collection.fields.video_id!r}: letter case counts. Change the config or the pages."
+                f"{counted(len(found), 'page')}, such as {found[0].path}, "
+                f"{'have' if len(found) > 1 else 'has'} the key {found[0].key!r}, but the config's video_id is "
+                f"{collection.fields.video_id!r}. Letter case matters: use the same letters in both."
             )
             yield Problem(ProblemKind.KEY_CASE, collection.directory, message)
 
@@ -195,8 +195,8 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
                 wanted = (slot.video_id, value.count)
                 if letters.setdefault(fold_key(value.field), value.field) != value.field:
                     message = (
-                        f"{value.field} and {letters[fold_key(value.field)]} differ only in letter case, which Hugo and"
-                        " others ignore; use the same letters in the collections' counts"
+                        f"Two collections map {letters[fold_key(value.field)]!r} and {value.field!r}, which are the "
+                        "same key to Hugo and others: use the same letters in both."
                     )
                     return Problem(ProblemKind.KEY_CASE, page.path, message, slot.line)
                 if owners.setdefault(value.field, wanted) != wanted:
@@ -212,10 +212,10 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
 def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Count]) -> Problem:
     video, count = owner
     if video == slot.video_id:
-        message = f"{value.field} would be written with {count} and with {value.count}; correct the collections' counts"
+        message = f"Two collections map {value.field!r}, one to {count} and one to {value.count}: map it only once."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, slot.line)
     message = (
-        f"{value.field} would be written for two videos, {video} and {slot.video_id}; "
-        "let the ids agree, or map the count in one collection only"
+        f"Two collections map {value.field!r}, for different videos ({video} and {slot.video_id}): "
+        "make the IDs the same, or map the count in one collection only."
     )
     return Problem(ProblemKind.IDS_DISAGREE, path, message, slot.line)

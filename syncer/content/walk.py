@@ -128,7 +128,7 @@ def narrow(
         if matching:
             yield item
     if unused:
-        raise UsageError(f"{', '.join(sorted(unused))}: no collection of the config has a page there")
+        raise UsageError(f"{', '.join(sorted(unused))}: no collection in the config includes a page there")
 
 
 def with_parents(path: str) -> Iterator[str]:
@@ -299,12 +299,12 @@ def _named(path: str, target: str | None) -> _File | Problem:
     try:
         path.encode()
     except UnicodeEncodeError:
-        return Problem(ProblemKind.UNREADABLE, printable(path), "has a name that is not UTF-8; rename it")
+        return Problem(ProblemKind.UNREADABLE, printable(path), "The file's name is not valid UTF-8: rename it.")
     return path, target
 
 
 def _outside(path: str) -> Problem:
-    message = "is a link that leads out of the site: nothing there is touched; exclude it"
+    message = "This symbolic link leads out of the site, so syncer does not follow it: exclude it."
     return Problem(ProblemKind.OUTSIDE_SITE, printable(path), message)
 
 

@@ -19,7 +19,7 @@ def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflic
     """Return why it is uncertain what a path of keys leads to, at the first of its tables where that is so."""
     for name in names:
         if second := table.twice.get(name):
-            message = f"The key {name!r} stands twice in one place; leave one of them."
+            message = f"The key {name!r} appears twice: remove one of the two."
             return Conflict(ProblemKind.DUPLICATE_KEY, message, second.start)
         if syntax is Syntax.YAML and (
             conflict := _odd_key(table, name) or _merged(table, name) or _hidden(table, name)
@@ -37,11 +37,9 @@ def _odd_key(table: Table, name: str) -> Conflict | None:
     if member is None or not isinstance(member.key, Scalar):
         return None
     if member.key.obstacle:
-        return _disagree(
-            f"The key {name!r} is not plain to all readers of YAML: write it without tag or anchor.", member
-        )
+        return _disagree(f"Some YAML parsers cannot read the key {name!r}: remove its tag or anchor.", member)
     if not member.key.quote and not is_same_text(name):
-        return _disagree(f"The key {name!r} is a number or a truth value for some readers of YAML: quote it.", member)
+        return _disagree(f"Some YAML parsers read the key {name!r} as a number or a boolean: quote it.", member)
     return None
 
 
@@ -50,8 +48,10 @@ def _merged(table: Table, name: str) -> Conflict | None:
     merge = next(filter(_is_merge, table.members), None)
     if merge is None or not _brings(table, name):
         return None
-    advice = "take it out of what '<<' brings, or remove '<<'" if table.get(name) else "write it out instead of '<<'"
-    return _disagree(f"The merge key '<<' brings {name!r}, which not all readers of YAML take: {advice}.", merge)
+    advice = "remove it from the merged mapping, or remove '<<'" if table.get(name) else "set it here instead"
+    return _disagree(
+        f"The merge key '<<' sets {name!r}, and not every YAML parser supports merge keys: {advice}.", merge
+    )
 
 
 def _brings(table: Table, name: str) -> bool:
@@ -88,15 +88,13 @@ def _hidden(table: Table, name: str) -> Conflict | None:
         if not isinstance(key, Scalar):
             if isinstance(key, Table) and key.get(name):
                 return _disagree(
-                    f"Some readers of YAML see {name!r} in this mapping that is a key: write it plainly.", member
+                    f"This key is a mapping, and some YAML parsers find {name!r} in it: use a plain key.", member
                 )
         elif not key.quote:
             text = key.text
             in_braces = table.inline and ":" in text and (table.get(name) is not None or text.startswith(f"{name}:"))
             if in_braces or text.replace("\t", "") == name != text:
-                message = (
-                    f"Some readers of YAML take {text!r} for another key: write a space after its colon, or quote it."
-                )
+                message = f"Some YAML parsers read {text!r} as another key: add a space after its colon, or quote it."
                 return _disagree(message, member)
     return None
 

@@ -64,20 +64,20 @@ def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Proble
             return data[block.start : block.stop].decode()
         except UnicodeDecodeError as error:
             line = block.line + data.count(b"\n", block.start, block.start + error.start)
-            message = "The front matter is not UTF-8: save the page as UTF-8."
+            message = "The front matter is not valid UTF-8: save the page as UTF-8."
             return Problem(ProblemKind.NOT_UTF8, path, message, line)
     if block.end is BlockEnd.TOO_FAR:
-        message = "The front matter does not end within 1 MiB: close it, or make it smaller."
+        message = "The front matter does not end within the first 1 MiB: add its closing line, or shorten it."
         return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
     if keys.set.search(data[block.start : block.stop].decode(errors="replace")) is None:
         return None
     if block.end is BlockEnd.DISPUTED:
         message = (
-            "The front matter ends at this line for some programs, Hugo among them, and further down for others, "
-            "Jekyll among them: change this line so that it does not begin like a fence."
+            "This line ends the front matter for some generators, such as Hugo, but not for others, such as Jekyll: "
+            "change how the line begins."
         )
         return Problem(ProblemKind.READERS_DISAGREE, path, message, block.line)
-    message = "The front matter is not closed: end it with a line like its first one."
+    message = "The front matter has no end: add its closing line (`---` or `+++`; for JSON, `}`)."
     return Problem(ProblemKind.UNTERMINATED, path, message, block.line)
 
 

@@ -67,7 +67,7 @@ def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:
     character = found[0]
     name = _NAMES.get(character) or f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
     message = (
-        f"The front matter holds {name}, which is text for some readers of YAML and not for others: remove it, or "
-        "write a space or a line break."
+        f"The front matter contains {name}, which some YAML parsers read as text and others do not: remove it, or "
+        "replace it with a space or a line break."
     )
     return block.problem(ProblemKind.READERS_DISAGREE, message, found.start())

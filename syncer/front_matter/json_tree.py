@@ -5,7 +5,19 @@ from __future__ import annotations
 import json
 import re
 
-from syncer.front_matter.tree import MAX_DEPTH, Items, Member, Node, Pairs, Scalar, Table, Tree, Unreadable, agrees
+from syncer.front_matter.tree import (
+    MAX_DEPTH,
+    UNCERTAIN,
+    Items,
+    Member,
+    Node,
+    Pairs,
+    Scalar,
+    Table,
+    Tree,
+    Unreadable,
+    agrees,
+)
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
@@ -21,11 +33,11 @@ def parse_json(text: str) -> Tree | Unreadable:
     except json.JSONDecodeError as error:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
     except ValueError:
-        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "a number is too long", None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "a number has too many digits", None)
     except RecursionError:
-        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
     if not agrees(root, parsed):
-        return Unreadable(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
+        return Unreadable(ProblemKind.CANNOT_PLACE, UNCERTAIN, None)
     return Tree(root)
 
 

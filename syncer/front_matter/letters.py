@@ -23,9 +23,9 @@ class Twin(NamedTuple):
         """What is wrong, and what to do."""
         if self.beside:
             found = f"The keys {self.name!r} and {self.key.text!r} differ only in letter case"
-            return f"{found}, which Hugo and others ignore: they see one of the two. Remove one of them."
-        found = f"The key {self.name!r} is written {self.key.text!r} here"
-        return f"{found}; Hugo and others ignore letter case. Write it the same way in the page and in the config."
+            return f"{found}, and Hugo and others read only one of them: remove the other."
+        found = f"The config says {self.name!r}, and this page says {self.key.text!r}"
+        return f"{found}: use the same letters in both."
 
 
 def find_twin(table: Table, names: Names) -> Twin | None:

@@ -64,9 +64,9 @@ class BlockText:
 _COUNT = re.compile(COUNT_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
 _ADVICE = {
-    ProblemKind.ALIAS: "has an anchor or is an alias: write the value out",
-    ProblemKind.TAG: "has a tag: take it off",
-    ProblemKind.BLOCK_SCALAR: "is a block scalar: write it on the line of its key",
+    ProblemKind.ALIAS: "uses a YAML anchor or alias: write the value itself",
+    ProblemKind.TAG: "has a YAML tag: remove the tag",
+    ProblemKind.BLOCK_SCALAR: "is a block scalar: write it on the same line as its key",
 }
 
 
@@ -80,7 +80,10 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
         if not keys.named.search(block.text):
             return [], []
         line = None if tree.line is None else block.line + tree.line
-        message = f"The front matter is no valid {block.syntax.value} ({tree.reason}); mend it."
+        message = tree.reason
+        if tree.kind is ProblemKind.INVALID_FRONT_MATTER:
+            where = "the front matter" if line is None else "this line or the one before it"
+            message = f"Invalid {block.syntax.value} in front matter: {tree.reason}. Fix {where}."
         return [], [Problem(tree.kind, block.path, message, line)]
     root = tree.root
     scopes = _scopes(block, _Scope(root, "", root.obstacle, None), keys.lists) if isinstance(root, Table) else ()
@@ -201,11 +204,11 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
 def _video_id(block: BlockText, node: Node, keys: Keys) -> VideoId | Problem | None:
     """Read the id. An anchor on it or a block scalar leaves its value certain; an alias or a tag does not."""
     if isinstance(node, Alias):
-        return block.problem(ProblemKind.ALIAS, "The video ID is an alias: write it out.", node.start)
+        return block.problem(ProblemKind.ALIAS, "The video ID is a YAML alias: write the ID itself.", node.start)
     if (isinstance(node, Table) and not node.members) or (isinstance(node, Items) and not node.items):
         return None
     if isinstance(node, Table):
-        message = "The video ID is a table: write one id or the address of one video, or map a key inside the table."
+        message = "The video ID's key holds a table: write one video ID or URL there, or map a key inside the table."
         return block.problem(ProblemKind.NOT_A_VIDEO_ID, message, node.start)
     if node.obstacle is ProblemKind.TAG:
         return block.problem(ProblemKind.TAG, f"The video ID {_ADVICE[ProblemKind.TAG]}.", node.start)
@@ -219,7 +222,7 @@ def _video_id_in_scalar(block: BlockText, node: Scalar) -> VideoId | Problem | N
     if node.null or (bare and node.text in NO_VIDEO):
         return None
     if bare and block.syntax is Syntax.YAML and not is_same_text(node.text):
-        message = "The video ID is unquoted, and a number or a truth value for some readers of YAML: quote it."
+        message = "Some YAML parsers read this video ID as a number or a boolean: quote it."
         return block.problem(ProblemKind.READERS_DISAGREE, message, node.start)
     return parse_video_id(node.text, block.path, block.line_of(node.start))
 
@@ -231,8 +234,8 @@ def _video_id_in_list(block: BlockText, items: Items, keys: Keys) -> VideoId | P
     if len(single) == len(items.items) and (len(found) == 1 or all(video_id is None for video_id in found)):
         return found[0]
     message = (
-        "The video ID is a list: leave one id or address in it. For several videos, make each an item with an id and "
-        f'counts of its own, and map the id inside the items: `video_id: "{keys.path}[].id"`.'
+        "The video ID's key holds a list: keep one video ID or URL in it. For several videos, give each item an ID "
+        f'and counts of its own, and set `video_id: "{keys.path}[].id"` in the config.'
     )
     return block.problem(ProblemKind.NOT_A_VIDEO_ID, message, items.start)
 
@@ -245,11 +248,11 @@ def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem
     node = found.value
     obstacle = scope.obstacle or found.obstacle or (ProblemKind.ALIAS if isinstance(node, Alias) else node.obstacle)
     if obstacle is not None:
-        message = f"The count {key.field!r}, or what it stands in, {_ADVICE[obstacle]}."
+        message = f"The count {key.field!r}, or a key above it, {_ADVICE[obstacle]}."
         return block.problem(obstacle, message, node.start)
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Items) else "a table"
-        message = f"The count {key.field!r} is {kind}: write a plain number."
+        message = f"The count {key.field!r} is {kind}: write one number."
         return block.problem(ProblemKind.NOT_A_COUNT, message, node.start)
     value = Value(key.count, sys.intern(scope.prefix + key.field), None)
     return _span_of_scalar(block, found.member.key, node, value)
@@ -260,7 +263,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
     if node.null and node.start == node.stop:
         stop = key.stop if isinstance(key, Scalar) else node.start
         if block.text[stop : node.start].strip(" \t") != ":":
-            message = f"The count {value.field!r} has no colon: write `{value.field}:` or take it out."
+            message = f"The count {value.field!r} has no colon: write `{value.field}:`, or remove it."
             return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
         after_colon = block.text.index(":", stop) + 1
         return ValueSpan(value, after_colon, after_colon, " ", "", key.start)
@@ -271,7 +274,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
     if not exact or not (plain or blank):
         shown = " ".join(source.split())
         shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
-        message = f"The count {value.field!r} is {shown}, no plain number: write digits alone, or leave it empty."
+        message = f"The count {value.field!r} is {shown}, not a whole number: write only digits, or leave it empty."
         return block.problem(ProblemKind.NOT_A_COUNT, message, node.start)
     if plain:
         value = Value(value.count, value.field, node.text)
@@ -330,7 +333,7 @@ def _insert(
     insertion = None if obstacle else insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
     for key in absent:
         if insertion is None:
-            message = f"The count {key.field!r} cannot be added here with certainty: add it by hand."
+            message = f"syncer cannot tell where to add the count {key.field!r}: add it by hand, below the video ID."
             yield block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
         else:
             value = Value(key.count, sys.intern(scope.prefix + key.field), None, present=False)

@@ -54,12 +54,12 @@ def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: st
     new = splice(text, [(span.start, span.stop, f"{span.before}{digits}{span.after}") for span, digits in edits])
     after = interpret(BlockText(new, block.syntax, block.line, path), keys)
     if _differs_elsewhere(before.trees, after, edits, changes):
-        message = "The counts cannot be written here with certainty: write the front matter in a plainer form."
+        message = "syncer cannot change only the counts in this front matter: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
     page = b"".join((data[: block.start], new.encode(), data[block.stop :]))
     still = find_block(page)
     if still is None or still.end is not BlockEnd.CLOSED:
-        message = "The front matter would be larger than 1 MiB with the new counts: make it smaller."
+        message = "With the new counts, the front matter would be larger than 1 MiB: shorten it."
         return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
     return page
 
@@ -98,5 +98,5 @@ def _spans(slots: Sequence[LocatedSlot]) -> dict[tuple[VideoId, str], ValueSpan]
 
 
 def _edited(path: str) -> Problem:
-    message = "The page was edited meanwhile and is left as it is; the next sync looks at it again."
+    message = "The page was edited during the sync, so syncer left it alone. The next sync updates it."
     return Problem(ProblemKind.EDITED_MEANWHILE, path, message)

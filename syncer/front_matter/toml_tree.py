@@ -10,7 +10,7 @@ import re
 
 import tomli
 
-from syncer.front_matter.tree import MAX_DEPTH, Items, Member, Node, Scalar, Table, Tree, Unreadable, agrees
+from syncer.front_matter.tree import MAX_DEPTH, UNCERTAIN, Items, Member, Node, Scalar, Table, Tree, Unreadable, agrees
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t]*+")
@@ -34,13 +34,14 @@ def parse_toml(text: str) -> Tree | Unreadable:
     except tomli.TOMLDecodeError as error:
         line = error.lineno - 1 if error.pos < len(error.doc) else None
         kind = ProblemKind.DUPLICATE_KEY if error.msg.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
-        return Unreadable(kind, error.msg, line)
+        twice = kind is ProblemKind.DUPLICATE_KEY
+        return Unreadable(kind, "A key appears twice: remove one of the two." if twice else error.msg, line)
     except ValueError as error:  # of a number that is too long for Python
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, str(error), None)
     except RecursionError:
-        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "it is nested too deeply", None)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
     if not agrees(root, parsed):
-        return Unreadable(ProblemKind.CANNOT_PLACE, "its values cannot be told apart with certainty", None)
+        return Unreadable(ProblemKind.CANNOT_PLACE, UNCERTAIN, None)
     return Tree(root)
 
 

@@ -12,6 +12,9 @@ MAX_DEPTH = 100
 """Deeper nesting is refused: nobody writes it, and the parsers take quadratic time or run out of stack."""
 
 
+UNCERTAIN = "syncer cannot tell reliably where the values are in this front matter: write it in a simpler form."
+
+
 class Conflict(NamedTuple):
     """Why it is uncertain which value counts."""
 
@@ -26,7 +29,7 @@ class Unreadable(NamedTuple):
 
     kind: ProblemKind
     reason: str
-    """What the parser said, as a part of a sentence."""
+    """What the parser said, as a part of a sentence; for other kinds than INVALID_FRONT_MATTER, the whole message."""
     line: int | None
     """The line in the block, from 0."""
     begins_well: bool = False

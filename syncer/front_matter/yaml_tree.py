@@ -52,7 +52,7 @@ def _parse(text: str) -> Tree | Unreadable:
         return _build(text, yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        reason = error.problem or "it is no YAML"
+        reason = error.problem or "it cannot be parsed"
         return _invalid(reason, _line(text, mark) if mark else None, begins_well=_begins_well(text))
     except yaml.YAMLError as error:
         return _invalid(" ".join(str(error).split()), None)
@@ -79,7 +79,7 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
         elif isinstance(event, yaml.NodeEvent):
             node = _node(event, anchors)
             if node is None:
-                return _invalid(f"the anchor {event.anchor!r} is missing", _line(text, _start(event)))
+                return _invalid(f"the alias {event.anchor!r} has no anchor", _line(text, _start(event)))
             if event.anchor:
                 anchors[event.anchor] = node if not isinstance(node, Alias) else node.target
             conflict = conflict or _conflict(text, event, node) or _taken_in(text, dangling, opened[-1].node, node)
@@ -88,9 +88,9 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
             if isinstance(node, Items | Table):
                 opened.append(_OpenNode(node))
             if len(opened) > MAX_DEPTH:
-                return _invalid("it is nested too deeply", _line(text, _start(event)))
+                return _invalid("nested too deeply", _line(text, _start(event)))
     if len(documents.items) > 1:
-        return _invalid("it holds more than one document", None, begins_well=True)
+        return _invalid("it has more than one document", None, begins_well=True)
     return Tree(documents.items[0] if documents.items else Scalar("", 0, 0, null=True), conflict)
 
 
@@ -134,23 +134,23 @@ def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
     """Return what the readers of YAML take differently, whatever the keys: most often it is Hugo's reader."""
     look = max(node.start - 100, 0)
     if text.find("?", look, node.start) >= 0 and _MARK_BEFORE.search(text, look, node.start):
-        reason = "A question mark is part of the key that follows it: write the key after it, with a space"
+        reason = "some read a question mark as part of the key after it. Write the key on the same line, after a space"
     elif event.anchor and _ANCHOR_WITH_COLON.match(text, node.start):
-        reason = "The colon right after the name of an anchor or alias is part of the name: write a space before it"
+        reason = "some read the colon after an anchor or alias as part of its name. Put a space before the colon"
     elif not isinstance(node, Scalar) or node.quote or node.text.strip("\n"):
         return None
     elif node.obstacle in {ProblemKind.TAG, ProblemKind.ALIAS}:
-        what = "A tag" if node.obstacle is ProblemKind.TAG else "An anchor"
-        reason = f"{what} without a value takes the next line for its value: take it off"
+        what = "a tag" if node.obstacle is ProblemKind.TAG else "an anchor"
+        reason = f"some apply {what} without a value to the next line. Remove it"
     elif node.obstacle is ProblemKind.BLOCK_SCALAR and _QUOTED_NEXT.match(text, node.stop):
-        reason = "After an empty block scalar, the quotes are part of a quoted key: take them off, or the block scalar"
+        reason = "after an empty block scalar, some read the quotes as part of the key. Remove one of the two"
     else:
         return None
     return _disagree(reason, node)
 
 
 def _disagree(reason: str, node: Node) -> Conflict:
-    return Conflict(ProblemKind.READERS_DISAGREE, f"{reason}. Only some readers of YAML see it so.", node.start)
+    return Conflict(ProblemKind.READERS_DISAGREE, f"YAML parsers disagree here: {reason}.", node.start)
 
 
 def _dangling(text: str, node: Node, inside: int | None) -> int | None:
@@ -167,7 +167,7 @@ def _taken_in(text: str, dangling: int | None, into: Node, node: Node) -> Confli
     """Return a conflict for a node that follows an empty last item, whose dash is in the column `dangling`."""
     if dangling is None or not (isinstance(into, Items) or _column(text, node.start) >= dangling):
         return None
-    return _disagree("An empty last item of a list takes in the lines that follow it: remove it", node)
+    return _disagree("some add the lines after an empty last item to the list. Remove the empty item", node)
 
 
 def _is_nothing(node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""The page of what went wrong with pages, videos and requests: by kind, with the remedy."""
+"""The page of problems with pages, videos and requests: by kind, each with what to do."""
 
 from __future__ import annotations
 
@@ -13,45 +13,50 @@ from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted
 
 REMEDIES = {
-    ProblemKind.INVALID_FRONT_MATTER: "Mend it at the line that is named; often a title with :  in it wants quotes.",
-    ProblemKind.UNTERMINATED: "End it with a line like its first.",
-    ProblemKind.TOO_LARGE: "Close it, or make it smaller.",
+    ProblemKind.INVALID_FRONT_MATTER: (
+        "Fix the line that is named, or the one before it. A value with a colon and a space in it needs quotes."
+    ),
+    ProblemKind.UNTERMINATED: "Add the closing line.",
+    ProblemKind.TOO_LARGE: "Add the closing line if it is missing, or shorten the block.",
     ProblemKind.NOT_UTF8: "Save the page as UTF-8.",
-    ProblemKind.DUPLICATE_KEY: "Remove one.",
-    ProblemKind.ALIAS: "Write the value out.",
-    ProblemKind.TAG: "Take the tag off.",
-    ProblemKind.BLOCK_SCALAR: "Write it on the line of its key.",
+    ProblemKind.DUPLICATE_KEY: "Remove one of the two.",
+    ProblemKind.ALIAS: "Write the value itself.",
+    ProblemKind.TAG: "Remove the tag.",
+    ProblemKind.BLOCK_SCALAR: "Write the count on the same line as its key.",
     ProblemKind.NOT_A_VIDEO_ID: (
-        "Write the 11 characters, or the video's address. Empty, and an unquoted false, no or off, mean: no video."
+        "Write the 11-character video ID or the video's URL. For a page without a video, leave the value empty, or "
+        "write false without quotes."
     ),
-    ProblemKind.IDS_DISAGREE: "Leave one video; or map the count in one collection only.",
-    ProblemKind.NOT_A_COUNT: "Write digits alone, quoted or not, or leave it empty.",
-    ProblemKind.CANNOT_PLACE: "Write the value in a plainer way; add a missing count by hand.",
-    ProblemKind.KEY_CASE: "Remove one of the two. Use the same letters in the pages and in the config.",
-    ProblemKind.READERS_DISAGREE: "Remove what the message names.",
-    ProblemKind.UNREADABLE: "Allow reading; rename it; or exclude it.",
-    ProblemKind.UNWRITABLE: "See to what the message says.",
-    ProblemKind.OUTSIDE_SITE: "Exclude it, or move its target into the site.",
-    ProblemKind.EDITED_MEANWHILE: "Nothing: the next sync sees the page again.",
-    ProblemKind.OPEN_ELSEWHERE: "Close the page there.",
-    ProblemKind.EDIT_SAVED: "Compare the copy with the page, copy what you need, then remove it.",
-    ProblemKind.REQUEST_FAILED: "Nothing, if it passes; else what the message says. syncer check tries again.",
-    ProblemKind.BAD_ANSWER: "Nothing, if it passes. If not, please report it.",
-    ProblemKind.REFUSED_VIDEO: (
-        "See whether the ID in the page is right. The others of its batch are brought up to date all the same."
+    ProblemKind.IDS_DISAGREE: "Keep one video, or map the count in one collection only.",
+    ProblemKind.NOT_A_COUNT: "Write only digits, with or without quotes, or leave the value empty.",
+    ProblemKind.KEY_CASE: "Use the same letters in the pages and in the config. If a page has both keys, remove one.",
+    ProblemKind.CANNOT_PLACE: (
+        "Write the front matter in a simpler form, add the missing count by hand, or map the key only once."
     ),
+    ProblemKind.READERS_DISAGREE: "Change what the message names.",
+    ProblemKind.UNREADABLE: "Check the permissions, rename the file, or exclude it.",
+    ProblemKind.UNWRITABLE: "Do what the message says.",
+    ProblemKind.OUTSIDE_SITE: "Exclude the link, or move its target into the site.",
+    ProblemKind.EDITED_MEANWHILE: "Nothing: the next sync updates the page.",
+    ProblemKind.OPEN_ELSEWHERE: "Close the page in the other program.",
+    ProblemKind.EDIT_SAVED: "Compare the copy with the page, copy what you need, then delete the copy.",
+    ProblemKind.REQUEST_FAILED: "Run syncer check. If it finds nothing, wait for the next sync.",
+    ProblemKind.BAD_ANSWER: "Wait for the next sync. If the problem stays, please report it.",
     ProblemKind.QUOTA_CUT: (
-        "YouTube may have cut your project's quota, which it announces by mail: look for it, and compare the quota in "
-        "Google's console with quota. If other programs use the project, set the units to this site's part."
+        "Compare the quota in Google's console with quota in the config. Google announces a cut by mail. If other "
+        "programs use the same project, set the units to this site's share."
     ),
-    ProblemKind.NOT_COMMITTED: "See to what the message says; the next sync commits.",
-    ProblemKind.NOT_PUSHED: "See to what the message says; the next sync pushes.",
-    ProblemKind.STATE_LOST: "Nothing: a new one is begun from the pages and the diff log. It is said once.",
+    ProblemKind.REFUSED_VIDEO: "Check the video ID in the page.",
+    ProblemKind.STATE_LOST: (
+        "Nothing: syncer has recreated the state from the pages and the diff log. This is reported once."
+    ),
+    ProblemKind.NOT_COMMITTED: "Do what the message says. The next sync commits.",
+    ProblemKind.NOT_PUSHED: "Do what the message says. The next sync pushes.",
 }
-"""What to do, by kind: as `docs/reference/problems.md` says it."""
+"""What to do, by kind, in the words of `docs/reference/problems.md`."""
 
 PROBLEMS_SHOWN = 200
-"""Problems of one kind that are listed."""
+"""The most problems of one kind that are listed."""
 
 
 def problems_page(sync: str | None, problems: Sequence[Problem]) -> HTMLResponse:
@@ -61,7 +66,7 @@ def problems_page(sync: str | None, problems: Sequence[Problem]) -> HTMLResponse
         tag("h1", "Problems"),
         tag("p", f"{counted(len(problems), 'problem')} in the last sync, ", sync_link(sync), ".")
         if sync
-        else tag("p", "No sync was made yet."),
+        else tag("p", "No sync yet."),
         problems_list(problems, level="h2"),
         here="/problems",
     )

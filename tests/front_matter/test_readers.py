@@ -196,18 +196,18 @@ def test_a_merge_key_that_brings_a_mapped_key_leaves_the_page_alone(mapping: Fie
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("base: &b {viewcount: 9}\nvid_id: @\n<<: *b\n", "write it out"),
+        ("base: &b {viewcount: 9}\nvid_id: @\n<<: *b\n", "set it here instead"),
         (
             "base: &b {viewcount: 9}\nvid_id: @\nviewcount: 5\n<<: *b\n",
-            "take it out of what '<<' brings, or remove '<<'",
+            "remove it from the merged mapping, or remove '<<'",
         ),
-        ("base: &b {vid_id: @}\n<<: *b\nvid_id: @\n", "take it out of what '<<' brings, or remove '<<'"),
+        ("base: &b {vid_id: @}\n<<: *b\nvid_id: @\n", "remove it from the merged mapping, or remove '<<'"),
     ],
 )
 def test_what_is_advised_about_a_merge_key_is_not_done_already(text: str, advice: str) -> None:
     (problem,) = find(block(text.replace("@", ID)), fields(), "page.md").problems
     assert advice in problem.message
-    assert ("write it out" in problem.message) is (advice == "write it out")
+    assert ("set it here instead" in problem.message) is (advice == "set it here instead")
 
 
 @pytest.mark.parametrize("insert", [False, True])
