@@ -99,6 +99,19 @@ def test_the_setup_says_what_it_does_and_happens_once(clone: Path) -> None:
         assert not (clone / ".venv.log").exists()
 
 
+def test_without_python_it_says_what_to_install(clone: Path) -> None:
+    tools = clone / "tools"
+    tools.mkdir()
+    for tool in ("sh", "dirname", "rm", "cmp"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    done = subprocess.run(
+        [clone / "dev", "lint"], env={"PATH": str(tools)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[1].startswith("dev: Python 3.11 or newer is needed. Install it")
+    assert not (clone / ".venv.log").exists()
+
+
 def test_without_a_command_it_lists_the_commands_and_sets_nothing_up(clone: Path) -> None:
     done = dev(clone)
     assert (done.returncode, done.stderr) == (0, "")
