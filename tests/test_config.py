@@ -125,7 +125,7 @@ def test_a_config_cannot_be_changed() -> None:
         parse(LEAST).site = Path("/")
 
 
-def test_an_alias_stands_for_the_fields_of_another_collection() -> None:
+def test_an_alias_repeats_the_fields_of_another_collection() -> None:
     first, second = parse("""\
 collections:
 - directory: a
@@ -138,10 +138,10 @@ collections:
 
 def test_windows_line_ends_and_a_byte_order_mark_do_no_harm() -> None:
     assert parse("\ufeff" + LEAST.replace("\n", "\r\n")) == parse(LEAST)
-    assert findings("\ufeffsite: ..\r\nsite: .\r\n" + LEAST) == ["2: site: stands twice, first on line 1; keep one"]
+    assert findings("\ufeffsite: ..\r\nsite: .\r\n" + LEAST) == ["2: site: is a duplicate of line 1; keep one of them"]
 
 
-def test_all_findings_are_told_at_once_in_the_order_of_lines() -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_lines() -> None:
     mistakes = findings("""\
 site: [..]
 colections: []
@@ -176,31 +176,37 @@ schedule: {every: 6h, cron: "* * * * *"}
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("colour: red\n", "1: colour: unknown key; known here: site, collections, youtube, quota, schedule, write"),
+        (
+            "colour: red\n",
+            "1: colour: unknown key; the keys here are site, collections, youtube, quota, schedule, write",
+        ),
         ("yotube: {}\n", "1: yotube: unknown key; did you mean `youtube`?"),
-        ("timeout: 5s\n", "1: timeout: unknown key in this place; did you mean `youtube.timeout`?"),
-        ("zebra: {commit: true}\n", "1: zebra: unknown key; known here: "),
+        ("timeout: 5s\n", "1: timeout: unknown key here; did you mean `youtube.timeout`?"),
+        ("zebra: {commit: true}\n", "1: zebra: unknown key; the keys here are "),
         ("git: {push: true}\n", "1: git.push: needs `commit: true`"),
         (
             "git: {message: '{page} done'}\n",
-            "1: git.message: has `{page}`, which means nothing here; there are `{subject}`",
+            "1: git.message: has `{page}`, which is unknown; use `{subject}`",
         ),
         ('git: {message: "a\\nb"}\n', "1: git.message: must be one line"),
-        ("git: {author: Ada}\n", "1: git.author: must be a name and an address"),
+        ("git: {author: Ada}\n", "1: git.author: must be a name and an email address"),
         ("git: {remote: 'https://h/r.git'}\n", "1: git.remote: must be the name of a remote"),
-        ("write: {min_change: 1}\n", "1: write.min_change: unknown key; known here: brake"),
+        ("write: {min_change: 1}\n", "1: write.min_change: unknown key; the keys here are brake"),
         (
             "write: {brake: {missing: 50}}\n",
-            "1: write.brake.missing: must be a share from `0%` to `100%`, such as `50%`",
+            "1: write.brake.missing: must be a percentage from `0%` to `100%`, such as `50%`",
         ),
-        ("write: {brake: {falling: 101%}}\n", "1: write.brake.falling: must be a share from `0%` to `100%`"),
-        ("youtube: {proxy: null}\n", "1: youtube.proxy: unknown key; known here: "),
+        ("write: {brake: {falling: 101%}}\n", "1: write.brake.falling: must be a percentage from `0%` to `100%`"),
+        ("youtube: {proxy: null}\n", "1: youtube.proxy: unknown key; the keys here are "),
         ("youtube: {retry: {atempts: 3}}\n", "1: youtube.retry.atempts: unknown key; did you mean `attempts`?"),
-        ("youtube:\n", "1: youtube: must be a mapping of keys and values, but is empty; take the key out"),
+        ("youtube:\n", "1: youtube: must be a mapping of keys and values, but is empty; remove the key"),
         ("youtube: [a]\n", "1: youtube: must be a mapping of keys and values, but is a list"),
         ("youtube: {connections: 0}\n", "1: youtube.connections: must be at least 1"),
         ("youtube: {connections: 2.5}\n", "1: youtube.connections: must be a whole number, but is a number with"),
-        ("youtube: {connections: '4'}\n", "1: youtube.connections: must be a whole number, but is text; take the quo"),
+        (
+            "youtube: {connections: '4'}\n",
+            "1: youtube.connections: must be a whole number, but is text; remove the quo",
+        ),
         ("youtube: {connections: yes}\n", "1: youtube.connections: must be a whole number, but is true or false"),
         ("youtube: {connections: 0x4}\n", "1: youtube.connections: must be a whole number, but is text"),
         ("youtube: {retry: {attempts: 11}}\n", "1: youtube.retry.attempts: must be at most 10"),
@@ -208,46 +214,49 @@ schedule: {every: 6h, cron: "* * * * *"}
         ("youtube: {timeout: 20}\n", "1: youtube.timeout: must be a whole number and a unit (s, m, h or d)"),
         ("youtube: {timeout: 0s}\n", "1: youtube.timeout: must be longer than zero"),
         ("youtube: {timeout: 9999d}\n", "1: youtube.timeout: is too long"),
-        ("youtube: {endpoint: ftp://x/}\n", "1: youtube.endpoint: must be a whole address"),
-        ("youtube: {endpoint: youtube.com}\n", "1: youtube.endpoint: must be a whole address"),
-        ("youtube: {endpoint: 'https://'}\n", "1: youtube.endpoint: must be a whole address"),
+        ("youtube: {endpoint: ftp://x/}\n", "1: youtube.endpoint: must be a full URL"),
+        ("youtube: {endpoint: youtube.com}\n", "1: youtube.endpoint: must be a full URL"),
+        ("youtube: {endpoint: 'https://'}\n", "1: youtube.endpoint: must be a full URL"),
         ("youtube: {endpoint: 'http://a.example/'}\n", "1: youtube.endpoint: would send the key unencrypted"),
         ("youtube: {endpoint: 'http://0.0.0.0/'}\n", "1: youtube.endpoint: would send the key unencrypted"),
-        ("youtube: {endpoint: 'https://me:pw@a.example/'}\n", "1: youtube.endpoint: must not hold a name or password"),
-        ("youtube: {endpoint: 'https://a.example/?key=1'}\n", "1: youtube.endpoint: must not hold a query"),
-        ("youtube: {endpoint: 'https://a.example:x/'}\n", "1: youtube.endpoint: is no valid address"),
-        ("youtube: {endpoint: 'https://[::1/'}\n", "1: youtube.endpoint: is no valid address"),
-        ("youtube: {endpoint: 'https://a b/'}\n", "1: youtube.endpoint: has a character that no address has"),
+        (
+            "youtube: {endpoint: 'https://me:pw@a.example/'}\n",
+            "1: youtube.endpoint: must not contain a user name or password",
+        ),
+        ("youtube: {endpoint: 'https://a.example/?key=1'}\n", "1: youtube.endpoint: must not contain a query"),
+        ("youtube: {endpoint: 'https://a.example:x/'}\n", "1: youtube.endpoint: is not a valid URL"),
+        ("youtube: {endpoint: 'https://[::1/'}\n", "1: youtube.endpoint: is not a valid URL"),
+        ("youtube: {endpoint: 'https://a b/'}\n", "1: youtube.endpoint: has a character that is not allowed in a URL"),
         ("youtube: {api_key_env: 'MY KEY'}\n", "1: youtube.api_key_env: must be the name of an environment variable"),
         ("youtube: {api_key_file: ~/key}\n", "1: youtube.api_key_file: starts with `~`"),
-        ("youtube: {api_key_env: A, api_key_file: k}\n", "1: youtube.api_key_file: stands beside `api_key_env`"),
+        ("youtube: {api_key_env: A, api_key_file: k}\n", "1: youtube.api_key_file: conflicts with `api_key_env`"),
         ("quota: {stats_units_per_day: 0}\n", "1: quota.stats_units_per_day: must be at least 1"),
         (
             "quota: {general_units_per_day: 200}\n",
-            "1: quota.reserve: leaves scheduled syncs nothing of a day's 200 units",
+            "1: quota.reserve: leaves no units for scheduled syncs; make it smaller than 200",
         ),
         ("schedule: {cron: '61 * * * *'}\n", "1: schedule.cron: has `61` as minute; it must be from 0 to 59"),
-        ("schedule: {every: 6h, cron: '0 * * * *'}\n", "1: schedule.cron: stands beside `every`; keep one"),
+        ("schedule: {every: 6h, cron: '0 * * * *'}\n", "1: schedule.cron: conflicts with `every`; keep one"),
         ("schedule: {every: 1m, jitter: 1m}\n", "1: schedule.jitter: must be shorter than `every`"),
-        ("schedule: {timezone: Europe/Berln}\n", "1: schedule.timezone: is no timezone"),
-        ("schedule: {timezone: Europe}\n", "1: schedule.timezone: is no timezone"),
-        ("schedule: {timezone: ../../etc/passwd}\n", "1: schedule.timezone: is no timezone"),
-        ("schedule: {timezone: ''}\n", "1: schedule.timezone: is no timezone"),
+        ("schedule: {timezone: Europe/Berln}\n", "1: schedule.timezone: is not a known timezone"),
+        ("schedule: {timezone: Europe}\n", "1: schedule.timezone: is not a known timezone"),
+        ("schedule: {timezone: ../../etc/passwd}\n", "1: schedule.timezone: is not a known timezone"),
+        ("schedule: {timezone: ''}\n", "1: schedule.timezone: is not a known timezone"),
         ("schedule: {timezone: 1}\n", "1: schedule.timezone: must be text; put it in quotes"),
         ("history: {keep: 31d}\n", "1: history.keep: is longer than YouTube's terms allow"),
         ("history: {keep: 31d, authorized: 'true'}\n", "1: history.authorized: must be `true` or `false`, but is text"),
         ("state: {directory: ''}\n", "1: state.directory: must not be empty"),
-        ('state: {directory: "a\\0b"}\n', "1: state.directory: must not hold a NUL"),
+        ('state: {directory: "a\\0b"}\n', "1: state.directory: must not contain a NUL"),
         ("site: 5\n", "1: site: must be text; put it in quotes"),
         ("site: ~\n", "1: site: must be text"),
         ("state: &a {directory: *a}\n", "1: state.directory: refers to itself"),
-        ("state: !mine {directory: x}\n", "1: state: has a YAML tag that means nothing here"),
-        ("<<: {site: .}\n", "1: a `<<` merge is not read"),
+        ("state: !mine {directory: x}\n", "1: state: has a YAML tag that is not supported"),
+        ("<<: {site: .}\n", "1: a `<<` merge is not supported"),
         ("[a]: 1\n", "1: a key is a list or a mapping"),
-        ("youtube:\n  timeout: 1s\n  timeout: 2s\n", "3: youtube.timeout: stands twice, first on line 2; keep one"),
+        ("youtube:\n  timeout: 1s\n  timeout: 2s\n", "3: youtube.timeout: is a duplicate of line 2; keep one"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence_with_its_key_and_line(text: str, finding: str) -> None:
+def test_each_mistake_is_one_sentence_with_its_key_and_line(text: str, finding: str) -> None:
     mistakes = findings(text + LEAST)
     assert len(mistakes) == 1
     assert mistakes[0].startswith(finding)
@@ -259,15 +268,18 @@ def test_what_is_wrong_is_said_in_one_sentence_with_its_key_and_line(text: str, 
         ("", "1: collections: must be a list, but is empty"),
         (" []", "1: collections: must not be empty"),
         (" [5]", "1: collections[0]: must be a mapping of keys and values, but is a number"),
-        (" [{fields: {video_id: a, counts: {viewCount: b}}}]", "1: collections[0].directory: is missing; add it, such"),
-        (" [{directory: a}]", "1: collections[0].fields: is missing; add it, such as `fields: {video_id: vid_id, c"),
+        (" [{fields: {video_id: a, counts: {viewCount: b}}}]", "1: collections[0].directory: is missing; add it, for"),
+        (
+            " [{directory: a}]",
+            "1: collections[0].fields: is missing; add it, for example `fields: {video_id: vid_id, c",
+        ),
         (
             "\n- directory: /a\n  fields: {video_id: a, counts: {viewCount: b}}",
             "2: collections[0].directory: must be re",
         ),
         (
             "\n- directory: a/../..\n  fields: {video_id: a, counts: {viewCount: b}}",
-            "2: collections[0].directory: lead",
+            "2: collections[0].directory: is outside the site",
         ),
         (
             "\n- directory: a\\b\n  fields: {video_id: a, counts: {viewCount: b}}",
@@ -292,63 +304,67 @@ def test_a_collection_names_a_directory_of_the_site_and_its_fields(collections: 
 @pytest.mark.parametrize(
     ("fields", "key", "sentence"),
     [
-        ("{counts: {viewCount: a}}", "", ".video_id: is missing; add it, such as `video_id: vid_id`"),
-        ("{video_id: a}", "", ".counts: is missing; add it, such as `counts: {viewCount: viewcount}`"),
-        ("{video_id: a, counts: {}}", ".counts", ": must not be empty; write at least one"),
+        ("{counts: {viewCount: a}}", "", ".video_id: is missing; add it, for example `video_id: vid_id`"),
+        ("{video_id: a}", "", ".counts: is missing; add it, for example `counts: {viewCount: viewcount}`"),
+        ("{video_id: a, counts: {}}", ".counts", ": must not be empty; add at least one"),
         ("{video_id: a, counts: [b]}", ".counts", ": must be a mapping of keys and values, but is a list"),
         ("{video_id: 5, counts: {viewCount: b}}", ".video_id", ": must be text, but is a number; put it in quotes"),
         ("{video_id: a, counts: {viewCount: no}}", ".counts.viewCount", ": must be text, but is true or false; put it"),
         (
             "{video_id: a, counts: {viewCuont: b}}",
             ".counts.viewCuont",
-            ": is no count of YouTube's; did you mean `viewC",
+            ": is not a YouTube count; did you mean `viewC",
         ),
-        ("{video_id: a, counts: {views: b}}", ".counts.views", ": is no count of YouTube's; did you mean `viewCount`?"),
+        ("{video_id: a, counts: {views: b}}", ".counts.views", ": is not a YouTube count; did you mean `viewCount`?"),
         (
             "{video_id: a, counts: {x: b}}",
             ".counts.x",
-            ": is no count of YouTube's; the counts are viewCount, likeCount",
+            ": is not a YouTube count; the counts are viewCount, likeCount",
         ),
         (
             "{video_id: a, counts: {shares: viewCount}}",
             ".counts.shares",
-            ": is no count of YouTube's; turn the two around: `viewCount: s",
+            ": is not a YouTube count; swap the two: `viewCount: s",
         ),
         (
             "{video_id: a, counts: {dislikeCount: b}}",
             ".counts.dislikeCount",
-            ": YouTube gives no dislike counts any more",
+            ": YouTube no longer publishes dislike counts",
         ),
-        ("{video_id: a, counts: {viewCount: a}}", ".counts.viewCount", ": is the key of `video_id` too; each needs a"),
-        ("{video_id: a, counts: {viewCount: b, likeCount: b}}", ".counts.likeCount", ": is the key of `viewCount` too"),
+        ("{video_id: a, counts: {viewCount: a}}", ".counts.viewCount", ": is also the key of `video_id`; each needs"),
+        (
+            "{video_id: a, counts: {viewCount: b, likeCount: b}}",
+            ".counts.likeCount",
+            ": is also the key of `viewCount`",
+        ),
         (
             "{video_id: a.b, counts: {viewCount: a}}",
             ".counts.viewCount",
-            ": cannot stand together with `a.b` of `video_",
+            ": conflicts with `a.b` of `video_",
         ),
         (
             "{video_id: a, counts: {viewCount: a.b}}",
             ".counts.viewCount",
-            ": cannot stand together with `a` of `video_id",
+            ": conflicts with `a` of `video_id",
         ),
         ("{video_id: a..b, counts: {viewCount: c}}", ".video_id", ": has an empty part"),
         ("{video_id: .a, counts: {viewCount: c}}", ".video_id", ": has an empty part"),
         ("{video_id: '', counts: {viewCount: c}}", ".video_id", ": has an empty part"),
-        ("{video_id: 'a .b', counts: {viewCount: c}}", ".video_id", ": has a blank beside a dot"),
+        ("{video_id: 'a .b', counts: {viewCount: c}}", ".video_id", ": has a space beside a dot"),
         ("{video_id: 'a[]', counts: {viewCount: c}}", ".video_id", ": ends at a list; name the key inside its items"),
-        ("{video_id: 'a[0].id', counts: {viewCount: c}}", ".video_id", ": has a bracket out of place"),
-        ("{video_id: 'a[]id', counts: {viewCount: c}}", ".video_id", ": has a bracket out of place"),
+        ("{video_id: 'a[0].id', counts: {viewCount: c}}", ".video_id", ": has a misplaced bracket"),
+        ("{video_id: 'a[]id', counts: {viewCount: c}}", ".video_id", ": has a misplaced bracket"),
         (
             "{video_id: 'a[].id', counts: {viewCount: 'a[].n'}}",
             ".counts.viewCount",
-            ": is named from the list item; write `n`",
+            ": must be named from the list item; write `n`",
         ),
         (
             "{video_id: 'a[].id', counts: {viewCount: 'b[].n'}}",
             ".counts.viewCount",
             ": is in another list than `video_id`",
         ),
-        ("{video_id: a, counts: {viewCount: 'b[].n'}}", ".counts.viewCount", ": is in a list and `video_id` is not"),
+        ("{video_id: a, counts: {viewCount: 'b[].n'}}", ".counts.viewCount", ": is in a list but `video_id` is not"),
         ("{video_id: a, counts: {viewCount: b}, insert_missing: 1}", ".insert_missing", ": must be `true` or `false`"),
         ("{video_id: a, counts: {viewCount: b}, insert_as: text}", ".insert_as", ": must be `number` or `string`"),
         (
@@ -369,12 +385,12 @@ def test_a_collection_names_a_directory_of_the_site_and_its_fields(collections: 
         (
             "{video_id: a.b, counts: {viewCount: a.c, likeCount: d}, insert_missing: true}",
             ".counts.likeCount",
-            ": cannot be inserted: with insert_missing a count's key stands beside the id's, under `a`",
+            ": cannot be inserted: with insert_missing, a count's key must be under `a`",
         ),
         (
             "{video_id: 'v[].id', counts: {viewCount: s.n}, insert_missing: true}",
             ".counts.viewCount",
-            ": cannot be inserted: with insert_missing a count's key stands beside the id's, at the same level",
+            ": cannot be inserted: with insert_missing, a count's key must be at the same level",
         ),
     ],
 )
@@ -384,13 +400,13 @@ def test_a_field_mapping_that_cannot_work_is_refused(fields: str, key: str, sent
     assert mistakes[0].startswith(f"3: collections[0].fields{key}{sentence}")
 
 
-def test_without_insert_missing_a_count_may_stand_under_another_parent() -> None:
+def test_without_insert_missing_a_count_can_be_under_another_parent() -> None:
     config = parse(with_fields("{video_id: links.youtube, counts: {viewCount: views, likeCount: stats.likes}}"))
     assert config.collections[0].mapping().counts == {Count.VIEWS: "views", Count.LIKES: "stats.likes"}
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1:99", "[::1]:8080"])
-def test_plain_http_is_for_loopback_only(host: str) -> None:
+def test_plain_http_is_only_for_loopback(host: str) -> None:
     text = f"youtube: {{endpoint: 'http://{host}/'}}\n"
     assert parse(text + LEAST).youtube.endpoint == f"http://{host}/"
 
@@ -407,7 +423,7 @@ def test_plain_http_is_for_loopback_only(host: str) -> None:
         ("a: [1,\n\n", 1, "is not valid YAML"),
         ("schedule: {cron: */5 * * * *}\n", 1, "is not valid YAML: while scanning an alias"),
         ("a: {b: videos[].id}\n", 1, "is not valid YAML: while parsing a flow mapping"),
-        ("a: b: c\n", 1, "is not valid YAML: mapping values are not allowed here; look for a line that is indented"),
+        ("a: b: c\n", 1, "is not valid YAML: mapping values are not allowed here; check the indentation"),
         ("a: 1\n---\na: 1\n", 2, "is not valid YAML: expected a single document"),
         ("a: 1\nb: \x07\n", 2, "is not valid YAML: the character U+0007 is not allowed"),
         ('a: "\\U00110000"\n', 1, "is not valid YAML"),
@@ -415,7 +431,7 @@ def test_plain_http_is_for_loopback_only(host: str) -> None:
         (LAUGHS, 1, "is not valid YAML: there are more than 10,000"),
     ],
 )
-def test_a_text_that_is_no_mapping_is_refused_with_its_line(text: str, line: int, sentence: str) -> None:
+def test_a_text_that_is_not_a_mapping_is_an_error_with_its_line(text: str, line: int, sentence: str) -> None:
     mistakes = findings(text)
     assert len(mistakes) == 1
     assert mistakes[0].startswith(f"{line}: {sentence}")
@@ -451,15 +467,15 @@ def test_a_key_in_the_config_is_refused_and_never_printed(text: str, place: str)
 
 
 @pytest.mark.parametrize("name", ["FAQ.a-page-of-many-questions", "AQ.short", "a_AQ.a-page-of-many-questions"])
-def test_a_name_that_only_looks_like_the_beginning_of_a_key_is_none(name: str) -> None:
+def test_a_name_that_only_looks_like_the_beginning_of_a_key_is_not_one(name: str) -> None:
     assert parse(f"state: {{directory: {name}}}\n" + LEAST).state_directory.name == name
 
 
-def test_what_an_odd_file_makes_us_quote_stays_on_its_line() -> None:
+def test_odd_text_that_is_quoted_in_a_message_stays_on_its_line() -> None:
     assert findings('"a\\nb\\e": 1\n' + LEAST)[0].startswith("1: a\\nb\\x1b: unknown key")
 
 
-def test_messages_hold_no_jargon() -> None:
+def test_messages_have_no_jargon_of_pydantic() -> None:
     mistakes = "\n".join(findings("site: [..]\nstate: 1\nyoutube: {retry: x, connections: a}\ncollections: {}\nx: 1\n"))
     assert not re.search(
         "pydantic|validat|valid string|tuple|dict|instance|extra|forbidden|input", mistakes, re.IGNORECASE

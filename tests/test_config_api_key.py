@@ -31,7 +31,7 @@ def test_a_blank_variable_counts_as_unset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"YOUTUBE_API_KEY": ""}, {"CREDENTIALS_DIRECTORY": "/nowhere"}])
-def test_no_key_is_told_with_the_places_where_it_could_be(environ: dict[str, str]) -> None:
+def test_without_a_key_the_error_names_where_it_can_be(environ: dict[str, str]) -> None:
     with pytest.raises(KeyMissing, match=r"set the environment variable YOUTUBE_API_KEY, or .* youtube.api_key_file"):
         find_key(environ, env_name="YOUTUBE_API_KEY", file=None)
 
@@ -41,14 +41,16 @@ def test_no_key_is_told_with_the_places_where_it_could_be(environ: dict[str, str
     [
         (b"", "is empty"),
         (b" \n\t", "is empty"),
-        (b"one-key\nother-key", "more than an API key"),
-        (b"two words", "more than an API key"),
-        ("schlüssel".encode(), "characters that no key has"),
-        ("﻿key".encode("utf-16"), "characters that no key has"),
-        (b"key\x00", "characters that no key has"),
+        (b"one-key\nother-key", "text that cannot be an API key"),
+        (b"two words", "text that cannot be an API key"),
+        ("schlüssel".encode(), "text that cannot be an API key"),
+        ("﻿key".encode("utf-16"), "text that cannot be an API key"),
+        (b"key\x00", "text that cannot be an API key"),
     ],
 )
-def test_a_file_that_holds_no_key_is_told_without_showing_it(tmp_path: Path, content: bytes, says: str) -> None:
+def test_a_file_without_a_valid_key_is_an_error_that_does_not_show_it(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
     file = written(tmp_path / "key", content)
     with pytest.raises(KeyMissing, match=says) as caught:
         find_key({}, env_name=None, file=file)
@@ -57,13 +59,13 @@ def test_a_file_that_holds_no_key_is_told_without_showing_it(tmp_path: Path, con
     assert caught.value.__cause__ is None
 
 
-def test_a_variable_that_holds_no_key_is_told_without_showing_it() -> None:
-    with pytest.raises(KeyMissing, match="The environment variable K holds") as caught:
+def test_a_variable_without_a_valid_key_is_an_error_that_does_not_show_it() -> None:
+    with pytest.raises(KeyMissing, match="The environment variable K has text") as caught:
         find_key({"K": "sec\x01ret"}, env_name="K", file=None)
     assert "sec" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "nul\0"])
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
-    with pytest.raises(KeyMissing, match="cannot be read"):
+def test_a_key_file_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KeyMissing, match="Cannot read the API key"):
         find_key({}, env_name=None, file=tmp_path / name)

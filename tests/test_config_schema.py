@@ -52,7 +52,7 @@ def definitions() -> dict[str, dict[str, object]]:
         LEAST + "youtube: {endpoint: 'http://127.0.0.1:80/', api_key_file: null}\n",
     ],
 )
-def test_what_the_config_takes_the_schema_takes(validator: Draft202012Validator, text: str) -> None:
+def test_the_schema_accepts_what_the_config_accepts(validator: Draft202012Validator, text: str) -> None:
     assert parse_config(text, SHIPPED).collections
     assert list(validator.iter_errors(yaml.safe_load(text))) == []
 
@@ -78,7 +78,7 @@ def test_what_the_config_takes_the_schema_takes(validator: Draft202012Validator,
         LEAST + "history: {authorized: 1}\n",
     ],
 )
-def test_what_the_schema_refuses_the_config_refuses(validator: Draft202012Validator, text: str) -> None:
+def test_the_config_refuses_what_the_schema_refuses(validator: Draft202012Validator, text: str) -> None:
     assert not validator.is_valid(yaml.safe_load(text))
     with pytest.raises(ConfigError):
         parse_config(text, SHIPPED)

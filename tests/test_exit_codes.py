@@ -130,7 +130,7 @@ def test_without_a_key_nothing_is_done(
         monkeypatch.setenv("YOUTUBE_API_KEY", value)
     ran = syncer("sync")
     assert (ran.code, ran.out) == (2, "")
-    assert "There is no API key: set the environment variable YOUTUBE_API_KEY" in ran.err
+    assert "No API key found: set the environment variable YOUTUBE_API_KEY" in ran.err
     assert ran.err.count("\n") == 1
     assert syncer("sync", "--json").document["error"]["kind"] == "no-key"
     assert not full.state.exists()
@@ -140,7 +140,7 @@ def test_a_key_file_that_cannot_be_read_is_named(full: Site, syncer: Run) -> Non
     full.configure(youtube="api_key_file: secrets/key")
     ran = syncer("sync")
     assert ran.code == 2
-    assert "secrets/key cannot be read" in ran.err
+    assert "secrets/key (youtube.api_key_file): No such file or directory" in ran.err
     full.put("secrets/key", KEY.encode() + b"\n")
     assert syncer("sync").code == 0
 

@@ -175,8 +175,8 @@ def test_who_cannot_be_told_is_one_line_and_no_sync_waits_for_it(
     ("keys", "words"),
     [
         ("urls: ['nonsense://x']", "notify.urls[0]: this is not an address that apprise knows"),
-        ("ping: 'hc-ping.com/x'", "notify.ping: must be a whole address"),
-        ("ping: 'ftp://hc-ping.com/x'", "notify.ping: must be a whole address"),
+        ("ping: 'hc-ping.com/x'", "notify.ping: must be a full URL"),
+        ("ping: 'ftp://hc-ping.com/x'", "notify.ping: must be a full URL"),
         ("urls: nonsense", "notify.urls"),
     ],
 )

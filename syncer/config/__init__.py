@@ -1,1 +1,1 @@
-"""The config: YAML text in, checked values out; the only room that knows pydantic."""
+"""The config: YAML text in, checked values out; the only room that uses pydantic."""

@@ -1,4 +1,4 @@
-"""The API key: found where the config says that it is, and refused where it is written into the config itself."""
+"""The API key: read from where the config says it is, and refused in the config itself."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from syncer.own_files import read_file
 from syncer.redact import ANY_KEY, KEY_OR_PART
 
 CREDENTIAL: Final = "youtube-api-key"
-"""The name under which systemd's `LoadCredential=` hands the key over."""
+"""The name of the systemd credential (`LoadCredential=`) that holds the key."""
 
 NO_KEY_HERE: Final = (
-    "an API key must not stand in the config, which is shared and committed; put it into the environment variable"
-    " that youtube.api_key_env names (YOUTUBE_API_KEY), or into a file that youtube.api_key_file names,"
-    " and replace a key that was ever committed"
+    "an API key must not be in the config, which is often committed; put it in the environment variable that"
+    " youtube.api_key_env names (YOUTUBE_API_KEY) or in the file that youtube.api_key_file names, and replace a key"
+    " that was ever committed"
 )
 
 _MAX_FILE_BYTES = 4096
@@ -26,9 +26,9 @@ _MAX_FILE_BYTES = 4096
 def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | None) -> str:
     """Return the API key from the environment variable, else the file, else systemd's credential.
 
-    White space around it is dropped; a blank variable counts as unset.
+    White space around it is removed; a blank variable counts as unset.
 
-    Raises `KeyMissing` where there is none, or what is found cannot be read or cannot be a key.
+    Raises `KeyMissing` where there is no key, and where what is found cannot be read or cannot be a key.
     """
     if env_name and (text := environ.get(env_name, "").strip()):
         return _checked(text, f"The environment variable {env_name}")
@@ -39,8 +39,8 @@ def find_key(environ: Mapping[str, str], *, env_name: str | None, file: Path | N
         return _read(credential, "systemd's credential")
     first = f"set the environment variable {env_name}, or " if env_name else ""
     raise KeyMissing(
-        f"There is no API key: {first}name a file with youtube.api_key_file in the config. "
-        "A key is made in the Google Cloud console under APIs & Services > Credentials."
+        f"No API key found: {first}name a file that holds it with youtube.api_key_file in the config. "
+        "Create a key in the Google Cloud console under APIs & Services > Credentials."
     )
 
 
@@ -58,19 +58,17 @@ def _read(file: Path, what: str) -> str:
     try:
         text = read_file(file, _MAX_FILE_BYTES, follow=True).decode("ascii", errors="replace").strip()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this is no path"
+        reason = error.strerror if isinstance(error, OSError) else "not a valid path"
         raise KeyMissing(
-            f"The API key in {what} {file} cannot be read ({reason}): see that syncer may read it."
+            f"Cannot read the API key in {file} ({what}): {reason}. Check the path and its permissions."
         ) from None
     return _checked(text, f"The file {file} ({what})")
 
 
 def _checked(text: str, source: str) -> str:
-    """Return the text if it can be a key. The message never shows it: most of it may be the real key."""
+    """Return the text if it can be a key. The message never shows it: it may be most of the real key."""
     if not text:
-        raise KeyMissing(f"{source} is empty: put the API key in it, alone.")
+        raise KeyMissing(f"{source} is empty: put the API key in it.")
     if not ANY_KEY.fullmatch(text):
-        raise KeyMissing(
-            f"{source} holds more than an API key, or characters that no key has: put the key in it, alone on one line."
-        )
+        raise KeyMissing(f"{source} has text that cannot be an API key: put only the key in it, on one line.")
     return text

@@ -1,4 +1,4 @@
-"""What pydantic finds, in plain sentences that say what to do."""
+"""Explains what pydantic finds: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FOUND = {
 _LIMITS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "too_short": "must not be empty; write at least one",
+    "too_short": "must not be empty; add at least one",
     "string_too_short": "must not be empty",
     "literal_error": "must be {expected}",
 }
@@ -47,7 +47,7 @@ _SECRET_NAMES = {"apikey", "key", "youtubeapikey", "developerkey", "token"}
 
 
 def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the key and the sentence for each thing that one of pydantic's errors says."""
+    """Yield the key and a sentence for each finding in one of pydantic's errors."""
     key: KeyPath = error["loc"]
     context = error.get("ctx", {})
     cause = context.get("error")
@@ -60,7 +60,7 @@ def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
     elif error["type"] == "missing":
         examples = _keys_at(key[:-1])[str(key[-1])].examples or [""]
         written = yaml.safe_dump({key[-1]: examples[0]}, default_flow_style=True, sort_keys=False, width=1000)
-        yield key, f"is missing; add it, such as `{written.strip()[1:-1]}`"
+        yield key, f"is missing; add it, for example `{written.strip()[1:-1]}`"
     elif error["type"] in _EXPECTED:
         yield key, _wrong_type(error["type"], error["input"])
     else:
@@ -73,24 +73,24 @@ def _unknown(key: KeyPath) -> str:
     if name.lower().replace("_", "").replace("-", "") in _SECRET_NAMES:
         return NO_KEY_HERE
     if elsewhere := _dotted_keys().get(name):
-        return f"unknown key in this place; did you mean `{elsewhere}`?"
+        return f"unknown key here; did you mean `{elsewhere}`?"
     known = list(_keys_at(key[:-1]))
     close = get_close_matches(name, known, n=1, cutoff=0.7)
     if close:
         return f"unknown key; did you mean `{close[0]}`?"
-    return f"unknown key; known here: {', '.join(known)}"
+    return f"unknown key; the keys here are {', '.join(known)}"
 
 
 def _wrong_type(kind: str, found: object) -> str:
     remedy = ""
     if isinstance(found, str) and kind == "int_type" and found.strip().isdigit():
-        remedy = "; take the quotes away"
+        remedy = "; remove the quotes"
     elif isinstance(found, bool | int | float) and kind == "string_type":
         remedy = "; put it in quotes"
     elif isinstance(found, str) and kind == "tuple_type":
         remedy = "; put it in brackets"
     elif found is None and kind in ("model_type", "mapping_type"):
-        remedy = "; take the key out if you have nothing to say below it"
+        remedy = "; remove the key, or add keys below it"
     return f"must be {_EXPECTED[kind]}, but is {_FOUND[type(found)]}{remedy}"
 
 
@@ -109,7 +109,7 @@ def _section_in(field: FieldInfo) -> type[BaseModel]:
 
 
 def _dotted_keys(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, str]:
-    """Return for each key's name where it belongs, dotted; where a name has several places, the first."""
+    """Return the dotted path of each key's name; where several paths end in the same name, the first."""
     keys = {name: prefix + name for name in section.model_fields}
     for name, field in section.model_fields.items():
         try:

@@ -1,4 +1,4 @@
-"""How single values in the config are written. What does not fit raises ValueError: what to do."""
+"""The formats of single values in the config. A value in another format raises ValueError with a remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
 """An address of this machine and a port."""
 
 MESSAGE_WORDS = ("subject", "pages", "counts")
-"""The words that a commit's first line may have in braces."""
+"""The names that a commit's first line may have in braces."""
 
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
@@ -27,17 +27,17 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(value: object) -> timedelta:
-    """Return the time that `90s`, `15m`, `6h` or `28d` stands for, ten years at most; raises ValueError."""
+    """Return the duration that `90s`, `15m`, `6h` or `28d` means, ten years at most; raises ValueError."""
     if not isinstance(value, str) or not re.fullmatch(DURATION_PATTERN, value):
         raise ValueError("must be a whole number and a unit (s, m, h or d), such as `90s`, `15m`, `6h` or `28d`")
     seconds = int(value[:-1]) * _SECONDS[value[-1]]
     if seconds > _MAX_DURATION.total_seconds():
-        raise ValueError("is too long; ten years (`3650d`) is the most")
+        raise ValueError("is too long; the maximum is ten years (`3650d`)")
     return timedelta(seconds=seconds)
 
 
 def parse_positive_duration(value: object) -> timedelta:
-    """Return the time that the text stands for, which must not be zero; raises ValueError."""
+    """Return the duration that the text means, which must not be zero; raises ValueError."""
     duration = parse_duration(value)
     if not duration:
         raise ValueError("must be longer than zero, such as `90s`")
@@ -52,9 +52,9 @@ def duration(time: timedelta) -> str:
 
 
 def parse_share(value: object) -> float:
-    """Return the share that `0%` to `100%` stands for, from 0 to 1; raises ValueError."""
+    """Return the share that `0%` to `100%` means, from 0 to 1; raises ValueError."""
     if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, value):
-        raise ValueError("must be a share from `0%` to `100%`, such as `50%`")
+        raise ValueError("must be a percentage from `0%` to `100%`, such as `50%`")
     return int(value[:-1]) / 100
 
 
@@ -78,7 +78,7 @@ def parse_timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # OSError: `Europe` is a directory of the database
-        raise ValueError("is no timezone; write a name such as `UTC` or `Europe/Berlin`") from None
+        raise ValueError("is not a known timezone; use a name such as `UTC` or `Europe/Berlin`") from None
 
 
 def check_path(path: str) -> str:
@@ -86,9 +86,9 @@ def check_path(path: str) -> str:
     if not path.strip():
         raise ValueError("must not be empty; write `.` for the directory itself")
     if "\0" in path:
-        raise ValueError("must not hold a NUL character")
+        raise ValueError("must not contain a NUL character")
     if path.startswith("~"):
-        raise ValueError("starts with `~`, which is not expanded here; write the whole path")
+        raise ValueError("starts with `~`, which is not expanded here; write the full path")
     return path
 
 
@@ -98,19 +98,19 @@ def check_inside(path: str) -> str:
     if "\\" in path:
         raise ValueError("has a backslash; write `/` between directories")
     if path.startswith("/"):
-        raise ValueError("must be relative to `site`; leave out the leading `/`")
+        raise ValueError("must be relative to `site`; remove the leading `/`")
     tidy = posixpath.normpath(path)
     if tidy == ".." or tidy.startswith("../"):
-        raise ValueError("leads out of the site; a collection's directory must be inside `site`")
+        raise ValueError("is outside the site; a collection's directory must be inside `site`")
     if any(name == ".git" or name.startswith(".syncer") for name in tidy.split("/")):
-        raise ValueError("belongs to git or to syncer, which keep no pages; name the directory of your pages")
+        raise ValueError("belongs to git or to syncer; name the directory of your pages")
     return tidy
 
 
 def check_pattern(glob: str) -> str:
-    """Return the pattern as it is, if .gitignore can have it and it names something."""
+    """Return the pattern unchanged if it is valid in .gitignore and can match something."""
     if not glob.strip():
-        raise ValueError("is an empty pattern; write one such as `**/*.md`, or take the item out")
+        raise ValueError("is an empty pattern; write one such as `**/*.md`, or remove the item")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way
@@ -119,53 +119,51 @@ def check_pattern(glob: str) -> str:
         raise ValueError("is not a valid .gitignore pattern; check its brackets, its `!` and its backslashes") from None
     if pattern.include is None:
         raise ValueError(
-            "names nothing; put a backslash before a `#` at its start, and before a `[` that is not closed"
+            "matches nothing; put a backslash before a `#` at its start, and before a `[` that is not closed"
         )
     return glob
 
 
 def check_patterns(globs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the patterns of `include` as they are, if they can take a file."""
+    """Return the patterns of `include` unchanged if they can match a file."""
     if globs and all(glob.startswith("!") for glob in globs):
-        raise ValueError(
-            "only excludes files, with `!`; write patterns of the files to include before them, such as `**/*.md`"
-        )
+        raise ValueError("only excludes files, with `!`; add patterns of files to include before it, such as `**/*.md`")
     return globs
 
 
 def check_endpoint(url: str) -> str:
-    """Return the address with its closing slash."""
+    """Return the URL with a slash at its end."""
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a whole address, such as `https://youtube.googleapis.com/`")
+        raise ValueError("must be a full URL, such as `https://youtube.googleapis.com/`")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a name or password; leave out what stands before the `@`")
+        raise ValueError("must not contain a user name or password; remove everything before the `@`")
     if "?" in url or "#" in url:
-        raise ValueError("must not hold a query or fragment; leave out what follows `?` or `#`")
+        raise ValueError("must not contain a query or fragment; remove everything from `?` or `#`")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("would send the key unencrypted; write https:// (plain http only to this machine's loopback)")
+        raise ValueError("would send the key unencrypted; use https:// (http:// works only for a loopback address)")
     return url if url.endswith("/") else url + "/"
 
 
 def check_ping(url: str) -> str:
-    """Return the address as it is, if it can be requested."""
+    """Return the URL unchanged if it can be requested."""
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("must be a whole address, such as `https://hc-ping.com/` and the check's id")
+        raise ValueError("must be a full URL, such as `https://hc-ping.com/` and the ID of your check")
     return url
 
 
-def check_listen(place: str) -> str:
+def check_listen(address: str) -> str:
     """Return `HOST:PORT` if it can be one."""
-    if not re.fullmatch(LISTEN_PATTERN, place) or int(place.rpartition(":")[2]) > 65_535:
+    if not re.fullmatch(LISTEN_PATTERN, address) or int(address.rpartition(":")[2]) > 65_535:
         raise ValueError("must be HOST:PORT, such as `127.0.0.1:8787` or `[::1]:8787`")
-    return place
+    return address
 
 
 def check_host(name: str) -> str:
     """Return the name of a host, without a port."""
     if not re.fullmatch(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*", name):
-        raise ValueError("must be the name of a host alone, such as `counts.example.org`, without port or scheme")
+        raise ValueError("must be a host name without scheme or port, such as `counts.example.org`")
     return name
 
 
@@ -180,36 +178,36 @@ def is_loopback(host: str) -> bool:
 
 
 def check_first_line(line: str) -> str:
-    """Return the line as it is, if a commit can begin with it."""
+    """Return the line unchanged if a commit message can begin with it."""
     if not line.strip() or not line.isprintable():
-        raise ValueError("must be one line of text; what follows it in the message is syncer's")
+        raise ValueError("must be one line of text; syncer adds the rest of the message")
     unknown = set(re.findall(r"\{(\w*)\}", line)) - set(MESSAGE_WORDS)
     if unknown:
         known = ", ".join(f"`{{{word}}}`" for word in MESSAGE_WORDS)
-        raise ValueError(f"has `{{{min(unknown)}}}`, which means nothing here; there are {known}")
+        raise ValueError(f"has `{{{min(unknown)}}}`, which is unknown; use {known}")
     return line
 
 
 def check_author(author: str) -> str:
-    """Return the author as it is, if git can take it."""
+    """Return the author unchanged if git accepts it."""
     if not author.isprintable() or not re.fullmatch(r"[^<>]*[^<>\s][^<>]* <[^<>\s]+>", author):
-        raise ValueError("must be a name and an address, such as `Counts <counts@example.org>`")
+        raise ValueError("must be a name and an email address, such as `Counts <counts@example.org>`")
     return author
 
 
 def check_remote(remote: str) -> str:
-    """Return the name as it is, if a remote can have it."""
+    """Return the name unchanged if a remote can have it."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-/]*", remote):
-        raise ValueError("must be the name of a remote, such as `origin`, not its address")
+        raise ValueError("must be the name of a remote, such as `origin`, not its URL")
     return remote
 
 
 def _split(url: str) -> SplitResult:
     if not re.fullmatch(r"[!-\[\]-~]+", url):  # printable ASCII without the backslash
-        raise ValueError("has a character that no address has; write it in plain ASCII without blanks")
+        raise ValueError("has a character that is not allowed in a URL; use plain ASCII without spaces")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ValueError("is no valid address; look at its host and port") from None
+        raise ValueError("is not a valid URL; check its host and port") from None
     return parts

@@ -1,4 +1,4 @@
-"""The rules of a field mapping: which keys can hold an id and its counts, and which of them go together."""
+"""The rules of a field mapping: which keys can hold a video ID and its counts, and which go together."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from syncer.front_matter.keys import part_by_case
 from syncer.model import Count
 
 _NOT_GIVEN = {
-    "dislikeCount": "YouTube gives no dislike counts any more; leave it out",
-    "favoriteCount": "YouTube's favourite count is always 0; leave it out",
+    "dislikeCount": "YouTube no longer publishes dislike counts; remove it",
+    "favoriteCount": "YouTube's favourite count is always 0; remove it",
 }
 _MEANT = {word: count for count in Count for word in (count.lower(), count.removesuffix("Count") + "s")}
 
 Rule = tuple[tuple[str, ...], str]
-"""Where in its section a rule is broken (`("counts", "viewCount")`), and a sentence that says how."""
+"""The key in its section that breaks a rule (`("counts", "viewCount")`), and a sentence that says how."""
 
 
 class BrokenRules(ValueError):
-    """Rules between keys that do not hold: for each the key it concerns, seen from the section, and a sentence."""
+    """Rules between keys that are broken: for each, the key in its section, and a sentence."""
 
     def __init__(self, findings: Sequence[Rule]) -> None:
         super().__init__("; ".join(sentence for _, sentence in findings))
@@ -27,17 +27,17 @@ class BrokenRules(ValueError):
 
 
 def check_field(path: str) -> str:
-    """Return the dotted path of a field (`links.youtube`, `videos[].id`) as it is; raises ValueError."""
+    """Return the dotted path of a field (`links.youtube`, `videos[].id`) unchanged; raises ValueError."""
     if path.endswith("[]"):
         raise ValueError(f"ends at a list; name the key inside its items, such as `{path}.id`")
     for part in path.split("."):
         key = part.removesuffix("[]")
         if not key.strip():
-            raise ValueError("has an empty part; write keys joined by single dots, such as `links.youtube`")
+            raise ValueError("has an empty part; join keys with single dots, such as `links.youtube`")
         if key != key.strip():
-            raise ValueError("has a blank beside a dot or at an end; take it out")
+            raise ValueError("has a space beside a dot, at its start or at its end; remove it")
         if "[" in key or "]" in key:
-            raise ValueError("has a bracket out of place; a list is written `videos[].id`, without a number")
+            raise ValueError("has a misplaced bracket; write a list as `videos[].id`, without a number")
     return path
 
 
@@ -49,22 +49,22 @@ def count_name(name: object) -> Count:
         raise ValueError(_NOT_GIVEN[str(name)])
     close = get_close_matches(str(name).lower(), _MEANT, n=1)
     remedy = f"did you mean `{_MEANT[close[0]]}`?" if close else f"the counts are {', '.join(Count)}"
-    raise ValueError(f"is no count of YouTube's; {remedy}")
+    raise ValueError(f"is not a YouTube count; {remedy}")
 
 
 def check_direction(counts: object) -> object:
-    """Return the counts as they are; raises BrokenRules where the site's key is written first."""
+    """Return the counts unchanged; raises BrokenRules where the site's key is written first."""
     if isinstance(counts, dict):
         swapped = [(key, name) for key, name in counts.items() if name in list(Count) and key not in list(Count)]
         if swapped:
             raise BrokenRules(
-                [((key,), f"is no count of YouTube's; turn the two around: `{name}: {key}`") for key, name in swapped]
+                [((key,), f"is not a YouTube count; swap the two: `{name}: {key}`") for key, name in swapped]
             )
     return counts
 
 
 def broken_rules(video_id: str, counts: Mapping[Count, str], *, insert_missing: bool) -> Iterator[Rule]:
-    """Yield every rule between the id and its counts that the mapping breaks."""
+    """Yield every rule between the ID and its counts that the mapping breaks."""
     list_path, in_item = _split_list(video_id)
     for number, (count, key) in enumerate(counts.items()):
         message = (
@@ -87,18 +87,18 @@ def _misplaced(key: str, list_path: str) -> str | None:
     if "[]" not in key:
         return None
     if not list_path:
-        return "is in a list and `video_id` is not; a count stands beside its id"
+        return "is in a list but `video_id` is not; a count must be beside its video ID"
     own_list, in_item = _split_list(key)
     if own_list == list_path:
-        return f"is named from the list item; write `{in_item}`"
-    return f"is in another list than `video_id`; name it from the item of `{list_path}`"
+        return f"must be named from the list item; write `{in_item}`"
+    return f"is in another list than `video_id`; it must be in an item of `{list_path}`"
 
 
 def _clash(key: str, other: str, owner: str) -> str | None:
     if key == other:
-        return f"is the key of `{owner}` too; each needs a key of its own"
+        return f"is also the key of `{owner}`; each needs its own key"
     if other.startswith(key + ".") or key.startswith(other + "."):
-        return f"cannot stand together with `{other}` of `{owner}`: one key would be inside the other"
+        return f"conflicts with `{other}` of `{owner}`: one key would be inside the other; use another key"
     if part_by_case(key, other):
         return f"differs from `{other}` of `{owner}` only in letter case, which Hugo ignores; use the same letters"
     return None
@@ -109,4 +109,4 @@ def _not_beside(key: str, in_item: str) -> str | None:
     if key.rpartition(".")[0] == parent:
         return None
     beside = f"under `{parent}`" if parent else "at the same level"
-    return f"cannot be inserted: with insert_missing a count's key stands beside the id's, {beside}"
+    return f"cannot be inserted: with insert_missing, a count's key must be {beside}, beside the video ID's key"

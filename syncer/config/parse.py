@@ -1,4 +1,4 @@
-"""From the text of a config file to its values, or to everything that is wrong with it."""
+"""Parses the text of a config file into its values, or into everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from syncer.errors import ConfigError
 Value: TypeAlias = "dict[str, Value] | tuple[Value, ...] | str | int | float | bool | None"
 
 _MAX_VALUES = 10_000
-"""Aliases of aliases can stand for billions of values."""
+"""Aliases of aliases can expand to billions of values."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""An escape in quotes can stand for a half; no file has such a name."""
+"""An escape in quotes can be half a character; no file has such a name."""
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _CORE = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "seq", "map")}
 _HINTS = {
     "found undefined alias": "quote a text that starts with `*`",
     "while scanning an alias": "quote a text that starts with `*`, such as a glob or a cron text",
-    "mapping values are not allowed": "look for a line that is indented wrongly, or quote a text that holds `: `",
-    "cannot start any token": "indent with blanks, not tabs, and quote a text that starts with a sign",
-    "but got '['": 'quote a text that holds a bracket, such as `"videos[].id"`',
-    "expected a single document": "keep one `---` at most",
+    "mapping values are not allowed": "check the indentation, or quote a text that contains `: `",
+    "cannot start any token": "indent with spaces, not tabs, and quote a text that starts with a special character",
+    "but got '['": 'quote a text that contains a bracket, such as `"videos[].id"`',
+    "expected a single document": "keep at most one `---`",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong in a config, and where."""
+    """One mistake in a config, and where it is."""
 
     line: int
     """From 1."""
@@ -46,7 +46,7 @@ class Mistake:
 
 
 def parse_config(text: str, file: Path) -> Config:
-    """Return the config that the text holds; `file` names it in messages, and relative paths start beside it.
+    """Return the config in the text; `file` names it in messages, and relative paths start beside it.
 
     Raises ConfigError with every mistake, one on a line: `FILE:LINE: KEY: what is wrong; what to do`.
     """
@@ -69,9 +69,9 @@ def parse_config(text: str, file: Path) -> Config:
 
 
 def _in_words(mistake: Mistake) -> str:
-    """Return the mistake on one line, without an API key and printable, whatever the file made us quote.
+    """Return the mistake on one line, without an API key, and printable whatever the file contains.
 
-    The key is written `collections[0].fields`, as jq and the diff log do; one with blanks around it in quotes.
+    The key is written `collections[0].fields`, as in jq and the diff log; one with spaces around it is quoted.
     """
     parts = (part if isinstance(part, int) or (part and part == part.strip()) else repr(part) for part in mistake.key)
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
@@ -89,14 +89,14 @@ class _Reader:
         self.mistakes: list[Mistake] = []
 
     def read(self) -> dict[str, Value] | None:
-        """Return the config's mapping; None when the text holds none."""
+        """Return the config's mapping; None when the text has none."""
         value: Value = None
         try:
-            # the pure loader: the C one is brought down by deep nesting, and a config is small
+            # the pure loader: deep nesting crashes the C one, and a config is small
             root = yaml.compose(self.text, Loader=yaml.SafeLoader)
             value = None if root is None else self._value(root, (), ())
             if root is None:
-                self._note((), "the config is empty; write one with `syncer init`")
+                self._note((), "the config is empty; `syncer init` writes one")
             elif not isinstance(value, dict):
                 self._note((), "the config must be a mapping of keys such as `site:` and `collections:`")
         except RecursionError:
@@ -110,7 +110,7 @@ class _Reader:
         return value if isinstance(value, dict) else None
 
     def line_of(self, key: KeyPath) -> int:
-        """Return the line of the key, or of the nearest one around it that is in the file."""
+        """Return the line of the key, or of the nearest key around it that is in the file."""
         while key and key not in self.lines:
             key = key[:-1]
         return self.lines.get(key, 1)
@@ -135,7 +135,7 @@ class _Reader:
             self._note(key, "refers to itself; write the value out")
             return None
         if node.tag not in _KNOWN_TAGS:
-            self._note(key, "has a YAML tag that means nothing here; take the tag out")
+            self._note(key, "has a YAML tag that is not supported; remove the tag")
             return None
         if isinstance(node, yaml.SequenceNode):
             return tuple(self._value(item, (*key, number), (*above, node)) for number, item in enumerate(node.value))
@@ -149,25 +149,25 @@ class _Reader:
             line = self._line(key_node.start_mark.index)
             name = key_node.value
             if not isinstance(name, str):
-                self._note(key, "a key is a list or a mapping; keys are plain text", line)
+                self._note(key, "a key is a list or a mapping; keys must be plain text", line)
             elif key_node.tag == _CORE + "merge":
-                self._note(key, "a `<<` merge is not read; write its keys out", line)
+                self._note(key, "a `<<` merge is not supported; write out its keys", line)
             elif name in values:
                 first = self.line_of((*key, name))
-                self._note((*key, name), f"stands twice, first on line {first}; keep one", line)
+                self._note((*key, name), f"is a duplicate of line {first}; keep one of them", line)
             else:
                 self.lines[(*key, name)] = line
                 values[name] = self._value(value_node, (*key, name), above)
         return values
 
     def _scalar(self, node: yaml.Node, key: KeyPath) -> Value:
-        """Return the value; a number in a form that JSON has not (`0x1F`, `12:30`, `.inf`) stays text."""
+        """Return the value; a number in a form that JSON does not have (`0x1F`, `12:30`, `.inf`) stays text."""
         text = str(node.value)
         kind = node.tag.removeprefix(_CORE)
         if holds_key(text):
             self._note(key, NO_KEY_HERE)
         if _SURROGATE.search(text):
-            self._note(key, "holds half a character; write the whole one, such as `\\U0001F600` for `\\uD83D\\uDE00`")
+            self._note(key, "has half a character; write the whole one, such as `\\U0001F600` for `\\uD83D\\uDE00`")
         if kind == "null":
             return None
         if kind == "bool":
@@ -180,7 +180,7 @@ class _Reader:
             return text
 
     def _line(self, index: int) -> int:
-        # the mark of an end may be after the last line break
+        # the mark of an end can be after the last line break
         return self.text.count("\n", 0, min(index, len(self.text.rstrip("\n")))) + 1
 
     def _note(self, key: KeyPath, message: str, line: int | None = None) -> None:

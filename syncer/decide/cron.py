@@ -55,9 +55,11 @@ def parse_cron(text: str) -> Cron:
         for part, field in zip(parts, _FIELDS, strict=True)
     )
     if all(_LONGEST_MONTHS[month - 1] < days[0] for month in months):
-        raise ValueError(f"names day {days[0]} of months that have no such day: it would never come")
+        raise ValueError(f"names day {days[0]} of months that do not have that day: it would never run")
     if not (parts[2].startswith("*") or parts[4].startswith("*")):
-        raise ValueError("names days of the month and weekdays; cron would take either, so leave one of them `*`")
+        raise ValueError(
+            "names both days of the month and weekdays, which cron reads as either; write `*` for one of the two"
+        )
     named = {WEEKDAYS[number % 7] for number in weekdays}
     return Cron(text, minutes, hours, days, months, tuple(day for day in WEEKDAYS if day in named))
 
@@ -77,7 +79,7 @@ def _item(item: str, field: _Field) -> range:
         if field.name == "weekday" and last == 0 and match["last"]:
             last = 7
     if last < first:
-        raise ValueError(f"has the range `{item[:20]}` as {field.name}, which runs backwards; write it as two ranges")
+        raise ValueError(f"has the range `{item[:20]}` as {field.name}, which is reversed; write it as two ranges")
     if slash and not (match["star"] or match["last"]):
         raise ValueError(f"has `{item[:20]}` as {field.name}; a step needs a range or `*` before it, such as `*/6`")
     if slash and (not re.fullmatch("[0-9]{1,2}", step) or not 1 <= int(step) <= field.last):
