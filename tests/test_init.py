@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,18 @@ SHAPES: Mapping[str, tuple[Mapping[str, bytes], set[str], int]] = {
     "names with blanks": ({"my posts/a b.md": crlf(A, 1, 2)}, {"my posts"}, 2),
 }
 """Pages; the directories that are proposed; the counts that a dry run would change."""
+
+
+def in_yaml(video: str, views: str, likes: str) -> bytes:
+    return f'---\nvid_id: "{video}"\nviews: {views}\nlikes: {likes}\n---\n'.encode()
+
+
+def in_toml(video: str, views: str, likes: str) -> bytes:
+    return f'+++\nvid_id = "{video}"\nviews = {views}\nlikes = {likes}\n+++\n'.encode()
+
+
+def in_json(video: str, views: str, likes: str) -> bytes:
+    return f'{{"vid_id": "{video}", "views": {views}, "likes": {likes}}}\n'.encode()
 
 
 @pytest.fixture
@@ -63,6 +76,104 @@ def test_the_config_it_writes_works_as_it_stands(there: Path, youtube: Simulator
     assert (report["exit"], report["problems"], report["missing"]) == (0, [], [])
     assert report["changed_counts"] == changes
     assert syncer("sync", "--json").document["changed_counts"] == changes
+
+
+@pytest.mark.parametrize(
+    ("page", "empty", "filled"),
+    [
+        (in_yaml, "", rb"\nviews: \d+ ?\n"),
+        (in_yaml, "~", rb"\nviews: \d+ ?\n"),
+        (in_yaml, "null", rb"\nviews: \d+ ?\n"),
+        (in_yaml, '""', rb'\nviews: "\d+"\n'),
+        (in_yaml, "''", rb"\nviews: '\d+'\n"),
+        (in_toml, '""', rb'\nviews = "\d+"\n'),
+        (in_json, "null", rb'"views": \d+,'),
+        (in_json, '""', rb'"views": "\d+",'),
+    ],
+)
+def test_empty_counts_of_any_form_are_proposed_and_filled(
+    there: Path, youtube: Simulator, syncer: Run, page: Callable[..., bytes], empty: str, filled: bytes
+) -> None:
+    lay(there, {"_posts/a.md": page(A, empty, empty), "_posts/b.md": page(B, empty, empty)})
+    assert "views\n" in syncer("init").out
+    target = there / "config/syncer.yaml"
+    target.write_text(target.read_text(encoding="utf-8").replace(ENDPOINT, youtube.url), encoding="utf-8")
+    assert syncer("sync", "--json").document["changed_counts"] == 4
+    assert re.search(filled, (there / "_posts/a.md").read_bytes())
+
+
+def test_counts_of_hugo_json_are_added_as_strings(there: Path, syncer: Run) -> None:
+    """Hugo shows the JSON number 3788042 as 3.788042e+06."""
+    lay(there, {"content/a.md": f'{{"vid_id": "{A}"}}\n'.encode()})
+    ran = syncer("init")
+    assert "insert_as: string" in (there / "config/syncer.yaml").read_text(encoding="utf-8")
+    assert "3.788042e+06" not in ran.out
+
+
+@pytest.mark.parametrize(("page", "advised"), [(in_json, True), (in_yaml, False)])
+def test_numbers_in_hugo_json_are_to_be_put_in_quotes(
+    there: Path, syncer: Run, page: Callable[..., bytes], advised: bool
+) -> None:
+    lay(there, {"content/a.md": page(A, "1", "2")})
+    assert ("Hugo shows the number 3788042 as 3.788042e+06" in syncer("init").out) is advised
+
+
+def test_jekyll_gets_the_line_that_keeps_the_config_private(there: Path, syncer: Run) -> None:
+    lay(there, {**SHAPES["jekyll"][0], "_config.yml": b"title: A\n"})
+    ran = syncer("init")
+    assert (ran.code, "Add this line to _config.yml: exclude: [.syncer, config]" in ran.out) == (0, True)
+    assert (there / "_config.yml").read_bytes() == b"title: A\n"
+
+
+def test_drafts_themes_and_archives_are_named_and_not_proposed(there: Path, syncer: Run) -> None:
+    lay(
+        there,
+        {
+            "a.md": crlf(A, 1, 2),
+            "_drafts/b.md": crlf(B, 1, 2),
+            "themes/x/exampleSite/c.md": crlf(C, 1, 2),
+            "old/Archive/d.md": crlf(D, 1, 2),
+            "node_modules/x/e.md": crlf(D, 1, 2),
+        },
+    )
+    assert "Left out as archive, draft or theme: _drafts, old/Archive, themes. If" in syncer("init").out
+    target = there / "config/syncer.yaml"
+    (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
+    assert collection.exclude == ("/_drafts/", "/old/Archive/", "/themes/")
+
+
+def test_videos_in_text_and_in_data_files_are_named_where_front_matter_has_none(there: Path, syncer: Run) -> None:
+    lay(
+        there,
+        {
+            "a.md": f'---\ntitle: A\n---\n<iframe src="https://www.youtube.com/embed/{A}"></iframe>'.encode(),
+            "b.md": f"{{{{< youtube {B} >}}}}\n{{% youtube id={C} %}}\n{{{{< youtube information >}}}}\n".encode(),
+            "c.md": b"See https://www.youtube.com/@someone about the information.\n",
+            "_data/a.yml": f"- id: {A}\n".encode(),
+            "_data/b.json": f'[{{"url": "https://youtu.be/{A}"}}]\n'.encode(),
+            "_data/c.json": b'[{"id": "information"}]\n',
+        },
+    )
+    ran = syncer("init")
+    assert ran.code == 1
+    assert ran.out.splitlines()[:3] == [
+        "No YouTube video found in the front matter of 3 pages, so no config was written.",
+        "Saw 3 videos in the text of 2 pages, such as a.md.",
+        "Saw 2 data files with video IDs, such as _data/a.yml.",
+    ]
+    assert "syncer updates counts in front matter only" in ran.out
+    assert not (there / "config").exists()
+
+
+@pytest.mark.parametrize("pelican", [True, False])
+def test_metadata_without_fences_is_told_from_front_matter(there: Path, syncer: Run, pelican: bool) -> None:
+    lay(there, {"content/a.md": f"Title: A\nYoutube: {A}\n\nText\n".encode()})
+    if pelican:
+        (there / "pelicanconf.py").touch()
+    ran = syncer("init")
+    assert ran.code == 1
+    assert "Saw 1 page with a video in metadata without `---` lines, such as content/a.md." in ran.out
+    assert ("(Pelican reads both forms)" in ran.out) is pelican
 
 
 def test_it_reads_pages_and_changes_none(there: Path, syncer: Run) -> None:
@@ -123,15 +234,15 @@ def test_a_site_without_videos_is_exit_1_says_why_and_gets_nothing(
     before = tree(there)
     ran = syncer("init")
     assert ran.code == 1
-    assert "No video found" in ran.out + ran.err
-    assert "docs/reference/config.md" in ran.out
+    assert re.match("No (pages|YouTube video) found .*, so no config was written", ran.out)
+    assert "docs/" not in ran.out
     assert tree(there) == before
 
 
 def test_a_directory_that_is_none_is_exit_2(there: Path, syncer: Run) -> None:
     ran = syncer("init", "nowhere")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "syncer: nowhere: is no directory; name the site's root\n"
+    assert ran.err == "syncer: nowhere is not a directory: name the site's root\n"
 
 
 def test_it_needs_neither_key_nor_network_nor_another_config(

@@ -18,7 +18,7 @@ from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Count, Fields, VideoId
 from syncer.suggest.propose import Proposal, suggest
 from syncer.suggest.render import render
-from syncer.suggest.survey import Leaves
+from syncer.suggest.survey import Leaves, survey
 from tests.examples import examples
 
 SHIPPED = Path(__file__).parent.parent / "config" / "syncer.yaml"
@@ -34,7 +34,7 @@ def recognise(text: str) -> VideoId | None:
 
 
 def propose(*pages: tuple[str, Leaves]) -> list[Proposal]:
-    return suggest(pages, recognise)
+    return suggest(survey(pages, recognise))
 
 
 def one(*pages: tuple[str, Leaves]) -> Proposal:
@@ -59,6 +59,7 @@ def test_a_site_with_ids_and_counts_gets_its_own_keys() -> None:
     assert one(*pages) == Proposal(
         directory="content/_posts",
         include=("**/*.md",),
+        exclude=(),
         fields=Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}),
         pages=5,
         videos=5,
@@ -157,7 +158,7 @@ def test_counts_beside_the_id_are_found_whatever_they_are_called(
 
 @pytest.mark.parametrize(
     "other",
-    [{"comments": "true"}, {"views": ""}, {"likes[]": "5"}, {"author.views": "5"}, {"view_count": "1,567"}],
+    [{"comments": "true"}, {"comments": ""}, {"likes[]": "5"}, {"author.views": "5"}, {"view_count": "1,567"}],
 )
 def test_what_only_sounds_like_a_count_is_none(other: dict[str, str]) -> None:
     fields = one(*posts(3, youtube="ID", **other)).fields
@@ -266,6 +267,13 @@ def test_the_directory_is_the_one_that_all_pages_share(
     assert (proposal.directory, proposal.include) == (directory, include)
 
 
+def test_what_is_not_published_is_excluded_from_the_directory_that_it_is_in() -> None:
+    paths = ["a/b.md", "a/c/[x]/Archive/d.md", "a/themes/e.md", "_drafts/f.md", "archetypes/x.md"]
+    proposal = one(*((path, leaves_of(("video_id", IDS[n]))) for n, path in enumerate(paths)))
+    assert (proposal.directory, proposal.pages) == ("a", 1)
+    assert proposal.exclude == ("/c/\\[x\\]/Archive/", "/themes/")
+
+
 def test_many_pages_leave_little_behind() -> None:
     def pages() -> Iterator[tuple[str, Leaves]]:
         for n in range(20_000):
@@ -275,7 +283,7 @@ def test_many_pages_leave_little_behind() -> None:
             )
 
     tracemalloc.start()
-    (proposal,) = suggest(pages(), recognise)
+    (proposal,) = suggest(survey(pages(), recognise))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (proposal.directory, proposal.pages) == ("content", 20_000)
@@ -289,7 +297,7 @@ def test_a_file_without_a_suffix_is_no_page() -> None:
 @pytest.mark.parametrize("key", ["no", "on", "true", "null", "12", "a b", "#1", "a: b", "é"])
 def test_a_key_that_yaml_would_read_otherwise_is_quoted(key: str) -> None:
     config = parse_config(
-        render([Proposal(key, (key.replace("#", "\\#"),), Fields(key, {Count.VIEWS: key + "s"}), 1, 1, ())]), FILE
+        render([Proposal(key, (key.replace("#", "\\#"),), (), Fields(key, {Count.VIEWS: key + "s"}), 1, 1, ())]), FILE
     )
     assert config.collections[0].mapping() == Fields(key, {Count.VIEWS: key + "s"})
     assert config.collections[0].directory == key
@@ -315,24 +323,24 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
         == """\
   - directory: a # 3 pages with 3 videos
     include: ["**/*.md"]
-    exclude: [] # globs as in .gitignore, seen from the directory
+    exclude: [] # patterns as in .gitignore, relative to the directory
     fields:
-      video_id: vid_id # an id or a YouTube URL
-      counts: # YouTube's name: the site's key
+      video_id: vid_id # the key of the video ID, or of a YouTube URL
+      counts: # YouTube's name: your key
         viewCount: view_count
         likeCount: like_count
-      insert_missing: true # no page has these counts yet: they are added after the id's line
-      insert_as: number # or string: an added count's type on a page that has no count yet
+      insert_missing: true # the pages have no counts yet: a sync adds them below the video ID
+      insert_as: number # or string: the type of an added count on a page without other counts
 
   - directory: b # 1 page with 1 video
     include: ["**/*.md"]
-    exclude: [] # globs as in .gitignore, seen from the directory
+    exclude: [] # patterns as in .gitignore, relative to the directory
     fields:
-      video_id: "videos[].id" # an id or a YouTube URL
-      counts: # YouTube's name: the site's key, inside each item of the list
+      video_id: "videos[].id" # the key of the video ID, or of a YouTube URL
+      counts: # YouTube's name: your key, in each item of the list
         viewCount: views
-      insert_missing: false # true: add a count that a page lacks, after the id's line
-      insert_as: number # or string: an added count's type on a page that has no count yet
+      insert_missing: false # true: add a count that a page does not have, below the video ID
+      insert_as: number # or string: the type of an added count on a page without other counts
 """
     )
 
@@ -344,7 +352,7 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
         ("syntaxfm/website", "shows", "youtube_url", 150),
         ("fireship-io/fireship.io", "content", "youtube", 150),
         ("3b1b/3Blue1Brown.com", ".", "video", 150),
-        ("CodingTrain/website-archive", ".", "video_id", 150),
+        ("CodingTrain/website-archive", ".", "video_id", 120),
         ("CodingTrain/website-archive", ".", "videos[].video_id", 15),
         ("frankie-eight-days/eevblog-wiki", ".", "video_id", 150),
         ("bitcointranscripts/bitcointranscripts", ".", "media", 150),
@@ -358,7 +366,7 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
 def test_public_sites_get_the_keys_that_they_use(
     source: str, directory: str | None, video_id: str | None, pages: int
 ) -> None:
-    proposals = suggest(corpus(source), recognise)
+    proposals = suggest(survey(corpus(source), recognise))
     if video_id is None:
         assert proposals == []
     else:
@@ -380,10 +388,14 @@ def test_the_samples_get_what_the_shipped_config_says() -> None:
     root = SHIPPED.parent.parent
     pages = ((str(path.relative_to(root)), leaves(path.read_bytes())) for path in sorted(root.glob("content/**/*.md")))
     shipped = parse_config(SHIPPED.read_text(encoding="utf-8"), SHIPPED)
-    assert [proposal.fields for proposal in suggest(pages, recognise)] == [one.mapping() for one in shipped.collections]
+    assert [proposal.fields for proposal in suggest(survey(pages, recognise))] == [
+        one.mapping() for one in shipped.collections
+    ]
 
 
-names = st.text(max_size=8) | st.sampled_from(["_posts", "no", "~", "1e3", "..", ".", "#a", "a: b", "vidéos", "😀"])
+names = st.text(max_size=8) | st.sampled_from(
+    ["_posts", "themes", "_drafts", "no", "~", "1e3", "..", ".", "#a", "a: b", "vidéos", "😀"]
+)
 parts = (
     st.sampled_from(["video", "video_id", "views", "viewCount", "youtube", "id", "no", "1", "x[]", "é", "a b"]) | names
 )
@@ -402,8 +414,9 @@ sites = st.lists(
 @examples(200)
 @given(sites)
 def test_what_is_proposed_for_any_site_is_a_valid_config_that_says_the_same(site: list[tuple[str, Leaves]]) -> None:
-    proposals = suggest(site, recognise)
+    proposals = suggest(survey(site, recognise))
     if proposals:
         config = parse_config(render(proposals), FILE)
         assert [one.mapping() for one in config.collections] == [proposal.fields for proposal in proposals]
         assert [one.include for one in config.collections] == [proposal.include for proposal in proposals]
+        assert [one.exclude for one in config.collections] == [proposal.exclude for proposal in proposals]

@@ -1,82 +1,107 @@
-"""`syncer init`: looks at a site and writes its config."""
+"""`syncer init`: proposes a config for a site and writes it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from syncer.suggest.survey import Leaves
+    from syncer.content.walk import Candidate
+    from syncer.suggest.elsewhere import Elsewhere
+    from syncer.suggest.propose import Proposal
+    from syncer.suggest.survey import Leaves, Survey
 
 PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 """What may be a page."""
+
+DATA_FILES = ("*.yml", "*.yaml", "*.json", "*.toml", "*.csv", "*.tsv")
+"""What may be a data file."""
+
+LARGEST_DATA_FILE_BYTES = 4 << 20
+"""Bytes above which a data file is not looked at."""
 
 
 @click.command()
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def command(directory: Path) -> int:
-    """Look at the content of the site DIR (default: here), and write DIR/config/syncer.yaml for it."""
+    """Propose a config for your site and write it.
+
+    DIR is the site's root (default: the working directory). The config is DIR/config/syncer.yaml.
+    """
     from syncer.cli.arguments import absolute
-    from syncer.cli.show import show, show_table
+    from syncer.cli.show import show
     from syncer.errors import ExitCode, UsageError
     from syncer.front_matter.video_id import parse_video_id
     from syncer.model import VideoId
+    from syncer.suggest.generator import jekyll_advice
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
+    from syncer.suggest.survey import survey
 
     site = os.path.realpath(absolute(str(directory)))
     if not os.path.isdir(site):  # not `Path.is_dir`, which raises where a name is too long or may not be looked at
-        raise UsageError(f"{directory}: is no directory; name the site's root")
+        raise UsageError(f"{directory} is not a directory: name the site's root")
     target = directory / "config" / "syncer.yaml"
     if os.path.lexists(target):
-        raise UsageError(f"{target} exists already; remove it to run init again")
+        raise UsageError(f"{target} exists already: remove it to run init again")
 
     def recognise(text: str) -> VideoId | None:
         found = parse_video_id(text, "")
         return found if isinstance(found, str) else None
 
-    proposals = suggest(_pages(site), recognise)
+    hugo_json: set[str] = set()
+    found = survey(_pages(site, hugo_json), recognise)
+    proposals = suggest(found)
     if not proposals:
-        show(
-            "No video found: no page has a YouTube id or URL in its front matter. Nothing was written; if yours are "
-            f"elsewhere, write {target} by hand: docs/reference/config.md names every key."
-        )
+        _show_none(site, found)
         return ExitCode.PROBLEMS
-    _write(target, render(proposals))
-    rows = [
-        (
-            proposal.directory,
-            proposal.fields.video_id,
-            ", ".join(f"{count}: {key}" for count, key in proposal.fields.counts.items()),
-            "inserted" if proposal.fields.insert_missing else "there",
-            f"{proposal.pages:,}",
-            f"{proposal.videos:,}",
-        )
-        for proposal in proposals
+    in_json = [any(path in hugo_json for path, _ in proposal.examples) for proposal in proposals]
+    final = [
+        replace(proposal, fields=replace(proposal.fields, insert_as="string")) if is_json else proposal
+        for proposal, is_json in zip(proposals, in_json, strict=True)
     ]
-    show_table(("directory", "id", "counts", "are", "pages", "videos"), rows, right=(4, 5))
-    show(f"Wrote {target}. Look it through, then: syncer check, and syncer sync --dry-run.")
+    _write(target, render(final))
+    for proposal in final:
+        _show_proposal(proposal)
+    _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add it to the config")
+    show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`.")
+    numbers = (proposal.fields.insert_as == "number" and not proposal.fields.insert_missing for proposal in proposals)
+    if any(is_json and are_numbers for is_json, are_numbers in zip(in_json, numbers, strict=True)):
+        show("Put the counts in your JSON front matter in quotes: Hugo shows the number 3788042 as 3.788042e+06.")
+        show("A sync keeps the quotes.")
+    if advice := jekyll_advice(site):
+        show(f"{advice}.")
     return ExitCode.OK
 
 
-def _pages(site: str) -> Iterator[tuple[str, Leaves]]:
+def _pages(site: str, hugo_json: set[str]) -> Iterator[tuple[str, Leaves]]:
+    """Yield the pages' paths and leaves; note those whose front matter is JSON as only Hugo reads it."""
     from syncer.content.page_file import attempt
     from syncer.content.scan import read_head
-    from syncer.content.walk import Candidate, walk
     from syncer.front_matter.leaves import leaves
+
+    for candidate in _files(site, PAGES):
+        read = read_head(site, candidate)
+        if isinstance(read, tuple):  # what cannot be read cannot be proposed
+            found = attempt(leaves, read[0])
+            if found is not None:
+                if read[0].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+                    hugo_json.add(candidate.path)
+                yield candidate.path, found
+
+
+def _files(site: str, patterns: tuple[str, ...]) -> Iterator[Candidate]:
+    from syncer.content.walk import Candidate, walk
     from syncer.model import Collection, Fields
 
-    for candidate in walk(site, [Collection(".", PAGES, (), Fields("", {}))]):
+    for candidate in walk(site, [Collection(".", patterns, (), Fields("", {}))]):
         if isinstance(candidate, Candidate):
-            read = read_head(site, candidate)
-            if isinstance(read, tuple):  # what cannot be read cannot be proposed
-                found = attempt(leaves, read[0])
-                if found is not None:
-                    yield candidate.path, found
+            yield candidate
 
 
 def _write(target: Path, text: str) -> None:
@@ -87,4 +112,80 @@ def _write(target: Path, text: str) -> None:
         with target.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"Cannot write {target}: {error.strerror}") from error
+
+
+def _show_proposal(proposal: Proposal) -> None:
+    from syncer.cli.show import show
+    from syncer.wording import counted, safe
+
+    fields = proposal.fields
+    show(f"{safe(proposal.directory)}: {counted(proposal.pages, 'page')}, {counted(proposal.videos, 'video')}")
+    show(f"  video ID      {safe(fields.video_id)}")
+    for count, key in fields.counts.items():
+        show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")
+
+
+def _show_unpublished(found: Survey, keys: Sequence[str], remedy: str) -> None:
+    """Print which directories were left out, if any has videos under one of these keys."""
+    from syncer.cli.show import show
+    from syncer.wording import safe
+
+    directories = sorted({directory for directory, key in found.unpublished if key in keys})
+    if directories:
+        names = ", ".join(map(safe, directories))
+        show(f"Left out as archive, draft or theme: {names}. If you want it updated, {remedy}.")
+
+
+def _show_none(site: str, found: Survey) -> None:
+    """Print why there is nothing to propose: where there are videos, and what to do."""
+    from syncer.cli.show import show
+    from syncer.suggest.generator import is_pelican
+    from syncer.wording import counted, safe
+
+    seen = _look_elsewhere(site)
+    if not seen.all_pages:
+        show(
+            f"No pages found ({', '.join(PAGES)}), so no config was written. Name your site's root: `syncer init DIR`."
+        )
+        return
+    pages = counted(seen.all_pages, "page")
+    show(f"No YouTube video found in the front matter of {pages}, so no config was written.")
+    example = {name: safe(path) for name, path in seen.examples.items()}
+    if seen.unfenced:
+        by = " (Pelican reads both forms)" if is_pelican(site) else ""
+        pages = counted(seen.unfenced, "page")
+        show(f"Saw {pages} with a video in metadata without `---` lines, such as {example['unfenced']}.")
+        show(f"Put a line `---` before and after the metadata{by}, then run `syncer init` again.")
+        return
+    if seen.embeds:
+        embeds = counted(seen.embeds, "video")
+        show(f"Saw {embeds} in the text of {counted(seen.pages, 'page')}, such as {example['pages']}.")
+    if seen.data_files:
+        show(f"Saw {counted(seen.data_files, 'data file')} with video IDs, such as {example['data_files']}.")
+    _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
+    show(
+        "syncer updates counts in front matter only: give each page a key with its video ID, such as "
+        "`video_id: dQw4w9WgXcQ`, then run `syncer init` again."
+    )
+
+
+def _look_elsewhere(site: str) -> Elsewhere:
+    from syncer.content.page_file import attempt, read_page
+    from syncer.suggest.elsewhere import Elsewhere
+
+    seen = Elsewhere()
+    for patterns, add in ((PAGES, seen.add_page), (DATA_FILES, seen.add_data_file)):
+        for candidate in _files(site, patterns):
+            path = os.path.join(site, candidate.path)
+            read = attempt(read_page, path) if patterns is PAGES or _is_small(path) else None
+            if read:
+                attempt(add, candidate.path, read[0])
+    return seen
+
+
+def _is_small(path: str) -> bool:
+    try:
+        return os.path.getsize(path) <= LARGEST_DATA_FILE_BYTES
+    except OSError:
+        return False

@@ -1,16 +1,16 @@
-"""Which collections a config should name, by what a site's pages hold."""
+"""Which collections a config should have, by what a site's pages have."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
 from syncer.front_matter.keys import fold_key, part_by_case
 from syncer.model import Count, Fields
-from syncer.suggest.survey import Directories, Leaves, Recognise, Survey, VideoKey, survey
+from syncer.suggest.survey import Directories, Survey, VideoKey
 
 _MAX_PROPOSALS = 5
 _MAX_PATTERNS = 12
@@ -26,28 +26,25 @@ _PROPOSED = {
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One collection that the config could name, and why."""
+    """One collection that the config could have, and why."""
 
     directory: str
     """Relative to the site, `.` for the site itself."""
     include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    """Directories in it that are usually not published and have pages with videos."""
     fields: Fields
-    """`insert_missing` is true where the pages hold no counts yet."""
+    """`insert_missing` is true where the pages have no counts yet."""
     pages: int
-    """How many pages name a video under the key."""
+    """How many pages have a video under the key."""
     videos: int
-    """How many videos they name; one that is in two places counts twice."""
+    """How many videos they have; the same video on two pages counts twice."""
     examples: tuple[tuple[str, str], ...]
     """A few pages, and the key's value there."""
 
 
-def suggest(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> list[Proposal]:
-    """Return the collections that the pages suggest, the one with most pages first; none if no video was found.
-
-    Each page is its path relative to the site, with `/`, and its front matter's leaves. Pages are looked at once, one
-    by one, and not kept.
-    """
-    found = survey(pages, recognise)
+def suggest(found: Survey) -> list[Proposal]:
+    """Return the collections that the pages suggest, the one with most pages first; none if no page has a video."""
     keys = found.keys
     chosen: list[str] = []
     for key in sorted(keys, key=lambda key: _rank(key, keys[key])):
@@ -55,11 +52,11 @@ def suggest(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> list[P
         if not repeats and _holds_videos(key, found):
             chosen.append(key)
     most = max((keys[key].pages for key in chosen), default=0)
-    return [_propose(key, keys[key]) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
+    return [_propose(key, found) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
 
 
 def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:
-    """Order keys: most pages first; among equals a telling name, ids before URLs, the shorter, the alphabet."""
+    """Order keys: most pages first; then those named for videos, IDs before URLs, the shorter, the alphabet."""
     return -video_key.pages, not _named_for_videos(key), video_key.urls > video_key.bare, len(key), key
 
 
@@ -72,7 +69,7 @@ def _word(part: str) -> str:
 
 
 def _holds_videos(key: str, found: Survey) -> bool:
-    """Return whether the key is meant for videos: not for links of all kinds, nor for words of 11 characters."""
+    """Return whether the key is for videos, and not for links of all kinds or for words of 11 characters."""
     video_key = found.keys[key]
     share = video_key.ids / found.values[key]
     if _named_for_videos(key):
@@ -84,18 +81,22 @@ def _holds_videos(key: str, found: Survey) -> bool:
     return share >= 0.8 and len(video_key.distinct) > 1 and few_words
 
 
-def _propose(key: str, video_key: VideoKey) -> Proposal:
+def _propose(key: str, found: Survey) -> Proposal:
+    video_key = found.keys[key]
     directory, include = _where(video_key.directories, sorted(video_key.suffixes))
     counts = _counts_beside(key, video_key)
     before = "".join(key.rpartition("[].")[:2])
     kinds = [video_key.beside[before + name] for name in counts.values()]
     quoted = sum(kind.strings for kind in kinds) > sum(kind.numbers for kind in kinds)
     fields = Fields(key, counts or _new_counts(key, video_key), not counts, "string" if quoted else "number")
-    return Proposal(directory, include, fields, video_key.pages, video_key.ids, tuple(video_key.examples))
+    prefix = "" if directory == "." else f"{directory.removeprefix('./')}/"
+    inside = sorted(path for path, other in found.unpublished if other == key and path.startswith(prefix))
+    exclude = tuple(f"/{_literal(path.removeprefix(prefix))}/" for path in inside)
+    return Proposal(directory, include, exclude, fields, video_key.pages, video_key.ids, tuple(video_key.examples))
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
-    """Return the directory that holds all the pages, and the globs for them: narrow ones where it is the site."""
+    """Return the directory that has all the pages, and the patterns for them: narrow ones where it is the site."""
     pairs = zip(min(directories.pages), max(directories.pages), strict=False)  # in order: the first and the last
     common = tuple(part for part, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
     if common:
@@ -110,19 +111,22 @@ def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[st
 
 
 def _literal(text: str) -> str:
-    """Return the glob that stands for this very text."""
+    """Return the pattern that matches exactly this text."""
     return re.sub(r"([*?\[\]!# ])", r"\\\1", text)
 
 
 def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
-    """Return the count keys beside the id, by the most pages that have them."""
+    """Return the count keys beside the video ID: of several, the one on most pages.
+
+    A key is one by its name and by its values: all are numbers or empty, or the name ends in `count`.
+    """
     found: dict[Count, tuple[int, str]] = {}
     own = key.rpartition("[].")[2]
     for other, kinds in video_key.beside.items():
         name = _beside(key, other)
         count = _count_of(name) if name else None
         values = kinds.plain + kinds.empty + kinds.other
-        telling = kinds.plain or _word(other).endswith("count")
+        telling = kinds.plain or (kinds.empty and count is not Count.COMMENTS) or _word(other).endswith("count")
         alike = any(
             part_by_case(name, taken)
             for taken in (own, *(one for counted, (_, one) in found.items() if counted != count))
@@ -133,7 +137,7 @@ def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
 
 
 def _beside(key: str, other: str) -> str:
-    """Return the other key as a count of this id would be named; empty where it is too far away."""
+    """Return the other key as a config would name a count of this video; empty where it is too far away."""
     list_path, _, in_item = key.rpartition("[].")
     prefix = f"{list_path}[]." if list_path else ""
     parent = in_item.rpartition(".")[0]
@@ -154,7 +158,7 @@ def _count_of(name: str) -> Count | None:
 
 
 def _new_counts(key: str, video_key: VideoKey) -> Mapping[Count, str]:
-    """Return keys for counts that no page has yet, named as the site names its keys, beside the id."""
+    """Return keys for counts that no page has yet: beside the video ID, and in the style of the site's other keys."""
     before, dot, last = key.rpartition(".")
     in_item = before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from syncer.suggest.propose import Proposal
+from syncer.wording import counted
 
 _HEAD = """\
-# syncer's config. docs/reference/config.md explains every key. Collections must be named; the rest has these defaults.
+# The config of syncer. Only the collections are required; the other keys are here with their defaults.
+# Run `syncer check` after each change. The page "Config" of syncer's docs explains every key.
 
 site: .. # the site's root, relative to this file
 
@@ -18,40 +20,40 @@ collections:
 _TAIL = """
 youtube:
   endpoint: https://youtube.googleapis.com/
-  api_key_env: YOUTUBE_API_KEY # or api_key_file: a path
+  api_key_env: YOUTUBE_API_KEY # the environment variable with your API key; or api_key_file: PATH
   timeout: 20s
   connections: 4
   retry: { attempts: 4, longest_wait: 60s, deadline: 90s }
 
-quota: # units; a request for up to 50 videos costs one
+quota: # in units; a request for up to 50 videos costs 1 unit
   stats_units_per_day: 10000
   general_units_per_day: 10000
-  reserve: 200 # of each bucket, never touched by scheduled syncs
+  reserve: 200 # units of each bucket that scheduled syncs never use
 
 schedule:
   every: 6h # or cron: "17 */6 * * *" with timezone: UTC
   jitter: 5m
 
 write:
-  brake: { missing: 50%, falling: 50% } # more videos than that gone at once, or counts falling: nothing is written
+  brake: { missing: 50%, falling: 50% } # safety brake: if more are missing or falling at once, nothing is written
 
-history: { keep: 28d } # YouTube's terms allow 30 days
+history: { keep: 28d } # how long readings are kept; YouTube's terms allow 30 days
 
-status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; null: no page
+status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; listen: null for no page
 
-notify: { urls: [], ping: null } # apprise addresses; a URL that hears of each sync
+notify: { urls: [], ping: null } # apprise URLs to notify; a URL to request after each sync
 
-git: { commit: false, push: false, remote: origin, message: null, author: null } # commit: true ends a sync in one
+git: { commit: false, push: false, remote: origin, message: null, author: null } # commit: true commits after each sync
 
-state: { directory: .syncer } # SQLite, diff log, lock
+state: { directory: .syncer } # the database, the diff log and the lock
 """
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
 def render(proposals: Sequence[Proposal]) -> str:
-    """Return the text of a config with these collections, of which there must be one at least.
+    """Return the text of a config with these collections, at least one: always a valid config.
 
-    It is the shipped `config/syncer.yaml` but for the collections, and always a valid config.
+    Only the collections differ from the `config/syncer.yaml` that is shipped.
     """
     return _HEAD + "\n".join("".join(f"{line}\n" for line in _collection(one)) for one in proposals) + _TAIL
 
@@ -59,28 +61,29 @@ def render(proposals: Sequence[Proposal]) -> str:
 def _collection(proposal: Proposal) -> Iterator[str]:
     fields = proposal.fields
     in_list = "[]" in fields.video_id
-    seen = f"{_number(proposal.pages, 'page')} with {_number(proposal.videos, 'video')}"
+    seen = f"{counted(proposal.pages, 'page')} with {counted(proposal.videos, 'video')}"
+    exclude = ", ".join(map(_quoted, proposal.exclude))
     yield f"  - directory: {_text(proposal.directory)} # {seen}"
-    yield f"    include: [{', '.join(json.dumps(glob, ensure_ascii=False) for glob in proposal.include)}]"
-    yield "    exclude: [] # globs as in .gitignore, seen from the directory"
+    yield f"    include: [{', '.join(map(_quoted, proposal.include))}]"
+    yield f"    exclude: [{exclude}] # patterns as in .gitignore, relative to the directory"
     yield "    fields:"
-    yield f"      video_id: {_text(fields.video_id)} # an id or a YouTube URL"
-    yield f"      counts: # YouTube's name: the site's key{', inside each item of the list' if in_list else ''}"
+    yield f"      video_id: {_text(fields.video_id)} # the key of the video ID, or of a YouTube URL"
+    yield f"      counts: # YouTube's name: your key{', in each item of the list' if in_list else ''}"
     yield from (f"        {count}: {_text(key)}" for count, key in fields.counts.items())
     if fields.insert_missing:
-        yield "      insert_missing: true # no page has these counts yet: they are added after the id's line"
+        yield "      insert_missing: true # the pages have no counts yet: a sync adds them below the video ID"
     else:
-        yield "      insert_missing: false # true: add a count that a page lacks, after the id's line"
+        yield "      insert_missing: false # true: add a count that a page does not have, below the video ID"
     other = "number" if fields.insert_as == "string" else "string"
-    yield f"      insert_as: {fields.insert_as} # or {other}: an added count's type on a page that has no count yet"
-
-
-def _number(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    yield f"      insert_as: {fields.insert_as} # or {other}: the type of an added count on a page without other counts"
 
 
 def _text(text: str) -> str:
-    """Return the text as YAML holds it: plain where that is safe."""
+    """Return the text as a YAML value: without quotes where that is safe."""
     if re.fullmatch("[A-Za-z_][A-Za-z0-9_./-]*", text) and text.lower() not in _YAML_WORDS:
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)

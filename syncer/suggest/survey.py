@@ -1,4 +1,4 @@
-"""What the pages hold under each key that held a video: counters and a few examples, never the pages."""
+"""What the pages have under each key that holds a video: numbers and a few examples, never the pages."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ Leaves = Sequence[tuple[str, str, bool]]
 """The front matter of one page: dotted keys (`videos[].id`), the text of their values, and whether it is quoted."""
 
 Recognise = Callable[[str], VideoId | None]
-"""Returns the id that a text is or holds as a YouTube URL; None for all else."""
+"""Returns the video ID that a text is, or that its YouTube URL has; None for any other text."""
 
 _MAX_EXAMPLES = 3
 """Pages of each key that are kept as examples."""
 _MAX_DISTINCT = 3
 """Videos of each key that are kept."""
 _MAX_KEYS = 5_000
-"""Front matter may hold keys that are data, new ones on every page."""
+"""Where keys are data, each page has new ones."""
 _MAX_VIDEO_KEYS = 50
 _MAX_DIRECTORIES = 1_000
-_NOT_CONTENT = {"_site", "archetypes", "vendor"}
+_NOT_PUBLISHED = frozenset({"_drafts", "_site", "archetypes", "archive", "archives", "_archive", "themes", "vendor"})
+"""Directories that hold no pages of the site itself, or none that are updated, whatever the letter case."""
 _PLAIN_COUNT = re.compile(COUNT_PATTERN)
-_EMPTY = {"", "null", "~"}
+_NULLS = {"", "null", "~"}
 _WEB = ("https://", "http://")
 _PLAIN_WORDS = re.compile(r"(?!(?:vnd\.)?youtube:)[^/=]*", re.IGNORECASE)
-"""What is neither an address nor an id with parameters."""
+"""What is neither an address nor an ID with parameters."""
 
 
 @dataclass(slots=True)
 class Directories:
-    """Which directories pages are in: a bounded number, the deepest levels given up first."""
+    """Which directories pages are in. Their number is bounded: the deepest levels are merged first."""
 
     pages: Counter[tuple[str, ...]] = field(default_factory=Counter)
     depth: int = 8
@@ -72,9 +73,9 @@ class VideoKey:
     urls: int = 0
     bare: int = 0
     plausible: int = 0
-    """Bare ids that end as ids do."""
+    """Bare IDs that end as IDs do."""
     mixed: int = 0
-    """Bare ids of small and capital letters, as 99 of 100 are and hardly a word is."""
+    """Bare IDs of small and capital letters, as 99 of 100 are and hardly a word is."""
     distinct: set[VideoId] = field(default_factory=set)
     """The first few."""
     directories: Directories = field(default_factory=Directories)
@@ -88,11 +89,11 @@ class VideoKey:
 
     @property
     def ids(self) -> int:
-        """How many values held an id."""
+        """How many values have a video ID."""
         return self.urls + self.bare
 
     def add_id(self, video_id: VideoId, text: str) -> None:
-        """Count a value and the id in it."""
+        """Count a value and the video ID in it."""
         if text.strip() == video_id:
             self.bare += 1
             self.plausible += is_possible(video_id)
@@ -112,14 +113,14 @@ class VideoKey:
         for key, text, quoted in leaves:
             if key in known:
                 kinds = self.beside[key]
-                if text.strip() in _EMPTY:
+                if _is_empty(text):
                     kinds.empty += 1
                 elif _PLAIN_COUNT.fullmatch(text):
                     kinds.plain += 1
                 else:
                     kinds.other += 1
                     continue
-                if quoted or text.strip() not in _EMPTY:
+                if quoted or not _is_empty(text):
                     quoted_keys[key] = quoted
         for key, quoted in quoted_keys.items():
             self.beside[key].strings += quoted
@@ -133,22 +134,22 @@ class Survey:
     values: Counter[str] = field(default_factory=Counter)
     """For each key, how many values it has that are not empty."""
     addresses: Counter[str] = field(default_factory=Counter)
-    """Of these, the web addresses that name no video: a sync skips them, where it reports other words."""
+    """Of these, the web addresses that name no video: a sync skips them, and reports any other text."""
     keys: dict[str, VideoKey] = field(default_factory=dict)
-    """The keys that held a video."""
+    """The keys that hold a video."""
+    unpublished: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """For directories that are usually not published, and keys: the pages there that name a video under the key."""
 
     def add_page(self, path: str, leaves: Leaves, recognise: Recognise) -> None:
         """Count what one page holds."""
         videos: dict[str, set[VideoId]] = {}
         times = Counter(key for key, _, _ in leaves)
         for leaf, text, _ in leaves:
-            # the only value of a list belongs to the list's own key: a sync reads an id there
-            key = leaf.removesuffix("[]") if times[leaf] == 1 else leaf
+            key = leaf.removesuffix("[]") if times[leaf] == 1 else leaf  # a list of one ID is read as that ID
             if key not in self.values and (len(self.values) >= _MAX_KEYS or not _can_be_field(key)):
                 continue
-            self.values[key] += text.strip() not in _EMPTY
-            may_hold_id = 11 <= len(text) <= 2000 and (len(text.strip()) == 11 or not _PLAIN_WORDS.fullmatch(text))
-            video_id = recognise(text) if may_hold_id else None
+            self.values[key] += not _is_empty(text)
+            video_id = recognise(text) if _may_hold_id(text) else None
             self.addresses[key] += video_id is None and text.strip().lower().startswith(_WEB)
             if video_id is not None and (key in self.keys or len(self.keys) < _MAX_VIDEO_KEYS):
                 video_key = self.keys.setdefault(key, VideoKey())
@@ -162,13 +163,30 @@ class Survey:
 
 
 def survey(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Survey:
-    """Return what the pages hold, each given as its path relative to the site and its leaves."""
+    """Return what the pages have. Each is its path relative to the site, with `/`, and its front matter's leaves.
+
+    Pages are read once, one by one, and not kept.
+    """
     found = Survey()
     for path, leaves in pages:
         *directory, name = path.split("/")
-        if splitext(name)[1] and path.isprintable() and "\\" not in path and _NOT_CONTENT.isdisjoint(directory):
+        if not splitext(name)[1] or not path.isprintable() or "\\" in path:
+            continue
+        level = next((level for level, part in enumerate(directory, 1) if part.lower() in _NOT_PUBLISHED), None)
+        if level is None:
             found.add_page(path, leaves, recognise)
+        elif len(found.unpublished) < _MAX_DIRECTORIES:
+            keys = {key for key, text, _ in leaves if _may_hold_id(text) and recognise(text)}
+            found.unpublished.update(("/".join(directory[:level]), key.removesuffix("[]")) for key in keys)
     return found
+
+
+def _may_hold_id(text: str) -> bool:
+    return 11 <= len(text) <= 2000 and (len(text.strip()) == 11 or not _PLAIN_WORDS.fullmatch(text))
+
+
+def _is_empty(text: str) -> bool:
+    return text.strip().lower() in _NULLS
 
 
 def _can_be_field(key: str) -> bool:
