@@ -161,7 +161,7 @@ def test_videos_in_text_and_in_data_files_are_named_where_front_matter_has_none(
         "Saw 3 videos in the text of 2 pages, such as a.md.",
         "Saw 2 data files with video IDs, such as _data/a.yml.",
     ]
-    assert "syncer updates counts in front matter only" in ran.out
+    assert "A sync updates counts in front matter only" in ran.out
     assert not (there / "config").exists()
 
 

@@ -165,7 +165,7 @@ def _show_none(site: str, found: Survey) -> None:
         show(f"Saw {counted(seen.data_files, 'data file')} with video IDs, such as {example['data_files']}.")
     _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
     show(
-        "syncer updates counts in front matter only: give each page a key with its video ID, such as "
+        "A sync updates counts in front matter only. Give each page a key with its video ID, such as "
         "`video_id: dQw4w9WgXcQ`, then run `syncer init` again."
     )
 
