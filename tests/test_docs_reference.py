@@ -91,12 +91,12 @@ def test_the_keys_of_the_diff_log_are_there_in_their_order() -> None:
 
 
 def test_every_state_of_a_simulated_video_is_there_and_no_other() -> None:
-    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Videos of your choice"]
+    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Choose the videos"]
     assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(VideoState)
 
 
 def test_every_fault_that_is_shown_is_one() -> None:
-    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Bad weather"]
+    text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Make things go wrong"]
     shown = [parse_fault(name) for cell in first_cells(text) for name in cell.split("`, `")]
     assert len(shown) > 8
 
