@@ -22,7 +22,14 @@ from syncer.state.judging import accept_held, count_suppressed, current_brake, s
 from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
 from syncer.state.schema import MIGRATIONS
 from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, open_pages, past_sync
-from syncer.state.videos import accepted_readings, count_readings, hidden_counts, history, missing_videos, pages_of
+from syncer.state.videos import (
+    accepted_readings,
+    count_readings,
+    hidden_counts,
+    history,
+    missing_videos,
+    pages_of_videos,
+)
 from syncer.status.report import stored_report
 from syncer.sync.open_state import settle
 from tests.site import Run, Site, crlf
@@ -69,7 +76,7 @@ def test_an_older_state_keeps_its_history_and_what_is_missing_since_when(databas
         assert [reading.at for reading in history(database, BRAKED)] == [NOON, NOON + DAY, NOON + 2 * DAY]
         assert [(one.video_id, one.since, one.misses) for one in missing_videos(database)] == [(MISSING, NOON + DAY, 1)]
         assert hidden_counts(database, list(Count)) == [(HIDDEN, Count.LIKES)]
-        assert pages_of(database, [BRAKED]) == {BRAKED: ["content/e.md"]}
+        assert pages_of_videos(database, [BRAKED]) == {BRAKED: ["content/e.md"]}
 
 
 def test_an_older_state_keeps_what_is_held_and_what_was_undone(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The status page and the API: what is asked over real HTTP is what the state, the log and the daemon say."""
+"""The status page and the API over real HTTP: they return what is in the state, the diff log and the daemon."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
+from syncer.status_page import reading
 from syncer.status_page.markup import VOID
 from syncer.status_page.problems import REMEDIES
 from tests.doc_blocks import DOCS
@@ -39,7 +40,7 @@ def synced(page: Served, *, accept: bool = False) -> str:
 
 
 @pytest.mark.parametrize("path", ["/", "/videos", "/problems", "/api/v1/status", "/api/v1/videos", "/metrics"])
-def test_before_the_first_sync_every_page_answers(page: Served, path: str) -> None:
+def test_every_page_works_before_the_first_sync(page: Served, path: str) -> None:
     assert page.get(path).status == 200
 
 
@@ -74,15 +75,16 @@ def test_one_sync_is_its_report_and_its_lines_of_the_log(site: Site, page: Serve
     assert [sync["sync"] for sync in page.get("/api/v1/syncs?limit=1&offset=1").document["syncs"]] == [first]
 
 
-def test_an_undo_is_shown_with_what_it_left_and_what_is_held(site: Site, page: Served) -> None:
+def test_an_undo_shows_the_counts_it_did_not_restore_and_those_it_suppresses(site: Site, page: Served) -> None:
     assert "Undone" not in page.get("/").text
     [video] = ids(1)
     site.put("content/a.md", crlf(video, "", 2))
     name = site.undo(site.sync().sync).sync
     document = page.get(f"/api/v1/syncs/{name}").document
     assert (document["left"], [line["why"] for line in document["changes"]]) == (1, ["undo"])
-    assert "<dt>Left as they are</dt><dd>1 count</dd>" in page.get(f"/syncs/{name}").text
-    assert "<dt>Undone</dt><dd>1 count held until YouTube gives other numbers</dd>" in page.get("/").text
+    assert "<dt>Not restored</dt><dd>1 count, changed since</dd>" in page.get(f"/syncs/{name}").text
+    suppressed = "1 count, not written until YouTube returns a different number"
+    assert f"<dt>Undone or dropped</dt><dd>{suppressed}</dd>" in page.get("/").text
 
 
 def test_the_page_of_a_sync_leads_to_each_of_its_changes(site: Site, page: Served) -> None:
@@ -93,7 +95,7 @@ def test_the_page_of_a_sync_leads_to_each_of_its_changes(site: Site, page: Serve
     first = page.get(f"/syncs/{name}").text
     assert f'href="/syncs/{name}?offset=500">Next' in first
     second = page.get(f"/syncs/{name}?offset=500").text
-    assert f'href="/syncs/{name}?offset=0">Earlier' in second
+    assert f'href="/syncs/{name}?offset=0">Previous' in second
     assert ">Next<" not in second
     shown = set(re.findall(r'/videos/([^"]{11})"', first + second))
     assert shown == set(videos)
@@ -109,7 +111,8 @@ def test_a_trigger_is_followed_by_its_ticket(site: Site, page: Served) -> None:
     running = page.get("/api/v1/triggers/1").document
     assert running["progress"] == {"stage": "ask", "done": 50, "of": 120}
     assert 'http-equiv="refresh"' in page.get("/triggers/1").text
-    assert "asking YouTube, 50 of 120" in page.get("/").text
+    assert "Requesting counts from YouTube: 50 of 120." in page.get("/").text
+    assert "Status: syncing" in page.get("/").text
     page.steered.go.set()
     until(lambda: page.get("/api/v1/triggers/1").document["state"] == "done")
     report = page.get("/api/v1/triggers/1").document["report"]
@@ -118,7 +121,7 @@ def test_a_trigger_is_followed_by_its_ticket(site: Site, page: Served) -> None:
     assert (done.status, done.headers["location"]) == (303, f"/syncs/{report['sync']}")
 
 
-def test_a_trigger_that_came_to_nothing_says_why(site: Site, page: Served) -> None:
+def test_a_trigger_whose_sync_could_not_run_says_why(site: Site, page: Served) -> None:
     (site.root / "content" / "lists").rmdir()
     page.post("/triggers")
     until(lambda: page.get("/api/v1/triggers/1").document["state"] == "done")
@@ -130,7 +133,7 @@ def test_a_trigger_that_came_to_nothing_says_why(site: Site, page: Served) -> No
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"accept": 1}', b'{"all": true}', b"\xff"])
-def test_a_trigger_that_cannot_be_understood_is_refused(page: Served, body: bytes) -> None:
+def test_a_trigger_with_an_invalid_body_is_refused(page: Served, body: bytes) -> None:
     answer = page.post("/api/v1/triggers", body)
     assert (answer.status, answer.document["error"]["kind"]) == (400, "http")
 
@@ -154,14 +157,14 @@ def test_a_trigger_that_cannot_be_understood_is_refused(page: Served, body: byte
         ("/api/v1/nothing", 404),
     ],
 )
-def test_what_is_not_there_is_told_in_json(page: Served, path: str, status: int) -> None:
+def test_errors_of_the_api_are_json(page: Served, path: str, status: int) -> None:
     answer = page.get(path)
     assert answer.status == status
     assert answer.document["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/videos", "/api/v1/videos"])
-def test_links_to_a_state_by_its_former_name_still_lead_there(site: Site, path: str) -> None:
+def test_the_former_name_of_a_state_redirects_to_the_new_one(site: Site, path: str) -> None:
     with served(site) as page:
         answer = page.get(f"{path}?search=50%25&state=doubtful&offset=50")
         assert (answer.status, answer.headers["location"]) == (308, f"{path}?search=50%25&state=unconfirmed&offset=50")
@@ -195,10 +198,52 @@ def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> 
             video = page.get(f"/api/v1/videos?search={seen}").document["videos"][0]
             assert (video["pages"], video["path"]) == (2, "content/100%.md")
             assert "missing since" in page.get("/videos?state=missing").text
-            assert "leaves this video out" in page.get(f"/videos/{gone}").text
+            assert "has not returned this video since" in page.get(f"/videos/{gone}").text
             site.root.joinpath("content/again.md").unlink()
             synced(page)
             assert found("search=again.md") == []
+
+
+def test_every_page_of_a_missing_hidden_or_unconfirmed_video_is_named_with_its_title(site: Site) -> None:
+    seen, lost, shy, odd = ids(4)
+    for name, video in (("a.md", lost), ("b.md", lost), ("shy.md", shy), ("odd.md", odd), ("seen.md", seen)):
+        title = "A <b>title</b>" if name == "b.md" else f"Title of {name}"
+        page_of_video = f'---\ntitle: "{title}"\nvid_id: {video}\nviewcount: 5000\nlikeCount: 5000\n---\n'
+        site.put(f"content/{name}", page_of_video.encode())
+    videos = {
+        lost: Video(VideoState.DELETED),
+        shy: Video(VideoState.LIKES_HIDDEN, {"viewCount": 5000}),
+        odd: Video(counts={"viewCount": 5000, "likeCount": 0}),
+        seen: Video(counts={"viewCount": 5001, "likeCount": 5000}),
+    }
+    with Simulator(World(videos=videos)) as youtube:
+        site = Site(site.root, youtube.url)
+        site.configure()
+        sync = site.sync().sync
+        with served(site) as page:
+            overview = page.get("/").text.partition('id="videos"')[2]
+            for video, pages in ((lost, ("a.md", "b.md")), (shy, ("shy.md",)), (odd, ("odd.md",))):
+                row = re.search(f"/videos/{video}.*?</tr>", overview)
+                assert row, video
+                assert re.findall(r"content/([a-z.]+)<", row[0]) == list(pages)
+            assert "seen.md" not in overview
+            for shown in (overview, page.get("/videos?state=missing").text, page.get(f"/syncs/{sync}").text):
+                assert "Title of a.md" in shown
+                assert "A &lt;b&gt;title&lt;/b&gt;" in shown
+            assert "Title of seen.md" in page.get("/").text, "in the last changes"
+
+
+def test_no_more_titles_are_read_than_a_page_may_cost(
+    site: Site, page: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "TITLES_READ", 2)
+    videos = sorted(ids(4))
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    synced(page)
+    shown = page.get("/videos").text
+    assert shown.count("Café") == 2
+    assert all(f"content/{video}.md" in shown for video in videos)
 
 
 def test_it_is_ready_while_the_last_good_sync_is_not_older_than_two_intervals(site: Site) -> None:
@@ -208,48 +253,51 @@ def test_it_is_ready_while_the_last_good_sync_is_not_older_than_two_intervals(si
         assert page.get("/readyz").status == 503
         site.sync(now - timedelta(hours=12, minutes=1))
         assert page.get("/readyz").status == 503
-        assert "longer than two intervals" in page.get("/").text
+        assert "more than twice the sync interval" in page.get("/").text
         site.sync(now - timedelta(hours=11, minutes=59))
         assert page.get("/readyz").status == 200
 
 
-def test_the_first_sentence_says_whether_all_is_well(site: Site, page: Served) -> None:
+def test_the_first_sentence_says_whether_something_needs_attention(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
-    assert "No sync was made yet" in page.get("/").text
+    assert "No sync yet" in page.get("/").text
     synced(page)
-    assert "All is well" in page.get("/").text
+    assert "Nothing needs attention" in page.get("/").text
     site.put("content/odd.md", plain(video, "1.2M", 2))
     synced(page)
     shown = page.get("/")
-    assert "1 thing needs a person" in shown.text
+    assert "1 thing needs attention" in shown.text
     assert "Not a count (1)" in page.get("/problems").text
 
 
-def test_a_try_that_made_no_sync_is_told_until_one_does(site: Site, page: Served) -> None:
+def test_a_sync_that_could_not_run_is_shown_until_one_can(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
     synced(page)
     page.steered.daemon_state = replace(page.steered.daemon_state, trouble="/srv/content is no directory")
-    assert "The last try made no sync: /srv/content is no directory." in page.get("/").text
+    assert "The last sync could not run: /srv/content is no directory." in page.get("/").text
     assert page.get("/api/v1/status").document["daemon"]["trouble"] == "/srv/content is no directory"
     page.steered.daemon_state = replace(page.steered.daemon_state, trouble=None)
-    assert "All is well" in page.get("/").text
+    assert "Nothing needs attention" in page.get("/").text
 
 
 def test_a_config_that_could_not_be_reloaded_is_shown_until_one_is(site: Site, page: Served) -> None:
+    site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+    synced(page)
     error = "syncer.yaml:6: schedule.evry: unknown key\nsyncer.yaml:7: youtube.key: <b>"
     page.steered.daemon_state = replace(page.steered.daemon_state, config_error=error)
     shown = (
         "so the old one is still in use: syncer.yaml:6: schedule.evry: unknown key; syncer.yaml:7: youtube.key: &lt;b"
     )
     assert shown in page.get("/").text
+    assert "1 thing needs attention" in page.get("/").text
     assert page.get("/api/v1/status").document["daemon"]["config_error"] == error
     page.steered.daemon_state = replace(page.steered.daemon_state, config_error=None)
     assert "The new config is invalid" not in page.get("/").text
 
 
-def test_a_video_s_page_tells_its_title_its_counts_and_its_pages(site: Site, page: Served) -> None:
+def test_a_video_s_page_shows_its_title_its_counts_and_its_pages(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
     site.put("content/b.md", toml(video, 1, 2))
@@ -271,17 +319,17 @@ def test_a_video_s_page_tells_its_title_its_counts_and_its_pages(site: Site, pag
     assert next(views.iter("text")).text == "views"
 
 
-def test_the_days_on_which_a_view_became_something_else_are_marked(site: Site, page: Served) -> None:
+def test_the_days_on_which_youtube_changed_how_it_counts_views_are_marked(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
     for day in (22, 23, 24, 25):
         site.sync(datetime(2026, 8, day, 12, tzinfo=UTC))
     shown = page.get(f"/videos/{video}").text
-    assert shown.count("views change meaning, 24 Aug 2026") == 1, "in the chart of views alone"
-    assert "From 2026-08-24 on YouTube counts views in another way" in shown
+    assert shown.count("new way of counting views, 24 Aug 2026") == 1, "only in the chart of views"
+    assert "YouTube changed how it counts views on 2026-08-24" in shown
 
 
-def test_what_a_brake_holds_can_be_accepted(site: Site) -> None:
+def test_readings_that_the_safety_brake_holds_can_be_accepted(site: Site) -> None:
     videos = ids(8)
     for video in videos:
         site.put(f"content/{video}.md", crlf(video, 1, 2))
@@ -292,11 +340,11 @@ def test_what_a_brake_holds_can_be_accepted(site: Site) -> None:
         with served(site) as page:
             synced(page)
             shown = page.get("/").text
-            assert "A brake holds 8 readings" in shown
-            assert "Accept what is held" in shown
+            assert "It holds 8 readings, and nothing was written." in shown
+            assert "Accept held values and sync" in shown
             assert page.get("/api/v1/videos?state=braked").document["total"] == 8
             assert page.post("/triggers", b"accept=true").status == 303
-            until(lambda: "A brake holds" not in page.get("/").text)
+            until(lambda: "safety brake" not in page.get("/").text)
 
 
 def test_the_metrics_count_what_syncs_did_and_keep_the_conventions(site: Site, page: Served) -> None:

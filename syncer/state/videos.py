@@ -160,21 +160,6 @@ def forget_video_pages(database: Database, video: VideoId | None = None) -> None
         connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
 
 
-def pages_of(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:
-    """Return the pages that name each of these videos, relative to the site, sorted; a video without any is left out.
-
-    They are those of the last sync of the whole site.
-    """
-    found: dict[VideoId, list[str]] = {}
-    with database.read() as connection:
-        for video, path in connection.execute(
-            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id, path",
-            (json.dumps(list(videos)),),
-        ):
-            found.setdefault(VideoId(video), []).append(path)
-    return found
-
-
 def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:
     """Return the pages that name each of these videos, relative to the site, sorted; a video on no page is left out."""
     found: dict[VideoId, list[str]] = {}

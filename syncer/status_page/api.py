@@ -1,4 +1,4 @@
-"""The JSON API, health and metrics. The shapes are those that the commands print with `--json`."""
+"""The JSON API, health and metrics. The documents are those that the commands print with `--json`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from syncer.status_page.requests import (
 
 
 def status(request: Request) -> Response:
-    """Answer `GET /api/v1/status`."""
+    """Respond to `GET /api/v1/status`."""
     seen = overview(sources_of(request), changes=0)
     daemon = {
         **asdict(seen.daemon),
@@ -41,28 +41,28 @@ def status(request: Request) -> Response:
 
 
 def quota(request: Request) -> Response:
-    """Answer `GET /api/v1/quota`."""
+    """Respond to `GET /api/v1/quota`."""
     seen = overview(sources_of(request), changes=0).status
     return JSONResponse({"quota": quota_json(seen.buckets), "quota_resets": timestamp(seen.quota_resets)})
 
 
 def syncs(request: Request) -> Response:
-    """Answer `GET /api/v1/syncs`."""
+    """Respond to `GET /api/v1/syncs`."""
     limit, offset = page_of(request)
     outlines = overview(sources_of(request), changes=0).status.syncs
     return JSONResponse({"syncs": list(outlines)[offset : offset + limit]})
 
 
 def sync(request: Request) -> Response:
-    """Answer `GET /api/v1/syncs/{sync}`."""
+    """Respond to `GET /api/v1/syncs/{sync}`."""
     limit, offset = page_of(request)
     found = one_sync(sources_of(request), sync_of(request), limit=limit, offset=offset)
-    report, changes = found_or_404(found, "no report of this sync is kept")
+    report, changes = found_or_404(found, "There is no report of this sync.")
     return JSONResponse({**report, "changes": [dict(line) for line in changes]})
 
 
 async def trigger(request: Request) -> Response:
-    """Answer `POST /api/v1/triggers`."""
+    """Respond to `POST /api/v1/triggers`."""
     control = sources_of(request).control
     ticket = control.trigger(_accepts(await request.body()))
     headers = {"Location": f"/api/v1/triggers/{ticket.number}"}
@@ -70,13 +70,13 @@ async def trigger(request: Request) -> Response:
 
 
 async def triggered(request: Request) -> Response:
-    """Answer `GET /api/v1/triggers/{number}`."""
+    """Respond to `GET /api/v1/triggers/{number}`."""
     control = sources_of(request).control
     return JSONResponse(ticket_json(ticket_of(request, control), control))
 
 
 def search(request: Request) -> Response:
-    """Answer `GET /api/v1/videos`."""
+    """Respond to `GET /api/v1/videos`."""
     if renamed := renamed_state(request):
         return renamed
     limit, offset = page_of(request)
@@ -86,26 +86,26 @@ def search(request: Request) -> Response:
 
 
 def history(request: Request) -> Response:
-    """Answer `GET /api/v1/videos/{video}/history`."""
+    """Respond to `GET /api/v1/videos/{video}/history`."""
     video = video_of(request)
     readings = readings_of(sources_of(request), video)
-    return JSONResponse(history_json(video, found_or_404(readings or None, "no reading of this video is kept")))
+    return JSONResponse(history_json(video, found_or_404(readings or None, "There are no readings of this video.")))
 
 
 async def live(_request: Request) -> Response:
-    """Answer `GET /healthz`."""
+    """Respond to `GET /healthz`."""
     return PlainTextResponse("ok\n")
 
 
 def ready(request: Request) -> Response:
-    """Answer `GET /readyz`."""
+    """Respond to `GET /readyz`."""
     if is_ready(sources_of(request)):
         return PlainTextResponse("ready\n")
-    return PlainTextResponse("the last good sync is older than two intervals\n", 503)
+    return PlainTextResponse("not ready: the last good sync of the whole site is older than two intervals\n", 503)
 
 
 def metrics(request: Request) -> Response:
-    """Answer `GET /metrics`."""
+    """Respond to `GET /metrics`."""
     counters: Counters = request.app.state.counters
     sources = sources_of(request)
     return Response(exposition(counters, lambda: gauges(sources)), media_type=CONTENT_TYPE)
@@ -132,7 +132,7 @@ ROUTES = [
 
 
 def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:
-    """Return a ticket with the progress of its sync."""
+    """Return the JSON document of a trigger, with the progress of its sync."""
     progress = control.state().progress if ticket.state == "running" else None
     return {
         "trigger": ticket.number,
@@ -144,12 +144,12 @@ def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:
 
 
 def _accepts(body: bytes) -> bool:
-    """Return whether a trigger's body says `accept`. Raises HTTPException."""
+    """Return the value of `accept` in a trigger's body. Raises HTTPException."""
     try:
         document = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         document = None
     accept = document.get("accept", False) if isinstance(document, dict) and document.keys() <= {"accept"} else None
     if not isinstance(accept, bool):
-        raise HTTPException(400, 'the body must be JSON such as {"accept": false}')
+        raise HTTPException(400, 'The body must be empty, or JSON such as {"accept": false}.')
     return accept

@@ -1,4 +1,4 @@
-"""The app: which address is answered by what, and what is said where something goes wrong."""
+"""The app: what each address returns, and what an error looks like."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from syncer.errors import SyncerError
+from syncer.model import VideoId
 from syncer.status.report import StoredReport
 from syncer.status_page import api
 from syncer.status_page.guard import Entry, Guard
@@ -22,7 +23,16 @@ from syncer.status_page.markup import tag
 from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
-from syncer.status_page.reading import Sources, one_sync, one_video, overview, problems, videos
+from syncer.status_page.reading import (
+    Sources,
+    names_on,
+    one_sync,
+    one_video,
+    overview,
+    page_names,
+    problems,
+    videos,
+)
 from syncer.status_page.requests import (
     found_or_404,
     page_of,
@@ -34,15 +44,30 @@ from syncer.status_page.requests import (
     ticket_of,
     video_of,
 )
-from syncer.status_page.sync_pages import CHANGES_PER_PAGE, sync_page, ticket_page
+from syncer.status_page.sync_pages import CHANGES_PER_PAGE, MISSING_SHOWN, sync_page, ticket_page
 from syncer.status_page.video_pages import VIDEOS_PER_PAGE, video_page, videos_page
 
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
-"""Addresses that programs request: their errors are JSON."""
+"""Addresses for programs: their errors are JSON."""
+
+MESSAGES = {
+    "Not Found": "There is nothing at this address.",
+    "Method Not Allowed": "This address does not accept this method.",
+}
+"""What Starlette's own errors say, and what syncer says instead."""
+
+HEADINGS = {
+    400: "Invalid request",
+    404: "Page not found",
+    405: "Method not allowed",
+    500: "Internal error",
+    503: "Not available",
+}
+"""The heading of an error's page, by its HTTP status."""
 
 
 def make_app(sources: Sources, counters: Counters, entry: Entry) -> ASGIApp:
-    """Return the app, with its guard before it."""
+    """Return the app behind its guard."""
     app = Starlette(
         routes=[*ROUTES, _file("style.css", "text/css"), _file("icon.svg", "image/svg+xml"), *api.ROUTES],
         exception_handlers={HTTPException: explain, SyncerError: explain, Exception: explain},
@@ -52,47 +77,55 @@ def make_app(sources: Sources, counters: Counters, entry: Entry) -> ASGIApp:
 
 
 def first(request: Request) -> Response:
-    """Answer `GET /`."""
-    return overview_page(overview(sources_of(request)))
+    """Respond to `GET /`."""
+    sources = sources_of(request)
+    seen = overview(sources)
+    return overview_page(seen, names_on(sources, seen))
 
 
 def search(request: Request) -> Response:
-    """Answer `GET /videos`."""
+    """Respond to `GET /videos`."""
     if renamed := renamed_state(request):
         return renamed
     wanted, state = search_of(request), state_of(request)
     _, offset = page_of(request)
-    total, found = videos(sources_of(request), wanted, state, limit=VIDEOS_PER_PAGE, offset=offset)
-    return videos_page(total, found, wanted, state, offset=offset)
+    sources = sources_of(request)
+    total, found = videos(sources, wanted, state, limit=VIDEOS_PER_PAGE, offset=offset)
+    names = page_names(sources, [video.video_id for video in found])
+    return videos_page(total, found, names, wanted, state, offset=offset)
 
 
 def video(request: Request) -> Response:
-    """Answer `GET /videos/{video}`."""
+    """Respond to `GET /videos/{video}`."""
     found = one_video(sources_of(request), video_of(request))
-    return video_page(found_or_404(found, "nothing is known of this video"))
+    return video_page(found_or_404(found, "No page names this video, and syncer has no readings of it."))
 
 
 def sync(request: Request) -> Response:
-    """Answer `GET /syncs/{sync}`."""
+    """Respond to `GET /syncs/{sync}`."""
     _, offset = page_of(request)
-    found = one_sync(sources_of(request), sync_of(request), limit=CHANGES_PER_PAGE, offset=offset)
-    return sync_page(*found_or_404(found, "no report of this sync is kept"), offset=offset)
+    sources = sources_of(request)
+    found = one_sync(sources, sync_of(request), limit=CHANGES_PER_PAGE, offset=offset)
+    report, changes = found_or_404(found, "There is no report of this sync.")
+    missing = [VideoId(video) for video in report["missing"][:MISSING_SHOWN]]
+    names = page_names(sources, missing, (str(line["path"]) for line in changes))
+    return sync_page(report, changes, names, offset=offset)
 
 
 def wrong(request: Request) -> Response:
-    """Answer `GET /problems`."""
+    """Respond to `GET /problems`."""
     return problems_page(*problems(sources_of(request)))
 
 
 async def trigger(request: Request) -> Response:
-    """Answer `POST /triggers`."""
+    """Respond to `POST /triggers`."""
     accept = parse_qs((await request.body()).decode(errors="replace")).get("accept") == ["true"]
     ticket = sources_of(request).control.trigger(accept)
     return RedirectResponse(f"/triggers/{ticket.number}", 303)
 
 
 async def triggered(request: Request) -> Response:
-    """Answer `GET /triggers/{number}`."""
+    """Respond to `GET /triggers/{number}`."""
     control = sources_of(request).control
     ticket = ticket_of(request, control)
     if ticket.report and not ticket.error:
@@ -113,7 +146,7 @@ ROUTES = [
 
 
 def _file(name: str, media_type: str) -> Route:
-    """Return the route of a file that ships with the package: it is named here, not by a request."""
+    """Return the route of a file of the package. Its name is fixed here; no request can name one."""
     content = resources.files(__package__).joinpath(name).read_bytes()
     headers = {"Cache-Control": "max-age=3600"}
 
@@ -124,20 +157,25 @@ def _file(name: str, media_type: str) -> Route:
 
 
 def explain(request: Request, error: Exception) -> Response:
-    """Answer a request that ended in an error: with JSON where programs ask, else with a page."""
+    """Return the response to a request that ended in an error: JSON for programs, otherwise a page."""
     match error:
         case HTTPException():
-            status, kind, message = error.status_code, "http", error.detail
+            status, kind, message = error.status_code, "http", MESSAGES.get(error.detail, error.detail)
         case SyncerError():
             status, kind, message = 503, error.kind, str(error)
         case _:
-            status, kind, message = 500, "bug", f"a bug: {type(error).__name__}; the log has the traceback"
+            status, kind, message = (
+                500,
+                "bug",
+                f"This is a bug ({type(error).__name__}). The log of the daemon has the traceback.",
+            )
     if request.url.path.startswith(FOR_PROGRAMS):
         return JSONResponse({"error": {"kind": kind, "message": message}}, status)
+    heading = HEADINGS.get(status, f"Error {status}")
     return page(
-        "Not so",
-        tag("h1", f"{status}"),
+        heading,
+        tag("h1", heading),
         tag("p", message, class_="verdict wrong"),
-        tag("p", tag("a", "To the overview", href="/")),
+        tag("p", tag("a", "Go to the overview", href="/")),
         status=status,
     )

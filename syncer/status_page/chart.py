@@ -1,4 +1,4 @@
-"""Draws with SVG: a video's counts over time, and the last syncs as a row of bars. The style sheet has the styles."""
+"""Draws SVG: a video's counts over time, and the last syncs as a row of bars. Their styles are in the style sheet."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from syncer.wording import counted, utc
 
 WIDTH, HEIGHT = 640, 230
 LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
-"""The room around the plot, for the labels."""
+"""The margins around the plot, for the labels."""
 
 COUNT_NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
 ENDINGS: Mapping[int, str] = {
-    ExitCode.OK: "all well",
+    ExitCode.OK: "completed",
     ExitCode.PROBLEMS: "with problems",
-    ExitCode.NOTHING_ANSWERED: "no answer",
+    ExitCode.NOTHING_ANSWERED: "requests failed",
     ExitCode.INTERRUPTED: "stopped",
 }
-"""How a sync ended, by its exit code."""
+"""The result of a sync, by its exit code."""
 
-BAR, GAP, UP, DOWN, ABOVE = 14, 6, 64, 40, 16
-"""Of the row of bars: width and distance of bars, the longest above and below the line, room for a mark."""
+BARS_WIDTH, UP, DOWN, ABOVE = 606, 120, 80, 16
+"""Of the row of bars: its width, the longest bar above and below the line, and the room for a mark."""
+
+SLOTS_MINIMUM = 12
+"""With fewer syncs the bars do not get wider."""
+
+BAR_SHARE = 0.7
+"""A bar's share of its slot; the rest is the gap to the next."""
 
 
 class _Scale(NamedTuple):
-    """From a value to its place: `first` is at `start`, `last` at `stop`."""
+    """Maps a value to a coordinate: `first` to `start`, `last` to `stop`."""
 
     first: float
     last: float
@@ -45,9 +51,9 @@ class _Scale(NamedTuple):
 
 
 def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[date]) -> Markup | None:
-    """Return one count of a video over time, oldest reading first; None where no reading has it.
+    """Return the chart of one count of a video, from readings in order of time; None where no reading has the count.
 
-    `meanings` are the days on which a view became something else.
+    `meanings` are the days on which YouTube changed how it counts views.
     """
     points = [(reading.at, reading.statistics.get(count)) for reading in readings if reading.statistics]
     numbers = [number for _, number in points if number is not None]
@@ -95,14 +101,14 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
 
 
 def sync_bars(syncs: Sequence[Outline]) -> Markup:
-    """Return syncs, oldest first, as bars: above the line how long they took, below it how much they changed."""
-    longest = max((_seconds(sync) for sync in syncs), default=0)
-    most_changes = max((sync["changed_counts"] for sync in syncs), default=0)
-    width = max(len(syncs), 12) * (BAR + GAP) + GAP
+    """Return the bars of syncs, oldest first: above the line the time taken, below it the number of changed counts."""
+    longest, most_changes = largest(syncs)
+    slot = BARS_WIDTH / max(len(syncs), SLOTS_MINIMUM)
     bars = [
         _bar(
             sync,
-            GAP + number * (BAR + GAP),
+            round((number + (1 - BAR_SHARE) / 2) * slot, 1),
+            round(BAR_SHARE * slot, 1),
             _seconds(sync) / (longest or 1),
             sync["changed_counts"] / (most_changes or 1),
         )
@@ -114,22 +120,26 @@ def sync_bars(syncs: Sequence[Outline]) -> Markup:
         tag("title", "The last syncs", id="bars-title"),
         tag(
             "desc",
-            "One bar for each sync, oldest first: above the line how long it took, below it how many counts it"
-            f" changed. The longest took {longest:.0f} s; the most that one changed is"
-            f" {counted(most_changes, 'count')}.",
+            "One bar for each sync, oldest first. Above the line: the time it took, at most"
+            f" {longest:.0f} s. Below the line: the counts it changed, at most {most_changes:,}.",
             id="bars-desc",
         ),
         bars,
-        tag("line", x1=0, x2=width, y1=line, y2=line, class_="axis"),
-        viewBox=f"0 0 {width} {line + DOWN + 6}",
+        tag("line", x1=0, x2=BARS_WIDTH, y1=line, y2=line, class_="axis"),
+        viewBox=f"0 0 {BARS_WIDTH} {line + DOWN + 6}",
         class_="bars",
         role="group",
         aria_labelledby="bars-title bars-desc",
     )
 
 
-def _bar(sync: Outline, x: int, duration: float, changes: float) -> Markup:
-    """Return one sync; `duration` and `changes` are shares of the largest. Roots, so that small ones are seen."""
+def largest(syncs: Sequence[Outline]) -> tuple[float, int]:
+    """Return the seconds of the longest of these syncs, and the most counts that one of them changed."""
+    return max(map(_seconds, syncs), default=0), max((sync["changed_counts"] for sync in syncs), default=0)
+
+
+def _bar(sync: Outline, x: float, width: float, duration: float, changes: float) -> Markup:
+    """Return one sync; `duration` and `changes` are shares of the largest, drawn as roots: small ones stay visible."""
     up, down = max(4, round(UP * sqrt(duration))), round(DOWN * sqrt(changes))
     line = UP + ABOVE
     ending = ENDINGS[sync["exit"]]
@@ -140,10 +150,10 @@ def _bar(sync: Outline, x: int, duration: float, changes: float) -> Markup:
     return tag(
         "a",
         tag("title", description),
-        tag("rect", x=x, y=0, width=BAR, height=line + DOWN, class_="touch"),
-        tag("rect", x=x, y=line - up, width=BAR, height=up, rx=2, class_=f"took {ending.replace(' ', '-')}"),
-        tag("rect", x=x, y=line, width=BAR, height=down, rx=2, class_="changed") if down else None,
-        tag("circle", cx=x + BAR / 2, cy=line - up - 7, r=4, class_="mark") if sync["exit"] else None,
+        tag("rect", x=x, y=0, width=width, height=line + DOWN, class_="touch"),
+        tag("rect", x=x, y=line - up, width=width, height=up, rx=2, class_=f"took {ending.replace(' ', '-')}"),
+        tag("rect", x=x, y=line, width=width, height=down, rx=2, class_="changed") if down else None,
+        tag("circle", cx=round(x + width / 2, 1), cy=line - up - 7, r=4, class_="mark") if sync["exit"] else None,
         href=f"/syncs/{sync['sync']}",
         aria_label=description,
     )
@@ -161,7 +171,7 @@ def _time_scale(readings: Sequence[Reading]) -> _Scale:
 
 
 def _runs(readings: Sequence[Reading], count: Count) -> Iterator[list[tuple[datetime, int]]]:
-    """Yield the readings that a line joins: one without the count parts them."""
+    """Yield the readings that a line joins: a reading without the count ends the line."""
     run: list[tuple[datetime, int]] = []
     for reading in readings:
         number = (reading.statistics or {}).get(count)
@@ -175,7 +185,7 @@ def _runs(readings: Sequence[Reading], count: Count) -> Iterator[list[tuple[date
 
 
 def _round_values(low: int, high: int) -> list[int]:
-    """Return about four round values that hold the range between them."""
+    """Return about four round values, from at most `low` to at least `high`."""
     rough = max(1.0, (high - low) / 3)
     size = 10 ** int(log10(rough))
     step = int(next(step * size for step in (1, 2, 5, 10) if step * size >= rough))
@@ -194,20 +204,22 @@ def _level(y: float, value: int) -> Markup:
 
 
 def _days(x: _Scale) -> Iterator[Markup]:
-    """Yield the labels of the time axis: the first and the last reading, and two between."""
+    """Yield the labels of the time axis: at the first and the last reading, and two between."""
     pattern = "%d %b %H:%M" if x.last - x.first < 3 * 86_400 else "%d %b"
     for number in range(4):
         at = x.first + number / 3 * (x.last - x.first)
-        place = "start" if number == 0 else "end" if number == 3 else "middle"
+        anchor = "start" if number == 0 else "end" if number == 3 else "middle"
         text = f"{datetime.fromtimestamp(at, UTC):{pattern}}"
         yield tag("line", x1=x(at), x2=x(at), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 5, class_="axis")
-        yield tag("text", text, x=x(at), y=HEIGHT - 10, class_=f"{place} {'between' if 0 < number < 3 else ''}".strip())
+        yield tag(
+            "text", text, x=x(at), y=HEIGHT - 10, class_=f"{anchor} {'between' if 0 < number < 3 else ''}".strip()
+        )
 
 
 def _meaning(x: float, day: date) -> Markup:
     return tag(
         "g",
-        tag("title", f"From {day} on YouTube counts views in another way"),
+        tag("title", f"YouTube changed how it counts views on {day}"),
         tag("line", x1=x, x2=x, y1=8, y2=HEIGHT - BOTTOM, class_="meaning"),
-        tag("text", f"views change meaning, {day:%d %b %Y}", x=x - 6, y=18, class_="end note"),
+        tag("text", f"new way of counting views, {day:%d %b %Y}", x=x - 6, y=18, class_="end note"),
     )

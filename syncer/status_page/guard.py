@@ -1,4 +1,4 @@
-"""Lets in who may ask: looks at Host, Origin and token, bounds what is sent, and says what a browser may do with it."""
+"""Checks each request before the app sees it: host, token, origin, size and time. Sets the security headers."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who is let in over TCP. The Unix socket is guarded by the permissions of its file."""
+    """Which requests over TCP are accepted. The Unix socket is protected by the permissions of its file."""
 
     hosts: Collection[str]
-    """The names under which the page may be asked for, besides those of loopback, without a port."""
+    """Host names that are accepted besides those of loopback, without a port."""
     token: str | None
-    """What must be shown: as a Bearer token, or as the password that a browser asks for."""
+    """The token that a request must have: as a Bearer token, or as the password of Basic authentication."""
 
 
 class Guard:
-    """Stands before the app: what it does not let in never gets there."""
+    """Wraps the app: a request that is refused never reaches it."""
 
     def __init__(self, app: ASGIApp, entry: Entry) -> None:
         self._app = app
@@ -86,18 +86,18 @@ class Guard:
         named = headers.getlist("host")
         if len(named) != 1 or host_of(named[0]) not in self._hosts:
             return _refuse(
-                421, "This address does not belong to the status page; status_page.hosts of the config names others."
+                421, "The status page does not accept this host name. Add it to status_page.hosts in the config."
             )
         if self._token is not None and not _shows(headers.get("authorization", ""), self._token):
             challenge = {"WWW-Authenticate": 'Basic realm="syncer", charset="UTF-8"'}
-            return _refuse(401, "A token is needed: send it as `Authorization: Bearer TOKEN`.", challenge)
+            return _refuse(401, "This page needs a token. Send it as `Authorization: Bearer TOKEN`.", challenge)
         if scope["method"] not in {"GET", "HEAD"} and not _is_same_origin(headers, named[0]):
-            return _refuse(403, "This request comes from another site.")
+            return _refuse(403, "This request was sent by a page of another site.")
         return None
 
 
 def host_of(netloc: str) -> str | None:
-    """Return the host of `host:port` in lower case, without brackets; None where it is none."""
+    """Return the host of `host:port` in lower case, without brackets; None where the text is not a host."""
     try:
         parts = urlsplit(f"//{netloc}")
         _ = parts.port
@@ -119,7 +119,10 @@ def _shows(authorization: str, token: str) -> bool:
 
 
 def _is_same_origin(headers: Headers, host: str) -> bool:
-    """Whether no other site's page sent this: browsers say it in one of three headers, and programs in none."""
+    """Return whether this was not sent by a page of another site.
+
+    A browser says where it comes from in one of three headers; a program sends none of them.
+    """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
@@ -131,7 +134,7 @@ def _is_same_origin(headers: Headers, host: str) -> bool:
 
 
 async def _read_body(receive: Receive) -> bytes | Response:
-    """Return the whole body, or the answer to one that is too large or too slow."""
+    """Return the whole body, or the refusal of one that is too large or too slow."""
     body = b""
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
@@ -144,7 +147,7 @@ async def _read_body(receive: Receive) -> bytes | Response:
                 if not message.get("more_body", False):
                     return body
     except TimeoutError:
-        return _refuse(408, "The request did not end in time.")
+        return _refuse(408, "The request took too long to send.")
 
 
 @contextmanager

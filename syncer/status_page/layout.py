@@ -1,4 +1,4 @@
-"""The frame of every page: head, navigation, footer; and the parts that several pages share."""
+"""The frame of every page (head, navigation, footer) and the parts that several pages share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from syncer import __version__
 from syncer.diff_log.lines import Line, timestamp
 from syncer.status_page.markup import Child, Markup, tag, together
-from syncer.wording import utc
+from syncer.wording import counted, utc
 
 SECTIONS = (("/", "Overview"), ("/videos", "Videos"), ("/problems", "Problems"))
 
@@ -19,14 +19,17 @@ FOOTER_LINKS = (
     ("https://www.youtube.com/t/terms", "YouTube's Terms of Service"),
     ("http://www.google.com/policies/privacy", "Google's Privacy Policy"),
 )
-"""What YouTube asks programs to link to (`docs/terms.md`)."""
+"""Links that YouTube requires (`docs/terms.md`)."""
 
 NUMBER = "number"
 """The class of a column of numbers."""
 
+PAGES_PER_VIDEO = 10
+"""Pages that a row of a table names; the page of the video names all."""
+
 
 def page(title: str, *content: Child, here: str = "", refresh: int | None = None, status: int = 200) -> HTMLResponse:
-    """Return a page; `here` is the address of its section, `refresh` after how many seconds it loads itself again."""
+    """Return a page. `here` is the address of its section; with `refresh` it reloads after so many seconds."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -55,7 +58,7 @@ def page(title: str, *content: Child, here: str = "", refresh: int | None = None
                 "p",
                 "Source of all counts: ",
                 tag("a", "YouTube", href="https://www.youtube.com/", rel="noreferrer"),
-                ", read with the YouTube Data API. syncer is no product of YouTube's.",
+                ", through the YouTube Data API. syncer is not affiliated with YouTube.",
                 [(" · ", tag("a", name, href=href, rel="noreferrer")) for href, name in FOOTER_LINKS],
             ),
             tag("p", f"syncer {__version__}"),
@@ -66,34 +69,56 @@ def page(title: str, *content: Child, here: str = "", refresh: int | None = None
 
 
 def section(heading: str, *content: Child, id_: str) -> Markup:
-    """Return a part of a page under a heading, which names it to screen readers too."""
+    """Return a part of a page under a heading, which is also its name for screen readers."""
     return tag("section", tag("h2", heading, id=id_), *content, aria_labelledby=id_)
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Child]], numbers: Iterable[int] = ()) -> Markup:
-    """Return a table that scrolls by itself where it is too wide; the first cell of a row is its head."""
+def table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Child]],
+    numbers: Iterable[int] = (),
+    *,
+    narrow: bool = False,
+) -> Markup:
+    """Return a table; the first cell of a row is its heading, `numbers` are the columns that are aligned right.
+
+    On a phone each row becomes a block with a label before each value, unless the table is `narrow` enough to fit. The
+    roles are what a browser would know by itself, if the style sheet did not turn rows into blocks.
+    """
     right = set(numbers)
 
     def class_of(column: int) -> str | None:
         return NUMBER if column in right else None
 
-    head = tag("tr", [tag("th", name, scope="col", class_=class_of(n)) for n, name in enumerate(heads)])
+    head = [
+        tag("th", name, scope="col", role="columnheader", class_=class_of(column)) for column, name in enumerate(heads)
+    ]
     lines = [
         tag(
             "tr",
+            tag("th", first, scope="row", role="rowheader"),
             [
-                tag("td" if n else "th", cell, scope=None if n else "row", class_=class_of(n))
-                for n, cell in enumerate(row)
+                tag("td", cell, role="cell", class_=class_of(column), data_label=heads[column])
+                for column, cell in enumerate(rest, 1)
             ],
+            role="row",
         )
-        for row in rows
+        for first, *rest in rows
     ]
-    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", lines))
-    return tag("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    whole = tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", tag("tr", head, role="row"), role="rowgroup"),
+        tag("tbody", lines, role="rowgroup"),
+        role="table",
+    )
+    class_ = "scroll narrow" if narrow else "scroll stacked"
+    return tag("div", whole, class_=class_, tabindex=0, role="region", aria_label=caption)
 
 
-def changes_table(caption: str, lines: Iterable[Line]) -> Markup:
-    """Return lines of the diff log as a table."""
+def changes_table(caption: str, lines: Iterable[Line], titles: Mapping[str, str]) -> Markup:
+    """Return lines of the diff log as a table; `titles` are those of pages, by path."""
     heads = ("video", "field", "old", "new", "at (UTC)", "page")
     rows = [
         (
@@ -102,25 +127,40 @@ def changes_table(caption: str, lines: Iterable[Line]) -> Markup:
             _digits(line["old"]),
             _digits(line["new"]),
             minute(datetime.fromisoformat(str(line["at"]))),
-            tag("span", str(line["path"]), class_="path"),
+            page_list([str(line["path"])], titles),
         )
         for line in lines
     ]
     return table(caption, heads, rows, numbers=(2, 3))
 
 
+def page_list(paths: Sequence[str], titles: Mapping[str, str]) -> Markup:
+    """Return pages of the site, each with its title where that is known, and its path."""
+    pages = [
+        tag(
+            "li",
+            (tag("span", titles[path], class_="title"), " ") if path in titles else None,
+            tag("span", path, class_="path"),
+        )
+        for path in paths[:PAGES_PER_VIDEO]
+    ]
+    left = len(paths) - PAGES_PER_VIDEO
+    more = tag("li", f"and {counted(left, 'more page')}") if left > 0 else None
+    return tag("ul", pages, more, class_="pages") if paths else tag("span", "no page")
+
+
 def facts(*pairs: tuple[str, Child]) -> Markup:
-    """Return names and what they are."""
+    """Return names with their values."""
     return tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs], class_="facts")
 
 
 def moment(at: datetime) -> Markup:
-    """Return a time for people and for programs."""
+    """Return a time as text, and in the form that programs read."""
     return tag("time", utc(at), datetime=timestamp(at.astimezone(UTC)))
 
 
 def minute(at: datetime) -> Markup:
-    """Return a time without its seconds and `UTC`, which the head of the table says."""
+    """Return a time without its seconds and without `UTC`, which the heading of the column has."""
     return tag("time", f"{at.astimezone(UTC):%Y-%m-%d %H:%M}", datetime=timestamp(at.astimezone(UTC)))
 
 
@@ -129,9 +169,9 @@ def video_link(video_id: str, text: str | None = None) -> Markup:
     return tag("a", text or video_id, href=f"/videos/{quote(video_id)}", class_=None if text else "id")
 
 
-def sync_link(sync: str) -> Markup:
+def sync_link(sync: str, text: Markup | None = None) -> Markup:
     """Return a link to a sync's page."""
-    return tag("a", sync, href=f"/syncs/{quote(sync)}", class_="id")
+    return tag("a", text or sync, href=f"/syncs/{quote(sync)}", class_=None if text else "id")
 
 
 def sync_button(*, accept: bool = False) -> Markup:
@@ -139,7 +179,7 @@ def sync_button(*, accept: bool = False) -> Markup:
     return tag(
         "form",
         tag("input", type="hidden", name="accept", value="true") if accept else None,
-        tag("button", "Accept what is held, and sync" if accept else "Sync now"),
+        tag("button", "Accept held values and sync" if accept else "Sync now"),
         method="post",
         action="/triggers",
     )
@@ -148,8 +188,8 @@ def sync_button(*, accept: bool = False) -> Markup:
 def neighbours(
     name: str, address: str, query: Mapping[str, str], *, limit: int, offset: int, total: int
 ) -> Markup | None:
-    """Return links to the parts of a list before and after the one that is shown: `limit` items after `offset`."""
-    offsets = [("Earlier", max(0, offset - limit))] if offset else []
+    """Return links to the previous and the next part of a list of which `limit` items after `offset` are shown."""
+    offsets = [("Previous", max(0, offset - limit))] if offset else []
     if offset + limit < total:
         offsets.append(("Next", offset + limit))
     links = [

@@ -1,4 +1,4 @@
-"""Makes HTML and SVG: what is not markup already is escaped, so that nothing of a page or of YouTube becomes any."""
+"""Makes HTML and SVG. Text is escaped: nothing that comes from a page or from YouTube can become markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
 
 class Markup(str):
-    """Text that is HTML already. Made by this module alone."""
+    """Text that is HTML already; only this module makes it."""
 
     __slots__ = ()
 
@@ -22,14 +22,15 @@ Attribute = str | int | float | bool | None
 def tag(element: str, *children: Child, **attributes: Attribute) -> Markup:
     """Return an element: `tag("a", "Home", href="/")`.
 
-    Attributes lose a `_` at the end, others become `-`; None and False leave one out, True gives it no value.
+    In the names of attributes a `_` at the end is removed, others become `-`. None and False leave an attribute out,
+    True writes it without a value.
     """
     text = "".join(f" {name}" for name in map(_attribute, attributes, attributes.values()) if name)
     return Markup(f"<{element}{text}>" if element in VOID else f"<{element}{text}>{together(*children)}</{element}>")
 
 
 def together(*children: Child) -> Markup:
-    """Return these one after the other; text is escaped."""
+    """Return the children one after the other; text is escaped."""
     return Markup("".join(map(_escaped, children)))
 
 

@@ -1,4 +1,4 @@
-"""What a monitoring system reads: counted while the daemon runs, and looked up in the state when it is asked for."""
+"""Metrics for a monitoring system: counted while the daemon runs, or looked up in the state for each request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTCOMES = {
     ExitCode.NOTHING_ANSWERED: "no-answer",
     ExitCode.INTERRUPTED: "stopped",
 }
-"""How a sync ended, by its exit code."""
+"""The outcome of a sync, by its exit code."""
 
 FAILED = "failed"
 """A sync that ended without a report."""
@@ -34,29 +34,31 @@ class Counters:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self._syncs = Counter("syncer_syncs", "Syncs that ended, by outcome.", ["outcome"], registry=registry)
+        self._syncs = Counter("syncer_syncs", "Finished syncs, by outcome.", ["outcome"], registry=registry)
         self._duration = Histogram(
             "syncer_sync_duration_seconds",
-            "How long syncs took.",
+            "Duration of syncs in seconds.",
             buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
             registry=registry,
         )
-        self._changes = Counter("syncer_changes", "Counts that were written into pages.", ["count"], registry=registry)
+        self._changes = Counter("syncer_changes", "Counts written to pages.", ["count"], registry=registry)
         self._requests = Counter(
             "syncer_requests",
-            "Requests to YouTube, by method and by how they ended; one that was sent again is counted once.",
+            "Requests to YouTube, by method and result. A retried request counts once.",
             ["method", "class"],
             registry=registry,
         )
-        self._retries = Counter("syncer_retries", "How often a request was sent again.", registry=registry)
+        self._retries = Counter("syncer_retries", "Retries of requests to YouTube.", registry=registry)
         self._failures = Counter(
             "syncer_failed_tries",
-            "Tries of a request that failed in a way that passes, by class.",
+            "Attempts of requests that failed with a temporary error, by class.",
             ["class"],
             registry=registry,
         )
-        self._pages = Gauge("syncer_pages", "Pages that the last sync saw.", registry=registry)
-        Gauge("syncer_build_info", "The version that runs.", ["version"], registry=registry).labels(__version__).set(1)
+        self._pages = Gauge("syncer_pages", "Pages found by the last sync.", registry=registry)
+        Gauge(
+            "syncer_build_info", "The running version; the value is always 1.", ["version"], registry=registry
+        ).labels(__version__).set(1)
         ProcessCollector(registry=registry)
         # every series is shown from the start: one that appears with its first event hides that event from `rate`
         for outcome in (*OUTCOMES.values(), FAILED):
@@ -68,7 +70,7 @@ class Counters:
                 self._requests.labels(method, ending.value)
 
     def changed(self, changes: Sequence[Change]) -> None:
-        """Count changes that are on disk."""
+        """Count changes that were written to disk."""
         for change in changes:
             self._changes.labels(change.count.value).inc()
 
@@ -96,30 +98,36 @@ def exposition(counters: Counters, gauges: Callable[[], Gauges]) -> bytes:
 
 
 class _Now(Collector):
-    """What is true at the time of asking."""
+    """The metrics that are looked up for each request."""
 
     def __init__(self, gauges: Callable[[], Gauges]) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
         found = self._gauges()
-        videos = GaugeMetricFamily("syncer_videos", "Videos that pages name or that were read.", labels=["state"])
+        videos = GaugeMetricFamily("syncer_videos", "Videos on pages or with readings, by state.", labels=["state"])
         for state, number in found.videos.items():
             videos.add_metric([state], number)
         yield videos
-        left = GaugeMetricFamily("syncer_quota_units_left", "Units left of the quota day.", labels=["bucket"])
+        left = GaugeMetricFamily("syncer_quota_units_left", "Quota units left today, by bucket.", labels=["bucket"])
         for bucket, units in found.units_left.items():
             left.add_metric([bucket], units)
         yield left
         times = (
-            ("syncer_last_good_sync", "When the last good sync of the whole site began.", found.last_good),
-            ("syncer_next_sync", "When the next sync begins.", found.next_sync),
-            ("syncer_oldest_count", "When the oldest count was read that pages show.", found.oldest),
+            (
+                "syncer_last_good_sync",
+                "Start of the last good sync of the whole site, as a Unix time.",
+                found.last_good,
+            ),
+            ("syncer_next_sync", "Start of the next scheduled sync, as a Unix time.", found.next_sync),
+            ("syncer_oldest_count", "Time of the oldest count on the pages, as a Unix time.", found.oldest),
         )
         for name, text, at in times:
             if at is not None:  # one that is not known has no sample
                 yield GaugeMetricFamily(f"{name}_timestamp_seconds", text, value=at.timestamp())
         yield GaugeMetricFamily(
-            "syncer_schedule_lateness_seconds", "How long the next sync is overdue.", value=found.late
+            "syncer_schedule_lateness_seconds", "Seconds by which the next sync is overdue.", value=found.late
         )
-        yield GaugeMetricFamily("syncer_sync_running", "1 while a sync goes on.", value=int(found.running))
+        yield GaugeMetricFamily(
+            "syncer_sync_running", "1 while a sync is running, 0 otherwise.", value=int(found.running)
+        )

@@ -1,4 +1,4 @@
-"""The first page: is all well, when is the next sync, how did the last ones go, what changed, what needs attention."""
+"""The overview: what needs attention, the next sync and the quota, the last syncs, the last changes, odd videos."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState, Stage
+from syncer.errors import ExitCode
+from syncer.model import VideoId
+from syncer.state.search import SearchState
 from syncer.status.buckets import in_words
 from syncer.status.status import Status
-from syncer.status_page.chart import ENDINGS, sync_bars
+from syncer.status_page.chart import ENDINGS, largest, sync_bars
 from syncer.status_page.layout import (
     changes_table,
     facts,
     minute,
     moment,
     page,
+    page_list,
     section,
     sync_button,
     sync_link,
@@ -23,63 +27,57 @@ from syncer.status_page.layout import (
     video_link,
 )
 from syncer.status_page.markup import Child, Markup, tag, together
-from syncer.status_page.reading import Overview
+from syncer.status_page.reading import VIDEOS_SHOWN, Overview, PageNames
 from syncer.status_page.verdict import needs_of, verdict
 from syncer.wording import counted
 
 REFRESH_SECONDS = 5
-"""Seconds, while a sync goes on; else the page stays as it is."""
+"""Seconds between two refreshes while a sync is running; otherwise the page is not refreshed."""
 
-NEW_CONFIG = "The new config is invalid, so the old one is still in use: "
+SYNCS_LISTED = 6
+"""Rows of the table beside the bars, which show more."""
 
-TABLE_ROWS = 10
-"""Rows of a table here; the other pages show all."""
-
-LEGEND = (
-    ("took all-well", "duration"),
-    ("took with-problems", "with problems"),
-    ("took no-answer", "no answer, or stopped"),
-    ("changed", "counts changed"),
-)
-"""What the bars of the last syncs mean: their classes in the style sheet, and the words."""
-
-STAGES: dict[Stage, str] = {"scan": "reading pages", "ask": "asking YouTube", "write": "writing pages"}
+STAGES: dict[Stage, str] = {
+    "scan": "Reading pages",
+    "ask": "Requesting counts from YouTube",
+    "write": "Writing pages",
+}
 
 
-def overview_page(seen: Overview) -> HTMLResponse:
-    """Return the first page."""
-    headline, refused = verdict(seen), seen.daemon.config_error
+def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:
+    """Return the first page; `names` are those of the pages of its videos and changes."""
+    headline = verdict(seen)
     accept = sync_button(accept=True) if seen.status.braked else None
-    needs = [tag("li", need.sentence, " ", tag("a", "Show them", href=need.href)) for need in needs_of(seen)]
-    changes = changes_table("The last changes, newest first", seen.changes) if seen.changes else "Nothing yet."
+    needs = [
+        tag("li", need.sentence, (" ", tag("a", "Show details", href=need.href)) if need.href else None)
+        for need in needs_of(seen)
+    ]
+    changes = changes_table("Newest first", seen.changes, names.titles) if seen.changes else tag("p", "None yet.")
     return page(
         "Overview",
-        tag("h1", "Counts of ", tag("span", seen.status.site, class_="path")),
+        tag("h1", "Overview ", tag("span", seen.status.site, class_="path")),
         tag("p", tag("strong", headline.sentence), class_=f"verdict {headline.state}", role="status"),
-        tag("p", NEW_CONFIG, refused.replace("\n", "; "), class_="verdict wrong") if refused else None,
+        section("Needs attention", tag("ul", needs), accept, id_="needs") if needs else None,
         _now(seen),
-        section("Needs a person", tag("ul", needs), accept, id_="needs") if needs else None,
         _syncs(seen.status),
-        section("What changed last", changes, id_="changes"),
-        _videos(seen.status),
+        section("Last changes", changes, id_="changes"),
+        _videos(seen.status, names),
         here="/",
         refresh=REFRESH_SECONDS if seen.daemon.running else None,
     )
 
 
-def going_on(daemon: DaemonState) -> str:
-    """Return what the daemon is at, in words."""
-    if not daemon.running:
-        return "Nothing: it waits for the next sync."
+def progress_of(daemon: DaemonState) -> str:
+    """Return how far the running sync is, in words."""
     progress = daemon.progress
     if progress is None:
-        return "A sync begins."
-    far = f"{progress.done:,} of {progress.of:,}" if progress.of is not None else f"{progress.done:,} so far"
-    return f"A sync goes on: {STAGES[progress.stage]}, {far}."
+        return "The sync is starting."
+    done = f"{progress.done:,} of {progress.of:,}" if progress.of is not None else f"{progress.done:,} so far"
+    return f"{STAGES[progress.stage]}: {done}."
 
 
 def _now(seen: Overview) -> Markup:
-    status = seen.status
+    status, running = seen.status, seen.daemon.running
     quota = [
         (
             f"Quota: {bucket.value}",
@@ -87,18 +85,17 @@ def _now(seen: Overview) -> Markup:
         )
         for bucket, left in status.buckets.items()
     ]
-    held = counted(status.suppressed, "count")
-    undone = [("Undone", f"{held} held until YouTube gives other numbers")] if status.suppressed else []
-    soon = "when this one has ended" if seen.daemon.running else "not known"
+    suppressed = f"{counted(status.suppressed, 'count')}, not written until YouTube returns a different number"
+    later = "scheduled when this sync ends" if running else "not scheduled"
     return section(
-        "Now",
+        f"Status: {'syncing' if running else 'idle'}",
+        tag("p", progress_of(seen.daemon)) if running else None,
         facts(
-            ("At work", going_on(seen.daemon)),
-            ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else soon),
-            ("Quota is filled again", moment(status.quota_resets)),
-            *quota,
-            *undone,
+            ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else later),
+            ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
+            *([("Undone or dropped", suppressed)] if status.suppressed else []),
         ),
+        facts(*quota),
         sync_button(),
         id_="now",
     )
@@ -107,60 +104,72 @@ def _now(seen: Overview) -> Markup:
 def _syncs(status: Status) -> Markup:
     if not status.syncs:
         return section("Last syncs", tag("p", "None yet."), id_="syncs")
-    heads = ("sync", "ended (UTC)", "pages changed", "counts changed", "problems", "how")
+    heads = ("ended (UTC)", "counts changed", "problems", "result")
     rows = [
         (
-            sync_link(sync["sync"]),
-            minute(datetime.fromisoformat(sync["finished"])),
-            f"{sync['changed_pages']:,}",
+            sync_link(sync["sync"], minute(datetime.fromisoformat(sync["finished"]))),
             f"{sync['changed_counts']:,}",
             f"{sync['problems']:,}",
             ENDINGS[sync["exit"]],
         )
-        for sync in status.syncs[:TABLE_ROWS]
+        for sync in status.syncs[:SYNCS_LISTED]
     ]
-    legend = []
-    for kind, text in LEGEND:
-        square = tag("rect", width=12, height=12, rx=2, class_=kind)
-        legend.append(tag("li", tag("svg", square, viewBox="0 0 12 12", aria_hidden="true"), text))
+    seconds, changes = largest(status.syncs)
+    legend = (
+        ("took completed", f"time taken (longest: {seconds:,.0f} s)"),
+        ("changed", f"counts changed (most: {changes:,})"),
+        ("took with-problems", ENDINGS[ExitCode.PROBLEMS]),
+        ("took stopped", f"{ENDINGS[ExitCode.NOTHING_ANSWERED]} or {ENDINGS[ExitCode.INTERRUPTED]}"),
+    )
+    squares = [
+        tag("li", tag("svg", tag("rect", width=12, height=12, rx=2, class_=kind), viewBox="0 0 12 12"), text)
+        for kind, text in legend
+    ]
     return section(
         "Last syncs",
-        tag("div", sync_bars(status.syncs[::-1]), class_="drawing"),
-        tag("ul", legend, class_="legend"),
-        tag("details", tag("summary", "As a table"), table("The last syncs", heads, rows, numbers=(2, 3, 4))),
+        tag(
+            "div",
+            tag("div", sync_bars(status.syncs[::-1]), tag("ul", squares, class_="legend"), class_="drawing"),
+            table("Newest first", heads, rows, numbers=(1, 2)),
+            class_="halves",
+        ),
         id_="syncs",
     )
 
 
-def _videos(status: Status) -> Markup:
-    rows: list[tuple[Child, ...]] = [
-        (
-            video_link(video.video_id),
-            "gone" if video.gone else "missing",
-            together("not given by YouTube since ", moment(video.since)),
-        )
-        for video in status.missing[:TABLE_ROWS]
+def _videos(status: Status, names: PageNames) -> Markup:
+    found: list[tuple[VideoId, str, Child]] = [
+        (video.video_id, "gone" if video.gone else "missing", together("not returned since ", moment(video.since)))
+        for video in status.missing[:VIDEOS_SHOWN]
     ]
-    rows += [
-        (video_link(video), "unconfirmed", f"{count.value} fell far; held until the next reading says the same")
-        for video, count in status.unconfirmed[:TABLE_ROWS]
+    found += [
+        (video, "unconfirmed", f"{count.value} dropped by more than 90%; waiting for a second reading to confirm")
+        for video, count in status.unconfirmed[:VIDEOS_SHOWN]
     ]
-    rows += [
-        (video_link(video), "hidden", f"{count.value} is hidden; the pages keep what they have")
-        for video, count in status.hidden[:TABLE_ROWS]
+    found += [
+        (video, "hidden", f"the owner hides {count.value}; pages keep their count")
+        for video, count in status.hidden[:VIDEOS_SHOWN]
     ]
+    heading = "Missing and hidden videos"
+    if not found:
+        return section(heading, tag("p", "None."), id_="videos")
+    rows = [
+        (video_link(video), state, details, page_list(names.pages.get(video, ()), names.titles))
+        for video, state, details in found
+    ]
+    states = (
+        (SearchState.MISSING, status.missing),
+        (SearchState.UNCONFIRMED, status.unconfirmed),
+        (SearchState.HIDDEN, status.hidden),
+    )
     links = [
-        (", " if number else "", tag("a", state, href=f"/videos?state={state}"))
-        for number, state in enumerate(("missing", "unconfirmed", "hidden"))
+        tag("li", tag("a", f"All {len(videos):,} that are {state.value}", href=f"/videos?state={state.value}"))
+        for state, videos in states
+        if len(videos) > VIDEOS_SHOWN
     ]
-    whole = len(status.missing) + len(status.unconfirmed) + len(status.hidden)
-    if not rows:
-        return section("Videos to know of", tag("p", "YouTube gives every video with its counts."), id_="videos")
     return section(
-        "Videos to know of",
-        table("Videos that YouTube left out, or gave without a count", ("video", "state", "what"), rows),
-        tag("p", f"{counted(whole, 'entry').replace('entrys', 'entries')} in all. All that are ", links, ".")
-        if whole > len(rows)
-        else None,
+        heading,
+        table("The pages keep the counts that they have", ("video", "state", "details", "pages"), rows),
+        tag("ul", links) if links else None,
         id_="videos",
     )

@@ -73,7 +73,7 @@ def problems_page(sync: str | None, problems: Sequence[Problem]) -> HTMLResponse
 
 
 def problems_list(problems: Sequence[Problem], *, level: str) -> Markup:
-    """Return problems by kind, each kind under a heading of this level, with what to do."""
+    """Return problems by kind, each under a heading of this level, with what to do."""
     by_kind = groupby(sorted(problems, key=lambda problem: problem.kind), key=lambda problem: problem.kind)
     return together([_problems_of_kind(kind, list(same), level) for kind, same in by_kind])
 

@@ -1,11 +1,12 @@
-"""Reads the state, the diff log and the daemon for whoever asks over HTTP. It writes nothing."""
+"""Reads the state, the diff log and the daemon for requests over HTTP. It writes nothing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
 from syncer.state.search import KnownVideo, SearchState, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
-from syncer.state.videos import history, missing_videos, pages_of
+from syncer.state.videos import history, missing_videos, pages_of_videos
 from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, status_of
 
@@ -27,18 +28,24 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 SYNCS_SHOWN = 30
-"""How many of the last syncs are shown."""
+"""How many of the last syncs the overview shows."""
 
 CHANGES_SHOWN = 10
-"""How many of the last changes are."""
+"""How many of the last changes the overview shows."""
+
+VIDEOS_SHOWN = 10
+"""How many videos of each state the overview shows."""
+
+TITLES_READ = 200
+"""How many pages are opened for their titles, for one request; pages after that are shown without a title."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where all that is shown comes from."""
+    """Where the data of all pages comes from."""
 
     config: Callable[[], Config]
-    """The one that the daemon goes by now."""
+    """Returns the config that the daemon uses now."""
     control: Control
     clock: Callable[[], datetime]
 
@@ -52,6 +59,16 @@ class Overview:
     status: Status
     changes: Sequence[Line]
     """The last ones, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageNames:
+    """The site's pages that are named beside videos and changes."""
+
+    pages: Mapping[VideoId, Sequence[str]]
+    """The paths of the pages that name a video, relative to the site."""
+    titles: Mapping[str, str]
+    """The titles of pages by path, where they have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +86,7 @@ class VideoDetails:
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What a monitoring system asks for, as it is now."""
+    """Values that a monitoring system reads, as they are now."""
 
     videos: Mapping[str, int]
     units_left: Mapping[str, int]
@@ -90,7 +107,7 @@ def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
 
 
 def is_ready(sources: Sources) -> bool:
-    """Whether the last good sync of the whole site is not older than two intervals. Raises StateError."""
+    """Return whether the last good sync of the whole site is at most two intervals old. Raises StateError."""
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
         last = last_whole_sync(database)
@@ -98,7 +115,7 @@ def is_ready(sources: Sources) -> bool:
 
 
 def is_old(last_good: datetime, daemon: DaemonState, now: datetime) -> bool:
-    """Whether a good sync is too long ago for all to be well."""
+    """Return whether the last good sync is older than two intervals."""
     return now - last_good > 2 * daemon.interval
 
 
@@ -127,23 +144,42 @@ def videos(
         return find_videos(database, search, state, counts=config.mapped_counts, limit=limit, offset=offset)
 
 
+def page_names(sources: Sources, videos: Iterable[VideoId], paths: Iterable[str] = ()) -> PageNames:
+    """Return the pages of these videos, and their titles and those of more `paths`. Raises StateError."""
+    config = sources.config()
+    with open_state(config.state_directory, config.site) as database:
+        pages = pages_of_videos(database, videos)
+    return PageNames(pages, _titles(config.site, chain(paths, *pages.values())))
+
+
+def names_on(sources: Sources, seen: Overview) -> PageNames:
+    """Return the pages of the videos and changes that the overview shows, and their titles. Raises StateError."""
+    status = seen.status
+    videos = [
+        *(video.video_id for video in status.missing[:VIDEOS_SHOWN]),
+        *(video for video, _ in (*status.unconfirmed[:VIDEOS_SHOWN], *status.hidden[:VIDEOS_SHOWN])),
+    ]
+    return page_names(sources, videos, (str(line["path"]) for line in seen.changes))
+
+
 def readings_of(sources: Sources, video: VideoId) -> list[Reading]:
-    """Return what is kept of what YouTube said of a video. Raises StateError."""
+    """Return all readings of a video that are kept. Raises StateError."""
     config = sources.config()
     with open_state(config.state_directory, config.site) as database:
         return history(database, video)
 
 
 def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
-    """Return what is known of a video; None where no page names it and no reading is kept. Raises StateError."""
+    """Return the details of a video; None where no page names it and no reading is kept. Raises StateError."""
     config = sources.config()
     with open_state(config.state_directory, config.site) as database:
-        readings, paths = history(database, video), pages_of(database, [video]).get(video, [])
+        readings, paths = history(database, video), pages_of_videos(database, [video]).get(video, [])
         missing = {each.video_id: each.since for each in missing_videos(database)}
         unconfirmed = any(video == held for held, _ in unconfirmed_counts(database))
     if not readings and not paths:
         return None
-    pages = [(path, _title(config.site, path)) for path in paths]
+    titles = _titles(config.site, paths)
+    pages = [(path, titles.get(path)) for path in paths]
     return VideoDetails(video, readings, pages, missing.get(video), unconfirmed)
 
 
@@ -154,7 +190,7 @@ def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:
 
 
 def gauges(sources: Sources) -> Gauges:
-    """Return what a monitoring system asks for. Raises StateError."""
+    """Return the values that a monitoring system reads. Raises StateError."""
     config, now, daemon = sources.config(), sources.clock(), sources.control.state()
     with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, now, syncs=1, next_sync=daemon.next_sync)
@@ -174,10 +210,15 @@ def gauges(sources: Sources) -> Gauges:
     )
 
 
-def _title(site: Path, path: str) -> str | None:
-    """Return the title of a page. The path comes from our own scan, never from a request."""
+def _titles(site: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return the titles of the first of these pages, whose paths are never those of a request."""
+    titles = {}
     root = os.path.realpath(site)
-    if not os.path.realpath(os.path.join(root, path)).startswith(root.rstrip("/") + "/"):
-        return None  # a link was put there since
-    head = read_head(root, Candidate(path, ()))
-    return title_of(head[0]) if isinstance(head, tuple) and not isinstance(head, Problem) else None
+    for path in islice(dict.fromkeys(paths), TITLES_READ):
+        if not os.path.realpath(os.path.join(root, path)).startswith(root.rstrip("/") + "/"):
+            continue  # it has become a link out of the site
+        head = read_head(root, Candidate(path, ()))
+        title = title_of(head[0]) if isinstance(head, tuple) else None
+        if title:
+            titles[path] = title
+    return titles

@@ -1,4 +1,4 @@
-"""Reads what a request names: a sync, a video, a search, a part of a list; what is wrong is an HTTPException."""
+"""Reads the parameters of a request: a sync, a video, a search, a part of a list. Wrong ones raise HTTPException."""
 
 from __future__ import annotations
 
@@ -19,69 +19,72 @@ from syncer.status_page.reading import Sources
 SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 
 LARGEST_LIMIT = 1000
-"""Items that one answer holds at most."""
+"""Items in one response, at most."""
 
 DEFAULT_LIMIT = 100
-"""Items that it holds where the request names no limit."""
+"""Items in one response where the request has no `limit`."""
 
 LONGEST_SEARCH = 200
 """Characters."""
 
 RENAMED_STATES = {"doubtful": SearchState.UNCONFIRMED}
-"""What a `state` was called before: links and bookmarks to it still work."""
+"""Former names of a `state`: old links and bookmarks still work."""
 
 T = TypeVar("T")
 
 
 def sources_of(request: Request) -> Sources:
-    """Return where the app reads what it shows."""
+    """Return the sources of the app's data."""
     sources: Sources = request.app.state.sources
     return sources
 
 
 def found_or_404(found: T | None, otherwise: str) -> T:
-    """Return what was found. Raises HTTPException where nothing was."""
+    """Return what was found; raise HTTPException with the message `otherwise` where that is None."""
     if found is None:
         raise HTTPException(404, otherwise)
     return found
 
 
 def ticket_of(request: Request, control: Control) -> Ticket:
-    """Return the ticket that a request names. Raises HTTPException."""
+    """Return the ticket whose number is in the address of a request. Raises HTTPException."""
     number = _number("trigger", request.path_params["number"])
-    return found_or_404(control.ticket(number), "there is no such trigger, or it is forgotten")
+    return found_or_404(
+        control.ticket(number),
+        "There is no trigger with this number. The daemon keeps the last ones only, and none after a restart.",
+    )
 
 
 def sync_of(request: Request) -> str:
-    """Return the name of a sync that a request names. Raises HTTPException."""
+    """Return the ID of the sync in the address of a request. Raises HTTPException."""
     name = str(request.path_params["sync"])
-    return found_or_404(name if SYNC_NAME.fullmatch(name) else None, "this is no name of a sync")
+    return found_or_404(name if SYNC_NAME.fullmatch(name) else None, "This is not the ID of a sync.")
 
 
 def video_of(request: Request) -> VideoId:
-    """Return the video that a request names. Raises HTTPException."""
+    """Return the video ID in the address of a request. Raises HTTPException."""
     name = str(request.path_params["video"])
-    return VideoId(found_or_404(name if ID.fullmatch(name) else None, "this is no video ID"))
+    return VideoId(found_or_404(name if ID.fullmatch(name) else None, "This is not a video ID."))
 
 
 def search_of(request: Request) -> str:
-    """Return what a request searches for. Raises HTTPException."""
+    """Return the text that a request searches for. Raises HTTPException."""
     search = request.query_params.get("search", "").strip()
     if len(search) > LONGEST_SEARCH:
-        raise HTTPException(400, f"search: has more than {LONGEST_SEARCH} characters")
+        raise HTTPException(400, f"search: must have at most {LONGEST_SEARCH} characters")
     return search
 
 
 def state_of(request: Request) -> SearchState | None:
-    """Return which videos a request wants; None: all. Raises HTTPException."""
+    """Return the state that a request limits its search to; None for all videos. Raises HTTPException."""
     state = request.query_params.get("state", "")
     if state not in {"", *SearchState}:
-        raise HTTPException(400, f"state: is none of {', '.join(SearchState)}")
+        raise HTTPException(400, f"state: must be one of {', '.join(SearchState)}")
     return SearchState(state) if state else None
 
 
 def renamed_state(request: Request) -> RedirectResponse | None:
-    """Return the redirect of a request that names a state as it was called before; None where it does not."""
+    """Return a redirect where the request has the former name of a state; None otherwise."""
     state = RENAMED_STATES.get(request.query_params.get("state", ""))
     if state is None:
         return None
@@ -89,7 +92,7 @@ def renamed_state(request: Request) -> RedirectResponse | None:
 
 
 def page_of(request: Request) -> tuple[int, int]:
-    """Return the limit and the offset that a request names: how many items, after how many. Raises HTTPException."""
+    """Return the limit and the offset of a request. Raises HTTPException."""
     limit = _number("limit", request.query_params.get("limit", str(DEFAULT_LIMIT)))
     if not 1 <= limit <= LARGEST_LIMIT:
         raise HTTPException(400, f"limit: must be from 1 to {LARGEST_LIMIT}")

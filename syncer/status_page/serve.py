@@ -102,7 +102,7 @@ def served(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[None]:
 
 @contextmanager
 def listening(listen: str | None, path: Path) -> Iterator[list[socket.socket]]:
-    """Give the sockets to serve on: a Unix socket, and `HOST:PORT` where one is named. Raises ConfigError."""
+    """Yield the sockets to serve on: a Unix socket, and `HOST:PORT` where one is given. Raises ConfigError."""
     with ExitStack() as stack:
         sockets = [_tcp(listen)] if listen else []
         for each in sockets:
@@ -113,7 +113,7 @@ def listening(listen: str | None, path: Path) -> Iterator[list[socket.socket]]:
 
 
 def address_of(tcp: socket.socket) -> str:
-    """Return the URL under which a browser finds what is served on this socket."""
+    """Return the URL for a browser of what is served on this socket."""
     host, port = tcp.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
@@ -212,7 +212,7 @@ def _tcp(listen: str) -> socket.socket:
 
 
 def _unix(path: Path) -> socket.socket:
-    """Listen on a path, in place of a socket that a crash left; only its owner and group may connect."""
+    """Listen on a path, and replace a socket that a crash left. Only its owner and group may connect."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = None
     try:
@@ -230,7 +230,7 @@ def _unix(path: Path) -> socket.socket:
 
 
 def _remove_left_over(path: Path) -> None:
-    """Remove a socket on which nobody listens. Raises OSError where somebody does, or it is no socket."""
+    """Remove a socket that no process listens on. Raises OSError where one does, or where it is not a socket."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise FileExistsError(errno.EEXIST, "another file has this name")

@@ -1,4 +1,4 @@
-"""The pages about one sync: one that has ended, and one that somebody asked for."""
+"""The pages about one sync: a finished one, and one that was just triggered."""
 
 from __future__ import annotations
 
@@ -9,81 +9,134 @@ from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState, Ticket
 from syncer.diff_log.lines import Line
-from syncer.status.report import StoredReport, problems_of
+from syncer.model import VideoId
+from syncer.status.report import StoredBrake, StoredReport, problems_of
 from syncer.status_page.chart import ENDINGS
-from syncer.status_page.layout import changes_table, facts, moment, neighbours, page, section, sync_button, video_link
-from syncer.status_page.markup import tag
-from syncer.status_page.overview import going_on
+from syncer.status_page.layout import (
+    changes_table,
+    facts,
+    moment,
+    neighbours,
+    page,
+    page_list,
+    section,
+    sync_button,
+    table,
+    video_link,
+)
+from syncer.status_page.markup import Markup, tag
+from syncer.status_page.overview import progress_of
 from syncer.status_page.problems import problems_list
+from syncer.status_page.reading import PageNames
 from syncer.wording import counted
 
 REFRESH_SECONDS = 1
-"""Seconds between two looks at a sync that goes on."""
+"""Seconds between two refreshes while a sync is running."""
 
 CHANGES_PER_PAGE = 500
 """How many changes a page lists."""
 
+MISSING_SHOWN = 200
+"""How many missing videos a page lists."""
 
-def sync_page(report: StoredReport, changes: Sequence[Line], *, offset: int) -> HTMLResponse:
-    """Return the page of a sync that has ended; `changes` are a part of its changes, from `offset` on."""
+
+def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *, offset: int) -> HTMLResponse:
+    """Return the page of a finished sync; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
-    made = report["changed_counts"]
+    made, brake = report["changed_counts"], report["brake"]
     left_alone = report.get("left", 0)
-    problems, brake, left_out = problems_of(report), report["brake"], report["left_out"]
-    open_elsewhere = f", {counted(left_out['open'], 'page')} open elsewhere" if left_out.get("open") else ""
-    missing = [tag("li", video_link(video)) for video in report["missing"]]
+    problems = problems_of(report)
     return page(
         f"Sync {report['sync']}",
         tag("h1", "Sync ", tag("span", report["sync"], class_="id")),
-        facts(
-            ("Ended", ENDINGS[report["exit"]]),
-            ("Began", moment(started)),
-            ("Took", f"{(finished - started).total_seconds():.0f} s"),
-            ("Pages and videos", f"{counted(report['pages'], 'page')}, {counted(report['videos'], 'video')}"),
-            ("Asked and answered", f"{report['asked']:,} asked, {report['answered']:,} answered"),
-            ("Left out", f"{left_out['fresh']:,} fresh, {left_out['over_quota']:,} over quota{open_elsewhere}"),
-            ("Units", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
-            ("Retries", f"{report.get('retries', 0):,}"),
-            ("Changed", f"{counted(report['changed_counts'], 'count')} on {counted(report['changed_pages'], 'page')}"),
-            *([("Left as they are", counted(left_alone, "count"))] if left_alone else []),
-            ("Commit", report["commit"][:12] if report["commit"] else "none"),
-            ("For programs", tag("a", "the report", href=f"/api/v1/syncs/{report['sync']}")),
+        section(
+            "Summary",
+            facts(
+                ("Result", ENDINGS[report["exit"]]),
+                ("Started", moment(started)),
+                ("Took", f"{(finished - started).total_seconds():.0f} s"),
+                ("Found", f"{counted(report['videos'], 'video')} on {counted(report['pages'], 'page')}"),
+                ("Requested", f"{counted(report['asked'], 'video')}, {report['answered']:,} returned"),
+                ("Skipped", _skipped(report)),
+                ("Changed", f"{counted(made, 'count')} on {counted(report['changed_pages'], 'page')}"),
+                *([("Not restored", f"{counted(left_alone, 'count')}, changed since")] if left_alone else []),
+                ("Quota units used", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
+                ("Retries", f"{report.get('retries', 0):,}"),
+                ("Commit", report["commit"][:12] if report["commit"] else "none"),
+                ("Report", tag("a", "JSON", href=f"/api/v1/syncs/{report['sync']}")),
+            ),
+            id_="summary",
         ),
-        tag(
-            "p",
-            f"A brake held it all: {brake['struck']:,} of {brake['of']:,}",
-            " videos were suddenly missing" if brake["reason"] == "missing" else " counts fell",
-            ". Nothing was written.",
-            class_="verdict person",
-        )
-        if brake
-        else None,
+        tag("p", _brake_sentence(brake, changed=made > 0), class_="verdict attention") if brake else None,
         section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems"),
+        _missing(report, names),
         section(
             "Changes",
-            changes_table("Counts that were written, in their order", changes) if changes else tag("p", "None."),
+            changes_table("In the order in which they were written", changes, names.titles)
+            if changes
+            else tag("p", "None."),
             neighbours(
                 "More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES_PER_PAGE, offset=offset, total=made
             ),
             id_="changes",
         ),
-        section("Missing on YouTube", tag("ul", missing), id_="missing") if missing else None,
     )
 
 
 def ticket_page(ticket: Ticket, daemon: DaemonState) -> HTMLResponse:
-    """Return the page of a sync that somebody asked for: it looks again by itself until that has ended."""
+    """Return the page of a triggered sync, which refreshes itself until the sync ends."""
     if ticket.state == "done":
-        sentence = ticket.error or "It has ended."
+        sentence = ticket.error or "The sync has ended."
         return page(
-            "Sync", tag("h1", "No sync"), tag("p", sentence, class_="verdict wrong", role="status"), sync_button()
+            "Sync failed",
+            tag("h1", "The sync could not run"),
+            tag("p", sentence, class_="verdict wrong", role="status"),
+            sync_button(),
         )
     waits = ticket.state == "waiting"
-    sentence = "It begins as soon as the one before has ended." if waits and daemon.running else going_on(daemon)
+    sentence = (
+        "Another sync is running. This one starts when it ends." if waits and daemon.running else progress_of(daemon)
+    )
     return page(
-        "Sync",
-        tag("h1", "A sync was asked for"),
-        tag("p", sentence, class_="verdict person", role="status"),
-        tag("p", "This page looks again by itself. ", tag("a", "Look now", href=f"/triggers/{ticket.number}")),
+        "Syncing",
+        tag("h1", "Syncing"),
+        tag("p", sentence, class_="verdict attention", role="status"),
+        tag("p", "This page refreshes by itself. ", tag("a", "Refresh now", href=f"/triggers/{ticket.number}")),
         refresh=REFRESH_SECONDS,
+    )
+
+
+def _brake_sentence(brake: StoredBrake, *, changed: bool) -> str:
+    what = "videos are missing" if brake["reason"] == "missing" else "counts fell"
+    share = f"{brake['struck']:,} of {brake['of']:,} {what}."
+    if changed:
+        return f"The safety brake still holds readings of an earlier sync: {share}"
+    return f"The safety brake stopped this sync: {share} Nothing was written."
+
+
+def _skipped(report: StoredReport) -> str:
+    left_out = report["left_out"]
+    parts = (
+        (left_out["fresh"], "video", "not due"),
+        (left_out["over_quota"], "video", "for lack of quota"),
+        (left_out.get("open", 0), "page", "open in another program"),
+    )
+    return ", ".join(f"{counted(number, noun)} {why}" for number, noun, why in parts if number) or "none"
+
+
+def _missing(report: StoredReport, names: PageNames) -> Markup | None:
+    videos = [VideoId(video) for video in report["missing"]]
+    if not videos:
+        return None
+    rows = [
+        (video_link(video), page_list(names.pages.get(video, ()), names.titles)) for video in videos[:MISSING_SHOWN]
+    ]
+    left = len(videos) - MISSING_SHOWN
+    return section(
+        "Missing videos",
+        table(
+            "YouTube did not return these videos. Their pages keep the counts that they have.", ("video", "pages"), rows
+        ),
+        tag("p", f"and {left:,} more: see the report.") if left > 0 else None,
+        id_="missing",
     )

@@ -1,4 +1,4 @@
-"""Says in one sentence whether all is well, and what needs attention."""
+"""Says in one sentence how things are, and lists what needs attention."""
 
 from __future__ import annotations
 
@@ -15,68 +15,71 @@ class Need(NamedTuple):
     """Something that needs attention."""
 
     sentence: str
-    href: str
-    """Where it is shown."""
+    href: str | None
+    """The address of a page that shows it."""
 
 
 class Verdict(NamedTuple):
-    """The state of the daemon and its site, in short."""
+    """The first sentence of the overview."""
 
     state: str
-    """`well`, `person` or `wrong`: also the class in the style sheet."""
+    """`well`, `attention` or `wrong`: also the class in the style sheet."""
     sentence: str
 
 
 def verdict(seen: Overview) -> Verdict:
-    """Return the sentence at the top of the first page."""
+    """Return the sentence at the top of the overview."""
     status, daemon = seen.status, seen.daemon
     wrong = _wrong(seen)
     if wrong:
         return Verdict("wrong", wrong)
     if status.last_whole is None:
-        return Verdict("person", "The first sync goes on." if daemon.running else "No sync was made yet.")
+        return Verdict("attention", "The first sync is running." if daemon.running else "No sync yet.")
     needs = list(needs_of(seen))
     if needs:
-        return Verdict("person", f"It runs, and {counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} a person.")
+        return Verdict("attention", f"{counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} attention.")
     since = ago((seen.at - status.last_whole).total_seconds())
-    return Verdict("well", f"All is well: the last sync began {since} ago, and nothing needs a person.")
+    return Verdict("well", f"Nothing needs attention. The last sync of the whole site started {since} ago.")
 
 
 def _wrong(seen: Overview) -> str | None:
     status, daemon = seen.status, seen.daemon
     if daemon.trouble:
-        return f"The last try made no sync: {daemon.trouble.removesuffix('.')}."
+        return f"The last sync could not run: {daemon.trouble.removesuffix('.')}."
     if not status.syncs:
         return None
     if status.syncs[0]["exit"] == ExitCode.NOTHING_ANSWERED:
-        return "The last sync got no answer from YouTube; see its problems."
+        return "Every request of the last sync to YouTube failed. Select Problems to see why."
     if status.last_whole is None:
-        return "No sync of the whole site has come to its end yet."
+        return "No sync of the whole site has finished yet."
     if is_old(status.last_whole, daemon, seen.at):
         since = ago((seen.at - status.last_whole).total_seconds())
-        return f"The last good sync is {since} old: longer than two intervals."
+        return (
+            f"The last successful sync of the whole site started {since} ago, more than twice the sync interval. Check"
+            " the log of syncer daemon."
+        )
     return None
 
 
 def needs_of(seen: Overview) -> Iterator[Need]:
-    """Yield what needs attention, the gravest first."""
-    status = seen.status
+    """Yield what needs attention, the most serious first."""
+    status, config_error = seen.status, seen.daemon.config_error
+    if config_error:
+        errors = config_error.replace("\n", "; ").removesuffix(".")
+        yield Need(f"The new config is invalid, so the old one is still in use: {errors}.", None)
     if status.braked:
         yield Need(
-            f"A brake holds {counted(status.braked, 'reading')}: too many videos were missing or too many counts fell"
-            " at once. Nothing was written. If YouTube is right, accept what is held.",
+            f"The safety brake stopped a sync, because too many videos were missing or too many counts dropped at"
+            f" once. It holds {counted(status.braked, 'reading')}, and nothing was written. If YouTube is right, accept"
+            " the held values.",
             "/videos?state=braked",
         )
     if status.problems:
-        subjects = len({problem.subject for problem in status.problems})
-        yield Need(
-            f"{counted(len(status.problems), 'problem')} in the last sync, about {subjects:,} of your pages or"
-            " YouTube's answers.",
-            "/problems",
-        )
+        yield Need(f"The last sync found {counted(len(status.problems), 'problem')}.", "/problems")
     if status.gone:
         yield Need(
-            f"{counted(len(status.gone), 'video')} stayed missing on at least three days: decide whether the pages"
-            " keep their counts.",
+            f"{counted(len(status.gone), 'video')} {'is' if len(status.gone) == 1 else 'are'} gone: YouTube did not"
+            " return them in three syncs, each at least a day after the one before. Their pages keep the last counts."
+            " Decide whether those pages stay as they are.",
             "/videos?state=missing",
         )

@@ -11,42 +11,52 @@ from syncer.model import Count, Reading
 from syncer.state.search import KnownVideo, SearchState
 from syncer.status.documents import meaning_changes
 from syncer.status_page.chart import COUNT_NAMES, count_chart
-from syncer.status_page.layout import minute, moment, neighbours, page, section, table, video_link
-from syncer.status_page.markup import Child, Markup, tag, together
-from syncer.status_page.reading import VideoDetails
+from syncer.status_page.layout import minute, moment, neighbours, page, page_list, section, table, video_link
+from syncer.status_page.markup import Markup, tag, together
+from syncer.status_page.reading import PageNames, VideoDetails
 from syncer.wording import counted
 
 VIDEOS_PER_PAGE = 50
 
+STATE_NAMES = {SearchState.BRAKED: "held by the safety brake"}
+"""What a state is called where its value is not the word for it."""
+
 READING_ROWS = 200
-"""Rows of the table of readings, the newest; `syncer history` prints all."""
+"""Rows of the table of readings: the newest ones."""
 
 
 def videos_page(
-    total: int, found: Sequence[KnownVideo], search: str, state: SearchState | None, *, offset: int
+    total: int,
+    found: Sequence[KnownVideo],
+    names: PageNames,
+    search: str,
+    state: SearchState | None,
+    *,
+    offset: int,
 ) -> HTMLResponse:
-    """Return what a search for videos found."""
+    """Return the results of a search for videos."""
     rows = [
         (
             video_link(video.video_id),
             *(_number(video.reading, count) for count in Count),
-            together("missing since ", moment(video.missing_since))
+            together("missing since ", minute(video.missing_since))
             if video.missing_since
-            else moment(video.reading.at)
+            else minute(video.reading.at)
             if video.reading
-            else "not read yet",
-            tag("span", video.path, class_="path") if video.path else "no page",
+            else "not requested yet",
+            page_list(names.pages.get(video.video_id, ()), names.titles),
         )
         for video in found
     ]
-    heads = ("video", *COUNT_NAMES.values(), "as of", "page")
+    heads = ("video", *COUNT_NAMES.values(), "as of (UTC)", "pages")
     query = {"search": search, "state": state or ""}
     return page(
         "Videos",
         tag("h1", "Videos"),
         _search(search, state),
         tag("p", f"{counted(total, 'video')} found."),
-        table("Videos found", heads, rows, numbers=(1, 2, 3)) if rows else None,
+        tag("p", "The first sync finds the videos on your pages.") if not (total or search or state) else None,
+        table("In the order of their IDs", heads, rows, numbers=(1, 2, 3)) if rows else None,
         neighbours("More videos", "/videos", query, limit=VIDEOS_PER_PAGE, offset=offset, total=total),
         here="/videos",
     )
@@ -70,28 +80,34 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
         ),
         tag(
             "p",
-            "YouTube leaves this video out since ",
+            "YouTube has not returned this video since ",
             moment(seen.missing_since),
-            ". The pages keep the counts they have.",
-            class_="verdict person",
+            ". Its pages keep the counts that they have.",
+            class_="verdict attention",
         )
         if seen.missing_since
         else None,
-        tag("p", "A count fell far. It is held until the next reading says the same.", class_="verdict person")
+        tag(
+            "p",
+            "A count of this video dropped by more than 90%. It is not written until a second reading confirms it.",
+            class_="verdict attention",
+        )
         if seen.unconfirmed
         else None,
-        tag("div", _charts(seen.readings, meanings), _readings(seen.readings), class_="beside"),
-        section("Pages", tag("ul", pages) if pages else tag("p", "No page names it."), id_="pages"),
+        tag("div", _charts(seen.readings, meanings), _readings(seen.readings), class_="beside")
+        if any(reading.statistics for reading in seen.readings)
+        else _readings(seen.readings),
+        section("Pages", tag("ul", pages) if pages else tag("p", "None."), id_="pages"),
         here="/videos",
     )
 
 
 def _search(search: str, state: SearchState | None) -> Markup:
-    states = (("", "all"), *((each.value, each.value) for each in SearchState))
+    states = (("", "all"), *((each.value, STATE_NAMES.get(each, each.value)) for each in SearchState))
     chosen = state.value if state else ""
     return tag(
         "form",
-        tag("label", "Part of a video ID or of a page's path", for_="search"),
+        tag("label", "Video ID or page path, or a part of one", for_="search"),
         tag("input", type="search", id="search", name="search", value=search, maxlength=200),
         tag("label", "State", for_="state"),
         tag(
@@ -109,11 +125,15 @@ def _search(search: str, state: SearchState | None) -> Markup:
 
 
 def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
-    by_time = sorted(readings, key=lambda reading: reading.at)  # a clock that was wrong puts them in another order
-    charts = [chart for count in Count if by_time and (chart := count_chart(count, by_time, meanings))]
-    shown: Child = [tag("div", chart, class_="drawing") for chart in charts] or tag("p", "No reading has a count yet.")
+    by_time = sorted(readings, key=lambda reading: reading.at)  # they are in another order if the clock was wrong
+    charts = [chart for count in Count if (chart := count_chart(count, by_time, meanings))]
+    shown = [tag("div", chart, class_="drawing") for chart in charts]
     notes = [
-        tag("p", f"From {day} on YouTube counts views in another way: do not compare across that day.", class_="note")
+        tag(
+            "p",
+            f"YouTube changed how it counts views on {day}. Do not compare views from before and after that day.",
+            class_="note",
+        )
         for day in meanings
     ]
     return section("Counts over time", shown, notes, id_="charts")
@@ -125,8 +145,10 @@ def _readings(readings: Sequence[Reading]) -> Markup:
     left = len(readings) - len(newest)
     return section(
         "Readings",
-        table("What YouTube said, newest first", ("read at (UTC)", *COUNT_NAMES.values()), rows, numbers=(1, 2, 3)),
-        tag("p", f"And {counted(left, 'older reading')}: ", tag("code", "syncer history"), " prints all.")
+        table("Newest first", ("read at (UTC)", *COUNT_NAMES.values()), rows, numbers=(1, 2, 3), narrow=True)
+        if rows
+        else tag("p", "None yet."),
+        tag("p", f"{counted(left, 'older reading')} not shown. Run ", tag("code", "syncer history"), " to see all.")
         if left
         else None,
         id_="readings",
@@ -137,6 +159,6 @@ def _number(reading: Reading | None, count: Count) -> str:
     if reading is None:
         return "-"
     if reading.statistics is None:
-        return "missing"
+        return "missing" if count is Count.VIEWS else "-"  # one word a row is enough
     number = reading.statistics.get(count)
     return "hidden" if number is None else f"{number:,}"
