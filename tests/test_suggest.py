@@ -323,7 +323,7 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
         == """\
   - directory: a # 3 pages with 3 videos
     include: ["**/*.md"]
-    exclude: [] # patterns as in .gitignore, relative to the directory
+    exclude: [] # globs as in .gitignore, relative to the directory
     fields:
       video_id: vid_id # the key of the video ID, or of a YouTube URL
       counts: # YouTube's name: your key
@@ -334,7 +334,7 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
 
   - directory: b # 1 page with 1 video
     include: ["**/*.md"]
-    exclude: [] # patterns as in .gitignore, relative to the directory
+    exclude: [] # globs as in .gitignore, relative to the directory
     fields:
       video_id: "videos[].id" # the key of the video ID, or of a YouTube URL
       counts: # YouTube's name: your key, in each item of the list

@@ -65,7 +65,7 @@ def _collection(proposal: Proposal) -> Iterator[str]:
     exclude = ", ".join(map(_quoted, proposal.exclude))
     yield f"  - directory: {_text(proposal.directory)} # {seen}"
     yield f"    include: [{', '.join(map(_quoted, proposal.include))}]"
-    yield f"    exclude: [{exclude}] # patterns as in .gitignore, relative to the directory"
+    yield f"    exclude: [{exclude}] # globs as in .gitignore, relative to the directory"
     yield "    fields:"
     yield f"      video_id: {_text(fields.video_id)} # the key of the video ID, or of a YouTube URL"
     yield f"      counts: # YouTube's name: your key{', in each item of the list' if in_list else ''}"
