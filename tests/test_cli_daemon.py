@@ -128,7 +128,7 @@ def test_told_to_stop_while_it_waits_for_the_next_try_it_does_not_wait_on(site: 
         site = Site(site.root, failing.url)
         site.configure(youtube="retry: {attempts: 3, longest_wait: 60s, deadline: 600s}")
         with Daemon(site, "-vv") as daemon:
-            daemon.until("try 1 failed")
+            daemon.until("attempt 1 failed")
             daemon.send(signal.SIGTERM)
             code, seconds = daemon.ended()
     assert code == 0

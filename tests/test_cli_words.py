@@ -105,7 +105,7 @@ def test_a_refused_key_is_told_once_and_on_standard_error(
     monkeypatch.setenv("YOUTUBE_API_KEY", "invalid")
     ran = syncer("sync")
     assert ran.code == 3
-    assert (ran.out.count("API key"), ran.err.count("YouTube does not know the API key")) == (0, 1)
+    assert (ran.out.count("API key"), ran.err.count("The API key is not valid")) == (0, 1)
     assert "Problems" not in ran.out
     assert len(syncer("sync", "--json").document["problems"]) == 1, "a program reads it in the report"
 

@@ -163,7 +163,7 @@ def test_a_refused_key_ends_the_asking_with_exit_3_and_one_sentence(
     ran = syncer("sync")
     assert ran.code == 3
     assert ran.err.count("\n") == 1
-    assert ran.err.startswith("syncer: YouTube does not know the API key:")
+    assert ran.err.startswith("syncer: The API key is not valid.")
     assert youtube.requests <= 4, "no more than were under way"
     assert tree(site.root / "content") == before
 
@@ -176,7 +176,7 @@ def test_without_a_network_a_sync_ends_with_exit_3_and_one_sentence(site: Site, 
     before = tree(site.root / "content")
     ran = syncer("sync")
     assert (ran.code, ran.err.count("\n")) == (3, 1)
-    assert ran.err.startswith("syncer: The server takes no connection:")
+    assert ran.err.startswith("syncer: The server refused the connection.")
     assert tree(site.root / "content") == before
     report = syncer("sync", "--json").document
     assert [problem["kind"] for problem in report["problems"]] == ["request-failed"], "once, not once a batch"

@@ -120,15 +120,15 @@ def bad_day(site: Site, youtube: Simulator) -> Iterator[Site]:
 
 
 @pytest.mark.usefixtures("bad_day")
-def test_with_v_a_bad_day_is_told_in_a_few_lines(syncer: Run) -> None:
+def test_with_v_a_bad_day_is_logged_in_a_few_lines(syncer: Run) -> None:
     ran = syncer("-v", "sync")
     lines = [line for line in ran.err.splitlines() if "YouTube" in line or "videos." in line]
     assert 3 <= len(lines) <= 8, ran.err
-    assert sum("503" in line and "try 1 failed" in line for line in lines) == 1, "the like of it is told once"
-    (told,) = [line for line in lines if line.startswith("INFO asked YouTube: ")]
-    assert "batches 12" in told
-    assert " x YouTube has trouble of its own (503 backendError)" in told
-    assert " x The answer is not YouTube's" in told
+    assert sum("503" in line and "attempt 1 failed" in line for line in lines) == 1, "a failure like it is logged once"
+    (told,) = [line for line in lines if line.startswith("INFO Sent ")]
+    assert "for 12 batches" in told
+    assert " x YouTube has an internal error (503 backendError)" in told
+    assert " x The response is not from YouTube" in told
     assert re.search(r"Failed attempts, by class: retry [1-9]\d*; [1-9]\d* repeated \(-v shows why\)\.\n", ran.out)
 
 

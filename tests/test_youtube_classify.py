@@ -48,54 +48,54 @@ def failure(status: int, body: bytes, bucket: Bucket = Bucket.STATS, **headers: 
     )
 
 
-PERSON = FailureKind.CONFIGURATION
+REFUSED = FailureKind.CONFIGURATION
 DAY, OUR_BUG, RETRY = FailureKind.DAY, FailureKind.OUR_BUG, FailureKind.RETRY
 
 CASES: list[tuple[int, bytes, FailureKind, str]] = [
     # the key
-    (400, error(400, "API key expired. Please renew the API key.", reason="badRequest"), PERSON, "expired"),
-    (400, error(400, "Bad Request", reason="keyExpired"), PERSON, "expired"),
-    (400, error(400, "API key not valid. Please pass a valid API key."), PERSON, "does not know the API key"),
-    (400, error(400, "?", details=[error_info("API_KEY_INVALID")]), PERSON, "does not know the API key"),
-    (400, error(400, "Bad Request", reason="keyInvalid"), PERSON, "does not know the API key"),
-    (403, error(403, "The request is missing a valid API key."), PERSON, "without an API key"),
-    (403, error(403, "Method doesn't allow unregistered callers (x)."), PERSON, "without an API key"),
-    (403, error(403, "x", reason="dailyLimitExceededUnreg"), PERSON, "without an API key"),
-    (403, error(403, "Not used before.", reason="accessNotConfigured"), PERSON, "enable it in"),
-    (403, blocked("SERVICE_DISABLED"), PERSON, "enable it in"),
-    (403, blocked("API_KEY_HTTP_REFERRER_BLOCKED"), PERSON, "can never work from here"),
-    (403, error(403, "Requests from referer <empty> are blocked."), PERSON, "restricted to web pages (HTTP"),
-    (403, error(403, "No referer.", reason="ipRefererBlocked"), PERSON, "or to other IP addresses"),
-    (403, blocked("API_KEY_IP_ADDRESS_BLOCKED"), PERSON, "add the address"),
-    (403, error(403, "The key has an IP address restriction."), PERSON, "add the address"),
-    (403, blocked("API_KEY_ANDROID_APP_BLOCKED"), PERSON, "Android or iOS"),
-    (403, blocked("API_KEY_IOS_APP_BLOCKED"), PERSON, "Android or iOS"),
-    (403, error(403, "Requests from this Android client application <empty> are blocked."), PERSON, "Android"),
-    (403, error(403, "Requests from this iOS client application <empty> are blocked."), PERSON, "Android or iOS"),
-    (403, blocked("API_KEY_SERVICE_BLOCKED"), PERSON, "add it to the key"),
-    (403, error(403, "Requests to this API youtube method x are blocked."), PERSON, "add it to the key"),
-    (403, blocked("CONSUMER_SUSPENDED"), PERSON, "suspended"),
-    (403, blocked("CONSUMER_INVALID"), PERSON, "CONSUMER_INVALID"),
-    (403, blocked("BILLING_DISABLED"), PERSON, "billing"),
-    (401, error(401, "Login Required.", reason="required"), PERSON, "401 required"),
-    (401, b"", PERSON, "(401)"),
-    (403, error(403, "Permission denied.", reason="SERVICE_UNAVAILABLE"), PERSON, "403 SERVICE_UNAVAILABLE"),
-    (429, limited(PER_DAY, quota_unit="1/d/{project}", quota_limit_value="0"), PERSON, "limit of 0"),
+    (400, error(400, "API key expired. Please renew the API key.", reason="badRequest"), REFUSED, "expired"),
+    (400, error(400, "Bad Request", reason="keyExpired"), REFUSED, "expired"),
+    (400, error(400, "API key not valid. Please pass a valid API key."), REFUSED, "API key is not valid"),
+    (400, error(400, "?", details=[error_info("API_KEY_INVALID")]), REFUSED, "API key is not valid"),
+    (400, error(400, "Bad Request", reason="keyInvalid"), REFUSED, "API key is not valid"),
+    (403, error(403, "The request is missing a valid API key."), REFUSED, "without an API key"),
+    (403, error(403, "Method doesn't allow unregistered callers (x)."), REFUSED, "without an API key"),
+    (403, error(403, "x", reason="dailyLimitExceededUnreg"), REFUSED, "without an API key"),
+    (403, error(403, "Not used before.", reason="accessNotConfigured"), REFUSED, "Enable it in"),
+    (403, blocked("SERVICE_DISABLED"), REFUSED, "Enable it in"),
+    (403, blocked("API_KEY_HTTP_REFERRER_BLOCKED"), REFUSED, "so syncer cannot use it"),
+    (403, error(403, "Requests from referer <empty> are blocked."), REFUSED, "restricted to web pages (HTTP"),
+    (403, error(403, "No referer.", reason="ipRefererBlocked"), REFUSED, "or to other IP addresses"),
+    (403, blocked("API_KEY_IP_ADDRESS_BLOCKED"), REFUSED, "Add the address"),
+    (403, error(403, "The key has an IP address restriction."), REFUSED, "Add the address"),
+    (403, blocked("API_KEY_ANDROID_APP_BLOCKED"), REFUSED, "Android or iOS"),
+    (403, blocked("API_KEY_IOS_APP_BLOCKED"), REFUSED, "Android or iOS"),
+    (403, error(403, "Requests from this Android client application <empty> are blocked."), REFUSED, "Android"),
+    (403, error(403, "Requests from this iOS client application <empty> are blocked."), REFUSED, "Android or iOS"),
+    (403, blocked("API_KEY_SERVICE_BLOCKED"), REFUSED, "Add that API to the key"),
+    (403, error(403, "Requests to this API youtube method x are blocked."), REFUSED, "Add that API to the key"),
+    (403, blocked("CONSUMER_SUSPENDED"), REFUSED, "suspended"),
+    (403, blocked("CONSUMER_INVALID"), REFUSED, "CONSUMER_INVALID"),
+    (403, blocked("BILLING_DISABLED"), REFUSED, "billing"),
+    (401, error(401, "Login Required.", reason="required"), REFUSED, "401 required"),
+    (401, b"", REFUSED, "(401)"),
+    (403, error(403, "Permission denied.", reason="SERVICE_UNAVAILABLE"), REFUSED, "403 SERVICE_UNAVAILABLE"),
+    (429, limited(PER_DAY, quota_unit="1/d/{project}", quota_limit_value="0"), REFUSED, "quota of 0"),
     # limits
     (403, error(403, QUOTA, reason="quotaExceeded"), DAY, "midnight Pacific"),
     (403, error(403, "Daily Limit Exceeded.", reason="dailyLimitExceeded"), DAY, "midnight Pacific"),
     (429, limited(PER_DAY), DAY, "midnight Pacific"),
     (429, limited("?", quota_unit="1/d/{project}", quota_limit_value="100"), DAY, "midnight Pacific"),
     (429, limited("?", quota_limit="defaultStatsPerDayPerProject"), DAY, "midnight Pacific"),
-    (429, limited(PER_MINUTE, quota_unit="1/min/{project}", quota_limit="PerMinute"), RETRY, "fewer requests"),
-    (429, limited("Resource has been exhausted (e.g. check quota)."), RETRY, "fewer requests"),
+    (429, limited(PER_MINUTE, quota_unit="1/min/{project}", quota_limit="PerMinute"), RETRY, "Too many requests a minute"),
+    (429, limited("Resource has been exhausted (e.g. check quota)."), RETRY, "Too many requests a minute"),
     (429, HTML, RETRY, "(429)"),
     (403, error(403, "x", reason="rateLimitExceeded"), RETRY, "403 rateLimitExceeded"),
-    (403, error(403, "x", reason="userRateLimitExceeded"), RETRY, "fewer requests"),
-    # what passes
-    (403, HTML, RETRY, "between here and YouTube"),
-    (407, HTML, RETRY, "between here and YouTube"),
-    (408, b"", RETRY, "gave up"),
+    (403, error(403, "x", reason="userRateLimitExceeded"), RETRY, "Too many requests a minute"),
+    # what is temporary
+    (403, HTML, RETRY, "A proxy or firewall between"),
+    (407, HTML, RETRY, "A proxy or firewall between"),
+    (408, b"", RETRY, "timed out at YouTube"),
     (500, error(500, None), RETRY, "500 backendError"),
     (500, b'{"error": "internal"}', RETRY, "(500)"),
     (502, HTML, RETRY, "(502)"),
@@ -103,8 +103,8 @@ CASES: list[tuple[int, bytes, FailureKind, str]] = [
     (504, b"", RETRY, "(504)"),
     (301, b"", RETRY, "redirected (301)"),
     (304, b"", RETRY, "redirected (304)"),
-    (204, b"", RETRY, "never gives (204)"),
-    (999, b"", RETRY, "never gives (999)"),
+    (204, b"", RETRY, "never sends (204)"),
+    (999, b"", RETRY, "never sends (999)"),
     # our bug
     (400, error(400, "The request specifies an invalid filter.", reason="invalidFilters"), OUR_BUG, "report it"),
     (400, error(400, "No filter selected.", reason="missingRequiredParameter"), OUR_BUG, "report it"),
@@ -117,7 +117,9 @@ CASES: list[tuple[int, bytes, FailureKind, str]] = [
 
 @pytest.mark.parametrize(("status", "body", "kind", "says"), CASES)
 @pytest.mark.parametrize("bucket", Bucket)
-def test_a_failure_is_of_its_class(status: int, body: bytes, kind: FailureKind, says: str, bucket: Bucket) -> None:
+def test_each_failure_has_its_class_and_says_what_to_do(
+    status: int, body: bytes, kind: FailureKind, says: str, bucket: Bucket
+) -> None:
     found = failure(status, body, bucket)
     assert found.kind is kind
     assert says in found.message
@@ -145,10 +147,10 @@ def test_every_word_and_every_phrase_of_the_table_has_a_case() -> None:
 
 
 def test_every_row_has_a_case() -> None:
-    told = {failure(status, body).message for status, body, _, _ in CASES}
-    told |= {failure(404, b"", bucket).message for bucket in Bucket}
-    untold = [row.message for row in TABLE if not any(text.startswith(row.message.split("{")[0]) for text in told)]
-    assert untold == []
+    shown = {failure(status, body).message for status, body, _, _ in CASES}
+    shown |= {failure(404, b"", bucket).message for bucket in Bucket}
+    missing = [row.message for row in TABLE if not any(text.startswith(row.message.split("{")[0]) for text in shown)]
+    assert missing == []
 
 
 @pytest.mark.parametrize(
@@ -158,24 +160,24 @@ def test_every_row_has_a_case() -> None:
      b'{"error": {"details": [{"metadata": "PerDay"}, {"metadata": {"quota_limit_value": [0]}}]}}',
      b"\xff", b"[" * 100_000],
 )  # fmt: skip
-def test_a_body_in_no_form_is_no_reason_to_fall_over(body: bytes) -> None:
+def test_a_body_of_an_unknown_form_is_no_error_of_syncer(body: bytes) -> None:
     assert failure(503, body).kind is RETRY
     assert failure(429, body).kind is (DAY if b"quotaExceeded" in body else RETRY)
 
 
 @pytest.mark.parametrize("text", ["requests to this api ", "per day ", "x"])
-def test_a_message_without_end_is_looked_at_no_longer_than_google_s_are(text: str) -> None:
+def test_a_message_without_end_takes_no_longer_than_google_s(text: str) -> None:
     body = error(403, "Permission denied. " + text * (4_000_000 // len(text)), reason="forbidden")
     began = time.process_time()
     failure(403, body)
     assert time.process_time() - began < 2
 
 
-def test_only_words_of_a_harmless_form_are_told_on() -> None:
+def test_only_harmless_words_of_a_response_are_shown() -> None:
     key = "AIza" + "Sy" + "0" * 33
-    told = failure(400, error(400, f"Consumer 'api_key:{key}'", reason=f"no {key}", status="<b>", details=[])).message
-    assert key not in told
-    assert "<b>" not in told
+    shown = failure(400, error(400, f"Consumer 'api_key:{key}'", reason=f"no {key}", status="<b>", details=[])).message
+    assert key not in shown
+    assert "<b>" not in shown
 
 
 @pytest.mark.parametrize(
@@ -223,29 +225,29 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
     [
         (ssl.SSLCertVerificationError("x"), "certificate"),
         (TimeoutError("timed out"), "in time"),
-        (socket.gaierror(-2, "Name or service not known"), "looked up"),
-        (httplib2.ServerNotFoundError("x"), "looked up"),
-        (ConnectionRefusedError(111, "Connection refused"), "takes no connection"),
-        (ConnectionResetError(104, "Connection reset by peer"), "broke (Connection reset by peer)"),
-        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "broke (EOF occurred"),
-        (http.client.RemoteDisconnected("x"), "broke (RemoteDisconnected)"),
+        (socket.gaierror(-2, "Name or service not known"), "resolved"),
+        (httplib2.ServerNotFoundError("x"), "resolved"),
+        (ConnectionRefusedError(111, "Connection refused"), "refused the connection"),
+        (ConnectionResetError(104, "Connection reset by peer"), "failed (Connection reset by peer)"),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "failed (EOF occurred"),
+        (http.client.RemoteDisconnected("x"), "failed (RemoteDisconnected)"),
         (http.client.IncompleteRead(b"x"), "IncompleteRead"),
         (http.client.BadStatusLine("x"), "BadStatusLine"),
         (httplib2.FailedToDecompressContent("x", {}, ""), "FailedToDecompressContent"),
-        (zlib.error("x"), "unpacked"),
+        (zlib.error("x"), "decompressed"),
         (ValueError("x"), "ValueError"),
         (ResponseTooLarge(), "too large"),
         (RecursionError("x"), "RecursionError"),
         (MemoryError(), "memory"),
     ],
 )
-def test_no_answer_passes(error: Exception, says: str) -> None:
+def test_no_response_is_a_temporary_failure(error: Exception, says: str) -> None:
     found = classify_exception(error)
     assert found.kind is RETRY
     assert says in found.message
 
 
-def test_every_exception_of_the_list_has_a_sentence_of_its_own_place() -> None:
+def test_every_exception_of_the_list_can_be_reached() -> None:
     for place, (kind, _) in enumerate(UNANSWERED):
         assert not any(issubclass(kind, earlier) for earlier, _ in UNANSWERED[:place])
 

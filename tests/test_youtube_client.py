@@ -177,7 +177,7 @@ def test_where_nobody_listens_no_unit_is_spent() -> None:
     with client(url, units, attempts=2) as youtube:
         answer = youtube.fetch(Bucket.STATS, [A])
     assert (answer.outcome, units.spent) == (Outcome.FAILED, [])
-    assert "takes no connection" in (answer.message or "")
+    assert "refused the connection" in (answer.message or "")
 
 
 def test_without_a_unit_nothing_is_sent() -> None:

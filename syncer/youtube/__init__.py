@@ -1,1 +1,1 @@
-"""YouTube's Data API: request one batch from one method, repeat it where that helps, believe only what is valid."""
+"""YouTube's Data API: requests in batches, retries where they help, and checks of each response."""

@@ -1,4 +1,4 @@
-"""The values that a request to YouTube ends in, and the names of the two methods that can be requested."""
+"""The results of a request to YouTube, and the names of its two methods."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Outcome(StrEnum):
 
     ANSWERED = "answered"
     SPENT = "spent"
-    """The bucket has no unit left, here or at YouTube: another bucket may serve."""
+    """The bucket has no unit left, by syncer's ledger or by YouTube's: use the other bucket."""
     UNAVAILABLE = "unavailable"
-    """This project does not have the method (404, 501): the other method may serve."""
+    """This project does not have the method (404, 501): use the other one."""
     FAILED = "failed"
-    """Every attempt failed in a way that passes: the next sync requests the batch again."""
+    """Every attempt failed for a temporary reason: the next sync requests the batch again."""
     REFUSED = "refused"
-    """The key or the project is refused: further requests are of no use until somebody acts."""
+    """The key or the project is refused: further requests are of no use until you act."""
     REJECTED = "rejected"
-    """YouTube calls the request itself wrong: do not send it again unchanged. For a single video: its id is wrong."""
+    """YouTube rejected the request itself: do not repeat it unchanged. For a single video: its ID is wrong."""
     STOPPED = "stopped"
-    """syncer ended the request before there was an answer: it was told to stop, or the time was up."""
+    """syncer ended the request before there was a response: the sync was stopped, or its time was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +48,22 @@ class Answer:
     unrequested: int = 0
     """Returned items that were not requested."""
     message: str | None = None
-    """For all outcomes but ANSWERED: one sentence that says why and what to do."""
+    """For all outcomes but ANSWERED: what happened, and what to do."""
     parked_until: datetime | None = None
-    """For SPENT, where YouTube said so: when the bucket has units again."""
+    """For SPENT by YouTube's ledger: when the bucket has units again."""
     attempts: int = 0
-    """How many it took."""
+    """How many attempts were made."""
 
 
 Fetch = Callable[[Bucket, Sequence[VideoId]], Answer]
 """Requests one batch of at most 50 videos from the bucket's method; safe to call from several threads."""
 
 Spend = Callable[[Bucket], bool]
-"""Takes one unit from a bucket before a request goes out; False: there is none left."""
+"""Takes one unit from a bucket before a request is sent; False: none is left."""
 
 
 class Tries(NamedTuple):
-    """What failures that pass cost."""
+    """How much was retried."""
 
     repeated: int = 0
     """How often a request was sent again."""

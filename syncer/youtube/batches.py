@@ -1,4 +1,4 @@
-"""Requests all batches: from the method with a bucket of its own first, then from the other one what that left."""
+"""Requests all batches: first from the method with its own bucket, then the rest from the other method."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from syncer.youtube.answer import Answer, Fetch, Outcome
 from syncer.youtube.deadline import Deadline
 
 MAX_HALVINGS: Final = 18
-"""Rejected batches that a method may cut in two, at two requests each: one bad id among 50 takes 6 of them."""
+"""Rejected batches that may be cut in two, at two requests each: one bad ID among 50 takes 6 of them."""
 MAX_UNANSWERED_HALVINGS: Final = 3
-"""The same while nothing was answered: it is hardly an id then that YouTube dislikes."""
+"""The same while nothing was returned: then the reason is hardly a bad ID."""
 MAX_FAILURES: Final = 5
-"""Failed requests in a row, each with all its attempts, after which a method is requested no more in this sync."""
+"""Failed requests in a row, each with all its attempts, after which a method is not requested in this sync."""
 
 _TAKEN_OVER: Final = frozenset({Outcome.SPENT, Outcome.UNAVAILABLE})
 """After one of these the method gets no more requests, and the other one takes over."""
@@ -28,15 +28,15 @@ Batch = tuple[VideoId, ...]
 
 
 class Breaker:
-    """Counts how often a method fails in a row. Opens after `MAX_FAILURES`, and then it gets no more requests.
+    """Counts how often a method fails in a row. After `MAX_FAILURES` it opens, and the method gets no more requests.
 
-    Where the sync before ended so, one failure is enough: the first request is a probe.
+    If the previous sync ended that way, one failure is enough: the first request is a probe.
     """
 
     def __init__(self, *, failing: bool = False) -> None:
         """Take whether the method was failing when the last sync ended."""
         self.probing = failing
-        """Whether the next failure is one too many, because there was no answer since the last sync."""
+        """Whether the next failure opens it, because the method has not responded since the last sync."""
         self._failures_in_a_row = 0
 
     @property
@@ -50,13 +50,13 @@ class Breaker:
         return self.probing or self.is_open
 
     def at_once(self, connections: int) -> int:
-        """Return how many requests may be under way now: none, or one to see whether it is answered, or all."""
+        """Return how many requests may run now: none, one as a probe, or all."""
         if self.is_open:
             return 0
         return 1 if self.probing else connections
 
     def note(self, outcome: Outcome) -> None:
-        """Count how a request ended. What is neither an answer nor a failure says nothing."""
+        """Count how a request ended. Outcomes other than ANSWERED and FAILED are not counted."""
         if outcome is Outcome.ANSWERED:
             self.probing, self._failures_in_a_row = False, 0
         elif outcome is Outcome.FAILED:
@@ -73,13 +73,13 @@ def fetch_all(
 ) -> Iterator[Answer]:
     """Yield an answer for each batch of 1 to 50 videos, as they arrive, with up to `connections` requests at once.
 
-    All videos are requested from `Bucket.STATS`. From `Bucket.GENERAL` are requested, once, those that it left out, and
-    all for which it has no unit or is not available. A failed batch is left to the next sync: trouble that passes never
-    changes the method. A batch that YouTube rejects is halved, and so are its halves, until the one video is found that
-    is REJECTED alone; where YouTube answers nothing else, or there were too many halvings, it is FAILED instead. A
-    refusal ends all requests, and so does the end of the deadline; a breaker that opens ends those of its bucket.
+    All videos are requested from `Bucket.STATS`. `Bucket.GENERAL` is then requested, once, for the videos that it did
+    not return, and for those for which it has no unit or is not available. A failed batch is left to the next sync: a
+    temporary error never changes the method. A batch that YouTube rejects is halved, and so are its halves, until the
+    one video is found that is REJECTED by itself; where YouTube returns nothing else, or after too many halvings, it is
+    FAILED instead. A refusal or the deadline ends all requests; a breaker that opens ends those of its bucket.
 
-    A video that is in no answer was not requested. What `fetch` raises passes through.
+    A video that is in no answer was not requested. What `fetch` raises is passed on.
     """
     pool = ThreadPoolExecutor(connections, thread_name_prefix="youtube")
     requester = _Requester(pool, fetch, connections, deadline)
@@ -97,7 +97,7 @@ def fetch_all(
             batches = deque(pack(chain(left, unrequested)))
             yield from _Walk(Bucket.GENERAL, batches, requester, breakers[Bucket.GENERAL]).answers()
     finally:
-        pool.shutdown(cancel_futures=True)  # nobody in it waits for the network when the deadline is over
+        pool.shutdown(cancel_futures=True)  # none of its threads waits for the network after the deadline
 
 
 def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
@@ -109,7 +109,7 @@ def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
 
 @dataclass(frozen=True, slots=True)
 class _Requester:
-    """How the walks of both methods send their requests."""
+    """Sends the requests of both methods."""
 
     pool: ThreadPoolExecutor
     fetch: Fetch
@@ -119,33 +119,33 @@ class _Requester:
 
 @dataclass(slots=True)
 class _Walk:
-    """One method's walk over its batches. Those that it does not request stay in `batches`."""
+    """The requests of one method. Batches that it does not request stay in `batches`."""
 
     bucket: Bucket
     batches: deque[Batch]
     requester: _Requester
     breaker: Breaker
     ended: Outcome | None = None
-    """What ended the walk early: SPENT, UNAVAILABLE or REFUSED."""
+    """What ended it early: SPENT, UNAVAILABLE or REFUSED."""
     answered: bool = False
     halvings: int = 0
     rejected: list[Answer] = field(default_factory=list)
     """Each about one video."""
 
     def answers(self) -> Iterator[Answer]:
-        """Request the batches until they, or the method's good will, or the time end."""
-        ended: SimpleQueue[Future[Answer]] = SimpleQueue()  # quicker than to wait for a set of futures
+        """Request the batches until all are done, the method is not usable any more, or time is up."""
+        ended: SimpleQueue[Future[Answer]] = SimpleQueue()  # faster than waiting for a set of futures
         running = self._send(0, ended)
         while running:
             answer = self._note(ended.get().result())
             running = self._send(running - 1, ended)
             if answer is not None:
-                yield answer  # only now: the connections are busy while the caller takes his time
+                yield answer  # only now: the connections stay busy while the caller works
         outcome = Outcome.REJECTED if self.answered else Outcome.FAILED
         yield from (replace(answer, outcome=outcome) for answer in self.rejected)
 
     def _send(self, running: int, ended: SimpleQueue[Future[Answer]]) -> int:
-        """Send requests until as many are under way as may be; return how many that are."""
+        """Send requests until as many run as may run; return their number."""
         requester = self.requester
         while running < self.breaker.at_once(requester.connections):
             if not self.batches or self.ended or not requester.deadline.left():
@@ -155,7 +155,7 @@ class _Walk:
         return running
 
     def _note(self, answer: Answer) -> Answer | None:
-        """Take note of an answer and return it; None: what is rejected alone waits for what becomes of the others."""
+        """Note an answer and return it; None for a video rejected by itself, which waits for the other answers."""
         if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1:
             self.rejected.append(answer)
             return None

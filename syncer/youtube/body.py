@@ -1,4 +1,4 @@
-"""Reads the body of an answer: the counts of a 200, each checked before it is believed, and the reasons of an error."""
+"""Reads the body of a response: the counts of a 200, each checked, and the reasons of an error."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Final
 from syncer.model import LARGEST_COUNT, Bucket, Count, Problem, ProblemKind, Statistics, VideoId
 
 PER_DAY: Final = "limit per day"
-"""syncer's own word: the answer names a limit that lasts until midnight Pacific."""
+"""syncer's own word: the response names a limit that lasts until midnight Pacific."""
 LIMIT_ZERO: Final = "limit zero"
-"""syncer's own word: the answer names a limit of nothing at all."""
+"""syncer's own word: the response names a limit of 0."""
 
 _DOCUMENT_KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
 _COUNTS = tuple(Count)  # an enumeration takes its time to enumerate
 _COUNT_DIGITS = len(str(LARGEST_COUNT))
 _SHOWN_CHARACTERS = 24
 _TEXT_CHARACTERS: Final = 2000
-"""How much of an error's text is read. Google's are shorter, and a search takes time by its length."""
+"""How much of an error's text is read. Google's are shorter, and a search takes longer in a long text."""
 _PLAIN_WORD = re.compile(r"[A-Za-z_]{3,50}")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedBody:
-    """What the body of a 200 says, as far as it can be believed."""
+    """The valid contents of the body of a 200."""
 
     statistics: dict[VideoId, Statistics]
     """Of every requested video that was returned; a count that is not valid is absent."""
@@ -38,7 +38,7 @@ class CheckedBody:
 
 @dataclass(frozen=True, slots=True)
 class ForeignBody:
-    """A body that is not YouTube's answer to this request at all."""
+    """A body that is not YouTube's response to this request."""
 
     why: str
 
@@ -51,16 +51,16 @@ class Evidence:
     """Every `reason`, every ErrorInfo reason and the `status`, and syncer's own words for limits."""
     message: str = ""
     reason: str = ""
-    """The word that says most to people; only letters and `_`, whatever was sent."""
+    """The most specific word, to be shown; only letters and `_`, whatever was sent."""
     google: bool = False
-    """Whether the body has Google's form: then it comes from the API, and not from something in between."""
+    """Whether the body has Google's form: then it comes from the API, and not from a proxy."""
 
 
 def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> CheckedBody | ForeignBody:
-    """Return what is valid in the body of a 200 with which the bucket's method answers a request for these `videos`.
+    """Return what is valid in the body of the bucket's method's 200 to a request for these `videos`.
 
     Counts are int64 in JSON strings; absent ones are hidden (`docs/youtube.md`). A proxy's page, a body that was cut
-    off and the answer to another request are a `ForeignBody`.
+    off and the response to another request are a `ForeignBody`.
     """
     items = _items(body, bucket)
     if isinstance(items, ForeignBody):
@@ -79,15 +79,20 @@ def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> Checke
         elif statistics[video] != counts:
             differing.add(video)
     if items and not statistics:
-        return ForeignBody("it holds no video that was asked for")
+        return ForeignBody("it has none of the requested videos")
     for video in sorted(differing):
         statistics[video] = {}
-        problems.append(_bad(video, "YouTube sent this video twice with different counts; none was believed."))
+        problems.append(
+            _bad(
+                video,
+                "YouTube returned this video twice, with different counts. They were ignored.",
+            )
+        )
     return CheckedBody(statistics, tuple(problems), unrequested)
 
 
 def read_evidence(body: bytes) -> Evidence:
-    """Return what the body of an error says; a body in no known form says nothing. The forms: `docs/youtube.md`."""
+    """Return what the body of an error says; nothing for an unknown form. The forms: `docs/youtube.md`."""
     try:
         document = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError, MemoryError):
@@ -100,7 +105,7 @@ def read_evidence(body: bytes) -> Evidence:
     if not isinstance(error, dict):
         return Evidence()
     message, details = _text(error.get("message")), _entries(error.get("details"))
-    entries = [*details, *_entries(error.get("errors"))]  # the most telling reason first
+    entries = [*details, *_entries(error.get("errors"))]  # the most specific reason first
     reasons = [*(_text(entry.get("reason")) for entry in entries), _text(error.get("status"))]
     reason = next(filter(_PLAIN_WORD.fullmatch, reasons), "")
     return Evidence(frozenset([*reasons, *_limits(message, details)]), message, reason, google=True)
@@ -110,15 +115,15 @@ def _items(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique_names, parse_constant=_refuse)
     except (ValueError, RecursionError, MemoryError):
-        return ForeignBody("it is no whole JSON document" if body else "it is empty")
+        return ForeignBody("it is not a complete JSON document" if body else "it is empty")
     if not isinstance(document, dict) or document.get("kind") != _DOCUMENT_KINDS[bucket]:
-        return ForeignBody(f"it is not of the kind {_DOCUMENT_KINDS[bucket]}")
+        return ForeignBody(f"it is not a {_DOCUMENT_KINDS[bucket]}")
     items = document.get("items", [])  # absent where no video was found (`docs/youtube.md`, Absent videos)
     return items if isinstance(items, list) else ForeignBody("it has no list of items")
 
 
 def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the object; raise ValueError where it has a name twice, because the value is not clear."""
+    """Return the object; raise ValueError where it has a name twice, because its value is ambiguous."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name twice")
@@ -133,7 +138,12 @@ def _refuse(name: str) -> object:
 def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
     """Return the valid counts of an item, and a problem for each of the others."""
     if not isinstance(statistics, dict):
-        return {}, [_bad(video, "YouTube sent this video's statistics in an unknown form; they were ignored.")]
+        return {}, [
+            _bad(
+                video,
+                "YouTube returned this video's statistics in an unknown form. They were ignored.",
+            )
+        ]
     good: dict[Count, int] = {}
     problems = []
     for count in _COUNTS:
@@ -146,7 +156,12 @@ def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Proble
         else:
             text = "" if isinstance(value, dict | list) else ascii(value)
             shown = text if 0 < len(text) <= _SHOWN_CHARACTERS else "something long"
-            problems.append(_bad(video, f"YouTube gave {shown} as {count}, which is no count; it was ignored."))
+            problems.append(
+                _bad(
+                    video,
+                    f"YouTube returned {shown} as {count}, which is not a count. It was ignored.",
+                )
+            )
     return good, problems
 
 
@@ -155,7 +170,7 @@ def _bad(subject: str, message: str) -> Problem:
 
 
 def _limits(message: str, details: Sequence[dict[str, object]]) -> Iterator[str]:
-    """Yield syncer's words for the limit. Only the message and ErrorInfo's metadata say that it is a daily one."""
+    """Yield syncer's words for the limit. Only the message and ErrorInfo's metadata show that it is a daily one."""
     if "per day" in message.lower():
         yield PER_DAY
     for detail in details:

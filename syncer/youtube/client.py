@@ -1,4 +1,4 @@
-"""The client of YouTube: requests one batch from one method, and repeats the request while that helps."""
+"""The client of YouTube: requests one batch from one method, and retries while that can help."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from googleapiclient.http import HttpRequest
 
 FIELDS: Final = "kind,items(id,statistics(viewCount,likeCount,commentCount))"
-"""What of an answer is requested: https://developers.google.com/youtube/v3/getting-started#fields"""
+"""Which fields are requested: https://developers.google.com/youtube/v3/getting-started#fields"""
 
 FIRST_WAIT_SECONDS: Final = 1.0
-"""What the first wait lasts at most; each later one may be twice as long."""
+"""The longest first wait; each later one can be twice as long."""
 
 _OUTCOMES: Final = {
     FailureKind.RETRY: Outcome.FAILED,
@@ -44,27 +44,27 @@ _OUTCOMES: Final = {
     FailureKind.STOPPED: Outcome.STOPPED,
 }
 _SOON: Final = timedelta(minutes=1)
-"""After midnight Pacific; earlier no parked bucket is tried again."""
+"""After midnight Pacific; a parked bucket is not tried earlier."""
 
 _NO_ANSWER = tuple(kind for kind, _ in UNANSWERED)
-_STOPPED: Final = Failure(FailureKind.STOPPED, "The asking ended before there was an answer: the next sync asks again.")
+_STOPPED: Final = Failure(FailureKind.STOPPED, "The sync ended before YouTube responded. The next sync tries again.")
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How long to try one request."""
+    """How often and how long to try one request."""
 
     attempts: int = 4
     """At least one."""
     longest_wait: float = 60.0
-    """Seconds between two attempts, at most, whatever the server asks for."""
+    """The longest wait between two attempts, in seconds, whatever the server wants."""
     deadline: float = 90.0
-    """Seconds from the first attempt after which no other is made."""
+    """Seconds from the first attempt after which no other begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """What a request came to in the end, and after how many attempts."""
+    """The result of a request, and the number of attempts."""
 
     result: CheckedBody | Failure
     attempts: int
@@ -72,13 +72,13 @@ class RetryResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What all requests of a client have in common."""
+    """The settings that all requests of a client share."""
 
     endpoint: str
     """The address of the API."""
     key: str = field(repr=False)
     spend: Spend
-    """Called, from any thread, each time a request goes out; what it raises, `Client.fetch` raises."""
+    """Called, from any thread, for each request that is sent; what it raises, `Client.fetch` raises."""
     clock: Callable[[], datetime]
     """The time, with a time zone."""
     sleep: Callable[[float], object]
@@ -86,26 +86,26 @@ class Terms:
     """Seconds for one request, from the look-up of the name to the last byte."""
     retry: Retry = field(default_factory=Retry)
     deadline: Deadline = field(default_factory=Deadline)
-    """For all requests together; when it is over, those under way end too."""
+    """For all requests together; when it is over, running requests end too."""
     rng: Random = field(default_factory=Random)
     """Where jitter comes from. All connections share it: each draw is one `Random.random()`, which is atomic."""
 
 
 class Client:
-    """An open way to YouTube, to be used as a context. Its connections are kept between requests, and closed with it.
+    """Connections to YouTube, to be used as a context. They are kept between requests, and closed at its end.
 
-    No variable of the environment has a say in where they go.
+    Environment variables, such as those for proxies, have no effect on them.
     """
 
     def __init__(self, terms: Terms) -> None:
-        """Build the API's methods once: that costs more than a request does. No connection is made yet."""
+        """Build the API's methods once, which costs more than a request. No connection is made yet."""
         self.request_log = RequestLog()
         """What has happened so far."""
         self._terms = terms
         self._methods = _methods(terms.endpoint)
         self._idle: deque[Connection] = deque()
         self._checking = Lock()
-        """One body at a time: the largest that is taken can be 170 MB as long as it is looked at."""
+        """One body at a time: the largest one can take 170 MB while it is checked."""
         self._watch = ConnectionWatch(terms.deadline)
         self._began = terms.deadline.timer()
 
@@ -117,14 +117,14 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections, and log the sum of it all. No `fetch` may be under way."""
+        """Close the connections, and log the totals. No `fetch` may be running."""
         self._watch.stop()
         while self._idle:
             self._idle.pop().close()
         self.request_log.log_sum(self._terms.deadline.timer() - self._began)
 
     def fetch(self, bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
-        """Request 1 to 50 distinct videos from the bucket's method and return what came of it; from any thread.
+        """Request 1 to 50 distinct videos from the bucket's method and return the result; safe in any thread.
 
         Raises what `spend` raises, and nothing that a server or a network can cause.
         """
@@ -147,9 +147,9 @@ class Client:
         return answer
 
     def _request(self, request: BatchRequest) -> CheckedBody | Failure:
-        """Make one request in the time that is left for it, and say what it came to, in words without the key.
+        """Make one request in the time that is left, and return the result, in messages without the key.
 
-        What was read from a connection that was cut is believed only if it was whole.
+        What was read from a connection that was cut is used only if it is complete.
         """
         deadline, key = self._terms.deadline, self._terms.key
         if not (left := deadline.left()):
@@ -158,7 +158,7 @@ class Client:
             with self._watch.limit(connection, min(self._terms.timeout, left)):
                 result = self._exchange(connection, request)
             request.units += connection.units
-        if isinstance(result, CheckedBody):  # a server may send the key back to us
+        if isinstance(result, CheckedBody):  # a server may send the key back
             problems = (replace(problem, message=redact(problem.message, key)) for problem in result.problems)
             return replace(result, problems=tuple(problems))
         if connection.is_cut:
@@ -166,13 +166,15 @@ class Client:
         return replace(result, message=redact(result.message, key))
 
     def _exchange(self, connection: Connection, request: BatchRequest) -> CheckedBody | Failure:
-        """Send one request and judge the answer. `try_again` repeats requests; the library does not."""
+        """Send one request and classify the response. `try_again` repeats requests; the library does not."""
         bucket = request.bucket
         try:
             http_request = self._methods[bucket](",".join(request.videos))
             body: bytes = http_request.execute(http=connection, num_retries=0)
         except NoUnitLeft:
-            message = f"There is no unit left today for {METHODS[bucket]}: `syncer status` says why."
+            message = (
+                f"No units are left for {METHODS[bucket]} today. `syncer status` shows the quota and when it resets."
+            )
             return Failure(FailureKind.NO_UNIT, message)
         except ErrorStatus as answer:
             return classify(answer, bucket, self._terms.clock())
@@ -181,19 +183,21 @@ class Client:
         with self._checking:
             checked = check_body(body, bucket, request.videos)
         if isinstance(checked, ForeignBody):
-            message = f"The answer is not YouTube's ({checked.why}): see what proxy or login page is in the way."
+            message = (
+                f"The response is not from YouTube ({checked.why}). Check whether a proxy or a login page intervenes."
+            )
             return Failure(FailureKind.RETRY, message)
         connection.is_sound = True
         return checked
 
     @contextmanager
     def _connection(self, bucket: Bucket) -> Iterator[Connection]:
-        """Lend a connection that nobody else uses. After trouble it is not used again: nobody knows what is in it."""
+        """Lend an unused connection. After an error it is closed: it may still have data in it."""
         terms = self._terms
         try:
             connection = self._idle.pop()
         except IndexError:
-            silence = 2 * terms.timeout  # the last net: it is the watch that ends a request in time
+            silence = 2 * terms.timeout  # a safety net: it is the watch that ends a request in time
             connection = Connection(endpoint=terms.endpoint, key=terms.key, timeout=silence)
         connection.is_sound, connection.units = False, 0
         connection.take_unit = partial(terms.spend, bucket)
@@ -294,7 +298,7 @@ def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
 
 
 def _wait(state: RetryCallState, retry: Retry, rng: Random) -> float:
-    """Return full jitter, or what the server asked for where that is longer; never above the longest wait."""
+    """Return full jitter, or the wait that the server wants where that is longer; at most the longest wait."""
     jitter = rng.uniform(0, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
     return min(retry.longest_wait, max(jitter, _failure(state).retry_after or 0))
 

@@ -1,4 +1,4 @@
-"""A connection to YouTube: it sends the key in a header, takes a unit a request, reads within bounds, can be cut."""
+"""A connection to YouTube: sends the key in a header, takes a unit for each request, limits reads, can be cut."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from typing import Any, ClassVar, Final
 import httplib2
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""Of a body, packed and unpacked alike. The answer for a batch of 50 has about 20,000."""
+"""Of a body, compressed and decompressed. The response for a batch of 50 has about 20,000."""
 MAX_HEAD_BYTES: Final = 16 * 1024
-"""Of a status line and all header lines, interim answers included. YouTube's have about 1,000."""
+"""Of a status line and all header lines, including interim responses. YouTube's have about 1,000."""
 
 _WINDOWS: Final[Mapping[str, tuple[int, ...]]] = {
     "gzip": (zlib.MAX_WBITS | 16,),
     "x-gzip": (zlib.MAX_WBITS | 16,),
-    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),  # what servers mean by it: with zlib's head, or without
+    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),  # servers send it with zlib's header, or without
 }
 
 
 class NoUnitLeft(Exception):
-    """The bucket has no unit for another request: nothing was sent."""
+    """The bucket has no unit for another request; nothing was sent."""
 
 
 class ErrorStatus(Exception):
-    """The answer has another status than 200; its body is unpacked, the names of its headers are in lower case.
+    """The response has a status other than 200; its body is decompressed, the names of its headers are in lower case.
 
-    It is raised before httplib2 and the client library see the answer: they would look for redirects and for logins,
-    and guess at what to repeat, which breaks on bodies and header fields that are in no known form.
+    It is raised before httplib2 and the client library see the response: they would follow redirects, look for logins
+    and guess what to repeat, which fails on bodies and header fields of an unknown form.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Take the answer."""
+        """Take the response."""
         super().__init__(status)
         self.status = status
         self.headers = headers
@@ -46,14 +46,15 @@ class ErrorStatus(Exception):
 
 
 class ResponseTooLarge(http.client.HTTPException):
-    """The answer is larger than any of YouTube's, or says that it is."""
+    """The response is larger than any of YouTube's, or claims to be."""
 
 
 class Connection(httplib2.Http):
-    """What `HttpRequest.execute` sends through. It serves one request at a time: httplib2 mixes up answers otherwise.
+    """What `HttpRequest.execute` uses. It serves one request at a time: httplib2 would mix up the responses of several.
 
-    `take_unit` is called each time a request goes out, and prevents it by returning False. That is more often than once
-    for a request, as httplib2 silently sends it again when the server hangs up without an answer.
+    `take_unit` is called each time a request is sent, and prevents that by returning False. It can be called more than
+    once for a request, because httplib2 silently sends it again when the server closes the connection without a
+    response.
     """
 
     def __init__(self, *, endpoint: str, key: str, timeout: float) -> None:
@@ -62,21 +63,21 @@ class Connection(httplib2.Http):
         self.follow_redirects = False  # a redirect would take the key to another host
         self.take_unit: Callable[[], bool] = lambda: True
         self.units = 0
-        """Requests that went out."""
+        """Requests that were sent."""
         self.is_sound = False
-        """Whether the last answer was read to its end: then the next request may use the connection again."""
+        """Whether the last response was read to its end: then the next request may reuse the connection."""
         self.is_cut = False
         self.dialling: Future[None] | None = None
         self.socket: socket.socket | None = None
         self._key = key
-        # httplib2 makes the connections and passes no owner to them, so their class has to know it
+        # httplib2 makes the connections without passing their owner, so their class has to have it
         connection = _Secure if endpoint.lower().startswith("https:") else _Plain
         self._connection_type = type(connection.__name__, (connection,), {"owner": self})
 
     def request(  # type: ignore[override] # the client library passes no more than this
         self, uri: str, method: str = "GET", body: str | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[httplib2.Response, bytes]:
-        """Send the request with the key, and return the answer.
+        """Send the request with the key, and return the response.
 
         Raises `ErrorStatus` for any but a 200, and `NoUnitLeft`.
         """
@@ -86,19 +87,19 @@ class Connection(httplib2.Http):
         return answer
 
     def cut(self) -> None:
-        """End the request that is under way at once, from any thread. Afterwards nothing is sent any more."""
-        self.is_cut = True  # first: who opens something now looks at this after having shown it
+        """End the running request immediately, from any thread. Nothing is sent afterwards."""
+        self.is_cut = True  # first: a thread that opens a socket now checks this after storing the socket
         if self.dialling is not None:
             self.dialling.cancel()
         if self.socket is not None:
             with suppress(OSError):  # it is closed already
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # TLS's own would take the reader's state away
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # that of TLS would remove the reader's state
 
 
 def unpack(packed: bytes, encoding: str) -> bytes:
-    """Return a body without its `Content-Encoding`; in an unknown one it stays as it is, and will be no JSON.
+    """Return a body without its `Content-Encoding`; an unknown encoding is left, and is not JSON.
 
-    Raises ResponseTooLarge as soon as it is, and zlib.error where it cannot be unpacked to its end.
+    Raises ResponseTooLarge as soon as it is, and zlib.error where it cannot be decompressed completely.
     """
     windows = _WINDOWS.get(encoding.strip(" \t").lower(), ()) if packed else ()
     for number, window in enumerate(windows, 1):
@@ -118,7 +119,7 @@ def unpack(packed: bytes, encoding: str) -> bytes:
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """An answer whose head and body are bounded while they are read, and whose body is unpacked within the bound."""
+    """A response whose head and body are limited in size while they are read and decompressed."""
 
     fp: _BoundedReader
 
@@ -133,21 +134,21 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp.left = MAX_BODY_BYTES
 
     def read(self, _amount: int | None = None, /) -> bytes:
-        """Return the whole body of a 200, unpacked. Raises `ErrorStatus`, ResponseTooLarge, and zlib.error."""
+        """Return the whole body of a 200, decompressed. Raises `ErrorStatus`, ResponseTooLarge, and zlib.error."""
         body = unpack(super().read(), self.headers.get("content-encoding", ""))
-        del self.headers["content-encoding"]  # else httplib2 unpacks it again
+        del self.headers["content-encoding"]  # else httplib2 decompresses it again
         if self.status != http.client.OK:
             raise ErrorStatus(self.status, {name.lower(): value for name, value in self.headers.items()}, body)
         return body
 
 
 class _BoundedReader(io.BufferedReader):
-    """The bytes of one connection, from which no more than `left` are taken, and no buffer is made for more."""
+    """The bytes of one connection. No more than `left` are read, and no buffer is larger."""
 
     left: int = MAX_HEAD_BYTES
 
     def read(self, size: int | None = None, /) -> bytes:
-        """Return so many bytes; all there are, if no size is given. Of a size that cannot be, nothing is read."""
+        """Return so many bytes; all, if no size is given. An impossible size is an error, and nothing is read."""
         if size is None:
             size = self.left + 1
         elif size > self.left:
@@ -171,7 +172,7 @@ class _BoundedReader(io.BufferedReader):
 
 
 class _HttpConnection(http.client.HTTPConnection):
-    """Takes a unit where it sends, leaves nothing open, and lets nobody wait who was cut off."""
+    """Takes a unit for each request that it sends, leaves nothing open, and stops waiting when it is cut."""
 
     response_class = _BoundedResponse
     owner: ClassVar[Connection]
@@ -179,7 +180,7 @@ class _HttpConnection(http.client.HTTPConnection):
     _left_to_dialler = False
 
     def connect(self) -> None:
-        """Connect in a thread that is left alone when the connection is cut: the look-up of a name cannot be ended."""
+        """Connect in a thread that is abandoned when the connection is cut: a name lookup cannot be ended."""
         self._refuse_if_cut()
         dialling: Future[None] = Future()
         self.owner.dialling = dialling
@@ -201,7 +202,7 @@ class _HttpConnection(http.client.HTTPConnection):
         self.owner.socket = self.sock
         try:
             dialling.set_exception(failure) if failure else dialling.set_result(None)
-        except InvalidStateError:  # nobody waits any more
+        except InvalidStateError:  # no thread waits any more
             super().close()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -216,7 +217,7 @@ class _HttpConnection(http.client.HTTPConnection):
         return self._answer
 
     def close(self) -> None:
-        """Close an answer that was not read to its end too: with `Connection: close` it owns the socket."""
+        """Also close a response that was not read to its end: with `Connection: close` it owns the socket."""
         if self._left_to_dialler:
             return
         super().close()

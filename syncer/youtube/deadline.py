@@ -1,4 +1,4 @@
-"""How long requests may take: all of a sync together, and each by itself."""
+"""How long requests may take: all of a sync together, and each one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from syncer.youtube.connection import Connection
 
 WATCH_SECONDS: Final = 0.05
-"""The time between two looks: a request may last this much longer than it is allowed to."""
+"""The time between two checks: a request may last this much longer than allowed."""
 GRACE_SECONDS: Final = 0.5
-"""What requests under way still have when the deadline is over: most are answered then, and their units not lost."""
+"""How long running requests may go on after the deadline: most end in time, and their units are not lost."""
 
 
 class Deadline:
-    """The end of all requests of a sync: begins to count when it is made; over when time is up or somebody cancels."""
+    """The end of all requests of a sync: starts when it is created; over when time is up or the sync is cancelled."""
 
     def __init__(
         self,
@@ -44,15 +44,15 @@ class Deadline:
 def seconds_for(videos: int, *, connections: int, timeout: float, deadline: float) -> float:
     """Return how long it may take to request so many videos.
 
-    That is what one unlucky batch may take, and twice the longest request for each batch that a connection has to
-    carry: once for each method. `timeout` and `deadline`: seconds for one request, and for all attempts of it.
+    That is the time of one batch with all its attempts, and twice the longest request for each batch of a
+    connection: once for each method. `timeout` and `deadline`: seconds for one request, and for all attempts of it.
     """
     rounds = math.ceil(videos / BATCH_SIZE / connections)
     return deadline + 2 * rounds * timeout
 
 
 class ConnectionWatch:
-    """Cuts the connections whose time is up, from a thread of its own, between `start` and `stop`."""
+    """Cuts connections whose time is up, from a thread of its own, between `start` and `stop`."""
 
     def __init__(self, deadline: Deadline) -> None:
         """Take when all requests have to end."""
@@ -63,11 +63,11 @@ class ConnectionWatch:
         self._thread = threading.Thread(target=self._look, name="youtube-watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start to watch."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._stopped.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Logs what happens while a client requests: each attempt and each batch for machines, the sum for people."""
+"""Logs the requests of a client: each attempt and each batch, and the totals."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncer.model import Bucket, VideoId
+from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Tries
 from syncer.youtube.classify import Failure, FailureKind
 
 _log = logging.getLogger("syncer.youtube")
 
 _NOT_YOUTUBE: Final = frozenset({FailureKind.NO_UNIT, FailureKind.STOPPED})
-"""What YouTube has no part in: it is not a failed attempt."""
+"""Kinds that are not YouTube's doing: they do not count as failed attempts."""
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class BatchRequest:
     bucket: Bucket
     videos: tuple[VideoId, ...]
     units: int = 0
-    """Requests that went out, silent ones of the library included."""
+    """Requests that were sent, including the silent ones of the library."""
     waited: float = 0.0
     """Seconds between attempts."""
 
@@ -33,17 +34,17 @@ class BatchRequest:
 class RequestLog:
     """Counts attempts, waits and failures, from several threads, and logs them with an `event` and facts.
 
-    Of failures with the same words only the first is logged at INFO, all else at DEBUG: a bad day is a few lines, and
-    the sum at the end.
+    Of failures with the same message, only the first is logged at INFO and the others at DEBUG: a bad day is a few
+    lines, and the totals at the end.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing logged."""
+        """Start with nothing logged."""
         self._retries = 0
         self._waited = 0.0
         self._batches = 0
         self.units: Counter[Bucket] = Counter()
-        """Requests that went out, of the batches that ended."""
+        """Requests that were sent, of the batches that ended."""
         self._failures: Counter[str] = Counter()
         self._classes: Counter[str] = Counter()
         self._logged: set[tuple[str, str]] = set()
@@ -51,7 +52,7 @@ class RequestLog:
 
     @property
     def tries(self) -> Tries:
-        """What failures have cost so far; to be read when no request is under way."""
+        """How much was retried so far; to be read when no request is running."""
         return Tries(self._retries, dict(self._classes))
 
     def log_retry(self, request: BatchRequest, failure: Failure, attempt: int, wait: float) -> None:
@@ -69,10 +70,10 @@ class RequestLog:
             "class": failure.kind.value,
             "why": failure.message,
         }
-        _log.log(level, "%(method)s: try %(attempt)d failed, next in %(wait_s).1f s: %(why)s", facts, extra=facts)
+        _log.log(level, "%(method)s: attempt %(attempt)d failed, next in %(wait_s).1f s: %(why)s", facts, extra=facts)
 
     def log_batch(self, request: BatchRequest, answer: Answer, failure: Failure | None, *, seconds: float) -> None:
-        """Log how the request of a batch ended: with which answer, and after so many seconds, waits included."""
+        """Log how the request of a batch ended, after so many seconds, waits included."""
         with self._lock:
             self._batches += 1
             self.units += Counter({request.bucket: request.units})
@@ -91,11 +92,11 @@ class RequestLog:
             "class": failure.kind.value if failure else None,
             "why": failure.message if failure else "",
         }
-        text = "%(method)s: %(videos)d videos %(outcome)s, tries: %(attempts)d, %(seconds).1f s %(why)s"
+        text = "%(method)s: videos %(videos)d, %(outcome)s, attempts %(attempts)d, %(seconds).1f s %(why)s"
         _log.log(level, text.removesuffix("" if failure else " %(why)s"), facts, extra=facts)
 
     def log_sum(self, seconds: float) -> None:
-        """Log all together, once, after so many seconds, when no request is under way."""
+        """Log the totals, once, after so many seconds, when no request is running."""
         if not self._batches:
             return
         facts = {
@@ -108,11 +109,12 @@ class RequestLog:
             "waited_s": round(self._waited, 3),
             "classes": dict(self._classes),
         }
-        text = "asked YouTube: batches %(batches)d, requests %(requests)d, in %(seconds).1f s"
+        batches = f"{self._batches:,} batch{'' if self._batches == 1 else 'es'}"
+        text = f"Sent {counted(self.units.total(), 'request')} to YouTube for {batches} in {seconds:.1f} s"
         if self._failures:
-            text += "; tried again %(retries)d times, waited %(waited_s).1f s; "
-        failures = "; ".join(f"{times} x {why}" for why, times in self._failures.most_common())
-        _log.info(text + failures.replace("%", "%%"), facts, extra=facts)
+            failures = "; ".join(f"{times} x {why}" for why, times in self._failures.most_common())
+            text += f"; retried {self._retries:,}, waited {self._waited:.1f} s; {failures}"
+        _log.info(text, extra=facts)
 
     def _note(self, failure: Failure, event: str) -> int:
         """Count a failure, and return the level at which it is logged."""
