@@ -29,11 +29,11 @@ class DaemonState:
     progress: SyncProgress | None
     next_sync: datetime | None
     started: datetime
-    """When the daemon began."""
+    """When the daemon started."""
     interval: timedelta
     """The longest time between two scheduled syncs. After twice as long without a good one, the daemon is unhealthy."""
     trouble: str | None = None
-    """Why the last attempt made no sync, in a sentence; None where it made one, whose report says how it went."""
+    """Why the last attempt made no sync, in a sentence; None if it made one, whose report says how it went."""
     config_error: str | None = None
     """Why the config that was last read is not in use, one finding a line; None where it is."""
 
@@ -43,12 +43,12 @@ class Ticket:
     """A sync that was triggered."""
 
     number: int
-    """Counted from 1, since the daemon began."""
+    """Counted from 1, since the daemon started."""
     state: Literal["waiting", "running", "done"]
     report: str | None
-    """What `syncer sync --json` would have printed, once it is done: a report, or an error with its exit code."""
+    """What `syncer sync --json` would print, once it is done: a report, or an error with its exit code."""
     error: str | None
-    """What went wrong, in a sentence, where the report is such an error."""
+    """What went wrong, in a sentence, if the report is an error."""
 
 
 class Control(Protocol):

@@ -1,4 +1,4 @@
-"""Every error raised on purpose. One page's or one video's trouble is no error but a `Problem`."""
+"""Every error that is raised on purpose. What is wrong with one page or one video is a `Problem`, not an error."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command ends with (`docs/reference/commands.md`, Exit codes)."""
+    """The exit code of a command (`docs/reference/commands.md`, Exit codes)."""
 
     OK = 0
     PROBLEMS = 1
-    """It did its work, and something needs attention."""
+    """The work is done, and something needs attention."""
     CANNOT_RUN = 2
-    """The command line, the config, the key or the state does not let it run."""
+    """The command line, the config, the key or the state is wrong; nothing was done."""
     NOTHING_ANSWERED = 3
     """Every request failed, or the key was refused."""
     LOCKED = 4
     """Another writer held the lock for too long."""
     BUG = 70
     INTERRUPTED = 130
-    """It was told to stop."""
+    """It was stopped."""
 
 
 class SyncerError(Exception):
-    """The root: the message is one sentence that says what is wrong and what to do.
+    """The root. The message is one sentence that says what is wrong and what to do.
 
-    `kind` names the error in `--json` output; `exit_code` is what the command ends with.
+    `kind` names the error in `--json` output; `exit_code` is the command's exit code.
     """
 
     kind = "error"
@@ -33,19 +33,19 @@ class SyncerError(Exception):
 
 
 class UsageError(SyncerError):
-    """The command line asks for something that does not exist: a path, a video."""
+    """The command line is wrong, or names a path or a video that does not exist."""
 
     kind = "usage"
 
 
 class ContentGone(SyncerError):
-    """There is not one page, where the state knows of many: a disk that is not mounted, most likely."""
+    """There is no page, although the state knows many videos: most likely a disk is not mounted."""
 
     kind = "content-gone"
 
 
 class ConfigError(SyncerError):
-    """The config is missing or wrong; the message holds every finding, one on a line."""
+    """The config is missing or wrong; the message has a line for each finding."""
 
     kind = "config"
 
@@ -57,41 +57,41 @@ class KeyMissing(SyncerError):
 
 
 class StateError(SyncerError):
-    """The state cannot be used: unwritable, of a newer version, or of another site."""
+    """The state cannot be used: it is not writable, of a newer version, or of another site."""
 
     kind = "state"
 
 
 class StateDamaged(StateError):
-    """The state's file is no database any more, a torn one, or holds what we did not store."""
+    """The state's file is not a valid database, or holds values that syncer did not store."""
 
-    def __init__(self, what: str, remedy: str = "the next sync sets it aside and begins a new one") -> None:
+    def __init__(self, what: str, remedy: str = "the next sync sets it aside and starts a new one") -> None:
         super().__init__(f"{what}; {remedy}")
         self.what = what
 
 
 class Locked(SyncerError):
-    """Another writer held the lock for as long as we were willing to wait."""
+    """Another writer held the lock for longer than the wait."""
 
     kind = "locked"
     exit_code = ExitCode.LOCKED
 
 
 class NoDaemon(SyncerError):
-    """No daemon runs on this state, or it may not be spoken to."""
+    """No daemon runs on this state, or this user may not connect to it."""
 
     kind = "no-daemon"
 
 
 class DaemonEnded(SyncerError):
-    """The daemon ended before the sync that somebody waits for."""
+    """The daemon stopped before the sync ended that the command waits for."""
 
     kind = "daemon-ended"
     exit_code = ExitCode.INTERRUPTED
 
 
 class Stopped(SyncerError):
-    """It was told to stop before anything was done."""
+    """It was stopped before anything was done."""
 
     kind = "stopped"
     exit_code = ExitCode.INTERRUPTED

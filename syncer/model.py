@@ -101,6 +101,19 @@ class ProblemKind(StrEnum):
     STATE_LOST = "state-lost"
 
 
+class FailOn(StrEnum):
+    """What makes a sync end with exit code 1, by the words of `syncer sync --fail-on`."""
+
+    PROBLEMS = "problems"
+    """Any problem but one that has its own word."""
+    LEFT_OUT = "left-out"
+    """Videos were left out for lack of quota."""
+    BRAKE = "brake"
+    """The safety brake holds readings."""
+    NOT_PUSHED = "not-pushed"
+    """Commits could not be pushed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What went wrong with one page or video: a value, never an exception."""

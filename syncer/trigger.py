@@ -1,4 +1,4 @@
-"""Tells a running daemon to sync now, over its Unix socket, and follows it."""
+"""The client of a running daemon: makes it sync now, over its Unix socket, and follows that sync."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 from syncer.control import SyncProgress
 from syncer.errors import DaemonEnded, NoDaemon
 
-NO_DAEMON = "no daemon runs on this state; `syncer daemon` runs one, `syncer sync` needs none"
+NO_DAEMON = "no daemon is running; start one with `syncer daemon`, or run `syncer sync`, which needs none"
 
 ANSWER_TIMEOUT = 30.0
-"""Seconds that a daemon may take to answer: it does not wait for the sync."""
+"""Seconds that a daemon may take to respond: it does so before the sync ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,28 @@ class TriggerProgress:
 
     progress: SyncProgress | None
     report: dict[str, Any] | None
-    """What `syncer sync --json` would have printed, once it is done."""
+    """What `syncer sync --json` would print, once the sync has ended."""
+
+
+def is_running(path: Path | None) -> bool:
+    """Whether a daemon listens on this socket; also where this user may not connect to it."""
+    if path is None:
+        return False
+    connection = _BySocket(path)
+    try:
+        connection.connect()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def trigger(path: Path, *, accept: bool) -> str:
-    """Trigger a sync; `accept` lets through what a brake or an unconfirmed count holds. Return where to look for it.
-
-    Raises NoDaemon.
+    """Trigger a sync, and return where to look for it; `accept`: accept what the safety brake or an unconfirmed count
+    holds back. Raises NoDaemon.
     """
     try:
         status, location, answer = _request(path, "POST", "/api/v1/triggers", json.dumps({"accept": accept}))
@@ -38,27 +53,27 @@ def trigger(path: Path, *, accept: bool) -> str:
         raise NoDaemon(NO_DAEMON) from error
     except OSError as error:
         reason = error.strerror or error
-        raise NoDaemon(f"{path}: the daemon cannot be reached: {reason}; is it yours, or your group's?") from error
+        raise NoDaemon(f"{path}: cannot reach the daemon: {reason}; only its own user and group may") from error
     if status != http.client.ACCEPTED:
-        raise NoDaemon(f"{path}: the daemon refuses: {answer.decode(errors='replace')[:200]}")
+        raise NoDaemon(f"{path}: the daemon refused: {answer.decode(errors='replace')[:200]}")
     return location
 
 
 def look(path: Path, location: str) -> TriggerProgress:
-    """Look how far the sync is. Raises DaemonEnded."""
+    """Return how far the sync is. Raises DaemonEnded."""
     try:
         status, _, answer = _request(path, "GET", location, None)
     except OSError as error:
         _end(error)
     if status != http.client.OK:
-        _end(None)  # another daemon: it knows nothing of the trigger
+        _end(None)  # another daemon, which does not know this trigger
     ticket = json.loads(answer)
     progress = SyncProgress(**ticket["progress"]) if ticket["progress"] else None
     return TriggerProgress(progress, ticket["report"])
 
 
 def _end(cause: OSError | None) -> NoReturn:
-    raise DaemonEnded("the daemon ended before the sync did; the next one goes on where it was") from cause
+    raise DaemonEnded("the daemon stopped before the sync ended; the next sync completes it") from cause
 
 
 class _BySocket(http.client.HTTPConnection):
@@ -73,13 +88,13 @@ class _BySocket(http.client.HTTPConnection):
 
 
 def _request(path: Path, method: str, target: str, body: str | None) -> tuple[int, str, bytes]:
-    """Return status, `Location` and body of the answer. Raises OSError."""
+    """Return status, `Location` and body of the response. Raises OSError."""
     connection = _BySocket(path)
     try:
         connection.request(method, target, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         return response.status, response.headers.get("Location", ""), response.read()
     except http.client.HTTPException as error:
-        raise ConnectionError(f"its answer is no HTTP: {error!r}") from error
+        raise ConnectionError(f"its response is not HTTP: {error!r}") from error
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""The form of numbers, times and texts, the same everywhere."""
+"""The form of numbers, times and texts in everything that is printed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def utc(at: datetime) -> str:
 
 
 def safe(text: str) -> str:
-    """Return a text whose control characters and lone surrogates cannot act on the terminal."""
+    """Return a text with its control characters and lone surrogates escaped: they cannot act on the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def safe_json(document: object, indent: int | None = None) -> str:
-    """Return a JSON document that no terminal acts on: JSON itself escapes the oldest control characters only."""
+    """Return a JSON document without characters that act on a terminal: JSON itself escapes only the oldest of them."""
     text = json.dumps(document, ensure_ascii=False, indent=indent, default=str)
     return _NOT_PLAIN.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
 

@@ -74,7 +74,10 @@ def test_a_braked_sync_says_what_it_saw_and_how_to_let_it_through(site: Site, yo
     assert ran.code == 1
     assert "The safety brake stopped this sync: 6 of 6 videos are missing (limit 50%). Nothing was written." in ran.out
     assert "`syncer sync --accept`" in ran.out
-    assert "A brake holds 6 readings" in syncer("status").out
+    assert (
+        "The safety brake still holds the readings of an earlier sync: 6 of 6 videos are missing"
+        in syncer("status").out
+    )
 
 
 def test_accept_lets_through_what_a_brake_holds_without_asking_again(
@@ -141,7 +144,10 @@ def test_a_narrowed_sync_writes_what_it_accepts_and_says_that_the_brake_holds_th
     assert (report.asked, report.changed_counts, report.exit) == (1, 2, 1)
     assert report.brake == Brake("falling", 12, 12)
     assert pages(site)["0.md"] == crlf(videos[0], *counts(youtube, videos[0]))
-    assert "A brake holds 5 readings" in syncer("status").out
+    assert (
+        "The safety brake still holds the readings of an earlier sync: 12 of 12 counts fell (limit 50%)"
+        in syncer("status").out
+    )
 
 
 def test_what_a_brake_holds_of_videos_that_no_page_names_any_more_is_let_go(site: Site, youtube: Simulator) -> None:
@@ -224,9 +230,13 @@ def test_a_count_that_falls_to_zero_is_held_until_a_later_sync_says_the_same(
     assert (report.exit, report.brake) == (0, None)
     assert {video for video, _ in report.unconfirmed} == {videos[0]}
     assert pages(site)["0.md"] == before["0.md"]
-    told = {entry["video_id"] for entry in syncer("status", "--json").document["unconfirmed"]}
-    assert told == {videos[0]}
-    assert f"Unconfirmed, held until the next reading says the same: {videos[0]} viewCount" in syncer("status").out
+    unconfirmed = {entry["video_id"] for entry in syncer("status", "--json").document["unconfirmed"]}
+    assert unconfirmed == {videos[0]}
+    head = "Not written: count dropped by more than 90% (waiting for a second reading to confirm):"
+    assert (
+        f"{head}\n  {videos[0]}  likeCount  content/0.md\n  {videos[0]}  viewCount  content/0.md\n"
+        in syncer("status").out
+    )
     confirmed = in_weather(site, youtube, LATER + timedelta(hours=6), fault)
     assert confirmed.unconfirmed == ()
     assert pages(site)["0.md"] == crlf(videos[0], 0, 0)

@@ -112,7 +112,7 @@ def test_an_empty_word_names_nothing_and_nothing_is_done(
         for more in ([], ["content"] if command == "sync" else []):
             ran = syncer(*call(command, parameter, word, taken), *more)
             assert (ran.code, ran.out) == (2, ""), repr(word)
-            assert "syncer: an argument is empty; say what it should name, or leave it out" in ran.err
+            assert "syncer: an argument is empty; give it a value, or remove it" in ran.err
     assert _contents(full.root) == before
     assert youtube.requests == 1, "the one of the site's first sync"
 
@@ -213,7 +213,7 @@ def test_a_working_directory_that_is_gone_is_a_sentence_where_it_matters(
     assert ended.code == code, ended.err
     assert "Traceback" not in ended.err
     if code == 2 and "simulate" not in words:
-        assert "the working directory is gone; change to another, or write the whole path" in ended.err
+        assert "the working directory was removed; change to another, or write an absolute path" in ended.err
 
 
 def test_what_a_command_needs_is_loaded_where_the_working_directory_is_gone(full: Site, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_an_argument_that_is_no_text_is_printed_safely(full: Site) -> None:
     words: list[bytes | str] = [sys.executable, "-m", "syncer", "sync", b"\xff\xfe.md"]
     done = subprocess.run(words, cwd=full.root, env=environment(), capture_output=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert done.stderr.startswith(b"syncer: \\udcff\\udcfe.md: there is no such file")
+    assert done.stderr.startswith(b"syncer: \\udcff\\udcfe.md: no such file")
 
 
 ENVIRONMENTS = {

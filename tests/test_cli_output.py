@@ -178,7 +178,7 @@ def test_what_could_not_be_written_in_full_is_said(full: Site) -> None:
     with open("/dev/full", "wb") as disk:
         done = run(full, "sync", "--json", stdout=disk, stderr=subprocess.PIPE)
     _, err = done.communicate(timeout=60)
-    assert (done.returncode, err) == (1, b"syncer: the output could not be written in full: No space left on device\n")
+    assert (done.returncode, err) == (1, b"syncer: cannot write all of the output: No space left on device\n")
 
 
 def test_a_reader_that_has_read_enough_hears_no_complaint(full: Site, syncer: Run) -> None:
@@ -271,5 +271,5 @@ def test_a_broken_pipe_that_is_not_the_output_is_reported(syncer: Run, monkeypat
     monkeypatch.setattr("syncer.cli.status.command", write_to_nobody)
     ran = syncer("status")
     assert (ran.code, ran.out) == (70, "")
-    assert "syncer: a bug: ConnectionError; the log has the traceback" in ran.err
+    assert "syncer: a bug in syncer: ConnectionError; the log has the traceback" in ran.err
     assert "BrokenPipeError" in ran.err, "the log has the traceback"

@@ -80,12 +80,17 @@ def test_without_a_daemon_it_says_so_and_ends_with_2(site: Site, syncer: Run) ->
     fill(site, 1)
     ran = syncer("trigger")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "syncer: no daemon runs on this state; `syncer daemon` runs one, `syncer sync` needs none\n"
+    assert (
+        ran.err
+        == "syncer: no daemon is running; start one with `syncer daemon`, or run `syncer sync`, which needs none\n"
+    )
     with Daemon(site) as daemon:
         daemon.until("Sync 2")
+        assert "\nNext sync: " in syncer("status").out
         daemon.send(signal.SIGKILL)
         daemon.ended()
-    assert "no daemon runs" in syncer("trigger").err, "what kill -9 leaves is no daemon"
+    assert "no daemon is running" in syncer("trigger").err, "what kill -9 leaves is no daemon"
+    assert "\nNo daemon is running; `syncer sync` updates the counts now.\n" in syncer("status").out
 
 
 def test_a_sync_that_cannot_be_made_is_told_with_its_code(site: Site, syncer: Run) -> None:
@@ -121,7 +126,7 @@ def test_on_a_terminal_it_shows_how_far_the_sync_is(site: Site, slow: Simulator)
         daemon.until("Sync 2")
         fill(site, 200)
         shown = on_a_terminal(site, "trigger")
-    assert b"Asking YouTube" in shown
+    assert b"Requesting counts" in shown
     assert b"199 requested, 199 returned" in shown
 
 
@@ -146,16 +151,16 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=TIMEOUT)
         assert waiting.returncode == 130
-        assert b"the daemon goes on with the sync" in said
+        assert b"the daemon continues the sync" in said
         assert "199 requested, 199 returned" in daemon.until("Sync 2")
 
 
-def test_a_daemon_that_ends_meanwhile_is_told(site: Site, slow: Simulator) -> None:
+def test_a_daemon_that_ends_meanwhile_is_reported(site: Site, slow: Simulator) -> None:
     with waiting_for_a_long_sync(site, slow) as (daemon, waiting):
         daemon.send(signal.SIGKILL)
         _, said = waiting.communicate(timeout=TIMEOUT)
     assert waiting.returncode == 130
-    assert b"the daemon ended before the sync did" in said
+    assert b"the daemon stopped before the sync ended" in said
 
 
 def test_the_socket_is_for_owner_and_group_only_and_where_the_service_manager_wants_it(
@@ -189,12 +194,12 @@ class Nonsense(BaseHTTPRequestHandler):
         self.wfile.write(b"nonsense\r\n\r\n")
 
 
-def test_what_is_no_daemon_is_told_without_a_traceback(site: Site, syncer: Run) -> None:
+def test_what_is_no_daemon_is_reported_without_a_traceback(site: Site, syncer: Run) -> None:
     site.state.mkdir()
     path = site.state / "other.sock"
     lock = DaemonLock(site.state)
     lock.name_socket(path)
-    assert "no daemon runs" in syncer("trigger").err
+    assert "no daemon is running" in syncer("trigger").err
     with UnixStreamServer(str(path), Nonsense) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
@@ -202,4 +207,4 @@ def test_what_is_no_daemon_is_told_without_a_traceback(site: Site, syncer: Run) 
         thread.join()
     lock.close()
     assert ran.code == 2
-    assert "its answer is no HTTP" in ran.err
+    assert "its response is not HTTP" in ran.err

@@ -123,7 +123,7 @@ def test_the_problems_of_pages_are_told_beside_a_refused_key(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nonsense"], "no such command 'nonsense'; `syncer --help` lists the commands"),
+        (["nonsense"], "no such command 'nonsense'; run `syncer --help` for a list"),
         (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
         (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
         (["history"], "missing argument 'ID'; see `syncer history --help`"),

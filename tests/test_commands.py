@@ -153,7 +153,7 @@ def test_the_history_of_a_video_that_is_unknown_is_exit_2(full: Site, syncer: Ru
     assert video in ran.err
 
 
-def test_status_tells_what_an_operator_asks(full: Site, syncer: Run) -> None:
+def test_status_has_what_an_operator_needs(full: Site, syncer: Run) -> None:
     status = syncer("status", "--json").document
     keys = [
         "site",
@@ -183,8 +183,8 @@ def test_status_tells_what_an_operator_asks(full: Site, syncer: Run) -> None:
     assert status["quota_resets"] > datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = syncer("status").out
     assert newest["sync"] in text
-    assert f": {GONE}\n" in text
-    assert f"Hidden: {HIDDEN} likeCount\n" in text
+    assert re.search(rf"  {GONE}  since \S+ \S+ UTC  content/gone.md\n", text)
+    assert f"Hidden by the owner, counts kept:\n  {HIDDEN}  likeCount  content/hidden.md\n" in text
 
 
 def test_the_next_sync_is_one_interval_after_the_last(full: Site, syncer: Run) -> None:
@@ -214,7 +214,7 @@ def test_while_a_sync_runs_status_says_so(site: Site, syncer: Run) -> None:
         assert said.startswith("The first sync is running; none has finished yet.\n")
         assert "No sync yet" not in said
     assert syncer("sync").code == 0
-    assert "is running" not in syncer("status").out
+    assert "sync is running" not in syncer("status").out
     with hold_lock(site.state, timeout=0, sleep=lambda _: None):
         assert syncer("status").out.startswith("A sync is running.\nsync ")
 
@@ -310,8 +310,8 @@ def test_the_local_youtube_is_made_by_seed_and_clock_and_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--videos", "none.toml"], "none.toml: cannot be read: No such file or directory"),
-        (["--clock", "late"], "late: is no time"),
+        (["--videos", "none.toml"], "none.toml: cannot read the file: No such file or directory"),
+        (["--clock", "late"], "late: not a time"),
         (["--speed", "-1"], "speed"),
         (["--port", "99999"], "port"),
         (["--fault", "stal"], "--fault stal: there is no fault 'stal'; did you mean stall?"),
@@ -345,7 +345,7 @@ def test_the_local_youtube_lists_its_faults_by_name_and_ends(syncer: Run) -> Non
 def test_the_local_youtube_says_when_its_port_is_taken(youtube: Simulator, syncer: Run) -> None:
     port = youtube.url.rstrip("/").rpartition(":")[2]
     ran = syncer("simulate", "--port", port)
-    assert (ran.code, ran.err) == (2, f"syncer: port {port}: Address already in use; choose another\n")
+    assert (ran.code, ran.err) == (2, f"syncer: cannot listen on port {port}: Address already in use; choose another\n")
 
 
 def _simulate(*arguments: str) -> subprocess.Popen[str]:

@@ -16,12 +16,14 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.errors import Locked, Stopped
+from syncer.model import FailOn
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import World
+from syncer.simulator.world import Video, VideoState, World
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.sync.make import CANCEL_CHECK_FILES, make_sync
 from syncer.sync.options import Environment, Listener, Options
-from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
+from tests.repository import in_git
+from tests.site import KEY, NOON, Ran, Run, Site, counts, crlf, ids, tree
 from tests.waiting import until
 
 VIDEO, OTHER = ids(2, seed=8)
@@ -77,9 +79,9 @@ def state_of_another_site(site: Site) -> None:
 
 
 WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
-    (no_config, "config", ["config/syncer.yaml: there is no config; `syncer init` writes one"]),
-    (unreadable_config, "config", ["the config cannot be read: is a directory, not a file"]),
-    (config_in_latin_1, "config", ["the config cannot be read: it is not UTF-8"]),
+    (no_config, "config", ["config/syncer.yaml: no config here; run `syncer init` to write one"]),
+    (unreadable_config, "config", ["cannot read the config: is a directory, not a file"]),
+    (config_in_latin_1, "config", ["cannot read the config: it is not UTF-8"]),
     (broken_yaml, "config", ["syncer.yaml:"]),
     (content_missing, "usage", ["posts is no directory; set `site` and `collections` in the config"]),
     (state_is_a_file, "state", [".syncer: is not a directory", "move it away, or set state.directory"]),
@@ -252,7 +254,7 @@ def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
     done = run_python(full, broken, "sync")
     assert (done.returncode, done.stdout) == (70, "")
     assert "Traceback (most recent call last)" in done.stderr
-    assert done.stderr.splitlines()[-1] == "syncer: a bug: ImportError; the log has the traceback"
+    assert done.stderr.splitlines()[-1] == "syncer: a bug in syncer: ImportError; the log has the traceback"
     told = run_python(full, broken, "--log-format", "json", "sync", "--json")
     assert json.loads(told.stdout)["error"]["kind"] == "bug"
     assert json.loads(told.stdout)["exit"] == 70
@@ -380,3 +382,73 @@ def test_a_key_in_the_wrong_place_of_the_command_line_is_not_repeated(site: Site
     ran = syncer("sync", "--video", "AIza" + "x" * 35)
     assert ran.code == 2
     assert "AIza" not in ran.err + ran.out
+
+
+def a_problem(site: Site, youtube: Simulator) -> None:
+    site.put("content/broken.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
+
+
+def too_little_quota(site: Site, youtube: Simulator) -> None:
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    for video in ids(101, seed=4):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+
+
+def a_brake(site: Site, youtube: Simulator) -> None:
+    videos = ids(6, seed=4)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.sync()
+    youtube.world = World(videos={video: Video(VideoState.DELETED) for video in videos})
+
+
+def no_remote(site: Site, youtube: Simulator) -> None:
+    site.configure(git="commit: true, push: true")
+    in_git(site)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "word"),
+    [(a_problem, "problems"), (too_little_quota, "left-out"), (a_brake, "brake"), (no_remote, "not-pushed")],
+)
+def test_each_word_of_fail_on_is_about_one_thing(
+    full: Site, youtube: Simulator, syncer: Run, prepare: Callable[[Site, Simulator], None], word: str
+) -> None:
+    prepare(full, youtube)
+    others = ",".join(other for other in FailOn if other != word)
+    for arguments, code in (((), 1), (("--fail-on", word), 1), (("--fail-on", others), 0)):
+        ran = syncer("sync", "--json", "--all", *arguments)
+        assert (ran.code, ran.document["exit"]) == (code, code), arguments
+
+
+def test_without_an_answer_no_fail_on_helps(full: Site, syncer: Run) -> None:
+    Site(full.root, "http://127.0.0.1:9/").configure()
+    assert syncer("sync", "--fail-on", "brake").code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("problem", "unknown word 'problem'; did you mean 'problems'?"),
+        ("brake,not_pushed", "unknown word 'not_pushed'; did you mean 'not-pushed'?"),
+        ("none", "unknown word 'none'; choose from problems, left-out, brake, not-pushed"),
+        ("brake,", "unknown word ''; choose from"),
+    ],
+)
+def test_an_unknown_word_of_fail_on_is_wrong_usage(full: Site, syncer: Run, words: str, remedy: str) -> None:
+    ran = syncer("sync", "--fail-on", words)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"syncer: --fail-on: {remedy}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("prepare", "shown"),
+    [(a_problem, "[not-a-video-id]"), (a_brake, "The safety brake stopped this sync"), (no_remote, "[not-pushed]")],
+)
+def test_quiet_puts_what_needs_attention_on_standard_error(
+    full: Site, youtube: Simulator, syncer: Run, prepare: Callable[[Site, Simulator], None], shown: str
+) -> None:
+    assert syncer("sync", "--quiet") == Ran(0, "", "")
+    prepare(full, youtube)
+    ran = syncer("sync", "--quiet", "--all")
+    assert (ran.code, ran.out, shown in ran.err) == (1, "", True)

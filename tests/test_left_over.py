@@ -155,7 +155,7 @@ def test_a_daemon_that_starts_settles_it_at_once_and_until_then_status_tells_of_
     crash(site, "in-place")
     assert syncer("status", "--json").document["cut_short"] == {"written": 2, "unwritten": 2, "files": 2}
     said = " ".join(syncer("status").out.split())
-    assert "The last sync was cut short: 2 counts written, 2 counts not written, 2 left-over files." in said
+    assert "The last sync was interrupted: 2 counts written, 2 counts not written, 2 left-over files." in said
     asked = youtube.requests
 
     with Daemon(site) as daemon:

@@ -160,9 +160,9 @@ def test_in_the_middle_of_something_nothing_is_committed(waiting: Repository, sy
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--keep", "/etc"), "/etc is outside the site"),
-        (("--keep", A, "/etc"), "/etc is outside the site"),
-        (("--drop", "nowhere.md"), "nowhere.md: there is no such file or directory"),
+        (("--keep", "/etc"), "/etc: outside the site"),
+        (("--keep", A, "/etc"), "/etc: outside the site"),
+        (("--drop", "nowhere.md"), "nowhere.md: no such file or directory"),
         (("--keep", "config"), "config: no collection in the config includes a page there"),
         (("--keep", A, "--drop", B, f"./{A}"), "content/a.md: cannot be kept and dropped as well"),
         (("--keep", A, "--drop", "content"), "content/a.md: cannot be kept and dropped as well"),

@@ -147,7 +147,7 @@ def test_a_dry_run_sees_what_is_suppressed_and_releases_nothing(undone: Site, yo
 
 def test_the_status_says_how_many_counts_are_suppressed(undone: Site, syncer: Run) -> None:
     assert syncer("status", "--json").document["held_by_undo"] == 2
-    assert "Undone or dropped, and held until YouTube gives other numbers: 2 counts" in syncer("status").out
+    assert "Suppressed: 2 counts you undid or dropped, until YouTube returns another number." in syncer("status").out
 
 
 def test_a_place_is_known_by_page_field_and_video(undone: Site, youtube: Simulator) -> None:

@@ -67,17 +67,17 @@ def test_an_absolute_path_through_a_link_to_the_site_is_a_path_of_it(full: Site,
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["/etc/hosts"], "/etc/hosts is outside the site"),
-        (["..", "--all"], ".. is outside the site"),
-        (["content/none.md"], "content/none.md: there is no such file or directory"),
+        (["/etc/hosts"], "/etc/hosts: outside the site"),
+        (["..", "--all"], "..: outside the site"),
+        (["content/none.md"], "content/none.md: no such file or directory"),
         (["config"], "config: no collection in the config includes a page there"),
         (
             ["content/a.md", "config/syncer.yaml"],
             "config/syncer.yaml: no collection in the config includes a page there",
         ),
         (["--video", "AAAAAAAAAAA"], "AAAAAAAAAAA: no page names this video"),
-        (["--video", "short"], "short: is no video id"),
-        (["--video", "https://example.org/watch?v=AAAAAAAAAAA"], "is no video id"),
+        (["--video", "short"], "short: not a video ID"),
+        (["--video", "https://example.org/watch?v=AAAAAAAAAAA"], "not a video ID"),
         (["content/b.md", "--video", FIRST], f"{FIRST}: no page"),
     ],
 )

@@ -19,7 +19,7 @@ import pytest
 from syncer.model import Bucket, ProblemKind
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.sync.options import Tally
+from syncer.sync.options import Options, Tally
 from syncer.sync.readings import early_end
 from syncer.youtube.answer import Outcome
 from syncer.youtube.batches import Breaker
@@ -168,7 +168,7 @@ def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(so_far: Tally) -> 
     reasons = early_end(so_far, breakers(), Deadline(0))
     assert list(reasons) == [Bucket.STATS]
     assert "ended after 0 s" in reasons[Bucket.STATS]
-    report = replace(so_far, given_up=bool(reasons)).report(NOON, dry_run=False, cancelled=False)
+    report = replace(so_far, given_up=bool(reasons)).report(NOON, Options(), cancelled=False)
     assert report.over_quota == 0
 
 

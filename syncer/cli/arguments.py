@@ -1,4 +1,4 @@
-"""What people type, as the lower floors take it."""
+"""Turns arguments of the command line into the values that the lower floors take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from syncer.config.formats import parse_duration
 from syncer.errors import UsageError
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import VideoId
+from syncer.model import FailOn, VideoId
 
 
 def absolute(path: str) -> str:
@@ -23,23 +23,25 @@ def absolute(path: str) -> str:
     except OSError:
         if os.path.isabs(path):
             return path
-        raise UsageError(f"{path}: the working directory is gone; change to another, or write the whole path") from None
+        raise UsageError(
+            f"{path}: the working directory was removed; change to another, or write an absolute path"
+        ) from None
 
 
 def site_path(site: Path, path: str) -> str:
     """Return a path of the command line, relative to the site; the site itself is ``.
 
-    Raises UsageError where nothing is there, or it is outside the site.
+    Raises UsageError where the path does not exist or is outside the site.
     """
     full = os.path.normpath(absolute(path))
     if not os.path.lexists(full):
-        raise UsageError(f"{path}: there is no such file or directory; PATHs start from the working directory")
+        raise UsageError(f"{path}: no such file or directory; PATHs are relative to the working directory")
     real = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
     root = os.path.realpath(site)
     if os.path.realpath(full) == root:
         return ""
     if not real.startswith(root.rstrip("/") + "/"):
-        raise UsageError(f"{path} is outside the site {root}; name a page of it")
+        raise UsageError(f"{path}: outside the site {root}; name a page of the site")
     return real[len(root.rstrip("/")) + 1 :]
 
 
@@ -49,11 +51,24 @@ def site_paths(site: Path, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def video_id(text: str) -> VideoId:
-    """Return the video that an id or a URL names. Raises UsageError."""
+    """Return the video that an ID or a URL names. Raises UsageError."""
     found = parse_video_id(text, "the command line")
     if not isinstance(found, str):
-        raise UsageError(f"{text}: is no video id and no URL of a video; an id has 11 characters of A-Z a-z 0-9 _ -")
+        raise UsageError(f"{text}: not a video ID and not a URL of a video; an ID has 11 characters of A-Z a-z 0-9 _ -")
     return found
+
+
+def failures_named(text: str | None) -> tuple[FailOn, ...]:
+    """Return what `--fail-on` names, separated by commas; all where it is None. Raises UsageError."""
+    words = [word.strip() for word in text.split(",")] if text is not None else list(FailOn)
+    for word in words:
+        if word not in set(FailOn):
+            from difflib import get_close_matches
+
+            near = get_close_matches(word, FailOn, 1)
+            remedy = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(FailOn)}"
+            raise UsageError(f"--fail-on: unknown word '{word}'; {remedy}")
+    return tuple(map(FailOn, words))
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -67,5 +82,5 @@ def moment(text: str, now: datetime) -> datetime:
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # the second: before the first day in UTC, or after the last
         raise UsageError(
-            f"{text}: is no time; write 2026-11-22, 2026-11-22T15:00:00Z, or 6h for six hours ago"
+            f"{text}: not a time; write 2026-11-22, 2026-11-22T15:00:00Z, or 6h for six hours ago"
         ) from None

@@ -1,15 +1,17 @@
-"""What a sync changed, as people read it: a table; for a dry run a diff."""
+"""Prints what a sync changed: a table, or for a dry run a diff."""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, redirect_stdout
 
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_table, show_videos
 from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Change, Problem, ProblemKind, VideoId
-from syncer.status.report import SyncReport, brake_sentence, summary
+from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence, summary
 from syncer.wording import counted, safe
 
 
@@ -32,14 +34,15 @@ class ChangeList:
             self._previews.append((path, old, new))
 
     def show(self, report: SyncReport, *, quiet: bool) -> None:
-        """Print what the sync did; `quiet`: only what went wrong."""
+        """Print what the sync did; `quiet`: only what needs attention, and on standard error, for cron to mail."""
         if not quiet:
             self.show_changes(report)
             _show_sums(report)
-        show_wrong(report)
+        with redirect_stdout(sys.stderr) if quiet else nullcontext():
+            show_wrong(report)
 
     def show_changes(self, report: SyncReport) -> None:
-        """Print the changes, or what they would be."""
+        """Print the changes; in a dry run, as a diff."""
         for path, old, new in self._previews:
             lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1, lineterm="")
             for line in lines:
@@ -54,7 +57,7 @@ class ChangeList:
 
 
 def failures(report: SyncReport) -> Sequence[Problem]:
-    """Return the failed requests for which nothing was answered: they are shown as the command's error, and only so."""
+    """Return the failed requests of a sync in which all failed: they are printed as the command's error instead."""
     if report.exit != ExitCode.NOTHING_ANSWERED:
         return ()
     return [problem for problem in report.problems if problem.kind is ProblemKind.REQUEST_FAILED]
@@ -98,10 +101,10 @@ def _show_sums(report: SyncReport) -> None:
         for counts in (report.unconfirmed, report.hidden)
     )
     more = "`syncer status --json`"
-    show_videos("Missing on YouTube, counts kept:", missing, more)
-    show_videos("Gone (missing for days, requested less and less often), counts kept:", gone, more)
+    show_videos(MISSING, missing, more)
+    show_videos(GONE, gone, more)
     show_videos(UNCONFIRMED, unconfirmed, more)
-    show_videos("Hidden by the owner, counts kept:", hidden, more)
+    show_videos(HIDDEN, hidden, more)
 
 
 def show_put_back(report: SyncReport) -> None:
@@ -153,5 +156,4 @@ def _lines(page: bytes) -> list[str]:
     return page.decode("utf-8", "backslashreplace").splitlines()
 
 
-UNCONFIRMED = "Not written: count dropped by more than 90% (waiting for a second reading to confirm):"
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -30,10 +30,10 @@ log = logging.getLogger("syncer.daemon")
 @click.command()
 @click.pass_obj
 def command(settings: Settings) -> None:
-    """Sync on the schedule of the config, at the start when one is due, and when `syncer trigger` says so.
+    """Sync on a schedule until stopped.
 
-    SIGTERM and Ctrl-C end it after the batch of pages in hand; a second one ends it at once. SIGHUP makes it read the
-    config again.
+    It also syncs at its start, if a sync is due, and when you run `syncer trigger`. SIGTERM or Ctrl-C stops it after
+    the current batch of pages; a second one stops it at once. SIGHUP makes it reload the config.
     """
     from syncer.cli.reloadable_config import ReloadableConfig
     from syncer.cli.stopping import StopSignal, WakeSignal, called_on_hangup, stop_on_signals
@@ -47,8 +47,8 @@ def command(settings: Settings) -> None:
     systemd = Systemd(os.environ.get("NOTIFY_SOCKET"))
     reloadable = ReloadableConfig(settings, systemd)
     state, site = reloadable.config.state_directory, reloadable.config.site
-    with suppress(StateDamaged), open_state(state, site):  # the first sync sets a damaged one aside
-        pass  # anything else that is wrong with it is reported now
+    with suppress(StateDamaged), open_state(state, site):  # the first sync sets a damaged state aside
+        pass  # everything else that is wrong with it is reported now
     wake = WakeSignal()
 
     def hung_up() -> None:

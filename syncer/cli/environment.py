@@ -17,7 +17,7 @@ from syncer.cli.stopping import stop_on_signals
 from syncer.control import Stage
 from syncer.sync.options import Environment, Listener
 
-STAGES: dict[Stage, str] = {"scan": "Scanning pages", "ask": "Asking YouTube", "write": "Writing pages"}
+STAGES: dict[Stage, str] = {"scan": "Scanning pages", "ask": "Requesting counts", "write": "Writing pages"}
 DRY_RUN_STAGES: dict[Stage, str] = STAGES | {"write": "Comparing pages"}
 
 BAR_COLOUR = "cyan"
@@ -26,14 +26,14 @@ BAR_COLOUR = "cyan"
 
 @contextmanager
 def stoppable(settings: Settings, *, key: str = "", dry_run: bool = False) -> Iterator[tuple[Environment, Listener]]:
-    """Give what a sync needs and whom it informs, while the block runs. `key` is the API key, where one is needed."""
+    """Give what a sync needs, and whom it informs, while the block runs. `key` is the API key, if one is needed."""
     with ProgressBar(enabled=not settings.quiet, dry_run=dry_run) as progress, stop_on_signals() as stopped:
         environment = Environment(key, lambda: datetime.now(UTC), stopped.wait, stopped.is_set)
         yield environment, Listener(progress=progress.advance)
 
 
 class ProgressBar:
-    """A bar for each stage that a sync has reached; nothing where standard error is no terminal."""
+    """A bar for each stage that a sync has reached; nothing where standard error is not a terminal."""
 
     def __init__(self, *, enabled: bool, dry_run: bool = False) -> None:
         self._bars = None

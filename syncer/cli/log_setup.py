@@ -1,4 +1,4 @@
-"""The log on standard error: plain lines for people, JSON for machines, the key in neither."""
+"""The log on standard error: text or JSON lines, never with the key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from syncer.redact import Redactor
 from syncer.wording import safe, safe_json
 
 BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What every record has; the rest was given as `extra`."""
+"""The attributes that every record has; all others were passed as `extra`."""
 
 STANDARD_ERROR = 2
 
@@ -20,7 +20,7 @@ PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 
 def start_log(level: str, *, as_json: bool, key: str | None) -> None:
-    """Send records of `level` and above to standard error; everything passes the redactor."""
+    """Send records of `level` and above to standard error, through the redactor."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Redactor(key))
     handler.setFormatter(_Json() if as_json else _Text())

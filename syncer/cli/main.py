@@ -1,4 +1,4 @@
-"""The `syncer` command: its options, its subcommands, and the one door through which errors leave."""
+"""The `syncer` command: its options, its subcommands, and the one place where errors are printed."""
 
 from __future__ import annotations
 
@@ -14,47 +14,52 @@ from syncer.cli.settings import Settings, remove_secrets, restore_variables
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
-    "init": "Look at a site and write its config.",
-    "check": "The doctor: config, content, key, quota, state.",
-    "sync": "Bring the counts up to date, once.",
-    "daemon": "Sync on the schedule until told to stop.",
-    "trigger": "Tell the running daemon to sync now.",
-    "status": "Last and next sync, quota, what needs a person.",
-    "log": "Read the diff log.",
-    "history": "One video's readings over time.",
-    "review": "See the counts that wait in git, keep or drop them.",
-    "undo": "Put back the counts that a sync replaced.",
-    "purge": "Forget readings and log lines.",
-    "simulate": "Run a local YouTube for tests and drills.",
-    "demo": "The tour, with nothing of yours touched.",
+    "init": "Propose a config for your site and write it.",
+    "check": "Check the setup: config, pages, API key, quota, git, state.",
+    "sync": "Update the counts once, now.",
+    "daemon": "Sync on a schedule until stopped.",
+    "trigger": "Make the running daemon sync now.",
+    "status": "Show the last and next sync, the quota, and what needs attention.",
+    "log": "Show the diff log: every count that was changed.",
+    "history": "Show a video's counts over time.",
+    "review": "Review counts that are not committed yet; keep or drop them.",
+    "undo": "Restore the counts that a sync replaced.",
+    "purge": "Delete stored readings and log lines.",
+    "simulate": "Run a local YouTube, without an account.",
+    "demo": "Take the tour with sample pages and a local YouTube.",
 }
-"""Every command and what it does, in the order of help. Its module is loaded when it is called: help is quick."""
+"""Every command and its summary, in the order of the help. A command's module is imported only when it runs, so that
+the help appears quickly.
+"""
 
 KEY_AS_ARGUMENT = (
-    "the API key is never an argument, where every process can read it; set the environment variable YOUTUBE_API_KEY,"
-    " or name a file with youtube.api_key_file in the config"
+    "the API key cannot be an argument, because other processes can read arguments; set the environment variable"
+    " YOUTUBE_API_KEY, or set youtube.api_key_file in the config"
 )
 
 DEFAULT_KEY_VARIABLE = "YOUTUBE_API_KEY"
-"""The variable that holds the key where no config says otherwise."""
+"""The environment variable that holds the key, unless the config names another."""
 
 LONG_WORD = re.compile(r"(\S{100})\S{1000,}")
-"""What is cut in messages: no path that you would look for is so long."""
+"""A word that is shortened in messages: no path that you would search for is so long."""
 
 BLANK = re.compile(r"(--[a-z-]+=)?\s*|-c\s+")
-"""An empty argument, or an option with one: `sync "$PAGE"` with `PAGE` unset does not mean all pages."""
+"""An empty argument, or an option with an empty value: `sync "$PAGE"` with `PAGE` unset does not mean all pages."""
 
 FLAGS = {"-v", "-vv", "--verbose", "-q", "--quiet"}
 WITH_VALUE = {"-c", "--config", "--log-format"}
 
 
 class _Commands(click.Group):
-    """The subcommands, loaded when they are called. The options before the command are taken after it as well."""
+    """The subcommands, imported when they run. The options of `syncer` itself may follow the command, too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the options of `syncer` itself before all other arguments; what follows `--` stays."""
+        """Move the options of `syncer` itself before all other arguments; what follows `--` stays where it is."""
+        if not args and not ctx.resilient_parsing:  # completion parses no arguments, too
+            print(ctx.get_help())
+            ctx.exit(ExitCode.CANNOT_RUN)
         if any(map(BLANK.fullmatch, args)):
-            raise click.UsageError("an argument is empty; say what it should name, or leave it out", ctx)
+            raise click.UsageError("an argument is empty; give it a value, or remove it", ctx)
         options: list[str] = []
         rest: list[str] = []
         waiting = list(args)
@@ -73,9 +78,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (
-            BrokenPipeError
-        ) as error:  # click would exit silently, as if it were standard output's, which raises none
+        except BrokenPipeError as error:  # from a socket: click would take it for a closed standard output, and exit
             raise ConnectionError(str(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -99,7 +102,7 @@ class _Commands(click.Group):
 
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
-            remedy = f"did you mean '{near[0]}'?" if near else "`syncer --help` lists the commands"
+            remedy = f"did you mean '{near[0]}'?" if near else "run `syncer --help` for a list"
             raise click.UsageError(f"no such command '{args[0]}'; {remedy}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -113,26 +116,26 @@ class _Commands(click.Group):
     default="config/syncer.yaml",
     show_default=True,
     show_envvar=True,
-    help="The config file.",
+    help="Path of the config file.",
 )
-@click.option("-v", "--verbose", count=True, help="Say more; twice for all.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@click.option("-v", "--verbose", count=True, help="Log more; -vv logs everything.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what needs attention, on standard error.")
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="The form of the log on standard error.",
+    help="Format of the log on standard error.",
 )
 @click.version_option(__version__, prog_name="syncer")
 @click.pass_context
 def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: str) -> None:
-    """Keep the YouTube counts in a site's front matter true.
+    """Keep the YouTube counts in your static site's front matter up to date.
 
-    Start with `syncer demo`, then `syncer init` in your site.
+    New here? Run `syncer demo`, then `syncer init` in your site's directory.
     """
     if not config.strip():  # an empty variable counts as unset, as everywhere; a blank one names a file
-        raise click.UsageError("the variable SYNCER_CONFIG is blank; name the config in it, or unset it", ctx)
+        raise click.UsageError("the variable SYNCER_CONFIG is blank; set it to the path of a config, or unset it", ctx)
     ctx.obj = Settings(config, verbose, quiet, log_format == "json")
     ctx.call_on_close(lambda: restore_variables(ctx.obj.environ))
     remove_secrets({DEFAULT_KEY_VARIABLE})
@@ -140,7 +143,7 @@ def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: the only place where errors end."""
+    """Run the command line and return the exit code. Every error ends here."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         result = cli.main(given, prog_name="syncer", standalone_mode=False)
@@ -158,8 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         import logging
 
-        logging.getLogger("syncer").critical("a bug in syncer; please report it", exc_info=True)
-        return _show_error(given, _Bug(f"a bug: {type(error).__name__}; the log has the traceback"), "")
+        logging.getLogger("syncer").critical("this is a bug in syncer; please report it", exc_info=True)
+        return _show_error(given, _Bug(f"a bug in syncer: {type(error).__name__}; the log has the traceback"), "")
 
 
 class _Bug(SyncerError):
@@ -183,7 +186,7 @@ def _show_error(arguments: Sequence[str], error: SyncerError, usage: str) -> int
 
 
 def _sentence(error: click.ClickException) -> str:
-    """Return the message in our form: click's own begin like sentences, and do not say what to do."""
+    """Return click's message in the form of syncer's own: no capital letter at the start, and a hint at the end."""
     if isinstance(error, click.NoSuchOption) and "key" in error.option_name:
         return KEY_AS_ARGUMENT
     message = error.format_message()

@@ -1,4 +1,4 @@
-"""The process around the command line: names read as UTF-8, three streams that are always there, files of our own."""
+"""The process of a command: UTF-8 file names, three standard streams that always exist, and safe file modes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 
 
 def prepare() -> None:
-    """Make the process fit for every command; called once, before anything is opened or printed.
+    """Prepare the process for every command; called once, before anything is opened or printed.
 
-    Restarts the process in Python's UTF-8 mode where the locale has another encoding: the names of pages in the diff
-    log and in git are the same on every machine and in every cron table.
+    If the locale has another encoding, this restarts the process in Python's UTF-8 mode: the names of pages in the
+    diff log and in git are then the same on every machine and in every cron table.
     """
     if sys.getfilesystemencoding() != "utf-8" and sys.executable:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
-    os.umask(os.umask(0o077) & 0o077)  # we can read what we make, whatever the umask
+    os.umask(os.umask(0o077) & 0o077)  # the files that syncer makes are readable to it, whatever the umask
     _open_missing_streams()
     codecs.register_error(_ESCAPED, _escape)
     sys.stdin = sys.stdin or open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it ends with the process
@@ -32,21 +32,21 @@ def prepare() -> None:
 
 
 def finish() -> None:
-    """Flush standard output; report lost output on standard error, unless its reader closed the pipe."""
+    """Flush standard output; report lost output on standard error, unless the reader closed the pipe."""
     sys.stdout.flush()
     output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(output, _Output) and output.lost and output.lost.errno != errno.EPIPE:
         from syncer.cli.log_setup import for_standard_error
 
-        text = f"syncer: the output could not be written in full: {output.lost.strerror}"
+        text = f"syncer: cannot write all of the output: {output.lost.strerror}"
         print(for_standard_error(text, "ERROR"), file=sys.stderr)
 
 
 class _Output(RawIOBase):
-    """A descriptor that takes everything: what cannot be written is dropped, and never an error of the command."""
+    """A descriptor that accepts everything: output that cannot be written is dropped and does not fail the command."""
 
     def __init__(self, number: int, *, gives_up: bool) -> None:
-        """`gives_up`: after one failure nothing more is written, so that results are cut off and never have a hole."""
+        """`gives_up`: after one failure nothing more is written: results are cut off, but never have a gap."""
         super().__init__()
         self.lost: OSError | None = None
         self._number = number
@@ -76,12 +76,12 @@ class _Output(RawIOBase):
         return self._number
 
     def isatty(self) -> bool:
-        """Whether it is a terminal that is still there."""
+        """Whether it is a terminal that still exists."""
         return os.isatty(self._number)
 
 
 def _open_missing_streams() -> None:
-    """Open /dev/null for each standard stream that is closed: else a file of ours gets its number, and the output."""
+    """Open /dev/null for each closed standard stream: else the next file that is opened would get the output."""
     for number, flags in ((STDIN, os.O_RDONLY), (STDOUT, os.O_WRONLY), (STDERR, os.O_WRONLY)):
         try:
             os.fstat(number)
@@ -90,7 +90,7 @@ def _open_missing_streams() -> None:
 
 
 def _writer(output: _Output, before: object) -> TextIOWrapper:
-    """Return a text stream like the one that Python made, if it made one; what its encoding lacks is escaped."""
+    """Return a text stream like the one that Python made, if any; characters that its encoding lacks are escaped."""
     like = before if isinstance(before, TextIOWrapper) else None
     return TextIOWrapper(
         BufferedWriter(output),
@@ -104,6 +104,6 @@ _ESCAPED = "syncer.escaped"
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
-    """Return characters as JSON escapes them, so that a JSON document stays one in every encoding."""
+    """Return characters as JSON escapes them: a JSON document stays valid in every encoding."""
     assert isinstance(error, UnicodeEncodeError)
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end

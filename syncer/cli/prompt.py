@@ -1,4 +1,4 @@
-"""Asks the user about pages, one by one, like `git add --patch`."""
+"""Asks about pages, one by one, like `git add --patch`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from syncer.wording import safe
 
 HELP = """\
 y - keep: commit the counts of this page
-n - leave them as they are
-d - drop: put the counts of the last commit back
-q - quit: do what was chosen, and ask no more
-Nothing is done before the end."""
+n - skip: leave them uncommitted
+d - drop: restore the counts of the last commit
+q - quit: apply your choices so far
+Your choices are applied at the end."""
 
 
 def prompt(pages: Sequence[ReviewPage]) -> Choice:
-    """Ask about each page with counts of syncer's own, and return what to do at the end."""
+    """Ask about each page with counts that syncer wrote, and return what was chosen."""
     chosen: dict[str, list[str]] = {"y": [], "n": [], "d": []}
     own_pages = [page for page in pages if any(count.ours for count in page.counts)]
     for number, page in enumerate(own_pages, start=1):
         show()
         show(f"({number}/{len(own_pages)}) {safe(page.path)}", "bold")
         for count in page.counts:
-            note = ", large change" * count.large_change + ", yours: left in any case" * (not count.ours)
+            note = ", large change" * count.large_change + ", yours: never changed" * (not count.ours)
             field, old = safe(count.difference.place.field), count.difference.old or "none"
             change = f"{old} -> {count.difference.new} ({in_percent(count)}{note})"
             show(f"  {field}: {change}", "yellow" if count.large_change else "")
@@ -38,7 +38,7 @@ def prompt(pages: Sequence[ReviewPage]) -> Choice:
 
 
 def _answer() -> str:
-    """Return the first letter that means something; the end of the input means to quit."""
+    """Return the first valid letter; the end of the input means to quit."""
     while True:
         try:
             answer = input("Keep these counts [y,n,d,q,?]? ").strip()[:1].lower()

@@ -1,4 +1,4 @@
-"""Serves the status page and the API beside the daemon's loop."""
+"""Serves the status page and the API while the daemon runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from syncer.status_page.metrics import Counters
 
 SHORTEST_TOKEN = 16
-"""Characters: `openssl rand -hex 16` gives twice as many."""
+"""Characters: `openssl rand -hex 16` prints twice as many."""
 
 log = logging.getLogger("syncer.daemon")
 
@@ -28,10 +28,10 @@ log = logging.getLogger("syncer.daemon")
 def serving(
     config: Callable[[], Config], control: Control, counters: Counters, environ: Mapping[str, str]
 ) -> Iterator[Path]:
-    """Serve while the block runs: on TCP where the config says so, on a Unix socket always; give the path of that.
+    """Serve while the block runs: always on a Unix socket, whose path it gives, and on TCP if the config says so.
 
-    `config` gives the one that the daemon goes by now; what it says of `status_page` counts at the start only. The
-    token is in `environ`. Raises ConfigError.
+    `config` returns the daemon's current config; its `status_page` is read at the start only. The token is in
+    `environ`. Raises ConfigError.
     """
     from syncer.state.directory import prepare_directory
     from syncer.status_page.app import make_app

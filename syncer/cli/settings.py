@@ -1,4 +1,4 @@
-"""What the options before the command say, the config, key and log that follow from them, and secrets in variables."""
+"""The options of `syncer` itself; from them the config, the key and the log; and secrets in environment variables."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 LARGEST_CONFIG = 1 << 20
 """Bytes. A larger file is not a config."""
 
+ACCEPT_HELP = "Accept, this once, the values that the safety brake or an unconfirmed count holds back."
+"""The help of `--accept`, which two commands have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options before the command."""
+    """The options of `syncer` itself."""
 
     config_path: str
     verbose: int
     quiet: bool
     json_log: bool
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    """The environment as it was at the start, with the secrets, which the process removes from its own at once."""
+    """The environment at the start, with the secrets; the process removes them from its own environment at once."""
 
     def config(self) -> Config:
         """Read and check the config, and take the secrets that it names out of the environment. Raises ConfigError."""
@@ -40,12 +43,14 @@ class Settings:
         try:
             text = read_file(path, LARGEST_CONFIG + 1, follow=True).decode()
         except FileNotFoundError:
-            raise ConfigError(f"{path}: there is no config; `syncer init` writes one, or name yours with -c") from None
+            raise ConfigError(
+                f"{path}: no config here; run `syncer init` to write one, or name yours with -c"
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise ConfigError(f"{path}: the config cannot be read: {reason}") from error
+            raise ConfigError(f"{path}: cannot read the config: {reason}") from error
         if len(text) > LARGEST_CONFIG:
-            raise ConfigError(f"{path}: is larger than 1 MiB, so it is not a config; name yours with -c")
+            raise ConfigError(f"{path}: too large for a config (the limit is 1 MiB); name yours with -c")
         config = parse_config(text, path)
         token = config.status_page and config.status_page.token_env
         remove_secrets({name for name in (config.youtube.api_key_env, token) if name})
@@ -65,7 +70,7 @@ class Settings:
         return key
 
     def start_log(self, key: str | None = None) -> None:
-        """Let the log flow to standard error, without the key."""
+        """Start the log on standard error; it never shows the key."""
         from syncer.cli.log_setup import start_log
 
         level = "ERROR" if self.quiet else ("WARNING", "INFO", "DEBUG")[min(self.verbose, 2)]
@@ -75,8 +80,8 @@ class Settings:
 def remove_secrets(names: Collection[str], secret: str = "") -> None:
     """Remove these variables from the environment, and all that hold `secret` or the same as one of these.
 
-    Git alone can start some twenty programs: filters, ssh, gpg, helpers. None of them needs our key. That a program of
-    the same user can read the key where it was stored cannot be helped from here.
+    Git alone can start some twenty programs: filters, ssh, gpg, helpers. None of them needs the key. This does not
+    keep a program of the same user from reading the key where it is stored.
     """
     secrets = {secret, *(os.environ.get(name, "").strip() for name in names)} - {""}
     for name, value in list(os.environ.items()):
@@ -85,6 +90,6 @@ def remove_secrets(names: Collection[str], secret: str = "") -> None:
 
 
 def restore_variables(environ: Mapping[str, str]) -> None:
-    """Restore the variables that were removed: the command has ended, and its caller may go on."""
+    """Restore the variables that were removed: the command has ended, and the process may run another."""
     for name, value in environ.items():
         os.environ.setdefault(name, value)

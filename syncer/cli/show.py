@@ -1,4 +1,4 @@
-"""How results look on the terminal: tables, names printed safely, one JSON document."""
+"""Prints results: tables, names made safe for a terminal, one JSON document."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from syncer.model import Problem
 from syncer.wording import counted, safe, safe_json
 
 ROWS_SHOWN = 40
-"""Rows of a list that are shown; the rest is counted."""
+"""Rows of a list that are printed; of the others, only the number."""
 
 VIDEOS_SHOWN = 10
-"""Videos of a list that are shown; the rest is counted."""
+"""The same, of a list of videos."""
 
 
 @cache
 def console() -> Console:
-    """Return the console for results: colours on a terminal only, no wrapping elsewhere."""
+    """Return the console for results: colours and wrapping on a terminal only."""
     width = None if sys.stdout.isatty() else 10_000
     return Console(highlight=False, width=width, soft_wrap=False)
 
@@ -84,7 +84,7 @@ def show_videos(head: str, rows: Sequence[Sequence[str]], where: str) -> None:
 
 
 def show_problems(problems: Sequence[Problem]) -> None:
-    """Print problems, each with its place and its remedy."""
+    """Print problems, each with where it is and what to do."""
     for problem in problems[:ROWS_SHOWN]:
         place = problem.subject if problem.line is None else f"{problem.subject}:{problem.line}"
         show(f"  {safe(place)}: {safe(problem.message)} [{problem.kind}]")
@@ -92,6 +92,6 @@ def show_problems(problems: Sequence[Problem]) -> None:
 
 
 def rest(total: int, noun: str, where: str = "--json has all") -> None:
-    """Say how many were not shown, if any."""
+    """Print how many were not shown, if any."""
     if total > ROWS_SHOWN:
         show(f"  ... and {counted(total - ROWS_SHOWN, f'more {noun}')}; {where}")

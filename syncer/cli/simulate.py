@@ -1,4 +1,4 @@
-"""`syncer simulate`: a local YouTube."""
+"""`syncer simulate`: a local YouTube, without an account."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
     from syncer.simulator.world import World
 
 STOP_CHECK_SECONDS = 0.5
-"""Between two looks at whether it has been stopped: a signal just before a wait begins does not end that wait."""
+"""Seconds between two checks whether to stop: a signal just before a wait begins does not end that wait."""
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any free one", help="The port.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other counts.")
-@click.option("--clock", metavar="T", help="The simulated time at the start: 2026-11-22T15:00:00Z. Default: now.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the counts.")
+@click.option("--clock", metavar="T", help="Simulated time at the start, such as 2026-11-22T15:00:00Z. Default: now.")
 @click.option(
     "--speed",
     type=click.FloatRange(0),
     default=0,
     show_default=True,
-    help="Simulated seconds for each second; 0: time stands still.",
+    help="Simulated seconds per second; 0 stops the simulated time.",
 )
-@click.option("--videos", metavar="FILE", type=click.Path(path_type=Path), help="A TOML file of videos and states.")
+@click.option("--videos", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of videos and states.")
 @click.option(
     "--fault",
     "faults",
     metavar="NAME[@WHOM][:WHEN]",
     multiple=True,
-    help="Bad weather: stall, zero@VIDEO, day-limit@stats:2-5, unavailable:30%. May be repeated.",
+    help="Simulate a failure: stall, zero@VIDEO, day-limit@stats:2-5, unavailable:30%. May be repeated.",
 )
-@click.option("--list-faults", is_flag=True, help="Show all faults, and end.")
+@click.option("--list-faults", is_flag=True, help="List all faults and exit.")
 def command(
     port: int,
     seed: int,
@@ -45,9 +45,9 @@ def command(
     faults: tuple[str, ...],
     list_faults: bool,
 ) -> int:
-    """Run a local YouTube for demos, tests and drills, until interrupted.
+    """Run a local YouTube, without an account, until interrupted.
 
-    Prints its address, for `youtube.endpoint`. It takes any key but `invalid`.
+    It prints its address: set youtube.endpoint in the config to it. It accepts any API key except `invalid`.
     """
     from syncer.cli.arguments import moment
     from syncer.cli.stopping import stop_on_signals
@@ -61,7 +61,7 @@ def command(
         for group, kinds in GROUPS.items():
             show_table([group, ""], [(name, kind.sentence) for name, kind in kinds.items()])
             show()
-        show(f"After NAME, @stats, @general or @VIDEO says whom it strikes, and :WHEN when: {FORMS}.")
+        show(f"Append @stats, @general or @VIDEO to NAME to limit what fails, and :WHEN to limit when: {FORMS}.")
         return ExitCode.OK
     try:
         weather = [parse_fault(text) for text in faults]
@@ -76,7 +76,7 @@ def command(
             while not stopped.wait(STOP_CHECK_SECONDS):
                 pass
     except OSError as error:
-        raise UsageError(f"port {port}: {error.strerror}; choose another") from error
+        raise UsageError(f"cannot listen on port {port}: {error.strerror}; choose another") from error
     return ExitCode.INTERRUPTED
 
 
@@ -89,6 +89,6 @@ def _world_and_clock(videos: Path | None, seed: int, start: datetime, speed: flo
         world = World.load(videos, seed, start) if videos else World(seed, start=start)
         return world, Clock(start, speed)
     except OSError as error:
-        raise UsageError(f"{videos}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{videos}: cannot read the file: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(str(error)) from error

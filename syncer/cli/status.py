@@ -1,4 +1,4 @@
-"""`syncer status`: how the last syncs went, when the next one comes, what needs attention."""
+"""`syncer status`: the last syncs, the next one, the quota, and what needs attention."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.status.status import Status
+    from collections.abc import Mapping, Sequence
 
-LEFTOVERS_REMEDY = "The next sync settles that, and so does a daemon when it starts."
+    from syncer.model import VideoId
+    from syncer.status.status import Status
 
 SYNCS_SHOWN = 5
 """How many of the last syncs are shown."""
@@ -22,30 +23,35 @@ SYNCS_SHOWN = 5
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
 def command(settings: Settings, as_json: bool) -> None:
-    """Tell how the last syncs went, when the next one is due, what is left of the quota, and what needs a person."""
+    """Show the last and next sync, the quota, and what needs attention."""
     from syncer.cli.show import show_json
     from syncer.state.database import open_state
+    from syncer.state.lock import daemon_socket
+    from syncer.state.videos import pages_of_videos
     from syncer.status.documents import status_json
     from syncer.status.status import status_of
+    from syncer.trigger import is_running
 
     config = settings.config()
     with open_state(config.state_directory, config.site) as database:
         status = status_of(config, database, datetime.now(UTC), syncs=SYNCS_SHOWN)
+        pages = pages_of_videos(database, status.listed)
     if as_json:
         show_json(status_json(status))
-    else:
-        _show(status)
+        return
+    _show_syncs(status, daemon=is_running(daemon_socket(config.state_directory)))
+    _show_videos(status, pages)
 
 
-def _show(status: Status) -> None:
-    from syncer.cli.show import show, show_open, show_problems, show_table
+def _show_syncs(status: Status, *, daemon: bool) -> None:
+    from syncer.cli.show import show, show_table
     from syncer.status.buckets import in_words
     from syncer.wording import counted, utc
 
     if status.running:
         show("A sync is running." if status.syncs else "The first sync is running; none has finished yet.")
     elif not status.syncs:
-        show("No sync yet; `syncer sync` makes one.")
+        show("No sync yet. Run `syncer sync`.")
     rows = [
         (
             sync["sync"],
@@ -64,34 +70,40 @@ def _show(status: Status) -> None:
     if status.leftovers:
         written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
-        show(f"The last sync was cut short: {what}. {LEFTOVERS_REMEDY}", "bold yellow")
-    show(f"Next scheduled sync: {utc(status.next_sync)}, while `syncer daemon` runs.")
+        show(f"The last sync was interrupted: {what}. The next sync completes it.", "bold yellow")
+    if daemon:
+        show(f"Next sync: {utc(status.next_sync)}.")
+    else:
+        show("No daemon is running; `syncer sync` updates the counts now.")
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
-    show(f"A new quota day begins at {utc(status.quota_resets)}, midnight Pacific.")
-    _show_videos(status)
+    show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
+
+
+def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]]) -> None:
+    from syncer.cli.show import show, show_open, show_problems, show_videos
+    from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
+    from syncer.wording import counted, utc
+
+    def of(video: VideoId) -> str:
+        return ", ".join(pages.get(video, ()))
+
+    more = "--json"
+    missing, gone = (
+        [(each.video_id, f"since {utc(each.since)}", of(each.video_id)) for each in status.missing if each.gone is gone]
+        for gone in (False, True)
+    )
+    show_videos(MISSING, missing, more)
+    show_videos(GONE, gone, more)
+    show_videos(UNCONFIRMED, [(video, count, of(video)) for video, count in status.unconfirmed], more)
+    show_videos(HIDDEN, [(video, count, of(video)) for video, count in status.hidden], more)
+    if status.brake:
+        command = "syncer sync --accept"
+        show(brake_sentence(status.brake, status.brake_limit, earlier=True, accept=command), "bold yellow")
+    if status.suppressed:
+        suppressed = counted(status.suppressed, "count")
+        show(f"Suppressed: {suppressed} you undid or dropped, until YouTube returns another number.")
     show_open(status.open)
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")
         show_problems(status.problems)
-
-
-def _show_videos(status: Status) -> None:
-    from syncer.cli.show import ROWS_SHOWN, rest, show
-    from syncer.wording import counted, utc
-
-    for video in status.missing[:ROWS_SHOWN]:
-        show(f"{'Gone' if video.gone else 'Missing'} since {utc(video.since)}: {video.video_id}")
-    rest(len(status.missing), "missing video")
-    for video_id, count in status.unconfirmed[:ROWS_SHOWN]:
-        show(f"Unconfirmed, held until the next reading says the same: {video_id} {count}")
-    rest(len(status.unconfirmed), "unconfirmed count")
-    if status.braked:
-        held = counted(status.braked, "reading")
-        show(f"A brake holds {held}; `syncer sync --accept` lets through what is held.", "bold yellow")
-    if status.suppressed:
-        suppressed = counted(status.suppressed, "count")
-        show(f"Undone or dropped, and held until YouTube gives other numbers: {suppressed}")
-    for video_id, count in status.hidden[:ROWS_SHOWN]:
-        show(f"Hidden: {video_id} {count}")
-    rest(len(status.hidden), "hidden count")

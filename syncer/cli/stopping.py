@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class StopSignal:
-    """Whether the command has been asked to stop; safe in several threads and in signal handlers.
+    """Whether the command is to stop; safe in several threads and in signal handlers.
 
     `threading.Event` is not: a handler that calls its `set` waits forever if the signal came while the main thread
     was about to `wait`, because it holds the event's lock then. `SimpleQueue.put` is made for that
@@ -24,22 +24,22 @@ class StopSignal:
         self._wakings: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def set(self) -> None:
-        """Ask the command to stop, and wake everybody who waits."""
+        """Make the command stop, and wake all threads that wait."""
         self._set = True
         self._wakings.put(None)
         self._also()
 
     def is_set(self) -> bool:
-        """Whether the command has been asked to stop."""
+        """Whether the command is to stop."""
         return self._set
 
     def wait(self, seconds: float) -> bool:
-        """Wait for this long, or until the command is asked to stop; return whether it is."""
+        """Wait for this long, or until the command is to stop; return whether it is."""
         try:
             self._wakings.get(timeout=seconds)
         except queue.Empty:
             return self._set
-        self._wakings.put(None)  # for the next one who waits
+        self._wakings.put(None)  # for the next thread that waits
         return True
 
 
@@ -50,7 +50,7 @@ class WakeSignal:
         self._sent: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def send(self) -> None:
-        """Wake the thread that waits, or the next one that does."""
+        """Wake the thread that waits, or the next one that will."""
         self._sent.put(None)
 
     def wait(self, seconds: float) -> None:
@@ -77,7 +77,7 @@ def stop_on_signals(stopped: StopSignal | None = None) -> Iterator[StopSignal]:
 
 @contextmanager
 def called_on_hangup(call: Callable[[], None]) -> Iterator[None]:
-    """Call this on SIGHUP, which asks a daemon to read its config again."""
+    """Call this on SIGHUP, which makes a daemon reload its config."""
     with _handled({signal.SIGHUP: lambda _number, _frame: call()}):
         yield
 

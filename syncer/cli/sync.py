@@ -1,4 +1,4 @@
-"""`syncer sync`: one sync now, with a progress bar, a table of what changed, and what needs attention."""
+"""`syncer sync`: one sync now, with a progress bar, a table of changes, and what needs attention."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from dataclasses import replace
 
 import click
 
-from syncer.cli.settings import Settings
+from syncer.cli.settings import ACCEPT_HELP, Settings
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
-@click.option("--dry-run", is_flag=True, help="Ask YouTube, show what would change, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Request counts and show what would change; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--all", "everything", is_flag=True, help="Ask about fresh videos and gone ones too.")
-@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or an unconfirmed count holds.")
-@click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (an id or a URL); repeatable.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Include gone videos and those checked less than 5 minutes ago."
+)
+@click.option("--accept", is_flag=True, help=ACCEPT_HELP)
+@click.option(
+    "--fail-on",
+    metavar="WHAT",
+    help="What ends with exit code 1: problems, left-out, brake, not-pushed. Separate several by commas. Default: all.",
+)
+@click.option("--video", "videos", multiple=True, metavar="ID", help="Only this video (ID or URL). May be repeated.")
 @click.pass_obj
 def command(
     settings: Settings,
@@ -25,13 +32,14 @@ def command(
     as_json: bool,
     everything: bool,
     accept: bool,
+    fail_on: str | None,
     videos: tuple[str, ...],
 ) -> int:
-    """Bring the counts up to date, once.
+    """Update the counts once, now.
 
-    PATHs are files or directories; with them and with --video only what matches is touched.
+    PATHs are files or directories. PATHs and --video narrow the sync to what matches; with both, to what matches both.
     """
-    from syncer.cli.arguments import site_paths, video_id
+    from syncer.cli.arguments import failures_named, site_paths, video_id
     from syncer.cli.changes import ChangeList, failures
     from syncer.cli.environment import stoppable
     from syncer.cli.show import show_json
@@ -48,6 +56,7 @@ def command(
         accept=accept,
         paths=site_paths(config.site, paths),
         videos=frozenset(map(video_id, videos)),
+        fail_on=failures_named(fail_on),
     )
     changes = ChangeList(keep_all=dry_run and as_json)
     with stoppable(settings, key=key, dry_run=dry_run) as (environment, progress):

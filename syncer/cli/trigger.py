@@ -1,4 +1,4 @@
-"""`syncer trigger`: tells the running daemon to sync now, and follows it."""
+"""`syncer trigger`: makes the running daemon sync now, and follows that sync."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncer.cli.settings import Settings
+from syncer.cli.settings import ACCEPT_HELP, Settings
 
 if TYPE_CHECKING:
     from syncer.cli.environment import ProgressBar
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from syncer.config.sections import Brakes
 
 POLL_SECONDS = 0.25
-"""Seconds between two looks at how far the sync is."""
+"""Seconds between two requests for how far the sync is."""
 
 
 @click.command()
-@click.option("--no-wait", is_flag=True, help="Do not wait for the sync to end.")
-@click.option("--accept", is_flag=True, help="Let through, this once, what a brake or an unconfirmed count holds.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the sync has ended.")
+@click.option("--accept", is_flag=True, help=ACCEPT_HELP)
 @click.pass_obj
 def command(settings: Settings, no_wait: bool, accept: bool) -> int:
-    """Tell the running daemon to sync now, follow that, and end with its exit code.
+    """Make the running daemon sync now, and wait until that sync has ended.
 
-    While a sync goes on, exactly one more follows it, however often it is triggered. Ctrl-C ends the waiting only.
+    The exit code is the one of the sync. If a sync is already running, one more follows it, however many triggers
+    there are. Ctrl-C stops the wait, not the sync.
     """
     from syncer.cli.show import show
     from syncer.errors import NoDaemon
@@ -38,7 +39,7 @@ def command(settings: Settings, no_wait: bool, accept: bool) -> int:
         raise NoDaemon(NO_DAEMON)
     if no_wait:
         trigger(path, accept=accept)
-        show("The daemon syncs now; `syncer status` tells how it went.")
+        show("The daemon syncs now. Run `syncer status` to see how it went.")
         return 0
     from syncer.cli.environment import ProgressBar
     from syncer.cli.stopping import stop_on_signals
@@ -59,7 +60,7 @@ def _follow(path: Path, location: str, bar: ProgressBar, stopped: StopSignal) ->
             return ticket.report
         if ticket.progress:
             bar.advance(ticket.progress.stage, ticket.progress.done, ticket.progress.of)
-    raise Stopped("you wait no longer; the daemon goes on with the sync")
+    raise Stopped("stopped waiting; the daemon continues the sync")
 
 
 def _show(document: dict[str, Any], limits: Brakes) -> int:
@@ -81,7 +82,7 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
             show(f"{skipped} (`syncer sync --all` includes them).")
         if document["brake"]:
             brake = Brake(**document["brake"])
-            limit = limits.falling if brake.reason == "falling" else limits.missing
+            limit = brake.limit(missing=limits.missing, falling=limits.falling)
             earlier = document["changed_counts"] > 0
             show(brake_sentence(brake, limit, earlier=earlier, accept="syncer trigger --accept"), "bold yellow")
         if document["problems"]:

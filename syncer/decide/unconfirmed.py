@@ -1,4 +1,4 @@
-"""Decides which new readings wait for a second one, and when a brake holds all of a sync."""
+"""Decides which new readings wait for a second one, and when the safety brake holds all readings of a sync."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from syncer.model import Count, Statistics, VideoId
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """Why a whole sync is not believed: too many videos are missing at once, or too many counts fall."""
+    """Why the safety brake stopped a sync: too many videos are missing at once, or too many counts fell."""
 
     reason: str
     """`missing` or `falling`."""
     struck: int
     """Videos now missing, or counts that fell."""
     of: int
-    """Videos that were answered before, or counts that could be compared."""
+    """Videos that YouTube returned before, or counts that could be compared."""
+
+    def limit(self, *, missing: float, falling: float) -> float:
+        """Return the one of these two shares that it is about."""
+        return missing if self.reason == "missing" else falling
 
 
 class Comparison(NamedTuple):
@@ -40,26 +44,26 @@ class Comparison(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is to become of a sync's new readings."""
+    """Which of a sync's new readings are held."""
 
     brake: Brake | None
-    """Where there is one, all of them are held."""
+    """If there is one, all of them are held."""
     unconfirmed: Mapping[VideoId, frozenset[Count]]
-    """Else these are held, because of these counts."""
+    """Otherwise these are held, because of these counts."""
 
 
 FEWEST_VIDEOS = 5
-"""Videos that are missing or have a fallen count, below which no brake holds: of a few, one video is already half."""
+"""The brake needs at least so many missing videos, or videos with a fallen count: of two, one is already half."""
 
 VIEWS_CHANGED_MEANING = (date(2025, 3, 31), date(2026, 8, 24))
-"""From these days on a view is something else (`docs/youtube.md`, Counts): first for Shorts, then for all videos."""
+"""The days on which YouTube changed what counts as a view (`docs/youtube.md`, Counts): for Shorts, then for all."""
 
 
 def judge(comparisons: Iterable[Comparison], *, missing: float, falling: float) -> Judgement:
-    """Return whether a brake holds these readings of a sync, and which of them are unconfirmed.
+    """Return whether the brake holds these readings of a sync, and which of them are unconfirmed.
 
-    `missing` and `falling` are the shares, from 0 to 1, above which a brake holds: of videos that were present before
-    and are missing now, and of counts that fell. It takes at least five videos. A count that dropped sharply is
+    `missing` and `falling` are the shares, from 0 to 1, above which the brake holds: of videos that were present before
+    and are missing now, and of counts that fell. At least five videos must be affected. A count that dropped sharply is
     unconfirmed, unless the reading before this one was held because of the same counts.
     """
     were_present = now_missing = compared = fallen = fallen_videos = 0
@@ -102,5 +106,5 @@ def comparable(counts: frozenset[Count], before: datetime | None, now: datetime)
 
 
 def view_meaning(at: datetime) -> date | None:
-    """Return the day since which views read at this time mean what they mean; None: since ever."""
+    """Return the day since which YouTube counts views as it did at this time; None: since the beginning."""
     return max((day for day in VIEWS_CHANGED_MEANING if day <= at.date()), default=None)

@@ -58,7 +58,7 @@ def put_back(
     tally.open.clear()  # no later sync puts them back
     release_suppressed(sync.database)
     log_written(sync)
-    report = tally.report(sync.environment.clock(), dry_run=False, cancelled=sync.environment.cancelled())
+    report = tally.report(sync.environment.clock(), sync.options, cancelled=sync.environment.cancelled())
     end_sync(sync.database, number, stored_json(report), whole=False, last_seq=diff_log.last_seq)
     log_ended(report)
     return report, skipped

@@ -184,6 +184,13 @@ def summary(
     )
 
 
+MISSING = "Missing on YouTube, counts kept:"
+GONE = "Gone (missing for days, requested less and less often), counts kept:"
+UNCONFIRMED = "Not written: count dropped by more than 90% (waiting for a second reading to confirm):"
+HIDDEN = "Hidden by the owner, counts kept:"
+"""The headings of the lists of videos."""
+
+
 def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str) -> str:
     """Return why the safety brake holds readings, and what to do.
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from syncer.decide.quota import next_reset
 from syncer.decide.schedule import first_time
+from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.database import Database
-from syncer.state.judging import count_braked, count_suppressed, unconfirmed_counts
+from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
 from syncer.state.lock import is_held
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
@@ -32,35 +33,44 @@ class Status:
     syncs: Sequence[Outline]
     """The last ones, newest first."""
     last_whole: datetime | None
-    """When the last sync began that the schedule counts from."""
+    """When the last sync of the whole site began: the schedule counts from it."""
     next_sync: datetime
     buckets: Mapping[Bucket, BucketStatus]
     quota_resets: datetime
     missing: Sequence[Missing]
     gone: Sequence[Missing]
-    """Those of the missing that were left out three times, a day apart."""
+    """Those of the missing that YouTube left out three times, at least a day apart."""
     unconfirmed: Sequence[tuple[VideoId, Count]]
+    brake: Brake | None
+    """Why the safety brake holds readings; None where it holds none."""
+    brake_limit: float
+    """The share of videos or counts, from 0 to 1, above which it does."""
     braked: int
-    """Readings that a brake holds."""
+    """Readings that it holds."""
     suppressed: int
-    """Counts that were undone or dropped, and for which YouTube has not given another number."""
+    """Counts that were undone or dropped, and for which YouTube has not returned another number."""
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
     """Those of the last sync."""
     open: int
     """Pages that the last sync left out because another program had them open for writing."""
     leftovers: Leftovers | None
-    """What a crash left behind, and nothing has settled yet."""
+    """What a crash left behind and no later sync has completed yet."""
     running: bool
     """Whether a sync, or another command that writes, is running."""
+
+    @property
+    def listed(self) -> set[VideoId]:
+        """The videos that are missing, hidden or unconfirmed."""
+        return {video.video_id for video in self.missing}.union(video for video, _ in [*self.hidden, *self.unconfirmed])
 
 
 def status_of(
     config: Config, database: Database, now: datetime, *, syncs: int, next_sync: datetime | None = None
 ) -> Status:
-    """Return the status at the time `now`, with at most so many of the last `syncs`.
+    """Return the status at the time `now`, with at most `syncs` of the last syncs.
 
-    `next_sync` is when a running daemon begins the next one; without it, that follows from the schedule. Raises
+    `next_sync` is when a running daemon begins the next one; None: the time that follows from the schedule. Raises
     StateError.
     """
     missing = missing_videos(database)
@@ -74,7 +84,7 @@ def status_of(
         if not outlines:
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))
-    last = last_whole_sync(database)
+    last, brake, limit = last_whole_sync(database), current_brake(database), config.write.brake
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
     return Status(
         site=str(config.site),
@@ -86,6 +96,8 @@ def status_of(
         missing=missing,
         gone=[video for video in missing if video.gone],
         unconfirmed=unconfirmed_counts(database),
+        brake=brake,
+        brake_limit=brake.limit(missing=limit.missing, falling=limit.falling) if brake else 0,
         braked=count_braked(database),
         suppressed=count_suppressed(database),
         hidden=hidden_counts(database, config.mapped_counts),

@@ -240,7 +240,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
         ]
         pages.clear()  # a commit takes as much memory as they did
         publish(sync, files)
-    report = tally.report(environment.clock(), dry_run=options.dry_run, cancelled=environment.cancelled())
+    report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
         end_sync(database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)

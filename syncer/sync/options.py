@@ -12,7 +12,7 @@ from syncer.control import Stage
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
 from syncer.errors import ExitCode
-from syncer.model import Bucket, Change, Count, Edit, Problem, VideoId
+from syncer.model import Bucket, Change, Count, Edit, FailOn, Problem, ProblemKind, VideoId
 from syncer.state.database import Database
 from syncer.status.report import SyncReport
 from syncer.youtube.answer import Outcome, Tries
@@ -38,6 +38,8 @@ class Options:
     """Narrows to these files and directories, relative to the site; `` is the site."""
     videos: frozenset[VideoId] = frozenset()
     """Narrows to these videos."""
+    fail_on: tuple[FailOn, ...] = tuple(FailOn)
+    """What makes it end with exit code 1."""
 
     @property
     def whole(self) -> bool:
@@ -119,7 +121,7 @@ class Tally:
         """How requests ended so far."""
         return {outcome for _, outcome in self.requests}
 
-    def report(self, finished: datetime, *, dry_run: bool, cancelled: bool) -> SyncReport:
+    def report(self, finished: datetime, options: Options, *, cancelled: bool) -> SyncReport:
         """Return the report of what the sync has done so far."""
         for_another_reason = self.given_up or cancelled or Outcome.REFUSED in self.outcomes
         over_quota = self.over_quota + (0 if for_another_reason else self.unsettled)
@@ -129,12 +131,18 @@ class Tally:
         elif Outcome.REFUSED in self.outcomes or all_failed:
             code = ExitCode.NOTHING_ANSWERED
         else:
-            code = ExitCode.PROBLEMS if self.problems or over_quota or self.brake or self.left else ExitCode.OK
+            failures = {
+                FailOn.NOT_PUSHED if problem.kind is ProblemKind.NOT_PUSHED else FailOn.PROBLEMS
+                for problem in self.problems
+            }
+            failures |= {FailOn.LEFT_OUT} if over_quota else set()
+            failures |= {FailOn.BRAKE} if self.brake else set()
+            code = ExitCode.PROBLEMS if self.left or not failures.isdisjoint(options.fail_on) else ExitCode.OK
         return SyncReport(
             sync=self.sync,
             started=self.started,
             finished=finished,
-            dry_run=dry_run,
+            dry_run=options.dry_run,
             pages=self.pages,
             videos=self.videos,
             asked=len(self.asked),

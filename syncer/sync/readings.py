@@ -164,7 +164,7 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
     else:
         accept_pending(sync.database, unconfirmed.items())
     held = sync.tally.brake = current_brake(sync.database)
-    sync.tally.brake_limit = limit.falling if held and held.reason == "falling" else limit.missing
+    sync.tally.brake_limit = held.limit(missing=limit.missing, falling=limit.falling) if held else 0
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
     return brake is None
 
