@@ -1,4 +1,4 @@
-"""`./dev bench`: measures, prints one table with its bars, and writes it down when asked."""
+"""`./dev bench`: measures, prints one table with the limits, and writes it to a file with `--write`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS = 5
 RESULTS = """\
 # Results
 
-`./dev bench --write` made this page. What is compared is described in [README.md](README.md).
+`./dev bench --write` writes this page. [README.md](README.md) describes what is compared.
 
 ```text
 {table}```
@@ -66,16 +66,19 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="./dev bench", description="Sites are made in a temporary directory; TMPDIR says where."
+        prog="./dev bench",
+        description="Measure syncer beside other ways to do the same. Sites are created below TMPDIR.",
     )
-    pages = f"pages of the site; some contests take a tenth, a fifth or ten times as many (default: {FULL_SIZE})"
+    pages = f"pages of the site; some contests use a tenth, a fifth or ten times as many (default: {FULL_SIZE})"
     parser.add_argument("--pages", type=int, metavar="N", help=pages)
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"most rounds of a contest (default: {ROUNDS})")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} pages and one round: a look, no measurement")
-    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"only these: {', '.join(NAMES)}")
-    journal = "measure on an ext4 with a journal, loop-mounted for the time (Linux, root)"
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"rounds of each contest, at most (default: {ROUNDS})")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} pages and one round: only a rough look")
+    parser.add_argument(
+        "--only", nargs="+", choices=NAMES, metavar="NAME", help=f"run only these contests: {', '.join(NAMES)}"
+    )
+    journal = "measure on an ext4 file system with a journal, loop-mounted meanwhile (Linux, root)"
     parser.add_argument("--journal", action="store_true", help=journal)
-    write = "write RESULTS.md and results.svg there (default: benchmarks/)"
+    write = "write RESULTS.md and results.svg to DIR (default: benchmarks/)"
     parser.add_argument("--write", type=Path, nargs="?", const=HERE, metavar="DIR", help=write)
     return parser
 

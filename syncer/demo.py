@@ -1,4 +1,4 @@
-"""The tour: sample pages in a scratch repository, the embedded YouTube, two syncs a day apart."""
+"""The tour: sample pages in a new git repository, a local YouTube, and two syncs a day apart."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ GIT_CONFIG = {
     "core.hooksPath": "/dev/null",
     "commit.gpgsign": "false",
 }
-"""What makes the scratch repository the same everywhere."""
+"""Makes the new repository independent of the user's git config."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A sentence of the tour."""
+    """What the tour does next, in words."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A command of git, and what it printed."""
+    """A git command and its output."""
 
     command: str
     text: str
@@ -50,7 +50,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """A sync of the tour."""
+    """A sync of the tour, and what it changed."""
 
     report: SyncReport
     changes: Sequence[Change]
@@ -58,7 +58,7 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of the tour: what was left where, for a look at log and history."""
+    """The end of the tour: where its files are, and the config to read the log and the history with."""
 
     directory: Path
     config: Config
@@ -68,23 +68,25 @@ Event = Step | Output | Synced | Finished
 
 
 def demo(sleep: Callable[[float], object]) -> Iterator[Event]:
-    """Give the tour, event by event. Everything happens in a new directory below the system's temporary one.
+    """Run the tour and yield what happens. All its files are in a new directory below the system's temporary directory.
 
     Raises GitError and OSError.
     """
     start = datetime.now(UTC).replace(microsecond=0)
     directory = Path(tempfile.mkdtemp(prefix="syncer-demo-"))
     with Simulator(World.load(PACKAGE / "demo_world.toml", start=start), Clock(start)) as youtube:
-        yield Step(f"Sample pages go into a scratch git repository, {directory}; a YouTube answers at {youtube.url}")
+        yield Step(
+            f"Copied the sample pages to a new git repository: {directory}\nStarted a local YouTube: {youtube.url}"
+        )
         config = _set_up(directory, youtube.url)
-        yield Step("The first sync: what the pages say, against what YouTube says now.")
+        yield Step("First sync: write YouTube's current counts into the pages.")
         yield _sync(config, youtube.clock, sleep)
         yield Output("git diff --stat", git(directory, "diff", "--stat"))
         diff = git(directory, "diff", "--unified=1", "--", *_first_changed(directory))
-        yield Output("git diff (its beginning)", "\n".join(diff.splitlines()[:LINES_OF_DIFF]))
+        yield Output("git diff (the first lines)", "\n".join(diff.splitlines()[:LINES_OF_DIFF]))
         git(directory, "commit", "--quiet", "--all", "--message", "Update YouTube counts")
         youtube.clock.advance(timedelta(days=1))
-        yield Step("A day goes by on the simulated clock. The second sync:")
+        yield Step("One day later on the simulated clock. Second sync: write what has changed.")
         yield _sync(config, youtube.clock, sleep)
         yield Finished(directory, config)
 
@@ -100,7 +102,7 @@ def _set_up(directory: Path, url: str) -> Config:
     for name, value in GIT_CONFIG.items():
         git(directory, "config", name, value)
     git(directory, "add", "--all")
-    git(directory, "commit", "--quiet", "--message", "The pages as they were made")
+    git(directory, "commit", "--quiet", "--message", "Add the sample pages")
     return parse_config(text, path)
 
 

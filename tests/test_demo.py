@@ -1,4 +1,4 @@
-"""The tour: it ends well, shows what it should, and touches nothing of the user's."""
+"""The tour: it succeeds, shows what it should, and changes no file of the user."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Tour:
     out: str
     err: str
     home: Path
-    """Where it was started: the user's own directory."""
+    """The user's directory, in which it was started."""
     directory: Path
-    """Where it says that it left everything."""
+    """The directory that it names at its end."""
     before: object
 
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
-    """The tour in a directory with a site of the user's, with no key and a hostile git config."""
+    """The tour, run without a key in a directory with a broken config and an unusual git config."""
     home, temporary = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("tmp")
     (home / "config").mkdir()
     (home / "config/syncer.yaml").write_text("nonsense: [", encoding="utf-8")
@@ -47,17 +47,17 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
         cwd=home, env={**kept, "HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    named = re.search(r"Everything is in (\S+):", done.stdout)
+    named = re.search(r"Everything is in (\S+)\. ", done.stdout)
     directory = Path(named[1]) if named else temporary
     yield Tour(done.returncode, done.stdout, done.stderr, home, directory, before)
     shutil.rmtree(directory)
 
 
-def test_the_tour_ends_well_without_a_key(tour: Tour) -> None:
+def test_the_tour_succeeds_without_a_key(tour: Tour) -> None:
     assert (tour.code, tour.err) == (0, "")
 
 
-def test_nothing_of_the_users_is_touched(tour: Tour) -> None:
+def test_the_tour_changes_no_file_of_the_user(tour: Tour) -> None:
     assert tree(tour.home) == tour.before
     assert not tour.directory.is_relative_to(ROOT)
 
@@ -76,13 +76,13 @@ def test_the_tour_shows_changes_a_diff_the_log_and_a_history(tour: Tour) -> None
     assert "changed 0 counts" not in tour.out
 
 
-def test_the_tour_says_what_is_next_with_a_real_key(tour: Tour) -> None:
+def test_the_tour_ends_with_the_next_steps(tour: Tour) -> None:
     end = tour.out[tour.out.index("Everything is in") :]
     for step in ("YOUTUBE_API_KEY", "syncer init", "syncer check", "syncer sync --dry-run"):
         assert step in end
 
 
-def test_the_repository_that_is_left_is_sound_and_differs_in_counts_only(tour: Tour) -> None:
+def test_its_repository_is_valid_and_only_counts_differ(tour: Tour) -> None:
     git(tour.directory, "fsck", "--strict")
     assert len(git(tour.directory, "log", "--format=%s").splitlines()) == 2
     assert git(tour.directory, "status", "--porcelain", "--", ".syncer") == ""
@@ -92,14 +92,14 @@ def test_the_repository_that_is_left_is_sound_and_differs_in_counts_only(tour: T
         assert [line for line in lines if not re.search(r"viewcount|likeCount", line)] == []
 
 
-def test_line_ends_of_the_samples_survive_the_users_git_config(tour: Tour) -> None:
+def test_the_users_git_config_does_not_change_the_line_ends_of_the_samples(tour: Tour) -> None:
     pages = sorted((tour.directory / "content").rglob("*.md"))
     crlf = {path.name for path in pages if b"\r\n" in path.read_bytes()}
     samples = {path.name for path in (ROOT / "content").rglob("*.md") if b"\r\n" in path.read_bytes()}
     assert crlf == samples != set()
 
 
-def test_what_is_left_can_be_read_by_the_other_commands(tour: Tour) -> None:
+def test_other_commands_work_on_what_the_tour_leaves(tour: Tour) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     for command in (["status", "--json"], ["log", "--json"]):
         done = subprocess.run(

@@ -10,9 +10,9 @@ import click
 
 @click.command()
 def command() -> None:
-    """Take the tour: sample pages, an embedded YouTube, two syncs, their diff, log and history.
+    """Take the tour with sample pages and a local YouTube.
 
-    Nothing of yours is touched, and no key is needed.
+    It shows two syncs, their diff, log and history. It needs no API key, and writes only to a new temporary directory.
     """
     from syncer.cli.changes import ChangeList
     from syncer.cli.history import show_readings
@@ -36,15 +36,13 @@ def command() -> None:
             changes.show(event.report, quiet=False)
         else:
             lines = list(read_log(event.config.state_directory / LOG))
-            show("\n$ syncer log (its end)", "bold cyan")
+            show("\n$ syncer log (the last lines)", "bold cyan")
             show_lines(lines[-5:])
             video = VideoId(Counter(str(line["video_id"]) for line in lines).most_common(1)[0][0])
             show(f"\n$ syncer history {video}", "bold cyan")
             with open_state(event.config.state_directory, event.config.site) as database:
                 show_readings(history(database, video))
-            show(
-                f"\nEverything is in {event.directory}: have a look with git, and remove it when you like.", "bold cyan"
-            )
-    show("Next, with a real key (docs/tutorial.md tells how to get one), in your own site:")
+            show(f"\nEverything is in {event.directory}. Look around, and delete it when you are done.", "bold cyan")
+    show("Next, install syncer and get an API key, as the tutorial shows. Then run in your site's directory:")
     for line in ("export YOUTUBE_API_KEY=...", "syncer init", "syncer check", "syncer sync --dry-run", "syncer sync"):
         show(f"  {line}")
