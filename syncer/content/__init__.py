@@ -1,1 +1,1 @@
-"""The pages on disk: finding them, and putting new bytes in their place."""
+"""The pages on disk: finds, reads and replaces them."""

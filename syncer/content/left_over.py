@@ -1,7 +1,8 @@
-"""Removes the new files that a crash left beside their pages, and loses nothing that an author wrote.
+"""Removes the temporary files that a crash left beside their pages, and loses no edit of their authors.
 
-Until the swap such a file holds the new page. From then until it is removed it holds the old one, perhaps with what
-its author saved at the last moment. Its name, made of the page's name and the bytes that we wrote, shows which.
+Before the swap, such a file has the new page. After the swap, until it is removed, it has the old page, perhaps with
+an edit that was saved at the last moment. Its name shows which: it depends on the page's name and the bytes that syncer
+wrote.
 """
 
 from __future__ import annotations
@@ -27,34 +28,34 @@ from syncer.own_files import NO_LINK, UnsafeFile, open_file
 log = logging.getLogger("syncer.content")
 
 Save = Callable[[str, str], object]
-"""Keeps a copy of the file at the first path as the second one, which is relative to the site. Raises OSError."""
+"""Copies the file at the first path to the second one, which is relative to the site. Raises OSError."""
 
 BEGINNING_BYTES = b"\0 \t\r\n-+{"
-"""The bytes of a file that was hardly begun: fences, blanks, and the zeros that a power cut leaves."""
+"""The bytes of a file that was only just started: fences, blanks, and the zeros that a power cut leaves."""
 
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def names_for(page: str, content: bytes) -> Iterator[str]:
-    """Yield names for the new file of a page with this name: the first shows what it is, the others are random."""
+    """Yield names for the temporary file of a page: the first depends on its name and bytes, the others are random."""
     yield f".syncer-{_tag(page, content):08x}~"
     while True:
         yield f".syncer-{secrets.token_hex(4)}~"
 
 
 def left_over(directory: str) -> list[str]:
-    """Return the paths of the new files that a crash left in a directory; none where it cannot be listed."""
+    """Return the paths of the temporary files that a crash left in a directory; none if it cannot be listed."""
     return [os.path.join(directory, name) for name in _listed(directory) if TEMPORARY.fullmatch(name)]
 
 
 def settle_left_over(
     site: str, paths: Iterable[str], mappings: Sequence[Fields], is_page: Callable[[str], bool], save: Save
 ) -> list[Problem]:
-    """Remove such files, by their real paths; what only they have is put back, or saved. Return what cannot be done.
+    """Remove such files, by their real paths; restore or save what only they have. Return what failed.
 
-    A file that holds more than other counts than its page, by any of these mappings, is put back where its page is
-    byte for byte what we wrote, and saved where that was changed since. `is_page` says of a real path in the same
-    directory whether it may be the page. To be cut short here does no harm.
+    If a file differs from its page in more than the counts of these mappings, it has an edit. It is restored if the
+    page still has exactly the bytes that syncer wrote, and saved if the page has changed since. `is_page` returns
+    whether a real path in the same directory may be the page. An interruption does no harm.
     """
     problems: list[Problem] = []
     for directory, files in groupby(sorted(set(paths)), key=os.path.dirname):
@@ -69,7 +70,7 @@ def settle_left_over(
 
 
 class _NotSavedError(OSError):
-    """What only a left-over file has cannot be saved; `strerror` says why, and what to do."""
+    """A left-over file cannot be saved; `strerror` says why, and what to do."""
 
 
 def _message(path: str, error: OSError) -> str:
@@ -83,7 +84,7 @@ def _message(path: str, error: OSError) -> str:
 
 
 class _Beside:
-    """A directory with left-over files, and the pages in it that they may belong to."""
+    """A directory with left-over files, and the pages that they may belong to."""
 
     def __init__(
         self, site: str, directory: str, mappings: Sequence[Fields], is_page: Callable[[str], bool], save: Save
@@ -96,10 +97,10 @@ class _Beside:
         self._names = {crc32(os.fsencode(name)) for name in names}
         self._pages = [name for name in names if is_page(os.path.join(directory, name))]
         self._written = {_tag(page, text): page for page, text in self._texts()}
-        """The pages by the tags under which we wrote exactly these bytes, if we did."""
+        """The pages by their tags: if syncer wrote exactly these bytes, the left-over file of the page has this tag."""
 
     def settle(self, name: str) -> None:
-        """Settle one of the files. Raises OSError, and then it is as it was."""
+        """Settle one of the files. Raises OSError, and then the file is unchanged."""
         written_to, text = self._look_at(name)
         tag = int(name[len(".syncer-") : -1], 16)
         page = self._written.get(tag)
@@ -113,12 +114,12 @@ class _Beside:
             )
             self._remove(name)
         elif written_to:
-            return  # whoever has it open may still write: the next sync looks again
+            return  # the program that has it open may still write: the next sync looks again
         elif page:
             self._keep(name, page)
         elif (
             crc32(text) ^ tag in self._names or not text.strip(BEGINNING_BYTES) or self._is_known(text)
-        ):  # a whole new page, or hardly begun
+        ):  # a whole new page, or one that was only just started
             self._remove(name)
         else:
             videos = self._videos(text)
@@ -134,7 +135,7 @@ class _Beside:
             os.close(file)
 
     def _is_known(self, text: bytes) -> bool:
-        """Return whether a page here holds all this but for counts, or the file is the beginning of its new version."""
+        """Return whether a page here has the same text except for counts, or the file is a beginning of that text."""
         masked, beginning = self._masked(text), _without_digits(text.rstrip(b"\0"))
         return any(
             masked == page or _without_digits(page).startswith(beginning)
@@ -142,7 +143,7 @@ class _Beside:
         )
 
     def _is_put_back(self, name: str, page: str, tag: int) -> bool:
-        """Swap the page back, unless it was changed just now."""
+        """Swap the page back, unless it has changed just now."""
         directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         try:
             if not exchange(page, name, directory):
@@ -172,14 +173,14 @@ class _Beside:
 
     def _texts(self) -> Iterator[tuple[str, bytes]]:
         for page in self._pages:
-            with suppress(OSError):  # it cannot be what we wrote
+            with suppress(OSError):  # it cannot be what syncer wrote
                 yield page, self._read(page)
 
     def _read(self, name: str) -> bytes:
         return read_page(os.path.join(self._directory, name), NO_LINK)[0]
 
     def _masked(self, page: bytes) -> bytes:
-        """Return a page with zeros for its counts, where they can be found."""
+        """Return a page with zeros for its counts, if they can be found."""
         for fields in self._mappings:
             changes = [
                 Change("", slot.video_id, value.field, value.count, value.text, "0", _AT_NO_TIME, Why.CHANGED)
@@ -200,13 +201,13 @@ def _slots(page: bytes, fields: Fields) -> tuple[Slot, ...]:
 
 
 def _listed(directory: str) -> list[str]:
-    with suppress(OSError):  # gone with all that was in it, or closed to us, and the scan says so
+    with suppress(OSError):  # removed, or not readable, which the scan reports
         return os.listdir(directory)
     return []
 
 
 def _tag(page: str, content: bytes) -> int:
-    """Return a number that the page's name and its bytes make, and of which either gives the other's part."""
+    """Return a checksum of the page's name and its bytes; each part can be computed from the other."""
     return crc32(os.fsencode(page)) ^ crc32(content)
 
 

@@ -1,4 +1,4 @@
-"""A page's file: read whole, with a new one made like it, and the reason why one cannot be dealt with."""
+"""A page's file: reads it, creates a copy with its mode and owner, and explains errors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Result = TypeVar("Result")
 log = logging.getLogger("syncer.content")
 
 LARGEST_PAGE_BYTES = 64 << 20
-"""Bytes above which a page is left alone: to be replaced it is read whole. GitHub takes no file above 100 MiB."""
+"""Larger pages are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
 
 READ_BYTES = 1 << 16
 
 
 def read_page(path: str, flags: int = OPEN_FLAGS) -> tuple[bytes, os.stat_result]:
-    """Return a page's bytes, and what it is besides. Raises OSError, also for what is no file, or too large."""
+    """Return a page's bytes and status. Raises OSError, also if it is not a regular file or is too large."""
     descriptor = open_file(path, flags=flags)
     try:
         return read_whole(descriptor)
@@ -33,14 +33,14 @@ def read_page(path: str, flags: int = OPEN_FLAGS) -> tuple[bytes, os.stat_result
 
 
 def read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
-    """Return the bytes of an open page, and what it is besides. Raises as `read_page` does."""
+    """Return the bytes and status of an open page. Raises like `read_page`."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise OSError("not a regular file any more")
     if status.st_size > LARGEST_PAGE_BYTES:
         raise OSError(f"larger than {LARGEST_PAGE_BYTES >> 20} MiB; exclude it, or make it smaller")
     whole = os.read(descriptor, status.st_size + 1)
-    while len(whole) != status.st_size:  # it shrinks or grows right now, or the read was cut short
+    while len(whole) != status.st_size:  # its size is changing, or the read was interrupted
         more = os.read(descriptor, READ_BYTES)
         if not more:
             break
@@ -49,14 +49,16 @@ def read_whole(descriptor: int) -> tuple[bytes, os.stat_result]:
 
 
 def signature_of(status: os.stat_result) -> Signature:
-    """Return the signature in a stat result: size, time of change and inode."""
+    """Return the signature of a stat result: size, time of change and inode."""
     return Signature(hash((status.st_size, status.st_mtime_ns, status.st_ino)))
 
 
 def write_new_file(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> int:
-    """Write a new file with mode, owner and attributes of its source; one that fails is removed. Return its inode."""
+    """Write a new file with the mode, owner and attributes of its source. Return its inode; on failure, remove it."""
     mode = stat.S_IMODE(like.st_mode)
-    first_mode = mode & 0o777 if like.st_uid == os.geteuid() else 0o600  # nobody reads it who could not read the page
+    first_mode = (
+        mode & 0o777 if like.st_uid == os.geteuid() else 0o600
+    )  # only users who may read the page may read the file
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, first_mode)
     try:
         view = memoryview(content)
@@ -77,7 +79,7 @@ def write_new_file(path: str, content: bytes, like: os.stat_result, source: int,
 
 
 def attributes(file: str | int) -> set[str]:
-    """Return the names of a file's attributes that a user sets: notes, and access lists."""
+    """Return the names of a file's extended attributes that users set, and of its access lists."""
     if sys.platform == "linux":
         try:
             names = os.listxattr(file)
@@ -88,7 +90,7 @@ def attributes(file: str | int) -> set[str]:
 
 
 def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> bool:
-    """Give the new file the page's access list, in place of its directory's, and the attributes that its users set.
+    """Copy the page's access list, which replaces the directory's, and the attributes that users set.
 
     Return whether there was anything to do.
     """
@@ -102,7 +104,7 @@ def _copy_attributes(source: int, descriptor: int, *, gives_access: bool) -> boo
 
 
 def attempt(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result | None:
-    """Return what the work on one page returns; None where it raises: one page never ends a command."""
+    """Return the result of the work on one page, or None if it raises: one page never ends a command."""
     try:
         return work(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the page
@@ -111,13 +113,13 @@ def attempt(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs
 
 
 def log_bug(error: Exception) -> None:
-    """Log an exception from the work on a page, unless the page or the machine explains it."""
+    """Log an exception from the work on a page, unless the page or the machine is the reason."""
     if not isinstance(error, OSError | MemoryError | RecursionError):
         log.error("a bug in syncer; please report it", exc_info=error, extra={"event": "page-failed"})
 
 
 def reason_of(error: Exception) -> str:
-    """Return in a few words what an exception says of the page in hand; log it where it is a bug."""
+    """Return in a few words why the work on a page failed; log the exception if it is a bug."""
     log_bug(error)
     if isinstance(error, OSError):
         return error.strerror or str(error)
@@ -136,5 +138,5 @@ def unreadable(path: str, error: Exception) -> Problem:
 
 
 def printable(path: str) -> str:
-    """Return a path as logs and reports can hold it, also where it is not UTF-8."""
+    """Return a path in a form for logs and reports, also if it is not UTF-8."""
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")

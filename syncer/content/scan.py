@@ -1,4 +1,4 @@
-"""Reads the candidates: each page's head, and what it says, never its text."""
+"""Reads the candidates: the head of each page and its front matter, never its text."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from syncer.own_files import open_file
 from syncer.wording import counted
 
 HEAD_BYTES = 1 << 16
-"""Read at first: enough for nearly every block, and the size at which a read is cheapest."""
+"""The first read: enough for nearly every block, and the cheapest size for one read."""
 
 WHOLE_HEAD_BYTES = MAX_BLOCK_BYTES + HEAD_BYTES
-"""After so many the block has ended or is refused."""
+"""Within so many bytes the block has ended or is refused."""
 
 PAGES_PER_MISCASED_KEY = 10
-"""One page in so many may write the id's key in other letters: it may be another key."""
+"""One page in so many may write the ID's key in another letter case: it may be another key."""
 
 
 class MiscasedKey(NamedTuple):
-    """A page that names a video under a key which is the id's but for letter case."""
+    """A page with a video under a key that differs from the ID's only in letter case."""
 
     path: str
     fields: Fields
@@ -42,12 +42,12 @@ class MiscasedKey(NamedTuple):
 def read_pages(
     site: str, found: Iterable[Candidate | LeftoverFile | Problem]
 ) -> Iterator[Page | MiscasedKey | LeftoverFile | Problem]:
-    """Yield the pages among the candidates of a walk, and what is wrong with those that cannot be used.
+    """Yield the pages among the candidates of a walk, and the Problems of those that cannot be used.
 
-    Whatever else the walk found is yielded as it is. A file that names no video yields nothing but a MiscasedKey where
-    it would name one if letter case did not count. A file in several collections yields a page for each that finds a
-    video in it, one after the other, and each count is in one of them; if two of them would write different numbers to
-    one place, a Problem and no page.
+    Everything else from the walk is yielded unchanged. A file without a video yields nothing, except a MiscasedKey if
+    it has a video in another letter case. A file in several collections yields one page for each that finds a video in
+    it, one after the other, and each count is in one of them. If two of them would write different numbers to one key,
+    it yields a Problem and no page.
     """
     with closing(_OpenDirectory(site)) as directory:
         for candidate in found:
@@ -77,7 +77,7 @@ def read_pages(
 def miscased_problems(
     collections: Sequence[Collection], pages: Iterable[Page], keys: Sequence[MiscasedKey]
 ) -> Iterator[Problem]:
-    """Yield a Problem for each collection none of whose pages, or fewer than nine of ten, write the key as mapped.
+    """Yield a Problem for each collection in which fewer than nine of ten pages write the key as mapped.
 
     `pages` and `keys` are those of one scan.
     """
@@ -95,9 +95,9 @@ def miscased_problems(
 
 @contextmanager
 def keeping_pages() -> Iterator[None]:
-    """Pause Python's search for cycles in a block that keeps pages by the thousand.
+    """Pause Python's cyclic garbage collection in a block that keeps thousands of pages.
 
-    Reading pages makes no cycles, and each search would walk over all pages kept so far: a fifth of a scan's time.
+    Reading pages creates no cycles, and each collection would visit all pages so far: a fifth of a scan's time.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -109,13 +109,13 @@ def keeping_pages() -> Iterator[None]:
 
 
 def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Problem | None:
-    """Return as much of a file as holds its block, and its signature; None when it is no regular file."""
+    """Return the part of a file that contains its block, and its signature; None if it is not a regular file."""
     with closing(_OpenDirectory(site)) as directory:
         return _read_head(directory, candidate.path)
 
 
 class _OpenDirectory:
-    """Opens the site's files. The last one's directory stays open: to find a name takes less than a long path."""
+    """Opens the site's files. The last one's directory stays open: a name is found faster than a long path."""
 
     def __init__(self, site: str) -> None:
         self._site = site
@@ -159,7 +159,7 @@ def _read_head(directory: _OpenDirectory, path: str) -> tuple[bytes, Signature] 
 
 
 def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterator[Page | MiscasedKey | Problem]:
-    """Yield what a file in several collections holds for each of them."""
+    """Yield the contents of a file in several collections, for each of them."""
     pages: list[Page] = []
     keys: list[MiscasedKey] = []
     problems: dict[Problem, None] = {}
@@ -181,9 +181,9 @@ def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterat
 
 
 def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
-    """Give each count to the first mapping that names it; a Problem where another mapping would write another number.
+    """Assign each count to the first mapping that has it; a Problem if another mapping would write another number.
 
-    Keys that two mappings would insert, and that differ only in letter case, are a Problem too.
+    Keys of two mappings that differ only in letter case are a Problem too.
     """
     owners: dict[str, tuple[VideoId, Count]] = {}
     letters: dict[str, str] = {}

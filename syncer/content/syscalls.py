@@ -1,6 +1,6 @@
-"""What a page's file needs of the system beyond Python's own calls: exchange, leases, and durability.
+"""System calls for a page's file: exchange, leases and durability.
 
-Python does not have Linux's renameat2(2) and syncfs(2).
+Python has no functions for Linux's renameat2(2) and syncfs(2).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from enum import Enum
 from functools import cache, partial
 
 FLUSH_THREADS = 16
-"""Threads that wait for the disk together: with 16, four times the files a second of one (ext4, XFS)."""
+"""Threads that wait for the disk: 16 flush four times as many files a second as one (ext4, XFS)."""
 
 SYNCFS_FILES = 100
-"""From so many files on, their whole file system is flushed instead, where the system can: four times as fast again."""
+"""From so many files on, the whole file system is flushed if possible: four times as fast again."""
 
 LEASE_SIGNAL = int(signal.SIGURG)
-"""The signal that says that a process waits for a lease; the default, SIGIO, would end ours."""
+"""The signal when a process waits for a lease; the default, SIGIO, would end this process."""
 
 _RENAME_EXCHANGE = 2
 _NOT_SUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
-"""What a kernel says that has no such call, or a file system that does not know it."""
+"""The errors of a kernel without the call, and of a file system that does not support it."""
 
 
 def exchange(first: str, second: str, directory: int) -> bool:
-    """Swap two files of an open directory; False where the system cannot, and nothing was done. Raises OSError.
+    """Swap two files of an open directory; False if the system cannot, and nothing was done. Raises OSError.
 
     Programs that watch the directory get the event for `first` last.
     """
@@ -50,19 +50,19 @@ def exchange(first: str, second: str, directory: int) -> bool:
 class Lease(Enum):
     """The result of a request for a lease (fcntl(2)).
 
-    The kernel grants a read lease where no process has the file open for writing. Readers are not affected. A process
-    that opens the file for writing, or truncates it, waits until the lease is given back; its holder can see that.
+    The kernel grants a read lease if no process has the file open for writing. Readers are not affected. A process
+    that opens the file for writing, or truncates it, waits until the lease is given back, and the holder is notified.
     """
 
     HELD = "held"
     REFUSED = "refused"
-    """A program has the file open for writing, or maps it so."""
+    """A program has the file open or mapped for writing."""
     NONE = "none"
     """Not available: another system, a file system without leases, a file of another owner."""
 
 
 def is_open_for_writing(descriptor: int) -> bool:
-    """Return whether another program has a file open for writing that is open here to read; False where unknown."""
+    """Return whether another program has this open file open for writing; False if unknown."""
     lease = take_lease(descriptor)
     if lease is Lease.HELD:
         give_lease_back(descriptor)
@@ -82,19 +82,19 @@ def take_lease(descriptor: int) -> Lease:
 
 
 def is_waited_for(descriptor: int) -> bool:
-    """Return whether a process waits for the lease on this file, or waited so long that the kernel took it from us."""
+    """Return whether a process waits for the lease on this file, or waited so long that the kernel has revoked it."""
     return sys.platform == "linux" and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK
 
 
 def give_lease_back(descriptor: int) -> None:
-    """Give it back, so that a waiting process continues; before the file is closed, as a child may have it open too."""
+    """Give it back, so that a waiting process continues; before closing the file, which a child may have open too."""
     if sys.platform == "linux":
-        with suppress(OSError):  # the kernel has taken it: a process waited too long
+        with suppress(OSError):  # the kernel has revoked it: a process waited too long
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
 def flush_files(paths: Sequence[str]) -> list[OSError | None]:
-    """Make new files durable; for each, in order, return None, or what went wrong."""
+    """Make new files durable; for each, in order, return None or the error."""
     if len(paths) >= SYNCFS_FILES and hasattr(_libc(), "syncfs"):
         return _flush_file_systems(paths)
     with ThreadPoolExecutor(FLUSH_THREADS, thread_name_prefix="flush") as pool:
@@ -102,13 +102,13 @@ def flush_files(paths: Sequence[str]) -> list[OSError | None]:
 
 
 def flush_directories(paths: Iterable[str]) -> None:
-    """Make the names in these directories durable, as far as their file system and our rights allow."""
+    """Make the names in these directories durable, as far as the file system and the permissions allow."""
     for path in paths:
-        _flush(path, os.fsync)  # the pages are in place, whole: that is to be logged, durable or not
+        _flush(path, os.fsync)  # the pages are replaced, and that must be logged, durable or not
 
 
 def _flush_file_systems(paths: Sequence[str]) -> list[OSError | None]:
-    """Make the file systems durable that hold the files, each of them once."""
+    """Make the file systems of the files durable, each of them once."""
     results: list[OSError | None] = []
     flushed: dict[int, OSError | None] = {}
     for path in paths:
@@ -136,7 +136,7 @@ def _flush(path: str, flush: Callable[[int], None]) -> OSError | None:
 
 
 def _syncfs(descriptor: int) -> None:
-    """Call syncfs(2): since Linux 5.8 it reports files that could not be written."""
+    """Call syncfs(2), which since Linux 5.8 reports files that could not be written."""
     if _libc().syncfs(descriptor) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 

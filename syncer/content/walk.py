@@ -1,4 +1,4 @@
-"""Walks a site's collections: which files may be pages, and what a crash left beside them."""
+"""Walks a site's collections: finds the files that may be pages, and temporary files that a crash left."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from syncer.errors import UsageError
 from syncer.model import Collection, Fields, Problem, ProblemKind
 
 OWN_PREFIX = ".syncer"
-"""How the names of our own files begin: the state's directory, and new files beside their pages."""
+"""The beginning of the names of syncer's own files: the state's directory, and temporary files beside pages."""
 
 TEMPORARY = re.compile(r"\.syncer-[0-9a-f]{8}~")
-"""The names of new files beside their pages: what a crash left of them is removed."""
+"""The names of temporary files beside pages: those that a crash left are removed."""
 
 
 class Candidate(NamedTuple):
@@ -27,11 +27,11 @@ class Candidate(NamedTuple):
     """Relative to the site, with `/`."""
     fields: tuple[Fields, ...]
     skipped: bool = False
-    """Whether it is left out of a sync because of a directory that `Matcher.skips`."""
+    """Whether a sync leaves it out because of a directory that `Matcher.skips`."""
 
 
 class LeftoverFile(NamedTuple):
-    """A new file that a crash left beside its page."""
+    """A temporary file that a crash left beside its page."""
 
     path: str
     """Real path."""
@@ -83,9 +83,9 @@ def _walk_skipped(
     walks: Sequence[_CollectionWalk],
     linked: frozenset[str],
 ) -> Iterator[Candidate | LeftoverFile]:
-    """Yield what no collection takes because of a directory that was skipped; `linked` are files taken through a link.
+    """Yield the files that only a skipped directory keeps out of a collection; `linked` are files taken through a link.
 
-    What is wrong there is not reported.
+    Problems there are not reported.
     """
     everywhere = [Matcher(collection, everywhere=True) for collection in collections]
     done = set(linked)
@@ -102,9 +102,9 @@ def _walk_skipped(
 
 
 def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:
-    """Return what makes a candidate of a path, by the collections that take it, whether or not a file is there.
+    """Return a function that makes a candidate of a path, by the collections that take it; the file need not exist.
 
-    Directories that a walk skips are no obstacle: what was written there before is still found.
+    Paths in directories that a walk skips are accepted: counts that were written there before are still found.
     """
     matchers = [Matcher(collection, everywhere=True) for collection in collections]
     return lambda path: Candidate(path, _mappings(matchers, path))
@@ -132,7 +132,7 @@ def narrow(
 
 
 def with_parents(path: str) -> Iterator[str]:
-    """Yield a path and the directories that it is in, the site (``) last."""
+    """Yield a path and its parent directories, the site (``) last."""
     yield path
     while path:
         path = path.rpartition("/")[0]
@@ -140,10 +140,10 @@ def with_parents(path: str) -> Iterator[str]:
 
 
 class Matcher:
-    """Says which paths a collection takes.
+    """Decides which paths a collection takes.
 
-    Directories whose names begin with a dot, and `node_modules`, hold the files of editors, of tools and of other
-    people's packages: they are skipped, unless a pattern of `include` names them. `everywhere` takes from them too.
+    Directories whose names begin with a dot, and `node_modules`, have files of editors, tools and packages: they are
+    skipped, unless a pattern of `include` names them. With `everywhere`, they are not skipped.
     """
 
     def __init__(self, collection: Collection, *, everywhere: bool = False) -> None:
@@ -165,7 +165,7 @@ class Matcher:
         inner = path[len(self._prefix) :]
         if not self._includes(inner) or (self._excludes and self._excludes(inner)):
             return False
-        # each file of the site comes here: first a look that costs next to nothing
+        # this runs for each file of the site: first a check that costs next to nothing
         if "/." not in inner and "node_modules/" not in inner and inner[0] != ".":
             return True
         return not any(map(self._skips_name, inner.split("/")[:-1]))
@@ -196,12 +196,12 @@ def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
     suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
     if len(suffixes) < len(patterns):
         return spec.match_file
-    inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory of such a name is taken with all that is in it
+    inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory with such a name is taken as a whole
     return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
 
 
 _File = tuple[str, str | None]
-"""A path, and where links lead to it the path of the file itself, else None."""
+"""A path, and the path of the file itself if the first one goes through a link, else None."""
 
 
 class _CollectionWalk:
@@ -295,7 +295,7 @@ class _Entries(NamedTuple):
 
 
 def _named(path: str, target: str | None) -> _File | Problem:
-    """Return the file, or a Problem where logs and reports could not name it."""
+    """Return the file, or a Problem if logs and reports cannot show its name."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -309,10 +309,10 @@ def _outside(path: str) -> Problem:
 
 
 def _real(site: str, path: str) -> str | None:
-    """Return the real path of what is at `path`, relative to the site; None when it is outside, or is gone by now."""
+    """Return the real path of `path`, relative to the site; None if it is outside, or no longer exists."""
     try:
         real = os.path.realpath(os.path.join(site, path))
-    except OSError:  # of a link that went away, or may not be read
+    except OSError:  # a link that was removed, or cannot be read
         return None
     if real == site:
         return ""

@@ -1,7 +1,7 @@
-"""Reads which videos an address on YouTube's own hosts names: every form that `docs/youtube.md` lists.
+"""Finds the video IDs in a URL on YouTube's hosts, in every form that `docs/youtube.md` lists.
 
-An address is given without white space. What is returned is the text where an id should be: whether it is one, the
-caller decides.
+A URL is passed without white space. What is returned is the text at the position of an ID; the caller checks whether it
+is one.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from syncer.model import ID_PATTERN
 ID = re.compile(ID_PATTERN)
 ID_AT_START = re.compile(rf"{ID_PATTERN}(?![A-Za-z0-9_-])")
 LISTS = frozenset({"videoseries", "live_stream"})
-"""Words of eleven letters in the place of an id: a playlist's player and a channel's live player."""
+"""Words of 11 characters at the position of an ID: a playlist's player and a channel's live player."""
 
 _LOOKS_LIKE_ID = re.compile(rf"(?=.*[0-9_-]|.+[A-Z]){ID_PATTERN}")
 _ADDRESS = re.compile(
     r"([a-z][a-z0-9+.-]*:(?![0-9]))?(//)?(?:[^/?#@\\]*@)?([^/?#:@\\]+)(?::[0-9]+)?([/?#].*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-"""A backslash may end the host, as it does for browsers, or be part of a name before it: then there is no address."""
+"""A backslash may end the host, as it does in browsers, or be in a name before it: then the text is not a URL."""
 _HOST_WITH_DOT = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE | re.ASCII)
 _YOUTUBE = re.compile(
     r"(?:(?:[a-z0-9-]+\.)*(?:(?:youtube(?:-nocookie|kids|education)?|ytimg)\.com|(youtu\.be))|youtube\.googleapis\.com)\.?",
@@ -47,16 +47,16 @@ _OTHER_PARAMETER = re.compile(r"[?&#;](?!(?:vi?|video_id)=)[A-Za-z_][A-Za-z0-9_.
 
 
 class Host(Enum):
-    """Whose host an address is on."""
+    """Which host a URL is on."""
 
     YOUTUBE = auto()
     SHORT = auto()
-    """`youtu.be`, where the path begins with the id."""
+    """`youtu.be`, whose paths begin with the ID."""
     FOREIGN = auto()
 
 
 def split_address(text: str) -> tuple[Host, str] | None:
-    """Return whose host the address is on, and all that follows the host; None: the text is no address."""
+    """Return which host the URL is on, and everything after the host; None if the text is not a URL."""
     address = _ADDRESS.fullmatch(text)
     if address is None:
         return None
@@ -70,18 +70,18 @@ def split_address(text: str) -> tuple[Host, str] | None:
 
 
 def named_by(host: Host, rest: str) -> list[str]:
-    """Return the text in each place where an address names a video; empty: it names none.
+    """Return the text at each position of a URL where a video ID belongs; empty if it has no such position.
 
-    Of a part that may be an id but is in no known form, what precedes it is returned too, so that it is none:
+    A part that looks like an ID in an unknown form is returned with the part before it, which is not a valid ID:
     `other/5HjkiQJx-CY`.
     """
     return [] if host is Host.FOREIGN else list(_named(rest, is_short=host is Host.SHORT, follow=True))
 
 
 def named_without_host(text: str) -> list[str] | None:
-    """Return what an address names that lacks its beginning, as themes take it: `watch?v=ID`, `ID?start=30`.
+    """Return the same for a URL without its beginning, as some themes use it: `watch?v=ID`, `ID?start=30`.
 
-    None: the text has no such form, or names nothing.
+    None if the text has no such form, or no position of an ID.
     """
     if _ID_WITH_PARAMETERS.fullmatch(text):
         return named_by(Host.YOUTUBE, f"/embed/{text}")
@@ -93,7 +93,7 @@ def named_without_host(text: str) -> list[str] | None:
 
 
 def begins_address(text: str) -> bool:
-    """Return whether the text is an address on YouTube's hosts, also without the host; not `youtube.com` alone."""
+    """Return whether the text is a URL on YouTube's hosts, with or without the host; `youtube.com` alone is not."""
     address = split_address(text)
     if address:
         return address[0] is not Host.FOREIGN and re.search("[/?#]", text) is not None
@@ -102,14 +102,14 @@ def begins_address(text: str) -> bool:
 
 
 def looks_like_id(text: str) -> bool:
-    """Return whether the text is an id and hardly a word: it has a digit, `_`, `-` or a capital inside."""
+    """Return whether the text may be an ID and hardly is a word: it has a digit, `_`, `-` or an inner capital."""
     return _LOOKS_LIKE_ID.fullmatch(text) is not None
 
 
 def _named(rest: str, *, is_short: bool, follow: bool) -> Iterator[str]:
     rest, _, fragment = rest.partition("#")
     if "?" not in rest:
-        rest = unquote(rest)  # an address that was encoded as a whole: `/watch%3Fv%3DID`
+        rest = unquote(rest)  # a URL that was encoded as a whole: `/watch%3Fv%3DID`
     path, *parameters = re.split(r"[?&]", rest, maxsplit=1)
     segments = [segment for segment in path.split("/") if segment]
     yield from _in_path(segments, is_short=is_short)
@@ -142,14 +142,14 @@ def _in_parameters(parameters: str, first: str, *, follow: bool) -> Iterator[str
             for each in filter(None, _BETWEEN_IDS.split(value)):
                 yield from _ids(each)
         elif follow and (name == "u" or (first, name) in _ADDRESS_PARAMETERS):
-            # an address in the parameter, which may begin after YouTube's host: `/watch?v=ID`
+            # a URL in the parameter, with or without the host: `/watch?v=ID`
             host, rest = (Host.YOUTUBE, value) if value.startswith("/") else split_address(value) or (Host.FOREIGN, "")
             if host is not Host.FOREIGN:
                 yield from _named(rest, is_short=host is Host.SHORT, follow=False)
 
 
 def _in_fragment(fragment: str) -> Iterator[str]:
-    """Yield what older addresses name behind `#`: `#!v=ID`, `#/watch?v=ID`, `#p/u/11/ID`."""
+    """Yield what older URLs have after `#`: `#!v=ID`, `#/watch?v=ID`, `#p/u/11/ID`."""
     if fragment.lower().startswith(("p/", "play/")):
         yield from ID_AT_START.findall(fragment.rpartition("/")[2])[:1]
     else:
@@ -158,7 +158,7 @@ def _in_fragment(fragment: str) -> Iterator[str]:
 
 
 def _ids(value: str) -> Iterator[str]:
-    """Yield the text where one id belongs, and whatever beside it looks like another one."""
+    """Yield the text at the position of one ID, and what looks like further IDs beside it."""
     first = _BETWEEN_IDS.split(value.strip(), maxsplit=1)[0]
     if first:
         yield first

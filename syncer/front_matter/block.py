@@ -16,7 +16,7 @@ MAX_BLOCK_BYTES = 1 << 20
 
 
 class Syntax(Enum):
-    """What a block is written in."""
+    """The syntax of a block."""
 
     YAML = "YAML"
     TOML = "TOML"
@@ -28,11 +28,11 @@ class BlockEnd(Enum):
 
     CLOSED = "closed"
     UNTERMINATED = "unterminated"
-    """The page ends first."""
+    """The page ends before the block does."""
     TOO_FAR = "too far"
-    """`MAX_BLOCK_BYTES` bytes come first."""
+    """The block does not end within `MAX_BLOCK_BYTES` bytes."""
     DISPUTED = "disputed"
-    """A line that only begins like a fence comes before the fence: some readers end the block there, others read on."""
+    """A line before the fence only begins like one: some generators end the block there, others continue."""
 
 
 class Block(NamedTuple):
@@ -55,7 +55,7 @@ _DASH_CLOSING = re.compile(rb"\n---[ \t]*+\r?(?:\n|\Z)")
 _PLUS_CLOSING = re.compile(rb"\n\+\+\+[ \t]*+\r?(?:\n|\Z)")
 _DASHES = re.compile(rb"[\r\n]---(-*+[ \t]*+\r?(?:\n|\Z))?")
 _PLUSES = re.compile(rb"[\r\n]\+\+\+(\+*+[ \t]*+\r?(?:\n|\Z))?")
-"""What ends a block for Hugo, gray-matter and others, whatever follows on the line; the group: nothing does."""
+"""What ends a block for Hugo, gray-matter and others, whatever follows on the line; the group: nothing follows."""
 _BRACE = re.compile(rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*("?)|[{}]')
 _BY_NAME = {None: Syntax.YAML, b"yaml": Syntax.YAML, b"toml": Syntax.TOML, b"json": Syntax.JSON}
 _PARSERS = {Syntax.YAML: parse_yaml, Syntax.TOML: parse_toml, Syntax.JSON: parse_json}
@@ -63,13 +63,12 @@ _CLOSINGS = {Syntax.YAML: _YAML_CLOSING, Syntax.TOML: _DASH_CLOSING, Syntax.JSON
 
 
 def find_block(data: bytes) -> Block | None:
-    """Return the block of a page; `data` is the page or a head of it that `head_suffices`. None: there is none.
+    """Return the block of a page, or None; `data` is the page or a head of it that `head_suffices`.
 
-    Fences are `---`, `---yaml`, `---toml`, `---json` (closed by `---`; YAML by `...` too) and `+++`; a JSON
-    object at the very top ends with its brace, as Hugo reads it. A byte order mark, blank lines before the
-    fence and blanks after it are ignored. A fence with any other text on its line is none: neither
-    Jekyll nor Hugo reads one there. A longer closing fence, such as `-----`, closes where no exact one follows, to
-    which Jekyll would read on.
+    Fences are `---`, `---yaml`, `---toml`, `---json` (closed by `---`; YAML by `...` too) and `+++`. A JSON object at
+    the very top ends with its brace, as in Hugo. A byte order mark, blank lines before the fence and blanks after it
+    are ignored. A line with any other text is not a fence, as in Jekyll and Hugo. A longer closing fence, such as
+    `-----`, counts only if no exact one follows, because Jekyll would continue to that one.
     """
     opening = _OPENING.match(data, 0, MAX_BLOCK_BYTES)
     if opening is None:
@@ -86,21 +85,21 @@ def find_block(data: bytes) -> Block | None:
         closing = loose if loose and loose[1] else None
     elif loose and loose.start() < closing.start():
         end, line = BlockEnd.DISPUTED, 1 + data.count(b"\n", 0, loose.start() + 1)
-    # a fence that ends where the search stopped, within a line, may go on
+    # a fence that ends in the middle of a line, where the search stopped, may be longer
     if closing is None or (closing.end() == MAX_BLOCK_BYTES < len(data) and data[MAX_BLOCK_BYTES - 1] != 0x0A):
         return _endless(syntax, data, start, line)
     return Block(syntax, start, closing.start() + 1, line, end)
 
 
 def parse(text: str, syntax: Syntax) -> Tree | Unreadable:
-    """Return the tree of a block's text, or why it cannot be read."""
+    """Return the tree of a block's text, or why it cannot be parsed."""
     return _PARSERS[syntax](text)
 
 
 def head_suffices(data: bytes) -> bool:
-    """Return whether these first bytes of a page hold its whole block, or show that it has none.
+    """Return whether these first bytes of a page contain its whole block, or show that it has none.
 
-    Where they do not, read on: `MAX_BLOCK_BYTES + 1` bytes always suffice.
+    Otherwise read more: `MAX_BLOCK_BYTES + 1` bytes are always enough.
     """
     if len(data) > MAX_BLOCK_BYTES:
         return True
@@ -109,13 +108,13 @@ def head_suffices(data: bytes) -> bool:
         first = data.removeprefix(b"\xef\xbb\xbf").lstrip()
         if first.startswith(b"{"):
             return bool(first[1:].strip())
-        # with only blanks so far, or a first line that is not complete yet, a fence may still follow
+        # after blanks only, or in an incomplete first line, a fence may still follow
         return len(first) >= 3 and (b"\n" in first or not first.startswith((b"---", b"+++")))
     if block.end not in {BlockEnd.CLOSED, BlockEnd.DISPUTED}:
         return False
     if data.endswith(b"}", block.start, block.stop):
         return True  # a JSON object has no fence
-    # a line that is cut may go on: `---` may be the start of `----`; after a longer fence, an exact one may follow
+    # a line that is cut may be longer: `---` may begin `----`; after a longer fence, an exact one may follow
     fence, newline, _ = data[block.stop :].partition(b"\n")
     return bool(newline) and len(fence.rstrip()) <= 3
 

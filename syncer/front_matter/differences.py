@@ -1,7 +1,7 @@
-"""Finds where the programs that sites are built with read one block differently, if that depends on a mapped key.
+"""Finds blocks in which YAML parsers disagree about a mapped key.
 
-They are libyaml and Psych (Jekyll), YAML 1.1; goccy/go-yaml (Hugo), js-yaml and `yaml` on npm, YAML 1.2. What is here
-was found by giving generated blocks to all of them; decision record 0013 lists it, and what is done about each.
+The parsers are libyaml and Psych (Jekyll), YAML 1.1; goccy/go-yaml (Hugo), js-yaml and `yaml` on npm, YAML 1.2. The
+differences were found by running all of them on generated blocks; decision record 0013 lists them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scala
 from syncer.model import ProblemKind
 
 MAX_MERGED_MAPPINGS = 100
-"""The most mappings that are searched for what a merge key brings. Where there are more, it may bring anything."""
+"""The most mappings that are searched for what a merge key sets. If there are more, it may set anything."""
 
 
 def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflict | None:
-    """Return why it is uncertain what a path of keys leads to, at the first of its tables where that is so."""
+    """Return why parsers disagree about the value at a path of keys, at the first of its tables where they do."""
     for name in names:
         if second := table.twice.get(name):
             message = f"The key {name!r} appears twice: remove one of the two."
@@ -44,7 +44,7 @@ def _odd_key(table: Table, name: str) -> Conflict | None:
 
 
 def _merged(table: Table, name: str) -> Conflict | None:
-    """Return a conflict for a merge key that brings `name`: not all readers know it, or they let another value win."""
+    """Return a conflict for a merge key that sets `name`: not every parser supports it, or their precedence differs."""
     merge = next(filter(_is_merge, table.members), None)
     if merge is None or not _brings(table, name):
         return None
@@ -55,7 +55,7 @@ def _merged(table: Table, name: str) -> Conflict | None:
 
 
 def _brings(table: Table, name: str) -> bool:
-    """Return whether the merge keys of a table, or of what they bring, hold the name."""
+    """Return whether the merge keys of a table, or those in what they merge, set the name."""
     pending, seen = [table], {id(table)}
     while pending:
         merging = pending.pop()
@@ -69,12 +69,12 @@ def _brings(table: Table, name: str) -> bool:
 
 
 def _is_merge(member: Member) -> bool:
-    """Return whether some reader takes this for a merge key; Hugo's does so wherever the sign ends a key."""
+    """Return whether a parser reads this as a merge key; Hugo's does for each key that ends in `<<`."""
     return isinstance(member.key, Scalar) and member.key.text.endswith("<<")
 
 
 def _tables(value: Node) -> list[Table]:
-    """Return the mappings that a merge key names: one, or a list of them."""
+    """Return the mappings that a merge key merges: one, or a list of them."""
     target = value.target if isinstance(value, Alias) else value
     nodes = target.items if isinstance(target, Items) else [target]
     targets = [node.target if isinstance(node, Alias) else node for node in nodes]
@@ -82,7 +82,7 @@ def _tables(value: Node) -> list[Table]:
 
 
 def _hidden(table: Table, name: str) -> Conflict | None:
-    """Return a conflict where Hugo sees the name in another key: in braces a colon ends it, and tabs are ignored."""
+    """Return a conflict if Hugo finds the name in another key: in braces a colon ends a key, and tabs are ignored."""
     for member in table.members:
         key = member.key
         if not isinstance(key, Scalar):

@@ -1,4 +1,4 @@
-"""Finds what one page holds: its videos and their current counts."""
+"""Finds the videos of one page and their current counts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 def find(data: bytes, fields: Fields, path: str) -> PageContents:
     """Return the slots of a page and what is wrong with it.
 
-    `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys are
-    matched exactly as configured, and must be written in the page without escapes; one that is the id's but for
-    letter case is in `miscased_key`.
-    Nothing is reported of a page without a video, whatever else is wrong with it.
+    `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys match exactly
+    as configured, and must be written in the page without escapes. A key that differs from the video ID's only in
+    letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it.
     """
     keys = keys_of(fields)
     if keys.needle not in data and not _may_be_miscased(data, keys):
@@ -35,7 +34,7 @@ def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str
 
 
 def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
-    """Return what the thorough way finds: the fast way must find the same, or leave it to this one."""
+    """Return what the full parser finds: the fast path must find the same, or leave the page to it."""
     block = find_block(data)
     if block is None:
         return NO_CONTENTS
@@ -55,9 +54,9 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
 
 
 def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Problem | None:
-    """Return the block's text, or what is wrong with a block that has no clear end or no text.
+    """Return the block's text, or a Problem if it has no clear end or cannot be decoded.
 
-    None: such a block does not set the id key, so that nobody needs to know.
+    None if such a block does not set the video ID's key: then nothing is reported.
     """
     if block.end is BlockEnd.CLOSED:
         try:
@@ -82,9 +81,9 @@ def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Proble
 
 
 def _may_be_miscased(data: bytes, keys: Keys) -> bool:
-    """Return whether the front matter may set the id's key in other letters. Every page without a video comes here.
+    """Return whether the front matter may set the ID's key in another letter case. Runs for each page without a video.
 
-    A line that begins as the fence does is taken for the block's end: at worst, a page that others see is not counted.
+    A line that begins like the fence counts as the end of the block: at worst, a page is not counted.
     """
     fence = data[:3]
     if fence in _FENCES:

@@ -1,4 +1,4 @@
-"""Decides where and in which form an absent count is added: right after the id, in the same table."""
+"""Decides where and in which form a missing count is added: right after the video ID, in the same table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from syncer.front_matter.tree import Member, Scalar, Table
 
 
 class Insertion(NamedTuple):
-    """Where a count goes: `head + key + middle + digits + tail` at the offset `at`."""
+    """Where to insert a count: `head + key + middle + digits + tail` at the offset `at`."""
 
     at: int
     head: str
@@ -20,7 +20,7 @@ class Insertion(NamedTuple):
     key_quote: str
 
     def key(self, name: str) -> str:
-        """Return the key as it is to be written: bare where the id's key is bare and the name allows it."""
+        """Return the key as text: without quotes if the ID's key has none and the name allows it."""
         if not self.key_quote and _BARE_KEY.fullmatch(name) and name.lower() not in _NO_BARE_KEY:
             return name
         if self.key_quote == "'" and "'" not in name:
@@ -35,9 +35,9 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, quote: str) -> Insertion | None:
-    """Return how to add a count after the member that holds the id; None where that is not certain.
+    """Return how to add a count after the member with the video ID; None if that is not certain.
 
-    `quote` is what goes on both sides of the count: nothing for a number.
+    `quote` is the quote around the count: empty for a number.
     """
     key, value = video_id.key, video_id.value
     if not isinstance(key, Scalar) or not isinstance(value, Scalar):
@@ -45,7 +45,7 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     line = text.rfind("\n", 0, key.start) + 1
     line = max(line, text.rfind("\r", line, key.start) + 1)
     indent = text[line : key.start]
-    # as with the id, but in YAML always colon and blank
+    # as after the ID's key, but in YAML always a colon and a space
     middle = (": " if syntax is Syntax.YAML else text[key.stop : value.start]) + quote
     if table.inline:
         first_on_line = line > table.start and not indent.strip()

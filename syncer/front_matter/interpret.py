@@ -1,4 +1,4 @@
-"""Reads a page's block in each way in which it is read: the slots must be the same in all of them."""
+"""Reads a page's block as each YAML parser reads it: all must find the same slots."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from syncer.front_matter.tree import Tree, Unreadable
 from syncer.model import Problem, ProblemKind
 
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
-"""Text for all readers, a line break for none. It is one character, so all offsets stay the same."""
+"""Text for all parsers, never a line break. It is one character, so that all offsets stay the same."""
 
 _BREAKS = (re.compile("[\x85\u2028\u2029]"), re.compile("\r(?!\n)"))
-"""Line breaks for some readers only: the first for those of YAML 1.1, the second for all but `yaml` on npm."""
+"""Line breaks for some parsers only: the first for those of YAML 1.1, the second for all but `yaml` on npm."""
 
 _MARK = re.compile("(?:^|(?<=[\r\n\x85\u2028\u2029]))\ufeff")
-"""A byte order mark that starts a line: libyaml skips it, or stops reading there."""
+"""A byte order mark at the start of a line: libyaml skips it, or stops there."""
 
 _NAMES = {
     "\r": "a carriage return (U+000D) without a line feed",
@@ -29,19 +29,19 @@ _NAMES = {
 
 
 class Interpretation(NamedTuple):
-    """What a page's block says."""
+    """What was read from a page's block."""
 
     trees: tuple[Tree, ...]
-    """One for each way of reading it; none where it cannot be read."""
+    """One for each way of reading it; none if it cannot be parsed."""
     slots: list[LocatedSlot]
     problems: list[Problem]
 
 
 def interpret(block: BlockText, keys: Keys) -> Interpretation:
-    """Return the slots of a page, with where their values are, and what is wrong with it.
+    """Return the slots of a page, the positions of their values, and the Problems.
 
-    A block with characters that only some readers take for line breaks is read as each of them reads it. If they find
-    different slots, the result is a Problem and no slots. Where the readers of YAML 1.1 refuse it, the others decide.
+    A block with characters that are line breaks for some parsers only is read in each of these ways. If the slots
+    differ, the result is a Problem and no slots. If only the parsers of YAML 1.1 refuse the block, the others count.
     """
     mark = _MARK.search(block.text) if block.syntax is Syntax.YAML else None
     if mark and keys.named.search(block.text):

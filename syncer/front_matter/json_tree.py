@@ -1,4 +1,4 @@
-"""Reads JSON into a tree: a tokenizer of our own finds the places, and `json` confirms what it read."""
+"""Reads JSON into a tree: a tokenizer finds the positions, and `json` confirms the values."""
 
 from __future__ import annotations
 

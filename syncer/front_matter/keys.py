@@ -1,4 +1,4 @@
-"""A collection's fields made ready for the search: paths taken apart, and patterns for what sets the keys."""
+"""A collection's fields, prepared for the search: split paths, and patterns for the keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from syncer.model import Count, CountField, CountType, Fields, count_fields
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
-"""What unquoted means false for YAML 1.1; TOML and JSON have `false` alone."""
+"""Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
 
 _NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
 _SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -25,7 +25,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class CountKey:
-    """Where one count is, relative to the table that holds the video."""
+    """Where one count is, relative to the table of its video."""
 
     count: Count
     names: Names
@@ -33,51 +33,51 @@ class CountKey:
 
 
 class Keys(NamedTuple):
-    """A field mapping, taken apart."""
+    """A field mapping, split into parts."""
 
     lists: tuple[Names, ...]
-    """The lists to go through, outermost first; none where the page is about one video."""
+    """The lists to go through, outermost first; none for a page about one video."""
     video_id: Names
     counts: tuple[CountKey, ...]
     insert_missing: bool
     insert_as: CountType
     path: str
-    """To the id, as it is configured."""
+    """The path to the video ID, as configured."""
     needle: bytes
-    """The id key's own name: a block without it holds no video."""
+    """The last key of that path: a block without it has no video."""
     folded: bytes
     """The same in any letter case."""
     sets_folded: re.Pattern[str]
-    """Finds what may set the key in a block that is folded."""
+    """Finds where a folded block may set the key."""
     named: re.Pattern[str]
-    """Finds the id key's name as a word."""
+    """Finds the ID's key as a word."""
     set: re.Pattern[str]
-    """Finds a line that sets the id key."""
+    """Finds a line that sets the ID's key."""
     plain: re.Pattern[bytes] | None
-    """Proves a block of plain lines and finds the values; None where a key is not one of the top level."""
+    """Matches a block of plain lines and captures the values; None if a key is not at the top level."""
     count_fields: tuple[CountField, ...]
-    """What all slots share that have each count."""
+    """The fields of every slot that has all counts."""
 
 
 def keys_of(fields: Fields) -> Keys:
-    """Return the fields taken apart; for the same fields again this is only a look-up.
+    """Return the prepared fields; a second call with the same fields is only a look-up.
 
-    Raises ValueError for a path that no config can hold: an empty name, `[]` at the end or in a count.
+    Raises ValueError for a path that a config cannot have: with an empty name, or with `[]` at the end or in a count.
     """
     return _keys(fields.video_id, tuple(fields.counts.items()), fields.insert_missing, fields.insert_as)
 
 
 def fold_key(name: str) -> str:
-    """Return a key as generators that ignore letter case see it: each letter in lower case, as Hugo has it.
+    """Return a key in lower case, as generators that ignore letter case read it.
 
-    Hugo's is Go's `strings.ToLower`, which takes one letter for another and does not look at its neighbours: there is
-    no final sigma, the Turkish dotted I is an i, and `ß` is no `ss`.
+    Hugo uses Go's `strings.ToLower`, which maps each letter alone: there is no final sigma, the Turkish dotted I
+    becomes i, and `ß` stays `ß`.
     """
     return name.lower() if name.isascii() else name.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
 
 
 def part_by_case(path: str, other: str) -> bool:
-    """Return whether two paths of keys (`meta.views`, `Meta.likes`) first differ at names in letter case only."""
+    """Return whether the first difference of two paths (`meta.views`, `Meta.likes`) is one in letter case only."""
     for name, others in zip(path.split("."), other.split("."), strict=False):
         if name != others:
             return fold_key(name) == fold_key(others)
@@ -85,7 +85,7 @@ def part_by_case(path: str, other: str) -> bool:
 
 
 def is_same_text(text: str) -> bool:
-    """Return whether all readers read an unquoted YAML scalar as this very text, or a number that prints like it."""
+    """Return whether all YAML parsers read an unquoted scalar as exactly this text, or as a number that prints so."""
     return not (_WORD.fullmatch(text) or _NUMBER.fullmatch(text)) or _SAME_NUMBER.fullmatch(text) is not None
 
 
@@ -119,24 +119,24 @@ def _keys(
 def _names(path: str) -> Names:
     names = tuple(sys.intern(name) for name in path.split("."))
     if not all(names) or "[]" in path:
-        raise ValueError(f"{path!r} is no path of keys")
+        raise ValueError(f"{path!r} is not a path of keys")
     return names
 
 
-# The pattern of a block of plain lines, those of YAML that can be read in one way only: it proves a whole block, and
-# finds its values.
+# The pattern of a block of plain lines, which all YAML parsers read alike: it matches a whole block and captures its
+# values.
 #
-# Lines are taken in two forms: at the top level, and nested below a key without a value. A list's or a mapping's lines
-# must have one indentation; two, four or none, as people write. All that YAML allows beyond is left to the parser.
+# Lines have two forms: at the top level, and nested below a key without a value. The lines of a list or a mapping must
+# have the same indentation: none, two or four spaces. Everything else that YAML allows is left to the parser.
 #
-# Bytes outside ASCII pass here: whoever uses the pattern looks whether they are text that YAML takes as it stands.
+# Bytes outside ASCII match here: the caller checks whether they are text that YAML accepts unescaped.
 #
-# Nothing that may fail follows the lines in the pattern, so that it never goes back over a line: a block of any size
-# and form costs time in proportion to its size. No possessive or atomic group helps with that: Python 3.11.0 to 3.11.4
-# match some of them wrong (https://github.com/python/cpython/issues/106052, 100061, 101955). Only a single character or
-# set of characters may be repeated possessively, here and in the whole package.
+# Nothing that may fail follows the lines in the pattern, so it never backtracks over a line: the time is proportional
+# to the size of the block. Possessive and atomic groups are not used for this: Python 3.11.0 to 3.11.4 match some of
+# them incorrectly (https://github.com/python/cpython/issues/106052, 100061, 101955). In the whole package, only a
+# single character or a set of characters may be repeated possessively.
 
-_ODD = r"\x00-\x1f\x7f"  # what YAML does not take as it stands in a line: controls, tabs among them
+_ODD = r"\x00-\x1f\x7f"  # characters that YAML does not accept unescaped in a line: controls, with tabs
 _DOUBLE = rf'"[^"\\{_ODD}]*+(?:"|(?:\\["\\/nt][^"\\{_ODD}]*+)+")'
 _SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*'"
 _FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
@@ -158,7 +158,7 @@ def _members(indent: int, below: str) -> str:
 
 
 def _entry(below: str) -> str:
-    """Return the pattern of a key with its value, be it below it."""
+    """Return the pattern of a key with its value, on the same line or below."""
     return rf"{_PLAIN_NAME.pattern}:(?:{_SCALAR}{_END}|{_END}(?:{below})?)"
 
 
@@ -171,22 +171,22 @@ _BELOW = "|".join(
 )
 _LINE = rf"{_entry(_BELOW)}|{_BLANK}"
 
-# The id and the counts: first the whole line is proven, then the value is taken, so that no group is ever half right.
+# The ID and the counts: the whole line is checked before the value is captured, so that no group captures a part of it.
 # Up to 18 digits are a count whatever they are.
 _BARE_ID = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?"
-_PERHAPS_NUMBER = r"-?[0-9][0-9A-Fa-fOoXx_-]*+[ \r\n]"  # what may be a number for some readers
+_PERHAPS_NUMBER = r"-?[0-9][0-9A-Fa-fOoXx_-]*+[ \r\n]"  # may be a number for some parsers
 _ID = rf"(?: ++(?:\"{_BARE_ID}\"|'{_BARE_ID}'|(?!{_PERHAPS_NUMBER}){_FIRST}{_BARE_ID}(?<!:)))?"
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
 
 
 def _block_pattern(paths: Sequence[Names]) -> re.Pattern[bytes] | None:
-    """Return what matches a page from its start over all lines of its block that are plain, and the closing fence.
+    """Return the pattern that matches a page from its start: all plain lines of its block, and the closing fence.
 
-    `paths` are those of the id and the counts. None: one of them is not a plain key of the top level.
+    `paths` are those of the ID and the counts. None if one of them is not a plain key of the top level.
 
-    The last group is the fence: it takes no part where the block continues with a line that is not plain.
-    Group 1 is the id, the next ones are the counts, without quotes, empty where there is none. A group that took no
-    part proves nothing: the key is absent, or its value has another form.
+    The last group is the fence: it does not match if the block continues with a line that is not plain. Group 1 is the
+    ID, the next ones are the counts, without quotes, empty if there is no value. A group that did not match proves
+    nothing: the key is absent, or its value has another form.
     """
     for name, *below in paths:
         if below or not _PLAIN_NAME.fullmatch(name) or not is_same_text(name):

@@ -9,10 +9,10 @@ from syncer.front_matter.tree import Alias, Items, Node, Scalar, Table, Tree, Un
 
 
 def leaves(data: bytes) -> list[tuple[str, str, bool]]:
-    """Return every scalar of a page's block, in order: the path a config would name, its text, whether it is quoted.
+    """Return every scalar of a page's block, in order: its path as in a config, its text, whether it is quoted.
 
-    Lists are `[]`: `("videos[].id", "5HjkiQJx-CY", False)`. Empty where there is no block that can be read. Left out
-    are aliases, and keys that no path can name, since they hold a dot or a bracket.
+    Lists are `[]`: `("videos[].id", "5HjkiQJx-CY", False)`. Empty if there is no block that can be parsed. Aliases are
+    left out, and keys with a dot or a bracket, because a path cannot contain them.
     """
     tree = _read_tree(data)
     return list(_leaves(tree.root, "")) if tree else []
@@ -36,7 +36,7 @@ def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def title_of(data: bytes) -> str | None:
-    """Return the value of `title`; None where there is none, or the block cannot be read.
+    """Return the value of `title`; None if there is none, or the block cannot be parsed.
 
     `data` is the page, or a head of it that `block.head_suffices`.
     """
@@ -47,7 +47,7 @@ def title_of(data: bytes) -> str | None:
 
 
 def _read_tree(data: bytes, errors: str = "strict") -> Tree | None:
-    """Return the tree of a page's block; None where there is none that can be read. `errors` is that of `decode`."""
+    """Return the tree of a page's block; None if there is none that can be parsed. `errors` is that of `decode`."""
     block = find_block(data)
     if block is None or block.end is not BlockEnd.CLOSED:
         return None

@@ -1,4 +1,4 @@
-"""Finds keys that are a mapped one but for letter case: generators that ignore it take the two for one key."""
+"""Finds keys that differ from a mapped one only in letter case: some generators read the two as one key."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from syncer.front_matter.tree import Items, Node, Scalar, Table
 
 
 class Twin(NamedTuple):
-    """A key of the page that equals one of a mapped path but for letter case."""
+    """A key of the page that differs from one of a mapped path only in letter case."""
 
     key: Scalar
     name: str
-    """As it is mapped."""
+    """As in the config."""
     beside: bool
-    """The mapped key is there as well, in the same table."""
+    """The mapped key is in the same table."""
 
     @property
     def message(self) -> str:
@@ -29,7 +29,7 @@ class Twin(NamedTuple):
 
 
 def find_twin(table: Table, names: Names) -> Twin | None:
-    """Return the first twin beside a path or at its end, or None where the path has none."""
+    """Return the first twin of a key on the path, or None."""
     node: Node = table
     for name in names:
         if not isinstance(node, Table):
@@ -47,7 +47,7 @@ def find_twin(table: Table, names: Names) -> Twin | None:
 def in_any_letters(
     node: Node, lists: tuple[Names, ...], video_id: Names, before: str = ""
 ) -> Iterator[tuple[str, Node]]:
-    """Yield what the id's path leads to in any letter case, and that path as the page writes it."""
+    """Yield the values at the ID's path in any letter case, each with the path as the page writes it."""
     if not lists:
         yield from _ends(node, video_id, before)
         return
@@ -67,7 +67,7 @@ def _ends(node: Node, names: Names, before: str) -> Iterator[tuple[str, Node]]:
 
 
 def _alike(table: Table, name: str) -> Iterator[tuple[Scalar, Node]]:
-    """Yield the members whose keys equal the name in any letter case."""
+    """Yield the members whose keys equal the name, ignoring letter case."""
     folded = fold_key(name)
     for member in table.members:
         key = member.key

@@ -1,4 +1,4 @@
-"""The thorough way: finds the slots of a page in the tree of its block, and where every count is."""
+"""The full parser: finds the slots of a page in the tree of its block, and the position of every count."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from syncer.model import COUNT_PATTERN, LARGEST_COUNT, CountType, Problem, Probl
 
 
 class ValueSpan(NamedTuple):
-    """Where one value is in the block's text: `before + digits + after` takes the place of `[start:stop]`."""
+    """The position of one value in the block's text: `before + digits + after` replaces `[start:stop]`."""
 
     value: Value
     start: int
@@ -28,11 +28,11 @@ class ValueSpan(NamedTuple):
     before: str
     after: str
     key: int | None
-    """Where the key starts; None where it is absent."""
+    """Where the key starts; None if it is absent."""
 
 
 class LocatedSlot(NamedTuple):
-    """A slot, and where its values are."""
+    """A slot, and the positions of its values."""
 
     slot: Slot
     spans: tuple[ValueSpan, ...]
@@ -40,7 +40,7 @@ class LocatedSlot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BlockText:
-    """A block's text, and where in which page it is."""
+    """A block's text, its page and its position there."""
 
     text: str
     syntax: Syntax
@@ -51,7 +51,7 @@ class BlockText:
     newlines: list[int] = field(default_factory=list)
 
     def line_of(self, offset: int) -> int:
-        """Return the page's line, from 1, of a place in the block."""
+        """Return the page's line, from 1, of an offset in the block."""
         if not self.newlines:
             self.newlines.extend(match.start() for match in re.finditer("\n", self.text))
         return self.line + bisect_left(self.newlines, offset)
@@ -71,10 +71,10 @@ _ADVICE = {
 
 
 def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple[list[LocatedSlot], list[Problem]]:
-    """Return the slots of a page, in order, with their spans, and what is wrong with it.
+    """Return the slots of a page, in order, with their spans, and the Problems.
 
-    A page has no slots where a mapped key, or one on the way to it, is there twice, or readers take it differently:
-    it is uncertain which value counts. A block that cannot be read is a Problem only if it may hold a video.
+    A page has no slots if a mapped key, or a key above it, appears twice, or if parsers disagree about it. A block that
+    cannot be parsed is a Problem only if it may have a video.
     """
     if isinstance(tree, Unreadable):
         if not keys.named.search(block.text):
@@ -103,7 +103,7 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
 
 
 def find_miscased_id(block: BlockText, tree: Tree, keys: Keys) -> str | None:
-    """Return the path under which the page names a video, where that is the id's but for letter case."""
+    """Return the path of a video in the page that differs from the configured one only in letter case."""
     for path, node in in_any_letters(tree.root, keys.lists, keys.video_id):
         if path != keys.path and isinstance(_video_id(block, node, keys), str):
             return path
@@ -111,24 +111,24 @@ def find_miscased_id(block: BlockText, tree: Tree, keys: Keys) -> str | None:
 
 
 class _Scope(NamedTuple):
-    """A table that may hold a video: the whole block, or an item of a list."""
+    """A table that may have a video: the whole block, or an item of a list."""
 
     table: Table
     prefix: str
-    """What the diff log puts before its fields: `videos[1].`."""
+    """The prefix of its fields in the diff log: `videos[1].`."""
     obstacle: ProblemKind | None
-    """An anchor or a tag on the way to it."""
+    """An anchor or a tag above it."""
     twin: Twin | None
-    """A key beside the way to it that is another in letter case only."""
+    """A key that differs from one on the path to it only in letter case."""
 
 
 class _KeyPath(NamedTuple):
-    """Where a path of keys leads."""
+    """What is at the end of a path of keys."""
 
     table: Table
     member: Member
     obstacle: ProblemKind | None
-    """An anchor, a tag or an alias on the way."""
+    """An anchor, a tag or an alias on the path."""
 
     @property
     def value(self) -> Node:
@@ -136,7 +136,7 @@ class _KeyPath(NamedTuple):
 
 
 class _Draft(NamedTuple):
-    """A video, and its counts as far as they are there."""
+    """A video, and those of its counts that are present."""
 
     scope: _Scope
     id_path: _KeyPath
@@ -145,7 +145,7 @@ class _Draft(NamedTuple):
 
 
 def _scopes(block: BlockText, scope: _Scope, lists: tuple[Names, ...]) -> Iterator[_Scope | Conflict]:
-    """Yield the tables that the lists lead to, or what makes that uncertain."""
+    """Yield the items of the lists, or the conflict that makes them uncertain."""
     if not lists:
         yield scope
         return
@@ -164,7 +164,7 @@ def _scopes(block: BlockText, scope: _Scope, lists: tuple[Names, ...]) -> Iterat
 
 
 def _follow(table: Table, names: Names) -> _KeyPath | None:
-    """Follow a path down; None where one of its keys is absent. An alias on the way ends it too, as an obstacle."""
+    """Follow a path; None if one of its keys is absent. An alias on the path ends it, as an obstacle."""
     obstacle: ProblemKind | None = None
     for name in names[:-1]:
         member = table.get(name)
@@ -179,7 +179,7 @@ def _follow(table: Table, names: Names) -> _KeyPath | None:
 
 
 def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Conflict | None:
-    """Return the video of a table, if it has one, or what is wrong with it."""
+    """Return the video of a table, if it has one, or why it cannot be used."""
     if conflict := conflict_on(scope.table, keys.video_id, block.syntax):
         return conflict
     id_path = _follow(scope.table, keys.video_id)
@@ -193,7 +193,7 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
             return conflict
     items = id_path.value
     if isinstance(items, Items):
-        item = items.items[0]  # the list counts as a single value, so that missing counts are added after all of it
+        item = items.items[0]  # the list is handled as one value, so missing counts are added after all of it
         assert isinstance(item, Scalar)
         closing = _LIST_END.match(block.text, item.stop) if block.text.startswith("[", items.start) else None
         whole = Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote)
@@ -202,7 +202,7 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
 
 
 def _video_id(block: BlockText, node: Node, keys: Keys) -> VideoId | Problem | None:
-    """Read the id. An anchor on it or a block scalar leaves its value certain; an alias or a tag does not."""
+    """Read the ID. With an anchor or as a block scalar its value is certain; with an alias or a tag it is not."""
     if isinstance(node, Alias):
         return block.problem(ProblemKind.ALIAS, "The video ID is a YAML alias: write the ID itself.", node.start)
     if (isinstance(node, Table) and not node.members) or (isinstance(node, Items) and not node.items):
@@ -228,7 +228,7 @@ def _video_id_in_scalar(block: BlockText, node: Scalar) -> VideoId | Problem | N
 
 
 def _video_id_in_list(block: BlockText, items: Items, keys: Keys) -> VideoId | Problem | None:
-    """Read a list: one item is that item; several that name no video are as silent as one; else it is a Problem."""
+    """Read a list: one item is read as itself; several items without a video are no video; else it is a Problem."""
     single = [item for item in items.items if isinstance(item, Scalar | Alias)]
     found = [_video_id(block, item, keys) for item in single]
     if len(single) == len(items.items) and (len(found) == 1 or all(video_id is None for video_id in found)):
@@ -241,7 +241,7 @@ def _video_id_in_list(block: BlockText, items: Items, keys: Keys) -> VideoId | P
 
 
 def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem | None:
-    """Return where a count is, why it must not be touched, or None where it is absent."""
+    """Return the span of a count, why it must not be changed, or None if it is absent."""
     found = _follow(scope.table, key.names)
     if found is None:
         return None
@@ -284,10 +284,10 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
 def _finish(
     block: BlockText, draft: _Draft, keys: Keys, quotes: Sequence[tuple[int, str]]
 ) -> Iterator[LocatedSlot | Problem]:
-    """Yield the slot, with what is to be inserted, and what is wrong with it.
+    """Yield the slot, with the counts to insert, and the Problems.
 
-    A key that some readers take for a mapped one, or for one that was to be inserted, leaves all of the slot alone.
-    `quotes` are the places of the page's counts, in order, and what quotes them: nothing where one is empty.
+    If some parsers read another key as a mapped one, or as one to insert, the whole slot is left alone. `quotes` has
+    the positions of the page's counts, in order, and their quotes: empty for a number or a missing value.
     """
     id_path, counts = draft.id_path, draft.counts
     beside = keys.video_id[:-1] if keys.insert_missing else None
@@ -307,7 +307,7 @@ def _finish(
 
 
 def _twins(draft: _Draft, keys: Keys, absent: Sequence[CountKey]) -> list[Twin]:
-    """Return the twins of keys on the way to the video, or to a count that would be written."""
+    """Return the twins of keys on the path to the video, or to a count that would be written."""
     of_id = draft.scope.twin or find_twin(draft.scope.table, keys.video_id)
     if of_id:
         return [of_id]
@@ -333,7 +333,7 @@ def _insert(
     insertion = None if obstacle else insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
     for key in absent:
         if insertion is None:
-            message = f"syncer cannot tell where to add the count {key.field!r}: add it by hand, below the video ID."
+            message = f"syncer cannot add the count {key.field!r} here safely: add it by hand, below the video ID."
             yield block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
         else:
             value = Value(key.count, sys.intern(scope.prefix + key.field), None, present=False)

@@ -1,7 +1,7 @@
-"""The fast way: reads and rewrites YAML blocks of plain lines without a parser.
+"""The fast path: reads and rewrites YAML blocks of plain lines without a parser.
 
-It answers only where a pattern proves every line to be of a form that YAML reads in one way; what it cannot prove, and
-whatever is to be reported, is left to the thorough way. Property tests hold the two together.
+It is used only if a pattern matches every line, so that all YAML parsers read the block alike. Any other block, and
+every Problem, is left to the full parser. Property tests check that both find the same.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Change, PageContents, Problem, Slot, VideoId, count_fields
 
 NO_CONTENTS = PageContents()
-"""What every page without a video shares."""
+"""The contents of every page without a video."""
 
 MAX_PLAIN_BYTES = 1 << 16
-"""Blocks that end further from the start are left to the thorough way: a line costs the pattern 350 bytes."""
+"""Blocks that end further from the start are left to the full parser: the pattern needs 350 bytes for a line."""
 
 _NAMES = re.compile(rb"\n([\w -]++):")
 _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-"""Characters outside ASCII that YAML does not take as they are."""
+"""Characters outside ASCII that YAML does not accept unescaped."""
 
 
 def find_plain(data: bytes, keys: Keys) -> PageContents | None:
-    """Return what a page holds; None: only the thorough way can tell.
+    """Return the contents of a page; None if it needs the full parser.
 
     `data` is the page, or a head of it that `block.head_suffices`.
     """
@@ -53,7 +53,7 @@ def find_plain(data: bytes, keys: Keys) -> PageContents | None:
 
 
 def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes | None:
-    """Return the page with the changes made; None: only the thorough way can tell, as where a count is added."""
+    """Return the page with the changes made; None if it needs the full parser, for example to add a count."""
     proof = _prove(data, keys)
     if proof is None:
         return None
@@ -65,7 +65,7 @@ def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes |
         if (change.video_id, change.count) != (video_id, count) or proof[number] != (change.old or "").encode():
             return None
         (start, stop), text = proof.span(number), change.new.encode()
-        if start == stop and data[start - 1] not in b"\"'":  # there is no value: right after the colon, behind a blank
+        if start == stop and data[start - 1] not in b"\"'":  # no value: write it right after the colon and a space
             start = stop = data.rindex(b":", 0, start) + 1
             text = b" " + text
         edits.append((start, stop, text))
@@ -73,7 +73,7 @@ def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes |
 
 
 def splice(text: AnyStr, edits: Sequence[tuple[int, int, AnyStr]]) -> AnyStr:
-    """Return the text with other text in place of some parts, each given as start, stop and the text, in order."""
+    """Return the text with some parts replaced, each given as start, stop and new text, in order."""
     pieces: list[AnyStr] = []
     done = 0
     for start, stop, new in edits:
@@ -84,13 +84,13 @@ def splice(text: AnyStr, edits: Sequence[tuple[int, int, AnyStr]]) -> AnyStr:
 
 
 def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
-    """Return the match of `keys.plain` where all of it is certain."""
+    """Return the match of `keys.plain` if it proves the whole block."""
     proof = keys.plain and keys.plain.match(data, 0, MAX_PLAIN_BYTES)
     if not proof or proof.lastindex != proof.re.groups or proof.end() == MAX_PLAIN_BYTES:
         return None
     names = _NAMES.findall(data[: proof.end()].lower())
     if len(set(names)) < len(names):
-        return None  # a key that is there twice, be it in other letters or in another table
+        return None  # a key that appears twice, in any letter case and in any table
     if data.isascii():
         return proof
     try:
@@ -100,7 +100,7 @@ def _prove(data: bytes, keys: Keys) -> re.Match[bytes] | None:
 
 
 def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
-    """Return whether the keys that the pattern took no value of are absent, and have no values of another form."""
+    """Return whether the keys whose values did not match are absent, and do not have values of another form."""
     names = set(_NAMES.findall(proof[0].lower()))
     mapped = (keys.video_id, *(key.names for key in keys.counts))
     sources = proof.groups()[:-1]
@@ -111,5 +111,5 @@ def _are_absent(proof: re.Match[bytes], keys: Keys) -> bool:
 
 
 def _video_id(source: bytes | None) -> VideoId | Problem | None:
-    """Read the id; a Problem stands for whatever the thorough way must read."""
+    """Read the ID; a Problem means that the full parser must read it."""
     return parse_video_id(source.decode(), "") if source else None

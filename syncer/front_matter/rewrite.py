@@ -1,4 +1,4 @@
-"""Rewrites counts in a page's bytes: nothing else differs afterwards."""
+"""Rewrites counts in a page's bytes, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from syncer.model import COUNT_PATTERN, Change, Fields, Problem, ProblemKind, Vi
 _COUNT = re.compile(COUNT_PATTERN)
 
 Edit = tuple[ValueSpan, str]
-"""A span and the digits that go there."""
+"""A span and its new digits."""
 
 
 def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
     """Return the page with the changes made, or why none was made.
 
-    The counts are searched again in exactly these bytes: a change whose field is no longer of that video with that
-    old value is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is no
+    The counts are searched again in exactly these bytes: if a field no longer has that video and that old value, the
+    result is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is not a
     count, and for a field that is changed twice.
 
-    What is proven: on the fast way a span of digits in a line of proven form becomes other digits, so that nothing
-    else can be read otherwise. On the thorough way, and wherever a key is added, the new block is parsed again, and
-    must say the same as the old one in all but the changed counts, and the new digits in those; else it is
-    CANNOT_PLACE.
+    Why nothing else changes: on the fast path, digits in a line of a proven form become other digits. Otherwise, and
+    whenever a key is added, the new block is parsed again. It must equal the old one except for the changed counts,
+    and must have the new digits there; else the result is CANNOT_PLACE.
     """
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
@@ -42,7 +41,7 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
 
 
 def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> bytes | Problem:
-    """Return what the thorough way returns: the fast way must return the same, or leave the page to this one."""
+    """Return the result of the full parser: the fast path must return the same, or leave the page to it."""
     block = find_block(data)
     text = None if block is None else read_block(data, block, keys, path)
     if block is None or not isinstance(text, str):
@@ -65,7 +64,7 @@ def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: st
 
 
 def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit] | None:
-    """Return what to write where, from the top down; None where the page does not say what the changes say."""
+    """Return the edits, from the top down; None if the page does not have the old values of the changes."""
     spans = _spans(slots)
     edits: list[Edit] = []
     for change in changes:
@@ -79,7 +78,7 @@ def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit
 def _differs_elsewhere(
     before: Sequence[Tree], after: Interpretation, edits: Sequence[Edit], changes: Sequence[Change]
 ) -> bool:
-    """Return whether the new block says anything else than the old one with the changes made, to any reader."""
+    """Return whether, for any parser, the new block is anything else than the old one with the changes made."""
     if len(after.trees) != len(before):
         return True
     spans = _spans(after.slots)
@@ -93,7 +92,7 @@ def _differs_elsewhere(
 
 
 def _spans(slots: Sequence[LocatedSlot]) -> dict[tuple[VideoId, str], ValueSpan]:
-    """Return the spans by what a change names."""
+    """Return the spans by video and field."""
     return {(located.slot.video_id, span.value.field): span for located in slots for span in located.spans}
 
 

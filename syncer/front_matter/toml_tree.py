@@ -1,4 +1,4 @@
-"""Reads TOML into a tree: a tokenizer of our own finds the positions, and `tomli` confirms what it read.
+"""Reads TOML into a tree: a tokenizer finds the positions, and `tomli` confirms the values.
 
 `tomli` reads TOML 1.1, as Hugo does; the standard library's `tomllib` reads 1.0 (until Python 3.15) and refuses what
 1.1 adds. What both accept means the same to both.
@@ -27,7 +27,7 @@ _TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
 
 
 def parse_toml(text: str) -> Tree | Unreadable:
-    """Return the tree of a TOML document, or why it cannot be read."""
+    """Return the tree of a TOML document, or why it cannot be parsed."""
     try:
         parsed = tomli.loads(text)
         root = _document(text)
@@ -71,10 +71,10 @@ def _assign(text: str, at: int, table: Table, depth: int) -> int:
 
 
 def _open(table: Table, names: list[Scalar], *, is_item: bool) -> Table:
-    """Return the table of that path, made where it is not there yet; `is_item`: a new one at the end of a list."""
-    for place, name in enumerate(names):
+    """Return the table at that path, created if needed; `is_item`: a new one at the end of a list."""
+    for number, name in enumerate(names):
         member = table.get(name.text)
-        appends = is_item and place == len(names) - 1
+        appends = is_item and number == len(names) - 1
         if member is None:
             member = Member(name, Items(name.start) if appends else Table(name.start))
             table.add(member)

@@ -9,23 +9,23 @@ from typing import NamedTuple
 from syncer.model import ProblemKind
 
 MAX_DEPTH = 100
-"""Deeper nesting is refused: nobody writes it, and the parsers take quadratic time or run out of stack."""
+"""Deeper nesting is refused: no real page has it, and parsers need quadratic time or run out of stack."""
 
 
-UNCERTAIN = "syncer cannot tell reliably where the values are in this front matter: write it in a simpler form."
+UNCERTAIN = "syncer cannot locate the values in this front matter reliably: write it in a simpler form."
 
 
 class Conflict(NamedTuple):
-    """Why it is uncertain which value counts."""
+    """Why it is uncertain which value is used."""
 
     kind: ProblemKind
     message: str
     start: int
-    """Where the reason is in the block's text."""
+    """The offset of the reason in the block's text."""
 
 
 class Unreadable(NamedTuple):
-    """Why a block cannot be read."""
+    """Why a block cannot be parsed."""
 
     kind: ProblemKind
     reason: str
@@ -33,19 +33,19 @@ class Unreadable(NamedTuple):
     line: int | None
     """The line in the block, from 0."""
     begins_well: bool = False
-    """What comes before is a whole document of YAML, which some readers take for all there is."""
+    """What comes before is a whole YAML document, and some parsers read only that."""
 
 
 @dataclass(slots=True)
 class Scalar:
-    """A single value or key. `start` and `stop` are its place in the block's text, quotes included."""
+    """A single value or key. `start` and `stop` are its offsets in the block's text, with its quotes."""
 
     text: str
-    """The value as the parser reads it; of an unquoted one the source, so that `0755` stays `0755`."""
+    """The value as parsed; of an unquoted one the source, so that `0755` stays `0755`."""
     start: int
     stop: int
     quote: str = ""
-    """What is on both sides: nothing, or one of `"` `'` `\"\"\"` `'''`."""
+    """The quote on both sides: empty, or one of `"` `'` `\"\"\"` `'''`."""
     null: bool = False
     obstacle: ProblemKind | None = None
     """Why it must not be overwritten: an anchor, a tag, a block scalar."""
@@ -53,13 +53,13 @@ class Scalar:
 
 @dataclass(slots=True)
 class Alias:
-    """A YAML alias. It is followed only to learn what a merge key brings."""
+    """A YAML alias. It is followed only to find what a merge key sets."""
 
     name: str
     start: int
     stop: int
     target: Node
-    """What has the anchor."""
+    """The node with the anchor."""
 
 
 @dataclass(slots=True)
@@ -81,12 +81,12 @@ class Table:
     """Written in braces."""
     obstacle: ProblemKind | None = None
     twice: dict[str, Scalar] = field(default_factory=dict)
-    """The keys that are in it more than once, where they are for the second time."""
+    """The keys that appear more than once, each at its second occurrence."""
 
     _by_name: dict[str, Member] = field(default_factory=dict)
 
     def add(self, member: Member) -> None:
-        """Put a member at the end."""
+        """Append a member."""
         self.members.append(member)
         key = member.key
         if isinstance(key, Scalar) and self._by_name.setdefault(key.text, member) is not member:
@@ -110,28 +110,28 @@ class Member:
 
 
 class Tree(NamedTuple):
-    """A block that was read."""
+    """A parsed block."""
 
     root: Node
     conflict: Conflict | None = None
-    """A construct that readers take differently, whatever the keys."""
+    """A construct about which parsers disagree, whatever the keys."""
 
 
 def says_the_same(before: Tree, but: frozenset[int], after: Tree, but_after: frozenset[int]) -> bool:
-    """Compare two trees in all but the members whose keys start at these places of the one and of the other."""
+    """Return whether two trees are equal, without the members whose keys start at these offsets in each."""
     return list(_outline(before.root, but)) == list(_outline(after.root, but_after))
 
 
 class Pairs(NamedTuple):
-    """What a parser read of a table whose keys may be in it more than once."""
+    """A parsed table whose keys may appear more than once."""
 
     pairs: list[tuple[str, object]]
 
 
 def agrees(node: Node, parsed: object) -> bool:
-    """Return whether the parser read the same keys in the same nesting, the same strings and the same integers.
+    """Return whether the parser found the same keys in the same nesting, the same strings and the same integers.
 
-    Of other unquoted values (dates, floats, truth values) only that they are no string and no container.
+    Other unquoted values (dates, floats, booleans) must only be neither strings nor containers.
     """
     match node:
         case Table():
@@ -149,7 +149,7 @@ def agrees(node: Node, parsed: object) -> bool:
 
 
 def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:
-    """Yield all that a tree says, in order, but the members whose keys start at one of the places `without`."""
+    """Yield the contents of a tree, in order, except members whose keys start at one of the offsets `without`."""
     match node:
         case Scalar():
             yield (node.text, node.quote, node.null, node.obstacle)

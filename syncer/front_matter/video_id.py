@@ -1,4 +1,4 @@
-"""Reads a video ID out of a bare id or a YouTube URL."""
+"""Reads a video ID from a bare ID or a YouTube URL."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from syncer.front_matter.address import (
 from syncer.model import ID_PATTERN, Problem, ProblemKind, VideoId
 
 _LAST_CHARACTERS = frozenset("AEIMQUYcgkosw048")
-"""An id is 64 bits in 11 characters of 6, so that the last one carries four bits and two zeros (`docs/youtube.md`)."""
+"""An ID is 64 bits in 11 characters of 6 bits, so the last one has four bits and two zeros (`docs/youtube.md`)."""
 
 _PARAMETER = "(?:t|start|si|feature|list|index|ab_channel|pp)=[A-Za-z0-9_.-]*"
 _FAST = re.compile(
     rf"https?://(?:(?:www|m)\.)?(?:youtube\.com/(?:watch\?(?:{_PARAMETER}&)*v=|shorts/|embed/|live/)|youtu\.be/)"
     rf"({ID_PATTERN})(?:[?&]{_PARAMETER})*"
 )
-"""The forms that most addresses have: `_read` reads them alike."""
+"""The forms that most URLs have: `_read` gives the same result for them."""
 _ELSEWHERE = re.compile(r"https?://(?![^/?#]*(?:yout|ytimg))[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:[/?#]\S*)?", re.IGNORECASE)
-"""One address of another host: YouTube's all have one of these words."""
+"""One URL of another host: YouTube's hosts all have one of these words."""
 _APP = re.compile(r"""(?<![^\s,;|&<>"'()\[\]{}+])(?:vnd\.)?youtube:(?://)?""", re.IGNORECASE)
-"""How apps begin an address: `youtube://ID`."""
+"""How apps begin a URL: `youtube://ID`."""
 _BETWEEN_WORDS = re.compile(r"[\s,;|&]+")
 _BETWEEN_ADDRESSES = re.compile(r"""[\s,;|&<>"'()\[\]{}+\u00ab\u00b7\u00bb\u2000-\u206f\u2190-\u21ff]+""")
-"""Also dashes, quotes, bullets and arrows that are not ASCII: none of them stands in an address as it is copied."""
+"""Also dashes, quotes, bullets and arrows outside ASCII: a copied URL never contains them."""
 _PLAYLIST = re.compile(rf"(?<=[?&;])playlist={ID_PATTERN}(?:,{ID_PATTERN})*(?![A-Za-z0-9_-])")
-"""The videos that an embedded player shows next: ids with commas, but not of this video."""
+"""The videos that an embedded player plays next: IDs separated by commas."""
 
 
 def parse_video_id(text: str, subject: str, line: int | None = None) -> VideoId | Problem | None:
-    """Return the video that `text` names, None where it names none, or why it cannot be told.
+    """Return the video of a text, None if it has none, or a Problem with `subject` and `line`.
 
-    No video: an empty text, a URL of another host, a YouTube URL that names a channel, a playlist, a handle
-    or a search. A Problem: two videos in one value, a URL on YouTube's hosts with something else where the id
-    belongs, and anything that is neither an id nor a URL. `subject` and `line` are the Problem's.
+    No video: an empty text, a URL of another host, and a YouTube URL of a channel, a playlist, a handle or a search.
+    A Problem: two videos in one value, a URL on YouTube's hosts without a valid ID at its position, and any text that
+    is neither an ID nor a URL.
     """
     text = text.strip()
     if ID.fullmatch(text):
@@ -56,7 +56,7 @@ def parse_video_id(text: str, subject: str, line: int | None = None) -> VideoId 
 
 
 def is_possible(video_id: str) -> bool:
-    """Return whether YouTube can have given out this id: only sixteen characters can stand last."""
+    """Return whether this can be an ID of YouTube's: only sixteen characters are possible at the end."""
     return video_id[-1:] in _LAST_CHARACTERS
 
 
@@ -81,7 +81,7 @@ def _read(text: str, subject: str, line: int | None) -> VideoId | Problem | None
 
 
 def _first_address(text: str) -> str:
-    """Return what comes before the first white space, or before another address on YouTube's hosts."""
+    """Return the text before the first white space, or before another URL on YouTube's hosts."""
     first = text.split(maxsplit=1)[0] if text.strip() else text
     edges = [match.span() for match in _BETWEEN_ADDRESSES.finditer(first)]
     for (stop, start), (end, _) in pairwise([*edges, (len(first), 0)]):
@@ -91,9 +91,9 @@ def _first_address(text: str) -> str:
 
 
 def _named_beside(text: str, address: tuple[Host, str] | None, ids: list[str]) -> Iterator[str]:
-    """Yield what else a value names, behind its first address or id.
+    """Yield the further IDs in a value, after its first URL or ID.
 
-    Beside an address of another host only addresses on YouTube's hosts count; white space parts them from it.
+    After a URL of another host, only URLs on YouTube's hosts count, and white space must separate them from it.
     """
     if address and address[0] is Host.FOREIGN:
         for word in text.split()[1:]:
@@ -110,7 +110,7 @@ def _named_beside(text: str, address: tuple[Host, str] | None, ids: list[str]) -
 
 
 def _named_in_addresses(parts: Iterable[str]) -> Iterator[str]:
-    """Yield what addresses on YouTube's hosts name; the address itself where it names nothing."""
+    """Yield the IDs in URLs on YouTube's hosts; the URL itself if it has none."""
     for part in parts:
         address = split_address(part) if begins_address(part) else None
         if address:

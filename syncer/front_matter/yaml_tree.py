@@ -1,4 +1,4 @@
-"""Reads YAML into a tree, from the parser's events: aliases stay aliases, and nothing is expanded or recursed into."""
+"""Reads YAML into a tree, from the parser's events: aliases stay aliases, and nothing is expanded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TAB_AFTER_DASH = re.compile(
     [ \t]*(?:[#][^\n]*)?\r?$)""",
     re.VERBOSE,
 )
-"""A dash, blanks with a tab among them, and an item that ends on its line, or at least is no mapping and no list."""
+"""A dash, blanks with a tab among them, and an item that ends on its line, or at least is a scalar."""
 
 _ANCHOR_WITH_COLON = re.compile(r"(?:![^ \t\r\n]*[ \t\r\n]+)?[&*][\w-]+:")
 _QUOTED_NEXT = re.compile(r"\s*[\"']")
@@ -28,17 +28,17 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class _Mark(Protocol):
-    """Where an event is: both loaders have a class of their own for it."""
+    """The position of an event: each loader has its own class for it."""
 
     @property
     def index(self) -> int: ...
 
 
 def parse_yaml(text: str) -> Tree | Unreadable:
-    """Return the tree of one YAML document, or why it cannot be read.
+    """Return the tree of one YAML document, or why it cannot be parsed.
 
-    The structure is that of libyaml, so of YAML 1.1. A tab after the dash of an item, which libyaml refuses and all
-    others read, is read as a blank.
+    The structure is that of libyaml: YAML 1.1. A tab after the dash of an item is read as a space: libyaml refuses it,
+    and all other parsers accept it.
     """
     tree = _parse(text)
     if isinstance(tree, Unreadable) and "\t" in text:
@@ -59,7 +59,7 @@ def _parse(text: str) -> Tree | Unreadable:
 
 
 def _begins_well(text: str) -> bool:
-    """Return whether a whole document comes before what is wrong: Psych reads no further."""
+    """Return whether a whole document comes before the error: Psych reads only that."""
     try:
         return any(isinstance(event, yaml.DocumentEndEvent) for event in yaml.parse(text, Loader=_Loader))
     except yaml.YAMLError:
@@ -67,7 +67,7 @@ def _begins_well(text: str) -> bool:
 
 
 def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
-    """Put the nodes into each other, outermost first. An anchor that is set again is another one from there on."""
+    """Build the tree, outermost nodes first. An anchor that is set again is a new one from there on."""
     documents = Items(0)
     opened: list[_OpenNode] = [_OpenNode(documents)]
     anchors: dict[str, Node] = {}
@@ -96,13 +96,13 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
 
 @dataclass(slots=True)
 class _OpenNode:
-    """A node that takes others in; `key` waits for its value."""
+    """A node that is still open; `key` waits for its value."""
 
     node: Items | Table
     key: Node | None = None
 
     def put(self, node: Node) -> None:
-        """Take a node in."""
+        """Add a node."""
         if isinstance(self.node, Items):
             self.node.items.append(node)
         elif self.key is None:
@@ -113,7 +113,7 @@ class _OpenNode:
 
 
 def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
-    """Return the event's node; None for an alias of nothing."""
+    """Return the event's node; None for an alias without an anchor."""
     assert event.end_mark is not None, "the loaders mark every event"
     start, stop = _start(event).index, event.end_mark.index
     if isinstance(event, yaml.ScalarEvent):
@@ -131,7 +131,7 @@ def _node(event: yaml.NodeEvent, anchors: dict[str, Node]) -> Node | None:
 
 
 def _conflict(text: str, event: yaml.NodeEvent, node: Node) -> Conflict | None:
-    """Return what the readers of YAML take differently, whatever the keys: most often it is Hugo's reader."""
+    """Return a construct about which YAML parsers disagree, whatever the keys: most often Hugo's differs."""
     look = max(node.start - 100, 0)
     if text.find("?", look, node.start) >= 0 and _MARK_BEFORE.search(text, look, node.start):
         reason = "some read a question mark as part of the key after it. Write the key on the same line, after a space"
@@ -154,10 +154,10 @@ def _disagree(reason: str, node: Node) -> Conflict:
 
 
 def _dangling(text: str, node: Node, inside: int | None) -> int | None:
-    """Return the column of the dash where a list that ends here has an empty last item, or what ends in it has one.
+    """Return the column of the dash if the last item of a list that ends here is empty, or that of a list in it.
 
-    To js-yaml, the dashes that follow are then dashes of this list; to Hugo, keys that are not to the left of the dash
-    are the item's.
+    js-yaml then reads the dashes that follow as items of this list; Hugo reads keys that are not to the left of the
+    dash as part of the item.
     """
     last = node.items[-1] if isinstance(node, Items) and node.items else None
     return _column(text, last.start) - 1 if last and _is_nothing(last) else inside
@@ -171,7 +171,7 @@ def _taken_in(text: str, dangling: int | None, into: Node, node: Node) -> Confli
 
 
 def _is_nothing(node: Node) -> bool:
-    """Return whether the text has nothing for this node: it starts right behind the dash, the key or the colon."""
+    """Return whether the node has no text: it starts right after the dash, the key or the colon."""
     return isinstance(node, Scalar) and node.start == node.stop
 
 

@@ -102,7 +102,7 @@ def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[st
     if common:
         home = "./" if common[0].startswith("~") else ""  # a config's path cannot begin with a tilde
         return home + "/".join(common), tuple(f"**/*{suffix}" for suffix in map(_literal, suffixes))
-    tops = sorted({place[0] if place else "" for place in directories.pages})
+    tops = sorted({path[0] if path else "" for path in directories.pages})
     if "" in tops or len(tops) * len(suffixes) > _MAX_PATTERNS:
         tops = ["**"]
     else:
