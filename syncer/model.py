@@ -81,6 +81,7 @@ class ProblemKind(StrEnum):
     NOT_A_COUNT = "not-a-count"
     CANNOT_PLACE = "cannot-place"
     KEY_CASE = "key-case"
+    KEYS_NOT_FOUND = "keys-not-found"
     READERS_DISAGREE = "readers-disagree"
     # the page on disk
     UNREADABLE = "unreadable"

@@ -8,10 +8,11 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import NamedTuple
 
 from syncer.content.page_file import signature_of, unreadable
-from syncer.content.walk import Candidate, LeftoverFile
+from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import fold_key
@@ -27,6 +28,9 @@ WHOLE_HEAD_BYTES = MAX_BLOCK_BYTES + HEAD_BYTES
 
 PAGES_PER_MISCASED_KEY = 10
 """One page in so many may write the ID's key in another letter case: it may be another key."""
+
+PAGES_WITHOUT_ID = 5
+"""Pages with front matter from which on it is a mistake that none has the ID key."""
 
 
 class MiscasedKey(NamedTuple):
@@ -91,6 +95,22 @@ def miscased_problems(
                 f"{collection.fields.video_id!r}. Letter case matters: use the same letters in both."
             )
             yield Problem(ProblemKind.KEY_CASE, collection.directory, message)
+
+
+def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Sequence[Page]) -> list[Collection]:
+    """Return the collections whose pages have none of the mapped counts, or that have many files and no page.
+
+    `pages` are those of a scan of the whole site. Of all others the keys are right.
+    """
+    suspects = []
+    for collection in collections:
+        own = [page for page in pages if page.fields is collection.fields]
+        if any(field.present for page in own for slot in page.slots for field in slot.fields):
+            continue
+        files = (file for file in (() if own else walk(site, [collection])) if isinstance(file, Candidate))
+        if own or len(list(islice(files, PAGES_WITHOUT_ID))) == PAGES_WITHOUT_ID:
+            suspects.append(collection)
+    return suspects
 
 
 @contextmanager

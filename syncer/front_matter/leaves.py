@@ -35,6 +35,27 @@ def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
             pass
 
 
+def key_paths(data: bytes) -> set[str]:
+    """Return the path of every key of a page's block, whatever its value: `videos`, `videos[].id`, `links.youtube`.
+
+    Empty where there is no block that can be read.
+    """
+    tree = _read_tree(data)
+    return set(_paths(tree.root, "")) if tree else set()
+
+
+def _paths(node: Node, path: str) -> Iterator[str]:
+    if isinstance(node, Items):
+        for item in node.items:
+            yield from _paths(item, f"{path}[]")
+    elif isinstance(node, Table):
+        for member in node.members:
+            if isinstance(member.key, Scalar):
+                name = f"{path}.{member.key.text}" if path else member.key.text
+                yield name
+                yield from _paths(member.value, name)
+
+
 def title_of(data: bytes) -> str | None:
     """Return the value of `title`; None if there is none, or the block cannot be parsed.
 

@@ -33,6 +33,7 @@ REMEDIES = {
     ProblemKind.CANNOT_PLACE: (
         "Write the front matter in a simpler form, add the missing count by hand, or map the key only once."
     ),
+    ProblemKind.KEYS_NOT_FOUND: "Correct the keys in the config. syncer check shows similar keys in the pages.",
     ProblemKind.READERS_DISAGREE: "Change what the message names.",
     ProblemKind.UNREADABLE: "Check the permissions, rename the file, or exclude it.",
     ProblemKind.UNWRITABLE: "Do what the message says.",

@@ -37,7 +37,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.left_over import settle_left_over
-from syncer.content.scan import MiscasedKey, keeping_pages, miscased_problems, read_head, read_pages
+from syncer.content.scan import (
+    MiscasedKey,
+    keeping_pages,
+    may_have_wrong_keys,
+    miscased_problems,
+    read_head,
+    read_pages,
+)
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
@@ -161,6 +168,10 @@ def _scan(sync: Sync) -> list[Page]:
             case Problem():
                 problems.append(item)
     problems += miscased_problems(collections, pages, miscased)
+    if sync.options.sees_all_pages and (suspects := may_have_wrong_keys(sync.site, collections, pages)):
+        from syncer.content.wrong_keys import key_problems
+
+        problems += key_problems(sync.site, suspects, pages, problems)
     if wanted := sync.options.videos:
         pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
         problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]

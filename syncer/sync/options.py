@@ -42,9 +42,14 @@ class Options:
     """What makes it end with exit code 1."""
 
     @property
+    def sees_all_pages(self) -> bool:
+        """Whether the sync is about every page and every video."""
+        return not (self.unread_since or self.paths or self.videos)
+
+    @property
     def whole(self) -> bool:
         """Whether the sync is about the whole site and for real."""
-        return not (self.dry_run or self.unread_since or self.paths or self.videos)
+        return self.sees_all_pages and not self.dry_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,237 @@
+"""Keys of the config that no page has are a Problem, and right ones never are."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from syncer.content import wrong_keys
+from syncer.content.scan import may_have_wrong_keys, read_pages
+from syncer.content.walk import walk
+from syncer.front_matter.leaves import leaves
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, VideoId
+from syncer.suggest.propose import Proposal, suggest
+from tests.site import Run, Site, ids
+
+VIDEOS = ids(20)
+ONE = "  - directory: content\n    fields: {{video_id: {}, counts: {{{}}}{}}}\n"
+
+
+def configure(site: Site, video_id: str = "id", counts: str = "viewCount: veiws", more: str = "") -> None:
+    site.configure(collections=ONE.format(video_id, counts, more))
+
+
+def put(site: Site, number: int, text: str = "id: {}\nviews: 5", directory: str = "content") -> None:
+    site.put(f"{directory}/{number:03}.md", f"---\n{text.format(VIDEOS[number % 20])}\n---\ntext\n".encode())
+
+
+def found(site: Site) -> list[tuple[str, str]]:
+    problems = site.sync().problems
+    assert {problem.kind for problem in problems} <= {"keys-not-found"}
+    return [(problem.subject, problem.message) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("video_id", "counts", "text", "message"),
+    [
+        ("id", "viewCount: veiws", "id: {}\nviews: 5", "No page has `veiws`; pages have `views`."),
+        ("id", "viewCount: Views", "id: {}\nviews: 5", "No page has `Views`; pages have `views`."),
+        ("id", "viewCount: viewcount", "id: {}\nviews: 5", "No page has `viewcount`; pages have `views`."),
+        ("id", "viewCount: view_count", "id: {}\nviewCount:", "No page has `view_count`; pages have `viewCount`."),
+        ("id", "viewCount: x, likeCount: y", "id: {}\nlikes: 1", "No page has `x`, `y`; pages have `likes`."),
+        ("id", "viewCount: x", "id: {}\nfoo: 5", "No page has `x`."),
+        ("yt.id", "viewCount: yt.veiws", "yt: {{id: {}, views: 1}}", "No page has `yt.veiws`; pages have `yt.views`."),
+        ("v[].id", "viewCount: veiws", "v:\n- id: {}\n  views: 1", "No page has `veiws`; pages have `views`."),
+    ],
+)
+def test_a_count_that_no_page_has_is_a_problem_that_names_the_one_that_they_have(
+    site: Site, syncer: Run, video_id: str, counts: str, text: str, message: str
+) -> None:
+    configure(site, f'"{video_id}"', counts)
+    put(site, 0, text)
+    remedy = "Correct `fields.counts`, or set `insert_missing: true` to add the keys."
+    assert found(site) == [("content", f"{message} {remedy}")]
+    ran = syncer("sync", "--json")
+    assert (ran.code, [each["kind"] for each in ran.document["problems"]]) == (1, ["keys-not-found"])
+    assert syncer("sync", "--dry-run").code == 1
+
+
+@pytest.mark.parametrize(
+    ("video_id", "text", "message"),
+    [
+        ("vid_id", "id: {}", "None of 5 pages has the ID key `vid_id`. Correct `fields.video_id`, or "),
+        ("vid_id", "vidid: {}", "None of 5 pages has the ID key `vid_id`; pages have `vidid`. Correct `fields."),
+        ("vid_id", "youtube: {}", "None of 5 pages has the ID key `vid_id`; pages have `youtube`. Correct"),
+        ("video.id", "video: {{url: {}}}", "None of 5 pages has the ID key `video.id`; pages have `video`."),
+        ("videos[].id", "videos: [{{vid: {}}}]", "None of 5 pages has the ID key `videos[].id`"),
+    ],
+)
+def test_five_pages_without_the_id_key_are_a_problem_and_four_are_none(
+    site: Site, video_id: str, text: str, message: str
+) -> None:
+    configure(site, f'"{video_id}"')
+    for number in range(4):
+        put(site, number, text)
+    site.put("content/plain.md", b"No front matter: vid_id, video\n")
+    site.put("content/empty.md", b"---\n---\n")
+    assert found(site) == []
+    put(site, 4, text)
+    ((subject, said),) = found(site)
+    assert subject == "content"
+    assert said.startswith(message)
+
+
+RIGHT: list[Callable[[Site], None]] = []
+
+
+def right(lay_out: Callable[[Site], None]) -> Callable[[Site], None]:
+    RIGHT.append(lay_out)
+    return lay_out
+
+
+@right
+def a_count_in_one_page_of_many(site: Site) -> None:
+    configure(site, counts="viewCount: views, likeCount: likes")
+    for number in range(9):
+        put(site, number, "id: {}")
+    put(site, 9, "id: {}\nviews:")
+
+
+@right
+def counts_without_values(site: Site) -> None:
+    configure(site, counts="viewCount: views")
+    for number, empty in enumerate(("", " null", " ''", " ~")):
+        put(site, number, f"id: {{}}\nviews:{empty}")
+
+
+@right
+def counts_to_be_added(site: Site) -> None:
+    configure(site, more=", insert_missing: true")
+    put(site, 0)
+
+
+@right
+def an_id_without_a_value(site: Site) -> None:
+    configure(site)
+    for number in range(8):
+        put(site, number, "title: a")
+    put(site, 8, "id:\ntitle: b")
+
+
+@right
+def lists_that_are_empty(site: Site) -> None:
+    configure(site, '"videos[].id"', "viewCount: views")
+    for number in range(8):
+        put(site, number, "videos: []")
+
+
+@right
+def pages_without_front_matter(site: Site) -> None:
+    configure(site)
+    for number in range(8):
+        site.put(f"content/{number}.md", b"# Title\n\nid and views\n")
+
+
+@right
+def no_pages_at_all(site: Site) -> None:
+    configure(site)
+
+
+@right
+def all_pages_excluded(site: Site) -> None:
+    site.configure(
+        collections="  - directory: content\n    exclude: ['*.md']\n    fields: {video_id: x, counts: {viewCount: y}}\n"
+    )
+    for number in range(8):
+        put(site, number)
+
+
+@right
+def two_collections_of_the_same_pages_with_the_same_counts(site: Site) -> None:
+    one = ONE.format("id", "viewCount: views", "")
+    site.configure(collections=one + one)
+    put(site, 0)
+
+
+@right
+def a_collection_whose_pages_are_those_of_another(site: Site) -> None:
+    lists = ONE.format('"videos[].id"', "viewCount: views", "")
+    site.configure(collections=ONE.format("id", "viewCount: views", "") + lists)
+    for number in range(8):
+        put(site, number)
+    put(site, 8, "title: a")
+
+
+@pytest.mark.parametrize("lay_out", RIGHT, ids=[each.__name__ for each in RIGHT])
+def test_right_keys_are_no_problem(site: Site, lay_out: Callable[[Site], None]) -> None:
+    lay_out(site)
+    assert found(site) == []
+
+
+@pytest.mark.parametrize("value", ["1.2M", "[1]", "&a 5", "!!str 5", "|\n  5"])
+def test_a_count_with_another_problem_is_there(site: Site, value: str) -> None:
+    configure(site, counts="viewCount: views")
+    put(site, 0, f"id: {{}}\nviews: {value}")
+    assert "keys-not-found" not in {problem.kind for problem in site.sync().problems}
+
+
+def test_a_narrow_sync_does_not_see_all_pages_and_looks_for_no_wrong_keys(site: Site, syncer: Run) -> None:
+    configure(site)
+    put(site, 0)
+    assert syncer("sync", "content").code == 0
+    assert syncer("sync", f"--video={VIDEOS[0]}").code == 0
+    assert syncer("sync").code == 1
+
+
+def test_pages_are_read_again_only_where_no_count_was_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(site, counts="viewCount: views")
+    for number in range(20):
+        put(site, number)
+    monkeypatch.delattr(wrong_keys, "read_head")
+    assert found(site) == []
+
+
+@pytest.mark.skipif("SYNCER_CORPUS" not in os.environ, reason="SYNCER_CORPUS names no directory of public pages")
+def test_no_public_site_with_the_keys_that_it_uses_has_wrong_ones_and_each_has_with_others(tmp_path: Path) -> None:
+    corpus, sites = Path(os.environ["SYNCER_CORPUS"]), set()
+    with (corpus / "MANIFEST.tsv").open(encoding="utf-8", newline="") as manifest:
+        for row in csv.DictReader(manifest, delimiter="\t"):
+            target = tmp_path / row["source"].replace("/", "+") / row["original_path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((corpus / row["path"]).read_bytes())
+            sites.add(tmp_path / row["source"].replace("/", "+"))
+    with_videos = 0
+    for site in sites:
+        files = sorted(path for path in site.rglob("*") if path.is_file())
+        pages = [(str(path.relative_to(site)), leaves(path.read_bytes())) for path in files]
+        for proposal in suggest(pages, recognise):
+            with_videos += 1
+            mapped = proposal.fields
+            assert problems_of(site, proposal, mapped) == []
+            other = replace(mapped, counts={Count.VIEWS: "no_such"}, insert_missing=False)
+            assert problems_of(site, proposal, other) == [ProblemKind.KEYS_NOT_FOUND]
+            if mapped.video_id.count(".") == 0 and proposal.pages >= 5:
+                absent = replace(mapped, video_id="no_such_id")
+                assert problems_of(site, proposal, absent) == [ProblemKind.KEYS_NOT_FOUND]
+    assert with_videos >= 7
+
+
+def problems_of(site: Path, proposal: Proposal, fields: Fields) -> list[ProblemKind]:
+    """Return what is wrong with the keys, as a sync of the whole site finds it."""
+    root, collection = os.path.realpath(site), Collection(proposal.directory, proposal.include, (), fields)
+    found = list(read_pages(root, walk(root, [collection])))
+    pages = [each for each in found if isinstance(each, Page)]
+    problems = [each for each in found if isinstance(each, Problem)]
+    suspects = may_have_wrong_keys(root, [collection], pages)
+    return [each.kind for each in wrong_keys.key_problems(root, suspects, pages, problems)]
+
+
+def recognise(text: str) -> VideoId | None:
+    found = parse_video_id(text, "")
+    return found if isinstance(found, str) else None
