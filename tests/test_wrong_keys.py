@@ -17,6 +17,7 @@ from syncer.front_matter.leaves import leaves
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, VideoId
 from syncer.suggest.propose import Proposal, suggest
+from syncer.suggest.survey import survey
 from tests.site import Run, Site, ids
 
 VIDEOS = ids(20)
@@ -210,7 +211,7 @@ def test_no_public_site_with_the_keys_that_it_uses_has_wrong_ones_and_each_has_w
     for site in sites:
         files = sorted(path for path in site.rglob("*") if path.is_file())
         pages = [(str(path.relative_to(site)), leaves(path.read_bytes())) for path in files]
-        for proposal in suggest(pages, recognise):
+        for proposal in suggest(survey(pages, recognise)):
             with_videos += 1
             mapped = proposal.fields
             assert problems_of(site, proposal, mapped) == []
