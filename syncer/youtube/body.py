@@ -118,7 +118,7 @@ def _items(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
         return ForeignBody("it is not a complete JSON document" if body else "it is empty")
     if not isinstance(document, dict) or document.get("kind") != _DOCUMENT_KINDS[bucket]:
         return ForeignBody(f"it is not a {_DOCUMENT_KINDS[bucket]}")
-    items = document.get("items", [])  # absent where no video was found (`docs/youtube.md`, Absent videos)
+    items = document.get("items", [])  # absent where no video was found (`docs/youtube.md`, Missing videos)
     return items if isinstance(items, list) else ForeignBody("it has no list of items")
 
 
