@@ -28,11 +28,11 @@ def test_every_file_gets_an_outcome_in_order(tmp_path: Path, count: int) -> None
     assert isinstance(lost, FileNotFoundError)
 
 
-def test_no_files_need_no_flush() -> None:
+def test_nothing_is_flushed_without_files() -> None:
     assert flush_files([]) == []
 
 
-def test_a_directory_that_is_gone_needs_no_flush_and_keeps_no_other_from_it(
+def test_a_directory_that_was_removed_does_not_keep_others_from_being_flushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[int] = []

@@ -65,7 +65,7 @@ def watching(directory: Path) -> Iterator[Callable[[], list[tuple[str, str]]]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux's renameat2 is used")
-def test_who_watches_is_told_last_of_what_came_in_the_first_name_s_place(tmp_path: Path) -> None:
+def test_a_watcher_gets_the_event_of_the_first_name_last(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).touch()
     with watching(tmp_path) as events, opened(tmp_path) as directory:
@@ -76,7 +76,7 @@ def test_who_watches_is_told_last_of_what_came_in_the_first_name_s_place(tmp_pat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux's renameat2 is used")
-def test_of_a_page_that_is_replaced_the_last_event_is_that_it_came(tmp_path: Path) -> None:
+def test_the_last_event_of_a_replaced_page_is_that_it_was_created(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md")
     waiting = edits(tmp_path)
     with watching(tmp_path / "content") as events:

@@ -193,7 +193,7 @@ def add(file: Path) -> None:
         author.write(b"one more line\n")
 
 
-def test_a_dry_run_minds_no_writer(tmp_path: Path, file: Path) -> None:
+def test_a_dry_run_ignores_a_writer(tmp_path: Path, file: Path) -> None:
     (edit,) = edits(tmp_path)
     with file.open("r+b"):
         assert preview(str(tmp_path), edit) == (page(), page(views=NEW))
@@ -239,7 +239,7 @@ def test_a_lease_that_was_taken_away_may_be_given_back(file: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_where_no_lease_is_to_be_had_nobody_is_said_to_write(tmp_path: Path) -> None:
+def test_without_leases_no_page_counts_as_open_for_writing(tmp_path: Path) -> None:
     directory, pipe = tmp_path / "directory", tmp_path / "pipe"
     directory.mkdir()
     os.mkfifo(pipe)

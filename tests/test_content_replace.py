@@ -147,7 +147,7 @@ def test_a_page_whose_owner_cannot_be_kept_is_left_as_it_was(owner: int, group: 
         assert os.listdir(file.parent) == ["a.md"]
 
 
-def test_a_page_of_ones_own_is_replaced_without_roots_powers() -> None:
+def test_a_users_own_page_is_replaced_without_root() -> None:
     with everybodys_directory() as site:
         file = put(site / "content/a.md")
         give_away(file.parent)
@@ -159,7 +159,7 @@ def test_a_page_of_ones_own_is_replaced_without_roots_powers() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="attributes are asked for in Linux's way")
-def test_the_access_list_and_what_people_noted_at_the_file_are_kept(tmp_path: Path, file: Path) -> None:
+def test_the_access_list_and_the_extended_attributes_are_kept(tmp_path: Path, file: Path) -> None:
     note(file, "user.note", b"proofread")
     note(file, "system.posix_acl_access", ACCESS_LIST)
 
@@ -204,7 +204,7 @@ def test_a_page_in_a_linked_directory_is_written_where_it_is(tmp_path: Path) -> 
     assert (tmp_path / "content").is_symlink()
 
 
-def test_a_page_with_a_second_name_is_left_alone_because_a_new_file_would_part_them(tmp_path: Path, file: Path) -> None:
+def test_a_page_with_a_second_name_is_left_alone(tmp_path: Path, file: Path) -> None:
     other = tmp_path / "vault.md"
     other.hardlink_to(file)
 
@@ -222,7 +222,7 @@ def test_a_batch_that_is_repeated_is_done_and_writes_nothing(tmp_path: Path, fil
     assert all_but_access(file) == before
 
 
-def test_a_name_of_the_greatest_length_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_page_with_the_longest_possible_name_is_replaced(tmp_path: Path) -> None:
     file = put(tmp_path / "content" / ("n" * 252 + ".md"))
 
     assert replace(tmp_path) == [None]
@@ -246,7 +246,7 @@ def same_times(file: Path, status: os.stat_result) -> None:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def test_an_edit_after_the_scan_wins(tmp_path: Path, file: Path) -> None:
+def test_an_edit_after_the_scan_is_kept(tmp_path: Path, file: Path) -> None:
     waiting = edits(tmp_path)
     file.write_bytes(page(body="An edit.\n"))
 
@@ -256,7 +256,7 @@ def test_an_edit_after_the_scan_wins(tmp_path: Path, file: Path) -> None:
     assert file.read_bytes() == page(views=NEW, body="An edit.\n")
 
 
-def test_an_edit_of_the_count_that_hides_its_time_and_size_wins(tmp_path: Path, file: Path) -> None:
+def test_an_edit_of_the_count_that_keeps_time_and_size_is_kept(tmp_path: Path, file: Path) -> None:
     waiting = edits(tmp_path)
     status = file.stat()
     file.write_bytes(page(views=48211))
@@ -266,7 +266,7 @@ def test_an_edit_of_the_count_that_hides_its_time_and_size_wins(tmp_path: Path, 
     assert file.read_bytes() == page(views=48211)
 
 
-def test_an_edit_of_the_body_that_hides_its_time_and_size_is_kept(tmp_path: Path, file: Path) -> None:
+def test_an_edit_of_the_body_that_keeps_time_and_size_is_kept(tmp_path: Path, file: Path) -> None:
     waiting = edits(tmp_path)
     status = file.stat()
     file.write_bytes(page(body="Gates, paddles and patientia\n"))
@@ -344,7 +344,7 @@ def meanwhile(site: Path, what: str) -> str:
 
 
 @pytest.mark.parametrize("what", ["in_place", "append", "save_anew"])
-def test_an_edit_during_the_replacement_wins(tmp_path: Path, file: Path, what: str) -> None:
+def test_an_edit_during_the_replacement_is_kept(tmp_path: Path, file: Path, what: str) -> None:
     assert meanwhile(tmp_path, what) == "edited-meanwhile 1"
 
     assert str(NEW).encode() not in file.read_bytes()
@@ -386,7 +386,7 @@ def test_a_directory_that_vanished_after_the_scan_is_not_made_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize("become", ["fifo", "directory"])
-def test_what_is_no_file_any_more_is_left_alone(tmp_path: Path, file: Path, become: str) -> None:
+def test_a_page_that_is_no_longer_a_file_is_left_alone(tmp_path: Path, file: Path, become: str) -> None:
     waiting = edits(tmp_path)
     file.unlink()
     os.mkfifo(file) if become == "fifo" else file.mkdir()
@@ -396,7 +396,7 @@ def test_what_is_no_file_any_more_is_left_alone(tmp_path: Path, file: Path, beco
 
 
 @pytest.mark.parametrize("what", ["page", "directory"])
-def test_what_now_leads_out_of_the_site_is_left_alone(tmp_path: Path, what: str) -> None:
+def test_a_page_that_now_leads_out_of_the_site_is_left_alone(tmp_path: Path, what: str) -> None:
     site = tmp_path / "site"
     file = put(site / "content/a.md")
     waiting = edits(site)
@@ -540,7 +540,7 @@ def test_a_page_that_cannot_be_rewritten_is_not_touched(tmp_path: Path, file: Pa
     assert left_over(tmp_path) == []
 
 
-def test_each_outcome_stands_in_its_edits_place(tmp_path: Path) -> None:
+def test_outcomes_are_in_the_order_of_the_edits(tmp_path: Path) -> None:
     files = [put(tmp_path / f"content/{number}.md") for number in range(6)]
     waiting = edits(tmp_path)
     files[1].unlink()
@@ -606,7 +606,9 @@ def test_new_files_are_made_beside_the_page_and_its_own_directory_is_made_durabl
     assert directories == str(real.parent)
 
 
-def test_a_name_that_is_taken_is_no_obstacle_to_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_name_does_not_keep_a_temporary_file_from_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = [put(tmp_path / f"content/{number}.md") for number in range(2)]
     stranger = put(tmp_path / "content/.syncer-aaaaaaaa~", b"somebody's")
     draws = iter("abbc")

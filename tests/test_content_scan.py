@@ -214,7 +214,7 @@ def test_the_order_is_that_of_names_however_the_disk_lists_them(tmp_path: Path) 
     assert names(tmp_path / "0") == names(tmp_path / "1")
 
 
-def test_special_files_and_directories_named_like_pages_cost_no_word(
+def test_special_files_and_directories_named_like_pages_are_skipped_silently(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = tmp_path / "content"
@@ -228,7 +228,7 @@ def test_special_files_and_directories_named_like_pages_cost_no_word(
         assert [one.path for one in pages(tmp_path)] == ["content/a.md", "content/folder.md/b.md"]
 
 
-def test_a_fifo_that_took_a_pages_place_after_the_walk_does_not_hang_the_reading(tmp_path: Path) -> None:
+def test_a_fifo_that_replaced_a_page_after_the_walk_does_not_block_reading(tmp_path: Path) -> None:
     (tmp_path / "content").mkdir()
     os.mkfifo(tmp_path / "content/a.md")
 
@@ -236,7 +236,7 @@ def test_a_fifo_that_took_a_pages_place_after_the_walk_does_not_hang_the_reading
     assert OPEN_FLAGS & os.O_NONBLOCK
 
 
-def test_git_and_our_own_files_are_no_pages(tmp_path: Path) -> None:
+def test_files_of_git_and_of_syncer_are_not_pages(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md")
     for name in (".git/notes.md", "sub/.git/n.md", ".syncer/s.md", ".syncer-0a1b2c3d~", ".syncer-x/t.md"):
         put(tmp_path / "content" / name)
@@ -330,7 +330,7 @@ def test_a_file_that_no_pattern_takes_may_lead_anywhere(tmp_path: Path) -> None:
     assert names(tmp_path / "site") == ["content/a.md"]
 
 
-def test_links_to_nowhere_such_as_an_editors_lock_cost_no_word(tmp_path: Path) -> None:
+def test_dangling_links_such_as_an_editors_lock_are_skipped_silently(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md")
     (tmp_path / "content/.#a.md").symlink_to("somebody@host.1234:1700000000")  # Emacs, while a.md is edited
     (tmp_path / "content/me.md").symlink_to("me.md")
@@ -443,14 +443,14 @@ def test_a_count_that_two_collections_want_for_two_videos_is_left_alone(tmp_path
     assert OTHER_ID in problem.message
 
 
-def test_a_place_that_two_collections_want_for_two_counts_is_left_alone(tmp_path: Path) -> None:
+def test_a_key_that_two_collections_map_to_two_counts_is_left_alone(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md")
     swapped = Fields("vid_id", {Count.LIKES: "viewcount"})
 
     assert problems(scanned(tmp_path, collection(), collection(fields=swapped))) == [("cannot-place", "content/a.md")]
 
 
-def test_what_is_wrong_is_told_once_however_many_collections_see_it(tmp_path: Path) -> None:
+def test_a_problem_is_reported_once_however_many_collections_find_it(tmp_path: Path) -> None:
     put(tmp_path / "site/content/sub/bad.md", f"---\nvid_id: {ID}\nviewcount: 1\nviewcount: 2\n---\n".encode())
     (tmp_path / "site/content/sub/away.md").symlink_to("/etc/hosts")
 
@@ -471,7 +471,7 @@ def test_a_page_is_read_with_its_signature_and_without_its_text(tmp_path: Path) 
     assert found.slots[0].video_id == ID
 
 
-def test_a_signature_tells_size_time_and_inode_apart(tmp_path: Path) -> None:
+def test_a_signature_differs_if_size_time_or_inode_differs(tmp_path: Path) -> None:
     file = put(tmp_path / "a.md", b"one")
     os.utime(file, ns=(0, 10**18))
     seen = [signature_of(file.stat())]

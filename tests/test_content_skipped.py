@@ -175,7 +175,7 @@ def test_gits_directory_and_our_own_are_never_entered(tmp_path: Path, include: l
 
 
 @pytest.mark.parametrize("directory", [".git", "sub/.git/hooks", ".syncer", "a/../.syncer/x", ".syncer-old"])
-def test_a_collection_cannot_be_gits_or_ours(directory: str) -> None:
+def test_a_collection_cannot_be_a_directory_of_git_or_syncer(directory: str) -> None:
     text = f"collections: [{{directory: {directory}, fields: {{video_id: a, counts: {{viewCount: b}}}}}}]"
 
     with pytest.raises(ConfigError, match=r"collections\[0\]\.directory: belongs to git or to syncer"):
@@ -354,7 +354,7 @@ def test_check_says_in_one_line_how_many_pages_are_skipped(site: Site, syncer: R
     assert "skipped" not in syncer("check", "--offline").out
 
 
-def test_a_path_in_there_is_no_page_of_the_config(site: Site, syncer: Run) -> None:
+def test_a_path_in_a_skipped_directory_is_not_a_page_of_the_config(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
     site.put(NOTE, crlf(OTHER, 1, 2))
 

@@ -122,7 +122,7 @@ def test_links_in_circles_end(place: Place, leads: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["../../outside/page.md", "../../outside", "/", "/dev/zero", "/proc/self/environ"])
-def test_what_links_lead_to_outside_the_site_is_not_touched(place: Place, target: str) -> None:
+def test_files_outside_the_site_are_not_touched_through_links(place: Place, target: str) -> None:
     (place.site.root / "content" / "link.md").symlink_to(target)
     assert set(place.endure()) <= {("outside-site", "content/link.md")}
 
@@ -150,7 +150,7 @@ def test_pipes_sockets_and_directories_named_like_pages_are_passed_over(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make devices")
 @pytest.mark.parametrize(("kind", "major", "minor"), [(stat.S_IFCHR, 1, 5), (stat.S_IFCHR, 5, 0), (stat.S_IFBLK, 7, 0)])
-def test_devices_named_like_pages_are_passed_over(place: Place, kind: int, major: int, minor: int) -> None:
+def test_devices_named_like_pages_are_skipped(place: Place, kind: int, major: int, minor: int) -> None:
     try:
         os.mknod(place.site.root / "content" / "x.md", kind | 0o666, os.makedev(major, minor))
     except PermissionError:
@@ -256,7 +256,7 @@ LARGE = {name for name in PAGES if name.startswith("100,000 ")} | {"many anchors
 
 
 @pytest.mark.parametrize("name", storms_but(PAGES.keys() - LARGE, PAGES))
-def test_a_page_that_was_made_to_hurt_is_written_whole_or_left_as_it_is(place: Place, name: str) -> None:
+def test_a_hostile_page_is_written_whole_or_left_unchanged(place: Place, name: str) -> None:
     page = place.site.put("content/bad.md", PAGES[name]())
     before = page.read_bytes()
     problems = place.endure(TWO_COMMANDS if PROVING else SYNC_ALONE)
@@ -341,7 +341,7 @@ def test_the_daemon_logs_any_name_safely(place: Place, form: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has UTF-8 names only")
-def test_names_that_are_no_utf8_are_reported_and_left_alone(place: Place) -> None:
+def test_names_that_are_not_utf8_are_reported_and_left_alone(place: Place) -> None:
     content = os.fsencode(place.site.root / "content")
     os.mkdir(content + b"/caf\xe9")
     for name in (b"/\xff\x1b[31m.md", b"/caf\xe9/a.md"):

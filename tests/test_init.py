@@ -60,7 +60,7 @@ def lay(there: Path, pages: Mapping[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_config_it_writes_works_as_it_stands(there: Path, youtube: Simulator, syncer: Run, shape: str) -> None:
+def test_the_config_it_writes_works_unchanged(there: Path, youtube: Simulator, syncer: Run, shape: str) -> None:
     pages, directories, changes = SHAPES[shape]
     lay(there, pages)
     ran = syncer("init")
@@ -166,7 +166,7 @@ def test_videos_in_text_and_in_data_files_are_named_where_front_matter_has_none(
 
 
 @pytest.mark.parametrize("pelican", [True, False])
-def test_metadata_without_fences_is_told_from_front_matter(there: Path, syncer: Run, pelican: bool) -> None:
+def test_metadata_without_fences_is_recognised(there: Path, syncer: Run, pelican: bool) -> None:
     lay(there, {"content/a.md": f"Title: A\nYoutube: {A}\n\nText\n".encode()})
     if pelican:
         (there / "pelicanconf.py").touch()
@@ -176,7 +176,7 @@ def test_metadata_without_fences_is_told_from_front_matter(there: Path, syncer: 
     assert ("(Pelican reads both forms)" in ran.out) is pelican
 
 
-def test_it_reads_pages_and_changes_none(there: Path, syncer: Run) -> None:
+def test_it_changes_no_page(there: Path, syncer: Run) -> None:
     lay(there, SHAPES["jekyll"][0])
     before = tree(there)
     syncer("init")
@@ -227,7 +227,7 @@ def test_what_exists_is_never_overwritten(there: Path, syncer: Run, taken: Calla
     ],
     ids=["an empty directory", "no front matter", "no video", "in directories that are skipped"],
 )
-def test_a_site_without_videos_is_exit_1_says_why_and_gets_nothing(
+def test_a_site_without_videos_exits_with_1_says_why_and_gets_no_config(
     there: Path, syncer: Run, pages: Mapping[str, bytes]
 ) -> None:
     lay(there, pages)
@@ -239,7 +239,7 @@ def test_a_site_without_videos_is_exit_1_says_why_and_gets_nothing(
     assert tree(there) == before
 
 
-def test_a_directory_that_is_none_is_exit_2(there: Path, syncer: Run) -> None:
+def test_a_directory_that_does_not_exist_exits_with_2(there: Path, syncer: Run) -> None:
     ran = syncer("init", "nowhere")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "syncer: nowhere is not a directory: name the site's root\n"

@@ -70,7 +70,7 @@ def test_a_count_in_other_letters_gets_no_second_key_and_the_page_keeps_every_by
         (9, 0, False),
     ],
 )
-def test_a_collection_is_told_once_if_no_page_or_fewer_than_nine_of_ten_have_the_key_as_mapped(
+def test_a_collection_is_reported_once_if_fewer_than_nine_of_ten_pages_have_the_key_as_mapped(
     tmp_path: Path, exact: int, others: int, told: bool
 ) -> None:
     for number in range(exact):
@@ -106,7 +106,7 @@ def test_the_share_is_that_of_the_pages_that_name_a_video_in_any_letters(
     assert len(found) == (others > 0 and (exact == 0 or others / (exact + others) > 0.1))
 
 
-def test_each_collection_is_told_of_its_own_pages(tmp_path: Path) -> None:
+def test_each_collection_is_reported_with_its_own_pages(tmp_path: Path) -> None:
     put(tmp_path / "a/1.md", named("YouTube"))
     put(tmp_path / "b/2.md", named("youtube"))
     put(tmp_path / "c/3.md", b"---\nlinks: {Youtube: " + VIDEOS[0].encode() + b"}\n---\n")

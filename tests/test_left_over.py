@@ -145,7 +145,7 @@ def test_after_a_lost_state_the_words_are_put_back_too(site: Site, file: Path, c
     assert file.read_bytes().endswith(WORDS)
 
 
-def test_a_daemon_that_starts_settles_it_at_once_and_until_then_status_tells_of_it(
+def test_a_starting_daemon_settles_it_at_once_and_until_then_status_shows_it(
     site: Site, file: Path, youtube: Simulator, syncer: Run, crash: Crash
 ) -> None:
     site.configure(schedule="every: 6h, jitter: 0s")
@@ -211,7 +211,7 @@ def test_a_new_file_that_is_half_written_goes_wherever_it_ends(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("now", [OLD, page(body="edited since\n"), page(views=5), b"", None])
-def test_a_new_file_that_never_came_in_place_goes_whatever_the_page_says_by_now(
+def test_a_temporary_file_that_was_never_swapped_in_is_removed_whatever_the_page_has_now(
     tmp_path: Path, now: bytes | None
 ) -> None:
     put(tmp_path / "content/b.md", page(video="-b5Nw0yRfhs"))
@@ -272,7 +272,7 @@ def test_a_file_of_another_making_with_words_of_its_own_is_saved(tmp_path: Path)
     assert settle(tmp_path) == ([], {"content/a.md": OLD + WORDS}), "as the page that names the same video"
 
 
-def test_a_file_that_says_what_some_page_says_with_other_counts_goes(tmp_path: Path) -> None:
+def test_a_file_that_differs_from_a_page_only_in_counts_is_removed(tmp_path: Path) -> None:
     put(tmp_path / "content/a.md", NEW)
     put(tmp_path / "content/.syncer-0123abcd~", OLD)
     assert settle(tmp_path) == ([], {})
@@ -292,7 +292,7 @@ def test_what_cannot_be_saved_stays_where_it_is_and_is_a_problem(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling"])
-def test_where_edits_are_saved_stands_something_else_and_the_problem_names_that(tmp_path: Path, kind: str) -> None:
+def test_the_problem_names_what_is_in_the_way_of_the_saved_edits(tmp_path: Path, kind: str) -> None:
     put(tmp_path / "content/a.md", NEW)
     stray = put(tmp_path / "content/.syncer-0123abcd~", OLD + WORDS)
     state = tmp_path / "state"
@@ -331,7 +331,7 @@ def save(state: Path, texts: Sequence[bytes], name: str = "content/lists/a.md") 
         save_edit(state, str(put(state.parent / "source", text)), name, NOW)
 
 
-def test_edits_of_one_page_and_time_are_all_kept_and_for_nobody_else_to_read(tmp_path: Path) -> None:
+def test_edits_of_one_page_and_time_are_all_kept_and_private(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     save(state, [b"one", b"two", b"x" * 200_000])
@@ -347,7 +347,7 @@ def test_edits_of_one_page_and_time_are_all_kept_and_for_nobody_else_to_read(tmp
     ]  # fmt: skip
 
 
-def test_a_link_in_the_folder_s_place_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_instead_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
     state.mkdir()
     elsewhere.mkdir()

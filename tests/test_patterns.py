@@ -33,7 +33,7 @@ def is_flawed(text: str) -> bool:
     return ATOMIC_GROUP in text or GROUP_REPEATED_POSSESSIVELY.search(text) is not None
 
 
-def test_no_pattern_has_what_python_3_11_0_to_3_11_4_match_wrong() -> None:
+def test_no_pattern_has_a_construct_that_python_3_11_0_to_3_11_4_match_incorrectly() -> None:
     assert SOURCES
     flawed = [
         f"{path}:{line}: {text}"
@@ -59,5 +59,5 @@ def test_no_pattern_has_what_python_3_11_0_to_3_11_4_match_wrong() -> None:
         ('r"(?:a|b)*"', False),
     ],
 )
-def test_the_rule_tells_such_patterns_from_others(source: str, flawed: bool) -> None:
+def test_the_rule_finds_such_patterns_and_no_others(source: str, flawed: bool) -> None:
     assert any(is_flawed(text) for _, text in strings_in(source)) is flawed

@@ -81,7 +81,7 @@ def test_new_count_keys_are_named_as_the_id_is(key: str, views: str, likes: str)
     assert fields == Fields(key, {Count.VIEWS: views, Count.LIKES: likes}, insert_missing=True)
 
 
-def test_no_key_is_proposed_that_differs_from_one_in_letter_case_only() -> None:
+def test_a_proposed_key_never_differs_from_another_in_letter_case_only() -> None:
     counts = one(*posts(3, youtubeId="ID", **{"VIEWCOUNT.a": "x", "likeCOUNT": "many"})).fields.counts
     assert counts == {Count.VIEWS: "youtube_viewCount", Count.LIKES: "youtube_likeCount"}
     counts = one(*posts(3, vid_id="ID", **{"stats.views": "5", "statS.likes": "5"})).fields.counts
@@ -115,17 +115,17 @@ def test_an_empty_count_has_a_type_only_in_quotes(text: str, quoted: bool, propo
     assert one(*pages).fields.insert_as == proposed
 
 
-def test_what_is_no_count_has_no_type() -> None:
+def test_a_value_that_is_not_a_count_has_no_type() -> None:
     pages = [(f"{n}.md", [*leaves_of(("vid_id", IDS[n])), ("views", "1.2M" if n else "5", bool(n))]) for n in range(2)]
     assert one(*pages).fields.insert_as == "number"
 
 
-def test_where_the_id_has_one_word_only_the_other_keys_tell_the_style() -> None:
+def test_if_the_id_key_is_one_word_the_other_keys_decide_the_style() -> None:
     assert one(*posts(3, youtube="ID", shortTitle="A", pubDate="2024")).fields.counts[Count.VIEWS] == "viewCount"
     assert one(*posts(3, youtube="ID", title="A")).fields.counts[Count.VIEWS] == "view_count"
 
 
-def test_new_count_keys_stand_beside_a_nested_id() -> None:
+def test_new_count_keys_are_beside_a_nested_id() -> None:
     fields = one(*posts(3, **{"extra.youtube_id": "ID", "title": "A"})).fields
     assert fields.counts == {Count.VIEWS: "extra.view_count", Count.LIKES: "extra.like_count"}
     fields = one(*posts(3, **{"videos[].meta.id": "ID"})).fields
@@ -160,17 +160,17 @@ def test_counts_beside_the_id_are_found_whatever_they_are_called(
     "other",
     [{"comments": "true"}, {"comments": ""}, {"likes[]": "5"}, {"author.views": "5"}, {"view_count": "1,567"}],
 )
-def test_what_only_sounds_like_a_count_is_none(other: dict[str, str]) -> None:
+def test_a_key_that_only_sounds_like_a_count_is_not_one(other: dict[str, str]) -> None:
     fields = one(*posts(3, youtube="ID", **other)).fields
     assert fields.insert_missing
     assert set(fields.counts.values()).isdisjoint(other)
 
 
-def test_counts_without_a_video_are_no_proposal() -> None:
+def test_counts_without_a_video_are_not_proposed() -> None:
     assert propose(*posts(5, title="A", views="5", like_count="6")) == []
 
 
-def test_a_word_of_eleven_characters_is_no_id() -> None:
+def test_a_word_of_eleven_characters_is_not_an_id() -> None:
     assert propose(*posts(1, slug="Cpp-windowS", category="youtube-asr", duration="PT00H58M55S")) == []
     words = [
         (f"{n}.md", leaves_of(("slug", word))) for n, word in enumerate(["cpp-windows", "bread-dough", "hello-world"])
@@ -180,12 +180,12 @@ def test_a_word_of_eleven_characters_is_no_id() -> None:
     assert one(*posts(9, slug="ID")).fields.video_id == "slug"
 
 
-def test_a_key_with_a_telling_name_needs_one_page_only() -> None:
+def test_a_key_named_for_videos_needs_only_one_page() -> None:
     assert one(*posts(1, vid_id="ID")).pages == 1
     assert propose(*posts(1, video="my-bookself")) == []
 
 
-def test_links_now_and_then_to_youtube_are_no_key_for_videos() -> None:
+def test_a_key_with_a_few_youtube_links_is_not_a_key_for_videos() -> None:
     links: Leaves = leaves_of(("links[]", "https://a.example/"), ("links[]", WATCH + IDS[0]))
     more: Leaves = leaves_of(("see.also", "https://b.example/"), ("see.also", "c"), ("see.also", WATCH + IDS[0]))
     assert propose(("a.md", links), ("b.md", more)) == []
@@ -201,14 +201,14 @@ def test_links_now_and_then_to_youtube_are_no_key_for_videos() -> None:
         (["ID", "", "", ""], True),
     ],
 )
-def test_a_key_with_a_telling_name_is_proposed_only_where_most_of_what_a_sync_reads_there_are_videos(
+def test_a_key_named_for_videos_is_proposed_only_if_most_of_its_values_are_videos(
     values: list[str], proposed: bool
 ) -> None:
     texts = [("works[].video_id", text.replace("ID", video)) for text, video in zip(values, IDS, strict=False)]
     assert [one.fields.video_id for one in propose(("a.md", leaves_of(*texts)))] == ["works[].video_id"] * proposed
 
 
-def test_urls_are_as_good_as_ids_and_other_hosts_do_no_harm() -> None:
+def test_urls_count_like_ids_and_urls_of_other_hosts_are_ignored() -> None:
     pages = [*posts(4, media=WATCH + "ID"), *posts(4, "_posts/b", media="https://vimeo.com/1")]
     proposal = one(*pages)
     assert (proposal.fields.video_id, proposal.pages, proposal.directory) == ("media", 4, "_posts")
@@ -242,7 +242,7 @@ def test_a_list_of_other_videos_is_a_collection_of_its_own() -> None:
     assert (second.fields.video_id, second.videos) == ("videos[].id", 8)
 
 
-def test_a_key_that_can_be_no_field_is_left_aside() -> None:
+def test_a_key_that_cannot_be_a_field_is_ignored() -> None:
     assert propose(*((path, [*leaves, *leaves]) for path, leaves in posts(4, **{"videos[]": "ID"}))) == []
     assert propose(*posts(4, **{"videos[][]": "ID"})) == []
     assert propose(*posts(4, **{"a..b": "ID", " video": "ID"})) == []
@@ -274,7 +274,7 @@ def test_what_is_not_published_is_excluded_from_the_directory_that_it_is_in() ->
     assert proposal.exclude == ("/c/\\[x\\]/Archive/", "/themes/")
 
 
-def test_many_pages_leave_little_behind() -> None:
+def test_many_pages_need_little_memory() -> None:
     def pages() -> Iterator[tuple[str, Leaves]]:
         for n in range(20_000):
             yield (
@@ -290,7 +290,7 @@ def test_many_pages_leave_little_behind() -> None:
     assert peak < 2_500_000
 
 
-def test_a_file_without_a_suffix_is_no_page() -> None:
+def test_a_file_without_a_suffix_is_not_a_page() -> None:
     assert one(*posts(2, vid_id="ID"), ("_posts/NOTES", leaves_of(("vid_id", IDS[3])))).pages == 2
 
 
@@ -384,7 +384,7 @@ def corpus(source: str) -> Iterator[tuple[str, Leaves]]:
                 yield row["original_path"], leaves((root / row["path"]).read_bytes())
 
 
-def test_the_samples_get_what_the_shipped_config_says() -> None:
+def test_the_samples_get_the_mapping_of_the_shipped_config() -> None:
     root = SHIPPED.parent.parent
     pages = ((str(path.relative_to(root)), leaves(path.read_bytes())) for path in sorted(root.glob("content/**/*.md")))
     shipped = parse_config(SHIPPED.read_text(encoding="utf-8"), SHIPPED)
@@ -413,7 +413,7 @@ sites = st.lists(
 
 @examples(200)
 @given(sites)
-def test_what_is_proposed_for_any_site_is_a_valid_config_that_says_the_same(site: list[tuple[str, Leaves]]) -> None:
+def test_the_proposal_for_any_site_is_a_valid_config_with_the_same_values(site: list[tuple[str, Leaves]]) -> None:
     proposals = suggest(survey(site, recognise))
     if proposals:
         config = parse_config(render(proposals), FILE)

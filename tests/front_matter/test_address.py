@@ -200,7 +200,7 @@ addresses = st.sampled_from([form for form in FORMS if "://" in form or form.sta
 
 @pytest.mark.parametrize("form", [*FORMS, *ONE_ALL_THE_SAME])
 @pytest.mark.parametrize("video", [ID, OTHER_ID])
-def test_a_form_names_the_video_that_stands_in_it(form: str, video: str) -> None:
+def test_each_form_gives_the_video_in_it(form: str, video: str) -> None:
     assert parse_video_id(form.format(video, video), "page.md") == video
 
 
@@ -295,7 +295,7 @@ def test_two_things_in_one_value_are_not_chosen_between(text: str) -> None:
     telling_ids,
     telling_ids,
 )
-def test_whatever_stands_between_two_ids_they_disagree(form: str, between: str, one: str, two: str) -> None:
+def test_two_ids_disagree_whatever_is_between_them(form: str, between: str, one: str, two: str) -> None:
     if one != two:
         require_that_they_disagree(form.format(one) + between + two)
 
@@ -308,12 +308,12 @@ def require_that_they_disagree(text: str) -> None:
 
 
 @pytest.mark.parametrize("tail", ["%26t%3D3", "?t=3", "%3Fab_channel%3DPixelAdvent", "?si=abcdefGH123", ".", ")", "/"])
-def test_parameters_and_punctuation_behind_an_id_are_no_second_one(tail: str) -> None:
+def test_parameters_and_punctuation_after_an_id_are_not_a_second_one(tail: str) -> None:
     assert parse_video_id(f"https://www.youtube.com/watch?v={ID}{tail}", "page.md") == ID
 
 
 @pytest.mark.parametrize("text", [form.format(ID) for form in NOT_UNDERSTOOD])
-def test_what_stands_where_an_id_belongs_and_is_none_is_told(text: str) -> None:
+def test_an_invalid_id_at_the_position_of_an_id_is_a_problem(text: str) -> None:
     problem = parse_video_id(text, "page.md")
     assert isinstance(problem, Problem)
     assert problem.kind is ProblemKind.NOT_A_VIDEO_ID
@@ -321,7 +321,7 @@ def test_what_stands_where_an_id_belongs_and_is_none_is_told(text: str) -> None:
 
 @examples(300)
 @given(st.sampled_from(NO_VIDEO), telling_ids)
-def test_no_word_of_what_names_a_channel_a_list_or_a_search(form: str, name: str) -> None:
+def test_a_channel_a_playlist_or_a_search_is_not_a_problem(form: str, name: str) -> None:
     assert parse_video_id(form.format(name), "page.md") is None
     assert parse_video_id(f"{form.format(name)} self-hosted, programming", "page.md") is None
 
@@ -333,7 +333,9 @@ def test_no_word_of_what_names_a_channel_a_list_or_a_search(form: str, name: str
     st.one_of(st.sampled_from(FORMS), st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
     ids,
 )
-def test_no_word_of_another_host_whatever_follows_it(host: str, scheme: str, form: str, video: str) -> None:
+def test_a_url_of_another_host_is_not_a_problem_whatever_follows_it(
+    host: str, scheme: str, form: str, video: str
+) -> None:
     path = "".join(form.replace("{}", video).partition("://")[2].partition("/")[2].split())
     assert parse_video_id(f"{scheme}{host}/{path}", "page.md") is None
     assert parse_video_id(f"{scheme}{host}/{quote(form)} self-hosted", "page.md") is None
@@ -345,7 +347,7 @@ def test_no_word_of_another_host_whatever_follows_it(host: str, scheme: str, for
     st.sampled_from(["", "?", "&", "#", ",", " ", "/", "%2C", "&v=", "?t=3", "&list=PL1", "\u2028", ";", "?si=a_b-c"]),
     st.sampled_from(["", ID, OTHER_ID, "a.b", "youtu.be/", "https://example.org/"]),
 )
-def test_the_short_ways_say_what_the_long_way_says(form: str, sep: str, tail: str) -> None:
+def test_the_short_forms_give_the_same_as_the_long_form(form: str, sep: str, tail: str) -> None:
     text = (form.format(ID, ID) + sep + tail).strip()
     assert parse_video_id(text, "page.md") == reader._read(text, "page.md", None)
 

@@ -76,7 +76,7 @@ def test_there_is_no_block(page: bytes) -> None:
 @pytest.mark.parametrize(
     "page", [b"---\nvid_id: x\n", b"---\n- vid_id: x\n--- -\n", b"+++\nvid_id = 1\n---\n", b'{"vid_id": 1\n']
 )
-def test_a_block_without_end_is_told_of_where_a_line_sets_the_id(page: bytes) -> None:
+def test_a_block_without_an_end_is_a_problem_if_a_line_sets_the_id(page: bytes) -> None:
     (problem,) = find(page, fields(), "page.md").problems
     assert problem.kind is ProblemKind.UNTERMINATED
 
@@ -102,7 +102,7 @@ def test_a_longer_fence_closes_where_no_exact_one_follows(later: str) -> None:
 @pytest.mark.parametrize(
     "page", [b"---\nmy vid_id is\n", b"---\nvid_id2: x\n", b"---\n\n\xff vid_id\n", b'{"a": "the vid_id", \n']
 )
-def test_no_word_of_a_block_without_end_and_without_id(page: bytes) -> None:
+def test_a_block_without_an_end_and_without_an_id_is_not_a_problem(page: bytes) -> None:
     assert find(page, fields(), "page.md").problems == ()
 
 

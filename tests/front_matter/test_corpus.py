@@ -158,7 +158,7 @@ def test_every_slot_of_a_real_page_is_rewritten_and_nothing_else_differs() -> No
     assert figures["slots rewritten"] > 0
 
 
-def test_the_fast_way_says_what_the_true_way_says_on_real_pages_and_on_the_yaml_test_suite() -> None:
+def test_the_fast_path_finds_what_the_full_parser_finds_on_real_pages_and_on_the_yaml_test_suite() -> None:
     figures: Counter[str] = Counter()
     for suite in (True, False):
         for path in corpus_files(suite=suite):

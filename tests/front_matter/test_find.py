@@ -72,7 +72,9 @@ def test_a_count_of_yaml_is_read(source: str, text: str | None, other: str) -> N
         (">-\n  5", ProblemKind.BLOCK_SCALAR),
     ],
 )
-def test_what_is_no_plain_count_is_refused_and_the_other_count_stays(source: str, kind: ProblemKind) -> None:
+def test_a_value_that_is_not_a_plain_count_is_refused_and_the_other_count_is_kept(
+    source: str, kind: ProblemKind
+) -> None:
     found = find(block(f"n: &n 1\nvid_id: {ID}\nviewcount: {source}\nlikeCount: 7\n"), fields(), "page.md")
     assert [slot.values for slot in found.slots] == [(Value(Count.LIKES, "likeCount", "7"),)]
     assert [(problem.kind, problem.line, problem.subject) for problem in found.problems] == [(kind, 4, "page.md")]
@@ -102,7 +104,7 @@ def test_an_anchor_or_a_tag_on_the_way_to_a_count_is_refused(text: str) -> None:
         "vid_id2: TBD\n",
     ],
 )
-def test_no_word_of_a_page_without_a_video(text: str) -> None:
+def test_a_page_without_a_video_is_not_a_problem(text: str) -> None:
     assert find(block(text), fields(), "page.md") == PageContents()
 
 
@@ -117,7 +119,7 @@ def test_no_word_of_a_page_without_a_video(text: str) -> None:
         (f"https://www.youtube.com/watch?v={ID}&v={OTHER_ID}", ProblemKind.IDS_DISAGREE),
     ],
 )
-def test_an_id_that_cannot_be_read_is_told_with_its_line(source: str, kind: ProblemKind) -> None:
+def test_an_id_that_cannot_be_read_is_a_problem_with_its_line(source: str, kind: ProblemKind) -> None:
     found = find(block(f"n: &n {ID}\nvid_id: {source}\nviewcount: 5\n"), fields(), "page.md")
     assert found.slots == ()
     assert [(problem.kind, problem.line) for problem in found.problems] == [(kind, 3)]
@@ -142,7 +144,7 @@ def test_an_id_whose_value_is_certain_is_read_in_any_dress(source: str) -> None:
         f"{{vid_id: {ID}, viewcount: 1, viewcount: 1}}\n",
     ],
 )
-def test_a_key_that_stands_twice_leaves_the_page_alone(text: str) -> None:
+def test_a_page_with_a_mapped_key_twice_is_left_alone(text: str) -> None:
     found = find(block(text), fields(), "page.md")
     assert found.slots == ()
     assert [problem.kind for problem in found.problems] == [ProblemKind.DUPLICATE_KEY]
@@ -159,14 +161,14 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("text", ELSEWHERE)
-def test_a_key_that_stands_twice_elsewhere_is_no_reason_to_leave_a_page_alone(text: str) -> None:
+def test_another_key_twice_is_not_a_reason_to_leave_a_page_alone(text: str) -> None:
     text = text.replace("@", ID)
     page = text.encode() if text.startswith('{"') else block(text)
     changed = rewritten(page, fields(), "901")
     assert difference(page, changed) == (b"5", b"901")
 
 
-def test_every_mapping_on_the_way_to_a_mapped_key_must_stand_once() -> None:
+def test_every_key_above_a_mapped_key_must_appear_once() -> None:
     mapping = fields("links.youtube", "links.stats.views", "likes")
     good = f"links:\n  a: 1\n  a: 2\n  youtube: {ID}\n  stats:\n    views: 5\n    b: 1\n    b: 2\nc: 1\nc: 2\n"
     assert len(find(block(good), mapping, "page.md").slots) == 1
@@ -179,7 +181,7 @@ def test_every_mapping_on_the_way_to_a_mapped_key_must_stand_once() -> None:
 
 
 @pytest.mark.parametrize("word", ["false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"])
-def test_an_unquoted_false_names_no_video(word: str) -> None:
+def test_an_unquoted_false_is_no_video(word: str) -> None:
     for text in (f"vid_id: {word}\n", f"vid_id: {word} # c\nviewcount: x\n", f"{{vid_id: {word}}}\n"):
         assert find(block(text), fields(insert=True), "page.md") == PageContents()
     nested = find(block(f"videos:\n- id: {word}\n- id: {ID}\n"), fields("videos[].id"), "page.md")
@@ -188,7 +190,7 @@ def test_an_unquoted_false_names_no_video(word: str) -> None:
     assert problem.kind is ProblemKind.NOT_A_VIDEO_ID
 
 
-def test_false_in_toml_and_json_names_no_video() -> None:
+def test_false_in_toml_and_json_is_no_video() -> None:
     assert find(b"+++\nvid_id = false\nviewcount = 1\n+++\n", fields(), "page.md") == PageContents()
     assert find(b'{"vid_id": false, "viewcount": 1}', fields(), "page.md") == PageContents()
     for text in ("vid_id: fALSE\n", "vid_id: n\n", "vid_id: true\n", '{"vid_id": "no"}\n'):
@@ -263,13 +265,13 @@ def test_toml_in_all_its_forms(mapping: Fields, texts: dict[str, str | None], en
 
 
 @pytest.mark.parametrize("source", ["1_000", "0x1F", "+5", "5.0", "true", "[5]", "1979-05-27", '"1,567"', "{a = 1}"])
-def test_what_is_no_plain_count_in_toml_is_refused(source: str) -> None:
+def test_a_value_that_is_not_a_plain_count_is_refused_in_toml(source: str) -> None:
     found = find(f'+++\nvid_id = "{ID}"\nviewcount = {source}\n+++\n'.encode(), fields(), "page.md")
     assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.NOT_A_COUNT, 3)]
 
 
 @pytest.mark.parametrize("source", ["-5", "5.0", "5e3", "true", "[5]", '"5 "', '"\\u0035"', "{}"])
-def test_what_is_no_plain_count_in_json_is_refused(source: str) -> None:
+def test_a_value_that_is_not_a_plain_count_is_refused_in_json(source: str) -> None:
     found = find(f'{{"vid_id": "{ID}",\n"viewcount": {source}}}'.encode(), fields(), "page.md")
     assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.NOT_A_COUNT, 2)]
 
@@ -298,7 +300,7 @@ def test_json_at_the_top_and_in_fences() -> None:
         (f'{{"vid_id": "{ID}", "a": {"9" * 5000}}}', ProblemKind.INVALID_FRONT_MATTER, None),
     ],
 )
-def test_a_block_that_does_not_parse_is_told_of(page: str, kind: ProblemKind, line: int | None) -> None:
+def test_a_block_that_cannot_be_parsed_is_a_problem(page: str, kind: ProblemKind, line: int | None) -> None:
     found = find(page.encode(), fields(), "page.md")
     assert found.slots == ()
     assert [problem.kind for problem in found.problems] == [kind]
@@ -308,11 +310,11 @@ def test_a_block_that_does_not_parse_is_told_of(page: str, kind: ProblemKind, li
 @pytest.mark.parametrize(
     "page", [b"---\ntitle: a: b\n---\nvid_id", b"---\ntitle: a: b\nvid_id2: x\n---\n", b"+++\na\n+++\n"]
 )
-def test_no_word_of_a_block_that_does_not_parse_and_has_no_id(page: bytes) -> None:
+def test_a_block_that_cannot_be_parsed_and_has_no_id_is_not_a_problem(page: bytes) -> None:
     assert find(page, fields(), "page.md") == PageContents()
 
 
-def test_a_block_that_is_no_utf8_is_told_of_with_its_line() -> None:
+def test_a_block_that_is_not_utf8_is_a_problem_with_its_line() -> None:
     (problem,) = find(b"---\nvid_id: x\ntitle: caf\xe9\n---\n", fields(), "page.md").problems
     assert (problem.kind, problem.line) == (ProblemKind.NOT_UTF8, 3)
     assert find(b"---\ntitle: caf\xe9\n---\nvid_id\n", fields(), "page.md") == PageContents()
@@ -338,7 +340,7 @@ LAUGHS = "a: &a [x]\n" + "".join(
     ],
     ids=["laughs", "brackets", "braces", "indents", "keys", "items", "backslashes", "anchors", "long"],
 )
-def test_a_monstrous_block_takes_no_monstrous_time(text: str) -> None:
+def test_a_huge_block_is_read_in_linear_time(text: str) -> None:
     for page in (f"---\n{text}vid_id: {ID}\n---\n", f"---\nx: [\n1]\nvid_id: {ID}\n{text}\n---\n"):
         started = time.process_time()
         find(page.encode(), fields(insert=True), "page.md")
@@ -357,14 +359,14 @@ def test_a_monstrous_block_takes_no_monstrous_time(text: str) -> None:
     ],
     ids=["brackets", "braces", "keys", "tables", "items"],
 )
-def test_a_monstrous_toml_takes_no_monstrous_time(text: str) -> None:
+def test_a_huge_toml_block_is_read_in_linear_time(text: str) -> None:
     started = time.process_time()
     find(f"+++\nvid_id = '{ID}'\n{text}\n+++\n".encode(), fields("t[].id", insert=True), "page.md")
     find(f"+++\nvid_id = '{ID}'\n{text}\n+++\n".encode(), fields(), "page.md")
     assert time.process_time() - started < 20
 
 
-def test_a_monstrous_json_takes_no_monstrous_time() -> None:
+def test_a_huge_json_block_is_read_in_linear_time() -> None:
     started = time.process_time()
     for inner in ('"a": ' + "[" * 400_000, "".join(f'"k{number}": 1, ' for number in range(50_000)), '"\\"' * 200_000):
         find(f'{{"vid_id": "{ID}", {inner} "z": 1}}\n'.encode(), fields(), "page.md")
@@ -389,7 +391,7 @@ def test_what_is_the_same_on_many_pages_is_shared_between_them() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a..b", "a[]", "[].a", "a.", "a[].b[]"])
-def test_a_path_that_no_config_can_hold_is_an_error(path: str) -> None:
+def test_a_path_that_no_config_can_have_is_an_error(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         keys_of(Fields(path, {}))
 

@@ -106,7 +106,7 @@ def test_at_every_level_of_toml_and_json(page: str, mapping: Fields) -> None:
         ("videos:\n- id: @\n  views: 1\n  likes: 2\n- Views: 5\nViews: 7\nID: 8\n", LIST),
     ],
 )
-def test_what_is_no_twin_of_a_key_that_is_written_costs_no_word(text: str, mapping: Fields) -> None:
+def test_a_key_that_is_not_a_twin_of_a_written_one_is_not_a_problem(text: str, mapping: Fields) -> None:
     found = find(block(text.replace("@", ID)), mapping, "page.md")
 
     assert (len(found.slots), found.problems) == (1, ())
@@ -214,7 +214,7 @@ def test_any_change_of_case_that_folds_alike_is_seen(mapped: str, data: st.DataO
         ("---\nparts: [{Videos: [{Id: @}]}]\n---\n", LISTS, "parts[].Videos[].Id"),
     ],
 )
-def test_a_video_under_the_ids_key_in_other_letters_is_told_apart(page: str, mapping: Fields, path: str) -> None:
+def test_a_video_under_the_ids_key_in_another_letter_case_is_recognised(page: str, mapping: Fields, path: str) -> None:
     assert find(page.replace("@", ID).encode(), mapping, "page.md") == PageContents(miscased_key=path)
 
 
@@ -241,7 +241,7 @@ def test_a_list_with_both_spellings_has_its_videos_and_the_other_spelling() -> N
         "---\na: 1\na: 2\nYouTube: x\n---\n",
     ],
 )
-def test_what_leads_to_no_video_costs_no_word(page: str) -> None:
+def test_a_key_in_another_letter_case_without_a_video_is_not_a_problem(page: str) -> None:
     data = (
         page.replace("@someone", "\x00").replace("@", ID).replace("\x00", "@someone").encode(errors="surrogateescape")
     )

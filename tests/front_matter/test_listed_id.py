@@ -78,7 +78,7 @@ def test_a_list_without_a_video_is_as_silent_as_one_address(value: str) -> None:
         (f"!!set [{ID}]", ProblemKind.TAG),
     ],
 )
-def test_a_list_that_leaves_a_choice_is_told(value: str, kind: ProblemKind) -> None:
+def test_a_list_of_several_videos_is_a_problem(value: str, kind: ProblemKind) -> None:
     found = find(block(f"n: &n {ID}\nvid_id: {value}\nviewcount: 5\n"), fields(), "page.md")
     assert found.slots == ()
     assert [problem.kind for problem in found.problems] == [kind]

@@ -44,7 +44,7 @@ def require_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
 
 @examples(1200)
 @given(blocks, flat_mappings)
-def test_the_fast_way_says_what_the_true_way_says_or_nothing(text: str, mapping: Fields) -> None:
+def test_the_fast_path_finds_what_the_full_parser_finds_or_leaves_it_to_it(text: str, mapping: Fields) -> None:
     require_that_the_ways_agree(f"---\n{text}---\n".encode(), mapping)
 
 
@@ -104,7 +104,7 @@ def test_a_block_is_rewritten_there_and_back(text: str, mapping: Fields) -> None
 
 @examples(500)
 @given(pages(), mappings, counts)
-def test_a_written_page_is_rewritten_in_one_place_for_each_count(page: bytes, mapping: Fields, new: str) -> None:
+def test_a_page_is_changed_only_at_each_count(page: bytes, mapping: Fields, new: str) -> None:
     found = find(page, mapping, "page.md")
     for slot in found.slots:
         for value in slot.values:
@@ -151,7 +151,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, mapping: Fields) -> None:
 
 @examples(400)
 @given(any_bytes, st.integers(0, 80), mappings)
-def test_a_head_that_suffices_tells_what_the_whole_page_tells(data: bytes, length: int, mapping: Fields) -> None:
+def test_a_head_that_suffices_gives_the_same_as_the_whole_page(data: bytes, length: int, mapping: Fields) -> None:
     head = data[:length]
     if head_suffices(head):
         assert find(head, mapping, "page.md") == find(data, mapping, "page.md")
@@ -163,7 +163,7 @@ def test_any_text_is_an_id_or_none_or_a_problem(text: str) -> None:
     assert isinstance(parse_video_id(text, "page.md"), str | Problem | None)
 
 
-def test_both_loaders_of_yaml_mark_the_same_places() -> None:
+def test_both_yaml_loaders_give_the_same_offsets() -> None:
     text = f"videos:\n  - id: '{ID}'\n    views: 5 # é\n    likes:\n"
     marks = []
     for loader in (yaml.SafeLoader, yaml.CSafeLoader):

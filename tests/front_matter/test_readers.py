@@ -76,7 +76,7 @@ def test_what_breaks_lines_for_some_readers_only_is_named(text: str, line: int, 
         "vid_id: @\nlinks: {viewcount: 7}\ndescription: >-\n  one%\n  two\nviewcount: 5\n",
     ],
 )
-def test_what_breaks_no_mapped_line_is_no_reason_to_leave_a_page_alone(character: str, text: str) -> None:
+def test_a_character_that_breaks_no_mapped_line_is_not_a_problem(character: str, text: str) -> None:
     page = block(text.replace("%", character).replace("@", ID))
     assert difference(page, rewritten(page, fields(), "901")) == (b"5", b"901")
 
@@ -187,7 +187,7 @@ MERGES = [
 
 
 @pytest.mark.parametrize(("mapping", "text"), MERGES)
-def test_a_merge_key_that_brings_a_mapped_key_leaves_the_page_alone(mapping: Fields, text: str) -> None:
+def test_a_page_whose_merge_key_sets_a_mapped_key_is_left_alone(mapping: Fields, text: str) -> None:
     found = find(block(text.replace("@", ID)), mapping, "page.md")
     assert found.slots == ()
     assert [problem.kind for problem in found.problems] == [ProblemKind.READERS_DISAGREE]
@@ -222,7 +222,7 @@ def test_what_is_advised_about_a_merge_key_is_not_done_already(text: str, advice
         "vid_id: @\n<<: text\nviewcount: 5\n",
     ],
 )
-def test_a_merge_key_that_brings_none_is_no_reason(text: str, insert: bool) -> None:
+def test_a_merge_key_that_sets_no_mapped_key_is_not_a_problem(text: str, insert: bool) -> None:
     page = block(text.replace("@", ID))
     changed = rewritten(page, fields(insert=insert), "901")
     assert b"viewcount: 901\n" in changed
@@ -347,7 +347,7 @@ def require_that_it_is_left(text: str, mapping: Fields) -> None:
         "title: a\ufeffb\nvid_id: @\nviewcount: 5\n",
     ],
 )
-def test_what_resembles_such_a_construct_is_no_reason(text: str) -> None:
+def test_a_similar_construct_is_not_a_problem(text: str) -> None:
     page = block(text.replace("@", ID))
     assert difference(page, rewritten(page, fields(), "901")) == (b"5", b"901")
 
@@ -361,7 +361,7 @@ def test_what_resembles_such_a_construct_is_no_reason(text: str) -> None:
         "videos: &v\n- !t\n",
     ],
 )
-def test_no_word_of_such_a_construct_where_there_is_no_video(text: str) -> None:
+def test_such_a_construct_without_a_video_is_not_a_problem(text: str) -> None:
     assert find(block(text.replace("@", ID)), fields(), "page.md") == PageContents()
 
 
@@ -387,7 +387,7 @@ def test_what_is_read_alike_by_all_who_read_it_is_updated(text: str) -> None:
     "line",
     ["title: What is it?", "title: 'What is it?'", "a:\n- why?", "a: [why?, how?]", "a: {b: why?}", "a: |\n  why?"],
 )
-def test_a_question_mark_that_ends_a_text_is_no_sign_of_a_key(line: str) -> None:
+def test_a_question_mark_at_the_end_of_a_text_does_not_mark_a_key(line: str) -> None:
     page = block(f"{line}\nvid_id: {ID}\nb: why?\nviewcount: 5\n")
     assert find_in_tree(page, keys_of(fields()), "page.md") == find(page, fields(), "page.md")
     assert difference(page, rewritten(page, fields(), "901")) == (b"5", b"901")

@@ -60,7 +60,7 @@ def test_yaml_of_other_forms(old: str, new: str) -> None:
     assert rewritten(page, fields(), "901") == block(new.replace("@", ID) + "\n")
 
 
-def test_a_count_without_a_colon_cannot_be_placed() -> None:
+def test_a_count_without_a_colon_is_a_problem() -> None:
     (problem,) = find(block(f"{{vid_id: {ID}, viewcount}}\n"), fields(), "page.md").problems
     assert problem.kind is ProblemKind.CANNOT_PLACE
 
@@ -216,7 +216,7 @@ def test_an_inline_table_of_dotted_toml_keys_is_not_added_to() -> None:
     ],
 )
 @pytest.mark.parametrize("other", ["", "list:\n  - the true way\n"])
-def test_a_page_that_says_something_else_by_now_is_left_alone(old: str, new: str, other: str) -> None:
+def test_a_page_that_has_changed_since_is_left_alone(old: str, new: str, other: str) -> None:
     page = block(f"vid_id: {ID}\nviewcount: 5\nlikeCount: 7\n{other}")
     wanted = changes(find(page, fields(), "page.md"), "901")
     edited = page.replace(old.encode(), new.encode(), 1)
@@ -226,7 +226,7 @@ def test_a_page_that_says_something_else_by_now_is_left_alone(old: str, new: str
     assert (problem.kind, problem.subject) == (ProblemKind.EDITED_MEANWHILE, "page.md")
 
 
-def test_an_absent_count_that_somebody_added_meanwhile_is_left_alone() -> None:
+def test_a_missing_count_that_was_added_since_is_left_alone() -> None:
     page = block(f"vid_id: {ID}\n")
     wanted = changes(find(page, fields(insert=True), "page.md"), "901")
     edited = block(f"vid_id: {ID}\nviewcount: 900\n")

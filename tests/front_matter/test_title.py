@@ -23,5 +23,5 @@ from syncer.front_matter.leaves import title_of
         (b"no front matter\n", None),
     ],
 )
-def test_it_is_what_stands_under_title_where_that_can_be_read(page: bytes, title: str | None) -> None:
+def test_it_is_the_value_of_title_if_that_can_be_read(page: bytes, title: str | None) -> None:
     assert title_of(page) == title

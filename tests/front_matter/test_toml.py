@@ -151,7 +151,7 @@ def test_what_the_older_reader_accepts_the_newer_one_reads_alike(document: str) 
 
 @examples(1500)
 @given(_documents)
-def test_all_that_the_parser_accepts_is_placed(document: str) -> None:
+def test_the_values_of_all_that_the_parser_accepts_are_located(document: str) -> None:
     tree = parse_toml(document)
     try:
         tomli.loads(document)

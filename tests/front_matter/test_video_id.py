@@ -72,7 +72,7 @@ def test_an_id_may_start_with_a_dash() -> None:
         "https://youtu.be/",
     ],
 )
-def test_no_video_and_no_word_for(text: str) -> None:
+def test_a_text_without_a_video_is_not_a_problem(text: str) -> None:
     assert parse_video_id(text, "page.md") is None
 
 
@@ -92,7 +92,7 @@ def test_no_video_and_no_word_for(text: str) -> None:
         "kq3vT7mZ_d\u0415",
     ],
 )
-def test_a_problem_for_what_is_no_id(text: str) -> None:
+def test_a_text_that_is_not_an_id_is_a_problem(text: str) -> None:
     problem = parse_video_id(text, "page.md", 7)
     assert isinstance(problem, Problem)
     assert (problem.kind, problem.subject, problem.line) == (ProblemKind.NOT_A_VIDEO_ID, "page.md", 7)
@@ -107,7 +107,7 @@ def test_two_ids_in_one_url_disagree(text: str) -> None:
     assert problem.kind is ProblemKind.IDS_DISAGREE
 
 
-def test_only_sixteen_characters_can_stand_last() -> None:
+def test_only_sixteen_characters_can_be_at_the_end() -> None:
     assert is_possible(ID)
     assert not is_possible("youtube-asr")
     assert not is_possible("")
