@@ -20,8 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
 COUNT_NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
 ENDINGS: Mapping[int, str] = {
-    ExitCode.OK: "completed",
-    ExitCode.PROBLEMS: "with problems",
+    ExitCode.OK: "complete",
+    ExitCode.PROBLEMS: "incomplete",
     ExitCode.NOTHING_ANSWERED: "requests failed",
     ExitCode.INTERRUPTED: "stopped",
 }

@@ -49,7 +49,7 @@ def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:
     headline = verdict(seen)
     accept = sync_button(accept=True) if seen.status.braked else None
     needs = [
-        tag("li", need.sentence, (" ", tag("a", "Show details", href=need.href)) if need.href else None)
+        tag("li", need.sentence, (" ", tag("a", need.link, href=need.href)) if need.link else None)
         for need in needs_of(seen)
     ]
     changes = changes_table("Newest first", seen.changes, names.titles) if seen.changes else tag("p", "None yet.")
@@ -116,9 +116,9 @@ def _syncs(status: Status) -> Markup:
     ]
     seconds, changes = largest(status.syncs)
     legend = (
-        ("took completed", f"time taken (longest: {seconds:,.0f} s)"),
+        ("took complete", f"time taken (longest: {seconds:,.0f} s)"),
         ("changed", f"counts changed (most: {changes:,})"),
-        ("took with-problems", ENDINGS[ExitCode.PROBLEMS]),
+        ("took incomplete", ENDINGS[ExitCode.PROBLEMS]),
         ("took stopped", f"{ENDINGS[ExitCode.NOTHING_ANSWERED]} or {ENDINGS[ExitCode.INTERRUPTED]}"),
     )
     squares = [

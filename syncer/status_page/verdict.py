@@ -15,8 +15,10 @@ class Need(NamedTuple):
     """Something that needs attention."""
 
     sentence: str
-    href: str | None
-    """The address of a page that shows it."""
+    link: str | None = None
+    """The text of a link to the page that shows it, where there is one."""
+    href: str = ""
+    """The address of that page."""
 
 
 class Verdict(NamedTuple):
@@ -34,7 +36,12 @@ def verdict(seen: Overview) -> Verdict:
     if wrong:
         return Verdict("wrong", wrong)
     if status.last_whole is None:
-        return Verdict("attention", "The first sync is running." if daemon.running else "No sync yet.")
+        return Verdict(
+            "attention",
+            "The first sync is running."
+            if daemon.running
+            else "No sync yet. Select Sync now, or wait for the next one.",
+        )
     needs = list(needs_of(seen))
     if needs:
         return Verdict("attention", f"{counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} attention.")
@@ -66,20 +73,22 @@ def needs_of(seen: Overview) -> Iterator[Need]:
     status, config_error = seen.status, seen.daemon.config_error
     if config_error:
         errors = config_error.replace("\n", "; ").removesuffix(".")
-        yield Need(f"The new config is invalid, so the old one is still in use: {errors}.", None)
+        yield Need(f"The new config is invalid, so the old one is still in use: {errors}.")
     if status.braked:
         yield Need(
             f"The safety brake stopped a sync, because too many videos were missing or too many counts dropped at"
             f" once. It holds {counted(status.braked, 'reading')}, and nothing was written. If YouTube is right, accept"
             " the held values.",
+            "Show the videos",
             "/videos?state=braked",
         )
     if status.problems:
-        yield Need(f"The last sync found {counted(len(status.problems), 'problem')}.", "/problems")
+        yield Need(f"The last sync found {counted(len(status.problems), 'problem')}.", "Show the problems", "/problems")
     if status.gone:
         yield Need(
             f"{counted(len(status.gone), 'video')} {'is' if len(status.gone) == 1 else 'are'} gone: YouTube did not"
             " return them in three syncs, each at least a day after the one before. Their pages keep the last counts."
             " Decide whether those pages stay as they are.",
+            "Show the videos",
             "/videos?state=missing",
         )
