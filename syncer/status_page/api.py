@@ -101,7 +101,7 @@ def ready(request: Request) -> Response:
     """Respond to `GET /readyz`."""
     if is_ready(sources_of(request)):
         return PlainTextResponse("ready\n")
-    return PlainTextResponse("not ready: the last good sync of the whole site is older than two intervals\n", 503)
+    return PlainTextResponse("not ready: no good sync of the whole site within two intervals\n", 503)
 
 
 def metrics(request: Request) -> Response:

@@ -86,9 +86,9 @@ def needs_of(seen: Overview) -> Iterator[Need]:
         yield Need(f"The last sync found {counted(len(status.problems), 'problem')}.", "Show the problems", "/problems")
     if status.gone:
         yield Need(
-            f"{counted(len(status.gone), 'video')} {'is' if len(status.gone) == 1 else 'are'} gone: YouTube did not"
-            " return them in three syncs, each at least a day after the one before. Their pages keep the last counts."
-            " Decide whether those pages stay as they are.",
+            f"{counted(len(status.gone), 'video')} {'is' if len(status.gone) == 1 else 'are'} gone: missing in three"
+            " syncs, each at least a day after the one before. The pages keep the last counts. Decide whether these"
+            " pages stay as they are.",
             "Show the videos",
             "/videos?state=missing",
         )
