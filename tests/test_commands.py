@@ -264,7 +264,7 @@ def test_purge_all_forgets_everything_but_the_numbering(full: Site, youtube: Sim
     assert (status["missing"], status["hidden"]) == ([], [])
     report = syncer("sync", "--json").document
     assert (report["asked"], report["exit"]) == (5, 0)
-    assert full.log_lines()[0]["seq"] == last + 1, "a number is never used again"
+    assert full.log_lines()[0]["seq"] == last + 1, "a number is not possible used again"
     assert (full.root / "content/a.md").read_bytes() == crlf(FIRST, *counts(youtube, FIRST))
 
 
@@ -314,8 +314,8 @@ def test_the_local_youtube_is_made_by_seed_and_clock_and_file(tmp_path: Path) ->
         (["--clock", "late"], "late: not a time"),
         (["--speed", "-1"], "speed"),
         (["--port", "99999"], "port"),
-        (["--fault", "stal"], "--fault stal: there is no fault 'stal'; did you mean stall?"),
-        (["--fault", "drip", "--fault", "zero:never"], "--fault zero:never: 'never' is no time to strike"),
+        (["--fault", "stal"], "--fault stal: unknown fault 'stal'; did you mean stall?"),
+        (["--fault", "drip", "--fault", "zero:never"], "--fault zero:never: 'never' is not valid after the colon"),
     ],
 )
 def test_the_local_youtube_refuses_what_it_cannot_do(syncer: Run, arguments: list[str], sentence: str) -> None:

@@ -69,33 +69,33 @@ def test_a_fault_is_a_name_and_whom_it_strikes_when(text: str, fault: Fault) -> 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("stal", "there is no fault 'stal'; did you mean stall?"),
+        ("stal", "unknown fault 'stal'; did you mean stall?"),
         ("Stall", "did you mean stall?"),
         ("weather", "--list-faults"),
         ("", "--list-faults"),
-        ("stall@", "after @ comes stats, general or a video id"),
-        ("stall@list", "not 'list'"),
-        ("stall@stats@general", "each kind once"),
-        ("stall@stats@stats", "each kind once"),
-        (f"stall@{ID}@{OTHER}", "each kind once"),
-        ("stall:", "'' is no time to strike"),
-        ("stall:often", "'often' is no time to strike; write a position 3 or 2-5"),
-        ("stall:0", "'0' is never"),
-        ("stall:5-2", "'5-2' is never"),
-        ("stall:0-2", "'0-2' is never"),
-        ("stall:*/0", "'*/0' is never"),
-        ("stall:*/", "no time to strike"),
-        ("stall:1.5", "'1.5' is never"),
-        ("stall:101%", "'101%' is never"),
-        ("stall:0.0", "'0.0' is never"),
-        ("stall:0%", "'0%' is never"),
-        ("stall:-1", "no time to strike"),
-        ("stall:nan", "no time to strike"),
-        ("stall:/", "no time to strike"),
-        ("stall:2026-11-22", "no time to strike"),
-        ("stall:2026-11-23/2026-11-22", "is never"),
-        ("stall:2026-13-01/", "no time to strike"),
-        ("stall:٣", "no time to strike"),
+        ("stall@", "'' cannot follow an @; write stats or general, or a video ID"),
+        ("stall@list", "'list' cannot follow an @"),
+        ("stall@stats@general", "each at most once"),
+        ("stall@stats@stats", "each at most once"),
+        (f"stall@{ID}@{OTHER}", "each at most once"),
+        ("stall:", "'' is not valid after the colon"),
+        ("stall:often", "'often' is not valid after the colon; write a request 3 or 2-5"),
+        ("stall:0", "'0' is not possible"),
+        ("stall:5-2", "'5-2' is not possible"),
+        ("stall:0-2", "'0-2' is not possible"),
+        ("stall:*/0", "'*/0' is not possible"),
+        ("stall:*/", "is not valid after the colon"),
+        ("stall:1.5", "'1.5' is not possible"),
+        ("stall:101%", "'101%' is not possible"),
+        ("stall:0.0", "'0.0' is not possible"),
+        ("stall:0%", "'0%' is not possible"),
+        ("stall:-1", "is not valid after the colon"),
+        ("stall:nan", "is not valid after the colon"),
+        ("stall:/", "is not valid after the colon"),
+        ("stall:2026-11-22", "is not valid after the colon"),
+        ("stall:2026-11-23/2026-11-22", "is not possible"),
+        ("stall:2026-13-01/", "is not valid after the colon"),
+        ("stall:٣", "is not valid after the colon"),
     ],
 )
 def test_a_fault_written_wrong_is_reported_in_one_sentence(text: str, sentence: str) -> None:
@@ -374,7 +374,7 @@ def test_a_video_goes_private_and_returns(simulator: Simulator, path: str) -> No
 
 def test_wrong_counts_leave_missing_videos_missing() -> None:
     with Simulator(World(videos={ID: Video(VideoState.DELETED)})) as simulator:
-        for name in GROUPS["What the API believes"]:
+        for name in GROUPS["Counts and states"]:
             assert _one(in_weather(simulator, name), ids=ID).document["items"] == []
 
 

@@ -152,14 +152,14 @@ def test_a_file_may_be_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("strict = 1", "strict must be true or false; it is 1"),
-        ("stict = true", "the file has an unknown key 'stict'; known are start, strict, videos"),
+        ("strict = 1", "strict must be true or false, but is 1"),
+        ("stict = true", "the file has an unknown key 'stict'; the keys are start, strict, videos"),
         ('start = "today"', "start must be a date and time"),
         ("start = 2026-12-24", "start must be a date and time"),
         ("start = 2026-12-24T18:00:00", "start has no time zone"),
         ("videos = 3", "videos must be a table of tables"),
         ('[videos]\nAAAAAAAAAAA = "public"', "videos.AAAAAAAAAAA must be a table"),
-        ("[videos.short]", "videos.short: an id has eleven characters"),
+        ("[videos.short]", "videos.short: a video ID has eleven characters"),
         ('[videos.AAAAAAAAAAA]\nstate = "hidden"', "videos.AAAAAAAAAAA.state must be one of public, private"),
         ("[videos.AAAAAAAAAAA]\nstate = [1]", "videos.AAAAAAAAAAA.state must be one of public, private"),
         ("[videos.AAAAAAAAAAA]\nviews = 3", "videos.AAAAAAAAAAA has an unknown key 'views'"),

@@ -1,1 +1,1 @@
-"""A YouTube that runs on this machine, for the demo, the tests and drills; it shares no code with the client."""
+"""A local YouTube for the demo, tests and drills; it shares no code with the client."""

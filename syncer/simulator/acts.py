@@ -1,4 +1,4 @@
-"""Owns what a fault can be: where it takes hold of an answer, and what it knows when it strikes."""
+"""The acts of faults: what a fault can change, and what it knows when it does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncer.simulator.world import Sight
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a fault knows when it strikes."""
+    """What a fault knows about the request that it affects."""
 
     request: Request
     bucket: BucketName
@@ -25,7 +25,7 @@ class Scene:
     since: datetime
     """When the fault was switched on, by the simulator's clock."""
     pause: float
-    """Seconds between two pieces of a slow answer."""
+    """Seconds between two parts of a slow response."""
     video: str | None
     """The one video that the fault is about; None: all."""
 
@@ -40,30 +40,30 @@ Look: TypeAlias = Callable[[str, datetime], Sight | None]
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The API gives an error in place of an answer."""
+    """The API returns an error instead of an answer."""
 
     refusal: Callable[[Scene], Refusal]
     free: bool = False
-    """It takes no unit, as errors of key, project and quota do not; all others cost one."""
+    """It costs no unit, like errors of key, project and quota; all others cost one."""
 
 
 @dataclass(frozen=True, slots=True)
 class See:
-    """The API looks at its videos through this: numbers and videos are wrong, answers are not."""
+    """The API sees its videos through this: counts and videos are wrong, the form of the answer is not."""
 
     see: Callable[[Look, str, Scene], Sight | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Alter:
-    """The document of a good answer is another one; `fields` has been applied before."""
+    """The document of a good answer is changed, after `fields` was applied."""
 
     alter: Callable[[Item, Scene], Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Distort:
-    """The answer, good or bad, arrives as another one, or in another way."""
+    """The response, good or bad, is changed, or arrives in another way."""
 
     distort: Callable[[Reply, Scene], Reply]
 

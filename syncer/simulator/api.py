@@ -1,4 +1,4 @@
-"""Owns how a request becomes an answer: the order of the checks, the units they cost, and the two methods."""
+"""The two methods of the API: the checks of a request, in their order, and the units that they cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(slots=True)
 class Api:
-    """Both methods, over a world at the time of a clock. `world` and `weather` may be exchanged at any time."""
+    """Both methods, over a world at the time of a clock. `world` and `weather` can be replaced at any time."""
 
     world: World
     clock: Clock
@@ -34,10 +34,10 @@ class Api:
     assumptions: Assumptions
     weather: Weather
     given: dict[str, dict[str, set[int]]] = field(default_factory=dict)
-    """The counts that each video was given while there were faults: a check finds a number that never was."""
+    """The counts that were returned for each video while there were faults, so that tests find invented numbers."""
 
     def answer(self, request: Request) -> Reply:
-        """Return the answer to one request; what is wrong with the request is an answer too."""
+        """Return the answer to one request; an error is an answer too."""
         at = self.clock.now()
         method = _METHODS.get(request.path)
         if method is None or not request.reads:
@@ -57,7 +57,7 @@ class Api:
         return struck.distort(reply)
 
     def _charge(self, bucket: BucketName, at: datetime) -> None:
-        """Take a unit, also for a request that turns out wrong. Assumption: a request over a limit takes none."""
+        """Take a unit, also for an invalid request. Assumption: a request over a limit takes none."""
         if not self.minutes.take(at):
             raise refusals.minute_quota_exceeded(self.minutes.limit)
         if self.days[bucket].take(at):
@@ -81,7 +81,7 @@ class Api:
         return struck.alter(apply(mask, method.envelope(items, requested, self.assumptions)))
 
     def _checked(self, method: _Method, request: Request) -> tuple[list[str], Mask, list[str]]:
-        """Return the parts, the mask in `fields`, and the ids. Assumption: an empty mask is as good as none."""
+        """Return the parts, the mask in `fields`, and the ids. Assumption: an empty mask counts as none."""
         parts, ids = request.listed("part"), request.listed("id")
         if not parts:
             raise refusals.missing_parameter("part")
@@ -105,13 +105,13 @@ class Api:
 
 
 def not_found(path: str) -> Reply:
-    """Return the front end's page for a path that it does not know."""
+    """Return the front end's page for an unknown path."""
     shown = path.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return html_reply(404, f"The requested URL <code>{shown}</code> was not found on this server.")
 
 
 def _admit(key: str | None) -> None:
-    """Any key will do but `invalid`. Assumption: without a good key no project pays, so the request costs nothing."""
+    """Accept any key but `invalid`. Assumption: a request without a valid key costs nothing."""
     if key is None:
         raise refusals.no_key()
     if not key:
@@ -122,13 +122,13 @@ def _admit(key: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """In what the two methods differ."""
+    """What differs between the two methods."""
 
     bucket: BucketName
     filters: str
-    """What it names to a request without an id."""
+    """The filters that the error for a request without an ID names."""
     schema: Schema
-    """The names that its answer can have; those of an item are its parts, too."""
+    """The names that its answer can have; those of an item are also its parts."""
     item: Callable[[str, Sight, Sequence[str]], resources.Item]
     envelope: Callable[[Sequence[resources.Item], Sequence[str], Assumptions], resources.Item]
 

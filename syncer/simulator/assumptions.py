@@ -1,4 +1,4 @@
-"""Owns what the simulator assumes about YouTube where no public source says how the real API behaves."""
+"""What the simulator assumes about YouTube where no public source describes the real API."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """Each field is an assumption, not a fact (`docs/youtube.md`): switch it, and a sound client still works."""
+    """Each field is an assumption, not a fact (`docs/youtube.md`): change it, and a correct client still works."""
 
     summary: bool = False
     """Assumption: batchGetStats sends no `summary`, though the documentation shows one."""
     summary_counts_as_strings: bool = False
     """Assumption: the counts inside `summary` are JSON numbers, as the documentation shows them."""
     duplicates_once: bool = True
-    """Assumption: an id that is named twice is answered once."""
+    """Assumption: an ID that is named twice is returned once."""
     in_request_order: bool = True
-    """Assumption: items come in the order of the ids; False: in another order, the same for the same counts."""
+    """Assumption: items are in the order of the IDs; False: in another order, the same for the same counts."""
     batch_refuses_over_50: bool = True
-    """Assumption: batchGetStats answers more than 50 ids with 400 INVALID_ARGUMENT; False: it answers them all."""
+    """Assumption: batchGetStats refuses more than 50 IDs with 400 INVALID_ARGUMENT; False: it returns them all."""
     unknown_fields_refused: bool = True
     """Assumption: a name in `fields` that the answer cannot have is a 400; False: it selects nothing."""

@@ -1,4 +1,4 @@
-"""Owns the simulator's time: it stands still unless it is moved or given a speed."""
+"""The simulator's clock: it does not run unless it is moved or has a speed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from math import inf
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
-"""The clock stops there: far beyond, neither dates nor counts would have room to grow."""
+"""The clock stops there: much later, dates and counts would not fit any more."""
 
 
 class Clock:
     """A settable clock, safe to use from several threads."""
 
     def __init__(self, start: datetime, speed: float = 0) -> None:
-        """`start` is aware of its zone; `speed` is simulated seconds per real second, 0 to stand still.
+        """`start` is aware of its zone; `speed` is simulated seconds per real second, 0 for a clock that does not run.
 
         Raises ValueError for a time without a zone, one that is not between FIRST and LAST, and a speed that is
-        negative, infinite or no number.
+        negative, infinite or not a number.
         """
         if not 0 <= speed < inf:
-            raise ValueError(f"the clock's speed is {speed}: it must be a number of seconds, 0 or more")
+            raise ValueError(f"the clock's speed is {speed}, but must be a number of seconds, 0 or more")
         self._lock = threading.Lock()
         self._speed = speed
         self._base = _utc(start)
@@ -39,7 +39,7 @@ class Clock:
             self._restart(self._now() + by)
 
     def set(self, to: datetime) -> None:
-        """Move the time to a moment, also back. Raises ValueError as at the start."""
+        """Set the time, also back. Raises ValueError like the constructor."""
         with self._lock:
             self._restart(_utc(to))
 
@@ -54,7 +54,7 @@ class Clock:
 
 def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
-        raise ValueError(f"{at.isoformat()} has no time zone: write {at.isoformat()}Z for UTC")
+        raise ValueError(f"{at.isoformat()} has no time zone; write {at.isoformat()}Z for UTC")
     if not FIRST <= at <= LAST:
-        raise ValueError(f"{at.isoformat()} is out of reach: the clock goes from {FIRST:%Y} to {LAST:%Y}")
+        raise ValueError(f"{at.isoformat()} is out of range; the clock goes from {FIRST:%Y} to {LAST:%Y}")
     return at.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Owns the forms in which the API writes an error: today's, and the one of older days that still turns up."""
+"""The forms of the API's errors: the current one, and an older one that still occurs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from syncer.simulator.wire import Json
 
 PROJECT = "424242424242"
-"""The number of the made-up project that every key belongs to."""
+"""The number of the invented project that every key belongs to."""
 
 
 class Refusal(Exception):
@@ -31,10 +31,10 @@ def refusal(
     status: str | None = None,
     details: Sequence[Json] = (),
 ) -> Refusal:
-    """Return a refusal with one error in today's form.
+    """Return a refusal with one error in the current form.
 
-    `own_message` is the message of the one error, if it is not that of the whole; `location` is a place and its type;
-    `more` is what else stands in the one error.
+    `own_message` is the message of the one error, if it differs from that of the whole; `location` is a location and
+    its type; `more` are more members of the one error.
     """
     first: dict[str, Json] = {"message": own_message or message, "domain": domain, "reason": reason}
     if location is not None:
@@ -48,7 +48,7 @@ def refusal(
 
 
 def legacy(code: int, message: str, reason: str, *, domain: str = "usageLimits", **more: str) -> Refusal:
-    """Return a refusal with one error in the form of older days: no `status`, no `details`, another order."""
+    """Return a refusal with one error in the older form: no `status`, no `details`, another order."""
     first = {"domain": domain, "reason": reason, "message": message, **more}
     return Refusal(code, {"error": {"errors": [first], "code": code, "message": message}})
 
@@ -60,7 +60,7 @@ def error_info(reason: str, **metadata: str) -> Json:
 
 
 def limit_exceeded(metric: str, window: str, limit: int, **metadata: str) -> Refusal:
-    """Return the 429 of a limit: `metric` as people call it, `window` such as `per day`, `limit` in units."""
+    """Return the 429 of a limit: `metric` as it is displayed, `window` such as `per day`, `limit` in units."""
     everywhere = {
         "service": "youtube.googleapis.com",
         "consumer": f"projects/{PROJECT}",

@@ -1,4 +1,4 @@
-"""Owns the faults by name: what there is, and how one is written, `NAME[@stats|@general][@VIDEO][:WHEN]`."""
+"""All faults by name, and their syntax, `NAME[@stats|@general][@VIDEO][:WHEN]`."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ GROUPS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "Bodies": BODIES,
     "Documents": DOCUMENTS,
     "Items and counts": ITEMS,
-    "What the API believes": COUNTS,
+    "Counts and states": COUNTS,
     "Connections": CONNECTIONS,
     "Header fields": FIELDS_AND_PLACES,
     "The key sent back": ECHOES,
 }
 KINDS: Final[Mapping[str, Kind]] = {name: kind for group in GROUPS.values() for name, kind in group.items()}
 """Every fault by its name."""
-FORMS = "a position 3 or 2-5, every third */3, a share 0.3 or 30%, or a time START/END"
-"""How one writes when a fault strikes."""
+FORMS = "a request 3 or 2-5, every third */3, a share 0.3 or 30%, or a time START/END"
+"""How to write when a fault occurs."""
 
 
 class FaultError(ValueError):
-    """A fault is written wrong; the message is one sentence that says how to write it."""
+    """The syntax of a fault is wrong; the message says how to write it."""
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Which of the requests a fault strikes: all of these conditions have to hold."""
+    """Which requests a fault affects: those that meet all of these conditions."""
 
     first: int = 1
-    """The first request, counted from 1 among those that the fault could strike since it was switched on."""
+    """The first request, counted from 1 among those that the fault can affect since it was switched on."""
     last: int | None = None
     every: int = 1
     """3: the third, the sixth, and so on."""
     share: float = 1.0
-    """Of the requests, 0 to 1; which ones depends on the seed alone."""
+    """Of the requests, 0 to 1; which ones depends only on the seed."""
     start: datetime | None = None
-    """By the simulator's clock, aware of its zone; the end is no part of it."""
+    """By the simulator's clock, with a time zone; the end is not included."""
     end: datetime | None = None
 
     def holds(self, position: int, at: datetime, luck: float) -> bool:
-        """Return whether it strikes the request at this position and time; `luck` is from 0 to below 1."""
+        """Return whether it affects the request at this position and time; `luck` is from 0 to below 1."""
         return (
             self.first <= position
             and (self.last is None or position <= self.last)
@@ -69,12 +69,12 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of fault, and whom it strikes when."""
+    """One kind of fault, and which requests and videos it affects."""
 
     name: str
     """One of `KINDS`."""
     bucket: BucketName | None = None
-    """Only requests that draw on it; None: both methods."""
+    """Only requests that use this bucket; None: both methods."""
     video: str | None = None
     """Only requests that name it, and in them only its item."""
     when: When = When()
@@ -84,14 +84,14 @@ def parse_fault(text: str) -> Fault:
     """Read `NAME[@stats|@general][@VIDEO][:WHEN]`. Raises FaultError.
 
     WHEN is a position `3`, positions `2-5` or `2-`, every third `*/3`, a share `0.3` or `30%`, or a time of the
-    simulator's clock `2026-11-22T15:00:00Z/2026-11-23T08:00:00Z`, of which either end may be left out.
+    simulator's clock `2026-11-22T15:00:00Z/2026-11-23T08:00:00Z`, of which either end can be left out.
     """
     head, mark, when = text.partition(":")
     name, *places = head.split("@")
     if name not in KINDS:
         near = get_close_matches(name, KINDS, 1)
-        remedy = f"did you mean {near[0]}?" if near else "`syncer simulate --list-faults` shows them all"
-        raise FaultError(f"{text}: there is no fault {name!r}; {remedy}")
+        remedy = f"did you mean {near[0]}?" if near else "`syncer simulate --list-faults` lists all faults"
+        raise FaultError(f"{text}: unknown fault {name!r}; {remedy}")
     fault = Fault(name, when=_when(text, when) if mark else When())
     for place in places:
         if fault.bucket is None and place in {"stats", "general"}:
@@ -99,7 +99,9 @@ def parse_fault(text: str) -> Fault:
         elif fault.video is None and _VIDEO.fullmatch(place):
             fault = replace(fault, video=place)
         else:
-            raise FaultError(f"{text}: after @ comes stats, general or a video id, each kind once; not {place!r}")
+            raise FaultError(
+                f"{text}: {place!r} cannot follow an @; write stats or general, or a video ID, each at most once"
+            )
     return fault
 
 
@@ -121,10 +123,10 @@ def _when(text: str, when: str) -> When:
         except ValueError:
             span = When()
         if not slash or span == When():
-            raise FaultError(f"{text}: {when!r} is no time to strike; write {FORMS}")
+            raise FaultError(f"{text}: {when!r} is not valid after the colon; write {FORMS}")
         valid = span.start is None or span.end is None or span.start < span.end
     if not valid:
-        raise FaultError(f"{text}: {when!r} is never; write {FORMS}")
+        raise FaultError(f"{text}: {when!r} is not possible; write {FORMS}")
     return span
 
 

@@ -1,4 +1,4 @@
-"""Owns how a made-up video grows: from a seed and an id to a publish date, a length and counts at any time."""
+"""The growth of invented videos: a seed and an ID give a publish date, a length and counts at any time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DAY_SECONDS = 86_400
 
 FIRST_PUBLISHED = datetime(2008, 1, 1, tzinfo=UTC)
 LAST_PUBLISHED = datetime(2025, 12, 31, tzinfo=UTC)
-"""Every made-up video is published between the two, so that all of them exist from 2026 on."""
+"""Every invented video is published between the two, so all of them exist from 2026 on."""
 
 _FIRST = FIRST_PUBLISHED.timestamp()
 _SPAN = LAST_PUBLISHED.timestamp() - _FIRST
@@ -20,9 +20,9 @@ _SHARE = 1 / 2**32
 
 
 class Growth(NamedTuple):
-    """One video's life: a burst of views after publication that dies away, and a steady trickle after it.
+    """One video's growth: a burst of views after publication that fades, and a steady number of views a day.
 
-    A named tuple, because fifty of them are made for each answer and a frozen dataclass takes five times as long.
+    A named tuple, because fifty of them are made for each answer, and a frozen dataclass takes five times as long.
     """
 
     published: float
@@ -31,9 +31,9 @@ class Growth(NamedTuple):
     """Seconds."""
     views_a_day: float
     burst: float
-    """Views of the burst, all in all."""
+    """Views of the burst in total."""
     fading: float
-    """Seconds in which the burst dies down to a third."""
+    """Seconds in which the burst fades to a third."""
     likes_a_view: float
     comments_a_view: float
 
@@ -44,10 +44,10 @@ class Growth(NamedTuple):
 
 
 def growth(seed: int, video_id: str) -> Growth:
-    """Return the growth of a video: always the same for the same seed and id.
+    """Return the growth of a video: always the same for the same seed and ID.
 
-    The steady trickle is between 0.2 and 1,600 views a day, most often about 16: nearly every video changes within
-    a day, about one in four within five minutes.
+    The steady part is between 0.2 and 1,600 views a day, most often about 16: nearly every video changes within a
+    day, about one in four within five minutes.
     """
     digest = blake2b(f"{seed}:{video_id}".encode(), digest_size=32).digest()
     born, length, pace, luck, burst, fading, likes, comments = (n * _SHARE for n in struct.unpack("<8I", digest))

@@ -1,4 +1,4 @@
-"""Owns the errors of the API that only a fault brings about, by name: keys, projects, limits, requests, outages."""
+"""Errors of the API that only a fault causes, by name: keys, projects, limits, requests, outages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from syncer.simulator.units import pacific_day
 from syncer.simulator.wire import Json
 
 UNITS_PER_DAY = 10_000
-"""The day's units that an error names."""
+"""The units a day that an error names."""
 
 _CONSOLE = f"https://console.developers.google.com/apis/api/youtube.googleapis.com/overview?project={PROJECT}"
 _DISABLED = (
@@ -26,7 +26,7 @@ _DAILY = (
 
 
 def _service_blocked(scene: Scene) -> Refusal:
-    """Assumption: batchGetStats is called after the pattern of the other methods."""
+    """Assumption: the name of batchGetStats follows the pattern of the other methods."""
     method = {"stats": "BatchGetStats", "general": "List"}[scene.bucket]
     name = f"youtube.api.v3.V3DataVideoService.{method}"
     return refusals.forbidden(f"Requests to this API youtube method {name} are blocked.", "API_KEY_SERVICE_BLOCKED")
@@ -56,7 +56,7 @@ def _service_disabled() -> Refusal:
 
 
 def _day_limit(scene: Scene, limit: int = UNITS_PER_DAY) -> Refusal:
-    """Assumption: a daily limit of the general bucket would be written as that of the other one is."""
+    """Assumption: the error for the general bucket has the form of the other bucket's."""
     if scene.bucket == "stats":
         return refusals.stats_quota_exceeded(limit, pacific_day(scene.at))
     window = {} if limit == 0 else {"window_start_time": str(int(pacific_day(scene.at).timestamp()))}
@@ -93,7 +93,7 @@ def _blocked(sentence: str, message: str, reason: str | None = None) -> Kind:
 
 
 KEYS: Mapping[str, Kind] = {
-    "key-invalid": _free("400, API_KEY_INVALID: the key is none that was given out.", refusals.invalid_key),
+    "key-invalid": _free("400, API_KEY_INVALID: the key does not exist.", refusals.invalid_key),
     "key-invalid-plain": _free(
         "The same without details, as in 2021.",
         lambda: refusal(400, refusals.INVALID_KEY, "badRequest", status="INVALID_ARGUMENT"),
@@ -118,14 +118,14 @@ KEYS: Mapping[str, Kind] = {
     ),
     "key-expired-legacy": _free("400, keyExpired, in the old form.", lambda: legacy(400, "Bad Request", "keyExpired")),
     "key-missing": _free("403, forbidden: the key is empty.", refusals.empty_key),
-    "key-unregistered": _free("403, forbidden: there is no key.", refusals.no_key),
+    "key-unregistered": _free("403, forbidden: the request has no key.", refusals.no_key),
     "key-referrer": _blocked(
-        "403, API_KEY_HTTP_REFERRER_BLOCKED: the key is for another web page.",
+        "403, API_KEY_HTTP_REFERRER_BLOCKED: the key is restricted to another web page.",
         "Requests from referer https://example.org/ are blocked.",
         "API_KEY_HTTP_REFERRER_BLOCKED",
     ),
     "key-referrer-plain": _blocked(
-        "403, forbidden: the key is for web pages; only the message says so.",
+        "403, forbidden: the key is restricted to web pages; only the message says so.",
         "Requests from referer <empty> are blocked.",
     ),
     "key-referrer-legacy": _free(
@@ -139,22 +139,22 @@ KEYS: Mapping[str, Kind] = {
         ),
     ),
     "key-ip": _blocked(
-        "403, API_KEY_IP_ADDRESS_BLOCKED: the key is for other addresses.",
+        "403, API_KEY_IP_ADDRESS_BLOCKED: the key is restricted to other IP addresses.",
         "The provided API key has an IP address restriction. The originating IP address of the call (203.0.113.7) "
         "violates this restriction.",
         "API_KEY_IP_ADDRESS_BLOCKED",
     ),
     "key-android": _blocked(
-        "403, forbidden: the key is for an Android app; only the message says so.",
+        "403, forbidden: the key is restricted to an Android app; only the message says so.",
         "Requests from this Android client application <empty> are blocked.",
     ),
     "key-ios": _blocked(
-        "403, API_KEY_IOS_APP_BLOCKED: the key is for an iOS app.",
+        "403, API_KEY_IOS_APP_BLOCKED: the key is restricted to an iOS app.",
         "Requests from this iOS client application <empty> are blocked.",
         "API_KEY_IOS_APP_BLOCKED",
     ),
     "key-service": Kind(
-        "403, API_KEY_SERVICE_BLOCKED: the key is not for this method.", Refuse(_service_blocked, free=True)
+        "403, API_KEY_SERVICE_BLOCKED: the key does not allow this method.", Refuse(_service_blocked, free=True)
     ),
     "service-disabled": _free("403, SERVICE_DISABLED: the project has not enabled the API.", _service_disabled),
     "service-disabled-legacy": _free(
@@ -167,7 +167,7 @@ KEYS: Mapping[str, Kind] = {
         ),
     ),
     "project-suspended": Kind(
-        "403, CONSUMER_SUSPENDED; the message holds the key itself.",
+        "403, CONSUMER_SUSPENDED; the message contains the key itself.",
         Refuse(
             lambda scene: _project(
                 f"Permission denied: Consumer 'api_key:{scene.request.key}' has been suspended.", "CONSUMER_SUSPENDED"
@@ -176,11 +176,11 @@ KEYS: Mapping[str, Kind] = {
         ),
     ),
     "project-invalid": _free(
-        "403, CONSUMER_INVALID: the project is gone.",
+        "403, CONSUMER_INVALID: the project does not exist any more.",
         lambda: _project("Permission denied: Consumer is invalid.", "CONSUMER_INVALID"),
     ),
     "billing-disabled": _free(
-        "403, BILLING_DISABLED: the project's billing is closed.",
+        "403, BILLING_DISABLED: the billing of the project is disabled.",
         lambda: _project("This API method requires billing to be enabled.", "BILLING_DISABLED"),
     ),
     "login-required": _free(
@@ -207,7 +207,7 @@ KEYS: Mapping[str, Kind] = {
         ),
     ),
     "permission-denied": _free(
-        "403, by the misleading name of SERVICE_UNAVAILABLE.",
+        "403, with the misleading reason SERVICE_UNAVAILABLE.",
         lambda: refusal(
             403,
             "The caller does not have permission",
@@ -220,12 +220,12 @@ KEYS: Mapping[str, Kind] = {
 }
 """Errors of a key or a project.
 
-Assumption: the words of `key-expired-legacy`, `key-ip`, `key-ios`, `project-invalid` and `billing-disabled`. No
+Assumption: the messages of `key-expired-legacy`, `key-ip`, `key-ios`, `project-invalid` and `billing-disabled`. No
 recording of them was found; their reasons are Google's.
 """
 
 LIMITS: Mapping[str, Kind] = {
-    "day-limit": Kind("429 that looks like a limit of a minute and lasts a day.", Refuse(_day_limit, free=True)),
+    "day-limit": Kind("429 that looks like a limit per minute but lasts a day.", Refuse(_day_limit, free=True)),
     "day-limit-plain": _free(
         "The same without details: only the message says 'per day'.",
         lambda: refusal(429, quota_message("Video Batch Get Stats", "per day"), "rateLimitExceeded"),
@@ -234,20 +234,20 @@ LIMITS: Mapping[str, Kind] = {
         "403, dailyLimitExceeded, in the old form.", lambda: legacy(403, _DAILY, "dailyLimitExceeded")
     ),
     "day-limit-zero": Kind(
-        "429 of a limit of 0: this project has no quota at all.",
+        "429 for a limit of 0: the project has no quota at all.",
         Refuse(lambda scene: _day_limit(scene, 0), free=True),
     ),
-    "quota-exceeded": _free("403, quotaExceeded, as the general bucket says it.", refusals.general_quota_exceeded),
+    "quota-exceeded": _free("403, quotaExceeded, the form of the general bucket.", refusals.general_quota_exceeded),
     "quota-exceeded-debug": _free(
-        "The same with a line that names the limit.",
+        "The same with a debug line that names the limit.",
         lambda: refusals.general_quota_exceeded(
             "Code: 8; Description: ?metric=youtube.googleapis.com/default&limit=defaultPerDayPerProject"
             "&qs_error_code=INSUFFICIENT_TOKENS"
         ),
     ),
-    "minute-limit": _free("429 of a limit of a minute.", lambda: refusals.minute_quota_exceeded(1_800_000)),
+    "minute-limit": _free("429 for a limit per minute.", lambda: refusals.minute_quota_exceeded(1_800_000)),
     "exhausted": _free(
-        "429 that does not say of which limit.",
+        "429 that does not name the limit.",
         lambda: refusal(
             429,
             "Resource has been exhausted (e.g. check quota).",
@@ -263,7 +263,7 @@ LIMITS: Mapping[str, Kind] = {
         lambda: legacy(403, "User Rate Limit Exceeded", "userRateLimitExceeded"),
     ),
 }
-"""Limits. Other than the simulator's own, they come and go when the fault does."""
+"""Limits. Unlike the simulator's own limits, they begin and end with the fault."""
 
 REQUESTS: Mapping[str, Kind] = {
     "bad-request": _paid("400, badRequest.", refusals.invalid_argument),
@@ -286,9 +286,9 @@ REQUESTS: Mapping[str, Kind] = {
         ),
     ),
 }
-"""What the API says of a wrong request; with a video's id, of the request that names it.
+"""Errors for an invalid request; with a video ID, for the requests that name it.
 
-Assumption: the words of `incompatible-parameters`.
+Assumption: the message of `incompatible-parameters`.
 """
 
 OUTAGES: Mapping[str, Kind] = {
@@ -309,12 +309,12 @@ OUTAGES: Mapping[str, Kind] = {
         lambda: _server_error(501, "Operation is not implemented, or supported, or enabled.", "UNIMPLEMENTED"),
     ),
     "null-message": _paid(
-        "500 whose message is null.", lambda: Refusal(500, {"error": {"code": 500, "message": None}})
+        "500 with a message that is null.", lambda: Refusal(500, {"error": {"code": 500, "message": None}})
     ),
     "error-list": _paid(
-        "500 whose document is a list.",
+        "500 with a document that is a list.",
         lambda: Refusal(500, [{"error": {"code": 500, "message": "Internal error encountered."}}]),
     ),
-    "error-string": _paid("403 whose error is a word.", lambda: Refusal(403, {"error": "forbidden"})),
+    "error-string": _paid("403 with an error that is a word.", lambda: Refusal(403, {"error": "forbidden"})),
 }
-"""Trouble of YouTube's own. Assumption: the words of `deadline` and `not-implemented`."""
+"""YouTube's own errors. Assumption: the messages of `deadline` and `not-implemented`."""

@@ -1,4 +1,4 @@
-"""Owns partial answers: the syntax of the `fields` parameter, and what it leaves of a document."""
+"""Partial answers: the syntax of the `fields` parameter, and what it leaves of a document."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Schema: TypeAlias = Mapping[str, "Schema"]
 """The names that a document can have."""
 
 ANYTHING: Schema = {"*": {}}
-"""A place whose names are not known here: any name may be in it."""
+"""An object whose names are not known here: it can have any name."""
 
 MAX_LEVELS = 20
-"""More levels than any answer has; a deeper mask is refused."""
+"""More levels than any answer has; a deeper mask is an error."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+|\*|[,/()]", re.ASCII)
 
 
 class MaskError(ValueError):
-    """The mask cannot be read, or names something that is not there; the message is the part that is wrong."""
+    """The mask is not valid, or names something that does not exist; the message is the wrong part."""
 
 
 def parse(text: str) -> Mask:
-    """Read `a,b`, `a/b`, `a(b,c)` and `*`, nested at will. Raises MaskError.
+    """Parse `a,b`, `a/b`, `a(b,c)` and `*`, nested. Raises MaskError.
 
     Source: https://developers.google.com/youtube/v3/getting-started#fields
     """

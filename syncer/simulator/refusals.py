@@ -1,4 +1,4 @@
-"""Owns the errors that the API answers with by its own rules: to wrong requests, wrong keys, and spent limits."""
+"""The API's own errors: for invalid requests, invalid keys and spent limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INVALID_KEY = "API key not valid. Please pass a valid API key."
 
 
 def no_key() -> Refusal:
-    """403: the request names no key at all."""
+    """403: the request has no key."""
     return forbidden(
         "Method doesn't allow unregistered callers (callers without established identity)."
         " Please use API Key or other form of API consumer identity to call this API."
@@ -23,13 +23,13 @@ def empty_key() -> Refusal:
 
 
 def invalid_key() -> Refusal:
-    """400: the key is none that was given out."""
+    """400: the key does not exist."""
     details = [error_info("API_KEY_INVALID", service="youtube.googleapis.com")]
     return refusal(400, INVALID_KEY, "badRequest", status="INVALID_ARGUMENT", details=details)
 
 
 def general_quota_exceeded(debug: str | None = None) -> Refusal:
-    """403: the project's general units of the day are spent; `debug` is a line that some answers add."""
+    """403: the project's general units of the day are spent; `debug` is a line that some of these errors add."""
     link = '<a href="/youtube/v3/getting-started#quota">quota</a>'
     message = f"The request cannot be completed because you have exceeded your {link}."
     more = {"debugInfo": debug} if debug else None
@@ -39,7 +39,7 @@ def general_quota_exceeded(debug: str | None = None) -> Refusal:
 def stats_quota_exceeded(limit: int, day: datetime) -> Refusal:
     """429: the units of batchGetStats are spent for the day that began at `day`.
 
-    Assumption: metric and limit are named after the pattern of the other buckets of their own.
+    Assumption: the names of metric and limit follow the pattern of other methods with a bucket of their own.
     """
     window = {} if limit == 0 else {"window_start_time": str(int(day.timestamp()))}
     return limit_exceeded(
@@ -66,18 +66,18 @@ def minute_quota_exceeded(limit: int) -> Refusal:
 
 
 def too_many_ids_for_list() -> Refusal:
-    """400: more than 50 ids for videos.list."""
+    """400: more than 50 IDs for videos.list."""
     message = "The request specifies an invalid filter parameter."
     return refusal(400, message, "invalidFilters", domain="youtube.parameter", location=("parameters.", "other"))
 
 
 def invalid_argument() -> Refusal:
-    """400: the front of the API found an argument that it does not take."""
+    """400: an argument is not valid."""
     return refusal(400, "Request contains an invalid argument.", "badRequest", status="INVALID_ARGUMENT")
 
 
 def no_filter(expected: str) -> Refusal:
-    """400: no id was given; `expected` are the filters that the method knows."""
+    """400: there is no ID; `expected` are the filters of the method."""
     return refusal(
         400,
         f"No filter selected. Expected one of: {expected}",
@@ -88,23 +88,23 @@ def no_filter(expected: str) -> Refusal:
 
 
 def missing_parameter(name: str) -> Refusal:
-    """400: a parameter that every request needs is absent."""
+    """400: a required parameter is missing."""
     return refusal(400, f"Required parameter: {name}", "required", location=(name, "parameter"))
 
 
 def unknown_part(part: str) -> Refusal:
-    """400: there is no such part. Assumption: the body has kept the fields that it had in an older recording."""
+    """400: the part does not exist. Assumption: the body still has the members of an older recording."""
     return refusal(400, part, "unknownPart", domain="youtube.part", location=("part", "parameter"))
 
 
 def invalid_fields(piece: str) -> Refusal:
-    """400: `fields` cannot be read or names what is not there. Assumption: as other Google APIs of its age say it."""
+    """400: `fields` is not valid. Assumption: the error is like that of other Google APIs of the same age."""
     message = f"Invalid field selection {piece}".rstrip()
     return refusal(400, message, "invalidParameter", location=("fields", "parameter"))
 
 
 def forbidden(message: str, reason: str | None = None) -> Refusal:
-    """403: the key may not; `reason` is what ErrorInfo gives, if there is one."""
+    """403: the key is not allowed to do this; `reason` is that of ErrorInfo, if there is one."""
     consumer = f"projects/{PROJECT}"
     details = [error_info(reason, service="youtube.googleapis.com", consumer=consumer)] if reason else []
     return refusal(403, message, "forbidden", status="PERMISSION_DENIED", details=details)

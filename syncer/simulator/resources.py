@@ -1,4 +1,4 @@
-"""Owns the resources in the answers: what each method says of a video, part by part, and what stands around it."""
+"""The resources in answers: what each method returns for a video, part by part, and for the whole request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from syncer.simulator.world import Sight, VideoState
 
 Item: TypeAlias = dict[str, Json]
 Part: TypeAlias = Callable[[str, Sight], Json]
-"""What one part says of a video, given its id; None: the part is left out."""
+"""Makes one part of a video, given its ID; None: the part is left out."""
 
 
 def _leaves(*names: str) -> Schema:
@@ -106,7 +106,7 @@ def _item(kind: str, video_id: str, sight: Sight, parts: Sequence[str], known: M
 
 
 def etag(content: str) -> str:
-    """27 characters that change with the content, as YouTube's do: a hash of 20 bytes in base64."""
+    """Return 27 characters that depend on the content, like YouTube's: a hash of 20 bytes in base64."""
     digest = hashlib.sha1(content.encode(), usedforsecurity=False).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -124,7 +124,7 @@ def _statistics(sight: Sight, *names: str) -> Json:
 
 
 def _list_snippet(video_id: str, sight: Sight) -> Json:
-    title, description = f"Simulated video {video_id}", "A video that exists in the simulator alone."
+    title, description = f"Simulated video {video_id}", "A video that exists only in the simulator."
     broadcast = {VideoState.LIVE: "live", VideoState.PREMIERE: "upcoming"}
     return {
         "publishedAt": _time(sight),
@@ -146,7 +146,7 @@ def _list_content(_id: str, sight: Sight) -> Json:
     hours, minutes = divmod(minutes, 60)
     duration = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
     return {
-        "duration": f"PT{duration}" if duration else "P0D",  # a live stream that is running has no length
+        "duration": f"PT{duration}" if duration else "P0D",  # a running live stream has no length
         "dimension": "2d",
         "definition": "hd",
         "caption": "false",

@@ -1,4 +1,4 @@
-"""Owns the HTTP server: connections, the reading of requests, and the one write of each answer."""
+"""The HTTP server: it accepts connections, reads requests and writes responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOST = "127.0.0.1"
 UNITS_PER_DAY = 10_000
 """The default of both buckets. Source: https://developers.google.com/youtube/v3/determine_quota_cost"""
 REQUESTS_PER_MINUTE = 1_800_000
-"""Assumption: YouTube publishes no number; this one is out of the way."""
+"""Assumption: YouTube publishes no number; this one is never reached."""
 
 LARGEST_FORM_BYTES = 1 << 20
 _STOP_POLL_SECONDS = 0.02
@@ -40,7 +40,7 @@ _STOP_POLL_SECONDS = 0.02
 class Simulator:
     """A YouTube on a port of the loopback interface, from `with` until its end.
 
-    `world` and `faults` may be exchanged while it runs; `clock` may be moved.
+    `world` and `faults` can be replaced while it runs; `clock` can be moved.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Simulator:
         faults: Iterable[Fault] = (),
         pause: float = 1.0,
     ) -> None:
-        """Without a clock, time stands still at the world's start; port 0 is any free one; `latency` is in seconds.
+        """Without a clock, the time stays at the world's start; port 0 is any free one; `latency` is in seconds.
 
-        `pause` is what lies between two pieces of an answer that a fault slows down, in real seconds.
+        `pause` is the time between two parts of a response that a fault slows down, in real seconds.
         """
         days: Mapping[BucketName, Ledger] = {
             "stats": Ledger(stats_units_per_day),
@@ -74,7 +74,7 @@ class Simulator:
         self._latency = latency
 
     def __enter__(self) -> Self:
-        """Start to answer. Raises OSError where the port is taken."""
+        """Start the server. Raises OSError where the port is in use."""
         self._server = _Server((HOST, self._port), self._api, self._latency)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL_SECONDS,), name="simulator")
         self._thread.start()
@@ -83,7 +83,7 @@ class Simulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every connection, and waits for the threads behind them."""
+        """Close every connection, and wait for their threads."""
         self._server.close()
         self._thread.join()
 
@@ -108,17 +108,17 @@ class Simulator:
         return {bucket: ledger.taken(at) for bucket, ledger in self._api.days.items()}
 
     def given(self, video_id: str) -> Mapping[str, AbstractSet[int]]:
-        """Return by YouTube's names every count that it gave of a video while faults were switched on."""
+        """Return, by YouTube's names, every count that it returned for a video while faults were switched on."""
         return self._api.given.get(video_id, {})
 
     @property
     def clock(self) -> Clock:
-        """The clock that it answers by."""
+        """The clock of its answers."""
         return self._api.clock
 
     @property
     def world(self) -> World:
-        """The videos that it answers about."""
+        """The videos of its answers."""
         return self._api.world
 
     @world.setter
@@ -127,7 +127,7 @@ class Simulator:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What goes wrong at present. Setting them restarts their count of requests."""
+        """The faults that are switched on. Setting them restarts their count of requests."""
         return self._api.weather.faults
 
     @faults.setter
@@ -136,7 +136,7 @@ class Simulator:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its open connections, so that it can end them all at once."""
+    """Keeps track of its open connections, to end them all at once."""
 
     request_queue_size = 128
     daemon_threads = False
@@ -151,7 +151,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Connection)
 
     def server_bind(self) -> None:
-        """Bind without asking for the host's full name, as HTTPServer does: a resolver may take seconds."""
+        """Bind without looking up the host's full name, as HTTPServer does: that can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.socket.getsockname()[1]
 
@@ -174,12 +174,12 @@ class _Server(ThreadingHTTPServer):
         super().close_request(request)
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Print the traceback of a bug in the simulator; a client that went away is no error."""
+        """Print the traceback of a bug in the simulator; a client that disconnected is not an error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
-        """Stop listening, ends every connection, and waits for the threads behind them."""
+        """Stop listening, end every connection, and wait for their threads."""
         self.closing.set()
         self.shutdown()
         with self._lock:
@@ -201,14 +201,14 @@ class _Connection(BaseHTTPRequestHandler):
         self.server.count()
         form = self._form()
         if form is None:
-            self._refuse(html_reply(400, "The length of the request's body is wrong."))
+            self._refuse(html_reply(400, "The length of the request's body is not valid."))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             request = Request.of(self.command, self.path, headers, form)
             known = urlsplit(f"//{headers.get('host', HOST)}").hostname in _OWN_NAMES
         except ValueError:
-            self._refuse(html_reply(400, "The request's address is none."))
+            self._refuse(html_reply(400, "The request's URL is not valid."))
             return
         if self.server.latency:
             self.server.closing.wait(self.server.latency)
@@ -216,7 +216,7 @@ class _Connection(BaseHTTPRequestHandler):
         chunked = self.request_version == "HTTP/1.1"
         self.close_connection |= not chunked
         at = self.server.api.clock.now()
-        # both fields have to say it: https://developers.google.com/youtube/v3/getting-started#gzip
+        # both fields must name it: https://developers.google.com/youtube/v3/getting-started#gzip
         compress = all("gzip" in self.headers.get(name, "").lower() for name in ("Accept-Encoding", "User-Agent"))
         framed = frame(reply, at, compress=compress, chunked=chunked, last=self.close_connection)
         for step in reply.way(framed) if reply.way else (framed,):
@@ -227,17 +227,17 @@ class _Connection(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 # the standard library's names
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer what the standard library could not read as a request."""
+        """Respond to what the standard library could not read as a request."""
         if code == HTTPStatus.NOT_IMPLEMENTED:
             self._refuse(not_found(self.path))
         else:
             self._refuse(html_reply(400, "Your client has issued a malformed or illegal request."))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: the address is the only line that the simulator prints, and requests hold keys."""
+        """Print nothing: the URL is the only line that the simulator prints, and requests contain keys."""
 
     def _form(self) -> str | None:
-        """Return the body of the request; None: its length cannot be known, or is too much to believe."""
+        """Return the body of the request; None: its length is unknown or too large."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             return None
@@ -246,22 +246,22 @@ class _Connection(BaseHTTPRequestHandler):
         return self.rfile.read(int(length)).decode("latin-1")
 
     def _refuse(self, page: Reply) -> None:
-        """Answer a request that has no clear end: nothing more can be read from this connection."""
+        """Refuse a request that has no clear end: nothing more can be read from this connection."""
         self.close_connection = True
         self.wfile.write(frame(page, self.server.api.clock.now(), compress=False, chunked=False, last=True))
 
     def _take(self, step: Step) -> bool:
-        """Do one step of an answer; False: it was the last one, and the connection with it."""
+        """Do one step of a response; False: the connection ends with it."""
         if isinstance(step, bytes):
             self.wfile.write(step)
             return True
         if isinstance(step, Wait):
-            end = select.poll()  # knows more connections than select.select
-            end.register(self.connection, select.POLLIN)  # all that can be read now is the end of client or server
+            end = select.poll()  # handles more connections than select.select
+            end.register(self.connection, select.POLLIN)  # the only thing to be read now is the end of client or server
             return not end.poll(None if step.seconds is None else step.seconds * 1000)
         if step is Ending.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()  # before the server says goodbye to it in a better way
+            self.connection.close()  # before the server closes it properly
         return False
 
 

@@ -1,4 +1,4 @@
-"""Owns how many units were taken in the current window of time: a Pacific day, or a minute."""
+"""Counts the units that were taken in the current window of time: a Pacific day, or a minute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 PACIFIC = ZoneInfo("America/Los_Angeles")
 
 BucketName = Literal["stats", "general"]
-"""`stats` is batchGetStats' own bucket; all else takes from `general`."""
+"""`stats` is batchGetStats' own bucket; all other methods use `general`."""
 
 
 def pacific_day(at: datetime) -> datetime:
@@ -25,7 +25,7 @@ def pacific_day(at: datetime) -> datetime:
 
 
 def minute(at: datetime) -> datetime:
-    """Return the start of the minute of a moment, in UTC. Assumption: minutes are counted by the clock, none slides."""
+    """Return the start of the minute of a moment, in UTC. Assumption: the window does not slide."""
     return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 

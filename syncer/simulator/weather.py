@@ -1,4 +1,4 @@
-"""Owns the faults that are switched on: which of them strike a request, and what they do to its answer."""
+"""The faults that are switched on: which of them affect a request, and what they do to its answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from syncer.simulator.world import Sight
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """The faults that strike one request, each with what it knows, in the order in which they were given."""
+    """The faults that affect one request, each with its scene, in the order of the setting."""
 
     faults: Sequence[tuple[Fault, Scene]] = ()
 
@@ -31,7 +31,7 @@ class Struck:
                 raise act.refusal(scene)
 
     def look(self, look: Look) -> Look:
-        """Return how the API sees its videos instead of so."""
+        """Return how the API sees its videos under these faults."""
         for fault, scene in self.faults:
             act = KINDS[fault.name].act
             if isinstance(act, See):
@@ -39,7 +39,7 @@ class Struck:
         return look
 
     def alter(self, document: Json) -> Json:
-        """Return the document of a good answer as it leaves instead."""
+        """Return the document of a good answer, changed by these faults."""
         for fault, scene in self.faults:
             act = KINDS[fault.name].act
             if isinstance(act, Alter) and isinstance(document, dict):
@@ -47,7 +47,7 @@ class Struck:
         return document
 
     def distort(self, reply: Reply) -> Reply:
-        """Return the answer as it arrives instead."""
+        """Return the response, changed by these faults."""
         for fault, scene in self.faults:
             act = KINDS[fault.name].act
             if isinstance(act, Distort):
@@ -56,10 +56,10 @@ class Struck:
 
 
 class Weather:
-    """The faults from one moment on, until other weather takes its place; safe to use from several threads."""
+    """The faults from one moment on, until they are replaced; safe to use from several threads."""
 
     def __init__(self, faults: Sequence[Fault], since: datetime, seed: int, pause: float) -> None:
-        """`since` is the moment by the simulator's clock; `pause` is in seconds between pieces of a slow answer."""
+        """`since` is the moment by the simulator's clock; `pause`: seconds between two parts of a slow response."""
         self.faults = tuple(faults)
         self._since = since
         self._seed = seed
@@ -68,7 +68,7 @@ class Weather:
         self._positions = [0] * len(self.faults)
 
     def strike(self, request: Request, bucket: BucketName, at: datetime) -> Struck:
-        """Count the request, and return the faults that strike it."""
+        """Count the request, and return the faults that affect it."""
         if not self.faults:
             return CALM
         ids = request.listed("id")

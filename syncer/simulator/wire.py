@@ -1,4 +1,4 @@
-"""Owns the form in which answers travel: JSON text, header fields, compression and framing."""
+"""The HTTP form of responses: JSON text, header fields, compression and framing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | N
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send nothing for so many seconds; None: until the client goes away."""
+    """Send nothing for so many seconds; None: until the client disconnects."""
 
     seconds: float | None = None
 
 
 class Ending(Enum):
-    """How a connection ends before its time."""
+    """How a connection ends early."""
 
     CLOSE = "close"
     RESET = "reset"
@@ -32,12 +32,12 @@ class Ending(Enum):
 
 Step: TypeAlias = bytes | Wait | Ending
 Way: TypeAlias = Callable[[bytes], Iterator[Step]]
-"""How the bytes of an answer travel: piece by piece, with waits between them, and maybe not to the end."""
+"""How the bytes of a response are sent: in parts, with waits between them, and maybe not to the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer before it is framed for a connection."""
+    """A response before it is framed for a connection."""
 
     status: int
     body: bytes
@@ -46,7 +46,7 @@ class Reply:
     fields: tuple[str, ...] = ()
     """More header fields, each a whole line."""
     zipped: bool = False
-    """The body is compressed already, or says it is: it is sent as gzip whatever the client takes."""
+    """The body is compressed already, or claims to be: it is sent as gzip whatever the client accepts."""
     way: Way | None = None
     """None: in one piece."""
 
@@ -57,7 +57,7 @@ def json_reply(status: int, document: Json, *, pretty: bool) -> Reply:
 
 
 def html_reply(status: int, paragraph: str) -> Reply:
-    """Return a page of the front end that stands before the API, with a paragraph of HTML."""
+    """Return a page of the front end before the API, with a paragraph of HTML."""
     title = f"Error {status} ({'Server Error' if status >= 500 else HTTPStatus(status).phrase})!!1"
     page = f"<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>{title}</title>\n"
     page += (
@@ -79,10 +79,10 @@ def render(document: Json, *, pretty: bool) -> str:
 
 
 def frame(reply: Reply, at: datetime, *, compress: bool, chunked: bool, last: bool) -> bytes:
-    """Return the bytes of a whole answer: status line, header fields and body, to be sent in one write.
+    """Return the bytes of a whole response: status line, header fields and body, to be sent in one write.
 
-    `chunked` is False for a client of HTTP/1.0, which knows no chunks: the end of the connection ends the body.
-    `last` says that the connection ends with this answer.
+    `chunked` is False for a client of HTTP/1.0, which does not support chunks: the end of the connection ends the body.
+    `last`: the connection ends with this response.
     """
     status = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"
     moment = [f"Date: {format_datetime(at, usegmt=True)}", *(["Connection: close"] if last else []), *reply.fields]

@@ -1,4 +1,4 @@
-"""Owns which videos exist in the simulator, in what state, and what their counts are at any time."""
+"""The videos of the simulator: which ones exist, their states, and their counts at any time."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from syncer.simulator.growth import Growth, growth
 COUNTS = ("viewCount", "likeCount", "commentCount")
 LARGEST_COUNT = 2**63 - 1
 START = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
-"""When fixed counts hold, unless the world says otherwise."""
+"""When fixed counts apply, unless the world has another start."""
 
 _SHAPE = re.compile(r"[0-9A-Za-z_-]{11}", re.ASCII)
 _POSSIBLE = re.compile(r"[0-9A-Za-z_-]{10}[AEIMQUYcgkosw048]", re.ASCII)
-"""An id is 64 bits in base64: the last of its eleven characters has only four bits."""
+"""An ID is 64 bits in base64: the last of its eleven characters has only four bits."""
 
 _T = TypeVar("_T")
 
 
 class WorldError(ValueError):
-    """The file of videos is wrong; the message is one sentence that says where and how."""
+    """The file of videos is not valid; the message says where and why."""
 
 
 class VideoState(StrEnum):
-    """What YouTube lets the public see of a video."""
+    """What the public can see of a video."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -39,10 +39,10 @@ class VideoState(StrEnum):
     COUNTS_HIDDEN = "counts-hidden"
     """Statistics are there, without counts."""
     NO_STATISTICS = "no-statistics"
-    """The whole part is missing, as has been reported of videos that were well the day after."""
+    """The whole part is missing, as has been reported for videos that had it again a day later."""
     LIVE = "live"
     PREMIERE = "premiere"
-    """Announced, not shown yet. Assumption: all its counts are 0; `counts-hidden` is the other reading."""
+    """Announced, but not shown yet. Assumption: all its counts are 0; the alternative is `counts-hidden`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Video:
 
     state: VideoState = VideoState.PUBLIC
     counts: Mapping[str, int] = field(default_factory=dict)
-    """YouTube's names to the counts at the world's start; from there they grow. Others come from the seed."""
+    """Counts at the world's start, by YouTube's names; they grow. Others come from the seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +66,20 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All videos: every id that YouTube could give out is a public one, unless `videos` or `strict` say no."""
+    """All videos: every possible ID is a public video, unless `videos` or `strict` exclude it."""
 
     seed: int = 1
     videos: Mapping[str, Video] = field(default_factory=dict)
     strict: bool = False
     """Only the listed videos exist."""
     start: datetime = START
-    """When the fixed counts hold."""
+    """When the fixed counts apply."""
 
     @staticmethod
     def load(path: Path, seed: int = 1, start: datetime = START) -> World:
         """Read a TOML file: `strict`, `start`, and a table `[videos.ID]` with `state` and counts for each video.
 
-        The file's own `start` goes before the parameter. Raises WorldError for anything else in it, OSError if it
-        cannot be read.
+        The `start` of the file overrides the parameter. Raises WorldError for anything else in it, and OSError.
         """
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,12 +88,12 @@ class World:
             raise WorldError(f"{path}: {error}") from error
 
     def statistics(self, video_id: str, at: datetime) -> dict[str, int] | None:
-        """Return the counts that an answer gives at this time, without hidden ones. None: the video is left out."""
+        """Return the counts that are returned at this time, without hidden ones. None: the video is left out."""
         sight = self.see(video_id, at)
         return None if sight is None else dict(sight.counts)
 
     def see(self, video_id: str, at: datetime) -> Sight | None:
-        """Return the video as the public sees it; None: private, deleted, not published yet, or never heard of."""
+        """Return the video as the public sees it; None: private, deleted, unpublished or unknown."""
         video = self.videos.get(video_id)
         if video is None:
             if self.strict or not _POSSIBLE.fullmatch(video_id):
@@ -129,7 +128,7 @@ def _from_views(life: Growth, views: int) -> dict[str, int]:
 
 
 def _from_fixed(fixed: Mapping[str, int], life: Growth, views: int, views_at_start: int) -> dict[str, int]:
-    """Let fixed counts grow as the seed's do; a count that is not fixed stands in proportion to the views."""
+    """Let fixed counts grow as the seed's do; a count that is not fixed is in proportion to the views."""
     now, then = _from_views(life, views), _from_views(life, views_at_start)
     grown = {name: max(0, value + now[name] - then[name]) for name, value in fixed.items()}
     counts = _from_views(life, grown.get("viewCount", views)) | grown
@@ -140,7 +139,7 @@ def _world(document: Mapping[str, object], seed: int, start: datetime) -> World:
     _only(document, {"strict", "start", "videos"}, "the file")
     start = _typed(document.get("start", start), datetime, "start", "a date and time such as 2026-11-22T15:00:00Z")
     if start.tzinfo is None:
-        raise WorldError("start has no time zone: add Z for UTC")
+        raise WorldError("start has no time zone; add Z for UTC")
     tables = _typed(document.get("videos", {}), dict, "videos", "a table of tables")
     videos = {video_id: _video(video_id, table) for video_id, table in tables.items()}
     return World(seed, videos, _typed(document.get("strict", False), bool, "strict", "true or false"), start)
@@ -149,18 +148,18 @@ def _world(document: Mapping[str, object], seed: int, start: datetime) -> World:
 def _video(video_id: str, table: object) -> Video:
     where = f"videos.{video_id}"
     if not _SHAPE.fullmatch(video_id):
-        raise WorldError(f"{where}: an id has eleven characters of A-Z a-z 0-9 _ -")
+        raise WorldError(f"{where}: a video ID has eleven characters of A-Z a-z 0-9 _ -")
     keys: dict[str, object] = _typed(table, dict, where, "a table")
     _only(keys, {"state", *COUNTS}, where)
     state = keys.get("state", "public")
     if state not in list(VideoState):
-        raise WorldError(f"{where}.state must be one of {', '.join(VideoState)}; it is {state!r}")
+        raise WorldError(f"{where}.state must be one of {', '.join(VideoState)}, but is {state!r}")
     counts: dict[str, int] = {}
     for name in COUNTS:
         if name in keys:
             count = keys[name]
             if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= LARGEST_COUNT:
-                raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST_COUNT}; it is {count!r}")
+                raise WorldError(f"{where}.{name} must be a whole number from 0 to {LARGEST_COUNT}, but is {count!r}")
             counts[name] = count
     return Video(VideoState(str(state)), counts)
 
@@ -168,10 +167,10 @@ def _video(video_id: str, table: object) -> Video:
 def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
     for key in table:
         if key not in known:
-            raise WorldError(f"{where} has an unknown key {key!r}; known are {', '.join(sorted(known))}")
+            raise WorldError(f"{where} has an unknown key {key!r}; the keys are {', '.join(sorted(known))}")
 
 
 def _typed(value: object, kind: type[_T], name: str, wanted: str) -> _T:
     if not isinstance(value, kind):
-        raise WorldError(f"{name} must be {wanted}; it is {value!r}")
+        raise WorldError(f"{name} must be {wanted}, but is {value!r}")
     return value

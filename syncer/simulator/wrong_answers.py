@@ -1,4 +1,4 @@
-"""Owns the faults of what stands in an answer: bodies that are no JSON, documents that are no answer, false items."""
+"""Faults in the contents of responses: bodies that are not JSON, documents that are not answers, wrong items."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from syncer.simulator.resources import Item, items_of
 from syncer.simulator.wire import Json, Reply, compressed, html_reply
 
 STRANGER = "NobodyAsked"
-"""The id of the item that was not requested."""
+"""The ID of an item that was not requested."""
 
 _LEVELS = 100_000
 _EXTRA_ITEMS = 10_000
-"""Items more than were requested."""
+"""How many items are returned in addition to the requested ones."""
 _UNPACKED_BYTES = 100 * 1024 * 1024
-"""Bytes that a small body unpacks to."""
+"""Size in bytes of a small body after decompression."""
 _COUNT = re.compile(r"[0-9]{1,19}")
 _ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 _EXTRA = {"viewCount": "41", "likeCount": "4"}
@@ -54,12 +54,12 @@ def _statistics(value: Json) -> Alter:
 
 
 def _count(write: Callable[[str], Json]) -> Alter:
-    """Write every count in another way."""
+    """Write every count in another form."""
     return _each(lambda item: [_rewritten(item, write)])
 
 
 def _rewritten(item: Item, write: Callable[[str], Json]) -> Item:
-    """Return the item with its counts written in another way; what is no count any more stays as it is."""
+    """Return the item with its counts in another form; what is not a count stays as it is."""
     counts = item.get("statistics")
     if not isinstance(counts, dict):
         return item
@@ -86,13 +86,13 @@ def _gzip(change: Callable[[bytes], bytes]) -> Distort:
 
 
 def _corrupt(zipped: bytes) -> bytes:
-    """Turn bits in the middle: the head still says gzip."""
+    """Invert bytes in the middle; the header still says gzip."""
     middle = len(zipped) // 2
     return zipped[:middle] + bytes(byte ^ 0xFF for byte in zipped[middle : middle + 8]) + zipped[middle + 8 :]
 
 
 def _page(status: int, paragraph: str) -> Kind:
-    """Return the kind that answers with a page of the front end, or of a proxy."""
+    """Return the kind that responds with a page of the front end, or of a proxy."""
     sentence = f"{status} with an HTML page: {HTTPStatus(status).phrase}."
     return Kind(sentence, Distort(lambda _reply, _scene: html_reply(status, paragraph)))
 
@@ -105,12 +105,12 @@ _TRY_AGAIN = "The server encountered a temporary error and could not complete yo
 
 BODIES: Mapping[str, Kind] = {
     "html-200": Kind(
-        "200 with an HTML page, as of a network that wants a login.",
+        "200 with an HTML page, as from a network with a login page.",
         Distort(lambda _reply, _scene: Reply(200, b"<!DOCTYPE html>\n<title>Welcome</title>\n", is_json=False)),
     ),
     "html-400": _page(400, "Your client has issued a malformed or illegal request."),
     "html-400-short": Kind(
-        "400 with the shortest page there is.",
+        "400 with a very short page.",
         Distort(
             lambda _reply, _scene: Reply(400, b"<html><title>Error 400 (Bad Request)!!1</title></html>", is_json=False)
         ),
@@ -130,23 +130,25 @@ BODIES: Mapping[str, Kind] = {
     "empty-204": _nothing(204),
     "empty-403": _nothing(403),
     "empty-503": _nothing(503),
-    "truncated-json": Kind("Half of the JSON, in a whole HTTP message.", _body(lambda body: body[: len(body) // 2])),
+    "truncated-json": Kind("Half of the JSON, in a complete HTTP message.", _body(lambda body: body[: len(body) // 2])),
     "truncated-gzip": Kind(
-        "Half of the gzip, in a whole HTTP message.", _gzip(lambda zipped: zipped[: len(zipped) // 2])
+        "Half of the gzip, in a complete HTTP message.", _gzip(lambda zipped: zipped[: len(zipped) // 2])
     ),
     "corrupt-gzip": Kind("Gzip with wrong bytes in the middle.", _gzip(_corrupt)),
-    "false-gzip": Kind("JSON that says it is gzip.", Distort(lambda reply, _scene: replace(reply, zipped=True))),
+    "false-gzip": Kind("JSON that claims to be gzip.", Distort(lambda reply, _scene: replace(reply, zipped=True))),
     "gzip-bomb": Kind(
-        "Gzip that unpacks to 100 MB.",
+        "Gzip that decompresses to 100 MB.",
         Distort(lambda reply, _scene: replace(reply, body=compressed(b" " * _UNPACKED_BYTES), zipped=True)),
     ),
     "double-key": Kind(
-        "A name stands twice in the document.", _body(lambda b: b.replace(b'"kind"', b'"kind": "?", "kind"', 1))
+        "The document has a name twice.", _body(lambda b: b.replace(b'"kind"', b'"kind": "?", "kind"', 1))
     ),
     "latin-1": Kind(
-        "JSON in Latin-1, with a letter that is no UTF-8.", _body(lambda b: b.replace(b"{", b'{"\xe9": 1,', 1))
+        "JSON in Latin-1, with a letter that is not valid UTF-8.", _body(lambda b: b.replace(b"{", b'{"\xe9": 1,', 1))
     ),
-    "deep-json": Kind("Lists in lists, deeper than a parser goes.", _body(lambda _: b"[" * _LEVELS + b"]" * _LEVELS)),
+    "deep-json": Kind(
+        "Lists in lists, deeper than a parser supports.", _body(lambda _: b"[" * _LEVELS + b"]" * _LEVELS)
+    ),
 }
 """Bodies that are not the JSON they should be."""
 
@@ -156,39 +158,39 @@ DOCUMENTS: Mapping[str, Kind] = {
     "string": Kind("The document is a string.", _becomes("ok")),
     "number": Kind("The document is a number.", _becomes(200)),
     "object": Kind("The document is an empty object.", _becomes({})),
-    "foreign-kind": Kind("The answer of another method, by its kind.", _with("kind", "youtube#searchListResponse")),
-    "no-kind": Kind("The answer has no kind.", _without("kind")),
-    "no-items": Kind("The answer has no items.", _without("items")),
+    "foreign-kind": Kind("The document has the `kind` of another method.", _with("kind", "youtube#searchListResponse")),
+    "no-kind": Kind("The document has no `kind`.", _without("kind")),
+    "no-items": Kind("The document has no `items`.", _without("items")),
     "null-items": Kind("The items are null.", _with("items", None)),
     "object-items": Kind("The items are an object.", _with("items", {})),
-    "strange-items": Kind("The items are no items.", _with("items", [None, 7, "id", [], {"id": None}, {"id": [1]}])),
+    "strange-items": Kind("The items are not items.", _with("items", [None, 7, "id", [], {"id": None}, {"id": [1]}])),
     "error-200": Kind("An error with the status 200.", _becomes({"error": {"code": 500, "message": "Backend Error"}})),
-    "no-summary": Kind("The answer has no summary, whatever is documented.", _without("summary")),
-    "wrong-summary": Kind("The summary counts wrong, and calls failed what was returned.", Alter(_wrong_summary)),
+    "no-summary": Kind("The document has no `summary`, although one is documented.", _without("summary")),
+    "wrong-summary": Kind("The summary has wrong numbers, and lists returned videos as failed.", Alter(_wrong_summary)),
     "word-summary": Kind("The summary is a word.", _with("summary", "ok")),
 }
-"""JSON that is no answer, or only half of one."""
+"""JSON that is not an answer, or an incomplete one."""
 
 ITEMS: Mapping[str, Kind] = {
     "all-missing": Kind("Every item is left out.", _each(lambda _: [])),
     "stranger": Kind(
-        "There is an item more, that nobody asked for.",
+        "There is an additional item that was not requested.",
         _items(lambda items, _scene: [*items, {**(items[0] if items else {}), "id": STRANGER, "statistics": _EXTRA}]),
     ),
     "strangers": Kind(
-        "There are 10,000 items more, that nobody asked for.",
+        "There are 10,000 additional items that were not requested.",
         _items(lambda items, _scene: items + [{"id": f"{STRANGER}{number}"} for number in range(_EXTRA_ITEMS)]),
     ),
     "other-videos": Kind(
         "The items are those of another request.",
         _items(lambda items, _scene: [{**item, "id": str(item.get("id", ""))[::-1].swapcase()} for item in items]),
     ),
-    "twice": Kind("Each item comes twice.", _each(lambda item: [item, item])),
+    "twice": Kind("Each item is returned twice.", _each(lambda item: [item, item])),
     "contradiction": Kind(
-        "Each item comes twice, with other counts.",
+        "Each item is returned twice, with different counts.",
         _each(lambda item: [item, _rewritten(item, lambda count: str(int(count) + 1))]),
     ),
-    "shuffled": Kind("The items come in another order.", _items(lambda items, _scene: items[1::2] + items[::2][::-1])),
+    "shuffled": Kind("The items are in another order.", _items(lambda items, _scene: items[1::2] + items[::2][::-1])),
     "no-id": Kind("The items have no id.", _each(lambda item: [{k: v for k, v in item.items() if k != "id"}])),
     "no-statistics": Kind(
         "The items have no statistics.", _each(lambda item: [{k: v for k, v in item.items() if k != "statistics"}])
@@ -197,20 +199,20 @@ ITEMS: Mapping[str, Kind] = {
     "list-statistics": Kind("The statistics are a list.", _statistics(["31", "3"])),
     "word-statistics": Kind("The statistics are a word.", _statistics("31")),
     "count-number": Kind("Counts are JSON numbers.", _count(int)),
-    "count-fraction": Kind("Counts have a point.", _count(lambda count: f"{count}.0")),
+    "count-fraction": Kind("Counts have a decimal point.", _count(lambda count: f"{count}.0")),
     "count-exponent": Kind("Counts have an exponent.", _count(lambda count: f"{count}e1")),
     "count-negative": Kind("Counts are negative.", _count(lambda count: f"-{count}")),
     "count-plus": Kind("Counts have a plus sign.", _count(lambda count: f"+{count}")),
-    "count-blank": Kind("Counts have a blank before them.", _count(lambda count: f" {count}")),
-    "count-comma": Kind("Counts have a comma for thousands.", _count(lambda count: f"{int(count) + 1000:,}")),
-    "count-underscore": Kind("Counts have an underscore, as Python takes them.", _count(lambda count: f"1_{count}")),
-    "count-short": Kind("Counts are written for people.", _count(lambda _: "1.2M")),
+    "count-blank": Kind("Counts begin with a space.", _count(lambda count: f" {count}")),
+    "count-comma": Kind("Counts have a comma as thousands separator.", _count(lambda count: f"{int(count) + 1000:,}")),
+    "count-underscore": Kind("Counts have an underscore, as Python accepts them.", _count(lambda count: f"1_{count}")),
+    "count-short": Kind("Counts are rounded for display, such as 1.2M.", _count(lambda _: "1.2M")),
     "count-arabic": Kind("Counts are in Arabic digits.", _count(lambda count: count.translate(_ARABIC))),
     "count-empty": Kind("Counts are empty strings.", _count(lambda _: "")),
     "count-null": Kind("Counts are null.", _count(lambda _: None)),
     "count-true": Kind("Counts are true.", _count(lambda _: True)),
     "count-list": Kind("Counts are lists.", _count(lambda count: [count])),
-    "count-huge": Kind("Counts are 2^63, one more than there can be.", _count(lambda _: str(2**63))),
+    "count-huge": Kind("Counts are 2^63, one more than the largest possible.", _count(lambda _: str(2**63))),
     "count-endless": Kind("Counts have 5,000 digits.", _count(lambda _: "9" * 5000)),
 }
-"""Items that are false, and counts that are none; with a video's id, those of this video."""
+"""Wrong items, and counts that are not counts; with a video ID, those of this video."""

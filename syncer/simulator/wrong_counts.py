@@ -1,4 +1,4 @@
-"""Owns the faults of what the API believes of its videos: counts that lag, fall or stand still, videos that hide."""
+"""Faults of what the API knows about its videos: counts that lag, fall or stop, and hidden videos."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def _scaled(numerator: int, denominator: int) -> See:
 
 COUNTS: Mapping[str, Kind] = {
     "stale": Kind(
-        "A replica answers with the counts of an hour ago.",
+        "Counts are an hour old, as from a replica that lags.",
         See(lambda look, video_id, scene: look(video_id, scene.at - LAG)),
     ),
     "frozen": Kind(
-        "Counts stand still from the moment when the fault is switched on.",
+        "Counts stop growing when the fault is switched on.",
         See(lambda look, video_id, scene: look(video_id, scene.since)),
     ),
-    "falling": Kind("Counts are a tenth lower than they are, as after an audit.", _scaled(9, 10)),
-    "collapsed": Kind("Counts are a twentieth of what they are.", _scaled(1, 20)),
+    "falling": Kind("Counts are 10% too low, as after an audit.", _scaled(9, 10)),
+    "collapsed": Kind("Counts are 5% of the real ones.", _scaled(1, 20)),
     "zero": Kind("Counts are 0.", _scaled(0, 1)),
-    "private": Kind("The videos are private, and left out.", See(lambda _look, _video_id, _scene: None)),
+    "private": Kind("Videos are private, so they are left out.", See(lambda _look, _video_id, _scene: None)),
     "likes-hidden": Kind(
-        "The owners hide the likes.",
+        "Like counts are hidden by the owner.",
         _counts(lambda counts: {name: count for name, count in counts.items() if name != "likeCount"}),
     ),
-    "counts-hidden": Kind("Statistics are there, without counts.", _counts(lambda _: {})),
+    "counts-hidden": Kind("Statistics are returned without counts.", _counts(lambda _: {})),
 }
-"""All of it comes back when the fault ends."""
+"""Everything is normal again when the fault ends."""

@@ -1,4 +1,4 @@
-"""Owns the faults of how an answer travels: connections that break or stall, slow bytes, and strange header fields."""
+"""Faults of the connection: it breaks or stalls, bytes are slow, header fields are strange."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from syncer.simulator.known_errors import unavailable
 from syncer.simulator.wire import Ending, Reply, Step, Wait, Way, html_reply, json_reply
 
 EXTRA_FIELDS = 101
-"""More header fields than Python's HTTP client takes."""
+"""More header fields than Python's HTTP client accepts."""
 RETRY_AFTER = timedelta(seconds=2)
-"""What an answer tells a client to wait, if it is a short time."""
+"""How long a response wants a client to wait, in the short cases."""
 
 _LONGEST_LINE_BYTES = 65536
 _BLANK_CHUNK = b"1000\r\n" + b" " * 4096 + b"\r\n"
@@ -56,7 +56,7 @@ def _slow_head(framed: bytes, wait: Wait) -> Iterator[Step]:
 
 
 def _endless(framed: bytes, wait: Wait) -> Iterator[Step]:
-    """Send blanks in chunks after the head, which says that chunks come."""
+    """Send spaces in chunks after the head, which announces chunks."""
     yield _parted(framed)[0]
     while True:
         yield _BLANK_CHUNK
@@ -64,14 +64,14 @@ def _endless(framed: bytes, wait: Wait) -> Iterator[Step]:
 
 
 def _flood(framed: bytes) -> Iterator[Step]:
-    """Send blanks as fast as they are taken."""
+    """Send spaces as fast as they are read."""
     yield _parted(framed)[0]
     while True:
         yield _BLANK_CHUNK * 16
 
 
 def _claims(field: str, body: bytes) -> Distort:
-    """Say in the head that far more comes than does."""
+    """Announce a much longer body than is sent."""
     return _travels(lambda _: iter((f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n".encode() + body, Ending.CLOSE)))
 
 
@@ -81,12 +81,12 @@ def _parted(framed: bytes) -> tuple[bytes, bytes]:
 
 
 def _late(reply: Reply, scene: Scene) -> Reply:
-    """Wait before the answer, which then comes whole."""
+    """Wait before the response, which is then complete."""
     return replace(reply, way=lambda framed: iter((Wait(scene.pause), framed)))
 
 
 def _redirect(_reply: Reply, scene: Scene) -> Reply:
-    """Point to this server by its other name, so that its requests tell who follows."""
+    """Redirect to this server by its other name, so that its request count shows who follows."""
     name, _, port = scene.request.host.partition(":")
     other = "127.0.0.1" if name == "localhost" else "localhost"
     page = html_reply(302, "The document has moved.")
@@ -98,7 +98,7 @@ def _adds(*fields: str) -> Distort:
 
 
 def _retry_after(value: Callable[[Scene], str]) -> Distort:
-    """Add the field to an error, and turn a good answer into one first."""
+    """Add the field to an error; a good answer becomes an error first."""
 
     def distort(reply: Reply, scene: Scene) -> Reply:
         error = unavailable()
@@ -109,44 +109,45 @@ def _retry_after(value: Callable[[Scene], str]) -> Distort:
 
 
 CONNECTIONS: Mapping[str, Kind] = {
-    "close": Kind("The connection ends before the answer.", _travels(lambda _: iter((Ending.CLOSE,)))),
-    "close-middle": Kind("The connection ends in the middle of the body.", _half(Ending.CLOSE)),
-    "reset": Kind("The connection is reset before the answer.", _travels(lambda _: iter((Ending.RESET,)))),
+    "close": Kind("The connection is closed before the response.", _travels(lambda _: iter((Ending.CLOSE,)))),
+    "close-middle": Kind("The connection is closed in the middle of the body.", _half(Ending.CLOSE)),
+    "reset": Kind("The connection is reset before the response.", _travels(lambda _: iter((Ending.RESET,)))),
     "reset-middle": Kind("The connection is reset in the middle of the body.", _half(Ending.RESET)),
-    "stall": Kind("No answer comes, and the connection stays.", _travels(lambda _: iter((Wait(),)))),
-    "stall-middle": Kind("Half of the body comes, and the connection stays.", _half(Wait())),
-    "late": Kind("The whole answer comes a second late.", Distort(_late)),
-    "drip": Kind("The body comes at a byte a second.", _slowly(_drip)),
-    "slow-headers": Kind("The header comes at a line a second.", _slowly(_slow_head)),
-    "endless": Kind("The body never ends: 4 kB of blanks a second.", _slowly(_endless)),
-    "flood": Kind("The body never ends, and comes as fast as it is taken.", _travels(_flood)),
+    "stall": Kind("There is no response, and the connection stays open.", _travels(lambda _: iter((Wait(),)))),
+    "stall-middle": Kind("Half of the body is sent, and the connection stays open.", _half(Wait())),
+    "late": Kind("The response comes a second late.", Distort(_late)),
+    "drip": Kind("The body is sent at one byte a second.", _slowly(_drip)),
+    "slow-headers": Kind("The header is sent at one line a second.", _slowly(_slow_head)),
+    "endless": Kind("The body never ends, and is sent at 4 kB a second.", _slowly(_endless)),
+    "flood": Kind("The body never ends, and is sent as fast as possible.", _travels(_flood)),
     "huge-length": Kind(
-        "The head names a length beyond memory.", _claims("Content-Length: 9000000000000000000", b"{}")
+        "The header announces a body larger than memory.", _claims("Content-Length: 9000000000000000000", b"{}")
     ),
     "huge-chunk": Kind(
-        "A chunk says that it is larger than memory.", _claims("Transfer-Encoding: chunked", b"ffffffffffffff\r\n{}")
+        "A chunk announces that it is larger than memory.",
+        _claims("Transfer-Encoding: chunked", b"ffffffffffffff\r\n{}"),
     ),
-    "garbage": Kind("What comes is no HTTP.", _travels(lambda _: iter((b"SSH-2.0-proxy\r\n\r\n", Ending.CLOSE)))),
+    "garbage": Kind("The response is not HTTP.", _travels(lambda _: iter((b"SSH-2.0-proxy\r\n\r\n", Ending.CLOSE)))),
 }
-"""Ways in which an answer does not arrive, or not in time. A second is the simulator's `pause`."""
+"""Responses that do not arrive, or not in time. A second is the simulator's `pause`."""
 
 FIELDS_AND_PLACES: Mapping[str, Kind] = {
-    "redirect": Kind("302 to another host, which answers as this one does.", Distort(_redirect)),
+    "redirect": Kind("302 to another host, which serves the same API.", Distort(_redirect)),
     "many-headers": Kind(
-        f"The answer has {EXTRA_FIELDS} header fields more.",
+        f"The response has {EXTRA_FIELDS} additional header fields.",
         _adds(*(f"X-Field-{number}: 1" for number in range(EXTRA_FIELDS))),
     ),
     "long-header": Kind("A header field is longer than 64 kB.", _adds(f"X-Field: {'x' * _LONGEST_LINE_BYTES}")),
     "retry-after-seconds": Kind(
-        "An error asks to wait 2 seconds; a good answer becomes a 503 that does.",
+        "Errors, and 503 instead of good answers, have a Retry-After of 2 seconds.",
         _retry_after(lambda _: str(RETRY_AFTER.seconds)),
     ),
     "retry-after-date": Kind(
-        "The same with a date 2 seconds away.",
+        "The same with a date in 2 seconds.",
         _retry_after(lambda scene: format_datetime(scene.at + RETRY_AFTER, usegmt=True)),
     ),
     "retry-after-past": Kind(
-        "The same with a date that is over.",
+        "The same with a date in the past.",
         _retry_after(lambda scene: format_datetime(scene.at - RETRY_AFTER, usegmt=True)),
     ),
     "retry-after-day": Kind("The same with a whole day.", _retry_after(lambda _: "86400")),
@@ -155,4 +156,4 @@ FIELDS_AND_PLACES: Mapping[str, Kind] = {
         "The same with a number that ends in a control character.", _retry_after(lambda _: "0\x1f")
     ),
 }
-"""Fields of the header that a good answer does not have."""
+"""Header fields that a good answer does not have."""

@@ -74,7 +74,7 @@ OF_A_GROUP: Mapping[str, Ends] = {
     "Bodies": PASSES,
     "Documents": PASSES,
     "Items and counts": SPOILT,
-    "What the API believes": SEEN,
+    "Counts and states": SEEN,
     "Connections": PASSES,
     "Header fields": PASSES,
     "The key sent back": PASSES,
@@ -110,7 +110,7 @@ OF_A_FAULT: Mapping[str, Ends | tuple[Ends, Ends]] = {
     "twice": HARMLESS,
     "shuffled": HARMLESS,
     "no-statistics": HIDDEN,
-    # What the API believes.
+    # Counts and states.
     "private": (HARMLESS, GONE),
     "counts-hidden": HIDDEN,
     "falling": FALLEN,
