@@ -41,6 +41,9 @@ SHOWN_EXAMPLES = 5
 ANY_VIDEO = VideoId("dQw4w9WgXcQ")
 """Requested where the pages name no video: what counts is whether YouTube answers at all."""
 
+CONTAINER_SECRETS = "/run/secrets"
+"""Where Podman and Docker mount secrets: nothing in the container can change their mode."""
+
 OLDEST_PLAUSIBLE_YEAR = 2026
 """A clock that says an earlier one is wrong: this program was made in it."""
 
@@ -327,7 +330,9 @@ def _check_key(
     name = config.youtube.api_key_file
     file = None if name is None else config.site / name
     if file is not None and os.path.exists(file) and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        yield Finding("key", Level.WARNING, f"{file} can be read by others; chmod 600 it")
+        is_secret = file.is_relative_to(CONTAINER_SECRETS)
+        remedy = "mount the secret with `uid=$(id -u),mode=0400`" if is_secret else f"run `chmod 600 {file}`"
+        yield Finding("key", Level.WARNING, f"other users can read {file}; {remedy}")
     else:
         yield Finding("key", Level.OK, "there is an API key")
     if offline:

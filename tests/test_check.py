@@ -135,7 +135,7 @@ ILLNESSES: Sequence[tuple[Callable[[Site], None], Diagnosis, str]] = [
     (state_newer, ("state", "error"), "upgrade syncer"),
     (no_repository, ("git", "warning"), "`git init` lets you review"),
     (no_youtube, ("youtube", "error"), "The server refused the connection"),
-    (key_for_all, ("key", "warning"), "can be read by others; chmod 600"),
+    (key_for_all, ("key", "warning"), "; run `chmod 600 "),
     (key_missing, ("key", "error"), "set the environment variable NOT_SET_ANYWHERE"),
 ]
 

@@ -126,7 +126,7 @@ def test_a_service_is_locked_in(unit: Path) -> None:
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     units = []
     for unit in UNITS.iterdir():
-        here = unit.read_text(encoding="utf-8").replace("/usr/local/bin/syncer", "/bin/true")
+        here = unit.read_text(encoding="utf-8").replace("/opt/syncer/bin/syncer", "/bin/true")
         units.append(tmp_path / unit.name)
         units[-1].write_text(here, encoding="utf-8")
     ran = subprocess.run([str(ANALYZE), "verify", *units], capture_output=True, text=True, timeout=60, check=False)
