@@ -164,7 +164,7 @@ def test_a_writer_who_opens_the_page_right_before_the_swap_gets_it_back(
 def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that_gets_it_back(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel finds a name first and opens the file then; a descriptor without access stands for what it has found.
+    """The kernel finds a name first and then opens the file; a descriptor without access refers to the file it found.
 
     The writer waits for our lease, and we see that: its file gets its name back, and only then may it go on. The
     second try comes when it has written.

@@ -1,4 +1,4 @@
-"""`syncer init` on sites of several shapes: what it writes passes `check` and a dry run as it stands."""
+"""`syncer init` on sites of several shapes: what it writes passes `check` and a dry run."""
 
 from __future__ import annotations
 

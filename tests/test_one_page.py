@@ -24,7 +24,7 @@ SIZES = (LARGEST_PAGE_BYTES + 1, 20 << 30)
 """A byte too much; and more than the memory of most machines."""
 
 ERRORS = (MemoryError, RecursionError, RuntimeError, re.error, SystemError, IndexError, AssertionError, ValueError)
-"""What may come out of a parser, a pattern, or a mistake of ours."""
+"""What may come out of a parser, a pattern, or a bug in syncer."""
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_init_reads_on_past_a_page_of_any_depth(tmp_path: Path, syncer: Run) -> 
     assert syncer("init", str(tmp_path)).code == 0
 
 
-# --- mistakes of ours ------------------------------------------------------------------------------------------------
+# --- bugs in syncer --------------------------------------------------------------------------------------------------
 
 Raising = Callable[..., object]
 

@@ -120,7 +120,8 @@ def _show_proposal(proposal: Proposal) -> None:
     from syncer.wording import counted, safe
 
     fields = proposal.fields
-    show(f"{safe(proposal.directory)}: {counted(proposal.pages, 'page')}, {counted(proposal.videos, 'video')}")
+    where = "the whole site" if proposal.directory == "." else safe(proposal.directory)
+    show(f"{where}: {counted(proposal.pages, 'page')}, {counted(proposal.videos, 'video')}")
     show(f"  video ID      {safe(fields.video_id)}")
     for count, key in fields.counts.items():
         show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")

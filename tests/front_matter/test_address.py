@@ -91,7 +91,7 @@ FORMS = [
     "youtube://www.youtube.com/watch?v={}",
     "vnd.youtube:{}?vndapp=youtube_mobile",
 ]
-"""Forms that name the one video that stands in them."""
+"""Forms that name one video."""
 
 ONE_ALL_THE_SAME = [
     "https://www.youtube.com/watch?v={}&feature=youtu.be",
@@ -140,7 +140,7 @@ NO_VIDEO = [
     "https://www.youtube.com/redirect?q=https%3A%2F%2Fexample.org%2Fwatch%3Fv%3D{}",
     "https://www.youtube.com/attribution_link?a={}",
 ]
-"""Addresses on YouTube's hosts that name no video, whatever stands in them."""
+"""Addresses on YouTube's hosts that name no video, whatever they contain."""
 
 NOT_UNDERSTOOD = [
     "https://www.youtube.com/watch?v={}x",

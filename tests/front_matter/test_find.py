@@ -157,7 +157,7 @@ ELSEWHERE = [
     "other: {vid_id: x, vid_id: y, viewcount: 1, viewcount: 2}\nvid_id: @\nviewcount: 5\n",
     '{"a": 1, "vid_id": "@", "a": {"viewcount": 1, "viewcount": 2}, "viewcount": 5}',
 ]
-"""A key stands twice, but none that leads to a mapped value."""
+"""A key appears twice, but not one above a mapped value."""
 
 
 @pytest.mark.parametrize("text", ELSEWHERE)

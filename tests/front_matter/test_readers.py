@@ -297,7 +297,7 @@ EMPTY_LAST = [
     "-\n  - b\n  -\n",
     "- ? a\n  :\n    -\n",
 ]
-"""Lists in which nothing stands for the last item, or for that of the last list inside."""
+"""Lists whose last item is empty, or that of the last list in them."""
 
 NAMES = ["tags:\n", "tags: # c\n", "tags: &t\n", "tags: !!seq\n", "? tags\n:\n", "x:\ntags:\n"]
 
