@@ -63,9 +63,9 @@ class StateError(SyncerError):
 
 
 class StateDamaged(StateError):
-    """The state's file is not a valid database, or holds values that syncer did not store."""
+    """The state's file is not a valid database, or has values that syncer does not store."""
 
-    def __init__(self, what: str, remedy: str = "the next sync sets it aside and starts a new one") -> None:
+    def __init__(self, what: str, remedy: str = "run `syncer sync`, which sets it aside and starts a new one") -> None:
         super().__init__(f"{what}; {remedy}")
         self.what = what
 

@@ -1,5 +1,5 @@
-"""Opens files: never hangs, and waits a moment for a lease. Of syncer's own files and those that the config names, it
-takes regular ones only, and none that another user controls (decision record 0019).
+"""Opens files without hanging. Syncer's own files and files named in the config must be regular files that no other
+user controls (decision record 0019).
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from pathlib import Path
 from syncer.errors import StateError
 
 PRIVATE_MODE = 0o600
-"""The mode of what other users must not open: whoever can open a file for reading can lock it."""
+"""The mode of files that other users must not open: whoever can open a file for reading can lock it."""
 
 PUBLIC_MODE = 0o644
-"""The mode of what other users may read."""
+"""The mode of files that other users may read."""
 
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-"""Non-blocking, so that a pipe without a writer cannot hang us."""
+"""Non-blocking: a pipe without a writer would hang otherwise."""
 
 NO_LINK = OPEN_FLAGS | os.O_NOFOLLOW
 """For a path that must not end in a link."""
 
 LEASE_PAUSES_SECONDS = (*(0.001 * 2**number for number in range(7)), *(0.125 for _ in range(14)))
-"""Seconds between two tries while another program holds a lease on a file: two seconds together."""
+"""Seconds between two tries while another program holds a lease on a file: two seconds in total."""
 
 MOVE_AWAY = "; move it away"
-"""What to do about what is in a file's place."""
+"""What to do about something that is not the expected file."""
 
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -43,7 +43,7 @@ _KINDS = {
 
 
 class UnsafeFile(OSError):
-    """A path leads to something that is not what we write or read there; `strerror` says what it is."""
+    """A path that is not safe to use; `strerror` says why."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(errno.EPERM, reason, str(path))
@@ -52,8 +52,8 @@ class UnsafeFile(OSError):
 def open_file(name: str | Path, directory: int | None = None, flags: int = OPEN_FLAGS, mode: int = 0) -> int:
     """Return a descriptor of a file, by its path or by its name in an open directory. Raises OSError.
 
-    Where another program has a lease on the file (fcntl(2)), a non-blocking open fails at once with EWOULDBLOCK, and
-    the kernel asks that program to give the lease back: the open is tried again for up to two seconds.
+    If another program has a lease on the file (fcntl(2)), a non-blocking open fails at once with EWOULDBLOCK, and the
+    kernel asks that program to release the lease: the open is retried for up to two seconds.
     """
     try:
         return os.open(name, flags, mode, dir_fd=directory)
@@ -68,11 +68,11 @@ def open_file(name: str | Path, directory: int | None = None, flags: int = OPEN_
 def open_own(path: Path, flags: int, mode: int = PRIVATE_MODE) -> int:
     """Open one of syncer's own files for writing and return its descriptor. `flags` as for `os.open`.
 
-    A new file gets `mode`; an older one that allows more is tightened to it. Raises UnsafeFile where the path is a
-    link, no regular file, another user's, or has a second name; OSError.
+    A new file gets `mode`; an existing one that allows more is restricted to it. Raises UnsafeFile if the path is a
+    link, not a regular file, another user's, or has several hard links; OSError.
     """
     with suppress(FileNotFoundError):
-        _require_own(path, os.lstat(path))  # before the open: to open a device can do something
+        _require_own(path, os.lstat(path))  # before the open: opening a device can have effects
     descriptor = _open(path, flags | os.O_NOFOLLOW, mode)
     try:
         status = os.fstat(descriptor)
@@ -85,7 +85,7 @@ def open_own(path: Path, flags: int, mode: int = PRIVATE_MODE) -> int:
 
 
 def require_own(path: Path) -> None:
-    """Do as `open_own` does for a file that a library opens by its name, where there is one. Raises as that does."""
+    """Check a file that a library opens by its name, if it exists, as `open_own` does. Raises as that does."""
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         _require_own(path, status)
@@ -93,7 +93,7 @@ def require_own(path: Path) -> None:
 
 
 def remove_own(path: Path) -> None:
-    """Remove one of syncer's own files, or the link in its place. Raises UnsafeFile for a directory; OSError."""
+    """Remove one of syncer's own files, or a link with its name. Raises UnsafeFile for a directory; OSError."""
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.lstat(path).st_mode):
             raise UnsafeFile(path, f"is a directory, not a file{MOVE_AWAY}")
@@ -101,9 +101,9 @@ def remove_own(path: Path) -> None:
 
 
 def open_to_read(path: Path, *, follow: bool = False) -> int:
-    """Open a regular file for reading, whoever it belongs to, and return its descriptor.
+    """Open a regular file of any user for reading, and return its descriptor.
 
-    `follow`: the path may be a link, as one that the config names may. Raises UnsafeFile and OSError.
+    `follow`: the path may be a link, as for files named in the config. Raises UnsafeFile and OSError.
     """
     remedy = "" if follow else MOVE_AWAY
     _require_regular(path, path.stat() if follow else os.lstat(path), remedy)
@@ -123,33 +123,33 @@ def read_file(path: Path, largest: int, *, follow: bool = False) -> bytes:
 
 
 def overwrite(path: Path, content: bytes, mode: int) -> None:
-    """Put the content into one of syncer's own files, in place of what is in it. Raises as `open_own` does."""
+    """Replace the content of one of syncer's own files. Raises as `open_own` does."""
     with open(open_own(path, os.O_WRONLY | os.O_CREAT, mode), "wb") as file:
         rewrite(file.fileno(), content)
 
 
 def rewrite(descriptor: int, content: bytes) -> None:
-    """Put the content into an open file, in place of what is in it. Raises OSError."""
+    """Replace the content of an open file. Raises OSError."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, content, 0)
 
 
 @contextmanager
 def as_state_error(what: str, remedy: str) -> Iterator[None]:
-    """Raise an OSError of the block as StateError, with what failed and the remedy; an UnsafeFile says both itself."""
+    """Raise an OSError of the block as StateError, with what failed and the remedy; an UnsafeFile has both itself."""
     try:
         yield
     except UnsafeFile as error:
-        raise StateError(f"{error.filename}: {error.strerror}") from error
+        raise StateError(f"{error.filename} {error.strerror}") from error
     except OSError as error:
         raise StateError(f"{what}: {error.strerror}; {remedy}") from error
 
 
 def require_together(paths: Sequence[Path]) -> None:
-    """Raise UnsafeFile where one of these is a link, no regular file, has two names, or another owner than the first.
+    """Raise UnsafeFile if one of these is a link, not a regular file, has several hard links, or differs in its owner.
 
-    For files that a library opens together, and may write even when it only reads. Missing ones are fine. Raises
-    OSError too.
+    This is for files that a library opens together, and may write even when it only reads. Missing files are fine.
+    Raises OSError too.
     """
     owner = None
     for path in paths:
@@ -160,7 +160,7 @@ def require_together(paths: Sequence[Path]) -> None:
             owner = status.st_uid if owner is None else owner
             if status.st_uid != owner:
                 raise UnsafeFile(
-                    path, f"belongs to user {status.st_uid}, and {paths[0].name} to user {owner}{MOVE_AWAY}"
+                    path, f"belongs to user {status.st_uid}, but {paths[0].name} to user {owner}{MOVE_AWAY}"
                 )
 
 
@@ -176,15 +176,15 @@ def _open(path: Path, flags: int, mode: int = 0) -> int:
 def _require_own(path: Path, status: os.stat_result) -> None:
     _require_regular(path, status, MOVE_AWAY)
     us = os.geteuid()
-    # root may use what belongs to the directory's owner as well: `sudo syncer sync`, or a container over a volume
+    # root may use files of the directory's owner too: `sudo syncer sync`, or a container with a volume
     if status.st_uid != us and not (us == 0 and status.st_uid == path.parent.stat().st_uid):
-        raise UnsafeFile(path, f"belongs to user {status.st_uid}, and syncer runs as user {us}; change its owner")
+        raise UnsafeFile(path, f"belongs to user {status.st_uid}, but syncer runs as user {us}; change its owner")
     _require_one_name(path, status)
 
 
 def _require_one_name(path: Path, status: os.stat_result) -> None:
     if status.st_nlink > 1:
-        raise UnsafeFile(path, f"has {status.st_nlink} names (hard links); make it a file of its own")
+        raise UnsafeFile(path, f"has {status.st_nlink} hard links; replace it with a copy")
 
 
 def _require_regular(path: Path, status: os.stat_result, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""What an API key looks like, and how it is kept out of what is stored, printed and logged."""
+"""Recognises API keys, and removes them from everything that is stored, printed and logged."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 MASK = "[key]"
-"""What a key is replaced with."""
+"""The text that replaces a key."""
 
 ANY_KEY = re.compile(r"[!-~]+")
-"""What can be a key at all: it is sent in a header."""
+"""The characters that a key can have: it is sent in a header."""
 
 _OLD_START = "AIza"
 _NEW_START = r"(?:(?<![0-9A-Za-z_-])|(?<=%[0-9A-Fa-f]{2}))AQ(?:\.|%2[Ee])"
-"""How Google's two forms of a key begin. `FAQ.` and a long file name is none."""
+"""The beginnings of Google's two forms of a key. `FAQ.` and a long file name is not a key."""
 
 KEY_OR_PART = re.compile(rf"({_OLD_START}|{_NEW_START})[0-9A-Za-z_-]{{16,}}")
-"""A key in one of Google's forms, or one that was cut short; the group is its beginning."""
+"""A key in one of Google's forms, or the first part of one; the group is its beginning."""
 
 _GOOGLE_KEY = re.compile(rf"{_OLD_START}[0-9A-Za-z_-]{{35}}|{_NEW_START}[0-9A-Za-z_-]{{30,}}")
-"""Whole keys: 39 characters, and since 2026 `AQ.` and some fifty."""
+"""Whole keys: 39 characters, or, since 2026, `AQ.` and some fifty."""
 
 SHORTEST_IN_BASE64 = 6
-"""Characters: what base64 makes of a shorter text cannot be distinguished from other words."""
+"""Characters. The base64 form of a shorter key cannot be distinguished from other words."""
 
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -39,18 +39,18 @@ def redact(text: str, key: str | None = None) -> str:
 
 
 class Redactor(logging.Filter):
-    """Removes the key from message, arguments, traceback and extra fields of every record that passes.
+    """Removes the key from the message, arguments, traceback and extra fields of every record.
 
-    It belongs on each *handler*: a filter on a logger does not see what the loggers below it send up.
+    Add it to each *handler*: a filter on a logger does not see the records of the loggers below it.
     """
 
     def __init__(self, key: str | None = None) -> None:
-        """Take the key to look for; without one only the form of Google's keys is looked for."""
+        """Take the key to remove; without one, only keys in Google's forms are removed."""
         super().__init__()
         self._key = key
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Remove the key from the record itself, and let it pass."""
+        """Remove the key from the record itself, and return True."""
         record.msg, record.args = redact(record.getMessage(), self._key), None
         if record.exc_info and not record.exc_text:
             record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
@@ -67,15 +67,15 @@ class Redactor(logging.Filter):
 
 @lru_cache(maxsize=1)
 def _spelled(key: str) -> re.Pattern[str]:
-    """Find the key, ASCII as it is; any of its characters may be encoded, and programs differ in which."""
+    """Return a pattern for the key; any of its characters may be percent-encoded, and programs differ in which."""
     letters = "".join(f"(?:{re.escape(letter)}|%(?i:{ord(letter):02x}))" for letter in key)
     return re.compile("|".join([letters, *_in_base64(key)]))
 
 
 def _in_base64(key: str) -> Iterator[str]:
-    """Yield what base64 makes of the key, in a text of which it is the beginning, the middle or the end.
+    """Yield patterns for the key's base64 form at the beginning, in the middle or at the end of a text.
 
-    The letters depend on where in three bytes the key begins; those that it shares with its neighbours are left out.
+    The letters depend on the key's offset modulo three bytes; letters shared with neighbouring text are left out.
     """
     if len(key) < SHORTEST_IN_BASE64:
         return

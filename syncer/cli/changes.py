@@ -108,18 +108,16 @@ def _show_sums(report: SyncReport) -> None:
 
 
 def show_put_back(report: SyncReport) -> None:
-    """Print what an undo or a drop put back."""
+    """Print what an undo or a drop restored."""
     sums = f"{counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}"
-    show(f"Put back {sums}, to stay until YouTube gives other numbers.", "bold")
-    show(f"`syncer undo {report.sync}` takes that back.")
+    show(f"Restored {sums}. They stay until YouTube returns different numbers.", "bold")
+    show(f"To reverse this, run `syncer undo {report.sync}`.")
 
 
 def show_way_back() -> None:
-    """Print how inserted counts are removed, which an undo or a drop does not do."""
-    show(
-        "Inserted counts are not removed. Remove their lines by hand; or, where the site is in git and"
-        " they are not committed, `git restore PAGE` discards all changes of the page since its last commit."
-    )
+    """Print how to remove inserted counts, which an undo or a drop does not do."""
+    show("Inserted counts are not removed. Delete their lines by hand. If they are not committed, you can also")
+    show("run `git restore PAGE`, which discards all your changes of the page since its last commit.")
 
 
 def show_wrong(report: SyncReport) -> None:

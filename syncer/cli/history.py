@@ -1,4 +1,4 @@
-"""`syncer history`: one video's readings over time."""
+"""`syncer history`: shows a video's counts over time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DASHED_ID = re.compile(rf"(?=-){ID_PATTERN}")
 
 
 class _TakesDashedIds(click.Command):
-    """Takes an id that starts with a dash for an id, not for a cluster of short options."""
+    """Takes an ID that starts with a dash as an ID, not as a group of short options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         dashed = [word for word in args if DASHED_ID.fullmatch(word)]
@@ -35,9 +35,10 @@ class _TakesDashedIds(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
 def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None:
-    """Print what YouTube said of the video ID (an id or a URL), in the order of the syncs that asked, newest last.
+    """Show a video's counts over time.
 
-    A reading without counts is one in which YouTube left the video out; an empty count is hidden.
+    ID is a video ID or a URL. Each row is what YouTube returned in one sync, oldest first. `missing`: YouTube did not
+    return the video. `hidden`: the owner hides this count.
     """
     from syncer.cli.arguments import video_id
     from syncer.cli.show import show_json
@@ -47,13 +48,13 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
     from syncer.status.documents import history_json, reading_row
 
     if as_csv and as_json:
-        raise click.UsageError("--csv and --json: choose one")
+        raise click.UsageError("use either --csv or --json, not both")
     wanted = video_id(video)
     config = settings.config()
     with open_state(config.state_directory, config.site) as database:
         readings = history(database, wanted)
     if not readings:
-        raise UsageError(f"{wanted}: no reading is kept; `syncer sync --video {wanted}` makes one")
+        raise UsageError(f"no readings of {wanted} are stored; run `syncer sync --video {wanted}` to get one")
     if as_json:
         show_json(history_json(wanted, readings))
     elif as_csv:
@@ -83,4 +84,4 @@ def show_readings(readings: Sequence[Reading]) -> None:
         rows.append([utc(reading.at), *cells])
     show_table(("at", *(count.value for count in Count)), rows, right=(1, 2, 3))
     for since in meaning_changes(readings):
-        show(f"From {since} on YouTube counts views in another way: do not compare across that day.")
+        show(f"YouTube changed how it counts views on {since}: do not compare views across that day.")

@@ -21,12 +21,12 @@ Your choices are applied at the end."""
 def prompt(pages: Sequence[ReviewPage]) -> Choice:
     """Ask about each page with counts that syncer wrote, and return what was chosen."""
     chosen: dict[str, list[str]] = {"y": [], "n": [], "d": []}
-    own_pages = [page for page in pages if any(count.ours for count in page.counts)]
+    own_pages = [page for page in pages if any(count.own for count in page.counts)]
     for number, page in enumerate(own_pages, start=1):
         show()
         show(f"({number}/{len(own_pages)}) {safe(page.path)}", "bold")
         for count in page.counts:
-            note = ", large change" * count.large_change + ", yours: never changed" * (not count.ours)
+            note = ", large change" * count.large_change + ", yours: left unchanged" * (not count.own)
             field, old = safe(count.difference.place.field), count.difference.old or "none"
             change = f"{old} -> {count.difference.new} ({in_percent(count)}{note})"
             show(f"  {field}: {change}", "yellow" if count.large_change else "")

@@ -1,4 +1,4 @@
-"""`syncer review`: the counts that wait in git, which of them to keep and which to drop."""
+"""`syncer review`: shows the counts that are not committed, and keeps or drops them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATH_OPTIONS = {"--keep", "--drop"}
 
 
 class _SeveralPaths(click.Command):
-    """Takes several paths after one option, as a shell's pattern gives them."""
+    """Takes several paths after one option, as a shell pattern expands to."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put an option before each path, not only before the first."""
@@ -45,14 +45,14 @@ class _SeveralPaths(click.Command):
 
 
 @click.command(cls=_SeveralPaths)
-@click.option("--keep", multiple=True, metavar="PATH...", type=click.Path(), help="Commit the counts of these pages.")
-@click.option("--drop", multiple=True, metavar="PATH...", type=click.Path(), help="Put the old counts back there.")
+@click.option("--keep", multiple=True, metavar="PATH...", type=click.Path(), help="Commit these pages' counts.")
+@click.option("--drop", multiple=True, metavar="PATH...", type=click.Path(), help="Restore their old counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
 def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as_json: bool) -> int:
-    """Show the counts that wait in the working tree, and keep or drop them.
+    """Review counts that are not committed yet; keep or drop them.
 
-    Without options, on a terminal, it asks about page after page. PATHs are files or directories.
+    On a terminal and without options, it prompts you for each page. PATHs are files or directories.
     """
     from syncer.cli.prompt import prompt
     from syncer.cli.review_output import review_json, show_review
@@ -78,7 +78,7 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
 
 
 def _site_paths(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return both, relative to the site. Raises UsageError where one names what is in the other as well."""
+    """Return both, relative to the site. Raises UsageError if a page is in both."""
     from syncer.cli.arguments import site_paths
     from syncer.content.walk import with_parents
     from syncer.errors import UsageError
@@ -87,7 +87,7 @@ def _site_paths(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tup
     for paths, others in ((kept, set(dropped)), (dropped, set(kept))):
         for path in paths:
             if not others.isdisjoint(with_parents(path)):
-                raise UsageError(f"{path or '.'}: cannot be kept and dropped as well; name each page once")
+                raise UsageError(f"{path or '.'} is in both --keep and --drop; name each page once")
     return kept, dropped
 
 

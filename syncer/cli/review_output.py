@@ -1,4 +1,4 @@
-"""A review and its result, as people and programs read them."""
+"""Prints a review and its result, as text or JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELATIVE_DIGITS = 6
 
 
 def review_json(review: Review, result: ReviewResult | None = None) -> dict[str, object]:
-    """Return a review as `syncer review --json` prints it, with what was done if something was."""
+    """Return a review as `syncer review --json` prints it, with what was kept and dropped."""
     kept, dropped = (result.kept, result.dropped) if result else (None, None)
     return {
         "head": review.head,
@@ -39,7 +39,7 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
                         "new": count.difference.new,
                         "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
                         "large_change": count.large_change,
-                        "ours": count.ours,
+                        "ours": count.own,
                     }
                     for count in page.counts
                 ],
@@ -52,32 +52,33 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
 
 
 def show_review(review: Review, *, hint: bool) -> None:
-    """Print what waits; `hint`: and what can be done about it."""
+    """Print the counts that are not committed; `hint`: with the commands that keep or drop them."""
     if not review.pages:
-        show("No count waits: the pages have those of the last commit.")
+        show("Nothing to review: the pages have the counts of the last commit.")
     else:
         _show_pages(review.pages)
         if hint:
-            show("`syncer review --keep PATH` commits them, `syncer review --drop PATH` puts the old ones back.")
+            show("To commit counts, run `syncer review --keep PATH`.")
+            show("To restore the old counts, run `syncer review --drop PATH`.")
     _show_problems(review.problems)
 
 
 def show_result(result: ReviewResult, *, pushes: bool) -> None:
-    """Print what came of a choice; `pushes`: the next sync pushes what was committed."""
+    """Print what was kept and dropped; `pushes`: the next sync pushes the commit."""
     kept, dropped = result.kept, result.dropped
     if kept:
         what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
         show(f"Committed {what} as {kept.commit[:12]}.", "bold")
         if pushes:
-            show("The next sync pushes it.")
+            show("The next sync pushes this commit.")
     if dropped and dropped.changed_counts:
         show_put_back(dropped)
     if not (kept or dropped):
-        show("There is nothing to do.", "bold")
+        show("Nothing to keep or drop.", "bold")
     if result.remaining.pages:
-        show("Left as they are:")
+        show("Left unchanged:")
         _show_pages(result.remaining.pages)
-    if any(count.ours and count.difference.old is None for page in result.remaining.pages for count in page.counts):
+    if any(count.own and count.difference.old is None for page in result.remaining.pages for count in page.counts):
         show_way_back()
     _show_problems(result.problems)
 
@@ -89,33 +90,33 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 
 
 def _show_pages(pages: Sequence[ReviewPage]) -> None:
-    """Print the first counts of pages as a table, and how many there are."""
+    """Print the first counts of pages as a table, and the totals."""
     table = islice((row for page in pages for row in _rows(page)), ROWS_SHOWN)
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
     counts = [count for page in pages for count in page.counts]
     rest(len(counts), "count")
-    large, yours = sum(count.large_change for count in counts), sum(not count.ours for count in counts)
+    large, yours = sum(count.large_change for count in counts), sum(not count.own for count in counts)
     marked = [counted(large, "large change")] * bool(large) + [f"{yours:,} yours"] * bool(yours)
-    also = f", {' and '.join(marked)}" if marked else ""
-    show(f"Waiting: {counted(len(counts), 'count')} on {counted(len(pages), 'page')}{also}.", "bold")
+    also = f" ({', '.join(marked)})" if marked else ""
+    show(f"Not committed: {counted(len(counts), 'count')} on {counted(len(pages), 'page')}{also}.", "bold")
     if yours:
-        show("Yours are those that syncer did not write last: they are yours to commit.")
+        show("Counts marked `yours` were not last written by syncer. Commit them yourself with git.")
 
 
 def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
-    """Yield a row for each count; the page is named in its first one."""
+    """Yield a row for each count; only a page's first row names the page."""
     path, lines = page.path, page.other_lines
     for count in page.counts:
         _, field, _ = count.difference.place
-        notes = ["large change"] * count.large_change + ["yours"] * (not count.ours)
+        notes = ["large change"] * count.large_change + ["yours"] * (not count.own)
         if lines:
-            notes.append(f"{counted(lines, 'other line')} {'differs' if lines == 1 else 'differ'} too")
+            notes.append(f"{counted(lines, 'other line')} changed")
         yield path, field, count.difference.old or "-", count.difference.new, in_percent(count), ", ".join(notes)
         path, lines = "", 0
 
 
 def in_percent(count: ReviewCount) -> str:
-    """Return by how much a count grew, in percent for people."""
+    """Return a count's relative change in percent."""
     if count.difference.old is None:
         return "new"
     return "-" if count.relative is None else f"{count.relative:+,.1%}"

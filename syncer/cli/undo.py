@@ -1,4 +1,4 @@
-"""`syncer undo`: puts back the counts that a sync replaced, and lists what it leaves."""
+"""`syncer undo`: restores the counts that a sync replaced, and lists those it could not restore."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from syncer.cli.settings import Settings
 from syncer.errors import SyncerError
 
 COMPLETED_SYNCS = 20
-"""How many of the last syncs the shell completes the names of."""
+"""How many of the last syncs a shell's completion offers."""
 
 
 def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Return the names of syncs that changed something, newest first, for a shell that completes them."""
+    """Return the IDs of syncs that changed something, newest first, for a shell's completion."""
     from syncer.state.database import open_state
     from syncer.state.syncs import last_syncs
     from syncer.status.report import stored_report
@@ -24,7 +24,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
         config = settings.config()
         with open_state(config.state_directory, config.site) as database:
             syncs = list(last_syncs(database, COMPLETED_SYNCS))
-    except SyncerError:  # there is nothing to offer, and a shell that completes is no place to say why
+    except SyncerError:  # a shell's completion cannot show errors
         return []
     reports = ((sync.id, stored_report(sync.report)) for sync in syncs if sync.id.startswith(begun))
     return [name for name, report in reports if report and report["changed_counts"]]
@@ -34,9 +34,10 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
 @click.argument("sync", metavar="SYNC", shell_complete=_names)
 @click.pass_obj
 def command(settings: Settings, sync: str) -> int:
-    """Put back the counts that a sync replaced, where what it wrote still stands.
+    """Restore the counts that a sync replaced.
 
-    SYNC is a name as `syncer status` and `syncer log` show it. The undo is a sync of its own, and can be undone.
+    SYNC is the ID of a sync, as `syncer status` and `syncer log` show it. Counts that have changed since are not
+    restored. The undo is a sync of its own, and you can undo it too.
     """
     from syncer.cli.changes import ChangeList, show_put_back, show_way_back, show_wrong
     from syncer.cli.environment import stoppable
@@ -55,14 +56,14 @@ def command(settings: Settings, sync: str) -> int:
         if report.changed_counts:
             show_put_back(report)
         elif not report.exit:
-            show("There is nothing to put back: the pages say what they said before.")
+            show("Nothing to restore: the pages already have the old counts.")
     if report.left:
-        show(f"Left as they are: {counted(report.left, 'count')}", "bold")
+        show(f"Not restored: {counted(report.left, 'count')}", "bold")
         show_table(("page", "count", "why"), skipped)
-        rest(report.left, "count", f"`syncer log --sync {sync}` shows all that it had written")
+        rest(report.left, "count", f"`syncer log --sync {sync}` lists all changes of that sync")
     if any(count.why == INSERTED for count in skipped):
         show_way_back()
     show_wrong(report)
     if report.exit == ExitCode.INTERRUPTED or report.changed_pages < report.pages:
-        show(f"`syncer undo {sync}`, once more, puts back what can be by then.")
+        show(f"Run `syncer undo {sync}` again to restore the remaining counts.")
     return report.exit

@@ -1,1 +1,1 @@
-"""The commit of the counts that wait: what goes in, what it says, how it reaches the remote."""
+"""Commits counts: what a commit contains, its message, and how it is pushed."""

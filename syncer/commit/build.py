@@ -1,4 +1,4 @@
-"""Commits the counts that wait: the last commit's texts with our counts in them, and nothing else."""
+"""Commits counts: a commit contains the last commit's texts with the counts that syncer wrote, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from syncer.git.repository import (
 )
 
 COMMIT_TRIES = 5
-"""How often a commit is built again because somebody else's came first."""
+"""How often a commit is rebuilt because another commit came first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """In whose name commits are made."""
+    """The author and committer of commits."""
 
     configured: str | None
-    """`NAME <ADDRESS>`; None: git's own settings say it."""
+    """`NAME <ADDRESS>`; None: git's own settings name the author."""
 
     def variables(self, repository: Repository) -> dict[str, str]:
-        """Return the environment variables that name the author to git. Raises GitError where nothing names one."""
+        """Return the environment variables that name the author to git. Raises GitError if git knows no author."""
         if self.configured is None:
             require_identity(repository)
             return {}
@@ -47,17 +47,17 @@ class Author:
 
 @dataclass(slots=True)
 class DraftCommit:
-    """The files of a commit that is not made yet, and what the index is to have instead of them."""
+    """The files of a commit that is not made yet, and the index entries that go with it."""
 
     entries: list[TreeEntry] = field(default_factory=list)
     index: list[TreeEntry] = field(default_factory=list)
     contents: CommitContents = field(default_factory=CommitContents)
     without_videos: list[str] = field(default_factory=list)
-    """Files whose text in the commit before names no video."""
+    """Files whose text in the last commit names no video."""
 
 
 class CommitSummary(NamedTuple):
-    """What was committed."""
+    """What a commit contains."""
 
     commit: str
     pages: int
@@ -65,27 +65,29 @@ class CommitSummary(NamedTuple):
 
 
 def require_tip(repository: Repository) -> Tip:
-    """Return where the next commit goes. Raises GitError where a commit would be in somebody's way."""
+    """Return the branch and its newest commit. Raises GitError if a commit now would disturb the author."""
     busy = in_progress(repository)
     if busy:
-        raise GitError(f"the repository is in the middle of {busy}; finish it, and the next sync commits")
+        raise GitError(f"the repository is in the middle of {busy}; finish it, and the next sync commits the counts")
     tip = tip_of(repository)
     if tip is None:
-        raise GitError("no branch with a commit is checked out; check one out, and the next sync commits")
+        raise GitError(
+            "no branch with a commit is checked out; run `git switch BRANCH`, and the next sync commits the counts"
+        )
     return tip
 
 
 def commit_counts(
     scope: CommitScope, wording: Wording, author: Author
 ) -> tuple[CommitSummary | None, Mapping[str, str]]:
-    """Commit what waits. Return what was committed, None where nothing waits, and the files that cannot be committed.
+    """Commit the counts that are not committed yet.
 
-    Git stores something else than the text of those: they come with the names of the filters that make it. Raises
-    GitError.
+    Return what was committed (None: nothing), and the files that cannot be committed because git stores them through a
+    filter, with the filter's name. Raises GitError.
     """
     repository = scope.repository
     settle(repository)
-    failure = GitError("the branch gets new commits all the time; the next sync commits")
+    failure = GitError("the branch kept getting new commits; the next sync tries again")
     for _ in range(COMMIT_TRIES):
         tip = require_tip(repository)
         differing = differing_from_disk(repository, tip.commit, scope.within)
@@ -109,10 +111,10 @@ def commit_counts(
 
 
 def build(scope: CommitScope, differing: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> DraftCommit:
-    """Store the files of a commit to be made: those of `differing` with the counts that wait. Raises GitError.
+    """Store the files for a new commit: those of `differing`, with the counts to commit. Raises GitError.
 
-    `differing` are the files of the commit before it that may differ from the working tree; `indexed` is what the index
-    has instead of them. A file that the author has staged for removal waits.
+    `differing` are the files of the last commit that may differ from the working tree; `indexed` is what the index has
+    instead of them. A file that the author has staged for removal is skipped.
     """
     draft = DraftCommit()
     to_restage: list[StagedFile] = []

@@ -1,4 +1,4 @@
-"""Compares the counts of a page on disk with those that the last commit has."""
+"""Compares the counts of a page on disk with those in the last commit."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from functools import lru_cache
 from syncer.model import Change, Count, Place, Slot, VideoId, Why
 
 PlacedCount = tuple[Place, str]
-"""A place, without the numbers of list items in it, and the count there."""
+"""A place (page, field, video), without the numbers of list items, and its count."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountDifference:
-    """A count on disk that the last commit does not have."""
+    """A count whose value on disk differs from the last commit."""
 
     place: Place
     count: Count
     field: str
-    """The field in the commit: the number of an item in a list may differ there."""
+    """The field in the commit, where the number of a list item can differ."""
     old: str | None
-    """What the commit has; None where the value is empty or absent."""
+    """The value in the commit; None if it is empty or absent."""
     new: str
-    """What is on disk."""
+    """The value on disk."""
     present: bool
-    """False: the commit's page lacks the key, and it would be inserted."""
+    """False: the key is not in the commit's page and is inserted."""
 
     @property
     def placed(self) -> PlacedCount:
-        """The count on disk with its place, as the diff log can be searched for it."""
+        """The count on disk with its place, in the form in which the diff log is searched."""
         return without_item_numbers(self.place), self.new
 
     def change(self, as_of: datetime) -> Change:
-        """Return the change that the commit's text needs; `as_of` is when YouTube said the count."""
+        """Return the change to make in the commit's text; `as_of` is when YouTube returned the count."""
         why = Why.CHANGED if self.present else Why.INSERTED
         return Change(self.place.path, self.place.video_id, self.field, self.count, self.old, self.new, as_of, why)
 
 
 def without_item_numbers(place: Place) -> Place:
-    """Return the place without its number in a list: an item keeps its counts when others come in above it."""
+    """Return the place without the item's number in a list, which changes when items are added above it."""
     return place._replace(field=_without_numbers(place.field)) if "[" in place.field else place
 
 
@@ -52,7 +52,7 @@ def _without_numbers(field: str) -> str:
 
 
 def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[CountDifference]:
-    """Yield the counts that differ. A count whose key's place the commit's page does not have is not among them."""
+    """Yield the counts that differ. A count that the commit's page has no slot for is left out."""
     for before, now in _paired(committed, on_disk):
         if before.fields is now.fields and before.texts == now.texts:
             continue
@@ -68,7 +68,8 @@ def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> It
 def _paired(committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
     """Yield the slots that are on both sides, in pairs.
 
-    A video's slots pair in their order where both sides have as many: items of a list move, and bring their counts.
+    If the order of videos differs, a video's slots are paired in order, provided that both sides have as many of them:
+    list items can move.
     """
     if [slot.video_id for slot in committed] == [slot.video_id for slot in on_disk]:
         yield from zip(committed, on_disk, strict=True)

@@ -1,4 +1,4 @@
-"""What a commit of counts says: how many, which most, what was missing, and of which sync."""
+"""The message of a commit: the largest changes, the totals, the missing videos and the sync."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from syncer.model import Change, Count, VideoId
 from syncer.wording import counted, safe, utc
 
 TRAILER = "Syncer-Sync"
-"""The last line's key: a commit without it is not ours. With it, it may be ours: a copied message has it too."""
+"""The key of the last line. A commit without it is not syncer's; one with it may still have a copied message."""
 
 CLAIM = re.compile(rf"(?m)^{TRAILER}: ")
 """Finds that line anywhere in a message."""
 
 NAMED_ITEMS = 10
-"""Changes, and missing videos, that are named one by one."""
+"""The largest number of changes, and of missing videos, that a message names."""
 
 
 @dataclass(slots=True)
 class CommitContents:
-    """What goes into a commit, counted while it is made."""
+    """Totals of a commit's changes, collected while it is built."""
 
     pages: int = 0
     counts: int = 0
     gained: Counter[Count] = field(default_factory=Counter)
     largest: list[tuple[int, int, Change]] = field(default_factory=list)
-    """By how much a count differs, a number that tells equals apart, and the change: a heap, smallest first."""
+    """The size of a change, a tie-breaker, and the change: a heap, smallest first."""
     first: datetime | None = None
     last: datetime | None = None
     sync: str = ""
     """The newest of the syncs that wrote these counts."""
 
     def add(self, changes: Sequence[Change]) -> None:
-        """Count a page's changes in."""
+        """Add a page's changes to the totals."""
         self.pages += 1
         for change in changes:
             by = int(change.new) - int(change.old or 0)
@@ -53,14 +53,14 @@ class CommitContents:
 
 
 class Wording(NamedTuple):
-    """How the commits of a sync, or of a review, are worded."""
+    """What the commit message of a sync or a review is made from."""
 
     template: str | None
-    """A first line of one's own, with words in braces; None: ours."""
+    """The configured first line, with words in braces; None: the default."""
     sync: str | None = None
     """The sync that commits; None: the newest of those that wrote the counts."""
     missing: Sequence[VideoId] = ()
-    """The videos that YouTube left out of it."""
+    """The videos that YouTube did not return in this sync."""
 
     def message(self, contents: CommitContents) -> str:
         """Return the message of a commit."""
@@ -76,13 +76,16 @@ class Wording(NamedTuple):
             totals.append(f"Read from YouTube: {since}{utc(contents.last)}.")
         if self.missing:
             named = ", ".join(self.missing[:NAMED_ITEMS]) + (", ..." if len(self.missing) > NAMED_ITEMS else "")
-            totals.append(f"Missing at YouTube: {counted(len(self.missing), 'video')} ({named}).")
+            totals.append(f"Missing on YouTube: {counted(len(self.missing), 'video')} ({named}).")
         trailer = f"{TRAILER}: {self.sync or contents.sync}\n"
         return "\n\n".join([first, "\n".join(changes), "\n".join(totals), trailer])
 
 
 def form(template: str | None) -> re.Pattern[str]:
-    """Return what all messages match that `Wording` makes with this template, and none with another word in it."""
+    """Return a pattern for the messages that `Wording` makes with this template, and for no other text.
+
+    `Missing at YouTube` was the wording of earlier versions.
+    """
     subject = "Update YouTube counts: [0-9,]+ pages?"
     words = {"subject": subject, "pages": "[0-9]+", "counts": "[0-9]+"}
     first = re.split(r"\{(\w+)\}", template or "{subject}")  # texts, and between them words
@@ -94,15 +97,15 @@ def form(template: str | None) -> re.Pattern[str]:
         r"(?:The largest changes:\n)?(?:- [^\n]+: [^\n]+ (?:none|[0-9]+) -> [0-9]+\n)+\n"
         rf"In all: [0-9,]+ counts? on [0-9,]+ pages? \({gained}(?:, {gained})*\)\.\n"
         rf"Read from YouTube: (?:{time} to )?{time}\.\n"
-        r"(?:Missing at YouTube: [0-9,]+ videos? \([0-9A-Za-z_-]+(?:, [0-9A-Za-z_-]+)*(?:, \.\.\.)?\)\.\n)?\n"
+        r"(?:Missing (?:on|at) YouTube: [0-9,]+ videos? \([0-9A-Za-z_-]+(?:, [0-9A-Za-z_-]+)*(?:, \.\.\.)?\)\.\n)?\n"
         rf"{TRAILER}: [0-9TZ]{{16}}-[0-9a-f]+\n*"
     )
 
 
 def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
-    """Return whether a message of our form is about these changes: `lines` is what `line_of` says of each.
+    """Return whether a message of this form describes these changes; `lines` are their lines, as `line_of` writes them.
 
-    Which of several changes of one size are named is not looked at.
+    Of several changes of the same size, a message may name any.
     """
     named = re.findall(r"(?m)^- .+ -> [0-9]+$", text)
     return len(named) == len(set(named)) == min(contents.counts, NAMED_ITEMS) and (
@@ -113,7 +116,7 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
 
 
 def line_of(change: Change) -> str:
-    """Return how a message names a change."""
+    """Return a change's line in a message."""
     old = "none" if change.old is None else change.old
     return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new}"
 

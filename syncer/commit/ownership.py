@@ -1,4 +1,4 @@
-"""Decides which commits are ours: by what they change, against the diff log. A message proves nothing."""
+"""Decides which commits are syncer's, by comparing their changes with the diff log. A message alone proves nothing."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from syncer.git.objects import read_blobs, read_messages
 from syncer.git.repository import Difference, changed_by
 
 FILES_AT_ONCE = 20_000
-"""Files whose counts are in memory at a time; for each part the log's end is read."""
+"""Files whose counts are in memory at a time; the end of the log is read for each part."""
 
 MAX_MIXED_COMMITS = 50
-"""Commits that are looked at, newest first, where some are the author's anyway: a branch that was never pushed may
-hold thousands of ours."""
+"""Commits that are checked, newest first, if some are the author's anyway: a branch that was never pushed may have
+thousands of syncer's."""
 
 UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
-"""When YouTube said a count, where nothing reads that."""
+"""A stand-in for the time of a count where nothing reads it."""
 
 NAMED_COMMITS = 3
-"""Commits that a sentence names."""
+"""The largest number of commits that a message names."""
 
 
 @dataclass(slots=True)
 class _CommitChanges:
-    """The counts that a commit changed, as our message would name them."""
+    """The counts that a commit changed, as syncer's message would describe them."""
 
     contents: CommitContents = field(default_factory=CommitContents)
     lines: set[str] = field(default_factory=set)
@@ -43,7 +43,7 @@ class _CommitChanges:
     """It changed something else as well, or counts that syncer did not write."""
 
     def add(self, counts: Sequence[CountDifference]) -> None:
-        """Take in what was changed in a file: nothing but these counts, or something else where there are none."""
+        """Add the counts that were changed in a file; without counts, something else was changed."""
         changes = [count.change(UNKNOWN_TIME) for count in counts]
         self.contents.add(changes)
         self.lines.update(map(line_of, changes))
@@ -51,20 +51,20 @@ class _CommitChanges:
 
 
 class Ownership(NamedTuple):
-    """How many of some commits are ours, and how many are not."""
+    """How many commits are syncer's, and how many are the author's."""
 
-    ours: int
+    own: int
     others: int
     claimed: Sequence[str]
-    """Those of the others, newest first, that have our trailer all the same."""
+    """The author's commits that have syncer's trailer, newest first."""
 
 
 def sort_out(scope: CommitScope, commits: Sequence[str], form: re.Pattern[str], made_now: str | None) -> Ownership:
-    """Return how many of these commits are ours; this sync made `made_now`. Raises GitError and StateError.
+    """Return how many of these commits are syncer's; this sync made `made_now`. Raises GitError and StateError.
 
-    Ours is a commit with one parent, with a message of our `form` about its own changes, and with changes of mapped
-    counts only, to what the diff log says that syncer wrote there. All others are the author's, also those of ours that
-    the log has forgotten.
+    A commit is syncer's if it has one parent, a message of this `form` that describes its changes, and only changes of
+    mapped counts to values that the diff log records. All others are the author's, including commits that syncer made
+    but whose lines are no longer in the log.
     """
     messages = list(read_messages(scope.repository, commits))
     claiming = [(commit, text) for commit, text in zip(commits, messages, strict=True) if CLAIM.search(text)]
@@ -72,20 +72,22 @@ def sort_out(scope: CommitScope, commits: Sequence[str], form: re.Pattern[str], 
     if plain:
         claiming = claiming[:MAX_MIXED_COMMITS]
     likely = {commit: text for commit, text in claiming if commit != made_now and form.fullmatch(text)}
-    ours = {made_now, *(_with_our_counts(scope, likely) if likely else ())}
-    claimed = [commit for commit, _ in claiming if commit not in ours]
+    own = {made_now, *(_with_own_counts(scope, likely) if likely else ())}
+    claimed = [commit for commit, _ in claiming if commit not in own]
     return Ownership(len(claiming) - len(claimed), plain + len(claimed), claimed)
 
 
 def describe_claimed(claimed: Sequence[str]) -> str:
-    """Say that these commits have our trailer, and that they are the author's all the same."""
+    """Return a sentence: these commits have syncer's trailer, but count as the author's."""
     named = ", ".join(name[:12] for name in claimed[:NAMED_COMMITS]) + (", ..." if len(claimed) > NAMED_COMMITS else "")
-    what = f"commit {named} has" if len(claimed) == 1 else f"commits {named} have"
-    return f"{what} the line {TRAILER}, but another message or other changes than syncer made: treated as yours"
+    one = len(claimed) == 1
+    what = f"commit {named} has" if one else f"commits {named} have"
+    yours = "it counts as your commit" if one else "they count as your commits"
+    return f"{what} a {TRAILER} line, but the message or the changes are not what syncer wrote, so {yours}"
 
 
-def _with_our_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterator[str]:
-    """Yield which of these commits changed counts of ours and nothing else, as their messages say."""
+def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterator[str]:
+    """Yield the commits that changed only counts that syncer wrote, as their messages describe."""
     by_commit: defaultdict[str, _CommitChanges] = defaultdict(_CommitChanges)
     with closing(changed_by(scope.repository, messages)) as differences:
         while part := list(islice(differences, FILES_AT_ONCE)):
@@ -104,7 +106,7 @@ def _with_our_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
 def _changed_counts(
     scope: CommitScope, differences: Sequence[tuple[str, Difference]]
 ) -> Iterator[tuple[str, Sequence[CountDifference]]]:
-    """Yield each changed file's commit with the counts that it changed; with none where it changed anything else."""
+    """Yield each changed file's commit with the changed counts; without counts if anything else was changed."""
     pages = _pages(scope, {changed.path for _, changed in differences})
     edits = []
     for commit, (path, old, new) in differences:
@@ -118,7 +120,7 @@ def _changed_counts(
 
 
 def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[Candidate]]:
-    """Return those of these files, as git names them, that the config maps, whether or not they are on disk."""
+    """Return those of these files, by their paths in git, that the config maps, whether or not they are on disk."""
     pages: defaultdict[str, list[Candidate]] = defaultdict(list)
     for path, candidate in named_by_git(scope):
         if path in paths:
@@ -133,7 +135,7 @@ def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[
 
 
 def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[CountDifference]:
-    """Return the counts by which a page's two texts differ; none where they differ in anything else."""
+    """Return the counts by which a page's two texts differ; none if they differ in anything else."""
     found: list[CountDifference] = []
     for candidate in candidates:
         path = candidate.path

@@ -1,4 +1,4 @@
-"""Pushes the commits that are ours; where somebody else pushed first, on top of what is new there."""
+"""Pushes syncer's commits; if others pushed first, rebuilds them on top of the new commits."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from syncer.commit.uncommitted import CommitScope, named_by_git
 from syncer.errors import GitError
 from syncer.git.advance import move_with_tree
 from syncer.git.objects import write_commit
-from syncer.git.remote import PushRejected, Remote, common, fetch, push, require_remote, unpushed
+from syncer.git.remote import PushRejected, Remote, common, fetch, push, require_remote, unpushed, upstream_of
 from syncer.git.repository import Tip, between, descends_from
 from syncer.wording import counted
 
 PUSH_TRIES = 5
-"""How often a commit is built again because somebody else pushed first."""
+"""How often a commit is rebuilt because others pushed first."""
 
 
 def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Author, commit: str | None) -> str | None:
-    """Push the commits that are ours; where somebody else pushed first, build the same counts again on what is new.
+    """Push syncer's commits; if others pushed first, rebuild the same counts on top of the new commits.
 
-    Return the sync's commit: this one, or what took its place. Raises GitError.
+    Return the sync's commit: this one, or the one that replaced it. Raises GitError.
     """
     repository = scope.repository
-    late = failure = GitError(f"{remote.name} gets new commits all the time; the next sync pushes")
+    late = failure = GitError(f"others kept pushing to {remote.name}; the next sync tries again")
     for _ in range(PUSH_TRIES):
         tip = require_tip(repository)
-        if not _require_ours(scope, remote, tip, wording.template, commit):
+        if not _require_own(scope, remote, tip, wording.template, commit):
             return commit
         try:
             push(repository, remote, tip)
@@ -38,49 +38,46 @@ def push_counts(scope: CommitScope, remote: Remote, wording: Wording, author: Au
             return commit
         upstream = fetch(repository, remote, tip.branch)
         if not descends_from(repository, tip.commit, upstream):
-            _require_ours(scope, remote, tip, wording.template, commit)
+            _require_own(scope, remote, tip, wording.template, commit)
             commit = _rebuild(scope, tip, upstream, wording, author)
             failure = late
     raise failure
 
 
-def _require_ours(scope: CommitScope, remote: Remote, tip: Tip, template: str | None, made_now: str | None) -> bool:
-    """Return whether there is something to push. Raises GitError where not all of it is ours."""
+def _require_own(scope: CommitScope, remote: Remote, tip: Tip, template: str | None, made_now: str | None) -> bool:
+    """Return whether there is something to push. Raises GitError if some of it is the author's."""
     repository = scope.repository
     require_remote(repository, remote.name)
     found = sort_out(scope, unpushed(repository, remote, tip), form(template), made_now)
     upstream = None
     if found.others:
-        with suppress(GitError):  # out of reach, or without such a branch: then what is known counts
+        with suppress(GitError):  # not reachable, or without such a branch: then use what is known here
             upstream = fetch(repository, remote, tip.branch)
         if upstream:
             found = sort_out(scope, unpushed(repository, remote, tip), form(template), made_now)
-    also = f"; {describe_claimed(found.claimed)}" if found.claimed else ""
-    if found.others and upstream and not descends_from(repository, tip.commit, upstream):
-        raise GitError(
-            f"the branch and {remote.name} have gone different ways; bring them together, and the counts go along{also}"
-        )
     if found.others:
-        raise GitError(
-            f"the branch holds {counted(found.others, 'commit')} of yours that {remote.name} does not have;"
-            f" push them, and the counts go along{also}"
-        )
-    return found.ours > 0
+        name = upstream_of(repository, remote, tip.branch).removeprefix("refs/heads/")
+        what = f"your branch has {counted(found.others, 'commit')} of yours that {remote.name} does not have; run"
+        if upstream and not descends_from(repository, tip.commit, upstream):
+            what = f"your branch and {remote.name} have diverged; run `git pull --rebase {remote.name} {name}`, then"
+        also = f" ({describe_claimed(found.claimed)})" if found.claimed else ""
+        raise GitError(f"{what} `git push {remote.name} HEAD:{name}`, which pushes the counts too{also}")
+    return found.own > 0
 
 
 def _rebuild(scope: CommitScope, tip: Tip, upstream: str, wording: Wording, author: Author) -> str | None:
-    """Bring the branch to what is new at the remote, with our counts on top of it instead of our commits.
+    """Move the branch to the remote's new commits, and replace syncer's commits with a new one on top of them.
 
-    Return the commit that has them; None where what is new has them already. Raises GitError, also where our commits
-    hold more than the pages that the sync is about: it would be lost.
+    Return the new commit; None if the remote has the counts already. Raises GitError, also if syncer's commits contain
+    pages outside this sync: their counts would be lost.
     """
     repository = scope.repository
-    ours = between(repository, common(repository, upstream, tip.commit), tip.commit)
-    other_files = {difference.path for difference in ours} - {path for path, _ in named_by_git(scope)}
+    own = between(repository, common(repository, upstream, tip.commit), tip.commit)
+    other_files = {difference.path for difference in own} - {path for path, _ in named_by_git(scope)}
     if other_files:
         raise GitError(
-            f"the commits to push hold counts of {counted(len(other_files), 'file')} that this sync is not about, and"
-            " others pushed first; a sync of all pages pushes, or `git pull --rebase` brings the two together"
+            f"others pushed first, and the commits to push contain {counted(len(other_files), 'file')} outside this"
+            " sync; run `syncer sync` for the whole site"
         )
     differing = {path: new for path, _, new in between(repository, tip.commit, upstream, scope.within) if new}
     draft = build(scope, differing, {})

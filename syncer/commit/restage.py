@@ -1,4 +1,4 @@
-"""Gives what the author has staged the counts that are committed, or the next commit would take them back."""
+"""Puts committed counts into staged files too: otherwise the author's next commit would revert them."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from syncer.model import Fields
 
 
 class StagedFile(NamedTuple):
-    """A file that the author has staged, and the counts that are committed of it."""
+    """A file that the author has staged, and its counts that are committed."""
 
     path: str
     before: Blob
-    """As the commit before has it."""
+    """The file in the last commit."""
     staged: Blob
     counts: Sequence[OwnCount]
 
 
 class _StagedCount(NamedTuple):
-    """A count that a staged text does not have as it is committed."""
+    """A count whose staged value differs from the value that is committed."""
 
     fields: Fields
     difference: CountDifference
-    """Against the staged text."""
+    """Compared with the staged text."""
     before: str | None
-    """As the commit before has it."""
+    """The value in the last commit."""
     as_of: datetime
 
     @property
     def placed(self) -> PlacedCount:
-        """What is staged there, for the log to say whether syncer wrote it."""
+        """The staged value and its place, to look up in the log whether syncer wrote it."""
         return without_item_numbers(self.difference.place), self.difference.old or ""
 
     @property
     def unchanged(self) -> bool:
-        """Whether the author has staged what the commit before has."""
+        """Whether the staged value is the last commit's."""
         return self.difference.old == self.before
 
 
 def restage(scope: CommitScope, files: Sequence[StagedFile]) -> list[TreeEntry]:
-    """Store the staged texts with the counts that are committed, and return what the index is to have.
+    """Store the staged texts with the committed counts, and return the new index entries.
 
-    A staged count that the commit before did not have, and that syncer never wrote, is the author's to commit. Raises
+    A staged count that is not in the last commit and that syncer never wrote is the author's, and is kept. Raises
     GitError.
     """
     if not files:
@@ -57,11 +57,11 @@ def restage(scope: CommitScope, files: Sequence[StagedFile]) -> list[TreeEntry]:
     before = read_blobs(scope.repository, (file.before.name for file in files))
     texts = zip(files, before, _staged_texts(scope, files), strict=True)
     counts = [list(_differing(file, committed, staged)) for file, committed, staged in texts]
-    ours = ever_written(scope.log, {count.placed for of_file in counts for count in of_file if not count.unchanged})
+    own = ever_written(scope.log, {count.placed for of_file in counts for count in of_file if not count.unchanged})
     entries = []
     with storing_blobs(scope.repository) as store:
         for file, of_file, text in zip(files, counts, _staged_texts(scope, files), strict=True):
-            taken = [count for count in of_file if count.unchanged or count.placed in ours]
+            taken = [count for count in of_file if count.unchanged or count.placed in own]
             new = with_counts(text, ((count.fields, count.difference.change(count.as_of)) for count in taken))
             if taken and new:
                 entries.append(TreeEntry(file.path, Blob(file.staged.mode, store(new))))

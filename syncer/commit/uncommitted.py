@@ -1,4 +1,4 @@
-"""Finds the counts that wait for a commit, and who wrote them: from the disk, the last commit and the diff log."""
+"""Finds the counts that are not committed, and who wrote them: from the disk, the last commit and the diff log."""
 
 from __future__ import annotations
 
@@ -29,56 +29,56 @@ FILES_AT_ONCE = 10_000
 """Files in memory at a time."""
 
 MAX_PARTS = 20
-"""Parts of a large site, however many files that makes: for each the log's end is read."""
+"""The largest number of parts that a large site is divided into: the end of the log is read for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitScope:
-    """What a commit is about."""
+    """Which pages a commit covers, and where they are."""
 
     repository: Repository
     site: str
     """A real path."""
     log: Path
     candidates: Sequence[Candidate]
-    """The pages whose counts are to be committed."""
+    """The pages whose counts are committed."""
     mapped: Callable[[str], Candidate]
-    """What the config makes of a path, relative to the site, whether or not something is there."""
+    """Returns how the config maps a path, relative to the site, whether or not the file exists."""
 
     @property
     def within(self) -> str:
-        """The site, as git names it: no page is outside."""
+        """The site's path in the repository: all pages are inside it."""
         return relative_to_top(self.repository, self.site) or ""
 
 
 class LoggedWrite(NamedTuple):
-    """What the log says of a count that syncer wrote."""
+    """The log's record of a count that syncer wrote."""
 
     sync: str
     as_of: datetime
 
 
 WaitingCount = tuple[Fields, CountDifference, LoggedWrite | None]
-"""A count that waits, and how syncer wrote it; None: something else wrote it last, so it is the author's."""
+"""A count that is not committed, and syncer's write of it; None: syncer did not write it last; it is the author's."""
 
 OwnCount = tuple[Fields, CountDifference, LoggedWrite]
-"""A count that waits, and that syncer wrote last."""
+"""A count that is not committed, and that syncer wrote last."""
 
 
 class WaitingFile(NamedTuple):
     """A file with counts on disk that the commit does not have."""
 
     path: str
-    """As git names it."""
+    """Relative to the repository's top."""
     blob: Blob
-    """As the commit has it."""
+    """The file in the commit."""
     text: bytes
     counts: Sequence[WaitingCount]
-    """Empty: what the commit has of the file names no video."""
+    """Empty: the file in the commit names no video."""
 
 
 def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[WaitingFile]:
-    """Yield the files with counts that wait, some thousands in memory at a time. Raises GitError and StateError.
+    """Yield the files with counts that are not committed, some thousands at a time. Raises GitError and StateError.
 
     `differing` are the files of the commit that may differ from the working tree.
     """
@@ -95,7 +95,7 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
 
 
 def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
-    """Return the files with counts of ours that a commit lacks and git does not see, by the flag that hides them.
+    """Return the files with syncer's counts that the commit lacks and git ignores, each with the flag that hides it.
 
     The author has set that flag on the file. Raises GitError and StateError.
     """
@@ -107,20 +107,21 @@ def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
 
 
 def describe_unseen(files: Mapping[str, str]) -> Iterator[str]:
-    """Say which pages those are, a sentence for each flag."""
+    """Yield a sentence for each flag that names the pages."""
     by_flag: defaultdict[str, list[str]] = defaultdict(list)
     for path, flag in files.items():
         by_flag[flag].append(path)
     for flag, paths in by_flag.items():
         first = safe(min(paths))
         yield (
-            f"the counts of {counted(len(paths), 'page')}, such as {first}, cannot be committed: git ignores changes"
-            f" to the file ({flag}); run `git update-index --no-{flag} PATH`, and the next sync commits them"
+            f"the counts of {counted(len(paths), 'page')} ({first}{', ...' if len(paths) > 1 else ''}) cannot be"
+            f" committed because git ignores changes there ({flag}); run `git update-index --no-{flag} PATH`, and the"
+            " next sync commits them"
         )
 
 
 def with_counts(text: bytes, changes: Iterable[tuple[Fields, Change]]) -> bytes | None:
-    """Return a page's text with these changes in it; None where it cannot take them."""
+    """Return a page's text with these changes; None if they cannot be made."""
     for fields, same in groupby(changes, key=itemgetter(0)):
         of_fields = [change for _, change in same]
         new = attempt(rewrite, text, fields, of_fields, of_fields[0].path)
@@ -131,7 +132,7 @@ def with_counts(text: bytes, changes: Iterable[tuple[Fields, Change]]) -> bytes 
 
 
 def ever_written(log: Path, wanted: Collection[PlacedCount]) -> set[PlacedCount]:
-    """Return which of these places had these counts from syncer at some time, as far back as the log goes."""
+    """Return which of these counts syncer ever wrote to these places, as far back as the log goes."""
     found: set[PlacedCount] = set()
     lines = lines_backwards(log, {place.path for place, _ in wanted})
     while len(found) < len(wanted) and (line := next(lines, None)):
@@ -142,7 +143,7 @@ def ever_written(log: Path, wanted: Collection[PlacedCount]) -> set[PlacedCount]
 
 
 def named_by_git(scope: CommitScope) -> Iterator[tuple[str, Candidate]]:
-    """Yield the pages with the names that git has for their files: links are followed."""
+    """Yield the pages with their files' paths in git; links are followed."""
 
     @cache
     def real(directory: str) -> str | None:
@@ -163,7 +164,7 @@ def named_by_git(scope: CommitScope) -> Iterator[tuple[str, Candidate]]:
 def _compared(
     scope: CommitScope, files: Sequence[tuple[str, Candidate]], differing: Mapping[str, Blob]
 ) -> Mapping[str, list[tuple[Fields, CountDifference]]]:
-    """Return the counts by which files differ from the commit, and the files of which the commit names no video."""
+    """Return the counts that differ from the commit, by file; without counts if the commit's file names no video."""
     found: dict[str, list[tuple[Fields, CountDifference]]] = {}
     texts = read_blobs(scope.repository, (differing[path].name for path, _ in files))
     for (path, candidate), text in zip(files, texts, strict=True):
@@ -177,9 +178,9 @@ def _compared(
 
 
 def _newest_writes(log: Path, on_disk: Mapping[Place, str]) -> Mapping[PlacedCount, LoggedWrite]:
-    """Return the newest line of the log for each place, where it says the count that is on disk.
+    """Return the newest line of the log for each place, if it records the count that is on disk.
 
-    Of several slots of a page with one video, one's text stands for all.
+    Of several slots of one video on a page, one is compared for all.
     """
     newest: dict[PlacedCount, LoggedWrite] = {}
     left: defaultdict[str, set[Place]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""The lines of the diff log: their form, and how they are read, from either end or for one sync."""
+"""The lines of the diff log: writes their text, and reads them from either end or for one sync."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ LOG = "diff.jsonl"
 """The log's name in the state directory."""
 
 SYNC_TIME_CHARACTERS = len("20261122T150003Z")
-"""How many characters of a sync's name say when it began."""
+"""The length of the start time in a sync's ID."""
 
 _NAMED = re.compile(rb'"path": "([^"\\\\]*)"')
-"""A line's path, if JSON has escaped nothing in it."""
+"""A line's path, if it has no JSON escapes."""
 
 _AT = re.compile(rb'"at": "([^"]*)"')
 """When a line was written."""
 
 SOUGHT_PAGES = 8
-"""Up to so many pages are looked for in a block of the log before its lines are."""
+"""With at most this many pages, a block of the log is searched for their paths before its lines are parsed."""
 
 TAIL_BYTES = 1 << 16
-"""Bytes read from the end at first to find the last line: longer than any but the oddest."""
+"""Bytes read from the end at first to find the last line: longer than almost any line."""
 
 LONGEST_LINE_BYTES = 1 << 20
-"""Bytes. A longer line is not ours, and is never read into memory whole."""
+"""Bytes. A longer line is not valid, and is never read into memory whole."""
 
 LONGEST_TAIL_BYTES = 16 * LONGEST_LINE_BYTES
-"""Bytes at the end without one line of ours after which all of it is taken for damaged."""
+"""If this many bytes at the end have no valid line, the whole log counts as damaged."""
 
 LARGEST_SEQ = 2**53
-"""Above it no number is one that we gave."""
+"""The largest number of a line."""
 
 TEXTS = ("sync", "at", "path", "video_id", "field", "as_of", "why")
 """The keys whose values are texts."""
@@ -55,13 +55,13 @@ KEYS = {"seq", "count", "old", "new", *TEXTS}
 _COUNT = re.compile(COUNT_PATTERN)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-"""Kept, because to make one takes longer than to encode a line."""
+"""Kept, because creating an encoder takes longer than encoding a line."""
 
 log = logging.getLogger("syncer.diff_log")
 
 
 def line_of(sync: str, at: datetime, change: Change) -> Line:
-    """Return a change as the log says it, without the number."""
+    """Return the log line of a change, without the number."""
     return {
         "sync": sync,
         "at": timestamp(at),
@@ -77,9 +77,9 @@ def line_of(sync: str, at: datetime, change: Change) -> Line:
 
 
 def entry_of(change: Change) -> str:
-    """Return what is known of a line before the change is made: a JSON object that lacks number, sync and time.
+    """Return the part of a line that is known before the change is made: a JSON object without number, sync and time.
 
-    Made by hand, a third of the encoder's time: only paths and fields hold what JSON must escape.
+    Formatting it by hand takes a third of the encoder's time: only paths and fields can need JSON escapes.
     """
     old = "null" if change.old is None else f'"{change.old}"'
     return (
@@ -91,15 +91,14 @@ def entry_of(change: Change) -> str:
 
 @lru_cache(maxsize=1024)
 def timestamp(at: datetime) -> str:
-    """Return a time in the log's form: `2026-11-22T15:00:07Z`."""
+    """Return a time in the log's format: `2026-11-22T15:00:07Z`."""
     return f"{at.astimezone(UTC).isoformat(timespec='seconds').removesuffix('+00:00')}Z"
 
 
 def read_log(path: Path) -> Iterator[Line]:
-    """Yield the log's lines, oldest first; a torn last line is left out. Yields nothing where there is no log.
+    """Yield the log's lines, oldest first, without an incomplete last line. Yield nothing if there is no log.
 
-    A line that is none of ours is skipped, and the program's log says so. Raises StateError where the log cannot be
-    read.
+    Damaged lines are skipped with a warning. Raises StateError if the log cannot be read.
     """
     with open_log(path) as file:
         if file is not None:
@@ -128,9 +127,9 @@ def lines_backwards(
 ) -> Iterator[Line]:
     """Yield the log's lines about these pages, newest first, one block of the file in memory at a time.
 
-    `end`: the log's size at a time, to leave out what came later; `since`: look no further back than lines of this
-    time. Pages that are taken from the collection meanwhile are looked for no longer, and what is about others is
-    skipped quickly: the log may be long. Raises StateError.
+    `end`: read only the log's first bytes up to this size; `since`: stop at lines older than this time. The caller can
+    remove pages from the collection to stop the search for them. Lines about other pages are skipped quickly, because
+    the log can be long. Raises StateError.
     """
     oldest = timestamp(since).encode() if since else b""
     with open_log(path) as file:
@@ -160,8 +159,8 @@ def lines_of_sync(path: Path, sync: str, *, limit: int, offset: int = 0) -> list
 def each_line_of_sync(path: Path, sync: str) -> Generator[Line]:
     """Yield a sync's lines in their order. Raises StateError.
 
-    Names of syncs begin with their times, so the place is found by halving. Where the clock was set back, the log is
-    not in their order, and all of it is looked through.
+    Sync IDs start with their time, so a binary search finds the lines. If the clock was set back, the log is not in
+    that order, and all of it is searched.
     """
     with open_log(path) as file:
         if file is None:
@@ -184,39 +183,39 @@ def time_of(line: Line) -> datetime:
 
 
 def oldest_time(path: Path) -> datetime | None:
-    """Return the earliest time in the log, of a long one in samples; a clock that ran ahead may have begun it."""
+    """Return the earliest time in the log; in a long log, of a sample. The first line may come from a wrong clock."""
     with open_log(path) as file:
         size = file.seek(0, os.SEEK_END) if file else 0
-        offsets = range(0, size, max(128, size // 256))  # no line is so short, and 256 are enough
+        offsets = range(0, size, max(128, size // 256))  # lines are longer than 128 bytes, and 256 samples are enough
         lines = (_line_at(file, path, offset) for offset in offsets if file)
         return min((time_of(line) for line in lines if line), default=None)
 
 
 def raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]]:
-    """Yield each whole line from here on, as bytes and as what it says; None for one that is none of ours.
+    """Yield each complete line from here on, as bytes and parsed; None for a damaged one.
 
-    The first of these is reported in the program's log.
+    The first damaged line is logged as a warning.
     """
     is_logged = False
     for raw in iter(partial(file.readline, LONGEST_LINE_BYTES), b""):
         is_whole = raw.endswith(b"\n")
         if not is_whole and len(raw) < LONGEST_LINE_BYTES:
-            return  # the writer is at it; what follows would be the rest of this line
+            return  # the writer is writing it: the rest of this line comes next
         line = parse_line(raw) if is_whole else None
         if line is None and not is_logged:
             is_logged = True
-            message = "%s: a line of the diff log is damaged (before byte %d) and is skipped"
+            message = "Skipped a damaged line of the diff log: %s, before byte %d"
             log.warning(message, path, file.tell(), extra={"event": "log-damaged"})
         yield raw, line
 
 
 def parse_line(raw: bytes) -> Line | None:
-    """Return what a line says; None where it is none of ours: cut, no JSON, or with other values than we write."""
+    """Return a parsed line; None if it is damaged: cut, not JSON, or with values that syncer does not write."""
     try:
         line = json.loads(raw)
-        if not isinstance(line, dict) or not line.keys() >= KEYS or not _is_ours(line):
+        if not isinstance(line, dict) or not line.keys() >= KEYS or not _is_valid(line):
             return None
-        if b"\\u" in raw:  # half a character is in no name of a file, nor is a zero
+        if b"\\u" in raw:  # file names have no lone surrogates and no NUL
             return None if b"\0" in "".join(line[key] for key in TEXTS).encode() else line
     except (ValueError, RecursionError):
         return None
@@ -225,8 +224,8 @@ def parse_line(raw: bytes) -> Line | None:
 
 @contextmanager
 def open_log(path: Path) -> Iterator[BinaryIO | None]:
-    """Open the log for reading; None where there is none. Raises StateError."""
-    with as_state_error(f"{path}: the diff log cannot be read", "allow it"):
+    """Open the log for reading; None if there is none. Raises StateError."""
+    with as_state_error(f"Cannot read the diff log {path}", "check its permissions"):
         try:
             descriptor = open_to_read(path)
         except FileNotFoundError:
@@ -244,12 +243,12 @@ def _quoted(text: str) -> str:
 
 
 def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
-    """Yield the lines from here on that are ours."""
+    """Yield the valid lines from here on."""
     return (line for _, line in raw_lines(file, path) if line)
 
 
 def _offset_of(file: BinaryIO, path: Path, sync: str) -> int:
-    """Return where the first line begins of a sync that began in this one's second or later."""
+    """Return the offset of the first line of a sync that started in this one's second or later."""
     low, high = 0, file.seek(0, os.SEEK_END)
     while low < high:
         middle = (low + high) // 2
@@ -263,13 +262,13 @@ def _offset_of(file: BinaryIO, path: Path, sync: str) -> int:
 
 
 def _line_at(file: BinaryIO, path: Path, offset: int) -> Line | None:
-    """Return the first line of ours that begins at `offset` or after it."""
+    """Return the first valid line that starts at `offset` or after it."""
     _go_to_line(file, offset)
     return next(_lines_from_here(file, path), None)
 
 
 def _go_to_line(file: BinaryIO, offset: int) -> None:
-    """Go to where a line begins, at `offset` or after it."""
+    """Seek to the start of a line, at `offset` or after it."""
     file.seek(max(0, offset - 1))
     if offset:
         file.readline()
@@ -279,8 +278,8 @@ def _second_of(line: Line) -> str:
     return str(line["sync"])[:SYNC_TIME_CHARACTERS]
 
 
-def _is_ours(line: Mapping[str, object]) -> bool:
-    """Whether the values are such as we write. Those of a date have no name of a count, and may be any text."""
+def _is_valid(line: Mapping[str, object]) -> bool:
+    """Whether syncer could have written these values. A date has no `count`, and its values may be any text."""
     seq, name, old, new = line["seq"], line["count"], line["old"], line["new"]
     if type(seq) is not int or not 0 < seq < LARGEST_SEQ or not all(isinstance(line[key], str) for key in TEXTS):
         return False
@@ -297,5 +296,5 @@ def _is_count(value: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_time(value: object) -> bool:
-    """Whether a text is a time that says its zone. Raises ValueError where it is no time."""
+    """Whether a text is a time with a zone. Raises ValueError if it is not a time."""
     return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None

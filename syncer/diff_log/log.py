@@ -1,4 +1,4 @@
-"""The diff log, open for appending; and how lines are forgotten."""
+"""Appends lines to the diff log, and deletes old ones."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from syncer.diff_log.lines import (
     timestamp,
 )
 from syncer.own_files import PUBLIC_MODE, as_state_error, open_own, remove_own
+from syncer.wording import counted
 
 
 class DiffLog:
-    """The log, open for appending. Opening it cuts a last line that a crash tore, and sets aside damaged ones there."""
+    """The log, open for appending. Opening it removes an incomplete last line, and sets aside damage at its end."""
 
     def __init__(self, path: Path, last_seq: int) -> None:
-        """Open the log; `last_seq` is the last number that the state knows of. Raises StateError."""
+        """Open the log; `last_seq` is the last number that the state has recorded. Raises StateError."""
         with _writing(path):
             self._written = _repair(path)
             self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PUBLIC_MODE)
         self.last_seq = max(last_seq, self._written)
         self._path = path
         self.size = os.fstat(self._descriptor).st_size
-        """As it was when it was opened, in bytes."""
+        """In bytes, when it was opened."""
 
     def append(self, sync: str, at: datetime, entries: Sequence[str], first: int) -> None:
         """Append a line for each of a sync's entries, durably; `first` is the first one's number. Raises StateError.
 
-        What the log has already is not said again: of entries that a crash cut short, the rest is appended.
+        Lines that the log has already are not appended again: after a crash, only the rest is.
         """
         common = f'"sync": "{sync}", "at": "{timestamp(at)}"'
         lines = [
@@ -67,9 +68,9 @@ class DiffLog:
 
 
 def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = False) -> int:
-    """Rewrite the log without the lines that `forget` names; return how many those are. Raises StateError.
+    """Rewrite the log without the lines for which `forget` returns True; return how many. Raises StateError.
 
-    A damaged line goes, or stays, with the one before it.
+    A damaged line is deleted or kept together with the line before it.
     """
     lines = sum(1 for line in read_log(path) if forget(line))
     if dry_run or not lines:
@@ -93,11 +94,11 @@ def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = 
 
 
 def _writing(path: Path) -> AbstractContextManager[None]:
-    return as_state_error(f"{path}: the diff log cannot be written", "allow it, or make room")
+    return as_state_error(f"Cannot write the diff log {path}", "check its permissions and the free disk space")
 
 
 def _repair(path: Path) -> int:
-    """Cut a torn last line, and set aside what is damaged at the end; return the last number, or 0. Raises OSError."""
+    """Remove an incomplete last line, and set aside damage at the end; return the last number, or 0. Raises OSError."""
     with open(open_own(path, os.O_RDWR | os.O_CREAT, PUBLIC_MODE), "r+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         end, last = _sound_end(file.fileno(), size)
@@ -110,7 +111,7 @@ def _repair(path: Path) -> int:
 
 
 def _sound_end(descriptor: int, size: int) -> tuple[int, int]:
-    """Return where the last line of ours ends, and its number; twice 0 where there is none near the end."""
+    """Return the offset after the last valid line, and its number; 0 and 0 if there is none near the end."""
     length = TAIL_BYTES
     while True:
         start, end = max(0, size - length), size
@@ -125,7 +126,7 @@ def _sound_end(descriptor: int, size: int) -> tuple[int, int]:
 
 
 def _keep_damaged(end: bytes, path: Path) -> None:
-    """Keep the end of the log in a file beside it, but for a line that a crash tore: that was never logged."""
+    """Keep the damaged end of the log in a file beside it, unless it is only an incomplete line."""
     if b"\n" not in end:
         return
     aside = _aside(path)
@@ -135,9 +136,9 @@ def _keep_damaged(end: bytes, path: Path) -> None:
         os.fsync(file.fileno())
     lines = end.count(b"\n")
     log.warning(
-        "%s: the last %s damaged, and now in %s",
+        "Moved %s from the end of the diff log %s to %s",
+        counted(lines, "damaged line"),
         path,
-        f"{lines:,} lines are" if lines > 1 else "line is",
         aside.name,
         extra={"event": "log-damaged"},
     )

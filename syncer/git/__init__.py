@@ -1,1 +1,1 @@
-"""Git: the command, and commits that hold our counts and nothing else."""
+"""Runs git: reads a repository, stores commits, moves branches, pushes."""

@@ -1,7 +1,7 @@
-"""Moves a branch to a new commit, with the author's index and working tree: in one step for anyone who looks.
+"""Moves a branch to a new commit, together with the author's index and working tree, in one step.
 
-The index is locked as git itself does it, with `index.lock`, so no other git command changes it meanwhile. A file of
-ours, `syncer-COMMIT.lock`, is the same file as the lock: after a crash it shows whose lock that is, and whether the
+The index is locked as git itself does it, with `index.lock`, so no other git command changes it in the meantime.
+`syncer-COMMIT.lock` is a hard link to that lock: after a crash it shows that the lock is syncer's, and whether the
 branch was moved already.
 """
 
@@ -22,69 +22,69 @@ from syncer.git.repository import Blob, Difference, Repository, Tip, between, fl
 from syncer.git.run import git
 
 LOCK_TIMEOUT = 5.0
-"""Seconds to wait for somebody else's lock."""
+"""Seconds to wait for another command's lock."""
 
 INDEX_TRIES = 10
-"""How often a new index is prepared before syncer gives up because the author's changes all the time."""
+"""How often a new index is prepared before syncer gives up because the author's index keeps changing."""
 
 NAMED_FILES = 5
-"""Files that a message names."""
+"""The largest number of files that a message names."""
 
 ONE_LINE_NAME = re.compile(r'[^"\n][^\n]*')
-"""Names that `git hash-object` takes as they are."""
+"""Names that `git hash-object` takes unquoted."""
 
 MARKER_NAME = re.compile(r"syncer-([0-9a-f]{40,64})\.lock")
 
 
 class IndexBusy(GitError):
-    """Another git command holds the index."""
+    """Another git command has locked the index."""
 
 
 class IndexChanged(GitError):
-    """The index is not what it was when a commit was begun."""
+    """The index has changed since the commit was started."""
 
 
 def advance(
     repository: Repository, tip: Tip, commit: str, entries: Sequence[TreeEntry], indexed: Mapping[str, Blob | None]
 ) -> None:
-    """Move the branch from its tip to a commit, and put entries in the index. The working tree stays as it is.
+    """Move the branch from its tip to a commit, and put entries in the index. The working tree is not changed.
 
-    Everything else in the index stays as it is. `indexed` is what the index had instead of the tip's files when the
-    entries were made. Raises GitError, and then nothing was changed: also where the branch is no longer at its tip, and
-    IndexChanged where the author has staged something else meanwhile.
+    The rest of the index is not changed either. `indexed` is what the index had instead of the tip's files when the
+    entries were made. Raises GitError, also if the branch is no longer at its tip, and IndexChanged if the author has
+    staged something else since; then nothing was changed.
     """
     with _claimed(repository, commit) as claim:
         for _ in range(INDEX_TRIES):
             before = _signature(repository.index)
             now = staged(repository, tip.commit)
             if any(now.get(entry.path, False) != indexed.get(entry.path, False) for entry in entries):
-                raise IndexChanged("the index changes all the time; the next sync commits")
+                raise IndexChanged("the git index kept changing; the next sync tries again")
             _put_in_index(repository, claim, entries)
             with _locked(repository, claim):
                 if _signature(repository.index) == before:
                     _require_at(repository, tip)
                     _move(repository, claim, tip, commit)
                     return
-    raise IndexChanged("the index changes all the time; the next sync commits")
+    raise IndexChanged("the git index kept changing; the next sync tries again")
 
 
 def move_with_tree(repository: Repository, tip: Tip, commit: str) -> None:
-    """Move the branch from its tip to a commit, with index and working tree, as `git pull` would.
+    """Move the branch from its tip to a commit, with index and working tree, as `git pull` does.
 
-    Raises GitError where something that the author has not committed is in the way, and then nothing was changed.
+    Raises GitError if uncommitted work of the author is in the way; then nothing was changed.
     """
     with _claimed(repository, commit, tip.commit) as claim, _locked(repository, claim):
         _move_all(repository, claim, tip, commit)
 
 
 def settle(repository: Repository) -> None:
-    """Finish or undo what a crash interrupted. Raises GitError."""
+    """Finish or undo a move that a crash interrupted. Raises GitError."""
     for name in os.listdir(repository.directory):
         found = MARKER_NAME.fullmatch(name)
         if found:
             path = os.path.join(repository.directory, name)
             with suppress(FileNotFoundError), open(path, "rb") as marker, suppress(BlockingIOError):
-                fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else its owner lives
+                fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else its owner still runs
                 claim = _Claim(path, marker.fileno())
                 try:
                     _settle(repository, claim, found[1], marker.read().decode())
@@ -93,25 +93,25 @@ def settle(repository: Repository) -> None:
 
 
 class _Claim:
-    """Our two files in git's directory."""
+    """Syncer's two files in git's directory."""
 
     def __init__(self, marker: str, descriptor: int) -> None:
         self.marker = marker
         self.descriptor = descriptor
-        """Of the marker, open and locked. The commands that change something keep it too: they may outlive us."""
+        """Of the marker, open and locked. Commands that change something inherit it: they may outlive syncer."""
         self.index = marker.removesuffix(".lock") + ".index"
-        """The new index, until it takes the old one's place."""
+        """The new index, until it replaces the old one."""
         self.half_done = False
         """True: the working tree is half moved."""
 
 
 def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> None:
-    """Settle one claim; `before` is the commit from which the branch was to move, with the working tree.
+    """Settle one claim; `before` is the commit that the branch was moving from, with the working tree.
 
-    Files of which git had written only the first part are removed: nothing is in them that is not in the new ones.
+    Files of which git had written only the first part are removed: the new ones have all of their content.
     """
     tip = tip_of(repository)
-    if _is_ours(_lock_of(repository), claim):
+    if _is_own(_lock_of(repository), claim):
         if tip and tip.commit == commit and os.path.exists(claim.index):
             os.replace(claim.index, repository.index)
         os.unlink(_lock_of(repository))
@@ -127,8 +127,8 @@ def _settle(repository: Repository, claim: _Claim, commit: str, before: str) -> 
 
 
 def _remove(repository: Repository, claim: _Claim) -> None:
-    """Remove what is left of our files; the marker stays where there is still something to settle."""
-    settled = not claim.half_done and not _is_ours(_lock_of(repository), claim)
+    """Remove the claim's files, but keep the marker if there is still something to settle."""
+    settled = not claim.half_done and not _is_own(_lock_of(repository), claim)
     for file in (claim.index, f"{claim.index}.lock", *([claim.marker] if settled else [])):
         with suppress(FileNotFoundError):
             os.unlink(file)
@@ -149,7 +149,7 @@ def _claimed(repository: Repository, commit: str, before: str = "") -> Iterator[
 
 @contextmanager
 def _locked(repository: Repository, claim: _Claim) -> Iterator[None]:
-    """Lock the index as git does. Raises IndexBusy where somebody else keeps it locked."""
+    """Lock the index as git does. Raises IndexBusy if another command keeps it locked."""
     lock, deadline = _lock_of(repository), time.monotonic() + LOCK_TIMEOUT
     try:
         while True:
@@ -158,15 +158,17 @@ def _locked(repository: Repository, claim: _Claim) -> Iterator[None]:
                 break
             except FileExistsError:
                 if time.monotonic() > deadline:
-                    raise IndexBusy(f"another git command is at work, or has left {lock} behind") from None
+                    raise IndexBusy(
+                        f"{lock} exists: another git command is running, or one crashed; if none is running, remove it"
+                    ) from None
                 time.sleep(0.02)
         yield
     finally:
-        if _is_ours(lock, claim):  # else somebody has removed it by hand
+        if _is_own(lock, claim):  # else it was removed by hand
             os.unlink(lock)
 
 
-def _is_ours(lock: str, claim: _Claim) -> bool:
+def _is_own(lock: str, claim: _Claim) -> bool:
     try:
         return os.path.samefile(lock, claim.marker)
     except FileNotFoundError:
@@ -178,9 +180,9 @@ def _lock_of(repository: Repository) -> str:
 
 
 def _put_in_index(repository: Repository, claim: _Claim, entries: Sequence[TreeEntry]) -> None:
-    """Make the new index: the author's with these entries. It keeps its time, by which git knows what to check again.
+    """Make the new index: the author's with these entries. It keeps its time, which git needs to find changed files.
 
-    A new entry has no flag; the flags that the author set are set again.
+    New entries have no flags, so the author's flags are set again.
     """
     shutil.copy2(repository.index, claim.index)
     own = {"GIT_INDEX_FILE": claim.index}
@@ -189,12 +191,12 @@ def _put_in_index(repository: Repository, claim: _Claim, entries: Sequence[TreeE
     for flag in set(flags.values()):
         paths = (f"{e.path}\0".encode(errors="surrogateescape") for e in entries if flags.get(e.path) == flag)
         git(repository.top, "update-index", f"--{flag}", "-z", "--stdin", stdin=paths, variables=own)
-    with suppress(GitError):  # it fails where a file differs, as files that the author is editing do
+    with suppress(GitError):  # it fails if a file differs, as files that the author is editing do
         git(repository.top, "update-index", "-q", "--refresh", variables=own)
 
 
 def _move_all(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
-    """Move branch, index and working tree, under the lock."""
+    """Move branch, index and working tree while the index is locked."""
     _require_at(repository, tip)
     differences = between(repository, tip.commit, commit)
     _put_in_index(repository, claim, _already_on_disk(repository, tip, differences))
@@ -203,7 +205,8 @@ def _move_all(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> N
     known = set(git(repository.top, "ls-files", "-z", "--", *new, variables=own).split("\0")) if new else set()
     in_the_way = [path for path in new if path not in known]
     if in_the_way:  # git ignores them, and `git read-tree` would replace them
-        raise GitError(f"untracked files are in the way of new ones: {', '.join(in_the_way[:NAMED_FILES])}")
+        names = ", ".join(in_the_way[:NAMED_FILES])
+        raise GitError(f"what others pushed would overwrite untracked files: {names}; move or commit them")
     _read_tree(repository, claim, tip.commit, commit, "--dry-run")
     claim.half_done = True
     _read_tree(repository, claim, tip.commit, commit)
@@ -222,20 +225,20 @@ def _read_tree(repository: Repository, claim: _Claim, old: str, new: str, *optio
         git(repository.top, "read-tree", "-m", "-u", *options, old, new, variables=own, pass_fds=[claim.descriptor])
     except GitError as error:
         raise GitError(
-            f"what others pushed cannot come in: {error}; commit what is in the way, or put it aside with `git stash`"
+            f"what others pushed cannot be merged: {error}; commit your changes of these files, or run `git stash`"
         ) from error
 
 
 def _require_at(repository: Repository, tip: Tip) -> None:
     busy = in_progress(repository)
     if busy:
-        raise GitError(f"{busy} was begun meanwhile")
+        raise GitError(f"{busy} was started during the sync; finish it, and the next sync tries again")
     if tip_of(repository) != tip:
-        raise GitError("another branch or commit was checked out meanwhile")
+        raise GitError("another branch or commit was checked out during the sync; the next sync tries again")
 
 
 def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
-    """Move the branch, and put the new index in the old one's place. Raises GitError and OSError: neither was done."""
+    """Move the branch, and replace the index with the new one. Raises GitError and OSError; then neither was done."""
     update = "update-ref", "-m", "syncer: update YouTube counts", tip.branch
     try:
         git(repository.top, *update, commit, tip.commit, pass_fds=[claim.descriptor])
@@ -247,9 +250,9 @@ def _move(repository: Repository, claim: _Claim, tip: Tip, commit: str) -> None:
 
 
 def _already_on_disk(repository: Repository, tip: Tip, differences: Sequence[Difference]) -> list[TreeEntry]:
-    """Return which files of the new commit are in the working tree already: a crash may have come in between.
+    """Return the files of the new commit that are in the working tree already, as after a crash.
 
-    What the author has staged is not among them.
+    Files that the author has staged are left out.
     """
     staged_now = staged(repository, tip.commit)
     named = (d for d in differences if d.new and d.path not in staged_now and ONE_LINE_NAME.fullmatch(d.path))

@@ -1,4 +1,4 @@
-"""Reads and stores a repository's objects: texts of files by the thousand, one at a time in memory."""
+"""Reads and stores a repository's objects: thousands of files, one at a time in memory."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from syncer.git.repository import Blob, Repository
 from syncer.git.run import git, running
 
 PLAIN_INDEX = ("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false")
-"""Options for an index that is thrown away: it needs nothing that makes the next look at it fast."""
+"""Options for a temporary index: it needs nothing that makes later commands faster."""
 
 HEAP_VARIABLES = {"MALLOC_TRIM_THRESHOLD_": str(4 << 20)}
 """Without it, glibc returns the heap's end after each text and requests it again: half of `fast-import`'s time."""
 
 
 class TreeEntry(NamedTuple):
-    """A file that a commit or an index is to contain."""
+    """A file for a commit or an index."""
 
     path: str
     blob: Blob
@@ -39,7 +39,10 @@ def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
             while head := process.stdout.readline():
                 name, *rest = head.decode().split()
                 if len(rest) != 2:
-                    raise GitError(f"git does not have {name}: {' '.join(rest)}; fetch it, or repair the repository")
+                    raise GitError(
+                        f"git cannot read the object {name} ({' '.join(rest)}); run `git fetch`, or `git fsck` to find"
+                        " what is damaged"
+                    )
                 yield process.stdout.read(int(rest[1]) + 1)[:-1]
 
 
@@ -51,9 +54,9 @@ def read_messages(repository: Repository, commits: Iterable[str]) -> Iterator[st
 
 @contextmanager
 def storing_blobs(repository: Repository) -> Iterator[Callable[[bytes], str]]:
-    """Yield a function that stores a text, as it is, and returns its name. All are stored at the end of the block.
+    """Yield a function that stores a text and returns its name. All texts are stored at the end of the block.
 
-    Texts that nothing refers to afterwards do no harm: git forgets them in time. Raises GitError.
+    Texts that nothing refers to afterwards do no harm: git deletes them in time. Raises GitError.
     """
     command = ["fast-import", "--quiet", "--depth=0"]  # a page is not similar to the one before
     with running(repository.top, *command, stdin=subprocess.PIPE, variables=HEAP_VARIABLES) as process:
@@ -70,9 +73,9 @@ def storing_blobs(repository: Repository) -> Iterator[Callable[[bytes], str]]:
 def write_commit(
     repository: Repository, parent: str, entries: Iterable[TreeEntry], message: str, variables: Mapping[str, str]
 ) -> str:
-    """Store a commit that is its parent with these files instead, and return its name; no branch points at it yet.
+    """Store a commit that replaces these files of its parent, and return its name; no branch points at it yet.
 
-    It is signed if git is set to sign. `variables` are those that say who commits. Raises GitError.
+    It is signed if git is configured to sign. `variables` name the author. Raises GitError.
     """
     with tempfile.TemporaryDirectory(prefix="syncer-") as scratch:
         in_index = partial(git, repository.top, *PLAIN_INDEX, variables={"GIT_INDEX_FILE": str(Path(scratch, "index"))})
@@ -87,8 +90,8 @@ def write_commit(
 
 
 def tidy(repository: Repository) -> None:
-    """Let git pack what has piled up, as it does after a commit of its own: beside us, and seldom."""
-    with suppress(GitError):  # it has failed lately, or somebody is at it: a commit does not depend on it
+    """Let git pack loose objects, as it does after its own commits: rarely, and in the background."""
+    with suppress(GitError):  # it failed recently, or runs already: a commit does not depend on it
         git(repository.top, "gc", "--auto", "--quiet")
 
 

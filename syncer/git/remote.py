@@ -1,4 +1,4 @@
-"""A remote: what it lacks of ours, pushing and fetching. Credentials are git's own; nothing is ever forced."""
+"""A remote: finds what it lacks, pushes and fetches. Credentials are git's own; nothing is ever forced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NETWORK_TIMEOUT = 180
 PUSHED_BEFORE = re.compile(
     r"(^|; )! \[(rejected\]|remote rejected\] [^;]* \((cannot lock|failed to update) ref|[^;]* \(incorrect old value)"
 )
-"""Git's own message where another push came first; the messages of the remote's hooks begin otherwise."""
+"""Git's message if another push came first; messages of the remote's hooks start differently."""
 
 
 class Remote(NamedTuple):
@@ -25,15 +25,15 @@ class Remote(NamedTuple):
 
     name: str
     stopped: Callable[[], bool]
-    """Whether to end a push or a fetch in the middle."""
+    """Whether to stop a push or a fetch early."""
 
 
 class PushRejected(GitError):
-    """The remote's branch has commits that we do not know."""
+    """The remote's branch has commits that are not known here."""
 
 
 def upstream_of(repository: Repository, remote: Remote, branch: str) -> str:
-    """Return the full name, at the remote, of the branch that ours tracks; of our own where it tracks none."""
+    """Return the full name, at the remote, of the branch that this one tracks; its own name if it tracks none."""
     name = branch.removeprefix("refs/heads/")
     if git_or_none(repository.top, "config", "--get", f"branch.{name}.remote") == remote.name:
         return git_or_none(repository.top, "config", "--get", f"branch.{name}.merge") or branch
@@ -46,16 +46,18 @@ def has_remote(repository: Repository, name: str) -> bool:
 
 
 def require_remote(repository: Repository, name: str) -> None:
-    """Raise GitError where there is no remote of this name."""
+    """Raise GitError if there is no remote of this name."""
     if not has_remote(repository, name):
-        raise GitError(f"there is no remote called {name}; `git remote add` it, or set `git.remote` in the config")
+        raise GitError(
+            f"there is no remote called {name}; run `git remote add {name} URL`, or set `git.remote` in the config"
+        )
 
 
 def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
     """Return the commits that the remote's branch lacks, newest first.
 
-    Counted is what is known here of the remote; of a branch that it does not have yet, what none of its branches has.
-    Raises GitError.
+    This uses what is known here of the remote. If the remote does not have the branch yet, return the commits that are
+    in none of its branches. Raises GitError.
     """
     there = _known(remote, upstream_of(repository, remote, tip.branch))
     if git_or_none(repository.top, "rev-parse", "--quiet", "--verify", there) is None:
@@ -64,10 +66,10 @@ def unpushed(repository: Repository, remote: Remote, tip: Tip) -> list[str]:
 
 
 def push(repository: Repository, remote: Remote, tip: Tip) -> None:
-    """Push the branch's newest commit to where it belongs. Raises PushRejected where others came first, and GitError.
+    """Push the branch's newest commit to its branch at the remote. Raises PushRejected if others came first; GitError.
 
-    PushRejected also where the remote's branch has less than is known here of it: what was taken back there is not
-    published again. A branch that is gone there is pushed as a new one.
+    Raises PushRejected too if the remote's branch has lost commits that are known here: what was removed there is not
+    published again. A branch that was deleted there is pushed as a new one.
     """
     target = upstream_of(repository, remote, tip.branch)
     known = git_or_none(repository.top, "rev-parse", "--quiet", "--verify", _known(remote, target)) or ""
@@ -82,7 +84,7 @@ def push(repository: Repository, remote: Remote, tip: Tip) -> None:
         ):
             raise
         _push(repository, remote, f"{tip.commit}:{target}", f"--force-with-lease={target}:")
-    with suppress(GitError):  # git does it itself only where it is set to fetch; or a fetch is under way
+    with suppress(GitError):  # git does this only if the remote has a fetch setting; another fetch may be running
         git(repository.top, "update-ref", _known(remote, target), tip.commit)
 
 
@@ -97,7 +99,7 @@ def _push(repository: Repository, remote: Remote, refspec: str, *options: str) -
 
 
 def fetch(repository: Repository, remote: Remote, branch: str) -> str:
-    """Fetch the branch that ours follows, and return its newest commit. Raises GitError."""
+    """Fetch the branch that this one tracks, and return its newest commit. Raises GitError."""
     name = upstream_of(repository, remote, branch)
     known = _known(remote, name)
     git(repository.top, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
@@ -106,10 +108,10 @@ def fetch(repository: Repository, remote: Remote, branch: str) -> str:
 
 
 def common(repository: Repository, commit: str, other: str) -> str:
-    """Return the newest commit that both contain. Raises GitError, also where there is none."""
+    """Return the newest commit that both contain. Raises GitError, also if there is none."""
     return git(repository.top, "merge-base", commit, other).strip()
 
 
 def _known(remote: Remote, name: str) -> str:
-    """Return the full name of what is known here of a branch at the remote."""
+    """Return the full name of the remote-tracking branch here."""
     return f"refs/remotes/{remote.name}/{name.removeprefix('refs/heads/')}"

@@ -1,4 +1,4 @@
-"""A repository: where its parts are, what it is in the middle of, and how its files differ."""
+"""A repository: where its parts are, what it is in the middle of, and which files differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_FILTER = {"unspecified", "unset", "set"}
 """Values of git's attribute `filter` that name no filter."""
 
 FLAGS = {"S": "skip-worktree", "H": "assume-unchanged"}
-"""By the letters of `git ls-files -v`; a small one says assume-unchanged, whatever else it says."""
+"""By the letters of `git ls-files -v`; any lower-case letter means assume-unchanged."""
 
 BLOCK_BYTES = 1 << 16
 """How much of git's output is read at once."""
@@ -34,26 +34,26 @@ IN_PROGRESS = {
     "sequencer": "a cherry-pick or a revert",
     "BISECT_LOG": "a bisect",
 }
-"""What git leaves in its directory while it waits for the author to continue."""
+"""Files in git's directory while git waits for the author to continue."""
 
 IN_PROGRESS_REFERENCES = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
-"""What it leaves among its references, which need not be files."""
+"""References that mean the same; they need not be files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A working tree and what belongs to it alone; real and absolute paths."""
+    """A working tree and its own parts of the repository; real and absolute paths."""
 
     top: str
     directory: str
-    """Of several working trees of one repository, this one's own part of `.git`."""
+    """The working tree's own directory in `.git`, if a repository has several."""
     index: str
     hash_name: str
     """`sha1` or `sha256`."""
 
 
 class Blob(NamedTuple):
-    """A file as git keeps it."""
+    """A file as git stores it."""
 
     mode: str
     name: str
@@ -61,7 +61,7 @@ class Blob(NamedTuple):
 
 
 class Tip(NamedTuple):
-    """Where the next commit goes."""
+    """The branch that is checked out, and its newest commit."""
 
     branch: str
     """The full name: `refs/heads/main`."""
@@ -69,7 +69,7 @@ class Tip(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One path that differs between two sides; None: it is not there, or no plain file."""
+    """One path that differs between two sides; None: it does not exist there, or is not a plain file."""
 
     path: str
     """Relative to the repository's top."""
@@ -84,13 +84,13 @@ def find_repository(site: str) -> Repository | None:
     options = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--git-path", "index")
     lines = git(site, "rev-parse", *options).removesuffix("\n").split("\n")
     if len(lines) != len(options) - 1:  # `--git-path` and its argument give one line
-        raise GitError("the repository's path has a line break in it; rename the directory")
+        raise GitError("the repository's path contains a line break; rename the directory")
     top, directory, hash_name, index = lines
     return Repository(os.path.realpath(top), os.path.realpath(directory), os.path.join(site, index), hash_name)
 
 
 def repositories_within(repository: Repository, directories: Iterable[str]) -> list[str]:
-    """Return which repositories of their own, submodules among them, hold some of these directories: real paths."""
+    """Return the nested repositories, including submodules, that contain some of these directories: real paths."""
 
     @cache
     def own(directory: str) -> str | None:
@@ -120,39 +120,39 @@ def in_progress(repository: Repository) -> str | None:
 
 
 def tip_of(repository: Repository) -> Tip | None:
-    """Return the branch that is checked out, and its newest commit; None where there is no branch or no commit."""
+    """Return the branch that is checked out, and its newest commit; None if there is no branch or no commit."""
     branch = git_or_none(repository.top, "symbolic-ref", "--quiet", "HEAD")
     commit = branch and git_or_none(repository.top, "rev-parse", "--quiet", "--verify", f"{branch}^{{commit}}")
     return Tip(branch, commit) if branch and commit else None
 
 
 def head_of(repository: Repository) -> str | None:
-    """Return the commit that is checked out, on a branch or not; None where there is none."""
+    """Return the commit that is checked out, on a branch or not; None if there is none."""
     return git_or_none(repository.top, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
 
 
 def descends_from(repository: Repository, commit: str, earlier: str) -> bool:
-    """Whether a commit is this earlier one or comes after it. Raises GitError."""
+    """Whether a commit is the earlier one or a descendant of it. Raises GitError."""
     return git_or_none(repository.top, "merge-base", "--is-ancestor", earlier, commit) is not None
 
 
 def differing_from_disk(repository: Repository, commit: str, under: str) -> dict[str, Blob]:
-    """Return the files of a commit that differ from the working tree, or may differ, as the commit has them.
+    """Return a commit's version of the files that differ, or may differ, from the working tree.
 
-    `under` is a directory, relative to the top. Untracked files are not among them.
+    `under` is a directory, relative to the top. Untracked files are left out.
     """
     differences = _differences(repository, ["diff-index", commit], under)
     return {path: old for path, old, _ in differences if old}
 
 
 def staged(repository: Repository, commit: str, under: str = "") -> dict[str, Blob | None]:
-    """Return what the index has instead of a commit's files: None where it has none, or several of a conflict."""
+    """Return what the index has instead of a commit's files: None if it has nothing, or a conflict."""
     differences = _differences(repository, ["diff-index", "--cached", commit], under)
     return {path: new for path, _, new in differences}
 
 
 def flagged(repository: Repository, under: str) -> dict[str, str]:
-    """Return the files whose changes on disk git ignores, each with its flag, such as `skip-worktree`."""
+    """Return the files whose changes on disk git ignores, with the flag, such as `skip-worktree`."""
     with running(repository.top, "ls-files", "-v", "-z", *(["--", under] if under else [])) as process:
         assert process.stdout is not None
         letters = ((field[2:], field[0]) for field in _fields(process.stdout) if field[0] != "H")
@@ -160,7 +160,7 @@ def flagged(repository: Repository, under: str) -> dict[str, str]:
 
 
 def files_in(repository: Repository, commit: str, under: str, paths: Container[str]) -> dict[str, Blob]:
-    """Return those of these files that a commit has."""
+    """Return the files among `paths` that a commit has."""
     with running(repository.top, "ls-tree", "-r", "-z", commit, *(["--", f"{under}/"] if under else [])) as process:
         assert process.stdout is not None
         lines = (field.partition("\t") for field in _fields(process.stdout))
@@ -174,9 +174,9 @@ def between(repository: Repository, old: str, new: str, under: str = "") -> list
 
 
 def changed_by(repository: Repository, commits: Iterable[str]) -> Generator[tuple[str, Difference]]:
-    """Yield what these commits changed, submodules too: each path with its commit's name.
+    """Yield what these commits changed, including submodules: each path with its commit.
 
-    Nothing for merges and roots, nor where a shallow clone ends: they have not one parent to be compared with.
+    Merges, root commits and the last commit of a shallow clone yield nothing: they do not have exactly one parent.
     """
     words = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--full-index"]
     with TemporaryFile() as names:
@@ -208,7 +208,7 @@ def _difference(field: str, path: str) -> Difference:
 
 
 def _fields(output: IO[bytes]) -> Iterator[str]:
-    """Yield the fields of git's output, each of which ends with a NUL."""
+    """Yield the fields of git's output, which end with a NUL each."""
     rest = b""
     while block := output.read(BLOCK_BYTES):
         *whole, rest = (rest + block).split(b"\0")
@@ -221,7 +221,7 @@ def _blob(mode: str, name: str) -> Blob | None:
 
 
 def relative_to_top(repository: Repository, path: str) -> str | None:
-    """Return a real path as git names it; None where it is outside, or in `.git`."""
+    """Return a real path relative to the repository's top; None if it is outside, or in `.git`."""
     if path == repository.top:
         return ""
     prefix = repository.top.rstrip("/") + "/"
@@ -229,12 +229,12 @@ def relative_to_top(repository: Repository, path: str) -> str | None:
 
 
 def require_identity(repository: Repository) -> None:
-    """Raise GitError where git does not know in whose name it is to commit."""
+    """Raise GitError if git has no name and email address to commit with."""
     try:
         for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
             git(repository.top, "-c", "user.useConfigOnly=true", "var", who)
     except GitError:
         raise GitError(
-            "git does not know in whose name to commit; set `git.author` in the config, or run"
+            "git has no name and email address to commit with; set `git.author` in the config, or run"
             " `git config user.name NAME` and `git config user.email ADDRESS`"
         ) from None

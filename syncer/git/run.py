@@ -1,4 +1,4 @@
-"""The git command: run with an argument list, without what the environment says about other repositories."""
+"""Runs the git command, without environment variables that are about other repositories."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ COMMAND_TIMEOUT = 60
 """Seconds that one git command may take."""
 
 STREAM_TIMEOUT = 1800
-"""Seconds that a git command may run beside us: it can wait for a remote, in a clone that does not have all texts."""
+"""Seconds that a streaming git command may take: in a partial clone, it may have to fetch from the remote."""
 
 STOP_CHECK_INTERVAL = 0.2
-"""Seconds between two checks whether a command is to be stopped."""
+"""Seconds between two checks whether to stop a command."""
 
 EXIT_TIMEOUT = 2
-"""Seconds that a command has to remove its locks when it is told to end."""
+"""Seconds that a command has to remove its locks after SIGTERM."""
 
 OPTIONS = ("--no-pager", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
-"""No hook runs: the author's hooks are about the author's own commits."""
+"""No hooks run: they are meant for the author's own commits."""
 
 KEPT_VARIABLES = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_ASKPASS", "GIT_CONFIG_", "GIT_SSL_", "GIT_HTTP_")
-"""Variables that say who commits, and how remotes are reached; all others may be about another repository."""
+"""Beginnings of variables that name the author or say how to reach remotes; others may be about another repository."""
 
 REMOVED_VARIABLES = {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_PARAMETERS"}
-"""Variables with those beginnings that are removed all the same."""
+"""Variables with those beginnings that are removed nevertheless."""
 
 
 def has_git() -> bool:
-    """Whether the git command is there."""
+    """Whether the git command is installed."""
     return shutil.which("git") is not None
 
 
@@ -54,10 +54,10 @@ def git(
     stopped: Callable[[], bool] = lambda: False,
     pass_fds: Sequence[int] = (),
 ) -> str:
-    """Run git in a directory, with `stdin` piece by piece on its standard input; return its output. Raises GitError.
+    """Run git in a directory, with `stdin` on its standard input; return its output. Raises GitError.
 
-    It is ended after `timeout` seconds, or once `stopped` returns true. `pass_fds` are open files that stay open until
-    the command has ended, also where we end before it.
+    It is stopped after `timeout` seconds, or once `stopped` returns true. `pass_fds` are open files that stay open
+    until the command has ended, even if syncer ends before it.
     """
     code, out, err = _run(
         directory, arguments, stdin, variables or {}, timeout=timeout, stopped=stopped, pass_fds=pass_fds
@@ -68,7 +68,7 @@ def git(
 
 
 def git_or_none(directory: str | Path, *arguments: str) -> str | None:
-    """Return git's output without the end of the line; None where git exits with 1. Raises GitError."""
+    """Return git's output without the last line end; None if git exits with 1. Raises GitError."""
     code, out, err = _run(directory, arguments)
     if code > 1:
         raise GitError(f"git {_name(arguments)} failed: {_error_line(err)}")
@@ -82,9 +82,9 @@ def running(
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run git beside us, and yield its process; at the end of the block it must exit with 0. Raises GitError.
+    """Run git in parallel, and yield its process; at the end of the block it must exit with 0. Raises GitError.
 
-    `stdin` is a file to read, or subprocess.PIPE. What is still to be written is written at the end of the block.
+    `stdin` is a file to read, or subprocess.PIPE. Buffered input is flushed at the end of the block.
     """
     with TemporaryFile() as err:
         process = _started(directory, arguments, variables or {}, (stdin, subprocess.PIPE, err))
@@ -94,13 +94,13 @@ def running(
         try:
             yield process
         except BrokenPipeError:
-            pass  # it has ended, and says why
+            pass  # git has ended; its error is read below
         finally:
             code = _ended(process)
             limit.cancel()
         if code != 0:
             err.seek(0)
-            raise GitError(f"git {_name(arguments)} failed: {_error_line(err.read()) or f'it ended with {code}'}")
+            raise GitError(f"git {_name(arguments)} failed: {_error_line(err.read()) or f'exit code {code}'}")
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
@@ -119,7 +119,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
 def inside_work_tree(directory: Path) -> bool:
     """Whether a directory is in the working tree of a repository.
 
-    Raises GitError where git cannot tell: there is no git, or it does not trust the repository's owner.
+    Raises GitError if git is not installed or does not trust the repository's owner.
     """
     try:
         return git(directory, "rev-parse", "--is-inside-work-tree").strip() == "true"
@@ -130,7 +130,7 @@ def inside_work_tree(directory: Path) -> bool:
 
 
 def _name(arguments: tuple[str, ...]) -> str:
-    """Return the command's own name: settings may come before it."""
+    """Return the command's name, after the settings before it."""
     settings = {number + offset for number, word in enumerate(arguments) if word == "-c" for offset in (0, 1)}
     return next(word for number, word in enumerate(arguments) if number not in settings)
 
@@ -147,8 +147,8 @@ def _run(
 ) -> tuple[int, str, bytes]:
     """Return the exit code, the output, and what is on standard error.
 
-    Git runs in a session of its own: there is no terminal that it, or ssh, could ask a question on. It reads and writes
-    files, not pipes: what it leaves running (ssh keeps connections open) may keep them, and nobody waits for its end.
+    Git runs in a session of its own, so it and ssh have no terminal to prompt on. It reads and writes files, not pipes:
+    a process that it leaves running, such as a shared ssh connection, would keep a pipe open.
     """
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.writelines(stdin)
@@ -171,9 +171,9 @@ def _wait(process: subprocess.Popen[bytes], name: str, timeout: float, stopped: 
         with suppress(subprocess.TimeoutExpired):
             return process.wait(max(0.0, min(STOP_CHECK_INTERVAL, deadline - time.monotonic())))
         if stopped():
-            raise GitError(f"git {name} was stopped in the middle, as the sync was told to stop")
+            raise GitError(f"git {name} was stopped because the sync was stopped; the next sync tries again")
         if time.monotonic() >= deadline:
-            raise GitError(f"git {name} took more than {timeout:g} seconds")
+            raise GitError(f"git {name} took more than {timeout:g} seconds; the next sync tries again")
 
 
 def _started(
@@ -197,19 +197,19 @@ def _started(
         )  # fmt: skip
     except OSError as error:
         if not has_git():
-            raise GitError("git is not installed; install it") from None
+            raise GitError("the `git` command was not found; install git") from None
         raise GitError(f"git cannot run in {directory}: {error.strerror}") from error
 
 
 def _error_line(errors: bytes) -> str:
-    """Return git's error as one line, without hints, and without the passwords that addresses may hold."""
+    """Return git's error as one line, without hints and without passwords in addresses."""
     lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
     line = "; ".join(line for line in lines if line and not line.startswith("hint:"))
     return re.sub(r"//[^/\s]*@", "//", line)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a command with all that it has started: it may put its files away, then it is killed."""
+    """Stop a command and everything it has started: first with SIGTERM, then with SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

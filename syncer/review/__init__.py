@@ -1,1 +1,1 @@
-"""What you do about counts that syncer wrote: look at them, keep them, drop them, undo them."""
+"""Reviews the counts that syncer wrote: shows, keeps, drops and undoes them."""

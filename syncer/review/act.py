@@ -1,4 +1,4 @@
-"""Keeps counts that wait, and drops others, as the user chose."""
+"""Commits the counts that the user keeps, and restores those that the user drops."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ReviewResult:
-    """What came of a choice."""
+    """What a choice did."""
 
     kept: CommitSummary | None
     """None: there was nothing to commit."""
     dropped: SyncReport | None
-    """Of the sync that put counts back; None: there was none to put back."""
+    """The report of the sync that restored counts; None: there was none to restore."""
     remaining: Review
-    """What still waits in the pages of the choice."""
+    """The counts of the chosen pages that are still not committed."""
     problems: Sequence[Problem]
 
     @property
@@ -56,9 +56,9 @@ def act(
     environment: Environment,
     listener: Listener = NO_LISTENER,
 ) -> ReviewResult:
-    """Commit the counts to keep, as a sync would, and put back what the last commit has for those to drop.
+    """Commit the counts to keep, as a sync does, and restore the last commit's values of those to drop.
 
-    Where `shown` is given, the choice names pages of it, and those in which other counts wait by now are left alone.
+    If `shown` is given, the choice names pages of it, and a page whose counts have changed since then is skipped.
     Nothing is pushed: the next sync does that. Raises GitError, UsageError, Locked, StateError and Stopped.
     """
     paths = [*choice.keep, *choice.drop]

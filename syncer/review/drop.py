@@ -1,4 +1,4 @@
-"""Puts back what the last commit has, in place of counts that wait: a sync of its own."""
+"""Restores the last commit's values of counts that are not committed. It is a sync of its own."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 def drop(
     config: Config, paths: Collection[str], environment: Environment, listener: Listener, state: OpenState
 ) -> SyncReport | None:
-    """Put the last commit's counts back in these files and directories; None where there is none to put back.
+    """Restore the last commit's counts in these files and directories; return None if there is none to restore.
 
-    A count of the author's own stays, and so does one where the commit has none.
+    A count that syncer did not write last is kept, and so is one that the commit does not have.
     """
     sync = begin(config, Options(), environment, listener, state, started=environment.clock())
     scope = scope_of(config, paths)
@@ -49,6 +49,6 @@ def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -
                     changes.append((fields, change))
             by_fields = groupby(changes, key=itemgetter(0))
             rewrites = tuple((fields, tuple(change for _, change in of_one)) for fields, of_one in by_fields)
-            with suppress(FileNotFoundError):  # removed meanwhile: there is nothing to put back
+            with suppress(FileNotFoundError):  # removed in the meantime: there is nothing to restore
                 if rewrites:
                     yield Restoration(Edit(path, signature_of(os.stat(os.path.join(site, path))), rewrites))

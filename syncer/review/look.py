@@ -1,4 +1,4 @@
-"""Looks at what waits: the counts on disk that the last commit does not have. Writes nothing, and takes no lock."""
+"""Finds the counts on disk that the last commit does not have. Writes nothing, and takes no lock."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 
 
 class ReviewCount(NamedTuple):
-    """A count that waits, and how it is to be judged."""
+    """A count that is not committed, and what a reviewer needs to know about it."""
 
     difference: CountDifference
-    ours: bool
-    """Syncer wrote it last; else it is the author's own, and the author's to commit."""
+    own: bool
+    """Syncer wrote it last; otherwise it is the author's, and the author commits it."""
 
     @property
     def relative(self) -> float | None:
-        """By how much it grew, 0.5 for half as much again; None where there was nothing, or zero."""
+        """The relative change, 0.5 for +50%; None if the old count is absent or zero."""
         old = int(self.difference.old or 0)
         return (int(self.difference.new) - old) / old if old else None
 
     @property
     def large_change(self) -> bool:
-        """Whether it needs a second look: it fell as `decide.unconfirmed` says, or rose as far from above 0."""
+        """Whether it fell sharply, as `decide.unconfirmed` defines it, or rose from above 0 by as much."""
         before, now = (
             {self.difference.count: int(self.difference.old or 0)},
             {self.difference.count: int(self.difference.new)},
@@ -59,29 +59,29 @@ class ReviewCount(NamedTuple):
 
 
 class ReviewPage(NamedTuple):
-    """A page with counts that wait."""
+    """A page with counts that are not committed."""
 
     path: str
     """Relative to the site."""
     counts: tuple[ReviewCount, ...]
     other_lines: int
-    """Lines that differ from the commit's in something else; where lines were only moved, 1."""
+    """Lines that differ from the commit's in something other than counts; 1 if lines were only moved."""
 
     @property
     def large_change(self) -> bool:
-        """Whether one of its counts is."""
+        """Whether one of its counts is a large change."""
         return any(count.large_change for count in self.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What waits, against which commit."""
+    """The counts that are not committed, compared with which commit."""
 
     head: str
     pages: Sequence[ReviewPage]
-    """Those with a large change first, else in the order of their paths."""
+    """Pages with a large change first, then by path."""
     problems: Sequence[Problem]
-    """What cannot be committed, and what will not be pushed."""
+    """Counts that cannot be committed, and commits that syncer does not push."""
 
     @property
     def exit(self) -> ExitCode:
@@ -90,10 +90,11 @@ class Review:
 
 
 def look(config: Config, paths: Collection[str]) -> Review:
-    """Return what waits in these files and directories, and how it is to be judged; without any, on the whole site.
+    """Return the counts that are not committed in these files and directories, or, without any, on the whole site.
 
-    Then also which commits with our trailer are treated as the author's, if commits are pushed. Paths are relative to
-    the site. Raises GitError where there is no repository or no commit, and UsageError for paths with no page.
+    For the whole site, and if commits are pushed, report the commits with syncer's trailer that count as the author's
+    too. Paths are relative to the site. Raises GitError if there is no repository or no commit, and UsageError for
+    paths without a page.
     """
     scope = scope_of(config, paths)
     head = require_head(scope)
@@ -111,23 +112,23 @@ def look(config: Config, paths: Collection[str]) -> Review:
 
 
 def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
-    """Return what a review of these files and directories is about. Raises GitError and UsageError as `look` does."""
+    """Return the scope of a review of these files and directories. Raises GitError and UsageError as `look` does."""
     site = os.path.realpath(config.site)
     repository = find_repository(site)
     if repository is None:
-        raise GitError("the site is in no git repository; `git init` makes one")
+        raise GitError("the site is not in a git repository; run `git init` and commit the site")
     collections = config.collection_models()
-    # skipped ones too: there a sync of an older version, or with another `include`, may have written
+    # skipped ones too: an older version, or a config with another `include`, may have written to them
     found = narrow(walk(site, collections, skipped=True), paths)
-    candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports what is wrong with others
+    candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
     return CommitScope(repository, site, config.state_directory / LOG, candidates, candidate_of(collections))
 
 
 def require_head(scope: CommitScope) -> str:
-    """Return the commit that is checked out. Raises GitError where there is none."""
+    """Return the commit that is checked out. Raises GitError if there is none."""
     head = head_of(scope.repository)
     if head is None:
-        raise GitError("there is no commit yet to compare the pages with; commit them first")
+        raise GitError("there is no commit yet to compare the pages with; commit the site first")
     return head
 
 
@@ -138,7 +139,7 @@ def waiting_since(scope: CommitScope, commit: str) -> Iterator[WaitingFile]:
 
 def _pages(scope: CommitScope, files: Iterable[WaitingFile]) -> Iterator[ReviewPage]:
     for file in files:
-        with suppress(FileNotFoundError):  # removed while we look: nothing waits in it any more
+        with suppress(FileNotFoundError):  # removed in the meantime: it has no counts any more
             other_lines = _other_lines(file, str(Path(scope.repository.top, file.path)))
             for page, counts in groupby(file.counts, key=lambda count: count[1].place.path):
                 yield ReviewPage(
@@ -147,20 +148,20 @@ def _pages(scope: CommitScope, files: Iterable[WaitingFile]) -> Iterator[ReviewP
 
 
 def _other_lines(file: WaitingFile, path: str) -> int:
-    """Return how many lines differ once the committed text has the counts as well; line endings do not count.
+    """Return how many lines differ apart from the counts; line endings are ignored.
 
-    1 where the page is too large to say. Raises FileNotFoundError.
+    Return 1 if the page is too large to compare. Raises FileNotFoundError.
     """
     try:
         on_disk, _ = read_page(path)
         text = with_counts(file.text, ((fields, count.change(UNKNOWN_TIME)) for fields, count, _ in file.counts))
     except FileNotFoundError:
         raise
-    except Exception as error:  # noqa: BLE001 - one page never ends a review, whatever is wrong with it
+    except Exception as error:  # noqa: BLE001 - one page never stops a review
         log_bug(error)
         return 1
     if text == on_disk:
         return 0
     old, new = (text or file.text).splitlines(), on_disk.splitlines()
-    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
-    return max(gone.total(), come.total(), int(old != new))
+    removed, added = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    return max(removed.total(), added.total(), int(old != new))

@@ -1,4 +1,4 @@
-"""Puts counts back because the user asked for it: a sync of its own, which requests nothing from YouTube.
+"""Restores counts for `undo` and `review --drop`. It is a sync of its own that requests nothing from YouTube.
 
 The numbers that it replaces are suppressed (`decide.diff.suppressed_by`).
 """
@@ -20,7 +20,7 @@ from syncer.sync.write import PAGES_AT_ONCE, write_edits, write_open_pages
 
 
 class SkippedCount(NamedTuple):
-    """A count that is left as it is."""
+    """A count that is not restored."""
 
     path: str
     field: str
@@ -28,7 +28,7 @@ class SkippedCount(NamedTuple):
 
 
 class Restoration(NamedTuple):
-    """What puts one page back, None where nothing does, and the counts that stay as they are."""
+    """The edit that restores one page's counts, None if there is none, and the counts that are not restored."""
 
     edit: Edit | None
     skipped: Sequence[SkippedCount] = ()
@@ -39,8 +39,8 @@ def put_back(
 ) -> tuple[SyncReport, list[SkippedCount]]:
     """Write the edits, log each of their changes, and return the report, with the first skipped counts up to `limit`.
 
-    The pages are taken some thousand at a time, so they may be found while others are written. The schedule does not
-    count from such a sync.
+    Pages are taken in batches of some thousand, so they can be found while others are written. The schedule ignores
+    such a sync.
     """
     tally, waiting, videos, skipped = sync.tally, iter(pages), set[VideoId](), list[SkippedCount]()
     number = begin_sync(sync.database, tally.sync, tally.started)
@@ -53,9 +53,9 @@ def put_back(
         skipped += islice((count for page in batch for count in page.skipped), limit - len(skipped))
         sync.listener.progress("write", tally.pages, None)
     write_open_pages(sync, diff_log)
-    message = "is open for writing in another program; close it there, and try again"
+    message = "The page is open for writing in another program. Close it there, then run the command again."
     tally.problems += [Problem(ProblemKind.OPEN_ELSEWHERE, path, message) for path in tally.open]
-    tally.open.clear()  # no later sync puts them back
+    tally.open.clear()  # no later sync restores them
     release_suppressed(sync.database)
     log_written(sync)
     report = tally.report(sync.environment.clock(), sync.options, cancelled=sync.environment.cancelled())

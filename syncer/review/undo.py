@@ -1,4 +1,4 @@
-"""Undoes a sync: puts back the counts that it replaced, where what it wrote is still there."""
+"""Undoes a sync: restores the counts that it replaced, unless they have changed since."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
-INSERTED = "there was no count before"
-"""Why an inserted count is left: only numbers are put back, and the line is not removed."""
+INSERTED = "the sync added it; there was no count before"
+"""Why an inserted count is not restored: lines are not removed."""
 
 
 def undo(
     config: Config, name: str, environment: Environment, listener: Listener, limit: int
 ) -> tuple[SyncReport, Sequence[SkippedCount]]:
-    """Put back what the sync of this name replaced, and return the report of the sync that does so.
+    """Restore the counts that the sync with this ID replaced, and return the report of the sync that does so.
 
-    With it come the first of the counts that could not be put back, up to `limit`; the report has their number. Counts
-    that are as they were already need nothing. Raises UsageError where the diff log has no line of such a sync, Locked
-    and StateError.
+    Return the first counts that could not be restored too, up to `limit`; the report has their number. Counts that
+    have their old value already are ignored. Raises UsageError if the diff log has no line of that sync, Locked and
+    StateError.
     """
     log, started = config.state_directory / LOG, environment.clock()
-    if not os.path.lexists(log):  # no state is made for nothing
+    if not os.path.lexists(log):  # do not create a state for nothing
         raise _unknown(name)
     with (
         open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened,
@@ -50,26 +50,26 @@ def undo(
             raise _unknown(name)
         sync = begin(config, Options(), environment, listener, opened, started=started)
         candidate = candidate_of(config.collection_models())
-        by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # memory holds the lines of one
+        by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
         pages = (_restoration(sync, candidate(path), same) for path, same in by_page)
         return put_back(sync, opened.diff_log, pages, limit)
 
 
 def _unknown(name: str) -> UsageError:
     return UsageError(
-        f"{name}: the diff log has no count that a sync of this name wrote; `syncer log` shows which sync wrote what"
+        f"the diff log has no changes by a sync {name}; run `syncer log` to see the syncs and their changes"
     )
 
 
 def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Restoration:
-    """Return what puts one page back as it was before these lines, and what of it cannot be put back."""
+    """Return the edit that restores one page's counts from before these lines, and the counts it cannot restore."""
     found = list(read_pages(sync.site, [candidate])) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
-    missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has it")
+    missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has this count")
     if not os.path.lexists(os.path.join(sync.site, candidate.path)):
-        missing = "the page is gone"
+        missing = "the page no longer exists"
     elif not candidate.fields:
-        missing = "no collection of the config takes the page"
+        missing = "the page is not in any collection of the config"
     values = {
         (slot.video_id, value.field): (number, value)
         for number, page in enumerate(pages)
@@ -90,7 +90,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
 
 
 def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:
-    """Return the change that puts a line's count back, or why it is left; None where it is back already."""
+    """Return the change that restores a line's count, or why it is not restored; None if it has its old value."""
     old, new = line["old"], line["new"]
     if value is None or value.count != line["count"]:
         return missing
@@ -99,7 +99,7 @@ def _change_back(database: Database, line: Line, value: Value | None, missing: s
     if old is None:
         return INSERTED
     if value.text != new:
-        return f"was changed since, and says {value.text or 'nothing'}"
+        return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
     path, field, video = str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))
     as_of = last_said(database, video, value.count, int(old)) or datetime.fromisoformat(str(line["as_of"]))
     return Change(path, video, field, value.count, value.text, str(old), as_of, Why.UNDO)

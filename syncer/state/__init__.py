@@ -1,1 +1,1 @@
-"""The state: what YouTube last said, what was spent, and how syncs went. SQLite, and the lock that guards it."""
+"""The state: what YouTube returned, the units spent, and the past syncs. A SQLite database, and its lock."""

@@ -1,6 +1,6 @@
-"""Finds what is damaged in a state: a file that is no database, another shape than the schema's, values of other types.
+"""Finds damage in a state: a file that is not a database, tables that do not match the schema, values of wrong types.
 
-A flipped bit in a number that stays a number cannot be found.
+It cannot find a flipped bit that turns a number into another number.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from syncer.model import LARGEST_COUNT
 Member = TypeVar("Member", bound=StrEnum)
 
 Shape = dict[str, list[tuple[str, str, int, int]]]
-"""Of each table the columns: name, type, whether null is refused, place in the key."""
+"""The columns of each table: name, type, whether it is NOT NULL, position in the primary key."""
 
 LARGEST_NUMBER = 2**53
-"""Above it no number of a sync, a batch or a line is one that we gave."""
+"""The largest number of a sync, a batch or a line."""
 
 YEAR_10000_SECONDS = 253_402_300_800
-"""Since 1970: Python knows no time from then on."""
+"""Seconds from 1970 to the year 10000: Python has no times from then on."""
 
 LARGEST_VALUES = dict.fromkeys(
     ("at", "done_at", "missed_at", "missing_since", "read_at", "started", "until"), YEAR_10000_SECONDS
 ) | dict.fromkeys(("comments", "likes", "number", "views"), LARGEST_COUNT)
-"""Of the columns that hold times and counts."""
+"""The largest values of columns with times and counts."""
 
 LARGE_TABLE = "readings"
-"""The table whose rows are looked at when they are read, and not whenever the state is opened."""
+"""The table whose rows are checked when they are read, and not each time the state is opened."""
 
 MACHINE_ERRORS = {
     sqlite3.SQLITE_AUTH,
@@ -46,11 +46,11 @@ MACHINE_ERRORS = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""Errors about the machine, not about what is in the file."""
+"""Errors of the machine, not of the file's content."""
 
 
 class OddValue(ValueError):
-    """A value in the state is not one that we stored."""
+    """A value in the state is not one that syncer stores."""
 
 
 def member(kind: type[Member], text: str) -> Member:
@@ -65,12 +65,12 @@ def member(kind: type[Member], text: str) -> Member:
 def moment(seconds: int) -> datetime:
     """Return the time of a stored number. Raises OddValue."""
     if type(seconds) is not int or not 0 <= seconds < YEAR_10000_SECONDS:
-        raise OddValue(f"{seconds!r} is no time")
+        raise OddValue(f"{seconds!r} is not a time")
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def shape_of(connection: sqlite3.Connection, tables: Collection[str]) -> Shape:
-    """Return the shape of these tables, as far as they are there."""
+    """Return the shape of those of these tables that exist."""
     return {
         table: [(name, kind, notnull, key) for _, name, kind, notnull, _, key in columns]
         for table in tables
@@ -79,7 +79,7 @@ def shape_of(connection: sqlite3.Connection, tables: Collection[str]) -> Shape:
 
 
 def odd_rows(connection: sqlite3.Connection, shape: Shape) -> str | None:
-    """Return in which of these tables a row holds what its columns do not take; None where all is well."""
+    """Return which of these tables has a row with invalid values; None if there is none."""
     for table, columns in shape.items():
         odd = []
         for column, kind, notnull, key in columns:
@@ -88,20 +88,20 @@ def odd_rows(connection: sqlite3.Connection, shape: Shape) -> str | None:
             if kind == "INTEGER":
                 odd.append(f"{column} NOT BETWEEN 0 AND {LARGEST_VALUES.get(column, LARGEST_NUMBER)}")
         if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {' OR '.join(odd)})").fetchone()[0]:
-            return f"the table {table} holds values of another type"
+            return f"the table {table} has values of the wrong type"
     return None
 
 
 def find_damage(connection: sqlite3.Connection, shape: Shape) -> str | None:
-    """Look through everything, and return what is damaged; None where nothing is. Raises sqlite3.DatabaseError."""
+    """Check everything, and return what is damaged; None if nothing is. Raises sqlite3.DatabaseError."""
     try:
         verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
         if verdict != "ok":
             return verdict
         if shape_of(connection, shape) != shape:
-            return "its tables are not those of the schema"
+            return "its tables do not match the schema"
         for table in shape.keys() - {LARGE_TABLE}:
-            for _ in connection.execute(f"SELECT * FROM {table}"):  # a text that is no UTF-8 is an error
+            for _ in connection.execute(f"SELECT * FROM {table}"):  # a text that is not UTF-8 is an error
                 pass
         return odd_rows(connection, shape)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -111,11 +111,11 @@ def find_damage(connection: sqlite3.Connection, shape: Shape) -> str | None:
 
 
 def is_of_the_machine(error: Exception) -> bool:
-    """Whether an error says nothing about what is in the file."""
+    """Whether an error says nothing about the file's content."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in MACHINE_ERRORS
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error can come of a damaged file only."""
+    """Whether only a damaged file can cause an error."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return isinstance(error, OddValue) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

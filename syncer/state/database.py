@@ -1,4 +1,4 @@
-"""The database: opened, brought to the newest schema, copied for a dry run, closed."""
+"""Opens the database, updates it to the newest schema, and copies it for a dry run."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from syncer.state.damage import (
     odd_rows,
     shape_of,
 )
-from syncer.state.directory import DATABASE_FILE, prepare_directory, require_usable
+from syncer.state.directory import CANNOT_WRITE, DATABASE_FILE, prepare_directory, require_usable
 from syncer.state.schema import COPIED, MIGRATIONS
 
 FILES = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal")
-"""The state's, and those that SQLite makes beside it."""
+"""The database, and the files that SQLite creates beside it."""
 
 SUSPECT = f"{DATABASE_FILE}.suspect"
-"""Made by whoever finds damage without holding the lock: the next writer then looks through the whole state."""
+"""Created by a command that finds damage without holding the lock: the next writer then checks the whole state."""
 
 
 class Database:
     """An open state. Safe for several threads: one transaction at a time."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None = None) -> None:
-        """Take an open connection, and where its file is; None: it is a copy in memory."""
+        """Take an open connection and the path of its file; None: it is a copy in memory."""
         self._connection = connection
         self._path = path
         self._lock = threading.RLock()
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
-        """Run the block as one transaction: all of it, or nothing. Raises StateError when the disk refuses.
+        """Run the block as one transaction. Raises StateError if it cannot be written.
 
         It survives a crash of the program; only a `durable` one, and all before it, is sure to survive a power cut.
         """
-        with self._lock, self._explained("the state cannot be written"):
+        with self._lock, self._explained("Cannot write the state"):
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -63,8 +63,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for queries."""
-        with self._lock, self._explained("the state cannot be read"):
+        """Yield the connection for queries."""
+        with self._lock, self._explained("Cannot read the state"):
             yield self._connection
 
     @property
@@ -73,8 +73,8 @@ class Database:
         return self._path is None
 
     def shrink(self) -> None:
-        """Give the space of what was forgotten back to the disk, so that nothing of it stays in the file."""
-        with self._lock, self._explained("the state cannot be written"):
+        """Rebuild the file without the deleted data, and return the space to the disk."""
+        with self._lock, self._explained("Cannot write the state"):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -90,24 +90,24 @@ class Database:
 
 
 def open_database(directory: Path, site: str | Path) -> Database:
-    """Open the state for writing; make it, or bring it to the newest schema, where needed.
+    """Open the state for writing; create it, or update it to the newest schema, if needed.
 
     The state belongs to the real path of `site`. Raises StateDamaged, and StateError: unwritable, of a newer version,
-    of another site, or not a file of ours.
+    of another site, or not one of syncer's files.
     """
     path, suspect = directory / DATABASE_FILE, directory / SUSPECT
-    with as_state_error(f"{directory}: the state cannot be made", "allow it, or set state.directory"):
+    with as_state_error(f"Cannot create the state in {directory}", CANNOT_WRITE):
         prepare_directory(directory)
         for name in FILES:
             require_own(directory / name)
-        with suppress(FileExistsError):  # SQLite would let others open it, and lock it
+        with suppress(FileExistsError):  # SQLite would let other users open it, and lock it
             os.close(open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     connection = _connect(str(path))
     try:
-        with _explained(f"{path}: the state cannot be used", connection):
+        with _explained(f"Cannot use the state {path}", connection):
             if _version(connection, path):
                 _refuse_foreign(connection, site, path)
-            connection.execute("PRAGMA journal_mode = WAL")  # a write: only to a file that is ours
+            connection.execute("PRAGMA journal_mode = WAL")  # a write: only to syncer's own file
             connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection, path)
             _require_sound(connection, path, thoroughly=suspect.exists())
@@ -115,7 +115,7 @@ def open_database(directory: Path, site: str | Path) -> Database:
                 "INSERT OR IGNORE INTO meta VALUES ('site', :site), ('site_again', :site)",
                 {"site": os.path.realpath(site)},
             )
-        with as_state_error(f"{suspect}: cannot be removed", "remove it"):
+        with as_state_error(f"Cannot remove {suspect}", "remove it by hand"):
             remove_own(suspect)
     except BaseException:
         connection.close()
@@ -124,7 +124,7 @@ def open_database(directory: Path, site: str | Path) -> Database:
 
 
 def set_aside(directory: Path, now: datetime) -> Path:
-    """Give a damaged state another name, for whoever wants to look into it; return that. Raises StateError."""
+    """Rename a damaged state, to keep it for inspection; return its new path. Raises StateError."""
     path = directory / DATABASE_FILE
     aside = path.with_name(f"{DATABASE_FILE}.damaged-{now:%Y%m%dT%H%M%SZ}")
     try:
@@ -132,22 +132,22 @@ def set_aside(directory: Path, now: datetime) -> Path:
             with suppress(FileNotFoundError):
                 (directory / name).rename(f"{aside}{name.removeprefix(DATABASE_FILE)}")
     except OSError as error:
-        raise StateError(f"{path} is damaged and cannot be set aside: {error.strerror}; move it away") from error
+        raise StateError(f"{path} is damaged and cannot be renamed: {error.strerror}; move it away") from error
     return aside
 
 
 def open_state(directory: Path, site: str | Path) -> Database:
-    """Open the state for reading; where there is none yet, give an empty one in memory. Raises as `open_database`."""
+    """Open the state for reading; if there is none yet, return an empty one in memory. Raises as `open_database`."""
     return open_to_read(directory, site) or Database(_empty())
 
 
 def open_to_read(directory: Path, site: str | Path) -> Database | None:
-    """Open the state for reading; None where there is none, or an empty file that is about to become one.
+    """Open the state for reading; None if there is none, or an empty file that is about to become one.
 
     Raises as `open_database`.
     """
     path = directory / DATABASE_FILE
-    with as_state_error(f"{path}: the state cannot be read", "allow it"):
+    with as_state_error(f"Cannot read the state {path}", "check its permissions"):
         try:
             require_usable(directory)
             require_together([directory / name for name in FILES])
@@ -155,16 +155,16 @@ def open_to_read(directory: Path, site: str | Path) -> Database | None:
                 return None
         except NotADirectoryError:
             return None
-    with _explained(f"{path}: the state cannot be read"):
+    with _explained(f"Cannot read the state {path}"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
     try:
-        with _explained(f"{path}: the state cannot be read", connection, path):
+        with _explained(f"Cannot read the state {path}", connection, path):
             version = _version(connection, path)
             if version == 0:
                 connection.close()
                 return None
             _refuse_foreign(connection, site, path)
-            if version < len(MIGRATIONS):  # an older syncer wrote it: read a copy, updated in memory
+            if version < len(MIGRATIONS):  # an older syncer wrote it: update a copy in memory and read that
                 memory = _connect("file::memory:")
                 with closing(connection):
                     connection.backup(memory)
@@ -179,7 +179,7 @@ def open_to_read(directory: Path, site: str | Path) -> Database | None:
 
 
 def open_copy(directory: Path, site: str | Path) -> Database:
-    """Open a copy of the state in memory, for a dry run: nothing is written, nothing is made. Raises StateError."""
+    """Open a copy of the state in memory, for a dry run: nothing is written to disk. Raises StateError."""
     state = open_state(directory, site)
     if state.is_copy:
         return state
@@ -187,7 +187,7 @@ def open_copy(directory: Path, site: str | Path) -> Database:
     try:
         with state, state.read():
             memory.execute("ATTACH ? AS disk", (f"{(directory / DATABASE_FILE).resolve().as_uri()}?mode=ro",))
-            memory.execute("BEGIN")  # of one moment: a sync that goes on meanwhile does not show
+            memory.execute("BEGIN")  # a snapshot: a sync that runs at the same time has no effect
             for statement in COPIED:
                 memory.execute(statement)
             memory.execute("COMMIT")
@@ -217,8 +217,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the schema's number, 0 for a file that is empty. Raises StateDamaged where the tables are another's."""
-    connection.execute("BEGIN")  # both of one moment: another process may bring it to the newest schema
+    """Return the schema's number, 0 for an empty file. Raises StateDamaged if the tables do not match it."""
+    connection.execute("BEGIN")  # a snapshot: another process may update it to the newest schema
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     newest = _shape(len(MIGRATIONS))
     expected = _shape(version) if 0 <= version <= len(MIGRATIONS) else None
@@ -229,13 +229,13 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             f"{path} was written by a newer syncer (schema {version}, this one knows {len(MIGRATIONS)}); upgrade syncer"
         )
     if shape != expected:
-        raise StateDamaged(f"{path}: its tables are not those of schema {version}")
+        raise StateDamaged(f"{path}: its tables do not match schema {version}")
     return version
 
 
 @cache
 def _shape(version: int) -> Shape:
-    """Return the shape of a schema. No two have the same."""
+    """Return the shape of a schema. No two schemas have the same shape."""
     with closing(_connect("file::memory:")) as memory:
         for migration in MIGRATIONS[:version]:
             memory.executescript(migration)
@@ -248,26 +248,23 @@ def _refuse_foreign(connection: sqlite3.Connection, site: str | Path, path: Path
     noted = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('site', 'site_again')"))
     known = noted.get("site", real)
     if not isinstance(known, str) or known != noted.get("site_again", known):
-        raise StateDamaged(f"{path}: it does not name one site")
+        raise StateDamaged(f"{path}: it does not name its site")
     if known != real:
         raise StateError(
             f"{path} belongs to the site {known}, not to {real}; "
-            "set another state.directory, or remove the state if the site has moved"
+            f"set another `state.directory`. If the site has moved, remove {path.parent}"
         )
 
 
 def _require_types(connection: sqlite3.Connection, path: Path) -> None:
-    """See that rows hold what their columns take, but for the readings of all syncs. Raises StateDamaged."""
+    """Check that all rows but the readings have valid values. Raises StateDamaged."""
     shape = {table: columns for table, columns in _shape(len(MIGRATIONS)).items() if table != LARGE_TABLE}
     if odd := odd_rows(connection, shape):
         raise StateDamaged(f"{path}: {odd}")
 
 
 def _require_sound(connection: sqlite3.Connection, path: Path, *, thoroughly: bool) -> None:
-    """Look through the whole file as well if `thoroughly`, or if the last sync did not come to its end.
-
-    Raises StateDamaged.
-    """
+    """Check rows, and the whole file too if `thoroughly` or if the last sync did not finish. Raises StateDamaged."""
     _require_types(connection, path)
     row = connection.execute("SELECT report IS NULL FROM syncs ORDER BY sync DESC LIMIT 1").fetchone()
     if thoroughly or (row is not None and row[0]):
@@ -278,14 +275,14 @@ def _require_sound(connection: sqlite3.Connection, path: Path, *, thoroughly: bo
 
 @contextmanager
 def _explained(what: str, connection: sqlite3.Connection | None = None, path: Path | None = None) -> Iterator[None]:
-    """Raise in our words what SQLite says; where that is damage, note it beside the state in `path` for the writer."""
+    """Raise SQLite's errors as StateError; damage as StateDamaged, and note it beside `path` for the next writer."""
     try:
         yield
     except (sqlite3.DatabaseError, UnicodeDecodeError, OddValue) as error:
         if not _shows_damage(error, connection):
-            raise StateError(f"{what}: {error}; free or allow it, or move the state away to start anew") from error
+            raise StateError(f"{what}: {error}; check the free disk space and the permissions") from error
         if path:
-            with suppress(OSError):  # not ours to write: then each command reports it
+            with suppress(OSError):  # without permission to write, each command reports the damage
                 os.close(open_own(path.with_name(SUSPECT), os.O_WRONLY | os.O_CREAT))
         raise StateDamaged(f"{what}: {error}") from error
 
@@ -293,6 +290,6 @@ def _explained(what: str, connection: sqlite3.Connection | None = None, path: Pa
 def _shows_damage(error: Exception, connection: sqlite3.Connection | None) -> bool:
     if is_damage(error) or is_of_the_machine(error) or connection is None:
         return is_damage(error)
-    with suppress(sqlite3.DatabaseError):  # no room or no right to look: the first error is reported
+    with suppress(sqlite3.DatabaseError):  # the check fails too: the first error is reported
         return find_damage(connection, _shape(len(MIGRATIONS))) is not None
     return False

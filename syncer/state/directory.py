@@ -1,6 +1,6 @@
-"""The state's directory: whose it is, what syncer makes there, what git sees of that, and the edits saved in it.
+"""The state's directory: whether it can be used, which files syncer makes there, and the edits saved in it.
 
-A saved edit is one that a crash would have cost its author. It is kept until it is removed by hand.
+A saved edit is an author's edit that a crash would have lost. It is kept until it is removed by hand.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import NamedTuple
 from syncer.errors import StateError
 from syncer.own_files import MOVE_AWAY, NO_LINK, PUBLIC_MODE, UnsafeFile, open_file, overwrite, read_file
 
+CANNOT_WRITE = "check its permissions, or set `state.directory`"
+"""What to do if the directory cannot be written."""
+
 DATABASE_FILE = "state.sqlite3"
 
 WRITER_LOCK = "lock"
@@ -26,12 +29,12 @@ DAEMON_LOCK = "daemon.lock"
 """The file that a daemon locks for its whole life."""
 
 DAEMON_ADDRESS = "daemon.address"
-"""The file that says where the daemon listens: others may read it, and could lock what they may read."""
+"""The file with the daemon's address. Other users may read it, so it is not the file that is locked."""
 
 DAEMON_SOCKET = "daemon.sock"
 
 SAVED_FOLDER = "saved"
-"""In it is a folder for each saved edit, named after the time, and in that the page under its path in the site."""
+"""It has a folder for each saved edit, named after the time, with the page under its path in the site."""
 
 _DIFF_LOG = "diff.jsonl"
 
@@ -47,31 +50,31 @@ OWN_PATTERNS = (
     f"{DATABASE_FILE}*",
     "told.*",
 )
-"""What syncer makes there, as git's patterns."""
+"""The files that syncer makes there, as git's patterns."""
 
 PROOF_FILES = (DATABASE_FILE, _DIFF_LOG)
-"""A directory that holds one of these is a state's, whatever else is in it."""
+"""A directory with one of these is a state's, whatever else is in it."""
 
 SET_ASIDE_PATTERNS = (f"{_DIFF_LOG}.damaged-*", f"{DATABASE_FILE}.damaged-*")
 
 UNUSED_NAMES = {"lost+found", ".DS_Store", ".gitkeep", ".keep"}
-"""What an unused directory may hold: of a disk, a file manager, git."""
+"""Files that an unused directory may have: from a disk, a file manager, git."""
 
 DEFAULT_NAME = ".syncer"
-"""A directory of this name is syncer's as a whole: git ignores what newer versions put there too."""
+"""In a directory of this name git ignores everything, including files of newer versions."""
 
 IGNORE_ALL = b"*\n"
 IGNORE_OWN = "".join(
     ("# Files of syncer. Git ignores these and nothing else here.\n", *(f"/{name}\n" for name in OWN_PATTERNS))
 ).encode()
-"""What git ignores: in the usual directory everything, as long as all in it is syncer's; else what syncer makes."""
+"""What git ignores: everything, if the directory has the default name and only syncer's files; else those files."""
 
 NO_LINK_DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
-"""How a directory is opened that must not be a link."""
+"""Flags to open a directory that must not be a link."""
 
 
 class SavedEdit(NamedTuple):
-    """A page with what only this copy of it has."""
+    """A copy of a page with an edit that is not in the page."""
 
     page: str
     """Relative to the site."""
@@ -79,38 +82,38 @@ class SavedEdit(NamedTuple):
 
 
 def prepare_directory(directory: Path) -> None:
-    """Make the state's directory, with a .gitignore that keeps syncer's files out of commits.
+    """Create the state's directory, with a .gitignore that keeps syncer's files out of commits.
 
-    Raises StateError where it holds other things and no state, and OSError.
+    Raises StateError if it has other files and no state; OSError.
     """
     require_usable(directory)
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     ignored, other = b"", _other(directory)
     with suppress(FileNotFoundError):
         ignored = read_file(directory / ".gitignore", len(IGNORE_OWN))
-    if not ignored or (ignored == IGNORE_ALL and other):  # an older version's, which hides an author's files
+    if not ignored or (ignored == IGNORE_ALL and other):  # from an older version; it hides the author's files
         patterns = IGNORE_ALL if directory.name == DEFAULT_NAME and not other else IGNORE_OWN
         overwrite(directory / ".gitignore", patterns, PUBLIC_MODE)
 
 
 def require_usable(directory: Path) -> None:
-    """Raise StateError where there is something else, or other things and no state in it. Raises OSError."""
+    """Raise StateError if this is not a directory, or has other files and no state. Raises OSError."""
     if os.path.lexists(directory) and not directory.is_dir():
         if directory.is_symlink():
-            raise StateError(f"{directory}: is a link to no directory; mount the disk it leads to, or remove the link")
-        raise StateError(f"{directory}: is not a directory; move it away, or set state.directory")
+            raise StateError(f"{directory} is a link to a missing directory; mount its disk, or remove the link")
+        raise StateError(f"{directory} is not a directory; move it away, or set `state.directory`")
     if not directory.is_dir() or any(os.path.lexists(directory / name) for name in PROOF_FILES):
         return
     other = _other(directory)
     if other:
         raise StateError(
-            f"{directory}: holds other files ({other}), so syncer keeps no state there; "
-            "set state.directory to a new or empty directory"
+            f"{directory} has other files ({other}), so syncer does not use it for its state; "
+            "set `state.directory` to a new or empty directory"
         )
 
 
 def forget_set_aside(directory: Path, before: datetime | None = None) -> None:
-    """Remove what was damaged and set aside: all of it, or what was written last before a time. Raises OSError."""
+    """Remove damaged files that were set aside: all, or those last written before a time. Raises OSError."""
     for name in SET_ASIDE_PATTERNS:
         for path in directory.glob(name):
             if before is None or path.lstat().st_mtime < before.timestamp():
@@ -118,9 +121,9 @@ def forget_set_aside(directory: Path, before: datetime | None = None) -> None:
 
 
 def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
-    """Copy a file into this state's directory, durably, as the page with this path; return the copy's.
+    """Copy a file into this state's directory, durably, as the page with this path; return the copy's path.
 
-    No link is followed, and no file is overwritten. Raises UnsafeFile where SAVED_FOLDER is no directory; OSError.
+    Links are not followed, and no file is overwritten. Raises UnsafeFile if SAVED_FOLDER is not a directory; OSError.
     """
     top, time = directory / SAVED_FOLDER, f"{at:%Y%m%dT%H%M%SZ}"
     if os.path.lexists(top) and (top.is_symlink() or not top.is_dir()):
@@ -144,7 +147,7 @@ def save_edit(directory: Path, source: str, page: str, at: datetime) -> Path:
 
 
 def saved_edits(directory: Path) -> list[SavedEdit]:
-    """Return the edits that are kept in this state's directory, the oldest first. No link is followed."""
+    """Return the edits that are saved in this state's directory, oldest first. Links are not followed."""
     edits: list[SavedEdit] = []
     top = directory / SAVED_FOLDER
     if top.is_symlink():
@@ -156,14 +159,14 @@ def saved_edits(directory: Path) -> list[SavedEdit]:
 
 
 def _other(directory: Path) -> str | None:
-    """Return the name of something in the directory that syncer did not make."""
+    """Return the name of a file in the directory that syncer did not make; None if there is none."""
     with os.scandir(directory) as entries:
         names = (entry.name for entry in entries if entry.name not in UNUSED_NAMES)
         return next((name for name in names if not any(fnmatchcase(name, own) for own in OWN_PATTERNS)), None)
 
 
 def _enter(stack: ExitStack, directory: int, name: str) -> int:
-    """Return a directory in an open one, made where it is not there; the outer one is made durable and closed later."""
+    """Open a directory in an open one, and create it if needed; the outer one is made durable and closed later."""
     stack.callback(os.close, directory)
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=directory)

@@ -1,7 +1,7 @@
 """Write-ahead intents: the counts that a sync is about to write, kept until the diff log has them.
 
-A batch of intents is first *open*: its pages may be as they were, or written. Then it is *done*: its pages are in
-place, and its lines have their numbers. Once the diff log has these lines, the batch is forgotten.
+A batch of intents is first *open*: some of its pages may be written. Then it is *done*: its pages are written, and its
+lines have their numbers. Once the diff log has these lines, the batch is deleted.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ class Intent(NamedTuple):
     mapping: int
     """The index of the page's mapping among those of the batch."""
     entry: str
-    """Its line of the diff log, as far as it is known: a JSON object."""
+    """The known part of its line of the diff log: a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentBatch:
-    """What a crash left behind: a batch that is open, or done and perhaps not logged."""
+    """A batch that a crash left behind: open, or done but perhaps not logged."""
 
     number: int
     sync: str
     mappings: tuple[Fields, ...]
     intents: Mapping[int, Intent]
-    """By their numbers, in the order in which they are logged."""
+    """By number, in the order in which they are logged."""
     changes: Mapping[int, Change]
-    """What they are about to do, by the same numbers."""
+    """Their changes, by the same numbers."""
     done_at: datetime | None
     """None while it is open."""
     first_seq: int
-    """The first number of its lines in the diff log; 0 while it is open."""
+    """The number of its first line in the diff log; 0 while it is open."""
 
 
 def record_intents(database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent]) -> int:
-    """Record, durably, what is about to be written, numbered from 0; return the batch's number."""
+    """Record durably the counts to write, numbered from 0; return the batch's number."""
     listed = json.dumps([(fields.video_id, dict(fields.counts), fields.insert_missing) for fields in mappings])
     with database.transaction(durable=True) as connection:
         cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
@@ -66,10 +66,10 @@ def mark_done(
     *,
     suppressed: Iterable[Suppression],
 ) -> None:
-    """Mark a batch as done, durably: its intents were carried out at this time, but for those `not_done`, by number.
+    """Mark a batch durably as done at this time, except for the intents `not_done`, by number.
 
-    Their lines in the diff log are numbered from `first_seq` on. `suppressed` is what they suppress; a crash before
-    that is made up for, since nothing is compared with pages before the open intents are settled.
+    Its lines in the diff log are numbered from `first_seq`. `suppressed` are the numbers that it suppresses; a crash
+    before that does no harm, because open intents are settled before pages are compared.
     """
     with database.transaction(durable=True) as connection:
         connection.executemany(
@@ -86,7 +86,7 @@ def mark_done(
 
 
 def forget_intents(database: Database, batch: int) -> None:
-    """Forget a batch whose lines are in the diff log."""
+    """Delete a batch whose lines are in the diff log."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM intents WHERE batch = ?", (batch,))
         connection.execute("DELETE FROM intent_batches WHERE batch = ?", (batch,))
@@ -107,14 +107,14 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
             intents = {number: Intent(mapping, entry) for number, mapping, entry in found}
             changes = {number: _change(intent.entry) for number, intent in intents.items()}
             if any(intent.mapping >= len(fields) for intent in intents.values()):
-                raise OddValue("an intent is not one that syncer stored")
+                raise OddValue("an intent is not valid")
             done_at = None if at is None else moment(at)
             batches.append(IntentBatch(batch, sync, fields, intents, changes, done_at, first_seq))
         return batches
 
 
 def _change(entry: str) -> Change:
-    """Return the change of a line of the diff log without number, sync and time. Raises OddValue."""
+    """Return the change in a line of the diff log that lacks number, sync and time. Raises OddValue."""
     try:
         line = json.loads(entry)
         path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
@@ -123,16 +123,16 @@ def _change(entry: str) -> Change:
             count, as_of, why = Count(line["count"]), datetime.fromisoformat(line["as_of"]), Why(line["why"])
             return Change(path, VideoId(video), field, count, old, new, as_of, why)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise OddValue("an intent is not one that syncer stored") from error
-    raise OddValue("an intent is not one that syncer stored")
+        raise OddValue("an intent is not valid") from error
+    raise OddValue("an intent is not valid")
 
 
 def _from_json(text: str) -> tuple[Fields, ...]:
-    """Return the mappings that a text holds. Raises OddValue."""
+    """Return the mappings in a text. Raises OddValue."""
     try:
         return tuple(
             Fields(str(video_id), {Count(count): str(key) for count, key in counts.items()}, bool(insert_missing))
             for video_id, counts, insert_missing in json.loads(text)
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise OddValue("the mappings of a batch are not those that syncer stored") from error
+        raise OddValue("the mappings of a batch are not valid") from error

@@ -1,7 +1,7 @@
-"""What of YouTube's answers reaches the pages: readings are accepted or held, and what was undone is suppressed.
+"""Decides which readings reach the pages: they are accepted or held, and undone numbers are suppressed.
 
-A suppressed number is not written to its place again until YouTube gives another one. It is noted when an undo or a
-drop is marked as done (`state.intents`).
+A suppressed number is not written to the same place (page, field, video) again until YouTube returns a different one.
+It is recorded when an undo or a drop is marked as done (`state.intents`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from syncer.state.database import Database
 from syncer.state.videos import COLUMNS, reading_of
 
 BRAKE = "brake"
-"""The value of `held` for a reading that a brake holds; for others it is their unconfirmed counts, with commas."""
+"""The value of `held` for readings held by the safety brake; for others it lists their unconfirmed counts."""
 
 
 class Pending(NamedTuple):
-    """A reading that was neither accepted nor held yet."""
+    """A reading that is neither accepted nor held yet."""
 
     now: Reading
     before: Reading | None
@@ -34,7 +34,7 @@ class Pending(NamedTuple):
 
 
 def pending_readings(database: Database) -> Generator[Pending]:
-    """Yield the readings that wait for a judgement. Change nothing in the state meanwhile."""
+    """Yield the readings that are not judged yet. Do not change the state while you iterate."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT v.id, n.at, n.present, n.views, n.likes, n.comments,"
@@ -48,7 +48,7 @@ def pending_readings(database: Database) -> Generator[Pending]:
 
 
 def any_unknown(database: Database) -> bool:
-    """Whether a reading waits for a judgement that has no accepted one to be compared with."""
+    """Whether there is a pending reading of a video without an accepted one."""
     with database.read() as connection:
         return bool(
             connection.execute(
@@ -58,7 +58,7 @@ def any_unknown(database: Database) -> bool:
 
 
 def hold_pending(database: Database, brake: Brake) -> None:
-    """Hold all readings that wait for a judgement, and note which brake does."""
+    """Hold all pending readings, and record the brake that holds them."""
     with database.transaction() as connection:
         connection.execute("UPDATE videos SET judged = latest, held = ? WHERE judged IS NOT latest", (BRAKE,))
         connection.execute(
@@ -67,7 +67,7 @@ def hold_pending(database: Database, brake: Brake) -> None:
 
 
 def accept_pending(database: Database, unconfirmed: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
-    """Accept all readings that wait for a judgement, but hold those with unconfirmed counts."""
+    """Accept all pending readings, but hold those with unconfirmed counts."""
     with database.transaction() as connection:
         connection.executemany(
             "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
@@ -77,13 +77,13 @@ def accept_pending(database: Database, unconfirmed: Iterable[tuple[VideoId, froz
 
 
 def accept_held(database: Database) -> None:
-    """Accept all readings that are held, as an author decided."""
+    """Accept all held readings, because the user decided so."""
     with database.transaction() as connection:
         connection.execute(_ACCEPT.format("held IS NOT NULL"))
 
 
 def release_unnamed(database: Database) -> None:
-    """Release held readings of videos that no page names any more: they are not requested again."""
+    """Release held readings of videos that are on no page any more: they are not requested again."""
     with database.transaction() as connection:
         connection.execute(
             "UPDATE videos SET held = NULL WHERE held IS NOT NULL"
@@ -92,7 +92,7 @@ def release_unnamed(database: Database) -> None:
 
 
 def unconfirmed_counts(database: Database) -> list[tuple[VideoId, Count]]:
-    """Return the counts that wait for a second reading."""
+    """Return the counts that wait for a second reading to confirm them."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, held FROM videos WHERE held IS NOT NULL AND held != ? ORDER BY id", (BRAKE,)
@@ -101,28 +101,28 @@ def unconfirmed_counts(database: Database) -> list[tuple[VideoId, Count]]:
 
 
 def current_brake(database: Database) -> Brake | None:
-    """Return the brake that holds readings now, as it was when it last held all of a sync's; None where none does."""
+    """Return the brake that holds readings now, as it was when it last held all of a sync's; None if none does."""
     held = count_braked(database)
     if not held:
         return None
     with database.read() as connection:
         row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
         if row is None:
-            return Brake("missing", held, held)  # held by a version that noted none
+            return Brake("missing", held, held)  # held by an older version, which did not record it
         match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", row[0])
         if match is None:
-            raise OddValue(f"{row[0]!r} is no brake")
+            raise OddValue(f"{row[0]!r} is not a brake")
         return Brake(match[1], int(match[2]), int(match[3]))
 
 
 def count_braked(database: Database) -> int:
-    """Return how many readings a brake holds."""
+    """Return how many readings the brake holds."""
     with database.read() as connection:
         return int(connection.execute("SELECT count(*) FROM videos WHERE held = ?", (BRAKE,)).fetchone()[0])
 
 
 def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, int]:
-    """Return the suppressed numbers of the places on these pages."""
+    """Return the suppressed numbers on these pages."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT path, field, id, number FROM suppressed WHERE path IN (SELECT value FROM json_each(?))",
@@ -132,13 +132,13 @@ def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, 
 
 
 def count_suppressed(database: Database) -> int:
-    """Return at how many places a number is suppressed."""
+    """Return how many numbers are suppressed."""
     with database.read() as connection:
         return int(connection.execute("SELECT count(*) FROM suppressed").fetchone()[0])
 
 
 def release_suppressed(database: Database) -> int:
-    """Forget the numbers in whose place YouTube has given others; return how many are still suppressed."""
+    """Release the numbers for which YouTube has returned different ones; return how many are still suppressed."""
     count = count_suppressed(database)
     if not count:
         return 0
@@ -147,7 +147,7 @@ def release_suppressed(database: Database) -> int:
 
 
 def forget_unread(database: Database) -> None:
-    """Forget the numbers of videos of which no reading is kept."""
+    """Release the suppressed numbers of videos without stored readings."""
     with database.transaction() as connection:
         connection.execute(f"DELETE FROM suppressed AS s WHERE NOT EXISTS ({_ACCEPTED})")
 
@@ -168,9 +168,9 @@ _ACCEPT = (
     f" missed_at = CASE WHEN {_GIVEN} THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END"
     " WHERE {}"
 )
-"""What is accepted is compared with pages from now on. A video that was left out keeps what was accepted before.
+"""Accepted readings are compared with pages. A video that YouTube did not return keeps its last accepted reading.
 
-Times that are later than the newest reading were noted by a clock that ran ahead: the reading takes their place.
+Times later than the newest reading come from a clock that ran ahead: the reading's time replaces them.
 """
 
 _ACCEPTED = (

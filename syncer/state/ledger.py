@@ -1,4 +1,4 @@
-"""The quota ledger: units spent by bucket and Pacific day, and buckets that are closed or failing for now."""
+"""The quota ledger: units spent by bucket and Pacific day, and buckets that are closed or failing at the moment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from syncer.state.database import Database
 
 
 def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, reserve: int) -> bool:
-    """Take one unit of `bucket` before a request is sent; False when none may be taken at this time."""
+    """Spend one unit of `bucket` before a request is sent; return False if none is available."""
     day = quota_day(at).isoformat()
     with database.transaction() as connection:
         until = connection.execute("SELECT until FROM parked WHERE bucket = ?", (bucket,)).fetchone()
@@ -29,7 +29,7 @@ def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, 
 
 
 def park(database: Database, bucket: Bucket, until: datetime) -> None:
-    """Take nothing from `bucket` before this time: YouTube said that the day's quota is spent."""
+    """Spend no units of `bucket` before this time: YouTube reported that the day's quota is spent."""
     with database.transaction() as connection:
         connection.execute("INSERT OR REPLACE INTO parked VALUES (?, ?)", (bucket, int(until.timestamp())))
 
@@ -53,7 +53,7 @@ def parked_buckets(database: Database, at: datetime) -> Mapping[Bucket, datetime
 
 
 def note_refusal(database: Database, bucket: Bucket, at: datetime, units: int) -> None:
-    """Note that YouTube called the day of `bucket` spent after so many units, long before our ledger."""
+    """Record that YouTube reported the quota of `bucket` spent after this many units, long before the ledger did."""
     with database.transaction() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"refused-{bucket}", f"{quota_day(at).isoformat()} {units}")
@@ -61,7 +61,7 @@ def note_refusal(database: Database, bucket: Bucket, at: datetime, units: int) -
 
 
 def refusals(database: Database, at: datetime) -> Mapping[Bucket, int]:
-    """Return after how many units YouTube called a bucket's day spent too early, on this quota day or the last one."""
+    """Return after how many units YouTube reported a bucket spent too early, on this quota day or the last one."""
     today = quota_day(at)
     recent = {today.isoformat(), (today - timedelta(days=1)).isoformat()}
     found: dict[Bucket, int] = {}
@@ -75,7 +75,7 @@ def refusals(database: Database, at: datetime) -> Mapping[Bucket, int]:
 
 
 def forget_refusal(database: Database, bucket: Bucket) -> None:
-    """Forget what was noted of `bucket`: YouTube has given more since."""
+    """Delete the record of `bucket`: YouTube has allowed more units since."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM meta WHERE name = ?", (f"refused-{bucket}",))
 
@@ -88,6 +88,6 @@ def failing_buckets(database: Database) -> AbstractSet[Bucket]:
 
 
 def note_failing(database: Database, buckets: AbstractSet[Bucket]) -> None:
-    """Note which buckets fail, in place of what was noted before: the next sync begins with one request of each."""
+    """Record which buckets fail, replacing the last record: the next sync starts with one request of each."""
     with database.transaction() as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('failing', ?)", (" ".join(sorted(buckets)),))

@@ -11,25 +11,24 @@ from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
 from syncer.own_files import PUBLIC_MODE, as_state_error, open_own, open_to_read, overwrite, read_file, rewrite
-from syncer.state.directory import DAEMON_ADDRESS, DAEMON_LOCK, WRITER_LOCK, prepare_directory
+from syncer.state.directory import CANNOT_WRITE, DAEMON_ADDRESS, DAEMON_LOCK, WRITER_LOCK, prepare_directory
 
 LONGEST_ADDRESS_BYTES = 4096
-"""Read of the file that says where the daemon listens."""
+"""The largest size of the file with the daemon's address."""
 
 LOCK_TIMEOUT = 60
 """Seconds that a command waits for another writer."""
 
 POLL_SECONDS = 0.1
-"""Between two looks at a lock that another process holds."""
+"""Seconds between two tries of a lock that another process holds."""
 
 
 @contextmanager
 def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], object]) -> Iterator[None]:
     """Hold the lock of this state directory; wait up to `timeout` seconds for it.
 
-    The kernel frees it when the process ends, however it ends. `sleep` returns True when the wait is to end. Raises
-    Locked when another writer keeps it, Stopped when the wait was ended, StateError when the directory cannot be made
-    or written.
+    The kernel frees it when the process ends, however it ends. `sleep` returns True to stop waiting. Raises Locked if
+    another writer keeps it, Stopped if the wait was stopped, StateError if the directory cannot be created or written.
     """
     descriptor = _open(directory, WRITER_LOCK)
     try:
@@ -42,7 +41,7 @@ def hold_lock(directory: Path, *, timeout: float, sleep: Callable[[float], objec
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a writer is at work. To look takes a moment's share of the lock; whoever waits for it tries again."""
+    """Whether a writer is running. This takes a shared lock for a moment; a writer that waits tries again."""
     try:
         descriptor = open_to_read(directory / WRITER_LOCK)
     except OSError:
@@ -57,10 +56,10 @@ def is_held(directory: Path) -> bool:
 
 
 class DaemonLock:
-    """Held by a daemon for its whole life; it says where the daemon listens. Writers do not mind it."""
+    """The lock that a daemon holds for its whole life. It does not affect writers."""
 
     def __init__(self, directory: Path) -> None:
-        """Take it. Raises Locked when another daemon runs on this state, and StateError."""
+        """Take the lock. Raises Locked if another daemon uses this state; StateError."""
         self._directory = directory
         self._device = 0
         self._descriptor = -1
@@ -68,16 +67,16 @@ class DaemonLock:
         self._take()
 
     def name_socket(self, path: Path) -> None:
-        """Note where the daemon listens, for those who look for it. Raises StateError."""
+        """Write the daemon's address to a file, for other commands. Raises StateError."""
         self._socket = path
         with _writing(self._directory):
             prepare_directory(self._directory)
             overwrite(self._directory / DAEMON_ADDRESS, os.fsencode(path), PUBLIC_MODE)
 
     def keep(self) -> None:
-        """Check that the state's directory is still there; where it was removed, make it and take the lock again.
+        """Check that the state's directory still exists; if it was removed, create it and take the lock again.
 
-        Raises StateError when another disk is there, or none: what was written now would be lost from sight.
+        Raises StateError if its disk is no longer mounted: data written now would be hidden once it is mounted again.
         """
         try:
             device = self._directory.stat().st_dev
@@ -85,8 +84,8 @@ class DaemonLock:
             device = self._directory.parent.stat().st_dev if self._directory.parent.is_dir() else -1
         if device != self._device:
             raise StateError(
-                f"{self._directory} is not on the disk that it was on when the daemon began;"
-                " mount that, or restart the daemon to begin a new state"
+                f"{self._directory} is no longer on the disk where the daemon started;"
+                " mount that disk, or restart the daemon to start with a new state"
             )
         if not self._is_current():
             self.close()
@@ -95,7 +94,7 @@ class DaemonLock:
                 self.name_socket(self._socket)
 
     def close(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -117,14 +116,14 @@ class DaemonLock:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
             self.close()
             raise Locked(
-                f"{self._directory}: another daemon (process {holder}) runs on this state; stop it first"
+                f"Another daemon (process {holder}) already uses the state in {self._directory}; stop it first"
             ) from None
         with _writing(self._directory):
             rewrite(self._descriptor, b"%d\n" % os.getpid())
 
 
 def daemon_socket(directory: Path) -> Path | None:
-    """Return where the daemon of this state listens; None where there is no socket of the same owner."""
+    """Return the socket of this state's daemon; None if there is no socket of the same owner."""
     address = directory / DAEMON_ADDRESS
     try:
         named = Path(os.fsdecode(read_file(address, LONGEST_ADDRESS_BYTES)))
@@ -134,7 +133,7 @@ def daemon_socket(directory: Path) -> Path | None:
     try:
         status = named.lstat()
     except PermissionError:
-        return named  # to connect fails, with the reason
+        return named  # connecting fails, with the reason
     except (OSError, ValueError):
         return None
     return named if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner else None
@@ -147,7 +146,7 @@ def _open(directory: Path, name: str) -> int:
 
 
 def _writing(directory: Path) -> AbstractContextManager[None]:
-    return as_state_error(f"{directory}: the state cannot be written", "allow it, or set state.directory")
+    return as_state_error(f"Cannot write to {directory}", CANNOT_WRITE)
 
 
 def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[float], object]) -> None:
@@ -159,10 +158,10 @@ def _take(descriptor: int, directory: Path, timeout: float, sleep: Callable[[flo
             if waited >= timeout:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                 raise Locked(
-                    f"{directory}: another syncer (process {holder}) is writing; try again when it has ended"
+                    f"Another syncer (process {holder}) is writing to {directory}; try again when it has finished"
                 ) from None
             if sleep(POLL_SECONDS):
-                raise Stopped("stopped while another syncer was writing; nothing was done") from None
+                raise Stopped("Stopped while waiting for another syncer; nothing was done") from None
             waited += POLL_SECONDS
         else:
             return

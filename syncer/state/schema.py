@@ -93,7 +93,7 @@ UPDATE syncs SET report = replace(report, '"doubtful": [', '"unconfirmed": ['); 
 """
 
 MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6)
-"""Forward only: migration N brings `user_version` N-1 to N, in one transaction."""
+"""Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
     "INSERT INTO meta SELECT * FROM disk.meta",
@@ -107,4 +107,4 @@ COPIED = (
     "INSERT INTO intents SELECT * FROM disk.intents",
     "INSERT INTO suppressed SELECT * FROM disk.suppressed",
 )
-"""What a dry run and `check` need of the state: everything but the history."""
+"""The part of the state that a dry run and `check` need: everything but the history."""

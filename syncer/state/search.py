@@ -1,4 +1,4 @@
-"""Looks videos up: by their ID, by the pages that name them, by their state."""
+"""Finds videos by ID, by page, and by state."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class SearchState(StrEnum):
     MISSING = "missing"
     UNCONFIRMED = "unconfirmed"
     BRAKED = "braked"
-    """A brake holds its newest reading."""
+    """The safety brake holds its newest reading."""
     HIDDEN = "hidden"
-    """YouTube gives it without one of the counts that pages have."""
+    """YouTube returns it without one of the counts that pages have."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownVideo:
-    """A video that a page names, or that was read."""
+    """A video that is on a page, or that was read."""
 
     video_id: VideoId
     pages: int
-    """How many pages name it."""
+    """How many pages it is on."""
     path: str | None
-    """The first of them."""
+    """The first of these pages."""
     reading: Reading | None
-    """The accepted one."""
+    """The accepted reading."""
     missing_since: datetime | None
 
 
@@ -49,9 +49,9 @@ def find_videos(
     limit: int,
     offset: int = 0,
 ) -> tuple[int, list[KnownVideo]]:
-    """Return how many videos a search finds, and at most `limit` after the first `offset`, in the order of their IDs.
+    """Return how many videos a search finds, and at most `limit` of them after the first `offset`, by ID.
 
-    `search` is a part of the video's ID or of the path of a page, in any case; `counts` are those that pages have.
+    `search` is part of a video's ID or of a page's path, in any case; `counts` are the counts that pages have.
     """
     where = f"({_FOUND}) AND ({_conditions(counts)[state]})"
     literal = re.sub("[!%_]", r"!\g<0>", search)
@@ -70,7 +70,7 @@ def find_videos(
 
 
 def count_states(database: Database, counts: Collection[Count]) -> dict[SearchState | None, int]:
-    """Return how many videos are in each state; under None, how many in all."""
+    """Return how many videos are in each state; under None, the total."""
     conditions = _conditions(counts)
     sums = ", ".join(f"coalesce(sum({condition}), 0)" for condition in conditions.values())
     with database.read() as connection:
@@ -79,7 +79,7 @@ def count_states(database: Database, counts: Collection[Count]) -> dict[SearchSt
 
 
 def oldest_count(database: Database) -> datetime | None:
-    """Return when the oldest count was read that a page has to show now."""
+    """Return when the oldest of the counts that pages show now was read."""
     with database.read() as connection:
         row: tuple[int | None] = connection.execute(
             "SELECT min(r.at) FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"

@@ -1,4 +1,4 @@
-"""The syncs that were made, what each one reported, and which pages the last one could not write."""
+"""The past syncs, their reports, and the pages that the last one could not write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SAVE_LAST_SEQ = "INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)"
 
 @dataclass(frozen=True, slots=True)
 class PastSync:
-    """A sync that has ended."""
+    """A sync that has finished."""
 
     id: str
     started: datetime
@@ -30,7 +30,7 @@ class PastSync:
 
 
 def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
-    """Note that a sync begins; return its number in the state."""
+    """Record the start of a sync; return its number in the state."""
     with database.transaction() as connection:
         cursor = connection.execute(
             "INSERT INTO syncs (id, started) VALUES (?, ?)", (sync_id, int(started.timestamp()))
@@ -39,55 +39,55 @@ def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
 
 
 def has_sync(database: Database, sync_id: str) -> bool:
-    """Whether a sync of this name was begun."""
+    """Whether a sync with this ID was started."""
     with database.read() as connection:
         return connection.execute("SELECT 1 FROM syncs WHERE id = ?", (sync_id,)).fetchone() is not None
 
 
 def end_sync(database: Database, sync: int, report: str, *, whole: bool, last_seq: int) -> None:
-    """Note how a sync ended, and the diff log's last number. `whole`: the schedule counts from it."""
+    """Record a sync's report, and the diff log's last number. `whole`: the schedule counts from it."""
     with database.transaction() as connection:
         connection.execute("UPDATE syncs SET report = ?, whole = ? WHERE sync = ?", (report, whole, sync))
         connection.execute(_SAVE_LAST_SEQ, (str(last_seq),))
 
 
 def save_last_seq(database: Database, seq: int) -> None:
-    """Note the diff log's last number, so that none is given twice when lines are forgotten."""
+    """Record the diff log's last number: it is not used again, even after lines are deleted."""
     with database.transaction() as connection:
         connection.execute(_SAVE_LAST_SEQ, (str(seq),))
 
 
 def last_seq(database: Database) -> int:
-    """Return the diff log's last number that the state knows of."""
+    """Return the diff log's last number that the state has recorded."""
     with database.read() as connection:
         row = connection.execute("SELECT value FROM meta WHERE name = 'last_seq'").fetchone()
         if row and not _NUMBER.fullmatch(row[0]):
-            raise OddValue(f"the number of the last line is {row[0]!r}")
+            raise OddValue(f"the last number of the diff log is {row[0]!r}")
     return int(row[0]) if row else 0
 
 
 def last_syncs(database: Database, limit: int) -> Iterator[PastSync]:
-    """Yield the newest syncs that have ended, newest first; one by one, because a report can be megabytes."""
+    """Yield the newest finished syncs, newest first; one by one, because a report can be megabytes."""
     with database.read() as connection:
         yield from map(_past_sync, connection.execute(f"{_PAST} ORDER BY sync DESC LIMIT ?", (limit,)))
 
 
 def past_sync(database: Database, sync_id: str) -> PastSync | None:
-    """Return one sync that has ended; None where there is none of that name, or its report is forgotten."""
+    """Return one finished sync; None if there is none with that ID, or if its report was deleted."""
     with database.read() as connection:
         row = connection.execute(f"{_PAST} AND id = ?", (sync_id,)).fetchone()
     return _past_sync(row) if row else None
 
 
 def last_whole_sync(database: Database) -> datetime | None:
-    """Return when the last sync began that the schedule counts from: the last one made, whatever the clock said."""
+    """Return when the last whole sync started: the last one made, whatever the clock said."""
     with database.read() as connection:
         row = connection.execute("SELECT started FROM syncs WHERE whole ORDER BY sync DESC LIMIT 1").fetchone()
     return moment(row[0]) if row else None
 
 
 def forget_syncs(database: Database, before: datetime) -> None:
-    """Forget syncs up to the last that began before this time, where their readings are gone; the newest is kept."""
+    """Delete the syncs without readings, up to the last one started before this time; keep the newest sync."""
     with database.transaction() as connection:
         connection.execute(
             "DELETE FROM syncs WHERE sync <= (SELECT max(sync) FROM syncs WHERE started < ?)"
@@ -98,7 +98,7 @@ def forget_syncs(database: Database, before: datetime) -> None:
 
 
 def forget_reports(database: Database, video: VideoId | None = None) -> None:
-    """Forget all reports, or what they say of one video. The schedule still knows that the syncs were made."""
+    """Delete all reports, or one video's ID in them. The syncs themselves are kept for the schedule."""
     with database.transaction() as connection:
         if video is None:
             connection.execute("UPDATE syncs SET report = NULL")
@@ -110,7 +110,7 @@ def forget_reports(database: Database, video: VideoId | None = None) -> None:
 
 
 def open_pages(database: Database) -> dict[str, int]:
-    """Return the pages that the last sync could not write, by path, with the number of syncs in a row.
+    """Return the pages that the last sync could not write, with the number of such syncs in a row.
 
     They were open for writing in another program. Raises OddValue.
     """
@@ -122,11 +122,11 @@ def open_pages(database: Database) -> dict[str, int]:
             pages = json.loads(row[0])
             if isinstance(pages, dict) and all(type(number) is int for number in pages.values()):
                 return pages
-        raise OddValue("the pages that were open are not those that syncer stored")
+        raise OddValue("the list of open pages is not valid")
 
 
 def save_open_pages(database: Database, pages: Mapping[str, int]) -> None:
-    """Note them for the next sync."""
+    """Record them for the next sync."""
     if pages != open_pages(database):
         with database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('open_pages', ?)", (json.dumps(pages),))

@@ -1,4 +1,4 @@
-"""What YouTube said of each video: saved batch by batch, compared with pages, forgotten in time."""
+"""The readings of each video: saved batch by batch, compared with pages, deleted when they are too old."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from syncer.state.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A video that YouTube left out when it was last requested."""
+    """A video that YouTube did not return when it was last requested."""
 
     video_id: VideoId
     since: datetime
     read_at: datetime
     misses: int
-    """Readings at least a day apart that left it out."""
+    """Readings at least a day apart without it."""
 
     @property
     def gone(self) -> bool:
-        """Whether it is gone and not just missing."""
+        """Whether it counts as gone, not only as missing."""
         return is_gone(self.misses)
 
 
 def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:
-    """Save what YouTube said of a batch of videos in one transaction; nothing of it is judged yet."""
+    """Save the readings of a batch of videos in one transaction; they are not judged yet."""
     with database.transaction() as connection:
         connection.executemany(
             "INSERT INTO videos (id, read_at, latest) VALUES (:id, :at, :sync)"
@@ -66,7 +66,7 @@ def count_videos(database: Database) -> int:
 
 
 def last_read(database: Database) -> Generator[LastRead]:
-    """Yield the videos that were ever read, longest unread first. Change nothing in the state meanwhile."""
+    """Yield all videos with readings, longest unread first. Do not change the state while you iterate."""
     with database.read() as connection:
         yield from map(
             LastRead._make,
@@ -75,7 +75,7 @@ def last_read(database: Database) -> Generator[LastRead]:
 
 
 def history(database: Database, video: VideoId) -> list[Reading]:
-    """Return every reading of one video that is kept, in the order in which they were made, whatever the clock said."""
+    """Return all stored readings of one video, in the order in which they were made, whatever the clock said."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN syncs AS s"
@@ -86,7 +86,7 @@ def history(database: Database, video: VideoId) -> list[Reading]:
 
 
 def last_said(database: Database, video: VideoId, count: Count, number: int) -> datetime | None:
-    """Return when YouTube said this number last, if a reading is kept in which it did."""
+    """Return when YouTube last returned this number, if that reading is still stored."""
     with database.read() as connection:
         row = connection.execute(
             "SELECT r.at FROM syncs AS s CROSS JOIN videos AS v ON v.id = ? CROSS JOIN readings AS r"
@@ -97,7 +97,7 @@ def last_said(database: Database, video: VideoId, count: Count, number: int) -> 
 
 
 def missing_videos(database: Database) -> list[Missing]:
-    """Return the videos that YouTube left out when it was last requested, longest missing first."""
+    """Return the videos that YouTube did not return when they were last requested, longest missing first."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, missing_since, read_at, misses FROM videos WHERE missing_since IS NOT NULL"
@@ -107,7 +107,7 @@ def missing_videos(database: Database) -> list[Missing]:
 
 
 def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[VideoId, Count]]:
-    """Return the videos whose accepted reading lacks one of these counts, and which one."""
+    """Return the videos whose accepted reading lacks one of these counts, with that count."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
@@ -119,16 +119,16 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
 
 
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Return how many readings are kept: of syncs up to the last before a time, of one video, or all."""
+    """Return how many readings are stored: of syncs up to the last before a time, of one video, or all."""
     where, values = _selection(before, video)
     with database.read() as connection:
         return int(connection.execute(f"SELECT count(*) FROM readings WHERE {where}", values).fetchone()[0])
 
 
 def forget_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Forget readings: of syncs up to the last before a time, of one video, or all. Return how many.
+    """Delete readings: of syncs up to the last before a time, of one video, or all. Return how many.
 
-    A video without any reading is forgotten too.
+    A video without readings is deleted too.
     """
     where, values = _selection(before, video)
     with database.transaction() as connection:
@@ -146,7 +146,7 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
 
 
 def save_video_pages(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
-    """Note which page names which video, in place of what was noted before; only what differs is written."""
+    """Record which page names which video, replacing the last record; only differences are written."""
     now = set(found)
     with database.transaction() as connection:
         before = set(connection.execute("SELECT id, path FROM places"))
@@ -155,7 +155,7 @@ def save_video_pages(database: Database, found: Iterable[tuple[VideoId, str]]) -
 
 
 def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
-    """Forget which pages name one video, or all, until the next whole sync."""
+    """Delete the record of which pages name one video, or all videos, until the next whole sync."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
 
@@ -174,10 +174,10 @@ def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[Video
 
 
 def reading_of(row: Row) -> Reading:
-    """Return the reading in a row: id, time, whether it was given, and the counts. Raises OddValue."""
+    """Return the reading in a row: ID, time, whether YouTube returned it, and the counts. Raises OddValue."""
     video, at, present, *numbers = row
     if present not in {0, 1} or not all(number is None or (type(number) is int and number >= 0) for number in numbers):
-        raise OddValue(f"a reading of {video} holds no numbers")
+        raise OddValue(f"a reading of {video} is not valid")
     statistics = {count: number for count, number in zip(COLUMNS, numbers, strict=True) if number is not None}
     return Reading(VideoId(video), moment(at), statistics if present else None)
 
@@ -191,14 +191,14 @@ _LAST_BEFORE = (
     "SELECT coalesce(max(sync), 0) FROM syncs AS s WHERE started < ?"
     " AND EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = s.sync)"
 )
-"""The last sync before a time: what was read before it is not newer, whatever the clock said then.
+"""The last sync before a time: readings made before it are older, whatever the clock said.
 
-A sync without an answer says nothing of when it was: no clock that is years off gets one over HTTPS.
+A sync without readings is ignored, because its clock may be wrong: with a clock that is years off, HTTPS fails.
 """
 
 
 def _selection(before: datetime | None, video: VideoId | None) -> tuple[str, tuple[int | str, ...]]:
-    if before is not None:  # by sync, which the key begins with: no walk over all readings
+    if before is not None:  # by sync, the first column of the key: no scan of all readings
         return f"sync <= ({_LAST_BEFORE})", (int(before.timestamp()),)
     if video is not None:
         return "video = (SELECT video FROM videos WHERE id = ?)", (video,)

@@ -67,7 +67,7 @@ def open_for_writing(
                 yield state
         except StateDamaged as error:
             aside = set_aside(directory, clock())
-            raise StateDamaged(error.what, f"it is set aside as {aside.name}; run the command again") from error
+            raise StateDamaged(error.what, f"it was renamed to {aside.name}; run the command again") from error
 
 
 def settle(config: Config, clock: Callable[[], datetime]) -> None:
