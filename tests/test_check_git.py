@@ -59,7 +59,7 @@ def bisecting(repository: Repository) -> None:
     ("hinder", "level", "words"),
     [
         (no_remote, "error", "there is no remote called origin"),
-        (nobody, "error", "git does not know in whose name to commit; set `git.author`"),
+        (nobody, "error", "git has no name and email address to commit with; set `git.author`"),
         (detached, "warning", "no branch with a commit is checked out"),
         (bisecting, "warning", "in the middle of a bisect"),
     ],

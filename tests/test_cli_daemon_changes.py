@@ -108,7 +108,8 @@ def test_a_second_daemon_of_the_same_state_does_not_start_and_other_commands_run
         second = start_another(site)
         assert second.returncode == 4
         assert second.stderr.splitlines()[-1] == (
-            f"syncer: {site.state}: another daemon (process {daemon.process.pid}) runs on this state; stop it first"
+            f"syncer: Another daemon (process {daemon.process.pid}) already uses the state in {site.state};"
+            " stop it first"
         )
         for command in (["sync", "--all"], ["status"], ["log"], ["check", "--offline"], ["purge"]):
             assert syncer(*command).code == 0

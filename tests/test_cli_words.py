@@ -38,7 +38,7 @@ def test_one_reading_and_one_line_are_singular(site: Site, youtube: Simulator, s
     site.put("content/a.md", crlf(VIDEO, 1, counts(youtube, VIDEO)[1]))
     syncer("sync")
     assert syncer("check", "--offline").out.splitlines()[1] == "ok      content: 1 page with 1 video and 2 counts"
-    assert syncer("purge", "--all").out == "1 reading and 1 log line are forgotten.\n"
+    assert syncer("purge", "--all").out == "Deleted 1 reading and 1 log line.\n"
 
 
 def test_a_page_is_named_in_the_first_of_its_rows(site: Site, syncer: Run) -> None:
@@ -56,12 +56,32 @@ def test_the_pages_of_a_dry_run_are_apart(site: Site, syncer: Run) -> None:
     assert lines[-2] == "", "and so are the sums"
 
 
-def test_a_long_path_is_never_folded_in_the_log(site: Site, syncer: Run) -> None:
+def test_on_a_terminal_the_log_has_a_heading_for_each_sync_and_page_and_never_folds_a_path(
+    site: Site, syncer: Run
+) -> None:
     path = f"content/{'a-long-name-' * 9}.md"
     site.put(path, crlf(VIDEO, 1, 2))
     syncer("sync")
-    shown = on_a_terminal(site, "log", COLUMNS="100").decode()
-    assert [line.endswith(f"  {path}") for line in shown.splitlines()] == [False, True, True]
+    sync, named, *counts = on_a_terminal(site, "log", COLUMNS="80", NO_COLOR="1").decode().splitlines()
+    sync = re.sub(r"\x1b\[[0-9]*m", "", sync)
+    assert sync.endswith(f"  sync {json.loads(syncer('log', '--json').out)[0]['sync']}")
+    assert named == f"  {path}"
+    assert [line.split()[1:3] for line in counts] == [[VIDEO, "viewcount"], [VIDEO, "likeCount"]]
+    assert all(len(line) <= 80 for line in [sync, *counts])
+
+
+def test_on_a_narrow_terminal_the_page_is_on_a_line_of_its_own(site: Site, syncer: Run) -> None:
+    path = "content/_posts/2022-04-25-sharpening-a-chisel-in-ten-minutes-with-water-stones.md"
+    site.put(path, crlf(VIDEO, 1, 2))
+    lines = re.sub(r"\x1b\[[0-9]*m", "", on_a_terminal(site, "sync", COLUMNS="80").decode()).splitlines()
+    at = lines.index(path)
+    assert lines[at - 1].split() == ["count", "old", "new"]
+    assert [line.split()[0] for line in lines[at + 1 : at + 3]] == ["viewcount", "likeCount"]
+
+
+def test_a_log_without_matching_lines_says_so(site: Site, syncer: Run) -> None:
+    site.put("content/a.md", crlf(VIDEO, 1, 2))
+    assert syncer("log").out == syncer("log", "--sync", "none").out == "No changes found.\n"
 
 
 def test_on_a_terminal_the_log_shows_its_end_and_says_how_to_see_all(site: Site, syncer: Run) -> None:
@@ -69,12 +89,11 @@ def test_on_a_terminal_the_log_shows_its_end_and_says_how_to_see_all(site: Site,
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     syncer("sync")
     shown = on_a_terminal(site, "log").decode().splitlines()
-    assert shown[0] == "... 10 earlier lines; `syncer log | less` shows all"
-    assert [line.split()[0] for line in shown[2:]] == [str(number) for number in range(11, LOGGED_CHANGES + 1)]
-    assert len(on_a_terminal(site, "log", "--since", "1h").splitlines()) == LOGGED_CHANGES + 1, (
-        "who asks for some gets those"
-    )
-    assert len(syncer("log").out.splitlines()) == LOGGED_CHANGES + 1, "and who reads by a program gets all"
+    assert shown[0] == "... 10 earlier changes (run `syncer log | less` to see all)"
+    changes = [line.split()[0] for line in shown if line.startswith("    ")]
+    assert changes == [str(number) for number in range(11, LOGGED_CHANGES + 1)]
+    assert on_a_terminal(site, "log", "--since", "1h").count(b" -> ") == LOGGED_CHANGES, "an option shows all it finds"
+    assert len(syncer("log").out.splitlines()) == LOGGED_CHANGES + 1, "and a pipe gets all"
 
 
 def test_people_read_times_in_one_form(site: Site, syncer: Run) -> None:
@@ -127,7 +146,7 @@ def test_the_problems_of_pages_are_told_beside_a_refused_key(
         (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
         (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
         (["history"], "missing argument 'ID'; see `syncer history --help`"),
-        (["purge", "--all", "--video", VIDEO], "--video and --all: choose one"),
+        (["purge", "--all", "--video", VIDEO], "use either --video or --all, not both"),
     ],
 )
 def test_a_wrong_command_line_is_told_as_every_error_is(syncer: Run, arguments: Sequence[str], sentence: str) -> None:

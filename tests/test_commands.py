@@ -50,7 +50,7 @@ def test_the_log_is_a_table_of_all_changes_oldest_first(full: Site, syncer: Run)
     ran = syncer("log")
     lines = ran.out.splitlines()
     assert (ran.code, ran.err) == (0, "")
-    assert lines[0].split() == ["seq", "at", "video_id", "field", "old", "new", "why", "path"]
+    assert lines[0].split() == ["seq", "at", "video_id", "field", "old", "new", "why", "sync", "path"]
     assert [int(line.split()[0]) for line in lines[1:]] == [line["seq"] for line in full.log_lines()]
 
 
@@ -123,7 +123,7 @@ def test_history_marks_the_day_on_which_youtube_counted_views_in_another_way(sit
         site.sync(datetime(2026, 8, day, 12, tzinfo=UTC))
     assert "another way" not in syncer("history", FIRST).out
     site.sync(datetime(2026, 8, 24, 12, tzinfo=UTC))
-    assert "From 2026-08-24 on YouTube counts views in another way" in syncer("history", FIRST).out
+    assert "YouTube changed how it counts views on 2026-08-24" in syncer("history", FIRST).out
 
 
 def test_history_tells_missing_from_hidden(full: Site, syncer: Run) -> None:
@@ -231,13 +231,13 @@ def test_purge_forgets_what_is_older_than_the_config_says(full: Site, syncer: Ru
     lines = full.log_lines()
     old = [line for line in lines if line["sync"] == lines[0]["sync"]]
     told = f"5 readings and {len(old)} log lines"
-    assert syncer("purge", "--dry-run").out == f"{told} would be forgotten.\n"
+    assert syncer("purge", "--dry-run").out == f"Would delete {told}.\n"
     assert full.log_lines() == lines
-    assert syncer("purge").out == f"{told} are forgotten.\n"
+    assert syncer("purge").out == f"Deleted {told}.\n"
     assert full.log_lines() == lines[len(old) :]
     assert len(syncer("history", FIRST, "--json").document["readings"]) == DAYS - 1
     assert tree(full.root / "content") == before
-    assert syncer("purge").out == "0 readings and 0 log lines are forgotten.\n"
+    assert syncer("purge").out == "Deleted 0 readings and 0 log lines.\n"
 
 
 @pytest.mark.parametrize("video", [DASHED, GONE, HIDDEN])

@@ -87,7 +87,7 @@ def test_an_empty_or_absent_count_was_null(log: Path) -> None:
     assert (line["old"], line["why"], line["field"]) == (None, "inserted", "videos[1].viewcount")
 
 
-def test_names_stand_in_plain_utf8(log: Path) -> None:
+def test_names_are_plain_utf8(log: Path) -> None:
     append(log, change(path='content/Ünï/日本 "q"\n.md'))
 
     assert "content/Ünï/日本 ".encode() in log.read_bytes()
@@ -203,7 +203,7 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_line_in_the_middle_is_passed_over_and_told(
+def test_a_damaged_line_in_the_middle_is_skipped_with_a_warning(
     log: Path, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     append(log, change(new="1"))
@@ -243,7 +243,7 @@ def aside(log: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("damage", DAMAGED)
 @pytest.mark.parametrize("whole", [0, 1, 3])
-def test_damaged_lines_at_the_end_are_set_aside_and_the_log_goes_on(log: Path, damage: bytes, whole: int) -> None:
+def test_damaged_lines_at_the_end_are_set_aside_and_the_log_continues(log: Path, damage: bytes, whole: int) -> None:
     append(log, *(change() for _ in range(whole)))
     intact = log.read_bytes()
     log.write_bytes(intact + damage + damage + b"torn")
@@ -260,7 +260,7 @@ def test_damaged_lines_at_the_end_are_set_aside_and_the_log_goes_on(log: Path, d
     assert aside(log) == [damage + damage + b"torn", damage], "an earlier one is not written over"
 
 
-def test_what_is_long_and_none_of_ours_is_set_aside_without_being_read(log: Path) -> None:
+def test_a_large_file_without_valid_lines_is_set_aside_without_being_read(log: Path) -> None:
     append(log, change())
     os.truncate(log, 1 << 40)
 
@@ -323,9 +323,9 @@ def test_brackets_deeper_than_python_reads_are_a_damaged_line(log: Path) -> None
 def test_a_log_that_is_no_file_is_an_error_that_names_it(log: Path) -> None:
     log.mkdir()
 
-    with pytest.raises(StateError, match=r"diff\.jsonl: is a directory, not a file"):
+    with pytest.raises(StateError, match=r"diff\.jsonl is a directory, not a file"):
         DiffLog(log, 0)
-    with pytest.raises(StateError, match=r"diff\.jsonl: is a directory, not a file"):
+    with pytest.raises(StateError, match=r"diff\.jsonl is a directory, not a file"):
         list(read_log(log))
 
 
@@ -426,7 +426,7 @@ def test_the_oldest_time_is_found_wherever_it_is(log: Path) -> None:
     assert [time_of(line) for line in read_log(log)] == [AT + timedelta(days=days) for days in (9, 0, 3)]
 
 
-def test_each_line_stands_alone_as_json(log: Path) -> None:
+def test_each_line_is_json_by_itself(log: Path) -> None:
     append(log, change(path="a\u2028b\x85c.md"), change())
 
     lines: list[Line] = [json.loads(raw) for raw in log.read_bytes().split(b"\n")[:-1]]

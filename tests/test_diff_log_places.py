@@ -55,7 +55,7 @@ def test_they_are_found_without_reading_the_others(tmp_path: Path, monkeypatch: 
     assert len(parsed) < 40
 
 
-def test_two_syncs_of_one_second_are_told_apart_in_any_order(tmp_path: Path) -> None:
+def test_two_syncs_of_one_second_are_distinguished_in_any_order(tmp_path: Path) -> None:
     twins = ["20261110T150003Z-ffff", "20261110T150003Z-0000"]
     log, written = tmp_path / "diff.jsonl", lines([*SYNCS[:9], *twins, *SYNCS[10:]], 2)
     write(log, written)

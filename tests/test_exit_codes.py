@@ -84,10 +84,10 @@ WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
     (config_in_latin_1, "config", ["cannot read the config: it is not UTF-8"]),
     (broken_yaml, "config", ["syncer.yaml:"]),
     (content_missing, "usage", ["posts is no directory; set `site` and `collections` in the config"]),
-    (state_is_a_file, "state", [".syncer: is not a directory", "move it away, or set state.directory"]),
-    (state_cannot_be_made, "state", ["/dev/null/state: the state cannot be", "or set state.directory"]),
+    (state_is_a_file, "state", [".syncer is not a directory", "move it away, or set `state.directory`"]),
+    (state_cannot_be_made, "state", ["Cannot write to /dev/null/state: ", "or set `state.directory`"]),
     (state_is_newer, "state", ["was written by a newer syncer (schema 99", "upgrade syncer"]),
-    (state_of_another_site, "state", ["belongs to the site", "set another state.directory"]),
+    (state_of_another_site, "state", ["belongs to the site", "set another `state.directory`"]),
 ]
 
 
@@ -182,7 +182,7 @@ def test_another_writer_is_waited_for_a_minute_and_then_it_is_exit_4(full: Site)
     assert LOCK_TIMEOUT == 60
     assert LOCK_TIMEOUT <= sum(waited) < LOCK_TIMEOUT + 1
     assert locked.value.exit_code == 4
-    assert f"another syncer (process {os.getpid()}) is writing; try again when it has ended" in str(locked.value)
+    assert f"Another syncer (process {os.getpid()}) is writing to " in str(locked.value)
     assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, 1, 2)
 
 
@@ -274,7 +274,7 @@ def test_a_full_disk_is_no_bug(full: Site) -> None:
     )
     done = run_python(full, small, "sync")
     assert done.returncode == 2, done.stderr
-    assert "diff.jsonl: the diff log cannot be written: File too large" in done.stderr
+    assert "diff.jsonl: File too large; check its permissions and the free disk space" in done.stderr
 
 
 def test_what_cannot_be_forgotten_after_a_sync_is_a_warning_and_the_sync_is_done(

@@ -27,7 +27,7 @@ def test_the_output_is_what_git_says(repository: Path) -> None:
     assert git(repository, "ls-files", "-z", "--others") == "page.md\0"
 
 
-def test_a_failure_tells_the_command_and_gits_own_words(repository: Path) -> None:
+def test_a_failure_names_the_command_and_quotes_git(repository: Path) -> None:
     with pytest.raises(GitError, match=r"^git log failed: fatal: .*main"):
         git(repository, "log")
 
@@ -93,9 +93,9 @@ def test_where_there_is_no_git_the_error_says_so(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert not has_git()
-    with pytest.raises(GitError, match="git is not installed"):
+    with pytest.raises(GitError, match="the `git` command was not found; install git"):
         git(tmp_path, "status")
-    with pytest.raises(GitError, match="git is not installed"):
+    with pytest.raises(GitError, match="the `git` command was not found; install git"):
         inside_work_tree(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A sync's commit holds our counts and nothing else: not a byte of the author's work, wherever that stands."""
+"""A sync's commit contains syncer's counts and nothing else: not a byte of the author's work."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def added(diff: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("limit", "commits"), [(5, True), (4, False)])
-def test_a_sync_that_is_told_to_stop_commits_what_is_soon_done_and_leaves_the_rest_to_the_next_one(
+def test_a_sync_that_is_stopped_commits_a_few_pages_and_leaves_many_to_the_next_one(
     site: Site, limit: int, commits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_pages(site)

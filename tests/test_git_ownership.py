@@ -1,4 +1,4 @@
-"""A commit is ours if it holds counts that the diff log knows and nothing else: all others are the author's."""
+"""A commit is syncer's if it contains counts from the diff log and nothing else: all others are the author's."""
 
 from __future__ import annotations
 
@@ -292,7 +292,7 @@ MIXING_ACTS = [
         MIXING_ACTS,
     ),
 )  # fmt: skip
-def test_what_is_not_only_counts_of_ours_is_the_authors(
+def test_a_commit_of_more_than_syncers_counts_is_the_authors(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
 ) -> None:
     act(scene)
@@ -305,7 +305,7 @@ def test_what_is_not_only_counts_of_ours_is_the_authors(
     report = scene.sync()
     problem = report.problems[-1]
     assert (problem.kind, problem.subject) == (ProblemKind.NOT_PUSHED, "git")
-    assert ("gone different ways" if others_first or act is begin_anew else "of yours that origin") in problem.message
+    assert ("have diverged" if others_first or act is begin_anew else "of yours that origin") in problem.message
     assert "treated as yours" in problem.message
     assert scene.tip() == there
     assert scene.ours.git("merge-base", "--is-ancestor", head, "HEAD", check=False) == ""
@@ -366,7 +366,7 @@ CARRYING_ACTS = [
     "others_first", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["remote behind", "others first"]
 )
 @pytest.mark.parametrize("act", storms_but({untouched, pull_and_rebase, pick, wait_longer}, CARRYING_ACTS))
-def test_counts_of_ours_are_pushed_whoever_carried_them(
+def test_syncers_counts_are_pushed_after_a_rebase_or_a_cherry_pick(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
 ) -> None:
     act(scene)
@@ -428,7 +428,7 @@ def test_commits_without_our_line_are_not_named(scene: Scene, syncer: Run) -> No
     scene.amend("--message", "All mine")
     assert syncer("review", "--json").document["problems"] == []
     [problem] = scene.sync().problems
-    assert problem.message.endswith("push them, and the counts go along")
+    assert problem.message.endswith("run `git push origin HEAD:main`, which pushes the counts too")
 
 
 def test_review_says_it_in_words_and_ends_with_1(scene: Scene, syncer: Run) -> None:
@@ -436,8 +436,8 @@ def test_review_says_it_in_words_and_ends_with_1(scene: Scene, syncer: Run) -> N
     add_words(scene)
     ran = syncer("review")
     assert ran.code == 1
-    said = f"commit {scene.ours.head()[:12]} has the line Syncer-Sync, but another message or other changes than syncer"
-    last = f"  git: {said} made: treated as yours; push it yourself [not-pushed]"
+    said = f"commit {scene.ours.head()[:12]} has a Syncer-Sync line, but syncer did not write all of the message and"
+    last = f"  git: {said} the changes: treated as yours; push it yourself [not-pushed]"
     assert ran.out.splitlines()[-2:] == ["Problems: 1", last]
     scene.ours.git("remote", "remove", "origin")
     assert syncer("review").code == 0
@@ -447,10 +447,10 @@ def test_of_a_branch_that_was_never_pushed_not_all_commits_are_looked_at(scene: 
     for number in range(MAX_MIXED_COMMITS + 5):
         scene.ours.git("commit", "--quiet", "--allow-empty", "--message", f"{number}\n\nSyncer-Sync: x")
     scene.ours.git("commit", "--quiet", "--allow-empty", "--message", "Mine")
-    assert f"the branch holds {MAX_MIXED_COMMITS} commits of yours" in scene.sync().problems[-1].message
+    assert f"your branch has {MAX_MIXED_COMMITS} commits of yours" in scene.sync().problems[-1].message
 
 
-def test_a_signed_commit_is_told_from_the_authors_where_logs_show_signatures(scene: Scene) -> None:
+def test_a_signed_commit_is_recognised_if_logs_show_signatures(scene: Scene) -> None:
     """Git says in the log who signed, if it is set to; that is no commit."""
     scene.ours.git("config", "log.showSignature", "true")
     scene.ours.git("config", "gpg.program", "echo")

@@ -81,7 +81,7 @@ def test_a_branch_that_follows_another_name_is_pushed_there(pair: Pair) -> None:
     "what",
     storms_but({"body", "count", "new"}, ["other-file", "body", "front-matter", "count", "deleted", "renamed", "new"]),
 )
-def test_what_somebody_else_pushed_first_comes_below_our_commit(pair: Pair, what: str) -> None:
+def test_if_others_pushed_first_syncers_commit_goes_on_top(pair: Pair, what: str) -> None:
     page = pair.other.top / PAGES[0]
     text = page.read_bytes()
     match what:
@@ -124,7 +124,7 @@ def test_an_edit_in_the_way_of_what_is_new_stays_and_the_sync_says_so(pair: Pair
     push_all(pair.other)
     mine = pair.site.put("notes.txt", b"a note of mine\n")
     said = refused(pair.sync())
-    assert "what others pushed cannot come in" in said
+    assert "what others pushed cannot be merged" in said
     assert "notes.txt" in said
     assert mine.read_bytes() == b"a note of mine\n"
     assert pair.ours.status() == [" M notes.txt"]
@@ -143,7 +143,7 @@ def test_an_untracked_file_in_the_way_stays(pair: Pair, ignored: bool) -> None:
         (pair.ours.top / ".git/info/exclude").write_text("new.txt\n")
     mine = pair.site.put("new.txt", b"mine\n")
     said = refused(pair.sync())
-    assert said == "untracked files are in the way of new ones: new.txt"
+    assert said == "what others pushed would overwrite untracked files: new.txt; move or commit them"
     assert mine.read_bytes() == b"mine\n"
     mine.unlink()
     pushed(pair.sync())
@@ -186,10 +186,14 @@ def test_an_upstream_that_was_rewritten_is_left_alone(pair: Pair) -> None:
     pair.other.git("commit", "--quiet", "--amend", "--message", "Another history")
     pair.other.git("push", "--quiet", "--force")
     head, theirs = pair.ours.head(), pair.tip()
-    assert "gone different ways" in refused(pair.sync())
+    assert "have diverged; run `git pull --rebase origin main`, then `git push origin HEAD:main`" in refused(
+        pair.sync()
+    )
     assert pair.tip() == theirs
     assert pair.ours.git("rev-parse", "HEAD^").strip() == head
-    assert "gone different ways" in refused(pair.sync())
+    assert "have diverged; run `git pull --rebase origin main`, then `git push origin HEAD:main`" in refused(
+        pair.sync()
+    )
 
 
 def test_commits_of_the_author_are_not_pushed(pair: Pair) -> None:

@@ -65,7 +65,7 @@ def all_the_time(act: Callable[[], object]) -> Iterator[None]:
     assert failed == []
 
 
-def test_somebody_who_commits_and_pushes_all_the_time_loses_nothing(pair: Pair) -> None:
+def test_an_author_who_commits_and_pushes_all_the_time_loses_nothing(pair: Pair) -> None:
     pushes = 0
 
     def push() -> None:

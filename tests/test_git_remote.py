@@ -89,7 +89,7 @@ def test_a_sync_of_some_pages_does_not_take_back_what_earlier_ones_committed(
     (other.top / "new.txt").write_bytes(b"theirs\n")
     push_all(other)
     said = not_pushed(a_day_later(site, youtube, Options(paths=("content/0.md",))))
-    assert "3 files that this sync is not about" in said
+    assert "3 files outside this sync" in said
     assert (here.top / "content/0.md").read_bytes() == right(youtube, 0)
     assert (here.top / "content/1.md").read_bytes() == plain(ids(4)[1], *before)
     same_everywhere(a_day_later(site, youtube), here, bare)
@@ -171,7 +171,7 @@ def hanging(script: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return begun
 
 
-def test_a_push_ends_when_the_sync_is_told_to_stop(
+def test_a_push_ends_when_the_sync_is_stopped(
     site: Site, here: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = hanging(tmp_path / "ssh", monkeypatch)

@@ -60,8 +60,8 @@ def bisect(author: Author) -> None:
     author.repository.git("bisect", "start")
 
 
-MIDDLE = "the repository is in the middle of {}; finish it, and the next sync commits"
-NO_BRANCH = "no branch with a commit is checked out; check one out, and the next sync commits"
+MIDDLE = "the repository is in the middle of {}; finish it, and the next sync commits the counts"
+NO_BRANCH = "no branch with a commit is checked out; run `git switch BRANCH`, and the next sync commits the counts"
 
 ALONE: dict[str, tuple[Callable[[Author], object], str]] = {
     "a stopped rebase": (stopped_rebase, MIDDLE.format("a rebase")),

@@ -106,7 +106,7 @@ def test_where_git_knows_no_name_nothing_is_committed_and_the_sync_says_what_to_
         author.repository.git("config", "--unset", name)
     author.works()
     assert author.is_left_alone() == (
-        "git does not know in whose name to commit; set `git.author` in the config, or run"
+        "git has no name and email address to commit with; set `git.author` in the config, or run"
         " `git config user.name NAME` and `git config user.email ADDRESS`"
     )
 
@@ -121,7 +121,7 @@ def test_the_configs_author_is_author_and_committer(author: Author) -> None:
     assert said == "Count Robot <counts@example.org>, Count Robot <counts@example.org>"
 
 
-def test_a_lock_that_somebody_holds_is_waited_for_and_then_left_alone(
+def test_another_commands_lock_is_waited_for_and_then_left_alone(
     author: Author, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(syncer.git.advance, "LOCK_TIMEOUT", 0.05)
@@ -131,7 +131,7 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_left_alone(
     before = snapshot(author.repository)
     report = author.site.sync()
     assert [problem.message for problem in report.problems] == [
-        f"another git command is at work, or has left {lock.resolve()} behind"
+        f"{lock.resolve()} exists: another git command is running, or one crashed; if none is running, remove it"
     ]
     lock.unlink()
     assert author.repository.head() == before.head
@@ -146,7 +146,9 @@ def test_before_the_first_commit_there_is_nothing_to_commit_to(site: Site, youtu
     repository.git("add", "--all")
     before = repository.git("ls-files", "--stage")
     (problem,) = site.sync().problems
-    assert problem.message == "no branch with a commit is checked out; check one out, and the next sync commits"
+    assert problem.message == (
+        "no branch with a commit is checked out; run `git switch BRANCH`, and the next sync commits the counts"
+    )
     assert repository.git("ls-files", "--stage") == before
     assert repository.git("for-each-ref") == ""
 
@@ -165,7 +167,7 @@ def test_without_git_the_sync_says_so(author: Author, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(author.room))
         report = author.site.sync()
-    assert [problem.message for problem in report.problems] == ["git is not installed; install it"]
+    assert [problem.message for problem in report.problems] == ["the `git` command was not found; install git"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -303,7 +305,7 @@ def test_a_page_behind_a_link_is_committed_where_it_is(author: Author) -> None:
 
 
 @pytest.mark.parametrize("before", ["a link", "a directory"])
-def test_a_page_in_place_of_what_was_no_page_waits(author: Author, before: str) -> None:
+def test_a_page_that_replaces_something_else_is_not_committed(author: Author, before: str) -> None:
     place = author.site.root / "content/changed.md"
     if before == "a link":
         place.symlink_to("untouched.md")

@@ -28,12 +28,12 @@ def repository(site: Site) -> Repository:
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_a_page_that_git_does_not_look_at_is_written_and_told_of(
+def test_a_page_that_git_ignores_is_written_and_reported(
     site: Site, repository: Repository, youtube: Simulator, syncer: Run, flag: str
 ) -> None:
     repository.git("update-index", f"--{flag}", *PAGES[:2])
     said = (
-        f"the counts of 2 pages, such as {PAGES[0]}, cannot be committed: git ignores changes to the file ({flag});"
+        f"the counts of 2 pages ({PAGES[0]}, ...) cannot be committed because git ignores changes there ({flag});"
         f" run `git update-index --no-{flag} PATH`, and the next sync commits them"
     )
     for _ in range(2):  # as long as it is so
@@ -58,7 +58,7 @@ def test_a_page_that_git_does_not_look_at_is_written_and_told_of(
     assert syncer("review", "--json").code == 0
 
 
-def test_both_flags_at_once_and_files_that_are_no_pages_or_hold_nothing_new_are_told_apart(
+def test_both_flags_are_reported_and_files_without_new_counts_are_not(
     site: Site, repository: Repository, youtube: Simulator
 ) -> None:
     site.put(PAGES[3], plain(VIDEOS[3], *counts(youtube, VIDEOS[3])))
@@ -67,10 +67,10 @@ def test_both_flags_at_once_and_files_that_are_no_pages_or_hold_nothing_new_are_
         repository.git("update-index", f"--{flag}", PAGES[0], "notes.txt", PAGES[3])
     site.put("notes.txt", b"another note\n")
     [problem] = site.sync().problems
-    assert problem.message.startswith(f"the counts of 1 page, such as {PAGES[0]}, cannot be committed")
+    assert problem.message.startswith(f"the counts of 1 page ({PAGES[0]}) cannot be committed")
 
 
-def test_what_the_author_wrote_in_such_a_page_is_no_business_of_ours(
+def test_the_authors_own_counts_in_such_a_page_are_not_reported(
     site: Site, repository: Repository, youtube: Simulator, syncer: Run
 ) -> None:
     for page, video in zip(PAGES, VIDEOS, strict=True):
@@ -93,7 +93,7 @@ def test_review_of_other_pages_says_nothing_of_it(site: Site, repository: Reposi
 
 @pytest.mark.parametrize("flag", FLAGS)
 @pytest.mark.parametrize("theirs", ["another page", "the same page"])
-def test_what_others_push_does_not_overwrite_what_git_was_told_not_to_look_at(
+def test_what_others_push_does_not_overwrite_files_that_git_ignores(
     site: Site, repository: Repository, tmp_path: Path, flag: str, theirs: str
 ) -> None:
     site.configure(git="commit: true, push: true")

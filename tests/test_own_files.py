@@ -93,7 +93,7 @@ COMMANDS = (("sync",), ("sync", "--dry-run"), ("status",), ("check", "--offline"
         for column, kind in enumerate(KINDS)
     ],
 )  # each file and each kind has its part in those that are no storm
-def test_what_is_no_file_of_ours_is_never_written_nor_waited_for(
+def test_a_file_that_is_not_syncers_is_never_written_nor_waited_for(
     warm: Warm, site: Site, name: str, kind: Callable[[Path, Path], None]
 ) -> None:
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
@@ -158,7 +158,9 @@ IN_THE_WAY = {
 @pytest.mark.parametrize(
     "name", sorted({*IN_THE_WAY, ".syncer-diff-log~", "daemon.address", "daemon.sock", "told.json", "told.new"})
 )
-def test_a_directory_under_a_name_of_ours_ends_no_command_as_a_bug(warm: Warm, site: Site, name: str) -> None:
+def test_a_directory_with_the_name_of_one_of_syncers_files_is_an_error_not_a_bug(
+    warm: Warm, site: Site, name: str
+) -> None:
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     made = site.sync(datetime.now(UTC) - timedelta(days=40)).sync
     (site.state / name).unlink(missing_ok=True)
@@ -172,21 +174,23 @@ def test_a_directory_under_a_name_of_ours_ends_no_command_as_a_bug(warm: Warm, s
             assert str(site.state / name) in ended.err, command
     if name == ".syncer-diff-log~":
         assert ended
-        assert f"{site.state / name}: is a directory, not a file; move it away" in ended.err
+        assert f"{site.state / name} is a directory, not a file; move it away" in ended.err
 
 
 @pytest.mark.parametrize("kind", ["file", "dangling"])
-def test_what_stands_where_the_state_goes_is_named(warm: Warm, site: Site, kind: str) -> None:
+def test_a_file_or_broken_link_where_the_state_belongs_is_named(warm: Warm, site: Site, kind: str) -> None:
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     if kind == "file":
         site.put(site.state.name, b"mine")
     else:
         site.state.symlink_to("none")
-    said = "not a directory; move it away, or set" if kind == "file" else "a link to no directory; mount the disk"
+    said = (
+        "not a directory; move it away, or set" if kind == "file" else "a link to a missing directory; mount its disk"
+    )
     for command in (("sync",), ("sync", "--dry-run"), ("status",), ("purge",)):
         ended = run(warm, site, *command)
         assert ended.code == 2, (command, ended)
-        assert f"{site.state}: is {said}" in ended.err, (command, ended)
+        assert f"{site.state} is {said}" in ended.err, (command, ended)
     assert not (site.root / "none").exists()
 
 
@@ -336,7 +340,7 @@ def test_a_directory_that_holds_other_things_is_no_state_and_stays_as_it_is(warm
         ended = run(warm, site, *command)
         if command != ("log",):
             assert ended.code == (1 if command[0] == "check" else 2), (command, ended)
-            assert "set state.directory" in ended.out + ended.err
+            assert "state.directory" in ended.out + ended.err
     assert tree(site.root) == before
 
 
@@ -351,7 +355,7 @@ def test_a_directory_that_nobody_uses_can_be_a_state(site: Site, what: str) -> N
 
 @pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("where", [".syncer", "data"])
-def test_git_ignores_what_is_ours_and_nothing_of_the_authors(site: Site, where: str, linked: bool) -> None:
+def test_git_ignores_syncers_files_and_none_of_the_authors(site: Site, where: str, linked: bool) -> None:
     state = site.root / where
     if linked:  # to another disk, perhaps
         (site.root.parent / "elsewhere").mkdir()
@@ -377,7 +381,7 @@ def test_git_ignores_what_is_ours_and_nothing_of_the_authors(site: Site, where: 
         assert f"{where}/sub/lock" in status
 
 
-def test_a_gitignore_of_everything_stays_where_all_is_ours(site: Site) -> None:
+def test_a_gitignore_of_everything_is_kept_if_all_files_are_syncers(site: Site) -> None:
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     site.put("data/.gitignore", b"*\n")
     site.configure(state="directory: data")
@@ -390,7 +394,7 @@ def test_a_link_to_a_disk_that_is_not_mounted_is_no_new_state(site: Site) -> Non
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     site.state.symlink_to(site.root / "disk/state")
 
-    with pytest.raises(StateError, match="is a link to no directory; mount the disk"):
+    with pytest.raises(StateError, match="is a link to a missing directory; mount its disk"):
         site.sync()
     assert not (site.root / "disk").exists()
 

@@ -130,7 +130,7 @@ def test_a_line_that_the_crash_tore_is_cut_and_written_whole(full: Site, youtube
     require_all_right(full, youtube)
 
 
-def test_a_count_that_somebody_overwrote_before_the_recovery_is_not_logged_as_ours(full: Site, crash: Crash) -> None:
+def test_a_count_that_was_overwritten_before_the_recovery_is_not_logged(full: Site, crash: Crash) -> None:
     crash(full, "syncer.sync.write", "mark_done", "before")
     full.put("content/0.md", crlf(VIDEOS[0], 123456, SEEN))
 
@@ -219,7 +219,7 @@ def test_new_files_that_no_intent_names_are_removed_after_a_lost_state(full: Sit
     assert left_over(full) == []
 
 
-def test_after_a_lost_state_the_report_says_what_is_gone_and_the_log_goes_on(full: Site, syncer: Run) -> None:
+def test_after_a_lost_state_the_report_says_what_is_lost_and_the_log_continues(full: Site, syncer: Run) -> None:
     full.sync(NOON)
     (full.state / DATABASE_FILE).unlink()
     full.put("content/0.md", crlf(VIDEOS[0], SEEN, SEEN))

@@ -53,7 +53,7 @@ def test_pages_keep_the_newer_counts_while_youtube_does_not_answer(restored: Res
     assert restored.site.log_lines() == log
 
 
-def test_pages_get_what_youtube_says_as_soon_as_it_answers(restored: Restored) -> None:
+def test_pages_are_updated_as_soon_as_youtube_answers(restored: Restored) -> None:
     restored.youtube.clock.advance(DAY)
     report = restored.site.sync(NOON + 3 * DAY)
 
@@ -97,7 +97,7 @@ def test_lines_from_a_time_to_come_hold_nothing_back(site: Site, youtube: Simula
     assert page.read_bytes() == crlf(video, *counts(youtube, video))
 
 
-def test_the_log_tells_of_counts_that_are_not_written(restored: Restored, syncer: Run, tmp_path: Path) -> None:
+def test_counts_that_are_not_written_are_logged(restored: Restored, syncer: Run, tmp_path: Path) -> None:
     restored.youtube.faults = [parse_fault("backend-503")]
     ran = syncer("-v", "sync")
     assert "older than the diff log" in ran.err

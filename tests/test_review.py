@@ -87,7 +87,7 @@ def test_the_table_names_a_page_once_and_says_what_it_comes_to(
     place = next(number for number, words in enumerate(lines) if words[0] == A)
     assert lines[place] == [A, "viewcount", str(views - LESS), str(views), f"{LESS / (views - LESS):+.1%}"]
     assert lines[place + 1] == ["likeCount", str(likes - LESS), str(likes), f"{LESS / (likes - LESS):+.1%}"]
-    assert " ".join(lines[-2]) == "Waiting: 5 counts on 3 pages, 2 large changes."
+    assert " ".join(lines[-3]) == "Not committed: 5 counts on 3 pages (2 large changes)."
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_count_of_the_author_s_own_is_shown_as_such(waiting: Repository, site:
         ("likeCount", False),
     ]
     out = syncer("review").out
-    assert "Waiting: 6 counts on 3 pages, 2 large changes and 1 yours.\nYours are those" in out
+    assert "Not committed: 6 counts on 3 pages (2 large changes, 1 yours).\nCounts marked `yours`" in out
     assert out.count("  yours") == 1
 
 
@@ -140,7 +140,7 @@ def test_other_edits_of_a_page_are_counted_and_not_shown(
     shown = pages(syncer("review", "--json"))
     assert {path: page["other_lines"] for path, page in shown.items()} == {A: 0, B: lines, "content/lists/two.md": 0}
     [line] = [line for line in syncer("review").out.splitlines() if line.startswith(B)]
-    assert line.endswith("  1 other line differs too" if lines == 1 else f"  {lines} other lines differ too")
+    assert line.endswith("  1 other line changed" if lines == 1 else f"  {lines} other lines changed")
 
 
 def test_ends_of_lines_that_git_converts_are_no_other_lines(site: Site, youtube: Simulator, syncer: Run) -> None:
@@ -163,7 +163,7 @@ def test_pages_without_a_count_that_waits_are_not_shown(waiting: Repository, sit
     assert set(pages(syncer("review", "--json"))) == {A, "content/lists/two.md"}, "staged counts wait for a commit too"
     waiting.commit_all()
     ran = syncer("review")
-    assert (ran.code, ran.out) == (0, "No count waits: the pages have those of the last commit.\n")
+    assert (ran.code, ran.out) == (0, "Nothing to review: the pages have the counts of the last commit.\n")
 
 
 def test_a_long_list_is_cut_and_the_document_is_whole(site: Site, syncer: Run) -> None:
@@ -173,7 +173,7 @@ def test_a_long_list_is_cut_and_the_document_is_whole(site: Site, syncer: Run) -
     site.sync()
     out = syncer("review").out.splitlines()
     assert out[41] == "  ... and 10 more counts; --json has all"
-    assert out[42] == "Waiting: 50 counts on 25 pages."
+    assert out[42] == "Not committed: 50 counts on 25 pages."
     assert sum(len(page["counts"]) for page in pages(syncer("review", "--json")).values()) == 50
 
 
@@ -214,10 +214,10 @@ def test_the_site_may_be_a_directory_of_the_repository(site: Site, tmp_path: Pat
 @pytest.mark.parametrize("commits", [False, True], ids=["no repository", "no commit"])
 def test_without_a_repository_or_a_commit_it_is_exit_2(site: Site, syncer: Run, *, commits: bool) -> None:
     site.put(A, crlf(FIRST, 1, 2))
-    said = "is in no git repository; `git init` makes one"
+    said = "is not in a git repository; run `git init`"
     if commits:
         Repository(site.root).git("init", "--quiet")
-        said = "there is no commit yet to compare the pages with; commit them first"
+        said = "there is no commit yet to compare the pages with; commit the site first"
     ran = syncer("review")
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err

@@ -53,7 +53,7 @@ def test_the_pages_are_as_committed_byte_for_byte_and_the_others_wait_on(
     head = waiting.head()
     ran = syncer("review", "--drop", *PAGES[1:], TWO)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith(f"Put back {2 * len(PAGES[1:]) + 4} counts on {len(PAGES)} pages, to stay until YouTube")
+    assert ran.out.startswith(f"Restored {2 * len(PAGES[1:]) + 4} counts on {len(PAGES)} pages. They stay until")
     assert waiting.status() == [f" M {PAGES[0]}"]
     assert waiting.head() == head
 
@@ -106,7 +106,7 @@ def test_the_author_s_own_count_stays_and_is_listed(
     assert page.read_bytes() == plain(VIDEO, views + 5, 2)
     log = site.log_lines()
     ran = syncer("review", "--drop", A)
-    assert (ran.code, ran.out.splitlines()[:2]) == (0, ["There is nothing to do.", "Left as they are:"])
+    assert (ran.code, ran.out.splitlines()[:2]) == (0, ["Nothing to keep or drop.", "Left unchanged:"])
     assert site.log_lines() == log
     assert syncer("status", "--json").document["syncs"][0]["sync"] == document["dropped"]["sync"], "no empty sync"
 

@@ -115,7 +115,7 @@ def test_what_the_author_changed_is_not_committed_and_is_listed_as_left(
     assert waiting.show(A) == plain(VIDEOS["a"], counts(youtube, VIDEOS["a"])[0], 2)
     assert page.read_bytes() == edited
     ran = syncer("review", "--keep", A)
-    assert ran.out.startswith("There is nothing to do.\nLeft as they are:\n")
+    assert ran.out.startswith("Nothing to keep or drop.\nLeft unchanged:\n")
     assert syncer("review", "--json", "--keep", A).document["kept"] is None
 
 
@@ -141,7 +141,7 @@ def test_with_push_the_next_sync_pushes(site: Site, tmp_path: Path, syncer: Run)
     site.configure(git="commit: true, push: true")
     before = repository.git("ls-remote", "origin", "main")
     ran = syncer("review", "--keep", A)
-    assert ran.out.endswith("The next sync pushes it.\n")
+    assert ran.out.endswith("The next sync pushes this commit.\n")
     assert repository.git("ls-remote", "origin", "main") == before
     assert site.sync(NOON + timedelta(hours=1)).exit == 0
     assert repository.git("ls-remote", "origin", "main").split()[0] == repository.head()
@@ -164,10 +164,10 @@ def test_in_the_middle_of_something_nothing_is_committed(waiting: Repository, sy
         (("--keep", A, "/etc"), "/etc: outside the site"),
         (("--drop", "nowhere.md"), "nowhere.md: no such file or directory"),
         (("--keep", "config"), "config: no collection in the config includes a page there"),
-        (("--keep", A, "--drop", B, f"./{A}"), "content/a.md: cannot be kept and dropped as well"),
-        (("--keep", A, "--drop", "content"), "content/a.md: cannot be kept and dropped as well"),
-        (("--keep", ".", "--drop", A), "content/a.md: cannot be kept and dropped as well"),
-        (("--keep", A, "--drop", "."), "content/a.md: cannot be kept and dropped as well"),
+        (("--keep", A, "--drop", B, f"./{A}"), "content/a.md is in both --keep and --drop; name each page once"),
+        (("--keep", A, "--drop", "content"), "content/a.md is in both --keep and --drop; name each page once"),
+        (("--keep", ".", "--drop", A), "content/a.md is in both --keep and --drop; name each page once"),
+        (("--keep", A, "--drop", "."), "content/a.md is in both --keep and --drop; name each page once"),
         (("--keep", A, "--drop", "config"), "config: no collection in the config includes a page there"),
         (("--keep",), "option '--keep' requires an argument"),
         ((A,), "unexpected extra argument (content/a.md)"),
@@ -186,7 +186,7 @@ def test_what_cannot_be_meant_is_exit_2_and_nothing_is_done(
 def test_a_page_that_waits_for_nothing_is_no_mistake(waiting: Repository, syncer: Run) -> None:
     assert syncer("review", "--keep", A).code == 0
     ran = syncer("review", "--keep", A)
-    assert (ran.code, ran.out) == (0, "There is nothing to do.\n")
+    assert (ran.code, ran.out) == (0, "Nothing to keep or drop.\n")
 
 
 def test_on_a_terminal_it_asks_page_by_page_and_commits_once_at_the_end(
@@ -219,13 +219,11 @@ def test_whoever_chooses_nothing_changes_nothing(waiting: Repository, site: Site
 
 
 @pytest.mark.parametrize("more", [["--json"], ["--keep", C]])
-def test_with_an_option_nothing_is_asked(waiting: Repository, site: Site, more: list[str]) -> None:
+def test_with_an_option_there_is_no_prompt(waiting: Repository, site: Site, more: list[str]) -> None:
     assert b"[y,n,d,q,?]" not in typed_ahead(site, b"y\ny\ny\n", "review", *more)
 
 
-def test_a_page_that_changed_while_it_was_asked_about_is_left(
-    waiting: Repository, site: Site, youtube: Simulator
-) -> None:
+def test_a_page_that_changed_during_the_prompt_is_skipped(waiting: Repository, site: Site, youtube: Simulator) -> None:
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     shown = look(config, ()).pages
     youtube.clock.advance(timedelta(days=10))

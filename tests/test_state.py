@@ -182,12 +182,10 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(
 
 
 @pytest.mark.parametrize("opener", OPENERS)
-def test_a_database_of_another_program_is_no_state_of_ours(
-    directory: Path, opener: Callable[[Path, str], object]
-) -> None:
+def test_a_database_of_another_program_is_refused(directory: Path, opener: Callable[[Path, str], object]) -> None:
     file_of(directory, "CREATE TABLE theirs (x)", "PRAGMA user_version = 1")
 
-    with pytest.raises(StateDamaged, match="its tables are not those of schema 1"):
+    with pytest.raises(StateDamaged, match="its tables do not match schema 1"):
         opener(directory, SITE)
 
 
@@ -230,7 +228,7 @@ def test_a_state_directory_below_a_file_is_an_error_for_a_writer_and_no_state_fo
     (tmp_path / "file").touch()
 
     assert open_to_read(tmp_path / "file/.syncer", SITE) is None
-    with pytest.raises(StateError, match="cannot be made: Not a directory"):
+    with pytest.raises(StateError, match=r"Cannot create the state in .*: Not a directory"):
         open_database(tmp_path / "file/.syncer", SITE)
 
 
@@ -255,7 +253,7 @@ def test_a_state_that_may_not_be_written_is_an_error_that_says_so(mode: int) -> 
         printed = run_python(code, directory).splitlines()
         directory.chmod(0o755)
 
-    assert all(line.startswith(str(directory)) for line in printed)
+    assert all(str(directory) in line for line in printed)
     assert printed
 
 
@@ -292,7 +290,7 @@ def test_two_writers_wait_for_each_other(directory: Path) -> None:
         assert len(read_times(database)) == 40
 
 
-def test_a_full_disk_is_an_error_that_says_so_and_the_state_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_that_says_so_and_the_state_works_again_when_there_is_room(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 400) as disk, open_database(disk / ".syncer", SITE) as database:
         saved(database, given())
         filler = fill(disk)
@@ -506,7 +504,7 @@ def test_the_largest_count_survives(database: Database) -> None:
     assert (accepted(database) or {})[Count.VIEWS] == 2**63 - 1
 
 
-def test_history_is_told_in_the_order_of_the_syncs(database: Database) -> None:
+def test_history_is_in_the_order_of_the_syncs(database: Database) -> None:
     readings = [given(at=NOON + timedelta(hours=hour), views=hour) for hour in range(5)]
     for reading in (*readings[3:], *readings[:3]):
         saved(database, reading)
@@ -517,7 +515,7 @@ def test_history_is_told_in_the_order_of_the_syncs(database: Database) -> None:
     assert history(database, VideoId("___________")) == []
 
 
-def test_readings_of_one_second_are_told_in_the_order_of_syncs(database: Database) -> None:
+def test_readings_of_one_second_are_in_the_order_of_syncs(database: Database) -> None:
     readings = [given(views=views) for views in (5, 3, 9, 1)]
     for reading in readings:
         saved(database, reading)
@@ -664,7 +662,7 @@ def test_purging_one_video_leaves_no_byte_of_its_id_and_counts(config: Config, u
     assert traces(used, A)
 
 
-def test_a_purge_leaves_no_byte_even_while_somebody_has_the_state_open(config: Config, used: Path) -> None:
+def test_a_purge_leaves_no_byte_even_while_another_process_has_the_state_open(config: Config, used: Path) -> None:
     reader = open_to_read(used, os.path.realpath(config.site))
     assert reader is not None
     with reader:
@@ -716,7 +714,7 @@ def test_a_sync_is_known_by_its_name_from_its_beginning(database: Database) -> N
     assert not has_sync(database, "b")
 
 
-def test_syncs_that_have_ended_are_told_newest_first(database: Database) -> None:
+def test_finished_syncs_are_listed_newest_first(database: Database) -> None:
     for number in range(3):
         sync = begin_sync(database, f"s{number}", NOON + number * DAY)
         if number != 1:

@@ -217,7 +217,7 @@ DAMAGES = [flipped, flipped, flipped, flipped, header_flipped, overwritten, zero
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_damage_to_the_bytes_of_a_state_is_for_good(used: Used, run: Run, seed: int) -> None:
+def test_no_damage_to_the_bytes_of_a_state_is_permanent(used: Used, run: Run, seed: int) -> None:
     random = Random(seed)
     used.restore()
     if random.random() < 0.5:  # all in the one file
@@ -256,7 +256,7 @@ def odd(value: object, random: Random) -> object:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_odd_value_in_a_state_is_for_good(used: Used, run: Run, seed: int) -> None:
+def test_no_odd_value_in_a_state_is_permanent(used: Used, run: Run, seed: int) -> None:
     random = Random(seed)
     used.restore()
     with closing(sqlite3.connect(used.file)) as connection:
@@ -321,7 +321,7 @@ def test_what_only_a_reader_meets_is_set_aside_by_the_next_sync(used: Used, run:
     assert run("sync").code == 1, "the page with a problem is all that is wrong"
     assert "state-lost" not in run("sync", "--json").out
     ran = run("history", VIDEOS[3])
-    assert (ran.code, "the next sync sets it aside" in ran.err) == (2, True)
+    assert (ran.code, "run `syncer sync`, which sets it aside" in ran.err) == (2, True)
     assert (used.site.state / SUSPECT).exists()
     assert "state-lost" in run("sync", "--json").out
     assert not (used.site.state / SUSPECT).exists()
@@ -413,9 +413,7 @@ REPORT: dict[str, list[object]] = {
         for number, value in enumerate(values)
     ],
 )
-def test_a_report_that_is_none_is_left_out_and_the_others_are_told(
-    used: Used, run: Run, key: str, value: object
-) -> None:
+def test_a_damaged_report_is_left_out_and_the_others_are_shown(used: Used, run: Run, key: str, value: object) -> None:
     used.restore()
     before = run("status", "--json").document["syncs"]
     with closing(sqlite3.connect(used.file)) as connection:
@@ -431,7 +429,7 @@ def test_a_report_that_is_none_is_left_out_and_the_others_are_told(
 
 
 @pytest.mark.parametrize("text", ["", "x", "7", "[]", "{}", "[" * 100_000, '{"sync": "\\ud800"}', "\0"])
-def test_any_text_in_place_of_a_report_is_no_report(text: str) -> None:
+def test_any_text_instead_of_a_report_is_not_a_report(text: str) -> None:
     assert stored_report(text) is None
 
 

@@ -133,7 +133,7 @@ def test_a_report_that_is_no_json_stays_as_it_is(tmp_path: Path) -> None:
     assert kept == [text.replace('{"doubtful": [', '{"unconfirmed": [') for text in texts]
 
 
-def test_an_older_state_is_brought_to_the_newest_schema_once_and_accepts_what_is_held(tmp_path: Path) -> None:
+def test_an_older_state_is_updated_to_the_newest_schema_once_and_accepts_what_is_held(tmp_path: Path) -> None:
     write_state(tmp_path / ".syncer", SITE)
     for _ in range(2):
         with open_database(tmp_path / ".syncer", SITE) as database, database.read() as connection:

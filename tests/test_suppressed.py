@@ -85,7 +85,7 @@ def test_each_count_is_suppressed_on_its_own(site: Site, youtube: Simulator) -> 
     assert views > 1
 
 
-def test_other_pages_and_places_with_the_video_are_not_touched(site: Site, youtube: Simulator) -> None:
+def test_other_pages_and_slots_with_the_video_are_not_affected(site: Site, youtube: Simulator) -> None:
     said = counts(youtube, A)
     site.put(PAGE, crlf(A, 1, 2))
     name = site.sync(options=Options(paths=(PAGE,))).sync
@@ -150,7 +150,7 @@ def test_the_status_says_how_many_counts_are_suppressed(undone: Site, syncer: Ru
     assert "Suppressed: 2 counts you undid or dropped, until YouTube returns another number." in syncer("status").out
 
 
-def test_a_place_is_known_by_page_field_and_video(undone: Site, youtube: Simulator) -> None:
+def test_a_number_is_suppressed_by_page_field_and_video(undone: Site, youtube: Simulator) -> None:
     views, likes = counts(youtube, A)
     with open_to_read(undone.state, str(undone.root.resolve())) as database:  # type: ignore[union-attr]
         video = VideoId(A)

@@ -91,40 +91,40 @@ def test_what_a_later_sync_wrote_is_left_and_the_rest_is_put_back(site: Site, yo
     assert undone(site, first) == (
         1,
         [
-            SkippedCount("content/a.md", "viewcount", f"was changed since, and says {views}"),
-            SkippedCount("content/a.md", "likeCount", f"was changed since, and says {likes}"),
+            SkippedCount("content/a.md", "viewcount", f"it has changed since, to {views}"),
+            SkippedCount("content/a.md", "likeCount", f"it has changed since, to {likes}"),
         ],
     )
     assert pages(site) == {"a.md": crlf(A, views, likes), "b.md": crlf(B, 1, 2)}
 
 
-def test_what_a_person_changed_is_left_and_their_other_edits_stay(site: Site, youtube: Simulator) -> None:
+def test_a_count_changed_by_hand_is_not_restored_and_other_edits_stay(site: Site, youtube: Simulator) -> None:
     page = site.put("content/a.md", plain(A, 1, 2))
     name = site.sync().sync
     likes = counts(youtube, A)[1]
     page.write_bytes(plain(A, 12345, likes).replace(b"by hand", b"by hand, mostly") + b"A new line.\n")
 
-    assert undone(site, name) == (1, [SkippedCount("content/a.md", "viewcount", "was changed since, and says 12345")])
+    assert undone(site, name) == (1, [SkippedCount("content/a.md", "viewcount", "it has changed since, to 12345")])
     assert page.read_bytes() == plain(A, 12345, 2).replace(b"by hand", b"by hand, mostly") + b"A new line.\n"
 
 
-def test_a_count_that_a_person_took_out_is_left(site: Site, youtube: Simulator) -> None:
+def test_a_count_removed_by_hand_is_not_restored(site: Site, youtube: Simulator) -> None:
     site.put("content/a.md", crlf(A, 1, 2))
     site.put("content/b.md", crlf(B, 1, 2))
     name = site.sync().sync
     site.put("content/a.md", crlf(A, "", 5).replace(b"likeCount", b"likes"))
     site.put("content/b.md", crlf(B, 1, 2).replace(B.encode(), C.encode()))
 
-    gone = "the page no longer has it"
+    gone = "the page no longer has this count"
     assert undone(site, name)[1] == [
-        SkippedCount("content/a.md", "viewcount", "was changed since, and says nothing"),
+        SkippedCount("content/a.md", "viewcount", "it has been removed since"),
         SkippedCount("content/a.md", "likeCount", gone),
         SkippedCount("content/b.md", "viewcount", gone),
         SkippedCount("content/b.md", "likeCount", gone),
     ]
 
 
-def test_where_there_was_no_count_before_none_can_be_put_back(site: Site, youtube: Simulator) -> None:
+def test_an_inserted_count_is_not_removed(site: Site, youtube: Simulator) -> None:
     site.configure(
         collections="  - directory: content\n    fields: {video_id: vid_id, insert_missing: true, "
         "counts: {viewCount: viewcount, likeCount: likeCount, commentCount: comments}}\n"
@@ -134,7 +134,7 @@ def test_where_there_was_no_count_before_none_can_be_put_back(site: Site, youtub
     assert [line["why"] for line in site.log_lines()] == ["changed", "changed", "inserted"]
     page = pages(site)["a.md"]
 
-    before = "there was no count before"
+    before = "the sync added it; there was no count before"
     assert undone(site, name) == (
         1,
         [SkippedCount("content/a.md", "viewcount", before), SkippedCount("content/a.md", "comments", before)],
@@ -142,16 +142,16 @@ def test_where_there_was_no_count_before_none_can_be_put_back(site: Site, youtub
     assert pages(site)["a.md"] == page.replace(f'"{counts(youtube, A)[1]}"'.encode(), b'"2"')
 
 
-def test_the_way_to_remove_an_inserted_count_is_named_and_only_then(site: Site, syncer: Run) -> None:
+def test_how_to_remove_an_inserted_count_is_shown_only_for_inserted_counts(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(A, "", 2))
     ran = syncer("undo", site.sync().sync)
-    assert "Remove their lines by hand; or, where the site is in git" in ran.out
+    assert "Delete their lines by hand." in ran.out
     assert "`git restore PAGE`" in ran.out
     site.put("content/b.md", crlf(A, 1, 2))
     name = site.sync().sync
     (site.root / "content/b.md").unlink()
     ran = syncer("undo", name)
-    assert ran.out.startswith("Left as they are: 2 counts")
+    assert ran.out.startswith("Not restored: 2 counts")
     assert "git restore" not in ran.out
 
 
@@ -188,15 +188,15 @@ def put_a_directory_there(site: Site) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (remove, "the page is gone"),
-        (move_away, "the page is gone"),
-        (exclude, "no collection of the config takes the page"),
-        (map_another_count, "the page no longer has it"),
+        (remove, "the page no longer exists"),
+        (move_away, "the page no longer exists"),
+        (exclude, "the page is not in any collection of the config"),
+        (map_another_count, "the page no longer has this count"),
         (break_it, "Invalid YAML in front matter"),
-        (put_a_directory_there, "the page no longer has it"),
+        (put_a_directory_there, "the page no longer has this count"),
     ],
 )
-def test_a_page_that_cannot_be_put_back_is_left_with_the_reason(
+def test_a_page_that_cannot_be_restored_is_listed_with_the_reason(
     site: Site, spoil: Callable[[Site], None], why: str
 ) -> None:
     site.put("content/a.md", crlf(A, 1, 2))
@@ -211,7 +211,7 @@ def test_a_page_that_cannot_be_put_back_is_left_with_the_reason(
     assert all(count.why.startswith(why) for count in skipped), skipped
 
 
-def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site: Site, syncer: Run) -> None:
+def test_a_read_only_page_is_a_problem_and_can_be_undone_later(site: Site, syncer: Run) -> None:
     page = site.put("content/a.md", crlf(A, 1, 2))
     name = site.sync().sync
     page.chmod(0o444)
@@ -221,8 +221,8 @@ def test_a_page_that_nobody_may_write_is_a_problem_and_can_be_undone_later(site:
         1,
         [
             "Problems: 1",
-            "  content/a.md: The page is read-only: make it writable, or exclude it. [unwritable]",
-            f"`syncer undo {name}`, once more, puts back what can be by then.",
+            "  content/a.md: is read-only; allow writing, or exclude it [unwritable]",
+            f"Run `syncer undo {name}` again to restore the remaining counts.",
         ],
     )
     page.chmod(0o644)
@@ -248,14 +248,14 @@ def test_an_edit_during_the_undo_wins_and_nothing_is_suppressed(
     assert syncer("status", "--json").document["held_by_undo"] == 1
 
 
-def test_counts_that_stand_as_they_were_need_nothing(site: Site, syncer: Run) -> None:
+def test_counts_that_have_their_old_values_need_nothing(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(A, 1, 2))
     name = site.sync().sync
     site.undo(name)
     lines = site.log_lines()
 
     ran = syncer("undo", name)
-    assert (ran.code, ran.out) == (0, "There is nothing to put back: the pages say what they said before.\n")
+    assert (ran.code, ran.out) == (0, "Nothing to restore: the pages already have the old counts.\n")
     assert site.log_lines() == lines
 
 
@@ -299,10 +299,7 @@ def test_each_line_says_when_youtube_said_the_number_that_is_back(site: Site, yo
 def test_a_sync_that_wrote_nothing_is_exit_2_and_nothing_is_done(full: Site, syncer: Run, name: str) -> None:
     ran = syncer("undo", "--", name)
     assert (ran.code, ran.out, full.state.exists()) == (2, "", False)
-    assert ran.err == (
-        f"syncer: {name}: the diff log has no count that a sync of this name wrote; `syncer log` shows which sync wrote"
-        " what\n"
-    )
+    assert ran.err == f"syncer: the diff log has no changes of a sync {name}; run `syncer log` to see its syncs\n"
     full.sync()
     before = tree(full.root / "content")
     for wrong in (name, full.log_lines()[0]["sync"][:-1], full.sync().sync):
@@ -311,7 +308,7 @@ def test_a_sync_that_wrote_nothing_is_exit_2_and_nothing_is_done(full: Site, syn
     assert len(full.log_lines()) == 14
 
 
-def test_the_command_says_what_it_put_back_what_it_left_and_how_to_take_it_back(full: Site, syncer: Run) -> None:
+def test_the_command_shows_what_it_restored_what_it_did_not_and_how_to_reverse_it(full: Site, syncer: Run) -> None:
     before = pages(full)
     name = full.sync().sync
     full.put("content/1.md", before["1.md"] + b"new")
@@ -323,17 +320,15 @@ def test_the_command_says_what_it_put_back_what_it_left_and_how_to_take_it_back(
     lines = [line.split() for line in ran.out.splitlines()]
     assert lines[0] == ["page", "count", "old", "new"]
     assert lines[1][0::3] == ["content/0.md", "7"]
-    assert "Put back 10 counts on 4 pages, to stay until YouTube gives other numbers." in ran.out
-    assert f"`syncer undo {mine}` takes that back." in ran.out
-    assert "Left as they are: 2 counts" in ran.out
-    assert ["content/2.md", "viewcount", "the", "page", "is", "gone"] in lines
-    assert syncer("-q", "undo", mine).out.startswith("Left") is False
+    assert "Restored 10 counts on 4 pages. They stay until YouTube returns different numbers." in ran.out
+    assert f"To reverse this, run `syncer undo {mine}`." in ran.out
+    assert "Not restored: 2 counts" in ran.out
+    assert ["content/2.md", "viewcount", "the", "page", "no", "longer", "exists"] in lines
+    assert syncer("-q", "undo", mine).out.startswith("Not restored") is False
     assert syncer("undo", "--help").out.startswith("Usage: syncer undo [OPTIONS] SYNC\n")
 
 
-def test_what_is_known_of_syncs_goes_on_with_an_undo_and_the_schedule_does_not_count_it(
-    site: Site, syncer: Run
-) -> None:
+def test_an_undo_is_recorded_as_a_sync_and_the_schedule_does_not_count_it(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(A, "", 2))
     name = site.sync().sync
     report = site.undo(name, NOON + HOUR)
@@ -368,7 +363,7 @@ def test_the_shell_is_offered_the_syncs_that_can_be_undone(site: Site) -> None:
     assert offered("2") == []
 
 
-def test_an_undo_that_is_told_to_stop_ends_after_the_pages_in_hand_and_can_be_made_again(
+def test_an_undo_that_is_stopped_finishes_the_current_pages_and_can_be_repeated(
     full: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = pages(full)
@@ -394,7 +389,7 @@ def test_pages_are_read_when_it_is_their_turn_so_memory_holds_few_of_them(
 
     edit = Listener(changed=lambda _: site.put("content/b.md", crlf(A, 3, 4)))
     _, skipped = site.undo_and_list(synced, listener=edit)
-    assert [count.why for count in skipped] == ["was changed since, and says 3", "was changed since, and says 4"]
+    assert [count.why for count in skipped] == ["it has changed since, to 3", "it has changed since, to 4"]
     assert pages(site) == {"a.md": crlf(A, 1, 2), "b.md": crlf(A, 3, 4)}
 
 

@@ -1,4 +1,4 @@
-"""`syncer log`: reads the diff log."""
+"""`syncer log`: shows the diff log."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--video", metavar="ID", help="Only this video (an id or a URL).")
-@click.option("--path", metavar="P", help="Only this page, or the pages below this directory.")
-@click.option("--sync", metavar="ID", help="Only this sync.")
-@click.option("--since", metavar="T", help="Only from then on: 2026-11-22, 2026-11-22T15:00:00Z, or 6h for ago.")
+@click.option("--video", metavar="ID", help="Only this video (an ID or a URL).")
+@click.option("--path", metavar="P", help="Only this page, or the pages in this directory.")
+@click.option("--sync", metavar="ID", help="Only the sync with this ID.")
+@click.option(
+    "--since", metavar="T", help="Only since then: 2026-11-22, 2026-11-22T15:00:00Z, or 6h for the last six hours."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the lines as a JSON array.")
 @click.pass_obj
 def command(
     settings: Settings, video: str | None, path: str | None, sync: str | None, since: str | None, as_json: bool
 ) -> None:
-    """Read the diff log: every count that was changed, oldest first."""
+    """Show the diff log: every count that was changed.
+
+    Oldest changes come first. On a terminal and without options, it shows the last 40.
+    """
     from syncer.cli.arguments import moment, site_path, video_id
     from syncer.cli.show import show_json
     from syncer.diff_log.lines import LOG, read_log, time_of
@@ -36,7 +41,7 @@ def command(
     wanted = video_id(video) if video else None
     start = moment(since, datetime.now(UTC)) if since else None
     place = path or ""
-    if path is not None:  # one that no longer exists may still be in the log
+    if path is not None:  # a deleted page can still be in the log
         place = site_path(config.site, path) if os.path.lexists(path) else path.strip("/")
 
     def lines() -> Iterator[Line]:
@@ -59,22 +64,36 @@ def command(
 
 
 def show_lines(lines: Iterable[Line]) -> None:
-    """Print lines of the diff log as a table."""
-    from syncer.cli.show import show_columns
+    """Print lines of the diff log: as a table, or, on a terminal, under their syncs and pages."""
+    from syncer.cli.show import console, show, show_columns
     from syncer.diff_log.lines import time_of
-    from syncer.wording import utc
+    from syncer.wording import safe, utc
 
     shown = ({**line, "at": utc(time_of(line))} for line in lines)
-    cells = (["-" if line[name] is None else str(line[name]) for name in _COLUMNS] for line in shown)
-    show_columns(_COLUMNS, cells, right=(0, 4, 5))
+    rows = [["-" if line[name] is None else str(line[name]) for name in _COLUMNS] for line in shown]
+    if not rows:
+        show("No changes found.")
+    elif not console().is_terminal:
+        show_columns(_COLUMNS, rows, right=(0, 4, 5))
+    else:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sync = page = ""
+        for seq, at, video, field, old, new, why, of_sync, path in rows:
+            if of_sync != sync:
+                show(f"{at}  sync {of_sync}", "bold")
+            if (of_sync, path) != (sync, page):
+                print(f"  {safe(path)}")
+            sync, page = of_sync, path
+            cells = f"{seq:>{widths[0]}}  {video}  {safe(field):{widths[3]}}  {old:>{widths[4]}} -> {new:{widths[5]}}"
+            print(f"    {cells}  {why}")
 
 
-_COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "path")
-"""The path is the last: it is long, and nothing need be aligned after it."""
+_COLUMNS = ("seq", "at", "video_id", "field", "old", "new", "why", "sync", "path")
+"""The path is last, because it is long."""
 
 
 def _show_end(lines: Iterable[Line]) -> None:
-    """Print as many of the last lines as a person reads, and say how to see all."""
+    """Print the last lines, and how to see all."""
     from syncer.cli.show import ROWS_SHOWN, show
     from syncer.wording import counted
 
@@ -84,5 +103,5 @@ def _show_end(lines: Iterable[Line]) -> None:
         total += 1
         last.append(line)
     if total > ROWS_SHOWN:
-        show(f"... {counted(total - ROWS_SHOWN, 'earlier line')}; `syncer log | less` shows all")
+        show(f"... {counted(total - ROWS_SHOWN, 'earlier change')} (run `syncer log | less` to see all)")
     show_lines(last)

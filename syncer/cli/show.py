@@ -8,7 +8,6 @@ from functools import cache
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from syncer.model import Problem
@@ -44,18 +43,25 @@ def show_open(pages: int) -> None:
         show(f"Skipped {counted(pages, 'page')} open for writing in another program. The next sync tries again.")
 
 
-def show_table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[int] = ()) -> None:
-    """Print a table; the columns numbered in `right` are aligned to the right."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
-    console().print(table)
+def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print a table; the columns numbered in `right` are aligned to the right.
+
+    On a terminal that is too narrow for it, the cells of the first column are on lines of their own.
+    """
+    cells = [list(heads), *([safe(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    is_narrow = sum(widths) + 2 * (len(widths) - 1) > console().width
+    for number, row in enumerate(cells):
+        aligned = list(_aligned(row, widths, right))
+        if is_narrow:
+            aligned[0] = ""
+            if row[0]:
+                show(row[0], "" if number else "bold")
+        show("  ".join(aligned).rstrip(), "" if number else "bold")
 
 
 def show_columns(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table whose last column is never folded, however narrow the terminal."""
+    """Print a table of any length, however narrow the terminal."""
     cells = [list(heads), *([safe(cell) for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(_aligned(row, widths, right)).rstrip() for row in cells)

@@ -80,10 +80,8 @@ def sort_out(scope: CommitScope, commits: Sequence[str], form: re.Pattern[str], 
 def describe_claimed(claimed: Sequence[str]) -> str:
     """Return a sentence: these commits have syncer's trailer, but count as the author's."""
     named = ", ".join(name[:12] for name in claimed[:NAMED_COMMITS]) + (", ..." if len(claimed) > NAMED_COMMITS else "")
-    one = len(claimed) == 1
-    what = f"commit {named} has" if one else f"commits {named} have"
-    yours = "it counts as your commit" if one else "they count as your commits"
-    return f"{what} a {TRAILER} line, but the message or the changes are not what syncer wrote, so {yours}"
+    what = f"commit {named} has" if len(claimed) == 1 else f"commits {named} have"
+    return f"{what} a {TRAILER} line, but syncer did not write all of the message and the changes: treated as yours"
 
 
 def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterator[str]:

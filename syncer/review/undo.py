@@ -56,9 +56,7 @@ def undo(
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(
-        f"the diff log has no changes by a sync {name}; run `syncer log` to see the syncs and their changes"
-    )
+    return UsageError(f"the diff log has no changes of a sync {name}; run `syncer log` to see its syncs")
 
 
 def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Restoration:
