@@ -185,7 +185,7 @@ def test_a_last_sync_that_is_unknown_or_known_or_to_come_moves_nothing(last: dat
     assert after == replace(failing, last_sync=last or START)
 
 
-def test_another_process_s_sync_moves_no_sync_that_somebody_triggered_nor_a_due_retry_beyond_its_time() -> None:
+def test_a_sync_of_another_process_moves_neither_a_triggered_sync_nor_a_due_retry_beyond_its_time() -> None:
     waiting = agenda().after_trigger(START + HOUR)
     assert waiting.after_last_sync(START + HOUR, START + HOUR, 0) == waiting
     retry = QuotaRetry(START, START + 3 * HOUR)

@@ -51,7 +51,7 @@ def slow() -> Iterator[Simulator]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_between_two_syncs_it_ends_at_once_with_0(site: Site, number: int) -> None:
+def test_stopped_between_two_syncs_it_ends_immediately_with_0(site: Site, number: int) -> None:
     fill(site, 3)
     with Daemon(site) as daemon:
         daemon.until("Sync 2")
@@ -64,7 +64,7 @@ def test_told_to_stop_between_two_syncs_it_ends_at_once_with_0(site: Site, numbe
     assert not any("Traceback" in line for line in daemon.lines)
 
 
-def test_told_to_stop_in_mid_sync_it_ends_after_the_batch_in_hand_with_0_and_the_next_start_goes_on(
+def test_stopped_during_a_sync_it_ends_after_the_current_batch_with_0_and_the_next_start_continues(
     site: Site, slow: Simulator
 ) -> None:
     site = Site(site.root, slow.url)
@@ -89,7 +89,7 @@ def test_told_to_stop_in_mid_sync_it_ends_after_the_batch_in_hand_with_0_and_the
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_told_to_stop_while_a_request_hangs_it_hangs_up(site: Site, number: int) -> None:
+def test_stopped_while_a_request_hangs_it_ends_the_request(site: Site, number: int) -> None:
     fill(site, 3)
     with Canned([STALL]) as silent:
         site = Site(site.root, silent.url)
@@ -104,7 +104,7 @@ def test_told_to_stop_while_a_request_hangs_it_hangs_up(site: Site, number: int)
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)])
-def test_told_twice_it_ends_at_once(site: Site, numbers: tuple[int, int]) -> None:
+def test_stopped_twice_it_ends_immediately(site: Site, numbers: tuple[int, int]) -> None:
     fill(site, 3)
     with Canned([STALL]) as silent:
         site = Site(site.root, silent.url)
@@ -121,7 +121,7 @@ def test_told_twice_it_ends_at_once(site: Site, numbers: tuple[int, int]) -> Non
     assert daemon.lines[-1].startswith("WARNING Stopped immediately")
 
 
-def test_told_to_stop_while_it_waits_for_the_next_try_it_does_not_wait_on(site: Site) -> None:
+def test_stopped_while_it_waits_for_the_next_attempt_it_ends_the_wait(site: Site) -> None:
     fill(site, 3)
     busy = message(503, error(503), "Retry-After: 50")
     with Canned([busy]) as failing:
@@ -195,7 +195,7 @@ def is_idle(site: Site, pid: int) -> bool:
     return ours == {str(site.state / "daemon.lock")} and not connected & held
 
 
-def test_it_syncs_again_and_again_and_tells_each_problem_once(site: Site) -> None:
+def test_it_syncs_repeatedly_and_logs_each_problem_once(site: Site) -> None:
     fill(site, 3)
     site.put("content/odd.md", plain(ids(4)[3], "1.2M", 2))
     site.configure(schedule="every: 1s, jitter: 0s")

@@ -55,7 +55,7 @@ def test_new_collections_are_synced_from_then_on(site: Site) -> None:
 
 
 @pytest.mark.parametrize("text", storms_but({None}, ["collections: [", "schedule: {every: never}\n", None]))
-def test_a_broken_config_is_told_and_the_old_one_stays(site: Site, text: str | None) -> None:
+def test_an_invalid_config_is_logged_and_the_old_one_stays_in_use(site: Site, text: str | None) -> None:
     fill(site, 3)
     site.configure(schedule=SECOND)
     with Daemon(site) as daemon:
@@ -69,7 +69,7 @@ def test_a_broken_config_is_told_and_the_old_one_stays(site: Site, text: str | N
         daemon.until("Sync 2")
 
 
-def test_what_needs_a_restart_is_told_and_stays(site: Site) -> None:
+def test_a_change_that_needs_a_restart_is_logged_and_has_no_effect(site: Site) -> None:
     fill(site, 3)
     site.configure(schedule=SECOND)
     with Daemon(site) as daemon:
@@ -85,7 +85,7 @@ def test_what_needs_a_restart_is_told_and_stays(site: Site) -> None:
     assert not (site.root / "elsewhere").exists()
 
 
-def test_fifty_hangups_at_once_are_no_matter(site: Site) -> None:
+def test_fifty_hangups_at_once_do_no_harm(site: Site) -> None:
     fill(site, 3)
     site.configure(schedule=SECOND)
     with Daemon(site) as daemon:
@@ -152,7 +152,7 @@ def test_an_empty_directory_where_pages_were_is_an_error_and_no_sync(site: Site,
     assert youtube.requests <= asked + 1
 
 
-def test_a_state_that_somebody_removes_is_begun_anew_and_still_nobody_else_runs(site: Site) -> None:
+def test_a_state_that_is_removed_is_recreated_and_no_second_daemon_can_start(site: Site) -> None:
     fill(site, 3)
     site.configure(schedule=SECOND)
     with Daemon(site) as daemon:

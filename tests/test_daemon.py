@@ -174,7 +174,7 @@ def test_a_bug_in_a_sync_is_logged_with_its_traceback_and_the_next_one_comes(
     assert record.levelno == logging.ERROR
 
 
-def test_an_error_of_ours_is_one_line_without_a_traceback(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_expected_error_is_one_line_without_a_traceback(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     def locked() -> SyncReport:
         raise Locked("another syncer is writing")
 
@@ -214,7 +214,7 @@ def test_a_sync_that_was_stopped_before_it_did_anything_is_no_error(
         (Brake("falling", 9, 16), "9 of 16 counts fell"),
     ],
 )
-def test_a_brake_that_holds_is_told(clock: Clock, caplog: pytest.LogCaptureFixture, brake: Brake, words: str) -> None:
+def test_the_safety_brake_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture, brake: Brake, words: str) -> None:
     with Daemon(clock, every="6h", last=START) as daemon:
         daemon.doing = lambda: replace(report(code=1), brake=brake)
         daemon.move(6 * HOUR)
@@ -225,7 +225,9 @@ def test_a_brake_that_holds_is_told(clock: Clock, caplog: pytest.LogCaptureFixtu
     assert "`syncer sync --accept`" in told
 
 
-def test_a_problem_is_told_when_it_is_new_and_not_in_every_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_problem_is_logged_when_it_is_new_and_not_after_every_sync(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     rounds = [[TYPO], [TYPO, OTHER, OTHER], [TYPO, OTHER], [OTHER], [TYPO, OTHER]]
     with Daemon(clock, every="6h", last=START) as daemon:
         for problems in rounds:
@@ -237,7 +239,7 @@ def test_a_problem_is_told_when_it_is_new_and_not_in_every_sync(clock: Clock, ca
     assert messages(caplog, "problem") == [typo, other, typo]
 
 
-def test_of_very_many_problems_of_a_kind_some_are_told_and_how_many_more_there_are(
+def test_of_very_many_problems_of_a_kind_some_are_logged_and_the_number_of_the_others(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     many = [replace(TYPO, subject=f"content/{number:04}.md") for number in range(1000)]

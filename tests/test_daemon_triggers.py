@@ -76,7 +76,7 @@ def test_a_trigger_leads_to_a_sync_at_once_that_may_use_the_reserve(clock: Clock
     assert json.loads(done.report or "")["changed_counts"] == 4
 
 
-def test_all_who_trigger_while_a_sync_goes_on_share_exactly_one_more(clock: Clock) -> None:
+def test_all_triggers_during_a_sync_lead_to_exactly_one_more(clock: Clock) -> None:
     gate = Gate()
     with Daemon(clock, every="6h", last=START) as daemon:
         daemon.doing = gate.sync
@@ -123,7 +123,7 @@ def test_a_hundred_threads_that_trigger_at_once_lead_to_one_sync_or_two(clock: C
         assert daemon.syncs.qsize() == max(numbers), "no sync without a ticket, no ticket without a sync"
 
 
-def test_who_waits_for_a_sync_that_fails_learns_why_and_with_which_code(clock: Clock) -> None:
+def test_the_ticket_of_a_failed_sync_has_the_reason_and_the_exit_code(clock: Clock) -> None:
     def locked() -> SyncReport:
         raise Locked("another syncer is writing")
 
@@ -144,7 +144,7 @@ def test_who_waits_for_a_sync_that_fails_learns_why_and_with_which_code(clock: C
     assert json.loads(broken.report or "")["exit"] == 70
 
 
-def test_an_interval_is_counted_from_a_sync_that_somebody_else_made(clock: Clock) -> None:
+def test_an_interval_is_counted_from_a_sync_of_another_process(clock: Clock) -> None:
     with Daemon(clock, every="6h", last=START - HOUR) as daemon:
         assert daemon.control.state().next_sync == START + 5 * HOUR
         daemon.move(2 * HOUR)
@@ -245,7 +245,7 @@ def test_a_new_config_after_a_failure_is_tried_at_once(clock: Clock) -> None:
         daemon.next()
 
 
-def test_a_spent_quota_is_told_once_a_day_with_the_time_when_it_goes_on(
+def test_a_spent_quota_is_logged_once_a_day_with_the_time_of_its_reset(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Daemon(clock, every="6h", last=START) as daemon:
@@ -263,7 +263,7 @@ def spent(clock: Clock) -> Callable[[], SyncReport]:
     return lambda: replace(report(code=1), over_quota=7, started=clock.now(), finished=clock.now())
 
 
-def test_what_the_quota_left_out_is_asked_about_soon_after_midnight_pacific_all_year_and_the_schedule_stays(
+def test_videos_left_out_by_the_quota_are_requested_soon_after_midnight_pacific_all_year_and_the_schedule_stays(
     clock: Clock,
 ) -> None:
     noon = START + 15 * HOUR

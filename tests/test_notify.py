@@ -99,7 +99,7 @@ def notified(notifier: Notifier, *endings: SyncReport | Exception) -> None:
             notifier.after_report(ending)
 
 
-def test_what_needs_a_person_is_told_once_and_that_all_is_well_again(
+def test_each_thing_that_needs_attention_is_notified_once_and_the_end_of_all_too(
     ear: Ear, notifier: Callable[..., Notifier]
 ) -> None:
     made = notifier()
@@ -115,7 +115,7 @@ def test_what_needs_a_person_is_told_once_and_that_all_is_well_again(
     assert ear.heard.empty()
 
 
-def test_a_restart_does_not_tell_again(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+def test_a_restart_does_not_notify_again(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     notified(notifier(), BRAKED)
     assert "`syncer sync --accept`" in ear.message()[1]
     second = notifier()
@@ -123,7 +123,9 @@ def test_a_restart_does_not_tell_again(ear: Ear, notifier: Callable[..., Notifie
     assert ear.message()[0] == "syncer: mysite is OK again"
 
 
-def test_an_outage_is_told_after_three_tries_and_its_end_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+def test_an_outage_is_notified_after_three_failures_and_its_end_once(
+    ear: Ear, notifier: Callable[..., Notifier]
+) -> None:
     made, down, away = notifier(), report(code=3), Locked("the disk is away")
     notified(made, down, down, report(), down, away, Stopped("stopped"), ZeroDivisionError(), away, away, report())
     assert ear.message()[1].startswith("3 syncs in a row failed: a bug in syncer (ZeroDivisionError); the")
@@ -132,7 +134,7 @@ def test_an_outage_is_told_after_three_tries_and_its_end_once(ear: Ear, notifier
     assert ear.heard.empty()
 
 
-def test_a_bug_is_told_at_once_and_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+def test_a_bug_is_notified_immediately_and_once(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     made = notifier()
     notified(made, ZeroDivisionError(), ZeroDivisionError(), report())
     assert ear.message()[1].startswith("A sync failed: a bug in syncer (ZeroDivisionError); the")
@@ -148,7 +150,7 @@ def test_a_message_names_some_of_many(ear: Ear, notifier: Callable[..., Notifier
     assert (len(lines), lines[-1]) == (11, "... and 15 more (see `syncer status`)")
 
 
-def test_each_sync_is_heard_elsewhere(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+def test_each_sync_pings_the_heartbeat_monitor(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     made = notifier(ping=f"http://{ear.place}/check?rid=1")
     notified(made, report(), report([TYPO], 1), BRAKED, report(code=3), Locked("the disk is away"))
     heard = [ear.next() for _ in range(10)]
@@ -157,7 +159,7 @@ def test_each_sync_is_heard_elsewhere(ear: Ear, notifier: Callable[..., Notifier
     assert heard[-1][1] == "the disk is away"
 
 
-def test_who_cannot_be_told_is_one_line_and_no_sync_waits_for_it(
+def test_an_address_that_fails_is_one_line_of_the_log_and_no_sync_waits_for_it(
     ear: Ear, notifier: Callable[..., Notifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     ear.status = 500
@@ -180,16 +182,14 @@ def test_who_cannot_be_told_is_one_line_and_no_sync_waits_for_it(
         ("urls: nonsense", "notify.urls"),
     ],
 )
-def test_an_address_that_cannot_be_told_is_an_error_at_the_start(
-    site: Site, syncer: Run, keys: str, words: str
-) -> None:
+def test_an_address_that_is_not_valid_is_an_error_at_the_start(site: Site, syncer: Run, keys: str, words: str) -> None:
     site.configure(notify=keys)
     ran = syncer("daemon")
     assert ran.code == 2
     assert words in ran.err
 
 
-def test_a_daemon_tells_and_hears_of_new_addresses_by_a_hangup(site: Site, ear: Ear) -> None:
+def test_a_daemon_notifies_and_reloads_the_addresses_after_a_hangup(site: Site, ear: Ear) -> None:
     fill(site, 3)
     site.put("content/odd.md", b"---\nvid_id: nonsense\nviewcount: 1\n---\n")
     site.configure(schedule="every: 1s, jitter: 0s", notify=f"ping: 'http://{ear.place}/a'")

@@ -164,7 +164,7 @@ def test_the_world_can_be_exchanged_while_it_runs(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("path", [LIST, STATS])
-def test_ids_and_parts_may_be_repeated_or_stand_between_commas(simulator: Simulator, path: str) -> None:
+def test_ids_and_parts_can_be_repeated_or_separated_by_commas(simulator: Simulator, path: str) -> None:
     repeated = f"{path}?part=snippet&part=statistics&id={ID}&id={OTHER}"
     listed = f"{path}?part=snippet%2C%0D%0A%20statistics&id={ID}%2C{OTHER}"  # white space is taken, as recorded in 2016
     assert ask(simulator, repeated).body == ask(simulator, listed).body
@@ -172,7 +172,7 @@ def test_ids_and_parts_may_be_repeated_or_stand_between_commas(simulator: Simula
 
 
 @pytest.mark.parametrize("path", [LIST, STATS])
-def test_a_post_that_stands_for_a_get_carries_the_parameters_in_its_body(simulator: Simulator, path: str) -> None:
+def test_a_post_that_replaces_a_get_has_the_parameters_in_its_body(simulator: Simulator, path: str) -> None:
     form = urlencode({"part": "statistics", "id": _many(50)}).encode()
     headers = {**KEY, "x-http-method-override": "GET", "content-type": FORM}
     posted = ask(simulator, path, headers, "POST", form)
@@ -350,7 +350,7 @@ def test_the_methods_that_write_do_not_exist(simulator: Simulator, verb: str) ->
     assert ask(simulator, LIST, verb=verb, part="id", id=ID).status == 404
 
 
-def test_only_a_post_can_stand_for_a_get(simulator: Simulator) -> None:
+def test_only_a_post_can_replace_a_get(simulator: Simulator) -> None:
     headers = {**KEY, "x-http-method-override": "GET"}
     assert [ask(simulator, LIST, headers, verb, part="id", id=ID).status for verb in ("POST", "PUT")] == [200, 404]
 
@@ -434,7 +434,7 @@ def test_a_summary_can_be_assumed(as_strings: bool, counts: list[object]) -> Non
     assert list(summary) == names
 
 
-def test_duplicates_can_be_assumed_to_be_answered_each() -> None:
+def test_duplicates_can_be_assumed_to_be_returned_each() -> None:
     assert _ids(_assuming(Assumptions(), f"{ID},{OTHER},{ID}")) == [ID, OTHER]
     assert _ids(_assuming(Assumptions(duplicates_once=False), f"{ID},{OTHER},{ID}")) == [ID, OTHER, ID]
 
@@ -447,7 +447,7 @@ def test_another_order_can_be_assumed() -> None:
     assert sorted(other) == sorted(usual)
 
 
-def test_more_than_fifty_ids_in_a_batch_can_be_assumed_to_be_answered() -> None:
+def test_more_than_fifty_ids_in_a_batch_can_be_assumed_to_be_returned() -> None:
     assert len(_ids(_assuming(Assumptions(batch_refuses_over_50=False), _many(51)))) == 51
 
 

@@ -138,7 +138,7 @@ def test_errors_of_faults_have_the_recorded_form(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS.keys() - NAMING))
-def test_errors_of_faults_that_name_nobody_are_the_recorded_bytes(fault: str) -> None:
+def test_errors_of_faults_without_a_project_are_the_recorded_bytes(fault: str) -> None:
     assert _struck(fault, STATS).body == _file(fault).read_bytes()
 
 

@@ -150,7 +150,7 @@ def test_a_stalled_answer_never_ends(simulator: Simulator, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "says"), [("huge-length", b"Content-Length: 9"), ("huge-chunk", b"\r\nffffff")])
-def test_an_answer_may_say_that_it_is_longer_than_memory(simulator: Simulator, name: str, says: bytes) -> None:
+def test_a_response_can_announce_that_it_is_larger_than_memory(simulator: Simulator, name: str, says: bytes) -> None:
     connection = _dial(in_weather(simulator, name))
     received = b"".join(iter(lambda: connection.recv(65536), b""))
     assert says in received

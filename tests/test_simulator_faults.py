@@ -144,7 +144,7 @@ def test_positions_count_the_requests_that_could_be_refused(simulator: Simulator
     assert [_one(simulator, ids=ids).status for ids in (ID, OTHER, ID, IDS, OTHER)] == [200, 200, 200, 503, 200]
 
 
-def test_setting_faults_starts_the_count_anew(simulator: Simulator) -> None:
+def test_setting_faults_restarts_the_count(simulator: Simulator) -> None:
     assert _refused(in_weather(simulator, "unavailable:2"), 3) == [2]
     assert _refused(in_weather(simulator, "unavailable:2"), 3) == [2]
     assert simulator.faults == (parse_fault("unavailable:2"),)
@@ -353,7 +353,7 @@ def test_wrong_counts_come_and_go(simulator: Simulator, path: str, name: str, wr
     assert answered == [_truth(simulator), wrong(_truth(simulator), then), _truth(simulator)]
 
 
-def test_frozen_counts_stand_still_from_the_moment_of_the_fault(simulator: Simulator) -> None:
+def test_frozen_counts_stop_growing_when_the_fault_begins(simulator: Simulator) -> None:
     simulator.clock.advance(DAY)
     in_weather(simulator, "frozen")
     frozen = _truth(simulator)

@@ -22,7 +22,7 @@ MOMENTS = st.integers(0, 6 * 365 * 86_400).map(
 )
 
 
-def test_clock_stands_still_until_it_is_moved() -> None:
+def test_the_clock_does_not_run_until_it_is_moved() -> None:
     clock = Clock(NOON)
     assert clock.now() == clock.now() == NOON
     clock.advance(timedelta(hours=6))
@@ -42,12 +42,12 @@ def test_clock_speaks_utc_whatever_zone_it_was_given() -> None:
 
 
 @pytest.mark.parametrize("speed", [0, 1])
-def test_clock_refuses_a_time_without_a_zone(speed: float) -> None:
+def test_the_clock_refuses_a_time_without_a_zone(speed: float) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         Clock(NOON.replace(tzinfo=None), speed)
 
 
-def test_clock_refuses_to_run_backwards() -> None:
+def test_the_clock_refuses_a_negative_speed() -> None:
     with pytest.raises(ValueError, match="0 or more"):
         Clock(NOON, speed=-1)
 
@@ -71,7 +71,7 @@ def test_quota_day_begins_at_midnight_in_california(moment: str, midnight: str) 
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-08", 23), ("2026-11-01", 25), ("2026-11-22", 24)])
-def test_units_come_back_after_a_local_day_of_any_length(day: str, hours: int) -> None:
+def test_units_reset_after_a_local_day_of_any_length(day: str, hours: int) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=PACIFIC).astimezone(UTC)
     ledger = Ledger(1)
     assert ledger.take(start)

@@ -41,7 +41,7 @@ def test_mask_reads_names_groups_and_paths(text: str, mask: Mask) -> None:
     "text",
     ["", ",", "a,", ",a", "a,,b", "a(", "a()", "a(b", "a)", "a(b))", "/a", "a/", "a//b", "(a)", "a b", "a;b", "é"],
 )
-def test_mask_refuses_what_is_no_mask(text: str) -> None:
+def test_a_text_that_is_not_a_mask_is_refused(text: str) -> None:
     with pytest.raises(MaskError):
         parse(text)
 

@@ -167,7 +167,7 @@ def test_a_client_of_http_1_0_gets_no_chunks(simulator: Simulator) -> None:
     assert body.endswith(b"}\n")
 
 
-def test_a_client_that_wants_one_answer_only_is_told_that_it_was_the_last(simulator: Simulator) -> None:
+def test_a_client_that_wants_one_response_gets_connection_close(simulator: Simulator) -> None:
     answer = ask(simulator, TARGET, {**KEY, "Connection": "close"})
     assert answer.headers["Connection"] == "close"
 
@@ -186,13 +186,13 @@ def test_serve_forever_ends_with_the_simulator() -> None:
     assert not waiting.is_alive()
 
 
-def test_without_a_clock_time_stands_still_at_the_worlds_start() -> None:
+def test_without_a_clock_the_time_stays_at_the_start_of_the_world() -> None:
     assert Simulator(WORLD).clock.now() == START
     clock = Clock(START)
     assert Simulator(WORLD, clock).clock is clock
 
 
-def test_the_room_stands_apart_from_the_rest_of_syncer() -> None:
+def test_the_room_shares_no_code_with_the_rest_of_syncer() -> None:
     program = "import sys, syncer.simulator.server; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     own = {name for name in done.stdout.split() if name.startswith("syncer.")}
@@ -247,7 +247,7 @@ def test_the_google_client_posts_what_is_too_long_for_a_url(simulator: Simulator
     assert [item["id"] for item in answer["items"]] == ids
 
 
-def test_the_google_client_sees_an_error_as_youtube_tells_it(simulator: Simulator) -> None:
+def test_the_google_client_sees_an_error_as_youtube_sends_it(simulator: Simulator) -> None:
     with pytest.raises(HttpError) as error:
         _execute(_client(simulator, "invalid").batchGetStats(part="statistics", id=ID))
     assert error.value.status_code == 400

@@ -80,7 +80,7 @@ def test_an_answer_may_be_empty(simulator: Simulator, status: int) -> None:
     ("name", "document"),
     [("null", None), ("list", []), ("string", "ok"), ("number", 200), ("object", {})],
 )
-def test_a_document_may_be_no_answer(simulator: Simulator, name: str, document: object) -> None:
+def test_a_document_can_be_something_else_than_an_answer(simulator: Simulator, name: str, document: object) -> None:
     assert _one(in_weather(simulator, name)).document == document
 
 
@@ -166,7 +166,7 @@ def test_an_item_that_comes_twice_may_contradict_itself(simulator: Simulator, pa
         ("count-endless", lambda _: "9" * 5000),
     ],
 )
-def test_counts_may_be_none(simulator: Simulator, path: str, name: str, written: Callable[[int], object]) -> None:
+def test_counts_can_be_invalid(simulator: Simulator, path: str, name: str, written: Callable[[int], object]) -> None:
     for item in _items(simulator, name, path):
         truth = _truth(simulator, item["id"])
         assert {n: c for n, c in item["statistics"].items() if n in truth} == {n: written(c) for n, c in truth.items()}
@@ -195,6 +195,6 @@ def test_an_error_may_ask_to_wait_until_a_date(simulator: Simulator, name: str, 
     assert date - simulator.clock.now() == timedelta(seconds=seconds)
 
 
-def test_an_error_that_asks_to_wait_stays_what_it_is(simulator: Simulator) -> None:
+def test_an_error_with_retry_after_stays_the_same_error(simulator: Simulator) -> None:
     answer = _one(in_weather(simulator, "retry-after-seconds", "minute-limit"))
     assert (answer.status, answer.headers["Retry-After"], answer.reason) == (429, "2", "rateLimitExceeded")

@@ -74,9 +74,7 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Listene
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux")
-def test_it_tells_systemd_when_it_is_ready_reads_its_config_again_lives_and_stops(
-    site: Site, listener: Listener
-) -> None:
+def test_systemd_is_notified_of_start_reload_watchdog_and_stop(site: Site, listener: Listener) -> None:
     fill(site, 3)
     with Daemon(site, environment={"NOTIFY_SOCKET": listener.address}) as daemon:
         listener.until("READY=1")
@@ -123,7 +121,7 @@ def test_a_service_is_locked_in(unit: Path) -> None:
 
 
 @needs_analyze
-def test_systemd_understands_the_units(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     units = []
     for unit in UNITS.iterdir():
         here = unit.read_text(encoding="utf-8").replace("/opt/syncer/bin/syncer", "/bin/true")
@@ -135,7 +133,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: str(unit.name))
-def test_a_service_writes_only_where_it_works_and_holds_no_key(unit: Path) -> None:
+def test_a_service_writes_only_where_it_must_and_has_no_key(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     (where,) = re.findall(r"^WorkingDirectory=(.*)$", text, re.MULTILINE)
     assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == [where]
@@ -143,7 +141,7 @@ def test_a_service_writes_only_where_it_works_and_holds_no_key(unit: Path) -> No
     assert "Environment" not in text
 
 
-def test_a_notify_socket_that_nobody_reads_does_not_hold_the_daemon_up(
+def test_a_notify_socket_that_is_not_read_does_not_delay_the_daemon(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -88,7 +88,7 @@ def test_batches_hold_fifty_and_none_is_empty(number: int, sizes: list[int]) -> 
     assert youtube.sizes(Bucket.GENERAL) == []
 
 
-def test_a_video_named_twice_is_asked_about_once() -> None:
+def test_a_video_named_twice_is_requested_once() -> None:
     youtube = Youtube()
     walk([*ids(3), *ids(3)], youtube.fetch)
     assert youtube.asked[Bucket.STATS] == [tuple(ids(3))]
@@ -120,14 +120,14 @@ def test_a_failed_batch_never_changes_the_method() -> None:
 
 
 @pytest.mark.parametrize("bucket", Bucket)
-def test_a_refusal_ends_all_asking(bucket: Bucket) -> None:
+def test_a_refusal_ends_all_requests(bucket: Bucket) -> None:
     youtube = Youtube(absent=ids(500), outcome=ends(bucket, Outcome.REFUSED, after=1))
     walk(ids(500), youtube.fetch)
     assert youtube.sizes(bucket) == [50, 50]
     assert youtube.sizes(Bucket.GENERAL) == ([] if bucket is Bucket.STATS else [50, 50])
 
 
-def test_where_both_are_spent_the_rest_is_not_asked_about() -> None:
+def test_where_both_buckets_are_spent_the_rest_is_not_requested() -> None:
     youtube = Youtube(outcome=lambda _bucket, _place: Outcome.SPENT)
     assert [answer.outcome for answer in walk(ids(500), youtube.fetch)] == [Outcome.SPENT, Outcome.SPENT]
 
@@ -139,7 +139,7 @@ def rejected(answers: Sequence[Answer]) -> list[VideoId]:
 
 
 @pytest.mark.parametrize("place", range(50))
-def test_the_one_id_that_youtube_rejects_is_found_by_halving_and_the_others_are_answered(place: int) -> None:
+def test_the_one_id_that_youtube_rejects_is_found_by_halving_and_the_others_are_returned(place: int) -> None:
     videos = ids(50)
     youtube = Youtube(bad=[videos[place]])
     answers = walk(videos, youtube.fetch)
@@ -168,7 +168,7 @@ def test_the_search_for_bad_ids_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 3, 50, 1000])
-def test_where_youtube_rejects_everything_it_is_no_id_and_soon_nothing_more_is_asked(number: int) -> None:
+def test_where_youtube_rejects_everything_no_id_is_blamed_and_requests_end_soon(number: int) -> None:
     youtube = Youtube(outcome=lambda _bucket, _place: Outcome.REJECTED)
     answers = walk(ids(number), youtube.fetch)
     assert rejected(answers) == []
@@ -181,7 +181,7 @@ def failing(*places: int) -> Callable[[Bucket, int], Outcome]:
     return lambda bucket, place: Outcome.FAILED if bucket is Bucket.STATS and place in places else Outcome.ANSWERED
 
 
-def test_after_five_failures_in_a_row_a_method_is_asked_no_more() -> None:
+def test_after_five_failures_in_a_row_a_method_is_not_requested() -> None:
     youtube = Youtube(outcome=failing(1, *range(3, 100)))
     assert len(walk(ids(1000), youtube.fetch)) == 8
     assert youtube.asked[Bucket.GENERAL] == [], "trouble that passes never changes the method"
@@ -209,7 +209,7 @@ def test_a_probe_is_one_request_and_if_it_fails_the_only_one() -> None:
     assert youtube.sizes(Bucket.STATS) == [50]
 
 
-def test_a_probe_that_is_answered_is_followed_by_all_the_others() -> None:
+def test_after_a_probe_that_succeeds_all_others_are_requested() -> None:
     assert len(probe(Youtube())) == 20
 
 
@@ -220,7 +220,7 @@ def test_a_bad_id_in_the_probe_does_not_keep_the_method_closed_for_ever() -> Non
     assert {video for answer in answers for video in answer.statistics} == {*ids(1000)[1:]}
 
 
-def test_after_cancelling_nothing_is_sent_and_all_that_was_answered_is_told() -> None:
+def test_after_cancelling_nothing_is_sent_and_all_results_are_returned() -> None:
     youtube = Youtube(absent=ids(500))
     answers = walk(ids(500), youtube.fetch, 2, cancelled=lambda: len(youtube.asked[Bucket.STATS]) >= 3)
     assert 3 <= len(answers) <= 4
@@ -269,7 +269,7 @@ def test_what_a_fetch_raises_comes_through_and_leaves_no_thread_behind() -> None
 
 @examples(60)
 @given(st.integers(0, 400), st.integers(1, 5), st.randoms(use_true_random=False))
-def test_each_video_is_asked_about_at_most_once_a_method_and_answered_unless_something_ended(
+def test_each_video_is_requested_at_most_once_a_method_and_has_an_answer_unless_something_ended(
     number: int, connections: int, rng: Random
 ) -> None:
     endings = rng.choices(list(Outcome), weights=[10, 1, 1, 1, 1, 2, 1], k=50)

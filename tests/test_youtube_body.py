@@ -74,7 +74,7 @@ def test_statistics_in_no_known_form_are_ignored_with_a_problem(statistics: obje
 
 
 @pytest.mark.parametrize("stranger", [item("Z" * 11, viewCount="1"), {}, None, "A", [A], {"id": [A]}, {"id": "\ud800"}])
-def test_an_item_nobody_asked_for_is_ignored_and_counted(stranger: object) -> None:
+def test_an_item_that_was_not_requested_is_ignored_and_counted(stranger: object) -> None:
     checked = good(document(item(A, viewCount="7"), stranger, stranger))
     assert checked == CheckedBody({A: {Count.VIEWS: 7}}, (), unrequested=2)
 
@@ -102,12 +102,12 @@ def test_the_right_kind_without_items_means_that_no_video_was_found(bucket: Buck
     assert good(body, bucket) == CheckedBody({})
 
 
-def test_a_video_twice_is_believed_if_both_say_the_same() -> None:
+def test_a_video_twice_is_accepted_if_both_have_the_same_counts() -> None:
     checked = good(document(item(A, viewCount="7"), item(A, viewCount="7")))
     assert (checked.statistics, checked.problems) == ({A: {Count.VIEWS: 7}}, ())
 
 
-def test_a_video_twice_is_not_believed_if_they_differ() -> None:
+def test_a_video_twice_is_ignored_if_the_counts_differ() -> None:
     checked = good(document(item(A, viewCount="7"), item(B, viewCount="1"), item(A, viewCount="8")))
     assert checked.statistics == {A: {}, B: {Count.VIEWS: 1}}
     assert [problem.subject for problem in checked.problems] == [A]
@@ -147,7 +147,7 @@ def test_a_video_twice_is_not_believed_if_they_differ() -> None:
         b'{"error": {"code": 500}}',
     ],
 )  # fmt: skip
-def test_what_is_no_answer_to_this_question_is_foreign(body: bytes, bucket: Bucket) -> None:
+def test_a_body_that_is_not_the_response_to_this_request_is_foreign(body: bytes, bucket: Bucket) -> None:
     assert isinstance(check_body(body, bucket, [A, B]), ForeignBody)
 
 
@@ -202,7 +202,7 @@ def test_there_are_recorded_answers() -> None:
 
 
 @pytest.mark.parametrize("file", recorded(), ids=lambda file: file.stem)
-def test_of_a_recorded_answer_every_count_is_read_as_it_stands(file: Path) -> None:
+def test_of_a_recorded_response_every_count_is_read_as_it_is(file: Path) -> None:
     body = file.read_bytes()
     recording = json.loads(body)
     kind = recording.get("kind", "?") if isinstance(recording, dict) else "?"

@@ -124,7 +124,7 @@ def test_an_odd_answer_is_a_failed_request_that_is_tried_again(answer: bytes) ->
     assert "in time" not in failed(answer)
 
 
-def test_a_demand_for_a_login_is_refused_whatever_it_demands() -> None:
+def test_a_request_for_a_login_is_refused_whatever_it_wants() -> None:
     """httplib2 would read the challenge, by a grammar that can take its time."""
     for challenge in ('a="', "Digest " + 'a="b' * 2000, "\0" * 999, "=" * 9999):
         with Canned([message(401, b"{}", f"WWW-Authenticate: {challenge}")]) as server, client(server.url) as youtube:
@@ -154,7 +154,7 @@ print(*outcomes, after - before, last - before)
 
 
 @pytest.mark.storm
-def test_no_answer_takes_more_memory_than_a_bound() -> None:
+def test_no_response_takes_more_memory_than_the_limit() -> None:
     """Each flood after the other; and what becomes the most as JSON, over two connections at once."""
     with ExitStack() as stack:
         canned = [GOOD, message(200, LISTS), *FLOODS.values()]

@@ -29,7 +29,7 @@ def test_it_opens_after_five_failures_in_a_row() -> None:
     assert after([FAILED] * 5).is_open
 
 
-def test_an_answer_in_between_starts_the_count_anew() -> None:
+def test_an_answer_in_between_restarts_the_count() -> None:
     assert after([FAILED] * 4 + [ANSWERED] + [FAILED] * 4).at_once(4) == 4
 
 
@@ -41,7 +41,7 @@ def test_where_the_sync_before_ended_so_one_request_is_a_probe_and_one_failure_i
 
 
 @pytest.mark.parametrize("outcome", SILENT)
-def test_what_is_neither_an_answer_nor_a_failure_says_nothing(outcome: Outcome) -> None:
+def test_what_is_neither_an_answer_nor_a_failure_is_not_counted(outcome: Outcome) -> None:
     assert after([FAILED] * 4 + [outcome] + [FAILED]).is_open
     assert after([outcome], failing=True).at_once(4) == 1
 
@@ -59,7 +59,7 @@ class Time:
         return self.now
 
 
-def test_a_deadline_is_over_with_its_time_or_when_somebody_cancels() -> None:
+def test_a_deadline_is_over_when_time_is_up_or_the_sync_is_cancelled() -> None:
     time, cancelled = Time(), [False]
     deadline = Deadline(10, cancelled=lambda: cancelled[0], timer=time.timer)
     assert deadline.left() == 10

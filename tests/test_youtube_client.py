@@ -106,7 +106,7 @@ def test_no_request_names_none_or_51_or_one_twice(videos: list[VideoId]) -> None
     assert server.requests == []
 
 
-def test_a_good_answer_is_told_with_the_time_and_the_tries() -> None:
+def test_a_good_answer_has_the_time_and_the_attempts() -> None:
     answer = asked([GOOD])
     assert answer == Answer(Bucket.STATS, (A, B), Outcome.ANSWERED, AT, {A: {Count.VIEWS: 7}, B: {}}, attempts=1)
 
@@ -170,7 +170,7 @@ def test_a_server_that_does_not_answer_is_given_up_on() -> None:
     assert "in time" in (answer.message or "")
 
 
-def test_where_nobody_listens_no_unit_is_spent() -> None:
+def test_where_no_server_listens_no_unit_is_spent() -> None:
     with Canned([GOOD]) as server:
         url = server.url
     units = Units()
@@ -229,7 +229,7 @@ def test_a_spent_day_is_parked_until_a_little_after_midnight_pacific_and_not_rep
         (message(400, error(400, reason="invalidFilters")), Bucket.GENERAL, Outcome.REJECTED),
     ],
 )
-def test_what_does_not_pass_is_asked_once(bad: bytes, bucket: Bucket, outcome: Outcome) -> None:
+def test_a_permanent_failure_is_requested_once(bad: bytes, bucket: Bucket, outcome: Outcome) -> None:
     units = Units()
     answer = asked([bad], units, bucket)
     assert (answer.outcome, answer.attempts, units.spent) == (outcome, 1, [bucket])
@@ -271,7 +271,7 @@ TELLTALE = [
 
 @pytest.mark.parametrize("bad", TELLTALE)
 @pytest.mark.parametrize("key", [KEY, LETTERS])
-def test_a_server_that_sends_the_key_back_makes_nobody_tell_it(
+def test_a_key_that_a_server_sends_back_is_never_repeated(
     bad: bytes, key: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -122,12 +122,12 @@ def test_no_wait_leads_past_the_deadline_of_all_requests() -> None:
     assert time.slept == [10, 10]
 
 
-def test_nothing_is_repeated_for_somebody_who_cancelled() -> None:
+def test_nothing_is_repeated_after_cancelling() -> None:
     time = Time()
     assert tried([BUSY, GOOD], time, deadline=Deadline(cancelled=lambda: True)) == RetryResult(BUSY, 1)
 
 
-def test_each_repetition_is_told_before_its_wait() -> None:
+def test_each_retry_is_logged_before_its_wait() -> None:
     time = Time()
     tried([BUSY, BUSY, GOOD], time)
     assert time.told == [(BUSY, place, wait) for place, wait in enumerate(time.slept, 1)]

@@ -73,7 +73,7 @@ def test_a_server_that_keeps_a_connection_busy_is_hung_up_on_in_time(fault: str,
 
 
 @pytest.mark.parametrize("fault", HOLDING)
-def test_what_was_sent_before_the_hang_up_is_no_answer(fault: str) -> None:
+def test_what_was_sent_before_the_connection_was_cut_is_not_an_answer(fault: str) -> None:
     with weather(fault) as youtube, client(youtube.url) as asking:
         answer = asking.fetch(Bucket.STATS, ids(50))
     assert (answer.outcome, answer.statistics, answer.attempts) == (Outcome.FAILED, {}, 1)

@@ -33,15 +33,15 @@ class SyncResultLog:
         requested = f"{report.asked:,} requested, {report.answered:,} returned" if report.asked else "none requested"
         read = f"{counted(report.pages, 'page')}, {counted(report.videos, 'video')}: {requested}"
         sentences = [
-            f"Sync {report.sync}{ending}: {read}",
-            f"Changed {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}",
+            f"Sync {report.sync}{ending}: {read}.",
+            f"Changed {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}.",
         ]
         if report.problems:
-            sentences.append(counted(len(report.problems), "problem"))
+            sentences.append(f"{counted(len(report.problems), 'problem')}.")
         if failed:
-            sentences.append(f"Next try at {utc(next_start)}")
+            sentences.append(f"Next try at {utc(next_start)}.")
         level = logging.ERROR if failed else logging.INFO
-        log.log(level, ". ".join(sentences), extra={"event": "synced", "sync": report.sync, "exit": report.exit})
+        log.log(level, " ".join(sentences), extra={"event": "synced", "sync": report.sync, "exit": report.exit})
         if report.brake:
             facts = {"event": "braked", "sync": report.sync, "reason": report.brake.reason}
             log.warning(brake_in_words(report), extra=facts)
@@ -68,7 +68,7 @@ def log_error(error: BaseException, next_start: datetime) -> None:
     else:
         facts = {"event": "sync-failed"}
         log.error(
-            "A bug in syncer ended this sync; please report it. Syncing goes on as scheduled",
+            "A bug in syncer ended this sync; please report it. The next sync runs as scheduled",
             exc_info=error,
             extra=facts,
         )
