@@ -25,7 +25,7 @@ class Twin(NamedTuple):
             found = f"The keys {self.name!r} and {self.key.text!r} differ only in letter case"
             return f"{found}, and Hugo and others read only one of them: remove the other."
         found = f"The config says {self.name!r}, and this page says {self.key.text!r}"
-        return f"{found}: use the same letters in both."
+        return f"{found}, which is the same key to Hugo and others: use the same letters in both."
 
 
 def find_twin(table: Table, names: Names) -> Twin | None:

@@ -84,6 +84,8 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
         if tree.kind is ProblemKind.INVALID_FRONT_MATTER:
             where = "the front matter" if line is None else "this line or the one before it"
             message = f"Invalid {block.syntax.value} in front matter: {tree.reason}. Fix {where}."
+            if tree.reason.startswith("mapping values"):
+                message += " A value with a colon and a space in it needs quotes."
         return [], [Problem(tree.kind, block.path, message, line)]
     root = tree.root
     scopes = _scopes(block, _Scope(root, "", root.obstacle, None), keys.lists) if isinstance(root, Table) else ()
@@ -248,7 +250,8 @@ def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem
     node = found.value
     obstacle = scope.obstacle or found.obstacle or (ProblemKind.ALIAS if isinstance(node, Alias) else node.obstacle)
     if obstacle is not None:
-        message = f"The count {key.field!r}, or a key above it, {_ADVICE[obstacle]}."
+        above = "" if obstacle is ProblemKind.BLOCK_SCALAR else ", or a key above it,"
+        message = f"The count {key.field!r}{above} {_ADVICE[obstacle]}."
         return block.problem(obstacle, message, node.start)
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Items) else "a table"

@@ -117,7 +117,7 @@ def test_the_sentence_names_both_spellings_and_the_line() -> None:
     (both,) = find(block(f"youtube: {ID}\nlikes: 1\nViews: 5\nviews: 6\n"), INSERT, "page.md").problems
 
     assert (alone.line, both.line) == (4, 4)
-    assert alone.message.startswith("The config says 'views', and this page says 'Views':")
+    assert alone.message.startswith("The config says 'views', and this page says 'Views', which")
     assert both.message.startswith("The keys 'views' and 'Views' differ only in letter case,")
 
 
