@@ -57,7 +57,7 @@ def test_status_and_history_are_what_the_commands_print(site: Site, syncer: Run,
     assert page.get("/api/v1/syncs").document["syncs"] == printed["syncs"]
 
 
-def test_one_sync_is_its_report_and_its_lines_of_the_log(site: Site, page: Served) -> None:
+def test_one_sync_is_its_report_with_its_lines_of_the_log(site: Site, page: Served) -> None:
     for video in ids(3):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     site.sync(datetime.now(UTC) - HOUR)
@@ -87,7 +87,7 @@ def test_an_undo_shows_the_counts_it_did_not_restore_and_those_it_suppresses(sit
     assert f"<dt>Undone or dropped</dt><dd>{suppressed}</dd>" in page.get("/").text
 
 
-def test_the_page_of_a_sync_leads_to_each_of_its_changes(site: Site, page: Served) -> None:
+def test_the_page_of_a_sync_lists_all_its_changes_in_parts(site: Site, page: Served) -> None:
     videos = ids(260)
     for video in videos:
         site.put(f"content/{video}.md", crlf(video, 1, 2))
@@ -347,7 +347,7 @@ def test_readings_that_the_safety_brake_holds_can_be_accepted(site: Site) -> Non
             until(lambda: "safety brake" not in page.get("/").text)
 
 
-def test_the_metrics_count_what_syncs_did_and_keep_the_conventions(site: Site, page: Served) -> None:
+def test_the_metrics_count_what_syncs_did_and_follow_the_conventions(site: Site, page: Served) -> None:
     for video in ids(3):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     site.put("content/odd.md", plain(ids(4)[3], "1.2M", 2))
@@ -372,13 +372,13 @@ def test_the_metrics_count_what_syncs_did_and_keep_the_conventions(site: Site, p
     until(lambda: samples(page)['syncer_syncs_total{outcome="failed"}'] == 1)
 
 
-def test_every_kind_of_problem_has_the_remedy_that_the_docs_give() -> None:
+def test_every_kind_of_problem_has_the_remedy_from_the_docs() -> None:
     text = (DOCS / "reference" / "problems.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (?:[^|\\]|\\.)* \| ((?:[^|\\]|\\.)*) \|$", text, re.MULTILINE)
     assert {ProblemKind(kind): remedy.replace("`", "") for kind, remedy in rows} == REMEDIES
 
 
-def test_every_page_is_whole_html_with_landmarks_and_heads_for_screen_readers(site: Site, page: Served) -> None:
+def test_every_page_is_complete_html_with_landmarks_and_headings_for_screen_readers(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
     site.put("content/odd.md", plain(video, "1.2M", 2))

@@ -1,4 +1,4 @@
-"""Who is let in to the status page, and what a hostile page, browser or client can do with it: over real sockets."""
+"""Which requests the status page accepts, and what a hostile page, browser or client can do: over real sockets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTILE = "<script>alert(\"x\")</script> & 'more'"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A page that answers many tests, which start no sync: to stop one takes a tenth of a second."""
+    """One page for many tests, which start no sync: to stop a page takes a tenth of a second."""
     with Simulator(World()) as youtube:
         site = Site(tmp_path_factory.mktemp("page") / "site", youtube.url)
         (site.root / "content" / "lists").mkdir(parents=True)
@@ -48,24 +48,24 @@ def with_token(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:{port}", "[::1]:80", "LocalHost:1"])
-def test_it_answers_under_the_names_of_this_machine(page: Served, host: str) -> None:
+def test_loopback_host_names_are_accepted(page: Served, host: str) -> None:
     assert page.get("/", Host=host.format(port=page.port)).status == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1@evil.example", "", "a b", "x:y"])
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/metrics", "/healthz"])
-def test_a_name_that_was_bent_to_this_machine_is_refused(page: Served, host: str, path: str) -> None:
+def test_a_host_name_that_only_points_to_this_machine_is_refused(page: Served, host: str, path: str) -> None:
     answer = page.get(path, Host=host)
     assert answer.status == 421
     assert b"sync" not in answer.body.replace(b"syncer", b"")
 
 
-def test_without_a_host_or_with_two_it_is_refused(page: Served) -> None:
+def test_a_request_without_a_host_or_with_two_is_refused(page: Served) -> None:
     for heads in (b"", b"Host: localhost\r\nHost: evil.example\r\n"):
         assert raw(page.port, b"GET / HTTP/1.1\r\n" + heads + b"\r\n").split(b"\r\n")[0].split()[1] in {b"400", b"421"}
 
 
-def test_a_name_from_the_config_is_answered(with_token: Served) -> None:
+def test_a_host_name_from_the_config_is_accepted(with_token: Served) -> None:
     asked = {"Host": "counts.example.org", "Authorization": f"Bearer {TOKEN}"}
     assert with_token.get("/", **asked).status == 200
 
@@ -93,19 +93,19 @@ def test_no_page_of_another_site_starts_a_sync(page: Served, path: str, headers:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"}])
-def test_its_own_page_and_a_program_start_one(new_page: Served, headers: dict[str, str]) -> None:
+def test_its_own_page_and_a_program_can_start_a_sync(new_page: Served, headers: dict[str, str]) -> None:
     assert new_page.post("/api/v1/triggers", **headers).status == 202
     assert new_page.post("/triggers", Origin=new_page.url, **headers).status == 303
     assert new_page.post("/triggers", Referer=f"{new_page.url}/videos", **headers).status == 303
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "OPTIONS", "TRACE"])
-def test_nothing_but_a_trigger_can_be_sent(page: Served, method: str) -> None:
+def test_other_methods_than_get_are_for_triggers_only(page: Served, method: str) -> None:
     assert page.ask(method, "/").status == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/style.css", "/api/v1/status", "/metrics", "/healthz", "/nothing"])
-def test_where_a_token_is_set_nothing_is_answered_without_it(with_token: Served, path: str) -> None:
+def test_with_a_token_set_every_address_needs_it(with_token: Served, path: str) -> None:
     wrong = {"": None, "Bearer": None, f"Bearer {TOKEN}x": None, f"Basic {basic('x')}": None, "Basic =": None}
     for shown in wrong:
         answer = with_token.get(path, **({"Authorization": shown} if shown else {}))
@@ -118,11 +118,11 @@ def test_where_a_token_is_set_nothing_is_answered_without_it(with_token: Served,
     assert with_token.get("/", Authorization=f"Bearer {TOKEN}").status == 200
 
 
-def test_the_token_s_letters_are_compared_in_constant_time() -> None:
+def test_tokens_are_compared_in_constant_time() -> None:
     assert "compare_digest" in guard._shows.__code__.co_names
 
 
-def test_the_unix_socket_is_guarded_by_its_file_and_needs_neither_name_nor_token(with_token: Served) -> None:
+def test_the_unix_socket_needs_no_host_and_no_token_but_the_permission_to_open_it(with_token: Served) -> None:
     assert with_token.ask_by_socket("GET", "/api/v1/status", Host="anything").status == 200
     assert stat.S_IMODE(with_token.socket.stat().st_mode) == 0o660
 
@@ -130,12 +130,12 @@ def test_the_unix_socket_is_guarded_by_its_file_and_needs_neither_name_nor_token
 @pytest.mark.parametrize("listen", ["0.0.0.0:8787", "[::]:8787", "192.168.1.7:80", "example.org:80"])
 def test_without_a_token_it_listens_on_loopback_only(site: Site, listen: str) -> None:
     site.configure(status_page=f"listen: '{listen}'")
-    with pytest.raises(ConfigError, match=r"status_page\.listen: .* a token is needed"), served(site):
+    with pytest.raises(ConfigError, match=r"status_page\.listen: .* needs a token"), served(site):
         pass
 
 
 @pytest.mark.parametrize("token", ["", "short"])
-def test_a_token_that_is_none_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+def test_an_empty_or_short_token_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     monkeypatch.setenv("PAGE_TOKEN", token)
     site.configure(status_page="listen: '127.0.0.1:0', token_env: PAGE_TOKEN")
     with pytest.raises(ConfigError, match="PAGE_TOKEN has no token"), served(site):
@@ -146,7 +146,7 @@ PAGES = ["/", "/videos", "/problems", "/nothing", "/triggers/9", "/syncs/x", "/a
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_answer_forbids_scripts_and_frames(page: Served, path: str) -> None:
+def test_every_response_forbids_scripts_and_frames(page: Served, path: str) -> None:
     headers = page.get(path).headers
     assert headers["content-security-policy"] == (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -156,7 +156,7 @@ def test_every_answer_forbids_scripts_and_frames(page: Served, path: str) -> Non
     assert "server" not in headers
 
 
-def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> None:
+def test_text_of_pages_and_requests_is_escaped(site: Site) -> None:
     video, odd = ids(2)
     quoted = HOSTILE.replace('"', '\\"')
     site.put(f"content/{HOSTILE.replace('/', '')}.md", page_with(video, quoted, "1"))
@@ -176,7 +176,7 @@ def test_what_pages_and_requests_say_is_text_and_never_markup(site: Site) -> Non
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;more&#x27;" in shown[1].text
 
 
-def test_no_answer_holds_the_key(new_page: Served) -> None:
+def test_no_response_contains_the_key(new_page: Served) -> None:
     new_page.steered.trigger(False)
     until(lambda: not new_page.steered.state().running)
     for path in (*PAGES, "/api/v1/syncs", "/api/v1/videos", "/api/v1/quota"):
@@ -196,7 +196,7 @@ def test_no_answer_holds_the_key(new_page: Served) -> None:
         "/triggers/..",
     ],
 )
-def test_no_path_of_a_request_is_opened(page: Served, path: str) -> None:
+def test_a_request_cannot_name_a_file_to_open(page: Served, path: str) -> None:
     answer = page.get(path)
     assert answer.status in {400, 404}
     assert "root:" not in answer.text
@@ -221,7 +221,7 @@ def test_a_large_request_is_refused(new_page: Served) -> None:
     assert b"400" in raw(new_page.port, endless).split(b"\r\n")[0]
 
 
-def test_a_slow_request_is_cut_off(new_page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_request_is_closed(new_page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "CONNECTION_TIMEOUT", 0.2)
     assert raw(new_page.port, b"GET / HTTP/1.1\r\nHost: loc") == b""
     monkeypatch.setattr(guard, "BODY_TIMEOUT", 0.1)
@@ -229,7 +229,7 @@ def test_a_slow_request_is_cut_off(new_page: Served, monkeypatch: pytest.MonkeyP
     assert b" 408 " in raw(new_page.port, slow)
 
 
-def test_many_idle_connections_do_not_shut_others_out(new_page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_idle_connections_do_not_block_others(new_page: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "CONNECTION_TIMEOUT", 0.5)
     held = [socket.create_connection(("127.0.0.1", new_page.port)) for _ in range(serve.CONNECTION_LIMIT + 8)]
     until(lambda: new_page.get("/healthz").status == 200)
@@ -251,7 +251,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_one_clear_error() -> None:
         serve.socket_path({}, "/site", Path("/" + "x" * 120))
 
 
-def test_the_socket_is_where_the_service_manager_says_else_where_the_user_s_runtime_files_are(tmp_path: Path) -> None:
+def test_the_socket_is_in_the_runtime_directory_of_the_service_or_else_of_the_user(tmp_path: Path) -> None:
     state, run = tmp_path / "state", tmp_path / "run"
     run.mkdir()
     both = {"RUNTIME_DIRECTORY": f"{run}:/other", "XDG_RUNTIME_DIR": str(tmp_path)}
@@ -276,7 +276,7 @@ def test_a_socket_that_a_crash_left_is_replaced_and_one_that_is_in_use_is_not(tm
 
 
 def raw(port: int, request: bytes) -> bytes:
-    """What is answered to these bytes, until the other side hangs up."""
+    """The response to these bytes, until the other side closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(request)
         answer = b""

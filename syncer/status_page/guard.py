@@ -19,13 +19,13 @@ LARGEST_BODY_BYTES = 4096
 """Bytes of a request's body: a trigger takes some twenty."""
 
 BODY_TIMEOUT = 10.0
-"""Seconds in which the whole body must have come."""
+"""Seconds within which the whole body must arrive."""
 
 WAITING_LIMIT = 64
-"""Requests over TCP that wait for an answer from the state, and as many on the Unix socket; above them, 503."""
+"""Requests over TCP that wait for the state, and as many on the Unix socket; any others get a 503."""
 
 AT_ONCE = ("/healthz", "/triggers", "/api/v1/triggers")
-"""Addresses that are answered at once, however many others wait: nothing is read for them."""
+"""Addresses that never wait, however many other requests do: they do not read the state."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -61,10 +61,10 @@ class Guard:
         self._hosts = LOOPBACK_NAMES | {host.lower() for host in entry.hosts}
         self._token = entry.token
         self._waiting: dict[bool, set[int]] = {True: set(), False: set()}
-        """Requests over TCP, and by the Unix socket, whose answer has not begun."""
+        """Requests over TCP and on the Unix socket whose response has not started."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or pass it on."""
+        """Refuse the request, or pass it to the app."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -152,7 +152,7 @@ async def _read_body(receive: Receive) -> bytes | Response:
 
 @contextmanager
 def _listed(waiting: set[int], send: Send) -> Iterator[Send]:
-    """Keep a request among those that wait until its answer begins, or the block ends; give what sends the answer."""
+    """Count a request as waiting until its response starts or the block ends; yield the `send` to use."""
     number = id(send)
     waiting.add(number)
 

@@ -122,7 +122,11 @@ def _syncs(status: Status) -> Markup:
         ("took stopped", f"{ENDINGS[ExitCode.NOTHING_ANSWERED]} or {ENDINGS[ExitCode.INTERRUPTED]}"),
     )
     squares = [
-        tag("li", tag("svg", tag("rect", width=12, height=12, rx=2, class_=kind), viewBox="0 0 12 12"), text)
+        tag(
+            "li",
+            tag("svg", tag("rect", width=12, height=12, rx=2, class_=kind), viewBox="0 0 12 12", aria_hidden="true"),
+            text,
+        )
         for kind, text in legend
     ]
     return section(

@@ -23,7 +23,7 @@ from syncer.errors import ConfigError
 from syncer.state.directory import DAEMON_SOCKET
 
 LONGEST_PATH_BYTES = 107 if sys.platform == "linux" else 103
-"""Bytes that the path of a Unix socket may have: what `sun_path` holds, without its closing zero."""
+"""Bytes that the path of a Unix socket may have: the size of `sun_path` without its closing zero."""
 
 CONNECTION_TIMEOUT = 30.0
 """Seconds after which a connection is closed: it serves one request."""
@@ -31,14 +31,14 @@ CONNECTION_TIMEOUT = 30.0
 CONNECTION_LIMIT = 256
 """Open connections over TCP, and as many on the Unix socket; a new one closes the oldest that waits for its client.
 
-More than the requests that `guard.WAITING_LIMIT` lets wait for their answer, so there always is such a connection.
+This is more than `guard.WAITING_LIMIT` requests, so there always is such a connection.
 """
 
 UNREAD_LIMIT_BYTES = 16 << 20
 """Of responses that clients have not read yet, over TCP, and as many on the Unix socket; then the oldest is closed."""
 
 ACCEPTED_AT_ONCE = 32
-"""New connections taken between two looks at the open ones: whoever has sent its request is read before it is old."""
+"""New connections accepted at once: requests that have arrived are read before the next ones make them old."""
 
 BACKLOG = 1024
 """New connections that the kernel keeps waiting."""
@@ -50,7 +50,7 @@ THREAD_LIMIT = 4
 """Requests that read the state at once; the others wait."""
 
 STOP_TIMEOUT = 1
-"""Seconds that requests in hand get when the daemon stops."""
+"""Seconds that running requests get when the daemon stops."""
 
 
 def socket_path(environment: Mapping[str, str], site: str, state_directory: Path) -> Path:
@@ -126,7 +126,7 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """Make it stop. Safe in any thread.
 
-        Here the flag is set before the loop is looked for, and `main_loop` gives the loop before it looks at the flag:
+        The flag is set before the loop is read here, and `main_loop` sets the loop before it reads the flag:
         whichever thread is first, one of them sees what the other did.
         """
         self.should_exit = True
@@ -177,7 +177,7 @@ class _OneRequest(H11Protocol):
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the request is complete, and nothing of its answer is sent yet."""
+        """Whether the request is complete, and nothing of the response is sent yet."""
         begun = self.cycle is not None
         return begun and not (self.cycle.more_body or self.cycle.response_started)
 
