@@ -117,7 +117,7 @@ def test_each_thing_that_needs_attention_is_notified_once_and_the_end_of_all_too
 
 def test_a_restart_does_not_notify_again(ear: Ear, notifier: Callable[..., Notifier]) -> None:
     notified(notifier(), BRAKED)
-    assert "`syncer sync --accept`" in ear.message()[1]
+    assert "`syncer trigger --accept`" in ear.message()[1]
     second = notifier()
     notified(second, BRAKED, report())
     assert ear.message()[0] == "syncer: mysite is OK again"

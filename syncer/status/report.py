@@ -127,16 +127,6 @@ _KINDS = [*ProblemKind]
 _LEFT_OUT = {"fresh", "over_quota"}
 
 
-def brake_in_words(report: SyncReport) -> str:
-    """Return what the safety brake holds back, why, and what to do; for a report that has one."""
-    assert report.brake
-    what = "videos are missing" if report.brake.reason == "missing" else "counts fell"
-    why = f"{report.brake.struck:,} of {report.brake.of:,} {what}"
-    stopped = f"The safety brake stopped this sync: {why}. Nothing was written."
-    holds = f"The safety brake still holds back an earlier sync: {why}."
-    return f"{holds if report.changed_counts else stopped} If YouTube is right, run `syncer sync --accept`."
-
-
 def report_json(report: SyncReport, changes: Sequence[Change] | None = None) -> dict[str, object]:
     """Return the report as `syncer sync --json` prints it; `changes` are those of a dry run."""
     document: dict[str, object] = {
