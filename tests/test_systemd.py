@@ -87,6 +87,7 @@ def test_systemd_is_notified_of_start_reload_watchdog_and_stop(site: Site, liste
         daemon.send(signal.SIGHUP)
         listener.until("RELOADING=1")
         assert "Config not reloaded" in listener.until("READY=1")["STATUS"]
+        assert "the new config is invalid" in listener.until("WATCHDOG=1")["STATUS"]
         daemon.send(signal.SIGTERM)
         listener.until("STOPPING=1")
         assert daemon.ended()[0] == 0
