@@ -62,7 +62,10 @@ def require_apprise(settings: Notify) -> None:
     try:
         import apprise
     except ImportError:
-        message = "notify.urls needs apprise, which is not installed: `pip install 'syncer-youtube[notify]'`"
+        message = (
+            "notify.urls needs apprise, which is not installed; run `pipx inject syncer-youtube apprise`,"
+            " or `pip install apprise` in the virtual environment of syncer"
+        )
         raise ConfigError(message) from None
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs addresses with their passwords
     for number, url in enumerate(settings.urls):
