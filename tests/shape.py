@@ -136,7 +136,7 @@ def static_counts(modules: Sequence[Module]) -> Iterator[tuple[str, Iterable[obj
     yield f"class names in two modules: {len(classes)} (at most {SHARED_CLASS_NAMES})", in_words(classes)
     yield f"nonlocal statements: {len(nonlocals(modules))} (at most {NONLOCALS})", nonlocals(modules)
     yield f"loose files: {len(loose_files(modules))} (at most {LOOSE_FILES})", loose_files(modules)
-    yield f"file names in two rooms: {len(names)}", in_words(names)
+    yield f"file names in two packages: {len(names)}", in_words(names)
     yield f"lines: {sum(module.lines for module in modules):,} in {len(modules)} files", ()
     middle, (longest, place) = median(length for length, _ in functions), functions[-1]
     yield f"lines of a function: median {middle:g}, longest {longest} ({place})", ()
@@ -275,15 +275,15 @@ def shared_class_names(modules: Iterable[Module]) -> Mapping[str, Sequence[str]]
 
 
 def shared_file_names(modules: Sequence[Module]) -> Mapping[str, Sequence[str]]:
-    """Return the file names that two rooms have, with the files.
+    """Return the file names that two packages have, with the files.
 
-    A command may be named as the room that it calls: `cli/review.py` beside `review/`, `cli/check.py` and `check.py`.
+    A command may be named like what it calls: `cli/review.py` beside `review/`, `cli/check.py` and `check.py`.
     """
     paths: dict[str, list[str]] = {}
-    rooms = {module.path.split("/")[0].removesuffix(".py") for module in modules}
+    packages = {module.path.split("/")[0].removesuffix(".py") for module in modules}
     for module in modules:
-        room, name = module.path.split("/")[0], module.path.split("/")[-1].removesuffix(".py")
-        if name != "__init__" and not (room == "cli" and name in rooms):
+        package, name = module.path.split("/")[0], module.path.split("/")[-1].removesuffix(".py")
+        if name != "__init__" and not (package == "cli" and name in packages):
             paths.setdefault(name, []).append(module.path)
     return {name: where for name, where in sorted(paths.items()) if len({path.split("/")[0] for path in where}) > 1}
 
@@ -299,7 +299,7 @@ def nonlocals(modules: Iterable[Module]) -> Sequence[Place]:
 
 
 def loose_files(modules: Iterable[Module]) -> Sequence[str]:
-    """Return the modules that are in no room: directly in `syncer/`."""
+    """Return the modules that are in no package: directly in `syncer/`."""
     return [module.path for module in modules if "/" not in module.path and not module.path.startswith("__")]
 
 

@@ -1,4 +1,4 @@
-"""The house keeps its floors: a module imports from floors below its own, and each library has its rooms."""
+"""Modules import only from layers below their own, and each library is used only where it may be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "syncer"
 
-FLOORS = {
+LAYERS = {
     "model": 0, "errors": 0, "control": 0, "redact": 0,
     "front_matter": 1, "decide": 1, "wording": 1, "own_files": 1,
     "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "config": 2, "suggest": 2,
@@ -21,9 +21,9 @@ FLOORS = {
     "cli": 6,
     "__main__": 7,
 }  # fmt: skip
-"""The rooms, from the ground up. `simulator` is apart; `syncer` itself holds the version."""
+"""The layer of each package. `simulator` belongs to none; `syncer` itself contains the version."""
 
-ROOMS_OF = {
+PACKAGES_OF = {
     "googleapiclient": {"youtube"}, "httplib2": {"youtube"}, "tenacity": {"youtube"}, "socks": {"youtube"},
     "sqlite3": {"state"},
     "subprocess": {"git", "check"},
@@ -37,7 +37,7 @@ ROOMS_OF = {
     "pathspec": {"content", "config"},
     "http": {"simulator", "youtube", "trigger"},
 }  # fmt: skip
-"""Which rooms may use a library."""
+"""Which packages may use a library."""
 
 HOLLOW_NAMES = {
     "utils",
@@ -56,7 +56,7 @@ HOLLOW_NAMES = {
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     first = path.relative_to(PACKAGE).parts[0]
     return first.removesuffix(".py")
 
@@ -71,24 +71,24 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_floors_below_its_own(path: Path) -> None:
-    room = room_of(path)
+def test_a_module_imports_only_from_layers_below_its_own(path: Path) -> None:
+    package = package_of(path)
     for name in imports_of(path):
         parts = name.split(".")
-        if parts[0] != "syncer" or parts[1:] in ([], [room]) or parts[1] == room:
+        if parts[0] != "syncer" or parts[1:] in ([], [package]) or parts[1] == package:
             continue
         if parts[1] == "simulator":
-            assert room in {"demo", "cli"}, f"{room} imports the simulator"
+            assert package in {"demo", "cli"}, f"{package} imports the simulator"
         else:
-            assert room != "simulator", f"the simulator shares no code with syncer, but imports {name}"
-            assert FLOORS[parts[1]] < FLOORS[room], f"{room} (floor {FLOORS[room]}) imports {name}"
+            assert package != "simulator", f"the simulator shares no code with syncer, but imports {name}"
+            assert LAYERS[parts[1]] < LAYERS[package], f"{package} (layer {LAYERS[package]}) imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_library_is_used_in_its_rooms_only(path: Path) -> None:
+def test_a_library_is_used_only_in_its_packages(path: Path) -> None:
     for name in imports_of(path):
         library = name.split(".")[0]
-        assert room_of(path) in ROOMS_OF.get(library, {room_of(path)}), f"{path.name} imports {name}"
+        assert package_of(path) in PACKAGES_OF.get(library, {package_of(path)}), f"{path.name} imports {name}"
 
 
 def test_no_two_modules_import_each_other_in_a_circle() -> None:
@@ -110,9 +110,9 @@ def module_name(path: Path) -> str:
     return ".".join(("syncer", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
 
 
-def test_every_room_stands_on_a_floor_and_has_a_telling_name() -> None:
-    rooms = {room_of(path) for path in MODULES} - {"__init__"}
-    assert rooms == set(FLOORS) | {"simulator"}
+def test_every_package_has_a_layer_and_no_hollow_name() -> None:
+    packages = {package_of(path) for path in MODULES} - {"__init__"}
+    assert packages == set(LAYERS) | {"simulator"}
     assert not HOLLOW_NAMES & {path.stem for path in MODULES}
 
 

@@ -1,1 +1,1 @@
-"""The command line: parses, calls, prints, and ends with an exit code. The only room that prints."""
+"""The command line: parses, calls, prints, and ends with an exit code. The only package that prints."""

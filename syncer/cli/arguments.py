@@ -1,4 +1,4 @@
-"""Turns arguments of the command line into the values that the lower floors take."""
+"""Turns arguments of the command line into the values that the lower layers take."""
 
 from __future__ import annotations
 

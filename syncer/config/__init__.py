@@ -1,1 +1,1 @@
-"""The config: YAML text in, checked values out; the only room that uses pydantic."""
+"""The config: YAML text in, checked values out; the only package that uses pydantic."""

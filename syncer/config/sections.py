@@ -147,12 +147,12 @@ class Collection(Section):
     )
 
     def mapping(self) -> model.Fields:
-        """Return the field mapping as the lower floors use it."""
+        """Return the field mapping as the lower layers use it."""
         fields = self.fields
         return model.Fields(fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as)
 
     def as_model(self) -> model.Collection:
-        """Return the collection as the lower floors use it."""
+        """Return the collection as the lower layers use it."""
         return model.Collection(self.directory, self.include, self.exclude, self.mapping())
 
 
@@ -233,7 +233,7 @@ class Schedule(Section):
         return self
 
     def as_model(self) -> schedule.Schedule:
-        """Return the schedule as the lower floors use it."""
+        """Return the schedule as the lower layers use it."""
         return schedule.Schedule(self.every, self.cron, self.timezone, self.jitter)
 
 
@@ -385,5 +385,5 @@ class Config(Section):
         return frozenset(count for collection in self.collections for count in collection.fields.counts)
 
     def collection_models(self) -> list[model.Collection]:
-        """Return the collections as the lower floors use them."""
+        """Return the collections as the lower layers use them."""
         return [collection.as_model() for collection in self.collections]
