@@ -148,7 +148,7 @@ def test_an_empty_directory_where_pages_were_is_an_error_and_no_sync(site: Site,
         away.rename(site.root / "content")
         daemon.until('"event": "synced"')
     assert line["kind"] == "content-gone"
-    assert "where 6 videos were read before: is the disk mounted?" in line["message"]
+    assert "where earlier syncs found 6 videos: is the disk mounted?" in line["message"]
     assert youtube.requests <= asked + 1
 
 

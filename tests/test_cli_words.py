@@ -169,10 +169,11 @@ def test_verbose_tells_the_story_of_a_sync_in_a_few_lines(site: Site, syncer: Ru
     assert (ended["exit"], ended["units"]) == (0, {"stats": 1, "general": 0})
     again = syncer("-v", "sync").err.splitlines()
     assert re.fullmatch(
-        r"INFO sync \S+: 2 pages, 2 videos; 0 to ask about, 2 fresh, 0 over quota; 19,999 units left today", again[0]
+        r"INFO Sync \S+: 2 pages, 2 videos; 0 to request, 2 fresh, 0 left out for lack of quota; 19,999 units left .+",
+        again[0],
     )
     assert re.fullmatch(
-        r"INFO ended with 0 after \d\.\d s, 0 problems; 0 units of stats, 0 units of general", again[-1]
+        r"INFO Ended with exit code 0 after \d\.\d s: 0 problems; 0 stats units, 0 general units", again[-1]
     )
     assert syncer("sync").err == ""
 

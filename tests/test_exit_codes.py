@@ -83,7 +83,7 @@ WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
     (unreadable_config, "config", ["cannot read the config: is a directory, not a file"]),
     (config_in_latin_1, "config", ["cannot read the config: it is not UTF-8"]),
     (broken_yaml, "config", ["syncer.yaml:"]),
-    (content_missing, "usage", ["posts is no directory; set `site` and `collections` in the config"]),
+    (content_missing, "usage", ["posts is not a directory; set `site` and `collections` in the config"]),
     (state_is_a_file, "state", [".syncer is not a directory", "move it away, or set `state.directory`"]),
     (state_cannot_be_made, "state", ["Cannot write to /dev/null/state: ", "or set `state.directory`"]),
     (state_is_newer, "state", ["was written by a newer syncer (schema 99", "upgrade syncer"]),
@@ -172,7 +172,7 @@ def test_a_read_only_page_is_exit_1_and_a_problem_and_the_others_are_done(
     assert other.read_bytes() == crlf(OTHER, *counts(youtube, OTHER))
     page.chmod(0o644)
     assert syncer("sync", "--json").document["asked"] == 0
-    assert page.read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO)), "mended without asking"
+    assert page.read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO)), "repaired without a request"
 
 
 def test_another_writer_is_waited_for_a_minute_and_then_it_is_exit_4(full: Site) -> None:
@@ -287,8 +287,8 @@ def test_what_cannot_be_forgotten_after_a_sync_is_a_warning_and_the_sync_is_done
     full.put("content/a.md", crlf(VIDEO, 1, 2))
     ran = syncer("sync")
     assert (ran.code, ran.err.count("\n")) == (0, 1)
-    assert ran.err.startswith("WARNING the sync is done, but what is too old was not forgotten: ")
-    assert f"{kept}: cannot be removed" in ran.err
+    assert ran.err.startswith("WARNING The sync is done, but readings older than history.keep could not be deleted: ")
+    assert f"{kept}: cannot remove the file" in ran.err
     assert (full.root / "content/a.md").read_bytes() == crlf(VIDEO, *counts(youtube, VIDEO))
     assert syncer("status", "--json").document["syncs"][0]["exit"] == 0
 

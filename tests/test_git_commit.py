@@ -108,7 +108,7 @@ def test_a_sync_that_is_stopped_commits_a_few_pages_and_leaves_many_to_the_next_
     assert (report.exit, report.changed_pages) == (130, 5)
     assert (report.commit, repository.head() != before) == (repository.head() if commits else None, commits)
     if not commits:
-        said = "told to stop with 5 pages to commit; the next sync commits them"
+        said = "stopped before 5 pages were committed; the next sync commits them"
         assert report.problems == (Problem(ProblemKind.NOT_COMMITTED, "git", said),)
         assert committed(site.sync(NOON + timedelta(hours=1))) == repository.head()
     assert repository.status() == []

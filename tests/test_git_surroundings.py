@@ -158,7 +158,7 @@ def test_outside_of_a_repository_the_sync_says_so(site: Site, youtube: Simulator
     page = site.put("content/a.md", plain(ids(1)[0], 1, 2))
     report = site.sync()
     assert [problem.message for problem in report.problems] == [
-        "the site is in no git repository; run `git init`, or set `git.commit` to false"
+        "the site is not in a git repository; run `git init`, or set `git.commit` to false"
     ]
     assert page.read_bytes() == plain(ids(1)[0], *counts(youtube, ids(1)[0]))
 
@@ -233,8 +233,8 @@ def test_counts_in_a_submodule_are_left_to_it_and_the_sync_says_so(author: Autho
     report = author.site.sync()
     (problem,) = report.problems
     assert problem.message == (
-        "content/theme is a repository of its own, so its counts are not committed; commit them there, or give it a"
-        " config of its own"
+        "content/theme is a git repository of its own, so its counts are not committed; commit them there, or give it"
+        " its own config"
     )
     assert report.commit == author.repository.head()
     assert status_of(author.repository)["content/theme"] == " M"
@@ -256,8 +256,8 @@ def test_pages_that_git_stores_as_something_else_are_left_alone_and_the_sync_say
     report = author.site.sync()
     (problem,) = report.problems
     assert problem.message == (
-        "2 pages, such as content/large/0.md, cannot be committed: git stores something else than the text (filter"
-        " lfs); commit the counts yourself"
+        "2 pages, such as content/large/0.md, cannot be committed, because git stores them in another form (filter"
+        " lfs); commit their counts yourself"
     )
     assert report.commit == repository.head()
     for number, video in enumerate(videos):

@@ -159,12 +159,12 @@ def test_a_starting_daemon_settles_it_at_once_and_until_then_status_shows_it(
     asked = youtube.requests
 
     with Daemon(site) as daemon:
-        daemon.until("the last sync was cut short")
+        daemon.until("The last sync was interrupted")
         daemon.until("Next sync at")
         assert (beside(site), kept(site)) == ([], {})
         assert file.read_bytes() == crlf(VIDEO, 7, 7) + WORDS
         assert syncer("status", "--json").document["cut_short"] is None
-        assert "cut short" not in syncer("status").out
+        assert "interrupted" not in syncer("status").out
     assert youtube.requests == asked, "it settles, and syncs when that is due"
 
 

@@ -155,7 +155,7 @@ def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulato
 
     ran = syncer("purge")
     assert ran.code == 0
-    assert "the last sync was cut short: 6 counts it had written" in ran.err
+    assert "The last sync was interrupted. It is completed now: 6 counts were written" in ran.err
     require_all_right(full, youtube)
 
 
@@ -227,7 +227,7 @@ def test_after_a_lost_state_the_report_says_what_is_lost_and_the_log_continues(f
     ran = syncer("sync", "--json")
     (problem,) = ran.document["problems"]
     assert (problem["kind"], ran.code) == ("state-lost", 1)
-    for lost in ("histories", "undone", "missing", "units"):
+    for lost in ("histories", "undid", "missing", "units"):
         assert lost in problem["message"]
     assert [line["seq"] for line in full.log_lines()] == list(range(1, 9))
     assert json.loads(syncer("sync", "--json").out)["problems"] == []

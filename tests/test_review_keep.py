@@ -49,7 +49,7 @@ def test_the_counts_of_the_named_pages_are_committed_and_no_others(
     content, log, parent = tree(site.root / "content"), site.log_lines(), waiting.head()
     ran = syncer("-v", "review", "--keep", A, B)
     assert ran.code == 0
-    assert ran.err == f"INFO committed as {waiting.head()[:12]}\n"
+    assert ran.err == f"INFO Committed as {waiting.head()[:12]}\n"
     assert ran.out == f"Committed 4 counts on 2 pages as {waiting.head()[:12]}.\n"
     assert waiting.git("rev-parse", "HEAD^").strip() == parent
     assert [waiting.show(path) for path in (A, B)] == [new(youtube, A), new(youtube, B)]

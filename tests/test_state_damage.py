@@ -305,7 +305,7 @@ def test_a_daemon_sets_a_damaged_state_aside_in_its_first_sync(site: Site) -> No
     site.sync()
     (site.state / DATABASE_FILE).write_bytes(b"no database at all, but long enough for a header " * 99)
     with Daemon(site) as daemon:
-        daemon.until("the state was damaged, and is now")
+        daemon.until("The state was damaged and was renamed to")
         daemon.until("Sync 2")
     assert len(list(site.state.glob(f"{DATABASE_FILE}.damaged-*"))) == 1
 

@@ -53,7 +53,7 @@ def hours(number: int) -> datetime:
     return NOON + timedelta(hours=number)
 
 
-def test_what_keeps_failing_is_asked_no_more_and_the_next_sync_begins_with_one_request(
+def test_what_keeps_failing_is_requested_no_more_and_the_next_sync_begins_with_one_request(
     site: Site, youtube: Simulator
 ) -> None:
     site.configure(youtube=ONE_AT_ONCE)
@@ -64,11 +64,13 @@ def test_what_keeps_failing_is_asked_no_more_and_the_next_sync_begins_with_one_r
     (problem,) = first.problems
     assert (problem.kind, problem.subject) == (ProblemKind.REQUEST_FAILED, "videos.batchGetStats")
     assert "503" in problem.message
-    assert "After 5 in a row, no more was asked; the next sync begins with one request." in problem.message
+    assert (
+        "After 5 failures in a row, syncer stopped sending requests; the next sync starts with one." in problem.message
+    )
     for hour in (1, 2):
         later = site.sync(hours(hour))
         assert (youtube.requests, later.asked, later.exit, later.over_quota) == (5 + hour, 50, 3, 0)
-        assert "like those of the last sync" in later.problems[0].message
+        assert "as in the last sync" in later.problems[0].message
     weather(youtube)
     good = site.sync(hours(3))
     assert (good.answered, good.exit, good.problems) == (400, 0, ())
@@ -167,7 +169,7 @@ def breakers() -> dict[Bucket, Breaker]:
 def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(so_far: Tally) -> None:
     reasons = early_end(so_far, breakers(), Deadline(0))
     assert list(reasons) == [Bucket.STATS]
-    assert "ended after 0 s" in reasons[Bucket.STATS]
+    assert "took longer than 0 s" in reasons[Bucket.STATS]
     report = replace(so_far, given_up=bool(reasons)).report(NOON, Options(), cancelled=False)
     assert report.over_quota == 0
 

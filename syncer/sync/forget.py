@@ -1,4 +1,4 @@
-"""Forgets what is too old to be kept (`docs/terms.md`), and what you ask it to forget."""
+"""Deletes readings and log lines that are too old to be kept (`docs/terms.md`), and those that you select."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 REWRITE_INTERVAL = timedelta(days=1)
-"""A sync rewrites the diff log only when its oldest line is this much past its time."""
+"""A sync rewrites the diff log only when its oldest line is too old by this much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to forget: what is older than a time, or all of one video, or everything."""
+    """What to delete: what is older than a time, or all of one video, or everything."""
 
     before: datetime | None = None
     video: VideoId | None = None
 
     def lines(self, log: Path) -> Callable[[Line], bool]:
-        """Return which lines of the diff log are to be forgotten. Raises StateError."""
+        """Return which lines of the diff log to delete. Raises StateError."""
         if self.before is not None:
             old = (
                 _number_of(line)
@@ -55,7 +55,7 @@ def forget(
     clock: Callable[[], datetime],
     sleep: Callable[[float], object],
 ) -> tuple[int, int]:
-    """Forget what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
+    """Delete what is selected; return how many readings and log lines that were. Raises Locked and StateError."""
     directory = config.state_directory
     diff_log = directory / LOG
     if dry_run:
@@ -78,7 +78,7 @@ def forget(
 
 
 def forget_old(config: Config, database: Database, now: datetime) -> None:
-    """Forget what is older than `history.keep`, after a sync."""
+    """Delete what is older than `history.keep`, after a sync."""
     before = now - config.history.keep
     forget_readings(database, before=before)
     forget_unread(database)
@@ -95,8 +95,8 @@ def _number_of(line: Line) -> int:
 
 
 def _forget_set_aside(directory: Path, before: datetime | None) -> None:
-    """Remove what was set aside, as a whole: what is damaged cannot be looked through."""
+    """Remove the damaged states that were set aside, each as a whole: they cannot be read."""
     try:
         forget_set_aside(directory, before)
     except OSError as error:
-        raise StateError(f"{error.filename}: cannot be removed: {error.strerror}; remove it") from error
+        raise StateError(f"{error.filename}: cannot remove the file: {error.strerror}; remove it yourself") from error

@@ -1,4 +1,4 @@
-"""Makes one sync: the whole path of the data, from the pages on disk and back to them.
+"""Makes one sync: the whole path of the data, from the pages on disk to YouTube and back.
 
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
@@ -68,10 +68,10 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 LOST_SITE_VIDEOS = 5
-"""Videos in the state from which on a site without pages is a mistake: so many are not all removed on purpose."""
+"""From so many videos in the state on, a site without pages is an error: nobody removes them all on purpose."""
 
 GC_FREEZE_PAGES = 10_000
-"""Pages from which on they are left out of Python's search for cycles."""
+"""From so many pages on, they are left out of Python's search for cycles."""
 
 CANCEL_CHECK_FILES = 100
 """Files after which a scan checks whether the sync is cancelled."""
@@ -85,15 +85,15 @@ def make_sync(
 ) -> SyncReport:
     """Make one sync and return its report.
 
-    A dry run writes nothing and makes no state. Raises UsageError (a missing directory, a path or a video that names
-    nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
+    A dry run writes nothing and creates no state. Raises UsageError (a missing directory, a path or a video that
+    matches nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
     """
     site = os.path.realpath(config.site)
     for collection in config.collections:
         directory = os.path.join(site, collection.directory)
         if not os.path.isdir(directory):
             raise UsageError(
-                f"{directory} is no directory; set `site` and `collections` in the config to where the pages are"
+                f"{directory} is not a directory; set `site` and `collections` in the config to where your pages are"
             )
     started = environment.clock()
     if options.dry_run:
@@ -103,7 +103,7 @@ def make_sync(
     try:
         return _sync_and_forget(config, options, environment, listener, started=started)
     except StateDamaged:  # it is set aside by now
-        lost = "was damaged, and is set aside"
+        lost = "was damaged and was set aside"
         return _sync_and_forget(config, options, environment, listener, started=started, lost=lost)
 
 
@@ -130,10 +130,10 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
         pages = _scan(sync)
     if not (pages or sync.tally.problems or sync.options.paths or sync.options.videos):
         known = count_videos(sync.database)
-        if known >= LOST_SITE_VIDEOS:  # to sync nothing would look like success
+        if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
             raise ContentGone(
-                f"no page is left in {sync.site}, where {counted(known, 'video')} were read before: is the disk"
-                " mounted? If the pages are gone on purpose, `syncer purge --all` forgets the videos"
+                f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: is the disk"
+                " mounted? If you removed the pages on purpose, run `syncer purge --all`"
             )
     # Many pages are left out of Python's search for cycles, which would take a tenth of a sync's time. Not a few: each
     # freeze resets the counter that starts a full search, so repeated ones would prevent it.
@@ -177,7 +177,7 @@ def _scan(sync: Sync) -> list[Page]:
         problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]
     sync.tally.problems += problems
     sync.listener.progress("scan", len(pages), len(pages))
-    if sync.diff_log:  # we hold the lock: nobody is about to put them in place
+    if sync.diff_log:  # with the lock held, no other sync is about to move them into place
         sync.tally.problems += _settle_left_over(sync, collections, left_over)
     sync.tally.problems += saved_problems(sync.config.state_directory)
     return pages
@@ -188,7 +188,7 @@ def _until_cancelled(
 ) -> Iterator[Candidate | LeftoverFile | Problem]:
     for number, item in enumerate(found):
         if number % CANCEL_CHECK_FILES == 0 and sync.environment.cancelled():
-            raise Stopped("stopped while the pages were scanned; nothing was written")
+            raise Stopped("stopped while scanning pages; nothing was written")
         yield item
 
 
@@ -206,7 +206,7 @@ def _may_name(site: str, problem: Problem, videos: frozenset[VideoId]) -> bool:
 
 
 def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequence[str]) -> list[Problem]:
-    """Settle new files that no intent names: their state is lost, or the disk did not let us remove them."""
+    """Settle new files that no intent names: their state is lost, or they could not be removed."""
     candidate = candidate_of(collections)
     mappings = [collection.fields for collection in collections]
 
@@ -223,7 +223,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     if options.videos:
         if unknown := options.videos - videos:
             names = ", ".join(sorted(unknown))
-            raise UsageError(f"{names}: no page names this video; `syncer check` counts what there is")
+            raise UsageError(f"{names}: no page names this video")
         videos &= options.videos
     tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
     plan = plan_now(sync, videos)

@@ -1,4 +1,4 @@
-"""Opens the state for a command that writes: takes the lock, and settles what a crash left behind."""
+"""Opens the state for a command that writes: takes the lock, and completes what a crash interrupted."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenState:
-    """A site's state and diff log, open for writing, and for nobody else meanwhile."""
+    """A site's state and diff log, open for writing; no other command writes meanwhile."""
 
     database: Database
     diff_log: DiffLog
     problems: Sequence[Problem]
-    """What could not be settled, and what a lost state costs."""
+    """What could not be completed, and what a lost state costs."""
 
 
 @contextmanager
@@ -51,9 +51,9 @@ def open_for_writing(
 ) -> Iterator[OpenState]:
     """Hold the lock and give the state and the diff log, with all settled that a crash left behind.
 
-    A damaged state is set aside, and a new one begun; `lost` says that this has happened just now. Damage that the
-    block meets is set aside after it. `timeout`: seconds to wait for another writer, else a minute. Raises Locked,
-    Stopped, StateError and, after that, StateDamaged.
+    A damaged state is set aside, and a new one is started; `lost` says that this has just happened. If the block finds
+    damage, the state is set aside after it. `timeout`: seconds to wait for another writer; None: a minute. Raises
+    Locked, Stopped, StateError and, after setting it aside, StateDamaged.
     """
     directory = config.state_directory
     with hold_lock(directory, timeout=LOCK_TIMEOUT if timeout is None else timeout, sleep=sleep):
@@ -61,7 +61,7 @@ def open_for_writing(
             state = _open(config, clock(), lost)
         except StateDamaged:
             aside = set_aside(directory, clock())
-            state = _open(config, clock(), f"was damaged, and is now {aside.name}")
+            state = _open(config, clock(), f"was damaged and was renamed to {aside.name}")
         try:
             with state.database, state.diff_log:
                 yield state
@@ -71,9 +71,9 @@ def open_for_writing(
 
 
 def settle(config: Config, clock: Callable[[], datetime]) -> None:
-    """Settle what a crash left behind, and nothing else; where another command writes right now, it has done so.
+    """Complete what a crash interrupted, and nothing else; if another command is writing now, it has done that already.
 
-    A problem of the state itself is left to the next sync, which reports it.
+    A problem with the state itself is left to the next sync, which reports it.
     """
     site = os.path.realpath(config.site)
     try:
@@ -98,7 +98,7 @@ def begin(
     *,
     started: datetime,
 ) -> Sync:
-    """Return a sync that writes; nothing of it is done yet."""
+    """Return a sync that writes; it has done nothing yet."""
     tally = new_tally(state.database, started)
     tally.problems += state.problems
     site = os.path.realpath(config.site)
@@ -106,7 +106,7 @@ def begin(
 
 
 def new_tally(database: Database, started: datetime) -> Tally:
-    """Return the tally of a sync with a name of its own, also where the clock stands still."""
+    """Return the tally of a sync with a new name, also if the clock shows the same time twice."""
     while True:
         name = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         if not has_sync(database, name):
@@ -123,20 +123,20 @@ def saving(directory: Path, now: datetime) -> Save:
 
 
 def saved_problems(directory: Path) -> list[Problem]:
-    """Return a Problem for each edit that is saved in this state's directory, until its copy is removed by hand."""
+    """Return a Problem for each edit that is saved in this state's directory, until you remove its copy."""
     return [
         Problem(
             ProblemKind.EDIT_SAVED,
             edit.page,
-            f"Somebody saved this page just as syncer was interrupted. That version is kept in {edit.file}: compare it"
-            " with the page, copy what you need, then remove it.",
+            f"This page was saved just as a sync was interrupted. That version is kept in {edit.file}: compare it with"
+            " the page, copy what you need, then remove it.",
         )
         for edit in saved_edits(directory)
     ]
 
 
 def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
-    """Open both and settle what a crash left behind. `lost` is what became of the state before; None: look."""
+    """Open both and complete what a crash interrupted. `lost`: what happened to the state before; None: find out."""
     site, directory = os.path.realpath(config.site), config.state_directory
     state, log = directory / DATABASE_FILE, directory / LOG
     if not (lost or (state.exists() and state.stat().st_size)) and log.exists() and log.stat().st_size:
@@ -149,9 +149,9 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
         log_recovered(leftovers)
         if lost:
             message = (
-                f"The state {lost}. With it went the videos' histories, what was undone and is held, since when videos"
-                " are missing, and how many units were spent today; a new one is begun from the pages and the diff log."
-                " There is nothing to do."
+                f"The state {lost}, so syncer started a new one. Lost are the histories of videos, what you undid,"
+                " which readings were held, since when videos are missing, and the units spent today. There is nothing"
+                " to do."
             )
             problems.append(Problem(ProblemKind.STATE_LOST, DATABASE_FILE, message))
             log_state_lost(lost)
@@ -160,11 +160,11 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
 
 
 def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> list[Problem]:
-    """Settle what a crash left behind, and return what could not be. The lock must be held. Raises StateError.
+    """Complete what a crash interrupted, and return what could not be. The lock must be held. Raises StateError.
 
-    What a page shows of the intents was written, and is logged; the rest was not, or somebody has overwritten it. Being
-    cut short here as well does no harm. `save` keeps what an author wrote at the last moment, and only a left-over file
-    has.
+    The intents that a page shows were written, and are logged; the others were not, or were overwritten since. Being
+    interrupted here, too, does no harm. `save` keeps what an author wrote at the last moment, if only a left-over file
+    has it.
     """
     problems: list[Problem] = []
     for batch in unsettled_batches(database):

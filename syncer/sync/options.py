@@ -29,11 +29,11 @@ class Options:
     everything: bool = False
     """True: request videos that were read less than five minutes ago as well."""
     accept: bool = False
-    """True: accept what a brake or an unconfirmed count holds."""
+    """True: accept what the safety brake or an unconfirmed count holds."""
     scheduled: bool = False
-    """True: leave the reserve of every bucket alone."""
+    """True: do not touch the reserve of any bucket."""
     unread_since: datetime | None = None
-    """Narrows to videos that were not read since then: those that another sync left out."""
+    """Narrows to videos that were not read since then: those that an earlier sync left out."""
     paths: tuple[str, ...] = ()
     """Narrows to these files and directories, relative to the site; `` is the site."""
     videos: frozenset[VideoId] = frozenset()
@@ -48,7 +48,7 @@ class Options:
 
     @property
     def whole(self) -> bool:
-        """Whether the sync is about the whole site and for real."""
+        """Whether the sync covers the whole site and writes."""
         return self.sees_all_pages and not self.dry_run
 
 
@@ -57,25 +57,25 @@ class Environment:
     """What a sync needs from outside."""
 
     key: str
-    """The API key; empty where YouTube is not requested."""
+    """The API key; empty if no request is sent."""
     clock: Callable[[], datetime]
     """Returns the time now, in UTC."""
     sleep: Callable[[float], object]
-    """Waits so many seconds; returns something true where the wait was cut short because the sync is cancelled."""
+    """Waits so many seconds; returns something true if the wait ended early because the sync is cancelled."""
     cancelled: Callable[[], bool] = lambda: False
-    """Returns whether to end: send no more requests, and finish only the batch of pages in hand."""
+    """Returns whether to stop: send no more requests, and finish only the current batch of pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Whom a sync informs while it goes on."""
+    """Functions that a sync calls while it runs."""
 
     progress: Callable[[Stage, int, int | None], object] = lambda _stage, _done, _total: None
-    """Called with the stage (`scan`, `ask`, `write`), how much is done, and of how much where that is known."""
+    """Called with the stage (`scan`, `ask`, `write`), how much is done, and of how much, if that is known."""
     changed: Callable[[Sequence[Change]], object] = lambda _changes: None
-    """Called with each batch of changes once they are on disk; in a dry run, once they are known to fit."""
+    """Called with each batch of changes once they are on disk; in a dry run, once they are known to be possible."""
     previewed: Callable[[str, bytes, bytes], object] = lambda _path, _old, _new: None
-    """Called in a dry run with each page's path, its bytes, and its bytes as they would be."""
+    """Called in a dry run with each page's path, its bytes, and its new bytes."""
 
 
 NO_LISTENER = Listener()
@@ -94,9 +94,9 @@ class Tally:
     gone_not_due: int = 0
     """Those of the fresh that are gone and not due."""
     over_quota: int = 0
-    """Videos that were not requested because the units do not reach."""
+    """Videos that were not requested for lack of quota."""
     unsettled: int = 0
-    """Videos that were to be requested, and of which nothing is known in the end."""
+    """Videos that were to be requested, and for which no answer came."""
     asked: set[VideoId] = field(default_factory=set)
     answered: set[VideoId] = field(default_factory=set)
     missing: set[VideoId] = field(default_factory=set)
@@ -119,7 +119,7 @@ class Tally:
     open: dict[str, Edit] = field(default_factory=dict)
     """What could not be written to pages, by path, because another program has them open for writing."""
     given_up: bool = False
-    """Videos were left to the next sync because more requests were of no use now."""
+    """Videos were left to the next sync because further requests would have failed."""
 
     @property
     def outcomes(self) -> set[Outcome]:

@@ -1,4 +1,4 @@
-"""Ends a sync in git: commits what waits, and pushes it, as the config says. What prevents that is a Problem."""
+"""Ends a sync in git: commits the counts and pushes them, if the config says so. What prevents that is a Problem."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_PAGES_ONCE_CANCELLED = 20_000
 
 
 def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
-    """Commit the counts of these pages that wait, and push, as the config says."""
+    """Commit the new counts of these pages, and push, if the config says so."""
     settings, tally, cancelled = sync.config.git, sync.tally, sync.environment.cancelled
     kind = ProblemKind.NOT_COMMITTED
     try:
@@ -39,8 +39,8 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         if filtered:
             filters = ", ".join(sorted(set(filtered.values())))
             text = (
-                f"{counted(len(filtered), 'page')}, such as {safe(min(filtered))}, cannot be committed: git stores"
-                f" something else than the text (filter {filters}); commit the counts yourself"
+                f"{counted(len(filtered), 'page')}, such as {safe(min(filtered))}, cannot be committed, because git"
+                f" stores them in another form (filter {filters}); commit their counts yourself"
             )
             tally.problems.append(Problem(kind, "git", text))
         tally.problems += [Problem(kind, "git", text) for text in describe_unseen(unseen)]
@@ -56,23 +56,23 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
 
 
 def _scope(sync: Sync, candidates: Sequence[Candidate]) -> CommitScope:
-    """Return what is to be committed. Raises GitError where there is no repository, or no time for that many pages."""
+    """Return what to commit. Raises GitError if there is no repository, or no time for so many pages."""
     pages = sync.tally.changed_pages
     if pages > MAX_PAGES_ONCE_CANCELLED and sync.environment.cancelled():
-        raise GitError(f"told to stop with {pages:,} pages to commit; the next sync commits them")
+        raise GitError(f"stopped before {pages:,} pages were committed; the next sync commits them")
     repository = find_repository(sync.site)
     if repository is None:
-        raise GitError("the site is in no git repository; run `git init`, or set `git.commit` to false")
+        raise GitError("the site is not in a git repository; run `git init`, or set `git.commit` to false")
     mapped = candidate_of(sync.config.collection_models())
     return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped)
 
 
 def _describe_nested_repositories(scope: CommitScope) -> Iterator[str]:
-    """Say which pages this repository cannot have."""
+    """Yield a sentence for each repository below the site: the site's own cannot commit its pages."""
     directories = {os.path.dirname(candidate.path) for candidate in scope.candidates}
     real = (os.path.realpath(os.path.join(scope.site, directory)) for directory in directories)
     for top in repositories_within(scope.repository, real):
         yield (
-            f"{os.path.relpath(top, scope.site)} is a repository of its own, so its counts are not committed;"
-            " commit them there, or give it a config of its own"
+            f"{os.path.relpath(top, scope.site)} is a git repository of its own, so its counts are not committed;"
+            " commit them there, or give it its own config"
         )

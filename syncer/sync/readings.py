@@ -1,4 +1,4 @@
-"""Gets new readings: plans which videos to request, fetches them from YouTube, and accepts or holds what it says."""
+"""Gets new readings: plans which videos to request, fetches them from YouTube, and accepts or holds them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
 
 
 def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:
-    """Return a client of the configured YouTube, to be used as a context."""
+    """Return a client of the configured YouTube; use it as a context manager."""
     from syncer.youtube.client import Client, Retry, Terms
 
     youtube = config.youtube
@@ -128,24 +128,24 @@ def spending(config: Config, database: Database, clock: Callable[[], datetime], 
 
 
 def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadline) -> Mapping[Bucket, str]:
-    """Return why videos were left to the next sync, where it was neither the quota nor somebody who cancelled."""
+    """Return why videos were left to the next sync, other than for lack of quota or because it was cancelled."""
     reasons: dict[Bucket, str] = {}
     for bucket, breaker in breakers.items():
         if breaker.is_open and tally.unsettled:
-            failures = "this failure, like those of the last sync" if breaker.probing else f"{MAX_FAILURES} in a row"
-            reasons[bucket] = f"After {failures}, no more was asked; the next sync begins with one request."
+            failures = "this failure, as in the last sync" if breaker.probing else f"{MAX_FAILURES} failures in a row"
+            reasons[bucket] = f"After {failures}, syncer stopped sending requests; the next sync starts with one."
     if not deadline.left() and not deadline.cancelled() and (tally.unsettled or Outcome.STOPPED in tally.outcomes):
-        ended = f"The asking was ended after {deadline.seconds:.0f} s: the next sync goes on."
+        ended = f"Requests took longer than {deadline.seconds:.0f} s and were stopped; the next sync requests the rest."
         reasons[Bucket.STATS] = " ".join(filter(None, [reasons.get(Bucket.STATS), ended]))
     return reasons
 
 
 def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
-    """Accept or hold each reading that waits for it; return whether pages may be written.
+    """Accept or hold each new reading; return whether pages may be written.
 
-    A reading is compared with the video's accepted one, else with what a page says. With `--accept` everything is
-    accepted, also what was held before. A brake holds all. In the tally it stays for as long as it holds a reading,
-    also through syncs that say nothing new of it; those may write what is accepted.
+    A reading is compared with the video's accepted one, or, if there is none, with the counts of a page. With
+    `--accept`, all readings are accepted, also those that were held before. The brake holds all. It stays in the tally
+    while it holds a reading, also in later syncs that get no new one; those may write what is accepted.
     """
     if sync.options.accept:
         accept_pending(sync.database, ())
@@ -170,7 +170,7 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
 
 
 def _save(sync: Sync, number: int, answer: Answer) -> None:
-    """Save what the answer says, and count it."""
+    """Save what the answer contains, and count it."""
     database, tally, asked = sync.database, sync.tally, answer.videos
     tally.requests[answer.bucket, answer.outcome] += 1
     tally.problems += answer.problems
@@ -189,10 +189,10 @@ def _save(sync: Sync, number: int, answer: Answer) -> None:
             note_spent_day(sync.config, database, answer.bucket, answer.at)
         case Outcome.REJECTED:
             tally.asked.update(asked)
-            if len(asked) == 1:  # else its halves are requested again
+            if len(asked) == 1:  # otherwise its halves are requested again
                 message = (
-                    f"YouTube rejects every {METHODS[answer.bucket]} request that names this video, and answers without"
-                    " it: see whether the ID is right."
+                    f"YouTube rejects every {METHODS[answer.bucket]} request with this video, and accepts the others:"
+                    " check whether the ID is right."
                 )
                 tally.failed.update(asked)
                 tally.problems.append(Problem(ProblemKind.REFUSED_VIDEO, asked[0], message))
@@ -204,9 +204,9 @@ def _save(sync: Sync, number: int, answer: Answer) -> None:
 def _request_problems(
     failures: Sequence[tuple[Bucket, str]], reasons: Mapping[Bucket, str], unrequested: Mapping[Bucket, int]
 ) -> Iterator[Problem]:
-    """Yield a problem for each failure, however many batches failed with it; the last says why no more were sent.
+    """Yield a problem for each kind of failure, however many batches had it; the last says why requests stopped.
 
-    `unrequested` is how many items came that were not requested: one problem a method.
+    `unrequested` is how many items YouTube sent that were not requested: one problem a method.
     """
     last = dict(failures)
     for bucket, message in failures:
@@ -223,7 +223,7 @@ def _request_problems(
 
 
 def _compared(database: Database, of_pages: Mapping[VideoId, Slot], counts: frozenset[Count]) -> Iterator[Comparison]:
-    """Yield each new reading beside what is known, with those of `counts` that mean the same at both times."""
+    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then."""
     with closing(pending_readings(database)) as pending:
         for now, before, was_missing, held in pending:
             if before is None:

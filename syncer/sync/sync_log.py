@@ -1,4 +1,4 @@
-"""Logs how a sync goes on: a few lines, shown with `-v`, each with an `event` of a stable name."""
+"""Logs the stages of a sync: a few lines, shown with `-v`, each with an `event` of a stable name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = logging.getLogger("syncer.sync")
 
 
 def log_planned(sync: Sync, plan: Plan) -> None:
-    """Log what the pages hold and which videos are requested."""
+    """Log how many pages and videos there are, and how many videos are requested."""
     tally = sync.tally
     left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.environment.clock()).values())
     log.info(
-        "sync %s: %s, %s; %d to ask about, %d fresh, %d over quota; %s left today",
+        "Sync %s: %s, %s; %d to request, %d fresh, %d left out for lack of quota; %s left today",
         tally.sync,
         counted(tally.pages, "page"),
         counted(tally.videos, "video"),
@@ -42,15 +42,15 @@ def log_planned(sync: Sync, plan: Plan) -> None:
 
 
 def log_judged(sync: Sync) -> None:
-    """Log what YouTube said, and what of it is held."""
+    """Log what YouTube returned, and how much of it is held."""
     tally = sync.tally
-    held = "a brake holds what it said" if tally.brake else f"{counted(len(tally.unconfirmed), 'count')} unconfirmed"
+    unconfirmed = f"{counted(len(tally.unconfirmed), 'count')} unconfirmed"
     log.info(
-        "YouTube answered about %d of %s, %d missing; %s",
+        "YouTube returned %d of %s; %d missing, %s",
         len(tally.answered),
         counted(len(tally.asked), "video"),
         len(tally.missing),
-        held,
+        "the safety brake holds them" if tally.brake else unconfirmed,
         extra={
             "event": "judged",
             "sync": tally.sync,
@@ -65,7 +65,7 @@ def log_judged(sync: Sync) -> None:
 def log_batch(sync: Sync, pages: int, changes: int) -> None:
     """Log a batch of pages that was compared and written."""
     log.debug(
-        "a batch of %s: %s changed",
+        "Batch of %s: %s changed",
         counted(pages, "page"),
         counted(changes, "count"),
         extra={"event": "batch-written", "sync": sync.tally.sync, "pages": pages, "changed_counts": changes},
@@ -73,10 +73,10 @@ def log_batch(sync: Sync, pages: int, changes: int) -> None:
 
 
 def log_older(counts: int) -> None:
-    """Log how many counts are not written because the diff log has them from a later reading."""
+    """Log how many counts were not written because the diff log has them from a later reading."""
     if counts:
         log.info(
-            "%s not written: the state is older than the diff log, and YouTube has not answered since",
+            "Did not write %s: the diff log has them from a later reading than the state",
             counted(counts, "count"),
             extra={"event": "older-reading", "counts": counts},
         )
@@ -85,20 +85,20 @@ def log_older(counts: int) -> None:
 def log_committed(commit: str | None) -> None:
     """Log the commit, if there was anything to commit."""
     if commit:
-        log.info("committed as %s", commit[:12], extra={"event": "committed", "commit": commit})
+        log.info("Committed as %s", commit[:12], extra={"event": "committed", "commit": commit})
 
 
 def log_pushed(tally: Tally, remote: str) -> None:
-    """Log that the remote has all of ours."""
-    log.info("%s has all commits of ours", remote, extra={"event": "pushed", "commit": tally.commit})
+    """Log that the remote has all commits of syncer."""
+    log.info("Pushed: %s has all of syncer's commits", remote, extra={"event": "pushed", "commit": tally.commit})
 
 
 def log_written(sync: Sync) -> None:
-    """Log what was written, or would be."""
+    """Log how much was written, or would be."""
     tally = sync.tally
     log.info(
         "%s %s on %s",
-        "would write" if sync.options.dry_run else "wrote",
+        "Would write" if sync.options.dry_run else "Wrote",
         counted(tally.changed_counts, "count"),
         counted(tally.changed_pages, "page"),
         extra={
@@ -111,25 +111,25 @@ def log_written(sync: Sync) -> None:
 
 
 def log_ended(report: SyncReport) -> None:
-    """Log how it ended, how long it took, and what it cost."""
+    """Log how the sync ended, how long it took, and how many units it spent."""
     seconds = (report.finished - report.started).total_seconds()
     units = {bucket.value: report.units.get(bucket, 0) for bucket in Bucket}
     log.info(
-        "ended with %d after %.1f s, %s; %s",
+        "Ended with exit code %d after %.1f s: %s; %s",
         report.exit,
         seconds,
         counted(len(report.problems), "problem"),
-        ", ".join(f"{counted(spent, 'unit')} of {bucket}" for bucket, spent in units.items()),
+        ", ".join(f"{counted(spent, f'{bucket} unit')}" for bucket, spent in units.items()),
         extra={"event": "ended", "sync": report.sync, "exit": report.exit, "seconds": seconds, "units": units},
     )
 
 
 def log_recovered(leftovers: Leftovers) -> None:
-    """Log what a crash had left behind, now that it is settled."""
+    """Log what an interrupted sync left behind, now that it is completed."""
     if not leftovers.any:
         return
     log.warning(
-        "the last sync was cut short: %s it had written and %s it had not; %s removed. All is settled.",
+        "The last sync was interrupted. It is completed now: %s were written and %s were not; removed %s",
         counted(leftovers.written, "count"),
         counted(leftovers.unwritten, "count"),
         counted(len(leftovers.files), "left-over file"),
@@ -143,9 +143,9 @@ def log_recovered(leftovers: Leftovers) -> None:
 
 
 def log_edit_saved(page: str, copy: Path) -> None:
-    """Log where a version of a page is kept that its author saved just as a sync was cut short."""
+    """Log where a version of a page is kept that was saved just as a sync was interrupted."""
     log.warning(
-        "%s: somebody saved it just as syncer was interrupted; that version is kept in %s",
+        "%s was saved just as a sync was interrupted; that version is kept in %s",
         page,
         copy,
         extra={"event": "edit-saved", "path": page, "file": str(copy)},
@@ -153,16 +153,17 @@ def log_edit_saved(page: str, copy: Path) -> None:
 
 
 def log_unsettled(error: Exception) -> None:
-    """Log that what a crash left behind could not be settled at the start; the next sync tries again."""
+    """Log that an interrupted sync could not be completed when the daemon started; the next sync tries again."""
     facts = {"event": "not-settled"}
-    log.warning("what the last sync left behind is not settled yet: %s; the next sync tries again", error, extra=facts)
+    log.warning("The interrupted last sync could not be completed: %s; the next sync tries again", error, extra=facts)
 
 
 def log_state_lost(what: str) -> None:
-    """Log that the state is a new one, and what became of the one before."""
-    log.warning("the state %s; a new one is begun", what, extra={"event": "state-lost"})
+    """Log that a new state was started, and what happened to the old one."""
+    log.warning("The state %s; started a new one", what, extra={"event": "state-lost"})
 
 
 def log_not_forgotten(error: Exception) -> None:
-    """Log that what is too old could not be forgotten, after a sync that is done."""
-    log.warning("the sync is done, but what is too old was not forgotten: %s", error, extra={"event": "not-forgotten"})
+    """Log that old readings or log lines could not be deleted; the sync itself is done."""
+    message = "The sync is done, but readings older than history.keep could not be deleted: %s"
+    log.warning(message, error, extra={"event": "not-forgotten"})

@@ -1,4 +1,4 @@
-"""Brings pages to what YouTube last said, batch by batch: compare, intend, replace, log."""
+"""Updates the pages, batch by batch: compares them with the accepted readings, notes, replaces, logs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPEN_PAGE_SYNCS = 3
 
 
 def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
-    """Write the counts that differ, and log each; in a dry run only find out what would be written."""
+    """Write the counts that differ, and log each; in a dry run, only find out what would be written."""
     written = 0
     any_suppressed = release_suppressed(sync.database) > 0
     for batch in _batches(pages):
@@ -47,7 +47,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
 
 
 def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
-    """Write a batch and log it, so that a crash at any point can be settled afterwards (`sync.open_state`).
+    """Write a batch and log it; if it crashes at any point, `sync.open_state` completes it afterwards.
 
     Return how many counts were written; they, and what went wrong, are in the sync's tally.
     """
@@ -74,7 +74,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
 
 
 def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
-    """Try the pages again that another program had open for writing, after a moment each: most are saved by then."""
+    """Try the pages again that another program had open for writing, after a moment: most are saved by then."""
     for pause in OPEN_PAGE_PAUSES:
         if not sync.tally.open or sync.environment.cancelled() or sync.environment.sleep(pause):
             return
@@ -82,11 +82,11 @@ def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
 
 
 def note_open_pages(sync: Sync) -> None:
-    """Remember which pages are open elsewhere; of those that were in three syncs in a row, make a Problem."""
+    """Remember which pages are open elsewhere; a page that was open in three syncs in a row is a Problem."""
     before = open_pages(sync.database)
     now = {path: before.get(path, 0) + 1 for path in sync.tally.open}
     if not sync.options.whole or sync.environment.cancelled():
-        now = before | now  # it did not look at the others
+        now = before | now  # it did not reach the others
     save_open_pages(sync.database, now)
     sync.tally.problems += [
         Problem(
@@ -154,7 +154,7 @@ def _place(mappings: list[Fields], fields: Fields) -> int:
 
 
 def _not_done(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
-    """Return the numbers of the intents whose pages were left alone."""
+    """Return the numbers of the intents whose pages were not written."""
     not_done: set[int] = set()
     number = 0
     for edit, problem in zip(edits, outcomes, strict=True):
@@ -166,7 +166,7 @@ def _not_done(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[
 
 
 def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> int:
-    """Count in what was done, and tell whoever listens; return how many counts that is."""
+    """Count what was done, and inform the listener; return how many counts were changed."""
     done: list[Change] = []
     for edit, problem in zip(edits, outcomes, strict=True):
         sync.tally.open.pop(edit.path, None)
