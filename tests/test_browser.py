@@ -103,7 +103,7 @@ def test_sync_now_leads_to_the_page_of_the_new_sync(page: Page, page_url: str) -
     require_that_it_fits(page)
 
 
-@pytest.mark.parametrize("path", ["/problems", "/videos", "/nothing"])
+@pytest.mark.parametrize("path", ["/problems", "/videos"])
 def test_the_other_pages_fit_the_screen(page: Page, path: str) -> None:
     page.goto(path)
     assert page.get_by_role("main").is_visible()
