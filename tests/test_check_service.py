@@ -1,4 +1,4 @@
-"""The doctor under systemd: whether user, sandbox and credential of the unit fit."""
+"""`syncer check` in a systemd service: do the unit's user, sandbox and credential fit?"""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import pytest
 
 from tests.site import KEY, Run, Site, crlf, ids
 
-NO_KEY = "the unit hands over no key; write `LoadCredential=youtube-api-key:PATH` in it"
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift; export SYSTEMD_EXEC_PID=$$; exec "$@"'
 
 
 @pytest.fixture
 def unit(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncer: Run) -> Site:
-    """What systemd gives to a service with a credential: its own process number, and a directory."""
+    """The environment of a systemd service with a credential: its process ID, and a directory."""
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     credentials = tmp_path / "credentials"
     credentials.mkdir()
@@ -35,18 +34,18 @@ def services(syncer: Run) -> list[tuple[str, str]]:
     return [(entry["level"], entry["message"]) for entry in document["checks"] if entry["name"] == "service"]
 
 
-def test_a_unit_that_fits_is_one_line(unit: Site, syncer: Run) -> None:
+def test_one_line_says_that_the_unit_fits(unit: Site, syncer: Run) -> None:
     assert services(syncer) == [("ok", "the unit's user, sandbox and credential fit")]
 
 
-def test_a_shell_that_some_service_started_is_no_service(
+def test_a_shell_that_a_service_started_is_not_checked_as_a_service(
     unit: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYSTEMD_EXEC_PID", "1")
     assert services(syncer) == []
 
 
-def test_a_key_in_the_environment_and_none_at_all_are_told(
+def test_a_key_in_the_environment_is_a_warning_and_no_key_an_error(
     unit: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "credentials/youtube-api-key").rename(tmp_path / "credentials/other")
@@ -61,7 +60,7 @@ def test_a_key_in_the_environment_and_none_at_all_are_told(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_pages_of_another_user_are_told(unit: Site, syncer: Run) -> None:
+def test_pages_of_another_user_are_a_warning(unit: Site, syncer: Run) -> None:
     os.chown(unit.root / "content", 12345, -1)
     assert ("warning", True) in [(level, "belongs to user 12345" in message) for level, message in services(syncer)]
 
@@ -72,11 +71,11 @@ def can_mount() -> bool:
 
 
 @pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
-def test_a_sandbox_that_is_too_tight_is_told(unit: Site) -> None:
+def test_a_read_only_directory_of_pages_is_an_error_that_names_readwritepaths(unit: Site) -> None:
     """The pages on a read-only mount, as `ProtectSystem=strict` makes it."""
     pages = unit.root / "content"
     syncer = [sys.executable, "-m", "syncer", "-c", str(unit.config), "check", "--offline", "--json"]
     command = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(pages), *syncer]
     ran = subprocess.run(command, capture_output=True, check=False)
-    told = [entry["message"] for entry in json.loads(ran.stdout)["checks"] if entry["name"] == "service"]
-    assert f"the service may not write {pages}; add it to ReadWritePaths= of the unit" in told
+    found = [entry["message"] for entry in json.loads(ran.stdout)["checks"] if entry["name"] == "service"]
+    assert f"the service may not write {pages}; add it to ReadWritePaths= of the unit" in found

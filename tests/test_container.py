@@ -1,4 +1,4 @@
-"""The container file, as far as it can be tried without a container."""
+"""What can be tested of the Containerfile without a container."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "Containerfile").read_text(encoding="utf-8")
 
 
-def test_its_health_check_says_whether_a_daemon_runs(site: Site) -> None:
+def test_its_health_check_fails_where_no_daemon_runs(site: Site) -> None:
     (command,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", TEXT, re.MULTILINE)
     fill(site, 1)
     with Daemon(site) as daemon:
@@ -60,7 +60,7 @@ def test_the_docs_build_with_podman_so_as_to_keep_the_health_check() -> None:
     assert re.findall(r"^podman build (?!--format docker)", page, re.MULTILINE) == []
 
 
-def test_what_it_copies_is_there() -> None:
+def test_the_files_that_it_copies_exist() -> None:
     left_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     needed = {"pyproject.toml", "requirements.lock", "README.md", "syncer", "content", "config"}
     assert not needed & set(left_out)
