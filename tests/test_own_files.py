@@ -220,7 +220,7 @@ def test_a_config_without_end_is_an_error(warm: Warm, site: Site) -> None:
 
     ended = run(warm, site, "status", config=huge)
 
-    assert (ended.code, "larger than 1 MiB" in ended.err) == (2, True), ended
+    assert (ended.code, "the limit is 1 MiB" in ended.err) == (2, True), ended
 
 
 def test_a_config_and_a_key_may_be_links_as_others_put_them_there(warm: Warm, site: Site) -> None:
