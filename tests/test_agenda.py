@@ -1,4 +1,4 @@
-"""The agenda: when the next sync begins, after whatever may happen. No thread, no clock, no chance."""
+"""The agenda: when the next sync begins, after each event. No thread, no clock, no randomness."""
 
 from __future__ import annotations
 

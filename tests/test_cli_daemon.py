@@ -1,4 +1,4 @@
-"""`syncer daemon` as a process: signals, restarts, what it holds, and what it says."""
+"""`syncer daemon` as a process: signals, restarts, locks and its log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes under a running `syncer daemon`: its config, its pages, its state, and who else runs."""
+"""What changes under a running `syncer daemon`: its config, pages and state, and other commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config: every value, every finding, and the lines they stand on."""
+"""The config: every value, every mistake, and their lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key is found where the operator put it, and never shown."""
+"""The API key is found where the config says, and never shown."""
 
 from pathlib import Path
 

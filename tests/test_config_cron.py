@@ -1,4 +1,4 @@
-"""Cron texts: what crontab(5) reads, spelt out, and nothing that would never or wrongly fire."""
+"""Cron texts: everything that crontab(5) accepts, and nothing that would never or wrongly run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema that editors use: the committed one is the current one, and it judges as the config does."""
+"""The JSON Schema that editors use: the committed one is current, and agrees with the config."""
 
 from __future__ import annotations
 

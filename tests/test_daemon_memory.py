@@ -1,4 +1,4 @@
-"""What a sync has freed goes back to the system."""
+"""Memory that a sync has freed is returned to the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Being told: over real HTTP, of what needs a person once and not with every sync, and of each sync's start and end."""
+"""Notifications and pings over real HTTP: what needs attention once, and each sync's start and end."""
 
 from __future__ import annotations
 

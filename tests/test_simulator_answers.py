@@ -1,4 +1,4 @@
-"""What the simulator answers over HTTP: the two methods, keys, parameters, quota, and the form of it all."""
+"""The simulator's answers over HTTP: the two methods, keys, parameters, quota, and their form."""
 
 from __future__ import annotations
 

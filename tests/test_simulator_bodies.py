@@ -1,4 +1,4 @@
-"""The simulator's bodies against recorded ones, where they are at hand: the same form, field by field."""
+"""The simulator's bodies against recorded ones, where these are available: the same form, field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator's faults of connections: answers that break off, stall or drip, and a server that ends all the same."""
+"""The simulator's faults of connections: responses that break off, stall or drip, and a clean stop."""
 
 from __future__ import annotations
 

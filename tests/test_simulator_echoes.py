@@ -1,4 +1,4 @@
-"""The simulator's faults that send the key back: where a client gets to read it."""
+"""The simulator's faults that send the key back: where a client can read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator's faults: how one is written, whom it strikes when, and what each does to numbers and answers."""
+"""The simulator's faults: their syntax, which requests they affect, and what each does to counts and answers."""
 
 from __future__ import annotations
 

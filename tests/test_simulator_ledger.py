@@ -1,4 +1,4 @@
-"""The simulator's time and units: the clock stands still, and quota days are those of California."""
+"""The simulator's time and units: the clock does not run by itself, and quota days are those of California."""
 
 from __future__ import annotations
 

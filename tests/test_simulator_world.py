@@ -1,4 +1,4 @@
-"""The simulator's videos: which exist, how their counts grow, and what a file can fix about them."""
+"""The simulator's videos: which exist, how their counts grow, and what a file can set."""
 
 from __future__ import annotations
 

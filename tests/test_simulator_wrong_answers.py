@@ -1,4 +1,4 @@
-"""The simulator's faults of bodies, documents, items and header fields: what a client gets to read."""
+"""The simulator's faults of bodies, documents, items and header fields: what a client receives."""
 
 from __future__ import annotations
 

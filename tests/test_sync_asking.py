@@ -154,7 +154,7 @@ def _list(videos: Sequence[str]) -> bytes:
     return ok({"kind": "youtube#videoListResponse", "items": items})
 
 
-def test_a_refused_key_ends_the_asking_with_exit_3_and_one_sentence(
+def test_a_refused_key_ends_all_requests_with_exit_3_and_one_sentence(
     site: Site, youtube: Simulator, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(site, 300)

@@ -1,4 +1,4 @@
-"""The daemon under systemd: what it tells, the units that ship, and what `systemd-analyze` says of them."""
+"""The daemon under systemd: its notifications, the units in the package, and what `systemd-analyze` says of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk over all batches asks no more than it has to, and the right method."""
+"""The requests of all batches: no more than necessary, and from the right method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No number that YouTube did not give leaves the check of an answer."""
+"""The check of a response: no number passes that YouTube did not return."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Whatever a server sends or claims is a failed request with a sentence, and takes no more memory than a bound."""
+"""Whatever a server sends or claims, the request fails with a message, and memory is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A method that keeps failing is left alone, and all asking has an end that its size explains."""
+"""A method that keeps failing is not requested, and all requests end within a time that depends on their number."""
 
 from __future__ import annotations
 

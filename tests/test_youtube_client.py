@@ -1,4 +1,4 @@
-"""One method, one batch, one answer: whatever the server and the network do."""
+"""One method, one batch, one answer, whatever the server and the network do."""
 
 from __future__ import annotations
 

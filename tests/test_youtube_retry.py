@@ -1,4 +1,4 @@
-"""A request is repeated while that helps, and no longer."""
+"""A request is repeated while that can help, and no longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No server, network or resolver holds a request longer than it may last, and somebody who cancels does not wait."""
+"""No server, network or resolver delays a request beyond its time limit, and cancelling works immediately."""
 
 from __future__ import annotations
 
