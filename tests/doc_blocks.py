@@ -23,9 +23,9 @@ from syncer.config.sections import Config
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 HOME = "/home/ann"
-"""Where the docs' reader lives; the tests' reader lives elsewhere."""
+"""The home directory in the docs; the tests use another one."""
 PORTS = ("8686", "8787")
-"""The ports that the docs name, of a simulator and of the status page; the tests take free ones."""
+"""The ports of the local YouTube and of the status page in the docs; the tests use free ones."""
 
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 _VARYING = (
@@ -40,14 +40,14 @@ rm -f "$HOME/printed"
 for _ in $(seq 300); do [ -s "$HOME/printed" ] && break; sleep 0.1; done
 cat "$HOME/printed"
 """
-"""Its output is waited for, so that it comes before that of the next command."""
+"""Waits for the output, so that it comes before that of the next command."""
 _AT_THE_END = "trap 'kill $(jobs -p) 2> /dev/null' EXIT"
 _MARK = "\u241e"
-"""Stands before the output of each command, so that it can be told from the others'."""
+"""Printed before the output of each command, to separate the outputs."""
 
 _WRAPPER = f"""\
 #!{sys.executable}
-# syncer as it is, but that the default endpoint is a YouTube of the tests.
+# syncer, with the YouTube of the tests as the default endpoint.
 import sys
 from syncer.cli.main import main
 from syncer.config import parse
@@ -91,7 +91,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a console block, and what it is said to print."""
+    """A command of a console block, with the output that the docs show."""
 
     where: str
     text: str
@@ -118,9 +118,9 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
-    """Do in `home` what a reader of the page does; return each command and what it really printed.
+    """Do in `home` what a reader of the page does; return each command with its real output.
 
-    `url` is the YouTube that answers.
+    `url` is the address of the YouTube for it.
     """
     _install(home, url)
     done: list[Command] = []
@@ -138,7 +138,7 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
 
 
 def _with_free_ports(script: str, home: Path) -> str:
-    """Run a script that names ports, and the config it uses, with others; return what was printed, with those named."""
+    """Run a script with free ports in place of those of the docs; return its output with the ports of the docs."""
     taken = {port: _free_port() for port in PORTS}
     config = home / "site" / "config" / "syncer.yaml"
     if config.exists():
@@ -167,20 +167,20 @@ def _edited(block: Block) -> str:
 
 
 def _typed(command: str) -> str:
-    """What the shell is given for a command of the docs."""
+    """Return what the shell runs for a command of the docs."""
     if command.endswith(" &"):
         return _IN_THE_BACKGROUND.format(command=command.removesuffix(" &"))
     return f"{command}\nwait $! 2> /dev/null" if command == "kill $!" else command
 
 
-def is_as_told(told: str, printed: str) -> bool:
-    """Whether the docs' words are what was printed, but for times, names of syncs, and `...`."""
-    parts = re.split(r"^\.\.\.\n", plain(told), flags=re.MULTILINE)
+def is_as_shown(shown: str, printed: str) -> bool:
+    """Whether the docs show what was printed, apart from times, names of syncs, and `...`."""
+    parts = re.split(r"^\.\.\.\n", plain(shown), flags=re.MULTILINE)
     return re.fullmatch(r"(?:.*\n)*".join(map(re.escape, parts)), plain(printed)) is not None
 
 
 def plain(output: str) -> str:
-    """What is printed, without what differs each time."""
+    """Return the output without what differs each time."""
     for pattern, name in _VARYING:
         output = pattern.sub(name, output)
     return "".join(f"{line.rstrip()}\n" for line in output.rstrip().splitlines())
@@ -226,7 +226,7 @@ def _free_port() -> str:
 
 
 def git(directory: Path, *arguments: str) -> str:
-    """Run git in a directory, as nobody in particular."""
+    """Run git in a directory, with the identity of the docs."""
     options: Sequence[str] = ("-c", "user.name=Ann", "-c", "user.email=ann@localhost", "-c", "core.autocrlf=false")
     return subprocess.run(
         ["git", *options, *arguments], cwd=directory, capture_output=True, text=True, check=True, timeout=60

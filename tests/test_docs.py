@@ -1,4 +1,4 @@
-"""What the docs promise about themselves: links lead somewhere, and lists of things are whole."""
+"""The docs are consistent: links lead somewhere, and lists are complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_relative_link_resolves(page: Path) -> None:
     assert list(broken_links(page)) == []
 
 
-def test_a_link_or_anchor_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+def test_it_finds_a_link_or_anchor_that_leads_nowhere(tmp_path: Path) -> None:
     other = tmp_path / "other.md"
     other.write_text("# Why `bytes`, and not YAML?\n\n## Twice\n\n## Twice\n")
     page = tmp_path / "page.md"
@@ -50,7 +50,7 @@ def test_every_decision_is_in_the_list() -> None:
     assert set(links(DOCS / "decisions" / "README.md")) == records
 
 
-def test_decisions_are_counted_up_without_a_gap() -> None:
+def test_the_numbers_of_decisions_have_no_gap() -> None:
     numbers = [int(path.name[:4]) for path in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))
 

@@ -35,7 +35,7 @@ def read(name: str) -> str:
 
 
 def section(name: str) -> str:
-    """What stands in the reference of commands under this heading."""
+    """Return the text below this heading of the command reference."""
     return sections(read("commands.md"))[name]
 
 
@@ -59,25 +59,25 @@ def test_the_options_of_every_command_are_there_and_no_other() -> None:
 def test_every_event_of_the_log_is_there_and_no_other() -> None:
     source = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "syncer").rglob("*.py"))
     table = re.findall(r"^\| (`.+)", section("sync").partition("### The log")[2], re.MULTILINE)
-    told = {name for row in table for name in re.findall(r"`([a-z]+(?:-[a-z]+)*)`", row)}
-    assert told - {"event", "exit"} == set(re.findall(r'"event": "([a-z-]+)"', source))
+    documented = {name for row in table for name in re.findall(r"`([a-z]+(?:-[a-z]+)*)`", row)}
+    assert documented - {"event", "exit"} == set(re.findall(r'"event": "([a-z-]+)"', source))
 
 
 def test_every_exit_code_and_every_kind_of_error_is_there_and_no_other() -> None:
     errors: list[type[SyncerError]] = [SyncerError, *SyncerError.__subclasses__()]
-    told = first_cells(section("Exit codes"))
-    codes = {int(cell) for cell in told if cell.isdigit()}
+    documented = first_cells(section("Exit codes"))
+    codes = {int(cell) for cell in documented if cell.isdigit()}
     assert codes == {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.NOTHING_ANSWERED, ExitCode.BUG, ExitCode.INTERRUPTED} | {
         error.exit_code for error in errors
     }
-    assert {cell for cell in told if not cell.isdigit()} == {error.kind for error in errors} - {"error"}
+    assert {cell for cell in documented if not cell.isdigit()} == {error.kind for error in errors} - {"error"}
 
 
 def test_every_key_of_the_config_is_there_with_its_default_and_no_other() -> None:
-    told = {row[0]: row[2] for row in rows(read("config.md"))}
+    documented = {row[0]: row[2] for row in rows(read("config.md"))}
     real = dict(keys(schema()))
-    assert told.keys() == real.keys()
-    assert {key: told[key] for key, value in real.items() if not same(told[key], value)} == {}
+    assert documented.keys() == real.keys()
+    assert {key: documented[key] for key, value in real.items() if not same(documented[key], value)} == {}
 
 
 def test_every_kind_of_problem_is_there_and_no_other() -> None:
@@ -95,7 +95,7 @@ def test_every_state_of_a_simulated_video_is_there_and_no_other() -> None:
     assert sorted(name for cell in first_cells(text) for name in cell.split("`, `")) == sorted(VideoState)
 
 
-def test_every_fault_that_is_shown_is_one() -> None:
+def test_every_fault_in_the_docs_exists() -> None:
     text = sections((DOCS / "how-to" / "drill.md").read_text(encoding="utf-8"))["Make things go wrong"]
     shown = [parse_fault(name) for cell in first_cells(text) for name in cell.split("`, `")]
     assert len(shown) > 8
@@ -106,7 +106,7 @@ def test_every_command_line_in_the_docs_is_one_that_syncer_takes(page: Path) -> 
     assert [line for line in command_lines(page) if not is_taken(line)] == []
 
 
-def test_a_command_line_that_syncer_does_not_take_is_found() -> None:
+def test_it_finds_a_command_line_that_syncer_does_not_take() -> None:
     assert is_taken(["-q", "sync", "--dry-run", "a.md"])
     assert is_taken(["sync", "--accept"])
     assert not is_taken(["sync", "--commit"])
@@ -129,7 +129,7 @@ def options_in(text: str) -> set[str]:
 
 
 def sections(text: str) -> dict[str, str]:
-    """What stands under each heading of the second level."""
+    """Return the text below each heading of the second level."""
     parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -159,13 +159,13 @@ def keys(described: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             )
 
 
-def same(told: str, default: object) -> bool:
+def same(documented: str, default: object) -> bool:
     """Whether a default in the docs is the one of the schema; durations may be written in another unit."""
     if default is None:
-        return told == "none"
+        return documented == "none"
     if not isinstance(default, str):
-        return told == json.dumps(default)
-    return told == default or (is_duration(told) and parse_duration(told) == parse_duration(default))
+        return documented == json.dumps(default)
+    return documented == default or (is_duration(documented) and parse_duration(documented) == parse_duration(default))
 
 
 def is_duration(text: str) -> bool:

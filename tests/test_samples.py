@@ -1,4 +1,4 @@
-"""The sample pages: as varied as promised, read by the default config, and known to the demo's YouTube."""
+"""The sample pages are varied, the default config reads them, and the local YouTube of the demo knows their videos."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VARIETY: dict[str, Callable[[bytes], object]] = {
 
 @pytest.fixture(scope="module")
 def pages() -> Sequence[Page]:
-    """What the default config finds in the samples."""
+    """The pages that the default config finds among the samples."""
     config = parse_config(CONFIG.read_text(encoding="utf-8"), CONFIG)
     collections = config.collection_models()
     site = os.path.realpath(config.site)
@@ -62,11 +62,11 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("kind", VARIETY)
-def test_among_the_samples_is_one_with(kind: str) -> None:
+def test_the_samples_include(kind: str) -> None:
     assert [page.name for page in SAMPLES if VARIETY[kind](page.read_bytes())] != []
 
 
-def test_most_samples_have_windows_line_ends_as_the_pages_have_that_this_was_made_for() -> None:
+def test_most_samples_have_windows_line_ends_as_many_real_pages_do() -> None:
     assert sum(b"\r\n" in page.read_bytes() for page in SAMPLES) > len(SAMPLES) / 2
 
 
@@ -81,12 +81,12 @@ def test_a_list_has_a_slot_for_each_video_and_shares_some_with_other_pages(slots
     assert len({slot.video_id for slot in slots}) == len(slots) - 2
 
 
-def test_an_absent_count_is_left_absent(slots: Sequence[Slot]) -> None:
+def test_an_absent_count_stays_absent(slots: Sequence[Slot]) -> None:
     assert all(value.present for slot in slots for value in slot.values)
     assert [len(slot.values) for slot in slots if slot.video_id == "A6eNcS5lOqw"] == [1]
 
 
-def test_each_sample_id_is_one_that_youtube_could_have_given_out(slots: Sequence[Slot]) -> None:
+def test_each_sample_id_is_a_possible_youtube_id(slots: Sequence[Slot]) -> None:
     ids = {slot.video_id for slot in slots}
     assert [video for video in ids if not re.fullmatch(r"[\w-]{10}[AEIMQUYcgkosw048]", video, re.ASCII)] == []
     assert {video[0] for video in ids} >= {"-", "_"}
@@ -105,7 +105,7 @@ def test_one_sample_video_is_deleted_and_one_hides_its_likes(slots: Sequence[Slo
     assert all(texts), "their pages have counts, which must stay"
 
 
-def test_at_first_the_demo_has_a_little_more_to_say_than_the_pages(slots: Sequence[Slot], world: World) -> None:
+def test_the_demo_starts_with_slightly_higher_counts_than_the_pages(slots: Sequence[Slot], world: World) -> None:
     for slot in slots:
         seen = world.statistics(slot.video_id, world.start) or {}
         for value in slot.values:
@@ -113,7 +113,7 @@ def test_at_first_the_demo_has_a_little_more_to_say_than_the_pages(slots: Sequen
                 assert int(value.text) <= seen[value.count] <= int(value.text) * 1.05, (slot.video_id, value)
 
 
-def test_after_a_day_the_demo_has_a_little_more_to_say_of_most_videos(world: World) -> None:
+def test_after_a_day_most_counts_of_the_demo_are_slightly_higher(world: World) -> None:
     grown = {video: _views(world, video, 1) - _views(world, video, 0) for video in world.videos}
     assert sum(views > 0 for views in grown.values()) >= 10
     assert 0 < grown["tN4vRz0svpk"] < 500, "believable for a video of 31,250 views"
