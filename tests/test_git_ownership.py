@@ -471,11 +471,12 @@ def test_the_form_takes_what_the_first_line_can_be_and_no_word_more(template: st
     rest = (
         "\n\n- content/a b.md: videos[0].viewcount none -> 5\n\n"
         "In all: 1 count on 1 page (viewCount +5, likeCount -1).\n"
-        "Read from YouTube: 2026-11-22 17:48:54 UTC.\nMissing at YouTube: 12 videos (-b5Nw0yRfhs, _, ...).\n\n"
+        "Read from YouTube: 2026-11-22 17:48:54 UTC.\nMissing on YouTube: 12 videos (-b5Nw0yRfhs, _, ...).\n\n"
         "Syncer-Sync: 20261122T150003Z-9f2c\n"
     )
     known = form(template)
     assert known.fullmatch(first + rest)
+    assert known.fullmatch(first + rest.replace("Missing on", "Missing at")), "as earlier versions wrote it"
     for word in ("x", " x", "\nx"):
         for place in [found.end() for found in re.finditer(r"[^\n](?=\n|$)", first + rest)]:
             text = first + rest
