@@ -176,7 +176,7 @@ def test_an_address_that_fails_is_one_line_of_the_log_and_no_sync_waits_for_it(
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ("urls: ['nonsense://x']", "notify.urls[0]: this is not an address that apprise knows"),
+        ("urls: ['nonsense://x']", "syncer.yaml: notify.urls[0]: this is not an address that apprise knows"),
         ("ping: 'hc-ping.com/x'", "notify.ping: must be a full URL"),
         ("ping: 'ftp://hc-ping.com/x'", "notify.ping: must be a full URL"),
         ("urls: nonsense", "notify.urls"),
@@ -228,7 +228,7 @@ def test_addresses_can_be_in_a_file_that_is_not_published_with_the_config(
         ("# none\n", "file://{} has no address; write one on each line"),
         (
             "\nmailto://user:s3cret\n",
-            "line 2 of file://{} is not an address that apprise knows; see its list of services",
+            "line 2 of file://{} is not an address that apprise knows (see https://github.com/caronc/apprise)",
         ),
     ],
 )

@@ -77,7 +77,10 @@ class ReloadableConfig:
     def _read(self) -> tuple[Config, str]:
         config = self._settings.config()
         key = self._settings.key(config)
-        require_apprise(config.notify)
+        try:
+            require_apprise(config.notify)
+        except ConfigError as error:
+            raise ConfigError(f"{self._settings.config_path}: {error}") from error
         return config, key
 
     def _start_log(self) -> None:

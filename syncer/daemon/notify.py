@@ -79,7 +79,7 @@ def require_apprise(settings: Notify) -> None:
         for line, address in addresses.items():
             if not apprise.Apprise().add(address):
                 where = f"line {line} of {url}" if url.startswith(FILE_URL) else "this"
-                sentence = f"{where} is not an address that apprise knows; see its list of services"
+                sentence = f"{where} is not an address that apprise knows (see https://github.com/caronc/apprise)"
                 raise ConfigError(f"notify.urls[{number}]: {sentence}")
 
 
