@@ -66,7 +66,7 @@ def test_when_more_than_half_vanish_at_once_nothing_is_written_and_nobody_is_mis
     assert (status["missing"], status["held_by_brake"]) == ([], many)
 
 
-def test_a_braked_sync_says_what_it_saw_and_how_to_let_it_through(site: Site, youtube: Simulator, syncer: Run) -> None:
+def test_a_braked_sync_says_what_it_saw_and_how_to_accept_it(site: Site, youtube: Simulator, syncer: Run) -> None:
     put_pages(site, ids(6))
     site.sync()
     youtube.world = world_with(dict.fromkeys(ids(6), VideoState.DELETED))
@@ -80,7 +80,7 @@ def test_a_braked_sync_says_what_it_saw_and_how_to_let_it_through(site: Site, yo
     )
 
 
-def test_accept_lets_through_what_a_brake_holds_without_asking_again(
+def test_accept_accepts_what_a_brake_holds_without_requesting_it_again(
     site: Site, youtube: Simulator, syncer: Run
 ) -> None:
     videos = ids(8)
@@ -106,7 +106,7 @@ def test_a_brake_is_forgotten_when_the_next_sync_is_in_good_weather(site: Site, 
     assert pages(site) == {f"{n}.md": crlf(video, *counts(youtube, video)) for n, video in enumerate(videos)}
 
 
-def test_a_brake_that_still_holds_is_told_by_every_sync_and_each_one_asks_anew(
+def test_a_brake_that_still_holds_is_reported_by_every_sync_and_each_one_requests_again(
     site: Site, youtube: Simulator, syncer: Run
 ) -> None:
     put_pages(site, ids(6))
@@ -121,7 +121,9 @@ def test_a_brake_that_still_holds_is_told_by_every_sync_and_each_one_asks_anew(
 
 
 @pytest.mark.parametrize("faults", [["unavailable"], ["quota-exceeded"], ["key-invalid"]], ids=str)
-def test_a_brake_is_told_also_by_a_sync_that_learns_nothing(site: Site, youtube: Simulator, faults: list[str]) -> None:
+def test_a_brake_is_reported_also_by_a_sync_that_learns_nothing(
+    site: Site, youtube: Simulator, faults: list[str]
+) -> None:
     put_pages(site, ids(6))
     site.sync()
     assert in_weather(site, youtube, LATER, "falling").brake is not None
@@ -161,7 +163,7 @@ def test_what_a_brake_holds_of_videos_that_no_page_names_any_more_is_let_go(site
     assert (report.brake, report.exit) == (None, 0)
 
 
-def test_a_brake_of_a_version_that_noted_no_reason_is_told_too(site: Site, youtube: Simulator) -> None:
+def test_a_brake_of_a_version_that_noted_no_reason_is_reported_too(site: Site, youtube: Simulator) -> None:
     put_pages(site, ids(6))
     site.sync()
     in_weather(site, youtube, LATER, "falling")

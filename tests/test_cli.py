@@ -167,7 +167,7 @@ def test_quiet_prints_only_what_needs_attention_and_on_standard_error(full: Site
 
 
 @pytest.mark.parametrize("flags", [["-v"], ["-vv"], ["--verbose"], ["-v", "-v"]])
-def test_verbose_tells_of_tries_on_standard_error(full: Site, syncer: Run, flags: list[str]) -> None:
+def test_verbose_logs_retries_on_standard_error(full: Site, syncer: Run, flags: list[str]) -> None:
     Site(full.root, "http://127.0.0.1:9/").configure()
     for arguments in ([*flags, "sync", "--json"], ["sync", "--json", *flags]):
         ran = syncer(*arguments)
@@ -175,7 +175,7 @@ def test_verbose_tells_of_tries_on_standard_error(full: Site, syncer: Run, flags
         assert ran.document["exit"] == 3
 
 
-def test_the_log_is_json_lines_where_that_is_asked_for(full: Site, syncer: Run) -> None:
+def test_the_log_is_json_lines_where_that_is_requested(full: Site, syncer: Run) -> None:
     Site(full.root, "http://127.0.0.1:9/").configure()
     ran = syncer("-v", "--log-format", "json", "sync", "--json")
     lines = [json.loads(line) for line in ran.err.splitlines() if not line.startswith("syncer: ")]
@@ -213,7 +213,7 @@ def test_nothing_but_text_goes_into_a_pipe(full: Site, words: str) -> None:
 
 
 @pytest.mark.parametrize("colour", [True, False])
-def test_a_terminal_gets_colours_and_a_progress_bar_and_no_color_is_heard(full: Site, colour: bool) -> None:
+def test_a_terminal_gets_colours_and_a_progress_bar_and_no_color_is_honoured(full: Site, colour: bool) -> None:
     shown = on_a_terminal(full, "sync", "--dry-run", **({} if colour else {"NO_COLOR": "1"}))
     assert b"Scanning pages" in shown
     assert b"Requesting counts" in shown

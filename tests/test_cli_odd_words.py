@@ -286,7 +286,7 @@ NO_PATTERNS = ["!", "! ", "[z-a].md", "[\\\\d-a]*.md", "a\\\\", "#notes", "[", "
 
 @pytest.mark.parametrize("key", ["include", "exclude"])
 @pytest.mark.parametrize("pattern", NO_PATTERNS)
-def test_a_pattern_that_is_none_is_told_with_its_line(site: Site, syncer: Run, key: str, pattern: str) -> None:
+def test_a_pattern_that_is_not_valid_is_reported_with_its_line(site: Site, syncer: Run, key: str, pattern: str) -> None:
     text = site.config.read_text(encoding="utf-8")
     listed = f'  - directory: content\n    {key}:\n      - "**/*.md"\n      - "{pattern}"\n'
     site.config.write_text(
@@ -318,7 +318,7 @@ def test_a_pattern_is_refused_or_works(patterns: list[str]) -> None:
         candidate_of(config.collection_models())("c/a/b.md")
 
 
-def test_patterns_that_only_take_away_are_told(site: Site, syncer: Run) -> None:
+def test_patterns_that_only_take_away_are_reported(site: Site, syncer: Run) -> None:
     text = site.config.read_text(encoding="utf-8")
     site.config.write_text(text.replace("exclude", "include", 1).replace("/lists/", "!/lists/", 1), encoding="utf-8")
     assert "include: only excludes files, with `!`" in syncer("sync").err

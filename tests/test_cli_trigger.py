@@ -93,7 +93,7 @@ def test_without_a_daemon_it_says_so_and_ends_with_2(site: Site, syncer: Run) ->
     assert "\nNo daemon is running; `syncer sync` updates the counts now.\n" in syncer("status").out
 
 
-def test_a_sync_that_cannot_be_made_is_told_with_its_code(site: Site, syncer: Run) -> None:
+def test_a_sync_that_cannot_be_made_is_reported_with_its_code(site: Site, syncer: Run) -> None:
     fill(site, 1)
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:
@@ -104,7 +104,7 @@ def test_a_sync_that_cannot_be_made_is_told_with_its_code(site: Site, syncer: Ru
     assert "content is no directory" in ran.err
 
 
-def test_accept_lets_through_what_a_brake_holds(site: Site, syncer: Run, youtube: Simulator) -> None:
+def test_accept_accepts_what_a_brake_holds(site: Site, syncer: Run, youtube: Simulator) -> None:
     fill(site, 6)
     site.configure(schedule=NEVER)
     site.sync(datetime.now(UTC) - timedelta(hours=2))

@@ -105,19 +105,19 @@ def test_people_read_times_in_one_form(site: Site, syncer: Run) -> None:
         assert not re.search(r"\d{4}-\d\d-\d\dT\d", out), command
 
 
-def test_status_and_check_tell_the_quota_alike(site: Site, youtube: Simulator, syncer: Run) -> None:
+def test_status_and_check_show_the_same_quota(site: Site, youtube: Simulator, syncer: Run) -> None:
     site.configure(quota="stats_units_per_day: 3, general_units_per_day: 2000, reserve: 2")
     site.put("content/a.md", crlf(VIDEO, 1, 2))
     for left, scheduled in ((3, 1), (2, 0)):
-        stats = f"stats: {left} of 3 units left today; scheduled syncs may use {scheduled} of them"
-        general = "general: 2,000 of 2,000 units left today; scheduled syncs may use 1,998 of them"
+        stats = f"stats: {left} of 3 units left today ({scheduled} for scheduled syncs)"
+        general = "general: 2,000 of 2,000 units left today (1,998 for scheduled syncs)"
         status, check = syncer("status").out, syncer("check", "--offline").out
         assert all(f"Quota {told}." in status for told in (stats, general))
         assert all(f"quota: {told}" in check for told in (stats, general))
         syncer("sync")
 
 
-def test_a_refused_key_is_told_once_and_on_standard_error(
+def test_a_refused_key_is_printed_once_and_on_standard_error(
     site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
@@ -129,7 +129,7 @@ def test_a_refused_key_is_told_once_and_on_standard_error(
     assert len(syncer("sync", "--json").document["problems"]) == 1, "a program reads it in the report"
 
 
-def test_the_problems_of_pages_are_told_beside_a_refused_key(
+def test_the_problems_of_pages_are_printed_beside_a_refused_key(
     site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
@@ -149,14 +149,16 @@ def test_the_problems_of_pages_are_told_beside_a_refused_key(
         (["purge", "--all", "--video", VIDEO], "use either --video or --all, not both"),
     ],
 )
-def test_a_wrong_command_line_is_told_as_every_error_is(syncer: Run, arguments: Sequence[str], sentence: str) -> None:
+def test_a_wrong_command_line_is_printed_as_every_error_is(
+    syncer: Run, arguments: Sequence[str], sentence: str
+) -> None:
     ran = syncer(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines()[-1] == f"syncer: {sentence}"
     assert syncer(*arguments, "--json").document["error"]["message"] == sentence or "--json" not in arguments
 
 
-def test_verbose_tells_the_story_of_a_sync_in_a_few_lines(site: Site, syncer: Run) -> None:
+def test_verbose_logs_a_sync_in_a_few_lines(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
     site.put("content/b.md", crlf(OTHER, 1, 2))
     planned, judged, written, ended = story(syncer("-v", "--log-format", "json", "sync").err)
@@ -178,14 +180,14 @@ def test_verbose_tells_the_story_of_a_sync_in_a_few_lines(site: Site, syncer: Ru
     assert syncer("sync").err == ""
 
 
-def test_twice_verbose_tells_of_each_batch_too(site: Site, syncer: Run) -> None:
+def test_twice_verbose_logs_each_batch_too(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
     lines = story(syncer("-vv", "--log-format", "json", "sync").err)
     assert [line["event"] for line in lines] == ["planned", "judged", "batch-written", "written", "ended"]
     assert (lines[2]["level"], lines[2]["pages"], lines[2]["changed_counts"]) == ("debug", 1, 2)
 
 
-def test_the_story_of_a_braked_sync_has_no_writing_in_it(site: Site, youtube: Simulator, syncer: Run) -> None:
+def test_the_log_of_a_braked_sync_has_no_written_line(site: Site, youtube: Simulator, syncer: Run) -> None:
     for video in ids(6):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     site.sync(NOON - timedelta(days=1))

@@ -99,7 +99,7 @@ def test_a_torn_last_line_is_not_read(full: Site, syncer: Run) -> None:
 
 
 @pytest.mark.parametrize("spelled", [FIRST, f"https://www.youtube.com/shorts/{FIRST}", DASHED])
-def test_the_history_of_a_video_is_told_in_three_forms(full: Site, syncer: Run, spelled: str) -> None:
+def test_the_history_of_a_video_is_printed_in_three_forms(full: Site, syncer: Run, spelled: str) -> None:
     document = syncer("history", spelled, "--json").document
     assert document["video_id"] == (DASHED if spelled == DASHED else FIRST)
     readings = document["readings"]
@@ -126,7 +126,7 @@ def test_history_marks_the_day_on_which_youtube_counted_views_in_another_way(sit
     assert "YouTube changed how it counts views on 2026-08-24" in syncer("history", FIRST).out
 
 
-def test_history_tells_missing_from_hidden(full: Site, syncer: Run) -> None:
+def test_history_distinguishes_missing_from_hidden(full: Site, syncer: Run) -> None:
     assert "missing" in syncer("history", GONE).out
     assert [r["present"] for r in syncer("history", GONE, "--json").document["readings"]] == [False] * DAYS
     assert "hidden" in syncer("history", HIDDEN).out
@@ -197,7 +197,7 @@ def test_the_next_sync_is_one_interval_after_the_last(full: Site, syncer: Run) -
 @pytest.mark.parametrize(
     "command", [["status"], ["log"], ["purge", "--dry-run"], ["status", "--json"], ["log", "--json"]]
 )
-def test_before_any_sync_there_is_nothing_to_tell_and_no_state_is_made(
+def test_before_any_sync_there_is_nothing_to_show_and_no_state_is_made(
     site: Site, syncer: Run, command: Sequence[str]
 ) -> None:
     before = tree(site.root)
@@ -285,7 +285,7 @@ def test_a_sync_of_one_video_only_reads_that_one(full: Site, syncer: Run) -> Non
     assert len(syncer("history", FIRST, "--json").document["readings"]) >= 1
 
 
-def test_the_local_youtube_prints_its_address_and_ends_when_told() -> None:
+def test_the_local_youtube_prints_its_address_and_ends_when_stopped() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with _simulate("--seed", "3", "--clock", "2026-11-22T15:00:00Z") as process:
             assert process.stdout is not None

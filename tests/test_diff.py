@@ -140,7 +140,7 @@ def test_an_empty_count_is_filled_and_an_absent_one_inserted() -> None:
     assert (inserted.old, inserted.new, inserted.why) == (None, "0", Why.INSERTED)
 
 
-def test_a_hidden_count_is_told_for_each_page_that_has_it_and_no_other() -> None:
+def test_a_hidden_count_is_reported_for_each_page_that_has_it_and_no_other() -> None:
     a_page = page(slot(0, A, {Count.VIEWS: "1", Count.LIKES: "2"}), slot(1, B, {Count.VIEWS: "3"}))
     accepted = {video: Reading(video, AT, {Count.VIEWS: 1}) for video in (A, B)}
 

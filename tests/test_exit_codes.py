@@ -107,7 +107,7 @@ def test_what_cannot_work_is_exit_2_with_one_sentence_and_nothing_is_done(
     assert (youtube.requests, tree(full.root / "content")) == (0, before)
 
 
-def test_every_finding_in_a_broken_config_is_told_at_once_with_its_line(full: Site, syncer: Run) -> None:
+def test_every_finding_in_a_broken_config_is_reported_at_once_with_its_line(full: Site, syncer: Run) -> None:
     full.config.write_text(
         "collections:\n  - directory: content\n    fields: {video_id: vid_id, counts: {viewCounts: views}}\n"
         "yutube: {}\nschedule: {every: soon}\nquota: {reserve: -1}\n",
@@ -321,7 +321,7 @@ sys.exit(main())
 """The command line, which says when it waits."""
 
 
-def test_a_scan_that_is_told_to_stop_ends_within_a_hundred_files_and_nothing_is_written(
+def test_a_scan_that_is_stopped_ends_within_a_hundred_files_and_nothing_is_written(
     site: Site, youtube: Simulator
 ) -> None:
     for video in ids(CANCEL_CHECK_FILES * 3):

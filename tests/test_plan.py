@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.plan import DAY_SECONDS, FRESH_SECONDS, LastRead, Plan, plan
+from syncer.decide.plan import DAY_SECONDS, FRESH_SECONDS, GONE_MISSES, LastRead, Plan, plan
 from syncer.model import BATCH_SIZE, VideoId
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def is_fresh(at: int | None) -> bool:
 
 
 @given(videos, times, few_units, st.booleans())
-def test_every_video_is_asked_about_or_fresh_or_over_quota_and_counted_once(
+def test_every_video_is_requested_or_fresh_or_over_quota_and_counted_once(
     wanted: list[VideoId], read_at: dict[VideoId, int], units: int, everything: bool
 ) -> None:
     made = plan(set(wanted), known(read_at), NOW, units=units, everything=everything)
@@ -52,7 +52,7 @@ def test_every_video_is_asked_about_or_fresh_or_over_quota_and_counted_once(
 
 
 @given(videos, times, few_units)
-def test_who_is_asked_about_has_waited_at_least_as_long_as_who_is_not(
+def test_what_is_requested_has_waited_at_least_as_long_as_what_is_not(
     wanted: list[VideoId], read_at: dict[VideoId, int], units: int
 ) -> None:
     made = plan(set(wanted), known(read_at), NOW, units=units, everything=True)
@@ -83,7 +83,7 @@ def test_all_asks_about_fresh_videos_too() -> None:
     assert ask(SECONDS, everything=True).videos == (video(1),)
 
 
-def test_what_was_read_since_a_time_is_fresh_and_all_that_was_not_is_asked_about_as_ever() -> None:
+def test_what_was_read_since_a_time_is_fresh_and_all_that_was_not_is_requested_as_ever() -> None:
     since = NOW - timedelta(hours=9)
     start = int(since.timestamp())
     times = {video(1): start - 1, video(2): start, video(3): start + 1, video(4): SECONDS}
@@ -110,7 +110,7 @@ def test_a_reading_from_the_future_is_not_fresh() -> None:
 
 
 @pytest.mark.parametrize(("misses", "days"), [(3, 2), (4, 4), (5, 8), (6, 16), (7, 28), (8, 28), (1000, 28)])
-def test_the_gone_are_asked_about_less_and_less_often_but_once_in_four_weeks(misses: int, days: int) -> None:
+def test_the_gone_are_requested_less_and_less_often_but_once_in_four_weeks(misses: int, days: int) -> None:
     def asked(seconds: int) -> bool:
         last = LastRead(video(1), SECONDS - seconds, misses)
         return plan({video(1)}, [last], NOW, units=1, everything=False).videos == (video(1),)
@@ -119,12 +119,12 @@ def test_the_gone_are_asked_about_less_and_less_often_but_once_in_four_weeks(mis
 
 
 @pytest.mark.parametrize("misses", [0, 1, 2])
-def test_a_video_that_is_missing_and_not_gone_is_asked_about_as_often_as_others(misses: int) -> None:
+def test_a_video_that_is_missing_and_not_gone_is_requested_as_often_as_others(misses: int) -> None:
     last = LastRead(video(1), SECONDS - FRESH_SECONDS, misses)
     assert plan({video(1)}, [last], NOW, units=1, everything=False).videos == (video(1),)
 
 
-def test_a_video_that_was_never_read_is_asked_about_at_any_time() -> None:
+def test_a_video_that_was_never_read_is_requested_at_any_time() -> None:
     assert ask(None).videos == (video(1),)
     for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)):
         assert plan({video(1)}, [], at, units=1, everything=False).videos == (video(1),)
@@ -150,9 +150,16 @@ def test_a_small_quota_goes_round_the_whole_site() -> None:
     assert sorted(asked) == everything
 
 
-def test_without_units_nothing_is_asked() -> None:
+def test_of_the_fresh_those_that_are_gone_and_not_due_are_counted_apart() -> None:
+    seconds = int(NOW.timestamp())
+    rows = [LastRead(video(2), seconds - DAY_SECONDS, GONE_MISSES), LastRead(video(1), seconds, 0)]
+    assert plan({video(1), video(2)}, rows, NOW, units=9) == Plan((), fresh=2, over_quota=0, gone=1)
+    assert plan({video(1), video(2)}, rows, NOW, units=9, everything=True).gone == 0
+
+
+def test_without_units_nothing_is_requested() -> None:
     assert plan({video(1)}, [], NOW, units=0, everything=True) == Plan((), 0, 1)
 
 
-def test_without_videos_nothing_is_asked() -> None:
+def test_without_videos_nothing_is_requested() -> None:
     assert plan(set(), known({video(1): 0}), NOW, units=9, everything=False) == Plan((), 0, 0)

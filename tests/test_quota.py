@@ -33,7 +33,7 @@ def test_a_quota_day_goes_from_midnight_to_midnight_pacific(at: datetime, day: d
     assert (quota_day(at), next_reset(at)) == (day, reset)
 
 
-def test_the_zone_in_which_a_moment_is_told_makes_no_difference() -> None:
+def test_the_zone_in_which_a_moment_is_given_makes_no_difference() -> None:
     berlin = timezone(timedelta(hours=2))
     assert next_reset(datetime(2026, 7, 1, 9, 30, tzinfo=berlin)) == utc(2026, 7, 2, 7)
     assert next_reset(datetime(2026, 7, 1, 8, 30, tzinfo=berlin)) == utc(2026, 7, 1, 7)

@@ -36,7 +36,7 @@ def told(report: SyncReport) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", ["day-limit", "day-limit-plain", "day-limit-legacy", "quota-exceeded"])
-def test_a_day_that_ends_far_too_early_is_told_with_exit_1_while_the_other_method_takes_over(
+def test_a_day_that_ends_far_too_early_is_reported_with_exit_1_while_the_other_method_takes_over(
     site: Site, youtube: Simulator, fault: str
 ) -> None:
     put_pages(site, ids(3))
@@ -47,7 +47,7 @@ def test_a_day_that_ends_far_too_early_is_told_with_exit_1_while_the_other_metho
         assert words in problem.message
 
 
-def test_it_is_told_by_every_sync_of_the_day_in_the_same_words_and_no_more_when_youtube_gives_more(
+def test_it_is_reported_by_every_sync_of_the_day_in_the_same_words_and_no_more_when_youtube_gives_more(
     site: Site, youtube: Simulator
 ) -> None:
     put_pages(site, ids(120))
@@ -62,7 +62,7 @@ def test_it_is_told_by_every_sync_of_the_day_in_the_same_words_and_no_more_when_
     assert told(sync(site, youtube, RESET + timedelta(hours=1))) == []
 
 
-def test_while_each_day_ends_as_early_it_is_told_without_a_pause(site: Site, youtube: Simulator) -> None:
+def test_while_each_day_ends_as_early_it_is_reported_without_a_pause(site: Site, youtube: Simulator) -> None:
     """Else people would be told each day anew that all is well, and that it is not."""
     put_pages(site, ids(60))
     site.configure(youtube=ONE_AT_A_TIME)

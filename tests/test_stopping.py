@@ -13,7 +13,7 @@ from syncer.cli.stopping import StopSignal, stop_on_signals
 from tests.waiting import TIMEOUT
 
 
-def test_it_waits_as_long_as_it_is_told_to_and_says_that_nobody_stopped_it() -> None:
+def test_it_waits_for_the_given_time_and_returns_that_it_was_not_stopped() -> None:
     began = time.monotonic()
     assert StopSignal().wait(0.05) is False
     assert time.monotonic() - began >= 0.05

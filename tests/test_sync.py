@@ -121,7 +121,7 @@ def test_a_video_that_vanishes_keeps_the_counts_that_were_written(site: Site, yo
     assert page.read_bytes() == written
 
 
-def test_a_hidden_count_is_left_as_it_stands_and_reported(site: Site, youtube: Simulator, syncer: Run) -> None:
+def test_a_hidden_count_is_kept_and_reported(site: Site, youtube: Simulator, syncer: Run) -> None:
     shown, hidden, bare = ids(3)
     youtube.world = world_with({hidden: VideoState.LIKES_HIDDEN, bare: VideoState.NO_STATISTICS})
     for video in (shown, hidden, bare):
@@ -136,7 +136,7 @@ def test_a_hidden_count_is_left_as_it_stands_and_reported(site: Site, youtube: S
     assert syncer("status", "--json").document["hidden"] == report["hidden"]
 
 
-def test_a_video_in_several_pages_and_slots_is_asked_once_and_each_slot_is_written_and_logged(
+def test_a_video_in_several_pages_and_slots_is_requested_once_and_each_slot_is_written_and_logged(
     site: Site, youtube: Simulator, syncer: Run
 ) -> None:
     shared, other = ids(2)
@@ -162,7 +162,7 @@ def test_a_video_in_several_pages_and_slots_is_asked_once_and_each_slot_is_writt
     ]
 
 
-def test_a_count_edited_by_hand_is_put_back_from_the_state_without_asking(
+def test_a_count_edited_by_hand_is_restored_from_the_state_without_a_request(
     site: Site, youtube: Simulator, syncer: Run
 ) -> None:
     (video,) = ids(1)

@@ -43,7 +43,7 @@ def changed(site: Site) -> set[str]:
         (["content/deep", "--video", THIRD], {"content/deep/c.md"}),
     ],
 )
-def test_only_what_matches_is_asked_about_and_written(
+def test_only_what_matches_is_requested_and_written(
     full: Site, syncer: Run, arguments: list[str], pages: set[str]
 ) -> None:
     ran = syncer("sync", "--json", *arguments)
@@ -138,7 +138,7 @@ def test_a_narrowed_sync_is_not_the_one_that_the_schedule_counts_from(full: Site
     assert waits()
 
 
-def test_a_count_of_another_video_on_the_page_stays_when_only_one_is_asked_for(
+def test_a_count_of_another_video_on_the_page_stays_when_only_one_is_requested(
     site: Site, youtube: Simulator, syncer: Run
 ) -> None:
     page = site.put("content/lists/two.md", pair((FIRST, 1, 2), (SECOND, 3, 4)))
@@ -174,7 +174,7 @@ def test_a_dry_run_beside_a_state_makes_at_most_sqlites_own_files(full: Site, yo
     assert len(syncer("status", "--json").document["syncs"]) == 1
 
 
-def test_a_dry_run_tells_its_changes_as_the_diff_log_would_but_for_the_number(full: Site, syncer: Run) -> None:
+def test_a_dry_run_shows_its_changes_as_the_diff_log_would_but_for_the_number(full: Site, syncer: Run) -> None:
     dry = syncer("sync", "--dry-run", "--json").document
     assert (dry["dry_run"], dry["changed_counts"], dry["changed_pages"]) == (True, 8, 4)
     assert list(dry)[-2:] == ["exit", "changes"]

@@ -178,7 +178,7 @@ def test_that_the_time_was_up_is_said_and_is_no_lack_of_quota(so_far: Tally) -> 
     ("so_far", "deadline"),
     [(tally(3), Deadline()), (tally(0), Deadline(0)), (tally(3), Deadline(cancelled=lambda: True))],
 )
-def test_where_time_was_left_or_nothing_to_do_or_somebody_cancelled_nothing_is_said(
+def test_where_time_was_left_or_nothing_to_do_or_it_was_cancelled_nothing_is_said(
     so_far: Tally, deadline: Deadline
 ) -> None:
     assert not early_end(so_far, breakers(), deadline)
@@ -186,7 +186,7 @@ def test_where_time_was_left_or_nothing_to_do_or_somebody_cancelled_nothing_is_s
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("fault", ["stall", "drip"])
-def test_a_sync_that_hangs_ends_about_a_second_after_it_was_told_to_stop_and_loses_nothing(
+def test_a_sync_that_hangs_ends_about_a_second_after_it_was_stopped_and_loses_nothing(
     site: Site, youtube: Simulator, number: signal.Signals, fault: str
 ) -> None:
     site.configure(youtube="connections: 2, timeout: 60s")

@@ -17,6 +17,6 @@ def test_one_is_singular_and_thousands_have_commas(number: int, said: str) -> No
     assert counted(number, "page") == said
 
 
-def test_a_time_is_told_in_utc_wherever_it_was_taken() -> None:
+def test_a_time_is_printed_in_utc_wherever_it_was_taken() -> None:
     at = datetime(2026, 11, 22, 17, 48, 54, 999, tzinfo=UTC)
     assert utc(at) == utc(at.astimezone(timezone(timedelta(hours=-8)))) == "2026-11-22 17:48:54 UTC"

@@ -64,9 +64,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         for sync in status.syncs
     ]
     if rows:
-        show_table(
-            ("sync", "finished", "pages changed", "counts changed", "problems", "exit"), rows, right=(2, 3, 4, 5)
-        )
+        show_table(("sync", "finished", "pages", "counts", "problems", "exit"), rows, right=(2, 3, 4, 5))
     if status.leftovers:
         written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
