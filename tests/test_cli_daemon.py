@@ -219,7 +219,7 @@ def test_what_vanishes_is_one_line_in_each_sync_and_all_is_well_when_it_comes_ba
         away.rename(site.root / "content")
         daemon.until('"event": "synced"')
     assert (line["event"], line["kind"], line["level"]) == ("sync-failed", "usage", "error")
-    assert "content is no directory" in line["message"]
+    assert "content is not a directory" in line["message"]
     assert written(site) == 3
     assert all(json.loads(line)["event"] for line in daemon.lines)
     assert KEY not in "".join(daemon.lines)

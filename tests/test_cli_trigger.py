@@ -101,7 +101,7 @@ def test_a_sync_that_cannot_be_made_is_reported_with_its_code(site: Site, syncer
         (site.root / "content").rename(site.root / "away")
         ran = syncer("trigger")
     assert ran.code == 2
-    assert "content is no directory" in ran.err
+    assert "content is not a directory" in ran.err
 
 
 def test_accept_accepts_what_a_brake_holds(site: Site, syncer: Run, youtube: Simulator) -> None:

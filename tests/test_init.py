@@ -147,7 +147,7 @@ def test_videos_in_text_and_in_data_files_are_named_where_front_matter_has_none(
         there,
         {
             "a.md": f'---\ntitle: A\n---\n<iframe src="https://www.youtube.com/embed/{A}"></iframe>'.encode(),
-            "b.md": f"{{{{< youtube {B} >}}}}\n{{% youtube id={C} %}}\n{{{{< youtube information >}}}}\n".encode(),
+            "b.md": f'{{{{< youtube {B} >}}}}\n<LiteYouTube id="{C}" />\n{{{{< youtube information >}}}}\n'.encode(),
             "c.md": b"See https://www.youtube.com/@someone about the information.\n",
             "_data/a.yml": f"- id: {A}\n".encode(),
             "_data/b.json": f'[{{"url": "https://youtu.be/{A}"}}]\n'.encode(),

@@ -125,10 +125,10 @@ def test_a_trigger_whose_sync_could_not_run_says_why(site: Site, page: Served) -
     (site.root / "content" / "lists").rmdir()
     page.post("/triggers")
     until(lambda: page.get("/api/v1/triggers/1").document["state"] == "done")
-    assert "is no directory" in page.get("/api/v1/triggers/1").document["error"]
+    assert "is not a directory" in page.get("/api/v1/triggers/1").document["error"]
     shown = page.get("/triggers/1")
     assert shown.status == 200
-    assert "is no directory" in shown.text
+    assert "is not a directory" in shown.text
     assert 'http-equiv="refresh"' not in shown.text
 
 

@@ -165,10 +165,8 @@ def _show_none(site: str, found: Survey) -> None:
     if seen.data_files:
         show(f"Saw {counted(seen.data_files, 'data file')} with video IDs, such as {example['data_files']}.")
     _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
-    show(
-        "A sync updates counts in front matter only. Give each page a key with its video ID, such as "
-        "`video_id: dQw4w9WgXcQ`, then run `syncer init` again."
-    )
+    show("A sync updates counts in front matter only.")
+    show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
 
 
 def _look_elsewhere(site: str) -> Elsewhere:

@@ -14,7 +14,7 @@ _ADDRESS = (
     rf"(?!videoseries|live_stream)({ID_PATTERN})(?![\w-])"
 )
 _IN_TEXT = re.compile(
-    rf"{_ADDRESS}|[<{{@:](?!//)\W{{0,4}}(?:include\s+)?[\w.-]*youtube\b[^\n]{{0,80}}?[\"'\s=#(]({ID_PATTERN})(?=[\"'\s)}}/>])",
+    rf"{_ADDRESS}|[<{{@:](?!//)\W{{0,4}}(?:include\s+)?[\w.-]*youtube[\w-]*[^\n]{{0,80}}?[\"'\s=#(]({ID_PATTERN})(?=[\"'\s)}}/>])",
     re.IGNORECASE,
 )
 """An address, or an embed with a bare ID: `{{< youtube ID >}}`, `{% youtube ID %}`, `<YouTube id="ID">`."""
