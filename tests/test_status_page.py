@@ -275,9 +275,9 @@ def test_a_sync_that_could_not_run_is_shown_until_one_can(site: Site, page: Serv
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
     synced(page)
-    page.steered.daemon_state = replace(page.steered.daemon_state, trouble="/srv/content is no directory")
-    assert "The last sync could not run: /srv/content is no directory." in page.get("/").text
-    assert page.get("/api/v1/status").document["daemon"]["trouble"] == "/srv/content is no directory"
+    page.steered.daemon_state = replace(page.steered.daemon_state, trouble="/srv/content is not a directory")
+    assert "The last sync could not run: /srv/content is not a directory." in page.get("/").text
+    assert page.get("/api/v1/status").document["daemon"]["trouble"] == "/srv/content is not a directory"
     page.steered.daemon_state = replace(page.steered.daemon_state, trouble=None)
     assert "Nothing needs attention" in page.get("/").text
 

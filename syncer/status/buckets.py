@@ -90,8 +90,8 @@ def cut_quotas(config: Config, database: Database, at: datetime) -> list[Problem
 
 
 def in_words(status: BucketStatus) -> str:
-    """Return what is left, as every command says it."""
+    """Return what is left, in the words of all commands and of the status page."""
     if status.parked_until:
-        return f"YouTube gives no more until {utc(status.parked_until)}"
+        return f"none left until {utc(status.parked_until)}"
     left = f"{status.left:,} of {counted(status.limit, 'unit')} left today"
     return f"{left} ({status.scheduled:,} for scheduled syncs)"

@@ -47,7 +47,7 @@ STAGES: dict[Stage, str] = {
 def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:
     """Return the first page; `names` are those of the pages of its videos and changes."""
     headline = verdict(seen)
-    accept = sync_button(accept=True) if seen.status.braked else None
+    accept = sync_button(accept=True) if seen.status.brake else None
     needs = [
         tag("li", need.sentence, (" ", tag("a", need.link, href=need.href)) if need.link else None)
         for need in needs_of(seen)

@@ -74,11 +74,12 @@ def needs_of(seen: Overview) -> Iterator[Need]:
     if config_error:
         errors = config_error.replace("\n", "; ").removesuffix(".")
         yield Need(f"The new config is invalid, so the old one is still in use: {errors}.")
-    if status.braked:
+    if brake := status.brake:
+        what = "videos are missing" if brake.reason == "missing" else "counts fell"
         yield Need(
-            f"The safety brake stopped a sync, because too many videos were missing or too many counts dropped at"
-            f" once. It holds {counted(status.braked, 'reading')}, and nothing was written. If YouTube is right, accept"
-            " the held values.",
+            f"The safety brake stopped a sync: {brake.struck:,} of {brake.of:,} {what} (limit"
+            f" {status.brake_limit * 100:g}%). It holds {counted(status.braked, 'reading')}, and nothing was written."
+            " If YouTube is right, accept the held values.",
             "Show the videos",
             "/videos?state=braked",
         )
