@@ -1,7 +1,7 @@
 """The values that travel through a sync: plain and frozen; nothing here reads or writes anything.
 
-What is made for every page and every video is a named tuple: a frozen dataclass takes twice as long to make. A value is
-none, because a tuple's `count` is something else.
+Values that exist for every page and every video are named tuples: a frozen dataclass takes twice as long to make.
+`Value` is a dataclass, because a tuple's `count` is a method.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ID_PATTERN = "[A-Za-z0-9_-]{11}"
 """What each `VideoId` matches."""
 
 LARGEST_COUNT = 2**63 - 1
-"""YouTube's counts are int64 in strings (`docs/youtube.md`); nothing above is a count."""
+"""YouTube's counts are int64 in strings (`docs/youtube.md`); a larger number is not a count."""
 
 COUNT_PATTERN = "[0-9]{1,19}"
 """What each count matches as it is written in a page."""
@@ -41,7 +41,7 @@ CountType = Literal["number", "string"]
 """How a count is written in front matter: `31250`, or `"31250"`."""
 
 Statistics = Mapping[Count, int]
-"""The counts YouTube gave. A hidden or unset count is absent: never 0, never None."""
+"""The counts that YouTube returned. A hidden or unset count is absent: never 0, never None."""
 
 
 class Bucket(StrEnum):
@@ -54,14 +54,14 @@ class Bucket(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a count on disk was changed, as the diff log says it."""
+    """Why a count on disk was changed, in the words of the diff log."""
 
     CHANGED = "changed"
     INSERTED = "inserted"
     DROPPED = "dropped"
-    """You dropped the count in `syncer review`: it is again what the last commit has."""
+    """You dropped the count in `syncer review`: the page has the last commit's count again."""
     UNDO = "undo"
-    """You undid a sync: the count is again what that sync replaced."""
+    """You undid a sync: the page has the count again that the sync replaced."""
 
 
 class ProblemKind(StrEnum):
@@ -178,7 +178,7 @@ class Value:
 
 
 class Slot(NamedTuple):
-    """One video's place in a page. Values that are no plain count are not in it: a Problem reports them."""
+    """One video in a page, with its counts. Values that are not plain counts are left out: a Problem reports them."""
 
     video_id: VideoId
     line: int
@@ -186,7 +186,7 @@ class Slot(NamedTuple):
     fields: tuple[CountField, ...]
     """Shared by all slots that have the same ones."""
     texts: tuple[str | None, ...]
-    """What each of the fields has: `Value.text`."""
+    """The text of each of the fields (`Value.text`)."""
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -205,12 +205,12 @@ def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
 
 @lru_cache(maxsize=4096)
 def count_fields(*fields: tuple[Count, str, bool]) -> tuple[CountField, ...]:
-    """Return the fields, the same object each time: a site's slots have only a few sets of them."""
+    """Return the fields, as the same object each time: a site's slots have only a few different sets."""
     return tuple(CountField(*field) for field in fields)
 
 
 class Place(NamedTuple):
-    """One count of one slot of one page, by what a change names."""
+    """One count of one slot of one page, identified as a change does."""
 
     path: str
     """The page, relative to the site."""
@@ -224,11 +224,11 @@ class PageContents(NamedTuple):
     slots: tuple[Slot, ...] = ()
     problems: tuple[Problem, ...] = ()
     miscased_key: str | None = None
-    """The path of a video as the page writes it, where only letter case keeps it from being the id's."""
+    """A key of the page that differs from the key of the video ID in letter case only."""
 
 
 Signature = NewType("Signature", int)
-"""What a stat call says of a file's content, in one number: a cheap first sign that it was edited."""
+"""Size, time and inode of a file in one number: a cheap first sign that it was edited."""
 
 
 class Page(NamedTuple):
@@ -242,7 +242,7 @@ class Page(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What YouTube said of one video at one time."""
+    """What YouTube returned for one video at one time."""
 
     video_id: VideoId
     at: datetime
@@ -263,13 +263,13 @@ class Change:
     """None where the value was empty or absent."""
     new: str
     as_of: datetime
-    """When YouTube said it."""
+    """When YouTube returned it."""
     why: Why
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The changes that one page is to have: by field mapping, since two collections may share a page."""
+    """The changes to make to one page, by field mapping: two collections may share a page."""
 
     path: str
     """Relative to the site, with `/`."""

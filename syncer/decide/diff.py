@@ -1,4 +1,4 @@
-"""Compares what pages say with what YouTube last said."""
+"""Compares the counts in pages with the accepted readings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from syncer.model import Change, Count, Edit, Page, Place, Reading, Slot, Statistics, VideoId, Why
 
 Suppression = tuple[Place, Count, int]
-"""A place, its count, and a number that is not written there again until YouTube gives another one."""
+"""A slot's field, its count, and a number that is not written there until YouTube returns another one."""
 
 
 def diff(
@@ -20,10 +20,9 @@ def diff(
     only: Container[VideoId] | None = None,
     suppressed: Mapping[Place, int] = MappingProxyType({}),
 ) -> tuple[Change, ...]:
-    """Return the changes that bring the page's counts to the accepted readings; `only` narrows to these videos.
+    """Return the changes that update the page's counts to the accepted readings; `only` narrows to these videos.
 
-    A video without a reading, and a count that YouTube hides, change nothing; nor does a number that is suppressed at
-    its place.
+    A video without a reading, a count that YouTube hides, and a number that is suppressed for its field change nothing.
     """
     changes: list[Change] = []
     for slot, reading, given in _compared(page, accepted, only):
@@ -49,8 +48,8 @@ def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
 def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int | None]], now: datetime) -> list[Edit]:
     """Return the edits without the changes whose reading is older than one that the diff log has for the same count.
 
-    So it is where an old state was put back. `lines` are those of the log since the oldest of the readings. One from
-    the time to come says that the clock was wrong then, and counts for nothing.
+    That happens after an old state was restored. `lines` are those of the log since the oldest of the readings. A line
+    from the future was written while the clock was wrong, and is ignored.
     """
     newest: dict[tuple[object, ...], datetime] = {}
     for line in lines:
@@ -71,7 +70,7 @@ def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int 
 def hidden(
     page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None
 ) -> Iterator[tuple[VideoId, Count]]:
-    """Yield the counts that the page has and YouTube did not give."""
+    """Yield the counts that the page has and YouTube did not return."""
     for slot, _, given in _compared(page, accepted, only):
         for field in slot.fields:
             if field.count not in given:

@@ -1,4 +1,4 @@
-"""Decides which videos to request now, and from when on a missing video is gone."""
+"""Decides which videos to request now, and when a missing video is gone."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from syncer.model import BATCH_SIZE, VideoId
 
 
 class LastRead(NamedTuple):
-    """When a video was last read, whatever that said."""
+    """When a video was last read, whatever the result."""
 
     video_id: VideoId
     at: int
     """Seconds since 1970."""
     misses: int
-    """How often in a row, a day apart, it was left out."""
+    """How many times in a row, at least a day apart, YouTube left it out."""
     held: bool = False
-    """Whether that reading is held: compared with no page until it is confirmed or accepted."""
+    """Whether that reading is held: no page gets it until it is confirmed or accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ FRESH_SECONDS = 300
 """How long a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""
 
 DAY_SECONDS = 86_400
-"""Of absences that are less apart, one counts."""
+"""Misses that are closer together count as one."""
 
 GONE_MISSES = 3
-"""Absences, a day apart, after which a missing video is gone."""
+"""After so many misses, a day apart, a missing video is gone."""
 
 LONGEST_REST_SECONDS = 28 * DAY_SECONDS
-"""After so long a video is requested, however long it has been gone."""
+"""The longest time between two requests of a gone video."""
 
 
 def plan(
@@ -62,12 +62,11 @@ def plan(
 ) -> Plan:
     """Return which of `videos` to request: all that are not fresh, as far as `units` requests reach.
 
-    `known` are the videos that were ever read, longest unread first; one that is gone is requested less and less
-    often, but once in four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then
-    is fresh. Videos that were never read come first, then the longest unread, so a small quota covers the whole site
-    in time.
-    A held reading is not fresh, unless it is about to be accepted. Nor is one from the future, after the clock was set
-    back: its age is unknown, so it comes before all that is known to be old.
+    `known` are the videos that were ever read, longest unread first. A gone video is requested less and less often,
+    but at least every four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then is
+    fresh. Videos that were never read come first, then the longest unread: a small quota covers the whole site in time.
+    A held reading is not fresh, unless it is about to be accepted. A reading from the future, after the clock was set
+    back, is not fresh either: its age is unknown, so it comes before those whose age is known.
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
@@ -95,5 +94,5 @@ def plan(
 
 
 def is_gone(misses: int) -> bool:
-    """Whether a video that was absent so many times in a row, a day apart, is gone and not just missing."""
+    """Whether a video that was missing so many times in a row, a day apart, is gone."""
     return misses >= GONE_MISSES

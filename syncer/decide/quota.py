@@ -1,4 +1,4 @@
-"""YouTube's quota days: when a quota resets, and how many units may still be taken from a bucket."""
+"""YouTube's quota days: when a quota resets, and how many units of a bucket are left."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def next_reset(at: datetime) -> datetime:
 def is_parked(until: datetime, at: datetime) -> bool:
     """Whether a bucket that is parked until then is closed at the moment `at`.
 
-    No bucket is closed for longer than to the next reset. A time beyond it was noted by a clock that was wrong, then
-    or now, and holds nothing back: YouTube says again what is so, for one unit.
+    No bucket is closed for longer than until the next reset. A later time was noted while the clock was wrong, or the
+    clock is wrong now, so it is ignored: one request finds out whether the bucket is closed.
     """
     return at < until <= next_reset(at) + PARKING_MARGIN
 
 
 def units_left(used: int, limit: int, reserve: int) -> int:
-    """Return how many units may still be taken, when `used` of `limit` are gone and `reserve` are not to be touched."""
+    """Return how many units are left, when `used` of `limit` are spent and `reserve` is kept."""
     return max(0, limit - reserve - used)
 
 
 def is_early(used: int, limit: int) -> bool:
-    """Whether YouTube, which calls a bucket's day spent now, does so long before our ledger: `used` is below half.
+    """Whether YouTube ended a bucket's day long before the ledger would: `used` is below half.
 
     `used` are the units of all buckets on that day: if YouTube counts them as one bucket, nothing was cut.
     """

@@ -51,7 +51,7 @@ def next_time(schedule: Schedule, counted_from: datetime, now: datetime) -> date
 
     On the two days when the clocks change, cron keeps to one sync for each time named. A time that the clocks leave
     out in spring comes as much later: 02:30 at 03:30. A time that comes twice in autumn counts when it comes first;
-    only a cron that names every hour counts it both times, since people mean "each hour" by it.
+    only a cron that names every hour counts it both times, because it means "each hour".
     """
     if schedule.cron is None:
         return counted_from + ((now - counted_from) // schedule.every + 1) * schedule.every
@@ -88,10 +88,10 @@ def longest_interval(schedule: Schedule, now: datetime) -> timedelta:
 
 
 def retry_after(failures: int, interval: timedelta) -> timedelta:
-    """Return how long to wait after so many syncs in a row in which nothing was answered.
+    """Return how long to wait after so many syncs in a row in which every request failed.
 
-    A minute, or the interval where that is shorter, and then twice as long each time, up to an hour: an outage of a
-    day is some thirty tries, and an hour after its end all is well.
+    A minute, or the interval if that is shorter, and then twice as long each time, up to an hour: an outage of a day
+    takes some thirty tries, and the counts are up to date an hour after its end.
     """
     wait = min(FIRST_RETRY, interval)
     for _ in range(failures - 1):

@@ -1,4 +1,4 @@
-"""What is left of the day's quota, and for which syncs; and whether YouTube has cut the quota."""
+"""How much of the day's quota is left, for which syncs, and whether YouTube has cut the quota."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class BucketStatus:
     limit: int
     spent: int
     left: int
-    """The reserve included; none while YouTube gives no more."""
+    """The reserve included; 0 while YouTube refuses more."""
     scheduled: int
     """How many of them scheduled syncs may use."""
     parked_until: datetime | None
-    """Until when YouTube gives no more."""
+    """Until when YouTube refuses more."""
 
 
 def bucket_statuses(config: Config, database: Database, now: datetime) -> Mapping[Bucket, BucketStatus]:
-    """Return what the ledger says of each bucket at this time."""
+    """Return each bucket's units at this time, from the ledger."""
     spent, parked = spent_units(database, now), parked_buckets(database, now)
     found = {}
     for bucket in Bucket:
@@ -61,16 +61,16 @@ def bucket_statuses(config: Config, database: Database, now: datetime) -> Mappin
 
 
 def note_spent_day(config: Config, database: Database, bucket: Bucket, at: datetime) -> None:
-    """Note that YouTube calls the bucket's day spent, if the ledger says that this is far too early."""
+    """Note that YouTube ended the bucket's day, if that is far too early by the ledger."""
     spent = spent_units(database, at)
     if is_early(sum(spent.values()), limits(config, bucket, scheduled=False)[0]):
         note_refusal(database, bucket, at, spent[bucket])
 
 
 def cut_quotas(config: Config, database: Database, at: datetime) -> list[Problem]:
-    """Return a problem for each bucket whose day YouTube called spent far too early.
+    """Return a problem for each bucket whose day YouTube ended far too early.
 
-    It is listed while the bucket is parked, and on the next day in each sync, until as many units were taken again.
+    It is listed while the bucket is parked, and on the next day in each sync, until as many units were spent again.
     """
     spent, parked = spent_units(database, at), parked_buckets(database, at)
     problems = []

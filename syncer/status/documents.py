@@ -1,4 +1,4 @@
-"""The JSON documents of status, quota, histories and videos: one shape each, printed by commands and the API."""
+"""The JSON documents of status, quota, histories and videos, the same for commands and the API."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def reading_row(reading: Reading) -> Row:
 
 
 def meaning_changes(readings: Sequence[Reading]) -> list[date]:
-    """Return the days between the earliest and the latest of these readings on which a view became something else."""
+    """Return the days, between these readings, on which YouTube changed what counts as a view."""
     days = {day for day in (view_meaning(reading.at) for reading in readings) if day}
     earliest = min(reading.at for reading in readings)
     return sorted(day for day in days if day > earliest.date())
 
 
 def video_json(video: KnownVideo) -> Row:
-    """Return a video as a search finds it: with the counts that pages are compared with."""
+    """Return a video as a search result: with the counts that pages are compared with."""
     return {
         "video_id": video.video_id,
         "pages": video.pages,

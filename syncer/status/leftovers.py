@@ -1,4 +1,4 @@
-"""What a crash left behind, and nothing has settled yet."""
+"""What a crash left behind and no later sync has completed yet."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Leftovers:
     """What a crash left behind."""
 
     written: int
-    """Counts that were written, and that the diff log may lack."""
+    """Counts that were written, but may be absent from the diff log."""
     unwritten: int
     """Counts that were about to be written."""
     files: frozenset[str]
-    """Real paths of new files that were never moved to their pages' names."""
+    """Real paths of new files that were never renamed to their pages."""
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to settle."""
+        """Whether there is anything to complete."""
         return bool(self.written or self.unwritten or self.files)
 
 
 def find_leftovers(site: str, database: Database) -> Leftovers:
-    """Return what a crash left behind, and change nothing. `site` is a real path. Raises StateError."""
+    """Return what a crash left behind; change nothing. `site` is a real path. Raises StateError."""
     written = unwritten = 0
     files: set[str] = set()
     for batch in unsettled_batches(database):
@@ -45,7 +45,7 @@ def find_leftovers(site: str, database: Database) -> Leftovers:
 
 
 def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
-    """Return the numbers of the intents that no page shows: none, where the batch is marked as done."""
+    """Return the numbers of the intents that no page shows; none if the batch is marked as done."""
     if batch.done_at is not None:
         return set()
 
@@ -63,7 +63,7 @@ def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
 
 
 def real_pages(site: str, batch: IntentBatch) -> set[str]:
-    """Return the real paths of the batch's pages, but for those that lead out of the site by now."""
+    """Return the real paths of the batch's pages, except those that lead out of the site now."""
     paths = {os.path.realpath(os.path.join(site, path)) for path in {c.path for c in batch.changes.values()}}
     return {path for path in paths if path.startswith(f"{site.rstrip('/')}/")}
 

@@ -1,4 +1,4 @@
-"""The report of a sync: as a value, as JSON, and as the state keeps it and gives it back, checked."""
+"""The report of a sync: as a value, as JSON, as sentences, and as the state stores it, checked when it is read."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class SyncReport:
     pages: int
     videos: int
     asked: int
-    """Distinct ids that a request named."""
+    """Distinct video IDs that were requested."""
     answered: int
-    """Distinct ids that YouTube returned, with or without counts."""
+    """Distinct video IDs that YouTube returned, with or without counts."""
     units: Mapping[Bucket, int]
     changed_pages: int
     changed_counts: int
     missing: tuple[VideoId, ...]
-    """The ids that were requested and that neither method returned, sorted."""
+    """The video IDs that were requested and that neither method returned, sorted."""
     hidden: tuple[tuple[VideoId, Count], ...]
-    """Counts that pages have and YouTube does not give, sorted."""
+    """Counts that pages have and YouTube does not return, sorted."""
     unconfirmed: tuple[tuple[VideoId, Count], ...]
-    """Counts that fell to zero or below a tenth, held until a second reading, sorted."""
+    """Counts that dropped to zero or below a tenth, and wait for a second reading, sorted."""
     fresh: int
     over_quota: int
     """Videos that were not requested, or not settled, for lack of quota."""
@@ -57,12 +57,12 @@ class SyncReport:
     requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
     """How many requests ended in which way, each counted once however often it was sent."""
     gone: tuple[VideoId, ...] = ()
-    """Those of the missing that have been missing for long, sorted."""
+    """Those of the missing that are gone, sorted."""
     commit: str | None = None
     """The name of the commit that the sync ended in."""
     tries: Tries = field(default_factory=Tries)
     left: int = 0
-    """Counts that were to be put back, and are left as they are."""
+    """Counts that an undo or a drop could not restore."""
     open: int = 0
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
 
@@ -89,7 +89,7 @@ class StoredProblem(TypedDict):
 
 
 class StoredBrake(TypedDict):
-    """Why a whole sync was not believed."""
+    """Why the safety brake held a sync."""
 
     reason: str
     struck: int
@@ -97,7 +97,7 @@ class StoredBrake(TypedDict):
 
 
 class StoredReport(TypedDict):
-    """What is read again of a report in the state."""
+    """The parts of a stored report that are read again."""
 
     sync: str
     started: str
@@ -115,7 +115,7 @@ class StoredReport(TypedDict):
     problems: list[StoredProblem]
     commit: str | None
     retries: NotRequired[int]
-    """Not in the report of a version that did not count them."""
+    """Absent from reports of versions that did not count them."""
     left: NotRequired[int]
     """The same."""
     exit: int
@@ -222,7 +222,7 @@ def stored_report(text: str) -> StoredReport | None:
 
 
 def outline(report: StoredReport) -> Outline:
-    """Return the heads of a stored report."""
+    """Return the main numbers of a stored report."""
     return Outline(
         sync=report["sync"],
         started=report["started"],
@@ -243,7 +243,7 @@ def problems_of(report: StoredReport) -> tuple[Problem, ...]:
 
 
 def _is_report(report: Mapping[str, object]) -> bool:
-    """Whether all is there, and of its type. Raises ValueError where a time is none."""
+    """Whether everything is present and of its type. Raises ValueError if a time is not valid."""
     problems, missing, brake = report.get("problems"), report.get("missing"), report.get("brake")
     return (
         isinstance(report.get("sync"), str)
