@@ -84,12 +84,16 @@ def open_own(path: Path, flags: int, mode: int = PRIVATE_MODE) -> int:
     return descriptor
 
 
-def require_own(path: Path) -> None:
-    """Check a file that a library opens by its name, if it exists, as `open_own` does. Raises as that does."""
+def require_own(path: Path, *, tighten: bool = True) -> None:
+    """Check a file that a library opens by its name, if it exists, as `open_own` does. Raises as that does.
+
+    `tighten`: restrict its mode, too.
+    """
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         _require_own(path, status)
-        _tighten(path, status, PRIVATE_MODE)
+        if tighten:
+            _tighten(path, status, PRIVATE_MODE)
 
 
 def remove_own(path: Path) -> None:

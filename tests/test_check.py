@@ -1,4 +1,4 @@
-"""The doctor finds each illness, says what to do, and costs what it says."""
+"""The check finds each mistake, says what to do, and costs what it says."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from pathlib import Path
 
 import pytest
 
-from syncer.check import Level, check
+from syncer.check.findings import Level
+from syncer.check.setup import check
 from syncer.config.parse import parse_config
 from syncer.git.run import git
 from syncer.simulator.server import Simulator
 from tests.site import KEY, Run, Site, crlf, ids, tree
 
 VIDEO = ids(1)[0]
-Diagnosis = tuple[str, str]
+Found = tuple[str, str]
 
 
 @pytest.fixture
-def healthy(site: Site) -> Site:
+def sound(site: Site) -> Site:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
     git(site.root, "init", "--quiet")
     return site
 
 
-def levels(document: dict[str, list[dict[str, str]]]) -> list[Diagnosis]:
+def levels(document: dict[str, list[dict[str, str]]]) -> list[Found]:
     return [(entry["name"], entry["level"]) for entry in document["checks"] if entry["level"] != "ok"]
 
 
-def test_a_healthy_site_is_ok_on_every_line_and_costs_one_unit(healthy: Site, youtube: Simulator, syncer: Run) -> None:
-    before = tree(healthy.root)
+def test_a_sound_site_is_ok_on_every_line_and_costs_one_unit(sound: Site, youtube: Simulator, syncer: Run) -> None:
+    before = tree(sound.root)
     ran = syncer("check")
     assert (ran.code, ran.err) == (0, "")
     names = [line.split()[1].rstrip(":") for line in ran.out.splitlines()]
     assert {line.split()[0] for line in ran.out.splitlines()} == {"ok"}
-    assert set(names) == {"config", "content", "ids", "permissions", "clock", "git", "state", "quota", "key", "youtube"}
+    content = {"content", "ids", "permissions"}
+    assert set(names) == content | {"config", "clock", "git", "state", "quota", "key", "youtube", "daemon"}
     assert "this check cost 1 unit" in ran.out
     assert youtube.units == {"stats": 1, "general": 0}
-    assert tree(healthy.root) == before, "nothing is written, and no state made"
+    assert tree(sound.root) == before, "nothing is written, and no state made"
 
 
-def test_offline_asks_nobody(healthy: Site, youtube: Simulator, syncer: Run) -> None:
+def test_offline_asks_nobody(sound: Site, youtube: Simulator, syncer: Run) -> None:
     ran = syncer("check", "--offline", "--json")
     assert (ran.code, youtube.requests) == (0, 0)
     assert list(ran.document) == ["checks", "exit"]
@@ -52,15 +54,15 @@ def test_offline_asks_nobody(healthy: Site, youtube: Simulator, syncer: Run) -> 
     assert "youtube" not in {entry["name"] for entry in ran.document["checks"]}
 
 
-def test_a_page_of_two_collections_is_one_page(healthy: Site, syncer: Run) -> None:
+def test_a_page_of_two_collections_is_one_page(sound: Site, syncer: Run) -> None:
     fields = "directory: content, fields: {{video_id: vid_id, counts: {{{0}}}}}"
     one, other = fields.format("viewCount: viewcount"), fields.format("likeCount: likeCount")
-    healthy.configure(collections=f"  - {{{one}}}\n  - {{{other}}}\n")
-    healthy.put("content/b.md", crlf(VIDEO, 1, 2))
-    (healthy.root / "content/b.md").chmod(0o444)
+    sound.configure(collections=f"  - {{{one}}}\n  - {{{other}}}\n")
+    sound.put("content/b.md", crlf(VIDEO, 1, 2))
+    (sound.root / "content/b.md").chmod(0o444)
     ran = syncer("check", "--offline")
     assert "content: 2 pages with 1 video and 4 counts" in ran.out
-    assert "permissions: 1 page read-only, or in a read-only directory: content/b.md;" in ran.out
+    assert "permissions: Cannot write 1 page, read-only or in a read-only directory: content/b.md." in ran.out
 
 
 def no_pages(site: Site) -> None:
@@ -79,7 +81,7 @@ def odd_id(site: Site) -> None:
     site.put("content/b.md", crlf(VIDEO[:-1] + "B", 1, 2))
 
 
-def sick_page(site: Site) -> None:
+def page_with_a_problem(site: Site) -> None:
     site.put("content/b.md", b"---\nvid_id: x\n---\n")
 
 
@@ -119,68 +121,72 @@ def key_missing(site: Site) -> None:
     site.configure(youtube="api_key_env: NOT_SET_ANYWHERE")
 
 
-ILLNESSES: Sequence[tuple[Callable[[Site], None], Diagnosis, str]] = [
-    (no_pages, ("content", "error"), "no page names a video; check `directory`, `include` and `fields.video_id`"),
-    (no_counts, ("content", "warning"), "1 page, but no count; check `fields.counts`"),
-    (no_directory, ("content", "error"), "posts is no directory of"),
-    (odd_id, ("ids", "warning"), "look for typos"),
-    (sick_page, ("content", "warning"), "not-a-video-id (1); `syncer sync --dry-run` names them"),
+MISTAKES: Sequence[tuple[Callable[[Site], None], Found, str]] = [
+    (
+        no_pages,
+        ("content", "error"),
+        "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config.",
+    ),
+    (no_counts, ("content", "error"), "content: No page has `viewcount`, `likeCount`. Correct `fields.counts`, or set"),
+    (no_directory, ("content", "error"), "posts is not a directory in"),
+    (odd_id, ("ids", "warning"), "Look for typos"),
+    (page_with_a_problem, ("content", "warning"), "not-a-video-id (1). Run `syncer sync --dry-run` to list them."),
     (
         read_only_page,
         ("permissions", "error"),
-        "1 page read-only, or in a read-only directory: content/a.md; allow writing, or exclude",
+        "Cannot write 1 page, read-only or in a read-only directory: content/a.md. Check the permissions, or exclude",
     ),
-    (state_unwritable, ("permissions", "error"), "/dev/null"),
-    (state_is_a_file, ("permissions", "error"), ".syncer cannot be written"),
+    (state_unwritable, ("state", "error"), "/dev/null"),
+    (state_is_a_file, ("state", "error"), "is not a directory"),
     (state_newer, ("state", "error"), "upgrade syncer"),
-    (no_repository, ("git", "warning"), "`git init` lets you review"),
+    (no_repository, ("git", "warning"), "Run `git init` to see"),
     (no_youtube, ("youtube", "error"), "The server refused the connection"),
-    (key_for_all, ("key", "warning"), "; run `chmod 600 "),
+    (key_for_all, ("key", "warning"), "Run `chmod 600 "),
     (key_missing, ("key", "error"), "set the environment variable NOT_SET_ANYWHERE"),
 ]
 
 
-@pytest.mark.parametrize(("fall_ill", "diagnosis", "words"), ILLNESSES, ids=[row[0].__name__ for row in ILLNESSES])
-def test_each_illness_is_named_with_what_to_do(
-    healthy: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, fall_ill: Callable[[Site], None], diagnosis: Diagnosis,
+@pytest.mark.parametrize(("make", "found", "words"), MISTAKES, ids=[row[0].__name__ for row in MISTAKES])
+def test_each_mistake_is_named_with_what_to_do(
+    sound: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, make: Callable[[Site], None], found: Found,
     words: str,
 ) -> None:  # fmt: skip
-    fall_ill(healthy)
+    make(sound)
     ran = syncer("check", "--json")
-    assert diagnosis in levels(ran.document)
-    told = " ".join(entry["message"] for entry in ran.document["checks"] if entry["name"] == diagnosis[0])
-    assert words in told
-    assert ran.code == ran.document["exit"] == int(diagnosis[1] == "error")
+    assert found in levels(ran.document)
+    said = " ".join(entry["message"] for entry in ran.document["checks"] if entry["name"] == found[0])
+    assert words in said
+    assert ran.code == ran.document["exit"] == int(found[1] == "error")
     assert syncer("check").code == ran.code
 
 
 def test_a_refused_key_is_an_error_that_says_where_keys_are_made(
-    healthy: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+    sound: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("YOUTUBE_API_KEY", "invalid")
     ran = syncer("check", "--json")
     assert (ran.code, levels(ran.document)) == (1, [("youtube", "error")])
-    assert "Google Cloud console" in ran.document["checks"][-1]["message"]
+    assert "Google Cloud console" in {each["name"]: each["message"] for each in ran.document["checks"]}["youtube"]
 
 
-def test_a_broken_config_is_told_line_by_line(healthy: Site, syncer: Run) -> None:
-    healthy.config.write_text("site: 3\ncolections: []\n", encoding="utf-8")
+def test_each_mistake_in_the_config_is_a_line(sound: Site, syncer: Run) -> None:
+    sound.config.write_text("site: 3\ncolections: []\n", encoding="utf-8")
     ran = syncer("check", "--json")
     assert ran.code == 1
     assert {name for name, _ in levels(ran.document)} == {"config"}
     assert len(ran.document["checks"]) >= 2
 
 
-def test_quota_that_is_spent_is_a_warning(healthy: Site, syncer: Run) -> None:
-    healthy.configure(quota="stats_units_per_day: 2, general_units_per_day: 2, reserve: 1")
+def test_quota_that_is_spent_is_a_warning(sound: Site, syncer: Run) -> None:
+    sound.configure(quota="stats_units_per_day: 2, general_units_per_day: 2, reserve: 1")
     syncer("sync")
     ran = syncer("check", "--json")
     assert ("quota", "warning") in levels(ran.document)
     assert ran.code == 0
 
 
-def test_a_clock_before_this_program_was_written_is_an_error(healthy: Site) -> None:
-    config = parse_config(healthy.config.read_text(encoding="utf-8"), healthy.config)
+def test_a_clock_before_this_program_was_written_is_an_error(sound: Site) -> None:
+    config = parse_config(sound.config.read_text(encoding="utf-8"), sound.config)
     findings = check(
         config,
         lambda: KEY,
@@ -194,14 +200,14 @@ def test_a_clock_before_this_program_was_written_is_an_error(healthy: Site) -> N
     assert "certificate" in clock.message
 
 
-def test_a_sync_from_the_future_is_a_warning(healthy: Site, syncer: Run) -> None:
-    healthy.sync(datetime(2999, 1, 1, tzinfo=UTC))
+def test_a_sync_from_the_future_is_a_warning(sound: Site, syncer: Run) -> None:
+    sound.sync(datetime(2999, 1, 1, tzinfo=UTC))
     ran = syncer("check", "--offline", "--json")
     assert ("state", "warning") in levels(ran.document)
 
 
-def test_the_doctor_needs_no_working_directory_of_the_site(
-    healthy: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_check_works_from_any_directory(
+    sound: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert syncer("-c", str(healthy.config), "check", "--offline").code == 0
+    assert syncer("-c", str(sound.config), "check", "--offline").code == 0

@@ -1,4 +1,4 @@
-"""The doctor says before the first sync whether its counts can be committed and pushed."""
+"""The check says before the first sync whether its counts can be committed and pushed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def repository(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 def test_where_all_is_well_it_says_where_the_counts_go(repository: Repository, syncer: Run) -> None:
     [first, second] = told(syncer)
-    assert (first[0], second) == ("ok", ("ok", "counts are committed to main, and pushed to origin"))
+    assert (first[0], second) == ("ok", ("ok", "counts are committed to main and pushed to origin"))
 
 
 def test_the_remote_is_not_asked(repository: Repository, syncer: Run) -> None:
@@ -75,4 +75,6 @@ def test_what_would_keep_a_sync_from_committing_is_named(
 
 def test_without_a_repository_there_is_no_commit(repository: Repository, syncer: Run) -> None:
     (repository.top / ".git").rename(repository.top / "not-git")
-    assert told(syncer) == [("error", "the site is in no git repository; syncer cannot commit; run `git init`")]
+    assert told(syncer) == [
+        ("error", "The site is not in a git repository, so counts cannot be committed. Run `git init`.")
+    ]

@@ -35,7 +35,7 @@ def services(syncer: Run) -> list[tuple[str, str]]:
 
 
 def test_one_line_says_that_the_unit_fits(unit: Site, syncer: Run) -> None:
-    assert services(syncer) == [("ok", "the unit's user, sandbox and credential fit")]
+    assert services(syncer) == [("ok", "the unit's user, sandbox and credential are right")]
 
 
 def test_a_shell_that_a_service_started_is_not_checked_as_a_service(
@@ -52,11 +52,11 @@ def test_a_key_in_the_environment_is_a_warning_and_no_key_an_error(
     ((level, message),) = services(syncer)
     assert (level, message) == (
         "error",
-        "the unit hands over no key; write `LoadCredential=youtube-api-key:PATH` in it",
+        "The unit has no API key. Add `LoadCredential=youtube-api-key:PATH` to it.",
     )
     monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
     ((level, message),) = services(syncer)
-    assert (level, "every user may read" in message) == ("warning", True)
+    assert (level, "every user can read" in message) == ("warning", True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -78,4 +78,4 @@ def test_a_read_only_directory_of_pages_is_an_error_that_names_readwritepaths(un
     command = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(pages), *syncer]
     ran = subprocess.run(command, capture_output=True, check=False)
     found = [entry["message"] for entry in json.loads(ran.stdout)["checks"] if entry["name"] == "service"]
-    assert f"the service may not write {pages}; add it to ReadWritePaths= of the unit" in found
+    assert f"The service cannot write {pages}. Add it to `ReadWritePaths=` in the unit." in found

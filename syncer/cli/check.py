@@ -1,10 +1,11 @@
-"""`syncer check`: the doctor."""
+"""`syncer check`: checks the setup."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,20 +13,21 @@ import click
 from syncer.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from syncer.check import Finding
+    from syncer.check.findings import Finding
+    from syncer.config.sections import Config
 
 COLOURS = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
 @click.command()
-@click.option("--offline", is_flag=True, help="Do not ask YouTube; else the check costs one unit.")
+@click.option("--offline", is_flag=True, help="Request nothing from YouTube. Without it, the check costs one unit.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
 def command(settings: Settings, offline: bool, as_json: bool) -> int:
-    """Look at config, content, ids, key, quota, git, clock, permissions and state, and say what to do."""
+    """Check the setup: config, pages, API key, quota, git, state."""
     from rich.text import Text
 
-    from syncer.check import Level
+    from syncer.check.findings import Level
     from syncer.cli.show import console, show_json
     from syncer.errors import ExitCode
     from syncer.wording import safe
@@ -46,7 +48,9 @@ def command(settings: Settings, offline: bool, as_json: bool) -> int:
 
 
 def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
-    from syncer.check import Finding, Level, check
+    from syncer.check.findings import Finding, Level
+    from syncer.check.pages import check_generator
+    from syncer.check.setup import check
     from syncer.errors import ConfigError
 
     try:
@@ -54,7 +58,7 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     except ConfigError as error:
         yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
         return
-    yield Finding("config", Level.OK, f"{settings.config_path} is sound")
+    yield Finding("config", Level.OK, f"{settings.config_path} is valid")
 
     def find_key() -> str:
         key = settings.key(config)
@@ -69,3 +73,27 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         sleep=time.sleep,
         offline=offline,
     )
+    yield from check_generator(config, settings.config_path)
+    yield from _check_daemon(config, settings.environ)
+
+
+def _check_daemon(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what would keep `syncer daemon` from starting, besides the config, the key and the state."""
+    from syncer.check.findings import Finding, Level
+    from syncer.cli.serving import require_serving
+    from syncer.daemon.notify import require_apprise
+    from syncer.errors import ConfigError
+    from syncer.state.lock import daemon_socket
+    from syncer.trigger import is_running
+
+    running = is_running(daemon_socket(config.state_directory))
+    wrong = []
+    for require in (
+        partial(require_apprise, config.notify),
+        partial(require_serving, config, environ, is_running=running),
+    ):
+        try:
+            require()
+        except ConfigError as error:
+            wrong.append(Finding("daemon", Level.ERROR, f"The daemon cannot start: {error}"))
+    yield from wrong or [Finding("daemon", Level.OK, "it is running" if running else "it can start")]

@@ -51,6 +51,18 @@ def serving(
         yield path
 
 
+def require_serving(config: Config, environ: Mapping[str, str], *, is_running: bool) -> None:
+    """Raise ConfigError where `serving` would. `is_running`: this site's daemon has the port and the socket."""
+    from syncer.status_page.serve import require_listening, socket_path
+
+    page = config.status_page
+    if page:
+        _token(page, environ)
+    path = socket_path(environ, os.path.realpath(config.site), config.state_directory)
+    if not is_running:
+        require_listening(page.listen if page else None, path)
+
+
 def _token(page: StatusPage, environ: Mapping[str, str]) -> str | None:
     if page.token_env is None:
         return None

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from syncer.errors import Locked, StateError, Stopped
-from syncer.own_files import PUBLIC_MODE, as_state_error, open_own, open_to_read, overwrite, read_file, rewrite
-from syncer.state.directory import CANNOT_WRITE, DAEMON_ADDRESS, DAEMON_LOCK, WRITER_LOCK, prepare_directory
+from syncer.own_files import (
+    PUBLIC_MODE,
+    as_state_error,
+    open_own,
+    open_to_read,
+    overwrite,
+    read_file,
+    require_own,
+    rewrite,
+)
+from syncer.state.database import FILES
+from syncer.state.directory import (
+    CANNOT_WRITE,
+    DAEMON_ADDRESS,
+    DAEMON_LOCK,
+    PROOF_FILES,
+    WRITER_LOCK,
+    prepare_directory,
+    require_usable,
+)
 
 LONGEST_ADDRESS_BYTES = 4096
 """The largest size of the file with the daemon's address."""
@@ -53,6 +72,26 @@ def is_held(directory: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def require_writable(directory: Path) -> None:
+    """Raise StateError where a state cannot be made or written in this directory. Nothing is made or changed."""
+    with _writing(directory):
+        with suppress(FileNotFoundError):
+            os.stat(directory)
+        require_usable(directory)
+        existing = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
+        if not os.path.isdir(existing):
+            raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a directory")
+        if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"no permission for {existing}")
+        with suppress(FileNotFoundError):
+            read_file(directory / ".gitignore", 0)
+        for name in (WRITER_LOCK, DAEMON_LOCK, DAEMON_ADDRESS, *FILES, *PROOF_FILES):
+            file = directory / name
+            require_own(file, tighten=False)
+            if file.exists() and not os.access(file, os.W_OK):
+                raise PermissionError(errno.EACCES, f"no permission for {file}")
 
 
 class DaemonLock:

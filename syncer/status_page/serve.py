@@ -10,7 +10,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -110,6 +110,18 @@ def listening(listen: str | None, path: Path) -> Iterator[list[socket.socket]]:
         sockets.append(stack.enter_context(_unix(path)))
         stack.callback(path.unlink, missing_ok=True)
         yield sockets
+
+
+def require_listening(listen: str | None, path: Path) -> None:
+    """Raise ConfigError where `listening` would. No socket is made at the path, and none is removed."""
+    if listen:
+        _tcp(listen).close()
+    try:
+        _is_left_over(path)
+        if not os.access(path.parent, os.W_OK | os.X_OK) and (path.parent.exists() or path.name != DAEMON_SOCKET):
+            raise PermissionError(errno.EACCES, f"cannot write in {path.parent}")
+    except OSError as error:
+        raise _no_socket(path, error) from error
 
 
 def address_of(tcp: socket.socket) -> str:
@@ -212,33 +224,38 @@ def _tcp(listen: str) -> socket.socket:
 
 
 def _unix(path: Path) -> socket.socket:
-    """Listen on a path, and replace a socket that a crash left. Only its owner and group may connect."""
+    """Listen on a path, in place of a socket that a crash left; only its owner and group may connect."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = None
     try:
-        _remove_left_over(path)
+        if _is_left_over(path):
+            path.unlink()
         before = os.umask(0o117)
         made.bind(str(path))
         made.listen(128)
     except OSError as error:
         made.close()
-        raise ConfigError(f"{path}: cannot make a Unix socket here: {error.strerror or error}") from error
+        raise _no_socket(path, error) from error
     finally:
         if before is not None:
             os.umask(before)
     return made
 
 
-def _remove_left_over(path: Path) -> None:
-    """Remove a socket that no process listens on. Raises OSError where one does, or where it is not a socket."""
-    with suppress(FileNotFoundError):
+def _no_socket(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{path}: cannot make a Unix socket here: {error.strerror or error}")
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether a socket is there on which nobody listens. Raises OSError where somebody does, or it is no socket."""
+    try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise FileExistsError(errno.EEXIST, "another file has this name")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1)
-            try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink()
-                return
-        raise OSError(errno.EADDRINUSE, "another daemon of this site uses it")
+            probe.connect(str(path))
+    except FileNotFoundError:
+        return False
+    except ConnectionRefusedError:
+        return True
+    raise OSError(errno.EADDRINUSE, "another daemon uses it")

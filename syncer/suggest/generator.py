@@ -38,7 +38,7 @@ def jekyll_advice(site: str, config: str = "config", state: str = ".syncer") -> 
         settings = {}
     excluded = settings.get("exclude")
     excluded = [str(item) for item in excluded] if isinstance(excluded, list) else []
-    missing = [path for path in (state, config) if not _is_excluded(path, excluded)]
+    missing = [path for path in dict.fromkeys((state, config)) if not _is_excluded(path, excluded)]
     if not missing or str(settings.get("source", ".")).strip("./"):
         return None
     why = f"Jekyll publishes `{config}/`" if config in missing else f"Jekyll watches `{state}/`"

@@ -1,0 +1,156 @@
+"""Checks the pages: whether they name videos, have the mapped keys, and can be written."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from syncer.check.findings import Finding, Level, examples
+from syncer.content.replace import is_read_only
+from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_pages
+from syncer.content.walk import Candidate, LeftoverFile, walk
+from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names
+from syncer.front_matter.video_id import is_possible
+from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
+from syncer.suggest.generator import jekyll_advice
+from syncer.wording import counted
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+@dataclass(slots=True)
+class FoundPages:
+    """What the pages hold."""
+
+    paths: set[str] = field(default_factory=set)
+    """A page of two collections is one page."""
+    values: int = 0
+    videos: set[VideoId] = field(default_factory=set)
+    read_only: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    """Of single pages."""
+    wrong_keys: list[Problem] = field(default_factory=list)
+    """Of whole collections."""
+    suspicious_keys: list[tuple[str, str]] = field(default_factory=list)
+    """Of each collection some of whose mapped counts no page has: its directory, and a message."""
+    skipped: set[str] = field(default_factory=set)
+    """The paths of pages that a sync skips."""
+
+
+def find_pages(config: Config) -> FoundPages:
+    """Read the pages of the directories that exist, and those that a sync skips."""
+    found, site = FoundPages(), os.path.realpath(config.site)
+    collections = config.collection_models()
+    present = [each for each in collections if os.path.isdir(os.path.join(site, each.directory))]
+    files = list(walk(site, present, skipped=True))
+    skipped = [item for item in files if isinstance(item, Candidate) and item.skipped]
+    pages: list[Page] = []
+    miscased: list[MiscasedKey] = []
+    for item in read_pages(site, (item for item in files if not (isinstance(item, Candidate) and item.skipped))):
+        match item:
+            case Page():
+                pages.append(item)
+                found.videos.update(slot.video_id for slot in item.slots)
+                found.values += sum(len(slot.values) for slot in item.slots)
+                path = os.path.join(site, item.path)
+                is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
+                if is_locked and item.path not in found.paths:
+                    found.read_only.append(item.path)
+                found.paths.add(item.path)
+            case MiscasedKey():
+                miscased.append(item)
+            case LeftoverFile():
+                found.left_over.append(item.path)
+            case Problem():
+                found.problems.append(item)
+    found.wrong_keys += miscased_problems(present, pages, miscased)
+    suspects = may_have_wrong_keys(site, present, pages)
+    found.wrong_keys += key_problems(site, suspects, pages, [*found.problems, *found.wrong_keys])
+    wrong = {problem.subject for problem in found.wrong_keys}
+    for collection in present:
+        message = None if collection.directory in wrong else _suspicion(site, collection, pages, found.problems)
+        if message:
+            found.suspicious_keys.append((collection.directory, message))
+    found.skipped.update(page.path for page in read_pages(site, skipped) if isinstance(page, Page))
+    return found
+
+
+def _suspicion(site: str, collection: Collection, pages: list[Page], problems: list[Problem]) -> str | None:
+    """Return which mapped counts no page has, if any; where missing ones are added, only if there are close names."""
+    fields, own = collection.fields, [page for page in pages if page.fields is collection.fields]
+    absent = absent_counts(site, fields, pages, problems) if own else []
+    near = near_names(site, fields, own, absent) if absent else {}
+    if not fields.insert_missing and absent:
+        remedy = "Correct or remove it in `fields.counts`, or set `insert_missing: true` to add it."
+        return f"{describe_counts(fields, absent, near)}. {remedy}"
+    if near:
+        added = f"{describe_counts(fields, list(near), near)}, and `insert_missing` is set"
+        return f"{added}. A sync adds a second key. If you mean the same key, correct `fields.counts`."
+    return None
+
+
+def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
+    """Yield what is found about the pages' content."""
+    site = os.path.realpath(config.site)
+    for collection in config.collections:
+        if not os.path.isdir(os.path.join(site, collection.directory)):
+            message = f"{collection.directory} is not a directory in {site}. Correct `directory` in the config."
+            yield Finding("content", Level.ERROR, message)
+    pages = counted(len(found.paths), "page")
+    if not found.paths:
+        message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
+        yield Finding("content", Level.ERROR, message)
+    elif found.values:
+        videos, counts = counted(len(found.videos), "video"), counted(found.values, "count")
+        yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}")
+    elif not found.wrong_keys:
+        message = f"{pages} with a video, but none has a count that can be written. Check `fields.counts`."
+        yield Finding("content", Level.WARNING, message)
+    yield from _check_keys(found)
+    if found.read_only:
+        message = (
+            f"Cannot write {counted(len(found.read_only), 'page')}, read-only or in a read-only directory:"
+            f" {examples(found.read_only)}. Check the permissions, or exclude the pages."
+        )
+        yield Finding("permissions", Level.ERROR, message)
+    else:
+        yield Finding("permissions", Level.OK, "all pages can be written")
+
+
+def _check_keys(found: FoundPages) -> Iterator[Finding]:
+    """Yield what is wrong with the pages' keys and IDs, and which pages a sync skips."""
+    for problem in found.wrong_keys:
+        level = Level.ERROR if problem.kind is ProblemKind.KEYS_NOT_FOUND else Level.WARNING
+        yield Finding("content", level, f"{problem.subject}: {problem.message}")
+    for directory, message in found.suspicious_keys:
+        yield Finding("content", Level.WARNING, f"{directory}: {message}")
+    if found.problems:
+        kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in found.problems).items())
+        message = f"Some pages have problems: {kinds}. Run `syncer sync --dry-run` to list them."
+        yield Finding("content", Level.WARNING, message)
+    if found.skipped:
+        message = (
+            f"Skipped {counted(len(found.skipped), 'page')} with a video, in directories whose names begin with a dot,"
+            f" or in node_modules: {examples(sorted(found.skipped))}. To sync them, name the directory in `include`. To"
+            " hide this warning, name it in `exclude`."
+        )
+        yield Finding("content", Level.WARNING, message)
+    odd = sorted(video for video in found.videos if not is_possible(video))
+    if odd:
+        yield Finding("ids", Level.WARNING, f"YouTube never issues such video IDs. Look for typos: {examples(odd)}")
+    else:
+        yield Finding("ids", Level.OK, "every video ID has a valid form")
+
+
+def check_generator(config: Config, config_path: str) -> Iterator[Finding]:
+    """Yield a warning where the site's generator publishes syncer's own files."""
+    site = os.path.realpath(config.site)
+    directories = (os.path.dirname(os.path.realpath(config_path)), os.path.realpath(config.state_directory))
+    inside = [os.path.relpath(each, site) for each in directories]
+    if all(each != "." and not each.startswith("..") for each in inside) and (advice := jekyll_advice(site, *inside)):
+        yield Finding("generator", Level.WARNING, f"{advice}.")

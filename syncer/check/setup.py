@@ -1,0 +1,216 @@
+"""Checks the setup: pages, permissions, clock, git, state, quota and API key."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from syncer.check.findings import Finding, Level
+from syncer.check.pages import FoundPages, check_pages, find_pages
+from syncer.commit.build import Author, require_tip
+from syncer.config.api_key import CREDENTIAL
+from syncer.errors import GitError, KeyMissing, SyncerError
+from syncer.git.remote import require_remote
+from syncer.git.repository import Repository, find_repository
+from syncer.model import Bucket, VideoId
+from syncer.state.database import Database, open_copy
+from syncer.state.lock import is_held, require_writable
+from syncer.state.syncs import last_whole_sync
+from syncer.status.buckets import bucket_statuses, in_words
+from syncer.status.leftovers import find_leftovers
+from syncer.sync.open_state import saved_problems
+from syncer.sync.options import Environment
+from syncer.sync.readings import open_client, spending
+from syncer.wording import counted, utc
+from syncer.youtube.answer import Outcome
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+ANY_VIDEO = VideoId("dQw4w9WgXcQ")
+"""Requested if the pages name no video: the check is whether YouTube answers at all."""
+
+CONTAINER_SECRETS = "/run/secrets"
+"""Where Podman and Docker mount secrets: nothing in the container can change their mode."""
+
+OLDEST_PLAUSIBLE_YEAR = 2026
+"""A clock with an earlier year is wrong: this program was made in this one."""
+
+
+def check(
+    config: Config,
+    find_key: Callable[[], str],
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    offline: bool,
+) -> Iterator[Finding]:
+    """Yield a finding for each thing looked at. Unless `offline`, one video is requested: one unit, counted in memory.
+
+    `find_key` finds the API key or raises KeyMissing.
+    """
+    found = find_pages(config)
+    yield from check_pages(config, found)
+    if environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):  # a shell that a service started is no service
+        yield from _check_service(config, environ)
+    now = clock()
+    if now.year < OLDEST_PLAUSIBLE_YEAR:
+        message = f"The clock says {now:%Y-%m-%d}. Set it: with a wrong date, YouTube's certificate is refused."
+        yield Finding("clock", Level.ERROR, message)
+    else:
+        yield Finding("clock", Level.OK, utc(now))
+    yield from _check_git(config)
+    try:
+        require_writable(config.state_directory)
+        database = open_copy(config.state_directory, config.site)
+    except SyncerError as error:
+        yield Finding("state", Level.ERROR, str(error))
+        yield _check_key(config, find_key)
+        return
+    with database:
+        yield from _check_state(config, database, clock())
+        yield from _check_leftovers(config, database, found)
+        for bucket, status in bucket_statuses(config, database, clock()).items():
+            if status.scheduled:
+                yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
+            else:
+                remedy = "You need to do nothing: the quota resets at midnight Pacific."
+                yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}")
+        yield (key := _check_key(config, find_key))
+        if key.level is not Level.ERROR and not offline:
+            environment = Environment(find_key(), clock, sleep)
+            yield _check_youtube(config, environment, database, min(found.videos, default=ANY_VIDEO))
+
+
+def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield whether systemd's unit fits: its user, its sandbox, its credential."""
+    wrong: list[Finding] = []
+    us = os.geteuid()
+    places = [os.path.join(config.site, collection.directory) for collection in config.collections]
+    state = config.state_directory
+    for place in dict.fromkeys([*places, str(state if os.path.exists(state) else state.parent)]):
+        if not os.path.isdir(place):
+            continue  # reported above
+        owner = os.stat(place).st_uid
+        if owner != us:
+            message = f"{place} belongs to user {owner}, but the service runs as user {us}. Set `User=` in the unit."
+            wrong.append(Finding("service", Level.WARNING, message))
+        if not os.access(place, os.W_OK):
+            message = f"The service cannot write {place}. Add it to `ReadWritePaths=` in the unit."
+            wrong.append(Finding("service", Level.ERROR, message))
+    if config.youtube.api_key_file is None:
+        line = f"LoadCredential={CREDENTIAL}:PATH"
+        if environ.get(config.youtube.api_key_env):
+            message = f"The API key is in the unit's environment, which every user can read. Use `{line}` instead."
+            wrong.append(Finding("service", Level.WARNING, message))
+        elif not os.path.exists(os.path.join(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)):
+            wrong.append(Finding("service", Level.ERROR, f"The unit has no API key. Add `{line}` to it."))
+    yield from wrong or [Finding("service", Level.OK, "the unit's user, sandbox and credential are right")]
+
+
+def _check_git(config: Config) -> Iterator[Finding]:
+    """Yield whether changes can be reviewed and, if the config says so, whether they could be committed and pushed."""
+    commit = config.git.commit
+    try:
+        repository = find_repository(os.path.realpath(config.site))
+        if repository is None:
+            without = (
+                ", so counts cannot be committed. Run `git init`." if commit else ". Run `git init` to review changes."
+            )
+            level = Level.ERROR if commit else Level.WARNING
+            yield Finding("git", level, f"The site is not in a git repository{without}")
+            return
+        yield Finding("git", Level.OK, "the site is in a git repository; `git diff` shows what syncer changes")
+        if commit:
+            yield from _check_commit(config, repository)
+    except GitError as error:
+        yield Finding("git", Level.ERROR if commit else Level.WARNING, str(error))
+
+
+def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
+    try:
+        Author(config.git.author).variables(repository)
+        if config.git.push:
+            require_remote(repository, config.git.remote)
+    except GitError as error:
+        yield Finding("git", Level.ERROR, str(error))
+        return
+    try:
+        tip = require_tip(repository)
+    except GitError as error:
+        yield Finding("git", Level.WARNING, str(error))
+        return
+    branch = tip.branch.removeprefix("refs/heads/")
+    pushed = f" and pushed to {config.git.remote}" if config.git.push else ""
+    yield Finding("git", Level.OK, f"counts are committed to {branch}{pushed}")
+
+
+def _check_state(config: Config, database: Database, now: datetime) -> Iterator[Finding]:
+    """Yield when the last sync was, and whether other users can replace the files of the state."""
+    last = last_whole_sync(database)
+    if last is None:
+        yield Finding("state", Level.OK, f"{config.state_directory}: no sync yet")
+    elif last > now:
+        message = f"The last sync was at {utc(last)}, which is in the future. Set the clock."
+        yield Finding("state", Level.WARNING, message)
+    else:
+        yield Finding("state", Level.OK, f"{config.state_directory}: last sync at {utc(last)}")
+    directory = config.state_directory
+    if not directory.is_dir():
+        return
+    status = directory.stat()
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+        yield Finding("state", Level.WARNING, f"Other users can write {directory}. Run `chmod go-w {directory}`.")
+    if status.st_uid not in {os.geteuid(), 0} and os.geteuid():
+        message = f"{directory} belongs to user {status.st_uid}, who can replace its files. Change its owner."
+        yield Finding("state", Level.WARNING, message)
+
+
+def _check_leftovers(config: Config, database: Database, found: FoundPages) -> Iterator[Finding]:
+    if is_held(config.state_directory):
+        yield Finding("state", Level.OK, "a sync is writing now")
+        return
+    for problem in saved_problems(config.state_directory):
+        yield Finding("state", Level.WARNING, f"{problem.subject}: {problem.message}")
+    leftovers = find_leftovers(os.path.realpath(config.site), database)
+    files = [path for path in leftovers.files.union(found.left_over) if os.path.exists(path)]
+    if files or leftovers.written or leftovers.unwritten:
+        yield Finding(
+            "state",
+            Level.WARNING,
+            f"The last sync was interrupted. The next one logs {counted(leftovers.written, 'count')} that it had"
+            f" written, discards {counted(leftovers.unwritten, 'count')} that it had not, and removes"
+            f" {counted(len(files), 'temporary file')}.",
+        )
+
+
+def _check_key(config: Config, find_key: Callable[[], str]) -> Finding:
+    """Return whether there is an API key that only its owner can read."""
+    try:
+        find_key()
+    except KeyMissing as error:
+        return Finding("key", Level.ERROR, str(error))
+    name = config.youtube.api_key_file
+    file = None if name is None else config.site / name
+    if file is not None and os.path.exists(file) and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        is_secret = file.is_relative_to(CONTAINER_SECRETS)
+        remedy = "Mount the secret with `uid=$(id -u),mode=0400`" if is_secret else f"Run `chmod 600 {file}`"
+        return Finding("key", Level.WARNING, f"Other users can read {file}. {remedy}.")
+    return Finding("key", Level.OK, "an API key is set")
+
+
+def _check_youtube(config: Config, environment: Environment, database: Database, video: VideoId) -> Finding:
+    """Request one video, and return whether YouTube answers."""
+    spend = spending(config, database, environment.clock, scheduled=False)
+    with open_client(config, environment, spend) as client:
+        answer = client.fetch(Bucket.STATS, [video])
+    if answer.outcome is Outcome.ANSWERED:
+        cost = counted(client.request_log.units.total(), "unit")
+        return Finding("youtube", Level.OK, f"YouTube answers; this check cost {cost}")
+    if answer.outcome is Outcome.UNAVAILABLE:
+        return Finding("youtube", Level.WARNING, f"Syncs use videos.list instead: {answer.message}")
+    return Finding("youtube", Level.ERROR, answer.message or answer.outcome.value)
