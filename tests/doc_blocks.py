@@ -47,7 +47,7 @@ _MARK = "\u241e"
 
 _WRAPPER = f"""\
 #!{sys.executable}
-# syncer, with the YouTube of the tests as the default endpoint.
+# syncer, with the YouTube of the tests as the default endpoint, and a free port as the default one.
 import sys
 from syncer.cli.main import main
 from syncer.config import parse
@@ -55,9 +55,12 @@ from syncer.config.sections import Config
 
 def parse_config(text, file, parse=parse.parse_config):
     config = parse(text, file)
-    if config.youtube.endpoint != {{default!r}}:
-        return config
-    return config.model_copy(update={{{{"youtube": config.youtube.model_copy(update={{{{"endpoint": {{url!r}}}}}})}}}})
+    changes = {{{{}}}}
+    if config.youtube.endpoint == {{default!r}}:
+        changes["youtube"] = config.youtube.model_copy(update={{{{"endpoint": {{url!r}}}}}})
+    if config.status_page and config.status_page.listen == "127.0.0.1:8787":
+        changes["status_page"] = config.status_page.model_copy(update={{{{"listen": "127.0.0.1:0"}}}})
+    return config.model_copy(update=changes)
 
 parse.parse_config = parse_config
 sys.exit(main())

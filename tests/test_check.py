@@ -139,7 +139,7 @@ MISTAKES: Sequence[tuple[Callable[[Site], None], Found, str]] = [
     (state_unwritable, ("state", "error"), "/dev/null"),
     (state_is_a_file, ("state", "error"), "is not a directory"),
     (state_newer, ("state", "error"), "upgrade syncer"),
-    (no_repository, ("git", "warning"), "Run `git init` to see"),
+    (no_repository, ("git", "warning"), "Run `git init` to "),
     (no_youtube, ("youtube", "error"), "The server refused the connection"),
     (key_for_all, ("key", "warning"), "Run `chmod 600 "),
     (key_missing, ("key", "error"), "set the environment variable NOT_SET_ANYWHERE"),

@@ -212,7 +212,7 @@ def test_init_proposes_no_keys_that_differ_in_letter_case_only(
 
     text = site.config.read_text(encoding="utf-8")
     site.config.write_text(text.replace("https://youtube.googleapis.com/", youtube.url), encoding="utf-8")
-    assert syncer("check", "--offline").out.startswith("ok      config: config/syncer.yaml is sound")
+    assert syncer("check", "--offline").out.startswith("ok      config: config/syncer.yaml is valid")
     if "View_Count" in beside:
         report = syncer("sync", "--dry-run", "--json").document
         assert (report["problems"], report["changed_counts"]) == ([], 8)

@@ -404,7 +404,7 @@ def test_check_warns_of_a_directory_that_others_can_write(site: Site, syncer: Ru
     site.sync()
     assert "can be written by other users" not in syncer("check", "--offline").out
     site.state.chmod(0o775)
-    assert "can be written by other users; chmod go-w it" in syncer("check", "--offline").out
+    assert "Other users can write " in syncer("check", "--offline").out
     before = os.umask(0o002)
     try:
         shutil.rmtree(site.state)
