@@ -104,7 +104,9 @@ def test_a_sync_that_cannot_be_made_is_reported_with_its_code(site: Site, syncer
     assert "content is not a directory" in ran.err
 
 
-def test_accept_accepts_what_a_brake_holds(site: Site, syncer: Run, youtube: Simulator) -> None:
+def test_it_names_the_brake_that_held_and_accept_accepts_what_it_holds(
+    site: Site, syncer: Run, youtube: Simulator
+) -> None:
     fill(site, 6)
     site.configure(schedule=NEVER)
     site.sync(datetime.now(UTC) - timedelta(hours=2))
@@ -112,7 +114,10 @@ def test_accept_accepts_what_a_brake_holds(site: Site, syncer: Run, youtube: Sim
     assert site.sync(datetime.now(UTC) - timedelta(hours=1)).brake
     with Daemon(site) as daemon:
         daemon.until("Next sync")
-        assert syncer("trigger").code == 1
+        ran = syncer("trigger")
+        assert ran.code == 1
+        assert "The safety brake stopped this sync: 12 of 12 counts fell (limit 50%). Nothing was written." in ran.out
+        assert "If YouTube is right, run `syncer trigger --accept`." in ran.out
         assert syncer("status", "--json").document["held_by_brake"] == 6
         assert syncer("trigger", "--accept").code == 0
     assert syncer("status", "--json").document["held_by_brake"] == 0
