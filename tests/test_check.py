@@ -211,3 +211,13 @@ def test_the_check_works_from_any_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert syncer("-c", str(sound.config), "check", "--offline").code == 0
+
+
+def test_a_config_that_jekyll_publishes_is_a_warning_with_the_line_to_add(sound: Site, syncer: Run) -> None:
+    sound.put("_config.yml", b"title: Site\n")
+    sound.put("Gemfile.lock", b"    jekyll (4.3.4)\n")
+    message = "Jekyll publishes `config/`. Add this line to _config.yml: exclude: [.syncer, config]."
+    ran = syncer("check", "--offline")
+    assert (ran.code, f"warning generator: {message}\n" in ran.out) == (0, True)
+    sound.put("_config.yml", b"exclude: [.syncer, config]\n")
+    assert "generator" not in syncer("check", "--offline").out
