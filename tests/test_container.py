@@ -44,10 +44,10 @@ def test_a_secret_that_others_can_read_is_to_be_mounted_otherwise(
     secret = site.put("secrets/youtube-api-key", KEY.encode())
     secret.chmod(0o444)
     site.configure(youtube=f"api_key_file: {secret}")
-    monkeypatch.setattr("syncer.check.CONTAINER_SECRETS", str(secret.parent))
+    monkeypatch.setattr("syncer.check.setup.CONTAINER_SECRETS", str(secret.parent))
     (finding,) = [each for each in syncer("check", "--offline", "--json").document["checks"] if each["name"] == "key"]
-    advice = "mount the secret with `uid=$(id -u),mode=0400`"
-    assert finding == {"name": "key", "level": "warning", "message": f"other users can read {secret}; {advice}"}
+    advice = "Mount the secret with `uid=$(id -u),mode=0400`"
+    assert finding == {"name": "key", "level": "warning", "message": f"Other users can read {secret}. {advice}."}
     page = (ROOT / "docs" / "how-to" / "run-in-a-container.md").read_text(encoding="utf-8")
     assert '--secret "youtube-api-key,uid=$(id -u),mode=0400"' in page
     secret.chmod(0o400)
