@@ -335,7 +335,7 @@ def test_review_commits_what_was_written_there_before(written: Site, syncer: Run
 
 def test_check_says_in_one_line_how_many_pages_are_skipped(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(VIDEO, 1, 2))
-    assert "skipped" not in syncer("check", "--offline").out
+    assert "Skipped" not in syncer("check", "--offline").out
     for number, place in enumerate((".notes", ".notes", "node_modules/x", "sub/.trash")):
         site.put(f"content/{place}/{number}.md", crlf(OTHER, 1, 2))
     site.put("content/.notes/no-video.md", b"---\ntitle: x\n---\n")
@@ -343,15 +343,15 @@ def test_check_says_in_one_line_how_many_pages_are_skipped(site: Site, syncer: R
 
     ran = syncer("check", "--offline")
 
-    (line,) = [line for line in ran.out.splitlines() if "skipped" in line]
-    assert line.startswith("warning content: 4 pages with a video skipped")
+    (line,) = [line for line in ran.out.splitlines() if "Skipped" in line]
+    assert line.startswith("warning content: Skipped 4 pages with a video")
     assert "content/.notes/0.md" in line
     assert ran.code == 0
     excluding = NAMED.replace(', ".notes/**"', "").replace(
         "    fields", "    exclude: ['.*/', node_modules/]\n    fields"
     )
     site.configure(collections=excluding)
-    assert "skipped" not in syncer("check", "--offline").out
+    assert "Skipped" not in syncer("check", "--offline").out
 
 
 def test_a_path_in_a_skipped_directory_is_not_a_page_of_the_config(site: Site, syncer: Run) -> None:

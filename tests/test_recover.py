@@ -164,7 +164,7 @@ def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Sit
 
     for _ in range(2):
         ran = syncer("check", "--offline")
-        assert "forgets 6 counts that it had not, and removes 3 left-over files" in " ".join(ran.out.split())
+        assert "discards 6 counts that it had not, and removes 3 temporary files" in " ".join(ran.out.split())
     assert len(left_over(full)) == len(VIDEOS)
 
 
@@ -172,15 +172,15 @@ def test_check_takes_no_running_sync_for_a_crash(full: Site, syncer: Run, crash:
     crash(full, "syncer.content.replace", "flush_files", "after")
 
     with hold_lock(full.state, timeout=0, sleep=lambda _: None):
-        told = syncer("check", "--offline").out
-    assert "cut short" not in told
-    assert "a sync is writing right now" in told
+        out = syncer("check", "--offline").out
+    assert "interrupted" not in out
+    assert "a sync is writing now" in out
 
 
 def test_check_names_files_that_no_intent_knows_of_too(full: Site, syncer: Run) -> None:
     full.put("content/lists/.syncer-0123abcd~", b"---\n")
 
-    assert "removes 1 left-over file" in " ".join(syncer("check", "--offline").out.split())
+    assert "removes 1 temporary file" in " ".join(syncer("check", "--offline").out.split())
     assert full.sync(NOON).exit == 0
     assert left_over(full) == []
 

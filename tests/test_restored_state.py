@@ -100,4 +100,4 @@ def test_lines_from_a_time_to_come_hold_nothing_back(site: Site, youtube: Simula
 def test_counts_that_are_not_written_are_logged(restored: Restored, syncer: Run, tmp_path: Path) -> None:
     restored.youtube.faults = [parse_fault("backend-503")]
     ran = syncer("-v", "sync")
-    assert "older than the diff log" in ran.err
+    assert "the diff log has them from a later reading than the state" in ran.err

@@ -27,7 +27,7 @@ Said = Mapping[str, tuple[int, int]]
 BEFORE = "state-before"
 """The copy of the state that a site begins with, in its room."""
 
-SETTLED = "WARNING the last sync was cut short"
+SETTLED = "WARNING The last sync was interrupted"
 """What a sync says that found something to settle."""
 
 CONTRACT = {0, 1, 2, 3, 4}
