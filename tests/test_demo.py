@@ -73,7 +73,7 @@ def test_the_tour_shows_changes_a_diff_the_log_and_a_history(tour: Tour) -> None
     ):
         assert part in tour.out
     assert len(re.findall(r"Changed \d+ counts on \d+ pages", tour.out)) == 2, "a sync, a day, a sync"
-    assert "changed 0 counts" not in tour.out
+    assert "Changed 0 counts" not in tour.out
 
 
 def test_the_tour_ends_with_the_next_steps(tour: Tour) -> None:
