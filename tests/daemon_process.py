@@ -41,9 +41,10 @@ class Daemon:
         self._reader.join()
 
     def until(self, text: str) -> str:
-        """Waits for a line of the log that holds this text, and returns it."""
+        """Waits for a line of the log that holds this text, and returns it. Other lines do not prolong the wait."""
+        end = time.monotonic() + TIMEOUT
         while True:
-            line = self._said.get(timeout=TIMEOUT)
+            line = self._said.get(timeout=max(0, end - time.monotonic()))
             if text in line:
                 return line
 

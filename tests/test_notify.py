@@ -209,6 +209,25 @@ def test_a_daemon_notifies_and_reloads_the_addresses_after_a_hangup(site: Site, 
     assert seconds < 5
 
 
+def test_a_daemon_logs_and_notifies_wrong_keys_once(site: Site, ear: Ear) -> None:
+    fill(site, 3)
+    site.configure(
+        collections="  - directory: content\n    fields: {video_id: vid_id, counts: {viewCount: veiwcount}}\n",
+        schedule="every: 1s, jitter: 0s",
+        notify=f"urls: ['json://{ear.place}/']",
+    )
+    with Daemon(site) as daemon:
+        title, text = ear.message()
+        for _ in range(3):
+            daemon.until("Sync 2")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+    assert title.endswith("needs attention")
+    assert text.startswith("content: No page has `veiwcount`; pages have `viewcount`.")
+    assert len([line for line in daemon.lines if "No page has" in line]) == 1
+    assert ear.heard.empty()
+
+
 def test_addresses_can_be_in_a_file_that_is_not_published_with_the_config(
     ear: Ear, notifier: Callable[..., Notifier], tmp_path: Path
 ) -> None:

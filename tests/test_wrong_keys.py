@@ -198,6 +198,35 @@ def test_pages_are_read_again_only_where_no_count_was_found(site: Site, monkeypa
     assert found(site) == []
 
 
+@pytest.mark.parametrize(
+    ("counts", "more", "warning"),
+    [
+        (
+            "viewCount: views, likeCount: lieks",
+            "",
+            "No page has `lieks`; pages have `likes`. Correct or remove it in `fields.counts`, or set",
+        ),
+        (
+            "viewCount: veiws, likeCount: likes",
+            ", insert_missing: true",
+            "No page has `veiws`; pages have `views`, and `insert_missing` is set. A sync adds a second key.",
+        ),
+        ("viewCount: views, likeCount: likes", "", None),
+        ("viewCount: views, commentCount: comments", ", insert_missing: true", None),
+    ],
+)
+def test_check_warns_of_a_count_that_no_page_has_and_of_a_name_near_to_one_that_a_sync_adds(
+    site: Site, syncer: Run, counts: str, more: str, warning: str | None
+) -> None:
+    configure(site, counts=counts, more=more)
+    for number in range(2):
+        put(site, number, "id: {}\nviews: 5\nlikes: 6")
+    checks = syncer("check", "--offline", "--json").document["checks"]
+    warnings = [each["message"] for each in checks if (each["name"], each["level"]) == ("content", "warning")]
+    assert len(warnings) == (warning is not None)
+    assert all(each.startswith(f"content: {warning}") for each in warnings)
+
+
 @pytest.mark.skipif("SYNCER_CORPUS" not in os.environ, reason="SYNCER_CORPUS names no directory of public pages")
 def test_no_public_site_with_the_keys_that_it_uses_has_wrong_ones_and_each_has_with_others(tmp_path: Path) -> None:
     corpus, sites = Path(os.environ["SYNCER_CORPUS"]), set()
