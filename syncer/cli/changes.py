@@ -11,7 +11,7 @@ from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, sh
 from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Change, Problem, ProblemKind, VideoId
-from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence, summary
+from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence, summary_of
 from syncer.wording import counted, safe
 
 
@@ -65,18 +65,7 @@ def failures(report: SyncReport) -> Sequence[Problem]:
 
 def _show_sums(report: SyncReport) -> None:
     """Print a report's sums, and what is missing, hidden or unconfirmed."""
-    show(
-        summary(
-            report.pages,
-            report.videos,
-            report.asked,
-            report.answered,
-            changed_counts=report.changed_counts,
-            changed_pages=report.changed_pages,
-            dry_run=report.dry_run,
-        ),
-        "bold",
-    )
+    show(summary_of(report), "bold")
     if report.tries.repeated:
         classes = ", ".join(f"{name} {times:,}" for name, times in sorted(report.tries.failures.items()))
         show(f"Failed attempts, by class: {classes}; {report.tries.repeated:,} repeated (-v shows why).")

@@ -10,7 +10,7 @@ from itertools import groupby
 from syncer.decide.quota import next_reset
 from syncer.errors import ExitCode, Stopped, SyncerError
 from syncer.model import Problem
-from syncer.status.report import SyncReport, brake_sentence
+from syncer.status.report import SyncReport, brake_sentence, summary_of
 from syncer.wording import counted, utc
 
 PROBLEMS_OF_A_KIND = 20
@@ -30,12 +30,7 @@ class SyncResultLog:
         """Log how a sync went, and when the next one begins if YouTube returned nothing."""
         failed = report.exit == ExitCode.NOTHING_ANSWERED
         ending = " failed" if failed else " was stopped" if report.exit == ExitCode.INTERRUPTED else ""
-        requested = f"{report.asked:,} requested, {report.answered:,} returned" if report.asked else "none requested"
-        read = f"{counted(report.pages, 'page')}, {counted(report.videos, 'video')}: {requested}"
-        sentences = [
-            f"Sync {report.sync}{ending}: {read}.",
-            f"Changed {counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}.",
-        ]
+        sentences = [f"Sync {report.sync}{ending}: {summary_of(report)}"]
         if report.problems:
             sentences.append(f"{counted(len(report.problems), 'problem')}.")
         if failed:

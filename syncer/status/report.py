@@ -174,6 +174,19 @@ def summary(
     )
 
 
+def summary_of(report: SyncReport) -> str:
+    """Return the `summary` of a report."""
+    return summary(
+        report.pages,
+        report.videos,
+        report.asked,
+        report.answered,
+        changed_counts=report.changed_counts,
+        changed_pages=report.changed_pages,
+        dry_run=report.dry_run,
+    )
+
+
 MISSING = "Missing on YouTube, counts kept:"
 GONE = "Gone (missing for days, requested less and less often), counts kept:"
 UNCONFIRMED = "Not written: count dropped by more than 90% (waiting for a second reading to confirm):"
@@ -187,13 +200,17 @@ def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str) ->
     `limit` is the share above which it does, from 0 to 1; `earlier`: it stopped an earlier sync, and this one wrote
     what was accepted; `accept` is the command that accepts what is held.
     """
-    share = f"{brake.struck:,} of {brake.of:,} {'videos are missing' if brake.reason == 'missing' else 'counts fell'}"
-    found = f"{share} (limit {limit * 100:g}%)."
+    found = f"{brake_share(brake)} (limit {limit * 100:g}%)."
     if earlier:
         found = f"The safety brake still holds the readings of an earlier sync: {found}"
     else:
         found = f"The safety brake stopped this sync: {found} Nothing was written."
     return f"{found} If YouTube is right, run `{accept}`."
+
+
+def brake_share(brake: Brake) -> str:
+    """Return what made the safety brake stop a sync: `8 of 13 videos are missing`."""
+    return f"{brake.struck:,} of {brake.of:,} {'videos are missing' if brake.reason == 'missing' else 'counts fell'}"
 
 
 def stored_json(report: SyncReport) -> str:

@@ -23,16 +23,7 @@ from syncer.status_page.markup import tag
 from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
-from syncer.status_page.reading import (
-    Sources,
-    names_on,
-    one_sync,
-    one_video,
-    overview,
-    page_names,
-    problems,
-    videos,
-)
+from syncer.status_page.reading import Sources, names_on, one_sync, one_video, overview, page_names, problems, videos
 from syncer.status_page.requests import (
     found_or_404,
     page_of,

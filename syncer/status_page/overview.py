@@ -37,11 +37,7 @@ REFRESH_SECONDS = 5
 SYNCS_LISTED = 6
 """Rows of the table beside the bars, which show more."""
 
-STAGES: dict[Stage, str] = {
-    "scan": "Reading pages",
-    "ask": "Requesting counts from YouTube",
-    "write": "Writing pages",
-}
+STAGES: dict[Stage, str] = {"scan": "Reading pages", "ask": "Requesting counts from YouTube", "write": "Writing pages"}
 
 
 def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:

@@ -8,9 +8,10 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState, Ticket
+from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import Line
 from syncer.model import VideoId
-from syncer.status.report import StoredBrake, StoredReport, problems_of
+from syncer.status.report import StoredBrake, StoredReport, brake_share, problems_of
 from syncer.status_page.chart import ENDINGS
 from syncer.status_page.layout import (
     changes_table,
@@ -107,11 +108,10 @@ def ticket_page(ticket: Ticket, daemon: DaemonState) -> HTMLResponse:
 
 
 def _brake_sentence(brake: StoredBrake, *, changed: bool) -> str:
-    what = "videos are missing" if brake["reason"] == "missing" else "counts fell"
-    share = f"{brake['struck']:,} of {brake['of']:,} {what}."
+    share = brake_share(Brake(**brake))
     if changed:
-        return f"The safety brake still holds readings of an earlier sync: {share}"
-    return f"The safety brake stopped this sync: {share} Nothing was written."
+        return f"The safety brake still holds readings of an earlier sync: {share}."
+    return f"The safety brake stopped this sync: {share}. Nothing was written."
 
 
 def _skipped(report: StoredReport) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from syncer.errors import ExitCode
+from syncer.status.report import brake_share
 from syncer.status_page.layout import ago
 from syncer.status_page.reading import Overview, is_old
 from syncer.wording import counted
@@ -75,10 +76,9 @@ def needs_of(seen: Overview) -> Iterator[Need]:
         errors = config_error.replace("\n", "; ").removesuffix(".")
         yield Need(f"The new config is invalid, so the old one is still in use: {errors}.")
     if brake := status.brake:
-        what = "videos are missing" if brake.reason == "missing" else "counts fell"
         yield Need(
-            f"The safety brake stopped a sync: {brake.struck:,} of {brake.of:,} {what} (limit"
-            f" {status.brake_limit * 100:g}%). It holds {counted(status.braked, 'reading')}, and nothing was written."
+            f"The safety brake stopped a sync: {brake_share(brake)} (limit {status.brake_limit * 100:g}%)."
+            f" It holds {counted(status.braked, 'reading')}, and nothing was written."
             " If YouTube is right, accept the held values.",
             "Show the videos",
             "/videos?state=braked",

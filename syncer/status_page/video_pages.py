@@ -26,13 +26,7 @@ READING_ROWS = 200
 
 
 def videos_page(
-    total: int,
-    found: Sequence[KnownVideo],
-    names: PageNames,
-    search: str,
-    state: SearchState | None,
-    *,
-    offset: int,
+    total: int, found: Sequence[KnownVideo], names: PageNames, search: str, state: SearchState | None, *, offset: int
 ) -> HTMLResponse:
     """Return the results of a search for videos."""
     rows = [

@@ -82,12 +82,7 @@ def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> Checke
         return ForeignBody("it has none of the requested videos")
     for video in sorted(differing):
         statistics[video] = {}
-        problems.append(
-            _bad(
-                video,
-                "YouTube returned this video twice, with different counts. They were ignored.",
-            )
-        )
+        problems.append(_bad(video, "YouTube returned this video twice, with different counts. They were ignored."))
     return CheckedBody(statistics, tuple(problems), unrequested)
 
 
@@ -138,12 +133,7 @@ def _refuse(name: str) -> object:
 def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
     """Return the valid counts of an item, and a problem for each of the others."""
     if not isinstance(statistics, dict):
-        return {}, [
-            _bad(
-                video,
-                "YouTube returned this video's statistics in an unknown form. They were ignored.",
-            )
-        ]
+        return {}, [_bad(video, "YouTube returned this video's statistics in an unknown form. They were ignored.")]
     good: dict[Count, int] = {}
     problems = []
     for count in _COUNTS:
@@ -156,12 +146,7 @@ def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Proble
         else:
             text = "" if isinstance(value, dict | list) else ascii(value)
             shown = text if 0 < len(text) <= _SHOWN_CHARACTERS else "something long"
-            problems.append(
-                _bad(
-                    video,
-                    f"YouTube returned {shown} as {count}, which is not a count. It was ignored.",
-                )
-            )
+            problems.append(_bad(video, f"YouTube returned {shown} as {count}, which is not a count. It was ignored."))
     return good, problems
 
 
