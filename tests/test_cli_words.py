@@ -109,8 +109,8 @@ def test_status_and_check_show_the_same_quota(site: Site, youtube: Simulator, sy
     site.configure(quota="stats_units_per_day: 3, general_units_per_day: 2000, reserve: 2")
     site.put("content/a.md", crlf(VIDEO, 1, 2))
     for left, scheduled in ((3, 1), (2, 0)):
-        stats = f"stats: {left} of 3 units left today ({scheduled} for scheduled syncs)"
-        general = "general: 2,000 of 2,000 units left today (1,998 for scheduled syncs)"
+        stats = f"stats: {left} of 3 units left today (scheduled syncs may use {scheduled})"
+        general = "general: 2,000 of 2,000 units left today (scheduled syncs may use 1,998)"
         status, check = syncer("status").out, syncer("check", "--offline").out
         assert all(f"Quota {told}." in status for told in (stats, general))
         assert all(f"quota: {told}" in check for told in (stats, general))
@@ -146,6 +146,7 @@ def test_the_problems_of_pages_are_printed_beside_a_refused_key(
         (["sync", "--nonsense"], "no such option '--nonsense'; see `syncer sync --help`"),
         (["sync", "--dry-rnu"], "no such option '--dry-rnu'; did you mean '--dry-run'?"),
         (["history"], "missing argument 'ID'; see `syncer history --help`"),
+        (["undo"], "missing argument 'SYNC'; `syncer status` lists the IDs"),
         (["purge", "--all", "--video", VIDEO], "use either --video or --all, not both"),
     ],
 )

@@ -222,7 +222,7 @@ def test_the_safety_brake_is_logged(clock: Clock, caplog: pytest.LogCaptureFixtu
         daemon.idle()
     (told,) = messages(caplog, "braked")
     assert words in told
-    assert "`syncer sync --accept`" in told
+    assert "`syncer trigger --accept`" in told
 
 
 def test_a_problem_is_logged_when_it_is_new_and_not_after_every_sync(

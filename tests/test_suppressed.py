@@ -150,6 +150,15 @@ def test_the_status_says_how_many_counts_are_suppressed(undone: Site, syncer: Ru
     assert "Suppressed: 2 counts you undid or dropped, until YouTube returns another number." in syncer("status").out
 
 
+def test_a_sync_says_why_it_does_not_write_what_was_undone(site: Site, undone: Site, syncer: Run) -> None:
+    why = "Suppressed: 2 counts you undid or dropped, until YouTube returns another number.\n"
+    for options in ([], ["--all"], ["--dry-run", "--all"]):
+        ran = syncer("sync", *options)
+        assert (ran.code, why in ran.out) == (0, True), options
+    site.put("content/b.md", crlf(B, 1, 2))
+    assert "Suppressed" not in syncer("sync", "content/b.md").out, "no count of that page is suppressed"
+
+
 def test_a_number_is_suppressed_by_page_field_and_video(undone: Site, youtube: Simulator) -> None:
     views, likes = counts(youtube, A)
     with open_to_read(undone.state, str(undone.root.resolve())) as database:  # type: ignore[union-attr]

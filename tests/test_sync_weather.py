@@ -131,7 +131,7 @@ def test_with_v_a_bad_day_is_logged_in_a_few_lines(syncer: Run) -> None:
     assert "for 12 batches" in told
     assert " x YouTube has an internal error (503 backendError)" in told
     assert " x The response is not from YouTube" in told
-    assert re.search(r"Failed attempts, by class: retry [1-9]\d*; [1-9]\d* repeated \(-v shows why\)\.\n", ran.out)
+    assert re.search(r"\n[1-9]\d* attempts failed \(-v shows why\)\.\n", ran.out)
 
 
 @pytest.mark.usefixtures("bad_day")

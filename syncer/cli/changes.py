@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
 
-from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_table, show_videos
+from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_suppressed, show_table, show_videos
 from syncer.errors import ExitCode
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Change, Problem, ProblemKind, VideoId
@@ -67,16 +67,17 @@ def _show_sums(report: SyncReport) -> None:
     """Print a report's sums, and what is missing, hidden or unconfirmed."""
     show(summary_of(report), "bold")
     if report.tries.repeated:
-        classes = ", ".join(f"{name} {times:,}" for name, times in sorted(report.tries.failures.items()))
-        show(f"Failed attempts, by class: {classes}; {report.tries.repeated:,} repeated (-v shows why).")
+        show(f"{counted(sum(report.tries.failures.values()), 'attempt')} failed (-v shows why).")
     if fresh := report.fresh - report.gone_not_due:
         show(f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago (use --all to include them).")
     if resting := report.gone_not_due:
         verb = "is" if resting == 1 else "are"
         show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
+    show_suppressed(report.suppressed)
     show_open(report.open)
     if report.commit:
-        show(f"Committed as {report.commit[:12]}.")
+        pushed = f" and pushed to {report.pushed_to}" if report.pushed_to else ""
+        show(f"Committed as {report.commit[:12]}{pushed}.")
     if report.brake:
         return  # what YouTube said is not believed
     missing = [

@@ -43,6 +43,12 @@ def show_open(pages: int) -> None:
         show(f"Skipped {counted(pages, 'page')} open for writing in another program. The next sync tries again.")
 
 
+def show_suppressed(counts: int) -> None:
+    """Print how many counts keep their values because an undo or a drop restored them, if any."""
+    if counts:
+        show(f"Suppressed: {counted(counts, 'count')} you undid or dropped, until YouTube returns another number.")
+
+
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
     """Print a table; the columns numbered in `right` are aligned to the right.
 

@@ -39,8 +39,9 @@ def command(settings: Settings, as_json: bool) -> None:
     if as_json:
         show_json(status_json(status))
         return
-    _show_syncs(status, daemon=is_running(daemon_socket(config.state_directory)))
-    _show_videos(status, pages)
+    daemon = is_running(daemon_socket(config.state_directory))
+    _show_syncs(status, daemon=daemon)
+    _show_videos(status, pages, daemon=daemon)
 
 
 def _show_syncs(status: Status, *, daemon: bool) -> None:
@@ -78,10 +79,10 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
     show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
 
 
-def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]]) -> None:
-    from syncer.cli.show import show, show_open, show_problems, show_videos
+def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:
+    from syncer.cli.show import show, show_open, show_problems, show_suppressed, show_videos
     from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
-    from syncer.wording import counted, utc
+    from syncer.wording import utc
 
     def of(video: VideoId) -> str:
         return ", ".join(pages.get(video, ()))
@@ -96,11 +97,9 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]]) -> None
     show_videos(UNCONFIRMED, [(video, count, of(video)) for video, count in status.unconfirmed], more)
     show_videos(HIDDEN, [(video, count, of(video)) for video, count in status.hidden], more)
     if status.brake:
-        command = "syncer sync --accept"
+        command = "syncer trigger --accept" if daemon else "syncer sync --accept"
         show(brake_sentence(status.brake, status.brake_limit, earlier=True, accept=command), "bold yellow")
-    if status.suppressed:
-        suppressed = counted(status.suppressed, "count")
-        show(f"Suppressed: {suppressed} you undid or dropped, until YouTube returns another number.")
+    show_suppressed(status.suppressed)
     show_open(status.open)
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")

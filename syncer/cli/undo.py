@@ -31,9 +31,9 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
 
 
 @click.command()
-@click.argument("sync", metavar="SYNC", shell_complete=_names)
+@click.argument("sync", metavar="SYNC", required=False, shell_complete=_names)
 @click.pass_obj
-def command(settings: Settings, sync: str) -> int:
+def command(settings: Settings, sync: str | None) -> int:
     """Restore the counts that a sync replaced.
 
     SYNC is the ID of a sync, as `syncer status` and `syncer log` show it. Counts that have changed since are not
@@ -46,6 +46,8 @@ def command(settings: Settings, sync: str) -> int:
     from syncer.review.undo import INSERTED, undo
     from syncer.wording import counted
 
+    if sync is None:
+        raise click.UsageError("missing argument 'SYNC'; `syncer status` lists the IDs", click.get_current_context())
     config = settings.config()
     changes = ChangeList()
     with stoppable(settings) as (environment, progress):

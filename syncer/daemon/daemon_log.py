@@ -39,8 +39,8 @@ class SyncResultLog:
         log.log(level, " ".join(sentences), extra={"event": "synced", "sync": report.sync, "exit": report.exit})
         if report.brake:
             facts = {"event": "braked", "sync": report.sync, "reason": report.brake.reason}
-            earlier = report.changed_counts > 0
-            sentence = brake_sentence(report.brake, report.brake_limit, earlier=earlier, accept="syncer sync --accept")
+            earlier, accept = report.changed_counts > 0, "syncer trigger --accept"
+            sentence = brake_sentence(report.brake, report.brake_limit, earlier=earlier, accept=accept)
             log.warning(sentence, extra=facts)
         reset = next_reset(report.finished)
         if report.over_quota and reset != self._logged_reset:

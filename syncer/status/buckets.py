@@ -94,4 +94,4 @@ def in_words(status: BucketStatus) -> str:
     if status.parked_until:
         return f"none left until {utc(status.parked_until)}"
     left = f"{status.left:,} of {counted(status.limit, 'unit')} left today"
-    return f"{left} ({status.scheduled:,} for scheduled syncs)"
+    return f"{left} (scheduled syncs may use {status.scheduled:,})"

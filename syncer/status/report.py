@@ -60,9 +60,13 @@ class SyncReport:
     """Those of the missing that are gone, sorted."""
     commit: str | None = None
     """The name of the commit that the sync ended in."""
+    pushed_to: str | None = None
+    """The remote that has all of syncer's commits now, if the sync pushed."""
     tries: Tries = field(default_factory=Tries)
     left: int = 0
     """Counts that an undo or a drop could not restore."""
+    suppressed: int = 0
+    """Numbers that were not written because an undo or a drop removed them from these pages."""
     open: int = 0
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
 

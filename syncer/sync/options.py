@@ -114,8 +114,10 @@ class Tally:
     changed_counts: int = 0
     gone: set[VideoId] = field(default_factory=set)
     commit: str | None = None
+    pushed_to: str | None = None
     tries: Tries = field(default_factory=Tries)
     left: int = 0
+    suppressed: int = 0
     open: dict[str, Edit] = field(default_factory=dict)
     """What could not be written to pages, by path, because another program has them open for writing."""
     given_up: bool = False
@@ -170,8 +172,10 @@ class Tally:
             requests=dict(self.requests),
             gone=tuple(sorted(self.gone)),
             commit=self.commit,
+            pushed_to=self.pushed_to,
             tries=self.tries,
             left=self.left,
+            suppressed=self.suppressed,
         )
 
 

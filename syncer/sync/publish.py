@@ -50,6 +50,7 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         if settings.push and not cancelled():
             kind = ProblemKind.NOT_PUSHED
             tally.commit = push_counts(scope, Remote(settings.remote, cancelled), wording, author, tally.commit)
+            tally.pushed_to = settings.remote
             log_pushed(tally, settings.remote)
     except (GitError, OSError) as error:
         tally.problems.append(Problem(kind, "git", f"{error}"))

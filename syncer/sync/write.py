@@ -36,6 +36,7 @@ def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
         if sync.environment.cancelled():
             return
         suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else {}
+        sync.tally.suppressed += len(suppressed)
         edits = _edits(sync, batch, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         log_batch(sync, len(batch), done)
