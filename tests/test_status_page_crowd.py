@@ -19,7 +19,7 @@ from syncer.status_page import guard, reading, serve
 from tests.daemon_process import Daemon, fill
 from tests.site import Run, Site, crlf, ids
 from tests.steered import Served, free_port, served
-from tests.waiting import until
+from tests.waiting import TIMEOUT, until
 
 VISITORS = 300
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -120,11 +120,11 @@ def test_health_checks_and_triggers_get_through_a_storm_of_visitors(site: Site, 
 def storm(*addresses: tuple[str, int] | str) -> Iterator[None]:
     """Visit these addresses in all bad ways at once while the block runs, from another process."""
     context = multiprocessing.get_context("spawn")
-    over = context.Event()
-    process = context.Process(target=visit_badly, args=(over, addresses))
+    begun, over = context.Event(), context.Event()
+    process = context.Process(target=visit_badly, args=(begun, over, addresses))
     process.start()
-    time.sleep(2)
     try:
+        assert begun.wait(TIMEOUT)
         yield
         assert process.is_alive(), "the storm lasts"
     finally:
@@ -132,7 +132,7 @@ def storm(*addresses: tuple[str, int] | str) -> Iterator[None]:
         process.join()
 
 
-def visit_badly(over: Event, addresses: Sequence[tuple[str, int] | str]) -> None:
+def visit_badly(begun: Event, over: Event, addresses: Sequence[tuple[str, int] | str]) -> None:
     def hold(address: tuple[str, int] | str, request: bytes) -> None:
         """Keep connections open that never end their request, or never read its answer; open dropped ones again."""
         held: list[socket.socket] = []
@@ -143,6 +143,7 @@ def visit_badly(over: Event, addresses: Sequence[tuple[str, int] | str]) -> None
             with suppress(OSError):
                 while len(held) < VISITORS:
                     held.append(send(address, request))
+                begun.set()
             over.wait(0.1)
 
     def visit(address: tuple[str, int] | str) -> None:

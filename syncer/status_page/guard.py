@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 from base64 import b64decode
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from hmac import compare_digest
 from urllib.parse import urlsplit
@@ -78,8 +77,21 @@ class Guard:
         elif len(self._waiting[over_tcp]) >= WAITING_LIMIT:
             await _TOO_MANY(scope, receive, send)
         else:
-            with _listed(self._waiting[over_tcp], send) as listed:
-                await self._app(scope, _replay(answer, receive), listed)
+            await self._pass_counted(scope, _replay(answer, receive), send, self._waiting[over_tcp])
+
+    async def _pass_counted(self, scope: Scope, receive: Receive, send: Send, waiting: set[int]) -> None:
+        """Pass the request to the app; it counts as waiting until its response starts, or the app ends."""
+        number = id(scope)
+
+        async def send_counted(message: Message) -> None:
+            waiting.discard(number)
+            await send(message)
+
+        waiting.add(number)
+        try:
+            await self._app(scope, receive, send_counted)
+        finally:
+            waiting.discard(number)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -148,22 +160,6 @@ async def _read_body(receive: Receive) -> bytes | Response:
                     return body
     except TimeoutError:
         return _refuse(408, "The request took too long to send.")
-
-
-@contextmanager
-def _listed(waiting: set[int], send: Send) -> Iterator[Send]:
-    """Count a request as waiting until its response starts or the block ends; yield the `send` to use."""
-    number = id(send)
-    waiting.add(number)
-
-    async def listed(message: Message) -> None:
-        waiting.discard(number)
-        await send(message)
-
-    try:
-        yield listed
-    finally:
-        waiting.discard(number)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
