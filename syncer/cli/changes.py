@@ -9,8 +9,7 @@ from contextlib import nullcontext, redirect_stdout
 
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_suppressed, show_table, show_videos
 from syncer.errors import ExitCode
-from syncer.front_matter.video_id import is_possible
-from syncer.model import Change, Problem, ProblemKind, VideoId
+from syncer.model import Change, Problem, ProblemKind
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence, summary_of
 from syncer.wording import counted, safe
 
@@ -80,21 +79,13 @@ def _show_sums(report: SyncReport) -> None:
         show(f"Committed as {report.commit[:12]}{pushed}.")
     if report.brake:
         return  # what YouTube said is not believed
-    missing = [
-        (video if is_possible(video) else f"{video} (a typo?)", *_pages(report, video))
-        for video in report.missing
-        if video not in report.gone
-    ]
-    gone = [(video, *_pages(report, video)) for video in report.gone]
-    unconfirmed, hidden = (
-        [(video, count, *_pages(report, video)) for video, count in counts]
-        for counts in (report.unconfirmed, report.hidden)
-    )
-    more = "`syncer status --json`"
-    show_videos(MISSING, missing, more)
-    show_videos(GONE, gone, more)
-    show_videos(UNCONFIRMED, unconfirmed, more)
-    show_videos(HIDDEN, hidden, more)
+    lists = {
+        MISSING: [(video,) for video in report.missing if video not in report.gone],
+        GONE: [(video,) for video in report.gone],
+        UNCONFIRMED: report.unconfirmed,
+        HIDDEN: report.hidden,
+    }
+    show_videos(lists, report.pages_of, "`syncer status --json`")
 
 
 def show_put_back(report: SyncReport) -> None:
@@ -133,11 +124,6 @@ def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
         path = change.path if change.path != page else ""
         yield path, change.field, change.old if change.old is not None else "-", change.new
         page = change.path
-
-
-def _pages(report: SyncReport, video: VideoId) -> Iterator[str]:
-    """Yield the pages of a video, as one cell of a table."""
-    yield ", ".join(report.pages_of.get(video, ()))
 
 
 def _lines(page: bytes) -> list[str]:

@@ -65,7 +65,7 @@ def command(
 
 def show_lines(lines: Iterable[Line]) -> None:
     """Print lines of the diff log: as a table, or, on a terminal, under their syncs and pages."""
-    from syncer.cli.show import console, show, show_columns
+    from syncer.cli.show import console, show, show_table
     from syncer.diff_log.lines import time_of
     from syncer.wording import safe, utc
 
@@ -74,7 +74,7 @@ def show_lines(lines: Iterable[Line]) -> None:
     if not rows:
         show("No changes found.")
     elif not console().is_terminal:
-        show_columns(_COLUMNS, rows, right=(0, 4, 5))
+        show_table(_COLUMNS, rows, right=(0, 4, 5))
     else:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         sync = page = ""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from syncer.model import Problem
+from syncer.front_matter.video_id import is_possible
+from syncer.model import Problem, VideoId
 from syncer.wording import counted, safe, safe_json
 
 ROWS_SHOWN = 40
@@ -54,45 +55,48 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Seque
 
     On a terminal that is too narrow for it, the cells of the first column are on lines of their own.
     """
-    cells = [list(heads), *([safe(cell) for cell in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    is_narrow = sum(widths) + 2 * (len(widths) - 1) > console().width
-    for number, row in enumerate(cells):
-        aligned = list(_aligned(row, widths, right))
-        if is_narrow:
-            aligned[0] = ""
-            if row[0]:
-                show(row[0], "" if number else "bold")
-        show("  ".join(aligned).rstrip(), "" if number else "bold")
+    print_line: Callable[[str], None] = partial(show, style="bold")
+    for cells in _in_columns([heads, *rows], right):
+        if cell_len("  ".join(cells)) > console().width:
+            if first := cells[0].strip():
+                print_line(first)
+            cells[0] = ""
+        print_line("  ".join(cells).rstrip())
+        print_line = print
 
 
-def show_columns(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table of any length, however narrow the terminal."""
-    cells = [list(heads), *([safe(cell) for cell in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(_aligned(row, widths, right)).rstrip() for row in cells)
-    show(next(lines), "bold")
-    for line in lines:
-        print(line)
+def show_videos(
+    lists: Mapping[str, Sequence[Sequence[str]]], pages_of: Mapping[VideoId, Sequence[str]], where: str
+) -> None:
+    """Print the first videos of each list under its heading, with their pages; `where` names what prints the others.
+
+    The rows of a list begin with a video ID.
+    """
+    for head, rows in lists.items():
+        if rows:
+            show(head)
+        lines = [
+            (
+                video if is_possible(VideoId(video)) else f"{video} (a typo?)",
+                *more,
+                ", ".join(pages_of.get(VideoId(video), ())),
+            )
+            for video, *more in rows[:VIDEOS_SHOWN]
+        ]
+        for cells in _in_columns(lines):
+            show(f"  {'  '.join(cells).rstrip()}")
+        if len(rows) > VIDEOS_SHOWN:
+            show(f"  ... and {len(rows) - VIDEOS_SHOWN:,} more (see {where})")
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> Iterator[str]:
-    for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        gap = " " * (width - cell_len(cell))
-        yield gap + cell if number in right else cell + gap
-
-
-def show_videos(head: str, rows: Sequence[Sequence[str]], where: str) -> None:
-    """Print a heading and a line for each of the first videos, in columns; `where` names what prints the others."""
-    if not rows:
-        return
-    show(head)
-    cells = [[safe(cell) for cell in row] for row in rows[:VIDEOS_SHOWN]]
+def _in_columns(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> Iterator[list[str]]:
+    """Yield the rows with their cells made safe, and padded to the same width in each column."""
+    cells = [[safe(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        show(f"  {'  '.join(_aligned(row, widths, ())).rstrip()}")
-    if len(rows) > VIDEOS_SHOWN:
-        show(f"  ... and {len(rows) - VIDEOS_SHOWN:,} more (see {where})")
+        gaps = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        pairs = enumerate(zip(row, gaps, strict=True))
+        yield [gap + cell if number in right else cell + gap for number, (cell, gap) in pairs]
 
 
 def show_problems(problems: Sequence[Problem]) -> None:

@@ -84,18 +84,12 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
     from syncer.wording import utc
 
-    def of(video: VideoId) -> str:
-        return ", ".join(pages.get(video, ()))
-
-    more = "--json"
     missing, gone = (
-        [(each.video_id, f"since {utc(each.since)}", of(each.video_id)) for each in status.missing if each.gone is gone]
+        [(each.video_id, f"since {utc(each.since)}") for each in status.missing if each.gone is gone]
         for gone in (False, True)
     )
-    show_videos(MISSING, missing, more)
-    show_videos(GONE, gone, more)
-    show_videos(UNCONFIRMED, [(video, count, of(video)) for video, count in status.unconfirmed], more)
-    show_videos(HIDDEN, [(video, count, of(video)) for video, count in status.hidden], more)
+    lists = {MISSING: missing, GONE: gone, UNCONFIRMED: status.unconfirmed, HIDDEN: status.hidden}
+    show_videos(lists, pages, "--json")
     if status.brake:
         command = "syncer trigger --accept" if daemon else "syncer sync --accept"
         show(brake_sentence(status.brake, status.brake_limit, earlier=True, accept=command), "bold yellow")
