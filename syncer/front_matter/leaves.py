@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from syncer.front_matter.block import BlockEnd, find_block, parse
-from syncer.front_matter.tree import Alias, Items, Node, Scalar, Table, Tree, Unreadable
+from syncer.front_matter.tree import Items, Node, Scalar, Table, Tree, Unreadable
 
 
 def leaves(data: bytes) -> list[tuple[str, str, bool]]:
@@ -14,46 +14,35 @@ def leaves(data: bytes) -> list[tuple[str, str, bool]]:
     Lists are `[]`: `("videos[].id", "5HjkiQJx-CY", False)`. Empty if there is no block that can be parsed. Aliases are
     left out, and keys with a dot or a bracket, because a path cannot contain them.
     """
-    tree = _read_tree(data)
-    return list(_leaves(tree.root, "")) if tree else []
-
-
-def _leaves(node: Node, path: str) -> Iterator[tuple[str, str, bool]]:
-    match node:
-        case Scalar():
-            if path:
-                yield path, node.text, bool(node.quote)
-        case Items():
-            for item in node.items:
-                yield from _leaves(item, f"{path}[]")
-        case Table():
-            for member in node.members:
-                key = member.key
-                if isinstance(key, Scalar) and key.text and not set(key.text) & set(".[]"):
-                    yield from _leaves(member.value, f"{path}.{key.text}" if path else key.text)
-        case Alias():
-            pass
+    return [(path, node.text, bool(node.quote)) for path, node in _below_root(data) if isinstance(node, Scalar)]
 
 
 def key_paths(data: bytes) -> set[str]:
     """Return the path of every key of a page's block, whatever its value: `videos`, `videos[].id`, `links.youtube`.
 
-    Empty where there is no block that can be read.
+    Empty where there is no block that can be read; left out as by `leaves`.
     """
+    return {path for path, _ in _below_root(data) if not path.endswith("[]")}
+
+
+def _below_root(data: bytes) -> Iterator[tuple[str, Node]]:
     tree = _read_tree(data)
-    return set(_paths(tree.root, "")) if tree else set()
+    return _below(tree.root, "") if tree else iter(())
 
 
-def _paths(node: Node, path: str) -> Iterator[str]:
+def _below(node: Node, path: str) -> Iterator[tuple[str, Node]]:
+    """Yield every node below this one, with its path, in order."""
     if isinstance(node, Items):
         for item in node.items:
-            yield from _paths(item, f"{path}[]")
+            yield f"{path}[]", item
+            yield from _below(item, f"{path}[]")
     elif isinstance(node, Table):
         for member in node.members:
-            if isinstance(member.key, Scalar):
-                name = f"{path}.{member.key.text}" if path else member.key.text
-                yield name
-                yield from _paths(member.value, name)
+            key = member.key
+            if isinstance(key, Scalar) and key.text and not set(key.text) & set(".[]"):
+                name = f"{path}.{key.text}" if path else key.text
+                yield name, member.value
+                yield from _below(member.value, name)
 
 
 def title_of(data: bytes) -> str | None:
