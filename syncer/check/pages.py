@@ -149,8 +149,6 @@ def _check_keys(found: FoundPages) -> Iterator[Finding]:
 
 def check_generator(config: Config, config_path: str) -> Iterator[Finding]:
     """Yield a warning where the site's generator publishes syncer's own files."""
-    site = os.path.realpath(config.site)
-    directories = (os.path.dirname(os.path.realpath(config_path)), os.path.realpath(config.state_directory))
-    inside = [os.path.relpath(each, site) for each in directories]
-    if all(each != "." and not each.startswith("..") for each in inside) and (advice := jekyll_advice(site, *inside)):
+    site, state = os.path.realpath(config.site), os.path.realpath(config.state_directory)
+    if advice := jekyll_advice(site, os.path.realpath(config_path), state):
         yield Finding("generator", Level.WARNING, f"{advice}.")

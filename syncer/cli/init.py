@@ -74,7 +74,7 @@ def command(directory: Path) -> int:
     if any(is_json and are_numbers for is_json, are_numbers in zip(in_json, numbers, strict=True)):
         show("Put the counts in your JSON front matter in quotes: Hugo shows the number 3788042 as 3.788042e+06.")
         show("A sync keeps the quotes.")
-    if advice := jekyll_advice(site):
+    if advice := jekyll_advice(site, os.path.realpath(target), f"{site}/.syncer"):
         show(f"{advice}.")
     return ExitCode.OK
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -22,42 +21,61 @@ def is_pelican(site: str) -> bool:
     return any(os.path.isfile(os.path.join(site, name)) for name in ("pelicanconf.py", "publishconf.py"))
 
 
-def jekyll_advice(site: str, config: str = "config", state: str = ".syncer") -> str | None:
-    """Return what to add to `_config.yml`, and why; None where it is there, or where Jekyll does not build the site.
+def jekyll_advice(site: str, config: str, state: str) -> str | None:
+    """Return what to change in `_config.yml`, and why; None where all is well, or where Jekyll does not build the site.
 
-    `config` and `state` are the directories of syncer's config and of its state, relative to the site. Jekyll copies
-    the first into the built site, where it is public, and `jekyll serve` builds again when the second changes.
+    All are real paths: of the site, of syncer's config file, and of the directory of its state. What Jekyll copies into
+    the built site is public, and `jekyll serve` builds again when the state changes.
     """
     name = next((name for name in _JEKYLL_CONFIGS if os.path.isfile(os.path.join(site, name))), None)
     if name is None or any(os.path.exists(os.path.join(site, other)) for other in _OTHERS_WITH_THAT_CONFIG):
         return None
-    text, settings = _read(Path(site, name)), {}
-    with suppress(yaml.YAMLError):
-        settings = yaml.safe_load(text)
-    if not isinstance(settings, dict):
-        settings = {}
+    try:
+        text = Path(site, name).read_text(encoding="utf-8", errors="replace")
+        settings = yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506 - it makes only texts, of any tag
+        source = os.path.realpath(os.path.join(site, settings.get("source", ".")))
+    except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:  # the last two: it is not a mapping
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        return f"Cannot read {name}{line}, which must exclude syncer's config. Fix it, then run `syncer check`"
+    config, state = (os.path.relpath(path, source) for path in (config, state))
     excluded = settings.get("exclude")
-    excluded = [str(item) for item in excluded] if isinstance(excluded, list) else []
-    missing = [path for path in dict.fromkeys((state, config)) if not _is_excluded(path, excluded)]
-    if not missing or str(settings.get("source", ".")).strip("./"):
+    published = [path for path in (state, config) if _is_published(path, settings)]
+    watched = [] if state.startswith("..") or _matches(state, excluded) else [state]
+    directory = os.path.dirname(config)
+    if os.path.basename(directory) == "config":  # any other may hold pages
+        published = [directory if path == config else path for path in published]
+    missing = ", ".join(dict.fromkeys(watched + published))
+    if not missing:
         return None
-    why = f"Jekyll publishes `{config}/`" if config in missing else f"Jekyll watches `{state}/`"
-    if excluded:
-        return f"{why}. Add to the `exclude` list in {name}: {', '.join(missing)}"
-    advice = f"{why}. Add this line to {name}: exclude: [{', '.join(missing)}]"
-    if not _JEKYLL_4.search(_read(Path(site, "Gemfile.lock"))):
+    shown = (published or watched)[-1]
+    why = f"Jekyll {'publishes' if published else 'watches'} `{shown}{'' if shown == config else '/'}`"
+    if excluded and isinstance(excluded, list):
+        return f"{why}. Add to the `exclude` list in {name}: {missing}"
+    if "exclude" in settings:
+        return f"{why}. Change `exclude` in {name} to: exclude: [{excluded + ', ' if excluded else ''}{missing}]"
+    advice = f"{why}. Add this line to {name}: exclude: [{missing}]"
+    lock = Path(site, "Gemfile.lock")
+    if not (lock.is_file() and _JEKYLL_4.search(lock.read_text(encoding="utf-8", errors="replace"))):
         advice += " (Jekyll 3 also needs its defaults there: Gemfile, Gemfile.lock, node_modules, vendor/bundle)"
     return advice
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _is_published(path: str, settings: Mapping[str, object]) -> bool:
+    """Return whether Jekyll copies a file or directory into the built site. `path` is relative to Jekyll's source.
+
+    Every name of the path counts: https://github.com/jekyll/jekyll/blob/v4.3.1/lib/jekyll/entry_filter.rb.
+    """
+    names = path.split("/")
+    for level, name in enumerate(names, 1):
+        is_special = name.startswith(("_", ".", "#", "~")) or name.endswith("~")
+        is_excluded = is_special or _matches("/".join(names[:level]), settings.get("exclude"))
+        if name == ".." or (is_excluded and not _matches(name, settings.get("include"))):
+            return False
+    return True
 
 
-def _is_excluded(path: str, patterns: Sequence[str]) -> bool:
-    """Return whether Jekyll leaves out this directory: patterns are globs, or the beginnings of paths."""
-    rooted = [f"/{pattern.removeprefix('/')}" for pattern in patterns]
+def _matches(path: str, patterns: object) -> bool:
+    """Return whether a path matches one of a list's patterns: they are globs, or the beginnings of paths."""
+    rooted = [f"/{str(each).removeprefix('/')}" for each in patterns] if isinstance(patterns, list) else []
     return any(fnmatchcase(f"/{path}", pattern) or f"/{path}/".startswith(pattern) for pattern in rooted)
