@@ -173,6 +173,27 @@ def test_an_address_that_fails_is_one_line_of_the_log_and_no_sync_waits_for_it(
     assert [record.getMessage() for record in caplog.records] == ["Cannot notify 127.0.0.1: HTTPError"]
 
 
+def test_each_address_that_begins_to_fail_is_logged(
+    ear: Ear, notifier: Callable[..., Notifier], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "addresses"
+    file.write_text(f"json://{ear.place}/\n")
+    made = notifier(urls=(f"file://{file}", f"json://{ear.place}/"))
+    notified(made, report([TYPO], 1))
+    for _ in range(2):
+        ear.message()
+    file.write_text(f"no address\njson://{ear.place}/\n")
+    notified(made, report([OTHER], 1))
+    for _ in range(2):
+        ear.message()
+    file.unlink()
+    notified(made, report([TYPO], 1), report([OTHER], 1))
+    made.close()
+    reasons = ("ValueError", "FileNotFoundError")
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("syncer")]
+    assert logged == [f"Cannot notify file://{file}: {reason}" for reason in reasons]
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [

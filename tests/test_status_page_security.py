@@ -159,7 +159,7 @@ def test_every_response_forbids_scripts_and_frames(page: Served, path: str) -> N
 def test_text_of_pages_and_requests_is_escaped(site: Site) -> None:
     video, odd = ids(2)
     quoted = HOSTILE.replace('"', '\\"')
-    site.put(f"content/{HOSTILE.replace('/', '')}.md", page_with(video, quoted, "1"))
+    site.put(f"content/{HOSTILE.replace('/', '')}.md", page_with(video, rf"{quoted}\e[31m\0\u202e", "1"))
     site.put("content/<b>odd.md", page_with(odd, quoted, '"<i>1.2M"'))
     with served(site) as page:
         page.steered.trigger(False)
@@ -173,6 +173,8 @@ def test_text_of_pages_and_requests_is_escaped(site: Site) -> None:
         assert "<b>" not in answer.text
         assert "<i>" not in answer.text
         assert " style=" not in answer.text
+        assert not set(answer.text) & {"\x1b", "\0", "\u202e"}
+    assert r"\x1b[31m\x00\u202e" in shown[1].text
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;more&#x27;" in shown[1].text
 
 

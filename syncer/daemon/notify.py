@@ -93,7 +93,7 @@ class Notifier:
         self._notified_file = state / NOTIFIED_FILE
         self._clock = clock
         self._failures = 0
-        self._unreachable = False
+        self._failing: dict[str | None, str] = {}
         self._outbox: queue.SimpleQueue[tuple[str, Callable[[], None]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send_all, name="notify", daemon=True)
         self._thread.start()
@@ -184,19 +184,18 @@ class Notifier:
             log.warning("Cannot write %s: %s", self._notified_file, error, extra={"event": "not-remembered"})
 
     def _send_all(self) -> None:
-        """Send, and log when that begins to fail. An address may hold a secret: only its host or file is logged."""
+        """Send, and log each new failure. An address may hold a secret: only its host or file is logged."""
         while message := self._outbox.get():
             url, send = message
+            where = url if url.startswith(FILE_URL) else urlsplit(url).hostname
             try:
                 send()
+                self._failing.pop(where, None)
             except Exception as error:  # noqa: BLE001 - whatever apprise and the network raise, the next one is sent
-                if not self._unreachable:
-                    facts = {"event": "not-notified"}
-                    where = url if url.startswith(FILE_URL) else urlsplit(url).hostname
-                    log.warning("Cannot notify %s: %s", where, type(error).__name__, extra=facts)
-                self._unreachable = True
-            else:
-                self._unreachable = False
+                reason = type(error).__name__
+                if self._failing.get(where) != reason:
+                    log.warning("Cannot notify %s: %s", where, reason, extra={"event": "not-notified"})
+                self._failing[where] = reason
 
 
 def needs_of(report: SyncReport) -> dict[str, str]:
@@ -223,10 +222,11 @@ def _send_message(url: str, title: str, body: str) -> None:
     from apprise import Apprise
 
     sender = Apprise()
-    for address in _addresses(url).values():
-        sender.add(address)
+    known = [sender.add(address) for address in _addresses(url).values()]
     if not sender.notify(title=title, body=body):
         raise ConnectionError(url)
+    if not all(known):
+        raise ValueError(url)
 
 
 def _addresses(url: str) -> Mapping[int, str]:

@@ -1,10 +1,15 @@
-"""Makes HTML and SVG. Text is escaped: nothing that comes from a page or from YouTube can become markup."""
+"""Makes HTML and SVG.
+
+Text is escaped: nothing that comes from a page or from YouTube can become markup, or reverse what follows it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
+
+from syncer.wording import safe
 
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
@@ -40,7 +45,7 @@ def _escaped(child: Child) -> str:
     if isinstance(child, Markup):
         return child
     if isinstance(child, str | int):
-        return escape(str(child))
+        return escape(safe(str(child)))
     return together(*child)
 
 
