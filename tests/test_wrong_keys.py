@@ -49,6 +49,8 @@ def found(site: Site) -> list[tuple[str, str]]:
         ("id", "viewCount: x", "id: {}\nfoo: 5", "No page has `x`."),
         ("yt.id", "viewCount: yt.veiws", "yt: {{id: {}, views: 1}}", "No page has `yt.veiws`; pages have `yt.views`."),
         ("v[].id", "viewCount: veiws", "v:\n- id: {}\n  views: 1", "No page has `veiws`; pages have `views`."),
+        ("yt.id", "viewCount: views", "yt:\n  id: {}", "No page has `views`."),
+        ("id", "likeCount: likes", "id: {}\nliked: true", "No page has `likes`."),
     ],
 )
 def test_a_count_that_no_page_has_is_a_problem_that_names_the_one_that_they_have(
@@ -56,8 +58,9 @@ def test_a_count_that_no_page_has_is_a_problem_that_names_the_one_that_they_have
 ) -> None:
     configure(site, f'"{video_id}"', counts)
     put(site, 0, text)
-    remedy = "Correct `fields.counts`, or set `insert_missing: true` to add the keys."
-    assert found(site) == [("content", f"{message} {remedy}")]
+    addable = "pages have" not in message and "." not in video_id  # a second key, or a key that cannot be added
+    remedy = ", or set `insert_missing: true` to add the keys" if addable else ""
+    assert found(site) == [("content", f"{message} Correct `fields.counts`{remedy}.")]
     ran = syncer("sync", "--json")
     assert (ran.code, [each["kind"] for each in ran.document["problems"]]) == (1, ["keys-not-found"])
     assert syncer("sync", "--dry-run").code == 1
@@ -66,11 +69,27 @@ def test_a_count_that_no_page_has_is_a_problem_that_names_the_one_that_they_have
 @pytest.mark.parametrize(
     ("video_id", "text", "message"),
     [
-        ("vid_id", "id: {}", "None of 5 pages has the ID key `vid_id`. Correct `fields.video_id`, or "),
+        ("vid_id", "url: a", "None of 5 pages has the ID key `vid_id`. Correct `fields.video_id`, or `directory`"),
+        (
+            "vid_id",
+            "clip: {}",
+            "None of 5 pages has the ID key `vid_id`; pages have `clip`. Correct `fields.video_id`.",
+        ),
+        (
+            "video_id",
+            "ytid: {}\nvideo_date: 2024-01-01",
+            "None of 5 pages has the ID key `video_id`; pages have `ytid`.",
+        ),
         ("vid_id", "vidid: {}", "None of 5 pages has the ID key `vid_id`; pages have `vidid`. Correct `fields."),
         ("vid_id", "youtube: {}", "None of 5 pages has the ID key `vid_id`; pages have `youtube`. Correct"),
-        ("video.id", "video: {{url: {}}}", "None of 5 pages has the ID key `video.id`; pages have `video`."),
-        ("videos[].id", "videos: [{{vid: {}}}]", "None of 5 pages has the ID key `videos[].id`"),
+        ("video.id", "video: {{url: {}}}", "None of 5 pages has the ID key `video.id`; pages have `video.url`."),
+        (
+            "videos[].id",
+            "videos: [{{vid: {}}}]",
+            "None of 5 pages has the ID key `videos[].id`; pages have `videos[].vid`",
+        ),
+        ("videos[].id", "videos: {}", "None of 5 pages has the ID key `videos[].id`; pages have `videos`. Correct"),
+        ("video.id", "'video.id': {}", "None of 5 pages has the ID key `video.id`. Correct `fields.video_id`, or "),
     ],
 )
 def test_five_pages_without_the_id_key_are_a_problem_and_four_are_none(
@@ -130,6 +149,34 @@ def lists_that_are_empty(site: Site) -> None:
     configure(site, '"videos[].id"', "viewCount: views")
     for number in range(8):
         put(site, number, "videos: []")
+
+
+@right
+def tables_that_are_empty(site: Site) -> None:
+    configure(site, '"video.id"', "viewCount: video.views")
+    for number in range(8):
+        put(site, number, "video:")
+
+
+@right
+def counts_in_a_draft_without_a_video(site: Site) -> None:
+    configure(site, counts="viewCount: views, likeCount: likes")
+    put(site, 0, "id: {}")
+    put(site, 1, "id: ''\nviews: ''\nlikes: ''")
+
+
+@right
+def counts_in_a_page_without_the_id_key(site: Site) -> None:
+    configure(site, counts="viewCount: views")
+    put(site, 0, "id: {}")
+    put(site, 1, "views: 3")
+
+
+@right
+def counts_in_a_page_that_cannot_be_parsed(site: Site) -> None:
+    configure(site, counts="viewCount: views")
+    put(site, 0, "id: {}")
+    put(site, 1, "views: 3\ntitle: a: b")
 
 
 @right
@@ -204,12 +251,22 @@ def test_pages_are_read_again_only_where_no_count_was_found(site: Site, monkeypa
         (
             "viewCount: views, likeCount: lieks",
             "",
-            "No page has `lieks`; pages have `likes`. Correct or remove it in `fields.counts`, or set",
+            "No page has `lieks`; pages have `likes`. Correct or remove it in `fields.counts`.",
         ),
         (
             "viewCount: veiws, likeCount: likes",
             ", insert_missing: true",
             "No page has `veiws`; pages have `views`, and `insert_missing` is set. A sync adds a second key.",
+        ),
+        (
+            "viewCount: views, commentCount: comments",
+            "",
+            "No page has `comments`. Correct or remove it in `fields.counts`, or set `insert_missing: true` to add it.",
+        ),
+        (
+            "viewCount: views, commentCount: x.comments",
+            "",
+            "No page has `x.comments`. Correct or remove it in `fields.counts`.",
         ),
         ("viewCount: views, likeCount: likes", "", None),
         ("viewCount: views, commentCount: comments", ", insert_missing: true", None),
@@ -225,6 +282,14 @@ def test_check_warns_of_a_count_that_no_page_has_and_of_a_name_near_to_one_that_
     warnings = [each["message"] for each in checks if (each["name"], each["level"]) == ("content", "warning")]
     assert len(warnings) == (warning is not None)
     assert all(each.startswith(f"content: {warning}") for each in warnings)
+
+
+def test_a_word_as_long_as_an_id_on_a_few_pages_is_not_proposed_as_one(site: Site) -> None:
+    configure(site, "vid_id")
+    for number in range(8):
+        put(site, number, "slug: hello-worlds" if number else "slug: hello-world")
+    ((_, message),) = found(site)
+    assert message.startswith("None of 8 pages has the ID key `vid_id`. ")
 
 
 @pytest.mark.skipif("SYNCER_CORPUS" not in os.environ, reason="SYNCER_CORPUS names no directory of public pages")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -11,12 +12,13 @@ from syncer.content.scan import PAGES_WITHOUT_ID, read_head
 from syncer.content.walk import Candidate, walk
 from syncer.front_matter.block import find_block
 from syncer.front_matter.keys import fold_key
-from syncer.front_matter.leaves import key_paths
-from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind
+from syncer.front_matter.leaves import key_values
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import COUNT_PATTERN, Collection, Count, Fields, Page, Problem, ProblemKind
 from syncer.wording import counted
 
 SAMPLE_PAGES = 20
-"""Pages in which a name is looked for that is close to a wrong one."""
+"""Pages in which the right name is looked for."""
 
 LIKENESS = 0.75
 """How alike two names must be (difflib's ratio) for one to be a typo of the other."""
@@ -33,40 +35,57 @@ def key_problems(
     """
     for collection in collections:
         fields, own = collection.fields, [page for page in pages if page.fields is collection.fields]
-        absent = absent_counts(site, fields, pages, problems) if own and not fields.insert_missing else []
         message = None
-        if absent and len(absent) == len(fields.counts):
-            remedy = "Correct `fields.counts`, or set `insert_missing: true` to add the keys."
-            message = f"{describe_counts(fields, absent, near_names(site, fields, own, absent))}. {remedy}"
-        elif not own:
+        if not own:
             message = _describe_id(site, collection, pages, problems)
+        elif not fields.insert_missing:
+            absent = absent_counts(site, collection, pages, problems)
+            near = near_names(site, fields, own, absent)
+            if len(absent) == len(fields.counts):
+                add = ", or set `insert_missing: true` to add the keys" if can_be_added(fields, near) else ""
+                message = f"{describe_counts(fields, absent, near)}. Correct `fields.counts`{add}."
         if message:
             yield Problem(ProblemKind.KEYS_NOT_FOUND, collection.directory, message)
 
 
-def absent_counts(site: str, fields: Fields, pages: Sequence[Page], problems: Sequence[Problem]) -> list[Count]:
-    """Return the mapped counts that are in none of the pages with these fields, whatever their values."""
-    own = [page for page in pages if page.fields is fields]
+def absent_counts(site: str, collection: Collection, pages: Sequence[Page], problems: Sequence[Problem]) -> list[Count]:
+    """Return the mapped counts that none of the collection's files has, whatever their values, with a video or not."""
+    fields, own = collection.fields, [page for page in pages if page.fields is collection.fields]
     absent = set(fields.counts) - {
         field.count for page in own for slot in page.slots for field in slot.fields if field.present
     }
     # a slot leaves out a count with a problem, and one that another collection writes
     elsewhere = {problem.subject for problem in problems} | {page.path for page in pages if page.fields is not fields}
-    for paths in (_keys_of(site, page.path) for page in own if absent and page.path in elsewhere):
-        absent -= {count for count in absent if _from_top(fields, fields.counts[count]) in paths}
+    known = {page.path for page in own} - elsewhere
+    for path in _paths(site, collection) if absent else ():
+        if absent and path not in known:
+            head, block = _read(site, path)
+            keys = {count: _from_top(fields, fields.counts[count]) for count in absent}
+            if any(_last(key) in block for key in keys.values()):
+                values = key_values(head)
+                absent -= {count for count, key in keys.items() if _has(key, values, block)}
     return [count for count in fields.counts if count in absent]
 
 
 def near_names(site: str, fields: Fields, own: Sequence[Page], absent: Sequence[Count]) -> dict[Count, str]:
-    """Return for each of these counts a key of the pages that is close to the mapped one, if there is any."""
+    """Return for each of these counts a key with numbers or no value that is close to the mapped one, if any."""
     prefix = _from_top(fields, "")
-    mapped = {*fields.counts.values(), _from_item(fields)}
-    names: dict[str, None] = {}
-    for page in own[:SAMPLE_PAGES]:
-        found = sorted(path.removeprefix(prefix) for path in _keys_of(site, page.path) if path.startswith(prefix))
-        names |= dict.fromkeys(name for name in found if "[]" not in name and name not in mapped)
-    near = {count: _close_name(fields.counts[count], names, _STEMS[count]) for count in absent}
+    mapped = {*fields.counts.values(), fields.video_id.rpartition("[].")[2]}
+    names: dict[str, bool] = {}
+    for page in own[:SAMPLE_PAGES] if absent else ():
+        for path, texts in sorted((key_values(_read(site, page.path)[0]) or {}).items()):
+            name = path.removeprefix(prefix)
+            if path.startswith(prefix) and "[]" not in name and name not in mapped:
+                names[name] = names.get(name, True) and all(re.fullmatch(COUNT_PATTERN, text) for text in texts)
+    counts = [name for name, is_count in names.items() if is_count]
+    near = {count: _close_name(fields.counts[count], counts, _STEMS[count]) for count in absent}
     return {count: name for count, name in near.items() if name}
+
+
+def can_be_added(fields: Fields, near: Mapping[Count, str]) -> bool:
+    """Return whether `insert_missing` can add the counts: each is beside the ID, and no page has a near name."""
+    parents = {name.rpartition(".")[0] for name in (_from_top(fields, each) for each in fields.counts.values())}
+    return not near and parents == {fields.video_id.rpartition(".")[0]}
 
 
 def describe_counts(fields: Fields, absent: Sequence[Count], near: Mapping[Count, str]) -> str:
@@ -77,47 +96,67 @@ def describe_counts(fields: Fields, absent: Sequence[Count], near: Mapping[Count
 
 def _describe_id(site: str, collection: Collection, pages: Sequence[Page], problems: Sequence[Problem]) -> str | None:
     """Return what is wrong where no page has the ID key; None where one has it, or where too few could."""
-    fields = collection.fields
-    of_others = {page.path for page in pages}
+    video_id, of_others = collection.fields.video_id, {page.path for page in pages}
     if any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems):
         return None
     used = {each.subject for each in problems if each.kind is not ProblemKind.UNREADABLE}
-    top = re.split(r"\.|\[\]", fields.video_id)[0].encode()
-    with_block, names = 0, dict[str, None]()
-    for candidate in walk(site, [collection]):
-        if not isinstance(candidate, Candidate) or candidate.path in of_others:
+    top = re.split(r"\.|\[\]", video_id)[0].encode()
+    with_block, holders = 0, Counter[str]()
+    for path in _paths(site, collection):
+        if path in of_others:
             continue
-        read = read_head(site, candidate)
-        head = read[0] if isinstance(read, tuple) else b""
-        paths = key_paths(head) if top in head or with_block < SAMPLE_PAGES else set()
-        if candidate.path in used or _has_id_key(fields.video_id, paths):
+        head, block = _read(site, path)
+        with_block += bool(block)
+        values = key_values(head) if top in block or (block and with_block <= SAMPLE_PAGES) else {}
+        if path in used or _has(video_id, values, block):
             return None
-        names |= dict.fromkeys(sorted(paths))
-        block = find_block(head)
-        with_block += block is not None and block.stop > block.start
+        if values and _has_empty_parent(video_id, values):
+            return None
+        if values and with_block <= SAMPLE_PAGES:
+            holders.update(key for key, texts in values.items() if any(map(_is_video, texts)))
     if with_block < PAGES_WITHOUT_ID:
         return None
-    near = _close_name(fields.video_id, names, "(video|vid|youtube|yt)(id|url)?")
+    near = _close_name(video_id, sorted(holders), "(video|vid|youtube|yt)(id|url)?")
+    if not near and holders:  # a word of 11 characters may look like an ID, but not on most pages
+        key, number = holders.most_common(1)[0]
+        near = key if number * 2 > min(with_block, SAMPLE_PAGES) else None
     instead = f"; pages have `{near}`" if near else ""
     remedy = "Correct `fields.video_id`" if near else "Correct `fields.video_id`, or `directory` and `include`"
-    return f"None of {counted(with_block, 'page')} has the ID key `{fields.video_id}`{instead}. {remedy}."
+    return f"None of {counted(with_block, 'page')} has the ID key `{video_id}`{instead}. {remedy}."
 
 
-def _has_id_key(video_id: str, paths: Names[str]) -> bool:
-    """Whether a page has the ID key, or an empty list whose items would have it."""
-    if video_id in paths:
-        return True
-    lists = (video_id[: match.start()] for match in re.finditer(r"\[\]", video_id))
-    return any(each in paths and not any(path.startswith(f"{each}[]") for path in paths) for each in lists)
+def _has_empty_parent(key: str, values: Mapping[str, list[str]]) -> bool:
+    """Return whether a key above this one is there without a value: `videos:` and `videos: []` for `videos[].id`."""
+    above = [key[: match.start()] for match in re.finditer(r"\.|\[\]", key)]
+    return any(
+        values.get(path) == [] and not any(other.startswith((f"{path}.", f"{path}[")) for other in values)
+        for path in above
+    )
 
 
-def _keys_of(site: str, path: str) -> set[str]:
+def _is_video(text: str) -> bool:
+    return isinstance(parse_video_id(text, ""), str)
+
+
+def _has(key: str, values: Mapping[str, list[str]] | None, block: bytes) -> bool:
+    """Return whether a page has the key; where its front matter cannot be parsed, whether it may have it."""
+    return _last(key) in block if values is None else key in values
+
+
+def _last(key: str) -> bytes:
+    return key.rpartition(".")[2].encode()
+
+
+def _paths(site: str, collection: Collection) -> Iterator[str]:
+    return (item.path for item in walk(site, [collection]) if isinstance(item, Candidate))
+
+
+def _read(site: str, path: str) -> tuple[bytes, bytes]:
+    """Return the head of a page and the text of its block; both are empty where it cannot be read."""
     read = read_head(site, Candidate(path, ()))
-    return key_paths(read[0]) if isinstance(read, tuple) else set()
-
-
-def _from_item(fields: Fields) -> str:
-    return fields.video_id.rpartition("[].")[2]
+    head = read[0] if isinstance(read, tuple) else b""
+    block = find_block(head)
+    return head, head[block.start : block.stop] if block else b""
 
 
 def _from_top(fields: Fields, name: str) -> str:

@@ -14,20 +14,26 @@ def leaves(data: bytes) -> list[tuple[str, str, bool]]:
     Lists are `[]`: `("videos[].id", "5HjkiQJx-CY", False)`. Empty if there is no block that can be parsed. Aliases are
     left out, and keys with a dot or a bracket, because a path cannot contain them.
     """
-    return [(path, node.text, bool(node.quote)) for path, node in _below_root(data) if isinstance(node, Scalar)]
-
-
-def key_paths(data: bytes) -> set[str]:
-    """Return the path of every key of a page's block, whatever its value: `videos`, `videos[].id`, `links.youtube`.
-
-    Empty where there is no block that can be read; left out as by `leaves`.
-    """
-    return {path for path, _ in _below_root(data) if not path.endswith("[]")}
-
-
-def _below_root(data: bytes) -> Iterator[tuple[str, Node]]:
     tree = _read_tree(data)
-    return _below(tree.root, "") if tree else iter(())
+    nodes = _below(tree.root, "") if tree else ()
+    return [(path, node.text, bool(node.quote)) for path, node in nodes if isinstance(node, Scalar)]
+
+
+def key_values(data: bytes) -> dict[str, list[str]] | None:
+    """Return every key of a page's block by its path, with the texts of its scalars: its own, or those of its list.
+
+    `videos: [{id: a}]` is `{"videos": [], "videos[].id": ["a"]}`. Null and blank texts are left out, and what `leaves`
+    leaves out. None if there is no block that can be parsed.
+    """
+    tree = _read_tree(data)
+    if tree is None:
+        return None
+    values: dict[str, list[str]] = {}
+    for path, node in _below(tree.root, ""):
+        texts = values.setdefault(path.rstrip("[]"), [])
+        if isinstance(node, Scalar) and not node.null and node.text.strip():
+            texts.append(node.text)
+    return values
 
 
 def _below(node: Node, path: str) -> Iterator[tuple[str, Node]]:
