@@ -58,8 +58,8 @@ def test_a_count_that_no_page_has_is_a_problem_that_names_the_one_that_they_have
 ) -> None:
     configure(site, f'"{video_id}"', counts)
     put(site, 0, text)
-    addable = "pages have" not in message and "." not in video_id  # a second key, or a key that cannot be added
-    remedy = ", or set `insert_missing: true` to add the keys" if addable else ""
+    can_be_added = "pages have" not in message and "." not in video_id
+    remedy = ", or set `insert_missing: true` to add the keys" if can_be_added else ""
     assert found(site) == [("content", f"{message} Correct `fields.counts`{remedy}.")]
     ran = syncer("sync", "--json")
     assert (ran.code, [each["kind"] for each in ran.document["problems"]]) == (1, ["keys-not-found"])
@@ -251,7 +251,7 @@ def test_pages_are_read_again_only_where_no_count_was_found(site: Site, monkeypa
         (
             "viewCount: views, likeCount: lieks",
             "",
-            "No page has `lieks`; pages have `likes`. Correct or remove it in `fields.counts`.",
+            "No page has `lieks`; pages have `likes`. Correct `fields.counts`.",
         ),
         (
             "viewCount: veiws, likeCount: likes",
@@ -261,12 +261,12 @@ def test_pages_are_read_again_only_where_no_count_was_found(site: Site, monkeypa
         (
             "viewCount: views, commentCount: comments",
             "",
-            "No page has `comments`. Correct or remove it in `fields.counts`, or set `insert_missing: true` to add it.",
+            "No page has `comments`. Correct `fields.counts`, or set `insert_missing: true` to add the keys.",
         ),
         (
             "viewCount: views, commentCount: x.comments",
             "",
-            "No page has `x.comments`. Correct or remove it in `fields.counts`.",
+            "No page has `x.comments`. Correct `fields.counts`.",
         ),
         ("viewCount: views, likeCount: likes", "", None),
         ("viewCount: views, commentCount: comments", ", insert_missing: true", None),

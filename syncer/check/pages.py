@@ -12,7 +12,7 @@ from syncer.check.findings import Finding, Level, examples
 from syncer.content.replace import is_read_only
 from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
-from syncer.content.wrong_keys import absent_counts, can_be_added, describe_counts, key_problems, near_names
+from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.suggest.generator import jekyll_advice
@@ -86,8 +86,7 @@ def _suspicion(site: str, collection: Collection, pages: list[Page], problems: l
     absent = absent_counts(site, collection, pages, problems) if own else []
     near = near_names(site, fields, own, absent) if absent else {}
     if not fields.insert_missing and absent:
-        add = ", or set `insert_missing: true` to add it" if can_be_added(fields, near) else ""
-        return f"{describe_counts(fields, absent, near)}. Correct or remove it in `fields.counts`{add}."
+        return f"{describe_counts(fields, absent, near)}. {remedy(fields, near)}"
     if near:
         added = f"{describe_counts(fields, list(near), near)}, and `insert_missing` is set"
         return f"{added}. A sync adds a second key. If you mean the same key, correct `fields.counts`."

@@ -42,8 +42,7 @@ def key_problems(
             absent = absent_counts(site, collection, pages, problems)
             near = near_names(site, fields, own, absent)
             if len(absent) == len(fields.counts):
-                add = ", or set `insert_missing: true` to add the keys" if can_be_added(fields, near) else ""
-                message = f"{describe_counts(fields, absent, near)}. Correct `fields.counts`{add}."
+                message = f"{describe_counts(fields, absent, near)}. {remedy(fields, near)}"
         if message:
             yield Problem(ProblemKind.KEYS_NOT_FOUND, collection.directory, message)
 
@@ -82,16 +81,20 @@ def near_names(site: str, fields: Fields, own: Sequence[Page], absent: Sequence[
     return {count: name for count, name in near.items() if name}
 
 
-def can_be_added(fields: Fields, near: Mapping[Count, str]) -> bool:
-    """Return whether `insert_missing` can add the counts: each is beside the ID, and no page has a near name."""
-    parents = {name.rpartition(".")[0] for name in (_from_top(fields, each) for each in fields.counts.values())}
-    return not near and parents == {fields.video_id.rpartition(".")[0]}
-
-
 def describe_counts(fields: Fields, absent: Sequence[Count], near: Mapping[Count, str]) -> str:
     """Return which mapped counts no page has, and which close names the pages have instead: `near_names`."""
     instead = f"; pages have {_quoted(near.values())}" if near else ""
     return f"No page has {_quoted(fields.counts[count] for count in absent)}{instead}"
+
+
+def remedy(fields: Fields, near: Mapping[Count, str]) -> str:
+    """Return what to do about absent counts: add them only where all can be beside the ID, and no near name is there.
+
+    A second key would be beside the near name. If they differ only in letter case, that is a Problem of every page.
+    """
+    parents = {_from_top(fields, name).rpartition(".")[0] for name in fields.counts.values()}
+    can_be_added = not near and parents == {fields.video_id.rpartition(".")[0]}
+    return f"Correct `fields.counts`{', or set `insert_missing: true` to add the keys' if can_be_added else ''}."
 
 
 def _describe_id(site: str, collection: Collection, pages: Sequence[Page], problems: Sequence[Problem]) -> str | None:
@@ -121,8 +124,8 @@ def _describe_id(site: str, collection: Collection, pages: Sequence[Page], probl
         key, number = holders.most_common(1)[0]
         near = key if number * 2 > min(with_block, SAMPLE_PAGES) else None
     instead = f"; pages have `{near}`" if near else ""
-    remedy = "Correct `fields.video_id`" if near else "Correct `fields.video_id`, or `directory` and `include`"
-    return f"None of {counted(with_block, 'page')} has the ID key `{video_id}`{instead}. {remedy}."
+    none = f"None of {counted(with_block, 'page')} has the ID key `{video_id}`{instead}"
+    return f"{none}. Correct `fields.video_id`{'' if near else ', or `directory` and `include`'}."
 
 
 def _has_empty_parent(key: str, values: Mapping[str, list[str]]) -> bool:
