@@ -299,7 +299,7 @@ def _take_back(directory: int, replacement: _Replacement, why: Problem) -> Probl
     except OSError:
         return None
     with suppress(OSError):
-        if os.stat(temporary, dir_fd=directory).st_ino != replacement.inode:  # saved anew just now: the newest wins
+        if os.stat(temporary, dir_fd=directory).st_ino != replacement.inode:  # saved again just now: the newest wins
             exchange(target, temporary, directory)
             os.unlink(temporary, dir_fd=directory)
     return why
