@@ -85,6 +85,12 @@ def page_with_a_problem(site: Site) -> None:
     site.put("content/b.md", b"---\nvid_id: x\n---\n")
 
 
+def all_pages_with_a_problem(site: Site) -> None:
+    site.put("content/a.md", f"---\nvid_id: {VIDEO}\nViewcount: 1\n---\n".encode())
+    fields = "{video_id: vid_id, counts: {viewCount: viewcount}, insert_missing: true}"
+    site.configure(collections=f"  - {{directory: content, fields: {fields}}}\n")
+
+
 def read_only_page(site: Site) -> None:
     (site.root / "content/a.md").chmod(0o444)
 
@@ -132,6 +138,11 @@ MISTAKES: Sequence[tuple[Callable[[Site], None], Found, str]] = [
     (odd_id, ("ids", "warning"), "Look for typos"),
     (page_with_a_problem, ("content", "warning"), "not-a-video-id (1). Run `syncer sync --dry-run` to list them."),
     (
+        all_pages_with_a_problem,
+        ("content", "error"),
+        "All pages with a video have problems: key-case (1). Run `syncer sync --dry-run` to list them.",
+    ),
+    (
         read_only_page,
         ("permissions", "error"),
         "Cannot write 1 page, read-only or in a read-only directory: content/a.md. Check the permissions, or exclude",
@@ -160,6 +171,15 @@ def test_each_mistake_is_named_with_what_to_do(
     assert syncer("check").code == ran.code
 
 
+@pytest.mark.parametrize("make", [no_pages, all_pages_with_a_problem])
+def test_without_a_video_nothing_is_said_of_ids_and_one_thing_of_content(
+    sound: Site, syncer: Run, make: Callable[[Site], None]
+) -> None:
+    make(sound)
+    names = [entry["name"] for entry in syncer("check", "--offline", "--json").document["checks"]]
+    assert (names.count("content"), names.count("ids")) == (1, 0)
+
+
 def test_a_refused_key_is_an_error_that_says_where_keys_are_made(
     sound: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +203,28 @@ def test_quota_that_is_spent_is_a_warning(sound: Site, syncer: Run) -> None:
     ran = syncer("check", "--json")
     assert ("quota", "warning") in levels(ran.document)
     assert ran.code == 0
+
+
+@pytest.mark.parametrize(
+    ("syncs", "message", "units"),
+    [
+        (
+            2,
+            "Syncs use videos.list instead: No units are left for videos.batchGetStats today.",
+            {"stats": 2, "general": 1},
+        ),
+        (4, "No units are left for videos.list today.", {"stats": 2, "general": 2}),
+    ],
+)
+def test_a_spent_bucket_is_no_error_because_syncs_use_the_other_one_or_wait(
+    sound: Site, syncer: Run, youtube: Simulator, syncs: int, message: str, units: dict[str, int]
+) -> None:
+    sound.configure(quota="stats_units_per_day: 2, general_units_per_day: 2, reserve: 0")
+    for _ in range(syncs):
+        syncer("sync", "--all")
+    ran = syncer("check")
+    assert (ran.code, f"warning youtube: {message}" in ran.out) == (0, True)
+    assert youtube.units == units
 
 
 def test_a_clock_before_this_program_was_written_is_an_error(sound: Site) -> None:

@@ -118,6 +118,7 @@ def test_it_names_the_brake_that_held_and_accept_accepts_what_it_holds(
         assert ran.code == 1
         assert "The safety brake stopped this sync: 12 of 12 counts fell (limit 50%). Nothing was written." in ran.out
         assert "If YouTube is right, run `syncer trigger --accept`." in ran.out
+        assert "run `syncer trigger --accept`." in syncer("status").out
         assert syncer("status", "--json").document["held_by_brake"] == 6
         assert syncer("trigger", "--accept").code == 0
     assert syncer("status", "--json").document["held_by_brake"] == 0

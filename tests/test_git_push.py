@@ -14,7 +14,7 @@ from syncer.status.report import SyncReport
 from tests.examples import storms_but
 from tests.remotes import SharedSite, bare_at, cloned, left_over, push_all
 from tests.repository import Repository
-from tests.site import NOON, Site, counts, ids, plain
+from tests.site import NOON, Run, Site, counts, ids, plain
 
 VIDEOS = ids(3)
 PAGES = [f"content/{number}.md" for number in range(3)]
@@ -62,6 +62,15 @@ def test_the_commit_is_pushed(pair: Pair) -> None:
     before = pair.tip()
     pushed(pair.sync())
     assert pair.tip() == before
+
+
+def test_a_sync_says_where_its_commit_was_pushed(pair: Pair, syncer: Run) -> None:
+    out = syncer("sync").out
+    assert f"\nCommitted as {pair.ours.head()[:12]} and pushed to origin.\n" in out
+    pair.grow()
+    with pair.without_remote():
+        out = syncer("sync", "--all").out
+    assert f"\nCommitted as {pair.ours.head()[:12]}.\n" in out
 
 
 def test_a_branch_that_is_new_goes_to_the_remote_under_its_name(pair: Pair) -> None:

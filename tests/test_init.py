@@ -165,6 +165,20 @@ def test_videos_in_text_and_in_data_files_are_named_where_front_matter_has_none(
     assert not (there / "config").exists()
 
 
+def test_ids_that_youtube_never_issues_are_named_where_nothing_else_is_found(there: Path, syncer: Run) -> None:
+    pages = {f"{number}.md": f"---\nyoutube_id: k{number}LmN0pQrSt\n---\n".encode() for number in range(3)}
+    lay(there, pages | {"of-words.md": b"---\nslug: information\n---\n"})
+    ran = syncer("init")
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        [
+            "No YouTube video found in the front matter of 4 pages, so no config was written.",
+            "Saw 3 video IDs in `youtube_id` that YouTube never issues, such as `k2LmN0pQrSt`.",
+            "Look for typos: a video ID ends in one of A E I M Q U Y c g k o s w 0 4 8. Then try again.",
+        ],
+    )
+
+
 @pytest.mark.parametrize("pelican", [True, False])
 def test_metadata_without_fences_is_recognised(there: Path, syncer: Run, pelican: bool) -> None:
     lay(there, {"content/a.md": f"Title: A\nYoutube: {A}\n\nText\n".encode()})

@@ -101,13 +101,13 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
             message = f"{collection.directory} is not a directory in {site}. Correct `directory` in the config."
             yield Finding("content", Level.ERROR, message)
     pages = counted(len(found.paths), "page")
-    if not found.paths:
+    if not found.paths and not found.problems:
         message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
         yield Finding("content", Level.ERROR, message)
-    elif found.values:
+    if found.values:
         videos, counts = counted(len(found.videos), "video"), counted(found.values, "count")
         yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}")
-    elif not found.wrong_keys:
+    elif found.paths and not found.wrong_keys:
         message = f"{pages} with a video, but none has a count that can be written. Check `fields.counts`."
         yield Finding("content", Level.WARNING, message)
     yield from _check_keys(found)
@@ -130,8 +130,8 @@ def _check_keys(found: FoundPages) -> Iterator[Finding]:
         yield Finding("content", Level.WARNING, f"{directory}: {message}")
     if found.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in found.problems).items())
-        message = f"Some pages have problems: {kinds}. Run `syncer sync --dry-run` to list them."
-        yield Finding("content", Level.WARNING, message)
+        which, level = ("Some pages", Level.WARNING) if found.paths else ("All pages with a video", Level.ERROR)
+        yield Finding("content", level, f"{which} have problems: {kinds}. Run `syncer sync --dry-run` to list them.")
     if found.skipped:
         message = (
             f"Skipped {counted(len(found.skipped), 'page')} with a video, in directories whose names begin with a dot,"
@@ -142,7 +142,7 @@ def _check_keys(found: FoundPages) -> Iterator[Finding]:
     odd = sorted(video for video in found.videos if not is_possible(video))
     if odd:
         yield Finding("ids", Level.WARNING, f"YouTube never issues such video IDs. Look for typos: {examples(odd)}")
-    else:
+    elif found.videos:
         yield Finding("ids", Level.OK, "every video ID has a valid form")
 
 

@@ -26,6 +26,7 @@ from syncer.sync.options import Environment
 from syncer.sync.readings import open_client, spending
 from syncer.wording import counted, utc
 from syncer.youtube.answer import Outcome
+from syncer.youtube.batches import TAKEN_OVER
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -204,13 +205,16 @@ def _check_key(config: Config, find_key: Callable[[], str]) -> Finding:
 
 
 def _check_youtube(config: Config, environment: Environment, database: Database, video: VideoId) -> Finding:
-    """Request one video, and return whether YouTube answers."""
+    """Request one video, and return whether YouTube answers: as in a sync, one method takes over from the other."""
     spend = spending(config, database, environment.clock, scheduled=False)
     with open_client(config, environment, spend) as client:
-        answer = client.fetch(Bucket.STATS, [video])
+        first = answer = client.fetch(Bucket.STATS, [video])
+        if first.outcome in TAKEN_OVER:
+            answer = client.fetch(Bucket.GENERAL, [video])
+    if first is not answer and answer.outcome is Outcome.ANSWERED:
+        return Finding("youtube", Level.WARNING, f"Syncs use videos.list instead: {first.message}")
     if answer.outcome is Outcome.ANSWERED:
         cost = counted(client.request_log.units.total(), "unit")
         return Finding("youtube", Level.OK, f"YouTube answers; this check cost {cost}")
-    if answer.outcome is Outcome.UNAVAILABLE:
-        return Finding("youtube", Level.WARNING, f"Syncs use videos.list instead: {answer.message}")
-    return Finding("youtube", Level.ERROR, answer.message or answer.outcome.value)
+    level = Level.WARNING if answer.outcome is Outcome.SPENT else Level.ERROR
+    return Finding("youtube", level, answer.message or answer.outcome.value)

@@ -142,6 +142,7 @@ def _show_none(site: str, found: Survey) -> None:
     """Print why there is nothing to propose: where there are videos, and what to do."""
     from syncer.cli.show import show
     from syncer.suggest.generator import is_pelican
+    from syncer.suggest.propose import impossible_ids
     from syncer.wording import counted, safe
 
     seen = _look_elsewhere(site)
@@ -165,6 +166,11 @@ def _show_none(site: str, found: Survey) -> None:
     if seen.data_files:
         show(f"Saw {counted(seen.data_files, 'data file')} with video IDs, such as {example['data_files']}.")
     _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
+    if wrong := impossible_ids(found):
+        key, ids, one = wrong
+        show(f"Saw {counted(ids, 'video ID')} in `{safe(key)}` that YouTube never issues, such as `{safe(one)}`.")
+        show("Look for typos: a video ID ends in one of A E I M Q U Y c g k o s w 0 4 8. Then try again.")
+        return
     show("A sync updates counts in front matter only.")
     show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from syncer.front_matter.keys import fold_key, part_by_case
+from syncer.front_matter.video_id import is_possible
 from syncer.model import Count, Fields
 from syncer.suggest.survey import Directories, Survey, VideoKey
 
@@ -53,6 +54,18 @@ def suggest(found: Survey) -> list[Proposal]:
             chosen.append(key)
     most = max((keys[key].pages for key in chosen), default=0)
     return [_propose(key, found) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
+
+
+def impossible_ids(found: Survey) -> tuple[str, int, str] | None:
+    """Return the key, among those named for videos, with most IDs that YouTube never issues: how many, and one."""
+    wrong = [
+        (video_key.bare - video_key.plausible, key, text)
+        for key, video_key in found.keys.items()
+        for _, text in video_key.examples
+        if _named_for_videos(key) and not is_possible(text.strip())
+    ]
+    ids, key, text = max(wrong, default=(0, "", ""))
+    return (key, ids, text) if ids else None
 
 
 def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:

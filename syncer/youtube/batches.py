@@ -21,7 +21,7 @@ MAX_UNANSWERED_HALVINGS: Final = 3
 MAX_FAILURES: Final = 5
 """Failed requests in a row, each with all its attempts, after which a method is not requested in this sync."""
 
-_TAKEN_OVER: Final = frozenset({Outcome.SPENT, Outcome.UNAVAILABLE})
+TAKEN_OVER: Final = frozenset({Outcome.SPENT, Outcome.UNAVAILABLE})
 """After one of these the method gets no more requests, and the other one takes over."""
 
 Batch = tuple[VideoId, ...]
@@ -87,7 +87,7 @@ def fetch_all(
         first = _Walk(Bucket.STATS, deque(pack(dict.fromkeys(videos))), requester, breakers[Bucket.STATS])
         left: list[VideoId] = []
         for answer in first.answers():
-            if answer.outcome in _TAKEN_OVER:
+            if answer.outcome in TAKEN_OVER:
                 left += answer.videos
             elif answer.outcome is Outcome.ANSWERED:
                 left += (video for video in answer.videos if video not in answer.statistics)
@@ -168,6 +168,6 @@ class _Walk:
                 answer = replace(answer, outcome=Outcome.FAILED)
         self.breaker.note(answer.outcome)
         self.answered = self.answered or answer.outcome is Outcome.ANSWERED
-        if answer.outcome in _TAKEN_OVER or answer.outcome is Outcome.REFUSED:
+        if answer.outcome in TAKEN_OVER or answer.outcome is Outcome.REFUSED:
             self.ended = answer.outcome
         return answer
