@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -271,6 +272,61 @@ def test_the_first_sentence_says_whether_something_needs_attention(site: Site, p
     assert "Not a count (1)" in page.get("/problems").text
 
 
+def test_up_to_three_problems_are_named_where_they_need_attention(site: Site, page: Served) -> None:
+    videos = ids(4)
+    for number, video in enumerate(videos[:3], 1):
+        site.put(f"content/odd{number}.md", plain(video, "1.2M", 2))
+        synced(page)
+        needs = page.get("/").text.partition('id="needs"')[2].partition("</section>")[0]
+        assert f"The last sync found {number} problem" in needs
+        assert re.findall(r">(content/odd\d\.md):\d+</span>: The count", needs) == [
+            f"content/odd{each}.md" for each in range(1, number + 1)
+        ]
+    site.put("content/odd4.md", plain(videos[3], "1.2M", 2))
+    synced(page)
+    needs = page.get("/").text.partition('id="needs"')[2].partition("</section>")[0]
+    assert "The last sync found 4 problems." in needs
+    assert "odd" not in needs
+
+
+def test_the_result_of_a_sync_says_what_needs_attention(site: Site) -> None:
+    videos = ids(8)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    now = datetime.now(UTC)
+    site.sync(now - 3 * HOUR)
+    site.put("content/odd.md", plain(videos[0], "1.2M", 2))
+    site.sync(now - 2 * HOUR)
+    with Simulator(World(strict=True)) as empty:
+        site = Site(site.root, empty.url)
+        site.configure()
+        site.sync(now - HOUR)
+    site.sync(now)
+    with served(site) as page:
+        syncs = page.get("/api/v1/syncs").document["syncs"]
+        results = ["failed", "safety brake, 1 problem", "1 problem", "complete"]
+        assert [sync["result"] for sync in syncs] == results
+        overview = page.get("/").text
+        assert re.findall('data-label="result">([^<]*)<', overview) == results
+        for sync in syncs:
+            assert f"<dt>Result</dt><dd>{sync['result']}</dd>" in page.get(f"/syncs/{sync['sync']}").text
+            assert sync["finished"].replace("T", " ").removesuffix("Z") + "</time>" in overview, "with its second"
+
+
+def test_the_bars_leave_out_the_times_where_no_sync_took_longer_than_a_second(site: Site, page: Served) -> None:
+    [video] = ids(1)
+    site.put("content/a.md", crlf(video, 1, 2))
+    name = synced(page)
+    shown = page.get("/").text
+    assert "counts changed (most: 2)" in shown
+    assert "time taken" not in shown
+    with sqlite3.connect(site.state / "state.sqlite3") as state:
+        state.execute(
+            "UPDATE syncs SET report = json_set(report, '$.started', '2026-11-22T15:00:00Z') WHERE id = ?", [name]
+        )
+    assert "time taken (longest: " in page.get("/").text
+
+
 def test_a_sync_that_could_not_run_is_shown_until_one_can(site: Site, page: Served) -> None:
     [video] = ids(1)
     site.put("content/a.md", crlf(video, 1, 2))
@@ -285,10 +341,11 @@ def test_a_sync_that_could_not_run_is_shown_until_one_can(site: Site, page: Serv
 def test_a_config_that_could_not_be_reloaded_is_shown_until_one_is(site: Site, page: Served) -> None:
     site.put("content/a.md", crlf(ids(1)[0], 1, 2))
     synced(page)
-    error = "syncer.yaml:6: schedule.evry: unknown key\nsyncer.yaml:7: youtube.key: <b>"
+    error = "syncer.yaml:6: schedule.evry: unknown key\nsyncer.yaml:7: youtube.key: <b>; did you mean `every`?"
     page.steered.daemon_state = replace(page.steered.daemon_state, config_error=error)
     shown = (
         "so the old one is still in use: syncer.yaml:6: schedule.evry: unknown key; syncer.yaml:7: youtube.key: &lt;b"
+        "&gt;; did you mean <code>every</code>?"
     )
     assert shown in page.get("/").text
     assert "1 thing needs attention" in page.get("/").text
@@ -344,7 +401,7 @@ def test_readings_that_the_safety_brake_holds_can_be_accepted(site: Site) -> Non
             assert "Accept held values and sync" in shown
             assert page.get("/api/v1/videos?state=braked").document["total"] == 8
             assert page.post("/triggers", b"accept=true").status == 303
-            until(lambda: "safety brake" not in page.get("/").text)
+            until(lambda: "Accept held values" not in page.get("/").text)
 
 
 def test_the_metrics_count_what_syncs_did_and_follow_the_conventions(site: Site, page: Served) -> None:

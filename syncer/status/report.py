@@ -71,6 +71,10 @@ class SyncReport:
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
 
 
+COMPLETE = "complete"
+"""The result of a sync after which nothing needs attention."""
+
+
 class Outline(TypedDict):
     """A past sync in a line, as `syncer status --json` prints it."""
 
@@ -80,6 +84,8 @@ class Outline(TypedDict):
     changed_pages: int
     changed_counts: int
     problems: int
+    result: str
+    """How it went, in words: `complete`, `2 problems`, `safety brake`, `3 videos left out`, `failed`, `stopped`."""
     exit: int
 
 
@@ -126,7 +132,8 @@ class StoredReport(TypedDict):
 
 
 _NUMBERS = ("pages", "videos", "asked", "answered", "changed_pages", "changed_counts")
-_EXITS = {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
+_FAILURES: Mapping[int, str] = {ExitCode.NOTHING_ANSWERED: "failed", ExitCode.INTERRUPTED: "stopped"}
+_EXITS = {ExitCode.OK, ExitCode.PROBLEMS, *_FAILURES}
 _KINDS = [*ProblemKind]
 _LEFT_OUT = {"fresh", "over_quota"}
 
@@ -251,8 +258,22 @@ def outline(report: StoredReport) -> Outline:
         changed_pages=report["changed_pages"],
         changed_counts=report["changed_counts"],
         problems=len(report["problems"]),
+        result=result_of(report),
         exit=report["exit"],
     )
+
+
+def result_of(report: StoredReport) -> str:
+    """Return how a sync went, in words: `complete`, or what needs attention."""
+    if report["exit"] in _FAILURES:
+        return _FAILURES[report["exit"]]
+    found = (
+        (report["brake"] is not None, "safety brake"),
+        (report["problems"], counted(len(report["problems"]), "problem")),
+        (report["left_out"]["over_quota"], f"{counted(report['left_out']['over_quota'], 'video')} left out"),
+        (report.get("left"), f"{counted(report.get('left', 0), 'count')} not restored"),
+    )
+    return ", ".join(text for needed, text in found if needed) or COMPLETE
 
 
 def problems_of(report: StoredReport) -> tuple[Problem, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from math import ceil, log10, sqrt
 from typing import NamedTuple
 
 from syncer.errors import ExitCode
 from syncer.model import Count, Reading
-from syncer.status.report import Outline
-from syncer.status_page.markup import Markup, tag
+from syncer.status.report import COMPLETE, Outline
+from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted, utc
 
 WIDTH, HEIGHT = 640, 230
@@ -19,18 +19,10 @@ LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
 
 COUNT_NAMES = {Count.VIEWS: "views", Count.LIKES: "likes", Count.COMMENTS: "comments"}
 
-ENDINGS: Mapping[int, str] = {
-    ExitCode.OK: "complete",
-    ExitCode.PROBLEMS: "incomplete",
-    ExitCode.NOTHING_ANSWERED: "requests failed",
-    ExitCode.INTERRUPTED: "stopped",
-}
-"""The result of a sync, by its exit code."""
-
-BARS_WIDTH, UP, DOWN, ABOVE = 606, 120, 80, 16
+BARS_WIDTH, UP, DOWN, ABOVE = 606, 150, 100, 16
 """Of the row of bars: its width, the longest bar above and below the line, and the room for a mark."""
 
-SLOTS_MINIMUM = 12
+SLOTS_MINIMUM = 8
 """With fewer syncs the bars do not get wider."""
 
 BAR_SHARE = 0.7
@@ -101,59 +93,71 @@ def count_chart(count: Count, readings: Sequence[Reading], meanings: Sequence[da
 
 
 def sync_bars(syncs: Sequence[Outline]) -> Markup:
-    """Return the bars of syncs, oldest first: above the line the time taken, below it the number of changed counts."""
-    longest, most_changes = largest(syncs)
+    """Return the bars of syncs, oldest first, and what they mean: above a line the time taken, below it the changes.
+
+    Where no sync took longer than a second, which is all that reports can tell apart, the changes are the only bars.
+    """
+    seconds, changes = [_seconds(sync) for sync in syncs], [sync["changed_counts"] for sync in syncs]
+    timed = max(seconds) > 1
+    upward = _lengths(seconds, UP) if timed else _lengths(changes, UP + DOWN)
+    downward = _lengths(changes, DOWN) if timed else [0] * len(syncs)
+    line = ABOVE + (UP if timed else UP + DOWN)
     slot = BARS_WIDTH / max(len(syncs), SLOTS_MINIMUM)
-    bars = [
-        _bar(
-            sync,
-            round((number + (1 - BAR_SHARE) / 2) * slot, 1),
-            round(BAR_SHARE * slot, 1),
-            _seconds(sync) / (longest or 1),
-            sync["changed_counts"] / (most_changes or 1),
-        )
-        for number, sync in enumerate(syncs)
+    kinds = [
+        "" if sync["result"] == COMPLETE else "attention" if sync["exit"] <= ExitCode.PROBLEMS else "wrong"
+        for sync in syncs
     ]
-    line = UP + ABOVE
-    return tag(
+    bars = [
+        _bar(sync, number * slot, line, up, down, slot=slot, kind=f"{'took' if timed else 'changed'} {kind}".strip())
+        for number, (sync, kind, up, down) in enumerate(zip(syncs, kinds, upward, downward, strict=True))
+    ]
+    meanings = (
+        ("took", f"time taken (longest: {max(seconds):,.0f} s)", timed),
+        ("changed", f"counts changed (most: {max(changes):,})", True),
+        ("attention", "needs attention", "attention" in kinds),
+        ("wrong", "failed or stopped", "wrong" in kinds),
+    )
+    square = {"width": 12, "height": 12, "rx": 2}
+    legend = [
+        tag("li", tag("svg", tag("rect", class_=kind, **square), viewBox="0 0 12 12", aria_hidden="true"), text)
+        for kind, text, shown in meanings
+        if shown
+    ]
+    name = "The last syncs, oldest first: " + " and ".join(text for _, text, shown in meanings[:2] if shown)
+    drawing = tag(
         "svg",
-        tag("title", "The last syncs", id="bars-title"),
-        tag(
-            "desc",
-            "One bar for each sync, oldest first. Above the line: the time it took, at most"
-            f" {longest:.0f} s. Below the line: the counts it changed, at most {most_changes:,}.",
-            id="bars-desc",
-        ),
+        tag("title", name, id="bars-title"),
         bars,
         tag("line", x1=0, x2=BARS_WIDTH, y1=line, y2=line, class_="axis"),
-        viewBox=f"0 0 {BARS_WIDTH} {line + DOWN + 6}",
+        viewBox=f"0 0 {BARS_WIDTH} {ABOVE + UP + DOWN + 6}",
         class_="bars",
         role="group",
-        aria_labelledby="bars-title bars-desc",
+        aria_labelledby="bars-title",
     )
+    return together(drawing, tag("ul", legend, class_="legend"))
 
 
-def largest(syncs: Sequence[Outline]) -> tuple[float, int]:
-    """Return the seconds of the longest of these syncs, and the most counts that one of them changed."""
-    return max(map(_seconds, syncs), default=0), max((sync["changed_counts"] for sync in syncs), default=0)
+def _lengths(values: Sequence[float], longest: int) -> list[int]:
+    """Return the lengths of bars: roots, with which small values stay visible."""
+    most = max(values) or 1
+    return [round(longest * sqrt(value / most)) for value in values]
 
 
-def _bar(sync: Outline, x: float, width: float, duration: float, changes: float) -> Markup:
-    """Return one sync; `duration` and `changes` are shares of the largest, drawn as roots: small ones stay visible."""
-    up, down = max(4, round(UP * sqrt(duration))), round(DOWN * sqrt(changes))
-    line = UP + ABOVE
-    ending = ENDINGS[sync["exit"]]
+def _bar(sync: Outline, x: float, line: int, up: int, down: int, *, slot: float, kind: str) -> Markup:
+    """Return the bars of one sync, in its slot from `x` on; `kind` are the classes of the one above the line."""
+    left, width, up = round(x + (1 - BAR_SHARE) / 2 * slot, 1), round(BAR_SHARE * slot, 1), max(4, up)
     description = (
-        f"{utc(datetime.fromisoformat(sync['started']))}: {ending}, {_seconds(sync):.0f} s, "
-        f"{counted(sync['changed_counts'], 'count')} changed, {counted(sync['problems'], 'problem')}"
+        f"{utc(datetime.fromisoformat(sync['finished']))}: {sync['result']}, "
+        f"{counted(sync['changed_counts'], 'count')} changed, {_seconds(sync):.0f} s"
     )
+    mark = tag("circle", cx=round(x + slot / 2, 1), cy=line - up - 7, r=4, class_="mark")
     return tag(
         "a",
         tag("title", description),
-        tag("rect", x=x, y=0, width=width, height=line + DOWN, class_="touch"),
-        tag("rect", x=x, y=line - up, width=width, height=up, rx=2, class_=f"took {ending.replace(' ', '-')}"),
-        tag("rect", x=x, y=line, width=width, height=down, rx=2, class_="changed") if down else None,
-        tag("circle", cx=round(x + width / 2, 1), cy=line - up - 7, r=4, class_="mark") if sync["exit"] else None,
+        tag("rect", x=left, y=0, width=width, height=ABOVE + UP + DOWN, class_="touch"),
+        tag("rect", x=left, y=line - up, width=width, height=up, rx=2, class_=kind),
+        tag("rect", x=left, y=line, width=width, height=down, rx=2, class_="changed") if down else None,
+        mark if sync["result"] != COMPLETE else None,
         href=f"/syncs/{sync['sync']}",
         aria_label=description,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
@@ -126,20 +127,20 @@ def changes_table(caption: str, lines: Iterable[Line], titles: Mapping[str, str]
             tag("span", str(line["field"]), class_="field"),
             _digits(line["old"]),
             _digits(line["new"]),
-            minute(datetime.fromisoformat(str(line["at"]))),
-            page_list([str(line["path"])], titles),
+            moment(datetime.fromisoformat(str(line["at"])), zone=False),
+            page_list(str(line["video_id"]), [str(line["path"])], titles),
         )
         for line in lines
     ]
     return table(caption, heads, rows, numbers=(2, 3))
 
 
-def page_list(paths: Sequence[str], titles: Mapping[str, str]) -> Markup:
-    """Return pages of the site, each with its title where that is known, and its path."""
+def page_list(video: str, paths: Sequence[str], titles: Mapping[str, str]) -> Markup:
+    """Return the pages of a video, each with its path, and its title where that is known: a link to the video."""
     pages = [
         tag(
             "li",
-            (tag("span", titles[path], class_="title"), " ") if path in titles else None,
+            (tag("span", video_link(video, titles[path]), class_="title"), " ") if path in titles else None,
             tag("span", path, class_="path"),
         )
         for path in paths[:PAGES_PER_VIDEO]
@@ -149,19 +150,21 @@ def page_list(paths: Sequence[str], titles: Mapping[str, str]) -> Markup:
     return tag("ul", pages, more, class_="pages") if paths else tag("span", "no page")
 
 
+def prose(text: str) -> Markup:
+    """Return a text in which what is between backticks is code."""
+    return together(
+        tag("code", part) if number % 2 else part for number, part in enumerate(re.split("`([^`]+)`", text))
+    )
+
+
 def facts(*pairs: tuple[str, Child]) -> Markup:
     """Return names with their values."""
     return tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs], class_="facts")
 
 
-def moment(at: datetime) -> Markup:
-    """Return a time as text, and in the form that programs read."""
-    return tag("time", utc(at), datetime=timestamp(at.astimezone(UTC)))
-
-
-def minute(at: datetime) -> Markup:
-    """Return a time without its seconds and without `UTC`, which the heading of the column has."""
-    return tag("time", f"{at.astimezone(UTC):%Y-%m-%d %H:%M}", datetime=timestamp(at.astimezone(UTC)))
+def moment(at: datetime, *, zone: bool = True) -> Markup:
+    """Return a time as text, without `UTC` where the heading of the column has it, and in the form for programs."""
+    return tag("time", utc(at) if zone else utc(at).removesuffix(" UTC"), datetime=timestamp(at.astimezone(UTC)))
 
 
 def video_link(video_id: str, text: str | None = None) -> Markup:

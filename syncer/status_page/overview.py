@@ -7,19 +7,18 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState, Stage
-from syncer.errors import ExitCode
 from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.buckets import in_words
 from syncer.status.status import Status
-from syncer.status_page.chart import ENDINGS, largest, sync_bars
+from syncer.status_page.chart import sync_bars
 from syncer.status_page.layout import (
     changes_table,
     facts,
-    minute,
     moment,
     page,
     page_list,
+    prose,
     section,
     sync_button,
     sync_link,
@@ -27,6 +26,7 @@ from syncer.status_page.layout import (
     video_link,
 )
 from syncer.status_page.markup import Child, Markup, tag, together
+from syncer.status_page.problems import problem_items
 from syncer.status_page.reading import VIDEOS_SHOWN, Overview, PageNames
 from syncer.status_page.verdict import needs_of, verdict
 from syncer.wording import counted
@@ -45,14 +45,19 @@ def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:
     headline = verdict(seen)
     accept = sync_button(accept=True) if seen.status.brake else None
     needs = [
-        tag("li", need.sentence, (" ", tag("a", need.link, href=need.href)) if need.link else None)
+        tag(
+            "li",
+            prose(need.sentence),
+            (" ", tag("a", need.link, href=need.href)) if need.link else None,
+            problem_items(need.problems) if need.problems else None,
+        )
         for need in needs_of(seen)
     ]
     changes = changes_table("Newest first", seen.changes, names.titles) if seen.changes else tag("p", "None yet.")
     return page(
         "Overview",
         tag("h1", "Overview ", tag("span", seen.status.site, class_="path")),
-        tag("p", tag("strong", headline.sentence), class_=f"verdict {headline.state}", role="status"),
+        tag("p", tag("strong", prose(headline.sentence)), class_=f"verdict {headline.state}", role="status"),
         section("Needs attention", tag("ul", needs), accept, id_="needs") if needs else None,
         _now(seen),
         _syncs(seen.status),
@@ -100,41 +105,17 @@ def _now(seen: Overview) -> Markup:
 def _syncs(status: Status) -> Markup:
     if not status.syncs:
         return section("Last syncs", tag("p", "None yet."), id_="syncs")
-    heads = ("ended (UTC)", "counts changed", "problems", "result")
     rows = [
         (
-            sync_link(sync["sync"], minute(datetime.fromisoformat(sync["finished"]))),
+            sync_link(sync["sync"], moment(datetime.fromisoformat(sync["finished"]), zone=False)),
             f"{sync['changed_counts']:,}",
-            f"{sync['problems']:,}",
-            ENDINGS[sync["exit"]],
+            sync["result"],
         )
         for sync in status.syncs[:SYNCS_LISTED]
     ]
-    seconds, changes = largest(status.syncs)
-    legend = (
-        ("took complete", f"time taken (longest: {seconds:,.0f} s)"),
-        ("changed", f"counts changed (most: {changes:,})"),
-        ("took incomplete", ENDINGS[ExitCode.PROBLEMS]),
-        ("took stopped", f"{ENDINGS[ExitCode.NOTHING_ANSWERED]} or {ENDINGS[ExitCode.INTERRUPTED]}"),
-    )
-    squares = [
-        tag(
-            "li",
-            tag("svg", tag("rect", width=12, height=12, rx=2, class_=kind), viewBox="0 0 12 12", aria_hidden="true"),
-            text,
-        )
-        for kind, text in legend
-    ]
-    return section(
-        "Last syncs",
-        tag(
-            "div",
-            tag("div", sync_bars(status.syncs[::-1]), tag("ul", squares, class_="legend"), class_="drawing"),
-            table("Newest first", heads, rows, numbers=(1, 2)),
-            class_="halves",
-        ),
-        id_="syncs",
-    )
+    listed = table("Newest first", ("ended (UTC)", "counts changed", "result"), rows, numbers=(1,))
+    drawn = tag("div", sync_bars(status.syncs[::-1]), class_="drawing")
+    return section("Last syncs", tag("div", drawn, listed, class_="halves"), id_="syncs")
 
 
 def _videos(status: Status, names: PageNames) -> Markup:
@@ -154,7 +135,7 @@ def _videos(status: Status, names: PageNames) -> Markup:
     if not found:
         return section(heading, tag("p", "None."), id_="videos")
     rows = [
-        (video_link(video), state, details, page_list(names.pages.get(video, ()), names.titles))
+        (video_link(video), state, details, page_list(video, names.pages.get(video, ()), names.titles))
         for video, state, details in found
     ]
     states = (

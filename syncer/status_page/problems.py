@@ -8,7 +8,7 @@ from itertools import groupby
 from starlette.responses import HTMLResponse
 
 from syncer.model import Problem, ProblemKind
-from syncer.status_page.layout import page, sync_link
+from syncer.status_page.layout import page, prose, sync_link
 from syncer.status_page.markup import Markup, tag, together
 from syncer.wording import counted
 
@@ -79,15 +79,25 @@ def problems_list(problems: Sequence[Problem], *, level: str) -> Markup:
     return together([_problems_of_kind(kind, list(same), level) for kind, same in by_kind])
 
 
+def problem_items(problems: Sequence[Problem]) -> Markup:
+    """Return a list of problems, each with where it is."""
+    items = [
+        tag(
+            "li",
+            tag("span", f"{problem.subject}:{problem.line}" if problem.line else problem.subject, class_="path"),
+            ": ",
+            prose(problem.message),
+        )
+        for problem in problems
+    ]
+    return tag("ul", items)
+
+
 def _problems_of_kind(kind: ProblemKind, problems: Sequence[Problem], level: str) -> Markup:
-    items = []
-    for problem in problems[:PROBLEMS_SHOWN]:
-        place = f"{problem.subject}:{problem.line}" if problem.line else problem.subject
-        items.append(tag("li", tag("span", place, class_="path"), " ", problem.message))
     left = len(problems) - PROBLEMS_SHOWN
     return together(
         tag(level, kind.value.replace("-", " ").capitalize(), f" ({len(problems):,})"),
         tag("p", tag("strong", "What to do: "), REMEDIES[kind]),
-        tag("ul", items),
+        problem_items(problems[:PROBLEMS_SHOWN]),
         tag("p", f"And {left:,} more.") if left > 0 else None,
     )

@@ -11,8 +11,7 @@ from syncer.control import DaemonState, Ticket
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import Line
 from syncer.model import VideoId
-from syncer.status.report import StoredBrake, StoredReport, brake_share, problems_of
-from syncer.status_page.chart import ENDINGS
+from syncer.status.report import StoredBrake, StoredReport, brake_share, problems_of, result_of
 from syncer.status_page.layout import (
     changes_table,
     facts,
@@ -53,7 +52,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
         section(
             "Summary",
             facts(
-                ("Result", ENDINGS[report["exit"]]),
+                ("Result", result_of(report)),
                 ("Started", moment(started)),
                 ("Took", f"{(finished - started).total_seconds():.0f} s"),
                 ("Found", f"{counted(report['videos'], 'video')} on {counted(report['pages'], 'page')}"),
@@ -129,7 +128,8 @@ def _missing(report: StoredReport, names: PageNames) -> Markup | None:
     if not videos:
         return None
     rows = [
-        (video_link(video), page_list(names.pages.get(video, ()), names.titles)) for video in videos[:MISSING_SHOWN]
+        (video_link(video), page_list(video, names.pages.get(video, ()), names.titles))
+        for video in videos[:MISSING_SHOWN]
     ]
     left = len(videos) - MISSING_SHOWN
     return section(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from syncer.errors import ExitCode
+from syncer.model import Problem
 from syncer.status.report import brake_share
 from syncer.status_page.layout import ago
 from syncer.status_page.reading import Overview, is_old
 from syncer.wording import counted
+
+PROBLEMS_NAMED = 3
+"""More problems than these are only counted: they have a page of their own."""
 
 
 class Need(NamedTuple):
@@ -20,6 +24,8 @@ class Need(NamedTuple):
     """The text of a link to the page that shows it, where there is one."""
     href: str = ""
     """The address of that page."""
+    problems: Sequence[Problem] = ()
+    """Those that are named at once."""
 
 
 class Verdict(NamedTuple):
@@ -53,7 +59,7 @@ def verdict(seen: Overview) -> Verdict:
 def _wrong(seen: Overview) -> str | None:
     status, daemon = seen.status, seen.daemon
     if daemon.trouble:
-        return f"The last sync could not run: {daemon.trouble.removesuffix('.')}."
+        return f"The last sync could not run: {_ended(daemon.trouble)}"
     if not status.syncs:
         return None
     if status.syncs[0]["exit"] == ExitCode.NOTHING_ANSWERED:
@@ -73,8 +79,8 @@ def needs_of(seen: Overview) -> Iterator[Need]:
     """Yield what needs attention, the most serious first."""
     status, config_error = seen.status, seen.daemon.config_error
     if config_error:
-        errors = config_error.replace("\n", "; ").removesuffix(".")
-        yield Need(f"The new config is invalid, so the old one is still in use: {errors}.")
+        errors = _ended(config_error.replace("\n", "; "))
+        yield Need(f"The new config is invalid, so the old one is still in use: {errors}")
     if brake := status.brake:
         yield Need(
             f"The safety brake stopped a sync: {brake_share(brake)} (limit {status.brake_limit * 100:g}%)."
@@ -84,7 +90,13 @@ def needs_of(seen: Overview) -> Iterator[Need]:
             "/videos?state=braked",
         )
     if status.problems:
-        yield Need(f"The last sync found {counted(len(status.problems), 'problem')}.", "Show the problems", "/problems")
+        few = len(status.problems) <= PROBLEMS_NAMED
+        yield Need(
+            f"The last sync found {counted(len(status.problems), 'problem')}.",
+            "Show what to do" if few else "Show the problems",
+            "/problems",
+            status.problems if few else (),
+        )
     if status.gone:
         yield Need(
             f"{counted(len(status.gone), 'video')} {'is' if len(status.gone) == 1 else 'are'} gone: missing in three"
@@ -93,3 +105,8 @@ def needs_of(seen: Overview) -> Iterator[Need]:
             "Show the videos",
             "/videos?state=missing",
         )
+
+
+def _ended(text: str) -> str:
+    """Return a text with a mark at its end."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -11,7 +11,7 @@ from syncer.model import Count, Reading
 from syncer.state.search import KnownVideo, SearchState
 from syncer.status.documents import meaning_changes
 from syncer.status_page.chart import COUNT_NAMES, count_chart
-from syncer.status_page.layout import minute, moment, neighbours, page, page_list, section, table, video_link
+from syncer.status_page.layout import moment, neighbours, page, page_list, section, table, video_link
 from syncer.status_page.markup import Markup, tag, together
 from syncer.status_page.reading import PageNames, VideoDetails
 from syncer.wording import counted
@@ -33,12 +33,12 @@ def videos_page(
         (
             video_link(video.video_id),
             *(_number(video.reading, count) for count in Count),
-            together("missing since ", minute(video.missing_since))
+            together("missing since ", moment(video.missing_since, zone=False))
             if video.missing_since
-            else minute(video.reading.at)
+            else moment(video.reading.at, zone=False)
             if video.reading
             else "not requested yet",
-            page_list(names.pages.get(video.video_id, ()), names.titles),
+            page_list(video.video_id, names.pages.get(video.video_id, ()), names.titles),
         )
         for video in found
     ]
@@ -61,8 +61,13 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
     title = next((title for _, title in seen.pages if title), seen.video_id)
     meanings = meaning_changes(seen.readings) if seen.readings else []
     pages = [
-        tag("li", (title, ": ") if title else None, tag("span", path, class_="path")) for path, title in seen.pages
+        tag("li", (tag("span", title, class_="title"), " ") if title else None, tag("span", path, class_="path"))
+        for path, title in seen.pages
     ]
+    lists = (
+        _readings(seen.readings),
+        section("Pages", tag("ul", pages, class_="pages") if pages else tag("p", "None."), id_="pages"),
+    )
     return page(
         title,
         tag("h1", title),
@@ -88,10 +93,9 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
         )
         if seen.unconfirmed
         else None,
-        tag("div", _charts(seen.readings, meanings), _readings(seen.readings), class_="beside")
+        tag("div", _charts(seen.readings, meanings), tag("div", lists), class_="beside")
         if any(reading.statistics for reading in seen.readings)
-        else _readings(seen.readings),
-        section("Pages", tag("ul", pages) if pages else tag("p", "None."), id_="pages"),
+        else lists,
         here="/videos",
     )
 
@@ -135,7 +139,7 @@ def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
 
 def _readings(readings: Sequence[Reading]) -> Markup:
     newest = readings[::-1][:READING_ROWS]
-    rows = [(minute(reading.at), *(_number(reading, count) for count in Count)) for reading in newest]
+    rows = [(moment(reading.at, zone=False), *(_number(reading, count) for count in Count)) for reading in newest]
     left = len(readings) - len(newest)
     return section(
         "Readings",
