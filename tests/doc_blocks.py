@@ -41,6 +41,7 @@ for _ in $(seq 300); do [ -s "$HOME/printed" ] && break; sleep 0.1; done
 cat "$HOME/printed"
 """
 """Waits for the output, so that it comes before that of the next command."""
+_FIRST_SYNC = "$(syncer log --json | grep -o '[0-9]*T[0-9]*Z-[0-9a-f]*' | head -1)"
 _AT_THE_END = "trap 'kill $(jobs -p) 2> /dev/null' EXIT"
 _MARK = "\u241e"
 """Printed before the output of each command, to separate the outputs."""
@@ -170,7 +171,8 @@ def _edited(block: Block) -> str:
 
 
 def _typed(command: str) -> str:
-    """Return what the shell runs for a command of the docs."""
+    """Return what the shell runs for a command of the docs. A sync's ID in it is that of the page's first sync."""
+    command = _VARYING[0][0].sub(_FIRST_SYNC, command)
     if command.endswith(" &"):
         return _IN_THE_BACKGROUND.format(command=command.removesuffix(" &"))
     return f"{command}\nwait $! 2> /dev/null" if command == "kill $!" else command

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +179,46 @@ def test_where_all_is_ok_the_daemon_starts_and_its_own_port_and_socket_are_fine(
         ran = syncer("check", "--offline")
         assert ran.code == 0
         assert "ok      daemon: it is running\n" in ran.out
+
+
+def second_site(site: Site) -> Site:
+    second = Site(site.root.parent / "second", site.url)
+    (second.root / "content" / "lists").mkdir(parents=True)
+    fill(second, 1)
+    second.configure()
+    return second
+
+
+def test_two_services_with_one_runtime_directory_are_an_error_that_names_the_other_site(
+    site: Site, syncer: Run, tmp_path: Path
+) -> None:
+    fill(site, 1)
+    site.configure(schedule="every: 24h")
+    second = second_site(site)
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    with Daemon(site, environment={"RUNTIME_DIRECTORY": str(runtime)}) as daemon:
+        daemon.until("Sync 2")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RUNTIME_DIRECTORY", str(runtime))
+            checks = syncer("-c", str(second.config), "check", "--offline", "--json").document["checks"]
+            ran = start_another(second)
+        remedy = "Stop it first, or give this unit its own `RuntimeDirectory=`."
+        reason = f"{runtime}/syncer.sock: cannot make a Unix socket here: the daemon of {site.root} uses it. {remedy}"
+        assert [each["message"] for each in checks if each["level"] == "error"] == [
+            f"The daemon cannot start: {reason}"
+        ]
+        assert (ran.returncode, ran.stderr.splitlines()[-1]) == (2, f"syncer: {reason}")
+        assert syncer("trigger").code == 0, "the first daemon still has its socket"
+
+
+def test_a_port_of_the_daemon_of_another_site_is_an_error_that_names_the_site(site: Site, syncer: Run) -> None:
+    fill(site, 1)
+    page = f"listen: '127.0.0.1:{free_port()}'"
+    site.configure(schedule="every: 24h", status_page=page)
+    second = second_site(site)
+    second.configure(status_page=page)
+    with Daemon(site) as daemon:
+        daemon.until("Sync 2")
+        ran = syncer("-c", str(second.config), "check", "--offline")
+    assert f"the daemon of {site.root} uses it. Set another port" in ran.out

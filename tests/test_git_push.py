@@ -56,6 +56,12 @@ def refused(report: SyncReport) -> str:
     return problem.message
 
 
+def test_a_sync_prints_that_its_commit_is_pushed(pair: Pair, syncer: Run) -> None:
+    assert f"Committed as {pair.tip()[:12]}" not in syncer("sync", "--dry-run").out
+    printed = syncer("sync").out
+    assert f"Committed as {pair.tip()[:12]} and pushed to origin." in printed
+
+
 def test_the_commit_is_pushed(pair: Pair) -> None:
     pushed(pair.sync())
     pair.require_settled()

@@ -257,6 +257,20 @@ def test_a_state_that_may_not_be_written_is_an_error_that_says_so(mode: int) -> 
     assert printed
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a state of another user")
+def test_a_state_of_another_user_is_an_error_that_says_how_to_read_it() -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom syncer.errors import StateError\n"
+        "from syncer.state.database import open_to_read\n"
+        "from tests.places import drop_powers\ndrop_powers()\n"
+        "try: open_to_read(Path(sys.argv[1]), '/srv/site')\n"
+        "except StateError as error: print(error)"
+    )
+    with everybodys_directory() as site, open_database(site / ".syncer", SITE):
+        printed = run_python(code, site / ".syncer")
+    assert "only the user root may. Run the command as that user, with `sudo -u root`." in printed
+
+
 def test_an_odd_path_is_only_a_path(tmp_path: Path) -> None:
     directory = tmp_path / "a?b#c %41 ü&mode=memory"
     with open_database(directory, SITE) as database:

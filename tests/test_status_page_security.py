@@ -268,7 +268,11 @@ def test_a_socket_that_a_crash_left_is_replaced_and_one_that_is_in_use_is_not(tm
     path = tmp_path / "s.sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    with serve.listening(None, path), pytest.raises(ConfigError, match="another daemon"), serve.listening(None, path):
+    with (
+        serve.listening(None, path),
+        pytest.raises(ConfigError, match="another program uses it"),
+        serve.listening(None, path),
+    ):
         pass
     assert not path.exists()
     path.write_text("mine")

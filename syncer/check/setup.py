@@ -146,8 +146,11 @@ def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
         yield Finding("git", Level.WARNING, str(error))
         return
     branch = tip.branch.removeprefix("refs/heads/")
-    pushed = f" and pushed to {config.git.remote}" if config.git.push else ""
-    yield Finding("git", Level.OK, f"counts are committed to {branch}{pushed}")
+    message = f"each sync commits to {branch}"
+    if config.git.push:
+        remote = config.git.remote
+        message += f" and pushes to {remote}. Not tested here: run `git push --dry-run {remote} HEAD`."
+    yield Finding("git", Level.OK, message)
 
 
 def _check_state(config: Config, database: Database, now: datetime) -> Iterator[Finding]:

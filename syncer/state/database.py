@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -155,6 +156,13 @@ def open_to_read(directory: Path, site: str | Path) -> Database | None:
                 return None
         except NotADirectoryError:
             return None
+        user_id = path.stat().st_uid
+        if user_id != os.geteuid() and not os.access(path, os.R_OK):
+            owner = f"#{user_id}"  # as sudo takes it
+            with suppress(KeyError):
+                owner = pwd.getpwuid(user_id).pw_name
+            remedy = f"Run the command as that user, with `sudo -u {owner}`."
+            raise StateError(f"Cannot read the state {path}: only the user {owner} may. {remedy}")
     with _explained(f"Cannot read the state {path}"):
         connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
     try:

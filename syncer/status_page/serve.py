@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import http.client
+import json
 import os
 import socket
 import stat
@@ -52,13 +54,19 @@ THREAD_LIMIT = 4
 STOP_TIMEOUT = 1
 """Seconds that running requests get when the daemon stops."""
 
+PROBE_TIMEOUT = 1.0
+"""Seconds that a program has to say whose daemon it is."""
+
+SERVICE_SOCKET = "syncer.sock"
+"""The socket's name in the runtime directory that systemd gives a unit."""
+
 
 def socket_path(environment: Mapping[str, str], site: str, state_directory: Path) -> Path:
     """Return where the daemon of a site has its Unix socket: `site` is its real path. Raises ConfigError."""
     runtime = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     of_user = environment.get("XDG_RUNTIME_DIR", "")
     if runtime:
-        path = Path(runtime, "syncer.sock")
+        path = Path(runtime, SERVICE_SOCKET)
     elif of_user and os.path.isdir(of_user):
         path = Path(of_user, f"syncer-{sha256(site.encode()).hexdigest()[:12]}.sock")
     else:
@@ -119,7 +127,7 @@ def require_listening(listen: str | None, path: Path) -> None:
     try:
         _is_left_over(path)
         if not os.access(path.parent, os.W_OK | os.X_OK) and (path.parent.exists() or path.name != DAEMON_SOCKET):
-            raise PermissionError(errno.EACCES, f"cannot write in {path.parent}")
+            raise PermissionError(errno.EACCES, f"cannot write in {path.parent}. Check its permissions")
     except OSError as error:
         raise _no_socket(path, error) from error
 
@@ -215,7 +223,10 @@ def _tcp(listen: str) -> socket.socket:
         made.listen(128)
     except OSError as error:
         made.close()
-        reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror
+        reason = error.strerror
+        if error.errno == errno.EADDRINUSE:
+            with socket.socket(made.family, socket.SOCK_STREAM) as probe:
+                reason = f"{_user_of(probe, (host, int(port)))} uses it"
         raise ConfigError(
             f"status_page.listen: cannot listen on {listen}: {reason}. "
             "Set another port, or `status_page: null` to turn the page off."
@@ -243,19 +254,40 @@ def _unix(path: Path) -> socket.socket:
 
 
 def _no_socket(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"{path}: cannot make a Unix socket here: {error.strerror or error}")
+    message = f"{path}: cannot make a Unix socket here: {error.strerror or error}."
+    if error.errno == errno.EADDRINUSE:
+        own = ", or give this unit its own `RuntimeDirectory=`" if path.name == SERVICE_SOCKET else ""
+        message += f" Stop it first{own}."
+    return ConfigError(message)
 
 
 def _is_left_over(path: Path) -> bool:
     """Whether a socket is there on which nobody listens. Raises OSError where somebody does, or it is no socket."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "another file has this name")
+            raise FileExistsError(errno.EEXIST, "another file has this name. Move it away")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1)
-            probe.connect(str(path))
+            user = _user_of(probe, str(path))
     except FileNotFoundError:
         return False
     except ConnectionRefusedError:
         return True
-    raise OSError(errno.EADDRINUSE, "another daemon uses it")
+    raise OSError(errno.EADDRINUSE, f"{user} uses it")
+
+
+def _user_of(probe: socket.socket, address: str | tuple[str, int]) -> str:
+    """Return who listens on an address: the daemon of a site, or another program.
+
+    Raises FileNotFoundError and ConnectionRefusedError if nobody does.
+    """
+    probe.settimeout(PROBE_TIMEOUT)
+    try:
+        probe.connect(address)
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = probe
+        connection.request("GET", "/api/v1/status")
+        return f"the daemon of {json.loads(connection.getresponse().read())['site']}"
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return "another program"
