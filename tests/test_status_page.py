@@ -229,7 +229,7 @@ def test_every_page_of_a_missing_hidden_or_unconfirmed_video_is_named_with_its_t
                 assert re.findall(r"content/([a-z.]+)<", row[0]) == list(pages)
             assert "seen.md" not in overview
             for shown in (overview, page.get("/videos?state=missing").text, page.get(f"/syncs/{sync}").text):
-                assert "Title of a.md" in shown
+                assert f'<a href="/videos/{lost}">Title of a.md</a>' in shown
                 assert "A &lt;b&gt;title&lt;/b&gt;" in shown
             assert "Title of seen.md" in page.get("/").text, "in the last changes"
 
@@ -345,7 +345,7 @@ def test_a_config_that_could_not_be_reloaded_is_shown_until_one_is(site: Site, p
     page.steered.daemon_state = replace(page.steered.daemon_state, config_error=error)
     shown = (
         "so the old one is still in use: syncer.yaml:6: schedule.evry: unknown key; syncer.yaml:7: youtube.key: &lt;b"
-        "&gt;; did you mean <code>every</code>?"
+        "&gt;; did you mean <code>every</code>?</li>"
     )
     assert shown in page.get("/").text
     assert "1 thing needs attention" in page.get("/").text
