@@ -44,6 +44,10 @@ def in_json(video: str, views: str, likes: str) -> bytes:
     return f'{{"vid_id": "{video}", "views": {views}, "likes": {likes}}}\n'.encode()
 
 
+def in_quotes(video: str, views: str, likes: str) -> bytes:
+    return in_json(video, f'"{views}"', f'"{likes}"')
+
+
 @pytest.fixture
 def there(tmp_path: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty directory that is the working directory."""
@@ -110,11 +114,20 @@ def test_counts_of_hugo_json_are_added_as_strings(there: Path, syncer: Run) -> N
     assert "3.788042e+06" not in ran.out
 
 
-@pytest.mark.parametrize(("page", "advised"), [(in_json, True), (in_yaml, False)])
+@pytest.mark.parametrize(
+    ("page", "generator", "advised"),
+    [
+        (in_json, "hugo.toml", True),
+        (in_yaml, "hugo.toml", False),
+        (in_quotes, "hugo.toml", False),
+        (in_json, "eleventy.config.js", False),
+    ],
+)
 def test_numbers_in_hugo_json_are_to_be_put_in_quotes(
-    there: Path, syncer: Run, page: Callable[..., bytes], advised: bool
+    there: Path, syncer: Run, page: Callable[..., bytes], generator: str, advised: bool
 ) -> None:
     lay(there, {"content/a.md": page(A, "1", "2")})
+    (there / generator).touch()
     assert ("Hugo shows the number 3788042 as 3.788042e+06" in syncer("init").out) is advised
 
 
@@ -136,7 +149,9 @@ def test_drafts_themes_and_archives_are_named_and_not_proposed(there: Path, sync
             "node_modules/x/e.md": crlf(D, 1, 2),
         },
     )
-    assert "Left out as archive, draft or theme: _drafts, old/Archive, themes. If" in syncer("init").out
+    assert (
+        "Left out as archive, draft or theme: _drafts, old/Archive, themes. To update pages there" in syncer("init").out
+    )
     target = there / "config/syncer.yaml"
     (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
     assert collection.exclude == ("/_drafts/", "/old/Archive/", "/themes/")
@@ -188,6 +203,86 @@ def test_metadata_without_fences_is_recognised(there: Path, syncer: Run, pelican
     assert ran.code == 1
     assert "Saw 1 page with a video in metadata without `---` lines, such as content/a.md." in ran.out
     assert ("(Pelican reads both forms)" in ran.out) is pelican
+
+
+INVALID = {"a.md": f"---\ntitle: a: b\nvid: {A}\n---\n".encode(), "b.md": f"---\nt: b\nvid: {B}\n".encode()}
+
+
+@pytest.mark.parametrize("beside", [{}, {"c.md": crlf(C, 1, 2)}])
+def test_pages_with_a_video_in_invalid_front_matter_are_named(
+    there: Path, syncer: Run, beside: Mapping[str, bytes]
+) -> None:
+    lay(there, {**INVALID, "d.md": b"---\nA line, and no front matter\n", **beside})
+    ran = syncer("init")
+    assert ran.code == (0 if beside else 1)
+    assert "Skipped 2 pages with a video in invalid front matter: a.md (line 2), b.md (line 2). Fix it." in ran.out
+    assert "Add the video ID" not in ran.out
+
+
+def test_a_list_of_several_ids_is_named(there: Path, syncer: Run) -> None:
+    lay(there, {"a.md": f"---\nyoutube: [{A}, {B}]\n---\n".encode()})
+    ran = syncer("init")
+    assert ran.code == 1
+    assert "Saw several videos in the list `youtube`, such as in a.md." in ran.out
+    assert "Add the video ID" not in ran.out
+
+
+def test_pages_in_drafts_alone_are_named_and_not_denied(there: Path, syncer: Run) -> None:
+    lay(there, {"_drafts/a.md": crlf(A, 1, 2), "b.md": b"---\ntitle: B\n---\n"})
+    assert syncer("init").out.splitlines() == [
+        "No config was written, because no other page has a YouTube video in its front matter.",
+        "Left out as archive, draft or theme: _drafts. To update pages there, write config/syncer.yaml by hand.",
+    ]
+
+
+def test_a_video_on_several_pages_is_one_video(there: Path, syncer: Run) -> None:
+    lay(there, {f"{number}.md": crlf(A, 1, 2) for number in range(3)})
+    assert "3 pages, 1 video\n" in syncer("init").out
+
+
+def test_a_video_that_is_in_a_text_several_times_is_one_video(there: Path, syncer: Run) -> None:
+    lay(there, {"a.md": f"https://youtu.be/{A}\n".encode() * 3})
+    assert "Saw 1 video in the text of 1 page" in syncer("init").out
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "seen"),
+    [
+        ("a.yml", "- {}\n", True),
+        ("a.yml", "{}:\n  views: 3\n", True),
+        ("a.csv", "id,title\n{},x\n", True),
+        ("a.tsv", "title\tid\nx\t{}\n", True),
+        ("a.json", '["{}"]', True),
+        ("a.csv", "12345678901,covid-19-uk,JavaScripts\n", False),
+    ],
+)
+def test_bare_ids_of_data_files_are_seen(there: Path, syncer: Run, path: str, text: str, seen: bool) -> None:
+    lay(there, {"a.md": b"---\ntitle: A\n---\n", f"_data/{path}": text.format("5HjkiQJx-CY").encode()})
+    assert (f"Saw 1 data file with video IDs, such as _data/{path}." in syncer("init").out) is seen
+
+
+@pytest.mark.parametrize("fenced", [False, True])
+def test_pages_without_fences_are_named_by_init_and_check_beside_a_page_with_them(
+    there: Path, syncer: Run, fenced: bool
+) -> None:
+    metadata = f"Title: A\nYoutube: {A}\nViews: 3\n"
+    page = f"---\n{metadata}---\n" if fenced else f"{metadata}\nText\n"
+    lay(there, {"content/a.md": page.encode(), "content/b.md": f"---\n{metadata}---\n".encode()})
+    (there / "pelicanconf.py").touch()
+    seen = "Saw 1 page with a video in metadata without `---` lines, such as content/a.md."
+    assert (seen in syncer("init").out) is not fenced
+    assert (f"generator: {seen}" in syncer("check", "--offline").out) is not fenced
+
+
+@pytest.mark.parametrize(("named", "noted"), [("other.yaml", True), ("config/../config/syncer.yaml", False)])
+def test_a_config_that_is_named_and_is_not_the_one_that_init_writes_is_noted(
+    there: Path, syncer: Run, named: str, noted: bool
+) -> None:
+    lay(there, SHAPES["jekyll"][0])
+    note = f"`-c` or SYNCER_CONFIG names {named}: other commands read that file, not this one."
+    assert (note in syncer("-c", named, "init").out) is noted
+    if noted:
+        assert "other.yaml: no config here; correct -c or SYNCER_CONFIG" in syncer("-c", named, "check").out
 
 
 def test_it_changes_no_page(there: Path, syncer: Run) -> None:

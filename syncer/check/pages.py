@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level, examples
 from syncer.content.replace import is_read_only
-from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_pages
+from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
-from syncer.suggest.generator import jekyll_advice
+from syncer.suggest.elsewhere import Elsewhere
+from syncer.suggest.generator import is_pelican, jekyll_advice, unfenced_advice
 from syncer.wording import counted
 
 if TYPE_CHECKING:
@@ -147,7 +148,18 @@ def _check_keys(found: FoundPages) -> Iterator[Finding]:
 
 
 def check_generator(config: Config, config_path: str) -> Iterator[Finding]:
-    """Yield a warning where the site's generator publishes syncer's own files."""
+    """Yield a warning where the site's generator publishes syncer's own files, or metadata is not read."""
     site, state = os.path.realpath(config.site), os.path.realpath(config.state_directory)
+    if is_pelican(site):
+        seen = Elsewhere()
+        for candidate in walk(
+            site, [each for each in config.collection_models() if os.path.isdir(os.path.join(site, each.directory))]
+        ):
+            head = read_head(site, candidate) if isinstance(candidate, Candidate) else None
+            if isinstance(candidate, Candidate) and isinstance(head, tuple):
+                seen.add_head(candidate.path, head[0])
+        if seen.unfenced:
+            advice = unfenced_advice(site, seen.unfenced).replace("\n", " ")
+            yield Finding("generator", Level.WARNING, advice)
     if advice := jekyll_advice(site, os.path.realpath(config_path), state):
         yield Finding("generator", Level.WARNING, f"{advice}.")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from syncer.cli.settings import DEFAULT_CONFIG, Settings
+
 if TYPE_CHECKING:
     from syncer.content.walk import Candidate
     from syncer.suggest.elsewhere import Elsewhere
@@ -28,7 +30,8 @@ LARGEST_DATA_FILE_BYTES = 4 << 20
 
 @click.command()
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-def command(directory: Path) -> int:
+@click.pass_obj
+def command(settings: Settings, directory: Path) -> int:
     """Propose a config for your site and write it.
 
     DIR is the site's root (default: the working directory). The config is DIR/config/syncer.yaml.
@@ -38,10 +41,12 @@ def command(directory: Path) -> int:
     from syncer.errors import ExitCode, UsageError
     from syncer.front_matter.video_id import parse_video_id
     from syncer.model import VideoId
-    from syncer.suggest.generator import jekyll_advice
+    from syncer.suggest.elsewhere import Elsewhere
+    from syncer.suggest.generator import is_hugo, jekyll_advice
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
+    from syncer.wording import safe
 
     site = os.path.realpath(absolute(str(directory)))
     if not os.path.isdir(site):  # not `Path.is_dir`, which raises where a name is too long or may not be looked at
@@ -54,13 +59,15 @@ def command(directory: Path) -> int:
         found = parse_video_id(text, "")
         return found if isinstance(found, str) else None
 
-    hugo_json: set[str] = set()
-    found = survey(_pages(site, hugo_json), recognise)
+    json_pages: set[str] = set()
+    json_numbers: set[str] = set()
+    seen = Elsewhere()
+    found = survey(_pages(site, json_pages, json_numbers, seen), recognise)
     proposals = suggest(found)
     if not proposals:
-        _show_none(site, found)
+        _show_none(site, found, seen)
         return ExitCode.PROBLEMS
-    in_json = [any(path in hugo_json for path, _ in proposal.examples) for proposal in proposals]
+    in_json = [any(path in json_pages for path, _ in proposal.examples) for proposal in proposals]
     final = [
         replace(proposal, fields=replace(proposal.fields, insert_as="string")) if is_json else proposal
         for proposal, is_json in zip(proposals, in_json, strict=True)
@@ -68,10 +75,18 @@ def command(directory: Path) -> int:
     _write(target, render(final))
     for proposal in final:
         _show_proposal(proposal)
-    _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add it to the config")
+    _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
+    _show_unread(site, seen)
     show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`.")
-    numbers = (proposal.fields.insert_as == "number" and not proposal.fields.insert_missing for proposal in proposals)
-    if any(is_json and are_numbers for is_json, are_numbers in zip(in_json, numbers, strict=True)):
+    named = settings.config_path
+    if named != DEFAULT_CONFIG and os.path.realpath(absolute(named)) != os.path.realpath(target):
+        show(f"`-c` or SYNCER_CONFIG names {safe(named)}: other commands read that file, not this one.")
+    counts = {
+        "".join(fields.video_id.rpartition("[].")[:2]) + key
+        for fields in (proposal.fields for proposal in final)
+        for key in fields.counts.values()
+    }
+    if is_hugo(site) and counts & json_numbers:
         show("Put the counts in your JSON front matter in quotes: Hugo shows the number 3788042 as 3.788042e+06.")
         show("A sync keeps the quotes.")
     if advice := jekyll_advice(site, os.path.realpath(target), f"{site}/.syncer"):
@@ -79,8 +94,8 @@ def command(directory: Path) -> int:
     return ExitCode.OK
 
 
-def _pages(site: str, hugo_json: set[str]) -> Iterator[tuple[str, Leaves]]:
-    """Yield the pages' paths and leaves; note those whose front matter is JSON as only Hugo reads it."""
+def _pages(site: str, json_pages: set[str], json_numbers: set[str], seen: Elsewhere) -> Iterator[tuple[str, Leaves]]:
+    """Yield the pages' paths and leaves; note what is special about them."""
     from syncer.content.page_file import attempt
     from syncer.content.scan import read_head
     from syncer.front_matter.leaves import leaves
@@ -88,10 +103,14 @@ def _pages(site: str, hugo_json: set[str]) -> Iterator[tuple[str, Leaves]]:
     for candidate in _files(site, PAGES):
         read = read_head(site, candidate)
         if isinstance(read, tuple):  # what cannot be read cannot be proposed
+            seen.all_pages += 1
             found = attempt(leaves, read[0])
+            if not found:
+                attempt(seen.add_head, candidate.path, read[0])
             if found is not None:
                 if read[0].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-                    hugo_json.add(candidate.path)
+                    json_pages.add(candidate.path)
+                    json_numbers.update(key for key, text, quoted in found if not quoted and text.isdigit())
                 yield candidate.path, found
 
 
@@ -127,66 +146,83 @@ def _show_proposal(proposal: Proposal) -> None:
         show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")
 
 
-def _show_unpublished(found: Survey, keys: Sequence[str], remedy: str) -> None:
-    """Print which directories were left out, if any has videos under one of these keys."""
+def _show_unpublished(found: Survey, keys: Sequence[str], remedy: str) -> bool:
+    """Print which directories were left out and have videos under one of these keys. Return whether there are any."""
     from syncer.cli.show import show
     from syncer.wording import safe
 
     directories = sorted({directory for directory, key in found.unpublished if key in keys})
     if directories:
         names = ", ".join(map(safe, directories))
-        show(f"Left out as archive, draft or theme: {names}. If you want it updated, {remedy}.")
+        show(f"Left out as archive, draft or theme: {names}. To update pages there, {remedy}.")
+    return bool(directories)
 
 
-def _show_none(site: str, found: Survey) -> None:
+def _show_unread(site: str, seen: Elsewhere) -> None:
+    """Print which pages have a video in front matter or metadata that cannot be read."""
+    from syncer.check.findings import examples
+    from syncer.cli.show import show
+    from syncer.suggest.generator import unfenced_advice
+    from syncer.wording import counted, safe
+
+    if seen.invalid:
+        pages = counted(len(seen.invalid), "page")
+        show(f"Skipped {pages} with a video in invalid front matter: {safe(examples(seen.invalid))}. Fix it.")
+    if seen.unfenced:
+        show(unfenced_advice(site, [safe(path) for path in seen.unfenced]))
+
+
+def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
     """Print why there is nothing to propose: where there are videos, and what to do."""
     from syncer.cli.show import show
-    from syncer.suggest.generator import is_pelican
     from syncer.suggest.propose import impossible_ids
     from syncer.wording import counted, safe
 
-    seen = _look_elsewhere(site)
+    _look_elsewhere(site, seen)
     if not seen.all_pages:
         show(
             f"No pages found ({', '.join(PAGES)}), so no config was written. Name your site's root: `syncer init DIR`."
         )
         return
     pages = counted(seen.all_pages, "page")
-    show(f"No YouTube video found in the front matter of {pages}, so no config was written.")
-    example = {name: safe(path) for name, path in seen.examples.items()}
-    if seen.unfenced:
-        by = " (Pelican reads both forms)" if is_pelican(site) else ""
-        pages = counted(seen.unfenced, "page")
-        show(f"Saw {pages} with a video in metadata without `---` lines, such as {example['unfenced']}.")
-        show(f"Put a line `---` before and after the metadata{by}, then run `syncer init` again.")
+    if found.unpublished:
+        show("No config was written, because no other page has a YouTube video in its front matter.")
+    elif seen.invalid or seen.unfenced or found.lists:
+        show(f"No YouTube video can be read in the front matter of {pages}, so no config was written.")
+    else:
+        show(f"No YouTube video found in the front matter of {pages}, so no config was written.")
+    by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
+    _show_unread(site, seen)
+    for key, path in found.lists.items():
+        show(f"Saw several videos in the list `{safe(key)}`, such as in {safe(path)}.")
+        show("Give each item a key, such as `- id: dQw4w9WgXcQ`.")
+    if seen.invalid or seen.unfenced or found.lists:
+        show("Then run `syncer init` again.")
         return
     if seen.embeds:
-        embeds = counted(seen.embeds, "video")
-        show(f"Saw {embeds} in the text of {counted(seen.pages, 'page')}, such as {example['pages']}.")
+        embeds = counted(len(seen.embeds), "video")
+        show(f"Saw {embeds} in the text of {counted(len(seen.pages), 'page')}, such as {safe(seen.pages[0])}.")
     if seen.data_files:
-        show(f"Saw {counted(seen.data_files, 'data file')} with video IDs, such as {example['data_files']}.")
-    _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
+        files = counted(len(seen.data_files), "data file")
+        show(f"Saw {files} with video IDs, such as {safe(seen.data_files[0])}.")
     if wrong := impossible_ids(found):
         key, ids, one = wrong
         show(f"Saw {counted(ids, 'video ID')} in `{safe(key)}` that YouTube never issues, such as `{safe(one)}`.")
         show("Look for typos: a video ID ends in one of A E I M Q U Y c g k o s w 0 4 8. Then try again.")
-        return
-    show("A sync updates counts in front matter only.")
-    show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
+    elif seen.embeds or seen.data_files or not by_hand:
+        show("A sync updates counts in front matter only.")
+        show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
 
 
-def _look_elsewhere(site: str) -> Elsewhere:
+def _look_elsewhere(site: str, seen: Elsewhere) -> None:
     from syncer.content.page_file import attempt, read_page
-    from syncer.suggest.elsewhere import Elsewhere
 
-    seen = Elsewhere()
-    for patterns, add in ((PAGES, seen.add_page), (DATA_FILES, seen.add_data_file)):
+    for patterns, add in ((PAGES, seen.add_text), (DATA_FILES, seen.add_data_file)):
         for candidate in _files(site, patterns):
             path = os.path.join(site, candidate.path)
             read = attempt(read_page, path) if patterns is PAGES or _is_small(path) else None
             if read:
                 attempt(add, candidate.path, read[0])
-    return seen
 
 
 def _is_small(path: str) -> bool:

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
-from syncer.cli.settings import Settings, remove_secrets, restore_variables
+from syncer.cli.settings import DEFAULT_CONFIG, Settings, remove_secrets, restore_variables
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
@@ -113,7 +113,7 @@ class _Commands(click.Group):
     "--config",
     metavar="PATH",
     envvar="SYNCER_CONFIG",
-    default="config/syncer.yaml",
+    default=DEFAULT_CONFIG,
     show_default=True,
     show_envvar=True,
     help="Path of the config file.",

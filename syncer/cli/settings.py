@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LARGEST_CONFIG = 1 << 20
 """Bytes. A larger file is not a config."""
 
+DEFAULT_CONFIG = "config/syncer.yaml"
+"""Relative to the working directory."""
+
 ACCEPT_HELP = "Accept, this once, the values that the safety brake or an unconfirmed count holds back."
 """The help of `--accept`, which two commands have."""
 
@@ -43,9 +46,9 @@ class Settings:
         try:
             text = read_file(path, LARGEST_CONFIG + 1, follow=True).decode()
         except FileNotFoundError:
-            raise ConfigError(
-                f"{path}: no config here; run `syncer init` to write one, or name yours with -c"
-            ) from None
+            to_write = "run `syncer init` to write one, or name yours with -c"
+            remedy = to_write if self.config_path == DEFAULT_CONFIG else "correct -c or SYNCER_CONFIG"
+            raise ConfigError(f"{path}: no config here; {remedy}") from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(f"{path}: cannot read the config: {reason}") from error

@@ -62,6 +62,15 @@ def title_of(data: bytes) -> str | None:
     return title.text.strip() or None if isinstance(title, Scalar) and not title.null else None
 
 
+def invalid_line(data: bytes) -> int | None:
+    """Return the page's line on which its front matter is invalid, or begins and never ends; None if it is valid."""
+    block = find_block(data)
+    if block is None or block.end is not BlockEnd.CLOSED:
+        return block and block.line
+    tree = parse(data[block.start : block.stop].decode(errors="replace"), block.syntax)
+    return block.line + (tree.line or 0) if isinstance(tree, Unreadable) else None
+
+
 def _read_tree(data: bytes, errors: str = "strict") -> Tree | None:
     """Return the tree of a page's block; None if there is none that can be parsed. `errors` is that of `decode`."""
     block = find_block(data)

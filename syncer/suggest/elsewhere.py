@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
+from syncer.front_matter.leaves import invalid_line
 from syncer.model import ID_PATTERN
 
 _ADDRESS = (
@@ -18,50 +19,66 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 """An address, or an embed with a bare ID: `{{< youtube ID >}}`, `{% youtube ID %}`, `<YouTube id="ID">`."""
-_IN_DATA = re.compile(
+_IN_METADATA = re.compile(
     rf"{_ADDRESS}|\b(?:\w*(?:youtube|video|yt|vid)\w*|id)[\"']?[ \t]*[:=][ \t]*[\"']?({ID_PATTERN})(?=[\"'\s,}}]|\Z)",
     re.IGNORECASE,
 )
-_METADATA = re.compile(r"\ufeff?(?:[A-Za-z][\w -]*:.*\n)+")
+_BARE_IN_DATA = re.compile(
+    rf"(?:^|[\s\"',:\[{{])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[\d_-]){ID_PATTERN}(?=[\"'\s,:\]}}]|\Z)"
+)
+"""An item, key or cell that looks like an ID, as nearly all IDs do and hardly a word does."""
+_METADATA = re.compile(r"\ufeff?(?:[A-Za-z][\w -]*:(?!//).*\n)+")
 
 
 @dataclass(slots=True)
 class Elsewhere:
-    """What was seen: numbers, and the first page or file of each sort as an example."""
+    """The videos that were seen, and the pages and files that have them."""
 
     all_pages: int = 0
-    embeds: int = 0
-    """Videos in the text of pages, each as often as it is there."""
-    pages: int = 0
-    """Pages with at least one of them."""
-    data_files: int = 0
-    """Data files with at least one video."""
-    unfenced: int = 0
+    invalid: list[str] = field(default_factory=list)
+    """Pages with a video in front matter that is invalid, each with the line: `a.md (line 3)`."""
+    unfenced: list[str] = field(default_factory=list)
     """Pages with a video in metadata that has no fences, as Pelican's."""
-    examples: dict[str, str] = field(default_factory=dict)
+    embeds: set[str] = field(default_factory=set)
+    """Videos in the text of pages."""
+    pages: list[str] = field(default_factory=list)
+    """Pages with at least one of them."""
+    data_files: list[str] = field(default_factory=list)
+    """Data files with at least one video."""
 
-    def add_page(self, path: str, data: bytes) -> None:
-        """Look at a page."""
-        self.all_pages += 1
-        block = find_block(data)
-        text = data[block.stop if block else 0 :].decode(errors="replace")
-        metadata = None if block else _METADATA.match(text)
-        if metadata and _videos(_IN_DATA, metadata[0]):
-            self.unfenced += 1
-            self.examples.setdefault("unfenced", path)
-        embeds = _videos(_IN_TEXT, text[metadata.end() if metadata else 0 :])
-        self.embeds += embeds
-        if embeds:
-            self.pages += 1
-            self.examples.setdefault("pages", path)
+    def add_head(self, path: str, head: bytes) -> None:
+        """Look at the head of a page in whose front matter no key can be read."""
+        block = find_block(head)
+        metadata = None if block else unfenced_metadata(head)
+        if metadata and _videos(_IN_METADATA, metadata):
+            self.unfenced.append(path)
+        elif block and _videos(_IN_METADATA, head[block.start : block.stop].decode(errors="replace")):
+            line = invalid_line(head)
+            if line is not None:
+                self.invalid.append(f"{path} (line {line})")
+
+    def add_text(self, path: str, page: bytes) -> None:
+        """Look at the text of a page."""
+        block = find_block(page)
+        start = block.stop if block else len((unfenced_metadata(page) or "").encode())
+        found = _videos(_IN_TEXT, page[start:].decode(errors="replace"))
+        self.embeds |= found
+        if found:
+            self.pages.append(path)
 
     def add_data_file(self, path: str, data: bytes) -> None:
         """Look at a data file."""
-        if _videos(_IN_DATA, data.decode(errors="replace")):
-            self.data_files += 1
-            self.examples.setdefault("data_files", path)
+        text = data.decode(errors="replace")
+        if _videos(_IN_METADATA, text) or _BARE_IN_DATA.search(text):
+            self.data_files.append(path)
 
 
-def _videos(pattern: re.Pattern[str], text: str) -> int:
-    """Return how many videos a text has: all addresses, and the bare IDs that are hardly words."""
-    return sum(bool(address) or looks_like_id(bare) for address, bare in pattern.findall(text))
+def unfenced_metadata(page: bytes) -> str | None:
+    """Return the lines `key: value` that a page without front matter begins with, if any."""
+    metadata = _METADATA.match(page.decode(errors="replace"))
+    return metadata and metadata[0]
+
+
+def _videos(pattern: re.Pattern[str], text: str) -> set[str]:
+    """Return the videos of a text: those of all addresses, and the bare IDs that are hardly words."""
+    return {address or bare for address, bare in pattern.findall(text) if address or looks_like_id(bare)}

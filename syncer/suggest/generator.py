@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
+
+from syncer.wording import counted
 
 _JEKYLL_CONFIGS = ("_config.yml", "_config.yaml")
 _OTHERS_WITH_THAT_CONFIG = ("_toc.yml", "source/_posts", "scaffolds")
@@ -19,6 +21,22 @@ _JEKYLL_4 = re.compile(r"^    jekyll \(4\.", re.MULTILINE)
 def is_pelican(site: str) -> bool:
     """Return whether Pelican builds the site."""
     return any(os.path.isfile(os.path.join(site, name)) for name in ("pelicanconf.py", "publishconf.py"))
+
+
+def is_hugo(site: str) -> bool:
+    """Return whether Hugo builds the site."""
+    names = ("config/_default", *(f"{stem}.{end}" for stem in ("hugo", "config") for end in ("toml", "yaml", "json")))
+    return any(os.path.exists(os.path.join(site, name)) for name in names)
+
+
+def unfenced_advice(site: str, pages: Sequence[str]) -> str:
+    """Return what to do about pages, at least one, whose metadata has no `---` lines."""
+    pelican = is_pelican(site)
+    return (
+        f"Saw {counted(len(pages), 'page')} with a video in metadata without `---` lines, such as {pages[0]}.\n"
+        f"Put a line `---` before and after the metadata{' (Pelican reads both forms)' if pelican else ''}.\n"
+        f"YAML needs quotes around a value such as `A: B`{'. Pelican shows quotes, so reword it' if pelican else ''}."
+    )
 
 
 def jekyll_advice(site: str, config: str, state: str) -> str | None:

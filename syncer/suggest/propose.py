@@ -39,7 +39,7 @@ class Proposal:
     pages: int
     """How many pages have a video under the key."""
     videos: int
-    """How many videos they have; the same video on two pages counts twice."""
+    """How many videos they have; the same video on two pages is one."""
     examples: tuple[tuple[str, str], ...]
     """A few pages, and the key's value there."""
 
@@ -105,7 +105,9 @@ def _propose(key: str, found: Survey) -> Proposal:
     prefix = "" if directory == "." else f"{directory.removeprefix('./')}/"
     inside = sorted(path for path, other in found.unpublished if other == key and path.startswith(prefix))
     exclude = tuple(f"/{_literal(path.removeprefix(prefix))}/" for path in inside)
-    return Proposal(directory, include, exclude, fields, video_key.pages, video_key.ids, tuple(video_key.examples))
+    return Proposal(
+        directory, include, exclude, fields, video_key.pages, len(video_key.distinct), tuple(video_key.examples)
+    )
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:

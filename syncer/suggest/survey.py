@@ -19,8 +19,6 @@ Recognise = Callable[[str], VideoId | None]
 
 _MAX_EXAMPLES = 3
 """Pages of each key that are kept as examples."""
-_MAX_DISTINCT = 3
-"""Videos of each key that are kept."""
 _MAX_KEYS = 5_000
 """Where keys are data, each page has new ones."""
 _MAX_VIDEO_KEYS = 50
@@ -77,7 +75,6 @@ class VideoKey:
     mixed: int = 0
     """Bare IDs of small and capital letters, as 99 of 100 are and hardly a word is."""
     distinct: set[VideoId] = field(default_factory=set)
-    """The first few."""
     directories: Directories = field(default_factory=Directories)
     suffixes: set[str] = field(default_factory=set)
     examples: list[tuple[str, str]] = field(default_factory=list)
@@ -100,8 +97,7 @@ class VideoKey:
             self.mixed += video_id != video_id.lower() and video_id != video_id.upper()
         else:
             self.urls += 1
-        if len(self.distinct) < _MAX_DISTINCT:
-            self.distinct.add(video_id)
+        self.distinct.add(video_id)
 
     def add_page(self, path: str, leaves: Leaves, known: Mapping[str, int]) -> None:
         """Count a page, and the values of its other keys that are `known`."""
@@ -137,6 +133,8 @@ class Survey:
     """Of these, the web addresses that name no video: a sync skips them, and reports any other text."""
     keys: dict[str, VideoKey] = field(default_factory=dict)
     """The keys that hold a video."""
+    lists: dict[str, str] = field(default_factory=dict)
+    """Keys with several videos in one list, which a field mapping cannot name; for each, the first page."""
     unpublished: Counter[tuple[str, str]] = field(default_factory=Counter)
     """For directories that are usually not published, and keys: the pages there that name a video under the key."""
 
@@ -146,6 +144,13 @@ class Survey:
         times = Counter(key for key, _, _ in leaves)
         for leaf, text, _ in leaves:
             key = leaf.removesuffix("[]") if times[leaf] == 1 else leaf  # a list of one ID is read as that ID
+            if (
+                leaf.endswith("[]")
+                and times[leaf] > 1
+                and leaf.removesuffix("[]") not in self.lists
+                and recognise(text)
+            ):
+                self.lists[leaf.removesuffix("[]")] = path
             if key not in self.values and (len(self.values) >= _MAX_KEYS or not _can_be_field(key)):
                 continue
             self.values[key] += not _is_empty(text)
