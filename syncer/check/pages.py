@@ -152,14 +152,13 @@ def check_generator(config: Config, config_path: str) -> Iterator[Finding]:
     site, state = os.path.realpath(config.site), os.path.realpath(config.state_directory)
     if is_pelican(site):
         seen = Elsewhere()
-        for candidate in walk(
-            site, [each for each in config.collection_models() if os.path.isdir(os.path.join(site, each.directory))]
-        ):
+        collections = [each for each in config.collection_models() if os.path.isdir(os.path.join(site, each.directory))]
+        for candidate in walk(site, collections):
             head = read_head(site, candidate) if isinstance(candidate, Candidate) else None
             if isinstance(candidate, Candidate) and isinstance(head, tuple):
                 seen.add_head(candidate.path, head[0])
         if seen.unfenced:
-            advice = unfenced_advice(site, seen.unfenced).replace("\n", " ")
-            yield Finding("generator", Level.WARNING, advice)
+            message = unfenced_advice(site, seen.unfenced).replace("\n", " ")
+            yield Finding("generator", Level.WARNING, message)
     if advice := jekyll_advice(site, os.path.realpath(config_path), state):
         yield Finding("generator", Level.WARNING, f"{advice}.")
