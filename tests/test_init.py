@@ -230,8 +230,8 @@ def test_a_list_of_several_ids_is_named(there: Path, syncer: Run) -> None:
 def test_pages_in_drafts_alone_are_named_and_not_denied(there: Path, syncer: Run) -> None:
     lay(there, {"_drafts/a.md": crlf(A, 1, 2), "b.md": b"---\ntitle: B\n---\n"})
     assert syncer("init").out.splitlines() == [
-        "No config was written, because no other page has a YouTube video in its front matter.",
         "Left out as archive, draft or theme: _drafts. To update pages there, write config/syncer.yaml by hand.",
+        "No other page has a YouTube video in its front matter, so no config was written.",
     ]
 
 

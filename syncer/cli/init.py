@@ -185,13 +185,13 @@ def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
         )
         return
     pages = counted(seen.all_pages, "page")
-    if found.unpublished:
-        show("No config was written, because no other page has a YouTube video in its front matter.")
+    by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
+    if by_hand:
+        show("No other page has a YouTube video in its front matter, so no config was written.")
     elif seen.invalid or seen.unfenced or found.lists:
         show(f"No YouTube video can be read in the front matter of {pages}, so no config was written.")
     else:
         show(f"No YouTube video found in the front matter of {pages}, so no config was written.")
-    by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
     _show_unread(site, seen)
     for key, path in found.lists.items():
         show(f"Saw several videos in the list `{safe(key)}`, such as in {safe(path)}.")
