@@ -29,7 +29,9 @@ def stack() -> Iterator[ExitStack]:
 
 def errors(syncer: Run) -> list[str]:
     checks = syncer("check", "--offline", "--json").document["checks"]
-    return [f"{each['name']}: {each['message']}" for each in checks if each["level"] == "error"]
+    found = [f"{each['name']}: {each['message']}" for each in checks if each["level"] == "error"]
+    assert ("daemon: it can start" in [f"{each['name']}: {each['message']}" for each in checks]) == (not found)
+    return found
 
 
 def notify_with_an_unknown_address(site: Site, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
@@ -160,6 +162,15 @@ def test_what_keeps_the_daemon_from_starting_is_an_error(
     if break_it is not no_key:
         ran = start_another(site)
         assert (ran.returncode, "Traceback" in ran.stderr) == (2, False), ran.stderr
+
+
+def test_an_address_of_another_machine_is_not_fixed_by_another_port(
+    site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, stack: ExitStack
+) -> None:
+    fill(site, 1)
+    address_of_another_machine(site, monkeypatch, stack)
+    (error,) = errors(syncer)
+    assert error.endswith(". Set an address of this machine, or `status_page: null` to turn the page off.")
 
 
 def test_notify_without_apprise_is_an_error(site: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:

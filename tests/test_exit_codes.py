@@ -421,6 +421,23 @@ def test_each_word_of_fail_on_is_about_one_thing(
         assert (ran.code, ran.document["exit"]) == (code, code), arguments
 
 
+def test_fail_on_may_be_repeated(full: Site, syncer: Run) -> None:
+    full.put("content/broken.md", b"---\nvid_id: nothing\n---\n")
+    first, second = ("--fail-on", "problems"), ("--fail-on", "brake")
+    assert [syncer("sync", *each).code for each in (second, first, first + second, second + first)] == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_a_config_that_was_named_is_corrected_not_written_by_init(
+    full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch, by_variable: bool
+) -> None:
+    if by_variable:
+        monkeypatch.setenv("SYNCER_CONFIG", "other.yaml")
+    ran = syncer("sync", *(() if by_variable else ("-c", "other.yaml")))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("other.yaml: no config here; correct -c or SYNCER_CONFIG\n")
+
+
 def test_without_an_answer_no_fail_on_helps(full: Site, syncer: Run) -> None:
     Site(full.root, "http://127.0.0.1:9/").configure()
     assert syncer("sync", "--fail-on", "brake").code == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,9 +58,9 @@ def video_id(text: str) -> VideoId:
     return found
 
 
-def failures_named(text: str | None) -> tuple[FailOn, ...]:
-    """Return what `--fail-on` names, separated by commas; all where it is None. Raises UsageError."""
-    words = [word.strip() for word in text.split(",")] if text is not None else list(FailOn)
+def failures_named(texts: Sequence[str]) -> tuple[FailOn, ...]:
+    """Return what each `--fail-on` names, separated by commas; all if there is none. Raises UsageError."""
+    words = [word.strip() for text in texts for word in text.split(",")] or list(FailOn)
     for word in words:
         if word not in set(FailOn):
             from difflib import get_close_matches

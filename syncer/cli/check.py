@@ -65,20 +65,26 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         settings.start_log(key)
         return key
 
-    yield from check(
+    can_start = True
+    for finding in check(
         config,
         find_key,
         environ=settings.environ,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         offline=offline,
-    )
+    ):
+        can_start &= finding.level is not Level.ERROR or finding.name not in {"key", "state"}
+        yield finding
     yield from check_generator(config, settings.config_path)
-    yield from _check_daemon(config, settings.environ)
+    yield from _check_daemon(config, settings.environ, can_start=can_start)
 
 
-def _check_daemon(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what would keep `syncer daemon` from starting, besides the config, the key and the state."""
+def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool) -> Iterator[Finding]:
+    """Yield what would keep `syncer daemon` from starting, or that nothing does.
+
+    `can_start`: nothing else that would keep it from starting, such as no key, was found.
+    """
     from syncer.check.findings import Finding, Level
     from syncer.cli.serving import require_serving
     from syncer.daemon.notify import require_apprise
@@ -96,4 +102,6 @@ def _check_daemon(config: Config, environ: Mapping[str, str]) -> Iterator[Findin
             require()
         except ConfigError as error:
             wrong.append(Finding("daemon", Level.ERROR, f"The daemon cannot start: {error}"))
-    yield from wrong or [Finding("daemon", Level.OK, "it is running" if running else "it can start")]
+    yield from wrong
+    if not wrong and (running or can_start):
+        yield Finding("daemon", Level.OK, "it is running" if running else "it can start")

@@ -20,6 +20,7 @@ from syncer.cli.settings import ACCEPT_HELP, Settings
 @click.option("--accept", is_flag=True, help=ACCEPT_HELP)
 @click.option(
     "--fail-on",
+    multiple=True,
     metavar="WHAT",
     help="What ends with exit code 1: problems, left-out, brake, not-pushed. Separate several by commas. Default: all.",
 )
@@ -32,7 +33,7 @@ def command(
     as_json: bool,
     everything: bool,
     accept: bool,
-    fail_on: str | None,
+    fail_on: tuple[str, ...],
     videos: tuple[str, ...],
 ) -> int:
     """Update the counts once, now.

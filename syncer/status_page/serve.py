@@ -227,9 +227,10 @@ def _tcp(listen: str) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             with socket.socket(made.family, socket.SOCK_STREAM) as probe:
                 reason = f"{_user_of(probe, (host, int(port)))} uses it"
+        wrong = "an address of this machine" if error.errno == errno.EADDRNOTAVAIL else "another port"
         raise ConfigError(
             f"status_page.listen: cannot listen on {listen}: {reason}. "
-            "Set another port, or `status_page: null` to turn the page off."
+            f"Set {wrong}, or `status_page: null` to turn the page off."
         ) from error
     return made
 
