@@ -42,7 +42,6 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.front_matter.video_id import parse_video_id
     from syncer.model import VideoId
     from syncer.suggest.elsewhere import Elsewhere
-    from syncer.suggest.generator import is_hugo, jekyll_advice
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
@@ -67,10 +66,11 @@ def command(settings: Settings, directory: Path) -> int:
     if not proposals:
         _show_none(site, found, seen)
         return ExitCode.PROBLEMS
-    in_json = [any(path in json_pages for path, _ in proposal.examples) for proposal in proposals]
     final = [
-        replace(proposal, fields=replace(proposal.fields, insert_as="string")) if is_json else proposal
-        for proposal, is_json in zip(proposals, in_json, strict=True)
+        replace(proposal, fields=replace(proposal.fields, insert_as="string"))
+        if any(path in json_pages for path, _ in proposal.examples)
+        else proposal
+        for proposal in proposals
     ]
     _write(target, render(final))
     for proposal in final:
@@ -81,16 +81,7 @@ def command(settings: Settings, directory: Path) -> int:
     named = settings.config_path
     if named != DEFAULT_CONFIG and os.path.realpath(absolute(named)) != os.path.realpath(target):
         show(f"`-c` or SYNCER_CONFIG names {safe(named)}: other commands read that file, not this one.")
-    counts = {
-        "".join(fields.video_id.rpartition("[].")[:2]) + key
-        for fields in (proposal.fields for proposal in final)
-        for key in fields.counts.values()
-    }
-    if is_hugo(site) and counts & json_numbers:
-        show("Put the counts in your JSON front matter in quotes: Hugo shows the number 3788042 as 3.788042e+06.")
-        show("A sync keeps the quotes.")
-    if advice := jekyll_advice(site, os.path.realpath(target), f"{site}/.syncer"):
-        show(f"{advice}.")
+    _show_generator_advice(site, target, final, json_numbers)
     return ExitCode.OK
 
 
@@ -144,6 +135,23 @@ def _show_proposal(proposal: Proposal) -> None:
     show(f"  video ID      {safe(fields.video_id)}")
     for count, key in fields.counts.items():
         show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")
+
+
+def _show_generator_advice(site: str, target: Path, proposals: Sequence[Proposal], json_numbers: set[str]) -> None:
+    """Print what to change for Hugo, which rounds large numbers in JSON, and for Jekyll, which publishes the config."""
+    from syncer.cli.show import show
+    from syncer.suggest.generator import is_hugo, jekyll_advice
+
+    counts = {
+        "".join(fields.video_id.rpartition("[].")[:2]) + key
+        for fields in (proposal.fields for proposal in proposals)
+        for key in fields.counts.values()
+    }
+    if is_hugo(site) and counts & json_numbers:
+        show("Put the counts in your JSON front matter in quotes: Hugo shows the number 3788042 as 3.788042e+06.")
+        show("A sync keeps the quotes.")
+    if advice := jekyll_advice(site, os.path.realpath(target), f"{site}/.syncer"):
+        show(f"{advice}.")
 
 
 def _show_unpublished(found: Survey, keys: Sequence[str], remedy: str) -> bool:
