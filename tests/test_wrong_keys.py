@@ -284,6 +284,16 @@ def test_check_warns_of_a_count_that_no_page_has_and_of_a_name_near_to_one_that_
     assert all(each.startswith(f"content: {warning}") for each in warnings)
 
 
+def test_check_finds_one_error_where_the_id_key_is_wrong_and_no_pages_to_write(site: Site, syncer: Run) -> None:
+    configure(site, "vid_id")
+    for number in range(5):
+        put(site, number)
+    checks = syncer("check", "--offline", "--json").document["checks"]
+    (error,) = [each["message"] for each in checks if each["level"] == "error"]
+    assert error.startswith("content: None of 5 pages has the ID key `vid_id`; pages have `id`.")
+    assert "permissions" not in {each["name"] for each in checks}
+
+
 def test_a_word_as_long_as_an_id_on_a_few_pages_is_not_proposed_as_one(site: Site) -> None:
     configure(site, "vid_id")
     for number in range(8):

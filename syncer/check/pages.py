@@ -102,7 +102,7 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
             message = f"{collection.directory} is not a directory in {site}. Correct `directory` in the config."
             yield Finding("content", Level.ERROR, message)
     pages = counted(len(found.paths), "page")
-    if not found.paths and not found.problems:
+    if not found.paths and not found.problems and not found.wrong_keys:
         message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
         yield Finding("content", Level.ERROR, message)
     if found.values:
@@ -118,7 +118,7 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
             f" {examples(found.read_only)}. Check the permissions, or exclude the pages."
         )
         yield Finding("permissions", Level.ERROR, message)
-    else:
+    elif found.paths:
         yield Finding("permissions", Level.OK, "all pages can be written")
 
 
