@@ -147,7 +147,7 @@ def served(site: Site) -> Iterator[Served]:
     port = free_port()
     text = site.config.read_text(encoding="utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}")
     config = parse_config(text, site.config)
-    with serving(lambda: config, steered, counters, os.environ):
+    with serving(lambda: config, steered, counters, os.environ, lambda path: None):
         try:
             path = socket_path(os.environ, os.path.realpath(site.root), site.state)
             yield Served(steered, port, path)

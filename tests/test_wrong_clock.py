@@ -182,8 +182,8 @@ def test_readings_are_listed_in_the_order_in_which_they_were_made(
         seen = VideoDetails(video, history(database, video), (), None, unconfirmed=False)
     assert [reading.at for reading in seen.readings] == times
     shown = bytes(video_page(seen).body).decode()
-    assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M}</t", shown.index("<tbody")) == min(
-        shown.index(f"{at:%Y-%m-%d %H:%M}</t", shown.index("<tbody")) for at in times
+    assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M:%S}</t", shown.index("<tbody")) == min(
+        shown.index(f"{at:%Y-%m-%d %H:%M:%S}</t", shown.index("<tbody")) for at in times
     )
     places = [float(x) for x in re.findall(r'<circle cx="([0-9.-]+)"', shown)]
     assert all(LEFT <= x <= WIDTH - RIGHT for x in places)

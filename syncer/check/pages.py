@@ -143,7 +143,7 @@ def _check_keys(found: FoundPages) -> Iterator[Finding]:
     odd = sorted(video for video in found.videos if not is_possible(video))
     if odd:
         yield Finding("ids", Level.WARNING, f"YouTube never issues such video IDs. Look for typos: {examples(odd)}")
-    elif found.videos:
+    elif found.videos and not any(problem.kind is ProblemKind.NOT_A_VIDEO_ID for problem in found.problems):
         yield Finding("ids", Level.OK, "every video ID has a valid form")
 
 

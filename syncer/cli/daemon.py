@@ -104,8 +104,8 @@ def _run(
     schedule = config.schedule
     times = f"at `{schedule.cron.text}` {schedule.timezone}" if schedule.cron else f"every {duration(schedule.every)}"
     log.info("Syncing %s %s", config.site, times, extra={"event": "started"})
-    with closing(notifier), serving(lambda: reloadable.config, daemon, counters, settings.environ) as path:
-        lock.name_socket(path)
+    served = serving(lambda: reloadable.config, daemon, counters, settings.environ, lock.name_socket)
+    with closing(notifier), served:
         daemon.run()
 
 

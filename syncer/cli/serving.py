@@ -26,12 +26,17 @@ log = logging.getLogger("syncer.daemon")
 
 @contextmanager
 def serving(
-    config: Callable[[], Config], control: Control, counters: Counters, environ: Mapping[str, str]
-) -> Iterator[Path]:
-    """Serve while the block runs: always on a Unix socket, whose path it gives, and on TCP if the config says so.
+    config: Callable[[], Config],
+    control: Control,
+    counters: Counters,
+    environ: Mapping[str, str],
+    name_socket: Callable[[Path], None],
+) -> Iterator[None]:
+    """Serve while the block runs: always on a Unix socket, and on TCP if the config says so.
 
     `config` returns the daemon's current config; its `status_page` is read at the start only. The token is in
-    `environ`. Raises ConfigError.
+    `environ`. `name_socket` lets `syncer trigger` find the socket, before the log says that the page is served.
+    Raises ConfigError.
     """
     from syncer.state.directory import prepare_directory
     from syncer.status_page.app import make_app
@@ -46,9 +51,10 @@ def serving(
     path = socket_path(environ, os.path.realpath(at_start.site), at_start.state_directory)
     prepare_directory(at_start.state_directory)
     with listening(page.listen if page else None, path) as sockets, served(app, sockets):
+        name_socket(path)
         if page:
             log.info("Status page at %s", address_of(sockets[0]), extra={"event": "serving"})
-        yield path
+        yield
 
 
 def require_serving(config: Config, environ: Mapping[str, str], *, is_running: bool) -> None:
