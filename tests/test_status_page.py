@@ -17,6 +17,7 @@ from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.status_page import reading
+from syncer.status_page.layout import ago
 from syncer.status_page.markup import VOID
 from syncer.status_page.problems import REMEDIES
 from tests.doc_blocks import DOCS
@@ -234,6 +235,55 @@ def test_every_page_of_a_missing_hidden_or_unconfirmed_video_is_named_with_its_t
             assert "Title of seen.md" in page.get("/").text, "in the last changes"
 
 
+@pytest.mark.parametrize(
+    ("deleted", "not_returned", "probably", "to_do"),
+    [
+        (1, "has not returned 1 video in three syncs", "it is probably deleted", "Keep its pages, or"),
+        (2, "has not returned 2 videos in three syncs", "they are probably deleted", "Keep these pages, or"),
+    ],
+)
+def test_a_video_that_three_syncs_did_not_find_needs_attention_and_is_called_missing(
+    site: Site, deleted: int, not_returned: str, probably: str, to_do: str
+) -> None:
+    videos = ids(deleted)
+    for video in videos:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    with Simulator(World(videos=dict.fromkeys(videos, Video(VideoState.DELETED)))) as youtube:
+        site = Site(site.root, youtube.url)
+        site.configure()
+        with served(site) as page:
+            for days in (3, 2, 1):
+                assert "needs attention" not in page.get("/").text
+                site.sync(datetime.now(UTC) - timedelta(days=days))
+            shown = page.get("/").text
+            assert (
+                f"YouTube {not_returned}, each at least a day after the one before; {probably} or private. {to_do}"
+                " remove the video ID."
+            ) in shown
+            assert re.findall('data-label="state">([^<]*)<', shown) == ["missing"] * deleted
+            assert page.get("/videos?state=missing").text.count("missing since ") == deleted
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 seconds"),
+        (1.9, "1 second"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (119, "1 minute"),
+        (120, "2 minutes"),
+        (3599, "59 minutes"),
+        (3600, "1 hour"),
+        (7200, "2 hours"),
+        (86_400, "1 day"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_length_of_time_is_in_the_largest_unit_that_it_fills(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
 def test_no_more_titles_are_read_than_a_page_may_cost(
     site: Site, page: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,10 +448,12 @@ def test_readings_that_the_safety_brake_holds_can_be_accepted(site: Site) -> Non
             synced(page)
             shown = page.get("/").text
             assert "It holds 8 readings, and nothing was written." in shown
+            assert "None confirmed: the safety brake holds 8 readings." in shown
             assert "Accept held values and sync" in shown
             assert page.get("/api/v1/videos?state=braked").document["total"] == 8
             assert page.post("/triggers", b"accept=true").status == 303
             until(lambda: "Accept held values" not in page.get("/").text)
+            assert "None confirmed" not in page.get("/").text
 
 
 def test_the_metrics_count_what_syncs_did_and_follow_the_conventions(site: Site, page: Served) -> None:

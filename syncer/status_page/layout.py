@@ -204,9 +204,9 @@ def neighbours(
 def ago(seconds: float) -> str:
     """Return a length of time in one unit: `5 minutes`."""
     for name, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= 2 * length:
-            return f"{int(seconds // length)} {name}s"
-    return f"{max(0, int(seconds))} seconds"
+        if seconds >= length:
+            return counted(int(seconds // length), name)
+    return counted(max(0, int(seconds)), "second")
 
 
 def _digits(count: str | int | None) -> str:

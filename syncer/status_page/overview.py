@@ -120,7 +120,7 @@ def _syncs(status: Status) -> Markup:
 
 def _videos(status: Status, names: PageNames) -> Markup:
     found: list[tuple[VideoId, str, Child]] = [
-        (video.video_id, "gone" if video.gone else "missing", together("not returned since ", moment(video.since)))
+        (video.video_id, "missing", together("not returned since ", moment(video.since)))
         for video in status.missing[:VIDEOS_SHOWN]
     ]
     found += [
@@ -133,7 +133,8 @@ def _videos(status: Status, names: PageNames) -> Markup:
     ]
     heading = "Missing and hidden videos"
     if not found:
-        return section(heading, tag("p", "None."), id_="videos")
+        held = f" confirmed: the safety brake holds {counted(status.braked, 'reading')}" if status.brake else ""
+        return section(heading, tag("p", f"None{held}."), id_="videos")
     rows = [
         (video_link(video), state, details, page_list(video, names.pages.get(video, ()), names.titles))
         for video, state, details in found

@@ -98,10 +98,10 @@ def needs_of(seen: Overview) -> Iterator[Need]:
             status.problems if few else (),
         )
     if status.gone:
+        they, these = ("it is", "its") if len(status.gone) == 1 else ("they are", "these")
         yield Need(
-            f"{counted(len(status.gone), 'video')} {'is' if len(status.gone) == 1 else 'are'} gone: missing in three"
-            " syncs, each at least a day after the one before. The pages keep the last counts. Decide whether these"
-            " pages stay as they are.",
+            f"YouTube has not returned {counted(len(status.gone), 'video')} in three syncs, each at least a day after"
+            f" the one before; {they} probably deleted or private. Keep {these} pages, or remove the video ID.",
             "Show the videos",
             "/videos?state=missing",
         )
