@@ -74,10 +74,34 @@ def test_a_braked_sync_says_what_it_saw_and_how_to_accept_it(site: Site, youtube
     assert ran.code == 1
     assert "The safety brake stopped this sync: 6 of 6 videos are missing (limit 50%). Nothing was written." in ran.out
     assert "`syncer sync --accept`" in ran.out
-    assert (
-        "The safety brake still holds the readings of an earlier sync: 6 of 6 videos are missing"
-        in syncer("status").out
-    )
+    sentence = "The safety brake stopped the last sync: 6 of 6 videos are missing (limit 50%). Nothing was written."
+    assert sentence in syncer("status").out
+
+
+def test_status_says_that_the_brake_holds_readings_of_an_earlier_sync_after_one_that_learned_nothing(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    put_pages(site, ids(6))
+    site.sync()
+    assert in_weather(site, youtube, LATER, "falling").brake is not None
+    assert in_weather(site, youtube, LATER + timedelta(hours=6), "unavailable").brake is not None
+    assert "The safety brake still holds the readings of an earlier sync: 12 of 12 counts" in syncer("status").out
+
+
+def test_a_sync_that_accepts_says_how_many_readings_were_held_back_and_lists_the_missing(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    videos = sorted(ids(7))
+    put_pages(site, videos)
+    site.sync()
+    youtube.world = world_with(dict.fromkeys(videos[1:], VideoState.DELETED))
+    assert syncer("sync", "--all").code == 1
+    assert "Would accept 7 readings that were held back.\n" in syncer("sync", "--accept", "--dry-run").out
+    ran = syncer("sync", "--accept")
+    assert "Accepted 7 readings that were held back.\n" in ran.out
+    listed = "".join(f"  {video}  content/{number}.md\n" for number, video in enumerate(videos) if number)
+    assert f"Missing on YouTube, counts kept:\n{listed}" in ran.out
+    assert "Accepted" not in syncer("sync", "--accept").out
 
 
 def test_accept_accepts_what_a_brake_holds_without_requesting_it_again(

@@ -194,6 +194,38 @@ def test_ids_that_youtube_never_issues_are_named_where_nothing_else_is_found(the
     )
 
 
+SOURCES = {
+    f"Clippings/{n}.md": f"---\nsource: https://youtube.com/watch?v={A}\nviews:\n---\n".encode() for n in range(10)
+}
+LINKS = {f"Clippings/{n}.md": f"---\nsource: https://example.org/{n}\n---\n".encode() for n in range(10, 21)}
+TYPOS = {f"{n}.md": f"---\nvideo: k{n}LmN0pQrSt\n---\n".encode() for n in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("pages", "seen"),
+    [
+        (SOURCES | LINKS, "Saw 10 YouTube videos among the 21 values of `source`."),
+        (TYPOS | {"good.md": f"---\nvideo: {A}\n---\n".encode()}, "Saw 1 YouTube video among the 4 values of `video`."),
+    ],
+)
+def test_a_key_with_too_few_videos_to_be_proposed_is_named(
+    there: Path, syncer: Run, pages: Mapping[str, bytes], seen: str
+) -> None:
+    lay(there, pages)
+    ran = syncer("init")
+    key = seen.split("`")[1]
+    assert (ran.code, ran.out.splitlines()[:3]) == (
+        1,
+        [
+            "No key of the front matter has a YouTube video in enough of its values, so no config was written.",
+            seen,
+            f"If that is the key for videos, write `video_id: {key}` in config/syncer.yaml by hand.",
+        ],
+    )
+    assert "Add the video ID to each page" not in ran.out
+    assert not (there / "config").exists()
+
+
 @pytest.mark.parametrize("pelican", [True, False])
 def test_metadata_without_fences_is_recognised(there: Path, syncer: Run, pelican: bool) -> None:
     lay(there, {"content/a.md": f"Title: A\nYoutube: {A}\n\nText\n".encode()})

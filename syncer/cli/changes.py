@@ -72,6 +72,9 @@ def _show_sums(report: SyncReport) -> None:
     if resting := report.gone_not_due:
         verb = "is" if resting == 1 else "are"
         show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
+    if accepted := len(report.accepted):
+        held = "1 reading that was" if accepted == 1 else f"{accepted:,} readings that were"
+        show(f"{'Would accept' if report.dry_run else 'Accepted'} {held} held back.")
     show_suppressed(report.suppressed)
     show_open(report.open)
     if report.commit:
@@ -79,8 +82,9 @@ def _show_sums(report: SyncReport) -> None:
         show(f"Committed as {report.commit[:12]}{pushed}.")
     if report.brake:
         return  # what YouTube said is not believed
+    missing = {*report.missing, *(video for video, is_missing in report.accepted.items() if is_missing)}
     lists = {
-        MISSING: [(video,) for video in report.missing if video not in report.gone],
+        MISSING: [(video,) for video in sorted(missing.difference(report.gone))],
         GONE: [(video,) for video in report.gone],
         UNCONFIRMED: report.unconfirmed,
         HIDDEN: report.hidden,

@@ -183,7 +183,7 @@ def _show_unread(site: str, seen: Elsewhere) -> None:
 def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
     """Print why there is nothing to propose: where there are videos, and what to do."""
     from syncer.cli.show import show
-    from syncer.suggest.propose import impossible_ids
+    from syncer.suggest.propose import impossible_ids, passed_over
     from syncer.wording import counted, safe
 
     _look_elsewhere(site, seen)
@@ -192,19 +192,23 @@ def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
             f"No pages found ({', '.join(PAGES)}), so no config was written. Name your site's root: `syncer init DIR`."
         )
         return
-    pages = counted(seen.all_pages, "page")
+    pages, unread = counted(seen.all_pages, "page"), seen.invalid or seen.unfenced or found.lists
     by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
-    if by_hand:
+    if seldom := passed_over(found):
+        key, videos = seldom
+        show("No key of the front matter has a YouTube video in enough of its values, so no config was written.")
+        show(f"Saw {counted(videos, 'YouTube video')} among the {found.values[key]:,} values of `{safe(key)}`.")
+        show(f"If that is the key for videos, write `video_id: {safe(key)}` in config/syncer.yaml by hand.")
+    elif by_hand:
         show("No other page has a YouTube video in its front matter, so no config was written.")
-    elif seen.invalid or seen.unfenced or found.lists:
-        show(f"No YouTube video can be read in the front matter of {pages}, so no config was written.")
     else:
-        show(f"No YouTube video found in the front matter of {pages}, so no config was written.")
+        seen_any = "can be read" if unread else "found"
+        show(f"No YouTube video {seen_any} in the front matter of {pages}, so no config was written.")
     _show_unread(site, seen)
     for key, path in found.lists.items():
         show(f"Saw several videos in the list `{safe(key)}`, such as in {safe(path)}.")
         show("Give each item a key, such as `- id: dQw4w9WgXcQ`.")
-    if seen.invalid or seen.unfenced or found.lists:
+    if unread:
         show("Then run `syncer init` again.")
         return
     if seen.embeds:
@@ -217,7 +221,7 @@ def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
         key, ids, one = wrong
         show(f"Saw {counted(ids, 'video ID')} in `{safe(key)}` that YouTube never issues, such as `{safe(one)}`.")
         show("Look for typos: a video ID ends in one of A E I M Q U Y c g k o s w 0 4 8. Then try again.")
-    elif seen.embeds or seen.data_files or not by_hand:
+    elif seen.embeds or seen.data_files or not (by_hand or seldom):
         show("A sync updates counts in front matter only.")
         show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
 

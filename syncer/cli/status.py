@@ -92,7 +92,9 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     show_videos(lists, pages, "--json")
     if status.brake:
         command = "syncer trigger --accept" if daemon else "syncer sync --accept"
-        show(brake_sentence(status.brake, status.brake_limit, earlier=True, accept=command), "bold yellow")
+        brake, limit, earlier = status.brake, status.brake_limit, not status.brake_is_new
+        sentence = brake_sentence(brake, limit, earlier=earlier, accept=command, stopped="the last sync")
+        show(sentence, "bold yellow")
     show_suppressed(status.suppressed)
     show_open(status.open)
     if status.problems:

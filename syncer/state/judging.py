@@ -76,10 +76,13 @@ def accept_pending(database: Database, unconfirmed: Iterable[tuple[VideoId, froz
         connection.execute(_ACCEPT.format("judged IS NOT latest"))
 
 
-def accept_held(database: Database) -> None:
-    """Accept all held readings, because the user decided so."""
+def accept_held(database: Database) -> dict[VideoId, bool]:
+    """Accept all held readings, because the user decided so; return their videos, and whether they are missing now."""
     with database.transaction() as connection:
+        held = connection.execute(f"SELECT id, NOT {_GIVEN} FROM videos WHERE held IS NOT NULL")
+        accepted = {VideoId(video): bool(missing) for video, missing in held}
         connection.execute(_ACCEPT.format("held IS NOT NULL"))
+    return accepted
 
 
 def release_unnamed(database: Database) -> None:
@@ -113,6 +116,17 @@ def current_brake(database: Database) -> Brake | None:
         if match is None:
             raise OddValue(f"{row[0]!r} is not a brake")
         return Brake(match[1], int(match[2]), int(match[3]))
+
+
+def stopped_last_sync(database: Database) -> bool:
+    """Whether the brake holds readings of the last sync that finished, and not only of earlier ones."""
+    with database.read() as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM videos WHERE held = ?"
+            " AND judged = (SELECT max(sync) FROM syncs WHERE report IS NOT NULL))",
+            (BRAKE,),
+        ).fetchone()
+        return bool(row[0])
 
 
 def count_braked(database: Database) -> int:

@@ -69,6 +69,8 @@ class SyncReport:
     """Numbers that were not written because an undo or a drop removed them from these pages."""
     open: int = 0
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
+    accepted: Mapping[VideoId, bool] = field(default_factory=dict)
+    """The videos whose readings of earlier syncs were held back until this one, and whether they are missing."""
 
 
 COMPLETE = "complete"
@@ -205,17 +207,17 @@ HIDDEN = "Hidden by the owner, counts kept:"
 """The headings of the lists of videos."""
 
 
-def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str) -> str:
+def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str, stopped: str = "this sync") -> str:
     """Return why the safety brake holds readings, and what to do.
 
     `limit` is the share above which it does, from 0 to 1; `earlier`: it stopped an earlier sync, and this one wrote
-    what was accepted; `accept` is the command that accepts what is held.
+    what was accepted; otherwise it stopped the sync `stopped`; `accept` is the command that accepts what is held.
     """
     found = f"{brake_share(brake)} (limit {limit * 100:g}%)."
     if earlier:
         found = f"The safety brake still holds the readings of an earlier sync: {found}"
     else:
-        found = f"The safety brake stopped this sync: {found} Nothing was written."
+        found = f"The safety brake stopped {stopped}: {found} Nothing was written."
     return f"{found} If YouTube is right, run `{accept}`."
 
 

@@ -68,6 +68,13 @@ def impossible_ids(found: Survey) -> tuple[str, int, str] | None:
     return (key, ids, text) if ids else None
 
 
+def passed_over(found: Survey) -> tuple[str, int] | None:
+    """Return the key with most videos, in URLs or under a name for videos, whether proposed or not: how many values."""
+    names = [(each.urls + _named_for_videos(key) * each.plausible, key) for key, each in found.keys.items()]
+    videos, key = max(names, default=(0, ""))
+    return (key, videos) if videos else None
+
+
 def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:
     """Order keys: most pages first; then those named for videos, IDs before URLs, the shorter, the alphabet."""
     return -video_key.pages, not _named_for_videos(key), video_key.urls > video_key.bare, len(key), key

@@ -236,12 +236,13 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     fetch_readings(sync, plan.videos, number)
     tally.problems += cut_quotas(sync.config, database, environment.clock())
     may_write = judge_readings(sync, pages)
-    tally.gone = tally.missing & {video.video_id for video in missing_videos(database) if video.gone}
+    missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing)
+    tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     log_judged(sync)
     if may_write:
         write_pages(sync, pages)
         log_written(sync)
-    named = tally.missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
+    named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     tally.pages_of = pages_naming(pages, named)
     tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
     if sync.config.git.commit and not options.dry_run:

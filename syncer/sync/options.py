@@ -113,6 +113,7 @@ class Tally:
     changed_pages: int = 0
     changed_counts: int = 0
     gone: set[VideoId] = field(default_factory=set)
+    accepted: dict[VideoId, bool] = field(default_factory=dict)
     commit: str | None = None
     pushed_to: str | None = None
     tries: Tries = field(default_factory=Tries)
@@ -176,6 +177,7 @@ class Tally:
             tries=self.tries,
             left=self.left,
             suppressed=self.suppressed,
+            accepted=self.accepted,
         )
 
 

@@ -149,7 +149,7 @@ def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
     """
     if sync.options.accept:
         accept_pending(sync.database, ())
-        accept_held(sync.database)
+        sync.tally.accepted = accept_held(sync.database)
         return True
     of_pages: dict[VideoId, Slot] = {}
     if any_unknown(sync.database):
