@@ -217,7 +217,7 @@ def test_a_key_with_too_few_videos_to_be_proposed_is_named(
     assert (ran.code, ran.out.splitlines()[:3]) == (
         1,
         [
-            "No key of the front matter has a YouTube video in enough of its values, so no config was written.",
+            "Too few values of any one key are YouTube videos, so no config was written.",
             seen,
             f"If that is the key for videos, write `video_id: {key}` in config/syncer.yaml by hand.",
         ],

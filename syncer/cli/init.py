@@ -196,7 +196,7 @@ def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
     by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
     if seldom := passed_over(found):
         key, videos = seldom
-        show("No key of the front matter has a YouTube video in enough of its values, so no config was written.")
+        show("Too few values of any one key are YouTube videos, so no config was written.")
         show(f"Saw {counted(videos, 'YouTube video')} among the {found.values[key]:,} values of `{safe(key)}`.")
         show(f"If that is the key for videos, write `video_id: {safe(key)}` in config/syncer.yaml by hand.")
     elif by_hand:
