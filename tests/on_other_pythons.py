@@ -123,7 +123,7 @@ def prepare(path: Path, libraries: Path) -> Path:
         (libraries / "wanted.txt").write_text(wanted, encoding="utf-8")
         here = [sys.executable, "-m", "pip", "--python", str(path), "install"]
         installer = here if find_spec("pip") else ["uv", "pip", "install", "--python", str(path)]
-        options = ["--quiet", "--target", str(libraries), "--no-deps", "--require-hashes"]
+        options = ["--quiet", "--quiet", "--target", str(libraries), "--no-deps", "--require-hashes"]
         quiet = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
         subprocess.run([*installer, *options, "-r", str(libraries / "wanted.txt")], check=True, env=quiet)
         stamp.write_text(wanted, encoding="utf-8")
