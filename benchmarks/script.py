@@ -1,6 +1,6 @@
 """The script that a user would write, and what syncer is measured against: short, and neither careful nor durable.
 
-It holds every page in memory, believes what it is told, and writes each page anew over the old one.
+It holds every page in memory, trusts every response, and writes each page over the old one.
 """
 
 from __future__ import annotations

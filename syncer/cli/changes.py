@@ -10,7 +10,7 @@ from contextlib import nullcontext, redirect_stdout
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_suppressed, show_table, show_videos
 from syncer.errors import ExitCode
 from syncer.model import Change, Problem, ProblemKind
-from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence, summary_of
+from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
 from syncer.wording import counted, safe
 
 
@@ -107,10 +107,8 @@ def show_way_back() -> None:
 
 def show_wrong(report: SyncReport) -> None:
     """Print what needs attention."""
-    if report.brake:
-        earlier = report.changed_counts > 0
-        command = "syncer sync --accept"
-        show(brake_sentence(report.brake, report.brake_limit, earlier=earlier, accept=command), "bold yellow")
+    if braked := brake_sentence_of(report, "syncer sync --accept"):
+        show(braked, "bold yellow")
     if report.over_quota:
         left_out = counted(report.over_quota, "video")
         show(f"Left out {left_out} for lack of quota. The next syncs request them first.", "yellow")

@@ -10,7 +10,7 @@ from itertools import groupby
 from syncer.decide.quota import next_reset
 from syncer.errors import ExitCode, Stopped, SyncerError
 from syncer.model import Problem
-from syncer.status.report import SyncReport, brake_sentence, summary_of
+from syncer.status.report import SyncReport, brake_sentence_of, summary_of
 from syncer.wording import counted, utc
 
 PROBLEMS_OF_A_KIND = 20
@@ -39,9 +39,7 @@ class SyncResultLog:
         log.log(level, " ".join(sentences), extra={"event": "synced", "sync": report.sync, "exit": report.exit})
         if report.brake:
             facts = {"event": "braked", "sync": report.sync, "reason": report.brake.reason}
-            earlier, accept = report.changed_counts > 0, "syncer trigger --accept"
-            sentence = brake_sentence(report.brake, report.brake_limit, earlier=earlier, accept=accept)
-            log.warning(sentence, extra=facts)
+            log.warning(brake_sentence_of(report, "syncer trigger --accept"), extra=facts)
         reset = next_reset(report.finished)
         if report.over_quota and reset != self._logged_reset:
             self._logged_reset = reset

@@ -37,7 +37,7 @@ SET_BACK_MINIMUM = timedelta(minutes=1)
 """A clock set back by more than this moves the next sync; less is the clock being disciplined."""
 
 WATCHDOG_STALL_SECONDS = 300.0
-"""After so long without a sign of life from a sync, systemd's watchdog is no longer notified.
+"""After so long without progress in a sync, systemd's watchdog is no longer notified.
 
 One request may take `youtube.timeout`, and a lock is waited for in small steps.
 """

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from syncer.diff_log.lines import timestamp
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
 from syncer.own_files import PUBLIC_MODE, open_own, read_file, remove_own
-from syncer.status.report import SyncReport, brake_sentence
+from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.wording import utc
 
 if TYPE_CHECKING:
@@ -200,10 +200,8 @@ class Notifier:
 
 def needs_of(report: SyncReport) -> dict[str, str]:
     """Return what needs attention after a sync: a name that stays the same from sync to sync, and a sentence."""
-    needs = {}
-    if report.brake:
-        earlier, accept = report.changed_counts > 0, "syncer trigger --accept"
-        needs["brake"] = brake_sentence(report.brake, report.brake_limit, earlier=earlier, accept=accept)
+    braked = brake_sentence_of(report, "syncer trigger --accept")
+    needs = {"brake": braked} if braked else {}
     for problem in report.problems:
         where = f"{problem.subject}:{problem.line}" if problem.line else problem.subject
         needs[f"{problem.kind.value} {problem.subject}"] = f"{where}: {problem.message}"

@@ -221,6 +221,13 @@ def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str, st
     return f"{found} If YouTube is right, run `{accept}`."
 
 
+def brake_sentence_of(report: SyncReport, accept: str) -> str | None:
+    """Return the `brake_sentence` of a report; None if the safety brake holds nothing."""
+    if not report.brake:
+        return None
+    return brake_sentence(report.brake, report.brake_limit, earlier=report.changed_counts > 0, accept=accept)
+
+
 def brake_share(brake: Brake) -> str:
     """Return what made the safety brake stop a sync: `8 of 13 videos are missing`."""
     return f"{brake.struck:,} of {brake.of:,} {'videos are missing' if brake.reason == 'missing' else 'counts fell'}"
