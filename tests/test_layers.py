@@ -35,7 +35,7 @@ PACKAGES_OF = {
     "tomli": {"front_matter"},
     "pydantic": {"config"},
     "pathspec": {"content", "config"},
-    "http": {"simulator", "youtube", "trigger", "status_page"},  # the page asks who has its port or socket
+    "http": {"simulator", "youtube", "trigger"},
 }  # fmt: skip
 """Which packages may use a library."""
 

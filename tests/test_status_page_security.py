@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import stat
+import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -246,6 +249,31 @@ def test_a_port_in_use_is_one_clear_error(site: Site) -> None:
     with socket.create_server(("127.0.0.1", port)), pytest.raises(ConfigError, match=clear), served(site):
         pass
     assert not [each for each in site.state.iterdir() if each.suffix == ".sock"]
+
+
+@pytest.mark.parametrize("piece", [b"x", b"x" * (1 << 16)], ids=["slow", "endless"])
+def test_a_program_that_never_ends_its_response_is_not_waited_for(site: Site, piece: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def respond() -> None:
+            connection = server.accept()[0]
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not ended.wait(0.01 if len(piece) == 1 else 0):
+                    connection.sendall(piece)
+
+        ended = threading.Event()
+        program = threading.Thread(target=respond)
+        program.start()
+        began = time.monotonic()
+        try:
+            with pytest.raises(ConfigError, match="another program uses it"):
+                serve.require_listening(f"127.0.0.1:{server.getsockname()[1]}", site.state / "daemon.sock")
+        finally:
+            seconds = time.monotonic() - began
+            ended.set()
+            program.join()
+    assert seconds < 3 * serve.PROBE_TIMEOUT
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_one_clear_error() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import http.client
 import json
 import os
 import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
@@ -56,6 +56,9 @@ STOP_TIMEOUT = 1
 
 PROBE_TIMEOUT = 1.0
 """Seconds that a program has to say whose daemon it is."""
+
+PROBE_BYTES = 1 << 20
+"""Bytes of its response that are read: it may be any program."""
 
 SERVICE_SOCKET = "syncer.sock"
 """The socket's name in the runtime directory that systemd gives a unit."""
@@ -284,11 +287,13 @@ def _user_of(probe: socket.socket, address: str | tuple[str, int]) -> str:
     probe.settimeout(PROBE_TIMEOUT)
     try:
         probe.connect(address)
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = probe
-        connection.request("GET", "/api/v1/status")
-        return f"the daemon of {json.loads(connection.getresponse().read())['site']}"
+        probe.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer, until = b"", time.monotonic() + PROBE_TIMEOUT
+        while len(answer) < PROBE_BYTES and time.monotonic() < until and (piece := probe.recv(PROBE_BYTES)):
+            answer += piece
+        _, _, body = answer.partition(b"\r\n\r\n")
+        return f"the daemon of {json.loads(body)['site']}"
     except (FileNotFoundError, ConnectionRefusedError):
         raise
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another program"
