@@ -46,12 +46,13 @@ def our_scan(task: Task) -> Measured:
 
 def our_rewrite(task: Task) -> Measured:
     """Write all counts as a sync does once YouTube's answers are judged: crash-safe, durable and logged."""
-    from syncer.sync.write import write_pages
+    from syncer.sync.write import finish_writing, write_pages
 
     with _answered_sync(task) as (sync, pages):
         settle(task)
         with measuring() as measured:
             write_pages(sync, pages)
+            finish_writing(sync)
             measured.pages = sync.tally.changed_pages
     return measured
 

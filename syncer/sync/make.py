@@ -17,6 +17,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |   | mark_done       state/intents         which of it was written
     |   | DiffLog         diff_log/log          a line for each changed count
     |   | forget_intents  state/intents         nothing is left to settle
+    | finish_writing    sync/write            the pages once more that another program had open
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | Tally             sync/options          the report of all that was counted (status/report)
     | end_sync          state/syncs           keeps the report in the state
@@ -61,7 +62,7 @@ from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Syn
 from syncer.sync.publish import publish
 from syncer.sync.readings import fetch_readings, judge_readings, plan_now
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
-from syncer.sync.write import write_pages
+from syncer.sync.write import finish_writing, write_pages
 from syncer.wording import counted
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     log_judged(sync)
     if may_write:
         write_pages(sync, pages)
+        finish_writing(sync)
         log_written(sync)
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     tally.pages_of = pages_naming(pages, named)

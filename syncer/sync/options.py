@@ -110,6 +110,8 @@ class Tally:
     brake: Brake | None = None
     brake_limit: float = 0
     problems: list[Problem] = field(default_factory=list)
+    compared: int = 0
+    """Pages that were compared with the accepted readings so far, and written where they differ."""
     changed_pages: int = 0
     changed_counts: int = 0
     gone: set[VideoId] = field(default_factory=set)

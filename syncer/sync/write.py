@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from syncer.content.replace import preview, replace_pages
@@ -28,20 +28,30 @@ OPEN_PAGE_SYNCS = 3
 """Syncs in a row in which a page was open elsewhere that make a Problem of it."""
 
 
-def write_pages(sync: Sync, pages: Sequence[Page]) -> None:
-    """Write the counts that differ, and log each; in a dry run, only find out what would be written."""
-    written = 0
+def write_pages(sync: Sync, pages: Iterable[Page], save_arrived: Callable[[], object] = lambda: None) -> None:
+    """Write the counts that differ, and log each; in a dry run, only find out what would be written.
+
+    A sync calls it once for each window. `pages` are the window's, with all mappings of a file one after the other.
+    `save_arrived` is called before each batch, to save what has come for the next window. A cancelled sync ends with
+    the current batch.
+    """
     any_suppressed = release_suppressed(sync.database) > 0
     for batch in _batches(pages):
+        save_arrived()
         if sync.environment.cancelled():
             return
-        suppressed = suppressed_numbers(sync.database, {page.path for page in batch}) if any_suppressed else {}
+        paths = {page.path for page in batch}
+        suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else {}
         sync.tally.suppressed += len(suppressed)
         edits = _edits(sync, batch, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
         log_batch(sync, len(batch), done)
-        written += len(batch)
-        sync.listener.progress("write", written, len(pages))
+        sync.tally.compared += len(paths)
+        sync.listener.progress("write", sync.tally.compared, sync.tally.pages)
+
+
+def finish_writing(sync: Sync) -> None:
+    """After the last window: try the pages again that were open elsewhere, and remember those that still are."""
     if sync.diff_log:
         write_open_pages(sync, sync.diff_log)
         note_open_pages(sync)
@@ -86,7 +96,7 @@ def note_open_pages(sync: Sync) -> None:
     """Remember which pages are open elsewhere; a page that was open in three syncs in a row is a Problem."""
     before = open_pages(sync.database)
     now = {path: before.get(path, 0) + 1 for path in sync.tally.open}
-    if not sync.options.whole or sync.environment.cancelled():
+    if not sync.options.whole or sync.tally.compared < sync.tally.pages:
         now = before | now  # it did not reach the others
     save_open_pages(sync.database, now)
     sync.tally.problems += [
@@ -101,7 +111,7 @@ def note_open_pages(sync: Sync) -> None:
     ]
 
 
-def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
+def _batches(pages: Iterable[Page]) -> Iterator[list[Page]]:
     """Yield the pages by some thousands; the mappings of one file stay together."""
     files = (list(same) for _, same in groupby(pages, key=lambda page: page.path))
     while batch := [page for same in islice(files, PAGES_AT_ONCE) for page in same]:
