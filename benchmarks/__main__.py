@@ -21,7 +21,6 @@ from benchmarks.table import plot, table
 
 HERE = Path(__file__).parent
 QUICK = 1_000
-ROUNDS = 5
 
 RESULTS = """\
 # Results
@@ -39,7 +38,7 @@ def main() -> int:
     """Run the benchmarks. Returns 1 where an entry failed, or a bar is judged and not met."""
     options = _parser().parse_args()
     pages = options.pages or (QUICK if options.quick else FULL_SIZE)
-    sizes = Sizes(pages, options.rounds or (1 if options.quick else ROUNDS))
+    sizes = Sizes(pages, options.rounds or (1 if options.quick else None))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     with (
@@ -71,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     pages = f"pages of the site; some contests use a tenth, a fifth or ten times as many (default: {FULL_SIZE})"
     parser.add_argument("--pages", type=int, metavar="N", help=pages)
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"rounds of each contest, at most (default: {ROUNDS})")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each contest, at most")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} pages and one round: only a rough look")
     parser.add_argument(
         "--only", nargs="+", choices=NAMES, metavar="NAME", help=f"run only these contests: {', '.join(NAMES)}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import ours, theirs
+from benchmarks import ours, processes, theirs
 from benchmarks.measured import Measured, Task
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +31,14 @@ CONTENDERS: Mapping[str, Callable[[Task], Measured]] = {
         theirs.bare_fetch,
         theirs.frontmatter_load,
         theirs.frontmatter_rewrite,
+        theirs.overwrite,
         theirs.user_script,
+        processes.sync_process,
+        processes.script_process,
+        processes.status_process,
+        processes.help_process,
+        processes.python_process,
+        processes.daemon_at_rest,
     )
 }
 

@@ -12,6 +12,9 @@ FULL_SIZE = 100_000
 
 CONNECTIONS = 8
 
+FEW = 12
+"""Pages of a site on which the time is that of starting, not of the pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -25,6 +28,8 @@ class Entry:
     cold: bool = False
     changes: bool = True
     """False: it is to change no page."""
+    old: bool = False
+    """True, for the first entry of a turn: the counts on its site are old, and new ones have more digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Contest:
     """Entries of one turn run one after the other on the same site; turns are independent, and swap their order."""
     share: float = 1.0
     """Its pages, of those that the benchmarks are run with."""
+    exactly: int | None = None
+    """Its pages, however many the benchmarks are run with."""
     latency: float | None = None
     """Seconds until YouTube answers. None: nothing is asked."""
     writes: bool = False
@@ -50,7 +57,7 @@ class Contest:
 
     def pages(self, of: int) -> int:
         """Return how many pages it is about when the benchmarks are run with `of`."""
-        return max(1, int(of * self.share))
+        return self.exactly or max(1, int(of * self.share))
 
 
 def _size(key: str, share: float) -> Contest:
@@ -84,7 +91,9 @@ CONTESTS: Sequence[Contest] = (
         2,
         (
             (Entry("bare_rewrite", "bare scheme: temps, syncfs, rename", "bare_rewrite"),),
-            (Entry("our_rewrite", "our rewrite, crash-safe and durable", "our_rewrite"),),
+            (Entry("overwrite", "truncate and write, not durable", "overwrite"),),
+            (Entry("our_rewrite", "our rewrite, durable: lengths kept", "our_rewrite"),),
+            (Entry("our_swap", "our rewrite, durable: lengths changed", "our_rewrite", old=True),),
             (Entry("frontmatter_rewrite", "python-frontmatter: load, dump, not durable", "frontmatter_rewrite"),),
         ),
         writes=True,
@@ -98,7 +107,9 @@ CONTESTS: Sequence[Contest] = (
                 Entry("our_sync", "our sync, 8 connections, durable", "our_sync", CONNECTIONS),
                 Entry("no_change", "our sync again, nothing changes", "our_sync", CONNECTIONS, changes=False),
                 Entry("scan_then", "our scan of the same pages", "our_scan"),
+                Entry("bare_then", "bare scheme, the same pages", "bare_rewrite"),
             ),
+            (Entry("first_sync", "our first sync, most lengths change", "our_sync", CONNECTIONS, old=True),),
             (Entry("script_8", "the user's script, 8 connections", "user_script", CONNECTIONS),),
             (Entry("script_1", "the user's script, 1 connection", "user_script"),),
         ),
@@ -141,6 +152,42 @@ CONTESTS: Sequence[Contest] = (
         ),
         share=0.2,
         latency=LATENCY,
+    ),
+    Contest(
+        "small",
+        "one process from start to end, answers at once",
+        15,
+        (
+            (Entry("small_sync", "syncer sync, durable", "sync_process"),),
+            (Entry("small_script", "the user's script, not durable", "script_process"),),
+        ),
+        exactly=FEW,
+        latency=0,
+        writes=True,
+    ),
+    Contest(
+        "start",
+        "one process from start to end, nothing to sync",
+        15,
+        (
+            (
+                Entry("our_status", "syncer status, after a sync", "status_process", changes=False),
+                Entry("our_help", "syncer --help", "help_process", changes=False),
+                Entry("bare_python", "python -c pass", "python_process", changes=False),
+            ),
+        ),
+        exactly=FEW,
+        latency=0,
+        writes=True,
+    ),
+    Contest(
+        "daemon",
+        "memory of a daemon at rest, after its first sync",
+        1,
+        ((Entry("our_daemon", "syncer daemon: start, sync, memory it keeps", "daemon_at_rest"),),),
+        share=0.1,
+        latency=0,
+        writes=True,
     ),
     _size("size_tenth", 0.1),
     _size("size_one", 1),

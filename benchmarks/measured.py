@@ -36,7 +36,10 @@ class Measured:
     """What one run of a contender took."""
 
     pages: int = 0
-    """Read, or changed by what changes pages: a run that did less than the whole work is no measurement."""
+    """Read, or changed by what changes pages: a run that did less than the whole work is no measurement.
+
+    Pages that are to show new counts are read again after the time is taken, and counted if they show them.
+    """
     seconds: float = 0.0
     cpu: float = 0.0
     """Seconds of processor time, of all threads and of the commands that were run."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measured import Measured, Task, measuring
 from benchmarks.pages import settle
 from benchmarks.repository import add_and_commit, committed_files, make_repository
+from benchmarks.site import true_counts, up_to_date, video_ids
 from syncer.model import BATCH_SIZE, Bucket, Count, Page, Reading, VideoId
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ youtube:
   endpoint: {endpoint}
   connections: {connections}
 quota: {{stats_units_per_day: 1000000000}}
+schedule: {{jitter: 0s}}
+status_page: {{listen: "127.0.0.1:0"}}
 """
 
 
@@ -53,7 +56,7 @@ def our_rewrite(task: Task) -> Measured:
         with measuring() as measured:
             write_pages(sync, pages)
             finish_writing(sync)
-            measured.pages = sync.tally.changed_pages
+    measured.pages = min(sync.tally.changed_pages, up_to_date(task.root))
     return measured
 
 
@@ -95,6 +98,8 @@ def our_sync(task: Task) -> Measured:
             f"the sync ended with {report.exit}: {report.answered} answers for {report.pages} pages,"
             f" {report.over_quota} over quota, brake {report.brake}, {len(report.problems)} problems: {first}"
         )
+    if measured.pages:
+        measured.pages = min(measured.pages, up_to_date(task.root))
     return measured
 
 
@@ -102,7 +107,6 @@ def our_fetch(task: Task) -> Measured:
     """Ask as a sync does: the Google client, retries at hand, a ledger on disk, every answer checked."""
     import googleapiclient.discovery  # noqa: F401 - loaded beforehand, as the least there is has loaded all it needs
 
-    from benchmarks.site import video_ids
     from syncer.state.database import open_database
     from syncer.state.ledger import spend_unit
     from syncer.youtube.batches import Breaker, fetch_all
@@ -168,8 +172,6 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
 
 
 def _true_readings(site: Path) -> list[Reading]:
-    from benchmarks.site import true_counts
-
     at = _now()
     return [
         Reading(VideoId(video), at, {Count(count): number for count, number in counts.items()})
@@ -187,14 +189,20 @@ def _scan(config: Config) -> list[Page]:
         return [page for page in read_pages(site, walk(site, collections)) if isinstance(page, Page)]
 
 
-def _config(task: Task) -> Config:
-    from syncer.config.parse import parse_config
-
+def write_config(task: Task) -> Path:
+    """Write the site's config; return its path."""
     path = task.root / "config" / "syncer.yaml"
     path.parent.mkdir(exist_ok=True)
     text = CONFIG.format(endpoint=task.endpoint or "http://127.0.0.1:9/", connections=task.connections)
     path.write_text(text, encoding="utf-8")
-    return parse_config(text, path)
+    return path
+
+
+def _config(task: Task) -> Config:
+    from syncer.config.parse import parse_config
+
+    path = write_config(task)
+    return parse_config(path.read_text(encoding="utf-8"), path)
 
 
 def _now() -> datetime:

@@ -23,8 +23,8 @@ class Sizes:
     """How much is measured."""
 
     pages: int
-    rounds: int
-    """Most rounds of a contest: the large ones have fewer."""
+    rounds: int | None
+    """Most rounds of a contest, if not as many as it has of its own."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ def measure(directory: Path, sizes: Sizes, names: Collection[str], say: Callable
 
 
 def _hold(contest: Contest, sizes: Sizes, figures: Figures, sites: _Sites, say: Callable[[str], object]) -> None:
-    pages, rounds = contest.pages(sizes.pages), min(contest.rounds, sizes.rounds)
+    pages, rounds = contest.pages(sizes.pages), min(contest.rounds, sizes.rounds or contest.rounds)
     called = f"{contest.says}, {pages:,} pages"
     lacking = _lacking(contest, sites.directory, pages * (len(contest.turns) * rounds if contest.writes else 1))
     if lacking:
@@ -85,7 +85,7 @@ def _round(contest: Contest, number: int, pages: int, sites: _Sites) -> Iterator
     """Run each entry once: side by side, so that what else the machine does meets all of them."""
     with nullcontext("") if contest.latency is None else youtube(contest.latency) as endpoint:
         for turn in _order(contest.turns, number):
-            site = str(sites.new(pages) if contest.writes else sites.shared(pages))
+            site = str(sites.new(pages, old=turn[0].old) if contest.writes else sites.shared(pages))
             for entry in turn:
                 task = Task(entry.contender, site, pages, endpoint, entry.connections, entry.cold)
                 yield entry, run(task, expected=pages if entry.changes else 0)
@@ -104,15 +104,15 @@ class _Sites:
         self._made = 0
         self._shared: dict[int, Path] = {}
 
-    def new(self, pages: int) -> Path:
+    def new(self, pages: int, *, old: bool) -> Path:
         self._made += 1
         site = self.directory / str(self._made)
-        make_site(site, pages)
+        make_site(site, pages, old=old)
         os.sync()  # or the disk would still be busy with it
         return site
 
     def shared(self, pages: int) -> Path:
         """Return a site for entries that only read."""
         if pages not in self._shared:
-            self._shared[pages] = self.new(pages)
+            self._shared[pages] = self.new(pages, old=False)
         return self._shared[pages]

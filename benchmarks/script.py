@@ -5,6 +5,7 @@ It holds every page in memory, trusts every response, and writes each page over 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,3 +41,7 @@ def update(site: Path, endpoint: str, connections: int = 1) -> int:
             path.write_text(frontmatter.dumps(post), encoding="utf-8")
             changed += 1
     return changed
+
+
+if __name__ == "__main__":
+    update(Path(sys.argv[1]), sys.argv[2])

@@ -53,11 +53,17 @@ def _lines(contest: Contest, figures: Figures, sizes: Sizes) -> Iterator[str]:
     for entry in contest.entries:
         runs = figures.runs[entry.key]
         seconds = _median(runs, lambda run: run.seconds)
-        spread = f"{min(run.seconds for run in runs):.2f} - {max(run.seconds for run in runs):.2f}"
+        digits = 2 if seconds >= 1 else 3
+        spread = f"{min(run.seconds for run in runs):.{digits}f} - {max(run.seconds for run in runs):.{digits}f}"
         yield (
-            f"  {entry.title:<43}{seconds:>9.2f}{spread:>17}{_median(runs, lambda run: run.cpu):>8.2f}"
-            f"{pages / seconds:>10,.0f}{seconds / pages * 1e6:>9.1f}{_median(runs, lambda run: run.peak) / MB:>9.0f}"
+            f"  {entry.title:<43}{seconds:>9.{digits}f}{spread:>17}{_median(runs, lambda run: run.cpu):>8.2f}"
+            f"{pages / seconds:>10,.0f}{seconds / pages * 1e6:>9.1f}{_memory(runs):>9}"
         )
+
+
+def _memory(runs: Sequence[Measured]) -> str:
+    peak = _median(runs, lambda run: run.peak)
+    return f"{peak / MB:.0f}" if peak else "-"
 
 
 def _verdicts(figures: Figures, *, judged: bool) -> Iterator[str]:
@@ -77,7 +83,7 @@ def _bars(contest: Contest, figures: Figures, row: int) -> Iterator[str]:
         yield (
             f'<text x="{LEFT - 10}" y="{y}" text-anchor="end">{entry.title}</text>'
             f'<rect x="{LEFT}" y="{y - 13}" width="{length:.1f}" height="17" fill="{colour}"/>'
-            f'<text x="{LEFT + length + 8:.1f}" y="{y}">{seconds:.2f} s</text>'
+            f'<text x="{LEFT + length + 8:.1f}" y="{y}">{seconds:.{2 if seconds >= 1 else 3}f} s</text>'
         )
 
 

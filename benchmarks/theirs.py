@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
 
 from benchmarks.measured import Measured, Task, measuring
-from benchmarks.pages import page_paths, read_all, settle
+from benchmarks.pages import READ_SIZE, page_paths, read_all, settle
+from benchmarks.site import true_counts, up_to_date, video_ids
 from syncer.model import BATCH_SIZE
 
 RENAMED_AT_ONCE = 5000
@@ -56,11 +57,23 @@ def bare_rewrite(task: Task) -> Measured:
     return measured
 
 
+def overwrite(task: Task) -> Measured:
+    """Read each page, and write the same bytes over it: nothing is durable, and a reader can see half a page."""
+    paths = [str(path) for path in page_paths(task.root)]
+    settle(task)
+    with measuring() as measured:
+        for path in paths:
+            page = _read(path)
+            descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
+            os.write(descriptor, page)
+            os.close(descriptor)
+        measured.pages = len(paths)
+    return measured
+
+
 def frontmatter_rewrite(task: Task) -> Measured:
     """Load each page with python-frontmatter, set its counts, and dump it over the old one."""
     import frontmatter
-
-    from benchmarks.site import true_counts
 
     true, paths = true_counts(task.root), page_paths(task.root)
     settle(task)
@@ -70,7 +83,7 @@ def frontmatter_rewrite(task: Task) -> Measured:
             counts = true[str(post["vid_id"])]
             post["viewcount"], post["likeCount"] = str(counts["viewCount"]), str(counts["likeCount"])
             path.write_text(frontmatter.dumps(post), encoding="utf-8")
-        measured.pages = len(paths)
+    measured.pages = up_to_date(task.root)
     return measured
 
 
@@ -79,14 +92,13 @@ def user_script(task: Task) -> Measured:
     from benchmarks.script import update
 
     with measuring() as measured:
-        measured.pages = update(task.root, task.endpoint, task.connections)
+        changed = update(task.root, task.endpoint, task.connections)
+    measured.pages = min(changed, up_to_date(task.root))
     return measured
 
 
 def bare_fetch(task: Task) -> Measured:
     """Ask with http.client, gzip and json: no retry, no ledger, nothing checked."""
-    from benchmarks.site import video_ids
-
     videos = video_ids(task.pages)
     local = threading.local()
 
@@ -106,13 +118,18 @@ def bare_fetch(task: Task) -> Measured:
 
 def _write_beside(path: str, number: int) -> str:
     temporary = f"{os.path.dirname(path)}/.bare-{number:08x}~"
-    descriptor = os.open(path, os.O_RDONLY)
-    page = os.read(descriptor, 1 << 16)
-    os.close(descriptor)
+    page = _read(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     os.write(descriptor, page)
     os.close(descriptor)
     return temporary
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    page = os.read(descriptor, READ_SIZE)
+    os.close(descriptor)
+    return page
 
 
 def _sync_file_system(site: str) -> None:
