@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from syncer.model import BATCH_SIZE, Bucket, Count, Page, Reading, VideoId
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.content.pages import Pages
     from syncer.sync.options import Sync
 
 KEY = "benchmark"
@@ -62,14 +62,10 @@ def our_rewrite(task: Task) -> Measured:
 
 def our_commit(task: Task) -> Measured:
     """Commit counts that wait in the working tree as a sync does: in the last commit's texts, and nothing else."""
-    from syncer.content.walk import Candidate
     from syncer.sync.publish import publish
 
-    with _waiting_counts(task) as (sync, pages):
-        candidates = [Candidate(page.path, (page.fields,)) for page in pages]
-        pages.clear()
-        with measuring() as measured:
-            publish(sync, candidates)
+    with _waiting_counts(task) as (sync, pages), measuring() as measured:
+        publish(sync, pages)
     measured.pages = committed_files(task.root)
     return measured
 
@@ -135,7 +131,7 @@ def our_fetch(task: Task) -> Measured:
 
 
 @contextmanager
-def _waiting_counts(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
+def _waiting_counts(task: Task) -> Iterator[tuple[Sync, Pages]]:
     """Give a sync of a repository as it stands when its pages are written, and its pages."""
     from syncer.sync.write import write_pages
 
@@ -147,7 +143,7 @@ def _waiting_counts(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
 
 
 @contextmanager
-def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
+def _answered_sync(task: Task) -> Iterator[tuple[Sync, Pages]]:
     """Give a sync as it stands before it writes, and its pages: scanned, and every video's counts accepted."""
     from syncer.state.syncs import begin_sync
     from syncer.state.videos import save_readings
@@ -157,7 +153,6 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, list[Page]]]:
 
     config = _config(task)
     pages = _scan(config)
-    gc.freeze()  # as a sync does
     environment = Environment(key=KEY, clock=_now, sleep=time.sleep)
     with open_for_writing(config, clock=_now, sleep=time.sleep) as opened:
         tally = Tally("benchmark", _now())
@@ -179,14 +174,14 @@ def _true_readings(site: Path) -> list[Reading]:
     ]
 
 
-def _scan(config: Config) -> list[Page]:
-    from syncer.content.scan import keeping_pages, read_pages
+def _scan(config: Config) -> Pages:
+    from syncer.content.pages import Pages
+    from syncer.content.scan import read_pages
     from syncer.content.walk import walk
 
     site = os.path.realpath(config.site)
     collections = config.collection_models()
-    with keeping_pages():
-        return [page for page in read_pages(site, walk(site, collections)) if isinstance(page, Page)]
+    return Pages(page for page in read_pages(site, walk(site, collections)) if isinstance(page, Page))
 
 
 def write_config(task: Task) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncer.content.pages import Pages
 from syncer.content.scan import MiscasedKey, miscased_problems, read_pages
 from syncer.content.walk import walk
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind
@@ -32,7 +33,7 @@ def letters_of(site: Path, *collections: Collection) -> list[Problem]:
     """What a whole scan says of each collection's id."""
     root = os.path.realpath(site)
     found = list(read_pages(root, walk(root, collections)))
-    pages = [item for item in found if isinstance(item, Page)]
+    pages = Pages(item for item in found if isinstance(item, Page))
     keys = [item for item in found if isinstance(item, MiscasedKey)]
     return list(miscased_problems(collections, pages, keys))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncer.content import wrong_keys
+from syncer.content.pages import Pages
 from syncer.content.scan import may_have_wrong_keys, read_pages
 from syncer.content.walk import walk
 from syncer.front_matter.leaves import leaves
@@ -331,7 +332,7 @@ def problems_of(site: Path, proposal: Proposal, fields: Fields) -> list[ProblemK
     """Return what is wrong with the keys, as a sync of the whole site finds it."""
     root, collection = os.path.realpath(site), Collection(proposal.directory, proposal.include, (), fields)
     found = list(read_pages(root, walk(root, [collection])))
-    pages = [each for each in found if isinstance(each, Page)]
+    pages = Pages(each for each in found if isinstance(each, Page))
     problems = [each for each in found if isinstance(each, Problem)]
     suspects = may_have_wrong_keys(root, [collection], pages)
     return [each.kind for each in wrong_keys.key_problems(root, suspects, pages, problems)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level, examples
+from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
 from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
@@ -50,7 +51,7 @@ def find_pages(config: Config) -> FoundPages:
     present = [each for each in collections if os.path.isdir(os.path.join(site, each.directory))]
     files = list(walk(site, present, skipped=True))
     skipped = [item for item in files if isinstance(item, Candidate) and item.skipped]
-    pages: list[Page] = []
+    pages = Pages()
     miscased: list[MiscasedKey] = []
     for item in read_pages(site, (item for item in files if not (isinstance(item, Candidate) and item.skipped))):
         match item:
@@ -81,11 +82,11 @@ def find_pages(config: Config) -> FoundPages:
     return found
 
 
-def _suspicion(site: str, collection: Collection, pages: list[Page], problems: list[Problem]) -> str | None:
+def _suspicion(site: str, collection: Collection, pages: Pages, problems: list[Problem]) -> str | None:
     """Return which mapped counts no page has, if any; where missing ones are added, only if there are close names."""
-    fields, own = collection.fields, [page for page in pages if page.fields is collection.fields]
-    absent = absent_counts(site, collection, pages, problems) if own else []
-    near = near_names(site, fields, own, absent) if absent else {}
+    fields = collection.fields
+    absent = absent_counts(site, collection, pages, problems) if pages.count(fields) else []
+    near = near_names(site, fields, pages.of(fields), absent)
     if not fields.insert_missing and absent:
         return f"{describe_counts(fields, absent, near)}. {remedy(fields, near)}"
     if near:

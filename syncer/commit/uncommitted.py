@@ -40,8 +40,8 @@ class CommitScope:
     site: str
     """A real path."""
     log: Path
-    candidates: Sequence[Candidate]
-    """The pages whose counts are committed."""
+    candidates: Callable[[], Iterable[Candidate]]
+    """Returns the pages whose counts are committed."""
     mapped: Callable[[str], Candidate]
     """Returns how the config maps a path, relative to the site, whether or not the file exists."""
 
@@ -149,7 +149,7 @@ def named_by_git(scope: CommitScope) -> Iterator[tuple[str, Candidate]]:
     def real(directory: str) -> str | None:
         return relative_to_top(scope.repository, os.path.realpath(os.path.join(scope.site, directory)))
 
-    for candidate in scope.candidates:
+    for candidate in scope.candidates():
         directory, _, name = candidate.path.rpartition("/")
         full = f"{scope.site}/{candidate.path}"
         if os.path.islink(full):

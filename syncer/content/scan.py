@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
 from syncer.content.page_file import signature_of, unreadable
+from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find
@@ -79,16 +78,15 @@ def read_pages(
 
 
 def miscased_problems(
-    collections: Sequence[Collection], pages: Iterable[Page], keys: Sequence[MiscasedKey]
+    collections: Sequence[Collection], pages: Pages, keys: Sequence[MiscasedKey]
 ) -> Iterator[Problem]:
     """Yield a Problem for each collection in which fewer than nine of ten pages write the key as mapped.
 
     `pages` and `keys` are those of one scan.
     """
-    exact = Counter(id(page.fields) for page in pages) if keys else Counter[int]()
     for collection in collections:
         found = [key for key in keys if key.fields is collection.fields]
-        if found and len(found) * PAGES_PER_MISCASED_KEY > len(found) + exact[id(collection.fields)]:
+        if found and len(found) * PAGES_PER_MISCASED_KEY > len(found) + pages.count(collection.fields):
             message = (
                 f"{counted(len(found), 'page')}, such as {found[0].path}, "
                 f"{'have' if len(found) > 1 else 'has'} the key {found[0].key!r}, but the config's video_id is "
@@ -97,35 +95,20 @@ def miscased_problems(
             yield Problem(ProblemKind.KEY_CASE, collection.directory, message)
 
 
-def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Sequence[Page]) -> list[Collection]:
+def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Pages) -> list[Collection]:
     """Return the collections whose pages have none of the mapped counts, or that have many files and no page.
 
     `pages` are those of a scan of the whole site. Of all others the keys are right.
     """
     suspects = []
     for collection in collections:
-        own = [page for page in pages if page.fields is collection.fields]
-        if any(field.present for page in own for slot in page.slots for field in slot.fields):
+        if any(field.present for field in pages.count_fields(collection.fields)):
             continue
+        own = pages.count(collection.fields)
         files = (file for file in (() if own else walk(site, [collection])) if isinstance(file, Candidate))
         if own or len(list(islice(files, PAGES_WITHOUT_ID))) == PAGES_WITHOUT_ID:
             suspects.append(collection)
     return suspects
-
-
-@contextmanager
-def keeping_pages() -> Iterator[None]:
-    """Pause Python's cyclic garbage collection in a block that keeps thousands of pages.
-
-    Reading pages creates no cycles, and each collection would visit all pages so far: a fifth of a scan's time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Problem | None:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 
+from syncer.content.pages import Pages
 from syncer.content.scan import PAGES_WITHOUT_ID, read_head
 from syncer.content.walk import Candidate, walk
 from syncer.front_matter.block import find_block
@@ -27,36 +29,36 @@ _STEMS = {Count.VIEWS: "views?", Count.LIKES: "likes?", Count.COMMENTS: "comment
 
 
 def key_problems(
-    site: str, collections: Sequence[Collection], pages: Sequence[Page], problems: Sequence[Problem]
+    site: str, collections: Sequence[Collection], pages: Pages, problems: Sequence[Problem]
 ) -> Iterator[Problem]:
     """Yield a Problem for each of these collections whose mapped counts, or whose ID key, no page has.
 
     `pages` and `problems` are those of a scan of the whole site. Pages are read again only if no count was found.
     """
     for collection in collections:
-        fields, own = collection.fields, [page for page in pages if page.fields is collection.fields]
+        fields = collection.fields
         message = None
-        if not own:
+        if not pages.count(fields):
             message = _describe_id(site, collection, pages, problems)
         elif not fields.insert_missing:
             absent = absent_counts(site, collection, pages, problems)
-            near = near_names(site, fields, own, absent)
+            near = near_names(site, fields, pages.of(fields), absent)
             if len(absent) == len(fields.counts):
                 message = f"{describe_counts(fields, absent, near)}. {remedy(fields, near)}"
         if message:
             yield Problem(ProblemKind.KEYS_NOT_FOUND, collection.directory, message)
 
 
-def absent_counts(site: str, collection: Collection, pages: Sequence[Page], problems: Sequence[Problem]) -> list[Count]:
+def absent_counts(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> list[Count]:
     """Return the mapped counts that none of the collection's files has, whatever their values, with a video or not."""
-    fields, own = collection.fields, [page for page in pages if page.fields is collection.fields]
-    absent = set(fields.counts) - {
-        field.count for page in own for slot in page.slots for field in slot.fields if field.present
-    }
+    fields = collection.fields
+    absent = set(fields.counts) - {field.count for field in pages.count_fields(fields) if field.present}
+    if not absent:
+        return []
     # a slot leaves out a count with a problem, and one that another collection writes
     elsewhere = {problem.subject for problem in problems} | {page.path for page in pages if page.fields is not fields}
-    known = {page.path for page in own} - elsewhere
-    for path in _paths(site, collection) if absent else ():
+    known = {page.path for page in pages.of(fields)} - elsewhere
+    for path in _paths(site, collection):
         if absent and path not in known:
             head, block = _read(site, path)
             keys = {count: _from_top(fields, fields.counts[count]) for count in absent}
@@ -66,12 +68,12 @@ def absent_counts(site: str, collection: Collection, pages: Sequence[Page], prob
     return [count for count in fields.counts if count in absent]
 
 
-def near_names(site: str, fields: Fields, own: Sequence[Page], absent: Sequence[Count]) -> dict[Count, str]:
+def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[Count]) -> dict[Count, str]:
     """Return for each of these counts a key with numbers or no value that is close to the mapped one, if any."""
     prefix = _from_top(fields, "")
     mapped = {*fields.counts.values(), fields.video_id.rpartition("[].")[2]}
     names: dict[str, bool] = {}
-    for page in own[:SAMPLE_PAGES] if absent else ():
+    for page in islice(own, SAMPLE_PAGES) if absent else ():
         for path, texts in sorted((key_values(_read(site, page.path)[0]) or {}).items()):
             name = path.removeprefix(prefix)
             if path.startswith(prefix) and "[]" not in name and name not in mapped:
@@ -97,7 +99,7 @@ def remedy(fields: Fields, near: Mapping[Count, str]) -> str:
     return f"Correct `fields.counts`{', or set `insert_missing: true` to add the keys' if can_be_added else ''}."
 
 
-def _describe_id(site: str, collection: Collection, pages: Sequence[Page], problems: Sequence[Problem]) -> str | None:
+def _describe_id(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> str | None:
     """Return what is wrong where no page has the ID key; None where one has it, or where too few could."""
     video_id, of_others = collection.fields.video_id, {page.path for page in pages}
     if any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems):

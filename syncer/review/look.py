@@ -121,7 +121,7 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     # skipped ones too: an older version, or a config with another `include`, may have written to them
     found = narrow(walk(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
-    return CommitScope(repository, site, config.state_directory / LOG, candidates, candidate_of(collections))
+    return CommitScope(repository, site, config.state_directory / LOG, lambda: candidates, candidate_of(collections))
 
 
 def require_head(scope: CommitScope) -> str:

@@ -29,23 +29,14 @@ aside and the sync is made once more.
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from syncer.content.left_over import settle_left_over
-from syncer.content.scan import (
-    MiscasedKey,
-    keeping_pages,
-    may_have_wrong_keys,
-    miscased_problems,
-    read_head,
-    read_pages,
-)
+from syncer.content.pages import Pages
+from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
@@ -70,9 +61,6 @@ if TYPE_CHECKING:
 
 LOST_SITE_VIDEOS = 5
 """From so many videos in the state on, a site without pages is an error: nobody removes them all on purpose."""
-
-GC_FREEZE_PAGES = 10_000
-"""From so many pages on, they are left out of Python's search for cycles."""
 
 CANCEL_CHECK_FILES = 100
 """Files after which a scan checks whether the sync is cancelled."""
@@ -127,8 +115,7 @@ def _sync_and_forget(
 
 
 def _scan_and_sync(sync: Sync) -> SyncReport:
-    with keeping_pages():
-        pages = _scan(sync)
+    pages = _scan(sync)
     if not (pages or sync.tally.problems or sync.options.paths or sync.options.videos):
         known = count_videos(sync.database)
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
@@ -136,21 +123,11 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
                 f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: is the disk"
                 " mounted? If you removed the pages on purpose, run `syncer purge --all`"
             )
-    # Many pages are left out of Python's search for cycles, which would take a tenth of a sync's time. Not a few: each
-    # freeze resets the counter that starts a full search, so repeated ones would prevent it.
-    freezes = len(pages) >= GC_FREEZE_PAGES
-    if freezes:
-        gc.freeze()
-    try:
-        return _sync_pages(sync, pages)
-    finally:
-        if freezes:
-            gc.unfreeze()
-            gc.collect()
+    return _sync_pages(sync, pages)
 
 
-def _scan(sync: Sync) -> list[Page]:
-    pages: list[Page] = []
+def _scan(sync: Sync) -> Pages:
+    pages = Pages()
     miscased: list[MiscasedKey] = []
     left_over: list[str] = []
     problems: list[Problem] = []
@@ -174,7 +151,7 @@ def _scan(sync: Sync) -> list[Page]:
 
         problems += key_problems(sync.site, suspects, pages, problems)
     if wanted := sync.options.videos:
-        pages = [page for page in pages if any(slot.video_id in wanted for slot in page.slots)]
+        pages = Pages(page for page in pages if any(slot.video_id in wanted for slot in page.slots))
         problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]
     sync.tally.problems += problems
     sync.listener.progress("scan", len(pages), len(pages))
@@ -218,15 +195,15 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
-def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
+def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
-    videos = {slot.video_id for page in pages for slot in page.slots}
+    videos = {video for named in pages.videos() for video in named}
     if options.videos:
         if unknown := options.videos - videos:
             names = ", ".join(sorted(unknown))
             raise UsageError(f"{names}: no page names this video")
         videos &= options.videos
-    tally.pages, tally.videos = sum(1 for _ in groupby(pages, key=attrgetter("path"))), len(videos)
+    tally.pages, tally.videos = pages.files, len(videos)
     plan = plan_now(sync, videos)
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     number = begin_sync(database, tally.sync, tally.started)
@@ -248,12 +225,7 @@ def _sync_pages(sync: Sync, pages: list[Page]) -> SyncReport:
     tally.pages_of = pages_naming(pages, named)
     tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
     if sync.config.git.commit and not options.dry_run:
-        files = [
-            Candidate(path, tuple(page.fields for page in same))
-            for path, same in groupby(pages, key=attrgetter("path"))
-        ]
-        pages.clear()  # a commit takes as much memory as they did
-        publish(sync, files)
+        publish(sync, pages)
     report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}

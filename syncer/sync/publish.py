@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import groupby
 
 from syncer.commit.build import Author, commit_counts, require_tip
 from syncer.commit.message import Wording
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen
+from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.lines import LOG
 from syncer.errors import GitError
@@ -24,12 +26,12 @@ MAX_PAGES_ONCE_CANCELLED = 20_000
 """Pages that are still committed when a sync is cancelled: some five seconds."""
 
 
-def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
+def publish(sync: Sync, pages: Pages) -> None:
     """Commit the new counts of these pages, and push, if the config says so."""
     settings, tally, cancelled = sync.config.git, sync.tally, sync.environment.cancelled
     kind = ProblemKind.NOT_COMMITTED
     try:
-        scope = _scope(sync, candidates)
+        scope = _scope(sync, pages)
         author = Author(settings.author)
         wording = Wording(settings.message, tally.sync, sorted(tally.missing))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
@@ -56,21 +58,26 @@ def publish(sync: Sync, candidates: Sequence[Candidate]) -> None:
         tally.problems.append(Problem(kind, "git", f"{error}"))
 
 
-def _scope(sync: Sync, candidates: Sequence[Candidate]) -> CommitScope:
+def _scope(sync: Sync, pages: Pages) -> CommitScope:
     """Return what to commit. Raises GitError if there is no repository, or no time for so many pages."""
-    pages = sync.tally.changed_pages
-    if pages > MAX_PAGES_ONCE_CANCELLED and sync.environment.cancelled():
-        raise GitError(f"stopped before {pages:,} pages were committed; the next sync commits them")
+    changed = sync.tally.changed_pages
+    if changed > MAX_PAGES_ONCE_CANCELLED and sync.environment.cancelled():
+        raise GitError(f"stopped before {changed:,} pages were committed; the next sync commits them")
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is not in a git repository; run `git init`, or set `git.commit` to false")
     mapped = candidate_of(sync.config.collection_models())
+
+    def candidates() -> Iterator[Candidate]:
+        for path, same in groupby(pages, key=lambda page: page.path):
+            yield Candidate(path, tuple(page.fields for page in same))
+
     return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped)
 
 
 def _describe_nested_repositories(scope: CommitScope) -> Iterator[str]:
     """Yield a sentence for each repository below the site: the site's own cannot commit its pages."""
-    directories = {os.path.dirname(candidate.path) for candidate in scope.candidates}
+    directories = {os.path.dirname(candidate.path) for candidate in scope.candidates()}
     real = (os.path.realpath(os.path.join(scope.site, directory)) for directory in directories)
     for top in repositories_within(scope.repository, real):
         yield (

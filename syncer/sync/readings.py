@@ -140,7 +140,7 @@ def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadli
     return reasons
 
 
-def judge_readings(sync: Sync, pages: Sequence[Page]) -> bool:
+def judge_readings(sync: Sync, pages: Iterable[Page]) -> bool:
     """Accept or hold each new reading; return whether pages may be written.
 
     A reading is compared with the video's accepted one, or, if there is none, with the counts of a page. With

@@ -1,0 +1,128 @@
+"""Keeps the pages of a scan in little memory: about 90 bytes each, where the values themselves take 700."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from syncer.model import CountField, Fields, Page, Signature, Slot, VideoId
+
+
+class _Kind(NamedTuple):
+    """What many slots have in common."""
+
+    name: str
+    mapping: Fields
+    line: int
+    fields: tuple[CountField, ...]
+
+
+class Pages:
+    """Pages in the order in which they were appended; a file in two collections is two of them, one after the other.
+
+    Each page is built when it is read: it equals the appended one, and has the very mapping of its collection.
+    Python's garbage collector finds nothing here to visit, however many pages there are.
+    """
+
+    def __init__(self, pages: Iterable[Page] = ()) -> None:
+        """Begin with these pages."""
+        self.files = 0
+        """How many files they are: one that is in two collections counts once."""
+        self._last_path: str | None = None
+        self._texts = bytearray()
+        """Of each page, with NULs between: the path, then of each slot the name of its kind, the video, the counts."""
+        self._ends = array("Q")
+        """Where each page's texts end."""
+        self._signatures = array("q")
+        self._mapping_numbers = array("H")
+        """The number of each page's mapping."""
+        self._mappings: list[Fields] = []
+        """The very ones: two collections with equal mappings have two."""
+        self._number_of: dict[int, int] = {}
+        """By a mapping's identity."""
+        self._kinds: dict[str, _Kind] = {}
+        """By name; most slots of a site are of a few kinds."""
+        self._known: dict[tuple[int, int, int], _Kind] = {}
+        """By the identity of mapping and fields, and the line: to hash their values takes as long as all the rest."""
+        self._shared: dict[tuple[CountField, ...], tuple[CountField, ...]] = {}
+        """Equal fields that are not the same object would be a new kind in each page."""
+        for page in pages:
+            self.append(page)
+
+    def append(self, page: Page) -> None:
+        """Keep a page. There is no NUL in its path and texts."""
+        path, signature, mapping, slots = page
+        parts = [path]
+        for video, line, fields, texts in slots:
+            kind = self._known.get((id(mapping), line, id(fields))) or self._kind(mapping, line, fields)
+            parts += (kind.name, video)
+            parts += [text or "" for text in texts]
+        self._texts += "\0".join(parts).encode()
+        self._ends.append(len(self._texts))
+        self._signatures.append(signature)
+        number = self._number_of.setdefault(id(mapping), len(self._mappings))
+        if number == len(self._mappings):
+            self._mappings.append(mapping)
+        self._mapping_numbers.append(number)
+        if path != self._last_path:
+            self._last_path = path
+            self.files += 1
+
+    def _kind(self, mapping: Fields, line: int, fields: tuple[CountField, ...]) -> _Kind:
+        """Return the kind of a slot whose mapping and fields are perhaps new."""
+        fields = self._shared.setdefault(fields, fields)
+        key = (id(mapping), line, id(fields))
+        if key not in self._known:
+            name = f"{len(self._known)}"
+            self._known[key] = self._kinds[name] = _Kind(name, mapping, line, fields)
+        return self._known[key]
+
+    def __len__(self) -> int:
+        """Return how many pages there are; a file in two collections counts twice."""
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> Page:
+        """Return a page by its number, from 0. Raises IndexError."""
+        path, *_ = parts = self._parts(number)
+        slots, at = [], 1
+        while at < len(parts):
+            kind = self._kinds[parts[at]]
+            end = at + 2 + len(kind.fields)
+            texts = tuple([text or None for text in parts[at + 2 : end]])
+            slots.append(Slot(VideoId(parts[at + 1]), kind.line, kind.fields, texts))
+            at = end
+        mapping = self._mappings[self._mapping_numbers[number]]
+        return Page(path, Signature(self._signatures[number]), mapping, tuple(slots))
+
+    def __iter__(self) -> Iterator[Page]:
+        """Yield all pages."""
+        return map(self.__getitem__, range(len(self)))
+
+    def videos(self) -> Iterator[Sequence[VideoId]]:
+        """Yield the videos of each page, one for each slot: cheaper than the pages themselves."""
+        for number in range(len(self)):
+            parts, at = self._parts(number), 1
+            videos = []
+            while at < len(parts):
+                videos.append(VideoId(parts[at + 1]))
+                at += 2 + len(self._kinds[parts[at]].fields)
+            yield videos
+
+    def count(self, mapping: Fields) -> int:
+        """Return how many pages one collection has, by its very mapping."""
+        return self._mapping_numbers.count(self._number_of.get(id(mapping), len(self._mappings)))
+
+    def of(self, mapping: Fields) -> Iterator[Page]:
+        """Yield the pages of one collection, by its very mapping."""
+        return (self[number] for number, each in enumerate(self._mapping_numbers) if self._mappings[each] is mapping)
+
+    def count_fields(self, mapping: Fields) -> Iterator[CountField]:
+        """Yield all fields that the slots of one collection have, some more than once, but not slot by slot."""
+        return (field for kind in self._kinds.values() if kind.mapping is mapping for field in kind.fields)
+
+    def _parts(self, number: int) -> list[str]:
+        if number < 0:
+            raise IndexError(number)
+        start = self._ends[number - 1] if number else 0
+        return self._texts[start : self._ends[number]].decode().split("\0")
