@@ -101,7 +101,7 @@ def our_sync(task: Task) -> Measured:
 
 def our_fetch(task: Task) -> Measured:
     """Ask as a sync does: the Google client, retries at hand, a ledger on disk, every answer checked."""
-    import googleapiclient.discovery  # noqa: F401 - loaded beforehand, as the least there is has loaded all it needs
+    import googleapiclient.http  # noqa: F401 - loaded beforehand, as the least there is has loaded all it needs
 
     from syncer.state.database import open_database
     from syncer.state.ledger import spend_unit

@@ -97,15 +97,8 @@ def run_python(code: str, *arguments: str | Path) -> str:
 
 
 LATER = [
-    *("googleapiclient.discovery", "googleapiclient.discovery_cache", "googleapiclient.http", "httplib2", "ctypes"),
-    *(
-        "rich.table",
-        "_strptime",
-        "encodings.idna",
-        "encodings.ascii",
-        "encodings.latin_1",
-        "encodings.unicode_escape",
-    ),
+    *("googleapiclient.http", "httplib2", "ctypes", "rich.table", "_strptime"),
+    *("encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.unicode_escape"),
 ]
 """What the program loads when it needs it: quicker when it is there, and a user without powers may not reach it."""
 
@@ -125,14 +118,10 @@ def load_all() -> None:
 def drop_powers() -> None:
     """Be no longer root, for good: for a process of its own.
 
-    The code may be in a home that others may not enter, so all of it is loaded before: also the description of
-    YouTube's API, which Google's client reads from a file whenever it is needed.
+    The code may be in a home that others may not enter, so all of it is loaded before.
     """
     if os.geteuid() == 0:
         load_all()
-        cache = import_module("googleapiclient.discovery_cache")
-        described = cache.get_static_doc("youtube", "v3")
-        cache.get_static_doc = lambda _name, _version: described  # type: ignore[attr-defined]
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)

@@ -12,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import parse_qs, urlsplit
 
+import httplib2
 import pytest
+from googleapiclient.discovery import build
 
 from syncer.decide.quota import next_reset
 from syncer.model import Bucket, Count, VideoId
@@ -20,7 +22,8 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.youtube.answer import Answer, Outcome
-from syncer.youtube.client import Client, Retry, Terms
+from syncer.youtube.client import FIELDS, Client, Retry, Terms
+from syncer.youtube.connection import Connection
 from tests.canned_youtube import CLOSE, RESET, STALL, Canned, error, error_info, message, ok
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -97,6 +100,24 @@ def test_fifty_videos_are_one_request_with_the_key_in_a_header_alone() -> None:
     assert f"x-goog-api-key: {KEY}\r\n" in first
     assert "gzip" in first.split("accept-encoding: ")[1]
     assert second.startswith("GET /youtube/v3/videos?")
+
+
+@pytest.mark.parametrize("below", ["", "/", "/a/proxy", "/a/proxy/"])
+def test_the_requests_are_byte_for_byte_those_of_the_methods_that_the_library_builds(below: str) -> None:
+    with Canned([GOOD]) as server:
+        with client(server.url + below, attempts=1) as youtube:
+            for bucket in (Bucket.STATS, Bucket.GENERAL):
+                youtube.fetch(bucket, ids(50))
+        options = {"api_endpoint": server.url + below}
+        http = httplib2.Http(proxy_info=None)
+        videos = build("youtube", "v3", http=http, static_discovery=True, client_options=options).videos()
+        connection = Connection(endpoint=server.url, key=KEY, timeout=5)
+        for method in (videos.batchGetStats, videos.list):
+            request = method(id=",".join(ids(50)), part="statistics", fields=FIELDS, prettyPrint=False)
+            request.execute(http=connection, num_retries=0)
+        connection.close()
+    ours, theirs = server.requests[:2], server.requests[2:]
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("videos", [[], ids(51), [A, A]])

@@ -1,0 +1,51 @@
+"""What a command loads, so that it begins and ends quickly: by what is imported, not by time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.site import Site, crlf, ids
+from tests.terminal import environment
+
+PROGRAM = """
+import gc, sys
+from syncer.__main__ import main
+sys.argv[0] = "syncer"
+code = main()
+print(code, gc.get_freeze_count() > 0, gc.get_threshold()[0], *sys.modules, file=sys.stderr)
+"""
+
+UNUSED = {
+    "sync": {"googleapiclient.discovery", "google.oauth2", "cryptography"},
+}
+"""What each command has no use for."""
+
+
+def end_of(site: Site, command: str) -> list[str]:
+    """The exit code of a command, whether its garbage is left, how many objects are made before any is looked for,
+    and the names of all modules.
+    """
+    line = [sys.executable, "-c", PROGRAM, command]
+    done = subprocess.run(line, cwd=site.root, env=environment(), capture_output=True, text=True, check=True)
+    return done.stderr.split()
+
+
+@pytest.fixture
+def small(site: Site) -> Site:
+    site.put("content/one.md", crlf(ids(1)[0], 1, 1))
+    return site
+
+
+@pytest.mark.parametrize("command", UNUSED)
+def test_a_command_loads_nothing_that_it_has_no_use_for(small: Site, command: str) -> None:
+    code, _, _, *modules = end_of(small, command)
+    assert (code, UNUSED[command].intersection(modules)) == ("0", set())
+    assert "syncer.cli." + command in modules
+
+
+def test_a_process_that_only_starts_and_ends_does_not_look_for_garbage(small: Site) -> None:
+    _, is_left, objects, *_ = end_of(small, "sync")
+    assert (is_left, int(objects) > 10_000) == ("True", True)
