@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content.syscalls import exchange
+from syncer.content.page_file import exchange
 from tests.places import put
 from tests.test_content_replace import edits, replace
 

@@ -17,8 +17,8 @@ from typing import BinaryIO
 import pytest
 
 from syncer import own_files
+from syncer.content.lease import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
 from syncer.content.replace import preview
-from syncer.content.syscalls import Lease, give_lease_back, is_open_for_writing, is_waited_for, take_lease
 from syncer.own_files import open_file
 from tests.places import page, put, scanned
 from tests.test_content_replace import NEW, edits, left_over, replace
@@ -127,7 +127,7 @@ def test_the_other_pages_of_the_batch_are_written_and_a_page_that_is_closed_mean
     waiting = edits(tmp_path)
     author = files[0].open("r+b")
     exchanged: list[str] = []
-    real = sys.modules["syncer.content.replace"].exchange
+    real = sys.modules["syncer.content.swap"].exchange
 
     def exchange(one: str, other: str, directory: int) -> bool:
         exchanged.append(one)
@@ -135,7 +135,7 @@ def test_the_other_pages_of_the_batch_are_written_and_a_page_that_is_closed_mean
             author.close()
         return bool(real(one, other, directory))
 
-    monkeypatch.setattr("syncer.content.replace.exchange", exchange)
+    monkeypatch.setattr("syncer.content.swap.exchange", exchange)
     assert replace(tmp_path, waiting) == [None, None, None]
     assert exchanged == ["1.md", "2.md", "0.md"]
     assert {file.read_bytes() for file in files} == {page(views=NEW)}
@@ -145,7 +145,7 @@ def test_a_writer_who_opens_the_page_right_before_the_swap_gets_it_back(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the test and the swap: the swap is taken back, and what is written afterwards is in the page."""
-    real = sys.modules["syncer.content.replace"].exchange
+    real = sys.modules["syncer.content.swap"].exchange
     authors: list[BinaryIO] = []
 
     def exchange(one: str, other: str, directory: int) -> bool:
@@ -153,7 +153,7 @@ def test_a_writer_who_opens_the_page_right_before_the_swap_gets_it_back(
             authors.append(file.open("ab"))
         return bool(real(one, other, directory))
 
-    monkeypatch.setattr("syncer.content.replace.exchange", exchange)
+    monkeypatch.setattr("syncer.content.swap.exchange", exchange)
     assert replace(tmp_path) == [OPEN]
     with authors[0] as author:
         author.write(b"one more line\n")
@@ -181,8 +181,8 @@ def test_a_writer_who_had_found_the_page_before_the_swap_and_opens_it_after_that
         give_lease_back(page)
         author.join(TIMEOUT)
 
-    monkeypatch.setattr("syncer.content.replace.is_waited_for", look)
-    monkeypatch.setattr("syncer.content.replace.give_lease_back", give_back)
+    monkeypatch.setattr("syncer.content.swap.is_waited_for", look)
+    monkeypatch.setattr("syncer.content.swap.give_lease_back", give_back)
     assert replace(tmp_path) == ["edited-meanwhile"], "the second try finds what it has written"
     os.close(found)
     assert (file.read_bytes(), left_over(tmp_path)) == (page() + b"one more line\n", [])

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from syncer.content.page_file import exchange as swap
 from syncer.content.replace import preview, replace_pages
-from syncer.content.syscalls import exchange as swap
 from syncer.decide.diff import diff
 from syncer.model import Count, Edit, Fields, Page, Problem, Reading
 from tests.places import (
@@ -52,9 +52,9 @@ def edit_of(*same: Page) -> Edit:
     return Edit(same[0].path, same[0].signature, tuple((one.fields, diff(one, readings)) for one in same))
 
 
-def replace(site: Path, what: list[Edit] | None = None) -> list[str | None]:
-    """Replace the pages of a site and return what came of each."""
-    outcomes = replace_pages(os.path.realpath(site), edits(site) if what is None else what)
+def replace(site: Path, what: list[Edit] | None = None, *, in_place: bool = False) -> list[str | None]:
+    """Replace the pages of a site, by default each with a new file, and return what came of each."""
+    outcomes = replace_pages(os.path.realpath(site), edits(site) if what is None else what, in_place=in_place)
     return [None if outcome is None else outcome.kind.value for outcome in outcomes]
 
 
@@ -122,7 +122,7 @@ def test_the_owner_is_kept_when_root_replaces(tmp_path: Path, file: Path) -> Non
 REPLACE_POWERLESS = """
 import sys
 from pathlib import Path
-from syncer.content import replace, syscalls
+from syncer.content import replace
 from tests.places import drop_powers
 from tests.test_content_replace import replace
 drop_powers()
@@ -436,7 +436,7 @@ def swapping(monkeypatch: pytest.MonkeyPatch, fails_at: int, error: BaseExceptio
             raise error
         return done
 
-    monkeypatch.setattr("syncer.content.replace.exchange", exchange)
+    monkeypatch.setattr("syncer.content.swap.exchange", exchange)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a page is not swapped but renamed over")
@@ -489,7 +489,7 @@ def test_a_page_in_a_read_only_directory_is_left_alone() -> None:
 REPLACE_UNLISTED = """
 import os, sys
 from pathlib import Path
-from syncer.content import replace, syscalls
+from syncer.content import replace
 from tests.places import drop_powers
 from tests.test_content_replace import edits, replace
 drop_powers()
@@ -554,7 +554,7 @@ def test_a_problem_names_the_page_as_the_site_knows_it(tmp_path: Path, file: Pat
     (edit,) = edits(tmp_path)
     file.unlink()
 
-    (problem,) = replace_pages(str(tmp_path), [edit])
+    (problem,) = replace_pages(str(tmp_path), [edit], in_place=False)
 
     assert isinstance(problem, Problem)
     assert problem.subject == "content/a.md"
@@ -705,4 +705,4 @@ def test_a_preview_refuses_what_a_replacement_would_refuse(
     seen = preview(str(tmp_path), edit)
 
     assert isinstance(seen, Problem)
-    assert [seen] == replace_pages(str(tmp_path), [edit])
+    assert [seen] == replace_pages(str(tmp_path), [edit], in_place=False)

@@ -29,8 +29,8 @@ NOW = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
 SWAPPED = """
 import os, signal
 from pathlib import Path
-import syncer.content.replace as replace
-real = replace.exchange
+import syncer.content.swap as swap
+real = swap.exchange
 manner, words = {manner!r}, {words!r}
 
 def exchange(one, other, directory):
@@ -44,7 +44,7 @@ def exchange(one, other, directory):
     real(one, other, directory)
     os.kill(os.getpid(), signal.SIGKILL)
 
-replace.exchange = exchange
+swap.exchange = exchange
 """
 """Lets a sync be killed right after its first swap; right before it, somebody saves the page."""
 
@@ -73,6 +73,7 @@ def kept(site: Site) -> dict[str, bytes]:
 
 @pytest.fixture
 def file(site: Site) -> Path:
+    site.configure(write="in_place: false")
     return site.put("content/a.md", crlf(VIDEO, 7, 7))
 
 
@@ -84,6 +85,7 @@ def file(site: Site) -> Path:
 def test_what_was_saved_right_before_the_swap_and_a_kill_is_put_back_and_gets_its_counts(
     site: Site, youtube: Simulator, manner: str, form: Form, crash: Crash
 ) -> None:
+    site.configure(write="in_place: false")
     file = site.put("content/a.md", form(VIDEO, 7, 7))
     crash(site, manner)
     assert (len(beside(site)), file.read_bytes()) == (1, form(VIDEO, *counts(youtube, VIDEO)))

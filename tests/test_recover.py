@@ -56,6 +56,7 @@ UNWRITTEN = (
 
 @pytest.fixture
 def full(site: Site) -> Site:
+    site.configure(write="in_place: false")
     for number, video in enumerate(VIDEOS):
         site.put(f"content/{number}.md", crlf(video, SEEN, SEEN))
     return site

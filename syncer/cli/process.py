@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import select
+import signal
 import sys
 from io import BufferedWriter, RawIOBase, TextIOWrapper
 
@@ -29,6 +30,8 @@ def prepare() -> None:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
     gc.set_threshold(NEW_OBJECTS)
     os.umask(os.umask(0o077) & 0o077)  # the files that syncer makes are readable to it, whatever the umask
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a sync that is stopped while it writes: `content.lease`
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     _open_missing_streams()
     codecs.register_error(_ESCAPED, _escape)
     sys.stdin = sys.stdin or open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it ends with the process

@@ -247,8 +247,12 @@ class Brakes(Section):
 
 
 class Write(Section):
-    """`write`: when counts are written."""
+    """`write`: when and how counts are written."""
 
+    in_place: bool = Field(
+        default=True,
+        description="Whether a page that no other program has open is changed in place; `false`: each gets a new file.",
+    )
     brake: Brakes = Field(default_factory=Brakes, description="When the safety brake stops a whole sync.")
 
 
@@ -365,7 +369,7 @@ class Config(Section):
     youtube: Youtube = Field(default_factory=Youtube, description="How to connect to the YouTube Data API.")
     quota: Quota = Field(default_factory=Quota, description="How many units syncer may use in a quota day.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
-    write: Write = Field(default_factory=Write, description="When counts are written.")
+    write: Write = Field(default_factory=Write, description="When and how counts are written.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
     notify: Notify = Field(default_factory=Notify, description="Where the daemon sends notifications.")
     git: Git = Field(default_factory=Git, description="Whether syncs commit and push the counts that they write.")

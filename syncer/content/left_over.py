@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from zlib import crc32
 
-from syncer.content.page_file import attempt, read_page, read_whole, reason_of
-from syncer.content.syscalls import exchange, flush_directories, is_open_for_writing
+from syncer.content.lease import is_open_for_writing
+from syncer.content.page_file import attempt, exchange, flush_directories, read_page, read_whole, reason_of
 from syncer.content.walk import OWN_PREFIX, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite

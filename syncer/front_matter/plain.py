@@ -14,6 +14,9 @@ from syncer.front_matter.keys import NO_VIDEO, Keys
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Change, PageContents, Problem, Slot, VideoId, count_fields
 
+Splice = tuple[int, int, bytes]
+"""A part of a page, from the first offset to before the second one, and its new bytes."""
+
 NO_CONTENTS = PageContents()
 """The contents of every page without a video."""
 
@@ -52,14 +55,14 @@ def find_plain(data: bytes, keys: Keys) -> PageContents | None:
     return PageContents((Slot(video_id, line, fields, tuple([count.decode() or None for count in counts])),))
 
 
-def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes | None:
-    """Return the page with the changes made; None if it needs the full parser, for example to add a count."""
+def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Splice] | None:
+    """Return what the changes replace, in order; None if the page needs the full parser, for example to add a count."""
     proof = _prove(data, keys)
     if proof is None:
         return None
     video_id = _video_id(proof[1])
     groups = {key.field: (key.count, number) for number, key in enumerate(keys.counts, 2)}
-    edits: list[tuple[int, int, bytes]] = []
+    splices: list[Splice] = []
     for change in changes:
         count, number = groups.get(change.field, (None, 0))
         if (change.video_id, change.count) != (video_id, count) or proof[number] != (change.old or "").encode():
@@ -68,8 +71,8 @@ def rewrite_plain(data: bytes, keys: Keys, changes: Sequence[Change]) -> bytes |
         if start == stop and data[start - 1] not in b"\"'":  # no value: write it right after the colon and a space
             start = stop = data.rindex(b":", 0, start) + 1
             text = b" " + text
-        edits.append((start, stop, text))
-    return splice(data, sorted(edits))
+        splices.append((start, stop, text))
+    return sorted(splices)
 
 
 def splice(text: AnyStr, edits: Sequence[tuple[int, int, AnyStr]]) -> AnyStr:

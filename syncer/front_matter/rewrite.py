@@ -10,7 +10,7 @@ from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
-from syncer.front_matter.plain import rewrite_plain, splice
+from syncer.front_matter.plain import Splice, plain_splices, splice
 from syncer.front_matter.tree import Tree, says_the_same
 from syncer.model import COUNT_PATTERN, Change, Fields, Problem, ProblemKind, VideoId
 
@@ -21,7 +21,13 @@ Edit = tuple[ValueSpan, str]
 
 
 def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
-    """Return the page with the changes made, or why none was made.
+    """Return the page with the changes made, or why none was made. Takes and raises what `splices_for` does."""
+    splices = splices_for(data, fields, changes, path)
+    return splices if isinstance(splices, Problem) else splice(data, splices)
+
+
+def splices_for(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> list[Splice] | Problem:
+    """Return the parts of a page that the changes replace, in order, or why none may be replaced.
 
     The counts are searched again in exactly these bytes: if a field no longer has that video and that old value, the
     result is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is not a
@@ -37,10 +43,10 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
         if not _COUNT.fullmatch(change.new):
             raise ValueError(f"only digits are ever written, not {change.new!r}")
     keys = keys_of(fields)
-    return rewrite_plain(data, keys, changes) or rewrite_in_tree(data, keys, changes, path)
+    return plain_splices(data, keys, changes) or tree_splices(data, keys, changes, path)
 
 
-def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> bytes | Problem:
+def tree_splices(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> list[Splice] | Problem:
     """Return the result of the full parser: the fast path must return the same, or leave the page to it."""
     block = find_block(data)
     text = None if block is None else read_block(data, block, keys, path)
@@ -50,17 +56,18 @@ def rewrite_in_tree(data: bytes, keys: Keys, changes: Sequence[Change], path: st
     edits = _edits(before.slots, changes)
     if edits is None or not before.trees:
         return _edited(path)
-    new = splice(text, [(span.start, span.stop, f"{span.before}{digits}{span.after}") for span, digits in edits])
+    parts = [(span.start, span.stop, f"{span.before}{digits}{span.after}") for span, digits in edits]
+    new = splice(text, parts)
     after = interpret(BlockText(new, block.syntax, block.line, path), keys)
     if _differs_elsewhere(before.trees, after, edits, changes):
         message = "syncer cannot change only the counts in this front matter: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
-    page = b"".join((data[: block.start], new.encode(), data[block.stop :]))
-    still = find_block(page)
+    still = find_block(b"".join((data[: block.start], new.encode(), data[block.stop :])))
     if still is None or still.end is not BlockEnd.CLOSED:
         message = "With the new counts, the front matter would be larger than 1 MiB: shorten it."
         return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
-    return page
+    offsets = ([block.start + len(text[:at].encode()) for at in part[:2]] for part in parts)
+    return [(start, stop, part[2].encode()) for (start, stop), part in zip(offsets, parts, strict=True)]
 
 
 def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.content.left_over import Save, settle_left_over
+from syncer.content.page_file import touch
 from syncer.decide.diff import suppressed_by
 from syncer.diff_log.lines import LOG
 from syncer.diff_log.log import DiffLog
@@ -174,7 +175,8 @@ def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, sa
         at, first = batch.done_at, batch.first_seq
         if at is None:
             at, first = now, diff_log.last_seq + 1
-            done = (change for number, change in batch.changes.items() if number not in not_done)
+            done = [change for number, change in batch.changes.items() if number not in not_done]
+            touch(pages & {os.path.realpath(os.path.join(site, change.path)) for change in done})
             mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done))
         entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
         diff_log.append(batch.sync, at, entries, first)

@@ -72,7 +72,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
         for change in changes
     ]
     batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
-    outcomes = replace_pages(sync.site, edits)
+    outcomes = replace_pages(sync.site, edits, in_place=sync.config.write.in_place)
     not_done = _not_done(edits, outcomes)
     at, first = sync.environment.clock(), diff_log.last_seq + 1
     done = (edit for edit, problem in zip(edits, outcomes, strict=True) if problem is None)

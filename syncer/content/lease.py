@@ -1,0 +1,247 @@
+"""Leases on pages: who has one open, and changes in place that no other program can see half done.
+
+A write lease (fcntl(2)) is granted only if no other process has the file open. Who opens it meanwhile waits until the
+lease is given back, which takes some microseconds here. Four rules make that safe (decision record 0024): leases are
+believed only on the file systems in `TRUSTED`; no sector of a disk ever holds half a number; the kernel takes a lease
+away after a time, so a timer ends this process earlier if it is stopped; and a page that was renamed or linked while
+it was written gets its old text back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum
+from functools import cache
+from typing import NamedTuple
+
+from syncer.front_matter.plain import Splice
+
+LEASE_SIGNAL = int(signal.SIGURG)
+"""The signal when a process waits for a lease; the default, SIGIO, would end this process."""
+
+TRUSTED = {0xEF53: "ext4", 0x58465342: "XFS", 0x9123683E: "btrfs", 0x01021994: "tmpfs"}
+"""The file systems on which a lease is known to see every open file, by their numbers in statfs(2).
+
+Others grant leases, too, but do not see who has the file open below them (overlayfs, FUSE) or on another machine.
+"""
+
+SECTOR_BYTES = 512
+"""A disk writes so many bytes whole or not at all, so a count never crosses a multiple of it."""
+
+BREAK_TIME = "/proc/sys/fs/lease-break-time"
+SHORTEST_BREAK_SECONDS = 10
+NO_BREAK_SECONDS = 45
+"""What is used where the kernel never takes a lease away: its default."""
+
+MARGIN_SECONDS = 5
+"""The timer ends this process so long before the kernel takes the lease away."""
+
+REARM_SECONDS = 1
+"""The timer is set again so often while pages are written."""
+
+CLOCK_LAG_NS = 20_000_000
+"""The clock of file systems may be so far behind: some kernels count in steps of 10 ms."""
+
+
+class Lease(Enum):
+    """The result of a request for a lease (fcntl(2)).
+
+    The kernel grants a read lease if no process has the file open for writing. Readers are not affected. A process
+    that opens the file for writing, or truncates it, waits until the lease is given back, and the holder is notified.
+    """
+
+    HELD = "held"
+    REFUSED = "refused"
+    """A program has the file open or mapped for writing."""
+    NONE = "none"
+    """Not available: another system, a file system without leases, a file of another owner."""
+
+
+def is_open_for_writing(descriptor: int) -> bool:
+    """Return whether another program has this open file open for writing; False if unknown."""
+    lease = take_lease(descriptor)
+    if lease is Lease.HELD:
+        give_lease_back(descriptor)
+    return lease is Lease.REFUSED
+
+
+def take_lease(descriptor: int) -> Lease:
+    """Take a read lease on a file that is open for reading only."""
+    if sys.platform != "linux":
+        return Lease.NONE
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return Lease.REFUSED if error.errno == errno.EAGAIN else Lease.NONE
+    return Lease.HELD
+
+
+def is_waited_for(descriptor: int) -> bool:
+    """Return whether a process waits for the lease on this file, or waited so long that the kernel has revoked it."""
+    return sys.platform == "linux" and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK
+
+
+def give_lease_back(descriptor: int) -> None:
+    """Give it back, so that a waiting process continues; before closing the file, which a child may have open too."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # the kernel has revoked it: a process waited too long
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+class Patched(Enum):
+    """What came of changing a page in place."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """No lease, and nothing was done: another program has the page open, or it is another user's."""
+    EDITED = "edited"
+    """Somebody edited, renamed or linked the page, and it has no new count."""
+
+
+class OpenPage(NamedTuple):
+    """A page that is open for reading and writing."""
+
+    descriptor: int
+    name: str
+    directory: int
+    """Open, and the name leads to the page there."""
+    status: os.stat_result
+
+
+class Patcher:
+    """Changes pages in place; see `patching`."""
+
+    def __init__(self, break_seconds: float) -> None:
+        """`break_seconds`: how long the kernel lets a process wait before it takes the lease away."""
+        self._patience = break_seconds / 2
+        self._timer = break_seconds - MARGIN_SECONDS
+        self._armed_at = float("-inf")
+
+    def patch(self, page: OpenPage, old: bytes, writes: Sequence[Splice]) -> Patched:
+        """Write some parts of a page if it still has the `old` text.
+
+        Raises OSError if it cannot be written, and then it has its old text.
+        """
+        assert sys.platform == "linux", "elsewhere nobody has a Patcher"
+        descriptor, start = page.descriptor, time.monotonic()
+        if start - self._armed_at > REARM_SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, self._timer)
+            self._armed_at = start
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError:
+            return Patched.REFUSED
+        try:
+            if os.pread(descriptor, len(old) + 1, 0) != old:
+                return Patched.EDITED
+            if time.monotonic() - start > self._patience:  # stopped or paused since
+                return Patched.REFUSED
+            try:
+                for at, _, new in writes:
+                    _write(descriptor, new, at)
+                if _is_only_name(page):
+                    return Patched.DONE
+            except OSError:
+                with suppress(OSError):
+                    _take_back(descriptor, old, writes)
+                raise
+            _take_back(descriptor, old, writes)
+            return Patched.EDITED
+        finally:
+            give_lease_back(descriptor)
+
+
+@contextmanager
+def patching() -> Iterator[Patcher | None]:
+    """Give what changes pages in place; None where it is not safe: then each page needs a new file.
+
+    While it is used, a timer (ITIMER_REAL) ends this process by SIGALRM if it is stopped for so long that the kernel
+    would take a lease away: else it could write into another program's text when it continues. The command line sets
+    SIGALRM to its default; where something else handles or blocks it, no page is changed in place.
+    """
+    seconds = _break_seconds() if sys.platform == "linux" else None
+    if (
+        seconds is None
+        or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL
+        or signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    ):
+        yield None
+        return
+    try:
+        yield Patcher(seconds)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def in_sectors(page: bytes, splices: Sequence[Splice]) -> list[Splice]:
+    """Return what to write to a page for these splices, each part within a sector; none if it needs a new file.
+
+    `page` is the new text. It needs a new file where its length changes, or where a part crosses a sector.
+    """
+    for start, stop, new in splices:
+        if len(new) != stop - start or start // SECTOR_BYTES != (stop - 1) // SECTOR_BYTES:
+            return []
+    if not splices:
+        return []
+    first, last = min(splices)[0], max(stop for _, stop, _ in splices)
+    if first // SECTOR_BYTES == (last - 1) // SECTOR_BYTES:
+        return [(first, last, page[first:last])]
+    return [(start, stop, page[start:stop]) for start, stop, _ in splices]
+
+
+def is_settled(status: os.stat_result) -> bool:
+    """Return whether a change now gets another modification time in whole seconds, by which git finds changes."""
+    return status.st_mtime_ns // 10**9 < (time.time_ns() - CLOCK_LAG_NS) // 10**9
+
+
+def is_trusted(descriptor: int) -> bool:
+    """Return whether a file, or a directory, is on a file system whose leases see every open file."""
+    buffer = ctypes.create_string_buffer(256)  # struct statfs begins with the number of the file system, a C long
+    if sys.platform != "linux" or _libc().fstatfs(descriptor, buffer) != 0:
+        return False
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF in TRUSTED
+
+
+def _break_seconds() -> int | None:
+    """Return the seconds after which the kernel takes a lease away; None if they are too few, or unknown."""
+    try:
+        with open(BREAK_TIME, encoding="ascii") as file:
+            seconds = int(file.read())
+    except (OSError, ValueError):
+        return None
+    return (seconds or NO_BREAK_SECONDS) if seconds == 0 or seconds >= SHORTEST_BREAK_SECONDS else None
+
+
+def _is_only_name(page: OpenPage) -> bool:
+    """Return whether the page still has this name, and no other."""
+    try:
+        found = os.stat(page.name, dir_fd=page.directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return found.st_nlink == 1 and os.path.samestat(found, page.status)
+
+
+def _take_back(descriptor: int, old: bytes, writes: Sequence[Splice]) -> None:
+    for start, stop, _ in writes:
+        _write(descriptor, old[start:stop], start)
+
+
+def _write(descriptor: int, new: bytes, at: int) -> None:
+    written = os.pwrite(descriptor, new, at)
+    if written < len(new):
+        _write(descriptor, new[written:], at + written)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
