@@ -35,7 +35,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "syncer"
 PREFIX = f"{PACKAGE}{os.sep}"
 SIMULATOR = f"{PREFIX}simulator{os.sep}"
 
-SYNC_FILES = 61
+SYNC_FILES = 62
 """Files of `syncer/` in which the command `syncer sync` runs a function, on plain pages."""
 
 SYNC_FUNCTIONS = 400

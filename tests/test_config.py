@@ -191,7 +191,7 @@ schedule: {every: 6h, cron: "* * * * *"}
         ('git: {message: "a\\nb"}\n', "1: git.message: must be one line"),
         ("git: {author: Ada}\n", "1: git.author: must be a name and an email address"),
         ("git: {remote: 'https://h/r.git'}\n", "1: git.remote: must be the name of a remote"),
-        ("write: {min_change: 1}\n", "1: write.min_change: unknown key; the keys here are brake"),
+        ("write: {min_change: 1}\n", "1: write.min_change: unknown key; the keys here are in_place, brake"),
         (
             "write: {brake: {missing: 50}}\n",
             "1: write.brake.missing: must be a percentage from `0%` to `100%`, such as `50%`",

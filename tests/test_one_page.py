@@ -13,7 +13,7 @@ import pytest
 from syncer.content.page_file import LARGEST_PAGE_BYTES
 from syncer.front_matter.find import find
 from syncer.front_matter.plain import find_plain
-from syncer.front_matter.rewrite import rewrite
+from syncer.front_matter.rewrite import rewrite, splices_for
 from syncer.simulator.server import Simulator
 from tests.places import page, put, run_python
 from tests.repository import in_git
@@ -181,7 +181,7 @@ def test_whatever_goes_wrong_in_a_page_is_its_problem(
     if step == "find_plain":
         monkeypatch.setattr("syncer.front_matter.find.find_plain", failing(find_plain, error))
     else:
-        monkeypatch.setattr("syncer.content.replace.rewrite", failing(rewrite, error))
+        monkeypatch.setattr("syncer.content.replace.splices_for", failing(splices_for, error))
     before = (pair_of_pages.root / "content/bad.md").read_bytes()
     for options in (("--dry-run",), ()):
         ran = syncer("sync", "--json", *options)
