@@ -151,11 +151,21 @@ def youtube_later() -> Iterator[Simulator]:
         yield simulator
 
 
-def prepare(warm: Warm, youtube: Simulator, room: Path, number: int, *, aged: bool, root: Path | None = None) -> Ground:
+def prepare(
+    warm: Warm,
+    youtube: Simulator,
+    room: Path,
+    number: int,
+    *,
+    aged: bool,
+    root: Path | None = None,
+    in_place: bool = False,
+) -> Ground:
     """Make the ground: so many pages in all forms and one of two videos.
 
     `aged`: a sync was made long ago, so the state is there and its readings and lines are to be forgotten. Else there
-    is no state yet. The site stands at `root`, or in the room.
+    is no state yet. The site stands at `root`, or in the room. `in_place`: pages may be changed in place; else each is
+    swapped, and has more steps at which it can be disturbed.
     """
     site = Site(root or room / "site", youtube.url)
     (site.root / "content" / "lists").mkdir(parents=True)
@@ -166,7 +176,8 @@ def prepare(warm: Warm, youtube: Simulator, room: Path, number: int, *, aged: bo
         _sync_long_ago(site)
         assert all((site.root / path).read_bytes() == versions.old for path, versions in pages.items())
         shutil.copytree(site.state, room / BEFORE)
-    site.configure(youtube="timeout: 20s, connections: 2, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}")
+    youtube_section = "timeout: 20s, connections: 2, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}"
+    site.configure(youtube=youtube_section, write=f"in_place: {str(in_place).lower()}")
     return Ground(warm, site, room, pages, len(site.log_lines()))
 
 
