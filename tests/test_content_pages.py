@@ -1,16 +1,21 @@
-"""The compact store of a scan's pages gives back what was put in."""
+"""The compact store of a scan gives back its pages, and the state records which page names which video."""
 
 from __future__ import annotations
 
 import string
+import tempfile
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.content.pages import Pages
+from syncer.decide.diff import pages_naming
 from syncer.model import Count, CountField, Fields, Page, Signature, Slot, VideoId, count_fields
+from syncer.state.database import open_database
+from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
 
 MAPPINGS = [Fields("vid", {Count.VIEWS: "views"}) for _ in range(3)]
 """Equal, but not the same: each is another collection's."""
@@ -48,7 +53,11 @@ def test_pages_come_back_equal_and_with_the_very_mapping(appended: list[Page]) -
     assert len(pages) == len(appended)
     assert list(pages) == appended == [pages[number] for number in range(len(pages))]
     assert all(kept.fields is page.fields for kept, page in zip(pages, appended, strict=True))
-    assert [list(videos) for videos in pages.videos()] == [[slot.video_id for slot in page.slots] for page in appended]
+    named = [(page.path, [slot.video_id for slot in page.slots]) for page in appended]
+    assert list(pages.named()) == named
+    parts = list(pages.places())
+    assert set().union(*(pairs for _, pairs in parts)) == {(video, path) for path, videos in named for video in videos}
+    assert all(video.startswith(character) for character, pairs in parts for video, _ in pairs)
     for mapping in (*MAPPINGS, Fields("vid", {Count.VIEWS: "views"})):
         own = [page for page in appended if page.fields is mapping]
         assert list(pages.of(mapping)) == own
@@ -82,3 +91,50 @@ def test_a_page_takes_little_memory_also_where_its_fields_are_never_the_same_obj
     finally:
         tracemalloc.stop()
     assert (after - before) / len(pages) < BYTES_A_PAGE
+
+
+def page_of(path: str, *videos: str) -> Page:
+    """One page that names these videos."""
+    return Page(path, Signature(0), MAPPINGS[0], tuple(Slot(VideoId(video), 1, (), ()) for video in videos))
+
+
+@given(st.lists(st.lists(some_pages(), max_size=6), min_size=1, max_size=4))
+def test_the_state_has_the_places_of_the_last_scan_and_no_others(scans: list[list[Page]]) -> None:
+    with tempfile.TemporaryDirectory() as name, open_database(Path(name), "/srv/site") as database:
+        for scan in scans:
+            pages = Pages(scan)
+            save_video_pages(database, pages.places(), pages.digest())
+            videos = {slot.video_id for each in scans for page in each for slot in page.slots}
+            assert pages_of_videos(database, videos) == pages_naming(pages.named(), videos)
+
+
+def test_places_are_written_only_when_they_differ_from_the_last_scan_or_were_deleted(tmp_path: Path) -> None:
+    one, other = "5HjkiQJx-CY", "kq3vT7mZ_dE"
+    pages = Pages([page_of("a.md", one, other), page_of("b.md", other)])
+    moved = Pages([page_of("a.md", one), page_of("b.md", other), page_of("c.md", other)])
+
+    def writes(found: Pages) -> int:
+        with database.read() as connection:
+            before = connection.total_changes
+            save_video_pages(database, found.places(), found.digest())
+            return connection.total_changes - before
+
+    with open_database(tmp_path, "/srv/site") as database:
+        assert [writes(each) for each in (pages, pages, moved, moved)] == [4, 0, 3, 0], "places, and the digest"
+        forget_video_pages(database, VideoId(one))
+        assert [writes(moved), writes(moved)] == [2, 0]
+        with database.transaction() as connection:  # an older version saves no digest
+            connection.execute("DELETE FROM places WHERE id = ?", (other,))
+        assert [writes(moved), writes(moved)] == [3, 0]
+
+
+def test_a_digest_is_the_same_only_for_the_same_videos_on_the_same_pages() -> None:
+    one, other = "5HjkiQJx-CY", "kq3vT7mZ_dE"
+    sites = [
+        [page_of("a.md", one), page_of("b.md", other)],
+        [page_of("b.md", other), page_of("a.md", one)],
+        [page_of("a.md", one, other)],
+        [page_of("a.md", one, "b.md", other)],
+        [page_of("a.md", other), page_of("b.md", one)],
+    ]
+    assert len({Pages(site).digest() for site in sites}) == len(sites)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import string
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from syncer.model import CountField, Fields, Page, Signature, Slot, VideoId
+
+ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
+"""Those of a video ID (`model.ID_PATTERN`), in their order."""
 
 
 class _Kind(NamedTuple):
@@ -99,15 +105,37 @@ class Pages:
         """Yield all pages."""
         return map(self.__getitem__, range(len(self)))
 
-    def videos(self) -> Iterator[Sequence[VideoId]]:
-        """Yield the videos of each page, one for each slot: cheaper than the pages themselves."""
-        for number in range(len(self)):
-            parts, at = self._parts(number), 1
-            videos = []
-            while at < len(parts):
-                videos.append(VideoId(parts[at + 1]))
-                at += 2 + len(self._kinds[parts[at]].fields)
-            yield videos
+    def named(self) -> Iterator[tuple[str, Sequence[VideoId]]]:
+        """Yield the path of each page and its videos, one for each slot: faster than the pages themselves."""
+        return map(self._named, range(len(self)))
+
+    def _named(self, number: int) -> tuple[str, Sequence[VideoId]]:
+        parts, at = self._parts(number), 1
+        videos = []
+        while at < len(parts):
+            videos.append(VideoId(parts[at + 1]))
+            at += 2 + len(self._kinds[parts[at]].fields)
+        return parts[0], videos
+
+    def places(self) -> Iterator[tuple[str, AbstractSet[tuple[VideoId, str]]]]:
+        """Yield each character that can begin an ID, and all pairs of such a video and the path of a page of it.
+
+        They are in the order of the characters. So only a part of the pairs is in memory at a time.
+        """
+        numbers = {character: array("Q") for character in ID_CHARACTERS}
+        for number, (_, videos) in enumerate(self.named()):
+            for video in videos:
+                numbers[video[0]].append(number)
+        for character, of_character in numbers.items():
+            found = map(self._named, of_character)
+            yield character, {(video, path) for path, videos in found for video in videos if video[0] == character}
+
+    def digest(self) -> str:
+        """Return what is the same only if the pages name the same videos in the same order."""
+        digest = hashlib.sha256()
+        for path, videos in self.named():
+            digest.update("\0".join((path, *videos, "", "")).encode())
+        return digest.hexdigest()
 
     def count(self, mapping: Fields) -> int:
         """Return how many pages one collection has, by its very mapping."""

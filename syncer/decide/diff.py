@@ -77,13 +77,18 @@ def hidden(
                 yield slot.video_id, field.count
 
 
-def pages_naming(pages: Iterable[Page], videos: AbstractSet[VideoId]) -> dict[VideoId, list[str]]:
-    """Return the paths of the pages that name each of these videos, sorted; a video on no page is left out."""
+def pages_naming(
+    pages: Iterable[tuple[str, Iterable[VideoId]]], videos: AbstractSet[VideoId]
+) -> dict[VideoId, list[str]]:
+    """Return the paths of the pages that name each of these videos, sorted; a video on no page is left out.
+
+    `pages` are the paths of pages with the videos that each names.
+    """
     found: dict[VideoId, set[str]] = {}
-    for page in pages if videos else ():
-        for slot in page.slots:
-            if slot.video_id in videos:
-                found.setdefault(slot.video_id, set()).add(page.path)
+    for path, named in pages if videos else ():
+        for video in named:
+            if video in videos:
+                found.setdefault(video, set()).add(path)
     return {video: sorted(paths) for video, paths in found.items()}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, overload
 
 from syncer.model import BATCH_SIZE, VideoId
 
@@ -24,17 +24,60 @@ class LastRead(NamedTuple):
     """Whether that reading is held: no page gets it until it is confirmed or accepted."""
 
 
+ID_BYTES = 11
+
+
+class VideoIds(Sequence[VideoId]):
+    """Videos in a sixth of the memory that a list of them takes."""
+
+    def __init__(self, videos: Iterable[VideoId] = ()) -> None:
+        """Begin with these videos."""
+        self._bytes = bytearray()
+        for video in videos:
+            self.append(video)
+
+    def append(self, video: VideoId) -> None:
+        """Add a video at the end."""
+        self._bytes += video.encode()
+
+    def __len__(self) -> int:
+        """Return how many videos there are."""
+        return len(self._bytes) // ID_BYTES
+
+    @overload
+    def __getitem__(self, number: int) -> VideoId: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[VideoId]: ...
+    def __getitem__(self, number: int | slice) -> VideoId | list[VideoId]:
+        """Return a video by its number, from 0, or several. Raises IndexError."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        start = range(len(self))[number] * ID_BYTES
+        return VideoId(self._bytes[start : start + ID_BYTES].decode())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other sequence has the same videos in the same order."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Which videos to request now, and what was left out."""
 
-    videos: tuple[VideoId, ...]
+    videos: Sequence[VideoId]
     """Those to request, in their order."""
     fresh: int
     """Videos that were read less than five minutes ago, or are gone and not due yet."""
     over_quota: int
     gone: int = 0
     """Those of the fresh that are gone and not due yet."""
+
+    @property
+    def all(self) -> int:
+        """How many different videos were to be planned."""
+        return len(self.videos) + self.fresh + self.over_quota
 
 
 FRESH_SECONDS = 300
@@ -51,7 +94,7 @@ LONGEST_REST_SECONDS = 28 * DAY_SECONDS
 
 
 def plan(
-    videos: AbstractSet[VideoId],
+    videos: Iterable[VideoId],
     known: Iterable[LastRead],
     now: datetime,
     *,
@@ -62,6 +105,7 @@ def plan(
 ) -> Plan:
     """Return which of `videos` to request: all that are not fresh, as far as `units` requests reach.
 
+    A video may be repeated: a site names some on several pages.
     `known` are the videos that were ever read, longest unread first. A gone video is requested less and less often,
     but at least every four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then is
     fresh. Videos that were never read come first, then the longest unread: a small quota covers the whole site in time.
@@ -70,27 +114,28 @@ def plan(
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
-    unread, undated, due = set(videos), list[VideoId](), list[VideoId]()
-    gone = 0
+    unread, undated, due = set(videos), VideoIds(), VideoIds()
+    fresh = gone = 0
     for video, read_at, misses, held in known:
         if video not in unread:
             continue
         unread.remove(video)
         # a gone video is requested after two days, then after four, eight and so on
-        fresh = (
+        rest = (
             min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS)
             if is_gone(misses)
             else FRESH_SECONDS
         )
         if read_at > seconds:
             undated.append(video)
-        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= fresh):
+        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= rest):
             due.append(video)
         else:
+            fresh += 1
             gone += is_gone(misses)
-    due = [*sorted(unread), *undated, *due]
-    requested = tuple(due[: units * BATCH_SIZE])
-    return Plan(requested, fresh=len(videos) - len(due), over_quota=len(due) - len(requested), gone=gone)
+    waiting = len(unread) + len(undated) + len(due)
+    requested = VideoIds(islice(chain(sorted(unread), undated, due), units * BATCH_SIZE))
+    return Plan(requested, fresh=fresh, over_quota=waiting - len(requested), gone=gone)
 
 
 def is_gone(misses: int) -> bool:

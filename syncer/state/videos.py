@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -145,19 +146,33 @@ def forget_readings(database: Database, *, before: datetime | None = None, video
     return forgotten
 
 
-def save_video_pages(database: Database, found: Iterable[tuple[VideoId, str]]) -> None:
-    """Record which page names which video, replacing the last record; only differences are written."""
-    now = set(found)
+def save_video_pages(
+    database: Database, places: Iterable[tuple[str, AbstractSet[tuple[VideoId, str]]]], digest: str
+) -> None:
+    """Record which page names which video, replacing the last record; only differences are written.
+
+    `places` are pairs of a video and the path of a page that names it, all that begin with each character that an ID
+    can begin with; `digest` is what the last record had if there is nothing to do.
+    """
     with database.transaction() as connection:
-        before = set(connection.execute("SELECT id, path FROM places"))
-        connection.executemany("DELETE FROM places WHERE id = ? AND path = ?", before - now)
-        connection.executemany("INSERT INTO places VALUES (?, ?)", now - before)
+        saved = connection.execute("SELECT value FROM meta WHERE name = 'places'").fetchone()
+        (number,) = connection.execute("SELECT count(*) FROM places").fetchone()  # an older version saves no digest
+        if saved == (f"{number} {digest}",):
+            return
+        for character, now in places:
+            within = (character, chr(ord(character) + 1))
+            before = set(connection.execute("SELECT id, path FROM places WHERE id >= ? AND id < ?", within))
+            connection.executemany("DELETE FROM places WHERE id = ? AND path = ?", before - now)
+            connection.executemany("INSERT INTO places VALUES (?, ?)", sorted(now - before))
+        (number,) = connection.execute("SELECT count(*) FROM places").fetchone()
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('places', ?)", (f"{number} {digest}",))
 
 
 def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
     """Delete the record of which pages name one video, or all videos, until the next whole sync."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
+        connection.execute("DELETE FROM meta WHERE name = 'places'")
 
 
 def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:

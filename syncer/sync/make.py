@@ -197,18 +197,18 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
 
 def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
-    videos = {video for named in pages.videos() for video in named}
+    videos: Iterable[VideoId] = (video for _, named in pages.named() for video in named)
     if options.videos:
+        videos = options.videos.intersection(videos)
         if unknown := options.videos - videos:
             names = ", ".join(sorted(unknown))
             raise UsageError(f"{names}: no page names this video")
-        videos &= options.videos
-    tally.pages, tally.videos = pages.files, len(videos)
     plan = plan_now(sync, videos)
+    tally.pages, tally.videos = pages.files, plan.all
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     number = begin_sync(database, tally.sync, tally.started)
     if options.whole:
-        save_video_pages(database, ((slot.video_id, page.path) for page in pages for slot in page.slots))
+        save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)
     log_planned(sync, plan)
     fetch_readings(sync, plan.videos, number)
@@ -222,7 +222,7 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
         finish_writing(sync)
         log_written(sync)
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
-    tally.pages_of = pages_naming(pages, named)
+    tally.pages_of = pages_naming(pages.named(), named)
     tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
     if sync.config.git.commit and not options.dry_run:
         publish(sync, pages)

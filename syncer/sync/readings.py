@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from syncer.youtube.client import Client
 
 
-def plan_now(sync: Sync, videos: AbstractSet[VideoId]) -> Plan:
+def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
     """Return which of `videos` to request now, with the units that are left."""
     now, options = sync.environment.clock(), sync.options
     spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
