@@ -1,7 +1,7 @@
 """The values that travel through a sync: plain and frozen; nothing here reads or writes anything.
 
-Values that exist for every page and every video are named tuples: a frozen dataclass takes twice as long to make.
-`Value` is a dataclass, because a tuple's `count` is a method.
+Values that exist for every page and every video are named tuples: a frozen dataclass takes more than twice as long to
+make.
 """
 
 from __future__ import annotations
@@ -251,14 +251,13 @@ class Reading(NamedTuple):
     """None: YouTube left the video out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One count of one slot, old -> new."""
 
     path: str
     video_id: VideoId
     field: str
-    count: Count
+    count: Count  # type: ignore[assignment] # a tuple has a method of this name, which nobody calls here
     old: str | None
     """None where the value was empty or absent."""
     new: str
@@ -267,8 +266,7 @@ class Change:
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """The changes to make to one page, by field mapping: two collections may share a page."""
 
     path: str
@@ -280,4 +278,6 @@ class Edit:
     @property
     def changes(self) -> tuple[Change, ...]:
         """All changes of the page."""
+        if len(self.rewrites) == 1:
+            return self.rewrites[0][1]
         return tuple(change for _, changes in self.rewrites for change in changes)

@@ -97,7 +97,7 @@ def test_a_count_is_changed_or_hidden_or_right_or_unknown_and_never_two_of_these
     a_page: Page, accepted: dict[VideoId, Reading]
 ) -> None:
     changed = {(change.video_id, change.count) for change in diff(a_page, accepted)}
-    concealed = set(hidden(a_page, accepted))
+    concealed = set(hidden([a_page], accepted))
 
     assert not changed & concealed
     for video, count in concealed:
@@ -144,7 +144,7 @@ def test_a_hidden_count_is_reported_for_each_page_that_has_it_and_no_other() -> 
     a_page = page(slot(0, A, {Count.VIEWS: "1", Count.LIKES: "2"}), slot(1, B, {Count.VIEWS: "3"}))
     accepted = {video: Reading(video, AT, {Count.VIEWS: 1}) for video in (A, B)}
 
-    assert list(hidden(a_page, accepted)) == [(A, Count.LIKES)]
+    assert list(hidden([a_page], accepted)) == [(A, Count.LIKES)]
 
 
 @given(made_pages, readings, st.data())
@@ -171,7 +171,7 @@ def test_a_narrowed_diff_is_about_these_videos_only() -> None:
     accepted = {video: Reading(video, AT, {Count.VIEWS: 2}) for video in (A, B)}
 
     assert [change.video_id for change in diff(a_page, accepted, {B})] == [B]
-    assert list(hidden(a_page, accepted, {B})) == [(B, Count.LIKES)]
+    assert list(hidden([a_page], accepted, {B})) == [(B, Count.LIKES)]
     assert diff(a_page, accepted, set()) == ()
 
 

@@ -25,7 +25,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.state.database import SUSPECT, _shape, open_database, open_to_read
 from syncer.state.directory import DATABASE_FILE
-from syncer.state.intents import Intent, record_intents
+from syncer.state.intents import record_intents
 from syncer.state.schema import MIGRATIONS
 from syncer.status.report import stored_report
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
@@ -86,7 +86,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
             entry = json.loads((site.state / "diff.jsonl").read_bytes().splitlines()[0])
             fields = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
             entry = {key: entry[key] for key in entry if key not in {"seq", "sync", "at"}}
-            record_intents(database, "20261101T000000Z-0000", [fields], [Intent(0, json.dumps(entry))])
+            record_intents(database, "20261101T000000Z-0000", [(fields, [json.dumps(entry)] * 2)])
             # while it is open, what was written last is in SQLite's own file beside it
             paths = [*site.state.iterdir(), *(site.root / "content").glob("*.md")]
             before = {path: path.read_bytes() for path in paths if path.suffix != ".sqlite3-shm"}

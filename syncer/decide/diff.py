@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from syncer.model import Change, Count, Edit, Page, Place, Reading, Slot, Statistics, VideoId, Why
+from syncer.model import Change, Count, Edit, Page, Place, Reading, VideoId, Why
 
 Suppression = tuple[Place, Count, int]
 """A slot's field, its count, and a number that is not written there until YouTube returns another one."""
@@ -24,24 +23,26 @@ def diff(
 
     A video without a reading, a count that YouTube hides, and a number that is suppressed for its field change nothing.
     """
-    changes: list[Change] = []
-    for slot, reading, given in _compared(page, accepted, only):
-        for field, old in zip(slot.fields, slot.texts, strict=True):
+    path, changes = page.path, list[Change]()
+    for video_id, _, fields, texts in page.slots:
+        reading = accepted.get(video_id)
+        if reading is None or reading.statistics is None or (only is not None and video_id not in only):
+            continue
+        given = reading.statistics
+        for field, old in zip(fields, texts, strict=True):
             new = given.get(field.count)
             if new is None or (old is not None and int(old) == new):
                 continue
-            if not suppressed or suppressed.get(Place(page.path, field.field, slot.video_id)) != new:
+            if not suppressed or suppressed.get(Place(path, field.field, video_id)) != new:
                 why = Why.CHANGED if field.present else Why.INSERTED
-                changes.append(
-                    Change(page.path, slot.video_id, field.field, field.count, old, str(new), reading.at, why)
-                )
+                changes.append(Change(path, video_id, field.field, field.count, old, str(new), reading.at, why))
     return tuple(changes)
 
 
 def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
     """Yield what becomes suppressed once these changes are made: the numbers that an undo or a drop replaces."""
     for change in changes:
-        if change.why in {Why.UNDO, Why.DROPPED} and change.old is not None:
+        if (change.why is Why.UNDO or change.why is Why.DROPPED) and change.old is not None:
             yield Place(change.path, change.field, change.video_id), change.count, int(change.old)
 
 
@@ -57,24 +58,33 @@ def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int 
         if as_of <= now:
             newest[key] = max(as_of, newest.get(key, as_of))
 
+    if not newest:
+        return list(edits)
+
     def is_newest(change: Change) -> bool:
         return change.as_of >= newest.get((change.path, change.video_id, change.count.value), change.as_of)
 
     def newest_of(edit: Edit) -> Edit:
         rewrites = ((fields, tuple(filter(is_newest, changes))) for fields, changes in edit.rewrites)
-        return replace(edit, rewrites=tuple((fields, kept) for fields, kept in rewrites if kept))
+        return edit._replace(rewrites=tuple((fields, kept) for fields, kept in rewrites if kept))
 
     return [edit for edit in map(newest_of, edits) if edit.rewrites]
 
 
 def hidden(
-    page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None
+    pages: Iterable[Page], accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None = None
 ) -> Iterator[tuple[VideoId, Count]]:
-    """Yield the counts that the page has and YouTube did not return."""
-    for slot, _, given in _compared(page, accepted, only):
-        for field in slot.fields:
-            if field.count not in given:
-                yield slot.video_id, field.count
+    """Yield the counts that the pages have and YouTube did not return, some more than once."""
+    incomplete = {
+        video: reading.statistics
+        for video, reading in accepted.items()
+        if reading.statistics is not None and len(reading.statistics) < len(Count)
+        if only is None or video in only
+    }
+    for page in pages if incomplete else ():
+        for slot in page.slots:
+            if (given := incomplete.get(slot.video_id)) is not None:
+                yield from [(slot.video_id, field.count) for field in slot.fields if field.count not in given]
 
 
 def pages_naming(
@@ -90,12 +100,3 @@ def pages_naming(
             if video in videos:
                 found.setdefault(video, set()).add(path)
     return {video: sorted(paths) for video, paths in found.items()}
-
-
-def _compared(
-    page: Page, accepted: Mapping[VideoId, Reading], only: Container[VideoId] | None
-) -> Iterator[tuple[Slot, Reading, Statistics]]:
-    for slot in page.slots:
-        reading = accepted.get(slot.video_id)
-        if reading is not None and reading.statistics is not None and (only is None or slot.video_id in only):
-            yield slot, reading, reading.statistics

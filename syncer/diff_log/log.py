@@ -46,11 +46,8 @@ class DiffLog:
         Lines that the log has already are not appended again: after a crash, only the rest is.
         """
         common = f'"sync": "{sync}", "at": "{timestamp(at)}"'
-        lines = [
-            f'{{"seq": {seq}, {common}, {entry[1:]}\n'
-            for seq, entry in enumerate(entries, first)
-            if seq > self._written
-        ]
+        known = max(0, self._written + 1 - first)
+        lines = [f'{{"seq": {seq}, {common}, {entry[1:]}\n' for seq, entry in enumerate(entries[known:], first + known)]
         rest = memoryview("".join(lines).encode())
         with _writing(self._path):
             while rest:

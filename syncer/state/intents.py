@@ -7,9 +7,10 @@ lines have their numbers. Once the diff log has these lines, the batch is delete
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
@@ -44,15 +45,25 @@ class IntentBatch:
     """The number of its first line in the diff log; 0 while it is open."""
 
 
-def record_intents(database: Database, sync: str, mappings: Sequence[Fields], intents: Iterable[Intent]) -> int:
-    """Record durably the counts to write, numbered from 0; return the batch's number."""
+def record_intents(database: Database, sync: str, entries: Sequence[tuple[Fields, Sequence[str]]]) -> int:
+    """Record durably the counts to write, as entries with the mapping of their pages; return the batch's number.
+
+    Entries of one mapping that follow each other are one row: a row for each of them takes ten times as long.
+    """
+    mappings: list[Fields] = []
+    for fields, _ in entries:
+        if fields not in mappings:
+            mappings.append(fields)
     listed = json.dumps([(fields.video_id, dict(fields.counts), fields.insert_missing) for fields in mappings])
     with database.transaction(durable=True) as connection:
         cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
         batch = int(cursor.lastrowid or 0)
         connection.executemany(
             "INSERT INTO intents VALUES (?, ?, ?, ?)",
-            ((batch, number, mapping, entry) for number, (mapping, entry) in enumerate(intents)),
+            (
+                (batch, number, mappings.index(fields), "\n".join(texts))
+                for number, (fields, texts) in enumerate(entries)
+            ),
         )
     return batch
 
@@ -60,21 +71,25 @@ def record_intents(database: Database, sync: str, mappings: Sequence[Fields], in
 def mark_done(
     database: Database,
     batch: int,
-    not_done: Iterable[int],
+    not_done: Collection[int],
     at: datetime,
     first_seq: int,
     *,
     suppressed: Iterable[Suppression],
 ) -> None:
-    """Mark a batch durably as done at this time, except for the intents `not_done`, by number.
+    """Mark a batch durably as done at this time, except for the intents `not_done`, by number from 0.
 
     Its lines in the diff log are numbered from `first_seq`. `suppressed` are the numbers that it suppresses; a crash
     before that does no harm, because open intents are settled before pages are compared.
     """
     with database.transaction(durable=True) as connection:
-        connection.executemany(
-            "DELETE FROM intents WHERE batch = ? AND number = ?", ((batch, number) for number in not_done)
-        )
+        if not_done:
+            kept = [intent for number, intent in enumerate(_intents(connection, batch)) if number not in not_done]
+            connection.execute("DELETE FROM intents WHERE batch = ?", (batch,))
+            connection.executemany(
+                "INSERT INTO intents VALUES (?, ?, ?, ?)",
+                ((batch, number, mapping, entry) for number, (mapping, entry) in enumerate(kept)),
+            )
         connection.execute(
             "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",
             (int(at.timestamp()), first_seq, batch),
@@ -101,10 +116,7 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
         batches = []
         for batch, sync, mappings, at, first_seq in rows:
             fields = _from_json(mappings)
-            found = connection.execute(
-                "SELECT number, mapping, entry FROM intents WHERE batch = ? ORDER BY number", (batch,)
-            )
-            intents = {number: Intent(mapping, entry) for number, mapping, entry in found}
+            intents = dict(enumerate(_intents(connection, batch)))
             changes = {number: _change(intent.entry) for number, intent in intents.items()}
             if any(intent.mapping >= len(fields) for intent in intents.values()):
                 raise OddValue("an intent is not valid")
@@ -113,13 +125,19 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
         return batches
 
 
+def _intents(connection: Connection, batch: int) -> Iterator[Intent]:
+    """Yield the intents of a batch, in the order in which they are logged."""
+    rows = connection.execute("SELECT mapping, entries FROM intents WHERE batch = ? ORDER BY number", (batch,))
+    return (Intent(mapping, entry) for mapping, entries in rows for entry in entries.split("\n"))
+
+
 def _change(entry: str) -> Change:
     """Return the change in a line of the diff log that lacks number, sync and time. Raises OddValue."""
     try:
         line = json.loads(entry)
         path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
         is_number = old is None or old.isdecimal()
-        if is_number and "\n" not in entry and all(isinstance(text, str) for text in (path, video, field, new)):
+        if is_number and all(isinstance(text, str) for text in (path, video, field, new)):
             count, as_of, why = Count(line["count"]), datetime.fromisoformat(line["as_of"]), Why(line["why"])
             return Change(path, VideoId(video), field, count, old, new, as_of, why)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

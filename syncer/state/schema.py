@@ -92,7 +92,11 @@ ALTER TABLE batches RENAME TO intent_batches;
 UPDATE syncs SET report = replace(report, '"doubtful": [', '"unconfirmed": [');  -- in JSON, only a key looks like that
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6)
+SCHEMA_7 = """
+ALTER TABLE intents RENAME COLUMN entry TO entries;  -- one a line, of one mapping: before, a row had one
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7)
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
 COPIED = (

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import groupby
+from operator import itemgetter
 
 from syncer.content.replace import preview, replace_pages
 from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.diff_log.lines import LOG, entry_of, lines_backwards
 from syncer.diff_log.log import DiffLog
-from syncer.model import Change, Edit, Fields, Page, Place, Problem, ProblemKind
-from syncer.state.intents import Intent, forget_intents, mark_done, record_intents
+from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind
+from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
@@ -64,24 +65,23 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     """
     if not edits:
         return 0
-    mappings: list[Fields] = []
+    rewrites = (rewrite for edit in edits for rewrite in edit.rewrites)
     intents = [
-        Intent(_place(mappings, fields), entry_of(change))
-        for edit in edits
-        for fields, changes in edit.rewrites
-        for change in changes
+        (fields, [entry_of(change) for _, changes in same for change in changes])
+        for fields, same in groupby(rewrites, key=itemgetter(0))
     ]
-    batch = record_intents(sync.database, sync.tally.sync, mappings, intents)
+    batch = record_intents(sync.database, sync.tally.sync, intents)
     outcomes = replace_pages(sync.site, edits, in_place=sync.config.write.in_place)
-    not_done = _not_done(edits, outcomes)
+    done, not_done = _count(sync, edits, outcomes), _not_done(edits, outcomes)
     at, first = sync.environment.clock(), diff_log.last_seq + 1
-    done = (edit for edit, problem in zip(edits, outcomes, strict=True) if problem is None)
-    suppressed = suppressed_by(change for edit in done for change in edit.changes)
-    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed)
-    entries = [intent.entry for number, intent in enumerate(intents) if number not in not_done]
+    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done))
+    entries = [entry for _, same in intents for entry in same]
+    if not_done:
+        entries = [entry for number, entry in enumerate(entries) if number not in not_done]
     diff_log.append(sync.tally.sync, at, entries, first)
     forget_intents(sync.database, batch)
-    return _count(sync, edits, outcomes)
+    sync.listener.changed(done)
+    return len(done)
 
 
 def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
@@ -113,25 +113,25 @@ def note_open_pages(sync: Sync) -> None:
 
 def _batches(pages: Iterable[Page]) -> Iterator[list[Page]]:
     """Yield the pages by some thousands; the mappings of one file stay together."""
-    files = (list(same) for _, same in groupby(pages, key=lambda page: page.path))
-    while batch := [page for same in islice(files, PAGES_AT_ONCE) for page in same]:
+    batch: list[Page] = []
+    for page in pages:
+        if len(batch) >= PAGES_AT_ONCE and page.path != batch[-1].path:
+            yield batch
+            batch = []
+        batch.append(page)
+    if batch:
         yield batch
 
 
 def _edits(sync: Sync, batch: Sequence[Page], suppressed: Mapping[Place, int]) -> list[Edit]:
     accepted = accepted_readings(sync.database, {slot.video_id for page in batch for slot in page.slots})
     only = sync.options.videos or None
-    edits = []
-    for path, same in groupby(batch, key=lambda page: page.path):
-        rewrites = []
-        for page in same:
-            sync.tally.hidden.update(hidden(page, accepted, only))
-            changes = diff(page, accepted, only, suppressed)
-            if changes:
-                rewrites.append((page, changes))
-        if rewrites:
-            signature = rewrites[0][0].signature
-            edits.append(Edit(path, signature, tuple((page.fields, changes) for page, changes in rewrites)))
+    sync.tally.hidden.update(hidden(batch, accepted, only))
+    edits: list[Edit] = []
+    for page in batch:
+        if changes := diff(page, accepted, only, suppressed):
+            of_other_mappings = edits.pop().rewrites if edits and edits[-1].path == page.path else ()
+            edits.append(Edit(page.path, page.signature, (*of_other_mappings, (page.fields, changes))))
     return _newest(sync, edits) if edits else []
 
 
@@ -147,7 +147,9 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _preview(sync: Sync, edits: Sequence[Edit]) -> int:
-    return _count(sync, edits, [_previewed(sync, edit) for edit in edits])
+    done = _count(sync, edits, [_previewed(sync, edit) for edit in edits])
+    sync.listener.changed(done)
+    return len(done)
 
 
 def _previewed(sync: Sync, edit: Edit) -> Problem | None:
@@ -158,37 +160,26 @@ def _previewed(sync: Sync, edit: Edit) -> Problem | None:
     return None
 
 
-def _place(mappings: list[Fields], fields: Fields) -> int:
-    if fields not in mappings:
-        mappings.append(fields)
-    return mappings.index(fields)
-
-
 def _not_done(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
     """Return the numbers of the intents whose pages were not written."""
-    not_done: set[int] = set()
-    number = 0
-    for edit, problem in zip(edits, outcomes, strict=True):
-        after = number + len(edit.changes)
-        if problem is not None:
-            not_done.update(range(number, after))
-        number = after
-    return not_done
+    if not any(outcomes):
+        return set()
+    is_done = (not problem for edit, problem in zip(edits, outcomes, strict=True) for _ in edit.changes)
+    return {number for number, done in enumerate(is_done) if not done}
 
 
-def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> int:
-    """Count what was done, and inform the listener; return how many counts were changed."""
-    done: list[Change] = []
+def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> list[Change]:
+    """Count what was done, and return it."""
+    tally, done = sync.tally, list[Change]()
     for edit, problem in zip(edits, outcomes, strict=True):
-        sync.tally.open.pop(edit.path, None)
-        if problem is not None:
-            if problem.kind is ProblemKind.OPEN_ELSEWHERE:
-                sync.tally.open[edit.path] = edit
-            else:
-                sync.tally.problems.append(problem)
-            continue
-        done += edit.changes
-        sync.tally.changed_pages += 1
-    sync.tally.changed_counts += len(done)
-    sync.listener.changed(done)
-    return len(done)
+        if tally.open:
+            tally.open.pop(edit.path, None)
+        if problem is None:
+            done += edit.changes
+            tally.changed_pages += 1
+        elif problem.kind is ProblemKind.OPEN_ELSEWHERE:
+            tally.open[edit.path] = edit
+        else:
+            tally.problems.append(problem)
+    tally.changed_counts += len(done)
+    return done

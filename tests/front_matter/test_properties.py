@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import yaml
 from hypothesis import given
@@ -129,14 +127,14 @@ def require_there_and_back(data: bytes, mapping: Fields) -> None:
     there = [one for one in changes(found, "1234567") if one.old is not None]
     if not there:
         return
-    identity = [replace(one, new=one.old or "") for one in there]
+    identity = [one._replace(new=one.old or "") for one in there]
     assert rewrite(data, mapping, identity, "page.md") == data
     result = rewrite(data, mapping, there, "page.md")
     assert isinstance(result, bytes)
     again = find(result, mapping, "page.md")
     assert [slot.video_id for slot in again.slots] == [slot.video_id for slot in found.slots]
     assert {one.field: one.old for one in changes(again, "0") if one.old} == {one.field: "1234567" for one in there}
-    back = [replace(one, old=one.new, new=one.old or "") for one in there]
+    back = [one._replace(old=one.new, new=one.old or "") for one in there]
     assert rewrite(result, mapping, back, "page.md") == data
 
 
