@@ -61,7 +61,12 @@ class Pages:
         path, signature, mapping, slots = page
         parts = [path]
         for video, line, fields, texts in slots:
-            kind = self._known.get((id(mapping), line, id(fields))) or self._kind(mapping, line, fields)
+            kind = self._known.get((id(mapping), line, id(fields)))
+            if kind is None:
+                shared = self._shared.setdefault(fields, fields)
+                new = _Kind(f"{len(self._kinds)}", mapping, line, shared)
+                kind = self._known.setdefault((id(mapping), line, id(shared)), new)
+                self._kinds[kind.name] = kind
             parts += (kind.name, video)
             parts += [text or "" for text in texts]
         self._texts += "\0".join(parts).encode()
@@ -74,15 +79,6 @@ class Pages:
         if path != self._last_path:
             self._last_path = path
             self.files += 1
-
-    def _kind(self, mapping: Fields, line: int, fields: tuple[CountField, ...]) -> _Kind:
-        """Return the kind of a slot whose mapping and fields are perhaps new."""
-        fields = self._shared.setdefault(fields, fields)
-        key = (id(mapping), line, id(fields))
-        if key not in self._known:
-            name = f"{len(self._known)}"
-            self._known[key] = self._kinds[name] = _Kind(name, mapping, line, fields)
-        return self._known[key]
 
     def __len__(self) -> int:
         """Return how many pages there are; a file in two collections counts twice."""
@@ -105,17 +101,18 @@ class Pages:
         """Yield all pages."""
         return map(self.__getitem__, range(len(self)))
 
-    def named(self) -> Iterator[tuple[str, Sequence[VideoId]]]:
-        """Yield the path of each page and its videos, one for each slot: faster than the pages themselves."""
-        return map(self._named, range(len(self)))
+    def named(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[str, Sequence[VideoId]]]:
+        """Yield the path of each page and its videos, one for each slot: faster than the pages themselves.
 
-    def _named(self, number: int) -> tuple[str, Sequence[VideoId]]:
-        parts, at = self._parts(number), 1
-        videos = []
-        while at < len(parts):
-            videos.append(VideoId(parts[at + 1]))
-            at += 2 + len(self._kinds[parts[at]].fields)
-        return parts[0], videos
+        `numbers`: only of these pages.
+        """
+        for number in range(len(self)) if numbers is None else numbers:
+            parts, at = self._parts(number), 1
+            videos = []
+            while at < len(parts):
+                videos.append(VideoId(parts[at + 1]))
+                at += 2 + len(self._kinds[parts[at]].fields)
+            yield parts[0], videos
 
     def places(self) -> Iterator[tuple[str, AbstractSet[tuple[VideoId, str]]]]:
         """Yield each character that can begin an ID, and all pairs of such a video and the path of a page of it.
@@ -127,7 +124,7 @@ class Pages:
             for video in videos:
                 numbers[video[0]].append(number)
         for character, of_character in numbers.items():
-            found = map(self._named, of_character)
+            found = self.named(of_character)
             yield character, {(video, path) for path, videos in found for video in videos if video[0] == character}
 
     def digest(self) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
 from typing import NamedTuple, overload
 
 from syncer.model import BATCH_SIZE, VideoId
@@ -30,19 +29,13 @@ ID_BYTES = 11
 class VideoIds(Sequence[VideoId]):
     """Videos in a sixth of the memory that a list of them takes."""
 
-    def __init__(self, videos: Iterable[VideoId] = ()) -> None:
-        """Begin with these videos."""
-        self._bytes = bytearray()
-        for video in videos:
-            self.append(video)
-
-    def append(self, video: VideoId) -> None:
-        """Add a video at the end."""
-        self._bytes += video.encode()
+    def __init__(self, joined: bytes) -> None:
+        """Take the IDs, one after the other."""
+        self.joined = joined
 
     def __len__(self) -> int:
         """Return how many videos there are."""
-        return len(self._bytes) // ID_BYTES
+        return len(self.joined) // ID_BYTES
 
     @overload
     def __getitem__(self, number: int) -> VideoId: ...
@@ -53,13 +46,15 @@ class VideoIds(Sequence[VideoId]):
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
         start = range(len(self))[number] * ID_BYTES
-        return VideoId(self._bytes[start : start + ID_BYTES].decode())
+        return VideoId(self.joined[start : start + ID_BYTES].decode())
 
     def __eq__(self, other: object) -> bool:
         """Whether the other sequence has the same videos in the same order."""
         return isinstance(other, Sequence) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    def __hash__(self) -> int:
+        """Return the same for the same videos."""
+        return hash(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +68,6 @@ class Plan:
     over_quota: int
     gone: int = 0
     """Those of the fresh that are gone and not due yet."""
-
-    @property
-    def all(self) -> int:
-        """How many different videos were to be planned."""
-        return len(self.videos) + self.fresh + self.over_quota
 
 
 FRESH_SECONDS = 300
@@ -114,7 +104,7 @@ def plan(
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
-    unread, undated, due = set(videos), VideoIds(), VideoIds()
+    unread, undated, due = set(videos), bytearray(), bytearray()
     fresh = gone = 0
     for video, read_at, misses, held in known:
         if video not in unread:
@@ -127,15 +117,15 @@ def plan(
             else FRESH_SECONDS
         )
         if read_at > seconds:
-            undated.append(video)
+            undated += video.encode()
         elif read_at < end and (everything or (held and not accept) or seconds - read_at >= rest):
-            due.append(video)
+            due += video.encode()
         else:
             fresh += 1
             gone += is_gone(misses)
-    waiting = len(unread) + len(undated) + len(due)
-    requested = VideoIds(islice(chain(sorted(unread), undated, due), units * BATCH_SIZE))
-    return Plan(requested, fresh=fresh, over_quota=waiting - len(requested), gone=gone)
+    waiting = VideoIds("".join(sorted(unread)).encode() + undated + due)
+    requested = VideoIds(waiting.joined[: units * BATCH_SIZE * ID_BYTES])
+    return Plan(requested, fresh=fresh, over_quota=len(waiting) - len(requested), gone=gone)
 
 
 def is_gone(misses: int) -> bool:
