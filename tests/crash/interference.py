@@ -30,6 +30,10 @@ T = TypeVar("T")
 
 BY_PATH = ("open", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "chmod", "chown", "truncate", "link")
 BY_DESCRIPTOR = ("write", "pwrite", "fsync", "fdatasync", "fchmod", "fchown", "ftruncate", "close")
+READS = ("read", "pread", "fstat")
+LOOKS = ("stat", "lstat")
+"""What changes nothing; watched only where the calls on one file are counted."""
+
 LEASES = "fcntl"
 """How the calls about leases are called."""
 BY_EITHER = ("setxattr", "removexattr")
@@ -77,10 +81,14 @@ class Interference:
     act: str = ""
     """`before` or `after`: kill; `half`: write the half of it, then kill; `ENOSPC` and the like: fail once;
     `ENOSPC+`: fail from here on; `stop:FLAGS:DIRECTORY`: shut the file system of this directory down; `cut:...`: the
-    same, then kill; `edit:MANNER:PAGE`: edit a page; `vanish:DIRECTORY:TO`: move it away."""
+    same, then kill; `edit:MANNER:PAGE`: edit a page; `vanish:DIRECTORY:TO`: move it away; `pause:WORD`: wait until the
+    file WORD is there; `sleep`: be stopped by a signal, until somebody continues us. `+pause` and `+sleep` come after
+    the call."""
     also: Sequence[tuple[int, str]] = ()
     """What is done before other calls, each with its number: `edit:...`, or `hold:PAGE:WORD`, which opens a page for
     writing in a process of its own, and edits it when the file WORD is there."""
+    only: str = ""
+    """If given: only calls on this file are counted, and its reads and looks at it are calls too."""
     trace: list[Call] = field(default_factory=list)
     _resting: bool = False
     _names: dict[int, str] = field(default_factory=dict)
@@ -93,6 +101,11 @@ class Interference:
         for name in BY_DESCRIPTOR:
             setattr(os, name, self._by_descriptor(name, getattr(os, name)))
         fcntl.fcntl = self._by_descriptor(LEASES, fcntl.fcntl)
+        if self.only:
+            for name in READS:
+                setattr(os, name, self._by_descriptor(name, getattr(os, name)))
+            for name in LOOKS:
+                setattr(os, name, self._by_path(name, getattr(os, name)))
         for name in BY_EITHER:
             setattr(os, name, self._by_either(name, getattr(os, name)))
         io.open = builtins.open = self._open(io.open)
@@ -105,7 +118,7 @@ class Interference:
 
     def meet(self, name: str, path: str | None, do: Callable[[], T], half: Callable[[], object] | None = None) -> T:
         """Do what was called, unless this is the call to interfere at."""
-        if path is None or self._resting:
+        if path is None or self._resting or (self.only and self._place(path) != self.only):
             return do()
         with self._lock:
             self.trace.append(Call(name, self._place(path), time.monotonic()))
@@ -117,6 +130,10 @@ class Interference:
             return do()
         if self.act in {"before", "half", "after"}:
             _kill(do if self.act == "after" else half if self.act == "half" else None)
+        if self.act.startswith("+"):
+            done = do()
+            self._do(self.act[1:])
+            return done
         if self.act.partition(":")[0] in _DEEDS:
             self._do(self.act)
         elif name in FAILS:
@@ -127,7 +144,7 @@ class Interference:
         """Do it, and count no call of that."""
         kind, _, rest = act.partition(":")
         self._resting = True
-        _DEEDS[kind](*rest.split(":"))
+        _DEEDS[kind](*(rest.split(":") if rest else ()))
         self._resting = False
 
     def _place(self, path: str) -> str:
@@ -250,11 +267,11 @@ def _edit_beside(manner: str, path: str) -> None:
             edit(manner, path)
         finally:
             os._exit(0)
-    while os.waitpid(child, os.WNOHANG)[0] == 0 and not _waits_for_a_lease(child):
+    while os.waitpid(child, os.WNOHANG)[0] == 0 and not waits_for_a_lease(child):
         time.sleep(0.0002)
 
 
-def _waits_for_a_lease(process: int) -> bool:
+def waits_for_a_lease(process: int) -> bool:
     try:
         return "break_lease" in Path(f"/proc/{process}/wchan").read_text(encoding="ascii")
     except OSError:
@@ -319,7 +336,7 @@ def _hold(page: str, word: str) -> None:
     child = os.fork()
     if child:
         os.close(theirs)
-        while not select.select([ours], [], [], 0.0002)[0] and not _waits_for_a_lease(child):
+        while not select.select([ours], [], [], 0.0002)[0] and not waits_for_a_lease(child):
             pass
         os.close(ours)
         return
@@ -342,6 +359,17 @@ def _vanish(directory: str, to: str) -> None:
     os.rename(directory, to)
 
 
+def _pause(word: str) -> None:
+    Path(f"{word}-reached").touch()
+    end = time.monotonic() + HOLDS
+    while not os.access(word, os.F_OK) and time.monotonic() < end:
+        time.sleep(0.0005)
+
+
+def _sleep() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _kill(last: Callable[[], object] | None) -> None:
     """Do a last thing, however it ends, and die as by `kill -9`."""
     try:
@@ -358,4 +386,6 @@ _DEEDS: Mapping[str, Callable[..., None]] = {
     "edit": _edit_beside,
     "hold": _hold,
     "vanish": _vanish,
+    "pause": _pause,
+    "sleep": _sleep,
 }

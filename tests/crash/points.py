@@ -23,12 +23,15 @@ class Point(NamedTuple):
     act: str
 
 
-def traced(site: Ground, *arguments: str, restored: bool = True) -> list[Call]:
-    """What an undisturbed sync, or another command, calls: of the restored site, or of the site as it is."""
+def traced(site: Ground, *arguments: str, restored: bool = True, only: str = "") -> list[Call]:
+    """What an undisturbed sync, or another command, calls: of the restored site, or of the site as it is.
+
+    `only`: what it calls on this one file, with its reads and looks.
+    """
     if restored:
         site.restore()
     file = site.room / "trace"
-    ended = site.run(*(arguments or ("sync", "--json")), trace=str(file))
+    ended = site.run(*(arguments or ("sync", "--json")), trace=str(file), only=only)
     assert ended.code == 0, f"undisturbed: {ended}"
     return [Call(*call) for call in json.loads(file.read_text(encoding="utf-8"))]
 

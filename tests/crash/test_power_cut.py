@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -19,6 +12,7 @@ from tests.crash.ground import Ground, prepare
 from tests.crash.points import PROVING, RENAMES, Point, kills, located, traced
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Warm
+from tests.disks import Disk, disk
 
 pytestmark = [
     pytest.mark.storm,
@@ -29,56 +23,10 @@ LOG_LOST, LOG_FLUSHED = 2, 1
 """Whether the journal comes to the disk at the cut; new data never does."""
 POINTS = 60
 """Kills tried for each file system, ground and flag."""
-SIZES = {"ext4": 64 << 20, "xfs": 320 << 20}
-OPTIONS = {"ext4": "loop,noauto_da_alloc", "xfs": "loop"}
-"""ext4's own remedy for programs that rename without a sync is off."""
+KINDS = ("ext4", "xfs")
 
 
-@dataclass(frozen=True)
-class Disk:
-    """A file system in a file."""
-
-    kind: str
-    image: Path
-    place: Path
-
-    def mount(self) -> None:
-        how = ["-t", self.kind, "-o", OPTIONS[self.kind]]
-        subprocess.run(["mount", *how, str(self.image), str(self.place)], check=True)
-
-    def unmount(self) -> None:
-        subprocess.run(["umount", str(self.place)], check=True)
-
-    def cut_and_mounted_again(self) -> None:
-        self.unmount()
-        self.mount()
-
-    def flush(self) -> None:
-        """What stands there now, the power cut does not touch."""
-        subprocess.run(["sync", "--file-system", str(self.place)], check=True)
-
-
-@contextmanager
-def disk(kind: str, room: Path) -> Iterator[Disk]:
-    """Give a disk of its own; skip the test where there can be none."""
-    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which(f"mkfs.{kind}") is None:
-        pytest.skip(f"only root on Linux with mkfs.{kind} can make and mount such a disk")
-    made = Disk(kind, room / "image", room / "disk")
-    made.place.mkdir()
-    with made.image.open("wb") as file:
-        file.truncate(SIZES[kind])
-    subprocess.run([f"mkfs.{kind}", "-q", str(made.image)], check=True)
-    try:
-        made.mount()
-    except subprocess.CalledProcessError:
-        pytest.skip(f"{kind} in a file cannot be mounted here")
-    try:
-        yield made
-    finally:
-        made.unmount()
-
-
-@pytest.mark.parametrize("kind", list(SIZES))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("flags", [LOG_LOST, LOG_FLUSHED], ids=["journal-lost", "journal-flushed"])
 @pytest.mark.parametrize("aged", [True, False], ids=["aged", "young"])
 def test_what_a_power_cut_leaves_is_old_or_new_and_the_next_sync_mends_it(
@@ -95,7 +43,7 @@ def test_what_a_power_cut_leaves_is_old_or_new_and_the_next_sync_mends_it(
                 site.assert_recovered()
 
 
-@pytest.mark.parametrize("kind", list(SIZES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_sync_whose_disk_goes_away_ends_as_the_contract_says(
     kind: str, warm: Warm, later: Simulator, tmp_path: Path
 ) -> None:
@@ -112,7 +60,7 @@ def test_a_sync_whose_disk_goes_away_ends_as_the_contract_says(
                 site.assert_recovered()
 
 
-@pytest.mark.parametrize("kind", list(SIZES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_batch_survives_a_power_cut(kind: str, warm: Warm, later: Simulator, tmp_path: Path) -> None:
     """So many pages that the file system is flushed, not each file."""
     with disk(kind, tmp_path.resolve()) as made:

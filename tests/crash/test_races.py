@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, World
 from tests.crash.conftest import Make
-from tests.crash.ground import Ground, Versions, leftovers
+from tests.crash.ground import SAVED, Ground, Versions, leftovers
 from tests.crash.interference import edited
 from tests.crash.points import PROVING, RENAMES, Point, chosen, located, traced
 from tests.crash.test_bad_disk import assert_contract
@@ -96,7 +97,7 @@ def assert_kept(site: Ground, path: str, manner: str, number: int) -> None:
     meanwhile.assert_recovered()
 
 
-@pytest.mark.parametrize("manner", ["in-place", "anew"])
+@pytest.mark.parametrize("manner", ["in-place", "anew", "append", "held", "mapped"])
 def test_while_an_editor_is_at_work_no_mark_is_lost_and_every_count_is_youtubes(
     manner: str, warm: Warm, memory: Path
 ) -> None:
@@ -104,9 +105,10 @@ def test_while_an_editor_is_at_work_no_mark_is_lost_and_every_count_is_youtubes(
         site = Site(memory / f"edited-{manner}", youtube.url)
         (site.root / "content" / "lists").mkdir(parents=True)
         site.configure()
-        given: Given = {video: {(1, 2)} for video in ids(PAGES_OF_AN_EDITOR, seed=8)}
-        for video in given:
-            site.put(f"content/{video}.md", render([], video, (1, 2), []))
+        given: Given = {video: {counts(youtube, video)} for video in ids(PAGES_OF_AN_EDITOR, seed=8)}
+        for video, (numbers,) in given.items():
+            front = ["mark-0000000"] if manner == "mapped" else []
+            site.put(f"content/{video}.md", render(front, video, numbers, []))
         with an_editor(site.root / "content", manner) as editor:
             sync_all_the_time(warm, site, youtube, given)
             marks = json.loads(editor.communicate()[0])
@@ -126,6 +128,7 @@ def sync_all_the_time(warm: Warm, site: Site, youtube: Simulator, given: Given) 
         youtube.clock.advance(timedelta(days=3))
         for video, said in given.items():
             said.add(counts(youtube, video))
+            os.utime(site.root / f"content/{video}.md", (SAVED, SAVED))  # what was saved this second is swapped
         order = Order(("sync", "--all", "--json"), str(site.root), out, err)
         ended = warm.start(order).ended()
         assert ended.code in {0, 1}, ended
@@ -154,7 +157,14 @@ def render(front: Sequence[str], video: str, numbers: tuple[int, int], body: Seq
 @contextmanager
 def an_editor(content: Path, manner: str) -> Iterator[subprocess.Popen[str]]:
     """Give an editor who is at work."""
-    command = [sys.executable, "-m", "tests.crash.editor", str(content), manner, "0.004"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.crash.editor",
+        str(content),
+        manner,
+        "0.02" if manner in {"held", "mapped"} else "0.004",
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "editing\n"

@@ -1,7 +1,8 @@
 """A process that has loaded the program and waits; each sync is a fork of it, which saves the half second of loading.
 
 Orders come as JSON lines on standard input, answers go as JSON lines to standard output: `{"start": {...}}` forks a
-child and answers with its process id, `{"wait": PID, "seconds": S}` answers with how it ended.
+child and answers with its process id, `{"wait": PID, "seconds": S}` answers with how it ended. `{"act": NAME, "page":
+PATH, "word": PATH}` has somebody else act on a page, in a process of its own, and answers with its id.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
+from tests.crash.acts import begin
 from tests.crash.interference import Interference
 from tests.places import drop_powers, load_all
 from tests.site import KEY
@@ -53,6 +55,8 @@ class Order:
     """True: without root's powers."""
     first: str = ""
     """Python to run in the child before the command."""
+    only: str = ""
+    """The file whose calls alone are counted; see `Interference`."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,14 @@ class Warm:
     def start(self, order: Order) -> Child:
         return Child(self, order, self.ask({"start": asdict(order)}))
 
+    def act(self, name: str, page: Path, word: Path) -> int:
+        """Somebody else acts on a page, see `acts`; return the process once that is done, or waits for a lease."""
+        return int(self.ask({"act": name, "page": str(page), "word": str(word)}))
+
+    def ended(self, process: int) -> int | str:
+        """Wait for the end of a process that acts; return its exit code."""
+        return self.ask({"wait": process, "seconds": DEADLINE})  # type: ignore[no-any-return]
+
     def ask(self, request: Mapping[str, object]) -> Any:  # JSON as it comes
         assert self._process.stdin
         assert self._process.stdout
@@ -127,6 +139,8 @@ def _serve() -> None:
         request = json.loads(line)
         if "start" in request:
             answers.write(f"{_fork(Order(**request['start']))}\n")
+        elif "act" in request:
+            answers.write(f"{begin(request['act'], Path(request['page']), Path(request['word']))}\n")
         else:
             answers.write(json.dumps(_wait(request["wait"], request["seconds"])) + "\n")
 
@@ -151,7 +165,7 @@ def _run(order: Order) -> int:
     _set_lock_timeout(order.lock_timeout)
     if order.nobody:
         drop_powers()
-    watch = Interference(order.directory, order.at, order.act, order.also)
+    watch = Interference(order.directory, order.at, order.act, order.also, order.only)
     if order.at or order.also or order.trace:
         watch.install()
     exec(order.first, {})

@@ -1,0 +1,76 @@
+"""File systems of their own for tests: each in a file, mounted for as long as the test takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SIZES: Mapping[str, int] = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20, "tmpfs": 64 << 20}
+OPTIONS: Mapping[str, str] = {"ext4": "loop,noauto_da_alloc", "xfs": "loop", "btrfs": "loop"}
+"""ext4's own remedy for programs that rename without a sync is off."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system in a file."""
+
+    kind: str
+    image: Path
+    place: Path
+
+    def mount(self) -> None:
+        how = ["-t", self.kind, "-o", OPTIONS[self.kind]]
+        subprocess.run(["mount", *how, str(self.image), str(self.place)], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", str(self.place)], check=True)
+
+    def cut_and_mounted_again(self) -> None:
+        self.unmount()
+        self.mount()
+
+    def flush(self) -> None:
+        """What is on it now, the power cut does not touch."""
+        subprocess.run(["sync", "--file-system", str(self.place)], check=True)
+
+
+@contextmanager
+def disk(kind: str, room: Path) -> Iterator[Disk]:
+    """Give a disk of its own; skip the test where there can be none."""
+    if sys.platform != "linux" or os.geteuid() != 0 or (kind != "tmpfs" and shutil.which(f"mkfs.{kind}") is None):
+        pytest.skip(f"only root on Linux with mkfs.{kind} can make and mount such a disk")
+    made = Disk(kind, room / f"{kind}-image", room / f"{kind}-disk")
+    made.place.mkdir()
+    with mounted(made):
+        yield made
+
+
+@contextmanager
+def mounted(made: Disk) -> Iterator[None]:
+    if made.kind == "tmpfs":
+        mount(["-t", "tmpfs", "-o", f"size={SIZES['tmpfs']}", "tmpfs"], made.place)
+    else:
+        with made.image.open("wb") as file:
+            file.truncate(SIZES[made.kind])
+        subprocess.run([f"mkfs.{made.kind}", "-q", str(made.image)], check=True)
+        mount(["-t", made.kind, "-o", OPTIONS[made.kind], str(made.image)], made.place)
+    try:
+        yield
+    finally:
+        made.unmount()
+        made.image.unlink(missing_ok=True)
+
+
+def mount(how: list[str], place: Path) -> None:
+    """Mount something, or skip the test where that is impossible."""
+    done = subprocess.run(["mount", *how, str(place)], check=False, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"cannot be mounted here: {done.stderr.strip()}")
