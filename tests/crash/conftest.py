@@ -16,7 +16,8 @@ from tests.crash.warm import Warm
 MEMORY = Path("/dev/shm")
 """A file system in memory, where there is one: a kill proves nothing about durability, so no disk is waited for."""
 
-Make = Callable[[int], Ground]
+Make = Callable[..., Ground]
+"""Of a number of pages, and whether they are changed in place: see `ground`."""
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +37,13 @@ def memory() -> Iterator[Path]:
 @pytest.fixture(scope="module", params=["aged", "young"])
 def ground(request: pytest.FixtureRequest, warm: Warm, later: Simulator, memory: Path) -> Make:
     """Makes a site of so many pages, whose state is old or not there yet; the same one whenever it is asked for."""
-    made: dict[int, Ground] = {}
+    made: dict[tuple[int, bool], Ground] = {}
 
-    def make(number: int) -> Ground:
-        if number not in made:
-            room = memory / f"{request.module.__name__}-{request.param}-{number}"
-            made[number] = prepare(warm, later, room, number - 1, aged=request.param == "aged")
-        return made[number]
+    def make(number: int, *, in_place: bool = True) -> Ground:
+        if (number, in_place) not in made:
+            room = memory / f"{request.module.__name__}-{request.param}-{number}-{in_place}"
+            aged = request.param == "aged"
+            made[number, in_place] = prepare(warm, later, room, number - 1, aged=aged, in_place=in_place)
+        return made[number, in_place]
 
     return make

@@ -67,12 +67,17 @@ class Ground:
             page = self.site.root / path
             if page.read_bytes() != versions.old:
                 page.write_bytes(versions.old)
-            os.utime(page, (SAVED, SAVED))  # by the clock alone, it would be patched in place or swapped
+        self.age()
         for file in leftovers(self.site.root):
             (self.site.root / file).unlink()
         shutil.rmtree(self.site.state, ignore_errors=True)
         if (self.room / BEFORE).exists():
             shutil.copytree(self.room / BEFORE, self.site.state)
+
+    def age(self, at: int = SAVED) -> None:
+        """Make it look as if all pages were last saved long ago: else the second decides how a page is changed."""
+        for path in self.pages:
+            os.utime(self.site.root / path, (at, at))
 
     def start(
         self,
@@ -167,13 +172,12 @@ def prepare(
     *,
     aged: bool,
     root: Path | None = None,
-    in_place: bool = False,
+    in_place: bool = True,
 ) -> Ground:
     """Make the ground: so many pages in all forms and one of two videos.
 
     `aged`: a sync was made long ago, so the state is there and its readings and lines are to be forgotten. Else there
-    is no state yet. The site stands at `root`, or in the room. `in_place`: pages may be changed in place; else each is
-    swapped, and has more steps at which it can be disturbed.
+    is no state yet. The site stands at `root`, or in the room. Its pages are all changed in place, or all swapped.
     """
     site = Site(root or room / "site", youtube.url)
     (site.root / "content" / "lists").mkdir(parents=True)
@@ -184,9 +188,13 @@ def prepare(
         _sync_long_ago(site)
         assert all((site.root / path).read_bytes() == versions.old for path, versions in pages.items())
         shutil.copytree(site.state, room / BEFORE)
-    youtube_section = "timeout: 20s, connections: 2, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}"
-    site.configure(youtube=youtube_section, write=f"in_place: {str(in_place).lower()}")
-    return Ground(warm, site, room, pages, len(site.log_lines()))
+    site.configure(
+        youtube="timeout: 20s, connections: 2, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}",
+        write=f"in_place: {str(in_place).lower()}",
+    )
+    ground = Ground(warm, site, room, pages, len(site.log_lines()))
+    ground.age()
+    return ground
 
 
 def _sync_long_ago(site: Site) -> None:

@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
+import pytest
+
 from tests.crash.ground import Ground
 from tests.crash.interference import Call
 
 PROVING = "SYNCER_PROVE" in os.environ
 RENAMES = {"replace", "rename", "renameat2"}
+either_way = pytest.mark.parametrize("in_place", [True, False], ids=["in-place", "swapped"])
+"""Runs a test with pages that are changed in place, and with pages that are swapped."""
 
 
 class Point(NamedTuple):
@@ -42,9 +46,19 @@ def kills(calls: Sequence[Call]) -> list[Point]:
     for number, call in enumerate(calls, 1):
         if call.name not in {"open", "close"}:
             found += [Point(number, "before"), Point(number, "after")]
-        if call.name in {"write", "pwrite"}:
+        if call.name == "write":  # a kill never tears a write within a sector, as those into pages are
             found.append(Point(number, "half"))
     return found
+
+
+def writes(calls: Sequence[Call]) -> list[int]:
+    """The numbers of the calls by which pages get their new counts: swaps, or writes into them."""
+    return [
+        number
+        for number, call in enumerate(calls, 1)
+        if call.place.startswith("content/")
+        and (call.name == "pwrite" or (call.name in RENAMES and ".syncer-" in call.place))
+    ]
 
 
 def chosen(points: Sequence[Point], sample: int) -> Sequence[Point]:

@@ -16,7 +16,7 @@ from syncer.simulator.server import Simulator
 from tests.crash.conftest import Make
 from tests.crash.ground import CONTRACT, Ground, prepare
 from tests.crash.interference import FAILS, Call
-from tests.crash.points import Point, chosen, located, traced
+from tests.crash.points import Point, chosen, either_way, located, traced
 from tests.crash.warm import Ended, Warm
 from tests.places import fill, small_disk
 
@@ -32,15 +32,17 @@ SYNCFS_PAGES = 150
 """So many pages that the whole file system is flushed at once."""
 
 
-def test_a_disk_that_refuses_any_call_costs_a_sentence_and_no_page(ground: Make) -> None:
-    site = ground(PAGES)
+@either_way
+def test_a_disk_that_refuses_any_call_costs_a_sentence_and_no_page(ground: Make, *, in_place: bool) -> None:
+    site = ground(PAGES, in_place=in_place)
     calls = traced(site)
-    for point in chosen(faults(calls), 15):
+    for point in chosen(faults(calls), 10):
         assert_fault_survived(site, calls, point)
 
 
-def test_a_file_system_that_cannot_be_flushed_costs_a_sentence_and_no_page(ground: Make) -> None:
-    site = ground(SYNCFS_PAGES)
+@either_way
+def test_a_file_system_that_cannot_be_flushed_costs_a_sentence_and_no_page(ground: Make, *, in_place: bool) -> None:
+    site = ground(SYNCFS_PAGES, in_place=in_place)
     calls = traced(site)
     flushes = [number for number, call in enumerate(calls, 1) if call.name == "syncfs"]
     if sys.platform == "linux":
@@ -102,8 +104,8 @@ def assert_contract(ended: Ended) -> None:
 
 
 def ground_on(disk: Path, warm: Warm, later: Simulator, room: Path, *, beside: bool) -> Ground:
-    """Make a site on the disk; its state lies on it, too, or elsewhere."""
-    site = prepare(warm, later, room.resolve(), FULL_DISK_PAGES, aged=False, root=disk / "site")
+    """Make a site on the disk whose pages need new files; its state lies on it, too, or elsewhere."""
+    site = prepare(warm, later, room.resolve(), FULL_DISK_PAGES, aged=False, root=disk / "site", in_place=False)
     if not beside:
         text = site.site.config.read_text(encoding="utf-8")
         site.site.config.write_text(f"{text}state: {{directory: {room / 'state'}}}\n", encoding="utf-8")

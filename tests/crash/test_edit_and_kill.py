@@ -1,4 +1,4 @@
-"""A page is edited and the sync is killed, both around one swap: what the author wrote is in the page, or saved."""
+"""A page is edited and the sync is killed, both around one write: what the author wrote is in the page, or saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from syncer.state.directory import saved_edits
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground, leftovers
 from tests.crash.interference import MARK, Call, edited
-from tests.crash.points import PROVING, RENAMES, traced
+from tests.crash.points import PROVING, either_way, traced, writes
 from tests.crash.test_races import MANNERS
 from tests.waiting import until
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.storm
 PAGES = 6
 PAGE = "content/0/0.md"
 AROUND = 5
-"""Calls before the swap and after it at which something happens: to open, to look, to remove are among them."""
+"""Calls before the write and after it at which something happens: to open, to look, to remove are among them."""
 
-SAMPLE = 10
+SAMPLE = 6
 """Pairs of an edit and a kill that are tried of each manner and ground, unless all are."""
 
 Pair = tuple[int, int, str]
@@ -33,8 +33,9 @@ Pair = tuple[int, int, str]
 
 
 @pytest.mark.parametrize("manner", MANNERS)
-def test_an_edit_and_a_kill_around_a_swap_lose_no_word(ground: Make, manner: str) -> None:
-    site = ground(PAGES)
+@either_way
+def test_an_edit_and_a_kill_around_a_write_lose_no_word(ground: Make, manner: str, *, in_place: bool) -> None:
+    site = ground(PAGES, in_place=in_place)
     for edit, kill, act in pairs(traced(site)):
         site.restore()
         deed = (edit, f"edit:{manner}:{site.site.root / PAGE}")
@@ -42,12 +43,13 @@ def test_an_edit_and_a_kill_around_a_swap_lose_no_word(ground: Make, manner: str
         recover(site, (edit, kill, act), edited(site.pages[PAGE].old, manner))
 
 
+@either_way
 @pytest.mark.parametrize("manner", MANNERS)
-def test_nor_does_a_kill_of_the_recovery(ground: Make, manner: str) -> None:
-    """The edit comes right before the swap and the first kill right after it: then there is most to put back."""
-    site = ground(PAGES)
+def test_nor_does_a_kill_of_the_recovery(ground: Make, manner: str, *, in_place: bool) -> None:
+    """The edit comes right before the write and the first kill right after it: then there is most to put back."""
+    site = ground(PAGES, in_place=in_place)
     calls = traced(site)
-    swap = swap_in(calls)
+    swap = writes(calls)[0]
     deed = (swap, f"edit:{manner}:{site.site.root / PAGE}")
     site.restore()
     assert site.run("sync", at=swap, act="after", also=(deed,)).killed
@@ -61,9 +63,10 @@ def test_nor_does_a_kill_of_the_recovery(ground: Make, manner: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a page open")
+@either_way
 @pytest.mark.parametrize("late", [False, True], ids=["before-the-recovery", "after-the-recovery"])
-def test_what_a_program_writes_that_had_the_page_open_is_not_lost(ground: Make, *, late: bool) -> None:
-    site = ground(PAGES)
+def test_what_a_program_writes_that_had_the_page_open_is_not_lost(ground: Make, *, late: bool, in_place: bool) -> None:
+    site = ground(PAGES, in_place=in_place)
     word = site.room / "word"
     for hold, kill, act in pairs(traced(site)):
         site.restore()
@@ -78,18 +81,13 @@ def test_what_a_program_writes_that_had_the_page_open_is_not_lost(ground: Make, 
 
 
 def pairs(calls: Sequence[Call]) -> Sequence[Pair]:
-    swap = swap_in(calls)
+    swap = writes(calls)[0]
     around = range(swap - AROUND, swap + AROUND + 1)
     every: list[Pair] = [(one, other, act) for one in around for other in around if one <= other for act in ACTS]
     return every if PROVING else sorted([*Random(3).sample(every, SAMPLE), (swap, swap, "after")])
 
 
 ACTS = ("before", "after")
-
-
-def swap_in(calls: Sequence[Call]) -> int:
-    """The number of the first page's swap."""
-    return next(number for number, call in enumerate(calls, 1) if call.name in RENAMES and ".syncer-" in call.place)
 
 
 def recover(site: Ground, when: Pair, authors: bytes) -> None:

@@ -9,14 +9,17 @@ import pytest
 
 from tests.crash.conftest import Make
 from tests.crash.interference import LEASES, STATEMENT, Call
-from tests.crash.points import RENAMES, chosen, kills, located, traced
+from tests.crash.points import RENAMES, chosen, either_way, kills, located, traced, writes
 
 PAGES = 12
 
 
-@pytest.mark.parametrize("sample", [5, pytest.param(15, marks=pytest.mark.storm)])
-def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(ground: Make, sample: int) -> None:
-    site = ground(PAGES)
+@either_way
+@pytest.mark.parametrize("sample", [3, pytest.param(12, marks=pytest.mark.storm)])
+def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(
+    ground: Make, sample: int, *, in_place: bool
+) -> None:
+    site = ground(PAGES, in_place=in_place)
     calls = traced(site)
     for point in chosen(kills(calls), sample):
         site.restore()
@@ -26,13 +29,16 @@ def test_a_sync_that_is_killed_at_any_step_loses_nothing_and_tears_nothing(groun
             site.assert_recovered()
 
 
+@either_way
 @pytest.mark.parametrize("sample", [1, pytest.param(3, marks=pytest.mark.storm)])
-def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: Make, sample: int) -> None:
-    """The first sync is killed in the middle of the renames, or before the log: then there is most to recover."""
-    site = ground(PAGES)
+def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(
+    ground: Make, sample: int, *, in_place: bool
+) -> None:
+    """The first sync is killed in the middle of the writes, or before the log: then there is most to recover."""
+    site = ground(PAGES, in_place=in_place)
     calls = traced(site)
-    renames = [number for number, call in enumerate(calls, 1) if is_rename(call)]
-    for first in (renames[0], renames[len(renames) // 2], renames[-1]):
+    written = writes(calls)
+    for first in (written[0], written[len(written) // 2], written[-1]):
         site.restore()
         assert site.run(at=first, act="after").killed
         recovering = traced(site, restored=False)
@@ -44,9 +50,29 @@ def test_a_recovery_that_is_killed_at_any_step_is_made_by_the_next_one(ground: M
                 site.assert_recovered()
 
 
-def test_the_order_of_side_effects_is_the_one_that_a_crash_cannot_hurt(ground: Make) -> None:
-    """Answers are saved, intents are durable, new files are durable: then pages are renamed, and only then logged."""
+def test_the_order_of_changes_in_place_is_one_that_a_crash_cannot_hurt(ground: Make) -> None:
+    """Intents are durable, pages are written and durable, and only then logged; no disk is waited for in a lease."""
     site = ground(PAGES)
+    calls = traced(site)
+    steps = [step(call) for call in calls]
+    written = writes(calls)
+    assert len(written) == PAGES
+    first, last = written[0] - 1, written[-1] - 1
+    assert steps[:first].count("commit") >= 4, "the unit, the answer, the judgement, the intents"
+    assert "commit" not in steps[first:last], "the intents of a batch are durable before its first write"
+    for number in written:
+        page = calls[number - 1].place
+        near = [call.name for call in calls[number - 4 : number + 2] if call.place == page]
+        assert near == ["open", LEASES, LEASES, "pwrite", LEASES, "close"], "nothing slow comes while a lease is held"
+    durable = next(number for number in range(last, len(calls)) if calls[number].name in {"fsync", "syncfs"})
+    assert calls[durable].place.startswith("content/")
+    assert "commit" in steps[durable : steps.index("log")], "what is done is noted before it is logged"
+    assert steps.index("log") < steps.index("log durable") < len(steps) - 1 - steps[::-1].index("commit")
+
+
+def test_the_order_of_swaps_is_one_that_a_crash_cannot_hurt(ground: Make) -> None:
+    """Answers are saved, intents are durable, new files are durable: then pages are renamed, and only then logged."""
+    site = ground(PAGES, in_place=False)
     calls = traced(site)
     steps = [step(call) for call in calls]
     first = {name: steps.index(name) for name in set(steps)}
@@ -77,10 +103,6 @@ def step(call: Call) -> str:
     if place.name == "diff.jsonl":
         return {"write": "log", "fsync": "log durable"}.get(call.name, "")
     return "directory durable" if place.parts[:1] == ("content",) and call.name in {"fsync", "syncfs"} else ""
-
-
-def is_rename(call: Call) -> bool:
-    return call.name in RENAMES and Path(call.place).name == ".syncer-*~"
 
 
 def indexes(steps: Sequence[str], name: str) -> list[int]:

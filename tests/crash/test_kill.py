@@ -14,13 +14,13 @@ import pytest
 
 from tests.crash.conftest import Make
 from tests.crash.ground import Ground
-from tests.crash.points import PROVING
+from tests.crash.points import PROVING, either_way
 from tests.waiting import until
 
 pytestmark = pytest.mark.storm
 
-KILLS = 150 if PROVING else 15
-"""For each of the two grounds."""
+KILLS = 150 if PROVING else 9
+"""For each ground, and each way to change pages."""
 PAGES = 300
 FIRST = "content/0/0.md"
 """The page that comes first in the order of names."""
@@ -45,9 +45,10 @@ class Lasts(NamedTuple):
     """From the first new file beside a page on."""
 
 
-def test_a_sync_that_is_killed_at_any_moment_loses_nothing_and_tears_nothing(ground: Make) -> None:
+@either_way
+def test_a_sync_that_is_killed_at_any_moment_loses_nothing_and_tears_nothing(ground: Make, *, in_place: bool) -> None:
     """A third of the kills is spread over the whole sync, one over its part that writes, one over the renames."""
-    site = ground(PAGES)
+    site = ground(PAGES, in_place=in_place)
     lasts = duration(site)
     random = Random(4)
     seen: Counter[str] = Counter()

@@ -9,7 +9,7 @@ import pytest
 
 from syncer.simulator.server import Simulator
 from tests.crash.ground import Ground, prepare
-from tests.crash.points import PROVING, RENAMES, Point, kills, located, traced
+from tests.crash.points import PROVING, Point, kills, located, traced, writes
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Warm
 from tests.disks import Disk, disk
@@ -66,7 +66,7 @@ def test_a_whole_batch_survives_a_power_cut(kind: str, warm: Warm, later: Simula
     with disk(kind, tmp_path.resolve()) as made:
         site = prepare(warm, later, tmp_path.resolve(), 299, aged=False, root=made.place / "site")
         calls = traced(site)
-        first = next(number for number, call in enumerate(calls, 1) if call.name in RENAMES)
+        first = writes(calls)[0]
         for point in Random(2).sample([point for point in kills(calls) if point.number > first], POINTS // 3):
             cut_at(site, made, Point(point.number, f"cut:{LOG_LOST}:{made.place}"))
             with located(point, calls):

@@ -30,8 +30,10 @@ from tests.test_content_replace import replace
 from tests.waiting import until
 
 VISITOR_TIMEOUT = 60.0
-BUSY = re.compile(r"Resource temporarily unavailable|file changed as we read it|File removed before we read it")
-"""What tar and grep say of a page that was patched or swapped while they came by; then they have no bytes of it."""
+BUSY = re.compile(
+    r"\.syncer-|Resource temporarily unavailable|file changed as we read it|File removed before we read it"
+)
+"""What tar and grep say of a page that was patched or swapped while they came by, or of the new file beside it."""
 
 LAST = re.compile(r"(tar|grep): (Exiting with failure status due to previous errors|content: file changed .*)?")
 
@@ -175,7 +177,7 @@ def test_git_sees_a_count_that_was_written_in_the_second_in_which_the_page_was_s
     second = int(time.time())
     with subprocess.Popen(["git", "add", "content"], cwd=root) as adding:
         until((tmp_path / "read").exists)
-        assert replace(root) == [None]
+        assert replace(root, in_place=True) == [None]
         until(lambda: time.time() > second + 1.01)
         (tmp_path / "go").touch()
     assert adding.returncode == 0
@@ -191,6 +193,6 @@ def test_a_page_that_was_saved_long_ago_keeps_its_inode_and_one_that_was_saved_j
         ahead = time.time() + 3600
         os.utime(young, (ahead, ahead))
         before = old.stat().st_ino, young.stat().st_ino
-        assert replace(made.place) == [None, None]
+        assert replace(made.place, in_place=True) == [None, None]
         kept = [file.stat().st_ino == inode for file, inode in zip((old, young), before, strict=True)]
         assert kept == [True, False]
