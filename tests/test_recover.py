@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -111,6 +112,35 @@ def test_what_was_written_before_the_crash_is_logged_as_the_work_of_that_sync(
     assert report.changed_counts == 0
     assert report.sync not in {line["sync"] for line in full.log_lines()}
     require_all_right(full, youtube)
+
+
+def test_a_page_that_a_recovery_finds_written_gets_a_new_modification_time(
+    site: Site, youtube: Simulator, crash: Crash
+) -> None:
+    """After a power cut it can have its new bytes and its old time: git would take it for unchanged."""
+    files = []
+    for number, video in enumerate(VIDEOS):
+        views, likes = counts(youtube, video)
+        files.append(site.put(f"content/{number}.md", crlf(video, views ^ 1, likes ^ 1)))
+    for file in files:
+        age(file)
+    inodes = [file.stat().st_ino for file in files]
+    crash(site, "syncer.sync.write", "mark_done", "before")
+    assert [file.stat().st_ino for file in files] == inodes, "changed in place"
+    times = [age(file) for file in files]
+
+    site.sync(NOON)
+
+    assert [file.read_bytes() for file in files] == [crlf(video, *counts(youtube, video)) for video in VIDEOS]
+    assert len(site.log_lines()) == 2 * len(VIDEOS)
+    assert all(file.stat().st_mtime > saved + 30 for file, saved in zip(files, times, strict=True))
+
+
+def age(file: Path) -> float:
+    """Make it look as if the page was last saved a minute ago, and return when."""
+    saved = time.time() - 60
+    os.utime(file, (saved, saved))
+    return saved
 
 
 def test_a_crash_in_the_recovery_does_no_harm(full: Site, youtube: Simulator, crash: Crash) -> None:

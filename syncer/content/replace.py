@@ -65,8 +65,8 @@ class _Patch(NamedTuple):
     """Its edit's."""
     file: NewFile
     writes: Sequence[Splice]
-    back: Sequence[Splice]
-    """What was there before."""
+    before: Sequence[bytes]
+    """What was there, for each of them."""
 
 
 class _NeedsNewFileError(OSError):
@@ -180,7 +180,8 @@ def _patch_page(
         old, status = read_whole(page)
         if status.st_uid != os.geteuid() or not is_settled(status):
             raise _NeedsNewFileError
-        found = _rewritten(edit, old, status, f"{directory.real}/{name}")
+        path = f"{directory.real}/{name}"
+        found = _rewritten(edit, old, status, path)
         if isinstance(found, Problem):
             return _unless_done(edit, old, found)
         new, splices = found
@@ -197,8 +198,7 @@ def _patch_page(
         raise _NeedsNewFileError
     if patched is Patched.EDITED:
         return edited(edit.path)
-    file = NewFile(f"{directory.real}/{name}", status.st_dev, status.st_ino)
-    return _Patch(number, file, writes, [(start, stop, old[start:stop]) for start, stop, _ in writes])
+    return _Patch(number, NewFile(path, status.st_dev, status.st_ino), writes, [old[at:stop] for at, stop, _ in writes])
 
 
 def _restore(patch: _Patch) -> None:
@@ -212,7 +212,8 @@ def _restore(patch: _Patch) -> None:
             directory = os.open(above, BY_NAME)
             try:
                 if is_ours and patcher is not None:
-                    patcher.patch(OpenPage(page, name, directory, status), text, patch.back)
+                    back = [(at, stop, old) for (at, stop, _), old in zip(patch.writes, patch.before, strict=True)]
+                    patcher.patch(OpenPage(page, name, directory, status), text, back)
             finally:
                 os.close(directory)
         finally:

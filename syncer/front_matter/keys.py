@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -55,6 +55,8 @@ class Keys(NamedTuple):
     """Finds a line that sets the ID's key."""
     plain: re.Pattern[bytes] | None
     """Matches a block of plain lines and captures the values; None if a key is not at the top level."""
+    groups: Mapping[str, tuple[Count, int]]
+    """The group of that pattern that captures each field's value, with its count."""
     count_fields: tuple[CountField, ...]
     """The fields of every slot that has all counts."""
 
@@ -112,6 +114,7 @@ def _keys(
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
         plain=None if lists else _block_pattern([own, *(key.names for key in count_keys)]),
+        groups={key.field: (key.count, number) for number, key in enumerate(count_keys, 2)},
         count_fields=count_fields(*((key.count, key.field, True) for key in count_keys)),
     )
 

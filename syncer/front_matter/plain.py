@@ -61,10 +61,9 @@ def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Sp
     if proof is None:
         return None
     video_id = _video_id(proof[1])
-    groups = {key.field: (key.count, number) for number, key in enumerate(keys.counts, 2)}
     splices: list[Splice] = []
     for change in changes:
-        count, number = groups.get(change.field, (None, 0))
+        count, number = keys.groups.get(change.field, (None, 0))
         if (change.video_id, change.count) != (video_id, count) or proof[number] != (change.old or "").encode():
             return None
         (start, stop), text = proof.span(number), change.new.encode()
