@@ -53,10 +53,10 @@ class Keys(NamedTuple):
     """Finds the ID's key as a word."""
     set: re.Pattern[str]
     """Finds a line that sets the ID's key."""
-    plain: re.Pattern[bytes] | None
-    """Matches a block of plain lines and captures the values; None if a key is not at the top level."""
+    plain: PlainBlocks | None
+    """Proves blocks of plain lines; None if a key is not at the top level."""
     groups: Mapping[str, tuple[Count, int]]
-    """The group of that pattern that captures each field's value, with its count."""
+    """Of each field, its count, and which of the groups in a proof captures its value."""
     count_fields: tuple[CountField, ...]
     """The fields of every slot that has all counts."""
 
@@ -113,8 +113,8 @@ def _keys(
         sets_folded=re.compile(rf"(?:^[ \t-]*|[{{,.]\s*)[\"']?{re.escape(folded)}[\"']?[ \t]*[:=]", re.MULTILINE),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
-        plain=None if lists else _block_pattern([own, *(key.names for key in count_keys)]),
-        groups={key.field: (key.count, number) for number, key in enumerate(count_keys, 2)},
+        plain=_plain_blocks(lists, [own, *(key.names for key in count_keys)]),
+        groups={key.field: (key.count, number) for number, key in enumerate(count_keys, 1)},
         count_fields=count_fields(*((key.count, key.field, True) for key in count_keys)),
     )
 
@@ -126,43 +126,51 @@ def _names(path: str) -> Names:
     return names
 
 
-# The pattern of a block of plain lines, which all YAML parsers read alike: it matches a whole block and captures its
+def _plain_blocks(lists: Sequence[Names], paths: Sequence[Names]) -> PlainBlocks | None:
+    names = [name for name, *below in paths if not below and _PLAIN_NAME.fullmatch(name) and is_same_text(name)]
+    return None if lists or len(names) < len(paths) else PlainBlocks(*names)
+
+
+# The patterns of blocks of plain lines, which all YAML parsers read alike: they match a whole block and capture its
 # values.
 #
 # Lines have two forms: at the top level, and nested below a key without a value. The lines of a list or a mapping must
 # have the same indentation: none, two or four spaces. Everything else that YAML allows is left to the parser.
 #
-# Bytes outside ASCII match here: the caller checks whether they are text that YAML accepts unescaped.
+# Bytes outside ASCII match here: `PlainBlocks` checks whether they are text that YAML accepts unescaped.
 #
-# Nothing that may fail follows the lines in the pattern, so it never backtracks over a line: the time is proportional
-# to the size of the block. Possessive and atomic groups are not used for this: Python 3.11.0 to 3.11.4 match some of
-# them incorrectly (https://github.com/python/cpython/issues/106052, 100061, 101955). In the whole package, only a
-# single character or a set of characters may be repeated possessively.
+# The time is proportional to the size of the block. In the pattern of any block, nothing that may fail follows the
+# lines, so it never backtracks over a line. In that of a layout a line may fail: there is only one way to match the
+# lines before it, since what may follow each part of a line cannot begin as the part continues. Possessive and atomic
+# groups are not used for this: Python 3.11.0 to 3.11.4 match some of them incorrectly
+# (https://github.com/python/cpython/issues/106052, 100061, 101955). In the whole package, only a single character or a
+# set of characters may be repeated possessively.
 
 _ODD = r"\x00-\x1f\x7f"  # characters that YAML does not accept unescaped in a line: controls, with tabs
+_END = rf"(?:\r?\n| ++(?:#[^{_ODD}]*+)?\r?\n)"
 _DOUBLE = rf'"[^"\\{_ODD}]*+(?:"|(?:\\["\\/nt][^"\\{_ODD}]*+)+")'
 _SINGLE = rf"'[^'{_ODD}]*+(?:''[^'{_ODD}]*+)*'"
 _FIRST = rf"(?:(?=[^\-?:,\[\]{{}}#&*!|>'\"%@` {_ODD}])|(?=-[^ {_ODD}]))"
-_PLAIN = rf"{_FIRST}(?:[^:#{_ODD}]++|:(?=[^ {_ODD}])|(?<! )#)*"
+_PLAIN_LINE = rf"{_FIRST}(?:[^:#{_ODD}]++|:(?=[^ {_ODD}])|(?<! )#)*(?:\r?\n|(?<= )#[^{_ODD}]*+\r?\n)"
 _ITEM = rf"(?:{_DOUBLE}|{_SINGLE}|[A-Za-z0-9_/\x80-\xff][A-Za-z0-9_\x80-\xff ./+-]*+)"
 _LIST = rf"\[ *+(?:{_ITEM} *+(?:, *+{_ITEM} *+)*)?\]"
-_SCALAR = rf" ++(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_LIST})"
-_END = rf"(?:\r?\n| *+(?:(?<= )#[^{_ODD}]*+)?\r?\n)"
+_SCALAR_LINE = rf" ++(?:(?:{_DOUBLE}|{_SINGLE}|{_LIST}){_END}|{_PLAIN_LINE})"
 _BLANK = rf" *+(?:#[^{_ODD}]*+)?\r?\n"
 _BLANKS = f"(?:{_BLANK})*"
 
 
 def _items(indent: int) -> str:
-    return rf"(?:{_BLANKS} {{{indent}}}-{_SCALAR}{_END})+"
+    return rf"(?:{_BLANKS} {{{indent}}}-{_SCALAR_LINE})+"
 
 
 def _members(indent: int, below: str) -> str:
     return rf"(?:{_BLANKS} {{{indent}}}{_entry(below)})+"
 
 
-def _entry(below: str) -> str:
+def _entry(below: str, name: str = _PLAIN_NAME.pattern) -> str:
     """Return the pattern of a key with its value, on the same line or below."""
-    return rf"{_PLAIN_NAME.pattern}:(?:{_SCALAR}{_END}|{_END}(?:{below})?)"
+    optional = f"(?:{below})?" if below else ""
+    return rf"{name}:(?:{_SCALAR_LINE}|{_END}{optional})"
 
 
 _BELOW = "|".join(
@@ -173,6 +181,8 @@ _BELOW = "|".join(
     ]
 )
 _LINE = rf"{_entry(_BELOW)}|{_BLANK}"
+_OPENING = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n"
+_CLOSING = r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
 
 # The ID and the counts: the whole line is checked before the value is captured, so that no group captures a part of it.
 # Up to 18 digits are a count whatever they are.
@@ -182,23 +192,110 @@ _ID = rf"(?: ++(?:\"{_BARE_ID}\"|'{_BARE_ID}'|(?!{_PERHAPS_NUMBER}){_FIRST}{_BAR
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
 
 
-def _block_pattern(paths: Sequence[Names]) -> re.Pattern[bytes] | None:
-    """Return the pattern that matches a page from its start: all plain lines of its block, and the closing fence.
-
-    `paths` are those of the ID and the counts. None if one of them is not a plain key of the top level.
-
-    The last group is the fence: it does not match if the block continues with a line that is not plain. Group 1 is the
-    ID, the next ones are the counts, without quotes, empty if there is no value. A group that did not match proves
-    nothing: the key is absent, or its value has another form.
-    """
-    for name, *below in paths:
-        if below or not _PLAIN_NAME.fullmatch(name) or not is_same_text(name):
-            return None
-    (video_id,), *counts = paths
-    lines = [_value(video_id, _ID, _BARE_ID), *(_value(name, _COUNT, "[0-9]*+") for (name,) in counts), _LINE]
-    opening, closing = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n", r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
-    return re.compile(f"{opening}(?:{'|'.join(lines)})*{closing}?".encode())
-
-
 def _value(name: str, form: str, taken: str) -> str:
     return rf"{re.escape(name)}:(?={form}{_END}) *+[\"']?+({taken})[^\n]*+\n"
+
+
+MAX_PLAIN_BYTES = 1 << 16
+"""Blocks that end further from the start are left to the full parser: the pattern needs 350 bytes for a line."""
+
+LAYOUT_LEAD = 2000
+"""Pages by which one layout must lead before it gets a pattern: to compile it takes as long as it saves with 4,000."""
+
+LAYOUT_LINES = 100
+"""A longer block gets no pattern of its own: compiled, it takes 5 KB a line."""
+
+KEY_LINES = re.compile(rb"\n([\w -]++):")
+"""Finds the names of keys, of all tables, after the first line."""
+_NOT_YAML = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters outside ASCII that YAML does not accept unescaped."""
+
+Proof = tuple[re.Match[bytes], tuple[int, ...]]
+"""The match of a plain block, and the groups that captured the ID and the counts, in the order of the mapping.
+
+They captured what is in the quotes, which is empty if there is no value. A group that did not match proves nothing: the
+key is absent, or its value has another form.
+"""
+
+
+class PlainBlocks:
+    """Proves that blocks consist of plain lines. Most pages of a site have the same keys in the same order, its layout.
+
+    A pattern of just those keys takes half the time of the one for any block: it is made once many pages had them.
+    """
+
+    def __init__(self, *names: str, lead: int = LAYOUT_LEAD) -> None:
+        """Capture the values of these keys of the top level: the ID's, then those of the counts.
+
+        `lead`: how many pages more than others must have had a layout before it gets a pattern.
+        """
+        self._forms = {name: _value(name, _COUNT, "[0-9]*+") for name in names}
+        self._forms[names[0]] = _value(names[0], _ID, _BARE_ID)
+        self._any = re.compile(f"{_OPENING}(?:{'|'.join([*self._forms.values(), _LINE])})*{_CLOSING}?".encode())
+        self._in_order = tuple(range(1, len(names) + 1))
+        self._layout: tuple[re.Pattern[bytes], tuple[int, ...]] | None = None
+        self._leading: list[bytes] = []  # the names of its keys
+        self._lead, self._wanted_lead = 0, lead
+
+    def prove(self, data: bytes) -> Proof | None:
+        """Return the proof that a page's block is plain; None if it needs the full parser."""
+        if self._layout:
+            pattern, groups = self._layout
+            match = pattern.match(data, 0, MAX_PLAIN_BYTES)
+            if match:
+                return (match, groups) if _is_text(match) else None
+        match = self._any.match(data, 0, MAX_PLAIN_BYTES)
+        if not match or match.lastindex != match.re.groups:  # it continues with a line that is not plain
+            return None
+        names = KEY_LINES.findall(match[0].lower())
+        if len(set(names)) < len(names):
+            return None  # a key that appears twice, in any letter case and in any table
+        if not _is_text(match):
+            return None
+        if self._lead < self._wanted_lead:
+            self._learn(match, names)
+        return match, self._in_order
+
+    def _learn(self, match: re.Match[bytes], names: list[bytes]) -> None:
+        """Count a page for or against the layout that leads, and make the pattern of one that leads by enough."""
+        if not self._lead:
+            self._leading = names
+        self._lead += 1 if names == self._leading else -1
+        if self._lead == self._wanted_lead:
+            self._layout = self._layout_of(match)
+
+    def _layout_of(self, match: re.Match[bytes]) -> tuple[re.Pattern[bytes], tuple[int, ...]] | None:
+        """Return a pattern of the blocks that have the same keys in the same order, and its groups as in a proof.
+
+        None if the block lacks one of the counts, is long, or has other lines than keys with values and lists.
+        """
+        lines = match.string[: match.start(match.re.groups)].decode().split("\n")[1:-1]
+        if None in match.groups() or len(lines) > LAYOUT_LINES:
+            return None
+        below: dict[str, str] = {}
+        name = ""
+        for line in lines:
+            if item := re.match(" *- ", line):
+                below[name] = _items(len(item[0]) - 2)
+            elif key := re.match(f"({_PLAIN_NAME.pattern}):", line):
+                name = key[1]
+                below[name] = ""
+            else:
+                return None
+        captured = [name for name in below if name in self._forms]
+        keys = "".join(self._forms.get(name) or _entry(items, name) for name, items in below.items())
+        pattern = re.compile(f"{_OPENING}{keys}{_CLOSING}".encode())
+        return pattern, tuple(captured.index(name) + 1 for name in self._forms)
+
+
+def _is_text(match: re.Match[bytes]) -> bool:
+    """Return whether a block that matched ends in time and is text that YAML accepts unescaped."""
+    if match.end() == MAX_PLAIN_BYTES:
+        return False
+    block = match[0]
+    if block.isascii():
+        return True
+    try:
+        return not _NOT_YAML.search(block.decode(), 1)  # the first character may be a byte order mark
+    except UnicodeDecodeError:
+        return False
