@@ -376,10 +376,20 @@ def test_a_process_that_was_stopped_under_its_lease_does_not_write_into_the_page
 
 
 @pytest.mark.parametrize("in_a_thread", [False, True])
-def test_the_timer_runs_while_pages_are_written_and_not_afterwards(
+def test_the_timer_runs_under_a_lease_and_at_no_other_time(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_thread: bool
 ) -> None:
+    """Pages that take long to read or to parse must not end a sync."""
     left: list[float] = []
+    put(tmp_path / "content/b.md")
+    read = os.read
+    between: list[float] = []
+
+    def look(descriptor: int, length: int) -> bytes:
+        between.append(signal.getitimer(signal.ITIMER_REAL)[0])
+        return read(descriptor, length)
+
+    monkeypatch.setattr(os, "read", look)
     at_write(monkeypatch, before=lambda _: left.append(signal.getitimer(signal.ITIMER_REAL)[0]))
     if in_a_thread:
         thread = threading.Thread(target=replace, args=(tmp_path,), kwargs={"in_place": True})
@@ -389,6 +399,7 @@ def test_the_timer_runs_while_pages_are_written_and_not_afterwards(
         replace(tmp_path, in_place=True)
     break_seconds = int(Path(lease.BREAK_TIME).read_text(encoding="ascii"))
     assert 0 < left[0] <= break_seconds - lease.MARGIN_SECONDS
+    assert set(between) == {0}
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert file.read_bytes() == page(views=NEW)
 

@@ -16,8 +16,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import cache
 from typing import NamedTuple
@@ -37,15 +37,16 @@ SECTOR_BYTES = 512
 """A disk writes so many bytes whole or not at all, so a count never crosses a multiple of it."""
 
 BREAK_TIME = "/proc/sys/fs/lease-break-time"
+"""Where Linux says after how many seconds it takes a lease away; 0: never."""
+
 SHORTEST_BREAK_SECONDS = 10
+"""If it takes leases away sooner, no page is changed in place."""
+
 NO_BREAK_SECONDS = 45
 """What is used where the kernel never takes a lease away: its default."""
 
 MARGIN_SECONDS = 5
 """The timer ends this process so long before the kernel takes the lease away."""
-
-REARM_SECONDS = 1
-"""The timer is set again so often while pages are written."""
 
 CLOCK_LAG_NS = 20_000_000
 """The clock of file systems may be so far behind: some kernels count in steps of 10 ms."""
@@ -117,34 +118,31 @@ class OpenPage(NamedTuple):
     status: os.stat_result
 
 
-class Patcher:
-    """Changes pages in place; see `patching`."""
+class Patcher(NamedTuple):
+    """Changes pages in place; see `patcher`."""
 
-    def __init__(self, break_seconds: float) -> None:
-        """`break_seconds`: how long the kernel lets a process wait before it takes the lease away."""
-        self._patience = break_seconds / 2
-        self._timer = break_seconds - MARGIN_SECONDS
-        self._armed_at = float("-inf")
+    break_seconds: float
+    """The kernel takes a lease away when a process has waited so long for it."""
 
     def patch(self, page: OpenPage, old: bytes, writes: Sequence[Splice]) -> Patched:
         """Write some parts of a page if it still has the `old` text.
 
-        Raises OSError if it cannot be written, and then it has its old text.
+        Raises OSError if it cannot be written, and then it has its old text. While the lease is held, a timer
+        (ITIMER_REAL) runs that ends this process by SIGALRM before the kernel takes the lease away: a process that was
+        stopped could write into another program's text when it continues.
         """
         assert sys.platform == "linux", "elsewhere nobody has a Patcher"
         descriptor, start = page.descriptor, time.monotonic()
-        if start - self._armed_at > REARM_SECONDS:
-            signal.setitimer(signal.ITIMER_REAL, self._timer)
-            self._armed_at = start
+        signal.setitimer(signal.ITIMER_REAL, self.break_seconds - MARGIN_SECONDS)
         try:
-            fcntl.fcntl(descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        except OSError:
-            return Patched.REFUSED
-        try:
+            try:
+                fcntl.fcntl(descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
+                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            except OSError:
+                return Patched.REFUSED
             if os.pread(descriptor, len(old) + 1, 0) != old:
                 return Patched.EDITED
-            if time.monotonic() - start > self._patience:  # stopped or paused since
+            if time.monotonic() - start > self.break_seconds / 2:  # stopped or paused since
                 return Patched.REFUSED
             try:
                 for at, _, new in writes:
@@ -159,28 +157,26 @@ class Patcher:
             return Patched.EDITED
         finally:
             give_lease_back(descriptor)
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-@contextmanager
-def patching() -> Iterator[Patcher | None]:
-    """Give what changes pages in place; None where it is not safe: then each page needs a new file.
+def patcher() -> Patcher | None:
+    """Return what changes pages in place; None where it is not safe: then each page needs a new file.
 
-    While it is used, a timer (ITIMER_REAL) ends this process by SIGALRM if it is stopped for so long that the kernel
-    would take a lease away: else it could write into another program's text when it continues. The command line sets
+    That is so on other systems than Linux, and where the timer would not end this process. The command line sets
     SIGALRM to its default; where something else handles or blocks it, no page is changed in place.
     """
-    seconds = _break_seconds() if sys.platform == "linux" else None
     if (
-        seconds is None
+        sys.platform != "linux"
         or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL
         or signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     ):
-        yield None
-        return
-    try:
-        yield Patcher(seconds)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        return None
+    with suppress(OSError, ValueError), open(BREAK_TIME, encoding="ascii") as file:
+        seconds = int(file.read())
+        if seconds == 0 or seconds >= SHORTEST_BREAK_SECONDS:
+            return Patcher(seconds or NO_BREAK_SECONDS)
+    return None
 
 
 def in_sectors(page: bytes, splices: Sequence[Splice]) -> list[Splice]:
@@ -210,16 +206,6 @@ def is_trusted(descriptor: int) -> bool:
     if sys.platform != "linux" or _libc().fstatfs(descriptor, buffer) != 0:
         return False
     return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF in TRUSTED
-
-
-def _break_seconds() -> int | None:
-    """Return the seconds after which the kernel takes a lease away; None if they are too few, or unknown."""
-    try:
-        with open(BREAK_TIME, encoding="ascii") as file:
-            seconds = int(file.read())
-    except (OSError, ValueError):
-        return None
-    return (seconds or NO_BREAK_SECONDS) if seconds == 0 or seconds >= SHORTEST_BREAK_SECONDS else None
 
 
 def _is_only_name(page: OpenPage) -> bool:

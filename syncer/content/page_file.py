@@ -186,7 +186,7 @@ def _flush(paths: Iterable[str], flush: Callable[[int], None]) -> OSError | None
     problem: OSError | None = None
     for path in paths:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_file(path)
         except OSError as error:
             problem = error
             continue

@@ -11,12 +11,12 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from syncer.content.lease import OpenPage, Patched, Patcher, in_sectors, is_settled, is_trusted, patching
+from syncer.content.lease import OpenPage, Patched, Patcher, in_sectors, is_settled, is_trusted, patcher
 from syncer.content.left_over import names_for
 from syncer.content.page_file import (
     NewFile,
@@ -114,34 +114,34 @@ def is_read_only(path: str, status: os.stat_result) -> bool:
 
 def _patch_pages(site: str, edits: Sequence[Edit], outcomes: list[Problem | None]) -> Sequence[int]:
     """Change pages in place, and note their outcomes; return the numbers of the edits that need a new file."""
+    in_place = patcher()
+    if in_place is None:
+        return range(len(edits))
     rest: list[int] = []
     patches: list[_Patch] = []
     parent, directory = None, None
-    with patching() as patcher:
-        if patcher is None:
-            return range(len(edits))
-        try:
-            for number, edit in enumerate(edits):
-                above, _, name = edit.path.rpartition("/")
-                if above != parent:
-                    _close(directory)
-                    parent, directory = above, _open_directory(site, above)
-                try:
-                    outcome = _patch_page(patcher, directory, name, number, edit)
-                except OSError:  # with a new file it is written, or the reason found why it cannot be
-                    rest.append(number)
-                    continue
-                except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
-                    outcome = unwritable(edit.path, error)
-                if isinstance(outcome, _Patch):
-                    patches.append(outcome)
-                else:
-                    outcomes[number] = outcome
-        finally:
-            _close(directory)
+    try:
+        for number, edit in enumerate(edits):
+            above, _, name = edit.path.rpartition("/")
+            if above != parent:
+                _close(directory)
+                parent, directory = above, _open_directory(site, above)
+            try:
+                outcome = _patch_page(in_place, directory, name, number, edit)
+            except OSError:  # with a new file it is written, or the reason found why it cannot be
+                rest.append(number)
+                continue
+            except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
+                outcome = unwritable(edit.path, error)
+            if isinstance(outcome, _Patch):
+                patches.append(outcome)
+            else:
+                outcomes[number] = outcome
+    finally:
+        _close(directory)
     for patch, failure in zip(patches, flush_files([patch.file for patch in patches]), strict=True):
         if failure and not isinstance(failure, FileNotFoundError):  # deleted or renamed since
-            _restore(patch)
+            _restore(in_place, patch)
             outcomes[patch.number] = unwritable(edits[patch.number].path, failure)
     return rest
 
@@ -167,7 +167,7 @@ def _close(directory: _OpenDirectory | None) -> None:
 
 
 def _patch_page(
-    patcher: Patcher, directory: _OpenDirectory | None, name: str, number: int, edit: Edit
+    in_place: Patcher, directory: _OpenDirectory | None, name: str, number: int, edit: Edit
 ) -> _Patch | Problem | None:
     """Change a page in place; None where it has the new counts already. Raises OSError where it needs a new file."""
     if directory is None:
@@ -189,7 +189,7 @@ def _patch_page(
         if not writes:
             raise _NeedsNewFileError
         try:
-            patched = patcher.patch(OpenPage(page, name, directory.descriptor, status), old, writes)
+            patched = in_place.patch(OpenPage(page, name, directory.descriptor, status), old, writes)
         except OSError as error:
             return unwritable(edit.path, error)
     finally:
@@ -201,23 +201,18 @@ def _patch_page(
     return _Patch(number, NewFile(path, status.st_dev, status.st_ino), writes, [old[at:stop] for at, stop, _ in writes])
 
 
-def _restore(patch: _Patch) -> None:
+def _restore(in_place: Patcher, patch: _Patch) -> None:
     """Put the old counts back in a page that cannot be made durable, where nobody has edited it since."""
-    with suppress(OSError), patching() as patcher:
-        page = open_file(patch.file.path, flags=TO_PATCH)
-        try:
-            text, status = read_whole(page)
-            is_ours = status.st_ino == patch.file.inode and all(text[at:stop] == new for at, stop, new in patch.writes)
-            above, name = os.path.split(patch.file.path)
-            directory = os.open(above, BY_NAME)
-            try:
-                if is_ours and patcher is not None:
-                    back = [(at, stop, old) for (at, stop, _), old in zip(patch.writes, patch.before, strict=True)]
-                    patcher.patch(OpenPage(page, name, directory, status), text, back)
-            finally:
-                os.close(directory)
-        finally:
-            os.close(page)
+    above, name = os.path.split(patch.file.path)
+    with suppress(OSError), ExitStack() as stack:
+        directory = os.open(above, BY_NAME)
+        stack.callback(os.close, directory)
+        page = open_file(name, directory, TO_PATCH)
+        stack.callback(os.close, page)
+        text, status = read_whole(page)
+        if status.st_ino == patch.file.inode and all(text[at:stop] == new for at, stop, new in patch.writes):
+            back = [(at, stop, old) for (at, stop, _), old in zip(patch.writes, patch.before, strict=True)]
+            in_place.patch(OpenPage(page, name, directory, status), text, back)
 
 
 def _replace(
