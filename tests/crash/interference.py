@@ -81,9 +81,9 @@ class Interference:
     act: str = ""
     """`before` or `after`: kill; `half`: write the half of it, then kill; `ENOSPC` and the like: fail once;
     `ENOSPC+`: fail from here on; `stop:FLAGS:DIRECTORY`: shut the file system of this directory down; `cut:...`: the
-    same, then kill; `edit:MANNER:PAGE`: edit a page; `vanish:DIRECTORY:TO`: move it away; `pause:WORD`: wait until the
-    file WORD is there; `sleep`: be stopped by a signal, until somebody continues us. `+pause` and `+sleep` come after
-    the call."""
+    same, then kill; `leak:...:PAGES`: the same, but before that the bytes of pages reach the disk; `edit:MANNER:PAGE`:
+    edit a page; `vanish:DIRECTORY:TO`: move it away; `pause:WORD`: wait until the file WORD is there; `sleep`: be
+    stopped by a signal, until somebody continues us. `+pause` and `+sleep` come after the call."""
     also: Sequence[tuple[int, str]] = ()
     """What is done before other calls, each with its number: `edit:...`, or `hold:PAGE:WORD`, which opens a page for
     writing in a process of its own, and edits it when the file WORD is there."""
@@ -240,10 +240,7 @@ class Interference:
 
 def edited(page: bytes, manner: str) -> bytes:
     """Return a page with a mark in its body, or in its front matter before everything else."""
-    if manner == "in-front":
-        head, newline, rest = page.partition(b"\n")
-        return head + newline + b"# a mark\n" + rest
-    return page + MARK
+    return page.replace(b"\n", b"\n# a mark\n", 1) if manner == "in-front" else page + MARK
 
 
 def edit(manner: str, path: str) -> None:
@@ -330,6 +327,16 @@ def _cut(flags: str, directory: str) -> None:
     _kill(None)
 
 
+def _leak(flags: str, directory: str, pages: str) -> None:
+    """Have the bytes of all pages written to the disk, as a kernel may at any time, but not their times and sizes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for page in Path(pages).rglob("*.md"):
+        with suppress(BlockingIOError):  # the page that is written just now
+            descriptor = os.open(page, os.O_RDONLY | os.O_NONBLOCK)
+            assert libc.sync_file_range(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), 7) == 0
+    _cut(flags, directory)
+
+
 def _hold(page: str, word: str) -> None:
     """Open a page for writing in a process of its own, which writes and ends when it gets the word."""
     ours, theirs = os.pipe()
@@ -383,6 +390,7 @@ def _kill(last: Callable[[], object] | None) -> None:
 _DEEDS: Mapping[str, Callable[..., None]] = {
     "stop": _stop,
     "cut": _cut,
+    "leak": _leak,
     "edit": _edit_beside,
     "hold": _hold,
     "vanish": _vanish,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.crash.conftest import Make
+from tests.crash.ground import Versions
 from tests.crash.interference import LEASES, STATEMENT, Call
 from tests.crash.points import RENAMES, chosen, either_way, kills, located, traced, writes
 
@@ -87,6 +89,33 @@ def test_the_order_of_swaps_is_one_that_a_crash_cannot_hurt(ground: Make) -> Non
     assert last["rename"] < first["directory durable"] <= last["directory durable"] < first["log"]
     assert "commit" in steps[last["directory durable"] : first["log"]], "what is done is noted before it is logged"
     assert first["log"] < first["log durable"] < last["commit"], "the sync ends when its log is durable"
+
+
+def test_a_kill_between_two_writes_into_a_page_leaves_counts_that_are_each_old_or_new(ground: Make) -> None:
+    """Counts in two sectors are written one after the other; what was written is logged, and the rest comes next."""
+    base, path = ground(PAGES), "content/lists/two.md"
+    versions = base.pages[path]
+    old, new = (apart(page) for page in (versions.old, versions.new))
+    site = replace(base, pages={**base.pages, path: Versions(old, new, versions.changes)})
+    calls = traced(site, only=path)
+    written = [number for number, call in enumerate(calls, 1) if call.name == "pwrite"]
+    assert len(written) == len(versions.changes) == 4
+    for done, number in enumerate(written, 1):
+        site.restore()
+        assert site.run(at=number, act="after", only=path).killed
+        page = (site.site.root / path).read_bytes()
+        assert len(page) == len(old)
+        counts = [(was, now) for _, was, now in versions.changes]
+        assert [now.encode() in page for _, now in counts] == [place < done for place in range(len(counts))]
+        site.assert_recovered()
+    site.restore()
+
+
+def apart(page: bytes) -> bytes:
+    """Return a page whose second video is in another sector than the first."""
+    return page.replace(b"videos:\n", b"videos:\n" + b"# far apart\n" * 10).replace(
+        b'\n  - id: "', b"\n" + b"# far apart\n" * 50 + b'  - id: "'
+    )
 
 
 def step(call: Call) -> str:
