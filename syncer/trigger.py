@@ -27,22 +27,6 @@ class TriggerProgress:
     """What `syncer sync --json` would print, once the sync has ended."""
 
 
-def is_running(path: Path | None) -> bool:
-    """Whether a daemon listens on this socket; also where this user may not connect to it."""
-    if path is None:
-        return False
-    connection = _BySocket(path)
-    try:
-        connection.connect()
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    finally:
-        connection.close()
-    return True
-
-
 def trigger(path: Path, *, accept: bool) -> str:
     """Trigger a sync, and return where to look for it; `accept`: accept what the safety brake or an unconfirmed count
     holds back. Raises NoDaemon.

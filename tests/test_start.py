@@ -19,9 +19,16 @@ print(code, gc.get_freeze_count() > 0, gc.get_threshold()[0], *sys.modules, file
 """
 
 UNUSED = {
-    "sync": {"googleapiclient.discovery", "google.oauth2", "cryptography"},
+    "sync": {
+        *("googleapiclient.discovery", "google.oauth2", "cryptography", "rich.console", "rich.progress"),
+        *("syncer.sync.publish", "syncer.commit", "syncer.git"),
+    },
+    "status": {
+        *("googleapiclient", "httplib2", "http", "tenacity", "rich.console"),
+        *("syncer.content.left_over", "syncer.front_matter.find", "syncer.trigger", "syncer.sync"),
+    },
 }
-"""What each command has no use for."""
+"""What each command has no use for where it does not print to a terminal, commit or complete an earlier sync."""
 
 
 def end_of(site: Site, command: str) -> list[str]:

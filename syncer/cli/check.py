@@ -89,8 +89,7 @@ def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool
     from syncer.cli.serving import require_serving
     from syncer.daemon.notify import require_apprise
     from syncer.errors import ConfigError
-    from syncer.state.lock import daemon_socket
-    from syncer.trigger import is_running
+    from syncer.state.lock import daemon_socket, is_running
 
     running = is_running(daemon_socket(config.state_directory))
     wrong = []

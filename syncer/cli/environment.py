@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from typing import TYPE_CHECKING, Self
 
 from syncer.cli.settings import Settings
 from syncer.cli.stopping import stop_on_signals
 from syncer.control import Stage
 from syncer.sync.options import Environment, Listener
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 STAGES: dict[Stage, str] = {"scan": "Scanning pages", "ask": "Requesting counts", "write": "Writing pages"}
 DRY_RUN_STAGES: dict[Stage, str] = STAGES | {"write": "Comparing pages"}
@@ -41,6 +41,9 @@ class ProgressBar:
         self._tasks: dict[Stage, TaskID] = {}
         self._stack = ExitStack()
         if enabled and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(complete_style=BAR_COLOUR, finished_style=BAR_COLOUR, pulse_style=BAR_COLOUR),

@@ -14,9 +14,9 @@ from io import BufferedWriter, RawIOBase, TextIOWrapper
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 
-NEW_OBJECTS = 50_000
-"""How many are made before Python looks for garbage among them. Its own 700 cost a tenth of the time of a start, which
-imports modules and makes no garbage.
+NEW_OBJECTS = 100_000
+"""How many are made before Python looks for garbage among them: more than all imports of a command make. Its own 700
+cost a tenth of the time of a start, and a sync leaves only some hundred objects that need to be looked for.
 """
 
 

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Problem, VideoId
 from syncer.wording import counted, safe, safe_json
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 ROWS_SHOWN = 40
 """Rows of a list that are printed; of the others, only the number."""
+
+UNWRAPPED = 10_000
+"""The width of what is no terminal: programs read it line by line."""
 
 VIDEOS_SHOWN = 10
 """The same, of a list of videos."""
 
 
+def _is_styled() -> bool:
+    """Whether results have colours: on a terminal, or where the environment wants them in a pipe, too."""
+    return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
 @cache
 def console() -> Console:
     """Return the console for results: colours and wrapping on a terminal only."""
-    width = None if sys.stdout.isatty() else 10_000
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else UNWRAPPED
     return Console(highlight=False, width=width, soft_wrap=False)
 
 
@@ -35,6 +48,11 @@ def show_json(document: object) -> None:
 
 def show(text: str = "", style: str = "") -> None:
     """Print a line."""
+    if not _is_styled():
+        print(text)
+        return
+    from rich.text import Text
+
     console().print(Text(text, style=style), soft_wrap=True)
 
 
@@ -56,8 +74,9 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Seque
     On a terminal that is too narrow for it, the cells of the first column are on lines of their own.
     """
     print_line: Callable[[str], None] = partial(show, style="bold")
+    width = console().width if sys.stdout.isatty() else UNWRAPPED
     for cells in _in_columns([heads, *rows], right):
-        if cell_len("  ".join(cells)) > console().width:
+        if cell_len("  ".join(cells)) > width:
             if first := cells[0].strip():
                 print_line(first)
             cells[0] = ""

@@ -26,11 +26,10 @@ def command(settings: Settings, as_json: bool) -> None:
     """Show the last and next sync, the quota, and what needs attention."""
     from syncer.cli.show import show_json
     from syncer.state.database import open_state
-    from syncer.state.lock import daemon_socket
+    from syncer.state.lock import daemon_socket, is_running
     from syncer.state.videos import pages_of_videos
     from syncer.status.documents import status_json
     from syncer.status.status import status_of
-    from syncer.trigger import is_running
 
     config = settings.config()
     with open_state(config.state_directory, config.site) as database:

@@ -10,8 +10,6 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pathspec import GitIgnoreSpec
-
 LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
 """An address of this machine and a port."""
 
@@ -111,6 +109,8 @@ def check_pattern(glob: str) -> str:
     """Return the pattern unchanged if it is valid in .gitignore and can match something."""
     if not glob.strip():
         raise ValueError("is an empty pattern; write one such as `**/*.md`, or remove the item")
+    from pathspec import GitIgnoreSpec
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -34,6 +35,9 @@ from syncer.state.directory import (
 
 LONGEST_ADDRESS_BYTES = 4096
 """The largest size of the file with the daemon's address."""
+
+CONNECT_TIMEOUT = 30.0
+"""Seconds that a busy daemon may take to accept a connection."""
 
 LOCK_TIMEOUT = 60
 """Seconds that a command waits for another writer."""
@@ -176,6 +180,21 @@ def daemon_socket(directory: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     return named if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner else None
+
+
+def is_running(address: Path | None) -> bool:
+    """Whether a daemon listens on this socket; also where this user may not connect to it."""
+    if address is None:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(CONNECT_TIMEOUT)
+        try:
+            connection.connect(str(address))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _open(directory: Path, name: str) -> int:

@@ -7,11 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from syncer.content.left_over import left_over
-from syncer.content.page_file import attempt
-from syncer.content.scan import read_head
-from syncer.content.walk import Candidate
-from syncer.front_matter.find import counts_in
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, unsettled_batches
 
@@ -48,6 +43,10 @@ def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
     """Return the numbers of the intents that no page shows; none if the batch is marked as done."""
     if batch.done_at is not None:
         return set()
+    from syncer.content.page_file import attempt
+    from syncer.content.scan import read_head
+    from syncer.content.walk import Candidate
+    from syncer.front_matter.find import counts_in
 
     def page_of(number: int) -> tuple[str, int]:
         return batch.changes[number].path, batch.intents[number].mapping
@@ -70,4 +69,6 @@ def real_pages(site: str, batch: IntentBatch) -> set[str]:
 
 def new_files(pages: Iterable[str]) -> list[str]:
     """Return the new files beside these pages; by their real paths, because none is made beside a link to a page."""
+    from syncer.content.left_over import left_over
+
     return [path for directory in {os.path.dirname(page) for page in pages} for path in left_over(directory)]

@@ -50,7 +50,6 @@ from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
-from syncer.sync.publish import publish
 from syncer.sync.readings import fetch_readings, judge_readings, plan_now
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import finish_writing, write_pages
@@ -225,6 +224,8 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
     tally.pages_of = pages_naming(pages.named(), named)
     tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
     if sync.config.git.commit and not options.dry_run:
+        from syncer.sync.publish import publish
+
         publish(sync, pages)
     report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
