@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from syncer.content.lease import OpenPage, Patched, patching
+from syncer.content.lease import OpenPage, Patched, patcher
 
 MOST_SECONDS = 0.003
 """After so much time at most the process is killed."""
@@ -41,14 +41,14 @@ def main() -> None:
 
 def write_all_the_time(page: Path, old: bytes, new: bytes, start: int, stop: int) -> None:
     directory = os.open(page.parent, os.O_RDONLY)
-    with patching() as patcher:
-        assert patcher
-        while True:
-            for text, other in ((old, new), (new, old)):
-                file = os.open(page, os.O_RDWR)
-                opened = OpenPage(file, page.name, directory, os.fstat(file))
-                assert patcher.patch(opened, text, [(start, stop, other[start:stop])]) is Patched.DONE
-                os.close(file)
+    patches = patcher()
+    assert patches
+    while True:
+        for text, other in ((old, new), (new, old)):
+            file = os.open(page, os.O_RDWR)
+            opened = OpenPage(file, page.name, directory, os.fstat(file))
+            assert patches.patch(opened, text, [(start, stop, other[start:stop])]) is Patched.DONE
+            os.close(file)
 
 
 if __name__ == "__main__":
