@@ -86,16 +86,23 @@ class Pages:
 
     def __getitem__(self, number: int) -> Page:
         """Return a page by its number, from 0. Raises IndexError."""
-        path, *_ = parts = self._parts(number)
-        slots, at = [], 1
+        parts, at = self._parts(number), 1
+        slots = []
         while at < len(parts):
-            kind = self._kinds[parts[at]]
-            end = at + 2 + len(kind.fields)
-            texts = tuple([text or None for text in parts[at + 2 : end]])
-            slots.append(Slot(VideoId(parts[at + 1]), kind.line, kind.fields, texts))
+            _, _, line, fields = self._kinds[parts[at]]
+            end = at + 2 + len(fields)
+            texts = parts[at + 2 : end]
+            slots.append(
+                Slot(
+                    VideoId(parts[at + 1]),
+                    line,
+                    fields,
+                    tuple([text or None for text in texts] if "" in texts else texts),
+                )
+            )
             at = end
         mapping = self._mappings[self._mapping_numbers[number]]
-        return Page(path, Signature(self._signatures[number]), mapping, tuple(slots))
+        return Page(parts[0], Signature(self._signatures[number]), mapping, tuple(slots))
 
     def __iter__(self) -> Iterator[Page]:
         """Yield all pages."""

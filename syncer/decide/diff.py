@@ -26,16 +26,18 @@ def diff(
     path, changes = page.path, list[Change]()
     for video_id, _, fields, texts in page.slots:
         reading = accepted.get(video_id)
-        if reading is None or reading.statistics is None or (only is not None and video_id not in only):
+        if reading is None:
             continue
-        given = reading.statistics
+        _, at, given = reading
+        if given is None or (only is not None and video_id not in only):
+            continue
         for field, old in zip(fields, texts, strict=True):
             new = given.get(field.count)
             if new is None or (old is not None and int(old) == new):
                 continue
             if not suppressed or suppressed.get(Place(path, field.field, video_id)) != new:
                 why = Why.CHANGED if field.present else Why.INSERTED
-                changes.append(Change(path, video_id, field.field, field.count, old, str(new), reading.at, why))
+                changes.append(Change(path, video_id, field.field, field.count, old, str(new), at, why))
     return tuple(changes)
 
 

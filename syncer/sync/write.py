@@ -142,7 +142,8 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     pages = {edit.path for edit in edits}
     lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
     newest = without_older(edits, lines, sync.environment.clock())
-    log_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
+    if newest != edits:
+        log_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
     return newest
 
 
