@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -98,14 +97,18 @@ def page_of(path: str, *videos: str) -> Page:
     return Page(path, Signature(0), MAPPINGS[0], tuple(Slot(VideoId(video), 1, (), ()) for video in videos))
 
 
-@given(st.lists(st.lists(some_pages(), max_size=6), min_size=1, max_size=4))
-def test_the_state_has_the_places_of_the_last_scan_and_no_others(scans: list[list[Page]]) -> None:
-    with tempfile.TemporaryDirectory() as name, open_database(Path(name), "/srv/site") as database:
-        for scan in scans:
-            pages = Pages(scan)
-            save_video_pages(database, pages.places(), pages.digest())
-            videos = {slot.video_id for each in scans for page in each for slot in page.slots}
-            assert pages_of_videos(database, videos) == pages_naming(pages.named(), videos)
+def test_the_state_has_the_places_of_the_last_scan_and_no_others(tmp_path: Path) -> None:
+    seen: set[VideoId] = set()
+
+    @given(st.lists(some_pages(), max_size=6))
+    def scan(found: list[Page]) -> None:
+        pages = Pages(found)
+        save_video_pages(database, pages.places(), pages.digest())
+        seen.update(slot.video_id for page in found for slot in page.slots)
+        assert pages_of_videos(database, seen) == pages_naming(pages.named(), seen)
+
+    with open_database(tmp_path, "/srv/site") as database:
+        scan()
 
 
 def test_places_are_written_only_when_they_differ_from_the_last_scan_or_were_deleted(tmp_path: Path) -> None:
