@@ -26,6 +26,9 @@ from syncer.diff_log.lines import (
 from syncer.own_files import PUBLIC_MODE, as_state_error, open_own, remove_own
 from syncer.wording import counted
 
+LINES_AT_ONCE = 1_000
+"""Lines in memory at a time, beside the entries that they are made of."""
+
 
 class DiffLog:
     """The log, open for appending. Opening it removes an incomplete last line, and sets aside damage at its end."""
@@ -47,12 +50,14 @@ class DiffLog:
         """
         common = f'"sync": "{sync}", "at": "{timestamp(at)}"'
         known = max(0, self._written + 1 - first)
-        lines = [f'{{"seq": {seq}, {common}, {entry[1:]}\n' for seq, entry in enumerate(entries[known:], first + known)]
-        rest = memoryview("".join(lines).encode())
         with _writing(self._path):
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-            if lines:
+            for start in range(known, len(entries), LINES_AT_ONCE):
+                part = enumerate(entries[start : start + LINES_AT_ONCE], first + start)
+                lines = [f'{{"seq": {seq}, {common}, {entry[1:]}\n' for seq, entry in part]
+                rest = memoryview("".join(lines).encode())
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            if known < len(entries):
                 os.fsync(self._descriptor)
         self._written = max(self._written, first + len(entries) - 1)
         self.last_seq = max(self.last_seq, self._written)
