@@ -104,29 +104,34 @@ def our_fetch(task: Task) -> Measured:
     import googleapiclient.http  # noqa: F401 - loaded beforehand, as the least there is has loaded all it needs
 
     from syncer.state.database import open_database
-    from syncer.state.ledger import spend_unit
-    from syncer.youtube.batches import Breaker, fetch_all
+    from syncer.state.ledger import UnitStock
+    from syncer.youtube.batches import Breaker, WindowRequests
     from syncer.youtube.client import Client, Terms
     from syncer.youtube.deadline import Deadline
 
     videos = [VideoId(video) for video in video_ids(task.pages)]
     deadline = Deadline(600, cancelled=lambda: False)
     with measuring() as measured, open_database(task.root / ".ledger", task.site) as database:
+        stock = UnitStock(database, _now, dict.fromkeys(Bucket, (10**9, 0)))
         terms = Terms(
             endpoint=task.endpoint,
             key=KEY,
-            spend=lambda bucket: spend_unit(database, bucket, _now(), limit=10**9, reserve=0),
+            spend=stock.spend,
             clock=_now,
             sleep=time.sleep,
             timeout=20,
             deadline=deadline,
         )
-        with Client(terms) as client:
-            breakers = {bucket: Breaker() for bucket in Bucket}
-            answers = fetch_all(
-                videos, client.fetch, connections=task.connections, deadline=deadline, breakers=breakers
-            )
-            measured.pages = sum(len(answer.statistics) for answer in answers)
+        breakers = {bucket: Breaker() for bucket in Bucket}
+        with (
+            Client(terms) as client,
+            WindowRequests(
+                [videos], client.fetch, connections=task.connections, deadline=deadline, breakers=breakers
+            ) as requests,
+        ):
+            while (arrival := requests.take()) and arrival.answer:
+                measured.pages += len(arrival.answer.statistics)
+        stock.give_back()
     return measured
 
 

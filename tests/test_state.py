@@ -21,7 +21,7 @@ from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
 from syncer.state.database import Database, open_copy, open_database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.judging import accept_pending, pending_readings
-from syncer.state.ledger import park, parked_buckets, spend_unit, spent_units
+from syncer.state.ledger import park, parked_buckets, spent_units, take_units
 from syncer.state.schema import MIGRATIONS, SCHEMA_1
 from syncer.state.syncs import (
     begin_sync,
@@ -325,7 +325,7 @@ def test_a_copy_says_what_the_state_says_and_writes_nothing_back(directory: Path
     with open_database(directory, SITE) as database:
         saved(database, given(A), given(B), at=NOON - DAY)
         saved(database, given(A, views=8), absent(B, NOON))
-        spend_unit(database, Bucket.STATS, NOON, limit=9, reserve=0)
+        take_units(database, Bucket.STATS, NOON, limit=9, reserve=0, wanted=1)
         park(database, Bucket.GENERAL, NOON + DAY / 4)
     before = tree(tmp_path)
 
@@ -376,7 +376,7 @@ def test_a_copy_made_beside_a_running_sync_is_of_one_moment(directory: Path) -> 
 
 
 def spend(database: Database, at: datetime, bucket: Bucket = Bucket.STATS, limit: int = 10, reserve: int = 0) -> bool:
-    return spend_unit(database, bucket, at, limit=limit, reserve=reserve)
+    return take_units(database, bucket, at, limit=limit, reserve=reserve, wanted=1) == 1
 
 
 def test_units_are_taken_down_to_the_reserve_and_not_beyond(database: Database) -> None:

@@ -17,7 +17,7 @@ from syncer.simulator.faults import GROUPS, Fault, When, parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.youtube.answer import Answer, Outcome
-from syncer.youtube.batches import Breaker, fetch_all
+from syncer.youtube.batches import Breaker, WindowRequests
 from syncer.youtube.client import Client, Retry, Terms
 from syncer.youtube.deadline import Deadline
 from tests.canned_youtube import STALL, Canned, error
@@ -157,11 +157,14 @@ class Walk:
 
     def _walk(self) -> None:
         breakers = {bucket: Breaker() for bucket in Bucket}
-        with self._client as asking:
-            for answer in fetch_all(
-                self._videos, asking.fetch, connections=4, deadline=self._deadline, breakers=breakers
-            ):
-                self.answers.append(answer)
+        with (
+            self._client as asking,
+            WindowRequests(
+                [self._videos], asking.fetch, connections=4, deadline=self._deadline, breakers=breakers
+            ) as requests,
+        ):
+            while (arrival := requests.take()) and arrival.answer:
+                self.answers.append(arrival.answer)
 
 
 @pytest.mark.parametrize("fault", HOLDING)

@@ -17,13 +17,14 @@ from syncer.git.remote import require_remote
 from syncer.git.repository import Repository, find_repository
 from syncer.model import Bucket, VideoId
 from syncer.state.database import Database, open_copy
+from syncer.state.ledger import UnitStock
 from syncer.state.lock import is_held, require_writable
 from syncer.state.syncs import last_whole_sync
-from syncer.status.buckets import bucket_statuses, in_words
+from syncer.status.buckets import bucket_statuses, in_words, limits
 from syncer.status.leftovers import find_leftovers
 from syncer.sync.open_state import saved_problems
 from syncer.sync.options import Environment
-from syncer.sync.readings import open_client, spending
+from syncer.sync.readings import open_client
 from syncer.wording import counted, utc
 from syncer.youtube.answer import Outcome
 from syncer.youtube.batches import TAKEN_OVER
@@ -209,8 +210,9 @@ def _check_key(config: Config, find_key: Callable[[], str]) -> Finding:
 
 def _check_youtube(config: Config, environment: Environment, database: Database, video: VideoId) -> Finding:
     """Request one video, and return whether YouTube answers: as in a sync, one method takes over from the other."""
-    spend = spending(config, database, environment.clock, scheduled=False)
-    with open_client(config, environment, spend) as client:
+    allowed = {bucket: limits(config, bucket, scheduled=False) for bucket in Bucket}
+    stock = UnitStock(database, environment.clock, allowed)  # the database is a copy: nothing has to be given back
+    with open_client(config, environment, stock.spend) as client:
         first = answer = client.fetch(Bucket.STATS, [video])
         if first.outcome in TAKEN_OVER:
             answer = client.fetch(Bucket.GENERAL, [video])

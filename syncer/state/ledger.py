@@ -2,30 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from syncer.decide.quota import is_parked, quota_day, units_left
 from syncer.model import Bucket
 from syncer.state.damage import member, moment
 from syncer.state.database import Database
 
+UNITS_AT_ONCE: Final = 10
+"""Units that a sync takes at once. A crash of it loses those that it has not used."""
 
-def spend_unit(database: Database, bucket: Bucket, at: datetime, *, limit: int, reserve: int) -> bool:
-    """Spend one unit of `bucket` before a request is sent; return False if none is available."""
+
+def take_units(
+    database: Database, bucket: Bucket, at: datetime, *, limit: int, reserve: int, wanted: int = UNITS_AT_ONCE
+) -> int:
+    """Spend up to `wanted` units of `bucket`, as many as are available; return their number."""
     day = quota_day(at).isoformat()
     with database.transaction() as connection:
         until = connection.execute("SELECT until FROM parked WHERE bucket = ?", (bucket,)).fetchone()
         row = connection.execute("SELECT spent FROM units WHERE bucket = ? AND day = ?", (bucket, day)).fetchone()
-        if (until and is_parked(moment(until[0]), at)) or not units_left(row[0] if row else 0, limit, reserve):
-            return False
+        taken = min(wanted, units_left(row[0] if row else 0, limit, reserve))
+        if not taken or (until and is_parked(moment(until[0]), at)):
+            return 0
         connection.execute("DELETE FROM units WHERE bucket = ? AND day > ?", (bucket, day))  # of a clock that ran ahead
         connection.execute(
-            "INSERT INTO units VALUES (?, ?, 1) ON CONFLICT (bucket, day) DO UPDATE SET spent = spent + 1",
-            (bucket, day),
+            "INSERT INTO units VALUES (:bucket, :day, :taken)"
+            " ON CONFLICT (bucket, day) DO UPDATE SET spent = spent + :taken",
+            {"bucket": bucket, "day": day, "taken": taken},
         )
-    return True
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStock:
+    """Units for many requests, taken from the ledger several at a time. Give back what is not used.
+
+    Safe in several threads. Each unit is in the ledger before its request is sent. Units are of one quota day: what is
+    left of them at midnight Pacific is given back to the day before.
+    """
+
+    database: Database
+    clock: Callable[[], datetime]
+    """The time, with a time zone."""
+    limits: Mapping[Bucket, tuple[int, int]]
+    """Each bucket's units a day, and how many of them stay untouched."""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _days: dict[Bucket, date] = field(default_factory=dict)
+    _unused: Counter[Bucket] = field(default_factory=Counter)
+
+    def spend(self, bucket: Bucket) -> bool:
+        """Spend one unit of `bucket` before a request is sent; return False if none is available."""
+        at, (limit, reserve) = self.clock(), self.limits[bucket]
+        day = quota_day(at)
+        with self._lock:
+            if self._days.setdefault(bucket, day) != day:
+                self.give_back()
+                self._days[bucket] = day
+            if not self._unused[bucket]:
+                self._unused[bucket] = take_units(self.database, bucket, at, limit=limit, reserve=reserve)
+            if not self._unused[bucket]:
+                return False
+            self._unused[bucket] -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Give back what is not used: the ledger is exact until the next unit is spent."""
+        with self._lock:
+            rows = [(units, bucket, self._days[bucket].isoformat()) for bucket, units in self._unused.items() if units]
+            if rows:
+                with self.database.transaction() as connection:
+                    connection.executemany("UPDATE units SET spent = spent - ? WHERE bucket = ? AND day = ?", rows)
+            self._unused.clear()
 
 
 def park(database: Database, bucket: Bucket, until: datetime) -> None:

@@ -6,7 +6,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
-    | fetch_readings    sync/readings         YouTube's answers, saved as they come (youtube/batches)
+    | requesting        sync/readings         YouTube's answers, saved as they come (youtube/batches)
     | judge_readings    sync/readings         accepts the readings, or holds them (decide/unconfirmed); where a brake
     |                                         holds all of them, no page is written
     | write_pages       sync/write            page by page, in batches:
@@ -50,7 +50,7 @@ from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
-from syncer.sync.readings import fetch_readings, judge_readings, plan_now
+from syncer.sync.readings import judge_readings, plan_now, requesting
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import finish_writing, write_pages
 from syncer.wording import counted
@@ -210,7 +210,8 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
         save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)
     log_planned(sync, plan)
-    fetch_readings(sync, plan.videos, number)
+    with requesting(sync, [plan.videos], number) as readings:
+        readings.finish_window()
     tally.problems += cut_quotas(sync.config, database, environment.clock())
     may_write = judge_readings(sync, pages)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing)

@@ -97,10 +97,10 @@ class Tally:
     """Videos that were not requested for lack of quota."""
     unsettled: int = 0
     """Videos that were to be requested, and for which no answer came."""
-    asked: set[VideoId] = field(default_factory=set)
-    answered: set[VideoId] = field(default_factory=set)
+    asked: int = 0
+    answered: int = 0
+    """Videos, as `asked`."""
     missing: set[VideoId] = field(default_factory=set)
-    failed: set[VideoId] = field(default_factory=set)
     requests: Counter[tuple[Bucket, Outcome]] = field(default_factory=Counter)
     units: Counter[Bucket] = field(default_factory=Counter)
     hidden: set[tuple[VideoId, Count]] = field(default_factory=set)
@@ -155,8 +155,8 @@ class Tally:
             dry_run=options.dry_run,
             pages=self.pages,
             videos=self.videos,
-            asked=len(self.asked),
-            answered=len(self.answered),
+            asked=self.asked,
+            answered=self.answered,
             units=dict(self.units),
             changed_pages=self.changed_pages,
             changed_counts=self.changed_counts,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
 from syncer.decide.quota import units_left
@@ -22,18 +23,21 @@ from syncer.state.judging import (
     pending_readings,
     unconfirmed_counts,
 )
-from syncer.state.ledger import failing_buckets, note_failing, park, parked_buckets, spend_unit, spent_units
+from syncer.state.ledger import UnitStock, failing_buckets, note_failing, park, parked_buckets, spent_units
 from syncer.state.videos import last_read, save_readings
 from syncer.status.buckets import limits, note_spent_day
 from syncer.sync.options import Environment, Sync, Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
-from syncer.youtube.batches import MAX_FAILURES, Breaker, fetch_all
+from syncer.youtube.batches import MAX_FAILURES, TAKEN_OVER, Breaker, WindowRequests
 from syncer.youtube.deadline import Deadline, seconds_for
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.youtube.client import Client
+
+SAVE_SECONDS: Final = 1.0
+"""An answer is in the state after so many seconds at the latest, while the main thread waits for others."""
 
 
 def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
@@ -57,14 +61,113 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
         )
 
 
-def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
-    """Request these videos and save each answer as it comes; `number` is the sync's in the state."""
-    tally = sync.tally
-    if not videos:
+@dataclass(slots=True)
+class RequestedReadings:
+    """The readings of windows that are being requested, saved in the state as they come."""
+
+    sync: Sync
+    number: int
+    """The sync's in the state."""
+    total: int
+    """How many videos all windows have."""
+    stock: UnitStock
+    requests: WindowRequests | None
+    """None: there is no video to request."""
+    failed: int = 0
+    """Videos whose requests failed."""
+    failures: dict[tuple[Bucket, str], None] = field(default_factory=dict)
+    unrequested: Counter[Bucket] = field(default_factory=Counter)
+    _asked: dict[int, set[VideoId]] = field(default_factory=dict)
+    """By window, while answers about it come."""
+    _wanted: int = 0
+    """How many windows the caller has waited for, or waits for."""
+    _complete: int = 0
+    _unsaved: list[Reading] = field(default_factory=list)
+    _save_at: float = 0
+    """When `_unsaved` has to be saved, by `time.monotonic`."""
+
+    def finish_window(self) -> None:
+        """Wait until all answers about the next window are in the state; the window after it is then requested.
+
+        Raises what a request raised, and StateError.
+        """
+        if self.requests:
+            self.requests.open_window()
+            self._wanted += 1
+            self.save_arrived()
+
+    def save_arrived(self) -> None:
+        """Save what has come, without waiting for more. Raises as `finish_window`."""
+        if not self.requests:
+            return
+        while True:
+            waits = self._complete < self._wanted
+            seconds = max(0.0, self._save_at - time.monotonic()) if self._unsaved else SAVE_SECONDS
+            arrival = self.requests.take(seconds if waits else 0.0)
+            if arrival and arrival.answer:
+                self._note(arrival.window, arrival.answer)
+            elif arrival:
+                self._complete += 1
+                self._asked.pop(arrival.window, None)
+            ends = not (arrival or waits)
+            if self._unsaved and (ends or time.monotonic() >= self._save_at):
+                save_readings(self.sync.database, self.number, self._unsaved)
+                self._unsaved = []
+            if ends:
+                return
+
+    def _note(self, window: int, answer: Answer) -> None:
+        """Keep what the answer contains to be saved, and count it."""
+        tally, videos = self.sync.tally, answer.videos
+        tally.requests[answer.bucket, answer.outcome] += 1
+        tally.problems += answer.problems
+        self.unrequested[answer.bucket] += answer.unrequested
+        if answer.outcome in {Outcome.FAILED, Outcome.REFUSED}:
+            self.failures[answer.bucket, answer.message or ""] = None
+        match answer.outcome:
+            case Outcome.ANSWERED:
+                absent = set(videos) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
+                self._save_at = self._save_at if self._unsaved else time.monotonic() + SAVE_SECONDS
+                self._unsaved += (Reading(video, answer.at, counts) for video, counts in answer.statistics.items())
+                self._unsaved += (Reading(video, answer.at, None) for video in sorted(absent))
+                tally.answered += len(answer.statistics)
+                tally.missing.update(absent)
+            case Outcome.SPENT if answer.parked_until is not None:
+                park(self.sync.database, answer.bucket, answer.parked_until)
+                self.stock.give_back()  # first: the units spent so far are noted
+                note_spent_day(self.sync.config, self.sync.database, answer.bucket, answer.at)
+            case Outcome.REJECTED if len(videos) == 1:  # otherwise its halves are requested again
+                message = (
+                    f"YouTube rejects every {METHODS[answer.bucket]} request with this video, and accepts the others:"
+                    " check whether the ID is right."
+                )
+                self.failed += 1
+                tally.problems.append(Problem(ProblemKind.REFUSED_VIDEO, videos[0], message))
+            case Outcome.FAILED | Outcome.REFUSED | Outcome.STOPPED:
+                self.failed += len(videos)
+        if answer.parked_until is not None or answer.outcome not in TAKEN_OVER:  # else nothing was sent
+            asked = self._asked.setdefault(window, set())
+            before = len(asked)
+            asked.update(videos)
+            tally.asked += len(asked) - before
+        self.sync.listener.progress("ask", tally.answered + len(tally.missing), self.total)
+
+
+@contextmanager
+def requesting(sync: Sync, windows: Sequence[Sequence[VideoId]], number: int) -> Iterator[RequestedReadings]:
+    """Request windows of videos, one ahead of the caller, and count it all at the end.
+
+    `windows` share no video; `number` is the sync's in the state. Nothing is requested any more when the context ends.
+    """
+    tally, total = sync.tally, sum(map(len, windows))
+    allowed = {bucket: limits(sync.config, bucket, scheduled=sync.options.scheduled) for bucket in Bucket}
+    stock = UnitStock(sync.database, sync.environment.clock, allowed)
+    if not total:
+        yield RequestedReadings(sync, number, 0, stock, None)
         return
     youtube = sync.config.youtube
     seconds = seconds_for(
-        len(videos),
+        total,
         connections=youtube.connections,
         timeout=youtube.timeout.total_seconds(),
         deadline=youtube.retry.deadline.total_seconds(),
@@ -72,23 +175,23 @@ def fetch_readings(sync: Sync, videos: Sequence[VideoId], number: int) -> None:
     deadline = Deadline(seconds, cancelled=sync.environment.cancelled)
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
-    spend = spending(sync.config, sync.database, sync.environment.clock, scheduled=sync.options.scheduled)
-    failures: dict[tuple[Bucket, str], None] = {}
-    unrequested: Counter[Bucket] = Counter()
-    with open_client(sync.config, sync.environment, spend, deadline) as client:
-        for answer in fetch_all(
-            videos, client.fetch, connections=youtube.connections, deadline=deadline, breakers=breakers
+    try:
+        with (
+            open_client(sync.config, sync.environment, stock.spend, deadline) as client,
+            WindowRequests(
+                windows, client.fetch, connections=youtube.connections, deadline=deadline, breakers=breakers
+            ) as requests,
         ):
-            _save(sync, number, answer)
-            unrequested[answer.bucket] += answer.unrequested
-            if answer.outcome in {Outcome.FAILED, Outcome.REFUSED}:
-                failures[answer.bucket, answer.message or ""] = None
-            sync.listener.progress("ask", len(tally.answered) + len(tally.missing), len(videos))
+            readings = RequestedReadings(sync, number, total, stock, requests)
+            yield readings
+    finally:
+        stock.give_back()
+    readings.save_arrived()
     tally.tries, tally.units = client.request_log.tries, client.request_log.units
-    tally.unsettled = len(set(videos) - tally.answered - tally.missing - tally.failed)
+    tally.unsettled = total - tally.answered - len(tally.missing) - readings.failed
     reasons = early_end(tally, breakers, deadline)
     tally.given_up = bool(reasons)
-    tally.problems += _request_problems(list(failures), reasons, unrequested)
+    tally.problems += _request_problems(list(readings.failures), reasons, readings.unrequested)
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:
         note_failing(sync.database, still_failing)
@@ -114,16 +217,6 @@ def open_client(config: Config, environment: Environment, spend: Spend, deadline
         deadline=deadline or Deadline(),
     )
     return Client(terms)
-
-
-def spending(config: Config, database: Database, clock: Callable[[], datetime], *, scheduled: bool) -> Spend:
-    """Return a `Spend` that takes units from the ledger."""
-
-    def spend(bucket: Bucket) -> bool:
-        limit, reserve = limits(config, bucket, scheduled=scheduled)
-        return spend_unit(database, bucket, clock(), limit=limit, reserve=reserve)
-
-    return spend
 
 
 def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadline) -> Mapping[Bucket, str]:
@@ -166,38 +259,6 @@ def judge_readings(sync: Sync, pages: Iterable[Page]) -> bool:
     sync.tally.brake_limit = held.limit(missing=limit.missing, falling=limit.falling) if held else 0
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
     return brake is None
-
-
-def _save(sync: Sync, number: int, answer: Answer) -> None:
-    """Save what the answer contains, and count it."""
-    database, tally, asked = sync.database, sync.tally, answer.videos
-    tally.requests[answer.bucket, answer.outcome] += 1
-    tally.problems += answer.problems
-    match answer.outcome:
-        case Outcome.ANSWERED:
-            absent = set(asked) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
-            readings = [Reading(video, answer.at, statistics) for video, statistics in answer.statistics.items()]
-            readings += [Reading(video, answer.at, None) for video in sorted(absent)]
-            save_readings(database, number, readings)
-            tally.asked.update(asked)
-            tally.answered.update(video for video in asked if video in answer.statistics)  # no second copy of ids
-            tally.missing.update(absent)
-        case Outcome.SPENT if answer.parked_until is not None:
-            tally.asked.update(asked)
-            park(database, answer.bucket, answer.parked_until)
-            note_spent_day(sync.config, database, answer.bucket, answer.at)
-        case Outcome.REJECTED:
-            tally.asked.update(asked)
-            if len(asked) == 1:  # otherwise its halves are requested again
-                message = (
-                    f"YouTube rejects every {METHODS[answer.bucket]} request with this video, and accepts the others:"
-                    " check whether the ID is right."
-                )
-                tally.failed.update(asked)
-                tally.problems.append(Problem(ProblemKind.REFUSED_VIDEO, asked[0], message))
-        case Outcome.FAILED | Outcome.REFUSED | Outcome.STOPPED:
-            tally.asked.update(asked)
-            tally.failed.update(asked)
 
 
 def _request_problems(

@@ -47,14 +47,14 @@ def log_judged(sync: Sync) -> None:
     unconfirmed = f"{counted(len(tally.unconfirmed), 'count')} unconfirmed"
     log.info(
         "YouTube returned %d of %s; %d missing, %s",
-        len(tally.answered),
-        counted(len(tally.asked), "video"),
+        tally.answered,
+        counted(tally.asked, "video"),
         len(tally.missing),
         "the safety brake holds them" if tally.brake else unconfirmed,
         extra={
             "event": "judged",
             "sync": tally.sync,
-            "answered": len(tally.answered),
+            "answered": tally.answered,
             "missing": len(tally.missing),
             "unconfirmed": len(tally.unconfirmed),
             "brake": tally.brake.reason if tally.brake else None,

@@ -1,14 +1,16 @@
-"""Requests all batches: first from the method with its own bucket, then the rest from the other method."""
+"""Requests all batches, window by window: from the method with its own bucket, then the rest from the other method."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from queue import SimpleQueue
-from typing import Final
+from queue import Empty, SimpleQueue
+from threading import Lock
+from types import TracebackType
+from typing import Final, NamedTuple, Self
 
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.youtube.answer import Answer, Fetch, Outcome
@@ -63,41 +65,176 @@ class Breaker:
             self._failures_in_a_row += 1
 
 
-def fetch_all(
-    videos: Sequence[VideoId],
-    fetch: Fetch,
-    *,
-    connections: int,
-    deadline: Deadline,
-    breakers: Mapping[Bucket, Breaker],
-) -> Iterator[Answer]:
-    """Yield an answer for each batch of 1 to 50 videos, as they arrive, with up to `connections` requests at once.
+class Arrival(NamedTuple):
+    """What the caller is given: an answer, or that a window is complete."""
 
-    All videos are requested from `Bucket.STATS`. `Bucket.GENERAL` is then requested, once, for the videos that it did
-    not return, and for those for which it has no unit or is not available. A failed batch is left to the next sync: a
-    temporary error never changes the method. A batch that YouTube rejects is halved, and so are its halves, until the
-    one video is found that is REJECTED by itself; where YouTube returns nothing else, or after too many halvings, it is
-    FAILED instead. A refusal or the deadline ends all requests; a breaker that opens ends those of its bucket.
+    window: int
+    """The window's number, from 0."""
+    answer: Answer | None
+    """None: the window is complete, and so are all before it."""
 
-    A video that is in no answer was not requested. What `fetch` raises is passed on.
+
+class WindowRequests:
+    """The requests of all windows of videos, as a context. They run in threads of their own while the caller works.
+
+    All videos of a window are requested from `Bucket.STATS`. `Bucket.GENERAL` is then requested, once, for the videos
+    that it did not return, and for those for which it has no unit or is not available. A failed batch is left to the
+    next sync: a temporary error never changes the method. A batch that YouTube rejects is halved, and so are its
+    halves, until the one video is found that is REJECTED by itself; where YouTube returns nothing else, or after too
+    many halvings, it is FAILED instead. A refusal or the deadline ends all requests; a breaker that opens ends those of
+    its bucket. A video that is in no answer was not requested.
+
+    The first window is requested at once. Another one is opened each time that the caller is about to wait: so while it
+    works on a window, the next one is requested, and none after that, which limits what can queue up. No connection
+    waits for a window's last answers: the next window's batches follow at once.
     """
-    pool = ThreadPoolExecutor(connections, thread_name_prefix="youtube")
-    requester = _Requester(pool, fetch, connections, deadline)
-    try:
-        first = _Walk(Bucket.STATS, deque(pack(dict.fromkeys(videos))), requester, breakers[Bucket.STATS])
-        left: list[VideoId] = []
-        for answer in first.answers():
-            if answer.outcome in TAKEN_OVER:
-                left += answer.videos
-            elif answer.outcome is Outcome.ANSWERED:
-                left += (video for video in answer.videos if video not in answer.statistics)
-            yield answer
-        if first.ended is not Outcome.REFUSED:
-            unrequested = chain.from_iterable(first.batches if first.ended else ())
-            batches = deque(pack(chain(left, unrequested)))
-            yield from _Walk(Bucket.GENERAL, batches, requester, breakers[Bucket.GENERAL]).answers()
-    finally:
-        pool.shutdown(cancel_futures=True)  # none of its threads waits for the network after the deadline
+
+    def __init__(
+        self,
+        windows: Iterable[Sequence[VideoId]],
+        fetch: Fetch,
+        *,
+        connections: int,
+        deadline: Deadline,
+        breakers: Mapping[Bucket, Breaker],
+    ) -> None:
+        """Take windows that share no video; up to `connections` requests run at once. `fetch` is called in threads."""
+        self._unopened = deque(enumerate(windows))
+        self._open: deque[_Window] = deque()
+        self._methods = {bucket: _Method(breakers[bucket]) for bucket in Bucket}
+        self._fetch, self._connections, self._deadline = fetch, connections, deadline
+        self._arrived: SimpleQueue[Arrival | BaseException] = SimpleQueue()
+        self._lock = Lock()
+        """Held by whoever changes any of these."""
+        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="youtube")
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        """Begin with the first window."""
+        self.open_window()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Send nothing more, and wait for the requests that are running; after an error, end them."""
+        with self._lock:
+            self._closed = True
+        if error is not None:
+            self._deadline.end()
+        self._pool.shutdown(cancel_futures=True)
+
+    def open_window(self) -> None:
+        """Request one more window, if there is one: the caller is about to wait for the one before it."""
+        with self._lock:
+            if self._unopened:
+                self._deadline.resume()
+                number, videos = self._unopened.popleft()
+                self._open.append(_Window(number, deque(pack(dict.fromkeys(videos)))))
+            for job in self._jobs():
+                self._pool.submit(self._run, *job)
+
+    def take(self, seconds: float | None = None) -> Arrival | None:
+        """Return what arrives next; None if nothing does within so many seconds. Without them, wait until it does.
+
+        Raises what `fetch` raised.
+        """
+        try:
+            arrival = self._arrived.get(timeout=seconds)
+        except Empty:
+            return None
+        if isinstance(arrival, BaseException):
+            raise arrival
+        return arrival
+
+    def _run(self, window: _Window, batch: Batch) -> None:
+        """Request this batch and then others, until none may be sent, in a thread of the pool."""
+        try:
+            while True:
+                answer = self._fetch(window.bucket, batch)
+                with self._lock:
+                    self._note(window, answer)
+                    jobs = self._jobs()
+                    for job in jobs[1:]:  # a probe was answered, or the other method's turn has come
+                        self._pool.submit(self._run, *job)
+                if not jobs:
+                    return
+                window, batch = jobs[0]
+        except BaseException as error:  # noqa: BLE001 - it is raised where the caller takes what has arrived
+            with self._lock:
+                self._closed = True
+            self._arrived.put(error)
+
+    def _jobs(self) -> list[tuple[_Window, Batch]]:
+        """Return what is to be sent now, as many as may run; earlier windows first."""
+        methods = self._methods
+        refused = any(method.ended is Outcome.REFUSED for method in methods.values())
+        usable = {
+            bucket
+            for bucket, method in methods.items()
+            if not (refused or method.ended or method.breaker.is_open) and self._deadline.left()
+        }
+        self._pass_on(usable)
+        jobs: list[tuple[_Window, Batch]] = []
+        free = 0 if self._closed else self._connections - sum(method.running for method in methods.values())
+        for window in self._open:
+            method = methods[window.bucket]
+            room = min(free, method.breaker.at_once(self._connections) - method.running, len(window.batches))
+            for _ in range(room if window.bucket in usable else 0):
+                jobs.append((window, window.batches.popleft()))
+                window.running += 1
+                method.running += 1
+                free -= 1
+        if self._unopened and not self._open:  # the caller is late, not YouTube
+            self._deadline.pause()
+        return jobs
+
+    def _pass_on(self, usable: Collection[Bucket]) -> None:
+        """Give what one method leaves of a window to the other one, once it is done with it; report the window's end.
+
+        A method is done with a window that has no batches left, or whose batches it cannot request any more.
+        """
+        for window in tuple(self._open):
+            for bucket in (Bucket.STATS, Bucket.GENERAL):
+                if window.bucket is not bucket or window.running or (window.batches and bucket in usable):
+                    continue
+                method = self._methods[bucket]
+                outcome = Outcome.REJECTED if method.answered else Outcome.FAILED
+                for answer in window.rejected:
+                    self._arrived.put(Arrival(window.number, replace(answer, outcome=outcome)))
+                window.rejected.clear()
+                if bucket is Bucket.STATS:
+                    unrequested = chain.from_iterable(window.batches if method.ended else ())
+                    window.batches = deque(pack(chain(window.left, unrequested)))
+                    window.bucket = Bucket.GENERAL
+                elif window is self._open[0]:
+                    self._open.popleft()
+                    self._arrived.put(Arrival(window.number, None))
+
+    def _note(self, window: _Window, answer: Answer) -> None:
+        """Note an answer and pass it to the caller; one about a video rejected by itself waits for the others."""
+        method = self._methods[window.bucket]
+        window.running -= 1
+        method.running -= 1
+        if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1:
+            window.rejected.append(answer)
+            return
+        if answer.outcome is Outcome.REJECTED:
+            if method.halvings < (MAX_HALVINGS if method.answered else MAX_UNANSWERED_HALVINGS):
+                method.halvings += 1
+                middle = len(answer.videos) // 2
+                window.batches.extend((answer.videos[:middle], answer.videos[middle:]))
+            else:
+                answer = replace(answer, outcome=Outcome.FAILED)
+        elif answer.outcome in TAKEN_OVER or answer.outcome is Outcome.REFUSED:
+            method.ended = answer.outcome
+        method.breaker.note(answer.outcome)
+        method.answered = method.answered or answer.outcome is Outcome.ANSWERED
+        if window.bucket is Bucket.STATS and answer.outcome in TAKEN_OVER:
+            window.left += answer.videos
+        elif window.bucket is Bucket.STATS and answer.outcome is Outcome.ANSWERED:
+            window.left += (video for video in answer.videos if video not in answer.statistics)
+        self._arrived.put(Arrival(window.number, answer))
 
 
 def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
@@ -107,67 +244,28 @@ def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
         yield batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Requester:
-    """Sends the requests of both methods."""
-
-    pool: ThreadPoolExecutor
-    fetch: Fetch
-    connections: int
-    deadline: Deadline
-
-
 @dataclass(slots=True)
-class _Walk:
-    """The requests of one method. Batches that it does not request stay in `batches`."""
+class _Method:
+    """How the requests of one method are going, in all windows."""
 
-    bucket: Bucket
-    batches: deque[Batch]
-    requester: _Requester
     breaker: Breaker
+    running: int = 0
     ended: Outcome | None = None
     """What ended it early: SPENT, UNAVAILABLE or REFUSED."""
     answered: bool = False
     halvings: int = 0
+
+
+@dataclass(slots=True)
+class _Window:
+    """A window that is being requested."""
+
+    number: int
+    batches: deque[Batch]
+    """Those not requested yet from `bucket`."""
+    bucket: Bucket = Bucket.STATS
+    running: int = 0
+    left: list[VideoId] = field(default_factory=list)
+    """Videos for the other method."""
     rejected: list[Answer] = field(default_factory=list)
     """Each about one video."""
-
-    def answers(self) -> Iterator[Answer]:
-        """Request the batches until all are done, the method is not usable any more, or time is up."""
-        ended: SimpleQueue[Future[Answer]] = SimpleQueue()  # faster than waiting for a set of futures
-        running = self._send(0, ended)
-        while running:
-            answer = self._note(ended.get().result())
-            running = self._send(running - 1, ended)
-            if answer is not None:
-                yield answer  # only now: the connections stay busy while the caller works
-        outcome = Outcome.REJECTED if self.answered else Outcome.FAILED
-        yield from (replace(answer, outcome=outcome) for answer in self.rejected)
-
-    def _send(self, running: int, ended: SimpleQueue[Future[Answer]]) -> int:
-        """Send requests until as many run as may run; return their number."""
-        requester = self.requester
-        while running < self.breaker.at_once(requester.connections):
-            if not self.batches or self.ended or not requester.deadline.left():
-                break
-            requester.pool.submit(requester.fetch, self.bucket, self.batches.popleft()).add_done_callback(ended.put)
-            running += 1
-        return running
-
-    def _note(self, answer: Answer) -> Answer | None:
-        """Note an answer and return it; None for a video rejected by itself, which waits for the other answers."""
-        if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1:
-            self.rejected.append(answer)
-            return None
-        if answer.outcome is Outcome.REJECTED:
-            if self.halvings < (MAX_HALVINGS if self.answered else MAX_UNANSWERED_HALVINGS):
-                self.halvings += 1
-                middle = len(answer.videos) // 2
-                self.batches.extend((answer.videos[:middle], answer.videos[middle:]))
-            else:
-                answer = replace(answer, outcome=Outcome.FAILED)
-        self.breaker.note(answer.outcome)
-        self.answered = self.answered or answer.outcome is Outcome.ANSWERED
-        if answer.outcome in TAKEN_OVER or answer.outcome is Outcome.REFUSED:
-            self.ended = answer.outcome
-        return answer

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from random import Random
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
-
-from tenacity import RetryCallState, Retrying, retry_if_result
 
 from syncer.decide.quota import PARKING_MARGIN, next_reset
 from syncer.model import BATCH_SIZE, Bucket, VideoId
@@ -27,6 +25,7 @@ from syncer.youtube.request_log import BatchRequest, RequestLog
 
 if TYPE_CHECKING:
     from googleapiclient.http import HttpRequest
+    from tenacity import RetryCallState
 
 FIELDS: Final = "kind,items(id,statistics(viewCount,likeCount,commentCount))"
 """Which fields are requested: https://developers.google.com/youtube/v3/getting-started#fields"""
@@ -151,14 +150,28 @@ class Client:
 
         What was read from a connection that was cut is used only if it is complete.
         """
-        deadline, key = self._terms.deadline, self._terms.key
+        terms, deadline, key = self._terms, self._terms.deadline, self._terms.key
         if not (left := deadline.left()):
             return _STOPPED
-        with self._connection(request.bucket) as connection:
-            with self._watch.limit(connection, min(self._terms.timeout, left)):
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            silence = 2 * terms.timeout  # a safety net: it is the watch that ends a request in time
+            connection = Connection(endpoint=terms.endpoint, key=key, timeout=silence)
+        connection.is_sound, connection.units = False, 0
+        connection.take_unit = partial(terms.spend, request.bucket)
+        try:
+            with self._watch.limit(connection, min(terms.timeout, left)):
                 result = self._exchange(connection, request)
             request.units += connection.units
+        finally:
+            if connection.is_sound and not connection.is_cut:
+                self._idle.append(connection)
+            else:  # there may still be data in it
+                connection.close()
         if isinstance(result, CheckedBody):  # a server may send the key back
+            if not result.problems:
+                return result
             problems = (replace(problem, message=redact(problem.message, key)) for problem in result.problems)
             return replace(result, problems=tuple(problems))
         if connection.is_cut:
@@ -190,25 +203,6 @@ class Client:
         connection.is_sound = True
         return checked
 
-    @contextmanager
-    def _connection(self, bucket: Bucket) -> Iterator[Connection]:
-        """Lend an unused connection. After an error it is closed: it may still have data in it."""
-        terms = self._terms
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            silence = 2 * terms.timeout  # a safety net: it is the watch that ends a request in time
-            connection = Connection(endpoint=terms.endpoint, key=terms.key, timeout=silence)
-        connection.is_sound, connection.units = False, 0
-        connection.take_unit = partial(terms.spend, bucket)
-        try:
-            yield connection
-        finally:
-            if connection.is_sound and not connection.is_cut:
-                self._idle.append(connection)
-            else:
-                connection.close()
-
 
 def try_again(
     request: Callable[[], CheckedBody | Failure],
@@ -237,15 +231,21 @@ def try_again(
         return is_late or state.attempt_number >= retry.attempts
 
     began = deadline.timer()  # tenacity reads a timer of its own
+    first = request()
+    if not _is_temporary(first):  # nearly always: then tenacity has nothing to do, and is not even imported
+        return RetryResult(first, 1)
+    from tenacity import Retrying, retry_if_result
+
+    results = chain([first], iter(request, None))
     retrying = Retrying(
-        retry=retry_if_result(lambda result: isinstance(result, Failure) and result.kind is FailureKind.RETRY),
+        retry=retry_if_result(_is_temporary),
         wait=lambda state: _wait(state, retry, rng),
         stop=stop,
         sleep=pause,
         before_sleep=log,
         retry_error_callback=_result,
     )
-    result = retrying(request)
+    result = retrying(next, results)
     return RetryResult(result, retrying.statistics["attempt_number"])
 
 
@@ -295,6 +295,10 @@ def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
         parked_until=parked_until,
         attempts=attempts,
     )
+
+
+def _is_temporary(result: CheckedBody | Failure) -> bool:
+    return isinstance(result, Failure) and result.kind is FailureKind.RETRY
 
 
 def _wait(state: RetryCallState, retry: Retry, rng: Random) -> float:

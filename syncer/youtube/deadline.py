@@ -35,10 +35,26 @@ class Deadline:
         self.cancelled = cancelled
         self.timer = timer
         self._end = timer() + seconds
+        self._paused: float | None = None
 
     def left(self) -> float:
         """Return how many seconds are left; 0 when it is over."""
-        return 0.0 if self.cancelled() else max(0.0, self._end - self.timer())
+        paused = self._paused  # read once: another thread may resume
+        left = max(0.0, self._end - self.timer()) if paused is None else paused
+        return 0.0 if self.cancelled() else left
+
+    def pause(self) -> None:
+        """Stop the time, because nobody waits for a request; no more, if it is stopped already."""
+        self._paused = max(0.0, self._end - self.timer()) if self._paused is None else self._paused
+
+    def resume(self) -> None:
+        """Let the time go on, if it is stopped."""
+        if self._paused is not None:
+            self._end, self._paused = self.timer() + self._paused, None
+
+    def end(self) -> None:
+        """Make it over now."""
+        self._end, self._paused = -math.inf, None
 
 
 def seconds_for(videos: int, *, connections: int, timeout: float, deadline: float) -> float:
