@@ -13,10 +13,10 @@ from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
-from syncer.front_matter.find import find
-from syncer.front_matter.keys import fold_key
+from syncer.front_matter.find import find, find_by_keys
+from syncer.front_matter.keys import Keys, fold_key, keys_of
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId, slot_of
-from syncer.own_files import open_file
+from syncer.own_files import OPEN_FLAGS, open_file
 from syncer.wording import counted
 
 HEAD_BYTES = 1 << 16
@@ -52,27 +52,31 @@ def read_pages(
     it, one after the other, and each count is in one of them. If two of them would write different numbers to one key,
     it yields a Problem and no page.
     """
-    with closing(_OpenDirectory(site)) as directory:
+    keys: Keys | None = None
+    prepared: tuple[Fields, ...] = ()
+    with closing(_Heads(site)) as heads:
         for candidate in found:
             if not isinstance(candidate, Candidate):
                 yield candidate
                 continue
-            path, mappings = candidate.path, candidate.fields
+            path, mappings, _ = candidate
             try:
-                read = _read_head(directory, path)
+                read = heads.read(path)
                 if read is None:
                     continue
-                if isinstance(read, Problem):
-                    yield read
-                elif len(mappings) > 1:
-                    yield from _pages_of(candidate, *read)
+                head, signature = read
+                if len(mappings) > 1:
+                    yield from _pages_of(candidate, head, signature)
                 else:
-                    contents = find(read[0], mappings[0], path)
-                    yield from contents.problems
-                    if contents.slots:
-                        yield Page(path, read[1], mappings[0], contents.slots)
-                    if contents.miscased_key:
-                        yield MiscasedKey(path, mappings[0], contents.miscased_key)
+                    if keys is None or mappings is not prepared:
+                        prepared, keys = mappings, keys_of(mappings[0])
+                    slots, problems, miscased_key = find_by_keys(head, keys, path)
+                    if problems:
+                        yield from problems
+                    if slots:
+                        yield Page(path, signature, mappings[0], slots)
+                    if miscased_key:
+                        yield MiscasedKey(path, mappings[0], miscased_key)
             except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
                 yield unreadable(path, error)
 
@@ -113,37 +117,32 @@ def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Pag
 
 def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Problem | None:
     """Return the part of a file that contains its block, and its signature; None if it is not a regular file."""
-    with closing(_OpenDirectory(site)) as directory:
-        return _read_head(directory, candidate.path)
+    with closing(_Heads(site)) as heads:
+        try:
+            return heads.read(candidate.path)
+        except OSError as error:
+            return unreadable(candidate.path, error)
 
 
-class _OpenDirectory:
-    """Opens the site's files. The last one's directory stays open: a name is found faster than a long path."""
+class _Heads:
+    """Reads the site's files. The last one's directory stays open: a name is found faster than a long path."""
 
     def __init__(self, site: str) -> None:
         self._site = site
-        self._path: str | None = None
+        self._parent: str | None = None
         self._descriptor = -1
 
-    def open(self, path: str) -> int:
-        """Return a descriptor of the file at this path, relative to the site. Raises OSError."""
+    def read(self, path: str) -> tuple[bytes, Signature] | None:
+        """Return what `read_head` does. Raises OSError."""
         parent, _, name = path.rpartition("/")
-        if parent != self._path:
+        if parent != self._parent:
             self.close()
             self._descriptor = os.open(f"{self._site}/{parent}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-            self._path = parent
-        return open_file(name, self._descriptor)
-
-    def close(self) -> None:
-        """Close the directory, if one is open."""
-        if self._path is not None:
-            self._path = None
-            os.close(self._descriptor)
-
-
-def _read_head(directory: _OpenDirectory, path: str) -> tuple[bytes, Signature] | Problem | None:
-    try:
-        descriptor = directory.open(path)
+            self._parent = parent
+        try:
+            descriptor = os.open(name, OPEN_FLAGS, dir_fd=self._descriptor)
+        except BlockingIOError:
+            descriptor = open_file(name, self._descriptor)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -157,8 +156,12 @@ def _read_head(directory: _OpenDirectory, path: str) -> tuple[bytes, Signature] 
             return head, signature_of(status)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        return unreadable(path, error)
+
+    def close(self) -> None:
+        """Close the directory, if one is open."""
+        if self._parent is not None:
+            self._parent = None
+            os.close(self._descriptor)
 
 
 def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterator[Page | MiscasedKey | Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
@@ -49,30 +50,30 @@ def walk(
     """
     matchers = [Matcher(collection) for collection in collections]
     walks = [_CollectionWalk(site, matcher.directory) for matcher in matchers]
-    reported: set[Problem] = set()
+    reported: set[LeftoverFile | Problem] = set()
     linked: dict[str, tuple[Fields, ...]] = {}
     for number, matcher in enumerate(matchers):
         for found in walks[number].files(matcher):
-            if isinstance(found, LeftoverFile):
-                yield found
-                continue
-            if isinstance(found, Problem):
+            if not isinstance(found, _Files):
                 if found not in reported:
                     reported.add(found)
                     yield found
                 continue
-            path, target = found
-            if target is None:
-                # other collections' walks meet the file too: the walk of the first that takes it yields it
-                if len(matchers) > 1 and (not matcher.takes(path) or _mappings(matchers[:number], path)):
-                    continue
-                fields = _mappings(matchers, path)
-            else:
-                served = linked.get(target) or _mappings(matchers, target)
-                fields = tuple(mapping for mapping in _mappings(matchers, path) if mapping not in served)
-                linked[target] = served + fields
-            if fields:
-                yield Candidate(path, fields)
+            if found.targets is not None:
+                for path, target in zip(found.paths, found.targets, strict=True):
+                    served = linked.get(target) or _mappings(matchers, target)
+                    fields = tuple(mapping for mapping in _mappings(matchers, path) if mapping not in served)
+                    linked[target] = served + fields
+                    if fields:
+                        yield Candidate(path, fields)
+                continue
+            taken = matcher.taken(found.directory, found.paths)
+            if [each for each in matchers if each.covers(found.directory)] == [matcher]:
+                yield from map(Candidate, taken, repeat(matcher.mappings))
+                continue
+            # other collections' walks meet these files too: the walk of the first that takes a file yields it
+            earlier = matchers[:number]
+            yield from (Candidate(path, _mappings(matchers, path)) for path in taken if not _mappings(earlier, path))
     if skipped:
         yield from _walk_skipped(collections, matchers, walks, frozenset(linked))
 
@@ -94,11 +95,11 @@ def _walk_skipped(
             if isinstance(found, LeftoverFile):
                 yield found
             elif not isinstance(found, Problem):
-                path, target = found
-                fields, file = _mappings(everywhere, path), target or path
-                if fields and file not in done and not _mappings(matchers, file):
-                    done.add(file)
-                    yield Candidate(path, fields, skipped=True)
+                for path, target in found.each():
+                    fields, file = _mappings(everywhere, path), target or path
+                    if fields and file not in done and not _mappings(matchers, file):
+                        done.add(file)
+                        yield Candidate(path, fields, skipped=True)
 
 
 def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:
@@ -118,9 +119,12 @@ def narrow(
     Paths are relative to the site; `` is the site. At the end, raises UsageError for paths with nothing there.
     """
     wanted = frozenset(paths)
+    if not wanted:
+        yield from found
+        return
     unused = set(wanted)
     for item in found:
-        if not wanted or isinstance(item, LeftoverFile):
+        if isinstance(item, LeftoverFile):
             yield item
             continue
         matching = wanted.intersection(with_parents(item.subject if isinstance(item, Problem) else item.path))
@@ -150,6 +154,7 @@ class Matcher:
         self.mappings = (collection.fields,)
         self.directory = "" if collection.directory in {".", ""} else collection.directory.strip("/")
         self._prefix = f"{self.directory}/" if self.directory else ""
+        self._suffixes = _suffixes(collection.include)
         self._includes = _matches(collection.include)
         self._excludes = _matches(collection.exclude) if collection.exclude else None
         # `.notes/**` and `.n*/` name `.notes`; `**/*.md` and `*/` name nothing: a wildcard is not a dot
@@ -165,10 +170,21 @@ class Matcher:
         inner = path[len(self._prefix) :]
         if not self._includes(inner) or (self._excludes and self._excludes(inner)):
             return False
-        # this runs for each file of the site: first a check that costs next to nothing
+        # this may run for each file of the site: first a check that costs next to nothing
         if "/." not in inner and "node_modules/" not in inner and inner[0] != ".":
             return True
         return not any(map(self._skips_name, inner.split("/")[:-1]))
+
+    def covers(self, directory: str) -> bool:
+        """Return whether a directory is the collection's, or is below it."""
+        return f"{directory}/".startswith(self._prefix)
+
+    def taken(self, directory: str, paths: Sequence[str]) -> Iterable[str]:
+        """Return the paths that the collection takes; all of them are in this directory."""
+        inside = f"{directory}/a" if directory else "a"
+        if self._suffixes and not (self._excludes or self.takes(inside)) and self.takes(inside + self._suffixes[0]):
+            return [path for path in paths if path.endswith(self._suffixes)]  # nothing else decides
+        return filter(self.takes, paths)
 
     def prunes(self, path: str) -> bool:
         """Return whether nothing below this directory can be taken."""
@@ -192,16 +208,30 @@ def _mappings(matchers: Iterable[Matcher], path: str) -> tuple[Fields, ...]:
 
 
 def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
-    spec = GitIgnoreSpec.from_lines(patterns)
-    suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
-    if len(suffixes) < len(patterns):
-        return spec.match_file
+    suffixes = _suffixes(patterns)
+    if not suffixes:
+        return GitIgnoreSpec.from_lines(patterns).match_file
     inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory with such a name is taken as a whole
     return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
 
 
-_File = tuple[str, str | None]
-"""A path, and the path of the file itself if the first one goes through a link, else None."""
+def _suffixes(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the ends of the names of files that patterns like `**/*.md` take; none if there are other patterns."""
+    suffixes = tuple(pattern[4:] for pattern in patterns if re.fullmatch(r"\*\*/\*[\w.-]+", pattern))
+    return suffixes if len(suffixes) == len(patterns) else ()
+
+
+class _Files(NamedTuple):
+    """Files in one directory."""
+
+    directory: str
+    paths: Sequence[str]
+    targets: Sequence[str] | None
+    """The paths of the files themselves if these paths go through a link, else None."""
+
+    def each(self) -> Iterable[tuple[str, str | None]]:
+        """Return each path, with the path of the file itself if the first one goes through a link."""
+        return zip(self.paths, self.targets or repeat(None))  # noqa: B905 - the second one may have no end
 
 
 class _CollectionWalk:
@@ -217,13 +247,13 @@ class _CollectionWalk:
         self._listed: set[tuple[int, int]] = set()
         """Directories that were listed, by device and inode."""
 
-    def skipped_files(self, matcher: Matcher) -> Iterator[_File | LeftoverFile | Problem]:
+    def skipped_files(self, matcher: Matcher) -> Iterator[_Files | LeftoverFile | Problem]:
         """Yield, after the walk, the files of the directories that it skipped."""
         self._links += self._skipped
         yield from self.files(matcher)
 
-    def files(self, matcher: Matcher) -> Iterator[_File | LeftoverFile | Problem]:
-        """Yield each file, those behind links last."""
+    def files(self, matcher: Matcher) -> Iterator[_Files | LeftoverFile | Problem]:
+        """Yield the files of each directory, those behind links last."""
         while self._links:
             path = self._links.pop()
             target, full = _real(self._site, path), os.path.join(self._site, path)
@@ -237,9 +267,9 @@ class _CollectionWalk:
                 else:
                     yield from self._files_below(matcher, path, None if target == path else target)
             elif os.path.isfile(full) and matcher.takes(path):
-                yield _outside(path) if target is None else _named(path, target)
+                yield _outside(path) if target is None else _unprintable(path) or _Files("", [path], [target])
 
-    def _files_below(self, matcher: Matcher, top: str, target: str | None) -> Iterator[_File | LeftoverFile | Problem]:
+    def _files_below(self, matcher: Matcher, top: str, target: str | None) -> Iterator[_Files | LeftoverFile | Problem]:
         """Yield the files below a directory that was not listed yet, but not those behind links."""
         pending = [top]
         while pending:
@@ -254,10 +284,13 @@ class _CollectionWalk:
                 if not matcher.prunes(path):
                     (self._skipped if matcher.skips(path) else pending).append(path)
             self._links += [path for path in entries.links if not matcher.prunes(path)]
-            for path in entries.files:
-                file = _named(path, None if target is None else os.path.join(target, path[len(top) :].lstrip("/")))
-                if not isinstance(file, Problem) or matcher.takes(path):
-                    yield file
+            paths = entries.files
+            if not all(map(str.isascii, paths)):
+                problems = {path: problem for path in paths if (problem := _unprintable(path))}
+                yield from (problem for path, problem in problems.items() if matcher.takes(path))
+                paths = [path for path in paths if path not in problems]
+            below = None if target is None else [os.path.join(target, path[len(top) :].lstrip("/")) for path in paths]
+            yield _Files(directory, paths, below)
 
     def _list(self, directory: str) -> _Entries:
         """Return what is in a directory: files in order, directories and links in reverse order, for a stack."""
@@ -294,13 +327,13 @@ class _Entries(NamedTuple):
     left_over: list[LeftoverFile]
 
 
-def _named(path: str, target: str | None) -> _File | Problem:
-    """Return the file, or a Problem if logs and reports cannot show its name."""
+def _unprintable(path: str) -> Problem | None:
+    """Return a Problem if logs and reports cannot show the file's name."""
     try:
         path.encode()
     except UnicodeEncodeError:
         return Problem(ProblemKind.UNREADABLE, printable(path), "The file's name is not valid UTF-8: rename it.")
-    return path, target
+    return None
 
 
 def _outside(path: str) -> Problem:

@@ -21,7 +21,11 @@ def find(data: bytes, fields: Fields, path: str) -> PageContents:
     as configured, and must be written in the page without escapes. A key that differs from the video ID's only in
     letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it.
     """
-    keys = keys_of(fields)
+    return find_by_keys(data, keys_of(fields), path)
+
+
+def find_by_keys(data: bytes, keys: Keys, path: str) -> PageContents:
+    """Return what `find` does, with the fields already prepared."""
     if keys.needle not in data and not _may_be_miscased(data, keys):
         return NO_CONTENTS
     return find_plain(data, keys) or find_in_tree(data, keys, path)

@@ -242,15 +242,15 @@ class PlainBlocks:
         if self._layout:
             pattern, groups = self._layout
             match = pattern.match(data, 0, MAX_PLAIN_BYTES)
-            if match:
-                return (match, groups) if _is_text(match) else None
+            if match and match.end() < MAX_PLAIN_BYTES:
+                return (match, groups) if data.isascii() or _is_text(match[0]) else None
         match = self._any.match(data, 0, MAX_PLAIN_BYTES)
         if not match or match.lastindex != match.re.groups:  # it continues with a line that is not plain
             return None
         names = KEY_LINES.findall(match[0].lower())
         if len(set(names)) < len(names):
             return None  # a key that appears twice, in any letter case and in any table
-        if not _is_text(match):
+        if match.end() == MAX_PLAIN_BYTES or not _is_text(match[0]):
             return None
         if self._lead < self._wanted_lead:
             self._learn(match, names)
@@ -288,11 +288,8 @@ class PlainBlocks:
         return pattern, tuple(captured.index(name) + 1 for name in self._forms)
 
 
-def _is_text(match: re.Match[bytes]) -> bool:
-    """Return whether a block that matched ends in time and is text that YAML accepts unescaped."""
-    if match.end() == MAX_PLAIN_BYTES:
-        return False
-    block = match[0]
+def _is_text(block: bytes) -> bool:
+    """Return whether a block that matched is text that YAML accepts unescaped."""
     if block.isascii():
         return True
     try:
