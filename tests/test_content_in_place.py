@@ -404,6 +404,23 @@ def test_the_timer_runs_under_a_lease_and_at_no_other_time(
     assert file.read_bytes() == page(views=NEW)
 
 
+def test_a_lease_ends_although_a_child_still_has_the_page_open(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was forked meanwhile has a copy of the descriptor: to close ours does not end the lease."""
+    copies: list[int] = []
+
+    def copy(path: Path) -> None:
+        own = [int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+        copies.extend(os.dup(one) for one in own if os.path.realpath(f"/proc/self/fd/{one}") == str(path))
+
+    at_write(monkeypatch, before=copy)
+    assert patched(tmp_path, file)
+    assert [fcntl.fcntl(one, fcntl.F_GETLEASE) for one in copies] == [fcntl.F_UNLCK]
+    for one in copies:
+        os.close(one)
+
+
 def test_an_interruption_under_the_lease_gives_it_back_and_ends_the_timer(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
