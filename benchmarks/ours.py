@@ -150,11 +150,12 @@ def _waiting_counts(task: Task) -> Iterator[tuple[Sync, Pages]]:
 @contextmanager
 def _answered_sync(task: Task) -> Iterator[tuple[Sync, Pages]]:
     """Give a sync as it stands before it writes, and its pages: scanned, and every video's counts accepted."""
+    from syncer.decide.unconfirmed import NOTHING_COMPARED
     from syncer.state.syncs import begin_sync
     from syncer.state.videos import save_readings
     from syncer.sync.open_state import open_for_writing
     from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally
-    from syncer.sync.readings import judge_readings
+    from syncer.sync.readings import judge_window
 
     config = _config(task)
     pages = _scan(config)
@@ -167,7 +168,7 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, Pages]]:
             save_readings(opened.database, number, readings[start : start + BATCH_SIZE])
         site, database, diff_log = os.path.realpath(task.site), opened.database, opened.diff_log
         sync = Sync(config, Options(), environment, NO_LISTENER, site, database, diff_log, tally)
-        judge_readings(sync, pages)
+        judge_window(sync, pages, NOTHING_COMPARED, last=True)
         yield sync, pages
 
 

@@ -141,7 +141,7 @@ def test_a_brake_that_still_holds_is_reported_by_every_sync_and_each_one_request
         assert (report.asked, report.fresh) == (6, 0)
         assert (report.brake, report.exit) == (Brake("missing", 6, 6), 1)
     ran = syncer("sync", "--json")
-    assert (ran.code, ran.document["brake"]) == (1, {"reason": "missing", "struck": 6, "of": 6})
+    assert (ran.code, ran.document["brake"]) == (1, {"reason": "missing", "struck": 6, "of": 6, "earlier": False})
 
 
 @pytest.mark.parametrize("faults", [["unavailable"], ["quota-exceeded"], ["key-invalid"]], ids=str)
@@ -153,7 +153,7 @@ def test_a_brake_is_reported_also_by_a_sync_that_learns_nothing(
     assert in_weather(site, youtube, LATER, "falling").brake is not None
     site.put("content/0.md", crlf(ids(6)[0], 5, 5))
     report = in_weather(site, youtube, LATER + timedelta(hours=6), *faults)
-    assert report.brake == Brake("falling", 12, 12)
+    assert report.brake == Brake("falling", 12, 12, earlier=True)
     assert report.exit in {1, 3}
     assert report.changed_counts == 2, "what was accepted before is written all the same"
 
@@ -168,7 +168,7 @@ def test_a_narrowed_sync_writes_what_it_accepts_and_says_that_the_brake_holds_th
     youtube.clock.advance(timedelta(days=40))
     report = site.sync(LATER + timedelta(days=1), Options(videos=frozenset(videos[:1])))
     assert (report.asked, report.changed_counts, report.exit) == (1, 2, 1)
-    assert report.brake == Brake("falling", 12, 12)
+    assert report.brake == Brake("falling", 12, 12, earlier=True)
     assert pages(site)["0.md"] == crlf(videos[0], *counts(youtube, videos[0]))
     assert (
         "The safety brake still holds the readings of an earlier sync: 12 of 12 counts fell (limit 50%)"

@@ -230,7 +230,7 @@ def test_a_damaged_state_is_set_aside_and_a_new_one_begun(full: Site, youtube: S
 
 def test_damage_deep_in_the_state_is_found_after_a_crash(full: Site, youtube: Simulator, crash: Crash) -> None:
     full.sync(NOON)
-    crash(full, "syncer.sync.make", "judge_readings", "before")
+    crash(full, "syncer.sync.make", "judge_window", "before")
     with (full.state / DATABASE_FILE).open("r+b") as state:
         size = state.seek(0, os.SEEK_END)
         state.seek(4096)

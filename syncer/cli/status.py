@@ -91,8 +91,10 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     show_videos(lists, pages, "--json")
     if status.brake:
         command = "syncer trigger --accept" if daemon else "syncer sync --accept"
-        brake, limit, earlier = status.brake, status.brake_limit, not status.brake_is_new
-        sentence = brake_sentence(brake, limit, earlier=earlier, accept=command, stopped="the last sync")
+        written = status.syncs[0]["changed_counts"] if status.syncs else 0
+        sentence = brake_sentence(
+            status.brake, status.brake_limit, written=written, accept=command, stopped="the last sync"
+        )
         show(sentence, "bold yellow")
     show_suppressed(status.suppressed)
     show_open(status.open)

@@ -83,8 +83,8 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
         if document["brake"]:
             brake = Brake(**document["brake"])
             limit = brake.limit(missing=limits.missing, falling=limits.falling)
-            earlier = document["changed_counts"] > 0
-            show(brake_sentence(brake, limit, earlier=earlier, accept="syncer trigger --accept"), "bold yellow")
+            written = document["changed_counts"]
+            show(brake_sentence(brake, limit, written=written, accept="syncer trigger --accept"), "bold yellow")
         if document["problems"]:
             problems = len(document["problems"])
             them = "it" if problems == 1 else "them"

@@ -1,11 +1,13 @@
-"""Decides which videos to request now, and when a missing video is gone."""
+"""Decides which videos to request now, in which windows, and when a missing video is gone."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import NamedTuple, overload
 
 from syncer.model import BATCH_SIZE, VideoId
@@ -70,8 +72,39 @@ class Plan:
     """Those of the fresh that are gone and not due yet."""
 
 
+class Windows:
+    """The videos to request, in as few windows as possible: at least one, and all of one size up to a batch.
+
+    Where there are several, each is a random sample of the videos; the same `seed` draws the same ones.
+    """
+
+    def __init__(self, videos: Sequence[VideoId], seed: str) -> None:
+        self._key = seed.encode()
+        self._starts: Sequence[int] = ()
+        """The lot from which on a video is in the second window, in the third, and so on."""
+        self.windows: list[Sequence[VideoId]] = [videos]
+        if len(videos) > WINDOW_VIDEOS:
+            number, batches = math.ceil(len(videos) / WINDOW_VIDEOS), math.ceil(len(videos) / BATCH_SIZE)
+            lots = sorted(map(self._lot, videos))
+            self._starts = [lots[batches * window // number * BATCH_SIZE] for window in range(1, number)]
+            drawn = [bytearray() for _ in range(number)]
+            for video in videos:
+                drawn[self.window_of(video)] += video.encode()
+            self.windows = [VideoIds(bytes(joined)) for joined in drawn]
+
+    def window_of(self, video: VideoId) -> int:
+        """Return the number of a video's window, from 0; for one that is not requested, that of any window."""
+        return bisect_right(self._starts, self._lot(video)) if self._starts else 0
+
+    def _lot(self, video: VideoId) -> int:
+        return int.from_bytes(blake2b(video.encode(), digest_size=8, key=self._key).digest())
+
+
 FRESH_SECONDS = 300
 """How long a reading is fresh: YouTube's counts change about once in five minutes (`docs/youtube.md`)."""
+
+WINDOW_VIDEOS = 5_000
+"""The most videos that are requested, judged and written together (decision record 0025)."""
 
 DAY_SECONDS = 86_400
 """Misses that are closer together count as one."""

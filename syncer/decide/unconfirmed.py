@@ -1,4 +1,4 @@
-"""Decides which new readings wait for a second one, and when the safety brake holds all readings of a sync."""
+"""Decides which new readings wait for a second one, and when the safety brake holds all readings of a window."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from operator import add
 from typing import NamedTuple
 
 from syncer.model import Count, Statistics, VideoId
@@ -21,6 +22,8 @@ class Brake:
     """Videos now missing, or counts that fell."""
     of: int
     """Videos that YouTube returned before, or counts that could be compared."""
+    earlier: bool = False
+    """Whether it stopped an earlier sync, not this one."""
 
     def limit(self, *, missing: float, falling: float) -> float:
         """Return the one of these two shares that it is about."""
@@ -43,14 +46,41 @@ class Comparison(NamedTuple):
     """The counts for which the reading before this one is held."""
 
 
+class Shares(NamedTuple):
+    """How many videos and counts were compared, and how many of them are missing or fell."""
+
+    present: int = 0
+    """Videos that YouTube returned before."""
+    missing: int = 0
+    """Those of them that it did not return now."""
+    counts: int = 0
+    """Counts that could be compared."""
+    fallen: int = 0
+    """Those of them that fell."""
+    fallen_videos: int = 0
+    """Videos with a count that fell."""
+
+    def brake(self, missing: float, falling: float) -> Brake | None:
+        """Return the brake if more than these shares, from 0 to 1, and at least five videos are affected; else None."""
+        if self.missing >= FEWEST_VIDEOS and self.missing > missing * self.present:
+            return Brake("missing", self.missing, self.present)
+        if self.fallen_videos >= FEWEST_VIDEOS and self.fallen > falling * self.counts:
+            return Brake("falling", self.fallen, self.counts)
+        return None
+
+
 class Judgement(NamedTuple):
-    """Which of a sync's new readings are held."""
+    """Which of a window's new readings are held."""
 
     brake: Brake | None
     """If there is one, all of them are held."""
     unconfirmed: Mapping[VideoId, frozenset[Count]]
     """Otherwise these are held, because of these counts."""
+    so_far: Shares
+    """The shares of all windows up to this one."""
 
+
+NOTHING_COMPARED = Shares()
 
 FEWEST_VIDEOS = 5
 """The brake needs at least so many missing videos, or videos with a fallen count: of two, one is already half."""
@@ -59,33 +89,34 @@ VIEWS_CHANGED_MEANING = (date(2025, 3, 31), date(2026, 8, 24))
 """The days on which YouTube changed what counts as a view (`docs/youtube.md`, Counts): for Shorts, then for all."""
 
 
-def judge(comparisons: Iterable[Comparison], *, missing: float, falling: float) -> Judgement:
-    """Return whether the brake holds these readings of a sync, and which of them are unconfirmed.
+def judge(
+    comparisons: Iterable[Comparison], *, missing: float, falling: float, before: Shares = NOTHING_COMPARED
+) -> Judgement:
+    """Return whether the brake holds the readings of a window, and which of them are unconfirmed.
 
     `missing` and `falling` are the shares, from 0 to 1, above which the brake holds: of videos that were present before
-    and are missing now, and of counts that fell. At least five videos must be affected. A count that dropped sharply is
-    unconfirmed, unless the reading before this one was held because of the same counts.
+    and are missing now, and of counts that fell; in this window, or in all windows so far. `before` are the shares of
+    the windows before. At least five videos must be affected. A count that dropped sharply is unconfirmed, unless the
+    reading before this one was held because of the same counts.
     """
-    were_present = now_missing = compared = fallen = fallen_videos = 0
+    present = now_missing = counts = fallen = fallen_videos = 0
     unconfirmed: dict[VideoId, frozenset[Count]] = {}
-    for video, before, now, was_present, is_present, held in comparisons:
+    for video, known, now, was_present, is_present, held in comparisons:
         if was_present:
-            were_present += 1
+            present += 1
             now_missing += not is_present
-        both = before.keys() & now.keys()
-        falls = sum(now[count] < before[count] for count in both)
-        compared += len(both)
+        both = known.keys() & now.keys()
+        falls = sum(now[count] < known[count] for count in both)
+        counts += len(both)
         fallen += falls
         fallen_videos += falls > 0
-        drops = sharp_drops(before, now)
+        drops = sharp_drops(known, now)
         if not drops <= held:
             unconfirmed[video] = drops
-    brake = None
-    if now_missing >= FEWEST_VIDEOS and now_missing > missing * were_present:
-        brake = Brake("missing", now_missing, were_present)
-    elif fallen_videos >= FEWEST_VIDEOS and fallen > falling * compared:
-        brake = Brake("falling", fallen, compared)
-    return Judgement(brake, unconfirmed)
+    own = Shares(present, now_missing, counts, fallen, fallen_videos)
+    so_far = Shares(*map(add, before, own))
+    brake = own.brake(missing, falling) or so_far.brake(missing, falling)
+    return Judgement(brake, unconfirmed, so_far)
 
 
 def sharp_drops(before: Statistics, now: Statistics) -> frozenset[Count]:

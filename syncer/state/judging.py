@@ -47,6 +47,16 @@ def pending_readings(database: Database) -> Generator[Pending]:
             yield Pending(reading_of(row[:6]), before, row[12] is not None, _unconfirmed(row[13]))
 
 
+def pending_videos(database: Database) -> list[VideoId]:
+    """Return the videos with a pending reading: before a sync requests any, those that a crash left."""
+    return _videos(database, "judged IS NOT latest")
+
+
+def held_videos(database: Database) -> list[VideoId]:
+    """Return the videos with a held reading."""
+    return _videos(database, "held IS NOT NULL")
+
+
 def any_unknown(database: Database) -> bool:
     """Whether there is a pending reading of a video without an accepted one."""
     with database.read() as connection:
@@ -104,29 +114,23 @@ def unconfirmed_counts(database: Database) -> list[tuple[VideoId, Count]]:
 
 
 def current_brake(database: Database) -> Brake | None:
-    """Return the brake that holds readings now, as it was when it last held all of a sync's; None if none does."""
+    """Return the brake that holds readings now, as it was when it last stopped a sync; None if it holds none."""
     held = count_braked(database)
     if not held:
         return None
     with database.read() as connection:
-        row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
-        if row is None:
-            return Brake("missing", held, held)  # held by an older version, which did not record it
-        match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", row[0])
-        if match is None:
-            raise OddValue(f"{row[0]!r} is not a brake")
-        return Brake(match[1], int(match[2]), int(match[3]))
-
-
-def stopped_last_sync(database: Database) -> bool:
-    """Whether the brake holds readings of the last sync that finished, and not only of earlier ones."""
-    with database.read() as connection:
-        row = connection.execute(
+        of_last = connection.execute(
             "SELECT EXISTS (SELECT 1 FROM videos WHERE held = ?"
             " AND judged = (SELECT max(sync) FROM syncs WHERE report IS NOT NULL))",
             (BRAKE,),
-        ).fetchone()
-        return bool(row[0])
+        ).fetchone()[0]
+        row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
+        if row is None:
+            return Brake("missing", held, held, earlier=not of_last)  # of an older version, which did not record it
+        match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", row[0])
+        if match is None:
+            raise OddValue(f"{row[0]!r} is not a brake")
+        return Brake(match[1], int(match[2]), int(match[3]), earlier=not of_last)
 
 
 def count_braked(database: Database) -> int:
@@ -164,6 +168,11 @@ def forget_unread(database: Database) -> None:
     """Release the suppressed numbers of videos without stored readings."""
     with database.transaction() as connection:
         connection.execute(f"DELETE FROM suppressed AS s WHERE NOT EXISTS ({_ACCEPTED})")
+
+
+def _videos(database: Database, condition: str) -> list[VideoId]:
+    with database.read() as connection:
+        return [VideoId(video) for (video,) in connection.execute(f"SELECT id FROM videos WHERE {condition}")]
 
 
 def _unconfirmed(held: str | None) -> frozenset[Count]:

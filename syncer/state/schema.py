@@ -94,6 +94,7 @@ UPDATE syncs SET report = replace(report, '"doubtful": [', '"unconfirmed": ['); 
 
 SCHEMA_7 = """
 ALTER TABLE intents RENAME COLUMN entry TO entries;  -- one a line, of one mapping: before, a row had one
+CREATE INDEX pending ON videos (video) WHERE judged IS NOT latest;  -- of a million videos, a window reads 5,000
 """
 
 MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7)

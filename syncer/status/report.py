@@ -106,6 +106,8 @@ class StoredBrake(TypedDict):
     reason: str
     struck: int
     of: int
+    earlier: NotRequired[bool]
+    """Absent from reports of versions in which a sync that was stopped wrote nothing at all."""
 
 
 class StoredReport(TypedDict):
@@ -207,25 +209,30 @@ HIDDEN = "Hidden by the owner, counts kept:"
 """The headings of the lists of videos."""
 
 
-def brake_sentence(brake: Brake, limit: float, *, earlier: bool, accept: str, stopped: str = "this sync") -> str:
+def brake_sentence(brake: Brake, limit: float, *, written: int, accept: str, stopped: str = "this sync") -> str:
     """Return why the safety brake holds readings, and what to do.
 
-    `limit` is the share above which it does, from 0 to 1; `earlier`: it stopped an earlier sync, and this one wrote
-    what was accepted; otherwise it stopped the sync `stopped`; `accept` is the command that accepts what is held.
+    `limit` is the share above which it does, from 0 to 1; `written` are the counts that the sync wrote before the brake
+    stopped it, and `stopped` is what to call this sync; `accept` is the command that accepts what is held.
     """
-    found = f"{brake_share(brake)} (limit {limit * 100:g}%)."
-    if earlier:
-        found = f"The safety brake still holds the readings of an earlier sync: {found}"
-    else:
-        found = f"The safety brake stopped {stopped}: {found} Nothing was written."
-    return f"{found} If YouTube is right, run `{accept}`."
+    why = brake_outline(brake, written, f" (limit {limit * 100:g}%)", stopped)
+    return f"{why} If YouTube is right, run `{accept}`."
+
+
+def brake_outline(brake: Brake, written: int, limit: str = "", stopped: str = "this sync") -> str:
+    """Return why the safety brake holds readings, without what to do. Takes what `brake_sentence` takes."""
+    share = brake_share(brake)
+    if brake.earlier:
+        return f"The safety brake still holds the readings of an earlier sync: {share}{limit}."
+    before = f"{counted(written, 'count')} had been written before" if written else "Nothing was written"
+    return f"The safety brake stopped {stopped}: {share}{limit}. {before}."
 
 
 def brake_sentence_of(report: SyncReport, accept: str) -> str | None:
     """Return the `brake_sentence` of a report; None if the safety brake holds nothing."""
     if not report.brake:
         return None
-    return brake_sentence(report.brake, report.brake_limit, earlier=report.changed_counts > 0, accept=accept)
+    return brake_sentence(report.brake, report.brake_limit, written=report.changed_counts, accept=accept)
 
 
 def brake_share(brake: Brake) -> str:
@@ -309,6 +316,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         and all(_is_problem(problem) for problem in problems)
         and (brake is None or (isinstance(brake, dict) and isinstance(brake.get("reason"), str)))
         and (brake is None or all(_is_number(brake.get(name)) for name in ("struck", "of")))
+        and (brake is None or isinstance(brake.get("earlier", False), bool))
         and isinstance(report.get("commit"), str | None)
         and _is_number(report.get("exit"))
         and report["exit"] in _EXITS

@@ -13,7 +13,7 @@ from syncer.decide.schedule import first_time
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.database import Database
-from syncer.state.judging import count_braked, count_suppressed, current_brake, stopped_last_sync, unconfirmed_counts
+from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
 from syncer.state.lock import is_held
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
@@ -45,8 +45,6 @@ class Status:
     """Why the safety brake holds readings; None where it holds none."""
     brake_limit: float
     """The share of videos or counts, from 0 to 1, above which it does."""
-    brake_is_new: bool
-    """Whether it stopped the last sync; otherwise it still holds readings of an earlier one."""
     braked: int
     """Readings that it holds."""
     suppressed: int
@@ -100,7 +98,6 @@ def status_of(
         unconfirmed=unconfirmed_counts(database),
         brake=brake,
         brake_limit=brake.limit(missing=limit.missing, falling=limit.falling) if brake else 0,
-        brake_is_new=stopped_last_sync(database),
         braked=count_braked(database),
         suppressed=count_suppressed(database),
         hidden=hidden_counts(database, config.mapped_counts),

@@ -11,7 +11,7 @@ from syncer.control import DaemonState, Ticket
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import Line
 from syncer.model import VideoId
-from syncer.status.report import StoredBrake, StoredReport, brake_share, problems_of, result_of
+from syncer.status.report import StoredReport, brake_outline, problems_of, result_of
 from syncer.status_page.layout import (
     changes_table,
     facts,
@@ -43,7 +43,9 @@ MISSING_SHOWN = 200
 def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *, offset: int) -> HTMLResponse:
     """Return the page of a finished sync; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
-    made, brake = report["changed_counts"], report["brake"]
+    made = report["changed_counts"]
+    stored = report["brake"]
+    brake = Brake(stored["reason"], stored["struck"], stored["of"], stored.get("earlier", made > 0)) if stored else None
     left_alone = report.get("left", 0)
     problems = problems_of(report)
     return page(
@@ -67,7 +69,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
             ),
             id_="summary",
         ),
-        tag("p", _brake_sentence(brake, changed=made > 0), class_="verdict attention") if brake else None,
+        tag("p", brake_outline(brake, made), class_="verdict attention") if brake else None,
         section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems"),
         _missing(report, names),
         section(
@@ -104,13 +106,6 @@ def ticket_page(ticket: Ticket, daemon: DaemonState) -> HTMLResponse:
         tag("p", "This page refreshes by itself. ", tag("a", "Refresh now", href=f"/triggers/{ticket.number}")),
         refresh=REFRESH_SECONDS,
     )
-
-
-def _brake_sentence(brake: StoredBrake, *, changed: bool) -> str:
-    share = brake_share(Brake(**brake))
-    if changed:
-        return f"The safety brake still holds readings of an earlier sync: {share}."
-    return f"The safety brake stopped this sync: {share}. Nothing was written."
 
 
 def _skipped(report: StoredReport) -> str:

@@ -84,7 +84,7 @@ def needs_of(seen: Overview) -> Iterator[Need]:
     if brake := status.brake:
         yield Need(
             f"The safety brake stopped a sync: {brake_share(brake)} (limit {status.brake_limit * 100:g}%)."
-            f" It holds {counted(status.braked, 'reading')}, and nothing was written."
+            f" It holds {counted(status.braked, 'reading')}."
             " If YouTube is right, accept the held values.",
             "Show the videos",
             "/videos?state=braked",

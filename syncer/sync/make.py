@@ -6,18 +6,19 @@ Each stage is a function, with the file that it is in, and what it calls for the
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
-    | requesting        sync/readings         YouTube's answers, saved as they come (youtube/batches)
-    | judge_readings    sync/readings         accepts the readings, or holds them (decide/unconfirmed); where a brake
-    |                                         holds all of them, no page is written
-    | write_pages       sync/write            page by page, in batches:
-    |   diff            decide/diff             what the pages show against what is accepted: the changes
-    |   | without_older   decide/diff           without those that the diff log has from a later reading
-    |   | record_intents  state/intents         what is about to be written, in case of a crash
-    |   | replace_pages   content/replace       the pages, each whole and durable
-    |   | mark_done       state/intents         which of it was written
-    |   | DiffLog         diff_log/log          a line for each changed count
-    |   | forget_intents  state/intents         nothing is left to settle
-    | finish_writing    sync/write            the pages once more that another program had open
+    | Windows           decide/plan           the videos in windows of up to 5,000; the rest is done window by window:
+    |   requesting      sync/readings         YouTube's answers, requested one window ahead, saved as they come
+    |   |                                     (youtube/batches)
+    |   judge_window    sync/readings         accepts the readings, or holds them (decide/unconfirmed); once a brake
+    |   |                                     holds a window, no page of it or of a later one is written
+    |   write_pages     sync/write            the window's pages, in batches:
+    |     diff            decide/diff             what the pages show against what is accepted: the changes
+    |     without_older   decide/diff             without those that the diff log has from a later reading
+    |     record_intents  state/intents           what is about to be written, in case of a crash
+    |     replace_pages   content/replace         the pages, each whole and durable
+    |     mark_done       state/intents           which of it was written
+    |     DiffLog         diff_log/log            a line for each changed count
+    |     forget_intents  state/intents           nothing is left to settle
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | Tally             sync/options          the report of all that was counted (status/report)
     | end_sync          state/syncs           keeps the report in the state
@@ -30,19 +31,23 @@ aside and the sync is made once more.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.left_over import settle_left_over
 from syncer.content.pages import Pages
 from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
+from syncer.decide.plan import Windows
+from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
 from syncer.state.database import open_copy
-from syncer.state.judging import release_unnamed
+from syncer.state.judging import held_videos, hold_pending, pending_videos, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos, pages_of_videos, save_video_pages
 from syncer.status.buckets import cut_quotas
@@ -50,7 +55,7 @@ from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
-from syncer.sync.readings import judge_readings, plan_now, requesting
+from syncer.sync.readings import judge_window, note_held, plan_now, requesting
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import finish_writing, write_pages
 from syncer.wording import counted
@@ -210,17 +215,9 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
         save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)
     log_planned(sync, plan)
-    with requesting(sync, [plan.videos], number) as readings:
-        readings.finish_window()
-    tally.problems += cut_quotas(sync.config, database, environment.clock())
-    may_write = judge_readings(sync, pages)
+    _sync_windows(sync, pages, Windows(plan.videos, tally.sync), number)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing)
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
-    log_judged(sync)
-    if may_write:
-        write_pages(sync, pages)
-        finish_writing(sync)
-        log_written(sync)
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     tally.pages_of = pages_naming(pages.named(), named)
     tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
@@ -234,3 +231,62 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
         end_sync(database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
     log_ended(report)
     return report
+
+
+def _sync_windows(sync: Sync, pages: Pages, windows: Windows, number: int) -> None:
+    """Request, judge and write window by window; `number` is the sync's in the state.
+
+    While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
+    follow: their readings are saved and held, and their pages are not written.
+    """
+    database, brake, shares = sync.database, None, NOTHING_COMPARED
+    parts = _parts(sync, pages, windows)
+    with requesting(sync, windows.windows, number) as requests:
+        for part in parts:
+            requests.finish_window()
+            last = part is parts[-1]
+            if brake:
+                hold_pending(database, brake)
+            else:
+                brake, _, shares = judge_window(sync, map(pages.__getitem__, part.naming), shares, last=last)
+            if last:
+                note_held(sync, brake)
+                log_judged(sync)
+            if not brake:
+                write_pages(sync, map(pages.__getitem__, part.ending), requests.save_arrived)
+    sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
+    if not brake or sync.tally.compared:
+        finish_writing(sync)
+        log_written(sync)
+
+
+class _Part(NamedTuple):
+    """The pages of a window, by their numbers."""
+
+    naming: MutableSequence[int]
+    """Those that name one of its videos, and those that are written with it."""
+    ending: MutableSequence[int]
+    """Those that are written with it: no later window has a video of theirs."""
+
+
+def _parts(sync: Sync, pages: Pages, windows: Windows) -> list[_Part]:
+    """Return the pages of each window; those of which no video is requested are in any of them.
+
+    Readings that a crash left unjudged are judged with the first window, and `--accept` accepts what is held with the
+    last.
+    """
+    parts = [_Part(array("I"), array("I")) for _ in windows.windows]
+    pending = frozenset(pending_videos(sync.database))
+    held = frozenset(held_videos(sync.database) if sync.options.accept else ())
+    for _, file in groupby(enumerate(pages.named()), key=lambda numbered: numbered[1][0]):
+        naming: dict[int, set[int]] = {}
+        for number, (_, videos) in file:
+            naming[number] = set(map(windows.window_of, videos))
+            naming[number] |= {0} if not pending.isdisjoint(videos) else set()
+            naming[number] |= {len(parts) - 1} if not held.isdisjoint(videos) else set()
+        last = max(chain.from_iterable(naming.values()))
+        parts[last].ending.extend(naming)
+        for number, named in naming.items():
+            for window in named | {last}:
+                parts[window].naming.append(number)
+    return parts

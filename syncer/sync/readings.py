@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
 from syncer.decide.quota import units_left
-from syncer.decide.unconfirmed import Comparison, comparable, judge
+from syncer.decide.unconfirmed import Brake, Comparison, Judgement, Shares, comparable, judge
 from syncer.model import Bucket, Count, Page, Problem, ProblemKind, Reading, Slot, Statistics, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import (
@@ -232,17 +232,18 @@ def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadli
     return reasons
 
 
-def judge_readings(sync: Sync, pages: Iterable[Page]) -> bool:
-    """Accept or hold each new reading; return whether pages may be written.
+def judge_window(sync: Sync, pages: Iterable[Page], before: Shares, *, last: bool) -> Judgement:
+    """Accept or hold each reading that is not judged yet; if the brake holds them, no page of the window is written.
 
-    A reading is compared with the video's accepted one, or, if there is none, with the counts of a page. With
-    `--accept`, all readings are accepted, also those that were held before. The brake holds all. It stays in the tally
-    while it holds a reading, also in later syncs that get no new one; those may write what is accepted.
+    A reading is compared with the video's accepted one, or, if there is none, with the counts of these pages. With
+    `--accept`, all readings are accepted; in the `last` window also those that were held before. `before` are the
+    shares of the windows before this one.
     """
     if sync.options.accept:
         accept_pending(sync.database, ())
-        sync.tally.accepted = accept_held(sync.database)
-        return True
+        if last:
+            sync.tally.accepted = accept_held(sync.database)
+        return Judgement(None, {}, before)
     of_pages: dict[VideoId, Slot] = {}
     if any_unknown(sync.database):
         for page in pages:
@@ -250,15 +251,25 @@ def judge_readings(sync: Sync, pages: Iterable[Page]) -> bool:
                 of_pages.setdefault(slot.video_id, slot)
     limit = sync.config.write.brake
     compared = _compared(sync.database, of_pages, sync.config.mapped_counts)
-    brake, unconfirmed = judge(compared, missing=limit.missing, falling=limit.falling)
-    if brake:
-        hold_pending(sync.database, brake)
+    judged = judge(compared, missing=limit.missing, falling=limit.falling, before=before)
+    if judged.brake:
+        hold_pending(sync.database, judged.brake)
     else:
-        accept_pending(sync.database, unconfirmed.items())
-    held = sync.tally.brake = current_brake(sync.database)
+        accept_pending(sync.database, judged.unconfirmed.items())
+    return judged
+
+
+def note_held(sync: Sync, brake: Brake | None) -> None:
+    """Note in the tally what is held now: by this sync's brake, if there is one, or since an earlier sync.
+
+    An earlier one stays in the tally as long as it holds a reading, also in syncs that get no new one; they write what
+    is accepted.
+    """
+    limit = sync.config.write.brake
+    held = current_brake(sync.database)
+    sync.tally.brake = replace(held, earlier=brake is None) if held else None
     sync.tally.brake_limit = held.limit(missing=limit.missing, falling=limit.falling) if held else 0
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
-    return brake is None
 
 
 def _request_problems(
