@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 SIZES: Mapping[str, int] = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20, "tmpfs": 64 << 20}
 OPTIONS: Mapping[str, str] = {"ext4": "loop,noauto_da_alloc", "xfs": "loop", "btrfs": "loop"}
 """ext4's own remedy for programs that rename without a sync is off."""
@@ -31,7 +33,10 @@ class Disk:
         subprocess.run(["mount", *how, str(self.image), str(self.place)], check=True)
 
     def unmount(self) -> None:
-        subprocess.run(["umount", str(self.place)], check=True)
+        """Unmount it, once the last process that was killed is gone from it."""
+        until(
+            lambda: subprocess.run(["umount", str(self.place)], check=False, stderr=subprocess.DEVNULL).returncode == 0
+        )
 
     def cut_and_mounted_again(self) -> None:
         self.unmount()

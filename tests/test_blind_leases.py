@@ -15,6 +15,7 @@ from tests.disks import disk, mount
 from tests.places import need, page, put, run_python
 from tests.test_content_in_place import aged
 from tests.test_content_replace import NEW, replace
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has leases")
 
@@ -24,13 +25,14 @@ def bindfs(under: Path, over: Path) -> Iterator[None]:
     """Show a directory in another place, through FUSE."""
     need("bindfs")
     over.mkdir()
-    done = subprocess.run(["bindfs", str(under), str(over)], check=False, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no FUSE here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(over)], check=True)
+    with subprocess.Popen(["bindfs", "-f", str(under), str(over)], stderr=subprocess.DEVNULL) as process:
+        until(lambda: over.is_mount() or process.poll() is not None)
+        if process.poll() is not None:
+            pytest.skip("no FUSE here")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", str(over)], check=True)
 
 
 @contextmanager

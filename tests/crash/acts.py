@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.crash.interference import HOLDS, MARK, waits_for_a_lease
+from tests.crash.interference import HOLDS, MARK, edited, waits_for_a_lease
 
 STAMP = b"EDITED"
 """What is written over the last bytes of a page."""
@@ -62,7 +62,7 @@ def _write_at_the_end(page: Path, _: Path) -> None:
 
 
 def _save(page: Path, _: Path) -> None:
-    page.write_bytes(page.read_bytes() + MARK)
+    page.write_bytes(_marked(page.read_bytes()))
 
 
 def _save_what_was_read_before(page: Path, word: Path) -> None:
@@ -144,8 +144,13 @@ def _utime(page: Path, _: Path) -> None:
     os.utime(page, (TIME, TIME))
 
 
-def _with_mark(page: bytes) -> bytes:
+def _with_end(page: bytes) -> bytes:
     return page + MARK
+
+
+def _marked(page: bytes) -> bytes:
+    """Mark a page in front of its counts, which moves them: what is written at their former place would do harm."""
+    return edited(page, "in-front")
 
 
 def _with_stamp(page: bytes) -> bytes:
@@ -153,16 +158,16 @@ def _with_stamp(page: bytes) -> bytes:
 
 
 ACTS: Mapping[str, Act] = {
-    "append": Act(_append, _with_mark),
+    "append": Act(_append, _with_end),
     "write-at-an-offset": Act(_write_at_the_end, _with_stamp),
-    "read-truncate-write": Act(_save, _with_mark),
-    "truncate-write": Act(_save_what_was_read_before, _with_mark, is_blind=True),
-    "rename-over": Act(_rename_over, _with_mark, is_blind=True),
+    "read-truncate-write": Act(_save, _marked),
+    "truncate-write": Act(_save_what_was_read_before, _marked, is_blind=True),
+    "rename-over": Act(_rename_over, _marked, is_blind=True),
     "rename-away": Act(_move_away, loses_name=True),
     "link": Act(_link),
     "unlink": Act(_unlink, loses_name=True),
-    "symlink-over": Act(_symlink_over, _with_mark, is_blind=True),
-    "hold-for-writing": Act(_hold_for_writing, _with_mark, holds=True),
+    "symlink-over": Act(_symlink_over, _marked, is_blind=True),
+    "hold-for-writing": Act(_hold_for_writing, _with_end, holds=True),
     "map-for-writing": Act(_map_for_writing, _with_stamp, holds=True),
     "hold-for-reading": Act(_hold_for_reading, holds=True),
     "map-for-reading": Act(_map_for_reading, holds=True),

@@ -82,7 +82,11 @@ def test_a_sync_that_is_stopped_for_longer_than_a_lease_lasts_writes_into_no_edi
     with ExitStack() as stack:
         places = [stack.enter_context(disk(kind, tmp_path.resolve())).place for kind in KINDS]
         stack.enter_context(short_leases())
-        waiting = [stopped for place in places for stopped in stopped_syncs(warm, later, tmp_path.resolve(), place)]
+        waiting = []
+        for place in places:
+            for stopped in stopped_syncs(warm, later, tmp_path.resolve(), place):
+                stack.callback(stopped.child.kill)
+                waiting.append(stopped)
         assert [warm.ended(stopped.author) for stopped in waiting] == [0] * len(waiting), (
             "the author never waits longer"
         )

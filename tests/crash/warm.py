@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -81,7 +82,9 @@ class Child:
         self.number = number
 
     def kill(self) -> None:
-        os.kill(self.number, signal.SIGKILL)
+        """Kill it, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.number, signal.SIGKILL)
 
     def ended(self, deadline: float = DEADLINE) -> Ended:
         """Waits for the end; fails where it does not come."""
