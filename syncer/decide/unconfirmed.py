@@ -105,11 +105,12 @@ def judge(
         if was_present:
             present += 1
             now_missing += not is_present
-        both = known.keys() & now.keys()
-        falls = sum(now[count] < known[count] for count in both)
-        counts += len(both)
-        fallen += falls
-        fallen_videos += falls > 0
+        counts += len(known.keys() & now.keys())
+        falls = [count for count, number in now.items() if number < known.get(count, number)]
+        if not falls:
+            continue
+        fallen += len(falls)
+        fallen_videos += 1
         drops = sharp_drops(known, now)
         if not drops <= held:
             unconfirmed[video] = drops

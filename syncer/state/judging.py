@@ -176,7 +176,9 @@ def _videos(database: Database, condition: str) -> list[VideoId]:
 
 
 def _unconfirmed(held: str | None) -> frozenset[Count]:
-    return frozenset(member(Count, name) for name in (held or BRAKE).split(",") if name != BRAKE)
+    if held is None or held == BRAKE:
+        return frozenset()
+    return frozenset(member(Count, name) for name in held.split(","))
 
 
 _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"

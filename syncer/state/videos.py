@@ -34,9 +34,9 @@ def save_readings(database: Database, sync: int, readings: Sequence[Reading]) ->
     """Save the readings of a batch of videos in one transaction; they are not judged yet."""
     with database.transaction() as connection:
         connection.executemany(
-            "INSERT INTO videos (id, read_at, latest) VALUES (:id, :at, :sync)"
-            " ON CONFLICT (id) DO UPDATE SET read_at = :at, latest = :sync",
-            ({"id": reading.video_id, "at": int(reading.at.timestamp()), "sync": sync} for reading in readings),
+            "INSERT INTO videos (id, read_at, latest) VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET read_at = excluded.read_at, latest = excluded.latest",
+            ((reading.video_id, int(reading.at.timestamp()), sync) for reading in readings),
         )
         connection.executemany(
             "INSERT OR REPLACE INTO readings SELECT ?, video, read_at, ?, ?, ?, ? FROM videos WHERE id = ?",
