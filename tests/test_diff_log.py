@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -347,6 +348,9 @@ def test_what_came_before_a_time_or_after_a_size_is_not_read(log: Path, others: 
     assert seen[:10] == list(range(1000, 990, -1))
     assert len(seen) < 500, "a block more than what is asked for, and not all"
     assert [line["seq"] for line in lines_backwards(log, pages)] == list(range(1500, 0, -1))
+    assert list(lines_backwards(log, pages, since=times[-1])) == [], "all of them are older, or of this second"
+    (last,) = islice(lines_backwards(log, pages, since=times[-2]), 1)
+    assert last["seq"] == 1500
 
 
 # --- reading beside the writer ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from syncer.diff_log.lines import entry_of
 from syncer.errors import StateDamaged
 from syncer.model import Change, Count, Fields, VideoId, Why
 from syncer.state.database import Database, open_database
-from syncer.state.intents import forget_intents, mark_done, record_intents, unsettled_batches
+from syncer.state.intents import ROW_ENTRIES, forget_intents, mark_done, record_intents, unsettled_batches
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 VIDEO = VideoId("dQw4w9WgXcQ")
@@ -60,9 +60,13 @@ def test_intents_come_back_in_their_order_each_with_its_mapping(database: Databa
     assert [intent.entry for intent in batch.intents.values()] == entries(*CHANGES)
 
 
-def test_entries_of_one_mapping_that_follow_each_other_are_one_row(database: Database) -> None:
+def test_entries_of_one_mapping_that_follow_each_other_share_rows(database: Database) -> None:
     recorded(database)
     assert rows(database) == 3
+    many = [change(f"{number}.md", number) for number in range(2 * ROW_ENTRIES + 1)]
+    record_intents(database, "s", [(POSTS, entries(*many))])
+    assert rows(database) == 6
+    assert list(unsettled_batches(database)[1].changes.values()) == many
 
 
 @pytest.mark.parametrize("not_done", [(), (0,), (1, 2, 5), range(6)])

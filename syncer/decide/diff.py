@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from types import MappingProxyType
@@ -48,18 +48,20 @@ def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
             yield Place(change.path, change.field, change.video_id), change.count, int(change.old)
 
 
-def without_older(edits: Iterable[Edit], lines: Iterable[Mapping[str, str | int | None]], now: datetime) -> list[Edit]:
+def without_older(
+    edits: Sequence[Edit], lines: Iterable[Mapping[str, str | int | None]], oldest: datetime, now: datetime
+) -> list[Edit]:
     """Return the edits without the changes whose reading is older than one that the diff log has for the same count.
 
-    That happens after an old state was restored. `lines` are those of the log since the oldest of the readings. A line
-    from the future was written while the clock was wrong, and is ignored.
+    That happens after an old state was restored. `lines` are those of the log since `oldest`, the oldest of the
+    readings; some may be older, and say nothing. A line from the future was written while the clock was wrong, and is
+    ignored.
     """
     newest: dict[tuple[object, ...], datetime] = {}
     for line in lines:
         key, as_of = (line["path"], line["video_id"], line["count"]), datetime.fromisoformat(str(line["as_of"]))
-        if as_of <= now:
+        if oldest < as_of <= now:
             newest[key] = max(as_of, newest.get(key, as_of))
-
     if not newest:
         return list(edits)
 

@@ -141,6 +141,9 @@ def lines_backwards(
             start = max(0, offset - TAIL_BYTES)
             file.seek(start)
             block = file.read(offset - start) + rest
+            last = _AT.search(block, max(0, block.rfind(b'"at": "')))
+            if last and last[1] <= oldest:
+                return  # none of it has to be parsed: in most syncs, the log is older than what YouTube returned
             first = block.find(b"\n") + 1 if start else 0
             offset, rest, at = start, block[:first][:LONGEST_LINE_BYTES], _AT.search(block, first)
             if len(pages) > SOUGHT_PAGES or any(_quoted(page).encode() in block for page in pages):

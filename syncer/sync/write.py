@@ -44,9 +44,10 @@ def write_pages(sync: Sync, pages: Iterable[Page], save_arrived: Callable[[], ob
         paths = {page.path for page in batch}
         suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else {}
         sync.tally.suppressed += len(suppressed)
-        edits = _edits(sync, batch, suppressed)
+        edits, compared = _edits(sync, batch, suppressed), len(batch)
+        batch.clear()  # it takes as much memory as the edits
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
-        log_batch(sync, len(batch), done)
+        log_batch(sync, compared, done)
         sync.tally.compared += len(paths)
         sync.listener.progress("write", sync.tally.compared, sync.tally.pages)
 
@@ -141,7 +142,7 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     end = sync.diff_log.size if sync.diff_log else None
     pages = {edit.path for edit in edits}
     lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
-    newest = without_older(edits, lines, sync.environment.clock())
+    newest = without_older(edits, lines, oldest, sync.environment.clock())
     if newest != edits:
         log_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
     return newest
