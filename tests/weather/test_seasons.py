@@ -37,6 +37,9 @@ PROVING = "SYNCER_PROVE" in os.environ
 UNITS = 40
 """A day, of either bucket: a long bad day spends them."""
 WAITING = {"stall", "stall-middle", "drip", "endless"}
+SAVED = 1_780_000_000
+"""When the pages were last saved, at first."""
+
 STEPS = 40 if PROVING else 20
 STORIES = 300 if PROVING else 40
 
@@ -80,15 +83,16 @@ class GivenCounts:
 class Seasons(RuleBasedStateMachine):
     """A site, its author, and a YouTube in all weathers."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(in_place=st.booleans())
+    def begin(self, in_place: bool) -> None:
         self.directory = tempfile.TemporaryDirectory()
         self.youtube = Simulator(World(), stats_units_per_day=UNITS, general_units_per_day=UNITS, pause=0.001)
         self.youtube.__enter__()
         self.site = Site(Path(self.directory.name, "site"), self.youtube.url)
         quota = f"stats_units_per_day: {UNITS}, general_units_per_day: {UNITS}, reserve: 2"
         retry = "timeout: 5s, connections: 1, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}"
-        self.site.configure(youtube=retry, quota=quota)
+        self.site.configure(youtube=retry, quota=quota, write=f"in_place: {str(in_place).lower()}")
+        self.saved = SAVED
         self.config = parse_config(self.site.config.read_text(encoding="utf-8"), self.site.config)
         self.given_counts = GivenCounts(self.youtube)
         self.seq = 0
@@ -287,6 +291,9 @@ class Seasons(RuleBasedStateMachine):
         """Makes a sync, and follows its new lines of the log."""
         before, earlier = self.believed() if self.site.state.exists() else {}, self.given_counts.all()
         self.given_counts.note()
+        self.saved += 1
+        for path in self.sheets:  # long ago: what was saved in this second is swapped
+            os.utime(self.site.root / path, (self.saved, self.saved))
         report = make_sync(self.config, options, self.environment(cancelled), listener)
         assert report.exit in {0, 1, 3, 130}
         assert report.exit or not (report.problems or report.brake)
