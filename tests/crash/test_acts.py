@@ -56,14 +56,19 @@ class Scene:
     def narrow(self) -> Sequence[Case]:
         """The cases that are lost first if a rule is broken: right before the lease, under it, and after the write."""
         names = [call.name for call in self.calls]
-        write = names.index("pwrite") + 1
-        lease, look = names.index(LEASES, self.first) + 1, names.index("stat", write) + 1
+        lease = names.index(LEASES, self.first) + 1
         return [
             Case("truncate-write", lease, True),
-            Case("read-truncate-write", write, False),
-            Case("rename-over", look, True),
-            Case("link", look, False),
+            Case("read-truncate-write", names.index("pwrite") + 1, False),
+            Case("rename-over", self.look, True),
+            Case("link", self.look, False),
         ]
+
+    @property
+    def look(self) -> int:
+        """The number of the last look at the page's name, after the write."""
+        names = [call.name for call in self.calls]
+        return names.index("stat", names.index("pwrite")) + 1
 
     @property
     def page(self) -> Path:
@@ -121,7 +126,7 @@ def assert_survived(scene: Scene, case: Case) -> None:
     versions = ground.pages[PAGE]
     whole = {versions.old, versions.new, act.edited(versions.old), act.edited(versions.new), b""}
     assert set(seen) <= whole, f"a reader saw {set(seen) - whole}"
-    assert_as_logged(scene, act)
+    assert_as_logged(scene, case, act)
     assert_repaired(scene, case, act)
 
 
@@ -155,7 +160,7 @@ def read_now(page: Path) -> bytes:
         os.close(file)
 
 
-def assert_as_logged(scene: Scene, act: Act) -> None:
+def assert_as_logged(scene: Scene, case: Case, act: Act) -> None:
     """Fail unless the page is what its author and the log say."""
     ground, versions = scene.ground, scene.ground.pages[PAGE]
     times = logged(ground)
@@ -174,6 +179,7 @@ def assert_as_logged(scene: Scene, act: Act) -> None:
     link = ground.site.root / LINK
     if link.exists():
         assert link.read_bytes() in expected, "the other name has another text"
+        assert not is_new or case.step > scene.look, "a copy that was made by a link got a count"
     for path, other in ground.pages.items():
         assert path == PAGE or (ground.site.root / path).read_bytes() == other.new, path
 
