@@ -67,8 +67,10 @@ class Pages:
                 new = _Kind(f"{len(self._kinds)}", mapping, line, shared)
                 kind = self._known.setdefault((id(mapping), line, id(shared)), new)
                 self._kinds[kind.name] = kind
-            parts += (kind.name, video)
-            parts += [text or "" for text in texts]
+            parts.append(kind.name)
+            parts.append(video)
+            for text in texts:
+                parts.append(text or "")  # noqa: PERF401 - for the two or three counts of a video it takes less
         self._texts += "\0".join(parts).encode()
         self._ends.append(len(self._texts))
         self._signatures.append(signature)

@@ -303,15 +303,16 @@ class _CollectionWalk:
         prefix = f"{directory}/" if directory else ""
         with os.scandir(full) as entries:
             for entry in entries:
-                if entry.name.startswith(OWN_PREFIX):
-                    if TEMPORARY.fullmatch(entry.name):
-                        listed.left_over.append(LeftoverFile(os.path.join(os.path.realpath(full), entry.name)))
+                name = entry.name
+                if name.startswith(OWN_PREFIX):
+                    if TEMPORARY.fullmatch(name):
+                        listed.left_over.append(LeftoverFile(os.path.join(os.path.realpath(full), name)))
                 elif entry.is_file(follow_symlinks=False):
-                    listed.files.append(prefix + entry.name)
+                    listed.files.append(prefix + name)
                 elif entry.is_symlink():
-                    listed.links.append(prefix + entry.name)
-                elif entry.is_dir() and entry.name != ".git":
-                    listed.directories.append(prefix + entry.name)
+                    listed.links.append(prefix + name)
+                elif entry.is_dir() and name != ".git":
+                    listed.directories.append(prefix + name)
         listed.files.sort()
         listed.directories.sort(reverse=True)
         listed.links.sort(reverse=True)

@@ -210,11 +210,12 @@ KEY_LINES = re.compile(rb"\n([\w -]++):")
 _NOT_YAML = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters outside ASCII that YAML does not accept unescaped."""
 
-Proof = tuple[re.Match[bytes], tuple[int, ...]]
-"""The match of a plain block, and the groups that captured the ID and the counts, in the order of the mapping.
+Proof = tuple[re.Match[bytes], tuple[int, ...], int]
+"""The match of a plain block, the groups that captured the ID and the counts, in the order of the mapping, and the line
+of the ID, or 0 if it must be counted.
 
-They captured what is in the quotes, which is empty if there is no value. A group that did not match proves nothing: the
-key is absent, or its value has another form.
+The groups captured what is in the quotes, which is empty if there is no value. One that did not match proves nothing:
+the key is absent, or its value has another form.
 """
 
 
@@ -233,17 +234,17 @@ class PlainBlocks:
         self._forms[names[0]] = _value(names[0], _ID, _BARE_ID)
         self._any = re.compile(f"{_OPENING}(?:{'|'.join([*self._forms.values(), _LINE])})*{_CLOSING}?".encode())
         self._in_order = tuple(range(1, len(names) + 1))
-        self._layout: tuple[re.Pattern[bytes], tuple[int, ...]] | None = None
+        self._layout: tuple[re.Pattern[bytes], tuple[int, ...], int] | None = None
         self._leading: list[bytes] = []  # the names of its keys
         self._lead, self._wanted_lead = 0, lead
 
     def prove(self, data: bytes) -> Proof | None:
         """Return the proof that a page's block is plain; None if it needs the full parser."""
         if self._layout:
-            pattern, groups = self._layout
+            pattern, groups, line = self._layout
             match = pattern.match(data, 0, MAX_PLAIN_BYTES)
             if match and match.end() < MAX_PLAIN_BYTES:
-                return (match, groups) if data.isascii() or _is_text(match[0]) else None
+                return (match, groups, line) if data.isascii() or _is_text(match[0]) else None
         match = self._any.match(data, 0, MAX_PLAIN_BYTES)
         if not match or match.lastindex != match.re.groups:  # it continues with a line that is not plain
             return None
@@ -254,7 +255,7 @@ class PlainBlocks:
             return None
         if self._lead < self._wanted_lead:
             self._learn(match, names)
-        return match, self._in_order
+        return match, self._in_order, 0
 
     def _learn(self, match: re.Match[bytes], names: list[bytes]) -> None:
         """Count a page for or against the layout that leads, and make the pattern of one that leads by enough."""
@@ -264,8 +265,8 @@ class PlainBlocks:
         if self._lead == self._wanted_lead:
             self._layout = self._layout_of(match)
 
-    def _layout_of(self, match: re.Match[bytes]) -> tuple[re.Pattern[bytes], tuple[int, ...]] | None:
-        """Return a pattern of the blocks that have the same keys in the same order, and its groups as in a proof.
+    def _layout_of(self, match: re.Match[bytes]) -> tuple[re.Pattern[bytes], tuple[int, ...], int] | None:
+        """Return a pattern of the blocks with the same keys in the same order, and its groups and line as in a proof.
 
         None if the block lacks one of the counts, is long, or has other lines than keys with values and lists.
         """
@@ -285,7 +286,8 @@ class PlainBlocks:
         captured = [name for name in below if name in self._forms]
         keys = "".join(self._forms.get(name) or _entry(items, name) for name, items in below.items())
         pattern = re.compile(f"{_OPENING}{keys}{_CLOSING}".encode())
-        return pattern, tuple(captured.index(name) + 1 for name in self._forms)
+        above = list(below.values())[: list(below).index(next(iter(self._forms)))]
+        return pattern, tuple(captured.index(name) + 1 for name in self._forms), 0 if any(above) else len(above) + 2
 
 
 def _is_text(block: bytes) -> bool:

@@ -28,8 +28,9 @@ def find_plain(data: bytes, keys: Keys) -> PageContents | None:
     proof = keys.plain and keys.plain.prove(data)
     if not proof:
         return None
-    match, groups = proof
-    video, *counts = sources = match.group(*groups)
+    match, groups, line = proof
+    sources = match.group(*groups)
+    video, counts = sources[0], sources[1:]
     fields = keys.count_fields
     if None in sources:
         if not _are_absent(proof, keys):
@@ -37,20 +38,19 @@ def find_plain(data: bytes, keys: Keys) -> PageContents | None:
         pairs = zip(keys.counts, counts, strict=True)
         kept = [(key, count) for key, count in pairs if count is not None or keys.insert_missing]
         fields = count_fields(*((key.count, key.field, count is not None) for key, count in kept))
-        counts = [count or b"" for _, count in kept]
+        counts = tuple(count or b"" for _, count in kept)
     if not video:
         return NO_CONTENTS
-    start = match.start(groups[0])
     video_id = parse_video_id(video.decode(), "")
     if isinstance(video_id, Problem):  # the full parser must read it
-        is_bare = data[start - 1] not in b"\"'"
+        is_bare = data[match.start(groups[0]) - 1] not in b"\"'"
         return NO_CONTENTS if is_bare and video.decode() in NO_VIDEO else None
     if video_id is None:
         return NO_CONTENTS
     texts: tuple[str | None, ...] = tuple(map(bytes.decode, counts))
     if not all(texts):
         texts = tuple(text or None for text in texts)
-    return PageContents((Slot(video_id, data.count(b"\n", 0, start) + 1, fields, texts),))
+    return PageContents((Slot(video_id, line or data.count(b"\n", 0, match.start(groups[0])) + 1, fields, texts),))
 
 
 def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Splice] | None:
@@ -58,7 +58,7 @@ def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Sp
     proof = keys.plain and keys.plain.prove(data)
     if not proof:
         return None
-    match, groups = proof
+    match, groups, _ = proof
     video_id = parse_video_id((match[groups[0]] or b"").decode(), "")
     splices: list[Splice] = []
     for change in changes:
@@ -87,7 +87,7 @@ def splice(text: AnyStr, edits: Sequence[tuple[int, int, AnyStr]]) -> AnyStr:
 
 def _are_absent(proof: Proof, keys: Keys) -> bool:
     """Return whether the keys whose values did not match are absent, and do not have values of another form."""
-    match, groups = proof
+    match, groups, _ = proof
     names = set(KEY_LINES.findall(match[0].lower()))
     mapped = (keys.video_id, *(key.names for key in keys.counts))
     return all(

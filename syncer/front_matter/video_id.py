@@ -46,6 +46,8 @@ def parse_video_id(text: str, subject: str, line: int | None = None) -> VideoId 
     A Problem: two videos in one value, a URL on YouTube's hosts without a valid ID at its position, and any text that
     is neither an ID nor a URL.
     """
+    if ID.fullmatch(text):
+        return VideoId(text)
     text = text.strip()
     if ID.fullmatch(text):
         return VideoId(text)
