@@ -233,6 +233,20 @@ def test_a_page_that_is_a_link_gets_a_new_file_and_one_in_a_linked_directory_doe
     assert (real.stat().st_ino == inodes[0], other.stat().st_ino == inodes[1]) == (False, True)
 
 
+@pytest.mark.parametrize("what", ["page", "directory"])
+def test_a_page_that_now_leads_out_of_the_site_is_left_alone(tmp_path: Path, what: str) -> None:
+    site, outside = tmp_path / "site", aged(put(tmp_path / "site-2/a.md"))
+    file = aged(put(site / "content/a.md"))
+    os.utime(outside, ns=(file.stat().st_mtime_ns, file.stat().st_mtime_ns))
+    waiting = edits(site)
+    moved = file if what == "page" else file.parent
+    moved.rename(tmp_path / "moved")
+    moved.symlink_to(outside if what == "page" else outside.parent)
+
+    assert replace(site, waiting, in_place=True) == ["outside-site"]
+    assert outside.read_bytes() == page()
+
+
 @pytest.mark.parametrize("holder", READERS)
 def test_a_page_that_is_only_read_gets_a_new_file(tmp_path: Path, file: Path, holder: Holder) -> None:
     with ExitStack() as stack:

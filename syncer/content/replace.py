@@ -148,16 +148,15 @@ def _patch_pages(site: str, edits: Sequence[Edit], outcomes: list[Problem | None
 
 def _open_directory(site: str, path: str) -> _OpenDirectory | None:
     """Open a directory of the site; None if its pages are not to be changed in place, or it cannot be opened."""
-    real = os.path.realpath(f"{site}/{path}")
-    if not f"{real}/".startswith(f"{site.rstrip('/')}/"):
-        return None
     try:
-        directory = _OpenDirectory(real, os.open(real, BY_NAME))
+        descriptor = os.open(f"{site}/{path}", BY_NAME)
     except OSError:  # the reason is found when a new file is made
         return None
-    if is_trusted(directory.descriptor):
-        return directory
-    _close(directory)
+    with suppress(OSError):  # without /proc
+        real = os.readlink(f"/proc/self/fd/{descriptor}")  # a fifth of the time of `realpath`
+        if f"{real}/".startswith(f"{site.rstrip('/')}/") and is_trusted(descriptor):
+            return _OpenDirectory(real, descriptor)
+    os.close(descriptor)
     return None
 
 
