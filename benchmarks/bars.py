@@ -45,10 +45,10 @@ class Verdict:
 
 
 def verdicts(runs: Runs) -> Iterator[Verdict]:
-    """Yield a verdict on each bar whose entries all ran."""
+    """Yield a verdict on each bar whose entries all ran, by the rounds that all of them have."""
     for bar in BARS:
         if all(entry in runs for entry in bar.entries):
-            rounds = zip(*(runs[entry] for entry in bar.entries), strict=True)
+            rounds = zip(*(runs[entry] for entry in bar.entries), strict=False)
             yield Verdict(bar, median(bar.figure(*runs) for runs in rounds))
 
 

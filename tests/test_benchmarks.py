@@ -52,8 +52,9 @@ def test_a_contest_with_a_run_that_fails_is_left_out_with_the_reason_and_the_oth
     )
     assert done.returncode == 1, done.stderr
     reason = "frontmatter_load ended with 1: ImportError: out of stock"
-    assert f"left out: scan, files in the page cache, 20 pages: {reason}" in done.stdout
-    assert {entry.key for entry in ENTRIES if entry.title in done.stdout} == {"our_fetch", "bare_fetch"}
+    assert f"left out: python-frontmatter, files in the page cache, 20 pages: {reason}" in done.stdout
+    others = {"bare_loop", "our_scan", "our_fetch", "bare_fetch"}
+    assert {entry.key for entry in ENTRIES if entry.title in done.stdout} == others
     assert done.stdout in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
 
 
@@ -144,6 +145,8 @@ def test_a_bar_is_judged_by_the_median_of_its_rounds_and_only_where_all_its_entr
     assert [(verdict.figure, verdict.met) for verdict in verdicts(runs)] == [(1.9, True)]
     runs = {"frontmatter_rewrite": scans(2), "our_rewrite": scans(1)}
     assert [(verdict.figure, verdict.met) for verdict in verdicts(runs)] == [(2, False)]
+    runs = {"script_1": scans(18), "our_sync": scans(2, 5)}
+    assert [(verdict.figure, verdict.met) for verdict in verdicts(runs)] == [(9, True)]
 
 
 def test_a_contest_that_the_disk_has_no_room_for_is_told_apart(tmp_path: Path) -> None:
