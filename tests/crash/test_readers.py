@@ -161,7 +161,7 @@ def changed_by_content(root: Path) -> set[str]:
 
 
 FILTER = 'cat; touch "{room}/read"; while [ ! -e "{room}/go" ]; do sleep 0.01; done'
-"""Takes a page in and gives it to git, but ends only when it is told to."""
+"""Keeps git from writing its index, although it has read the page, until it is told to go on."""
 
 
 def test_git_sees_a_count_that_was_written_in_the_second_in_which_the_page_was_staged(tmp_path: Path) -> None:
@@ -171,7 +171,8 @@ def test_git_sees_a_count_that_was_written_in_the_second_in_which_the_page_was_s
     root = tmp_path / "site"
     git(root, "init", "-q")
     git(root, "config", "filter.slow.clean", FILTER.format(room=tmp_path))
-    (root / ".gitattributes").write_text("*.md filter=slow\n", encoding="utf-8")
+    put(root / ".gitattributes", b"*.txt filter=slow\n")
+    put(root / "content/b.txt")
     until(lambda: time.time() % 1 < 0.3)
     put(page)
     second = int(time.time())
