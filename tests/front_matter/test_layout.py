@@ -117,3 +117,10 @@ def test_a_page_that_leaves_the_layout_at_its_end_takes_linear_time(value: str) 
     for last in ("last: @", "lost: x", "last: x\nmore: y"):
         require_agreement(page_of([*lines[:-1], last]), keys)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("title", ["\x80".encode(), "\ufffe".encode(), b"\xff", b"'\xc3'"])
+def test_a_page_of_the_layout_with_bytes_that_are_no_text_for_yaml_is_left_to_the_full_parser(title: bytes) -> None:
+    keys, page = after(USUAL_PAGE), USUAL_PAGE.replace(b"title: x", b"title: " + title)
+    assert find_plain(page, keys) is None
+    assert find_in_tree(page, keys, "page.md").problems
