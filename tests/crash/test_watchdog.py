@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,9 @@ pytestmark = [
 ]
 
 KINDS = ("tmpfs", "ext4", "xfs", "btrfs") if PROVING else ("tmpfs", "ext4")
+MOMENTS = (("pread", "sleep"), ("pread", "+sleep"), ("pwrite", "sleep"), ("stat", "sleep"))
+"""Before the page is read under the lease, after that, before the write, and after it."""
+
 UNARMED = "import signal; signal.setitimer = lambda *_: (0.0, 0.0)"
 """In the process of the sync: no timer."""
 
@@ -48,7 +52,8 @@ class Stopped:
     author: int
     text: bytes
     """What the author saves."""
-    before: str
+    call: str
+    act: str
     armed: bool
 
     @property
@@ -56,7 +61,7 @@ class Stopped:
         return self.ground.site.root / PAGE
 
     def __str__(self) -> str:
-        return f"{self.ground.site.root}, before {self.before}, {'with' if self.armed else 'without'} the timer"
+        return f"{self.ground.site.root}, {self.act} at {self.call}, {'with' if self.armed else 'without'} the timer"
 
 
 @contextmanager
@@ -99,39 +104,37 @@ def test_a_sync_that_is_stopped_for_longer_than_a_lease_lasts_writes_into_no_edi
 
 
 def stopped_syncs(warm: Warm, later: Simulator, room: Path, place: Path) -> Iterator[Stopped]:
-    """Stop syncs before their look at the page, before their write, and after it, with the timer and without."""
-    for number, (before, armed) in enumerate(
-        (before, armed) for before in ("pread", "pwrite", "stat") for armed in (True, False)
-    ):
+    """Stop syncs at each moment of a lease, with the timer and without."""
+    for number, ((call, act), armed) in enumerate(product(MOMENTS, (True, False))):
         here = room / f"{place.name}-{number}"
         here.mkdir()
         ground = prepare(warm, later, here, 2, aged=False, root=place / str(number))
         calls = [call.name for call in traced(ground, only=PAGE)]
         ground.restore()
-        step = calls.index("pwrite") + 1 if before == "pwrite" else in_lease(calls, before)
-        child = ground.start("sync", "--json", at=step, act="sleep", only=PAGE, first="" if armed else UNARMED)
+        step = in_lease(calls, call)
+        child = ground.start("sync", "--json", at=step, act=act, only=PAGE, first="" if armed else UNARMED)
         until(lambda child=child: is_stopped(child.number))  # type: ignore[misc]
         text = edited(ground.pages[PAGE].old, "in-front")
         (here / "word-text").write_bytes(text)
         author = warm.act("truncate-write", ground.site.root / PAGE, here / "word")
-        yield Stopped(ground, child, author, text, before, armed)
+        yield Stopped(ground, child, author, text, call, act, armed)
 
 
 def in_lease(calls: Sequence[str], name: str) -> int:
-    """The number of the look before the write, or after it, while the lease is held."""
+    """The number of a call while the lease is held: the read, the write, or the look at the name after it."""
     write = calls.index("pwrite")
     return write - calls[write::-1].index(name) + 1 if name == "pread" else write + calls[write:].index(name) + 1
 
 
 def assert_unharmed(stopped: Stopped, ended: Ended) -> None:
     page = stopped.page.read_bytes()
-    if stopped.armed:
-        assert ended.code == -signal.SIGALRM, f"{stopped}: {ended}"
-    if stopped.before == "pwrite" and not stopped.armed:
+    if stopped.call == "pwrite" and not stopped.armed:
         assert page != stopped.text, f"{stopped}: no harm, so this test does not show what the timer is for"
         return
     assert page == stopped.text, f"{stopped}: harm was done: {page!r}"
-    if not stopped.armed:
+    if stopped.armed:
+        assert ended.code == -signal.SIGALRM, f"{stopped}: {ended}"
+    else:
         kinds = {problem["kind"] for problem in json.loads(ended.out)["problems"]}
         assert kinds <= {"edited-meanwhile"}, (
             f"{stopped}: the kernel had taken the lease away, which is no error: {ended}"
