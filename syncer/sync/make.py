@@ -233,23 +233,24 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
     return report
 
 
-def _sync_windows(sync: Sync, pages: Pages, windows: Windows, number: int) -> None:
-    """Request, judge and write window by window; `number` is the sync's in the state.
+def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) -> None:
+    """Request, judge and write window by window; `sync_number` is the sync's in the state.
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
     follow: their readings are saved and held, and their pages are not written.
     """
     database, brake, shares = sync.database, None, NOTHING_COMPARED
     parts = _parts(sync, pages, windows)
-    with requesting(sync, windows.windows, number) as requests:
-        for part in parts:
+    with requesting(sync, windows.windows, sync_number) as requests:
+        for number, part in enumerate(parts):
             requests.finish_window()
-            last = part is parts[-1]
+            ahead = parts[number + 1 : number + 2]  # some of its readings may be here already, and are judged too
             if brake:
                 hold_pending(database, brake)
             else:
-                brake, _, shares = judge_window(sync, map(pages.__getitem__, part.naming), shares, last=last)
-            if last:
+                named = chain(part.naming, *(following.naming for following in ahead))
+                brake, _, shares = judge_window(sync, map(pages.__getitem__, named), shares, last=not ahead)
+            if not ahead:
                 note_held(sync, brake)
                 log_judged(sync)
             if not brake:
