@@ -155,7 +155,8 @@ def save_video_pages(
     """
     with database.transaction() as connection:
         saved = connection.execute("SELECT value FROM meta WHERE name = 'places'").fetchone()
-        (number,) = connection.execute("SELECT count(*) FROM places").fetchone()  # an older version saves no digest
+        # the number differs after a purge, and after an older version, which keeps the digest as it was
+        (number,) = connection.execute("SELECT count(*) FROM places").fetchone()
         if saved == (f"{number} {digest}",):
             return
         for character, now in places:
@@ -171,7 +172,6 @@ def forget_video_pages(database: Database, video: VideoId | None = None) -> None
     """Delete the record of which pages name one video, or all videos, until the next whole sync."""
     with database.transaction() as connection:
         connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
-        connection.execute("DELETE FROM meta WHERE name = 'places'")
 
 
 def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:
