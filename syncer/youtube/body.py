@@ -18,6 +18,7 @@ LIMIT_ZERO: Final = "limit zero"
 _DOCUMENT_KINDS: Final = {Bucket.STATS: "youtube#batchGetStatsResponse", Bucket.GENERAL: "youtube#videoListResponse"}
 _COUNTS = tuple(Count)  # an enumeration takes its time to enumerate
 _COUNT_DIGITS = len(str(LARGEST_COUNT))
+_ABSENT = object()
 _SHOWN_CHARACTERS = 24
 _TEXT_CHARACTERS: Final = 2000
 """How much of an error's text is read. Google's are shorter, and a search takes longer in a long text."""
@@ -137,10 +138,10 @@ def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Proble
     good: dict[Count, int] = {}
     problems = []
     for count in _COUNTS:
-        if count not in statistics:
+        value = statistics.get(count, _ABSENT)
+        if value is _ABSENT:
             continue
-        value = statistics[count]
-        digits = isinstance(value, str) and value.isdigit() and value.isascii() and len(value) <= _COUNT_DIGITS
+        digits = isinstance(value, str) and len(value) <= _COUNT_DIGITS and value.isdigit() and value.isascii()
         if digits and (number := int(value)) <= LARGEST_COUNT:
             good[count] = number
         else:

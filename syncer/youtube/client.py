@@ -12,6 +12,7 @@ from random import Random
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import quote
 
 from syncer.decide.quota import PARKING_MARGIN, next_reset
 from syncer.model import BATCH_SIZE, Bucket, VideoId
@@ -265,12 +266,12 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[Connection, str], HttpR
             return content
 
     model = Raw()
+    parameters = {"part": "statistics", "fields": FIELDS, "prettyPrint": "false"}
+    headers, _, query, _ = model.request({}, {}, parameters, None)  # type: ignore[no-untyped-call]
 
     def request(method: str, connection: Connection, ids: str) -> HttpRequest:
-        parameters = {"id": ids, "part": "statistics", "fields": FIELDS, "prettyPrint": "false"}
-        headers, _, query, _ = model.request({}, {}, parameters, None)  # type: ignore[no-untyped-call]
-        url = f"{endpoint.rstrip('/')}/youtube/v3/{method}{query}"
-        return HttpRequest(connection, model.response, url, headers=headers)
+        url = f"{endpoint.rstrip('/')}/youtube/v3/{method}?id={quote(ids, safe='')}&{query[1:]}"
+        return HttpRequest(connection, model.response, url, headers=dict(headers))
 
     return {Bucket.STATS: partial(request, "videos:batchGetStats"), Bucket.GENERAL: partial(request, "videos")}
 

@@ -67,6 +67,8 @@ class Connection(httplib2.Http):
         self.is_sound = False
         """Whether the last response was read to its end: then the next request may reuse the connection."""
         self.is_cut = False
+        self.query = ""
+        """What follows the address of the running request: names and values, encoded."""
         self.dialling: Future[None] | None = None
         self.socket: socket.socket | None = None
         self._key = key
@@ -83,7 +85,10 @@ class Connection(httplib2.Http):
         """
         headers = {**(headers or {}), "x-goog-api-key": self._key}
         answer: tuple[httplib2.Response, bytes]
-        answer = super().request(uri, method, body, headers, connection_type=self._connection_type)
+        address, _, self.query = uri.partition(
+            "?"
+        )  # httplib2 would look at each character, a third of a request's time
+        answer = super().request(address, method, body, headers, connection_type=self._connection_type)
         return answer
 
     def cut(self) -> None:
@@ -205,12 +210,12 @@ class _HttpConnection(http.client.HTTPConnection):
         except InvalidStateError:  # no thread waits any more
             super().close()
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         self._refuse_if_cut()
         if not self.owner.take_unit():
             raise NoUnitLeft
         self.owner.units += 1
-        super().request(*args, **kwargs)
+        super().request(method, f"{url}?{self.owner.query}", *args, **kwargs)
 
     def getresponse(self) -> http.client.HTTPResponse:
         self._answer = super().getresponse()
