@@ -21,7 +21,7 @@ from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
 from syncer.state.database import Database, open_copy, open_database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.judging import accept_pending, pending_readings
-from syncer.state.ledger import park, parked_buckets, spent_units, take_units
+from syncer.state.ledger import UnitStock, park, parked_buckets, spent_units, take_units
 from syncer.state.schema import MIGRATIONS, SCHEMA_1
 from syncer.state.syncs import (
     begin_sync,
@@ -286,7 +286,7 @@ def test_a_transaction_is_all_or_nothing(database: Database) -> None:
     sync = begin_sync(database, "a", NOON)
 
     with pytest.raises(AttributeError):
-        save_readings(database, sync, [given(A), None])  # type: ignore[list-item]
+        save_readings(database, sync, [given(A), given(B)._replace(at=None)])  # type: ignore[arg-type]
 
     assert read_times(database) == {}
     saved(database, given(B))
@@ -424,6 +424,73 @@ def test_threads_and_processes_together_never_take_more_than_there_is(directory:
 
         assert sum(taken) == 50
         assert spent_units(one, NOON)[Bucket.STATS] == 50
+
+
+class Clock:
+    now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def stock_of(database: Database, limit: int = 100, reserve: int = 0, clock: Clock | None = None) -> UnitStock:
+    return UnitStock(database, clock or Clock(), dict.fromkeys(Bucket, (limit, reserve)))
+
+
+def test_a_stock_takes_ten_units_at_a_time_and_gives_back_the_rest(database: Database) -> None:
+    stock = stock_of(database)
+    spent = []
+    for _ in range(12):
+        assert stock.spend(Bucket.STATS)
+        spent.append(spent_units(database, NOON)[Bucket.STATS])
+    assert spent == [10] * 10 + [20] * 2, "each unit is in the ledger before it is spent"
+    assert stock.spend(Bucket.GENERAL)
+    stock.give_back()
+    assert spent_units(database, NOON) == {Bucket.STATS: 12, Bucket.GENERAL: 1}
+    stock.give_back()
+    assert spent_units(database, NOON) == {Bucket.STATS: 12, Bucket.GENERAL: 1}
+
+
+@pytest.mark.parametrize(("limit", "reserve"), [(0, 0), (7, 0), (10, 0), (25, 2), (30, 40)])
+def test_a_stock_ends_exactly_at_the_reserve(database: Database, limit: int, reserve: int) -> None:
+    spend(database, NOON, limit=1)
+    stock = stock_of(database, limit, reserve)
+    left = max(0, limit - reserve - 1) if limit else 0
+    assert [stock.spend(Bucket.STATS) for _ in range(left + 3)] == [True] * left + [False] * 3
+    assert spent_units(database, NOON)[Bucket.STATS] == left + 1
+
+
+def test_a_stock_of_yesterday_is_given_back_to_yesterday(database: Database) -> None:
+    clock = Clock()
+    stock = stock_of(database, 12, clock=clock)
+    assert [stock.spend(bucket) for bucket in (Bucket.STATS, Bucket.STATS, Bucket.GENERAL)] == [True] * 3
+    clock.now += DAY
+    assert [stock.spend(Bucket.STATS) for _ in range(13)] == [True] * 12 + [False]
+    assert spent_units(database, NOON) == {Bucket.STATS: 2, Bucket.GENERAL: 1}
+    assert stock.spend(Bucket.GENERAL)
+    stock.give_back()
+    assert spent_units(database, NOON + DAY) == {Bucket.STATS: 12, Bucket.GENERAL: 1}
+    assert spent_units(database, NOON) == {Bucket.STATS: 2, Bucket.GENERAL: 1}
+
+
+def test_a_stock_of_a_parked_bucket_is_empty_once_it_is_given_back(database: Database) -> None:
+    stock = stock_of(database)
+    assert stock.spend(Bucket.STATS)
+    park(database, Bucket.STATS, NOON + timedelta(hours=12))
+    stock.give_back()
+    assert not stock.spend(Bucket.STATS)
+    assert stock.spend(Bucket.GENERAL)
+    assert spent_units(database, NOON) == {Bucket.STATS: 1, Bucket.GENERAL: 10}
+
+
+def test_threads_and_stocks_together_never_take_more_than_there_is(directory: Path) -> None:
+    with open_database(directory, SITE) as one, open_database(directory, SITE) as other:
+        stocks = [stock_of(one, 55), stock_of(other, 55)]
+        with ThreadPoolExecutor(16) as pool:
+            taken = list(pool.map(lambda number: stocks[number % 2].spend(Bucket.STATS), range(200)))
+
+        assert sum(taken) == 55
+        assert spent_units(one, NOON)[Bucket.STATS] == 55
 
 
 def test_each_bucket_is_a_purse_of_its_own(database: Database) -> None:

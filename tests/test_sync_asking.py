@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from syncer.config.parse import parse_config
 from syncer.model import Bucket, ProblemKind
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.database import open_to_read
+from syncer.state.ledger import spent_units
 from syncer.state.syncs import last_whole_sync
-from syncer.sync.options import Options
-from tests.canned_youtube import CLOSE, Canned, error, message, ok
-from tests.site import NOON, Run, Site, counts, crlf, ids, tree
+from syncer.state.videos import count_readings
+from syncer.sync.make import make_sync
+from syncer.sync.options import Environment, Listener, Options
+from tests.canned_youtube import CLOSE, STALL, Canned, error, message, ok
+from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
+from tests.waiting import until
 
 MIDNIGHT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """The one after NOON, in California."""
@@ -233,3 +240,59 @@ def test_a_count_that_is_no_plain_number_never_reaches_a_page(site: Site, syncer
     assert (site.root / f"content/{video}.md").read_bytes() in {crlf(video, 1, 5), crlf(video, 1, 2)}
     assert ran.code in {1, 3}
     assert ran.document["problems"] != []
+
+
+def ledger(site: Site) -> Mapping[Bucket, int]:
+    state = open_to_read(site.root / ".syncer", site.root)
+    assert state
+    with state:
+        return spent_units(state, NOON)
+
+
+def test_after_a_sync_the_ledger_shows_the_units_that_were_spent_and_no_more(site: Site, youtube: Simulator) -> None:
+    fill(site, 620)
+    youtube.faults = [parse_fault("private")]
+    report = site.sync()
+    assert ledger(site) == report.units == {Bucket.STATS: 13, Bucket.GENERAL: 13}
+    assert youtube.units == {"stats": 13, "general": 13}
+
+
+def test_a_sync_that_fails_between_requests_gives_back_what_it_did_not_use(site: Site, youtube: Simulator) -> None:
+    site.configure(youtube="connections: 1")
+    fill(site, 620)
+
+    def fail(stage: str, done: int, _total: int | None) -> None:
+        if stage == "ask" and done >= 100:
+            raise LookupError
+
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    with pytest.raises(LookupError):
+        make_sync(
+            config,
+            Options(),
+            Environment(key=KEY, clock=lambda: NOON, sleep=lambda _: None),
+            Listener(progress=fail),
+        )
+    assert ledger(site) == {**youtube.units}
+    assert 2 <= ledger(site)[Bucket.STATS] <= 13
+
+
+def test_an_answer_is_in_the_state_a_second_later_while_others_are_awaited(site: Site) -> None:
+    videos = sorted(fill(site, 60))
+    items = [{"id": video, "statistics": {"viewCount": "7"}} for video in videos[:50]]
+    first = ok({"kind": "youtube#batchGetStatsResponse", "items": items})
+    cancelled = threading.Event()
+    with Canned([first, STALL]) as youtube:
+        Site(site.root, youtube.url).configure(youtube="connections: 1")
+        config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+        environment = Environment(key=KEY, clock=lambda: NOON, sleep=lambda _: None, cancelled=cancelled.is_set)
+        with ThreadPoolExecutor(1) as pool:
+            syncing = pool.submit(make_sync, config, Options(), environment)
+            until(lambda: len(youtube.requests) == 2)
+            state = open_to_read(site.root / ".syncer", site.root)
+            assert state
+            with state:
+                until(lambda: count_readings(state) == 50)
+            assert not syncing.done()
+            cancelled.set()
+            assert syncing.result().answered == 50

@@ -7,6 +7,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from syncer.decide.plan import LastRead, is_gone
 from syncer.model import Count, Reading, VideoId
@@ -31,20 +32,29 @@ class Missing:
 
 
 def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:
-    """Save the readings of a batch of videos in one transaction; they are not judged yet."""
+    """Save the readings of many videos in one transaction; they are not judged yet."""
+    by_id = "SELECT id, video FROM videos WHERE id IN (SELECT value FROM json_each(?))"
     with database.transaction() as connection:
-        connection.executemany(
-            "INSERT INTO videos (id, read_at, latest) VALUES (?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET read_at = excluded.read_at, latest = excluded.latest",
-            ((reading.video_id, int(reading.at.timestamp()), sync) for reading in readings),
-        )
-        connection.executemany(
-            "INSERT OR REPLACE INTO readings SELECT ?, video, read_at, ?, ?, ?, ? FROM videos WHERE id = ?",
+        videos = {reading.video_id: None for reading in readings}
+        numbers: dict[VideoId, int] = dict(connection.execute(by_id, (json.dumps(list(videos)),)))
+        if new := [video for video in videos if video not in numbers]:
+            connection.executemany("INSERT INTO videos (id, read_at) VALUES (?, 0)", zip(new, strict=True))
+            numbers.update(connection.execute(by_id, (json.dumps(new),)))
+        rows = [
             (
-                (sync, reading.statistics is not None, *map((reading.statistics or {}).get, COLUMNS), reading.video_id)
-                for reading in readings
-            ),
+                sync,
+                numbers[reading.video_id],
+                int(reading.at.timestamp()),
+                reading.statistics is not None,
+                *map((reading.statistics or {}).get, COLUMNS),
+            )
+            for reading in readings
+        ]
+        rows.sort(key=itemgetter(1))  # as they are stored: a large state is not in the cache
+        connection.executemany(
+            "UPDATE videos SET latest = ?, read_at = ? WHERE video = ?", map(itemgetter(0, 2, 1), rows)
         )
+        connection.executemany("INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, Reading]:
