@@ -293,6 +293,25 @@ def test_on_another_file_system_a_page_gets_a_new_file(tmp_path: Path) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.parametrize(("kind", "outcome"), [("ramfs", "unwritable"), ("tmpfs", None)])
+def test_a_page_that_is_a_mount_of_its_own_is_trusted_only_for_its_own_file_system(
+    tmp_path: Path, file: Path, kind: str, outcome: str | None
+) -> None:
+    """Containers mount single files. Nor can a new file be swapped with a mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", kind, "none", disk], check=False, capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    with ExitStack() as stack:
+        stack.callback(lambda: subprocess.run(["umount", disk], check=True))
+        other = put(disk / "a.md")
+        subprocess.run(["mount", "--bind", other, file], check=True)
+        stack.callback(lambda: subprocess.run(["umount", file], check=True))
+        aged(file)
+        assert replace(tmp_path, in_place=True) == [outcome]
+        assert other.read_bytes() == (page(views=NEW) if outcome is None else page())
+
+
 # --- edits by somebody else -------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,8 @@ class _OpenDirectory(NamedTuple):
 
     real: str
     descriptor: int
+    device: int
+    """A page on another one is a mount of its own."""
 
 
 class _Patch(NamedTuple):
@@ -155,7 +157,7 @@ def _open_directory(site: str, path: str) -> _OpenDirectory | None:
     with suppress(OSError):  # without /proc
         real = os.readlink(f"/proc/self/fd/{descriptor}")  # quicker than `realpath`
         if f"{real}/".startswith(f"{site.rstrip('/')}/") and is_trusted(descriptor):
-            return _OpenDirectory(real, descriptor)
+            return _OpenDirectory(real, descriptor, os.fstat(descriptor).st_dev)
     os.close(descriptor)
     return None
 
@@ -177,7 +179,8 @@ def _patch_page(
         return open_elsewhere(edit.path)
     try:
         old, status = read_whole(page)
-        if status.st_uid != os.geteuid() or not is_settled(status):
+        trusted = status.st_dev == directory.device or is_trusted(page)
+        if status.st_uid != os.geteuid() or not trusted or not is_settled(status):
             raise _NeedsNewFileError
         path = f"{directory.real}/{name}"
         found = _rewritten(edit, old, status, path)
