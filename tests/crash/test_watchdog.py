@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ pytestmark = [
 KINDS = ("tmpfs", "ext4", "xfs", "btrfs") if PROVING else ("tmpfs", "ext4")
 MOMENTS = (("pread", "sleep"), ("pread", "+sleep"), ("pwrite", "sleep"), ("stat", "sleep"))
 """Before the page is read under the lease, after that, before the write, and after it."""
+
+RESTORE = 'cat > /dev/null; echo "$1" > "$2"'
+"""Waits until the test has ended, however it ends, and only then puts the setting back."""
 
 UNARMED = "import signal; signal.setitimer = lambda *_: (0.0, 0.0)"
 """In the process of the sync: no timer."""
@@ -70,15 +74,13 @@ def short_leases() -> Iterator[None]:
     setting = Path(BREAK_TIME)
     with Path(tempfile.gettempdir(), "syncer-lease-break-time").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        before = setting.read_text(encoding="ascii")
-        try:
-            setting.write_text(f"{SHORTEST_BREAK_SECONDS}\n", encoding="ascii")
-        except OSError as error:
-            pytest.skip(f"cannot be set here: {error.strerror}")
-        try:
+        command = ["sh", "-c", RESTORE, "sh", setting.read_text(encoding="ascii").strip(), BREAK_TIME]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+            try:
+                setting.write_text(f"{SHORTEST_BREAK_SECONDS}\n", encoding="ascii")
+            except OSError as error:
+                pytest.skip(f"cannot be set here: {error.strerror}")
             yield
-        finally:
-            setting.write_text(before, encoding="ascii")
 
 
 def test_a_sync_that_is_stopped_for_longer_than_a_lease_lasts_writes_into_no_edit(

@@ -7,6 +7,7 @@ PATH, "word": PATH}` has somebody else act on a page, in a process of its own, a
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -32,6 +33,8 @@ DEADLINE = 30.0
 """Seconds after which a command is said to hang."""
 
 HUNG = "hung"
+PR_SET_PDEATHSIG = 1
+"""prctl(2): which signal a process gets when its parent ends."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ def _serve() -> None:
 def _fork(order: Order) -> int:
     number = os.fork()
     if number == 0:
+        if sys.platform == "linux":  # a child that is stopped would outlive tests that are killed
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         try:
             os._exit(_run(order))
         except BaseException:
