@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,22 @@ class Disk:
         subprocess.run(["mount", *how, str(self.image), str(self.place)], check=True)
 
     def unmount(self) -> None:
-        """Unmount it, once the last process that was killed is gone from it."""
-        until(
-            lambda: subprocess.run(["umount", str(self.place)], check=False, stderr=subprocess.DEVNULL).returncode == 0
-        )
+        """Unmount it, once the last process that was killed is gone from it.
+
+        Another program may have taken a copy of all mounts (a container, a sandbox): until that ends, to mount the file
+        again would give the same file system again, although it was stopped.
+        """
+        command = ["umount", str(self.place)]
+        until(lambda: subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0)
+        until(lambda: not self._is_in_use())
+
+    def _is_in_use(self) -> bool:
+        devices = Path("/sys/block").glob("loop*/loop/backing_file")
+        files = []
+        for device in devices:
+            with suppress(OSError):  # it is no device any more
+                files.append(device.read_text(encoding="utf-8").strip())
+        return str(self.image) in files
 
     def cut_and_mounted_again(self) -> None:
         self.unmount()
