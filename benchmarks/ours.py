@@ -54,7 +54,7 @@ def our_rewrite(task: Task) -> Measured:
     with _answered_sync(task) as (sync, pages):
         settle(task)
         with measuring() as measured:
-            write_pages(sync, pages)
+            write_pages(sync, pages, range(len(pages)))
             finish_writing(sync)
     measured.pages = min(sync.tally.changed_pages, up_to_date(task.root))
     return measured
@@ -142,7 +142,7 @@ def _waiting_counts(task: Task) -> Iterator[tuple[Sync, Pages]]:
 
     make_repository(task.root)
     with _answered_sync(task) as (sync, pages):
-        write_pages(sync, pages)
+        write_pages(sync, pages, range(len(pages)))
         settle(task)
         yield sync, pages
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.content.pages import Pages
-from syncer.decide.diff import pages_naming
-from syncer.model import Count, CountField, Fields, Page, Signature, Slot, VideoId, count_fields
+from syncer.decide.diff import diff, hidden, pages_naming
+from syncer.model import Count, CountField, Fields, Page, Reading, Signature, Slot, VideoId, count_fields
 from syncer.state.database import open_database
 from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
+from tests.site import NOON
 
 MAPPINGS = [Fields("vid", {Count.VIEWS: "views"}) for _ in range(3)]
 """Equal, but not the same: each is another collection's."""
@@ -54,6 +55,7 @@ def test_pages_come_back_equal_and_with_the_very_mapping(appended: list[Page]) -
     assert all(kept.fields is page.fields for kept, page in zip(pages, appended, strict=True))
     named = [(page.path, [slot.video_id for slot in page.slots]) for page in appended]
     assert list(pages.named()) == named
+    assert [pages.path(number) for number in range(len(pages))] == [page.path for page in appended]
     parts = list(pages.places())
     assert set().union(*(pairs for _, pairs in parts)) == {(video, path) for path, videos in named for video in videos}
     assert all(video.startswith(character) for character, pairs in parts for video, _ in pairs)
@@ -67,6 +69,34 @@ def test_pages_come_back_equal_and_with_the_very_mapping(appended: list[Page]) -
     for number in (-1, len(pages)):
         with pytest.raises(IndexError):
             pages[number]
+
+
+numbers = st.integers(0, 2)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), numbers, st.none() | st.sampled_from(["0", "1", "01"])), max_size=3),
+    st.dictionaries(st.sampled_from("ab"), st.none() | st.dictionaries(st.sampled_from(Count), numbers)),
+)
+def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_seen_where_it_shows_their_digits(
+    named: list[tuple[str, int, str | None]], known: dict[str, dict[Count, int] | None]
+) -> None:
+    readings = {VideoId(name * 11): Reading(VideoId(name * 11), NOON, counts) for name, counts in known.items()}
+    page = Page(
+        "a.md",
+        Signature(1),
+        MAPPINGS[0],
+        tuple(
+            Slot(VideoId(name * 11), 2, (CountField(list(Count)[count], "n", present=True),), (text,))
+            for name, count, text in named
+        ),
+    )
+    seen = Pages([page]).shows(0, readings)
+    assert seen == all(
+        text is not None and text == str((known.get(name) or {}).get(list(Count)[count])) for name, count, text in named
+    )
+    if seen:
+        assert (diff(page, readings), list(hidden([page], readings))) == ((), [])
 
 
 def test_a_file_in_two_collections_is_two_pages_and_one_file() -> None:

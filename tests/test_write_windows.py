@@ -11,15 +11,19 @@ from datetime import timedelta
 import pytest
 
 from syncer.config.parse import parse_config
+from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import walk
 from syncer.control import Stage
-from syncer.model import Page
+from syncer.decide.unconfirmed import NOTHING_COMPARED
+from syncer.model import Count, Page, Reading, VideoId
 from syncer.simulator.server import Simulator
-from syncer.state.syncs import open_pages, save_open_pages
+from syncer.state.syncs import begin_sync, open_pages, save_open_pages
+from syncer.state.videos import accepted_readings, save_readings
 from syncer.sync import write
 from syncer.sync.open_state import begin, open_for_writing
 from syncer.sync.options import Environment, Listener, Options, Sync
+from syncer.sync.readings import judge_window
 from syncer.sync.write import finish_writing, write_pages
 from tests.site import NOON, Site, counts, crlf, ids
 
@@ -38,14 +42,15 @@ def changed(site: Site) -> Site:
 
 
 @contextmanager
-def judged(site: Site, listener: Listener, *, cancelled: bool = False) -> Iterator[tuple[Sync, list[Page]]]:
+def judged(site: Site, listener: Listener, *, cancelled: bool = False) -> Iterator[tuple[Sync, Pages]]:
     """Gives a sync that is about to write, and its pages."""
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     environment = Environment(
         key="", clock=lambda: NOON + timedelta(hours=1), sleep=lambda _: None, cancelled=lambda: cancelled
     )
     root = os.path.realpath(site.root)
-    pages = [page for page in read_pages(root, walk(root, config.collection_models())) if isinstance(page, Page)]
+    found = read_pages(root, walk(root, config.collection_models()))
+    pages = Pages(page for page in found if isinstance(page, Page))
     with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as state:
         sync = begin(config, Options(), environment, listener, state, started=environment.clock())
         sync.tally.pages = len(pages)
@@ -59,8 +64,8 @@ def test_windows_are_one_sync_with_one_progress(
     shown: list[tuple[Stage, int, int | None]] = []
     listener = Listener(progress=lambda *progress: shown.append(progress))
     with judged(changed, listener) as (sync, pages):
-        for window in (pages[:3], [], pages[3:]):
-            write_pages(sync, iter(window), lambda: shown.append(("ask", len(shown), None)))
+        for window in (range(3), range(0), range(3, 6)):
+            write_pages(sync, pages, window, save_arrived=lambda: shown.append(("ask", len(shown), None)))
         finish_writing(sync)
     assert [done for stage, done, total in shown if stage == "write" and total == 6] == [2, 3, 5, 6]
     assert [stage for stage, _, _ in shown] == ["ask", "write"] * 4, "what has come is saved before each batch"
@@ -76,8 +81,8 @@ def test_a_page_that_was_open_in_the_first_window_is_written_after_the_last(chan
     listener = Listener(changed=lambda changes: written.append([change.path for change in changes]))
     author = (changed.root / "content/0.md").open("ab")
     with judged(changed, listener) as (sync, pages):
-        write_pages(sync, pages[:3])
-        write_pages(sync, pages[3:])
+        write_pages(sync, pages, range(3))
+        write_pages(sync, pages, range(3, 6))
         author.close()
         finish_writing(sync)
     assert written[-1] == ["content/0.md"] * 2
@@ -90,14 +95,29 @@ def test_what_was_open_is_remembered_until_all_pages_were_compared(
 ) -> None:
     with judged(changed, Listener()) as (sync, pages):
         save_open_pages(sync.database, {"content/elsewhere.md": 2})
-        for window in (pages[:3], pages[3:])[:windows]:
-            write_pages(sync, window)
+        for window in (range(3), range(3, 6))[:windows]:
+            write_pages(sync, pages, window)
         finish_writing(sync)
         assert open_pages(sync.database) == kept
 
 
 def test_a_cancelled_sync_writes_no_window(changed: Site) -> None:
     with judged(changed, Listener(), cancelled=True) as (sync, pages):
-        write_pages(sync, pages)
+        write_pages(sync, pages, range(6))
         finish_writing(sync)
     assert len(changed.log_lines()) == 12
+
+
+def test_the_readings_at_hand_after_judging_are_those_that_the_state_has_as_accepted(changed: Site) -> None:
+    videos = [VideoId(video) for video in VIDEOS]
+    with judged(changed, Listener()) as (sync, pages):
+        before = accepted_readings(sync.database, videos)
+        number, at = begin_sync(sync.database, sync.tally.sync, sync.tally.started), sync.tally.started
+        new = (None, {Count.VIEWS: 0}, {Count.LIKES: 10**9}, before[videos[3]].statistics)
+        readings = [Reading(video, at, given) for video, given in zip(videos, new, strict=False)]
+        save_readings(sync.database, number, readings)
+        judgement, accepted = judge_window(sync, pages, NOTHING_COMPARED, last=True)
+        now = accepted_readings(sync.database, videos)
+    assert (judgement.brake, set(judgement.unconfirmed)) == (None, {videos[1]})
+    assert accepted == {video: now[video] for video in videos[2:4]}
+    assert now == {**before, **accepted}

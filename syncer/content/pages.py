@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import string
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from syncer.model import CountField, Fields, Page, Signature, Slot, VideoId
+from syncer.model import CountField, Fields, Page, Reading, Signature, Slot, VideoId
 
 ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
 """Those of a video ID (`model.ID_PATTERN`), in their order."""
@@ -109,6 +109,28 @@ class Pages:
     def __iter__(self) -> Iterator[Page]:
         """Yield all pages."""
         return map(self.__getitem__, range(len(self)))
+
+    def path(self, number: int) -> str:
+        """Return a page's path."""
+        start = self._ends[number - 1] if number else 0
+        return self._texts[start : self._ends[number]].partition(b"\0")[0].decode()
+
+    def shows(self, number: int, readings: Mapping[VideoId, Reading]) -> bool:
+        """Return whether a page shows all its counts, digit by digit, as these readings have them.
+
+        Nothing is to be done about such a page. False says nothing: `007` is 7, and a count may be hidden.
+        """
+        parts, at = self._parts(number), 1
+        while at < len(parts):
+            fields = self._kinds[parts[at]].fields
+            reading, end = readings.get(VideoId(parts[at + 1])), at + 2 + len(fields)
+            if reading is None or not reading.statistics:
+                return False
+            given = reading.statistics
+            if parts[at + 2 : end] != [str(given.get(field.count)) for field in fields]:
+                return False
+            at = end
+        return True
 
     def named(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[str, Sequence[VideoId]]]:
         """Yield the path of each page and its videos, one for each slot: faster than the pages themselves.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -85,11 +86,12 @@ class Windows:
         self.windows: list[Sequence[VideoId]] = [videos]
         if len(videos) > WINDOW_VIDEOS:
             number, batches = math.ceil(len(videos) / WINDOW_VIDEOS), math.ceil(len(videos) / BATCH_SIZE)
-            lots = sorted(map(self._lot, videos))
-            self._starts = [lots[batches * window // number * BATCH_SIZE] for window in range(1, number)]
+            lots = array("Q", map(self._lot, videos))
+            ordered = sorted(lots)
+            self._starts = [ordered[batches * window // number * BATCH_SIZE] for window in range(1, number)]
             drawn = [bytearray() for _ in range(number)]
-            for video in videos:
-                drawn[self.window_of(video)] += video.encode()
+            for video, lot in zip(videos, lots, strict=True):
+                drawn[bisect_right(self._starts, lot)] += video.encode()
             self.windows = [VideoIds(bytes(joined)) for joined in drawn]
 
     def window_of(self, video: VideoId) -> int:

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,7 +45,7 @@ from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
+from syncer.model import Collection, Page, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, pending_videos, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
@@ -240,6 +240,7 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
     follow: their readings are saved and held, and their pages are not written.
     """
     database, brake, shares = sync.database, None, NOTHING_COMPARED
+    accepted: Mapping[VideoId, Reading] = {}
     parts = _parts(sync, pages, windows)
     with requesting(sync, windows.windows, sync_number) as requests:
         for number, part in enumerate(parts):
@@ -249,12 +250,13 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
                 hold_pending(database, brake)
             else:
                 named = chain(part.naming, *(following.naming for following in ahead))
-                brake, _, shares = judge_window(sync, map(pages.__getitem__, named), shares, last=not ahead)
+                naming = map(pages.__getitem__, named)
+                (brake, _, shares), accepted = judge_window(sync, naming, shares, last=not ahead)
             if not ahead:
                 note_held(sync, brake)
                 log_judged(sync)
             if not brake:
-                write_pages(sync, map(pages.__getitem__, part.ending), requests.save_arrived)
+                write_pages(sync, pages, part.ending, accepted, requests.save_arrived)
     sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
     if not brake or sync.tally.compared:
         finish_writing(sync)

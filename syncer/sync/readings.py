@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -232,31 +232,39 @@ def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadli
     return reasons
 
 
-def judge_window(sync: Sync, pages: Iterable[Page], before: Shares, *, last: bool) -> Judgement:
+def judge_window(
+    sync: Sync, pages: Iterable[Page], before: Shares, *, last: bool
+) -> tuple[Judgement, Mapping[VideoId, Reading]]:
     """Accept or hold each reading that is not judged yet; if the brake holds them, no page of the window is written.
 
     A reading is compared with the video's accepted one, or, if there is none, with the counts of these pages. With
     `--accept`, all readings are accepted; in the `last` window also those that were held before. `before` are the
     shares of the windows before this one.
+
+    Also returned are the readings that are accepted by this, as far as they are at hand: those that are not are in the
+    state only.
     """
     if sync.options.accept:
         accept_pending(sync.database, ())
         if last:
             sync.tally.accepted = accept_held(sync.database)
-        return Judgement(None, {}, before)
+        return Judgement(None, {}, before), {}
     of_pages: dict[VideoId, Slot] = {}
     if any_unknown(sync.database):
         for page in pages:
             for slot in page.slots:
                 of_pages.setdefault(slot.video_id, slot)
     limit = sync.config.write.brake
-    compared = _compared(sync.database, of_pages, sync.config.mapped_counts)
+    returned: dict[VideoId, Reading] = {}
+    compared = _compared(sync.database, of_pages, sync.config.mapped_counts, returned)
     judged = judge(compared, missing=limit.missing, falling=limit.falling, before=before)
     if judged.brake:
         hold_pending(sync.database, judged.brake)
-    else:
-        accept_pending(sync.database, judged.unconfirmed.items())
-    return judged
+        return judged, {}
+    accept_pending(sync.database, judged.unconfirmed.items())
+    for video in judged.unconfirmed:
+        del returned[video]
+    return judged, returned
 
 
 def note_held(sync: Sync, brake: Brake | None) -> None:
@@ -293,10 +301,20 @@ def _request_problems(
             yield Problem(ProblemKind.BAD_ANSWER, METHODS[bucket], message)
 
 
-def _compared(database: Database, of_pages: Mapping[VideoId, Slot], counts: frozenset[Count]) -> Iterator[Comparison]:
-    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then."""
+def _compared(
+    database: Database,
+    of_pages: Mapping[VideoId, Slot],
+    counts: frozenset[Count],
+    returned: MutableMapping[VideoId, Reading],
+) -> Iterator[Comparison]:
+    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then.
+
+    Those of videos that YouTube returned are added to `returned`.
+    """
     with closing(pending_readings(database)) as pending:
         for now, before, was_missing, held in pending:
+            if now.statistics is not None:
+                returned[now.video_id] = now
             if before is None:
                 slot = of_pages.get(now.video_id)
                 values = zip(slot.fields, slot.texts, strict=True) if slot else ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
 
+from syncer.content.pages import Pages
 from syncer.content.replace import preview, replace_pages
 from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.diff_log.lines import LOG, entry_of, lines_backwards
 from syncer.diff_log.log import DiffLog
-from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind
+from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId
 from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import open_pages, save_open_pages
@@ -31,25 +33,31 @@ OPEN_PAGE_SYNCS = 3
 """Syncs in a row in which a page was open elsewhere that make a Problem of it."""
 
 
-def write_pages(sync: Sync, pages: Iterable[Page], save_arrived: Callable[[], object] = lambda: None) -> None:
+def write_pages(
+    sync: Sync,
+    pages: Pages,
+    numbers: Sequence[int],
+    accepted: Mapping[VideoId, Reading] = MappingProxyType({}),
+    save_arrived: Callable[[], object] = lambda: None,
+) -> None:
     """Write the counts that differ, and log each; in a dry run, only find out what would be written.
 
-    A sync calls it once for each window. `pages` are the window's, with all mappings of a file one after the other.
+    A sync calls it once for each window. `numbers` are those of the window's pages, with all mappings of a file one
+    after the other. `accepted` are accepted readings that need not be read from the state, which has them all.
     `save_arrived` is called before each batch, to save what has come for the next window. A cancelled sync ends with
     the current batch.
     """
     any_suppressed = release_suppressed(sync.database) > 0
-    for batch in _batches(pages):
+    for batch in _batches(pages, numbers):
         save_arrived()
         if sync.environment.cancelled():
             return
-        paths = {page.path for page in batch}
+        paths = set(map(pages.path, batch))
         suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else {}
         sync.tally.suppressed += len(suppressed)
-        edits, compared = _edits(sync, batch, suppressed), len(batch)
-        batch.clear()  # it takes as much memory as the edits
+        edits = _edits(sync, [pages[each] for each in batch if not pages.shows(each, accepted)], accepted, suppressed)
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
-        log_batch(sync, compared, done)
+        log_batch(sync, len(batch), done)
         sync.tally.compared += len(paths)
         sync.listener.progress("write", sync.tally.compared, sync.tally.pages)
 
@@ -114,20 +122,25 @@ def note_open_pages(sync: Sync) -> None:
     ]
 
 
-def _batches(pages: Iterable[Page]) -> Iterator[list[Page]]:
-    """Yield the pages by some thousands; the mappings of one file stay together."""
-    batch: list[Page] = []
-    for page in pages:
-        if len(batch) >= PAGES_AT_ONCE and page.path != batch[-1].path:
-            yield batch
-            batch = []
-        batch.append(page)
-    if batch:
-        yield batch
+def _batches(pages: Pages, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield the numbers by some thousands; the mappings of one file stay together."""
+    start = 0
+    while start < len(numbers):
+        end = start + PAGES_AT_ONCE
+        while end < len(numbers) and pages.path(numbers[end]) == pages.path(numbers[end - 1]):
+            end += 1
+        yield numbers[start:end]
+        start = end
 
 
-def _edits(sync: Sync, batch: Sequence[Page], suppressed: Mapping[Place, int]) -> list[Edit]:
-    accepted = accepted_readings(sync.database, {slot.video_id for page in batch for slot in page.slots})
+def _edits(
+    sync: Sync, batch: Sequence[Page], known: Mapping[VideoId, Reading], suppressed: Mapping[Place, int]
+) -> list[Edit]:
+    """Return the edits that these pages need; `known` are accepted readings that need not be read from the state."""
+    videos = {slot.video_id for page in batch for slot in page.slots}
+    accepted = {video: known[video] for video in videos & known.keys()}
+    if unknown := videos - accepted.keys():
+        accepted |= accepted_readings(sync.database, unknown)
     only = sync.options.videos or None
     sync.tally.hidden.update(hidden(batch, accepted, only))
     edits: list[Edit] = []
