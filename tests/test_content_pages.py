@@ -7,7 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncer.content.pages import Pages
@@ -78,6 +78,7 @@ numbers = st.integers(0, 2)
     st.lists(st.tuples(st.sampled_from("ab"), numbers, st.none() | st.sampled_from(["0", "1", "01"])), max_size=3),
     st.dictionaries(st.sampled_from("ab"), st.none() | st.dictionaries(st.sampled_from(Count), numbers)),
 )
+@example([("a", 0, None)], {"a": {Count.LIKES: 1}})
 def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_seen_where_it_shows_their_digits(
     named: list[tuple[str, int, str | None]], known: dict[str, dict[Count, int] | None]
 ) -> None:
