@@ -20,7 +20,7 @@ from syncer.model import FailOn
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
-from syncer.sync.make import CANCEL_CHECK_FILES, make_sync
+from syncer.sync.make import CHECK_FILES, make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.repository import in_git
 from tests.site import KEY, NOON, Ran, Run, Site, counts, crlf, ids, tree
@@ -324,9 +324,9 @@ sys.exit(main())
 def test_a_scan_that_is_stopped_ends_within_a_hundred_files_and_nothing_is_written(
     site: Site, youtube: Simulator
 ) -> None:
-    for video in ids(CANCEL_CHECK_FILES * 3):
+    for video in ids(CHECK_FILES * 3):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
-    assert CANCEL_CHECK_FILES == 100
+    assert CHECK_FILES == 100
     before, looks = tree(site.root / "content"), iter([False, True])
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     environment = Environment(KEY, lambda: NOON, lambda _: None, cancelled=lambda: next(looks))

@@ -13,7 +13,7 @@ from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
-from syncer.front_matter.find import find, find_by_keys
+from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import Keys, fold_key, keys_of
 from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId, slot_of
 from syncer.own_files import OPEN_FLAGS, open_file
@@ -70,13 +70,14 @@ def read_pages(
                 else:
                     if keys is None or mappings is not prepared:
                         prepared, keys = mappings, keys_of(mappings[0])
-                    slots, problems, miscased_key = find_by_keys(head, keys, path)
-                    if problems:
+                    slots = find_fast(head, keys)
+                    if slots is None:
+                        slots, problems, miscased_key = find_in_tree(head, keys, path)
                         yield from problems
+                        if miscased_key:
+                            yield MiscasedKey(path, mappings[0], miscased_key)
                     if slots:
                         yield Page(path, signature, mappings[0], slots)
-                    if miscased_key:
-                        yield MiscasedKey(path, mappings[0], miscased_key)
             except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
                 yield unreadable(path, error)
 

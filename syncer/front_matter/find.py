@@ -6,8 +6,8 @@ from syncer.front_matter.block import Block, BlockEnd, find_block
 from syncer.front_matter.interpret import interpret
 from syncer.front_matter.keys import Keys, fold_key, keys_of
 from syncer.front_matter.locate import BlockText, find_miscased_id
-from syncer.front_matter.plain import NO_CONTENTS, find_plain
-from syncer.model import Fields, PageContents, Problem, ProblemKind, VideoId
+from syncer.front_matter.plain import find_plain
+from syncer.model import Fields, PageContents, Problem, ProblemKind, Slot, VideoId
 
 _FENCES = {b"---": b"\n---", b"+++": b"\n+++"}
 _ODD_STARTS = frozenset({b"{", b"\xef", b" ", b"\t", b"\r", b"\n"})
@@ -21,14 +21,16 @@ def find(data: bytes, fields: Fields, path: str) -> PageContents:
     as configured, and must be written in the page without escapes. A key that differs from the video ID's only in
     letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it.
     """
-    return find_by_keys(data, keys_of(fields), path)
+    keys = keys_of(fields)
+    slots = find_fast(data, keys)
+    return find_in_tree(data, keys, path) if slots is None else PageContents(slots)
 
 
-def find_by_keys(data: bytes, keys: Keys, path: str) -> PageContents:
-    """Return what `find` does, with the fields already prepared."""
+def find_fast(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
+    """Return the slots of a page if that is all there is to find, as on most pages; else None: it must be parsed."""
     if keys.needle not in data and not _may_be_miscased(data, keys):
-        return NO_CONTENTS
-    return find_plain(data, keys) or find_in_tree(data, keys, path)
+        return ()
+    return find_plain(data, keys)
 
 
 def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str], str | None]:
@@ -41,19 +43,17 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
     """Return what the full parser finds: the fast path must find the same, or leave the page to it."""
     block = find_block(data)
     if block is None:
-        return NO_CONTENTS
+        return PageContents()
     inside = data[block.start : block.stop]
     has_key = keys.needle in inside
     if not has_key and not _sets_key_in_any_case(inside, keys):
-        return NO_CONTENTS
+        return PageContents()
     text = read_block(data, block, keys, path)
     if not isinstance(text, str):
-        return PageContents((), (text,)) if text and has_key else NO_CONTENTS
+        return PageContents((), (text,)) if text and has_key else PageContents()
     block_text = BlockText(text, block.syntax, block.line, path)
     trees, slots, problems = interpret(block_text, keys)
     miscased = find_miscased_id(block_text, trees[0], keys) if trees and not problems else None
-    if not slots and not problems and not miscased:
-        return NO_CONTENTS
     return PageContents(tuple(located.slot for located in slots), tuple(problems), miscased)
 
 

@@ -11,17 +11,14 @@ from typing import AnyStr
 
 from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, PageContents, Problem, Slot, count_fields
+from syncer.model import Change, Problem, Slot, count_fields
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""
 
-NO_CONTENTS = PageContents()
-"""The contents of every page without a video."""
 
-
-def find_plain(data: bytes, keys: Keys) -> PageContents | None:
-    """Return the contents of a page; None if it needs the full parser.
+def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
+    """Return the slots of a page without any problem; None if it needs the full parser.
 
     `data` is the page, or a head of it that `block.head_suffices`.
     """
@@ -40,17 +37,17 @@ def find_plain(data: bytes, keys: Keys) -> PageContents | None:
         fields = count_fields(*((key.count, key.field, count is not None) for key, count in kept))
         counts = tuple(count or b"" for _, count in kept)
     if not video:
-        return NO_CONTENTS
+        return ()
     video_id = parse_video_id(video.decode(), "")
     if isinstance(video_id, Problem):  # the full parser must read it
         is_bare = data[match.start(groups[0]) - 1] not in b"\"'"
-        return NO_CONTENTS if is_bare and video.decode() in NO_VIDEO else None
+        return () if is_bare and video.decode() in NO_VIDEO else None
     if video_id is None:
-        return NO_CONTENTS
+        return ()
     texts: tuple[str | None, ...] = tuple(map(bytes.decode, counts))
     if not all(texts):
         texts = tuple(text or None for text in texts)
-    return PageContents((Slot(video_id, line or data.count(b"\n", 0, match.start(groups[0])) + 1, fields, texts),))
+    return (Slot(video_id, line or data.count(b"\n", 0, match.start(groups[0])) + 1, fields, texts),)
 
 
 def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Splice] | None:

@@ -186,12 +186,12 @@ _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video 
 _TODAY = f"missed_at > read_at - {DAY_SECONDS} AND missed_at <= read_at"
 
 _ACCEPT = (
-    f"UPDATE videos SET judged = latest, held = NULL,"
-    f" accepted = CASE WHEN {_GIVEN} THEN latest ELSE accepted END,"
-    f" missing_since = CASE WHEN NOT {_GIVEN} THEN min(coalesce(missing_since, read_at), read_at) END,"
-    f" misses = CASE WHEN {_GIVEN} THEN 0 WHEN {_TODAY} THEN misses ELSE misses + 1 END,"
-    f" missed_at = CASE WHEN {_GIVEN} THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END"
-    " WHERE {}"
+    "UPDATE videos SET judged = latest, held = NULL, (accepted, missing_since, misses, missed_at) = ("
+    "SELECT CASE WHEN given THEN latest ELSE accepted END,"
+    " CASE WHEN NOT given THEN min(coalesce(missing_since, read_at), read_at) END,"
+    f" CASE WHEN given THEN 0 WHEN {_TODAY} THEN misses ELSE misses + 1 END,"
+    f" CASE WHEN given THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END"
+    f" FROM (SELECT {_GIVEN} AS given)) WHERE {{}}"
 )
 """Accepted readings are compared with pages. A video that YouTube did not return keeps its last accepted reading.
 

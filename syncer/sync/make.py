@@ -34,7 +34,7 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.left_over import settle_left_over
@@ -66,11 +66,8 @@ if TYPE_CHECKING:
 LOST_SITE_VIDEOS = 5
 """From so many videos in the state on, a site without pages is an error: nobody removes them all on purpose."""
 
-CANCEL_CHECK_FILES = 100
-"""Files after which a scan checks whether the sync is cancelled."""
-
-PROGRESS_PAGES = 100
-"""Pages after which a scan shows its progress."""
+CHECK_FILES = 100
+"""Files after which a scan checks whether the sync is cancelled, and shows its progress."""
 
 
 def make_sync(
@@ -136,13 +133,11 @@ def _scan(sync: Sync) -> Pages:
     left_over: list[str] = []
     problems: list[Problem] = []
     collections = sync.config.collection_models()
-    found = narrow(_until_cancelled(sync, walk(sync.site, collections)), sync.options.paths)
-    for item in read_pages(sync.site, found):
+    found = _watched(sync, walk(sync.site, collections), pages)
+    for item in read_pages(sync.site, narrow(found, sync.options.paths)):
         match item:
             case Page():
                 pages.append(item)
-                if len(pages) % PROGRESS_PAGES == 0:
-                    sync.listener.progress("scan", len(pages), None)
             case MiscasedKey():
                 miscased.append(item)
             case LeftoverFile():
@@ -165,13 +160,16 @@ def _scan(sync: Sync) -> Pages:
     return pages
 
 
-def _until_cancelled(
-    sync: Sync, found: Iterable[Candidate | LeftoverFile | Problem]
+def _watched(
+    sync: Sync, found: Iterator[Candidate | LeftoverFile | Problem], pages: Pages
 ) -> Iterator[Candidate | LeftoverFile | Problem]:
-    for number, item in enumerate(found):
-        if number % CANCEL_CHECK_FILES == 0 and sync.environment.cancelled():
+    """Yield what a walk found; every hundred files, look whether the sync is cancelled, and show how far it is."""
+    for item in found:
+        if sync.environment.cancelled():
             raise Stopped("stopped while scanning pages; nothing was written")
+        sync.listener.progress("scan", len(pages), None)
         yield item
+        yield from islice(found, CHECK_FILES - 1)
 
 
 def _may_name(site: str, problem: Problem, videos: frozenset[VideoId]) -> bool:

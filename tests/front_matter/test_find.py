@@ -387,7 +387,6 @@ def test_what_is_the_same_on_many_pages_is_shared_between_them() -> None:
     for page, mapping in ((plain, fields()), (plain, fields(insert=True)), (listed, fields("videos[].id", "v"))):
         first, second = (find(page, mapping, "page.md").slots[0] for _ in range(2))
         assert first.fields is second.fields
-    assert find(b"x", fields(), "page.md") is find(block("vid_id:\n"), fields(), "page.md")
 
 
 @pytest.mark.parametrize("path", ["", "a..b", "a[]", "[].a", "a.", "a[].b[]"])
