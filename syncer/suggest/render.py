@@ -35,7 +35,8 @@ schedule:
   jitter: 5m
 
 write:
-  brake: { missing: 50%, falling: 50% } # safety brake: if more are missing or falling at once, nothing is written
+  in_place: true # false: never change a page in place, always swap in a new file
+  brake: { missing: 50%, falling: 50% } # safety brake: if more are missing or falling at once, the sync stops
 
 history: { keep: 28d } # how long readings are kept; YouTube's terms allow 30 days
 
