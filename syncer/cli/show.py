@@ -49,7 +49,7 @@ def show_json(document: object) -> None:
 def show(text: str = "", style: str = "") -> None:
     """Print a line."""
     if not _is_styled():
-        print(text)
+        print(text, flush=True)  # before what is printed on standard error next
         return
     from rich.text import Text
 

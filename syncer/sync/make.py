@@ -7,7 +7,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
     | Windows           decide/plan           the videos in windows of up to 5,000; the rest is done window by window:
-    |   requesting      sync/readings         YouTube's answers, requested one window ahead, saved as they come
+    |   request_windows sync/readings         YouTube's answers, requested one window ahead, saved as they come
     |   |                                     (youtube/batches)
     |   judge_window    sync/readings         accepts the readings, or holds them (decide/unconfirmed); once a brake
     |   |                                     holds a window, no page of it or of a later one is written
@@ -33,6 +33,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from contextlib import closing
 from datetime import datetime
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -55,7 +56,7 @@ from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
-from syncer.sync.readings import judge_window, note_held, plan_now, requesting
+from syncer.sync.readings import judge_window, note_held, plan_now, request_windows
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import finish_writing, write_pages
 from syncer.wording import counted
@@ -240,9 +241,8 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
     database, brake, shares = sync.database, None, NOTHING_COMPARED
     accepted: Mapping[VideoId, Reading] = {}
     parts = _parts(sync, pages, windows)
-    with requesting(sync, windows.windows, sync_number) as requests:
-        for number, part in enumerate(parts):
-            requests.finish_window()
+    with closing(request_windows(sync, windows.windows, sync_number)) as requested:
+        for number, (part, save_arrived) in enumerate(zip(parts, requested, strict=True)):
             ahead = parts[number + 1 : number + 2]  # some of its readings may be here already, and are judged too
             if brake:
                 hold_pending(database, brake)
@@ -251,11 +251,11 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
                 naming = map(pages.__getitem__, named)
                 (brake, _, shares), accepted = judge_window(sync, naming, shares, last=not ahead)
             if not ahead:
+                sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
                 note_held(sync, brake)
                 log_judged(sync)
             if not brake:
-                write_pages(sync, pages, part.ending, accepted, requests.save_arrived)
-    sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
+                write_pages(sync, pages, part.ending, accepted, save_arrived)
     if not brake or sync.tally.compared:
         finish_writing(sync)
         log_written(sync)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -62,7 +62,7 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
 
 
 @dataclass(slots=True)
-class RequestedReadings:
+class _Readings:
     """The readings of windows that are being requested, saved in the state as they come."""
 
     sync: Sync
@@ -71,8 +71,7 @@ class RequestedReadings:
     total: int
     """How many videos all windows have."""
     stock: UnitStock
-    requests: WindowRequests | None
-    """None: there is no video to request."""
+    requests: WindowRequests
     failed: int = 0
     """Videos whose requests failed."""
     failures: dict[tuple[Bucket, str], None] = field(default_factory=dict)
@@ -91,15 +90,12 @@ class RequestedReadings:
 
         Raises what a request raised, and StateError.
         """
-        if self.requests:
-            self.requests.open_window()
-            self._wanted += 1
-            self.save_arrived()
+        self.requests.open_window()
+        self._wanted += 1
+        self.save_arrived()
 
     def save_arrived(self) -> None:
         """Save what has come, without waiting for more. Raises as `finish_window`."""
-        if not self.requests:
-            return
         while True:
             waits = self._complete < self._wanted
             seconds = max(0.0, self._save_at - time.monotonic()) if self._unsaved else SAVE_SECONDS
@@ -153,17 +149,18 @@ class RequestedReadings:
         self.sync.listener.progress("ask", tally.answered + len(tally.missing), self.total)
 
 
-@contextmanager
-def requesting(sync: Sync, windows: Sequence[Sequence[VideoId]], number: int) -> Iterator[RequestedReadings]:
-    """Request windows of videos, one ahead of the caller, and count it all at the end.
+def request_windows(sync: Sync, windows: Sequence[Sequence[VideoId]], number: int) -> Generator[Callable[[], object]]:
+    """Request windows of videos, and yield once for each window: when all answers about it are in the state.
 
-    `windows` share no video; `number` is the sync's in the state. Nothing is requested any more when the context ends.
+    While the caller works, the next window is requested; what is yielded saves what has come of it so far. All is
+    counted before the last one is yielded. `windows` share no video; `number` is the sync's in the state. Nothing is
+    requested any more once this is closed. Raises what a request raised, and StateError.
     """
     tally, total = sync.tally, sum(map(len, windows))
     allowed = {bucket: limits(sync.config, bucket, scheduled=sync.options.scheduled) for bucket in Bucket}
     stock = UnitStock(sync.database, sync.environment.clock, allowed)
     if not total:
-        yield RequestedReadings(sync, number, 0, stock, None)
+        yield from (lambda: None for _ in windows)
         return
     youtube = sync.config.youtube
     seconds = seconds_for(
@@ -182,11 +179,13 @@ def requesting(sync: Sync, windows: Sequence[Sequence[VideoId]], number: int) ->
                 windows, client.fetch, connections=youtube.connections, deadline=deadline, breakers=breakers
             ) as requests,
         ):
-            readings = RequestedReadings(sync, number, total, stock, requests)
-            yield readings
+            readings = _Readings(sync, number, total, stock, requests)
+            for _ in windows[:-1]:
+                readings.finish_window()
+                yield readings.save_arrived
+            readings.finish_window()
     finally:
         stock.give_back()
-    readings.save_arrived()
     tally.tries, tally.units = client.request_log.tries, client.request_log.units
     tally.unsettled = total - tally.answered - len(tally.missing) - readings.failed
     reasons = early_end(tally, breakers, deadline)
@@ -195,6 +194,7 @@ def requesting(sync: Sync, windows: Sequence[Sequence[VideoId]], number: int) ->
     still_failing = {bucket for bucket, breaker in breakers.items() if breaker.failing}
     if still_failing != failing:
         note_failing(sync.database, still_failing)
+    yield lambda: None
 
 
 def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:
