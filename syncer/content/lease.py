@@ -36,6 +36,9 @@ Others grant leases, too, but do not see who has the file open below them (overl
 SECTOR_BYTES = 512
 """A disk writes so many bytes whole or not at all, so a count never crosses a multiple of it."""
 
+PAGE_BYTES = 4096
+"""Linux copies so many bytes into a file's memory whole or not at all, also when the process is killed."""
+
 BREAK_TIME = "/proc/sys/fs/lease-break-time"
 """Where Linux says after how many seconds it takes a lease away; 0: never."""
 
@@ -124,8 +127,8 @@ class Patcher(NamedTuple):
     break_seconds: float
     """The kernel takes a lease away when a process has waited so long for it."""
 
-    def patch(self, page: OpenPage, old: bytes, writes: Sequence[Splice]) -> Patched:
-        """Write some parts of a page if it still has the `old` text.
+    def patch(self, page: OpenPage, old: bytes, write: Splice) -> Patched:
+        """Write a part of a page if it still has the `old` text.
 
         Raises OSError if it cannot be written, and then it has its old text. While the lease is held, a timer
         (ITIMER_REAL) runs that ends this process by SIGALRM before the kernel takes the lease away: a process that was
@@ -133,7 +136,8 @@ class Patcher(NamedTuple):
         """
         if sys.platform != "linux":
             return Patched.REFUSED
-        descriptor, start = page.descriptor, time.monotonic()
+        descriptor, began = page.descriptor, time.monotonic()
+        start, stop, new = write
         signal.setitimer(signal.ITIMER_REAL, self.break_seconds - MARGIN_SECONDS)
         try:
             try:
@@ -143,18 +147,17 @@ class Patcher(NamedTuple):
                 return Patched.REFUSED
             if os.pread(descriptor, len(old) + 1, 0) != old:
                 return Patched.EDITED
-            if time.monotonic() - start > self.break_seconds / 2:  # stopped or paused since
+            if time.monotonic() - began > self.break_seconds / 2:  # stopped or paused since
                 return Patched.REFUSED
             try:
-                for at, _, new in writes:
-                    _write(descriptor, new, at)
+                _write(descriptor, new, start)
                 if _is_only_name(page):
                     return Patched.DONE
             except OSError:
                 with suppress(OSError):
-                    _take_back(descriptor, old, writes)
+                    _write(descriptor, old[start:stop], start)
                 raise
-            _take_back(descriptor, old, writes)
+            _write(descriptor, old[start:stop], start)
             return Patched.EDITED
         finally:
             give_lease_back(descriptor)
@@ -180,20 +183,17 @@ def patcher() -> Patcher | None:
     return None
 
 
-def in_sectors(page: bytes, splices: Sequence[Splice]) -> list[Splice]:
-    """Return what to write to a page for these splices, each part within a sector; none if it needs a new file.
+def in_one_write(page: bytes, splices: Sequence[Splice]) -> Splice | None:
+    """Return what to write to a page for these splices, at once; None if it needs a new file.
 
-    `page` is the new text. It needs a new file where its length changes, or where a part crosses a sector.
+    `page` is the new text. It needs a new file where its length changes, where a part crosses a sector, and where all
+    parts together cross a memory page: a process that is killed could leave half of such a write.
     """
     for start, stop, new in splices:
         if len(new) != stop - start or start // SECTOR_BYTES != (stop - 1) // SECTOR_BYTES:
-            return []
-    if not splices:
-        return []
-    first, last = min(splices)[0], max(stop for _, stop, _ in splices)
-    if first // SECTOR_BYTES == (last - 1) // SECTOR_BYTES:
-        return [(first, last, page[first:last])]
-    return [(start, stop, page[start:stop]) for start, stop, _ in splices]
+            return None
+    first, last = min((start for start, _, _ in splices), default=0), max((stop for _, stop, _ in splices), default=0)
+    return (first, last, page[first:last]) if first // PAGE_BYTES == (last - 1) // PAGE_BYTES else None
 
 
 def is_settled(status: os.stat_result) -> bool:
@@ -216,11 +216,6 @@ def _is_only_name(page: OpenPage) -> bool:
     except FileNotFoundError:
         return False
     return found.st_nlink == 1 and os.path.samestat(found, page.status)
-
-
-def _take_back(descriptor: int, old: bytes, writes: Sequence[Splice]) -> None:
-    for start, stop, _ in writes:
-        _write(descriptor, old[start:stop], start)
 
 
 def _write(descriptor: int, new: bytes, at: int) -> None:

@@ -16,7 +16,7 @@ from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from syncer.content.lease import OpenPage, Patched, Patcher, in_sectors, is_settled, is_trusted, patcher
+from syncer.content.lease import OpenPage, Patched, Patcher, in_one_write, is_settled, is_trusted, patcher
 from syncer.content.left_over import names_for
 from syncer.content.page_file import (
     NewFile,
@@ -66,9 +66,9 @@ class _Patch(NamedTuple):
     number: int
     """Its edit's."""
     file: NewFile
-    writes: Sequence[Splice]
-    before: Sequence[bytes]
-    """What was there, for each of them."""
+    write: Splice
+    before: bytes
+    """What was there."""
 
 
 class _NeedsNewFileError(OSError):
@@ -187,11 +187,11 @@ def _patch_page(
         if isinstance(found, Problem):
             return _unless_done(edit, old, found)
         new, splices = found
-        writes = in_sectors(new, splices)
-        if not writes:
+        write = in_one_write(new, splices)
+        if write is None:
             raise _NeedsNewFileError
         try:
-            patched = in_place.patch(OpenPage(page, name, directory.descriptor, status), old, writes)
+            patched = in_place.patch(OpenPage(page, name, directory.descriptor, status), old, write)
         except OSError as error:
             return unwritable(edit.path, error)
     finally:
@@ -200,7 +200,7 @@ def _patch_page(
         raise _NeedsNewFileError
     if patched is Patched.EDITED:
         return edited(edit.path)
-    return _Patch(number, NewFile(path, status.st_dev, status.st_ino), writes, [old[at:stop] for at, stop, _ in writes])
+    return _Patch(number, NewFile(path, status.st_dev, status.st_ino), write, old[write[0] : write[1]])
 
 
 def _restore(in_place: Patcher, patch: _Patch) -> None:
@@ -212,9 +212,9 @@ def _restore(in_place: Patcher, patch: _Patch) -> None:
         page = open_file(name, directory, TO_PATCH)
         stack.callback(os.close, page)
         text, status = read_whole(page)
-        if status.st_ino == patch.file.inode and all(text[at:stop] == new for at, stop, new in patch.writes):
-            back = [(at, stop, old) for (at, stop, _), old in zip(patch.writes, patch.before, strict=True)]
-            in_place.patch(OpenPage(page, name, directory, status), text, back)
+        start, stop, new = patch.write
+        if status.st_ino == patch.file.inode and text[start:stop] == new:
+            in_place.patch(OpenPage(page, name, directory, status), text, (start, stop, patch.before))
 
 
 def _replace(

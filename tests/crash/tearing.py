@@ -47,7 +47,7 @@ def write_all_the_time(page: Path, old: bytes, new: bytes, start: int, stop: int
         for text, other in ((old, new), (new, old)):
             file = os.open(page, os.O_RDWR)
             opened = OpenPage(file, page.name, directory, os.fstat(file))
-            assert patches.patch(opened, text, [(start, stop, other[start:stop])]) is Patched.DONE
+            assert patches.patch(opened, text, (start, stop, other[start:stop])) is Patched.DONE
             os.close(file)
 
 
