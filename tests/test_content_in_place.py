@@ -99,6 +99,33 @@ def test_a_watcher_of_the_directory_sees_one_change_and_no_new_file(tmp_path: Pa
     assert [mask for mask in seen if mask & 0xFCE] == [modify, close_write], "no other event of a change"
 
 
+def add_a_name(file: Path) -> None:
+    os.link(file, file.parent.parent / "other.md")
+
+
+def forbid_writing(file: Path) -> None:
+    file.chmod(0o444)
+
+
+@pytest.mark.parametrize("forbid", [add_a_name, forbid_writing])
+def test_a_page_that_is_left_alone_in_each_sync_tells_no_watcher_of_a_write(
+    tmp_path: Path, file: Path, forbid: Act
+) -> None:
+    forbid(file)
+    waiting = edits(tmp_path)
+    with watching(file.parent) as events:
+        assert replace(tmp_path, waiting, in_place=True) == ["unwritable"]
+    assert not [mask for mask in events() if mask & 0xFCE]
+
+
+def test_no_new_file_is_made_for_a_page_that_a_writer_has_open(tmp_path: Path, file: Path) -> None:
+    waiting = edits(tmp_path)
+    with file.open("ab"), watching(file.parent) as events:
+        assert replace(tmp_path, waiting, in_place=True) == ["open-elsewhere"]
+    created, deleted = 0x100, 0x200
+    assert not [mask for mask in events() if mask & (created | deleted)]
+
+
 @contextmanager
 def watching(directory: Path) -> Iterator[Callable[[], list[int]]]:
     """Watch a directory (inotify); what is given returns the events."""
@@ -559,8 +586,9 @@ def test_a_batch_that_is_repeated_is_done_and_nothing_stays_open(tmp_path: Path,
 
 @pytest.mark.parametrize(("write", "in_place"), [("", True), ("in_place: true", True), ("in_place: false", False)])
 def test_the_config_says_whether_pages_are_changed_in_place(
-    site: Site, youtube: Simulator, write: str, *, in_place: bool
+    site: Site, youtube: Simulator, caplog: pytest.LogCaptureFixture, write: str, *, in_place: bool
 ) -> None:
+    caplog.set_level("INFO")
     site.configure(write=write)
     files = {}
     for number, video in enumerate(ids(3)):
@@ -573,3 +601,4 @@ def test_the_config_says_whether_pages_are_changed_in_place(
     assert (report.exit, report.changed_pages) == (0, 3)
     assert [file.read_bytes() for file in files] == [new for _, new in files.values()]
     assert [file.stat().st_ino == inode for file, (inode, _) in files.items()] == [in_place] * 3
+    assert ("3 pages, 3 of them in place" in caplog.text) == in_place

@@ -54,7 +54,7 @@ def edit_of(*same: Page) -> Edit:
 
 def replace(site: Path, what: list[Edit] | None = None, *, in_place: bool = False) -> list[str | None]:
     """Replace the pages of a site, by default each with a new file, and return what came of each."""
-    outcomes = replace_pages(os.path.realpath(site), edits(site) if what is None else what, in_place=in_place)
+    outcomes, _ = replace_pages(os.path.realpath(site), edits(site) if what is None else what, in_place=in_place)
     return [None if outcome is None else outcome.kind.value for outcome in outcomes]
 
 
@@ -554,7 +554,7 @@ def test_a_problem_names_the_page_as_the_site_knows_it(tmp_path: Path, file: Pat
     (edit,) = edits(tmp_path)
     file.unlink()
 
-    (problem,) = replace_pages(str(tmp_path), [edit], in_place=False)
+    (problem,) = replace_pages(str(tmp_path), [edit], in_place=False).problems
 
     assert isinstance(problem, Problem)
     assert problem.subject == "content/a.md"
@@ -562,7 +562,7 @@ def test_a_problem_names_the_page_as_the_site_knows_it(tmp_path: Path, file: Pat
 
 
 def test_no_edits_are_done_at_once(tmp_path: Path) -> None:
-    assert replace_pages(str(tmp_path), []) == []
+    assert replace_pages(str(tmp_path), []) == ([], 0)
 
 
 # --- many pages, durability, interruption ----------------------------------------------------------------------------
@@ -705,4 +705,4 @@ def test_a_preview_refuses_what_a_replacement_would_refuse(
     seen = preview(str(tmp_path), edit)
 
     assert isinstance(seen, Problem)
-    assert [seen] == replace_pages(str(tmp_path), [edit], in_place=False)
+    assert [seen] == replace_pages(str(tmp_path), [edit], in_place=False).problems

@@ -16,7 +16,16 @@ from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from syncer.content.lease import OpenPage, Patched, Patcher, in_one_write, is_settled, is_trusted, patcher
+from syncer.content.lease import (
+    OpenPage,
+    Patched,
+    Patcher,
+    in_one_write,
+    is_open_for_writing,
+    is_settled,
+    is_trusted,
+    patcher,
+)
 from syncer.content.left_over import names_for
 from syncer.content.page_file import (
     NewFile,
@@ -86,8 +95,17 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
     return found if isinstance(found, Problem) else (old, found[0])
 
 
-def replace_pages(site: str, edits: Sequence[Edit], *, in_place: bool = True) -> list[Problem | None]:
-    """Write a batch of pages durably; for each edit, in order, return None when it is done, or why it was left alone.
+class Replaced(NamedTuple):
+    """What came of a batch of edits."""
+
+    problems: list[Problem | None]
+    """For each edit, in order: None when it is done, or why the page was left alone."""
+    in_place: int
+    """How many pages were changed in place."""
+
+
+def replace_pages(site: str, edits: Sequence[Edit], *, in_place: bool = True) -> Replaced:
+    """Write a batch of pages durably.
 
     A batch may be some thousand pages: memory holds one text at a time. A page is left as it was or written whole, with
     its mode, owner and access list. A page whose bytes are no longer those that were read is left alone, unless they
@@ -97,14 +115,14 @@ def replace_pages(site: str, edits: Sequence[Edit], *, in_place: bool = True) ->
     """
     outcomes: list[Problem | None] = [None] * len(edits)
     look_at, touched = cache(_look_at), set[str]()
-    rest = _patch_pages(site, edits, outcomes) if in_place else range(len(edits))
+    rest, patched = _patch_pages(site, edits, outcomes) if in_place else (range(len(edits)), 0)
     _replace(site, [(number, edits[number]) for number in rest], outcomes, look_at, touched)
     in_use = [
         number for number, outcome in enumerate(outcomes) if outcome and outcome.kind is ProblemKind.OPEN_ELSEWHERE
     ]
     _replace(site, [(number, edits[number]) for number in in_use], outcomes, look_at, touched)
     flush_directories(touched)
-    return outcomes
+    return Replaced(outcomes, patched)
 
 
 def is_read_only(path: str, status: os.stat_result) -> bool:
@@ -114,11 +132,14 @@ def is_read_only(path: str, status: os.stat_result) -> bool:
     return status.st_uid != os.geteuid() and not os.access(path, os.W_OK)
 
 
-def _patch_pages(site: str, edits: Sequence[Edit], outcomes: list[Problem | None]) -> Sequence[int]:
-    """Change pages in place, and note their outcomes; return the numbers of the edits that need a new file."""
+def _patch_pages(site: str, edits: Sequence[Edit], outcomes: list[Problem | None]) -> tuple[Sequence[int], int]:
+    """Change pages in place, and note their outcomes.
+
+    Return the numbers of the edits that need a new file, and how many pages were changed.
+    """
     in_place = patcher()
     if in_place is None:
-        return range(len(edits))
+        return range(len(edits)), 0
     rest: list[int] = []
     patches: list[_Patch] = []
     parent, directory = None, None
@@ -145,7 +166,7 @@ def _patch_pages(site: str, edits: Sequence[Edit], outcomes: list[Problem | None
         if failure and not isinstance(failure, FileNotFoundError):  # deleted or renamed since
             _restore(in_place, patch)
             outcomes[patch.number] = unwritable(edits[patch.number].path, failure)
-    return rest
+    return rest, sum(outcomes[patch.number] is None for patch in patches)
 
 
 def _open_directory(site: str, path: str) -> _OpenDirectory | None:
@@ -173,20 +194,23 @@ def _patch_page(
     """Change a page in place; None where it has the new counts already. Raises OSError where it needs a new file."""
     if directory is None:
         raise _NeedsNewFileError
+    found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+    # Watchers see each file that was open for writing: one that will not be changed is not even opened.
+    if found.st_nlink > 1 or found.st_uid != os.geteuid() or not found.st_mode & stat.S_IWUSR or not is_settled(found):
+        raise _NeedsNewFileError
     try:
         page = open_file(name, directory.descriptor, TO_PATCH)
     except BlockingIOError:
         return open_elsewhere(edit.path)
     try:
         old, status = read_whole(page)
-        trusted = status.st_dev == directory.device or is_trusted(page)
-        if status.st_uid != os.geteuid() or not trusted or not is_settled(status):
+        if status.st_dev != directory.device and not is_trusted(page):
             raise _NeedsNewFileError
         path = f"{directory.real}/{name}"
-        found = _rewritten(edit, old, status, path)
-        if isinstance(found, Problem):
-            return _unless_done(edit, old, found)
-        new, splices = found
+        rewritten = _rewritten(edit, old, status, path)
+        if isinstance(rewritten, Problem):
+            return _unless_done(edit, old, rewritten)
+        new, splices = rewritten
         write = in_one_write(new, splices)
         if write is None:
             raise _NeedsNewFileError
@@ -294,6 +318,8 @@ def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> Rep
         found = _rewritten(edit, old, status, f"{directory.real}/{name}")
         if isinstance(found, Problem):
             return _unless_done(edit, old, found)
+        if is_open_for_writing(page):  # without a new file that comes to nothing
+            return open_elsewhere(edit.path)
         names = names_for(name, found[0])
         while True:
             temporary = next(names)
@@ -318,9 +344,7 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
     if is_read_only(target, status):
         return Problem(ProblemKind.UNWRITABLE, edit.path, "The page is read-only: make it writable, or exclude it.")
     if status.st_nlink > 1:
-        message = (
-            f"The page has {status.st_nlink} names (hard links), and a sync would part them: make it a separate file."
-        )
+        message = f"The page has {status.st_nlink} names (hard links), so it is left alone: make it a separate file."
         return Problem(ProblemKind.UNWRITABLE, edit.path, message)
     new, splices = old, list[Splice]()
     for fields, changes in edit.rewrites:

@@ -114,6 +114,8 @@ class Tally:
     """Pages that were compared with the accepted readings so far, and written where they differ."""
     changed_pages: int = 0
     changed_counts: int = 0
+    in_place: int = 0
+    """Pages that were changed in place."""
     gone: set[VideoId] = field(default_factory=set)
     accepted: dict[VideoId, bool] = field(default_factory=dict)
     commit: str | None = None

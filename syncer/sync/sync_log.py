@@ -97,15 +97,17 @@ def log_written(sync: Sync) -> None:
     """Log how much was written, or would be."""
     tally = sync.tally
     log.info(
-        "%s %s on %s",
+        "%s %s on %s%s",
         "Would write" if sync.options.dry_run else "Wrote",
         counted(tally.changed_counts, "count"),
         counted(tally.changed_pages, "page"),
+        f", {tally.in_place:,} of them in place" if tally.in_place else "",
         extra={
             "event": "written",
             "sync": tally.sync,
             "changed_counts": tally.changed_counts,
             "changed_pages": tally.changed_pages,
+            "in_place": tally.in_place,
         },
     )
 

@@ -82,7 +82,8 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
         for fields, same in groupby(rewrites, key=itemgetter(0))
     ]
     batch = record_intents(sync.database, sync.tally.sync, intents)
-    outcomes = replace_pages(sync.site, edits, in_place=sync.config.write.in_place)
+    outcomes, in_place = replace_pages(sync.site, edits, in_place=sync.config.write.in_place)
+    sync.tally.in_place += in_place
     done, not_done = _count(sync, edits, outcomes), _not_done(edits, outcomes)
     at, first = sync.environment.clock(), diff_log.last_seq + 1
     mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done))

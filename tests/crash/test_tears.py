@@ -1,4 +1,4 @@
-"""A kill tears no change in place, because none crosses a page of memory; a power cut no count: none crosses a sector."""
+"""A kill tears no change in place (none crosses a page of memory), and a power cut no count (none crosses a sector)."""
 
 from __future__ import annotations
 
