@@ -186,7 +186,7 @@ def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulato
 
     ran = syncer("purge")
     assert ran.code == 0
-    assert "The last sync was interrupted. It is completed now: 6 counts were written" in ran.err
+    assert "The last sync was interrupted. It is completed now: 6 counts written, " in ran.err
     require_all_right(full, youtube)
 
 

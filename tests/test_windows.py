@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from syncer.cli.changes import ChangeList
+from syncer.cli.show import VIDEOS_SHOWN
 from syncer.config.parse import parse_config
 from syncer.control import Stage
 from syncer.decide.plan import WINDOW_VIDEOS, Windows
@@ -32,7 +34,8 @@ SMALL = 2 * BATCH_SIZE
 
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syncer.decide.plan.WINDOW_VIDEOS", SMALL)
+    for module in ("decide.plan", "state.judging"):
+        monkeypatch.setattr(f"syncer.{module}.WINDOW_VIDEOS", SMALL)
 
 
 def numbered(many: int) -> list[VideoId]:
@@ -169,12 +172,49 @@ def test_a_sync_that_is_stopped_in_its_second_half_says_how_much_it_had_written(
 
     report = sync(site, Listener(progress=progress))
     assert report.brake is not None
-    said = f"The safety brake stopped the last sync: {report.brake.struck:,} of {report.brake.of:,} videos are missing"
+    share = f"{report.brake.struck:,} of {report.brake.of:,} videos in one part of it are missing"
+    said = f"The safety brake stopped the last sync: {share} (limit 50%)."
     shown = syncer("status").out
     assert said in shown
     assert f"{report.changed_counts:,} counts had been written before." in shown
     assert syncer("sync", "--accept").code == 0
     assert syncer("status", "--json").document["held_by_brake"] == 0
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_sync_that_is_stopped_lists_as_missing_what_it_had_accepted_and_says_how_much_is_held(
+    site: Site, youtube: Simulator, syncer: Run, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = ids(6 * SMALL)
+    put_pages(site, videos)
+    site.sync()
+    few = dict.fromkeys(videos[::10], VideoState.DELETED)
+    youtube.world = world_with(few)
+    youtube.clock.advance(timedelta(days=400))
+
+    def progress(stage: Stage, _done: int, _of: int | None) -> None:
+        if stage == "write":
+            youtube.world = world_with(dict.fromkeys(videos, VideoState.DELETED))
+
+    with caplog.at_level("INFO", "syncer.sync"):
+        report = sync(site, Listener(progress=progress))
+    assert report.brake is not None
+    assert (report.brake.earlier, report.brake.part) == (False, True)
+    document = syncer("status", "--json").document
+    missing = [each["video_id"] for each in document["missing"]]
+    assert missing == sorted(set(report.missing) - report.braked)
+    assert VIDEOS_SHOWN < len(missing) < len(few)
+    assert len(report.braked) == document["held_by_brake"] < len(videos)
+    (judged,) = (record.getMessage() for record in caplog.records if record.__dict__.get("event") == "judged")
+    holds = f"the safety brake holds {len(report.braked)} readings"
+    assert judged.endswith(f"; {len(report.missing)} missing, 0 counts unconfirmed; {holds}")
+
+    capsys.readouterr()
+    ChangeList().show(report, quiet=False)
+    listed = capsys.readouterr().out.split("Missing on YouTube, counts kept:\n")[1].split("The safety brake")[0]
+    lines = listed.splitlines()
+    assert [line.split()[0] for line in lines[:VIDEOS_SHOWN]] == missing[:VIDEOS_SHOWN]
+    assert lines[VIDEOS_SHOWN].startswith(f"  ... and {len(missing) - VIDEOS_SHOWN:,} more")
 
 
 @pytest.mark.usefixtures("small_windows")

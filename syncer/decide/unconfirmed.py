@@ -24,6 +24,8 @@ class Brake:
     """Videos that YouTube returned before, or counts that could be compared."""
     earlier: bool = False
     """Whether it stopped an earlier sync, not this one."""
+    part: bool = False
+    """Whether the sync had several windows: the numbers are then of one window, or of all up to it."""
 
     def limit(self, *, missing: float, falling: float) -> float:
         """Return the one of these two shares that it is about."""

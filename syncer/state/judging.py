@@ -11,7 +11,7 @@ import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from syncer.decide.plan import DAY_SECONDS
+from syncer.decide.plan import DAY_SECONDS, WINDOW_VIDEOS
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
@@ -52,9 +52,9 @@ def pending_videos(database: Database) -> list[VideoId]:
     return _videos(database, "judged IS NOT latest")
 
 
-def held_videos(database: Database) -> list[VideoId]:
-    """Return the videos with a held reading."""
-    return _videos(database, "held IS NOT NULL")
+def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:
+    """Return the videos with a held reading, or with one that the safety brake holds."""
+    return _videos(database, f"held = '{BRAKE}'" if by_brake else "held IS NOT NULL")
 
 
 def any_unknown(database: Database) -> bool:
@@ -119,18 +119,19 @@ def current_brake(database: Database) -> Brake | None:
     if not held:
         return None
     with database.read() as connection:
-        of_last = connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM videos WHERE held = ?"
-            " AND judged = (SELECT max(sync) FROM syncs WHERE report IS NOT NULL))",
+        of_last, read = connection.execute(
+            "SELECT braked = (SELECT max(sync) FROM syncs WHERE report IS NOT NULL),"
+            " (SELECT count(*) FROM videos WHERE latest = braked)"
+            " FROM (SELECT max(judged) AS braked FROM videos WHERE held = ?)",
             (BRAKE,),
-        ).fetchone()[0]
+        ).fetchone()
         row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
         if row is None:
             return Brake("missing", held, held, earlier=not of_last)  # of an older version, which did not record it
         match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", row[0])
         if match is None:
             raise OddValue(f"{row[0]!r} is not a brake")
-        return Brake(match[1], int(match[2]), int(match[3]), earlier=not of_last)
+        return Brake(match[1], int(match[2]), int(match[3]), earlier=not of_last, part=read > WINDOW_VIDEOS)
 
 
 def count_braked(database: Database) -> int:

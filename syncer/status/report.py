@@ -71,6 +71,8 @@ class SyncReport:
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
     accepted: Mapping[VideoId, bool] = field(default_factory=dict)
     """The videos whose readings of earlier syncs were held back until this one, and whether they are missing."""
+    braked: AbstractSet[VideoId] = frozenset()
+    """The videos whose readings the safety brake holds: whether they are missing is not known."""
 
 
 COMPLETE = "complete"
@@ -108,6 +110,8 @@ class StoredBrake(TypedDict):
     of: int
     earlier: NotRequired[bool]
     """Absent from reports of versions in which a sync that was stopped wrote nothing at all."""
+    part: NotRequired[bool]
+    """The same."""
 
 
 class StoredReport(TypedDict):
@@ -236,8 +240,9 @@ def brake_sentence_of(report: SyncReport, accept: str) -> str | None:
 
 
 def brake_share(brake: Brake) -> str:
-    """Return what made the safety brake stop a sync: `8 of 13 videos are missing`."""
-    return f"{brake.struck:,} of {brake.of:,} {'videos are missing' if brake.reason == 'missing' else 'counts fell'}"
+    """Return what made the safety brake stop a sync: `8 of 13 videos are missing`; the sync was named just before."""
+    noun, verb = ("videos", "are missing") if brake.reason == "missing" else ("counts", "fell")
+    return f"{brake.struck:,} of {brake.of:,} {noun} {'in one part of it ' if brake.part else ''}{verb}"
 
 
 def stored_json(report: SyncReport) -> str:
@@ -316,7 +321,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         and all(_is_problem(problem) for problem in problems)
         and (brake is None or (isinstance(brake, dict) and isinstance(brake.get("reason"), str)))
         and (brake is None or all(_is_number(brake.get(name)) for name in ("struck", "of")))
-        and (brake is None or isinstance(brake.get("earlier", False), bool))
+        and (brake is None or all(isinstance(brake.get(name, False), bool) for name in ("earlier", "part")))
         and isinstance(report.get("commit"), str | None)
         and _is_number(report.get("exit"))
         and report["exit"] in _EXITS

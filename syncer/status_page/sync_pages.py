@@ -44,8 +44,10 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
     """Return the page of a finished sync; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     made = report["changed_counts"]
-    stored = report["brake"]
-    brake = Brake(stored["reason"], stored["struck"], stored["of"], stored.get("earlier", made > 0)) if stored else None
+    brake = None
+    if stored := report["brake"]:
+        earlier, part = stored.get("earlier", made > 0), stored.get("part", False)
+        brake = Brake(stored["reason"], stored["struck"], stored["of"], earlier, part)
     left_alone = report.get("left", 0)
     problems = problems_of(report)
     return page(

@@ -215,7 +215,7 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
         release_unnamed(database)
     log_planned(sync, plan)
     _sync_windows(sync, pages, Windows(plan.videos, tally.sync), number)
-    missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing)
+    missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     tally.pages_of = pages_naming(pages.named(), named)

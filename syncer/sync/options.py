@@ -118,6 +118,8 @@ class Tally:
     """Pages that were changed in place."""
     gone: set[VideoId] = field(default_factory=set)
     accepted: dict[VideoId, bool] = field(default_factory=dict)
+    braked: frozenset[VideoId] = frozenset()
+    """Videos whose readings the safety brake holds."""
     commit: str | None = None
     pushed_to: str | None = None
     tries: Tries = field(default_factory=Tries)
@@ -182,6 +184,7 @@ class Tally:
             left=self.left,
             suppressed=self.suppressed,
             accepted=self.accepted,
+            braked=self.braked,
         )
 
 

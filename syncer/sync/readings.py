@@ -19,6 +19,7 @@ from syncer.state.judging import (
     accept_pending,
     any_unknown,
     current_brake,
+    held_videos,
     hold_pending,
     pending_readings,
     unconfirmed_counts,
@@ -277,6 +278,7 @@ def note_held(sync: Sync, brake: Brake | None) -> None:
     held = current_brake(sync.database)
     sync.tally.brake = replace(held, earlier=brake is None) if held else None
     sync.tally.brake_limit = held.limit(missing=limit.missing, falling=limit.falling) if held else 0
+    sync.tally.braked = frozenset(held_videos(sync.database, by_brake=True) if held else ())
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
 
 

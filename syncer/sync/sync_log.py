@@ -21,13 +21,13 @@ def log_planned(sync: Sync, plan: Plan) -> None:
     tally = sync.tally
     left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.environment.clock()).values())
     log.info(
-        "Sync %s: %s, %s; %d to request, %d fresh, %d left out for lack of quota; %s left today",
+        "Sync %s: %s, %s; %s to request, %s fresh, %s left out for lack of quota; %s left today",
         tally.sync,
         counted(tally.pages, "page"),
         counted(tally.videos, "video"),
-        len(plan.videos),
-        plan.fresh,
-        plan.over_quota,
+        f"{len(plan.videos):,}",
+        f"{plan.fresh:,}",
+        f"{plan.over_quota:,}",
         counted(left, "unit"),
         extra={
             "event": "planned",
@@ -44,13 +44,13 @@ def log_planned(sync: Sync, plan: Plan) -> None:
 def log_judged(sync: Sync) -> None:
     """Log what YouTube returned, and how much of it is held."""
     tally = sync.tally
-    unconfirmed = f"{counted(len(tally.unconfirmed), 'count')} unconfirmed"
     log.info(
-        "YouTube returned %d of %s; %d missing, %s",
-        tally.answered,
+        "YouTube returned %s of %s; %s missing, %s unconfirmed%s",
+        f"{tally.answered:,}",
         counted(tally.asked, "video"),
-        len(tally.missing),
-        "the safety brake holds them" if tally.brake else unconfirmed,
+        f"{len(tally.missing):,}",
+        counted(len(tally.unconfirmed), "count"),
+        f"; the safety brake holds {counted(len(tally.braked), 'reading')}" if tally.brake else "",
         extra={
             "event": "judged",
             "sync": tally.sync,
@@ -131,9 +131,9 @@ def log_recovered(leftovers: Leftovers) -> None:
     if not leftovers.any:
         return
     log.warning(
-        "The last sync was interrupted. It is completed now: %s were written and %s were not; removed %s",
+        "The last sync was interrupted. It is completed now: %s written, %s not written, %s removed",
         counted(leftovers.written, "count"),
-        counted(leftovers.unwritten, "count"),
+        f"{leftovers.unwritten:,}",
         counted(len(leftovers.files), "left-over file"),
         extra={
             "event": "recovered",
