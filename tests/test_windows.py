@@ -188,7 +188,7 @@ def test_a_sync_that_is_stopped_lists_as_missing_what_it_had_accepted_and_says_h
     videos = ids(6 * SMALL)
     put_pages(site, videos)
     site.sync()
-    few = dict.fromkeys(videos[::10], VideoState.DELETED)
+    few = dict.fromkeys(videos[::3], VideoState.DELETED)
     youtube.world = world_with(few)
     youtube.clock.advance(timedelta(days=400))
 
