@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -124,6 +125,25 @@ def test_no_new_file_is_made_for_a_page_that_a_writer_has_open(tmp_path: Path, f
         assert replace(tmp_path, waiting, in_place=True) == ["open-elsewhere"]
     created, deleted = 0x100, 0x200
     assert not [mask for mask in events() if mask & (created | deleted)]
+
+
+@pytest.mark.parametrize("bit", [stat.S_ISGID, stat.S_ISUID])
+def test_a_page_with_a_mode_that_the_kernel_takes_away_from_what_is_written_gets_a_new_file(
+    tmp_path: Path, file: Path, bit: int
+) -> None:
+    file.chmod(0o755 | bit)
+    assert not patched(tmp_path, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o755 | bit
+
+
+def test_the_first_process_of_a_container_changes_no_page_in_place() -> None:
+    """No signal with its default effect ends it, so the timer would not."""
+    ask = [sys.executable, "-c", "from syncer.content.lease import patcher; print(patcher())"]
+    inside = subprocess.run(["unshare", "--pid", "--fork", *ask], check=False, capture_output=True, text=True)
+    if inside.returncode:
+        pytest.skip("no namespace may be made here")
+    assert inside.stdout == "None\n"
+    assert subprocess.check_output(ask, text=True).startswith("Patcher(")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Sequence
@@ -109,6 +110,8 @@ class Patched(Enum):
     """No lease, and nothing was done: another program has the page open, or it is another user's."""
     EDITED = "edited"
     """Somebody edited, renamed or linked the page, and it has no new count."""
+    MIXED = "mixed"
+    """Somebody edited the page while this process was stopped, and the new counts are written into that text."""
 
 
 class OpenPage(NamedTuple):
@@ -136,42 +139,51 @@ class Patcher(NamedTuple):
         """
         if sys.platform != "linux":
             return Patched.REFUSED
-        descriptor, began = page.descriptor, time.monotonic()
-        start, stop, new = write
+        began = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, self.break_seconds - MARGIN_SECONDS)
         try:
             try:
-                fcntl.fcntl(descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
-                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                fcntl.fcntl(page.descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
+                fcntl.fcntl(page.descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
             except OSError:
                 return Patched.REFUSED
-            if os.pread(descriptor, len(old) + 1, 0) != old:
-                return Patched.EDITED
-            if time.monotonic() - began > self.break_seconds / 2:  # stopped or paused since
-                return Patched.REFUSED
-            try:
-                _write(descriptor, new, start)
-                if _is_only_name(page):
-                    return Patched.DONE
-            except OSError:
-                with suppress(OSError):
-                    _write(descriptor, old[start:stop], start)
-                raise
-            _write(descriptor, old[start:stop], start)
-            return Patched.EDITED
+            return self._write(page, old, write, began)
         finally:
-            give_lease_back(descriptor)
+            give_lease_back(page.descriptor)
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _write(self, page: OpenPage, old: bytes, write: Splice, began: float) -> Patched:
+        """Write under the lease; `began` is the time before it was requested."""
+        descriptor, (start, stop, new) = page.descriptor, write
+        if os.pread(descriptor, len(old) + 1, 0) != old:
+            return Patched.EDITED
+        if time.monotonic() - began > self.break_seconds / 2:  # stopped or paused since
+            return Patched.REFUSED
+        try:
+            _write(descriptor, new, start)
+            if time.monotonic() - began > self.break_seconds:  # only where the timer failed to end this process
+                written = old[:start] + new + old[stop:]
+                return Patched.DONE if os.pread(descriptor, len(old) + 1, 0) == written else Patched.MIXED
+            if _is_only_name(page):
+                return Patched.DONE
+        except OSError:
+            with suppress(OSError):
+                _write(descriptor, old[start:stop], start)
+            raise
+        _write(descriptor, old[start:stop], start)
+        return Patched.EDITED
 
 
 def patcher() -> Patcher | None:
     """Return what changes pages in place; None where it is not safe: then each page needs a new file.
 
     That is so on other systems than Linux, and where the timer would not end this process. The command line sets
-    SIGALRM to its default; where something else handles or blocks it, no page is changed in place.
+    SIGALRM to its default; where something else handles or blocks it, no page is changed in place. Nor is one by the
+    first process of a container, which Linux does not end by a signal with its default effect.
     """
     if (
         sys.platform != "linux"
+        or os.getpid() == 1
         or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL
         or signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     ):
@@ -196,9 +208,18 @@ def in_one_write(page: bytes, splices: Sequence[Splice]) -> Splice | None:
     return (first, last, page[first:last]) if first // PAGE_BYTES == (last - 1) // PAGE_BYTES else None
 
 
-def is_settled(status: os.stat_result) -> bool:
-    """Return whether a change now gets another modification time in whole seconds, by which git finds changes."""
-    return status.st_mtime_ns // 10**9 < (time.time_ns() - CLOCK_LAG_NS) // 10**9
+def may_be_patched(status: os.stat_result) -> bool:
+    """Return whether a page with this status may be changed in place.
+
+    It is ours, and we may write it; it has one name; it has no mode that the kernel takes away from a file that is
+    written to; and it was last changed in an earlier second, because git finds changes by whole seconds.
+    """
+    return (
+        status.st_uid == os.geteuid()
+        and status.st_nlink == 1
+        and status.st_mode & (stat.S_IWUSR | stat.S_ISUID | stat.S_ISGID) == stat.S_IWUSR
+        and status.st_mtime_ns // 10**9 < (time.time_ns() - CLOCK_LAG_NS) // 10**9
+    )
 
 
 def is_trusted(descriptor: int) -> bool:

@@ -22,8 +22,8 @@ from syncer.content.lease import (
     Patcher,
     in_one_write,
     is_open_for_writing,
-    is_settled,
     is_trusted,
+    may_be_patched,
     patcher,
 )
 from syncer.content.left_over import names_for
@@ -195,8 +195,7 @@ def _patch_page(
     if directory is None:
         raise _NeedsNewFileError
     found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
-    # Watchers see each file that was open for writing: one that will not be changed is not even opened.
-    if found.st_nlink > 1 or found.st_uid != os.geteuid() or not found.st_mode & stat.S_IWUSR or not is_settled(found):
+    if not may_be_patched(found):  # it is not even opened for writing, which watchers would see
         raise _NeedsNewFileError
     try:
         page = open_file(name, directory.descriptor, TO_PATCH)
@@ -222,9 +221,17 @@ def _patch_page(
         os.close(page)
     if patched is Patched.REFUSED:
         raise _NeedsNewFileError
-    if patched is Patched.EDITED:
-        return edited(edit.path)
+    if patched is not Patched.DONE:
+        return edited(edit.path) if patched is Patched.EDITED else _mixed(edit.path, write)
     return _Patch(number, NewFile(path, status.st_dev, status.st_ino), write, old[write[0] : write[1]])
+
+
+def _mixed(path: str, write: Splice) -> Problem:
+    message = (
+        "syncer was stopped while it wrote to this page, and another program saved it meanwhile: new counts may stand in"
+        f" the wrong place, at byte {write[0]:,}. Correct the page by hand."
+    )
+    return Problem(ProblemKind.EDITED_MEANWHILE, path, message)
 
 
 def _restore(in_place: Patcher, patch: _Patch) -> None:

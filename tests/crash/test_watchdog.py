@@ -132,6 +132,8 @@ def assert_unharmed(stopped: Stopped, ended: Ended) -> None:
     page = stopped.page.read_bytes()
     if stopped.call == "pwrite" and not stopped.armed:
         assert page != stopped.text, f"{stopped}: no harm, so this test does not show what the timer is for"
+        [problem] = json.loads(ended.out)["problems"]
+        assert "Correct the page by hand." in problem["message"], f"{stopped}: harm is at least reported"
         return
     assert page == stopped.text, f"{stopped}: harm was done: {page!r}"
     if stopped.armed:
