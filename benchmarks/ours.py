@@ -168,7 +168,7 @@ def _answered_sync(task: Task) -> Iterator[tuple[Sync, Pages]]:
             save_readings(opened.database, number, readings[start : start + BATCH_SIZE])
         site, database, diff_log = os.path.realpath(task.site), opened.database, opened.diff_log
         sync = Sync(config, Options(), environment, NO_LISTENER, site, database, diff_log, tally)
-        judge_window(sync, pages, NOTHING_COMPARED, last=True)
+        judge_window(sync, pages, NOTHING_COMPARED, lambda _: False, last=True)
         yield sync, pages
 
 

@@ -20,6 +20,7 @@ from syncer.control import Stage
 from syncer.decide.plan import WINDOW_VIDEOS, Windows
 from syncer.decide.unconfirmed import Brake, Comparison, Shares, judge
 from syncer.model import BATCH_SIZE, Count, VideoId
+from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.status.report import SyncReport
@@ -155,6 +156,19 @@ def test_youtube_that_collapses_in_mid_sync_stops_it_and_what_was_written_before
         0,
     )
     assert [(site.root / f"content/{number:04}.md").read_bytes() for number in range(len(videos))] == new
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_window_is_judged_by_all_of_its_own_readings_whenever_they_come(site: Site, youtube: Simulator) -> None:
+    """A missing video is confirmed by a second request. If that is late, those that are present come a window early."""
+    videos = ids(4 * SMALL)
+    put_pages(site, videos)
+    site.sync()
+    gone = videos[::10]
+    youtube.world = world_with(dict.fromkeys(gone, VideoState.DELETED))
+    youtube.faults = [parse_fault("late@general")]
+    report = site.sync(LATER)
+    assert (report.brake, report.exit, sorted(report.missing)) == (None, 0, sorted(gone))
 
 
 @pytest.mark.usefixtures("small_windows")

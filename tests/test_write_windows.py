@@ -116,7 +116,7 @@ def test_the_readings_at_hand_after_judging_are_those_that_the_state_has_as_acce
         new = (None, {Count.VIEWS: 0}, {Count.LIKES: 10**9}, before[videos[3]].statistics)
         readings = [Reading(video, at, given) for video, given in zip(videos, new, strict=False)]
         save_readings(sync.database, number, readings)
-        judgement, accepted = judge_window(sync, pages, NOTHING_COMPARED, last=True)
+        judgement, accepted = judge_window(sync, pages, NOTHING_COMPARED, lambda _: False, last=True)
         now = accepted_readings(sync.database, videos)
     assert (judgement.brake, set(judgement.unconfirmed)) == (None, {videos[1]})
     assert accepted == {video: now[video] for video in videos[2:4]}

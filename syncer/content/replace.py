@@ -228,8 +228,8 @@ def _patch_page(
 
 def _mixed(path: str, write: Splice) -> Problem:
     message = (
-        "syncer was stopped while it wrote to this page, and another program saved it meanwhile: new counts may stand in"
-        f" the wrong place, at byte {write[0]:,}. Correct the page by hand."
+        "syncer was stopped while it wrote to this page, and another program saved it meanwhile: new counts may stand"
+        f" in the wrong place, at byte {write[0]:,}. Correct the page by hand."
     )
     return Problem(ProblemKind.EDITED_MEANWHILE, path, message)
 

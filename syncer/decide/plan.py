@@ -98,6 +98,10 @@ class Windows:
         """Return the number of a video's window, from 0; for one that is not requested, that of any window."""
         return bisect_right(self._starts, self._lot(video)) if self._starts else 0
 
+    def is_after(self, window: int, video: VideoId) -> bool:
+        """Return whether a video is in a later window than this one."""
+        return self.window_of(video) > window
+
     def _lot(self, video: VideoId) -> int:
         return int.from_bytes(blake2b(video.encode(), digest_size=8, key=self._key).digest())
 

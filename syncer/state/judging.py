@@ -47,11 +47,6 @@ def pending_readings(database: Database) -> Generator[Pending]:
             yield Pending(reading_of(row[:6]), before, row[12] is not None, _unconfirmed(row[13]))
 
 
-def pending_videos(database: Database) -> list[VideoId]:
-    """Return the videos with a pending reading: before a sync requests any, those that a crash left."""
-    return _videos(database, "judged IS NOT latest")
-
-
 def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:
     """Return the videos with a held reading, or with one that the safety brake holds."""
     return _videos(database, f"held = '{BRAKE}'" if by_brake else "held IS NOT NULL")
@@ -76,14 +71,17 @@ def hold_pending(database: Database, brake: Brake) -> None:
         )
 
 
-def accept_pending(database: Database, unconfirmed: Iterable[tuple[VideoId, frozenset[Count]]]) -> None:
-    """Accept all pending readings, but hold those with unconfirmed counts."""
+def accept_pending(
+    database: Database, unconfirmed: Iterable[tuple[VideoId, frozenset[Count]]] = (), ahead: Iterable[VideoId] = ()
+) -> None:
+    """Accept the pending readings, but hold those with unconfirmed counts, and leave those of the videos `ahead`."""
     with database.transaction() as connection:
         connection.executemany(
             "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
             ((",".join(sorted(counts)), video) for video, counts in unconfirmed),
         )
-        connection.execute(_ACCEPT.format("judged IS NOT latest"))
+        pending = "judged IS NOT latest AND id NOT IN (SELECT value FROM json_each(?))"
+        connection.execute(_ACCEPT.format(pending), (json.dumps(list(ahead)),))
 
 
 def accept_held(database: Database) -> dict[VideoId, bool]:

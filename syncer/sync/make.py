@@ -35,6 +35,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,7 +49,7 @@ from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Page, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
-from syncer.state.judging import held_videos, hold_pending, pending_videos, release_unnamed
+from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos, pages_of_videos, save_video_pages
 from syncer.status.buckets import cut_quotas
@@ -243,14 +244,14 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
     parts = _parts(sync, pages, windows)
     with closing(request_windows(sync, windows.windows, sync_number)) as requested:
         for number, (part, save_arrived) in enumerate(zip(parts, requested, strict=True)):
-            ahead = parts[number + 1 : number + 2]  # some of its readings may be here already, and are judged too
+            last = number == len(parts) - 1
             if brake:
                 hold_pending(database, brake)
             else:
-                named = chain(part.naming, *(following.naming for following in ahead))
-                naming = map(pages.__getitem__, named)
-                (brake, _, shares), accepted = judge_window(sync, naming, shares, last=not ahead)
-            if not ahead:
+                naming = map(pages.__getitem__, part.naming)
+                is_ahead = partial(windows.is_after, number)
+                (brake, _, shares), accepted = judge_window(sync, naming, shares, is_ahead, last=last)
+            if last:
                 sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
                 note_held(sync, brake)
                 log_judged(sync)
@@ -273,17 +274,14 @@ class _Part(NamedTuple):
 def _parts(sync: Sync, pages: Pages, windows: Windows) -> list[_Part]:
     """Return the pages of each window; those of which no video is requested are in any of them.
 
-    Readings that a crash left unjudged are judged with the first window, and `--accept` accepts what is held with the
-    last.
+    Readings that a crash left unjudged are judged with any window, too. `--accept` accepts what is held with the last.
     """
     parts = [_Part(array("I"), array("I")) for _ in windows.windows]
-    pending = frozenset(pending_videos(sync.database))
     held = frozenset(held_videos(sync.database) if sync.options.accept else ())
     for _, file in groupby(enumerate(pages.named()), key=lambda numbered: numbered[1][0]):
         naming: dict[int, set[int]] = {}
         for number, (_, videos) in file:
             naming[number] = set(map(windows.window_of, videos))
-            naming[number] |= {0} if not pending.isdisjoint(videos) else set()
             naming[number] |= {len(parts) - 1} if not held.isdisjoint(videos) else set()
         last = max(chain.from_iterable(naming.values()))
         parts[last].ending.extend(naming)

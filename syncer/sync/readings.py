@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -13,8 +13,8 @@ from syncer.decide.plan import Plan, plan
 from syncer.decide.quota import units_left
 from syncer.decide.unconfirmed import Brake, Comparison, Judgement, Shares, comparable, judge
 from syncer.model import Bucket, Count, Page, Problem, ProblemKind, Reading, Slot, Statistics, VideoId
-from syncer.state.database import Database
 from syncer.state.judging import (
+    Pending,
     accept_held,
     accept_pending,
     any_unknown,
@@ -234,19 +234,20 @@ def early_end(tally: Tally, breakers: Mapping[Bucket, Breaker], deadline: Deadli
 
 
 def judge_window(
-    sync: Sync, pages: Iterable[Page], before: Shares, *, last: bool
+    sync: Sync, pages: Iterable[Page], before: Shares, is_ahead: Callable[[VideoId], bool], *, last: bool
 ) -> tuple[Judgement, Mapping[VideoId, Reading]]:
     """Accept or hold each reading that is not judged yet; if the brake holds them, no page of the window is written.
 
-    A reading is compared with the video's accepted one, or, if there is none, with the counts of these pages. With
-    `--accept`, all readings are accepted; in the `last` window also those that were held before. `before` are the
-    shares of the windows before this one.
+    Readings of videos that are `is_ahead`, of the next window, are not judged yet: the first to come are those that
+    YouTube returned, and the missing ones would be left to be judged without them. A reading is compared with the
+    video's accepted one, or, if there is none, with the counts of these pages. With `--accept`, all readings are
+    accepted; in the `last` window also those that were held before. `before` are the shares of the windows before.
 
     Also returned are the readings that are accepted by this, as far as they are at hand: those that are not are in the
     state only.
     """
     if sync.options.accept:
-        accept_pending(sync.database, ())
+        accept_pending(sync.database)
         if last:
             sync.tally.accepted = accept_held(sync.database)
         return Judgement(None, {}, before), {}
@@ -255,17 +256,22 @@ def judge_window(
         for page in pages:
             for slot in page.slots:
                 of_pages.setdefault(slot.video_id, slot)
+    own, ahead = list[Pending](), list[VideoId]()
+    with closing(pending_readings(sync.database)) as pending:
+        for each in pending:
+            if is_ahead(each.now.video_id):
+                ahead.append(each.now.video_id)
+            else:
+                own.append(each)
     limit = sync.config.write.brake
-    returned: dict[VideoId, Reading] = {}
-    compared = _compared(sync.database, of_pages, sync.config.mapped_counts, returned)
+    compared = _compared(own, of_pages, sync.config.mapped_counts)
     judged = judge(compared, missing=limit.missing, falling=limit.falling, before=before)
     if judged.brake:
         hold_pending(sync.database, judged.brake)
         return judged, {}
-    accept_pending(sync.database, judged.unconfirmed.items())
-    for video in judged.unconfirmed:
-        del returned[video]
-    return judged, returned
+    accept_pending(sync.database, judged.unconfirmed.items(), ahead)
+    returned = (now for now, *_ in own if now.statistics is not None and now.video_id not in judged.unconfirmed)
+    return judged, {now.video_id: now for now in returned}
 
 
 def note_held(sync: Sync, brake: Brake | None) -> None:
@@ -304,34 +310,25 @@ def _request_problems(
 
 
 def _compared(
-    database: Database,
-    of_pages: Mapping[VideoId, Slot],
-    counts: frozenset[Count],
-    returned: MutableMapping[VideoId, Reading],
+    pending: Iterable[Pending], of_pages: Mapping[VideoId, Slot], counts: frozenset[Count]
 ) -> Iterator[Comparison]:
-    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then.
-
-    Those of videos that YouTube returned are added to `returned`.
-    """
-    with closing(pending_readings(database)) as pending:
-        for now, before, was_missing, held in pending:
-            if now.statistics is not None:
-                returned[now.video_id] = now
-            if before is None:
-                slot = of_pages.get(now.video_id)
-                values = zip(slot.fields, slot.texts, strict=True) if slot else ()
-                known: Statistics = {field.count: int(text) for field, text in values if text is not None}
-            else:
-                known = before.statistics or {}
-            same = comparable(counts, before.at if before else None, now.at)
-            yield Comparison(
-                now.video_id,
-                _only(known, same),
-                _only(now.statistics or {}, same),
-                was_present=before is not None and not was_missing,
-                is_present=now.statistics is not None,
-                held=held,
-            )
+    """Yield each new reading beside the known counts: those of `counts` that YouTube counts the same way since then."""
+    for now, before, was_missing, held in pending:
+        if before is None:
+            slot = of_pages.get(now.video_id)
+            values = zip(slot.fields, slot.texts, strict=True) if slot else ()
+            known: Statistics = {field.count: int(text) for field, text in values if text is not None}
+        else:
+            known = before.statistics or {}
+        same = comparable(counts, before.at if before else None, now.at)
+        yield Comparison(
+            now.video_id,
+            _only(known, same),
+            _only(now.statistics or {}, same),
+            was_present=before is not None and not was_missing,
+            is_present=now.statistics is not None,
+            held=held,
+        )
 
 
 def _only(statistics: Statistics, counts: Iterable[Count]) -> Statistics:
