@@ -68,6 +68,16 @@ def test_right_after_a_sync_it_says_that_the_videos_were_skipped_and_points_to_n
     )
 
 
+def test_it_says_how_many_videos_were_left_out_for_lack_of_quota(site: Site, syncer: Run) -> None:
+    fill(site, 120)
+    site.configure(schedule=NEVER, quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    with Daemon(site) as daemon:
+        daemon.until("Sync 2")
+        ran = syncer("trigger")
+    assert ran.code == 1
+    assert "Left out 20 videos for lack of quota. The next syncs request them first.\n" in ran.out
+
+
 def test_on_a_site_without_videos_it_says_that_none_was_requested(site: Site, syncer: Run) -> None:
     site.configure(schedule=NEVER)
     with Daemon(site) as daemon:

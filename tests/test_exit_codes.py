@@ -224,6 +224,18 @@ def test_what_only_reads_waits_for_nobody(full: Site, syncer: Run) -> None:
             assert syncer(*arguments).code == 0, arguments
 
 
+def test_a_sync_that_is_interrupted_says_so(site: Site) -> None:
+    for video in ids(300):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    with Simulator(World(), latency=0.2) as youtube:
+        Site(site.root, youtube.url).configure(youtube="connections: 1")
+        with start(site, "-m", "syncer", "sync") as process:
+            until(lambda: youtube.requests >= 2 or process.poll() is not None)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=20)
+    assert out.endswith("Stopped before the end. The next sync does the rest.\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_sync_that_is_interrupted_ends_with_130_and_keeps_what_was_answered(
     site: Site, syncer: Run, number: signal.Signals

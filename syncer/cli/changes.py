@@ -105,6 +105,8 @@ def show_way_back() -> None:
 
 def show_wrong(report: SyncReport) -> None:
     """Print what needs attention."""
+    if report.exit == ExitCode.INTERRUPTED:
+        show("Stopped before the end. The next sync does the rest.", "yellow")
     if braked := brake_sentence_of(report, "syncer sync --accept"):
         show(braked, "bold yellow")
     if report.over_quota:

@@ -80,6 +80,10 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
             show(f"{skipped} (`syncer sync --all` includes them).")
+        if left_out := document["left_out"]["over_quota"]:
+            show(
+                f"Left out {counted(left_out, 'video')} for lack of quota. The next syncs request them first.", "yellow"
+            )
         if document["brake"]:
             brake = Brake(**document["brake"])
             limit = brake.limit(missing=limits.missing, falling=limits.falling)
