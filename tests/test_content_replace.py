@@ -129,6 +129,17 @@ drop_powers()
 print(*replace(Path(sys.argv[1])))
 """
 
+REPLACE_POWERLESS_AND_SAY_WHY = """
+import sys
+from pathlib import Path
+from syncer.content.replace import replace_pages
+from tests.places import drop_powers
+from tests.test_content_replace import edits
+drop_powers()
+((problem,), _) = replace_pages(sys.argv[1], edits(Path(sys.argv[1])), in_place=False)
+print(problem.message)
+"""
+
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize(("owner", "group"), [(1234, NOBODY), (NOBODY, 4321), (0, 0)])
@@ -141,6 +152,8 @@ def test_a_page_whose_owner_cannot_be_kept_is_left_as_it_was(owner: int, group: 
         before = all_but_access(file)
 
         assert run_python(REPLACE_POWERLESS, site) == "unwritable\n"
+        why = "Cannot write the page: it belongs to another user or group, and a new file would not. It was not changed."
+        assert run_python(REPLACE_POWERLESS_AND_SAY_WHY, site) == f"{why}\n"
 
         assert all_but_access(file) == before
         assert file.read_bytes() == page()

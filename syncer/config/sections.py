@@ -238,7 +238,7 @@ class Schedule(Section):
 
 
 class Brakes(Section):
-    """`write.brake`: when the safety brake stops a whole sync."""
+    """`write.brake`: when the safety brake stops a sync."""
 
     missing: _Share = Field(
         default=parse_share("50%"), description="Stop if more than this share of the videos is suddenly missing."
@@ -253,7 +253,7 @@ class Write(Section):
         default=True,
         description="Whether a page that no other program has open is changed in place; `false`: each gets a new file.",
     )
-    brake: Brakes = Field(default_factory=Brakes, description="When the safety brake stops a whole sync.")
+    brake: Brakes = Field(default_factory=Brakes, description="When the safety brake stops a sync.")
 
 
 class History(Section):

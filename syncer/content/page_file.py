@@ -90,7 +90,10 @@ def write_new_file(path: str, content: bytes, like: os.stat_result, source: int,
             view = view[os.write(descriptor, view) :]
         created = os.fstat(descriptor)
         if (created.st_uid, created.st_gid) != (like.st_uid, like.st_gid):
-            os.fchown(descriptor, like.st_uid, like.st_gid)
+            try:
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+            except PermissionError as error:
+                raise OSError("it belongs to another user or group, and a new file would not") from error
         noted = _copy_attributes(source, descriptor, gives_access=gives_access)
         if noted or stat.S_IMODE(created.st_mode) != mode:
             os.fchmod(descriptor, mode)
