@@ -177,6 +177,24 @@ def test_a_narrowed_sync_writes_what_it_accepts_and_says_that_the_brake_holds_th
     )
 
 
+def test_a_brake_is_the_last_sync_s_where_it_holds_readings_of_several_and_an_unconfirmed_one_is_not_its(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    videos = ids(11)
+    put_pages(site, videos)
+    youtube.clock.advance(timedelta(days=400))
+    site.sync()
+    paths = [f"content/{number}.md" for number in range(len(videos))]
+    youtube.faults = [parse_fault(f"zero@{videos[0]}")]
+    assert site.sync(LATER, Options(paths=(paths[0],))).unconfirmed
+    youtube.faults, youtube.world = [], world_with(dict.fromkeys(videos, VideoState.DELETED))
+    report = site.sync(LATER + timedelta(hours=1), Options(paths=tuple(paths[1:])))
+    assert (report.brake, report.braked) == (Brake("missing", 10, 10), frozenset(videos[1:]))
+    report = site.sync(LATER + timedelta(hours=2), Options(paths=tuple(paths[1:6])))
+    assert (report.brake, report.braked) == (Brake("missing", 5, 5), frozenset(videos[1:]))
+    assert "The safety brake stopped the last sync: 5 of 5 videos are missing" in syncer("status").out
+
+
 def test_what_a_brake_holds_of_videos_that_no_page_names_any_more_is_let_go(site: Site, youtube: Simulator) -> None:
     put_pages(site, ids(12))
     site.sync()

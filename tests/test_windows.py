@@ -219,6 +219,7 @@ def test_a_sync_that_is_stopped_lists_as_missing_what_it_had_accepted_and_says_h
     assert missing == sorted(set(report.missing) - report.braked)
     assert VIDEOS_SHOWN < len(missing) < len(few)
     assert len(report.braked) == document["held_by_brake"] < len(videos)
+    assert report.pages_of.keys() == set(missing), "what is held is neither missing nor gone"
     (judged,) = (record.getMessage() for record in caplog.records if record.__dict__.get("event") == "judged")
     holds = f"the safety brake holds {len(report.braked)} readings"
     assert judged.endswith(f"; {len(report.missing)} missing, 0 counts unconfirmed; {holds}")
