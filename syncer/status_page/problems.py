@@ -36,7 +36,10 @@ REMEDIES = {
     ProblemKind.KEYS_NOT_FOUND: "Correct the keys in the config. syncer check shows similar keys in the pages.",
     ProblemKind.READERS_DISAGREE: "Change what the message names.",
     ProblemKind.UNREADABLE: "Check the permissions, rename the file, or exclude it.",
-    ProblemKind.UNWRITABLE: "Do what the message says.",
+    ProblemKind.UNWRITABLE: (
+        "Do what the message says. If the page belongs to another user, run syncer as that user, or change the page's"
+        " owner."
+    ),
     ProblemKind.OUTSIDE_SITE: "Exclude the link, or move its target into the site.",
     ProblemKind.EDITED_MEANWHILE: "Nothing: the next sync updates the page.",
     ProblemKind.OPEN_ELSEWHERE: "Close the page in the other program.",
