@@ -211,8 +211,8 @@ def in_one_write(page: bytes, splices: Sequence[Splice]) -> Splice | None:
 def may_be_patched(status: os.stat_result) -> bool:
     """Return whether a page with this status may be changed in place.
 
-    It belongs to the user of this process, who may write it; it has one name; it has no mode that the kernel takes away from a file that is
-    written to; and it was last changed in an earlier second, because git finds changes by whole seconds.
+    It belongs to the user of this process, who may write it. It has one name, and no mode that the kernel takes away
+    from a file that is written to. It was last changed in an earlier second, because git finds changes by whole seconds.
     """
     return (
         status.st_uid == os.geteuid()
