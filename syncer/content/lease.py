@@ -212,7 +212,7 @@ def may_be_patched(status: os.stat_result) -> bool:
     """Return whether a page with this status may be changed in place.
 
     It belongs to the user of this process, who may write it. It has one name, and no mode that the kernel takes away
-    from a file that is written to. It was last changed in an earlier second, because git finds changes by whole seconds.
+    from a file that is written to. It was last changed in an earlier second: git finds changes by whole seconds.
     """
     return (
         status.st_uid == os.geteuid()
