@@ -52,6 +52,7 @@ def main() -> int:
     print(text, end="")
     if options.write:
         results = RESULTS.format(table=text)
+        options.write.mkdir(parents=True, exist_ok=True)
         (options.write / "RESULTS.md").write_text(results, encoding="utf-8")
         (options.write / "results.svg").write_text(plot(figures, sizes, named), encoding="utf-8")
     judged = pages >= FULL_SIZE and not all(verdict.met for verdict in verdicts(figures.runs))

@@ -104,9 +104,12 @@ def _pages(site: Path) -> Iterator[tuple[str, bytes, Mapping[str, int]]]:
 
 def _page(random: Random, paragraphs: Sequence[str], *, old: bool) -> str:
     title = _words(random, 5).title()
-    video = video_id(random)
-    true = YOUTUBE.statistics(video, START)
-    assert true is not None, "the simulator's videos are published before its start"
+    while True:
+        video = video_id(random)
+        true = YOUTUBE.statistics(video, START)
+        assert true is not None, "the simulator's videos are published before its start"
+        if _before(true["viewCount"], old=old) < true["viewCount"]:
+            break  # else, as for 1000 views, no count with as many digits is lower, and the page would not change
     head = "\r\n".join(FRONT_MATTER).format(
         title=title,
         video=video,

@@ -145,6 +145,9 @@ def _patch_pages(site: str, edits: Sequence[Edit], outcomes: list[Problem | None
     parent, directory = None, None
     try:
         for number, edit in enumerate(edits):
+            if any(len(change.old or "") != len(change.new) for change in edit.changes):  # its length changes
+                rest.append(number)
+                continue
             above, _, name = edit.path.rpartition("/")
             if above != parent:
                 _close(directory)
