@@ -5,14 +5,19 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from syncer.model import Bucket
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
+from syncer.youtube.client import Client, Terms
 
 KEY = {"x-goog-api-key": "a-key"}
 LIST = "/youtube/v3/videos"
@@ -85,3 +90,27 @@ def statistics(simulator: Simulator, path: str, ids: str) -> Answer:
 def counts(item: Any) -> dict[str, int]:
     """The counts of an item of either method."""
     return {name: int(count) for name, count in item["statistics"].items() if name != "favoriteCount"}
+
+
+@contextmanager
+def client_with_units(simulator: Simulator, *, stats: int) -> Iterator[tuple[Client, dict[Bucket, int]]]:
+    """A client whose first bucket has so many units, and the units that it spent."""
+    units, lock = dict.fromkeys(Bucket, 0), threading.Lock()
+
+    def spend(bucket: Bucket) -> bool:
+        with lock:
+            if bucket is Bucket.STATS and units[bucket] == stats:
+                return False
+            units[bucket] += 1
+            return True
+
+    terms = Terms(
+        endpoint=simulator.url,
+        key="some-key",
+        spend=spend,
+        clock=lambda: datetime(2026, 11, 22, 20, 0, tzinfo=UTC),
+        sleep=lambda _: None,
+        timeout=5,
+    )
+    with Client(terms) as client:
+        yield client, units

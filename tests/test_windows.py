@@ -54,6 +54,16 @@ def put_pages(site: Site, videos: Sequence[str], views: int = 1) -> None:
         site.put(f"content/{number:04}.md", crlf(video, views, views))
 
 
+def collapsing_at_the_first_write(youtube: Simulator, videos: Sequence[str]) -> Listener:
+    """Let YouTube lose all videos once a sync writes its first pages."""
+
+    def progress(stage: Stage, _done: int, _of: int | None) -> None:
+        if stage == "write":
+            youtube.world = world_with(dict.fromkeys(videos, VideoState.DELETED))
+
+    return Listener(progress=progress)
+
+
 def counts_on(page: Path) -> bytes:
     return b"".join(line for line in page.read_bytes().splitlines() if b"Count" in line or b"viewcount" in line)
 
@@ -132,11 +142,7 @@ def test_youtube_that_collapses_in_mid_sync_stops_it_and_what_was_written_before
     right = {video: counts(youtube, video) for video in videos}
     before = {number: (site.root / f"content/{number:04}.md").read_bytes() for number in range(len(videos))}
 
-    def progress(stage: Stage, _done: int, _of: int | None) -> None:
-        if stage == "write":
-            youtube.world = world_with(dict.fromkeys(videos, VideoState.DELETED))
-
-    report = sync(site, Listener(progress=progress))
+    report = sync(site, collapsing_at_the_first_write(youtube, videos))
     assert report.brake is not None
     assert (report.brake.reason, report.brake.earlier, report.exit) == ("missing", False, 1)
     assert report.asked == len(videos)
@@ -180,11 +186,7 @@ def test_a_sync_that_is_stopped_in_its_second_half_says_how_much_it_had_written(
     site.sync()
     youtube.clock.advance(timedelta(days=400))
 
-    def progress(stage: Stage, _done: int, _of: int | None) -> None:
-        if stage == "write":
-            youtube.world = world_with(dict.fromkeys(videos, VideoState.DELETED))
-
-    report = sync(site, Listener(progress=progress))
+    report = sync(site, collapsing_at_the_first_write(youtube, videos))
     assert report.brake is not None
     share = f"{report.brake.struck:,} of {report.brake.of:,} videos in one part of it are missing"
     said = f"The safety brake stopped the last sync: {share} (limit 50%)."
@@ -206,12 +208,8 @@ def test_a_sync_that_is_stopped_lists_as_missing_what_it_had_accepted_and_says_h
     youtube.world = world_with(few)
     youtube.clock.advance(timedelta(days=400))
 
-    def progress(stage: Stage, _done: int, _of: int | None) -> None:
-        if stage == "write":
-            youtube.world = world_with(dict.fromkeys(videos, VideoState.DELETED))
-
     with caplog.at_level("INFO", "syncer.sync"):
-        report = sync(site, Listener(progress=progress))
+        report = sync(site, collapsing_at_the_first_write(youtube, videos))
     assert report.brake is not None
     assert (report.brake.earlier, report.brake.part) == (False, True)
     document = syncer("status", "--json").document

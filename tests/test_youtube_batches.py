@@ -16,8 +16,8 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.youtube.answer import Answer, Fetch, Outcome
 from syncer.youtube.batches import MAX_FAILURES, MAX_HALVINGS, MAX_UNANSWERED_HALVINGS, Breaker, WindowRequests, pack
-from syncer.youtube.client import Client, Terms
 from syncer.youtube.deadline import Deadline
+from tests.asking import client_with_units
 from tests.examples import examples
 from tests.waiting import until
 
@@ -299,22 +299,9 @@ def to_be_halved(answer: Answer) -> bool:
 def test_end_to_end_both_buckets_are_used_and_every_count_is_youtubes_own() -> None:
     gone = ids(1000)[::120]
     world = World(seed=3, videos={video: Video(VideoState.PRIVATE) for video in gone})
-    units, lock = dict.fromkeys(Bucket, 0), threading.Lock()
-
-    def spend(bucket: Bucket) -> bool:
-        with lock:
-            if bucket is Bucket.STATS and units[bucket] == 12:
-                return False
-            units[bucket] += 1
-            return True
-
     with (
         Simulator(world) as simulator,
-        Client(
-            Terms(
-                endpoint=simulator.url, key="some-key", spend=spend, clock=lambda: AT, sleep=lambda _: None, timeout=5
-            )
-        ) as client,
+        client_with_units(simulator, stats=12) as (client, units),
     ):
         answers = walk(ids(1000), client.fetch, connections=3)
         assert {bucket: simulator.units[bucket.value] for bucket in Bucket} == units

@@ -17,8 +17,8 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.youtube.answer import Answer, Fetch, Outcome
 from syncer.youtube.batches import MAX_FAILURES, Arrival, Breaker, WindowRequests
-from syncer.youtube.client import Client, Terms
 from syncer.youtube.deadline import Deadline
+from tests.asking import client_with_units
 from tests.examples import examples
 from tests.waiting import until
 
@@ -291,22 +291,9 @@ def test_end_to_end_windows_use_both_buckets_and_every_count_is_youtubes_own() -
     videos = windows(4, 230)
     gone = [video for one in videos for video in one[::60]]
     world = World(seed=3, videos={video: Video(VideoState.PRIVATE) for video in gone})
-    units, lock = dict.fromkeys(Bucket, 0), threading.Lock()
-
-    def spend(bucket: Bucket) -> bool:
-        with lock:
-            if bucket is Bucket.STATS and units[bucket] == 12:
-                return False
-            units[bucket] += 1
-            return True
-
     with (
         Simulator(world) as simulator,
-        Client(
-            Terms(
-                endpoint=simulator.url, key="some-key", spend=spend, clock=lambda: AT, sleep=lambda _: None, timeout=5
-            )
-        ) as client,
+        client_with_units(simulator, stats=12) as (client, units),
         requesting(videos, client.fetch, connections=3) as requests,
     ):
         answers = [answer for _ in videos for _, answer in window(requests) if answer]

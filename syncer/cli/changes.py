@@ -7,7 +7,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
 
-from syncer.cli.show import ROWS_SHOWN, rest, show, show_open, show_problems, show_suppressed, show_table, show_videos
+from syncer.cli.show import (
+    ROWS_SHOWN,
+    rest,
+    show,
+    show_open,
+    show_over_quota,
+    show_problems,
+    show_suppressed,
+    show_table,
+    show_videos,
+)
 from syncer.errors import ExitCode
 from syncer.model import Change, Problem, ProblemKind
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
@@ -109,9 +119,7 @@ def show_wrong(report: SyncReport) -> None:
         show("Stopped before the end. The next sync does the rest.", "yellow")
     if braked := brake_sentence_of(report, "syncer sync --accept"):
         show(braked, "bold yellow")
-    if report.over_quota:
-        left_out = counted(report.over_quota, "video")
-        show(f"Left out {left_out} for lack of quota. The next syncs request them first.", "yellow")
+    show_over_quota(report.over_quota)
     shown_as_errors = failures(report)
     problems = [problem for problem in report.problems if problem not in shown_as_errors]
     if problems:

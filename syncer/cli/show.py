@@ -62,6 +62,12 @@ def show_open(pages: int) -> None:
         show(f"Skipped {counted(pages, 'page')} open for writing in another program. The next sync tries again.")
 
 
+def show_over_quota(videos: int) -> None:
+    """Print how many videos were left out for lack of quota, if any."""
+    if videos:
+        show(f"Left out {counted(videos, 'video')} for lack of quota. The next syncs request them first.", "yellow")
+
+
 def show_suppressed(counts: int) -> None:
     """Print how many counts keep their values because an undo or a drop restored them, if any."""
     if counts:

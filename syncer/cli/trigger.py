@@ -67,7 +67,7 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
     """Print how the sync went; return its exit code."""
     import sys
 
-    from syncer.cli.show import show
+    from syncer.cli.show import show, show_over_quota
     from syncer.decide.unconfirmed import Brake
     from syncer.status.report import brake_sentence, summary
     from syncer.wording import counted, safe
@@ -80,10 +80,7 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
             show(f"{skipped} (`syncer sync --all` includes them).")
-        if left_out := document["left_out"]["over_quota"]:
-            show(
-                f"Left out {counted(left_out, 'video')} for lack of quota. The next syncs request them first.", "yellow"
-            )
+        show_over_quota(document["left_out"]["over_quota"])
         if document["brake"]:
             brake = Brake(**document["brake"])
             limit = brake.limit(missing=limits.missing, falling=limits.falling)

@@ -248,12 +248,6 @@ def unreadable(path: str, error: Exception) -> Problem:
     return Problem(ProblemKind.UNREADABLE, printable(path), message)
 
 
-def edited(path: str) -> Problem:
-    """Return the Problem of a page that is not as the scan saw it."""
-    message = "The page was edited during the sync, so syncer left it alone. The next sync updates it."
-    return Problem(ProblemKind.EDITED_MEANWHILE, path, message)
-
-
 def open_elsewhere(path: str) -> Problem:
     """Return the Problem of a page that another program may be about to write."""
     message = "Another program has the page open for writing, so it was not changed. The next sync tries again."

@@ -30,7 +30,6 @@ from syncer.content.left_over import names_for
 from syncer.content.page_file import (
     NewFile,
     attributes,
-    edited,
     flush_directories,
     flush_files,
     open_elsewhere,
@@ -43,7 +42,7 @@ from syncer.content.page_file import (
 from syncer.content.swap import BY_NAME, Replacement, discard, swap
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.plain import Splice, splice
-from syncer.front_matter.rewrite import splices_for
+from syncer.front_matter.rewrite import edited, splices_for
 from syncer.model import Edit, Problem, ProblemKind
 from syncer.own_files import NO_LINK, open_file
 

@@ -12,12 +12,12 @@ from syncer.content.lease import Lease, give_lease_back, is_open_for_writing, is
 from syncer.content.page_file import (
     READ_BYTES,
     NewFile,
-    edited,
     exchange,
     open_elsewhere,
     signature_of,
     unwritable,
 )
+from syncer.front_matter.rewrite import edited
 from syncer.model import Problem, Signature
 from syncer.own_files import NO_LINK, open_file
 

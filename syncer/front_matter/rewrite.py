@@ -51,11 +51,11 @@ def tree_splices(data: bytes, keys: Keys, changes: Sequence[Change], path: str) 
     block = find_block(data)
     text = None if block is None else read_block(data, block, keys, path)
     if block is None or not isinstance(text, str):
-        return _edited(path)
+        return edited(path)
     before = interpret(BlockText(text, block.syntax, block.line, path), keys)
     edits = _edits(before.slots, changes)
     if edits is None or not before.trees:
-        return _edited(path)
+        return edited(path)
     parts = [(span.start, span.stop, f"{span.before}{digits}{span.after}") for span, digits in edits]
     new = splice(text, parts)
     after = interpret(BlockText(new, block.syntax, block.line, path), keys)
@@ -103,6 +103,7 @@ def _spans(slots: Sequence[LocatedSlot]) -> dict[tuple[VideoId, str], ValueSpan]
     return {(located.slot.video_id, span.value.field): span for located in slots for span in located.spans}
 
 
-def _edited(path: str) -> Problem:
+def edited(path: str) -> Problem:
+    """Return the Problem of a page that is not as the scan saw it."""
     message = "The page was edited during the sync, so syncer left it alone. The next sync updates it."
     return Problem(ProblemKind.EDITED_MEANWHILE, path, message)
