@@ -162,9 +162,9 @@ def send(address: tuple[str, int] | str, request: bytes) -> socket.socket:
     """Return a connection on which this was sent; it takes little of an answer that is not read."""
     made = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    made.settimeout(20)
     try:
-        made.connect(address)
+        made.connect(address)  # without a time limit: with one, a Unix socket refuses at once while too many wait
+        made.settimeout(20)
         made.sendall(request)
     except OSError:
         made.close()
