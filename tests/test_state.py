@@ -711,7 +711,7 @@ def used(config: Config) -> Path:
 
 
 def read_times(database: Database) -> dict[VideoId, int]:
-    return {video: at for video, at, _, _ in last_read(database)}
+    return {video: at for video, at, *_ in last_read(database)}
 
 
 def noon() -> datetime:

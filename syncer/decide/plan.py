@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple, overload
 
+from syncer.decide.drift import PRIOR
 from syncer.model import BATCH_SIZE, VideoId
 
 
@@ -24,6 +25,8 @@ class LastRead(NamedTuple):
     """How many times in a row, at least a day apart, YouTube left it out."""
     held: bool = False
     """Whether that reading is held: no page gets it until it is confirmed or accepted."""
+    drift: float = PRIOR
+    """The relative change of its counts in a day, as it is estimated (`decide.drift`)."""
 
 
 ID_BYTES = 11
@@ -71,6 +74,8 @@ class Plan:
     over_quota: int
     gone: int = 0
     """Those of the fresh that are gone and not due yet."""
+    later: int = 0
+    """Videos that a later scheduled sync requests: their turn by the plan has not come."""
 
 
 class Windows:
@@ -118,6 +123,9 @@ DAY_SECONDS = 86_400
 GONE_MISSES = 3
 """After so many misses, a day apart, a missing video is gone."""
 
+_HELD = 1e300
+"""The rank of a video whose reading is held: a second one shows whether it is right."""
+
 LONGEST_REST_SECONDS = 28 * DAY_SECONDS
 """The longest time between two requests of a gone video."""
 
@@ -128,43 +136,86 @@ def plan(
     now: datetime,
     *,
     units: int,
+    share: int | None = None,
+    overdue: datetime | None = None,
     everything: bool = False,
     accept: bool = False,
     unread_since: datetime | None = None,
 ) -> Plan:
-    """Return which of `videos` to request: all that are not fresh, as far as `units` requests reach.
+    """Return which of `videos` to request: all that are due, as far as `units` requests reach.
 
     A video may be repeated: a site names some on several pages.
-    `known` are the videos that were ever read, longest unread first. A gone video is requested less and less often,
-    but at least every four weeks. `everything`: also what is fresh or gone; `unread_since`: what was read since then is
-    fresh. Videos that were never read come first, then the longest unread: a small quota covers the whole site in time.
-    A held reading is not fresh, unless it is about to be accepted. A reading from the future, after the clock was set
-    back, is not fresh either: its age is unknown, so it comes before those whose age is known.
+    `known` are the videos that were ever read, longest unread first. Due are those that are not fresh. A gone video is
+    requested less and less often, but at least every four weeks. `everything`: also what is fresh or gone;
+    `unread_since`: what was read since then is fresh. A held reading is not fresh, unless it is about to be accepted. A
+    reading from the future, after the clock was set back, is not fresh either: its age is unknown.
+
+    `share` is how many of the units are this sync's, if it is a scheduled one; None: all. If all that is due fits, all
+    is requested, longest unread first. If it does not, these come in turn: videos that were never read, for which all
+    `units` may be used; those whose age is unknown; those last read at `overdue` or before, and gone ones, longest
+    unread first; held ones; and then those with the highest `drift x (time since the reading)^2`, in whole batches.
+    What a scheduled sync leaves to later ones of the same day is not left out for lack of quota, unless it was overdue.
     """
     seconds = now.timestamp()
     end = math.inf if unread_since is None else unread_since.timestamp() // 1
-    unread, undated, due = set(videos), bytearray(), bytearray()
+    at_once = -math.inf if overdue is None else overdue.timestamp()
+    unread, undated, due, ranks = set(videos), bytearray(), bytearray(), array("d")
     fresh = gone = 0
-    for video, read_at, misses, held in known:
+    for video, read_at, misses, held, drift in known:
         if video not in unread:
             continue
         unread.remove(video)
+        age = seconds - read_at
         # a gone video is requested after two days, then after four, eight and so on
         rest = (
             min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS)
             if is_gone(misses)
             else FRESH_SECONDS
         )
-        if read_at > seconds:
+        if age < 0:
             undated += video.encode()
-        elif read_at < end and (everything or (held and not accept) or seconds - read_at >= rest):
+        elif read_at < end and (everything or (held and not accept) or age >= rest):
             due += video.encode()
+            if read_at <= at_once or is_gone(misses):
+                ranks.append(math.inf)
+            else:
+                ranks.append(_HELD if held else drift * age * age)
         else:
             fresh += 1
             gone += is_gone(misses)
-    waiting = VideoIds("".join(sorted(unread)).encode() + undated + due)
-    requested = VideoIds(waiting.joined[: units * BATCH_SIZE * ID_BYTES])
-    return Plan(requested, fresh=fresh, over_quota=len(waiting) - len(requested), gone=gone)
+    first = VideoIds("".join(sorted(unread)).encode() + undated)
+    paced = units if share is None else min(units, max(share, math.ceil(len(first) / BATCH_SIZE)))
+    room = paced * BATCH_SIZE
+    chosen = due if room >= len(first) + len(ranks) else _highest(due, ranks, max(0, room - len(first)))
+    requested = VideoIds(first.joined[: room * ID_BYTES] + chosen)
+    left = len(first) + len(ranks) - len(requested)
+    over_quota = left
+    if share is not None and paced:
+        over_quota = max(0, len(first) + ranks.count(math.inf) - room)
+    return Plan(requested, fresh=fresh, over_quota=over_quota, gone=gone, later=left - over_quota)
+
+
+def _highest(videos: bytes | bytearray, ranks: array[float], number: int) -> bytes:
+    """Return so many of the videos, those of the highest ranks, in their order; of two equals, the earlier."""
+    candidates, level, equals = ranks, math.inf, 0
+    wanted = number
+    while wanted and not equals:  # in arrays: a sorted list of a million numbers takes 32 MB
+        level = candidates[len(candidates) // 2]
+        above = array("d", filter(level.__lt__, candidates))
+        same = candidates.count(level)
+        if len(above) >= wanted:
+            candidates = above
+        elif len(above) + same >= wanted:
+            equals = wanted - len(above)
+        else:
+            wanted -= len(above) + same
+            candidates = array("d", filter(level.__gt__, candidates))
+    chosen = bytearray()
+    for start, rank in zip(range(0, len(videos), ID_BYTES), ranks, strict=True):
+        if rank > level or (rank == level and equals):
+            equals -= rank == level
+            chosen += videos[start : start + ID_BYTES]
+    return bytes(chosen)
 
 
 def is_gone(misses: int) -> bool:

@@ -97,7 +97,12 @@ ALTER TABLE intents RENAME COLUMN entry TO entries;  -- one a line, of one mappi
 CREATE INDEX pending ON videos (video) WHERE judged IS NOT latest;  -- of a million videos, a window reads 5,000
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7)
+SCHEMA_8 = """
+ALTER TABLE videos ADD COLUMN drift REAL;        -- by which share of themselves the counts change in a day
+ALTER TABLE videos ADD COLUMN observed INTEGER;  -- the seconds over which that was observed
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, SCHEMA_8)
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
 COPIED = (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
+from syncer.decide.drift import PRIOR
 from syncer.decide.plan import LastRead, is_gone
 from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import OddValue, moment
@@ -80,7 +81,10 @@ def last_read(database: Database) -> Generator[LastRead]:
     with database.read() as connection:
         yield from map(
             LastRead._make,
-            connection.execute("SELECT id, read_at, misses, held IS NOT NULL FROM videos ORDER BY read_at, id"),
+            connection.execute(
+                "SELECT id, read_at, misses, held IS NOT NULL, coalesce(drift, ?) FROM videos ORDER BY read_at, id",
+                (PRIOR,),
+            ),
         )
 
 
