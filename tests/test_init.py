@@ -328,7 +328,9 @@ def test_it_changes_no_page(there: Path, syncer: Run) -> None:
 
 def test_another_directory_can_be_named(there: Path, syncer: Run) -> None:
     lay(there / "site", SHAPES["jekyll"][0])
-    assert syncer("init", "site").code == 0
+    ran = syncer("init", "site")
+    assert ran.code == 0
+    assert ran.out.rstrip().endswith("run `syncer check` and `syncer sync --dry-run` in site.")
     assert (there / "site/config/syncer.yaml").is_file()
     assert not (there / "config").exists()
 

@@ -77,7 +77,8 @@ def command(settings: Settings, directory: Path) -> int:
         _show_proposal(proposal)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
     _show_unread(site, seen)
-    show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`.")
+    there = "" if site == os.path.realpath(absolute(".")) else f" in {safe(str(directory))}"
+    show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`{there}.")
     named = settings.config_path
     if named != DEFAULT_CONFIG and os.path.realpath(absolute(named)) != os.path.realpath(target):
         show(f"`-c` or SYNCER_CONFIG names {safe(named)}: other commands read that file, not this one.")
