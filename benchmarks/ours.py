@@ -14,7 +14,7 @@ from benchmarks.measured import Measured, Task, measuring
 from benchmarks.pages import settle
 from benchmarks.repository import add_and_commit, committed_files, make_repository
 from benchmarks.site import true_counts, up_to_date, video_ids
-from syncer.model import BATCH_SIZE, Bucket, Count, Page, Reading, VideoId
+from syncer.model import BATCH_SIZE, Bucket, Count, Reading, VideoId
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -187,7 +187,10 @@ def _scan(config: Config) -> Pages:
 
     site = os.path.realpath(config.site)
     collections = config.collection_models()
-    return Pages(page for page in read_pages(site, walk(site, collections)) if isinstance(page, Page))
+    pages = Pages()
+    for _ in read_pages(site, walk(site, collections), pages):
+        pass
+    return pages
 
 
 def write_config(task: Task) -> Path:

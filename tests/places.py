@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.model import Collection, Count, Fields, Page, Problem
@@ -71,8 +72,9 @@ def scanned(site: Path, *collections: Collection) -> list[Page | Problem]:
     """Return pages and problems of a whole scan."""
     found = walked(site, *collections)
     candidates = [one for one in found if isinstance(one, Candidate)]
-    read = read_pages(os.path.realpath(site), candidates)
-    return [item for item in (*found, *read) if isinstance(item, Page | Problem)]
+    read = Pages()
+    others = list(read_pages(os.path.realpath(site), candidates, read))
+    return [item for item in (*found, *others, *read) if isinstance(item, Page | Problem)]
 
 
 def pages(site: Path, *collections: Collection) -> list[Page]:

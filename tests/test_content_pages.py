@@ -116,7 +116,7 @@ def test_a_page_takes_little_memory_also_where_its_fields_are_never_the_same_obj
             path = f"content/_posts/{number % 100:03}/2022-04-25-{number:06}-bread.md"
             fields = tuple(CountField(count, f"videos[0].{count}", present=True) for count in Count)
             slot = Slot(VideoId(f"{number:011}"), 4, fields, (f"{number * 7}", "00", None))
-            pages.append(Page(path, Signature(number << 40), MAPPINGS[0], (slot,)))
+            pages.append(path, Signature(number << 40), MAPPINGS[0], (slot,))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from syncer.content.page_file import signature_of
-from syncer.content.scan import HEAD_BYTES, read_head, read_pages
+from syncer.content.pages import Pages
+from syncer.content.scan import HEAD_BYTES, read_head, read_page, read_pages
 from syncer.content.walk import Candidate, Matcher, _matches, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES
 from syncer.model import Count, Fields, Page, Problem
@@ -232,7 +233,7 @@ def test_a_fifo_that_replaced_a_page_after_the_walk_does_not_block_reading(tmp_p
     (tmp_path / "content").mkdir()
     os.mkfifo(tmp_path / "content/a.md")
 
-    assert list(read_pages(str(tmp_path), [Candidate("content/a.md", (FIELDS,))])) == []
+    assert read_page(str(tmp_path), Candidate("content/a.md", (FIELDS,))) == []
     assert OPEN_FLAGS & os.O_NONBLOCK
 
 
@@ -513,21 +514,23 @@ def test_candidates_are_read_in_any_order_and_past_a_directory_that_vanished(tmp
         put(tmp_path / path, page())
     order = ("a/1.md", "gone/1.md", "gone/2.md", "a/2.md", "top.md", "b/1.md")
 
-    found = list(read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in order]))
+    found = Pages()
+    others = list(read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in order], found))
 
-    assert [one.subject if isinstance(one, Problem) else one.path for one in found] == list(order)
-    assert problems(found) == [("unreadable", "gone/1.md"), ("unreadable", "gone/2.md")]
+    assert [one.path for one in found] == ["a/1.md", "a/2.md", "top.md", "b/1.md"]
+    assert problems(others) == [("unreadable", "gone/1.md"), ("unreadable", "gone/2.md")]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not list open files")
 def test_no_file_stays_open_behind_a_scan_that_is_given_up(tmp_path: Path) -> None:
-    for path in ("a/1.md", "b/1.md"):
-        put(tmp_path / path, page())
+    put(tmp_path / "a/1.md", page())
     before = os.listdir("/proc/self/fd")
 
-    reading = read_pages(str(tmp_path), [Candidate(path, (FIELDS,)) for path in ("a/1.md", "b/1.md")])
+    reading = read_pages(
+        str(tmp_path), [Candidate(path, (FIELDS,)) for path in ("a/1.md", "a/gone.md", "b.md")], Pages()
+    )
     next(reading)
-    next(reading)
+    assert os.listdir("/proc/self/fd") != before
     del reading
 
     assert os.listdir("/proc/self/fd") == before
@@ -549,7 +552,7 @@ def test_a_block_without_end_within_a_mebibyte_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_file_that_vanished_after_the_walk_is_a_problem(tmp_path: Path) -> None:
-    (problem,) = read_pages(str(tmp_path), [Candidate("content/gone.md", (FIELDS,))])
+    (problem,) = read_page(str(tmp_path), Candidate("content/gone.md", (FIELDS,)))
 
     assert isinstance(problem, Problem)
     assert (problem.kind, problem.subject) == ("unreadable", "content/gone.md")
@@ -596,7 +599,7 @@ def test_a_directory_too_deep_for_a_path_is_a_problem(tmp_path: Path) -> None:
 def test_a_directory_that_became_a_file_is_a_problem_for_what_was_below(tmp_path: Path) -> None:
     put(tmp_path / "content/sub", b"a file now")
 
-    (problem,) = read_pages(str(tmp_path), [Candidate("content/sub/a.md", (FIELDS,))])
+    (problem,) = read_page(str(tmp_path), Candidate("content/sub/a.md", (FIELDS,)))
 
     assert isinstance(problem, Problem)
     assert "Not a directory" in problem.message
@@ -608,13 +611,15 @@ def test_any_partition_of_the_candidates_gives_the_pages_of_the_whole(
     site_of_many: Path, parts: int, random: object
 ) -> None:
     candidates = [one for one in walk(str(site_of_many), [collection()]) if isinstance(one, Candidate)]
-    whole = list(read_pages(str(site_of_many), candidates))
+    whole, together = Pages(), Pages()
+    problems_of_whole = list(read_pages(str(site_of_many), candidates, whole))
     shares = [candidates[number::parts] for number in range(parts)]
 
-    together = [found for share in shares for found in read_pages(str(site_of_many), iter(share))]
+    problems_together = [found for share in shares for found in read_pages(str(site_of_many), iter(share), together)]
 
-    assert len(whole) == 12
+    assert len(whole) + len(problems_of_whole) == 12
     assert sorted(together, key=repr) == sorted(whole, key=repr)
+    assert sorted(problems_together, key=repr) == sorted(problems_of_whole, key=repr)
 
 
 @pytest.fixture(scope="module")

@@ -32,9 +32,8 @@ def named(key: str, number: int = 0, more: str = "") -> bytes:
 def letters_of(site: Path, *collections: Collection) -> list[Problem]:
     """What a whole scan says of each collection's id."""
     root = os.path.realpath(site)
-    found = list(read_pages(root, walk(root, collections)))
-    pages = Pages(item for item in found if isinstance(item, Page))
-    keys = [item for item in found if isinstance(item, MiscasedKey)]
+    pages = Pages()
+    keys = [item for item in read_pages(root, walk(root, collections), pages) if isinstance(item, MiscasedKey)]
     return list(miscased_problems(collections, pages, keys))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
+from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, walk
 from syncer.model import Count, Page, Slot
@@ -46,9 +47,9 @@ def pages() -> Sequence[Page]:
     site = os.path.realpath(config.site)
     candidates = [found for found in walk(site, collections) if isinstance(found, Candidate)]
     assert len(candidates) == len(SAMPLES)
-    found = list(read_pages(site, candidates))
-    assert [page for page in found if not isinstance(page, Page)] == []
-    return [page for page in found if isinstance(page, Page)]
+    found = Pages()
+    assert list(read_pages(site, candidates, found)) == []
+    return list(found)
 
 
 @pytest.fixture(scope="module")

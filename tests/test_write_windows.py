@@ -16,7 +16,7 @@ from syncer.content.scan import read_pages
 from syncer.content.walk import walk
 from syncer.control import Stage
 from syncer.decide.unconfirmed import NOTHING_COMPARED
-from syncer.model import Count, Page, Reading, VideoId
+from syncer.model import Count, Reading, VideoId
 from syncer.simulator.server import Simulator
 from syncer.state.syncs import begin_sync, open_pages, save_open_pages
 from syncer.state.videos import accepted_readings, save_readings
@@ -49,8 +49,8 @@ def judged(site: Site, listener: Listener, *, cancelled: bool = False) -> Iterat
         key="", clock=lambda: NOON + timedelta(hours=1), sleep=lambda _: None, cancelled=lambda: cancelled
     )
     root = os.path.realpath(site.root)
-    found = read_pages(root, walk(root, config.collection_models()))
-    pages = Pages(page for page in found if isinstance(page, Page))
+    pages = Pages()
+    assert list(read_pages(root, walk(root, config.collection_models()), pages)) == []
     with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as state:
         sync = begin(config, Options(), environment, listener, state, started=environment.clock())
         sync.tally.pages = len(pages)

@@ -16,7 +16,7 @@ from syncer.content.scan import may_have_wrong_keys, read_pages
 from syncer.content.walk import walk
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, VideoId
+from syncer.model import Collection, Count, Fields, Problem, ProblemKind, VideoId
 from syncer.suggest.propose import Proposal, suggest
 from syncer.suggest.survey import survey
 from tests.site import Run, Site, ids
@@ -331,9 +331,8 @@ def test_no_public_site_with_the_keys_that_it_uses_has_wrong_ones_and_each_has_w
 def problems_of(site: Path, proposal: Proposal, fields: Fields) -> list[ProblemKind]:
     """Return what is wrong with the keys, as a sync of the whole site finds it."""
     root, collection = os.path.realpath(site), Collection(proposal.directory, proposal.include, (), fields)
-    found = list(read_pages(root, walk(root, [collection])))
-    pages = Pages(each for each in found if isinstance(each, Page))
-    problems = [each for each in found if isinstance(each, Problem)]
+    pages = Pages()
+    problems = [each for each in read_pages(root, walk(root, [collection]), pages) if isinstance(each, Problem)]
     suspects = may_have_wrong_keys(root, [collection], pages)
     return [each.kind for each in wrong_keys.key_problems(root, suspects, pages, problems)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_probl
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Collection, Page, Problem, ProblemKind, VideoId
+from syncer.model import Collection, Problem, ProblemKind, VideoId
 from syncer.suggest.elsewhere import Elsewhere
 from syncer.suggest.generator import is_pelican, jekyll_advice, unfenced_advice
 from syncer.wording import counted
@@ -53,23 +54,24 @@ def find_pages(config: Config) -> FoundPages:
     skipped = [item for item in files if isinstance(item, Candidate) and item.skipped]
     pages = Pages()
     miscased: list[MiscasedKey] = []
-    for item in read_pages(site, (item for item in files if not (isinstance(item, Candidate) and item.skipped))):
+    used = (item for item in files if not (isinstance(item, Candidate) and item.skipped))
+    for item in read_pages(site, used, pages):
         match item:
-            case Page():
-                pages.append(item)
-                found.videos.update(slot.video_id for slot in item.slots)
-                found.values += sum(len(slot.values) for slot in item.slots)
-                path = os.path.join(site, item.path)
-                is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
-                if is_locked and item.path not in found.paths:
-                    found.read_only.append(item.path)
-                found.paths.add(item.path)
             case MiscasedKey():
                 miscased.append(item)
             case LeftoverFile():
                 found.left_over.append(item.path)
             case Problem():
                 found.problems.append(item)
+    for page in pages:
+        found.videos.update(slot.video_id for slot in page.slots)
+        found.values += sum(len(slot.values) for slot in page.slots)
+        path = os.path.join(site, page.path)
+        with suppress(OSError):  # deleted since
+            is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
+            if is_locked and page.path not in found.paths:
+                found.read_only.append(page.path)
+        found.paths.add(page.path)
     found.wrong_keys += miscased_problems(present, pages, miscased)
     suspects = may_have_wrong_keys(site, present, pages)
     found.wrong_keys += key_problems(site, suspects, pages, [*found.problems, *found.wrong_keys])
@@ -78,7 +80,10 @@ def find_pages(config: Config) -> FoundPages:
         message = None if collection.directory in wrong else _suspicion(site, collection, pages, found.problems)
         if message:
             found.suspicious_keys.append((collection.directory, message))
-    found.skipped.update(page.path for page in read_pages(site, skipped) if isinstance(page, Page))
+    left_out = Pages()
+    for _ in read_pages(site, skipped, left_out):
+        pass
+    found.skipped.update(page.path for page in left_out)
     return found
 
 

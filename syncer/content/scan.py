@@ -43,14 +43,14 @@ class MiscasedKey(NamedTuple):
 
 
 def read_pages(
-    site: str, found: Iterable[Candidate | LeftoverFile | Problem]
-) -> Iterator[Page | MiscasedKey | LeftoverFile | Problem]:
-    """Yield the pages among the candidates of a walk, and the Problems of those that cannot be used.
+    site: str, found: Iterable[Candidate | LeftoverFile | Problem], pages: Pages
+) -> Iterator[MiscasedKey | LeftoverFile | Problem]:
+    """Append the pages among the candidates of a walk to `pages`; yield the Problems of those that cannot be used.
 
     Everything else from the walk is yielded unchanged. A file without a video yields nothing, except a MiscasedKey if
-    it has a video in another letter case. A file in several collections yields one page for each that finds a video in
-    it, one after the other, and each count is in one of them. If two of them would write different numbers to one key,
-    it yields a Problem and no page.
+    it has a video in another letter case. A file in several collections is one page for each that finds a video in it,
+    one after the other, and each count is in one of them. If two of them would write different numbers to one key, it
+    yields a Problem and is no page.
     """
     keys: Keys | None = None
     prepared: tuple[Fields, ...] = ()
@@ -66,7 +66,7 @@ def read_pages(
                     continue
                 head, signature = read
                 if len(mappings) > 1:
-                    yield from _pages_of(candidate, head, signature)
+                    yield from _read_for_each(candidate, head, signature, pages)
                 else:
                     if keys is None or mappings is not prepared:
                         prepared, keys = mappings, keys_of(mappings[0])
@@ -77,9 +77,16 @@ def read_pages(
                         if miscased_key:
                             yield MiscasedKey(path, mappings[0], miscased_key)
                     if slots:
-                        yield Page(path, signature, mappings[0], slots)
+                        pages.append(path, signature, mappings[0], slots)
             except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
                 yield unreadable(path, error)
+
+
+def read_page(site: str, candidate: Candidate) -> list[Page | MiscasedKey | Problem]:
+    """Return what `read_pages` finds in one file."""
+    pages = Pages()
+    found = [item for item in read_pages(site, [candidate], pages) if not isinstance(item, LeftoverFile)]
+    return [*found, *pages]
 
 
 def miscased_problems(
@@ -165,26 +172,29 @@ class _Heads:
             os.close(self._descriptor)
 
 
-def _pages_of(candidate: Candidate, head: bytes, signature: Signature) -> Iterator[Page | MiscasedKey | Problem]:
-    """Yield the contents of a file in several collections, for each of them."""
-    pages: list[Page] = []
+def _read_for_each(
+    candidate: Candidate, head: bytes, signature: Signature, pages: Pages
+) -> Iterator[MiscasedKey | Problem]:
+    """Read a file in several collections for each of them; do what `read_pages` does."""
+    found: list[Page] = []
     keys: list[MiscasedKey] = []
     problems: dict[Problem, None] = {}
     for fields in candidate.fields:
         contents = find(head, fields, candidate.path)
         if contents.slots:
-            pages.append(Page(candidate.path, signature, fields, contents.slots))
+            found.append(Page(candidate.path, signature, fields, contents.slots))
         if contents.miscased_key:
             keys.append(MiscasedKey(candidate.path, fields, contents.miscased_key))
         problems |= dict.fromkeys(contents.problems)
     yield from problems
-    if not pages and not problems:  # else another collection has the key as the page writes it
+    if not found and not problems:  # else another collection has the key as the page writes it
         yield from keys
-    settled = _settle(pages) if len(pages) > 1 else pages
+    settled = _settle(found) if len(found) > 1 else found
     if isinstance(settled, Problem):
         yield settled
     else:
-        yield from settled
+        for page in settled:
+            pages.append(*page)
 
 
 def _settle(pages: Sequence[Page]) -> list[Page] | Problem:

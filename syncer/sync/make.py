@@ -47,7 +47,7 @@ from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Page, Problem, ProblemKind, Reading, VideoId
+from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
@@ -136,10 +136,8 @@ def _scan(sync: Sync) -> Pages:
     problems: list[Problem] = []
     collections = sync.config.collection_models()
     found = _watched(sync, walk(sync.site, collections), pages)
-    for item in read_pages(sync.site, narrow(found, sync.options.paths)):
+    for item in read_pages(sync.site, narrow(found, sync.options.paths), pages):
         match item:
-            case Page():
-                pages.append(item)
             case MiscasedKey():
                 miscased.append(item)
             case LeftoverFile():
