@@ -16,7 +16,7 @@ from pathspec import GitIgnoreSpec
 
 from syncer.content.page_file import signature_of
 from syncer.content.pages import Pages
-from syncer.content.scan import HEAD_BYTES, read_head, read_page, read_pages
+from syncer.content.scan import HEAD_BYTES, read_candidate, read_head, read_pages
 from syncer.content.walk import Candidate, Matcher, _matches, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES
 from syncer.model import Count, Fields, Page, Problem
@@ -233,7 +233,7 @@ def test_a_fifo_that_replaced_a_page_after_the_walk_does_not_block_reading(tmp_p
     (tmp_path / "content").mkdir()
     os.mkfifo(tmp_path / "content/a.md")
 
-    assert read_page(str(tmp_path), Candidate("content/a.md", (FIELDS,))) == []
+    assert read_candidate(str(tmp_path), Candidate("content/a.md", (FIELDS,))) == []
     assert OPEN_FLAGS & os.O_NONBLOCK
 
 
@@ -552,7 +552,7 @@ def test_a_block_without_end_within_a_mebibyte_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_file_that_vanished_after_the_walk_is_a_problem(tmp_path: Path) -> None:
-    (problem,) = read_page(str(tmp_path), Candidate("content/gone.md", (FIELDS,)))
+    (problem,) = read_candidate(str(tmp_path), Candidate("content/gone.md", (FIELDS,)))
 
     assert isinstance(problem, Problem)
     assert (problem.kind, problem.subject) == ("unreadable", "content/gone.md")
@@ -599,7 +599,7 @@ def test_a_directory_too_deep_for_a_path_is_a_problem(tmp_path: Path) -> None:
 def test_a_directory_that_became_a_file_is_a_problem_for_what_was_below(tmp_path: Path) -> None:
     put(tmp_path / "content/sub", b"a file now")
 
-    (problem,) = read_page(str(tmp_path), Candidate("content/sub/a.md", (FIELDS,)))
+    (problem,) = read_candidate(str(tmp_path), Candidate("content/sub/a.md", (FIELDS,)))
 
     assert isinstance(problem, Problem)
     assert "Not a directory" in problem.message

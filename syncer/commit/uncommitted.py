@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from syncer.commit.compare import CountDifference, PlacedCount, compare, without_item_numbers
 from syncer.content.page_file import attempt
-from syncer.content.scan import read_page
+from syncer.content.scan import read_candidate
 from syncer.content.walk import Candidate
 from syncer.diff_log.lines import Line, lines_backwards
 from syncer.front_matter.find import find
@@ -168,7 +168,7 @@ def _compared(
     found: dict[str, list[tuple[Fields, CountDifference]]] = {}
     texts = read_blobs(scope.repository, (differing[path].name for path, _ in files))
     for (path, candidate), text in zip(files, texts, strict=True):
-        for page in read_page(scope.site, candidate):
+        for page in read_candidate(scope.site, candidate):
             committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
             if isinstance(page, Page) and committed is not None:
                 counts = [(page.fields, count) for count in compare(page.path, committed.slots, page.slots)]

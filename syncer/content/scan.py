@@ -82,7 +82,7 @@ def read_pages(
                 yield unreadable(path, error)
 
 
-def read_page(site: str, candidate: Candidate) -> list[Page | MiscasedKey | Problem]:
+def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | Problem]:
     """Return what `read_pages` finds in one file."""
     pages = Pages()
     found = [item for item in read_pages(site, [candidate], pages) if not isinstance(item, LeftoverFile)]

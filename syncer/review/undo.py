@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
-from syncer.content.scan import read_page
+from syncer.content.scan import read_candidate
 from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
@@ -61,7 +61,7 @@ def _unknown(name: str) -> UsageError:
 
 def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Restoration:
     """Return the edit that restores one page's counts from before these lines, and the counts it cannot restore."""
-    found = read_page(sync.site, candidate) if candidate.fields else []
+    found = read_candidate(sync.site, candidate) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
     missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has this count")
     if not os.path.lexists(os.path.join(sync.site, candidate.path)):
