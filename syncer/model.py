@@ -7,7 +7,7 @@ make.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -25,6 +25,9 @@ LARGEST_COUNT = 2**63 - 1
 COUNT_PATTERN = "[0-9]{1,19}"
 """What each count matches as it is written in a page."""
 
+DATE_PATTERN = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+"""What each date matches as it is written in a page: all have the same length."""
+
 BATCH_SIZE = 50
 """Most ids that one request may name (`docs/youtube.md`)."""
 
@@ -35,6 +38,22 @@ class Count(StrEnum):
     VIEWS = "viewCount"
     LIKES = "likeCount"
     COMMENTS = "commentCount"
+
+
+class Date(StrEnum):
+    """A day that a page shows beside its counts, by its key in the config. It is written in UTC."""
+
+    CHECKED_AT = "checked_at"
+    """When YouTube returned the count that was last changed: written together with that count only."""
+
+
+Mapped = Count | Date
+"""What a mapped field holds."""
+
+
+def count_in_log(what: Mapped) -> str | None:
+    """Return the `count` of a line of the diff log: a date has none."""
+    return what.value if isinstance(what, Count) else None
 
 
 CountType = Literal["number", "string"]
@@ -54,10 +73,12 @@ class Bucket(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a count on disk was changed, in the words of the diff log."""
+    """Why a count or a date on disk was changed, in the words of the diff log."""
 
     CHANGED = "changed"
     INSERTED = "inserted"
+    CHECKED = "checked"
+    """A date of `checked_at` was written, together with a count of the same video."""
     DROPPED = "dropped"
     """You dropped the count in `syncer review`: the page has the last commit's count again."""
     UNDO = "undo"
@@ -79,6 +100,7 @@ class ProblemKind(StrEnum):
     NOT_A_VIDEO_ID = "not-a-video-id"
     IDS_DISAGREE = "ids-disagree"
     NOT_A_COUNT = "not-a-count"
+    NOT_A_DATE = "not-a-date"
     CANNOT_PLACE = "cannot-place"
     KEY_CASE = "key-case"
     KEYS_NOT_FOUND = "keys-not-found"
@@ -130,7 +152,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A collection's field mapping: which keys of the front matter hold the id and the counts."""
+    """A collection's field mapping: which keys of the front matter hold the id, the counts and the dates."""
 
     video_id: str
     """`vid_id`, `links.youtube` when nested, `videos[].id` for a list."""
@@ -139,6 +161,8 @@ class Fields:
     insert_missing: bool = False
     insert_as: CountType = "number"
     """The type of an inserted count where the page has no other count to follow."""
+    dates: Mapping[Date, str] = field(default_factory=dict)
+    """The site's key of each date that it shows, as of the counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +179,9 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class CountField:
-    """A count of a slot, and the field that holds it."""
+    """A count or a date of a slot, and the field that holds it."""
 
-    count: Count
+    count: Mapped
     field: str
     """The path as the diff log names it: `viewcount`, `videos[1].viewcount`."""
     present: bool
@@ -166,19 +190,22 @@ class CountField:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One mapped count of a slot, as the page has it."""
+    """One mapped count or date of a slot, as the page has it."""
 
-    count: Count
+    count: Mapped
     field: str
     """As in `CountField`."""
     text: str | None
-    """The digits as the page has them; None where the value is empty, null or absent."""
+    """The digits or the date as the page has them; None where the value is empty, null or absent."""
     present: bool = True
     """As in `CountField`."""
 
 
 class Slot(NamedTuple):
-    """One video in a page, with its counts. Values that are not plain counts are left out: a Problem reports them."""
+    """One video in a page, with its counts, then its dates.
+
+    Values that are not plain counts or dates are left out: a Problem reports them.
+    """
 
     video_id: VideoId
     line: int
@@ -190,7 +217,7 @@ class Slot(NamedTuple):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """The counts, one by one."""
+        """The counts and dates, one by one."""
         return tuple(
             Value(field.count, field.field, text, field.present)
             for field, text in zip(self.fields, self.texts, strict=True)
@@ -204,13 +231,13 @@ def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
 
 
 @lru_cache(maxsize=4096)
-def count_fields(*fields: tuple[Count, str, bool]) -> tuple[CountField, ...]:
+def count_fields(*fields: tuple[Mapped, str, bool]) -> tuple[CountField, ...]:
     """Return the fields, as the same object each time: a site's slots have only a few different sets."""
     return tuple(CountField(*field) for field in fields)
 
 
 class Place(NamedTuple):
-    """One count of one slot of one page, identified as a change does."""
+    """One count or date of one slot of one page, identified as a change does."""
 
     path: str
     """The page, relative to the site."""
@@ -252,18 +279,28 @@ class Reading(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One count of one slot, old -> new."""
+    """One count or date of one slot, old -> new."""
 
     path: str
     video_id: VideoId
     field: str
-    count: Count  # type: ignore[assignment] # a tuple has a method of this name, which nobody calls here
+    count: Mapped  # type: ignore[assignment] # a tuple has a method of this name, which nobody calls here
     old: str | None
     """None where the value was empty or absent."""
     new: str
     as_of: datetime
-    """When YouTube returned it."""
+    """When YouTube returned it; of a date, the count that it is written with."""
     why: Why
+
+
+def item_of(field: str) -> str:
+    """Return the item of a list that holds a field, `videos[1]`; empty where the page is about one video."""
+    return field[: field.rfind("]") + 1]
+
+
+def counts_among(changes: Sequence[Change]) -> int:
+    """Return how many of these changes are of counts, not of dates."""
+    return sum(isinstance(change.count, Count) for change in changes)
 
 
 class Edit(NamedTuple):

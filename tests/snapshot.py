@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Fields, Why
+from syncer.model import Change, Count, Fields, Mapped, Why
 from tests.repository import Repository
 from tests.site import NOON
 
@@ -99,9 +99,11 @@ def zeroed(path: str, file: File, fields: Fields) -> File:
     return File(file.mode, new)
 
 
-def counts_of(path: str, file: File, fields_of: Callable[[str], Fields]) -> Mapping[tuple[str, int, Count], str | None]:
+def counts_of(
+    path: str, file: File, fields_of: Callable[[str], Fields]
+) -> Mapping[tuple[str, int, Mapped], str | None]:
     """Counts by video, which of its slots, and kind: items of lists may stand elsewhere in another layer."""
-    found: dict[tuple[str, int, Count], str | None] = {}
+    found: dict[tuple[str, int, Mapped], str | None] = {}
     for slot in find(file.text, fields_of(path), path).slots:
         number = sum((slot.video_id, n, value.count) in found for n in range(99) for value in slot.values[:1])
         found.update({(slot.video_id, number, value.count): value.text for value in slot.values})

@@ -385,12 +385,12 @@ def test_a_collection_names_a_directory_of_the_site_and_its_fields(collections: 
         (
             "{video_id: a.b, counts: {viewCount: a.c, likeCount: d}, insert_missing: true}",
             ".counts.likeCount",
-            ": cannot be inserted: with insert_missing, a count's key must be under `a`",
+            ": cannot be inserted: with insert_missing, the key must be under `a`",
         ),
         (
             "{video_id: 'v[].id', counts: {viewCount: s.n}, insert_missing: true}",
             ".counts.viewCount",
-            ": cannot be inserted: with insert_missing, a count's key must be at the same level",
+            ": cannot be inserted: with insert_missing, the key must be at the same level",
         ),
     ],
 )

@@ -85,6 +85,7 @@ def test_each_change_is_of_a_count_that_youtube_gave_and_the_page_has_otherwise(
         value = stands[change.video_id, change.field]
         said = accepted[change.video_id].statistics
         assert said is not None
+        assert isinstance(change.count, Count)
         assert (change.old, change.count, change.path) == (value.text, value.count, a_page.path)
         assert change.new == str(said[change.count])
         assert value.text is None or int(value.text) != said[change.count]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Why
+from syncer.model import Change, Count, Mapped, Why
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.sync.options import Options
@@ -237,7 +237,7 @@ WORK = (
     commit, move, delete, put_back, change_mode, branch, revert,
 )  # fmt: skip
 
-KEYS = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}
+KEYS: Mapping[Mapped, str] = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}
 
 FEWEST = 4
 """Pages that are never deleted: a site without any is another story."""

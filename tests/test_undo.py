@@ -134,7 +134,7 @@ def test_an_inserted_count_is_not_removed(site: Site, youtube: Simulator) -> Non
     assert [line["why"] for line in site.log_lines()] == ["changed", "changed", "inserted"]
     page = pages(site)["a.md"]
 
-    before = "the sync added it; there was no count before"
+    before = "the sync added it; there was nothing before"
     assert undone(site, name) == (
         1,
         [SkippedCount("content/a.md", "viewcount", before), SkippedCount("content/a.md", "comments", before)],

@@ -6,6 +6,7 @@ import difflib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
+from itertools import islice
 
 from syncer.cli.show import (
     ROWS_SHOWN,
@@ -19,13 +20,13 @@ from syncer.cli.show import (
     show_videos,
 )
 from syncer.errors import ExitCode
-from syncer.model import Change, Problem, ProblemKind
+from syncer.model import Change, Count, Problem, ProblemKind
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
 from syncer.wording import counted, safe
 
 
 class ChangeList:
-    """The first changes of a sync; the diff log has all."""
+    """The first changed counts of a sync, or in full all changes; the diff log has all."""
 
     def __init__(self, *, keep_all: bool = False) -> None:
         self.changes: list[Change] = []
@@ -34,8 +35,11 @@ class ChangeList:
 
     def add(self, changes: Sequence[Change]) -> None:
         """Take a batch of changes."""
-        room = None if self._keep_all else ROWS_SHOWN - len(self.changes)
-        self.changes += changes[:room]
+        if self._keep_all:
+            self.changes += changes
+        elif room := ROWS_SHOWN - len(self.changes):
+            counts = (change for change in changes if isinstance(change.count, Count))
+            self.changes += islice(counts, room)
 
     def preview(self, path: str, old: bytes, new: bytes) -> None:
         """Take a page of a dry run."""

@@ -7,7 +7,7 @@ from itertools import islice
 
 from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_problems, show_table
-from syncer.model import Problem
+from syncer.model import Count, Problem, count_in_log
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
 from syncer.status.report import problem_json
@@ -34,7 +34,7 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
                     {
                         "video_id": count.difference.place.video_id,
                         "field": count.difference.place.field,
-                        "count": count.difference.count.value,
+                        "count": count_in_log(count.difference.count),
                         "old": count.difference.old,
                         "new": count.difference.new,
                         "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
@@ -93,8 +93,9 @@ def _show_pages(pages: Sequence[ReviewPage]) -> None:
     """Print the first counts of pages as a table, and the totals."""
     table = islice((row for page in pages for row in _rows(page)), ROWS_SHOWN)
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
-    counts = [count for page in pages for count in page.counts]
-    rest(len(counts), "count")
+    counts = [count for page in pages for count in page.counts if isinstance(count.difference.count, Count)]
+    rows = sum(len(page.counts) for page in pages)
+    rest(rows, "count" if rows == len(counts) else "value")
     large, yours = sum(count.large_change for count in counts), sum(not count.own for count in counts)
     marked = [counted(large, "large change")] * bool(large) + [f"{yours:,} yours"] * bool(yours)
     also = f" ({', '.join(marked)})" if marked else ""

@@ -1,4 +1,4 @@
-"""Compares the counts of a page on disk with those in the last commit."""
+"""Compares the counts and dates of a page on disk with those in the last commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from syncer.model import Change, Count, Place, Slot, VideoId, Why
+from syncer.model import Change, Date, Mapped, Place, Slot, VideoId, Why
 
 PlacedCount = tuple[Place, str]
 """A place (page, field, video), without the numbers of list items, and its count."""
@@ -17,10 +17,10 @@ PlacedCount = tuple[Place, str]
 
 @dataclass(frozen=True, slots=True)
 class CountDifference:
-    """A count whose value on disk differs from the last commit."""
+    """A count or date whose value on disk differs from the last commit."""
 
     place: Place
-    count: Count
+    count: Mapped
     field: str
     """The field in the commit, where the number of a list item can differ."""
     old: str | None
@@ -37,7 +37,7 @@ class CountDifference:
 
     def change(self, as_of: datetime) -> Change:
         """Return the change to make in the commit's text; `as_of` is when YouTube returned the count."""
-        why = Why.CHANGED if self.present else Why.INSERTED
+        why = Why.CHECKED if isinstance(self.count, Date) else Why.CHANGED if self.present else Why.INSERTED
         return Change(self.place.path, self.place.video_id, self.field, self.count, self.old, self.new, as_of, why)
 
 
@@ -52,7 +52,7 @@ def _without_numbers(field: str) -> str:
 
 
 def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[CountDifference]:
-    """Yield the counts that differ. A count that the commit's page has no slot for is left out."""
+    """Yield the counts and dates that differ. One that the commit's page has no slot for is left out."""
     for before, now in _paired(committed, on_disk):
         if before.fields is now.fields and before.texts == now.texts:
             continue

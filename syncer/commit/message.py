@@ -30,6 +30,8 @@ class CommitContents:
 
     pages: int = 0
     counts: int = 0
+    named: int = 0
+    """The changes of which a message names the largest."""
     gained: Counter[Count] = field(default_factory=Counter)
     largest: list[tuple[int, int, Change]] = field(default_factory=list)
     """The size of a change, a tie-breaker, and the change: a heap, smallest first."""
@@ -39,15 +41,19 @@ class CommitContents:
     """The newest of the syncs that wrote these counts."""
 
     def add(self, changes: Sequence[Change]) -> None:
-        """Add a page's changes to the totals."""
+        """Add a page's changes to the totals. Its dates are named only if it has no count, and are never counted."""
         self.pages += 1
-        for change in changes:
-            by = int(change.new) - int(change.old or 0)
-            self.counts += 1
-            self.gained[change.count] += by
+        of_counts = [change for change in changes if isinstance(change.count, Count)]
+        self.counts += len(of_counts)
+        for change in of_counts or changes:
+            what, by = change.count, 0
+            if isinstance(what, Count):
+                by = int(change.new) - int(change.old or 0)
+                self.gained[what] += by
+            self.named += 1
             self.first = min(self.first or change.as_of, change.as_of)
             self.last = max(self.last or change.as_of, change.as_of)
-            heapq.heappush(self.largest, (abs(by), -self.counts, change))
+            heapq.heappush(self.largest, (abs(by), -self.named, change))
             if len(self.largest) > NAMED_ITEMS:
                 heapq.heappop(self.largest)
 
@@ -68,7 +74,7 @@ class Wording(NamedTuple):
         words = {"subject": subject, "pages": str(contents.pages), "counts": str(contents.counts)}
         first = subject if self.template is None else re.sub(r"\{(\w+)\}", lambda word: words[word[1]], self.template)
         changes = [line_of(change) for _, _, change in sorted(contents.largest, key=itemgetter(0, 1), reverse=True)]
-        if contents.counts > NAMED_ITEMS:
+        if contents.named > NAMED_ITEMS:
             changes.insert(0, "The largest changes:")
         totals = [_in_all(contents)]
         if contents.first and contents.last:
@@ -94,8 +100,8 @@ def form(template: str | None) -> re.Pattern[str]:
     time = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC"
     return re.compile(
         rf"(?:{subject}|{line})\n\n"
-        r"(?:The largest changes:\n)?(?:- [^\n]+: [^\n]+ (?:none|[0-9]+) -> [0-9]+\n)+\n"
-        rf"In all: [0-9,]+ counts? on [0-9,]+ pages? \({gained}(?:, {gained})*\)\.\n"
+        r"(?:The largest changes:\n)?(?:- [^\n]+: [^\n]+ (?:none|[0-9-]+) -> [0-9-]+\n)+\n"
+        rf"In all: [0-9,]+ counts? on [0-9,]+ pages?(?: \({gained}(?:, {gained})*\))?\.\n"
         rf"Read from YouTube: (?:{time} to )?{time}\.\n"
         r"(?:Missing (?:on|at) YouTube: [0-9,]+ videos? \([0-9A-Za-z_-]+(?:, [0-9A-Za-z_-]+)*(?:, \.\.\.)?\)\.\n)?\n"
         rf"{TRAILER}: [0-9TZ]{{16}}-[0-9a-f]+\n*"
@@ -107,11 +113,11 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
 
     Of several changes of the same size, a message may name any.
     """
-    named = re.findall(r"(?m)^- .+ -> [0-9]+$", text)
-    return len(named) == len(set(named)) == min(contents.counts, NAMED_ITEMS) and (
+    named = re.findall(r"(?m)^- .+ -> [0-9-]+$", text)
+    return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
         set(named) <= set(lines)
         and f"\n{_in_all(contents)}\n" in text
-        and ("\nThe largest changes:\n" in text) is (contents.counts > NAMED_ITEMS)
+        and ("\nThe largest changes:\n" in text) is (contents.named > NAMED_ITEMS)
     )
 
 
@@ -123,4 +129,5 @@ def line_of(change: Change) -> str:
 
 def _in_all(contents: CommitContents) -> str:
     gained = ", ".join(f"{count.value} {by:+,}" for count, by in sorted(contents.gained.items()))
-    return f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')} ({gained})."
+    by_count = f" ({gained})" if gained else ""
+    return f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')}{by_count}."

@@ -1,4 +1,4 @@
-"""The rules of a field mapping: which keys can hold a video ID and its counts, and which go together."""
+"""The rules of a field mapping: which keys can hold a video ID, its counts and its dates, and which go together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from syncer.front_matter.keys import part_by_case
-from syncer.model import Count
+from syncer.model import Count, Date
 
 _NOT_GIVEN = {
     "dislikeCount": "YouTube no longer publishes dislike counts; remove it",
@@ -63,18 +63,21 @@ def check_direction(counts: object) -> object:
     return counts
 
 
-def broken_rules(video_id: str, counts: Mapping[Count, str], *, insert_missing: bool) -> Iterator[Rule]:
-    """Yield every rule between the ID and its counts that the mapping breaks."""
+def broken_rules(
+    video_id: str, counts: Mapping[Count, str], dates: Mapping[Date, str], *, insert_missing: bool
+) -> Iterator[Rule]:
+    """Yield every rule between the ID, its counts and its dates that the mapping breaks."""
     list_path, in_item = _split_list(video_id)
-    for number, (count, key) in enumerate(counts.items()):
+    before: dict[str, str] = {"video_id": in_item}
+    for what, key in (*counts.items(), *dates.items()):
         message = (
             _misplaced(key, list_path)
-            or _clash(key, in_item, "video_id")
-            or next(filter(None, (_clash(key, counts[other], other) for other in list(counts)[:number])), None)
+            or next(filter(None, (_clash(key, other, owner) for owner, other in before.items())), None)
             or (_not_beside(key, in_item) if insert_missing else None)
         )
         if message:
-            yield ("counts", count), message
+            yield ((what.value,) if isinstance(what, Date) else ("counts", what)), message
+        before[what.value] = key
 
 
 def _split_list(path: str) -> tuple[str, str]:
@@ -87,7 +90,7 @@ def _misplaced(key: str, list_path: str) -> str | None:
     if "[]" not in key:
         return None
     if not list_path:
-        return "is in a list but `video_id` is not; a count must be beside its video ID"
+        return "is in a list but `video_id` is not; it must be beside its video ID"
     own_list, in_item = _split_list(key)
     if own_list == list_path:
         return f"must be named from the list item; write `{in_item}`"
@@ -109,4 +112,4 @@ def _not_beside(key: str, in_item: str) -> str | None:
     if key.rpartition(".")[0] == parent:
         return None
     beside = f"under `{parent}`" if parent else "at the same level"
-    return f"cannot be inserted: with insert_missing, a count's key must be {beside}, beside the video ID's key"
+    return f"cannot be inserted: with insert_missing, the key must be {beside}, beside the video ID's key"

@@ -49,7 +49,7 @@ from syncer.config.formats import (
 from syncer.config.mapping import BrokenRules, broken_rules, check_direction, check_field, count_name
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
-from syncer.model import Count
+from syncer.model import Count, Date
 
 LONGEST_UNAUTHORIZED = timedelta(days=30)
 """How long counts that were read with a key alone may be stored (`docs/terms.md`)."""
@@ -113,15 +113,27 @@ class FieldMapping(Section):
         examples=[{"viewCount": "viewcount"}],
     )
     insert_missing: bool = Field(
-        default=False, description="Whether to add a count that a page does not have, on the line after the video ID."
+        default=False,
+        description="Whether to add a count or date that a page does not have, on the line after the video ID.",
     )
     insert_as: model.CountType = Field(
         default="number", description="The type of an added count in a page without other mapped counts."
     )
 
+    checked_at: _FieldPath | None = Field(
+        default=None,
+        description="Your key for the day (UTC) on which a written count was read; written only together with a count.",
+        examples=["viewsUpdated"],
+    )
+
+    @property
+    def dates(self) -> Mapping[Date, str]:
+        """The keys of the dates that pages show."""
+        return {} if self.checked_at is None else {Date.CHECKED_AT: self.checked_at}
+
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
-        broken = list(broken_rules(self.video_id, self.counts, insert_missing=self.insert_missing))
+        broken = list(broken_rules(self.video_id, self.counts, self.dates, insert_missing=self.insert_missing))
         if broken:
             raise BrokenRules(broken)
         return self
@@ -149,7 +161,7 @@ class Collection(Section):
     def mapping(self) -> model.Fields:
         """Return the field mapping as the lower layers use it."""
         fields = self.fields
-        return model.Fields(fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as)
+        return model.Fields(fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as, fields.dates)
 
     def as_model(self) -> model.Collection:
         """Return the collection as the lower layers use it."""

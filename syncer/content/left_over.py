@@ -22,7 +22,7 @@ from syncer.content.page_file import attempt, exchange, flush_directories, read_
 from syncer.content.walk import OWN_PREFIX, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
+from syncer.model import Change, Count, Fields, Problem, ProblemKind, Slot, VideoId, Why
 from syncer.own_files import NO_LINK, UnsafeFile, open_file
 
 log = logging.getLogger("syncer.content")
@@ -135,7 +135,7 @@ class _Beside:
             os.close(file)
 
     def _is_known(self, text: bytes) -> bool:
-        """Return whether a page here has the same text except for counts, or the file is a beginning of that text."""
+        """Return whether a page here has the same text but for counts and dates, or the file is a beginning of it."""
         masked, beginning = self._masked(text), _without_digits(text.rstrip(b"\0"))
         return any(
             masked == page or _without_digits(page).startswith(beginning)
@@ -180,12 +180,13 @@ class _Beside:
         return read_page(os.path.join(self._directory, name), NO_LINK)[0]
 
     def _masked(self, page: bytes) -> bytes:
-        """Return a page with zeros for its counts, if they can be found."""
+        """Return a page with the same count everywhere, and the same date, if they can be found."""
         for fields in self._mappings:
             changes = [
-                Change("", slot.video_id, value.field, value.count, value.text, "0", _AT_NO_TIME, Why.CHANGED)
+                Change("", slot.video_id, value.field, value.count, value.text, mask, _AT_NO_TIME, Why.CHANGED)
                 for slot in _slots(page, fields)
                 for value in slot.values
+                for mask in ("0" if isinstance(value.count, Count) else "0001-01-01",)
             ]
             new = attempt(rewrite, page, fields, changes, "") if changes else page
             page = new if isinstance(new, bytes) else page

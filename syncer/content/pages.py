@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from syncer.model import CountField, Fields, Page, Reading, Signature, Slot, VideoId
+from syncer.model import Count, CountField, Fields, Page, Reading, Signature, Slot, VideoId
 
 ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
 """Those of a video ID (`model.ID_PATTERN`), in their order."""
@@ -22,6 +22,8 @@ class _Kind(NamedTuple):
     mapping: Fields
     line: int
     fields: tuple[CountField, ...]
+    counts: tuple[Count, ...]
+    """Those of the fields: the first of them."""
 
 
 class Pages:
@@ -63,7 +65,8 @@ class Pages:
             kind = self._known.get((id(mapping), line, id(fields)))
             if kind is None:
                 shared = self._shared.setdefault(fields, fields)
-                new = _Kind(f"{len(self._kinds)}", mapping, line, shared)
+                counts = tuple(field.count for field in shared if isinstance(field.count, Count))
+                new = _Kind(f"{len(self._kinds)}", mapping, line, shared, counts)
                 kind = self._known.setdefault((id(mapping), line, id(shared)), new)
                 self._kinds[kind.name] = kind
             counts = texts if all(texts) else [count or "" for count in texts]
@@ -88,7 +91,7 @@ class Pages:
         parts, at = self._parts(number), 1
         slots = []
         while at < len(parts):
-            _, _, line, fields = self._kinds[parts[at]]
+            _, _, line, fields, _ = self._kinds[parts[at]]
             end = at + 2 + len(fields)
             texts = parts[at + 2 : end]
             slots.append(
@@ -113,20 +116,20 @@ class Pages:
         return self._texts[start : self._ends[number]].partition(b"\0")[0].decode()
 
     def shows(self, number: int, readings: Mapping[VideoId, Reading]) -> bool:
-        """Return whether a page shows all its counts, digit by digit, as these readings have them.
+        """Return whether a page shows all its counts, digit by digit, as these readings have them, whatever its dates.
 
         Nothing is to be done about such a page. False says nothing: `007` is 7, and a count may be hidden.
         """
         parts, at = self._parts(number), 1
         while at < len(parts):
-            fields = self._kinds[parts[at]].fields
-            reading, end = readings.get(VideoId(parts[at + 1])), at + 2 + len(fields)
+            _, _, _, fields, counts = self._kinds[parts[at]]
+            reading, start = readings.get(VideoId(parts[at + 1])), at + 2
             if reading is None or not reading.statistics:
                 return False
             given = reading.statistics
-            if parts[at + 2 : end] != [str(given.get(field.count)) for field in fields]:
+            if parts[start : start + len(counts)] != [str(given.get(count)) for count in counts]:
                 return False
-            at = end
+            at = start + len(fields)
         return True
 
     def named(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[str, Sequence[VideoId]]]:
@@ -171,8 +174,9 @@ class Pages:
         return (self[number] for number, each in enumerate(self._mapping_numbers) if self._mappings[each] is mapping)
 
     def count_fields(self, mapping: Fields) -> Iterator[CountField]:
-        """Yield all fields that the slots of one collection have, some more than once, but not slot by slot."""
-        return (field for kind in self._kinds.values() if kind.mapping is mapping for field in kind.fields)
+        """Yield all fields of counts that a collection's slots have, some more than once, but not slot by slot."""
+        kinds = (kind for kind in self._kinds.values() if kind.mapping is mapping)
+        return (field for kind in kinds for field in kind.fields[: len(kind.counts)])
 
     def _parts(self, number: int) -> list[str]:
         if number < 0:

@@ -15,7 +15,19 @@ from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import Keys, fold_key, keys_of
-from syncer.model import Collection, Count, Fields, Page, Problem, ProblemKind, Signature, Slot, Value, VideoId, slot_of
+from syncer.model import (
+    Collection,
+    Fields,
+    Mapped,
+    Page,
+    Problem,
+    ProblemKind,
+    Signature,
+    Slot,
+    Value,
+    VideoId,
+    slot_of,
+)
 from syncer.own_files import OPEN_FLAGS, open_file
 from syncer.wording import counted
 
@@ -202,7 +214,7 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
 
     Keys of two mappings that differ only in letter case are a Problem too.
     """
-    owners: dict[str, tuple[VideoId, Count]] = {}
+    owners: dict[str, tuple[VideoId, Mapped]] = {}
     letters: dict[str, str] = {}
     settled = []
     for page in pages:
@@ -226,13 +238,13 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
     return settled
 
 
-def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Count]) -> Problem:
+def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Mapped]) -> Problem:
     video, count = owner
     if video == slot.video_id:
         message = f"Two collections map {value.field!r}, one to {count} and one to {value.count}: map it only once."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, slot.line)
     message = (
         f"Two collections map {value.field!r}, for different videos ({video} and {slot.video_id}): "
-        "make the IDs the same, or map the count in one collection only."
+        "make the IDs the same, or map the key in one collection only."
     )
     return Problem(ProblemKind.IDS_DISAGREE, path, message, slot.line)

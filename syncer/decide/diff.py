@@ -1,13 +1,13 @@
-"""Compares the counts in pages with the accepted readings."""
+"""Compares the counts in pages with the accepted readings, and dates what changes."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 
-from syncer.model import Change, Count, Edit, Page, Place, Reading, VideoId, Why
+from syncer.model import Change, Count, Date, Edit, Page, Place, Reading, VideoId, Why, count_in_log, item_of
 
 Suppression = tuple[Place, Count, int]
 """A slot's field, its count, and a number that is not written there until YouTube returns another one."""
@@ -22,6 +22,7 @@ def diff(
     """Return the changes that update the page's counts to the accepted readings; `only` narrows to these videos.
 
     A video without a reading, a count that YouTube hides, and a number that is suppressed for its field change nothing.
+    A slot's date becomes the day of its reading, but only together with a count of the slot.
     """
     path, changes = page.path, list[Change]()
     for video_id, _, fields, texts in page.slots:
@@ -31,21 +32,33 @@ def diff(
         _, at, given = reading
         if given is None or (only is not None and video_id not in only):
             continue
+        before = len(changes)
         for field, old in zip(fields, texts, strict=True):
-            new = given.get(field.count)
+            what = field.count
+            if isinstance(what, Date):  # dates follow the counts
+                day = f"{at.astimezone(UTC):%Y-%m-%d}"
+                if len(changes) > before and day != old:
+                    changes.append(Change(path, video_id, field.field, what, old, day, at, Why.CHECKED))
+                continue
+            new = given.get(what)
             if new is None or (old is not None and int(old) == new):
                 continue
             if not suppressed or suppressed.get(Place(path, field.field, video_id)) != new:
                 why = Why.CHANGED if field.present else Why.INSERTED
-                changes.append(Change(path, video_id, field.field, field.count, old, str(new), at, why))
+                changes.append(Change(path, video_id, field.field, what, old, str(new), at, why))
     return tuple(changes)
 
 
 def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
-    """Yield what becomes suppressed once these changes are made: the numbers that an undo or a drop replaces."""
+    """Yield what becomes suppressed once these changes are made: the numbers that an undo or a drop replaces.
+
+    Dates are not: they are written together with counts only.
+    """
     for change in changes:
         if (change.why is Why.UNDO or change.why is Why.DROPPED) and change.old is not None:
-            yield Place(change.path, change.field, change.video_id), change.count, int(change.old)
+            what = change.count
+            if isinstance(what, Count):
+                yield Place(change.path, change.field, change.video_id), what, int(change.old)
 
 
 def without_older(
@@ -55,7 +68,7 @@ def without_older(
 
     That happens after an old state was restored. `lines` are those of the log since `oldest`, the oldest of the
     readings; some may be older, and say nothing. A line from the future was written while the clock was wrong, and is
-    ignored.
+    ignored. A date stays only with a count of its slot.
     """
     newest: dict[tuple[object, ...], datetime] = {}
     for line in lines:
@@ -66,13 +79,26 @@ def without_older(
         return list(edits)
 
     def is_newest(change: Change) -> bool:
-        return change.as_of >= newest.get((change.path, change.video_id, change.count.value), change.as_of)
+        return change.as_of >= newest.get((change.path, change.video_id, count_in_log(change.count)), change.as_of)
 
     def newest_of(edit: Edit) -> Edit:
-        rewrites = ((fields, tuple(filter(is_newest, changes))) for fields, changes in edit.rewrites)
+        rewrites = tuple((fields, _with_counts(filter(is_newest, changes))) for fields, changes in edit.rewrites)
         return edit._replace(rewrites=tuple((fields, kept) for fields, kept in rewrites if kept))
 
     return [edit for edit in map(newest_of, edits) if edit.rewrites]
+
+
+def _with_counts(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return the changes without the dates that no count of their slot goes before."""
+    kept: list[Change] = []
+    for change in changes:
+        if isinstance(change.count, Count) or (kept and _slot(kept[-1]) == _slot(change)):
+            kept.append(change)
+    return tuple(kept)
+
+
+def _slot(change: Change) -> tuple[VideoId, str]:
+    return change.video_id, item_of(change.field)
 
 
 def hidden(
@@ -88,7 +114,8 @@ def hidden(
     for page in pages if incomplete else ():
         for slot in page.slots:
             if (given := incomplete.get(slot.video_id)) is not None:
-                yield from [(slot.video_id, field.count) for field in slot.fields if field.count not in given]
+                counts = [field.count for field in slot.fields if isinstance(field.count, Count)]
+                yield from [(slot.video_id, count) for count in counts if count not in given]
 
 
 def pages_naming(

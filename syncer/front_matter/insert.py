@@ -1,4 +1,4 @@
-"""Decides where and in which form a missing count is added: right after the video ID, in the same table."""
+"""Decides where and in which form a missing count or date is added: right after the video ID, in the same table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from syncer.front_matter.tree import Member, Scalar, Table
 
 
 class Insertion(NamedTuple):
-    """Where to insert a count: `head + key + middle + digits + tail` at the offset `at`."""
+    """Where to insert a value: `head + key + middle + text + tail` at the offset `at`."""
 
     at: int
     head: str
@@ -35,9 +35,9 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, quote: str) -> Insertion | None:
-    """Return how to add a count after the member with the video ID; None if that is not certain.
+    """Return how to add a value after the member with the video ID; None if that is not certain.
 
-    `quote` is the quote around the count: empty for a number.
+    `quote` is the quote around the value: empty for a number.
     """
     key, value = video_id.key, video_id.value
     if not isinstance(key, Scalar) or not isinstance(value, Scalar):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import Count, CountField, CountType, Fields, count_fields
+from syncer.model import DATE_PATTERN, Count, CountField, CountType, Date, Fields, Mapped, count_fields
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
@@ -24,10 +24,10 @@ Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CountKey:
-    """Where one count is, relative to the table of its video."""
+class MappedKey:
+    """Where one count or date is, relative to the table of its video."""
 
-    count: Count
+    count: Mapped
     names: Names
     field: str
 
@@ -38,7 +38,8 @@ class Keys(NamedTuple):
     lists: tuple[Names, ...]
     """The lists to go through, outermost first; none for a page about one video."""
     video_id: Names
-    counts: tuple[CountKey, ...]
+    mapped: tuple[MappedKey, ...]
+    """The counts, then the dates."""
     insert_missing: bool
     insert_as: CountType
     path: str
@@ -55,10 +56,10 @@ class Keys(NamedTuple):
     """Finds a line that sets the ID's key."""
     plain: PlainBlocks | None
     """Proves blocks of plain lines; None if a key is not at the top level."""
-    groups: Mapping[str, tuple[Count, int]]
-    """Of each field, its count, and which of the groups in a proof captures its value."""
+    groups: Mapping[str, tuple[Mapped, int]]
+    """Of each field, what it holds, and which of the groups in a proof captures its value."""
     count_fields: tuple[CountField, ...]
-    """The fields of every slot that has all counts."""
+    """The fields of every slot that has all counts and dates."""
 
 
 def keys_of(fields: Fields) -> Keys:
@@ -66,7 +67,8 @@ def keys_of(fields: Fields) -> Keys:
 
     Raises ValueError for a path that a config cannot have: with an empty name, or with `[]` at the end or in a count.
     """
-    return _keys(fields.video_id, tuple(fields.counts.items()), fields.insert_missing, fields.insert_as)
+    dates = tuple(fields.dates.items()) if fields.dates else ()
+    return _keys(fields.video_id, tuple(fields.counts.items()), dates, fields.insert_missing, fields.insert_as)
 
 
 def fold_key(name: str) -> str:
@@ -95,16 +97,18 @@ def is_same_text(text: str) -> bool:
 def _keys(
     video_id: str,
     counts: tuple[tuple[Count, str], ...],
+    dates: tuple[tuple[Date, str], ...],
     insert_missing: bool,  # noqa: FBT001
     insert_as: CountType,
 ) -> Keys:
     *lists, own = [_names(part.removeprefix(".")) for part in video_id.split("[]")]
-    count_keys = tuple(CountKey(count, _names(field), sys.intern(field)) for count, field in counts)
+    pairs: tuple[tuple[Mapped, str], ...] = (*counts, *dates)
+    mapped = tuple(MappedKey(what, _names(field), sys.intern(field)) for what, field in pairs)
     name, folded = re.escape(own[-1]), fold_key(own[-1])
     return Keys(
         lists=tuple(lists),
         video_id=own,
-        counts=count_keys,
+        mapped=mapped,
         insert_missing=insert_missing,
         insert_as=insert_as,
         path=video_id,
@@ -113,9 +117,9 @@ def _keys(
         sets_folded=re.compile(rf"(?:^[ \t-]*|[{{,.]\s*)[\"']?{re.escape(folded)}[\"']?[ \t]*[:=]", re.MULTILINE),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
-        plain=_plain_blocks(lists, [own, *(key.names for key in count_keys)]),
-        groups={key.field: (key.count, number) for number, key in enumerate(count_keys, 1)},
-        count_fields=count_fields(*((key.count, key.field, True) for key in count_keys)),
+        plain=_plain_blocks(lists, [own, *(key.names for key in mapped)], dates=len(dates)),
+        groups={key.field: (key.count, number) for number, key in enumerate(mapped, 1)},
+        count_fields=count_fields(*((key.count, key.field, True) for key in mapped)),
     )
 
 
@@ -126,9 +130,9 @@ def _names(path: str) -> Names:
     return names
 
 
-def _plain_blocks(lists: Sequence[Names], paths: Sequence[Names]) -> PlainBlocks | None:
+def _plain_blocks(lists: Sequence[Names], paths: Sequence[Names], *, dates: int) -> PlainBlocks | None:
     names = [name for name, *below in paths if not below and _PLAIN_NAME.fullmatch(name) and is_same_text(name)]
-    return None if lists or len(names) < len(paths) else PlainBlocks(*names)
+    return None if lists or len(names) < len(paths) else PlainBlocks(*names, dates=dates)
 
 
 # The patterns of blocks of plain lines, which all YAML parsers read alike: they match a whole block and capture its
@@ -184,12 +188,13 @@ _LINE = rf"{_entry(_BELOW)}|{_BLANK}"
 _OPENING = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n"
 _CLOSING = r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
 
-# The ID and the counts: the whole line is checked before the value is captured, so that no group captures a part of it.
-# Up to 18 digits are a count whatever they are.
+# The ID, the counts and the dates: the whole line is checked before the value is captured, so that no group captures a
+# part of it. Up to 18 digits are a count whatever they are.
 _BARE_ID = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?"
 _PERHAPS_NUMBER = r"-?[0-9][0-9A-Fa-fOoXx_-]*+[ \r\n]"  # may be a number for some parsers
 _ID = rf"(?: ++(?:\"{_BARE_ID}\"|'{_BARE_ID}'|(?!{_PERHAPS_NUMBER}){_FIRST}{_BARE_ID}(?<!:)))?"
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
+_DATE = rf"(?: ++(?:\"(?:{DATE_PATTERN})?\"|'(?:{DATE_PATTERN})?'|{DATE_PATTERN}))?"
 
 
 def _value(name: str, form: str, taken: str) -> str:
@@ -211,8 +216,8 @@ _NOT_YAML = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters outside ASCII that YAML does not accept unescaped."""
 
 Proof = tuple[re.Match[bytes], tuple[int, ...], int]
-"""The match of a plain block, the groups that captured the ID and the counts, in the order of the mapping, and the line
-of the ID, or 0 if it must be counted.
+"""The match of a plain block, the groups that captured the ID, the counts and the dates, in the order of the mapping,
+and the line of the ID, or 0 if it must be counted.
 
 The groups captured what is in the quotes, which is empty if there is no value. One that did not match proves nothing:
 the key is absent, or its value has another form.
@@ -225,13 +230,14 @@ class PlainBlocks:
     A pattern of just those keys takes half the time of the one for any block: it is made once many pages had them.
     """
 
-    def __init__(self, *names: str, lead: int = LAYOUT_LEAD) -> None:
-        """Capture the values of these keys of the top level: the ID's, then those of the counts.
+    def __init__(self, *names: str, dates: int = 0, lead: int = LAYOUT_LEAD) -> None:
+        """Capture the values of these keys of the top level: the ID's, then those of the counts, then of some dates.
 
         `lead`: how many pages more than others must have had a layout before it gets a pattern.
         """
         self._forms = {name: _value(name, _COUNT, "[0-9]*+") for name in names}
         self._forms[names[0]] = _value(names[0], _ID, _BARE_ID)
+        self._forms |= {name: _value(name, _DATE, "[0-9-]*+") for name in names[len(names) - dates :]}
         self._any = re.compile(f"{_OPENING}(?:{'|'.join([*self._forms.values(), _LINE])})*{_CLOSING}?".encode())
         self._in_order = tuple(range(1, len(names) + 1))
         self._layout: tuple[re.Pattern[bytes], tuple[int, ...], int] | None = None
@@ -268,7 +274,7 @@ class PlainBlocks:
     def _layout_of(self, match: re.Match[bytes]) -> tuple[re.Pattern[bytes], tuple[int, ...], int] | None:
         """Return a pattern of the blocks with the same keys in the same order, and its groups and line as in a proof.
 
-        None if the block lacks one of the counts, is long, or has other lines than keys with values and lists.
+        None if the block lacks one of the values, is long, or has other lines than keys with values and lists.
         """
         lines = match.string[: match.start(match.re.groups)].decode().split("\n")[1:-1]
         if None in match.groups() or len(lines) > LAYOUT_LINES:

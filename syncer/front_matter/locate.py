@@ -1,26 +1,39 @@
-"""The full parser: finds the slots of a page in the tree of its block, and the position of every count."""
+"""The full parser: finds the slots of a page in the tree of its block, and the position of every value."""
 
 from __future__ import annotations
 
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
 from syncer.front_matter.insert import insertion_after
-from syncer.front_matter.keys import NO_VIDEO, CountKey, Keys, Names, is_same_text
+from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, Names, is_same_text
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import COUNT_PATTERN, LARGEST_COUNT, CountType, Problem, ProblemKind, Slot, Value, VideoId, slot_of
+from syncer.model import (
+    COUNT_PATTERN,
+    DATE_PATTERN,
+    LARGEST_COUNT,
+    Count,
+    CountType,
+    Date,
+    Problem,
+    ProblemKind,
+    Slot,
+    Value,
+    VideoId,
+    slot_of,
+)
 
 
 class ValueSpan(NamedTuple):
-    """The position of one value in the block's text: `before + digits + after` replaces `[start:stop]`."""
+    """The position of one value in the block's text: `before + text + after` replaces `[start:stop]`."""
 
     value: Value
     start: int
@@ -61,8 +74,12 @@ class BlockText:
         return Problem(kind, self.path, message, self.line_of(offset))
 
 
-_COUNT = re.compile(COUNT_PATTERN)
+_COUNT, _DATE = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
+_WANTED = {
+    Count: ("a whole number", ProblemKind.NOT_A_COUNT),
+    Date: ("a date", ProblemKind.NOT_A_DATE),
+}
 _ADVICE = {
     ProblemKind.ALIAS: "uses a YAML anchor or alias: write the value itself",
     ProblemKind.TAG: "has a YAML tag: remove the tag",
@@ -94,13 +111,17 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
     conflict = next((draft for draft in drafts if isinstance(draft, Conflict)), tree.conflict if drafts else None)
     if conflict:
         return [], [block.problem(*conflict)]
-    spans = [span for draft in drafts if isinstance(draft, _Draft) for _, span in draft.counts]
-    quotes = sorted((span.start, span.after) for span in spans if isinstance(span, ValueSpan))
+    found = [span for draft in drafts if isinstance(draft, _Draft) for _, span in draft.spans]
+    spans = [span for span in found if isinstance(span, ValueSpan)]
+    quotes: _Quotes = {
+        of: sorted((span.start, span.after) for span in spans if isinstance(span.value.count, of))
+        for of in (Count, Date)
+    }
     slots: list[LocatedSlot] = []
     problems: list[Problem] = []
     for draft in drafts:
-        for found in _finish(block, draft, keys, quotes) if isinstance(draft, _Draft) else [draft]:
-            (problems if isinstance(found, Problem) else slots).append(found)  # type: ignore[arg-type]
+        for item in _finish(block, draft, keys, quotes) if isinstance(draft, _Draft) else [draft]:
+            (problems if isinstance(item, Problem) else slots).append(item)  # type: ignore[arg-type]
     return slots, problems
 
 
@@ -137,13 +158,17 @@ class _KeyPath(NamedTuple):
         return self.member.value
 
 
+_Quotes = Mapping[type[Count] | type[Date], list[tuple[int, str]]]
+"""The positions of a page's counts, and of its dates, in order, and their quotes: empty for a number."""
+
+
 class _Draft(NamedTuple):
-    """A video, and those of its counts that are present."""
+    """A video, and those of its counts and dates that are present."""
 
     scope: _Scope
     id_path: _KeyPath
     video_id: VideoId
-    counts: list[tuple[CountKey, ValueSpan | Problem | None]]
+    spans: list[tuple[MappedKey, ValueSpan | Problem | None]]
 
 
 def _scopes(block: BlockText, scope: _Scope, lists: tuple[Names, ...]) -> Iterator[_Scope | Conflict]:
@@ -190,7 +215,7 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
         return None
     if isinstance(video_id, Problem):
         return video_id
-    for key in keys.counts:
+    for key in keys.mapped:
         if conflict := conflict_on(scope.table, key.names, block.syntax):
             return conflict
     items = id_path.value
@@ -200,7 +225,7 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
         closing = _LIST_END.match(block.text, item.stop) if block.text.startswith("[", items.start) else None
         whole = Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote)
         id_path = id_path._replace(member=Member(id_path.member.key, whole))
-    return _Draft(scope, id_path, video_id, [(key, _span(block, scope, key)) for key in keys.counts])
+    return _Draft(scope, id_path, video_id, [(key, _span(block, scope, key)) for key in keys.mapped])
 
 
 def _video_id(block: BlockText, node: Node, keys: Keys) -> VideoId | Problem | None:
@@ -242,8 +267,8 @@ def _video_id_in_list(block: BlockText, items: Items, keys: Keys) -> VideoId | P
     return block.problem(ProblemKind.NOT_A_VIDEO_ID, message, items.start)
 
 
-def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem | None:
-    """Return the span of a count, why it must not be changed, or None if it is absent."""
+def _span(block: BlockText, scope: _Scope, key: MappedKey) -> ValueSpan | Problem | None:
+    """Return the span of a count or date, why it must not be changed, or None if it is absent."""
     found = _follow(scope.table, key.names)
     if found is None:
         return None
@@ -251,75 +276,91 @@ def _span(block: BlockText, scope: _Scope, key: CountKey) -> ValueSpan | Problem
     obstacle = scope.obstacle or found.obstacle or (ProblemKind.ALIAS if isinstance(node, Alias) else node.obstacle)
     if obstacle is not None:
         above = "" if obstacle is ProblemKind.BLOCK_SCALAR else ", or a key above it,"
-        message = f"The count {key.field!r}{above} {_ADVICE[obstacle]}."
+        message = f"The {_noun(key)} {key.field!r}{above} {_ADVICE[obstacle]}."
         return block.problem(obstacle, message, node.start)
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Items) else "a table"
-        message = f"The count {key.field!r} is {kind}: write one number."
-        return block.problem(ProblemKind.NOT_A_COUNT, message, node.start)
+        one = "date" if isinstance(key.count, Date) else "number"
+        message = f"The {_noun(key)} {key.field!r} is {kind}: write one {one}."
+        return block.problem(_WANTED[type(key.count)][1], message, node.start)
     value = Value(key.count, sys.intern(scope.prefix + key.field), None)
     return _span_of_scalar(block, found.member.key, node, value)
 
 
+def _noun(held: MappedKey | Value) -> str:
+    return "date" if isinstance(held.count, Date) else "count"
+
+
 def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
-    """Return the span of a count, or of a YAML key without a value: right after its colon."""
+    """Return the span of a count or date, or of a YAML key without a value: right after its colon.
+
+    A date without quotes is a date to some parsers and text to others, so one that replaces no value gets quotes.
+    """
+    is_date = isinstance(value.count, Date)
     if node.null and node.start == node.stop:
         stop = key.stop if isinstance(key, Scalar) else node.start
         if block.text[stop : node.start].strip(" \t") != ":":
-            message = f"The count {value.field!r} has no colon: write `{value.field}:`, or remove it."
+            message = f"The {_noun(value)} {value.field!r} has no colon: write `{value.field}:`, or remove it."
             return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
         after_colon = block.text.index(":", stop) + 1
-        return ValueSpan(value, after_colon, after_colon, " ", "", key.start)
+        before, after = (' "', '"') if is_date else (" ", "")
+        return ValueSpan(value, after_colon, after_colon, before, after, key.start)
     source = block.text[node.start : node.stop]
-    plain = _COUNT.fullmatch(node.text) is not None and int(node.text) <= LARGEST_COUNT
+    if is_date:
+        plain = _DATE.fullmatch(node.text) is not None
+    else:
+        plain = _COUNT.fullmatch(node.text) is not None and int(node.text) <= LARGEST_COUNT
     blank = node.null or (not node.text and bool(node.quote))
     exact = source == f"{node.quote}{node.text}{node.quote}"
     if not exact or not (plain or blank):
         shown = " ".join(source.split())
         shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
-        message = f"The count {value.field!r} is {shown}, not a whole number: write only digits, or leave it empty."
-        return block.problem(ProblemKind.NOT_A_COUNT, message, node.start)
+        wanted, kind = _WANTED[type(value.count)]
+        only = "a date like 2026-11-22" if is_date else "only digits"
+        message = f"The {_noun(value)} {value.field!r} is {shown}, not {wanted}: write {only}, or leave it empty."
+        return block.problem(kind, message, node.start)
     if plain:
         value = Value(value.count, value.field, node.text)
-    return ValueSpan(value, node.start, node.stop, node.quote, node.quote, key.start)
+    quote = '"' if is_date and node.null else node.quote
+    return ValueSpan(value, node.start, node.stop, quote, quote, key.start)
 
 
-def _finish(
-    block: BlockText, draft: _Draft, keys: Keys, quotes: Sequence[tuple[int, str]]
-) -> Iterator[LocatedSlot | Problem]:
-    """Yield the slot, with the counts to insert, and the Problems.
+def _finish(block: BlockText, draft: _Draft, keys: Keys, quotes: _Quotes) -> Iterator[LocatedSlot | Problem]:
+    """Yield the slot, with the counts and dates to insert, and the Problems.
 
-    If some parsers read another key as a mapped one, or as one to insert, the whole slot is left alone. `quotes` has
-    the positions of the page's counts, in order, and their quotes: empty for a number or a missing value.
+    If some parsers read another key as a mapped one, or as one to insert, the whole slot is left alone.
     """
-    id_path, counts = draft.id_path, draft.counts
+    id_path, found = draft.id_path, draft.spans
     beside = keys.video_id[:-1] if keys.insert_missing else None
-    absent = [key for key, span in counts if span is None and key.names[:-1] == beside]
+    absent = [key for key, span in found if span is None and key.names[:-1] == beside]
     twins = _twins(draft, keys, absent)
     if twins:
         yield from (block.problem(ProblemKind.KEY_CASE, twin.message, twin.key.start) for twin in twins)
         return
     if absent:
-        quote = _quote_near(id_path.value, quotes, keys.insert_as)
-        inserted = dict(zip(absent, _insert(block, draft.scope, id_path, absent, quote), strict=True))
-        counts = [(key, span or inserted.get(key)) for key, span in counts]
-    yield from (span for _, span in counts if isinstance(span, Problem))
-    spans = tuple(span for _, span in counts if isinstance(span, ValueSpan))
+        quote_of = {
+            Count: _quote_near(id_path.value, quotes[Count], keys.insert_as),
+            Date: _quote_near(id_path.value, quotes[Date], "string"),
+        }
+        inserted = {key: _insert(block, draft.scope, id_path, key, quote_of[type(key.count)]) for key in absent}
+        found = [(key, span or inserted.get(key)) for key, span in found]
+    yield from (span for _, span in found if isinstance(span, Problem))
+    spans = tuple(span for _, span in found if isinstance(span, ValueSpan))
     slot = slot_of(draft.video_id, block.line_of(id_path.member.key.start), [span.value for span in spans])
     yield LocatedSlot(slot, spans)
 
 
-def _twins(draft: _Draft, keys: Keys, absent: Sequence[CountKey]) -> list[Twin]:
-    """Return the twins of keys on the path to the video, or to a count that would be written."""
+def _twins(draft: _Draft, keys: Keys, absent: Sequence[MappedKey]) -> list[Twin]:
+    """Return the twins of keys on the path to the video, or to a value that would be written."""
     of_id = draft.scope.twin or find_twin(draft.scope.table, keys.video_id)
     if of_id:
         return [of_id]
-    written = [key for key, span in draft.counts if isinstance(span, ValueSpan) or key in absent]
+    written = [key for key, span in draft.spans if isinstance(span, ValueSpan) or key in absent]
     return [twin for key in written if (twin := find_twin(draft.scope.table, key.names))]
 
 
 def _quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: CountType) -> str:
-    """Return the quote that an inserted count gets: the nearest count's, else as the config says."""
+    """Return the quote that an inserted value gets: the nearest one's of its type, else of this type."""
     after = bisect_left(quotes, (video_id.start, ""))
     nearest = min(quotes[max(after - 1, 0) : after + 1], key=lambda quote: abs(quote[0] - video_id.start), default=None)
     if nearest:
@@ -328,17 +369,13 @@ def _quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: Co
     return "" if insert_as == "number" else own or '"'
 
 
-def _insert(
-    block: BlockText, scope: _Scope, id_path: _KeyPath, absent: list[CountKey], quote: str
-) -> Iterator[ValueSpan | Problem]:
-    """Yield the spans of absent counts: all of them right after the id."""
+def _insert(block: BlockText, scope: _Scope, id_path: _KeyPath, key: MappedKey, quote: str) -> ValueSpan | Problem:
+    """Return the span of an absent count or date, right after the id; several are in the order of the mapping."""
     obstacle = scope.obstacle or id_path.obstacle
     insertion = None if obstacle else insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
-    for key in absent:
-        if insertion is None:
-            message = f"syncer cannot add the count {key.field!r} here safely: add it by hand, below the video ID."
-            yield block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
-        else:
-            value = Value(key.count, sys.intern(scope.prefix + key.field), None, present=False)
-            before = f"{insertion.head}{insertion.key(key.names[-1])}{insertion.middle}"
-            yield ValueSpan(value, insertion.at, insertion.at, before, insertion.tail, None)
+    if insertion is None:
+        message = f"syncer cannot add the {_noun(key)} {key.field!r} here safely: add it by hand, below the video ID."
+        return block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
+    value = Value(key.count, sys.intern(scope.prefix + key.field), None, present=False)
+    before = f"{insertion.head}{insertion.key(key.names[-1])}{insertion.middle}"
+    return ValueSpan(value, insertion.at, insertion.at, before, insertion.tail, None)

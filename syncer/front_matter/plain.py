@@ -11,7 +11,7 @@ from typing import AnyStr
 
 from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, Problem, Slot, count_fields
+from syncer.model import Change, Date, Problem, Slot, count_fields
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""
@@ -32,7 +32,7 @@ def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
     if None in sources:
         if not _are_absent(proof, keys):
             return None
-        pairs = zip(keys.counts, counts, strict=True)
+        pairs = zip(keys.mapped, counts, strict=True)
         kept = [(key, count) for key, count in pairs if count is not None or keys.insert_missing]
         fields = count_fields(*((key.count, key.field, count is not None) for key, count in kept))
         counts = tuple(count or b"" for _, count in kept)
@@ -59,14 +59,14 @@ def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Sp
     video_id = parse_video_id((match[groups[0]] or b"").decode(), "")
     splices: list[Splice] = []
     for change in changes:
-        count, number = keys.groups.get(change.field, (None, 0))
+        what, number = keys.groups.get(change.field, (None, 0))
         group = groups[number]
-        if (change.video_id, change.count) != (video_id, count) or match[group] != (change.old or "").encode():
+        if (change.video_id, change.count) != (video_id, what) or match[group] != (change.old or "").encode():
             return None
         (start, stop), text = match.span(group), change.new.encode()
         if start == stop and data[start - 1] not in b"\"'":  # no value: write it right after the colon and a space
             start = stop = data.rindex(b":", 0, start) + 1
-            text = b" " + text
+            text = b' "%b"' % text if isinstance(what, Date) else b" " + text
         splices.append((start, stop, text))
     return sorted(splices)
 
@@ -86,7 +86,7 @@ def _are_absent(proof: Proof, keys: Keys) -> bool:
     """Return whether the keys whose values did not match are absent, and do not have values of another form."""
     match, groups, _ = proof
     names = set(KEY_LINES.findall(match[0].lower()))
-    mapped = (keys.video_id, *(key.names for key in keys.counts))
+    mapped = (keys.video_id, *(key.names for key in keys.mapped))
     return all(
         match[group] is not None or name.lower().encode() not in names
         for (name,), group in zip(mapped, groups, strict=True)

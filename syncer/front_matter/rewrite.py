@@ -1,4 +1,4 @@
-"""Rewrites counts in a page's bytes, and changes nothing else."""
+"""Rewrites counts and dates in a page's bytes, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from syncer.front_matter.keys import Keys, keys_of
 from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
 from syncer.front_matter.plain import Splice, plain_splices, splice
 from syncer.front_matter.tree import Tree, says_the_same
-from syncer.model import COUNT_PATTERN, Change, Fields, Problem, ProblemKind, VideoId
+from syncer.model import COUNT_PATTERN, DATE_PATTERN, Change, Count, Date, Fields, Problem, ProblemKind, VideoId
 
-_COUNT = re.compile(COUNT_PATTERN)
+_FORMS = {Count: re.compile(COUNT_PATTERN), Date: re.compile(DATE_PATTERN)}
 
 Edit = tuple[ValueSpan, str]
-"""A span and its new digits."""
+"""A span and its new text."""
 
 
 def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
@@ -29,19 +29,19 @@ def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -
 def splices_for(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> list[Splice] | Problem:
     """Return the parts of a page that the changes replace, in order, or why none may be replaced.
 
-    The counts are searched again in exactly these bytes: if a field no longer has that video and that old value, the
+    The values are searched again in exactly these bytes: if a field no longer has that video and that old value, the
     result is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is not a
-    count, and for a field that is changed twice.
+    count or a date, and for a field that is changed twice.
 
-    Why nothing else changes: on the fast path, digits in a line of a proven form become other digits. Otherwise, and
-    whenever a key is added, the new block is parsed again. It must equal the old one except for the changed counts,
-    and must have the new digits there; else the result is CANNOT_PLACE.
+    Why nothing else changes: on the fast path, digits or a date in a line of a proven form become others. Otherwise,
+    and whenever a key is added, the new block is parsed again. It must equal the old one except for the changed values,
+    and must have the new ones there; else the result is CANNOT_PLACE.
     """
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
     for change in changes:
-        if not _COUNT.fullmatch(change.new):
-            raise ValueError(f"only digits are ever written, not {change.new!r}")
+        if not _FORMS[type(change.count)].fullmatch(change.new):
+            raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
     keys = keys_of(fields)
     return plain_splices(data, keys, changes) or tree_splices(data, keys, changes, path)
 
@@ -56,7 +56,7 @@ def tree_splices(data: bytes, keys: Keys, changes: Sequence[Change], path: str) 
     edits = _edits(before.slots, changes)
     if edits is None or not before.trees:
         return edited(path)
-    parts = [(span.start, span.stop, f"{span.before}{digits}{span.after}") for span, digits in edits]
+    parts = [(span.start, span.stop, f"{span.before}{value}{span.after}") for span, value in edits]
     new = splice(text, parts)
     after = interpret(BlockText(new, block.syntax, block.line, path), keys)
     if _differs_elsewhere(before.trees, after, edits, changes):

@@ -29,14 +29,14 @@ from syncer.diff_log.lines import LOG
 from syncer.errors import ExitCode, GitError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import differing_from_disk, find_repository, head_of, tip_of
-from syncer.model import Problem, ProblemKind
+from syncer.model import Date, Problem, ProblemKind
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
 class ReviewCount(NamedTuple):
-    """A count that is not committed, and what a reviewer needs to know about it."""
+    """A count or date that is not committed, and what a reviewer needs to know about it."""
 
     difference: CountDifference
     own: bool
@@ -44,22 +44,24 @@ class ReviewCount(NamedTuple):
 
     @property
     def relative(self) -> float | None:
-        """The relative change, 0.5 for +50%; None if the old count is absent or zero."""
+        """The relative change, 0.5 for +50%; None if the old count is absent or zero, and for a date."""
+        if isinstance(self.difference.count, Date):
+            return None
         old = int(self.difference.old or 0)
         return (int(self.difference.new) - old) / old if old else None
 
     @property
     def large_change(self) -> bool:
         """Whether it fell sharply, as `decide.unconfirmed` defines it, or rose from above 0 by as much."""
-        before, now = (
-            {self.difference.count: int(self.difference.old or 0)},
-            {self.difference.count: int(self.difference.new)},
-        )
+        what = self.difference.count
+        if isinstance(what, Date):
+            return False
+        before, now = {what: int(self.difference.old or 0)}, {what: int(self.difference.new)}
         return bool(sharp_drops(before, now) or (self.relative and sharp_drops(now, before)))
 
 
 class ReviewPage(NamedTuple):
-    """A page with counts that are not committed."""
+    """A page with counts or dates that are not committed."""
 
     path: str
     """Relative to the site."""

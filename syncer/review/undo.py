@@ -13,7 +13,7 @@ from syncer.content.scan import read_candidate
 from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why
+from syncer.model import Change, Count, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.videos import last_said
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 
-INSERTED = "the sync added it; there was no count before"
-"""Why an inserted count is not restored: lines are not removed."""
+INSERTED = "the sync added it; there was nothing before"
+"""Why an inserted count or date is not restored: lines are not removed."""
 
 
 def undo(
@@ -75,14 +75,19 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
         for value in slot.values
     }
     changes: list[list[Change]] = [[] for _ in pages]
-    skipped = []
+    skipped, stay = [], set[tuple[str, str]]()
     for line in lines:
-        number, value = values.get((VideoId(str(line["video_id"])), str(line["field"])), (0, None))
+        video, field = VideoId(str(line["video_id"])), str(line["field"])
+        number, value = values.get((video, field), (0, None))
+        slot = video, item_of(field)
+        if line["count"] is None and slot in stay:  # a date belongs to the counts of its slot, which come first
+            continue
         outcome = _change_back(sync.database, line, value, missing)
         if isinstance(outcome, Change):
             changes[number].append(outcome)
         elif outcome:
-            skipped.append(SkippedCount(str(line["path"]), str(line["field"]), outcome))
+            stay.add(slot)
+            skipped.append(SkippedCount(str(line["path"]), field, outcome))
     rewrites = tuple((page.fields, tuple(own)) for page, own in zip(pages, changes, strict=True) if own)
     return Restoration(Edit(candidate.path, pages[0].signature, rewrites) if rewrites else None, skipped)
 
@@ -90,7 +95,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
 def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:
     """Return the change that restores a line's count, or why it is not restored; None if it has its old value."""
     old, new = line["old"], line["new"]
-    if value is None or value.count != line["count"]:
+    if value is None or count_in_log(value.count) != line["count"]:
         return missing
     if value.text == old:
         return None
@@ -99,5 +104,7 @@ def _change_back(database: Database, line: Line, value: Value | None, missing: s
     if value.text != new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
     path, field, video = str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))
-    as_of = last_said(database, video, value.count, int(old)) or datetime.fromisoformat(str(line["as_of"]))
-    return Change(path, video, field, value.count, value.text, str(old), as_of, Why.UNDO)
+    what = value.count
+    said = last_said(database, video, what, int(old)) if isinstance(what, Count) else None
+    as_of = said or datetime.fromisoformat(str(line["as_of"]))
+    return Change(path, video, field, what, value.text, str(old), as_of, Why.UNDO)

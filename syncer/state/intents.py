@@ -1,4 +1,4 @@
-"""Write-ahead intents: the counts that a sync is about to write, kept until the diff log has them.
+"""Write-ahead intents: the counts and dates that a sync is about to write, kept until the diff log has them.
 
 A batch of intents is first *open*: some of its pages may be written. Then it is *done*: its pages are written, and its
 lines have their numbers. Once the diff log has these lines, the batch is deleted.
@@ -14,7 +14,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
-from syncer.model import Change, Count, Fields, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, Mapped, VideoId, Why
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -23,7 +23,7 @@ ROW_ENTRIES = 1000
 
 
 class Intent(NamedTuple):
-    """One count that is about to be written."""
+    """One count or date that is about to be written."""
 
     mapping: int
     """The index of the page's mapping among those of the batch."""
@@ -49,7 +49,7 @@ class IntentBatch:
 
 
 def record_intents(database: Database, sync: str, entries: Sequence[tuple[Fields, Sequence[str]]]) -> int:
-    """Record durably the counts to write, as entries with the mapping of their pages; return the batch's number.
+    """Record durably what to write, as entries with the mapping of their pages; return the batch's number.
 
     Entries of one mapping that follow each other share rows: a row for each of them takes three times as long.
     """
@@ -57,7 +57,9 @@ def record_intents(database: Database, sync: str, entries: Sequence[tuple[Fields
     for fields, _ in entries:
         if fields not in mappings:
             mappings.append(fields)
-    listed = json.dumps([(fields.video_id, dict(fields.counts), fields.insert_missing) for fields in mappings])
+    listed = json.dumps(
+        [(fields.video_id, dict(fields.counts), fields.insert_missing, dict(fields.dates)) for fields in mappings]
+    )
     with database.transaction(durable=True) as connection:
         cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
         batch = int(cursor.lastrowid or 0)
@@ -122,9 +124,9 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
         for batch, sync, mappings, at, first_seq in rows:
             fields = _from_json(mappings)
             intents = dict(enumerate(_intents(connection, batch)))
-            changes = {number: _change(intent.entry) for number, intent in intents.items()}
             if any(intent.mapping >= len(fields) for intent in intents.values()):
                 raise OddValue("an intent is not valid")
+            changes = {number: _change(intent.entry, fields[intent.mapping]) for number, intent in intents.items()}
             done_at = None if at is None else moment(at)
             batches.append(IntentBatch(batch, sync, fields, intents, changes, done_at, first_seq))
         return batches
@@ -136,26 +138,38 @@ def _intents(connection: Connection, batch: int) -> Iterator[Intent]:
     return (Intent(mapping, entry) for mapping, entries in rows for entry in entries.split("\n"))
 
 
-def _change(entry: str) -> Change:
+def _change(entry: str, fields: Fields) -> Change:
     """Return the change in a line of the diff log that lacks number, sync and time. Raises OddValue."""
     try:
         line = json.loads(entry)
         path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
-        is_number = old is None or old.isdecimal()
-        if is_number and all(isinstance(text, str) for text in (path, video, field, new)):
-            count, as_of, why = Count(line["count"]), datetime.fromisoformat(line["as_of"]), Why(line["why"])
-            return Change(path, VideoId(video), field, count, old, new, as_of, why)
+        what: Mapped = _date_at(field, fields) if line["count"] is None else Count(line["count"])
+        is_plain = old is None or (isinstance(old, str) if isinstance(what, Date) else old.isdecimal())
+        if is_plain and all(isinstance(text, str) for text in (path, video, field, new)):
+            as_of, why = datetime.fromisoformat(line["as_of"]), Why(line["why"])
+            return Change(path, VideoId(video), field, what, old, new, as_of, why)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OddValue("an intent is not valid") from error
     raise OddValue("an intent is not valid")
 
 
+def _date_at(field: str, fields: Fields) -> Date:
+    """Return which date a field holds. Raises ValueError."""
+    key = field.rpartition("].")[2]  # in a list, keys are relative to the item
+    return Date(next((date for date, own in fields.dates.items() if own == key), ""))
+
+
 def _from_json(text: str) -> tuple[Fields, ...]:
-    """Return the mappings in a text. Raises OddValue."""
+    """Return the mappings in a text; those of older versions have no dates. Raises OddValue."""
     try:
         return tuple(
-            Fields(str(video_id), {Count(count): str(key) for count, key in counts.items()}, bool(insert_missing))
-            for video_id, counts, insert_missing in json.loads(text)
+            Fields(
+                str(video_id),
+                {Count(count): str(key) for count, key in counts.items()},
+                bool(insert_missing),
+                dates={Date(date): str(key) for dates in rest for date, key in dates.items()},
+            )
+            for video_id, counts, insert_missing, *rest in json.loads(text)
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise OddValue("the mappings of a batch are not valid") from error

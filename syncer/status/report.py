@@ -64,7 +64,8 @@ class SyncReport:
     """The remote that has all of syncer's commits now, if the sync pushed."""
     tries: Tries = field(default_factory=Tries)
     left: int = 0
-    """Counts that an undo or a drop could not restore."""
+    """Counts and dates that an undo or a drop could not restore."""
+    changed_dates: int = 0
     suppressed: int = 0
     """Numbers that were not written because an undo or a drop removed them from these pages."""
     open: int = 0
@@ -135,6 +136,8 @@ class StoredReport(TypedDict):
     retries: NotRequired[int]
     """Absent from reports of versions that did not count them."""
     left: NotRequired[int]
+    """The same."""
+    changed_dates: NotRequired[int]
     """The same."""
     exit: int
 
@@ -247,7 +250,8 @@ def brake_share(brake: Brake) -> str:
 
 def stored_json(report: SyncReport) -> str:
     """Return the report as the state keeps it."""
-    return json.dumps({**report_json(report), "retries": report.tries.repeated, "left": report.left})
+    more = {"retries": report.tries.repeated, "left": report.left, "changed_dates": report.changed_dates}
+    return json.dumps({**report_json(report), **more})
 
 
 def problem_json(problem: Problem) -> StoredProblem:
@@ -312,7 +316,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         isinstance(report.get("sync"), str)
         and all(_is_time(report.get(name)) for name in ("started", "finished"))
         and all(_is_number(report.get(name)) for name in _NUMBERS)
-        and all(_is_number(report.get(name, 0)) for name in ("retries", "left"))
+        and all(_is_number(report.get(name, 0)) for name in ("retries", "left", "changed_dates"))
         and _is_numbers(report.get("units"))
         and _is_numbers(report.get("left_out"), _LEFT_OUT)
         and isinstance(missing, list)

@@ -22,13 +22,14 @@ REMEDIES = {
     ProblemKind.DUPLICATE_KEY: "Remove one of the two.",
     ProblemKind.ALIAS: "Write the value itself.",
     ProblemKind.TAG: "Remove the tag.",
-    ProblemKind.BLOCK_SCALAR: "Write the count on the same line as its key.",
+    ProblemKind.BLOCK_SCALAR: "Write it on the same line as its key.",
     ProblemKind.NOT_A_VIDEO_ID: (
         "Write the 11-character video ID or the video's URL. For a page without a video, leave the value empty, or "
         "write false without quotes."
     ),
-    ProblemKind.IDS_DISAGREE: "Keep one video, or map the count in one collection only.",
+    ProblemKind.IDS_DISAGREE: "Keep one video, or map the key in one collection only.",
     ProblemKind.NOT_A_COUNT: "Write only digits, with or without quotes, or leave the value empty.",
+    ProblemKind.NOT_A_DATE: "Write such a date, with or without quotes, or leave the value empty.",
     ProblemKind.KEY_CASE: "Use the same letters in the pages and in the config. If a page has both keys, remove one.",
     ProblemKind.CANNOT_PLACE: (
         "Write the front matter in a simpler form, add the missing count by hand, or map the key only once."

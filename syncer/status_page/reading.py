@@ -129,7 +129,7 @@ def one_sync(sources: Sources, sync: str, *, limit: int, offset: int = 0) -> tup
         return None
     lines = (
         lines_of_sync(config.state_directory / LOG, sync, limit=limit, offset=offset)
-        if report["changed_counts"]
+        if report["changed_counts"] or report.get("changed_dates")
         else []
     )
     return report, lines

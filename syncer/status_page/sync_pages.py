@@ -44,6 +44,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
     """Return the page of a finished sync; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     made = report["changed_counts"]
+    lines = made + report.get("changed_dates", 0)
     brake = None
     if stored := report["brake"]:
         earlier, part = stored.get("earlier", made > 0), stored.get("part", False)
@@ -80,7 +81,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
             if changes
             else tag("p", "None."),
             neighbours(
-                "More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES_PER_PAGE, offset=offset, total=made
+                "More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES_PER_PAGE, offset=offset, total=lines
             ),
             id_="changes",
         ),

@@ -114,6 +114,7 @@ class Tally:
     """Pages that were compared with the accepted readings so far, and written where they differ."""
     changed_pages: int = 0
     changed_counts: int = 0
+    changed_dates: int = 0
     in_place: int = 0
     """Pages that were changed in place."""
     gone: set[VideoId] = field(default_factory=set)
@@ -182,6 +183,7 @@ class Tally:
             pushed_to=self.pushed_to,
             tries=self.tries,
             left=self.left,
+            changed_dates=self.changed_dates,
             suppressed=self.suppressed,
             accepted=self.accepted,
             braked=self.braked,

@@ -317,7 +317,8 @@ def _compared(
         if before is None:
             slot = of_pages.get(now.video_id)
             values = zip(slot.fields, slot.texts, strict=True) if slot else ()
-            known: Statistics = {field.count: int(text) for field, text in values if text is not None}
+            counts_of = ((field.count, text) for field, text in values if text is not None)
+            known: Statistics = {count: int(text) for count, text in counts_of if isinstance(count, Count)}
         else:
             known = before.statistics or {}
         same = comparable(counts, before.at if before else None, now.at)

@@ -12,7 +12,7 @@ from syncer.content.replace import preview, replace_pages
 from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.diff_log.lines import LOG, entry_of, lines_backwards
 from syncer.diff_log.log import DiffLog
-from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId
+from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId, counts_among
 from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import open_pages, save_open_pages
@@ -93,7 +93,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     diff_log.append(sync.tally.sync, at, entries, first)
     forget_intents(sync.database, batch)
     sync.listener.changed(done)
-    return len(done)
+    return counts_among(done)
 
 
 def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
@@ -160,14 +160,16 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
     newest = without_older(edits, lines, oldest, sync.environment.clock())
     if newest != edits:
-        log_older(sum(len(edit.changes) for edit in edits) - sum(len(edit.changes) for edit in newest))
+        log_older(
+            sum(counts_among(edit.changes) for edit in edits) - sum(counts_among(edit.changes) for edit in newest)
+        )
     return newest
 
 
 def _preview(sync: Sync, edits: Sequence[Edit]) -> int:
     done = _count(sync, edits, [_previewed(sync, edit) for edit in edits])
     sync.listener.changed(done)
-    return len(done)
+    return counts_among(done)
 
 
 def _previewed(sync: Sync, edit: Edit) -> Problem | None:
@@ -199,5 +201,7 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
             tally.open[edit.path] = edit
         else:
             tally.problems.append(problem)
-    tally.changed_counts += len(done)
+    counts = counts_among(done)
+    tally.changed_counts += counts
+    tally.changed_dates += len(done) - counts
     return done
