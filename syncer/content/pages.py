@@ -65,12 +65,12 @@ class Pages:
             kind = self._known.get((id(mapping), line, id(fields)))
             if kind is None:
                 shared = self._shared.setdefault(fields, fields)
-                counts = tuple(field.count for field in shared if isinstance(field.count, Count))
-                new = _Kind(f"{len(self._kinds)}", mapping, line, shared, counts)
+                own = tuple(field.count for field in shared if isinstance(field.count, Count))
+                new = _Kind(f"{len(self._kinds)}", mapping, line, shared, own)
                 kind = self._known.setdefault((id(mapping), line, id(shared)), new)
                 self._kinds[kind.name] = kind
-            counts = texts if all(texts) else [count or "" for count in texts]
-            text = "\0".join((text, kind.name, video, *counts))
+            values = texts if all(texts) else [value or "" for value in texts]
+            text = "\0".join((text, kind.name, video, *values))
         self._texts += text.encode()
         self._ends.append(len(self._texts))
         self._signatures.append(signature)
