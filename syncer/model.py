@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, NamedTuple, NewType
@@ -77,6 +77,8 @@ class Why(StrEnum):
 
     CHANGED = "changed"
     INSERTED = "inserted"
+    HEARTBEAT = "heartbeat"
+    """It differs by less than `write.min_change` or `rounding` ask for; `write.at_least_every` made it due."""
     CHECKED = "checked"
     """A date of `checked_at` was written, together with a count of the same video."""
     DROPPED = "dropped"
@@ -150,6 +152,28 @@ class Problem:
     """The line in the page, from 1."""
 
 
+class Threshold(NamedTuple):
+    """By how much a count must differ from the page's to be written: by more than each of these."""
+
+    number: int = 0
+    share: int = 0
+    """Of the number in the page, in hundredths of a percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritePolicy:
+    """Which counts of a collection that differ are written now. None of this set: all of them."""
+
+    min_change: Mapping[Count, Threshold]
+    """A count that is absent has no threshold."""
+    display: bool
+    """Only when the form that people read (`1.2M`) changes."""
+    at_least_every: timedelta | None
+    """A count that differs is written at the latest so long after its last write, whatever the two above say."""
+    at_most_every: timedelta | None
+    """Pages are written at most this often, all of the site together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """A collection's field mapping: which keys of the front matter hold the id, the counts and the dates."""
@@ -163,6 +187,8 @@ class Fields:
     """The type of an inserted count where the page has no other count to follow."""
     dates: Mapping[Date, str] = field(default_factory=dict)
     """The site's key of each date that it shows, as of the counts."""
+    policy: WritePolicy | None = None
+    """None: every count that differs is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "syncer"
 PREFIX = f"{PACKAGE}{os.sep}"
 SIMULATOR = f"{PREFIX}simulator{os.sep}"
 
-SYNC_FILES = 62
+SYNC_FILES = 64
 """Files of `syncer/` in which the command `syncer sync` runs a function, on plain pages."""
 
-SYNC_FUNCTIONS = 420
+SYNC_FUNCTIONS = 435
 """Functions of `syncer/` that the command `syncer sync` runs, on plain pages."""
 
 CALLED_ONCE_SHARE = 0.20

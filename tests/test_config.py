@@ -191,7 +191,7 @@ schedule: {every: 6h, cron: "* * * * *"}
         ('git: {message: "a\\nb"}\n', "1: git.message: must be one line"),
         ("git: {author: Ada}\n", "1: git.author: must be a name and an email address"),
         ("git: {remote: 'https://h/r.git'}\n", "1: git.remote: must be the name of a remote"),
-        ("write: {min_change: 1}\n", "1: write.min_change: unknown key; the keys here are in_place, brake"),
+        ("write: {colour: 1}\n", "1: write.colour: unknown key; the keys here are in_place, min_change, rounding"),
         (
             "write: {brake: {missing: 50}}\n",
             "1: write.brake.missing: must be a percentage from `0%` to `100%`, such as `50%`",
@@ -527,3 +527,42 @@ def test_the_default_config_is_read_in_less_than_thirty_milliseconds() -> None:
 def test_the_command_is_there_before_pydantic_is() -> None:
     code = "import sys, syncer.__main__; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("write: {min_change: 1.5}\n", "1: write.min_change: must be a whole number such as `25`, or a percentage"),
+        ("write: {min_change: -1}\n", "1: write.min_change: must be a whole number"),
+        ("write: {min_change: 101%}\n", "1: write.min_change: must be a whole number"),
+        ("write: {min_change: {views: 1%}}\n", "1: write.min_change.views: is not a YouTube count; did you mean"),
+        ("write: {min_change: {viewCount: x}}\n", "1: write.min_change.viewCount: must be a whole number"),
+        ("write: {rounding: up}\n", "1: write.rounding: must be `exact` or `display`"),
+        (
+            f"write: {{at_least_every: 6d, at_most_every: 1d}}\n{LEAST}    write: {{at_least_every: 6h}}\n",
+            "7: collections[0].write.at_least_every: is shorter than `write.at_most_every`; make it at least 1d",
+        ),
+        (
+            "write: {at_least_every: 6d, at_most_every: 12d}\n",
+            "1: write.at_least_every: is shorter than `write.at_most_every`; make it at least 12d",
+        ),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_is_explained(text: str, finding: str) -> None:
+    (mistake,) = findings(text if "collections" in text else text + LEAST)
+    assert mistake.startswith(finding)
+
+
+def test_a_collection_overrides_the_policy_key_by_key() -> None:
+    config = parse_config(
+        "write: {min_change: 0.5%, at_least_every: 28d, at_most_every: 12d}\n"
+        "collections:\n"
+        "- {directory: a, fields: {video_id: a, counts: {viewCount: b}}, write: {rounding: display}}\n"
+        "- {directory: b, fields: {video_id: a, counts: {viewCount: b}}, write: {at_least_every: ~, min_change: 0}}\n",
+        Path("syncer.yaml"),
+    )
+    days, half = timedelta(days=1), dict.fromkeys(Count, model.Threshold(share=50))
+    assert config.policies == [
+        model.WritePolicy(half, display=True, at_least_every=28 * days, at_most_every=12 * days),
+        model.WritePolicy({}, display=False, at_least_every=None, at_most_every=12 * days),
+    ]

@@ -12,7 +12,7 @@ from syncer.cli.settings import ACCEPT_HELP, Settings
 if TYPE_CHECKING:
     from syncer.cli.environment import ProgressBar
     from syncer.cli.stopping import StopSignal
-    from syncer.config.sections import Brakes
+    from syncer.config.page_sections import Brakes
 
 POLL_SECONDS = 0.25
 """Seconds between two requests for how far the sync is."""

@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
+from syncer.model import LARGEST_COUNT, Threshold
+
 LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
 """An address of this machine and a port."""
 
@@ -19,6 +21,7 @@ MESSAGE_WORDS = ("subject", "pages", "counts")
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
 SHARE_PATTERN = "^([0-9]{1,2}|100)%$"
+THRESHOLD_PATTERN = r"^([0-9]{1,2}(\.[0-9]{1,2})?|100)%$"
 
 _MAX_DURATION = timedelta(days=3650)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -54,6 +57,18 @@ def parse_share(value: object) -> float:
     if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, value):
         raise ValueError("must be a percentage from `0%` to `100%`, such as `50%`")
     return int(value[:-1]) / 100
+
+
+def parse_threshold(value: object) -> Threshold:
+    """Return the threshold that `25` or `1%` means; raises ValueError."""
+    if isinstance(value, Threshold):
+        return value
+    if type(value) is int and 0 <= value <= LARGEST_COUNT:
+        return Threshold(number=value)
+    if not isinstance(value, str) or not re.fullmatch(THRESHOLD_PATTERN, value):
+        raise ValueError("must be a whole number such as `25`, or a percentage from `0%` to `100%` such as `0.5%`")
+    whole, _, fraction = value.removesuffix("%").partition(".")
+    return Threshold(share=int(whole) * 100 + int(fraction.ljust(2, "0")))
 
 
 def check_text(value: object) -> str:

@@ -14,7 +14,7 @@ _NOT_GIVEN = {
 }
 _MEANT = {word: count for count in Count for word in (count.lower(), count.removesuffix("Count") + "s")}
 
-Rule = tuple[tuple[str, ...], str]
+Rule = tuple[tuple[str | int, ...], str]
 """The key in its section that breaks a rule (`("counts", "viewCount")`), and a sentence that says how."""
 
 

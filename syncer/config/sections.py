@@ -11,9 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     ValidationInfo,
@@ -25,31 +23,26 @@ from syncer import model
 from syncer.config.formats import (
     DURATION_PATTERN,
     LISTEN_PATTERN,
-    POSITIVE_DURATION_PATTERN,
-    SHARE_PATTERN,
     check_author,
     check_endpoint,
     check_first_line,
     check_host,
-    check_inside,
     check_listen,
     check_path,
-    check_pattern,
-    check_patterns,
     check_ping,
     check_remote,
     check_text,
     check_variable,
+    duration,
     is_loopback,
     parse_duration,
-    parse_positive_duration,
-    parse_share,
     parse_timezone,
 )
-from syncer.config.mapping import BrokenRules, broken_rules, check_direction, check_field, count_name
+from syncer.config.mapping import BrokenRules
+from syncer.config.page_sections import Collection, NotEmpty, PositiveDuration, Section, Write
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
-from syncer.model import Count, Date
+from syncer.model import Count
 
 LONGEST_UNAUTHORIZED = timedelta(days=30)
 """How long counts that were read with a key alone may be stored (`docs/terms.md`)."""
@@ -60,29 +53,11 @@ def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
     return Path(os.path.normpath(os.path.join(info.context["folder"], path)))
 
 
-def _not_empty(value: object) -> object:
-    # before the items: pydantic counts only those that are valid
-    if value in ((), {}):
-        raise ValueError("must not be empty; add at least one")
-    return value
-
-
 _Site = Annotated[Path, PlainValidator(_site), WithJsonSchema({"type": "string", "minLength": 1})]
 _FilePath = Annotated[str, AfterValidator(check_path), Field(min_length=1)]
-_InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
-_Glob = Annotated[str, AfterValidator(check_pattern), Field(min_length=1)]
-_FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
-_NotEmpty = BeforeValidator(_not_empty)
-_CountName = Annotated[Count, BeforeValidator(count_name)]
-_Duration = Annotated[
-    timedelta,
-    PlainValidator(parse_positive_duration),
-    WithJsonSchema({"type": "string", "pattern": POSITIVE_DURATION_PATTERN}),
-]
 _DurationOrZero = Annotated[
     timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
 ]
-_Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
 _Cron = Annotated[Cron, PlainValidator(parse_cron), BeforeValidator(check_text), WithJsonSchema({"type": "string"})]
 _Timezone = Annotated[
     ZoneInfo, PlainValidator(parse_timezone), BeforeValidator(check_text), WithJsonSchema({"type": "string"})
@@ -94,86 +69,14 @@ _Ping = Annotated[str, AfterValidator(check_ping), WithJsonSchema({"type": "stri
 _Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
-class Section(BaseModel):
-    """A mapping in the config: frozen, without unknown keys, and without implicit conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class FieldMapping(Section):
-    """`fields`: which keys of the front matter hold the video ID and the counts."""
-
-    video_id: _FieldPath = Field(
-        description="The key of the video ID or URL: `vid_id`; `links.youtube` when nested; `videos[].id` in a list.",
-        examples=["vid_id"],
-    )
-    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(check_direction), _NotEmpty] = Field(
-        json_schema_extra={"minProperties": 1},
-        description="YouTube's name of each count, and your key for it. In a list, the key is relative to the item.",
-        examples=[{"viewCount": "viewcount"}],
-    )
-    insert_missing: bool = Field(
-        default=False,
-        description="Whether to add a count or date that a page does not have, on the line after the video ID.",
-    )
-    insert_as: model.CountType = Field(
-        default="number", description="The type of an added count in a page without other mapped counts."
-    )
-
-    checked_at: _FieldPath | None = Field(
-        default=None,
-        description="Your key for the day (UTC) on which a written count was read; written only together with a count.",
-        examples=["viewsUpdated"],
-    )
-
-    @property
-    def dates(self) -> Mapping[Date, str]:
-        """The keys of the dates that pages show."""
-        return {} if self.checked_at is None else {Date.CHECKED_AT: self.checked_at}
-
-    @model_validator(mode="after")
-    def _keep_rules(self) -> Self:
-        broken = list(broken_rules(self.video_id, self.counts, self.dates, insert_missing=self.insert_missing))
-        if broken:
-            raise BrokenRules(broken)
-        return self
-
-
-class Collection(Section):
-    """An item of `collections`: a directory of pages that share one set of fields."""
-
-    directory: _InsidePath = Field(
-        description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
-    )
-    include: Annotated[tuple[_Glob, ...], _NotEmpty, AfterValidator(check_patterns)] = Field(
-        default=("**/*.md", "**/*.markdown"),
-        json_schema_extra={"minItems": 1},
-        description="Which files are pages: globs as in .gitignore, relative to the directory.",
-    )
-    exclude: tuple[_Glob, ...] = Field(
-        default=(), description="Which files are not pages: globs as in .gitignore, relative to the directory."
-    )
-    fields: FieldMapping = Field(
-        description="Which keys of the front matter hold the video ID and the counts.",
-        examples=[{"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}],
-    )
-
-    def mapping(self) -> model.Fields:
-        """Return the field mapping as the lower layers use it."""
-        fields = self.fields
-        return model.Fields(fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as, fields.dates)
-
-    def as_model(self) -> model.Collection:
-        """Return the collection as the lower layers use it."""
-        return model.Collection(self.directory, self.include, self.exclude, self.mapping())
-
-
 class Retry(Section):
     """`youtube.retry`: how often, and for how long, a failed request is repeated."""
 
     attempts: int = Field(default=4, ge=1, le=10, description="The maximum number of attempts for one request.")
-    longest_wait: _Duration = Field(default=parse_duration("60s"), description="The longest wait between two attempts.")
-    deadline: _Duration = Field(
+    longest_wait: PositiveDuration = Field(
+        default=parse_duration("60s"), description="The longest wait between two attempts."
+    )
+    deadline: PositiveDuration = Field(
         default=parse_duration("90s"), description="The time after which a request is not repeated, waits included."
     )
 
@@ -191,7 +94,7 @@ class Youtube(Section):
     api_key_file: _FilePath | None = Field(
         default=None, description="A file that holds only the API key, relative to `site`; instead of `api_key_env`."
     )
-    timeout: _Duration = Field(
+    timeout: PositiveDuration = Field(
         default=parse_duration("20s"), description="How long one request may take, from name lookup to the last byte."
     )
     connections: int = Field(default=4, ge=1, le=16, description="The maximum number of requests at the same time.")
@@ -225,7 +128,7 @@ class Quota(Section):
 class Schedule(Section):
     """`schedule`: when the daemon syncs."""
 
-    every: _Duration = Field(
+    every: PositiveDuration = Field(
         default=parse_duration("6h"), description="The time from the start of one sync to the next."
     )
     cron: _Cron | None = Field(
@@ -249,29 +152,10 @@ class Schedule(Section):
         return schedule.Schedule(self.every, self.cron, self.timezone, self.jitter)
 
 
-class Brakes(Section):
-    """`write.brake`: when the safety brake stops a sync."""
-
-    missing: _Share = Field(
-        default=parse_share("50%"), description="Stop if more than this share of the videos is suddenly missing."
-    )
-    falling: _Share = Field(default=parse_share("50%"), description="Stop if more than this share of the counts falls.")
-
-
-class Write(Section):
-    """`write`: when and how counts are written."""
-
-    in_place: bool = Field(
-        default=True,
-        description="Whether a page that no other program has open is changed in place; `false`: each gets a new file.",
-    )
-    brake: Brakes = Field(default_factory=Brakes, description="When the safety brake stops a sync.")
-
-
 class History(Section):
     """`history`: how long readings and log lines are kept."""
 
-    keep: _Duration = Field(
+    keep: PositiveDuration = Field(
         default=parse_duration("28d"),
         description="How long readings and log lines are kept; above `30d` only with `authorized`.",
     )
@@ -373,7 +257,7 @@ class Config(Section):
     site: _Site = Field(
         default=Path(".."), validate_default=True, description="The root of the site, relative to the config file."
     )
-    collections: Annotated[tuple[Collection, ...], _NotEmpty] = Field(
+    collections: Annotated[tuple[Collection, ...], NotEmpty] = Field(
         json_schema_extra={"minItems": 1},
         description="The directories of pages, each with its fields.",
         examples=[[{"directory": "content", "fields": {"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}}]],
@@ -400,6 +284,28 @@ class Config(Section):
         """The counts that a collection of the site maps."""
         return frozenset(count for collection in self.collections for count in collection.fields.counts)
 
+    @property
+    def policies(self) -> list[model.WritePolicy]:
+        """The policies of the collections that have one; empty if every count that differs is written."""
+        return [policy for each in self.collections if (policy := self.write.policy(each.write))]
+
     def collection_models(self) -> list[model.Collection]:
         """Return the collections as the lower layers use them."""
-        return [collection.as_model() for collection in self.collections]
+        return [collection.as_model(self.write.policy(collection.write)) for collection in self.collections]
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        longest, key = self.write.at_most_every, "at_least_every"
+        own = ((("collections", number, "write", key), each.write) for number, each in enumerate(self.collections))
+        intervals = [
+            (("write", key), self.write.at_least_every),
+            *((path, write.at_least_every) for path, write in own),
+        ]
+        broken = [
+            (path, f"is shorter than `write.at_most_every`; make it at least {duration(longest)}")
+            for path, interval in intervals
+            if longest and interval and interval < longest
+        ]
+        if broken:
+            raise BrokenRules(broken)
+        return self

@@ -82,13 +82,13 @@ def without_older(
         return change.as_of >= newest.get((change.path, change.video_id, count_in_log(change.count)), change.as_of)
 
     def newest_of(edit: Edit) -> Edit:
-        rewrites = tuple((fields, _with_counts(filter(is_newest, changes))) for fields, changes in edit.rewrites)
+        rewrites = tuple((fields, with_counts(filter(is_newest, changes))) for fields, changes in edit.rewrites)
         return edit._replace(rewrites=tuple((fields, kept) for fields, kept in rewrites if kept))
 
     return [edit for edit in map(newest_of, edits) if edit.rewrites]
 
 
-def _with_counts(changes: Iterable[Change]) -> tuple[Change, ...]:
+def with_counts(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes without the dates that no count of their slot goes before."""
     kept: list[Change] = []
     for change in changes:

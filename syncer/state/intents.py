@@ -7,7 +7,7 @@ lines have their numbers. Once the diff log has these lines, the batch is delete
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sqlite3 import Connection
@@ -83,11 +83,13 @@ def mark_done(
     first_seq: int,
     *,
     suppressed: Iterable[Suppression],
+    record: Callable[[Connection], object] | None = None,
 ) -> None:
     """Mark a batch durably as done at this time, except for the intents `not_done`, by number from 0.
 
     Its lines in the diff log are numbered from `first_seq`. `suppressed` are the numbers that it suppresses; a crash
-    before that does no harm, because open intents are settled before pages are compared.
+    before that does no harm, because open intents are settled before pages are compared. `record` is called in the same
+    transaction.
     """
     with database.transaction(durable=True) as connection:
         if not_done:
@@ -105,6 +107,8 @@ def mark_done(
             "INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?, ?, ?)",
             ((*place, count, number) for place, count, number in suppressed),
         )
+        if record:
+            record(connection)
 
 
 def forget_intents(database: Database, batch: int) -> None:

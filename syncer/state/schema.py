@@ -100,6 +100,13 @@ CREATE INDEX pending ON videos (video) WHERE judged IS NOT latest;  -- of a mill
 SCHEMA_8 = """
 ALTER TABLE videos ADD COLUMN drift REAL;        -- by which share of themselves the counts change in a day
 ALTER TABLE videos ADD COLUMN observed INTEGER;  -- the seconds over which that was observed
+CREATE TABLE written (                     -- only where `write.at_least_every` is set
+    path TEXT NOT NULL,                    -- a place: page, field and video
+    field TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,                   -- when it was last written
+    PRIMARY KEY (path, field, id)
+) WITHOUT ROWID;
 """
 
 MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, SCHEMA_8)
@@ -116,5 +123,6 @@ COPIED = (
     "INSERT INTO intent_batches SELECT * FROM disk.intent_batches",
     "INSERT INTO intents SELECT * FROM disk.intents",
     "INSERT INTO suppressed SELECT * FROM disk.suppressed",
+    "INSERT INTO written SELECT * FROM disk.written",
 )
 """The part of the state that a dry run and `check` need: everything but the history."""

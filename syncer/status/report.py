@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.lines import line_of, timestamp
@@ -16,6 +16,9 @@ from syncer.errors import ExitCode
 from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
 from syncer.wording import counted
 from syncer.youtube.answer import Outcome, Tries
+
+if TYPE_CHECKING:
+    from syncer.decide.thresholds import HeldBackCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class SyncReport:
     changed_dates: int = 0
     suppressed: int = 0
     """Numbers that were not written because an undo or a drop removed them from these pages."""
+    held_back: HeldBackCounts | None = None
+    """The counts that `write.min_change` and its siblings held back; None where the config has none of them."""
     open: int = 0
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
     accepted: Mapping[VideoId, bool] = field(default_factory=dict)

@@ -72,6 +72,9 @@ def forget(
         else:
             forget_reports(database, selection.video)
             forget_video_pages(database, selection.video)
+            from syncer.state.writes import forget_writes
+
+            forget_writes(database, video=selection.video)
         database.shrink()
         _forget_set_aside(directory, selection.before)
         return readings, forget_lines(diff_log, selection.lines(diff_log))

@@ -146,7 +146,7 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
         database = stack.enter_context(open_database(directory, site))
         diff_log = stack.enter_context(DiffLog(log, last_seq(database)))
         leftovers = find_leftovers(site, database)
-        problems = _recover(site, database, diff_log, now, saving(directory, now))
+        problems = _recover(config, database, diff_log, now, saving(directory, now))
         log_recovered(leftovers)
         if lost:
             message = (
@@ -160,14 +160,14 @@ def _open(config: Config, now: datetime, lost: str | None) -> OpenState:
     return OpenState(database, diff_log, problems)
 
 
-def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> list[Problem]:
+def _recover(config: Config, database: Database, diff_log: DiffLog, now: datetime, save: Save) -> list[Problem]:
     """Complete what a crash interrupted, and return what could not be. The lock must be held. Raises StateError.
 
     The intents that a page shows were written, and are logged; the others were not, or were overwritten since. Being
     interrupted here, too, does no harm. `save` keeps what an author wrote at the last moment, if only a left-over file
     has it.
     """
-    problems: list[Problem] = []
+    site, problems = os.path.realpath(config.site), list[Problem]()
     for batch in unsettled_batches(database):
         pages = real_pages(site, batch)
         problems += settle_left_over(site, new_files(pages), batch.mappings, pages.__contains__, save)
@@ -177,7 +177,12 @@ def _recover(site: str, database: Database, diff_log: DiffLog, now: datetime, sa
             at, first = now, diff_log.last_seq + 1
             done = [change for number, change in batch.changes.items() if number not in not_done]
             touch(pages & {os.path.realpath(os.path.join(site, change.path)) for change in done})
-            mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done))
+            record = None
+            if config.policies:
+                from syncer.sync.hold_back import recording_of
+
+                record = recording_of(config, done, now, now)
+            mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done), record=record)
         entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
         diff_log.append(batch.sync, at, entries, first)
         forget_intents(database, batch.number)

@@ -19,6 +19,7 @@ from syncer.youtube.answer import Outcome, Tries
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.decide.thresholds import Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class Tally:
     suppressed: int = 0
     open: dict[str, Edit] = field(default_factory=dict)
     """What could not be written to pages, by path, because another program has them open for writing."""
+    holding: Holding | None = None
+    """What `write.min_change` and its siblings hold back; None where the config has none of them."""
     given_up: bool = False
     """Videos were left to the next sync because further requests would have failed."""
 
@@ -185,6 +188,7 @@ class Tally:
             left=self.left,
             changed_dates=self.changed_dates,
             suppressed=self.suppressed,
+            held_back=self.holding.total() if self.holding else None,
             accepted=self.accepted,
             braked=self.braked,
         )

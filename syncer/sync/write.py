@@ -67,6 +67,10 @@ def finish_writing(sync: Sync) -> None:
     if sync.diff_log:
         write_open_pages(sync, sync.diff_log)
         note_open_pages(sync)
+        if sync.config.policies:
+            from syncer.sync.hold_back import finish_holding
+
+            finish_holding(sync)
 
 
 def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
@@ -86,7 +90,12 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     sync.tally.in_place += in_place
     done, not_done = _count(sync, edits, outcomes), _not_done(edits, outcomes)
     at, first = sync.environment.clock(), diff_log.last_seq + 1
-    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done))
+    record = None
+    if sync.config.policies:
+        from syncer.sync.hold_back import recording_in
+
+        record = recording_in(sync, done)
+    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), record=record)
     entries = [entry for _, same in intents for entry in same]
     if not_done:
         entries = [entry for number, entry in enumerate(entries) if number not in not_done]
@@ -149,6 +158,10 @@ def _edits(
         if changes := diff(page, accepted, only, suppressed):
             of_other_mappings = edits.pop().rewrites if edits and edits[-1].path == page.path else ()
             edits.append(Edit(page.path, page.signature, (*of_other_mappings, (page.fields, changes))))
+    if edits and sync.config.policies:
+        from syncer.sync.hold_back import due_edits
+
+        edits = due_edits(sync, edits)
     return _newest(sync, edits) if edits else []
 
 

@@ -1,0 +1,214 @@
+"""The config's keys about pages: the collections, their fields, and when and how counts are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from syncer import model
+from syncer.config.formats import (
+    POSITIVE_DURATION_PATTERN,
+    SHARE_PATTERN,
+    THRESHOLD_PATTERN,
+    check_inside,
+    check_pattern,
+    check_patterns,
+    parse_positive_duration,
+    parse_share,
+    parse_threshold,
+)
+from syncer.config.mapping import BrokenRules, broken_rules, check_direction, check_field, count_name
+from syncer.model import Count, Date
+
+
+def not_empty(value: object) -> object:
+    """Return the value unless it is an empty list or mapping; pydantic counts only the items that are valid."""
+    if value in ((), {}):
+        raise ValueError("must not be empty; add at least one")
+    return value
+
+
+NotEmpty = BeforeValidator(not_empty)
+PositiveDuration = Annotated[
+    timedelta,
+    PlainValidator(parse_positive_duration),
+    WithJsonSchema({"type": "string", "pattern": POSITIVE_DURATION_PATTERN}),
+]
+_InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
+_Glob = Annotated[str, AfterValidator(check_pattern), Field(min_length=1)]
+_FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
+_CountName = Annotated[Count, BeforeValidator(count_name)]
+_Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
+_THRESHOLD = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": model.LARGEST_COUNT},
+        {"type": "string", "pattern": THRESHOLD_PATTERN},
+    ]
+}
+_Threshold = Annotated[model.Threshold, PlainValidator(parse_threshold), WithJsonSchema(_THRESHOLD)]
+
+
+def _for_each_count(value: object) -> object:
+    return value if isinstance(value, dict) else dict.fromkeys(Count, parse_threshold(value))
+
+
+_MinChange = Annotated[
+    Mapping[_CountName, _Threshold],
+    BeforeValidator(_for_each_count),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_THRESHOLD["anyOf"],
+                {
+                    "type": "object",
+                    "properties": {count.value: _THRESHOLD for count in Count},
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class Section(BaseModel):
+    """A mapping in the config: frozen, without unknown keys, and without implicit conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class OwnWrite(Section):
+    """`collections[].write`: keys of `write` with other values for one collection."""
+
+    min_change: _MinChange | None = Field(default=None, description="Instead of `write.min_change`.")
+    rounding: Literal["exact", "display"] | None = Field(default=None, description="Instead of `write.rounding`.")
+    at_least_every: PositiveDuration | None = Field(
+        default=None, description="Instead of `write.at_least_every`; null: never, whatever the site has."
+    )
+
+
+class FieldMapping(Section):
+    """`fields`: which keys of the front matter hold the video ID and the counts."""
+
+    video_id: _FieldPath = Field(
+        description="The key of the video ID or URL: `vid_id`; `links.youtube` when nested; `videos[].id` in a list.",
+        examples=["vid_id"],
+    )
+    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(check_direction), NotEmpty] = Field(
+        json_schema_extra={"minProperties": 1},
+        description="YouTube's name of each count, and your key for it. In a list, the key is relative to the item.",
+        examples=[{"viewCount": "viewcount"}],
+    )
+    insert_missing: bool = Field(
+        default=False,
+        description="Whether to add a count or date that a page does not have, on the line after the video ID.",
+    )
+    insert_as: model.CountType = Field(
+        default="number", description="The type of an added count in a page without other mapped counts."
+    )
+    checked_at: _FieldPath | None = Field(
+        default=None,
+        description="Your key for the day (UTC) on which a written count was read; written only together with a count.",
+        examples=["viewsUpdated"],
+    )
+
+    @property
+    def dates(self) -> Mapping[Date, str]:
+        """The keys of the dates that pages show."""
+        return {} if self.checked_at is None else {Date.CHECKED_AT: self.checked_at}
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        broken = list(broken_rules(self.video_id, self.counts, self.dates, insert_missing=self.insert_missing))
+        if broken:
+            raise BrokenRules(broken)
+        return self
+
+
+class Brakes(Section):
+    """`write.brake`: when the safety brake stops a sync."""
+
+    missing: _Share = Field(
+        default=parse_share("50%"), description="Stop if more than this share of the videos is suddenly missing."
+    )
+    falling: _Share = Field(default=parse_share("50%"), description="Stop if more than this share of the counts falls.")
+
+
+class Write(Section):
+    """`write`: when and how counts are written."""
+
+    in_place: bool = Field(
+        default=True,
+        description="Whether a page that no other program has open is changed in place; `false`: each gets a new file.",
+    )
+    min_change: _MinChange = Field(
+        default=0,
+        validate_default=True,
+        description="A count is written when it differs by more than this: `25`, `1%`, or one for each count.",
+    )
+    rounding: Literal["exact", "display"] = Field(
+        default="exact",
+        description="`display`: a count is written when the form that people read, such as `1.2M`, changes.",
+    )
+    at_least_every: PositiveDuration | None = Field(
+        default=None, description="A count that differs is written at the latest so long after its last write."
+    )
+    at_most_every: PositiveDuration | None = Field(
+        default=None, description="Pages are written, and committed, at most this often, all that is due together."
+    )
+    brake: Brakes = Field(default_factory=Brakes, description="When the safety brake stops a sync.")
+
+    def policy(self, own: OwnWrite) -> model.WritePolicy | None:
+        """Return the policy of a collection with these keys of its own; None if every count is written."""
+        min_change = self.min_change if own.min_change is None else own.min_change
+        thresholds = {count: least for count, least in min_change.items() if any(least)}
+        display = (own.rounding or self.rounding) == "display"
+        at_least_every = (own if "at_least_every" in own.model_fields_set else self).at_least_every
+        if not (thresholds or display or self.at_most_every):
+            return None
+        return model.WritePolicy(thresholds, display, at_least_every, self.at_most_every)
+
+
+class Collection(Section):
+    """An item of `collections`: a directory of pages that share one set of fields."""
+
+    directory: _InsidePath = Field(
+        description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
+    )
+    include: Annotated[tuple[_Glob, ...], NotEmpty, AfterValidator(check_patterns)] = Field(
+        default=("**/*.md", "**/*.markdown"),
+        json_schema_extra={"minItems": 1},
+        description="Which files are pages: globs as in .gitignore, relative to the directory.",
+    )
+    exclude: tuple[_Glob, ...] = Field(
+        default=(), description="Which files are not pages: globs as in .gitignore, relative to the directory."
+    )
+    fields: FieldMapping = Field(
+        description="Which keys of the front matter hold the video ID and the counts.",
+        examples=[{"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}],
+    )
+    write: OwnWrite = Field(
+        default_factory=OwnWrite, description="Keys of `write` with other values for this collection."
+    )
+
+    def mapping(self, policy: model.WritePolicy | None = None) -> model.Fields:
+        """Return the field mapping as the lower layers use it."""
+        fields = self.fields
+        return model.Fields(
+            fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as, fields.dates, policy
+        )
+
+    def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
+        """Return the collection as the lower layers use it."""
+        return model.Collection(self.directory, self.include, self.exclude, self.mapping(policy))

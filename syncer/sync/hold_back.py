@@ -1,0 +1,87 @@
+"""Applies `write.min_change`, `rounding`, `at_least_every` and `at_most_every`; other sites never load this file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from syncer.decide.diff import with_counts
+from syncer.decide.thresholds import NARROWED_ROUND, HeldBack, Holding, Round, judge_change, round_opens
+from syncer.model import Change, Count, Date, Edit, Place, Why, WritePolicy
+from syncer.state.writes import Record, forget_writes, last_round, last_writes, recording, save_held_back
+from syncer.sync.options import Sync
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+
+def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
+    """Return the edits without the counts that are held back, which are counted in the sync's tally."""
+    holding, due = _holding_of(sync), list[Edit]()
+    written = last_writes(sync.database, {edit.path for edit in edits})
+
+    def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
+        if policy is None or isinstance(change.count, Date):
+            return change
+        place = Place(change.path, change.field, change.video_id)
+        return judge_change(change, policy, written.get(place), holding.now, holding.opens)
+
+    for edit in edits:
+        judged = [(fields, [judge(change, fields.policy) for change in changes]) for fields, changes in edit.rewrites]
+        held = [each for _, changes in judged for each in changes if isinstance(each, HeldBack)]
+        for reason, until in held:
+            holding.counts[reason] += 1
+            if until:
+                holding.until[reason] = min(until, holding.until.get(reason, until))
+        holding.pages += bool(held)
+        kept = (
+            (fields, with_counts(each for each in changes if isinstance(each, Change))) for fields, changes in judged
+        )
+        if rewrites := tuple((fields, changes) for fields, changes in kept if changes):
+            due.append(edit._replace(rewrites=rewrites))
+    return due
+
+
+def recording_of(config: Config, changes: Sequence[Change], now: datetime, began: datetime) -> Record:
+    """Return what records, in the transaction that marks these changes as done, that they were written.
+
+    `began` is when the round began that they belong to. An undo or a drop belongs to none: it is your own act.
+    """
+    remembers = any(policy.at_least_every for policy in config.policies)
+    counts = (change for change in changes if remembers and isinstance(change.count, Count))
+    places = (Place(change.path, change.field, change.video_id) for change in counts)
+    by_sync = any(change.why not in {Why.UNDO, Why.DROPPED} for change in changes)
+    return recording(places, now, Round(began, complete=False) if config.write.at_most_every and by_sync else None)
+
+
+def recording_in(sync: Sync, changes: Sequence[Change]) -> Record:
+    """Return what `recording_of` does, for a batch of this sync."""
+    holding = _holding_of(sync)
+    return recording_of(sync.config, changes, holding.now, holding.began)
+
+
+def finish_holding(sync: Sync) -> None:
+    """After a sync that compared all pages, save what is held back, and complete the round."""
+    tally, holding = sync.tally, _holding_of(sync)
+    if _is_narrowed(sync) or tally.compared < tally.pages:
+        return
+    last = last_round(sync.database)
+    save_held_back(sync.database, holding.total(), last and last._replace(complete=True))
+    longest = max(filter(None, (policy.at_least_every for policy in sync.config.policies)), default=None)
+    if longest:  # what was written before is due, as is what was never written
+        forget_writes(sync.database, before=holding.now - longest)
+
+
+def _holding_of(sync: Sync) -> Holding:
+    if sync.tally.holding is None:
+        now, every, narrowed = sync.tally.started, sync.config.write.at_most_every, _is_narrowed(sync)
+        last = last_round(sync.database) if every else None
+        opens = round_opens(every, last, now, whole=not narrowed)
+        continued = narrowed and last and not last.complete and now < last.began + (every or NARROWED_ROUND)
+        sync.tally.holding = Holding(now, opens, last.began if last and continued else now)
+    return sync.tally.holding
+
+
+def _is_narrowed(sync: Sync) -> bool:
+    return bool(sync.options.paths or sync.options.videos)

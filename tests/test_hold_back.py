@@ -1,0 +1,211 @@
+"""Counts that are held back, end to end: `write.min_change`, `rounding`, `at_least_every` and `at_most_every`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from syncer.decide.thresholds import HeldBackCounts, Reason, Round
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, World
+from syncer.state.database import Database, open_to_read
+from syncer.state.directory import DATABASE_FILE
+from syncer.state.writes import held_back_counts, last_round, last_writes
+from syncer.status.report import SyncReport
+from syncer.sync.options import Options
+from tests.site import COLLECTIONS, NOON, Site, ids, plain
+
+DAY = timedelta(days=1)
+A, B = ids(2, seed=16)
+PAGE, OTHER = "content/a.md", "content/b.md"
+
+
+class Story:
+    """A site whose videos have the counts that a test gives them, and the time of its syncs."""
+
+    def __init__(self, site: Site, youtube: Simulator) -> None:
+        self.site, self._youtube = site, youtube
+
+    def at(self, days: float, counts: Mapping[str, tuple[int, int]], options: Options | None = None) -> SyncReport:
+        """Makes a sync so many days after noon, with these views and likes on YouTube."""
+        videos = {
+            video: Video(counts={"viewCount": views, "likeCount": likes, "commentCount": 1})
+            for video, (views, likes) in counts.items()
+        }
+        self._youtube.world = World(videos=videos, start=self._youtube.clock.now())
+        return self.site.sync(NOON + days * DAY, options)
+
+    def page(self, path: str = PAGE) -> bytes:
+        return (self.site.root / path).read_bytes()
+
+    def state(self) -> Database:
+        database = open_to_read(self.site.state, str(self.site.root.resolve()))
+        assert database
+        return database
+
+
+@pytest.fixture
+def story(site: Site, youtube: Simulator) -> Story:
+    site.put(PAGE, plain(A, 1000, 100))
+    return Story(site, youtube)
+
+
+def held(report: SyncReport) -> Mapping[Reason, int]:
+    assert report.held_back
+    return report.held_back.counts
+
+
+def test_without_a_policy_nothing_is_held_back_and_nothing_is_remembered(story: Story) -> None:
+    report = story.at(0, {A: (1001, 101)})
+    assert (report.changed_counts, report.held_back) == (2, None)
+    with closing(story.state()._connection) as connection:
+        assert connection.execute("SELECT count(*) FROM written").fetchone() == (0,)
+        assert connection.execute("SELECT name FROM meta WHERE name IN ('round', 'held_back')").fetchall() == []
+
+
+def test_small_differences_wait_and_the_state_knows_the_exact_count(story: Story) -> None:
+    story.site.configure(write="min_change: {viewCount: 1%, likeCount: 5}")
+    report = story.at(0, {A: (1010, 106)})
+    assert (report.changed_counts, held(report)) == (1, {Reason.MIN_CHANGE: 1})
+    assert story.page() == plain(A, 1000, 106)
+    assert [line["why"] for line in story.site.log_lines()] == ["changed"]
+    report = story.at(1, {A: (1011, 106)})
+    assert (report.changed_counts, held(report), story.page()) == (1, {}, plain(A, 1011, 106))
+
+
+def test_with_rounding_the_exact_number_is_written(story: Story) -> None:
+    story.site.configure(write="rounding: display")
+    assert story.at(0, {A: (1099, 100)}).changed_counts == 0
+    assert story.at(1, {A: (1103, 100)}).changed_counts == 1
+    assert story.page() == plain(A, 1103, 100)
+
+
+def test_an_absent_or_empty_count_is_written_however_small_it_is(story: Story) -> None:
+    story.site.configure(
+        write="min_change: 25", collections=COLLECTIONS.replace("likeCount}", "likeCount}\n      insert_missing: true")
+    )
+    story.site.put(PAGE, f"---\nvid_id: {A}\nviewcount:\n---\n".encode())
+    assert story.at(0, {A: (3, 2)}).changed_counts == 2
+    assert [line["why"] for line in story.site.log_lines()] == ["changed", "inserted"]
+
+
+def test_a_small_difference_is_written_after_at_least_every(story: Story) -> None:
+    story.site.configure(write="min_change: 10%, at_least_every: 28d")
+    assert story.at(0, {A: (2000, 100)}).changed_counts == 1
+    for days in (1, 27.9):
+        report = story.at(days, {A: (2001, 100)})
+        assert (report.changed_counts, held(report)) == (0, {Reason.MIN_CHANGE: 1})
+        assert report.held_back.until == {Reason.MIN_CHANGE: NOON + 28 * DAY}  # type: ignore[union-attr]
+    assert story.at(28, {A: (2002, 100)}).changed_counts == 1
+    assert story.page() == plain(A, 2002, 100)
+    assert [line["why"] for line in story.site.log_lines()] == ["changed", "heartbeat"]
+    assert story.at(29, {A: (2003, 100)}).changed_counts == 0
+
+
+def test_after_a_lost_state_the_interval_counts_from_the_next_write(story: Story) -> None:
+    story.site.configure(write="min_change: 10%, at_least_every: 28d")
+    story.at(0, {A: (2000, 100)})
+    for file in story.site.state.glob(f"{DATABASE_FILE}*"):
+        file.unlink()
+    assert story.at(1, {A: (2001, 100)}).changed_counts == 1
+    assert story.at(2, {A: (2002, 100)}).changed_counts == 0
+    assert story.at(29, {A: (2002, 100)}).changed_counts == 1
+
+
+def test_pages_are_written_at_most_this_often_and_all_together(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    story.site.put(OTHER, plain(B, 5, 5))
+    assert story.at(0, {A: (2000, 200), B: (5, 5)}).changed_pages == 1
+    for days in (0.25, 6, 11.9):
+        report = story.at(days, {A: (2000, 201), B: (700, 70)})
+        assert (report.changed_counts, held(report)) == (0, {Reason.AT_MOST_EVERY: 3})
+        assert report.held_back == HeldBackCounts(held(report), {Reason.AT_MOST_EVERY: NOON + 12 * DAY}, 2)
+    assert story.at(12, {A: (2000, 202), B: (701, 70)}).changed_pages == 2
+    assert (story.page(), story.page(OTHER)) == (plain(A, 2000, 202), plain(B, 701, 70))
+
+
+def test_a_page_that_was_edited_by_hand_is_repaired_in_the_next_round(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d, min_change: 25")
+    story.at(0, {A: (2000, 100)})
+    story.site.put(PAGE, plain(A, 9, 90))
+    assert story.at(1, {A: (2000, 100)}).changed_counts == 0
+    assert story.at(12, {A: (2000, 100)}).changed_counts == 1
+    assert story.page() == plain(A, 2000, 90), "90 differs by no more than 25"
+
+
+def test_one_off_and_narrowed_syncs_keep_the_round(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    story.site.put(OTHER, plain(B, 5, 5))
+    world = {A: (2000, 200), B: (700, 70)}
+    assert story.at(0, world, Options(paths=(PAGE,))).changed_pages == 1
+    assert story.at(0.1, world).changed_pages == 1, "the round is completed with the pages that were not named"
+    for options in (Options(), Options(paths=(PAGE,)), Options(everything=True, accept=True)):
+        assert story.at(5, {A: (9000, 900)}, options).changed_counts == 0
+
+
+def test_a_clock_that_ran_ahead_does_not_hold_pages_back(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    story.at(1000, {A: (2000, 200)})
+    assert story.at(0, {A: (3000, 300)}).changed_counts == 2
+
+
+def test_another_policy_is_settled_by_the_next_sync(story: Story) -> None:
+    policies = ["in_place: true", "min_change: 50%", "at_most_every: 12d", "rounding: display", "in_place: true"]
+    written = []
+    for days, policy in enumerate(policies):
+        story.site.configure(write=policy)
+        written.append(story.at(days, {A: (1001 + days, 101 + days)}).changed_counts)
+    assert written == [2, 0, 2, 1, 2], "below 1,000 every count is shown exactly"
+    assert story.page() == plain(A, 1005, 105)
+
+
+def test_a_collection_overrides_write_key_by_key(story: Story) -> None:
+    lists = "  - directory: content/lists\n"
+    own = "    write: {min_change: 0}\n"
+    story.site.configure(
+        write="min_change: 1%, at_least_every: 28d", collections=COLLECTIONS.replace(lists, lists + own)
+    )
+    story.site.put("content/lists/l.md", f"---\nvideos:\n- id: {B}\n  viewcount: 1000\n---\n".encode())
+    story.at(0, {A: (1500, 150), B: (1500, 1)})
+    report = story.at(1, {A: (1501, 150), B: (1501, 1)})
+    assert (report.changed_counts, held(report)) == (1, {Reason.MIN_CHANGE: 1})
+    assert b"viewcount: 1501" in story.page("content/lists/l.md")
+
+
+def test_a_page_of_two_collections_follows_for_each_count_the_one_that_writes_it(story: Story) -> None:
+    collections = """\
+  - directory: content
+    fields: {video_id: vid_id, counts: {viewCount: viewcount}}
+    write: {min_change: 50%}
+  - directory: content
+    fields: {video_id: vid_id, counts: {likeCount: likeCount}}
+"""
+    story.site.configure(collections=collections)
+    assert story.at(0, {A: (1100, 101)}).changed_counts == 1
+    assert story.page() == plain(A, 1000, 101)
+
+
+def test_an_undo_is_not_held_back_and_begins_no_round(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d, min_change: 25")
+    first = story.at(0, {A: (2000, 200)})
+    assert story.site.undo(first.sync, NOON + DAY).changed_counts == 2
+    assert story.page() == plain(A, 1000, 100)
+    assert story.at(12, {A: (2000, 200)}).changed_counts == 0, "the number that was undone"
+    assert story.at(12.5, {A: (2001, 200)}).changed_counts == 1
+    with story.state() as database:
+        assert last_round(database) == Round(NOON + 12.5 * DAY, complete=True)
+
+
+def test_a_dry_run_shows_what_is_held_back_and_records_nothing(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d, min_change: 10%, at_least_every: 28d")
+    report = story.at(0, {A: (1001, 300)}, Options(dry_run=True))
+    assert report.changed_counts == 2
+    story.at(0, {A: (1001, 300)})
+    report = story.at(1, {A: (9000, 301)}, Options(dry_run=True))
+    assert held(report) == {Reason.AT_MOST_EVERY: 1, Reason.MIN_CHANGE: 1}
+    with story.state() as database:
+        assert held_back_counts(database) == HeldBackCounts({}, {}, 0)
+        assert set(last_writes(database, [PAGE]).values()) == {NOON}
