@@ -139,7 +139,7 @@ def test_an_older_state_is_updated_to_the_newest_schema_once_and_accepts_what_is
         with open_database(tmp_path / ".syncer", SITE) as database, database.read() as connection:
             assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
     with open_database(tmp_path / ".syncer", SITE) as database:
-        accept_held(database)
+        accept_held(database, frozenset(Count))
         assert (unconfirmed_counts(database), current_brake(database)) == ([], None)
         assert (accepted_readings(database, [UNCONFIRMED])[UNCONFIRMED].statistics or {})[Count.VIEWS] == 0
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterable
+from datetime import UTC, datetime, time
+from functools import lru_cache
 from typing import NamedTuple
 
+from syncer.decide import drift
 from syncer.decide.plan import DAY_SECONDS, WINDOW_VIDEOS
-from syncer.decide.unconfirmed import Brake
+from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING, Brake
 from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
 from syncer.state.database import Database
@@ -20,6 +23,9 @@ from syncer.state.videos import COLUMNS, reading_of
 
 BRAKE = "brake"
 """The value of `held` for readings held by the safety brake; for others it lists their unconfirmed counts."""
+
+
+_NOTHING: frozenset[Count] = frozenset()
 
 
 class Pending(NamedTuple):
@@ -33,18 +39,20 @@ class Pending(NamedTuple):
     """The counts for which the reading before this one was held."""
 
 
-def pending_readings(database: Database) -> Generator[Pending]:
-    """Yield the readings that are not judged yet. Do not change the state while you iterate."""
+def pending_readings(database: Database, counts: frozenset[Count]) -> Generator[Pending]:
+    """Yield the readings that are not judged yet, with these counts. Do not change the state while you iterate."""
+    wanted = [column if count in counts else None for count, column in COLUMNS.items()]
+    new, old = (", ".join(f"{name}.{column}" if column else "NULL" for column in wanted) for name in "na")
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT v.id, n.at, n.present, n.views, n.likes, n.comments,"
-            " v.id, a.at, a.present, a.views, a.likes, a.comments, v.missing_since, v.held"
+            f"SELECT v.id, n.at, n.present, {new}, v.id, a.at, a.present, {old}, v.missing_since, v.held"
             " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
             " LEFT JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video WHERE v.judged IS NOT v.latest"
         )
         for row in rows:
             before = reading_of(row[6:12]) if row[7] is not None else None
-            yield Pending(reading_of(row[:6]), before, row[12] is not None, _unconfirmed(row[13]))
+            held = _unconfirmed(row[13]) if row[13] else _NOTHING
+            yield Pending(reading_of(row[:6]), before, row[12] is not None, held)
 
 
 def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:
@@ -72,24 +80,33 @@ def hold_pending(database: Database, brake: Brake) -> None:
 
 
 def accept_pending(
-    database: Database, unconfirmed: Iterable[tuple[VideoId, frozenset[Count]]] = (), ahead: Iterable[VideoId] = ()
+    database: Database,
+    counts: frozenset[Count],
+    unconfirmed: Iterable[tuple[VideoId, frozenset[Count]]] = (),
+    ahead: Iterable[VideoId] = (),
 ) -> None:
-    """Accept the pending readings, but hold those with unconfirmed counts, and leave those of the videos `ahead`."""
+    """Accept the pending readings, but hold those with unconfirmed counts, and leave those of the videos `ahead`.
+
+    The drift of each video learns from what these `counts` did since its reading was last accepted.
+    """
     with database.transaction() as connection:
         connection.executemany(
             "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
             ((",".join(sorted(counts)), video) for video, counts in unconfirmed),
         )
         pending = "judged IS NOT latest AND id NOT IN (SELECT value FROM json_each(?))"
-        connection.execute(_ACCEPT.format(pending), (json.dumps(list(ahead)),))
+        connection.execute(f"{_accept(counts)} WHERE {pending}", (json.dumps(list(ahead)),))
 
 
-def accept_held(database: Database) -> dict[VideoId, bool]:
-    """Accept all held readings, because the user decided so; return their videos, and whether they are missing now."""
+def accept_held(database: Database, counts: frozenset[Count]) -> dict[VideoId, bool]:
+    """Accept all held readings, because the user decided so; return their videos, and whether they are missing now.
+
+    Their drifts learn from these `counts`, as in `accept_pending`.
+    """
     with database.transaction() as connection:
         held = connection.execute(f"SELECT id, NOT {_GIVEN} FROM videos WHERE held IS NOT NULL")
         accepted = {VideoId(video): bool(missing) for video, missing in held}
-        connection.execute(_ACCEPT.format("held IS NOT NULL"))
+        connection.execute(f"{_accept(counts)} WHERE held IS NOT NULL")
     return accepted
 
 
@@ -174,9 +191,9 @@ def _videos(database: Database, condition: str) -> list[VideoId]:
         return [VideoId(video) for (video,) in connection.execute(f"SELECT id FROM videos WHERE {condition}")]
 
 
-def _unconfirmed(held: str | None) -> frozenset[Count]:
-    if held is None or held == BRAKE:
-        return frozenset()
+def _unconfirmed(held: str) -> frozenset[Count]:
+    if held == BRAKE:
+        return _NOTHING
     return frozenset(member(Count, name) for name in held.split(","))
 
 
@@ -184,18 +201,55 @@ _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video 
 
 _TODAY = f"missed_at > read_at - {DAY_SECONDS} AND missed_at <= read_at"
 
-_ACCEPT = (
-    "UPDATE videos SET judged = latest, held = NULL, (accepted, missing_since, misses, missed_at) = ("
-    "SELECT CASE WHEN given THEN latest ELSE accepted END,"
-    " CASE WHEN NOT given THEN min(coalesce(missing_since, read_at), read_at) END,"
-    f" CASE WHEN given THEN 0 WHEN {_TODAY} THEN misses ELSE misses + 1 END,"
-    f" CASE WHEN given THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END"
-    f" FROM (SELECT {_GIVEN} AS given)) WHERE {{}}"
+_COMPARABLE_VIEWS = " AND ".join(
+    f"(a.at < {seconds}) = (n.at < {seconds})"
+    for day in VIEWS_CHANGED_MEANING
+    for seconds in [int(datetime.combine(day, time(), UTC).timestamp())]
 )
-"""Accepted readings are compared with pages. A video that YouTube did not return keeps its last accepted reading.
+"""Whether the views of both readings mean the same (`decide.unconfirmed.comparable`)."""
 
-Times later than the newest reading come from a clock that ran ahead: the reading's time replaces them.
-"""
+
+@lru_cache(maxsize=8)
+def _accept(counts: frozenset[Count]) -> str:
+    """Return the UPDATE that accepts each video's newest reading and learns its drift, as `decide.drift.observe` does.
+
+    Accepted readings are compared with pages. A video that YouTube did not return keeps its last accepted reading.
+    Times later than the newest reading come from a clock that ran ahead: the reading's time replaces them.
+
+    `LIMIT 1` keeps SQLite from computing each step as often as the next ones name it.
+    """
+    columns = [column for count, column in COLUMNS.items() if count in counts]
+    both = {column: f"max(n.{column}, a.{column}, 1)" for column in columns}
+    if "views" in both:
+        both["views"] = f"CASE WHEN {_COMPARABLE_VIEWS} THEN {both['views']} END"
+    larger = "".join(
+        f", {each} AS of_{column}, abs(n.{column} - a.{column}) AS by_{column}" for column, each in both.items()
+    )
+    compared = " + ".join(f"(of_{column} IS NOT NULL)" for column in columns)
+    relative = " + ".join(f"coalesce(by_{column} * 1.0 / of_{column}, 0)" for column in columns)
+    steps = " + ".join(f"coalesce(1.0 / of_{column}, 0)" for column in columns)
+    return (
+        "UPDATE videos SET judged = latest, held = NULL,"
+        " (accepted, missing_since, misses, missed_at, drift, observed) = ("
+        "SELECT CASE WHEN given THEN latest ELSE accepted END,"
+        " CASE WHEN NOT given THEN min(coalesce(missing_since, read_at), read_at) END,"
+        f" CASE WHEN given THEN 0 WHEN {_TODAY} THEN misses ELSE misses + 1 END,"
+        f" CASE WHEN given THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END,"
+        f" coalesce(rate + (min(relative / days, max({drift.LARGEST_RISE} * rate, {drift.ALWAYS_BELIEVED})) - rate)"
+        " * days / (days + weighs), drift),"
+        f" coalesce(CAST((weighs + days) * {DAY_SECONDS} AS INTEGER), observed) FROM ("
+        "SELECT given, days, rate, relative, min("
+        f"coalesce(observed / {DAY_SECONDS}.0,"
+        f" min(max(step / {drift.PRIOR}, {drift.SHORTEST_PRIOR}), {drift.LONGEST_PRIOR})),"
+        f" min(max({drift.REMEMBERED_COUNTS} * step / max(rate, {drift.SMALLEST}), {drift.SHORTEST_MEMORY}),"
+        f" {drift.LONGEST_MEMORY})) AS weighs FROM ("
+        f"SELECT given, days, rate, ({relative}) / ({compared}) AS relative, ({steps}) / ({compared}) AS step FROM ("
+        f"SELECT n.present IS 1 AS given, coalesce(drift, {drift.PRIOR}) AS rate,"
+        f" CASE WHEN n.at > a.at THEN (n.at - a.at) / {DAY_SECONDS}.0 END AS days{larger} FROM (SELECT 1)"
+        " LEFT JOIN readings AS n ON n.sync = latest AND n.video = videos.video AND n.present"
+        " LEFT JOIN readings AS a ON a.sync = accepted AND a.video = videos.video LIMIT 1) LIMIT 1) LIMIT 1))"
+    )
+
 
 _ACCEPTED = (
     "SELECT 1 FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video WHERE v.id = s.id"
