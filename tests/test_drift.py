@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from syncer.decide.drift import PRIOR, Drift, Growth, growth_between, observe
+from syncer.decide.drift import PRIOR, Drift, Movement, movement_between, observe
 from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING
 from syncer.model import Count, Reading, VideoId
 from syncer.state.database import Database, open_copy
@@ -40,7 +40,7 @@ def learned(readings: Sequence[Reading], counts: frozenset[Count] = frozenset({C
     drift: Drift | None = None
     before: Reading | None = None
     for now in readings:
-        seen = growth_between(before, now, counts) if before and now.statistics is not None else None
+        seen = movement_between(before, now, counts) if before and now.statistics is not None else None
         drift = observe(drift, seen) if seen else drift
         before = now if now.statistics is not None else before
     return drift or NOTHING
@@ -130,19 +130,19 @@ def test_a_video_that_begins_to_move_is_noticed_at_once() -> None:
 def test_a_drift_is_a_mean_of_what_was_seen(
     rate: float, observed: int, relative: float, step: float, days: float
 ) -> None:
-    drift = observe(Drift(rate, observed), Growth(relative, step, days))
+    drift = observe(Drift(rate, observed), Movement(relative, step, days))
     assert 0 <= drift.rate <= max(rate, relative / days)
     assert drift.observed >= 0
 
 
 def test_hidden_counts_and_counts_with_another_meaning_teach_nothing() -> None:
     hidden = Reading(VIDEO, NOON + DAY, {})
-    assert growth_between(reading(0, 10), hidden, ALL) is None
-    assert growth_between(reading(0, 10, likeCount=10), reading(1, 20), ALL) == Growth(0.5, 1 / 20, 1.0)
+    assert movement_between(reading(0, 10), hidden, ALL) is None
+    assert movement_between(reading(0, 10, likeCount=10), reading(1, 20), ALL) == Movement(0.5, 1 / 20, 1.0)
     day = VIEWS_CHANGED_MEANING[-1]
     change = datetime(day.year, day.month, day.day, tzinfo=UTC)
     before, after = (
         one._replace(at=change + (n - 0.5) * DAY) for n, one in enumerate([reading(0, 10), reading(0, 99)])
     )
-    assert growth_between(before, after, ALL) is None
-    assert growth_between(after, before, ALL) is None, "the clock was set back"
+    assert movement_between(before, after, ALL) is None
+    assert movement_between(after, before, ALL) is None, "the clock was set back"

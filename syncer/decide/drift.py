@@ -49,7 +49,7 @@ class Drift(NamedTuple):
     """The seconds of observation that it stands for: what the next one is weighed against."""
 
 
-class Growth(NamedTuple):
+class Movement(NamedTuple):
     """What two readings of a video show."""
 
     relative: float
@@ -60,7 +60,7 @@ class Growth(NamedTuple):
     """The time between the readings; above 0."""
 
 
-def growth_between(before: Reading, now: Reading, counts: frozenset[Count]) -> Growth | None:
+def movement_between(before: Reading, now: Reading, counts: frozenset[Count]) -> Movement | None:
     """Return what two readings show; None if nothing, because the second is not later, or they share no count.
 
     Only those of `counts` are compared that both readings have, and that mean the same in both.
@@ -72,10 +72,10 @@ def growth_between(before: Reading, now: Reading, counts: frozenset[Count]) -> G
         return None
     larger = {count: max(old[count], new[count], 1) for count in both}
     relative = sum(abs(new[count] - old[count]) / larger[count] for count in both) / len(both)
-    return Growth(relative, sum(1 / number for number in larger.values()) / len(both), days)
+    return Movement(relative, sum(1 / number for number in larger.values()) / len(both), days)
 
 
-def observe(drift: Drift | None, seen: Growth) -> Drift:
+def observe(drift: Drift | None, seen: Movement) -> Drift:
     """Return the drift after two accepted readings of a video; `drift` is the one before, None if there is none."""
     rate = drift.rate if drift else PRIOR
     observed = drift.observed / DAY_SECONDS if drift else min(max(seen.step / PRIOR, SHORTEST_PRIOR), LONGEST_PRIOR)
