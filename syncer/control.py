@@ -59,7 +59,7 @@ class Control(Protocol):
         ...
 
     def trigger(self, accept: bool) -> Ticket:  # noqa: FBT001 - who triggers says it in JSON or in a form
-        """Request a sync now; `accept` writes values that the safety brake or an unconfirmed count holds back.
+        """Request a sync now; `accept` writes values that the safety brake or an unconfirmed count holds.
 
         While a sync is running, all triggers lead to exactly one more sync, and get its ticket.
         """

@@ -29,7 +29,7 @@ class TriggerProgress:
 
 def trigger(path: Path, *, accept: bool) -> str:
     """Trigger a sync, and return where to look for it; `accept`: accept what the safety brake or an unconfirmed count
-    holds back. Raises NoDaemon.
+    holds. Raises NoDaemon.
     """
     try:
         status, location, answer = _request(path, "POST", "/api/v1/triggers", json.dumps({"accept": accept}))

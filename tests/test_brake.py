@@ -96,9 +96,9 @@ def test_a_sync_that_accepts_says_how_many_readings_were_held_back_and_lists_the
     site.sync()
     youtube.world = world_with(dict.fromkeys(videos[1:], VideoState.DELETED))
     assert syncer("sync", "--all").code == 1
-    assert "Would accept 7 readings that were held back.\n" in syncer("sync", "--accept", "--dry-run").out
+    assert "Would accept 7 readings that were held.\n" in syncer("sync", "--accept", "--dry-run").out
     ran = syncer("sync", "--accept")
-    assert "Accepted 7 readings that were held back.\n" in ran.out
+    assert "Accepted 7 readings that were held.\n" in ran.out
     listed = "".join(f"  {video}  content/{number}.md\n" for number, video in enumerate(videos) if number)
     assert f"Missing on YouTube, counts kept:\n{listed}" in ran.out
     assert "Accepted" not in syncer("sync", "--accept").out

@@ -166,6 +166,7 @@ def test_status_has_what_an_operator_needs(full: Site, syncer: Run) -> None:
         "unconfirmed",
         "held_by_brake",
         "held_by_undo",
+        "held_back",
         "hidden",
         "problems",
         "open",

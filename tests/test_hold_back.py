@@ -16,7 +16,9 @@ from syncer.state.directory import DATABASE_FILE
 from syncer.state.writes import held_back_counts, last_round, last_writes
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
-from tests.site import COLLECTIONS, NOON, Site, ids, plain
+from tests.repository import in_git
+from tests.site import COLLECTIONS, NOON, Run, Site, ids, plain
+from tests.steered import served
 
 DAY = timedelta(days=1)
 A, B = ids(2, seed=16)
@@ -197,6 +199,37 @@ def test_an_undo_is_not_held_back_and_begins_no_round(story: Story) -> None:
     assert story.at(12.5, {A: (2001, 200)}).changed_counts == 1
     with story.state() as database:
         assert last_round(database) == Round(NOON + 12.5 * DAY, complete=True)
+
+
+def test_every_output_says_how_many_counts_are_held_back_why_and_until_when(story: Story, syncer: Run) -> None:
+    story.site.configure(write="at_most_every: 12d, min_change: 10%, at_least_every: 28d")
+    in_git(story.site).commit_all()
+    story.at(0, {A: (2000, 200)})
+    line = "Held back 2 counts on 1 page: 1 by write.at_most_every (until 2026-12-04 20:00:00 UTC)"
+    line += ", 1 by write.min_change (the first until 2026-12-20 20:00:00 UTC)."
+    report = story.at(1, {A: (9000, 201)})
+    assert held(report) == {Reason.AT_MOST_EVERY: 1, Reason.MIN_CHANGE: 1}
+    assert line in syncer("status").out
+    assert line in syncer("review").out
+    document = {
+        "counts": {"at_most_every": 1, "min_change": 1},
+        "pages": 1,
+        "until": {"at_most_every": "2026-12-04T20:00:00Z", "min_change": "2026-12-20T20:00:00Z"},
+    }
+    assert syncer("status", "--json").document["held_back"] == document
+    assert syncer("review", "--json").document["held_back"] == document
+    with served(story.site) as page:
+        assert f"<dt>Held back</dt><dd>{line.removeprefix('Held back ').removesuffix('.')}</dd>" in page.get("/").text
+
+
+def test_a_sync_prints_a_line_about_what_it_holds_back(story: Story, syncer: Run) -> None:
+    story.site.configure(write="min_change: 100%")
+    story.at(0, {A: (1001, 101)})
+    held_back = "Held back 2 counts on 1 page: 2 by write.min_change."
+    assert held_back in syncer("sync").out
+    assert held_back.replace("Held", "Would hold") in syncer("sync", "--dry-run").out
+    assert "held_back" not in syncer("sync", "--json").document
+    assert syncer("sync").code == 0
 
 
 def test_a_dry_run_shows_what_is_held_back_and_records_nothing(story: Story) -> None:

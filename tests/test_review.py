@@ -74,8 +74,8 @@ def test_each_count_that_differs_from_the_last_commit_is_shown_with_old_new_and_
     two = [("videos[0].viewcount", "1", str(views)), ("videos[0].likeCount", "1", str(likes))]
     assert marks(shown["content/lists/two.md"]) == two
     assert ran.document["head"] == waiting.head()
-    assert {name: ran.document[name] for name in ("kept", "dropped", "problems", "exit")} == {
-        "kept": None, "dropped": None, "problems": [], "exit": 0,
+    assert {name: ran.document[name] for name in ("kept", "dropped", "held_back", "problems", "exit")} == {
+        "kept": None, "dropped": None, "held_back": None, "problems": [], "exit": 0,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from syncer.cli.show import (
     ROWS_SHOWN,
     rest,
     show,
+    show_held_back,
     show_open,
     show_over_quota,
     show_problems,
@@ -88,8 +89,9 @@ def _show_sums(report: SyncReport) -> None:
         show(f"Skipped {counted(resting, 'video')} that {verb} gone and not due yet (use --all to include them).")
     if accepted := len(report.accepted):
         held = "1 reading that was" if accepted == 1 else f"{accepted:,} readings that were"
-        show(f"{'Would accept' if report.dry_run else 'Accepted'} {held} held back.")
+        show(f"{'Would accept' if report.dry_run else 'Accepted'} {held} held.")
     show_suppressed(report.suppressed)
+    show_held_back(report.held_back, "Would hold back" if report.dry_run else "Held back")
     show_open(report.open)
     if report.commit:
         pushed = f" and pushed to {report.pushed_to}" if report.pushed_to else ""

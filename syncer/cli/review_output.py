@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from syncer.cli.changes import show_put_back, show_way_back
-from syncer.cli.show import ROWS_SHOWN, rest, show, show_problems, show_table
+from syncer.cli.show import ROWS_SHOWN, rest, show, show_held_back, show_problems, show_table
 from syncer.model import Count, Problem, count_in_log
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
+from syncer.status.held_back import held_back_json
 from syncer.status.report import problem_json
 from syncer.wording import counted
 
@@ -46,6 +47,7 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
             }
             for page in review.pages
         ],
+        "held_back": held_back_json(review.held_back),
         "problems": [problem_json(problem) for problem in (result.problems if result else review.problems)],
         "exit": result.exit if result else review.exit,
     }
@@ -60,6 +62,7 @@ def show_review(review: Review, *, hint: bool) -> None:
         if hint:
             show("To commit counts, run `syncer review --keep PATH`.")
             show("To restore the old counts, run `syncer review --drop PATH`.")
+    show_held_back(review.held_back)
     _show_problems(review.problems)
 
 

@@ -19,7 +19,7 @@ LARGEST_CONFIG = 1 << 20
 DEFAULT_CONFIG = "config/syncer.yaml"
 """Relative to the working directory."""
 
-ACCEPT_HELP = "Write the values that the safety brake holds back, and unconfirmed counts. Applies to this sync only."
+ACCEPT_HELP = "Write the values that the safety brake holds, and unconfirmed counts. Applies to this sync only."
 """The help of `--accept`, which two commands have."""
 
 

@@ -17,6 +17,8 @@ from syncer.wording import counted, safe, safe_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from syncer.decide.thresholds import HeldBackCounts
+
 ROWS_SHOWN = 40
 """Rows of a list that are printed; of the others, only the number."""
 
@@ -72,6 +74,14 @@ def show_suppressed(counts: int) -> None:
     """Print how many counts keep their values because an undo or a drop restored them, if any."""
     if counts:
         show(f"Suppressed: {counted(counts, 'count')} you undid or dropped, until YouTube returns another number.")
+
+
+def show_held_back(held: HeldBackCounts | None, verb: str = "Held back") -> None:
+    """Print how many counts `write.min_change` and its siblings hold back, if any."""
+    if held and held.counts:
+        from syncer.status.held_back import held_back_outline
+
+        show(f"{verb} {held_back_outline(held)}.")
 
 
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:

@@ -79,7 +79,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
 
 
 def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:
-    from syncer.cli.show import show, show_open, show_problems, show_suppressed, show_videos
+    from syncer.cli.show import show, show_held_back, show_open, show_problems, show_suppressed, show_videos
     from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
     from syncer.wording import utc
 
@@ -97,6 +97,7 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
         )
         show(sentence, "bold yellow")
     show_suppressed(status.suppressed)
+    show_held_back(status.held_back)
     show_open(status.open)
     if status.problems:
         show(f"Problems of the last sync: {len(status.problems):,}", "bold")

@@ -24,12 +24,15 @@ from syncer.commit.uncommitted import (
 )
 from syncer.content.page_file import log_bug, read_page
 from syncer.content.walk import Candidate, candidate_of, narrow, walk
+from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
 from syncer.errors import ExitCode, GitError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import differing_from_disk, find_repository, head_of, tip_of
 from syncer.model import Date, Problem, ProblemKind
+from syncer.state.database import open_state
+from syncer.status.held_back import held_back_now
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -84,6 +87,8 @@ class Review:
     """Pages with a large change first, then by path."""
     problems: Sequence[Problem]
     """Counts that cannot be committed, and commits that syncer does not push."""
+    held_back: HeldBackCounts | None = None
+    """What the last sync of all pages held back; None where the config holds nothing back."""
 
     @property
     def exit(self) -> ExitCode:
@@ -110,7 +115,11 @@ def look(config: Config, paths: Collection[str]) -> Review:
         if claimed:
             what = f"{describe_claimed(claimed)}; push {'it' if len(claimed) == 1 else 'them'} yourself"
             problems.append(Problem(ProblemKind.NOT_PUSHED, "git", what))
-    return Review(head, pages, problems)
+    held_back = None
+    if config.policies:
+        with open_state(config.state_directory, config.site) as database:
+            held_back = held_back_now(config, database)
+    return Review(head, pages, problems, held_back)
 
 
 def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:

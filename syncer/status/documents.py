@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from syncer.decide.unconfirmed import view_meaning
 from syncer.diff_log.lines import timestamp
 from syncer.model import Bucket, Count, Reading, VideoId
+from syncer.status.held_back import held_back_json
 from syncer.status.report import problem_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def status_json(status: Status) -> dict[str, object]:
         "unconfirmed": [{"video_id": video, "count": count.value} for video, count in status.unconfirmed],
         "held_by_brake": status.braked,
         "held_by_undo": status.suppressed,
+        "held_back": held_back_json(status.held_back),
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
         "open": status.open,

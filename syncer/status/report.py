@@ -76,7 +76,7 @@ class SyncReport:
     open: int = 0
     """Pages that were not written because another program had them open for writing; a later sync writes them."""
     accepted: Mapping[VideoId, bool] = field(default_factory=dict)
-    """The videos whose readings of earlier syncs were held back until this one, and whether they are missing."""
+    """The videos whose readings of earlier syncs were held until this one, and whether they are missing."""
     braked: AbstractSet[VideoId] = frozenset()
     """The videos whose readings the safety brake holds: whether they are missing is not known."""
 

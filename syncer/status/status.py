@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncer.decide.quota import next_reset
 from syncer.decide.schedule import first_time
+from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.database import Database
@@ -18,6 +19,7 @@ from syncer.state.lock import is_held
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
+from syncer.status.held_back import held_back_now
 from syncer.status.leftovers import Leftovers, find_leftovers
 from syncer.status.report import Outline, outline, problems_of, stored_report
 
@@ -49,6 +51,8 @@ class Status:
     """Readings that it holds."""
     suppressed: int
     """Counts that were undone or dropped, and for which YouTube has not returned another number."""
+    held_back: HeldBackCounts | None
+    """What the last sync of all pages held back; None where the config holds nothing back."""
     hidden: Sequence[tuple[VideoId, Count]]
     problems: Sequence[Problem]
     """Those of the last sync."""
@@ -100,6 +104,7 @@ def status_of(
         brake_limit=brake.limit(missing=limit.missing, falling=limit.falling) if brake else 0,
         braked=count_braked(database),
         suppressed=count_suppressed(database),
+        held_back=held_back_now(config, database),
         hidden=hidden_counts(database, config.mapped_counts),
         problems=problems,
         open=left_open,

@@ -10,6 +10,7 @@ from syncer.control import DaemonState, Stage
 from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.buckets import in_words
+from syncer.status.held_back import held_back_outline
 from syncer.status.status import Status
 from syncer.status_page.chart import sync_bars
 from syncer.status_page.layout import (
@@ -87,6 +88,7 @@ def _now(seen: Overview) -> Markup:
         for bucket, left in status.buckets.items()
     ]
     suppressed = f"{counted(status.suppressed, 'count')}, not written until YouTube returns a different number"
+    held = status.held_back
     later = "scheduled when this sync ends" if running else "not scheduled"
     return section(
         f"Status: {'syncing' if running else 'idle'}",
@@ -95,6 +97,7 @@ def _now(seen: Overview) -> Markup:
             ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else later),
             ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
             *([("Undone or dropped", suppressed)] if status.suppressed else []),
+            *([("Held back", held_back_outline(held))] if held and held.counts else []),
         ),
         facts(*quota),
         sync_button(),
