@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
-
 from syncer.content.page_file import printable, unreadable
 from syncer.errors import UsageError
 from syncer.model import Collection, Fields, Problem, ProblemKind
@@ -161,7 +159,7 @@ class Matcher:
         globs = [pattern for pattern in collection.include if not pattern.startswith(("!", "#"))]
         segments = {segment for pattern in globs for segment in pattern.split("/")}
         named = [name for name in segments if name.removeprefix("\\").startswith(".") or name == "node_modules"]
-        self._names = (lambda _name: True) if everywhere else GitIgnoreSpec.from_lines(named).match_file
+        self._names = (lambda _name: True) if everywhere else _matches(named)
 
     def takes(self, path: str) -> bool:
         """Return whether the collection takes the file at this path, relative to the site."""
@@ -208,8 +206,12 @@ def _mappings(matchers: Iterable[Matcher], path: str) -> tuple[Fields, ...]:
 
 
 def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
+    if not patterns:
+        return lambda _path: False
     suffixes = _suffixes(patterns)
     if not suffixes:
+        from pathspec import GitIgnoreSpec  # most sites do without it: to import it is a fortieth of a small sync's time
+
         return GitIgnoreSpec.from_lines(patterns).match_file
     inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory with such a name is taken as a whole
     return lambda path: path.endswith(suffixes) or any(directory in path for directory in inside)
