@@ -22,6 +22,13 @@ UNUSED = {
     "sync": {
         *("googleapiclient.discovery", "google.oauth2", "cryptography", "rich.console", "rich.progress"),
         *("syncer.sync.publish", "syncer.commit", "syncer.git"),
+        *(
+            "pathspec",
+            "tomli",
+            "syncer.front_matter.interpret",
+            "syncer.front_matter.locate",
+            "syncer.front_matter.tree",
+        ),
     },
     "status": {
         *("googleapiclient", "httplib2", "http", "tenacity", "rich.console"),

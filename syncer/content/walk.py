@@ -210,7 +210,9 @@ def _matches(patterns: Sequence[str]) -> Callable[[str], bool]:
         return lambda _path: False
     suffixes = _suffixes(patterns)
     if not suffixes:
-        from pathspec import GitIgnoreSpec  # most sites do without it: to import it is a fortieth of a small sync's time
+        from pathspec import (
+            GitIgnoreSpec,  # most sites do without it: to import it is a fortieth of a small sync's time
+        )
 
         return GitIgnoreSpec.from_lines(patterns).match_file
     inside = tuple(f"{suffix}/" for suffix in suffixes)  # a directory with such a name is taken as a whole

@@ -6,11 +6,6 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
-from syncer.front_matter.json_tree import parse_json
-from syncer.front_matter.toml_tree import parse_toml
-from syncer.front_matter.tree import Tree, Unreadable
-from syncer.front_matter.yaml_tree import parse_yaml
-
 MAX_BLOCK_BYTES = 1 << 20
 """A block must end within this many bytes from the start of the page. One byte more is enough to decide."""
 
@@ -58,7 +53,6 @@ _PLUSES = re.compile(rb"[\r\n]\+\+\+(\+*+[ \t]*+\r?(?:\n|\Z))?")
 """What ends a block for Hugo, gray-matter and others, whatever follows on the line; the group: nothing follows."""
 _BRACE = re.compile(rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*("?)|[{}]')
 _BY_NAME = {None: Syntax.YAML, b"yaml": Syntax.YAML, b"toml": Syntax.TOML, b"json": Syntax.JSON}
-_PARSERS = {Syntax.YAML: parse_yaml, Syntax.TOML: parse_toml, Syntax.JSON: parse_json}
 _CLOSINGS = {Syntax.YAML: _YAML_CLOSING, Syntax.TOML: _DASH_CLOSING, Syntax.JSON: _DASH_CLOSING}
 
 
@@ -89,11 +83,6 @@ def find_block(data: bytes) -> Block | None:
     if closing is None or (closing.end() == MAX_BLOCK_BYTES < len(data) and data[MAX_BLOCK_BYTES - 1] != 0x0A):
         return _endless(syntax, data, start, line)
     return Block(syntax, start, closing.start() + 1, line, end)
-
-
-def parse(text: str, syntax: Syntax) -> Tree | Unreadable:
-    """Return the tree of a block's text, or why it cannot be parsed."""
-    return _PARSERS[syntax](text)
 
 
 def head_suffices(data: bytes) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from syncer.front_matter.block import Block, BlockEnd, find_block
-from syncer.front_matter.interpret import interpret
 from syncer.front_matter.keys import Keys, fold_key, keys_of
-from syncer.front_matter.locate import BlockText, find_miscased_id
 from syncer.front_matter.plain import find_plain
 from syncer.model import Fields, PageContents, Problem, ProblemKind, Slot, VideoId
 
@@ -48,6 +46,10 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
     has_key = keys.needle in inside
     if not has_key and not _sets_key_in_any_case(inside, keys):
         return PageContents()
+    # the parsers take a thirtieth of a small sync's time to import, and most sites do without them
+    from syncer.front_matter.interpret import interpret
+    from syncer.front_matter.locate import BlockText, find_miscased_id
+
     text = read_block(data, block, keys, path)
     if not isinstance(text, str):
         return PageContents((), (text,)) if text and has_key else PageContents()

@@ -6,9 +6,10 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from syncer.front_matter.block import Syntax, parse
+from syncer.front_matter.block import Syntax
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.locate import BlockText, LocatedSlot, locate_slots
+from syncer.front_matter.parse import parse
 from syncer.front_matter.tree import Tree, Unreadable
 from syncer.model import Problem, ProblemKind
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncer.front_matter.block import BlockEnd, find_block, parse
+from syncer.front_matter.block import BlockEnd, find_block
+from syncer.front_matter.parse import parse
 from syncer.front_matter.tree import Items, Node, Scalar, Table, Tree, Unreadable
 
 
