@@ -22,20 +22,16 @@ UNUSED = {
     "sync": {
         *("googleapiclient.discovery", "google.oauth2", "cryptography", "rich.console", "rich.progress"),
         *("syncer.sync.publish", "syncer.commit", "syncer.git"),
-        *(
-            "pathspec",
-            "tomli",
-            "syncer.front_matter.interpret",
-            "syncer.front_matter.locate",
-            "syncer.front_matter.tree",
-        ),
+        *("pathspec", "tomli", "syncer.front_matter.interpret", "syncer.front_matter.locate"),
     },
     "status": {
         *("googleapiclient", "httplib2", "http", "tenacity", "rich.console"),
         *("syncer.content.left_over", "syncer.front_matter.find", "syncer.trigger", "syncer.sync"),
     },
 }
-"""What each command has no use for where it does not print to a terminal, commit or complete an earlier sync."""
+"""What each command has no use for where it does not print to a terminal, commit or complete an earlier sync, and all
+pages are plain.
+"""
 
 
 def end_of(site: Site, command: str) -> list[str]:
@@ -49,6 +45,8 @@ def end_of(site: Site, command: str) -> list[str]:
 
 @pytest.fixture
 def small(site: Site) -> Site:
+    fields = "{video_id: vid_id, counts: {viewCount: viewcount, likeCount: likeCount}}"
+    site.configure(collections=f"  - directory: content\n    fields: {fields}\n")
     site.put("content/one.md", crlf(ids(1)[0], 1, 1))
     return site
 
