@@ -65,7 +65,7 @@ def our_commit(task: Task) -> Measured:
     from syncer.sync.publish import publish
 
     with _waiting_counts(task) as (sync, pages), measuring() as measured:
-        publish(sync, pages)
+        publish(sync, pages, ())
     measured.pages = committed_files(task.root)
     return measured
 

@@ -222,7 +222,7 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
     if sync.config.git.commit and not options.dry_run:
         from syncer.sync.publish import publish
 
-        publish(sync, pages)
+        publish(sync, pages, missing)
     report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
@@ -235,7 +235,8 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
     """Request, judge and write window by window; `sync_number` is the sync's in the state.
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
-    follow: their readings are saved and held, and their pages are not written.
+    follow: their readings are saved and held, and their pages are not written. Once the sync is cancelled, readings are
+    left for the next sync to judge.
     """
     database, brake, shares = sync.database, None, NOTHING_COMPARED
     accepted: Mapping[VideoId, Reading] = {}
@@ -245,7 +246,7 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
             last = number == len(parts) - 1
             if brake:
                 hold_pending(database, brake)
-            else:
+            elif not sync.environment.cancelled():  # else answers may lack, most likely those about missing videos
                 naming = map(pages.__getitem__, part.naming)
                 is_ahead = partial(windows.is_after, number)
                 (brake, _, shares), accepted = judge_window(sync, naming, shares, is_ahead, last=last)

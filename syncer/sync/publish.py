@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from syncer.commit.build import Author, commit_counts, require_tip
@@ -17,7 +17,7 @@ from syncer.errors import GitError
 from syncer.git.objects import tidy
 from syncer.git.remote import Remote
 from syncer.git.repository import find_repository, repositories_within
-from syncer.model import Problem, ProblemKind
+from syncer.model import Problem, ProblemKind, VideoId
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_committed, log_pushed
 from syncer.wording import counted, safe
@@ -26,14 +26,14 @@ MAX_PAGES_ONCE_CANCELLED = 20_000
 """Pages that are still committed when a sync is cancelled: some five seconds."""
 
 
-def publish(sync: Sync, pages: Pages) -> None:
-    """Commit the new counts of these pages, and push, if the config says so."""
+def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
+    """Commit the new counts of these pages, and push, if the config says so. The message names the `missing` videos."""
     settings, tally, cancelled = sync.config.git, sync.tally, sync.environment.cancelled
     kind = ProblemKind.NOT_COMMITTED
     try:
         scope = _scope(sync, pages)
         author = Author(settings.author)
-        wording = Wording(settings.message, tally.sync, sorted(tally.missing))
+        wording = Wording(settings.message, tally.sync, sorted(missing))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
         summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
