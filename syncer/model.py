@@ -189,6 +189,8 @@ class Fields:
     """The site's key of each date that it shows, as of the counts."""
     policy: WritePolicy | None = None
     """None: every count that differs is written."""
+    own_file: bool = False
+    """The file is a data file of `write.to`, which syncer writes whole: an entry for each video, by its ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,10 @@ Signature = NewType("Signature", int)
 """Size, time and inode of a file in one number: a cheap first sign that it was edited."""
 
 
+NO_FILE = Signature(0)
+"""Of a data file that is to be created."""
+
+
 class Page(NamedTuple):
     """A content file that names a video. It holds no text."""
 
@@ -337,6 +343,8 @@ class Edit(NamedTuple):
     signature: Signature
     """As the scan saw it."""
     rewrites: tuple[tuple[Fields, tuple[Change, ...]], ...]
+    removed: frozenset[VideoId] = frozenset()
+    """Videos whose entries are removed from a data file."""
 
     @property
     def changes(self) -> tuple[Change, ...]:

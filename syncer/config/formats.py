@@ -18,6 +18,9 @@ LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
 MESSAGE_WORDS = ("subject", "pages", "counts")
 """The names that a commit's first line may have in braces."""
 
+DATA_SUFFIXES = (".yml", ".yaml", ".json", ".toml")
+"""The names of data files that syncer can write end so."""
+
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
 SHARE_PATTERN = "^([0-9]{1,2}|100)%$"
@@ -114,10 +117,17 @@ def check_inside(path: str) -> str:
         raise ValueError("must be relative to `site`; remove the leading `/`")
     tidy = posixpath.normpath(path)
     if tidy == ".." or tidy.startswith("../"):
-        raise ValueError("is outside the site; a collection's directory must be inside `site`")
+        raise ValueError("is outside the site; it must be inside `site`")
     if any(name == ".git" or name.startswith(".syncer") for name in tidy.split("/")):
-        raise ValueError("belongs to git or to syncer; name the directory of your pages")
+        raise ValueError("belongs to git or to syncer; name another place in your site")
     return tidy
+
+
+def check_data_file(path: str) -> str:
+    """Return the tidy path of a data file relative to the site."""
+    if not path.lower().endswith(DATA_SUFFIXES):
+        raise ValueError(f"must end in {', '.join(DATA_SUFFIXES[:-1])} or {DATA_SUFFIXES[-1]}")
+    return check_inside(path)
 
 
 def check_pattern(glob: str) -> str:

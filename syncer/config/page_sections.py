@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -22,6 +22,7 @@ from syncer.config.formats import (
     POSITIVE_DURATION_PATTERN,
     SHARE_PATTERN,
     THRESHOLD_PATTERN,
+    check_data_file,
     check_inside,
     check_pattern,
     check_patterns,
@@ -29,8 +30,11 @@ from syncer.config.formats import (
     parse_share,
     parse_threshold,
 )
-from syncer.config.mapping import BrokenRules, broken_rules, check_direction, check_field, count_name
+from syncer.config.mapping import BrokenRules, Rule, broken_rules, check_direction, check_field, count_name
 from syncer.model import Count, Date
+
+DATA_FILE_ID = "{}"
+"""Stands for the key of the video ID in a data file: its own keys are the IDs."""
 
 
 def not_empty(value: object) -> object:
@@ -167,6 +171,14 @@ class Write(Section):
     at_most_every: PositiveDuration | None = Field(
         default=None, description="Pages are written, and committed, at most this often, all that is due together."
     )
+    to: Literal["front_matter", "data_file"] = Field(
+        default="front_matter", description="Where counts are written: into the pages, or all of them into `file`."
+    )
+    file: Annotated[str, AfterValidator(check_data_file)] | None = Field(
+        default=None,
+        description="The data file for `to: data_file`, relative to `site`: `.yml`, `.yaml`, `.json` or `.toml`.",
+        examples=["_data/youtube.yml"],
+    )
     brake: Brakes = Field(default_factory=Brakes, description="When the safety brake stops a sync.")
 
     def policy(self, own: OwnWrite) -> model.WritePolicy | None:
@@ -212,3 +224,23 @@ class Collection(Section):
     def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
         """Return the collection as the lower layers use it."""
         return model.Collection(self.directory, self.include, self.exclude, self.mapping(policy))
+
+
+def data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:
+    """Yield the rules of a data file that are broken: it holds the counts of all collections, each under one key."""
+    if write.to == "data_file" and write.file is None:
+        yield ("write", "to"), "needs `file`, the data file to write, such as `file: _data/youtube.yml`"
+    if write.to != "data_file" and write.file is not None:
+        yield ("write", "file"), "is not written without `to: data_file`; add that, or remove `file`"
+    keys: dict[Count, str] = {}
+    for number, collection in enumerate(collections if write.to == "data_file" else ()):
+        fields, at = collection.fields, ("collections", number)
+        if fields.checked_at is not None:
+            yield (*at, "fields", "checked_at"), "is a date in pages, and `write.to: data_file` writes none; remove it"
+        if collection.write.model_fields_set:
+            yield (*at, "write"), "does not go with `write.to: data_file`, which is one file; set it in `write`"
+        for count, key in fields.counts.items():
+            if keys.setdefault(count, key) != key:
+                sentence = f"is `{keys[count]}` in another collection; in a data file, a count has one key"
+                yield (*at, "fields", "counts", count), sentence
+    yield from ((("collections",), rule) for _, rule in broken_rules(DATA_FILE_ID, keys, {}, insert_missing=False))

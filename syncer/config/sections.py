@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
@@ -39,7 +41,16 @@ from syncer.config.formats import (
     parse_timezone,
 )
 from syncer.config.mapping import BrokenRules
-from syncer.config.page_sections import Collection, NotEmpty, PositiveDuration, Section, Write
+from syncer.config.page_sections import (
+    DATA_FILE_ID,
+    Collection,
+    NotEmpty,
+    OwnWrite,
+    PositiveDuration,
+    Section,
+    Write,
+    data_file_rules,
+)
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
 from syncer.model import Count
@@ -289,9 +300,29 @@ class Config(Section):
         """The policies of the collections that have one; empty if every count that differs is written."""
         return [policy for each in self.collections if (policy := self.write.policy(each.write))]
 
+    @property
+    def data_file(self) -> tuple[str, model.Fields] | None:
+        """The data file of `write.to`, and its mapping: the counts of all collections."""
+        if self.write.file is None:
+            return None
+        counts = {count: key for each in self.collections for count, key in each.fields.counts.items()}
+        return self.write.file, model.Fields(DATA_FILE_ID, counts, policy=self.write.policy(OwnWrite()), own_file=True)
+
     def collection_models(self) -> list[model.Collection]:
-        """Return the collections as the lower layers use them."""
-        return [collection.as_model(self.write.policy(collection.write)) for collection in self.collections]
+        """Return the collections of pages as the lower layers use them; counts in a data file are not in pages."""
+        models = [collection.as_model(self.write.policy(collection.write)) for collection in self.collections]
+        if self.write.file is None:
+            return models
+        return [replace(each, fields=replace(each.fields, counts={}, insert_missing=False)) for each in models]
+
+    def written_models(self) -> list[model.Collection]:
+        """Return the collections with all fields that syncer writes or wrote, and the data file as one of them."""
+        models = [collection.as_model(self.write.policy(collection.write)) for collection in self.collections]
+        if self.data_file:
+            directory, name = os.path.split(self.data_file[0])
+            only = re.sub(r"([\\*?\[\]! ])", r"\\\1", name)
+            models.append(model.Collection(directory or ".", (f"/{only}",), (), self.data_file[1]))
+        return models
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
@@ -306,6 +337,7 @@ class Config(Section):
             for path, interval in intervals
             if longest and interval and interval < longest
         ]
+        broken += data_file_rules(self.write, self.collections)
         if broken:
             raise BrokenRules(broken)
         return self

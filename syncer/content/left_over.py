@@ -101,7 +101,12 @@ class _Beside:
 
     def settle(self, name: str) -> None:
         """Settle one of the files. Raises OSError, and then the file is unchanged."""
+        from syncer.front_matter.entries import begins_own
+
         written_to, text = self._look_at(name)
+        if text and begins_own(text):  # of a data file, in which no edit lasts anyway
+            self._remove(name)
+            return
         tag = int(name[len(".syncer-") : -1], 16)
         page = self._written.get(tag)
         if page and not written_to and self._masked(text) == self._masked(self._read(page)):

@@ -43,7 +43,7 @@ from syncer.content.swap import BY_NAME, Replacement, discard, swap
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.plain import Splice, splice
 from syncer.front_matter.rewrite import edited, splices_for
-from syncer.model import Edit, Problem, ProblemKind
+from syncer.model import NO_FILE, Edit, Problem, ProblemKind
 from syncer.own_files import NO_LINK, open_file
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -87,6 +87,10 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
     """Return the page's bytes as they are and as they would be, or why it would be left alone."""
     target = os.path.join(site, edit.path)
     try:
+        if edit.signature == NO_FILE:
+            from syncer.content.data_files import new_text
+
+            return b"", new_text(edit)
         old, status = read_page(target)
         found = _rewritten(edit, old, status, target)
     except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
@@ -194,7 +198,7 @@ def _patch_page(
     in_place: Patcher, directory: _OpenDirectory | None, name: str, number: int, edit: Edit
 ) -> _Patch | Problem | None:
     """Change a page in place; None where it has the new counts already. Raises OSError where it needs a new file."""
-    if directory is None:
+    if directory is None or edit.rewrites[0][0].own_file:
         raise _NeedsNewFileError
     found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
     if not may_be_patched(found):  # it is not even opened for writing, which watchers would see
@@ -307,6 +311,10 @@ def _put_in_place(ready: dict[int, Replacement], outcomes: list[Problem | None],
 
 def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> Replacement | Problem | None:
     """Write the new file beside the old one; None where the page says already what it is to say. Raises OSError."""
+    if edit.signature == NO_FILE:
+        from syncer.content.data_files import create
+
+        return create(site, edit)
     path = f"{site}/{edit.path}"
     directory = look_at(os.path.dirname(path))
     try:
@@ -357,7 +365,7 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
         return Problem(ProblemKind.UNWRITABLE, edit.path, message)
     new, splices = old, list[Splice]()
     for fields, changes in edit.rewrites:
-        found = splices_for(new, fields, changes, edit.path)
+        found = splices_for(new, fields, changes, edit.path, edit.removed)
         if isinstance(found, Problem):
             return found
         new = splice(new, found)

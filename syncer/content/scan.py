@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.content.page_file import signature_of, unreadable
+from syncer.content.page_file import LARGEST_PAGE_BYTES, signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
@@ -95,7 +96,10 @@ def read_pages(
 
 
 def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | Problem]:
-    """Return what `read_pages` finds in one file."""
+    """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry."""
+    if any(fields.own_file for fields in candidate.fields):
+        read, path, (fields, *_) = read_head(site, candidate), candidate.path, candidate.fields
+        return [Page(path, read[1], fields, find(read[0], fields, path).slots)] if isinstance(read, tuple) else []
     pages = Pages()
     found = [item for item in read_pages(site, [candidate], pages) if not isinstance(item, LeftoverFile)]
     return [*found, *pages]
@@ -122,7 +126,8 @@ def miscased_problems(
 def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Pages) -> list[Collection]:
     """Return the collections whose pages have none of the mapped counts, or that have many files and no page.
 
-    `pages` are those of a scan of the whole site. Of all others the keys are right.
+    `pages` are those of a scan of the whole site. Of all others the keys are right. Counts in a data file have no keys
+    in pages.
     """
     suspects = []
     for collection in collections:
@@ -130,7 +135,7 @@ def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Pag
             continue
         own = pages.count(collection.fields)
         files = (file for file in (() if own else walk(site, [collection])) if isinstance(file, Candidate))
-        if own or len(list(islice(files, PAGES_WITHOUT_ID))) == PAGES_WITHOUT_ID:
+        if (own and collection.fields.counts) or len(list(islice(files, PAGES_WITHOUT_ID))) == PAGES_WITHOUT_ID:
             suspects.append(collection)
     return suspects
 
@@ -139,9 +144,23 @@ def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Prob
     """Return the part of a file that contains its block, and its signature; None if it is not a regular file."""
     with closing(_Heads(site)) as heads:
         try:
-            return heads.read(candidate.path)
+            is_own = any(fields.own_file for fields in candidate.fields)
+            return heads.read(candidate.path, LARGEST_PAGE_BYTES if is_own else WHOLE_HEAD_BYTES)
         except OSError as error:
             return unreadable(candidate.path, error)
+
+
+def may_name(site: str, problem: Problem, videos: AbstractSet[VideoId]) -> bool:
+    """Whether the file that a scan found a problem with may name one of the videos: its text holds the ID.
+
+    So may one that cannot be read; not so a directory, nor what is outside the site, which is not looked at.
+    """
+    if problem.kind is ProblemKind.OUTSIDE_SITE:
+        return False
+    read = read_head(site, Candidate(problem.subject, ()))
+    if isinstance(read, Problem):
+        return True
+    return read is not None and any(video.encode() in read[0] for video in videos)
 
 
 class _Heads:
@@ -152,8 +171,8 @@ class _Heads:
         self._parent: str | None = None
         self._descriptor = -1
 
-    def read(self, path: str) -> tuple[bytes, Signature] | None:
-        """Return what `read_head` does. Raises OSError."""
+    def read(self, path: str, limit: int = WHOLE_HEAD_BYTES) -> tuple[bytes, Signature] | None:
+        """Return what `read_head` does. Raises OSError. `limit`: bytes; a higher one reads all of a larger file."""
         parent, _, name = path.rpartition("/")
         if parent != self._parent:
             self.close()
@@ -168,8 +187,8 @@ class _Heads:
             if not stat.S_ISREG(status.st_mode):
                 return None
             head = os.read(descriptor, HEAD_BYTES)
-            while len(head) < status.st_size and not head_suffices(head):
-                more = os.read(descriptor, WHOLE_HEAD_BYTES - len(head))
+            while len(head) < status.st_size and (limit > WHOLE_HEAD_BYTES or not head_suffices(head)):
+                more = os.read(descriptor, limit - len(head))
                 if not more:
                     break
                 head += more

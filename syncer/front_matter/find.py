@@ -19,6 +19,10 @@ def find(data: bytes, fields: Fields, path: str) -> PageContents:
     as configured, and must be written in the page without escapes. A key that differs from the video ID's only in
     letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it.
     """
+    if fields.own_file:
+        from syncer.front_matter.entries import find_entries
+
+        return find_entries(data, fields, path)
     keys = keys_of(fields)
     slots = find_fast(data, keys)
     return find_in_tree(data, keys, path) if slots is None else PageContents(slots)

@@ -26,7 +26,7 @@ def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
     if not proof:
         return None
     match, groups, line = proof
-    sources = match.group(*groups)
+    sources = match.group(*groups) if keys.mapped else (match[groups[0]],)
     video, counts = sources[0], sources[1:]
     fields = keys.count_fields
     if None in sources:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from syncer.front_matter.keys import keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
-from syncer.model import COUNT_PATTERN, DATE_PATTERN, Change, Count, Date, Fields, Problem, ProblemKind
+from syncer.model import COUNT_PATTERN, DATE_PATTERN, Change, Count, Date, Fields, Problem, ProblemKind, VideoId
 
 _FORMS = {Count: re.compile(COUNT_PATTERN), Date: re.compile(DATE_PATTERN)}
 
 
-def rewrite(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> bytes | Problem:
+def rewrite(
+    data: bytes, fields: Fields, changes: Sequence[Change], path: str, removed: Collection[VideoId] = ()
+) -> bytes | Problem:
     """Return the page with the changes made, or why none was made. Takes and raises what `splices_for` does."""
-    splices = splices_for(data, fields, changes, path)
+    splices = splices_for(data, fields, changes, path, removed)
     return splices if isinstance(splices, Problem) else splice(data, splices)
 
 
-def splices_for(data: bytes, fields: Fields, changes: Sequence[Change], path: str) -> list[Splice] | Problem:
+def splices_for(
+    data: bytes, fields: Fields, changes: Sequence[Change], path: str, removed: Collection[VideoId] = ()
+) -> list[Splice] | Problem:
     """Return the parts of a page that the changes replace, in order, or why none may be replaced.
 
     The values are searched again in exactly these bytes: if a field no longer has that video and that old value, the
@@ -28,12 +32,19 @@ def splices_for(data: bytes, fields: Fields, changes: Sequence[Change], path: st
     Why nothing else changes: on the fast path, digits or a date in a line of a proven form become others. Otherwise,
     and whenever a key is added, the new block is parsed again. It must equal the old one except for the changed values,
     and must have the new ones there; else the result is CANNOT_PLACE.
+
+    A data file that syncer writes is replaced whole, and loses the entries of the `removed` videos.
     """
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
     for change in changes:
         if not _FORMS[type(change.count)].fullmatch(change.new):
             raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
+    if fields.own_file:
+        from syncer.front_matter.entries import rewrite_entries
+
+        new = rewrite_entries(data, fields, changes, path, removed)
+        return edited(path) if new is None else [(0, len(data), new)]
     keys = keys_of(fields)
     plain = plain_splices(data, keys, changes)
     if plain:

@@ -128,7 +128,7 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     repository = find_repository(site)
     if repository is None:
         raise GitError("the site is not in a git repository; run `git init` and commit the site")
-    collections = config.collection_models()
+    collections = config.written_models()
     # skipped ones too: an older version, or a config with another `include`, may have written to them
     found = narrow(walk(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others

@@ -49,7 +49,7 @@ def undo(
         if first is None:
             raise _unknown(name)
         sync = begin(config, Options(), environment, listener, opened, started=started)
-        candidate = candidate_of(config.collection_models())
+        candidate = candidate_of(config.written_models())
         by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
         pages = (_restoration(sync, candidate(path), same) for path, same in by_page)
         return put_back(sync, opened.diff_log, pages, limit)

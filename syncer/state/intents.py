@@ -57,9 +57,7 @@ def record_intents(database: Database, sync: str, entries: Sequence[tuple[Fields
     for fields, _ in entries:
         if fields not in mappings:
             mappings.append(fields)
-    listed = json.dumps(
-        [(fields.video_id, dict(fields.counts), fields.insert_missing, dict(fields.dates)) for fields in mappings]
-    )
+    listed = json.dumps([(f.video_id, dict(f.counts), f.insert_missing, dict(f.dates), f.own_file) for f in mappings])
     with database.transaction(durable=True) as connection:
         cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
         batch = int(cursor.lastrowid or 0)
@@ -171,7 +169,8 @@ def _from_json(text: str) -> tuple[Fields, ...]:
                 str(video_id),
                 {Count(count): str(key) for count, key in counts.items()},
                 bool(insert_missing),
-                dates={Date(date): str(key) for dates in rest for date, key in dates.items()},
+                dates={Date(date): str(key) for dates in rest[:1] for date, key in dates.items()},
+                own_file=rest[1:] == [True],
             )
             for video_id, counts, insert_missing, *rest in json.loads(text)
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits without the counts that are held back, which are counted in the sync's tally."""
-    holding, due = _holding_of(sync), list[Edit]()
+    holding, due = holding_of(sync), list[Edit]()
     written = last_writes(sync.database, {edit.path for edit in edits})
 
     def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
@@ -57,23 +57,12 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
 
 def recording_in(sync: Sync, changes: Sequence[Change]) -> Record:
     """Return what `recording_of` does, for a batch of this sync."""
-    holding = _holding_of(sync)
+    holding = holding_of(sync)
     return recording_of(sync.config, changes, holding.now, holding.began)
 
 
-def finish_holding(sync: Sync) -> None:
-    """After a sync that compared all pages, save what is held back, and complete the round."""
-    tally, holding = sync.tally, _holding_of(sync)
-    if _is_narrowed(sync) or tally.compared < tally.pages:
-        return
-    last = last_round(sync.database)
-    save_held_back(sync.database, holding.total(), last and last._replace(complete=True))
-    longest = max(filter(None, (policy.at_least_every for policy in sync.config.policies)), default=None)
-    if longest:  # what was written before is due, as is what was never written
-        forget_writes(sync.database, before=holding.now - longest)
-
-
-def _holding_of(sync: Sync) -> Holding:
+def holding_of(sync: Sync) -> Holding:
+    """Return what this sync holds back so far."""
     if sync.tally.holding is None:
         now, every, narrowed = sync.tally.started, sync.config.write.at_most_every, _is_narrowed(sync)
         last = last_round(sync.database) if every else None
@@ -81,6 +70,18 @@ def _holding_of(sync: Sync) -> Holding:
         continued = narrowed and last and not last.complete and now < last.began + (every or NARROWED_ROUND)
         sync.tally.holding = Holding(now, opens, last.began if last and continued else now)
     return sync.tally.holding
+
+
+def finish_holding(sync: Sync) -> None:
+    """After a sync that compared all pages, save what is held back, and complete the round."""
+    tally, holding = sync.tally, holding_of(sync)
+    if _is_narrowed(sync) or tally.compared < tally.pages:
+        return
+    last = last_round(sync.database)
+    save_held_back(sync.database, holding.total(), last and last._replace(complete=True))
+    longest = max(filter(None, (policy.at_least_every for policy in sync.config.policies)), default=None)
+    if longest:  # what was written before is due, as is what was never written
+        forget_writes(sync.database, before=holding.now - longest)
 
 
 def _is_narrowed(sync: Sync) -> bool:

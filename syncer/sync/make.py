@@ -41,13 +41,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.left_over import settle_left_over
 from syncer.content.pages import Pages
-from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
+from syncer.content.scan import MiscasedKey, may_have_wrong_keys, may_name, miscased_problems, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
+from syncer.model import Collection, Problem, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
@@ -64,6 +64,7 @@ from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.sync.data_file import DataFile
 
 LOST_SITE_VIDEOS = 5
 """From so many videos in the state on, a site without pages is an error: nobody removes them all on purpose."""
@@ -118,7 +119,12 @@ def _sync_and_forget(
 
 
 def _scan_and_sync(sync: Sync) -> SyncReport:
-    pages = _scan(sync)
+    data_file: DataFile | None = None
+    if sync.config.write.file is not None:
+        from syncer.sync.data_file import open_data_file
+
+        data_file = open_data_file(sync)
+    pages = _scan(sync, data_file)
     if not (pages or sync.tally.problems or sync.options.paths or sync.options.videos):
         known = count_videos(sync.database)
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
@@ -126,13 +132,13 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
                 f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: is the disk"
                 " mounted? If you removed the pages on purpose, run `syncer purge --all`"
             )
-    return _sync_pages(sync, pages)
+    return _sync_pages(sync, pages, data_file)
 
 
-def _scan(sync: Sync) -> Pages:
+def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
     pages = Pages()
     miscased: list[MiscasedKey] = []
-    left_over: list[str] = []
+    left_over: list[str] = data_file.left_over if data_file else []
     problems: list[Problem] = []
     collections = sync.config.collection_models()
     found = _watched(sync, walk(sync.site, collections), pages)
@@ -151,11 +157,13 @@ def _scan(sync: Sync) -> Pages:
         problems += key_problems(sync.site, suspects, pages, problems)
     if wanted := sync.options.videos:
         pages = Pages(page for page in pages if any(slot.video_id in wanted for slot in page.slots))
-        problems = [problem for problem in problems if _may_name(sync.site, problem, wanted)]
+        problems = [problem for problem in problems if may_name(sync.site, problem, wanted)]
     sync.tally.problems += problems
     sync.listener.progress("scan", len(pages), len(pages))
     if sync.diff_log:  # with the lock held, no other sync is about to move them into place
-        sync.tally.problems += _settle_left_over(sync, collections, left_over)
+        sync.tally.problems += _settle_left_over(
+            sync, sync.config.written_models() if data_file else collections, left_over
+        )
     sync.tally.problems += saved_problems(sync.config.state_directory)
     return pages
 
@@ -172,19 +180,6 @@ def _watched(
         yield from islice(found, CHECK_FILES - 1)
 
 
-def _may_name(site: str, problem: Problem, videos: frozenset[VideoId]) -> bool:
-    """Whether the file that a scan found a problem with may name one of the videos: its text holds the ID.
-
-    So may one that cannot be read; not so a directory, nor what is outside the site, which is not looked at.
-    """
-    if problem.kind is ProblemKind.OUTSIDE_SITE:
-        return False
-    read = read_head(site, Candidate(problem.subject, ()))
-    if isinstance(read, Problem):
-        return True
-    return read is not None and any(video.encode() in read[0] for video in videos)
-
-
 def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequence[str]) -> list[Problem]:
     """Settle new files that no intent names: their state is lost, or they could not be removed."""
     candidate = candidate_of(collections)
@@ -197,7 +192,7 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
-def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
+def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
     videos: Iterable[VideoId] = (video for _, named in pages.named() for video in named)
     if options.videos:
@@ -213,7 +208,7 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
         save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)
     log_planned(sync, plan)
-    _sync_windows(sync, pages, Windows(plan.videos, tally.sync), number)
+    _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
@@ -231,13 +226,14 @@ def _sync_pages(sync: Sync, pages: Pages) -> SyncReport:
     return report
 
 
-def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) -> None:
+def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows: Windows, sync_number: int) -> None:
     """Request, judge and write window by window; `sync_number` is the sync's in the state.
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
     follow: their readings are saved and held, and their pages are not written. Once the sync is cancelled, readings are
-    left for the next sync to judge.
+    left for the next sync to judge. A data file is written after the last window.
     """
+    scan_problems = tuple(sync.tally.problems)
     database, brake, shares = sync.database, None, NOTHING_COMPARED
     accepted: Mapping[VideoId, Reading] = {}
     parts = _parts(sync, pages, windows)
@@ -248,6 +244,7 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
                 hold_pending(database, brake)
             elif not sync.environment.cancelled():  # else answers may lack, most likely those about missing videos
                 naming = map(pages.__getitem__, part.naming)
+                naming = map(data_file.shown, naming) if data_file else naming
                 is_ahead = partial(windows.is_after, number)
                 (brake, _, shares), accepted = judge_window(sync, naming, shares, is_ahead, last=last)
             if last:
@@ -256,6 +253,8 @@ def _sync_windows(sync: Sync, pages: Pages, windows: Windows, sync_number: int) 
                 log_judged(sync)
             if not brake:
                 write_pages(sync, pages, part.ending, accepted, save_arrived)
+    if data_file and not brake and not sync.environment.cancelled():
+        data_file.write(pages, scan_problems)
     if not brake or sync.tally.compared:
         finish_writing(sync)
         log_written(sync)

@@ -66,7 +66,7 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is not in a git repository; run `git init`, or set `git.commit` to false")
-    mapped = candidate_of(sync.config.collection_models())
+    mapped = candidate_of(sync.config.written_models())
 
     def candidates() -> Iterator[Candidate]:
         for path, same in groupby(pages, key=lambda page: page.path):

@@ -55,8 +55,10 @@ def write_pages(
         paths = set(map(pages.path, batch))
         suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else {}
         sync.tally.suppressed += len(suppressed)
-        edits = _edits(sync, [pages[each] for each in batch if not pages.shows(each, accepted)], accepted, suppressed)
-        done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else _preview(sync, edits)
+        edits = edits_for(
+            sync, [pages[each] for each in batch if not pages.shows(each, accepted)], accepted, suppressed
+        )
+        done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else preview_edits(sync, edits)
         log_batch(sync, len(batch), done)
         sync.tally.compared += len(paths)
         sync.listener.progress("write", sync.tally.compared, sync.tally.pages)
@@ -143,7 +145,7 @@ def _batches(pages: Pages, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
         start = end
 
 
-def _edits(
+def edits_for(
     sync: Sync, batch: Sequence[Page], known: Mapping[VideoId, Reading], suppressed: Mapping[Place, int]
 ) -> list[Edit]:
     """Return the edits that these pages need; `known` are accepted readings that need not be read from the state."""
@@ -179,7 +181,8 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     return newest
 
 
-def _preview(sync: Sync, edits: Sequence[Edit]) -> int:
+def preview_edits(sync: Sync, edits: Sequence[Edit]) -> int:
+    """Find out which of these edits could be made, and return how many counts they have."""
     done = _count(sync, edits, [_previewed(sync, edit) for edit in edits])
     sync.listener.changed(done)
     return counts_among(done)

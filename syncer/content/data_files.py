@@ -1,0 +1,94 @@
+"""A site's data files of `write.to` on disk: which file is syncer's, what it has, and a new one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from itertools import islice
+
+from syncer.content.left_over import names_for
+from syncer.content.page_file import flush_directories, read_page, signature_of
+from syncer.errors import UsageError
+from syncer.front_matter.entries import is_own
+from syncer.front_matter.rewrite import edited, rewrite
+from syncer.model import NO_FILE, Edit, Problem, ProblemKind, Signature
+
+NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def read_data_file(site: str, path: str) -> tuple[bytes, Signature]:
+    """Return the text and the signature of a data file; of one that does not exist, `b""` and NO_FILE.
+
+    Raises UsageError if it is not syncer's: it leads out of the site, or does not begin with the mark.
+    """
+    full = os.path.join(site, path)
+    if not f"{os.path.realpath(full)}/".startswith(f"{site.rstrip('/')}/"):
+        raise UsageError(f"{path}, the data file of `write.file`, leads out of the site; set another `write.file`")
+    if not os.path.lexists(full):
+        return b"", NO_FILE
+    try:
+        text, status = read_page(full)
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(
+            f"{path}, the data file of `write.file`, cannot be read: {why}; check its permissions"
+        ) from None
+    if not is_own(text):
+        raise UsageError(
+            f"{path} exists and does not begin with syncer's mark, so it is not overwritten; move it away, or set"
+            " another `write.file`"
+        )
+    return text, signature_of(status)
+
+
+def new_text(edit: Edit) -> bytes:
+    """Return the text of a data file that does not exist yet. Raises ValueError where the edit is not of a new file."""
+    ((fields, changes),) = edit.rewrites
+    text = rewrite(b"", fields, changes, edit.path, edit.removed)
+    if isinstance(text, Problem):
+        raise ValueError(text.message)  # noqa: TRY004 - the edit is wrong, not a type
+    return text
+
+
+def create(site: str, edit: Edit) -> Problem | None:
+    """Write a new data file, durable and whole, and its directory if there is none. Raises OSError.
+
+    A file that has appeared under its name meanwhile is left alone.
+    """
+    parent, name = os.path.split(os.path.join(site, edit.path))
+    directory = os.path.realpath(parent)
+    if not f"{directory}/".startswith(f"{site.rstrip('/')}/"):
+        return Problem(
+            ProblemKind.OUTSIDE_SITE, edit.path, "The page now leads out of the site, so it was not changed."
+        )
+    os.makedirs(directory, exist_ok=True)
+    text, target = new_text(edit), os.path.join(directory, name)
+    temporary = os.path.join(directory, next(islice(names_for(name, text), 1, None)))
+    descriptor = os.open(temporary, NEW_FILE_FLAGS, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _give_name(temporary, target)
+    except FileExistsError:
+        return edited(edit.path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+    while len(directory) >= len(site.rstrip("/")):  # those above may be new, too
+        flush_directories([directory])
+        directory = os.path.dirname(directory)
+    return None
+
+
+def _give_name(temporary: str, target: str) -> None:
+    """Give a new file its name, without overwriting another one. Raises OSError."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        os.rename(temporary, target)

@@ -1,0 +1,232 @@
+"""Counts are written into one data file (`write.to`), and the pages stay as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from syncer.errors import UsageError
+from syncer.simulator.server import Simulator
+from syncer.sync.options import Options
+from tests.site import NOON, Run, Site, counts, crlf, ids, pair, tree
+
+VIDEOS = sorted(ids(3))
+FILE = "_data/youtube.yml"
+MARK = "# Written by syncer: do not edit.\n"
+READERS: dict[str, Callable[[str], Any]] = {
+    ".yml": yaml.safe_load,
+    ".yaml": yaml.safe_load,
+    ".json": json.loads,
+    ".toml": tomllib.loads,
+}
+
+
+def to_file(path: str = FILE) -> str:
+    return f"to: data_file, file: {path}"
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    site.configure(write=to_file())
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/{number}.md", crlf(video, 7, 7))
+    return site
+
+
+def read(file: Path) -> Any:
+    return READERS[file.suffix](file.read_text(encoding="utf-8"))
+
+
+def shown(youtube: Simulator, *videos: str) -> str:
+    """The data file as it is to be."""
+    entries = ((video, *counts(youtube, video)) for video in sorted(videos))
+    return MARK + "".join(f'"{video}": {{viewcount: {views}, likeCount: {likes}}}\n' for video, views, likes in entries)
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_the_counts_of_all_pages_go_into_the_file_and_no_page_changes(
+    site: Site, youtube: Simulator, suffix: str
+) -> None:
+    site.configure(write=to_file(f"data/youtube{suffix}"))
+    site.put("content/a.md", crlf(VIDEOS[1], 7, 7))
+    site.put("content/lists/b.md", pair((VIDEOS[0], 7, 7), (VIDEOS[2], 7, 7)))
+    before = tree(site.root / "content")
+
+    report = site.sync(NOON)
+
+    assert (report.exit, report.pages, report.changed_pages, report.changed_counts) == (0, 2, 1, 6)
+    assert tree(site.root / "content") == before
+    found = read(site.root / f"data/youtube{suffix}")
+    assert found.pop("_syncer", None) == ({"note": "Written by syncer: do not edit."} if suffix == ".json" else None)
+    kind = str if suffix == ".json" else int
+    expected = {video: counts(youtube, video) for video in VIDEOS}
+    assert list(found) == VIDEOS
+    assert {video: (entry["viewcount"], entry["likeCount"]) for video, entry in found.items()} == {
+        video: tuple(map(kind, given)) for video, given in expected.items()
+    }
+    fields = [(line["path"], line["field"], line["old"], line["why"]) for line in site.log_lines()]
+    assert fields == [
+        (f"data/youtube{suffix}", f"{{{video}}}.{key}", None, "inserted")
+        for video in VIDEOS
+        for key in ("viewcount", "likeCount")
+    ]
+
+
+def test_a_later_sync_changes_the_lines_of_changed_counts_only(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    file = full.root / FILE
+    assert file.read_text() == shown(youtube, *VIDEOS)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:2], lines[2].replace("viewcount: ", "viewcount: 1"), *lines[3:], ""]))
+
+    report = full.sync(NOON)
+
+    assert (report.exit, report.changed_counts) == (0, 1)
+    assert file.read_text() == shown(youtube, *VIDEOS)
+    views, _ = counts(youtube, VIDEOS[1])
+    line = full.log_lines()[-1]
+    assert (line["field"], line["old"], line["new"], line["why"]) == (
+        f"{{{VIDEOS[1]}}}.viewcount", f"1{views}", str(views), "changed",
+    )  # fmt: skip
+
+
+def test_the_file_is_not_touched_if_nothing_changed(full: Site) -> None:
+    full.sync(NOON)
+    before = tree(full.root / "_data")
+
+    assert full.sync(NOON).changed_pages == 0
+    assert tree(full.root / "_data") == before
+
+
+def test_a_deleted_file_is_restored_from_the_state(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    (full.root / FILE).unlink()
+
+    report = full.sync(NOON)
+
+    assert (report.exit, report.asked, report.changed_counts) == (0, 0, 6)
+    assert (full.root / FILE).read_text() == shown(youtube, *VIDEOS)
+
+
+def test_an_edit_that_changes_no_count_is_taken_out_again(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    file = full.root / FILE
+    file.write_text(file.read_text() + "# mine\nother: 3\n")
+
+    report = full.sync(NOON)
+
+    assert (report.exit, report.changed_pages, report.changed_counts) == (0, 1, 0)
+    assert file.read_text() == shown(youtube, *VIDEOS)
+
+
+def test_entries_of_videos_that_no_page_names_go_with_the_next_whole_sync(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    (full.root / "content/1.md").unlink()
+
+    full.sync(NOON, Options(paths=("content/0.md",)))
+    assert (full.root / FILE).read_text() == shown(youtube, *VIDEOS)
+    full.sync(NOON)
+    assert (full.root / FILE).read_text() == shown(youtube, VIDEOS[0], VIDEOS[2])
+
+
+def test_an_entry_stays_while_a_page_that_cannot_be_read_may_name_its_video(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    (full.root / "content/0.md").unlink()
+    full.put("content/1.md", f"---\nvid_id: {VIDEOS[1]}\n: [\n---\n".encode())
+
+    assert full.sync(NOON).exit == 1
+    assert (full.root / FILE).read_text() == shown(youtube, VIDEOS[1], VIDEOS[2])
+
+
+def test_a_file_without_the_mark_is_refused_and_never_touched(full: Site, syncer: Run) -> None:
+    file = full.put(FILE, b"mine: 1\n")
+
+    ran = syncer("sync")
+
+    assert ran.code == 2
+    assert f"{FILE} exists and does not begin with syncer's mark, so it is not overwritten" in ran.err
+    assert file.read_bytes() == b"mine: 1\n"
+
+
+def test_a_file_that_is_also_a_page_is_refused(site: Site) -> None:
+    site.put("content/a.md", crlf(VIDEOS[0], 7, 7))
+    site.configure(
+        write=to_file("content/youtube.yml"),
+        collections="  - {directory: content, include: ['**/*'], fields: {video_id: v, counts: {viewCount: n}}}\n",
+    )
+    with pytest.raises(UsageError, match="and a page of a collection"):
+        site.sync(NOON)
+
+
+def test_a_dry_run_shows_the_file_and_makes_none(full: Site, syncer: Run) -> None:
+    ran = syncer("sync", "--dry-run", "--json")
+
+    assert len(ran.document["changes"]) == 6
+    assert not (full.root / "_data").exists()
+
+
+def test_a_read_only_file_is_a_problem(full: Site) -> None:
+    full.sync(NOON)
+    (full.root / FILE).write_text(MARK)
+    os.chmod(full.root / FILE, 0o444)
+
+    report = full.sync(NOON)
+    assert [problem.kind for problem in report.problems] == ["unwritable"]
+    assert (full.root / FILE).read_text() == MARK
+
+
+def test_a_link_out_of_the_site_is_refused(full: Site, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (full.root / "_data").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(UsageError, match="leads out of the site"):
+        full.sync(NOON)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_link_inside_the_site_is_followed(full: Site, youtube: Simulator) -> None:
+    (full.root / "shared").mkdir()
+    (full.root / "_data").symlink_to("shared")
+
+    full.sync(NOON)
+    assert (full.root / "shared/youtube.yml").read_text() == shown(youtube, *VIDEOS)
+
+
+def test_an_undo_puts_the_old_counts_back_and_they_stay(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    file = full.root / FILE
+    old = shown(youtube, *VIDEOS).replace("viewcount: ", "viewcount: 1")
+    file.write_text(old)
+    report = full.sync(NOON)
+    assert file.read_text() == shown(youtube, *VIDEOS)
+
+    assert full.undo(report.sync).exit == 0
+    assert file.read_text() == old
+    assert full.sync(NOON).changed_counts == 0
+    assert file.read_text() == old
+
+
+def test_a_collection_moves_to_a_data_file_and_back(site: Site, youtube: Simulator) -> None:
+    site.configure()
+    page = site.put("content/a.md", crlf(VIDEOS[0], 7, 7))
+    first = site.sync(NOON)
+    site.configure(write=to_file())
+    page.write_bytes(crlf(VIDEOS[0], 8, 8))
+    assert site.sync(NOON).changed_counts == 2
+    assert page.read_bytes() == crlf(VIDEOS[0], 8, 8)
+    assert (site.root / FILE).read_text() == shown(youtube, VIDEOS[0])
+
+    page.write_bytes(crlf(VIDEOS[0], *counts(youtube, VIDEOS[0])))
+    assert site.undo(first.sync).changed_counts == 2
+    assert page.read_bytes() == crlf(VIDEOS[0], 7, 7)
+
+    site.configure()
+    site.sync(NOON)
+    assert (site.root / FILE).read_text() == shown(youtube, VIDEOS[0])
