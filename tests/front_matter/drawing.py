@@ -24,6 +24,8 @@ NASTY = [
     *("false", "No", "OFF", '"no"', "no # c", "nO", "123_4567_89 # c", "'123_4567_89'", "0o123456712:"),
     *(ID, f'"{ID}"', f"'{ID}'", OTHER_ID, f"https://youtu.be/{ID}", f'"https:\\/\\/youtu.be\\/{ID}"'),
     *(f"https://www.youtube.com/watch?v={ID}&t=1s # x", "https://example.com/a", f"[{ID}]"),
+    *("2026-10-01", '"2026-10-01"', "'2026-10-01'", "2026-10-01 # c", "2026-13-01", "2026-1-1", "20261001"),
+    *("2026-10-01T08:00:00Z", '"2026-10-01 "', "[2026-10-01]", "2026-10-01x", "2026-10-01:", "-2026-10-01"),
 ]  # fmt: skip
 
 counts = st.integers(0, 2**63 - 1).map(str)
@@ -35,7 +37,10 @@ _values = st.one_of(
     st.integers(0, 2**64).map(str),
 )
 _names = st.sampled_from(
-    ["viewcount", "likeCount", "viewcount", "title", "tags", "b-c", "_x", "vid_id2", "vid_id", "Vid_id", "VIEWCOUNT"]
+    [
+        *("viewcount", "likeCount", "viewcount", "title", "tags", "b-c", "_x", "vid_id2"),
+        *("vid_id", "Vid_id", "VIEWCOUNT", "updated", "updated"),
+    ]
 )
 _blanks = st.sampled_from(["", " ", "  ", "   "])
 _entries = st.builds(lambda *parts: "".join(parts), _names, st.just(":"), _blanks, _values, _blanks)
@@ -81,6 +86,7 @@ blocks = st.lists(st.builds(lambda text, end: text.replace("\n", end) + end, _pa
 """Blocks of YAML with lines that are plain, nested, nasty or wrong."""
 
 _quoted = st.builds(lambda mark, digits: f"{mark}{digits}{mark}", st.sampled_from(["", '"']), counts)
+_dates_in_pages = st.sampled_from(['"2026-10-01"', '""', "2026-10-01"])
 _values_in_pages = st.one_of(_quoted, st.just('""'))
 _titles = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters='"\\'), max_size=20
@@ -91,8 +97,10 @@ _starts = st.sampled_from(["", "\ufeff", "\n", "\r\n \n"])
 @st.composite
 def pages(draw: st.DrawFn) -> bytes:
     """Draw a page that a person could have written, in any of the syntaxes."""
-    title, views = draw(_titles), draw(_values_in_pages)
-    members = draw(st.permutations([("vid_id", f'"{ID}"'), ("viewcount", views), ("title", f'"{title}"')]))
+    title, views, date = draw(_titles), draw(_values_in_pages), draw(_dates_in_pages)
+    members = draw(
+        st.permutations([("vid_id", f'"{ID}"'), ("viewcount", views), ("title", f'"{title}"'), ("updated", date)])
+    )
     lines = _FORMS[draw(st.sampled_from(sorted(_FORMS)))](members)
     end = draw(line_ends)
     return (draw(_starts) + end.join(lines) + end).encode() + draw(st.binary(max_size=30))
@@ -119,7 +127,8 @@ def _toml(members: Members) -> list[str]:
 
 
 def _json(members: Members) -> list[str]:
-    return ["{", *(f'  "{key}": {_without_zeros(value)},' for key, value in members), '  "last": null', "}"]
+    quoted = [(key, f'"{value}"' if value == "2026-10-01" else _without_zeros(value)) for key, value in members]
+    return ["{", *(f'  "{key}": {value},' for key, value in quoted), '  "last": null', "}"]
 
 
 def _without_zeros(value: str) -> str:
@@ -134,6 +143,7 @@ _FRAGMENTS = [
     *(b"\n----\n", b"\n---\n", b"\n--- x\n", b"\n...\n", b"\n++++\n"),
     *(b"[[", b"]]", b".", b'"""', b"'''", b"- ", b"  ", b"&a "),
     *(b"*a", b"!!x ", b"|\n", b"...", b"<<: ", b"null", b"5", b"\x00"),
+    *(b"updated", b"2026-10-01"),
     *(b"vid_id", b"viewcount", b"videos", b"id", b"links", b"youtube", ID.encode(), b"\xff", b"\xef\xbb\xbf"),
 ]  # fmt: skip
 _pieces = st.lists(st.sampled_from(_FRAGMENTS), max_size=40).map(b"".join)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Fields, PageContents, Problem, Value, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, PageContents, Problem, Value, VideoId, Why
 
 ID = "kq3vT7mZ_dE"
 OTHER_ID = "-b5Nw0yRfhs"
@@ -29,21 +29,31 @@ Gates, paddles and patience.
 """
 
 
+NEW_DATE = "2026-11-22"
+
+
 def fields(
-    video_id: str = "vid_id", views: str = "viewcount", likes: str = "likeCount", *, insert: bool = False
+    video_id: str = "vid_id",
+    views: str = "viewcount",
+    likes: str = "likeCount",
+    *,
+    insert: bool = False,
+    date: str | None = None,
 ) -> Fields:
-    """Return a mapping of two counts."""
-    return Fields(video_id, {Count.VIEWS: views, Count.LIKES: likes}, insert)
+    """Return a mapping of two counts, and of a date if `date` is its key."""
+    dates = {} if date is None else {Date.CHECKED_AT: date}
+    return Fields(video_id, {Count.VIEWS: views, Count.LIKES: likes}, insert, dates=dates)
 
 
 def change(video_id: str, value: Value, new: str) -> Change:
-    """Return the change of one value to `new`."""
+    """Return the change of one count to `new`, or of one date to another one."""
     at = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
+    new = NEW_DATE if isinstance(value.count, Date) else new
     return Change("page.md", VideoId(video_id), value.field, value.count, value.text, new, at, Why.CHANGED)
 
 
 def changes(found: PageContents, new: str) -> list[Change]:
-    """Return the changes that set every value found to `new`."""
+    """Return the changes that set every count found to `new`, and every date to one date."""
     return [change(slot.video_id, value, new) for slot in found.slots for value in slot.values]
 
 

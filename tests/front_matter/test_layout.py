@@ -13,12 +13,22 @@ from syncer.front_matter.find import find_in_tree
 from syncer.front_matter.keys import Keys, PlainBlocks, keys_of
 from syncer.front_matter.plain import find_plain, plain_splices, splice
 from syncer.front_matter.rewrite_tree import tree_splices
-from syncer.model import PageContents
+from syncer.model import Fields, PageContents
 from tests.examples import examples
 from tests.front_matter.drawing import NASTY, blocks, line_ends
 from tests.front_matter.pages import ID, changes, fields
 
-USUAL = {"title": "x", "viewcount": "5", "tags": "[a, b]", "vid_id": ID, "likeCount": '"6"', "more": "", "last": "'z'"}
+USUAL = {
+    "title": "x",
+    "viewcount": "5",
+    "tags": "[a, b]",
+    "vid_id": ID,
+    "updated": "2026-10-01",
+    "likeCount": '"6"',
+    "more": "",
+    "last": "'z'",
+}
+UNDATED, DATED = fields(), fields(date="updated")
 
 
 def page_of(lines: Sequence[str], end: str = "\n") -> bytes:
@@ -28,9 +38,11 @@ def page_of(lines: Sequence[str], end: str = "\n") -> bytes:
 USUAL_PAGE = page_of([f"{name}: {value}" for name, value in USUAL.items()])
 
 
-def after(page: bytes, *, lead: int = 1) -> Keys:
+def after(page: bytes, *, lead: int = 1, mapping: Fields = UNDATED) -> Keys:
     """Return the keys as they are after pages of this layout; one page teaches it, if `lead` is 1."""
-    keys = keys_of(fields())._replace(plain=PlainBlocks("vid_id", "viewcount", "likeCount", lead=lead))
+    dates = mapping.dates.values()
+    plain = PlainBlocks("vid_id", "viewcount", "likeCount", *dates, dates=len(dates), lead=lead)
+    keys = keys_of(mapping)._replace(plain=plain)
     find_plain(page, keys)
     return keys
 
@@ -52,9 +64,12 @@ def require_agreement(page: bytes, keys: Keys) -> None:
         assert splice(page, plain) == splice(page, parsed)
 
 
+@pytest.mark.parametrize("mapping", [UNDATED, DATED])
 @pytest.mark.parametrize("name", USUAL)
-def test_a_page_of_the_layout_is_read_as_the_full_parser_reads_it_whatever_its_values(name: str) -> None:
-    keys = after(USUAL_PAGE)
+def test_a_page_of_the_layout_is_read_as_the_full_parser_reads_it_whatever_its_values(
+    name: str, mapping: Fields
+) -> None:
+    keys = after(USUAL_PAGE, mapping=mapping)
     layout, fast = pattern_for(USUAL_PAGE, keys), 0
     for value in [*NASTY, "", " ", "a  #", "a# ", "# "]:
         for end in ("\n", "\r\n"):
@@ -67,8 +82,8 @@ def test_a_page_of_the_layout_is_read_as_the_full_parser_reads_it_whatever_its_v
 @examples(600)
 @given(blocks, st.data())
 def test_a_page_that_is_like_another_is_read_as_the_full_parser_reads_it(block: str, data: st.DataObject) -> None:
-    first = f"---\n{block}vid_id: {ID}\nviewcount: 1\nlikeCount: 2\n---\n"
-    keys = after(first.encode())
+    first = f"---\n{block}vid_id: {ID}\nviewcount: 1\nlikeCount: 2\nupdated: 2026-10-01\n---\n"
+    keys = after(first.encode(), mapping=data.draw(st.sampled_from([UNDATED, DATED])))
     lines = first.splitlines()
     number = data.draw(st.integers(1, len(lines) - 1))
     lines[number] = f"{lines[number].partition(':')[0]}:{data.draw(st.sampled_from(['', ' ']))}{data.draw(_values)}"

@@ -15,19 +15,23 @@ from syncer.front_matter.plain import find_plain, plain_splices, splice
 from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.rewrite_tree import tree_splices
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Fields, PageContents, Problem
+from syncer.model import Count, Fields, PageContents, Problem
 from tests.examples import examples
 from tests.front_matter.drawing import NASTY, any_bytes, blocks, counts, pages
-from tests.front_matter.pages import ID, change, changes, difference, fields
+from tests.front_matter.pages import ID, NEW_DATE, change, changes, difference, fields
 
 MAPPINGS = [
     fields(),
     fields(insert=True),
     fields("links.youtube", "links.viewcount"),
     fields("videos[].id", insert=True),
+    fields(date="updated"),
+    fields(insert=True, date="updated"),
+    fields("videos[].id", insert=True, date="updated"),
 ]
 mappings = st.sampled_from(MAPPINGS)
-flat_mappings = st.sampled_from(MAPPINGS[:2])
+FLAT = [mapping for mapping in MAPPINGS if mapping.video_id == "vid_id"]
+flat_mappings = st.sampled_from(FLAT)
 
 
 def require_that_the_ways_agree(data: bytes, mapping: Fields) -> bool:
@@ -53,15 +57,15 @@ def test_the_fast_path_finds_what_the_full_parser_finds_or_leaves_it_to_it(text:
 @pytest.mark.parametrize(
     "form", ["{0}: {1}", "{0}:   {1}  ", "{0}: {1} # c", "{0}: [{1}]", "{0}: [x,{1} , y]", "{0}: {1}:"]
 )
-@pytest.mark.parametrize("name", ["title", "viewcount", "vid_id"])
+@pytest.mark.parametrize("name", ["title", "viewcount", "vid_id", "updated"])
 def test_the_two_ways_agree_on_every_nasty_value(form: str, name: str) -> None:
     answered = 0
     for value in NASTY:
-        lines = {"title": "title: x", "vid_id": f"vid_id: {ID}", "viewcount": "viewcount: 5"}
+        lines = {"title": "title: x", "vid_id": f"vid_id: {ID}", "viewcount": "viewcount: 5", "updated": "updated: ''"}
         lines[name] = form.format(name, value)
         for end in ("\n", "\r\n"):
             page = end.join(["---", *lines.values(), "---", ""]).encode()
-            answered += require_that_the_ways_agree(page, fields())
+            answered += require_that_the_ways_agree(page, fields(date="updated"))
     assert answered > 0 or name != "title" or form == "{0}: {1}:"
 
 
@@ -91,9 +95,15 @@ def test_plain_lines_go_the_fast_way(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["vid_id:", "vid_id: ''", "vid_id: # note", f"vid_id: #{ID}", "title: x"])
-@pytest.mark.parametrize("count", ["viewcount:", 'viewcount: ""  # 5', "viewcount: # 5", "likeCount: '5'", "", "a: b"])
+@pytest.mark.parametrize(
+    "count",
+    [
+        *("viewcount:", 'viewcount: ""  # 5', "viewcount: # 5", "likeCount: '5'", "", "a: b"),
+        *("updated:", "updated: '' # c", "updated: 2026-10-01\nviewcount: 5"),
+    ],
+)
 def test_what_is_empty_or_absent_goes_the_fast_way(line: str, count: str) -> None:
-    for mapping in MAPPINGS[:2]:
+    for mapping in FLAT:
         assert require_that_the_ways_agree(f"---\n{line}\n{count}\n---\n".encode(), mapping)
         assert require_that_the_ways_agree(f"---\n{count}\nvid_id: {ID}\n---\n".encode(), mapping)
 
@@ -106,7 +116,7 @@ def test_a_block_is_rewritten_there_and_back(text: str, mapping: Fields) -> None
 
 @examples(500)
 @given(pages(), mappings, counts)
-def test_a_page_is_changed_only_at_each_count(page: bytes, mapping: Fields, new: str) -> None:
+def test_a_page_is_changed_only_at_each_count_and_date(page: bytes, mapping: Fields, new: str) -> None:
     found = find(page, mapping, "page.md")
     for slot in found.slots:
         for value in slot.values:
@@ -114,7 +124,8 @@ def test_a_page_is_changed_only_at_each_count(page: bytes, mapping: Fields, new:
             assert isinstance(result, bytes)
             gone, came = difference(page, result)
             assert gone.decode() in (value.text or "")
-            assert came.decode() in f" {new}" or not value.present
+            written = new if isinstance(value.count, Count) else f'"{NEW_DATE}"'
+            assert came.decode() in f" {written}" or not value.present
     require_there_and_back(page, mapping)
 
 
@@ -134,7 +145,7 @@ def require_there_and_back(data: bytes, mapping: Fields) -> None:
     assert isinstance(result, bytes)
     again = find(result, mapping, "page.md")
     assert [slot.video_id for slot in again.slots] == [slot.video_id for slot in found.slots]
-    assert {one.field: one.old for one in changes(again, "0") if one.old} == {one.field: "1234567" for one in there}
+    assert {one.field: one.old for one in changes(again, "0") if one.old} == {one.field: one.new for one in there}
     back = [one._replace(old=one.new, new=one.old or "") for one in there]
     assert rewrite(result, mapping, back, "page.md") == data
 

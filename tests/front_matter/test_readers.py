@@ -101,9 +101,9 @@ def _read(text: str) -> object:
         return None
 
 
-_KEYS = st.sampled_from(["title", "title", "viewcount", "likeCount", "vid_id", "d"])
+_KEYS = st.sampled_from(["title", "title", "viewcount", "likeCount", "updated", "vid_id", "d"])
 _TEXTS = st.sampled_from(
-    ["x", '"a b"', "'c'", "5", '"5"', "", ID, "|\n  t\n  u", ">\n  t", "a\n  b", '"a\n  b"', "x # y"]
+    ["x", '"a b"', "'c'", "5", '"5"', "2026-10-01", "", ID, "|\n  t\n  u", ">\n  t", "a\n  b", '"a\n  b"', "x # y"]
 )
 _LINES = st.builds("{}: {}".format, _KEYS, _TEXTS) | st.sampled_from(["# c", "", "  # d"])
 
@@ -117,23 +117,24 @@ def test_a_page_that_is_changed_is_changed_alike_for_all_who_read_it(
     for place, character in breaks:
         at = place % len(text)
         text = text[:at] + character + text[at:]
-    for mapping in (fields(), fields(insert=True)):
+    for mapping in (fields(date="updated"), fields(insert=True, date="updated")):
         require_that_all_see_the_change(text, mapping)
 
 
 def require_that_all_see_the_change(text: str, mapping: Fields) -> None:
     page = f"---\n{text}---\n".encode()
     found = find(page, mapping, "page.md")
-    result = rewrite(page, mapping, changes(found, "901"), "page.md") if found.slots else page
+    made = changes(found, "901")
+    result = rewrite(page, mapping, made, "page.md") if made else page
     if isinstance(result, Problem) or result == page:
         return
-    new = {value.field for slot in found.slots for value in slot.values}
+    new = {one.field: one.new for one in made}
     for before, after in zip(read_by_all(text), read_by_all(result.decode()[4:-4]), strict=True):
         if isinstance(before, dict):
             assert isinstance(after, dict)
             assert after["vid_id"] == found.slots[0].video_id
-            assert {name: after[name] for name in new} == dict.fromkeys(new, "901")
-            assert {**before, **dict.fromkeys(new, "901")} == after
+            assert {name: after[name] for name in new} == new
+            assert {**before, **new} == after
 
 
 @pytest.mark.parametrize(
