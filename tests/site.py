@@ -40,6 +40,9 @@ COLLECTIONS = """\
       counts: {viewCount: viewcount, likeCount: likeCount}
 """
 
+DATED_COLLECTIONS = COLLECTIONS.replace("likeCount}\n", "likeCount}\n      checked_at: viewsUpdated\n")
+"""The same, with a date beside the counts of pages that have its key."""
+
 QUICK = "timeout: 5s, retry: {attempts: 1, longest_wait: 1s, deadline: 5s}"
 """One try: a test of a failure need not wait for the second."""
 
@@ -166,6 +169,15 @@ def hugo_json(video: str, views: int | str, likes: int | str) -> bytes:
 def bom(video: str, views: int | str, likes: int | str) -> bytes:
     """A byte order mark, a body that is not UTF-8, and no newline at the end."""
     return f"\ufeff---\nvid_id: {video}\nviewcount: '{views}'\nlikeCount: '{likes}'\n---\n".encode() + b"\xff\xfe body"
+
+
+def with_date(page: bytes, date: str) -> bytes:
+    """A page of one of the forms, with a date for `DATED_COLLECTIONS` above its ID."""
+    if page.startswith(b"{"):
+        return page.replace(b'"vid_id"', b'"viewsUpdated": "%b", "vid_id"' % date.encode(), 1)
+    end = b"\r\n" if b"\r\nvid_id" in page else b"\n"
+    mark = b" =" if page.startswith(b"+++") else b":"
+    return page.replace(b"vid_id", b"viewsUpdated%b %b%bvid_id" % (mark, date.encode(), end), 1)
 
 
 def pair(first: tuple[str, int, int], second: tuple[str, int, int]) -> bytes:

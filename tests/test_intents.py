@@ -10,7 +10,7 @@ import pytest
 
 from syncer.diff_log.lines import entry_of
 from syncer.errors import StateDamaged
-from syncer.model import Change, Count, Fields, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, VideoId, Why
 from syncer.state.database import Database, open_database
 from syncer.state.intents import ROW_ENTRIES, forget_intents, mark_done, record_intents, unsettled_batches
 
@@ -58,6 +58,39 @@ def test_intents_come_back_in_their_order_each_with_its_mapping(database: Databa
     of_each = [batch.mappings[intent.mapping] for intent in batch.intents.values()]
     assert of_each == [POSTS, POSTS, TALKS, TALKS, POSTS, POSTS]
     assert [intent.entry for intent in batch.intents.values()] == entries(*CHANGES)
+
+
+def test_dates_come_back_as_what_their_mapping_calls_the_field(database: Database) -> None:
+    single = Fields("vid_id", {Count.VIEWS: "views"}, dates={Date.CHECKED_AT: "meta.day"})
+    listed = Fields("videos[].id", {Count.VIEWS: "views"}, dates={Date.CHECKED_AT: "meta.day"})
+    day, new = Date.CHECKED_AT, "2026-11-22"
+    dates = [
+        Change("a.md", VIDEO, "meta.day", day, None, new, NOON, Why.CHECKED),
+        Change("b.md", VIDEO, "videos[12].meta.day", day, "2026-11-21", new, NOON, Why.UNDO),
+    ]
+    record_intents(database, "s", [(single, entries(dates[0])), (listed, entries(dates[1]))])
+    (batch,) = unsettled_batches(database)
+    assert (list(batch.changes.values()), batch.mappings) == (dates, (single, listed))
+
+
+def test_a_date_in_a_field_that_its_mapping_does_not_know_is_damage(database: Database) -> None:
+    record_intents(
+        database, "s", [(POSTS, entries(Change("a.md", VIDEO, "day", Date.CHECKED_AT, None, "x", NOON, Why.CHECKED)))]
+    )
+    with pytest.raises(StateDamaged):
+        unsettled_batches(database)
+
+
+def test_intents_of_a_version_without_dates_are_read(database: Database) -> None:
+    recorded(database)
+    with database.transaction() as connection:
+        connection.execute(
+            """UPDATE intent_batches SET mappings = '[["vid_id", {"viewCount": "viewcount"}, false],'"""
+            """ || '["youtube", {"viewCount": "views"}, true]]'"""
+        )
+    (batch,) = unsettled_batches(database)
+    assert batch.mappings == (POSTS, TALKS)
+    assert list(batch.changes.values()) == CHANGES
 
 
 def test_entries_of_one_mapping_that_follow_each_other_share_rows(database: Database) -> None:

@@ -15,11 +15,14 @@ from syncer.simulator.server import Simulator
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.lock import hold_lock
 from tests.crash.warm import Order, Warm
-from tests.site import NOON, Run, Site, counts, crlf, ids
+from tests.site import DATED_COLLECTIONS, NOON, Run, Site, counts, crlf, ids, with_date
 
 VIDEOS = ids(3)
 SEEN = 7
 """The count on the pages before the first sync."""
+
+OLD_DATE = "2026-10-01"
+"""The date on the pages before the first sync."""
 
 CUT = """
 import importlib, os, signal
@@ -57,9 +60,9 @@ UNWRITTEN = (
 
 @pytest.fixture
 def full(site: Site) -> Site:
-    site.configure(write="in_place: false")
+    site.configure(write="in_place: false", collections=DATED_COLLECTIONS)
     for number, video in enumerate(VIDEOS):
-        site.put(f"content/{number}.md", crlf(video, SEEN, SEEN))
+        site.put(f"content/{number}.md", with_date(crlf(video, SEEN, SEEN), OLD_DATE))
     return site
 
 
@@ -75,15 +78,19 @@ def crash(warm: Warm) -> Crash:
 
 
 def require_all_right(site: Site, youtube: Simulator) -> None:
-    """Every page says what YouTube says, and the log has each of these counts once, with numbers from 1 on."""
-    for number, video in enumerate(VIDEOS):
-        assert (site.root / f"content/{number}.md").read_bytes() == crlf(video, *counts(youtube, video))
+    """Every page says what YouTube says, and the log has each count and date of it once, with numbers from 1 on."""
     lines = site.log_lines()
-    assert [line["seq"] for line in lines] == list(range(1, 2 * len(VIDEOS) + 1))
+    dates = {line["path"]: line["new"] for line in lines if line["count"] is None}
+    for number, video in enumerate(VIDEOS):
+        path = f"content/{number}.md"
+        assert (site.root / path).read_bytes() == with_date(crlf(video, *counts(youtube, video)), dates[path])
+    assert [line["seq"] for line in lines] == list(range(1, 3 * len(VIDEOS) + 1))
     assert {(line["path"], line["field"]) for line in lines} == {
-        (f"content/{number}.md", field) for number in range(len(VIDEOS)) for field in ("viewcount", "likeCount")
+        (f"content/{number}.md", field)
+        for number in range(len(VIDEOS))
+        for field in ("viewcount", "likeCount", "viewsUpdated")
     }
-    assert {line["old"] for line in lines} == {str(SEEN)}
+    assert {line["old"] for line in lines} == {str(SEEN), OLD_DATE}
     assert left_over(site) == []
 
 
@@ -260,5 +267,5 @@ def test_after_a_lost_state_the_report_says_what_is_lost_and_the_log_continues(f
     assert (problem["kind"], ran.code) == ("state-lost", 1)
     for lost in ("histories", "undid", "missing", "units"):
         assert lost in problem["message"]
-    assert [line["seq"] for line in full.log_lines()] == list(range(1, 9))
+    assert [line["seq"] for line in full.log_lines()] == list(range(1, 3 * len(VIDEOS) + 2 + 1))
     assert json.loads(syncer("sync", "--json").out)["problems"] == []

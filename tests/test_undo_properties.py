@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,8 +16,8 @@ from tests.front_matter.drawing import pages
 from tests.site import Site
 
 COLLECTIONS = """\
-  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount}}}
-  - {directory: content, fields: {video_id: "videos[].id", counts: {viewCount: viewcount}}}
+  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount}, checked_at: updated}}
+  - {directory: content, fields: {video_id: "videos[].id", counts: {viewCount: viewcount}, checked_at: updated}}
 """
 
 sites = st.lists(
@@ -36,16 +37,24 @@ def test_a_sync_and_its_undo_leave_the_pages_as_they_were(drawn: list[tuple[byte
         report = site.sync()
         name = report.sync
         lines = site.log_lines()
-        empty = {line["path"] for line in lines if line["old"] is None}
+        assert {line["why"] for line in lines if line["count"] is None} <= {"checked"}
+        empty = {line["path"] for line in lines if line["old"] is None and line["count"]}
+        stay = [line for line in lines if line["path"] in empty or line["old"] is None]
         expected = []
         for file, (page, more) in zip(files, drawn, strict=True):
-            synced = file.read_bytes()
-            expected.append((synced if str(file.relative_to(site.root)) in empty else page) + more)
+            synced, path = file.read_bytes(), str(file.relative_to(site.root))
+            dates = [line["new"] for line in stay if line["path"] == path and path not in empty]
+            expected.append((synced if path in empty else filled(page, dates)) + more)
             file.write_bytes(synced + more)
         if lines:
-            assert site.undo(name).exit == bool(empty)
+            assert site.undo(name).exit == bool(stay)
         assert [file.read_bytes() for file in files] == expected
-        assert len(site.log_lines()) == 2 * len(lines) - len(empty)
+        assert len(site.log_lines()) == 2 * len(lines) - len(stay)
         if not report.unconfirmed:  # else the next sync requests these again, and may confirm them
             assert site.sync().changed_counts == 0
             assert [file.read_bytes() for file in files] == expected
+
+
+def filled(page: bytes, dates: list[str]) -> bytes:
+    """Return a page with its only empty date filled, if there is a date for it."""
+    return re.sub(rb'(updated"?(?: =|:) )""', rb'\1"%b"' % dates[0].encode(), page, count=1) if dates else page

@@ -16,7 +16,7 @@ from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_probl
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Collection, Problem, ProblemKind, VideoId
+from syncer.model import Collection, Count, Problem, ProblemKind, VideoId
 from syncer.suggest.elsewhere import Elsewhere
 from syncer.suggest.generator import is_pelican, jekyll_advice, unfenced_advice
 from syncer.wording import counted
@@ -65,7 +65,7 @@ def find_pages(config: Config) -> FoundPages:
                 found.problems.append(item)
     for page in pages:
         found.videos.update(slot.video_id for slot in page.slots)
-        found.values += sum(len(slot.values) for slot in page.slots)
+        found.values += sum(isinstance(field.count, Count) for slot in page.slots for field in slot.fields)
         path = os.path.join(site, page.path)
         with suppress(OSError):  # deleted since
             is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)

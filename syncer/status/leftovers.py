@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from syncer.model import Count
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, unsettled_batches
 
@@ -19,24 +20,28 @@ class Leftovers:
     """Counts that were written, but may be absent from the diff log."""
     unwritten: int
     """Counts that were about to be written."""
+    dates: int
+    """Dates of either kind."""
     files: frozenset[str]
     """Real paths of new files that were never renamed to their pages."""
 
     @property
     def any(self) -> bool:
         """Whether there is anything to complete."""
-        return bool(self.written or self.unwritten or self.files)
+        return bool(self.written or self.unwritten or self.dates or self.files)
 
 
 def find_leftovers(site: str, database: Database) -> Leftovers:
     """Return what a crash left behind; change nothing. `site` is a real path. Raises StateError."""
-    written = unwritten = 0
+    written = unwritten = dates = 0
     files: set[str] = set()
     for batch in unsettled_batches(database):
-        not_done = len(unwritten_intents(site, batch))
-        written, unwritten = written + len(batch.intents) - not_done, unwritten + not_done
+        counts = {number for number, change in batch.changes.items() if isinstance(change.count, Count)}
+        not_done = len(unwritten_intents(site, batch) & counts)
+        written, unwritten = written + len(counts) - not_done, unwritten + not_done
+        dates += len(batch.changes) - len(counts)
         files.update(new_files(real_pages(site, batch)))
-    return Leftovers(written, unwritten, frozenset(files))
+    return Leftovers(written, unwritten, dates, frozenset(files))
 
 
 def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:

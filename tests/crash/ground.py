@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, World
 from tests.crash.warm import Child, Ended, Order, Warm
-from tests.site import FORMS, Site, ids, pair
+from tests.site import DATED_COLLECTIONS, FORMS, Site, ids, pair, with_date
 
 LATER = timedelta(days=40)
 """Between the first sync and the one that is disturbed: long enough to forget the first one, and for counts to grow."""
@@ -30,6 +31,9 @@ SAVED = 1_780_000_000
 
 BEFORE = "state-before"
 """The copy of the state that a site begins with, in its room."""
+
+LONG_AGO = "2026-01-02"
+"""The date in pages before the disturbed sync."""
 
 SETTLED = "WARNING The last sync was interrupted"
 """What a sync says that found something to settle."""
@@ -56,10 +60,21 @@ class Ground:
     site: Site
     room: Path
     """For what belongs to the site, and is no part of it."""
-    pages: Mapping[str, Versions]
+    versions: Callable[[str], Mapping[str, Versions]]
+    """The pages, as a sync of this day is to make them."""
     seq: int
     """The diff log's last number before the disturbed sync."""
     started: int = 0
+
+    @property
+    def pages(self) -> Mapping[str, Versions]:
+        """The pages, as a sync of today is to make them."""
+        return self.versions(f"{datetime.now(UTC):%Y-%m-%d}")
+
+    def with_page(self, path: str, versions: Versions) -> Ground:
+        """Return the ground with other versions of one page, as of today."""
+        pages = {**self.pages, path: versions}
+        return replace(self, versions=lambda _: pages)
 
     def restore(self) -> None:
         """Put the site back as it was: pages, state and log."""
@@ -181,7 +196,9 @@ def prepare(
     """
     site = Site(root or room / "site", youtube.url)
     (site.root / "content" / "lists").mkdir(parents=True)
-    pages = dict(_versions(_said(ids(number + 1), START), _said(ids(number + 1), START + LATER)))
+    before, now = _said(ids(number + 1), START), _said(ids(number + 1), START + LATER)
+    versions_on = cache(lambda day: dict(_versions(before, now, day)))
+    pages = versions_on("2026-11-22")
     for path, versions in pages.items():
         site.put(path, versions.old)
     if aged:
@@ -189,10 +206,11 @@ def prepare(
         assert all((site.root / path).read_bytes() == versions.old for path, versions in pages.items())
         shutil.copytree(site.state, room / BEFORE)
     site.configure(
+        collections=DATED_COLLECTIONS,
         youtube="timeout: 20s, connections: 2, retry: {attempts: 2, longest_wait: 1s, deadline: 20s}",
         write=f"in_place: {str(in_place).lower()}",
     )
-    ground = Ground(warm, site, room, pages, len(site.log_lines()))
+    ground = Ground(warm, site, room, versions_on, len(site.log_lines()))
     ground.age()
     return ground
 
@@ -217,12 +235,17 @@ def _said(videos: Sequence[str], at: datetime) -> Said:
     return said
 
 
-def _versions(before: Said, now: Said) -> Iterator[tuple[str, Versions]]:
+def _versions(before: Said, now: Said, day: str) -> Iterator[tuple[str, Versions]]:
+    """Yield the pages; one of two has a date, which a sync of that day writes."""
     *single, last = before
     for number, video in enumerate(single):
         form = FORMS[number % len(FORMS)]
         old, new = form(video, *before[video]), form(video, *now[video])
-        yield f"content/{number % 3}/{number}.md", Versions(old, new, list(_changes("", before[video], now[video])))
+        changes = list(_changes("", before[video], now[video]))
+        if number % 2 and changes:
+            old, new = with_date(old, LONG_AGO), with_date(new, day)
+            changes.append(("viewsUpdated", LONG_AGO, day))
+        yield f"content/{number % 3}/{number}.md", Versions(old, new, changes)
     two = single[0], last
     old, new = (pair(*((video, *said[video]) for video in two)) for said in (before, now))
     changes = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def test_counts_in_two_sectors_of_a_page_are_written_at_once_so_a_kill_leaves_it
     base, path = ground(PAGES), "content/lists/two.md"
     versions = base.pages[path]
     old, new = (apart(page) for page in (versions.old, versions.new))
-    site = replace(base, pages={**base.pages, path: Versions(old, new, versions.changes)})
+    site = base.with_page(path, Versions(old, new, versions.changes))
     calls = traced(site, only=path)
     [number] = [number for number, call in enumerate(calls, 1) if call.name == "pwrite"]
     for act, left in (("before", old), ("after", new)):

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -92,7 +91,7 @@ def assert_kept(site: Ground, path: str, manner: str, number: int) -> None:
     site.restore()
     versions = site.pages[path]
     marked = Versions(edited(versions.old, manner), edited(versions.new, manner), versions.changes)
-    meanwhile = replace(site, pages={**site.pages, path: marked})
+    meanwhile = site.with_page(path, marked)
     ended = meanwhile.run("sync", "--json", at=number, act=f"edit:{manner}:{site.site.root / path}")
     assert ended.code in {0, 1}, ended
     meanwhile.new_pages()
