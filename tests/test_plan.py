@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import time
+import tracemalloc
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from syncer.decide.drift import PRIOR
 from syncer.decide.plan import DAY_SECONDS, FRESH_SECONDS, GONE_MISSES, LastRead, Plan, plan
 from syncer.model import BATCH_SIZE, VideoId
 
@@ -163,3 +169,152 @@ def test_without_units_nothing_is_requested() -> None:
 
 def test_without_videos_nothing_is_requested() -> None:
     assert plan(set(), known({video(1): 0}), NOW, units=9, everything=False) == Plan((), 0, 0)
+
+
+# --- when the units do not suffice ------------------------------------------------------------------------------------
+
+
+def rows(
+    ages: Mapping[VideoId, int],
+    drifts: Mapping[VideoId, float],
+    held: AbstractSet[VideoId] = frozenset(),
+    misses: int = 0,
+) -> list[LastRead]:
+    """As the state tells it: videos by how many seconds ago they were read, longest unread first."""
+    ordered = sorted(ages, key=lambda one: (-ages[one], one))
+    return [LastRead(one, SECONDS - ages[one], misses, one in held, drifts.get(one, PRIOR)) for one in ordered]
+
+
+OVERDUE = timedelta(days=25)
+old_or_new = st.dictionaries(st.integers(0, 300).map(video), st.integers(FRESH_SECONDS, 30 * DAY_SECONDS), max_size=250)
+drifts_of = st.dictionaries(st.integers(0, 300).map(video), st.floats(0, 50, allow_subnormal=False))
+some = st.sets(st.integers(0, 300).map(video), max_size=120)
+
+
+def urgency(age: int, drift: float) -> float:
+    return math.inf if age >= OVERDUE.total_seconds() else drift * age**2
+
+
+def paced(
+    ages: Mapping[VideoId, int],
+    drifts: Mapping[VideoId, float],
+    new: AbstractSet[VideoId],
+    *,
+    units: int,
+    share: int | None,
+) -> Plan:
+    return plan({*ages, *new}, rows(ages, drifts), NOW, units=units, share=share, overdue=NOW - OVERDUE)
+
+
+@given(old_or_new, drifts_of, some, few_units, st.none() | few_units)
+def test_the_most_urgent_are_requested_in_whole_batches_and_nothing_twice(
+    ages: dict[VideoId, int], drifts: dict[VideoId, float], new: set[VideoId], units: int, share: int | None
+) -> None:
+    new -= ages.keys()
+    made = paced(ages, drifts, new, units=units, share=share)
+
+    wanted = len(ages) + len(new)
+    batches = units if share is None else min(units, max(share, math.ceil(len(new) / BATCH_SIZE)))
+    assert len(made.videos) == len(set(made.videos)) == min(wanted, batches * BATCH_SIZE)
+    assert len(made.videos) + made.later + made.over_quota == wanted
+    requested = set(made.videos)
+    assert requested >= new or requested <= new, "what was never read comes first"
+    urgencies = {one: urgency(age, drifts.get(one, PRIOR)) for one, age in ages.items()}
+    most = max((u for one, u in urgencies.items() if one not in requested), default=-1)
+    assert all(urgencies[one] >= most for one in requested - new)
+
+
+@given(old_or_new, drifts_of, some, few_units, few_units)
+def test_a_scheduled_sync_that_leaves_videos_to_later_ones_left_none_out_unless_one_is_overdue(
+    ages: dict[VideoId, int], drifts: dict[VideoId, float], new: set[VideoId], units: int, share: int
+) -> None:
+    new -= ages.keys()
+    made = paced(ages, drifts, new, units=units, share=share)
+    left = {*ages, *new} - set(made.videos)
+    overdue = {one for one in left if one in new or ages[one] >= OVERDUE.total_seconds()}
+    if min(units, share):
+        assert (made.over_quota, made.later) == (len(overdue), len(left - overdue))
+    one_off = paced(ages, drifts, new, units=units, share=None)
+    assert (one_off.over_quota, one_off.later) == (max(0, len(ages) + len(new) - units * BATCH_SIZE), 0)
+
+
+@given(old_or_new, drifts_of, some, st.randoms())
+def test_if_the_units_suffice_everything_is_requested_longest_unread_first(
+    ages: dict[VideoId, int], drifts: dict[VideoId, float], new: set[VideoId], rng: Random
+) -> None:
+    new -= ages.keys()
+    enough = math.ceil((len(ages) + len(new)) / BATCH_SIZE)
+    made = paced(ages, drifts, new, units=enough + rng.randrange(3), share=enough)
+    assert made.videos == [*sorted(new), *(row.video_id for row in rows(ages, {}))]
+    assert (made.over_quota, made.later) == (0, 0)
+
+
+@given(old_or_new, drifts_of, few_units, st.randoms())
+def test_the_plan_is_stable(ages: dict[VideoId, int], drifts: dict[VideoId, float], units: int, rng: Random) -> None:
+    first = paced(ages, drifts, set(), units=units, share=None)
+    assert paced(ages, drifts, set(), units=units, share=None) == first
+    shuffled = plan(rng.sample([*ages], len(ages)), rows(ages, drifts), NOW, units=units, overdue=NOW - OVERDUE)
+    assert shuffled == first
+
+    requested = set(first.videos)
+    if ages:
+        one = rng.choice([*ages])
+        other = paced(ages, drifts | {one: rng.random()}, set(), units=units, share=None)
+        assert len(requested ^ set(other.videos)) <= 2, "one drift changes the place of one video"
+    near = paced(ages, {n: d * rng.uniform(0.99, 1.01) for n, d in drifts.items()}, set(), units=units, share=None)
+    flipped = [urgency(ages[each], drifts.get(each, PRIOR)) for each in requested ^ set(near.videos)]
+    assert not flipped or max(flipped) <= 1.03 * min(flipped), "only what was near the limit changes its side"
+
+
+def test_what_is_held_comes_before_what_drifts_and_after_what_is_overdue() -> None:
+    everything = {video(n): 3600 for n in range(150)} | {video(n): 26 * DAY_SECONDS for n in range(150, 170)}
+    held = set(map(video, range(20)))
+    known = rows(everything, {video(140): 40.0}, held)
+    made = plan(everything, known, NOW, units=1, share=1, overdue=NOW - OVERDUE)
+    assert set(made.videos) >= held | set(map(video, range(150, 170))) | {video(140)}
+
+
+def test_gone_videos_keep_their_own_clock_where_the_units_do_not_suffice() -> None:
+    drifting = {video(n): 3600 for n in range(100)}
+    gone = rows({video(200): 2 * DAY_SECONDS, video(201): DAY_SECONDS}, {}, misses=GONE_MISSES)
+    made = plan({*drifting, video(200), video(201)}, [*gone, *rows(drifting, {})], NOW, units=1, share=1)
+    assert video(200) in made.videos
+    assert video(201) not in made.videos
+    assert (made.gone, made.fresh, made.later) == (1, 1, 51)
+
+
+@given(st.lists(st.floats(0, 5), min_size=250, max_size=350), st.integers(4, 6), st.randoms())
+@settings(max_examples=20)
+def test_no_video_starves_however_fast_the_others_change(drifts: list[float], a_day: int, rng: Random) -> None:
+    """Within two days, as far as the units reach: 350 videos need 175 requests a day, and get 200 or more."""
+    every, within = timedelta(days=1) / a_day, timedelta(days=2)
+    drift_of = {video(n): drift * rng.choice([1, 1, 100]) for n, drift in enumerate(drifts)}
+    read_at: dict[VideoId, int] = {}
+    for number in range(a_day * 8):
+        now = NOW + number * every
+        known = [LastRead(one, at, 0, drift=drift_of[one]) for one, at in sorted(read_at.items(), key=lambda i: i[1])]
+        made = plan(drift_of, known, now, units=1, share=1, overdue=now + every - within)
+        read_at |= dict.fromkeys(made.videos, int(now.timestamp()))
+        if number >= a_day * 2:
+            assert len(read_at) == len(drifts)
+            assert int(now.timestamp()) - min(read_at.values()) <= within.total_seconds()
+
+
+@pytest.mark.storm
+def test_a_million_videos_are_planned_in_seconds_and_in_little_memory() -> None:
+    ids = [video(number) for number in range(1_000_000)]
+    rng = Random(1)
+    ages = sorted((rng.randrange(FRESH_SECONDS, 30 * DAY_SECONDS) for _ in ids), reverse=True)
+    known = [LastRead(one, SECONDS - age, 0, drift=rng.random()) for one, age in zip(ids, ages, strict=True)]
+    started = time.process_time()
+    made = plan(ids, known, NOW, units=19_600, share=4_900, overdue=NOW - OVERDUE)
+    assert time.process_time() - started < 6
+    assert len(made.videos) == 4_900 * BATCH_SIZE
+    del made
+    tracemalloc.start()
+    plan((), (), NOW, units=1)
+    before = tracemalloc.get_traced_memory()[0]
+    plan(ids, known, NOW, units=19_600, share=4_900, overdue=NOW - OVERDUE)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert peak < 70_000_000 + 40 * len(ids), "the set of what is not read yet, and 40 bytes a video"

@@ -149,6 +149,10 @@ class Schedule(Section):
     jitter: _DurationOrZero = Field(
         default=parse_duration("5m"), description="The maximum random delay of a sync; `0s` for none."
     )
+    refresh_within: PositiveDuration = Field(
+        default=parse_duration("25d"),
+        description="Every video is read at least this often, however slowly it changes; at most `30d`.",
+    )
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
@@ -156,6 +160,9 @@ class Schedule(Section):
             raise BrokenRules([(("cron",), "conflicts with `every`; keep one of the two")])
         if self.cron is None and self.jitter >= self.every:
             raise BrokenRules([(("jitter",), "must be shorter than `every`")])
+        if self.cron is None and "refresh_within" in self.model_fields_set and self.refresh_within < self.every:
+            sentence = f"is shorter than `every`: no sync could keep it; make it at least {duration(self.every)}"
+            raise BrokenRules([(("refresh_within",), sentence)])
         return self
 
     def as_model(self) -> schedule.Schedule:
@@ -338,6 +345,12 @@ class Config(Section):
             if longest and interval and interval < longest
         ]
         broken += data_file_rules(self.write, self.collections)
+        if self.schedule.refresh_within > LONGEST_UNAUTHORIZED and not self.history.authorized:
+            sentence = (
+                "is longer than YouTube's terms allow; write `30d` or less, or add `history.authorized: true` if"
+                " YouTube gave you the right to store counts for longer"
+            )
+            broken.append((("schedule", "refresh_within"), sentence))
         if broken:
             raise BrokenRules(broken)
         return self

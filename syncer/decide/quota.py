@@ -42,6 +42,11 @@ def units_left(used: int, limit: int, reserve: int) -> int:
     return max(0, limit - reserve - used)
 
 
+def share_of(units: int, syncs: int) -> int:
+    """Return how many of the units that are left one of so many syncs may use: an equal share, rounded up."""
+    return -(-units // syncs)
+
+
 def is_early(used: int, limit: int) -> bool:
     """Whether YouTube ended a bucket's day long before the ledger would: `used` is below half.
 

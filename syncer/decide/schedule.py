@@ -58,6 +58,22 @@ def next_time(schedule: Schedule, counted_from: datetime, now: datetime) -> date
     return _next_named(schedule.cron, schedule.timezone, now)
 
 
+def count_times(schedule: Schedule, now: datetime, end: datetime) -> int:
+    """Return how many syncs may begin after one that begins `now`, and before `end`.
+
+    With `every`, one that begins now may be late by the whole jitter, so the next may come as much earlier than an
+    interval after it: rather one too many is counted than one too few.
+    """
+    if schedule.cron is None:
+        return max(0, -((now - schedule.jitter - end) // schedule.every) - 1)
+    day, last = ((at.astimezone(schedule.timezone)).date() for at in (now, end))
+    days = range((last - day).days + 2)
+    moments = {
+        moment for n in days for moment in _moments(schedule.cron, schedule.timezone, day + timedelta(days=n - 1))
+    }
+    return sum(now < moment < end for moment in moments)
+
+
 def delayed(schedule: Schedule, due: datetime, share: float) -> datetime:
     """Return `due` and a `share`, from 0 to 1, of the jitter, which ends a second before the time that is due next."""
     return due + share * min(schedule.jitter, next_time(schedule, due, due) - due - timedelta(seconds=1))

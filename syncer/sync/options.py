@@ -91,7 +91,7 @@ class Tally:
     pages: int = 0
     videos: int = 0
     fresh: int = 0
-    """Videos that were not requested because they were read less than five minutes ago, or are gone and not due."""
+    """Videos that were not due: read less than five minutes ago, gone, or planned for a later sync of the day."""
     gone_not_due: int = 0
     """Those of the fresh that are gone and not due."""
     over_quota: int = 0

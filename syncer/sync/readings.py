@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
-from syncer.decide.quota import units_left
+from syncer.decide.quota import next_reset, share_of, units_left
+from syncer.decide.schedule import count_times, next_time
 from syncer.decide.unconfirmed import Brake, Comparison, Judgement, Shares, comparable, judge
 from syncer.model import Bucket, Count, Page, Problem, ProblemKind, Reading, Slot, Statistics, VideoId
 from syncer.state.judging import (
@@ -42,7 +43,10 @@ SAVE_SECONDS: Final = 1.0
 
 
 def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
-    """Return which of `videos` to request now, with the units that are left."""
+    """Return which of `videos` to request now, with the units that are left.
+
+    A scheduled sync shares them with those that may follow on the same quota day.
+    """
     now, options = sync.environment.clock(), sync.options
     spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
     units = sum(
@@ -50,12 +54,18 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
         for bucket in Bucket
         if bucket not in parked
     )
+    schedule = sync.config.schedule.as_model()
+    share = share_of(units, 1 + count_times(schedule, now, next_reset(now))) if options.scheduled else None
+    longest = min(sync.config.schedule.refresh_within, sync.config.history.keep)
+    overdue = next_time(schedule, now, now) + schedule.jitter - longest  # in the next sync, they would be too old
     with closing(last_read(sync.database)) as known:
         return plan(
             videos,
             known,
             now,
             units=units,
+            share=share,
+            overdue=overdue,
             everything=options.everything,
             accept=options.accept,
             unread_since=options.unread_since,

@@ -21,12 +21,13 @@ def log_planned(sync: Sync, plan: Plan) -> None:
     tally = sync.tally
     left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.environment.clock()).values())
     log.info(
-        "Sync %s: %s, %s; %s to request, %s fresh, %s left out for lack of quota; %s left today",
+        "Sync %s: %s, %s; %s to request, %s fresh%s, %s left out for lack of quota; %s left today",
         tally.sync,
         counted(tally.pages, "page"),
         counted(tally.videos, "video"),
         f"{len(plan.videos):,}",
         f"{plan.fresh:,}",
+        f", {plan.later:,} planned for later" if plan.later else "",
         f"{plan.over_quota:,}",
         counted(left, "unit"),
         extra={
@@ -35,6 +36,7 @@ def log_planned(sync: Sync, plan: Plan) -> None:
             "videos": tally.videos,
             "ask": len(plan.videos),
             "fresh": plan.fresh,
+            "later": plan.later,
             "over_quota": plan.over_quota,
             "units_left": left,
         },
