@@ -33,6 +33,7 @@ quota: # in units; a request for up to 50 videos costs 1 unit
 schedule:
   every: 6h # or cron: "17 */6 * * *" with timezone: UTC
   jitter: 5m
+  refresh_within: 25d # every video is read at least this often, even where the quota does not suffice for all
 
 write:
   in_place: true # false: never change a page in place, always swap in a new file
