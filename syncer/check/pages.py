@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level, examples
+from syncer.content.data_files import read_data_file
 from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
 from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
+from syncer.errors import UsageError
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Collection, Count, Problem, ProblemKind, VideoId
 from syncer.suggest.elsewhere import Elsewhere
@@ -69,7 +72,7 @@ def find_pages(config: Config) -> FoundPages:
         path = os.path.join(site, page.path)
         with suppress(OSError):  # deleted since
             is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
-            if is_locked and page.path not in found.paths:
+            if is_locked and page.path not in found.paths and config.write.file is None:
                 found.read_only.append(page.path)
         found.paths.add(page.path)
     found.wrong_keys += miscased_problems(present, pages, miscased)
@@ -111,7 +114,9 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
     if not found.paths and not found.problems and not found.wrong_keys:
         message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
         yield Finding("content", Level.ERROR, message)
-    if found.values:
+    if config.write.file is not None:
+        yield from _check_data_file(config, config.write.file, len(found.videos))
+    elif found.values:
         videos, counts = counted(len(found.videos), "video"), counted(found.values, "count")
         yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}")
     elif found.paths and not found.wrong_keys:
@@ -124,8 +129,24 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
             f" {examples(found.read_only)}. Check the permissions, or exclude the pages."
         )
         yield Finding("permissions", Level.ERROR, message)
-    elif found.paths:
+    elif found.paths and config.write.file is None:
         yield Finding("permissions", Level.OK, "all pages can be written")
+
+
+def _check_data_file(config: Config, path: str, videos: int) -> Iterator[Finding]:
+    """Yield whether the data file is syncer's and can be written, or created."""
+    site = os.path.realpath(config.site)
+    try:
+        read_data_file(site, path, config.collection_models())
+    except UsageError as error:
+        yield Finding("content", Level.ERROR, f"{error}.")
+        return
+    yield Finding("content", Level.OK, f"the counts of {counted(videos, 'video')} are written into {path}")
+    full = os.path.realpath(os.path.join(site, path))
+    directory = next(parent for parent in map(str, Path(full).parents) if os.path.isdir(parent))
+    if not os.access(directory, os.W_OK) or (os.path.exists(full) and is_read_only(full, os.stat(full))):
+        message = f"Cannot write {path}, or create files in {directory}. Check the permissions."
+        yield Finding("permissions", Level.ERROR, message)
 
 
 def _check_keys(found: FoundPages) -> Iterator[Finding]:

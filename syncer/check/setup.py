@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from syncer.check.findings import Finding, Level
 from syncer.check.pages import FoundPages, check_pages, find_pages
 from syncer.commit.build import Author, require_tip
+from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
+from syncer.content.walk import Candidate
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.git.remote import require_remote
-from syncer.git.repository import Repository, find_repository
+from syncer.git.repository import Repository, find_repository, relative_to_top
 from syncer.model import Bucket, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.ledger import UnitStock
@@ -146,6 +148,12 @@ def _check_commit(config: Config, repository: Repository) -> Iterator[Finding]:
     except GitError as error:
         yield Finding("git", Level.WARNING, str(error))
         return
+    if config.data_file:
+        path, fields = config.data_file
+        real = relative_to_top(repository, os.path.realpath(os.path.join(config.site, path)))
+        files = [(real, Candidate(path, (fields,)))] if real else []
+        for sentence in describe_refused(repository, tip.commit, files):
+            yield Finding("git", Level.WARNING, f"{sentence}.")
     branch = tip.branch.removeprefix("refs/heads/")
     message = f"each sync commits to {branch}"
     if config.git.push:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from syncer.commit.message import CommitContents, Wording
 from syncer.commit.restage import StagedFile, restage
-from syncer.commit.uncommitted import CommitScope, find_waiting, with_counts
+from syncer.commit.uncommitted import CommitScope, differing, find_waiting, with_counts
 from syncer.errors import GitError
 from syncer.git.advance import IndexChanged, advance, settle
 from syncer.git.objects import TreeEntry, storing_blobs, write_commit
@@ -16,7 +16,6 @@ from syncer.git.repository import (
     Blob,
     Repository,
     Tip,
-    differing_from_disk,
     filtered,
     in_progress,
     require_identity,
@@ -90,9 +89,9 @@ def commit_counts(
     failure = GitError("the branch kept getting new commits; the next sync tries again")
     for _ in range(COMMIT_TRIES):
         tip = require_tip(repository)
-        differing = differing_from_disk(repository, tip.commit, scope.within)
-        indexed = staged(repository, tip.commit, scope.within) if differing else {}
-        draft = build(scope, differing, indexed)
+        differs = differing(scope, tip.commit)
+        indexed = staged(repository, tip.commit, scope.within) if differs else {}
+        draft = build(scope, differs, indexed)
         not_text = filtered(repository, draft.without_videos) if draft.without_videos else {}
         if not draft.entries:
             return None, not_text
@@ -110,23 +109,23 @@ def commit_counts(
     raise failure
 
 
-def build(scope: CommitScope, differing: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> DraftCommit:
-    """Store the files for a new commit: those of `differing`, with the counts to commit. Raises GitError.
+def build(scope: CommitScope, differs: Mapping[str, Blob], indexed: Mapping[str, Blob | None]) -> DraftCommit:
+    """Store the files for a new commit: those of `differs`, with the counts to commit. Raises GitError.
 
-    `differing` are the files of the last commit that may differ from the working tree; `indexed` is what the index has
+    `differs` are the files of the last commit that may differ from the working tree; `indexed` is what the index has
     instead of them. A file that the author has staged for removal is skipped.
     """
     draft = DraftCommit()
     to_restage: list[StagedFile] = []
     with storing_blobs(scope.repository) as store:
-        for file in find_waiting(scope, differing):
+        for file in find_waiting(scope, differs):
             if indexed.get(file.path, file.blob) is None:
                 continue
             own = [(fields, difference, write) for fields, difference, write in file.counts if write]
             changes = [(fields, difference.change(write.as_of)) for fields, difference, write in own]
             if not file.counts:
                 draft.without_videos.append(file.path)
-            new = with_counts(file.text, changes) if own else None
+            new = with_counts(file.text, changes, file.removed) if own else None
             if new is None:
                 continue
             entry = TreeEntry(file.path, Blob(file.blob.mode, store(new)))
@@ -134,7 +133,7 @@ def build(scope: CommitScope, differing: Mapping[str, Blob], indexed: Mapping[st
             draft.contents.add([change for _, change in changes])
             draft.contents.sync = max(draft.contents.sync, *(write.sync for _, _, write in own))
             other = indexed.get(file.path)
-            if other:
+            if other and not own[0][0].own_file:
                 to_restage.append(StagedFile(file.path, file.blob, other, own))
             else:
                 draft.index.append(entry)

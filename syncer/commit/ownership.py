@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.commit.compare import CountDifference, PlacedCount, compare
+from syncer.commit.compare import CountDifference, PlacedCount
 from syncer.commit.message import CLAIM, TRAILER, CommitContents, fits, line_of
-from syncer.commit.uncommitted import CommitScope, ever_written, named_by_git, with_counts
+from syncer.commit.uncommitted import CommitScope, compare_texts, ever_written, named_by_git, with_counts
 from syncer.content.walk import Candidate
-from syncer.front_matter.find import find
-from syncer.git.objects import read_blobs, read_messages
-from syncer.git.repository import Difference, changed_by
+from syncer.git.objects import read_messages, read_texts
+from syncer.git.repository import NO_BLOB, Difference, changed_by
 
 FILES_AT_ONCE = 20_000
 """Files whose counts are in memory at a time; the end of the log is read for each part."""
@@ -108,11 +107,12 @@ def _changed_counts(
     pages = _pages(scope, {changed.path for _, changed in differences})
     edits = []
     for commit, (path, old, new) in differences:
-        if path in pages and old and new and old.mode == new.mode:
-            edits.append((commit, pages[path], old.name, new.name))
+        before = old or (NO_BLOB if path in pages and _is_data_file(pages[path]) else None)
+        if path in pages and before and new and before.mode == new.mode:
+            edits.append((commit, pages[path], before.name, new.name))
         else:
             yield commit, ()
-    texts = read_blobs(scope.repository, (name for _, _, *both in edits for name in both))
+    texts = read_texts(scope.repository, [name for _, _, *both in edits for name in both])
     for commit, candidates, _, _ in edits:
         yield commit, _counts(candidates, next(texts), next(texts))
 
@@ -132,13 +132,17 @@ def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[
     return pages
 
 
+def _is_data_file(candidates: Sequence[Candidate]) -> bool:
+    return any(fields.own_file for candidate in candidates for fields in candidate.fields)
+
+
 def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[CountDifference]:
     """Return the counts by which a page's two texts differ; none if they differ in anything else."""
     found: list[CountDifference] = []
     for candidate in candidates:
         path = candidate.path
         for fields in candidate.fields:
-            counts = list(compare(path, find(old, fields, path).slots, find(new, fields, path).slots))
-            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts)) or b""
+            counts, removed = compare_texts(path, fields, old, new)
+            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
             found += counts
     return found if old == new else ()

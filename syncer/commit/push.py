@@ -7,7 +7,7 @@ from contextlib import suppress
 from syncer.commit.build import Author, build, require_tip
 from syncer.commit.message import Wording, form
 from syncer.commit.ownership import describe_claimed, sort_out
-from syncer.commit.uncommitted import CommitScope, named_by_git
+from syncer.commit.uncommitted import CommitScope, named_by_git, new_data_files
 from syncer.errors import GitError
 from syncer.git.advance import move_with_tree
 from syncer.git.objects import write_commit
@@ -80,6 +80,7 @@ def _rebuild(scope: CommitScope, tip: Tip, upstream: str, wording: Wording, auth
             " sync; run `syncer sync` for the whole site"
         )
     differing = {path: new for path, _, new in between(repository, tip.commit, upstream, scope.within) if new}
+    differing |= new_data_files(scope, upstream, differing)
     draft = build(scope, differing, {})
     commit = None
     if draft.entries:

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from syncer.commit.compare import CountDifference, PlacedCount, compare, without_item_numbers
 from syncer.content.page_file import attempt
-from syncer.content.scan import read_candidate
+from syncer.content.scan import read_candidate, read_head
 from syncer.content.walk import Candidate
 from syncer.diff_log.lines import Line, lines_backwards
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.git.objects import read_blobs
-from syncer.git.repository import Blob, Repository, files_in, flagged, relative_to_top
+from syncer.git.objects import read_texts
+from syncer.git.repository import Blob, Repository, differing_from_disk, files_in, flagged, relative_to_top
 from syncer.model import Change, Fields, Page, Place, VideoId
 from syncer.wording import counted, safe
 
@@ -44,6 +44,8 @@ class CommitScope:
     """Returns the pages whose counts are committed."""
     mapped: Callable[[str], Candidate]
     """Returns how the config maps a path, relative to the site, whether or not the file exists."""
+    data_files: Sequence[Candidate] = ()
+    """Those of the candidates that syncer writes whole: its commits have them from their first version."""
 
     @property
     def within(self) -> str:
@@ -75,6 +77,40 @@ class WaitingFile(NamedTuple):
     text: bytes
     counts: Sequence[WaitingCount]
     """Empty: the file in the commit names no video."""
+    removed: frozenset[VideoId] = frozenset()
+    """Videos whose entries the data file on disk no longer has."""
+
+
+class _Differences(NamedTuple):
+    """What differs in a file."""
+
+    counts: list[tuple[Fields, CountDifference]]
+    """Empty: the file in the commit names no video."""
+    removed: frozenset[VideoId] = frozenset()
+
+
+def differing(scope: CommitScope, commit: str) -> dict[str, Blob]:
+    """Return a commit's version of the files that may differ from the working tree; NO_BLOB of a new data file."""
+    found = differing_from_disk(scope.repository, commit, scope.within)
+    return found | new_data_files(scope, commit, found)
+
+
+def new_data_files(scope: CommitScope, commit: str, known: Collection[str]) -> dict[str, Blob]:
+    """Return NO_BLOB for each data file that a commit lacks, apart from those `known`. Raises GitError."""
+    if not scope.data_files:
+        return {}
+    from syncer.commit.entry_changes import first_versions
+
+    return first_versions(scope.repository, commit, named_by_git(scope, scope.data_files), known)
+
+
+def refused_data_files(scope: CommitScope, commit: str) -> Sequence[str]:
+    """Return a sentence for each data file whose counts cannot be committed. Raises GitError."""
+    if not scope.data_files:
+        return ()
+    from syncer.commit.entry_changes import describe_refused
+
+    return list(describe_refused(scope.repository, commit, named_by_git(scope, scope.data_files)))
 
 
 def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[WaitingFile]:
@@ -87,11 +123,12 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
     at_once = max(FILES_AT_ONCE, len(files) // MAX_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
         found = _compared(scope, part, differing)
-        writes = _newest_writes(scope.log, dict(count.placed for counts in found.values() for _, count in counts))
-        texts = read_blobs(scope.repository, (differing[path].name for path in found))
-        for (path, counts), text in zip(found.items(), texts, strict=True):
+        placed = dict(count.placed for differences in found.values() for _, count in differences.counts)
+        writes = _newest_writes(scope.log, placed)
+        texts = read_texts(scope.repository, [differing[path].name for path in found])
+        for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
             waiting = [(fields, count, writes.get(count.placed)) for fields, count in counts]
-            yield WaitingFile(path, differing[path], text, waiting)
+            yield WaitingFile(path, differing[path], text, waiting, removed)
 
 
 def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
@@ -120,15 +157,29 @@ def describe_unseen(files: Mapping[str, str]) -> Iterator[str]:
         )
 
 
-def with_counts(text: bytes, changes: Iterable[tuple[Fields, Change]]) -> bytes | None:
-    """Return a page's text with these changes; None if they cannot be made."""
+def with_counts(
+    text: bytes, changes: Iterable[tuple[Fields, Change]], removed: Collection[VideoId] = ()
+) -> bytes | None:
+    """Return a page's text with these changes, and a data file's without these videos; None if that cannot be."""
     for fields, same in groupby(changes, key=itemgetter(0)):
         of_fields = [change for _, change in same]
-        new = attempt(rewrite, text, fields, of_fields, of_fields[0].path)
+        new = attempt(rewrite, text, fields, of_fields, of_fields[0].path, removed)
         if not isinstance(new, bytes):
             return None
         text = new
     return text
+
+
+def compare_texts(
+    path: str, fields: Fields, committed: bytes, other: bytes
+) -> tuple[list[CountDifference], frozenset[VideoId]]:
+    """Return the counts by which a file's text differs from the commit's, and the videos that a data file lost."""
+    if fields.own_file:
+        from syncer.commit.entry_changes import compare_entries
+
+        return compare_entries(path, fields, committed, other)
+    before, now = find(committed, fields, path).slots, find(other, fields, path).slots
+    return list(compare(path, before, now)), frozenset()
 
 
 def ever_written(log: Path, wanted: Collection[PlacedCount]) -> set[PlacedCount]:
@@ -142,14 +193,14 @@ def ever_written(log: Path, wanted: Collection[PlacedCount]) -> set[PlacedCount]
     return found
 
 
-def named_by_git(scope: CommitScope) -> Iterator[tuple[str, Candidate]]:
-    """Yield the pages with their files' paths in git; links are followed."""
+def named_by_git(scope: CommitScope, candidates: Iterable[Candidate] | None = None) -> Iterator[tuple[str, Candidate]]:
+    """Yield the pages, or only these, with their files' paths in git; links are followed."""
 
     @cache
     def real(directory: str) -> str | None:
         return relative_to_top(scope.repository, os.path.realpath(os.path.join(scope.site, directory)))
 
-    for candidate in scope.candidates():
+    for candidate in scope.candidates() if candidates is None else candidates:
         directory, _, name = candidate.path.rpartition("/")
         full = f"{scope.site}/{candidate.path}"
         if os.path.islink(full):
@@ -163,17 +214,24 @@ def named_by_git(scope: CommitScope) -> Iterator[tuple[str, Candidate]]:
 
 def _compared(
     scope: CommitScope, files: Sequence[tuple[str, Candidate]], differing: Mapping[str, Blob]
-) -> Mapping[str, list[tuple[Fields, CountDifference]]]:
+) -> Mapping[str, _Differences]:
     """Return the counts that differ from the commit, by file; without counts if the commit's file names no video."""
-    found: dict[str, list[tuple[Fields, CountDifference]]] = {}
-    texts = read_blobs(scope.repository, (differing[path].name for path, _ in files))
+    found: dict[str, _Differences] = {}
+    texts = read_texts(scope.repository, [differing[path].name for path, _ in files])
     for (path, candidate), text in zip(files, texts, strict=True):
+        if candidate in scope.data_files:
+            read, (fields, *_) = read_head(scope.site, candidate), candidate.fields
+            differences, removed = compare_texts(
+                candidate.path, fields, text, read[0] if isinstance(read, tuple) else b""
+            )
+            found[path] = _Differences([(fields, difference) for difference in differences], removed)
+            continue
         for page in read_candidate(scope.site, candidate):
             committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
             if isinstance(page, Page) and committed is not None:
                 counts = [(page.fields, count) for count in compare(page.path, committed.slots, page.slots)]
                 if counts or not committed.slots:
-                    found.setdefault(path, []).extend(counts)
+                    found.setdefault(path, _Differences([])).counts.extend(counts)
     return found
 
 

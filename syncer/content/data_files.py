@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 
 from syncer.content.left_over import names_for
 from syncer.content.page_file import flush_directories, read_page, signature_of
+from syncer.content.walk import candidate_of
 from syncer.errors import UsageError
 from syncer.front_matter.entries import is_own
 from syncer.front_matter.rewrite import edited, rewrite
-from syncer.model import NO_FILE, Edit, Problem, ProblemKind, Signature
+from syncer.model import NO_FILE, Collection, Edit, Problem, ProblemKind, Signature
 
 NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_data_file(site: str, path: str) -> tuple[bytes, Signature]:
+def read_data_file(site: str, path: str, collections: Sequence[Collection]) -> tuple[bytes, Signature]:
     """Return the text and the signature of a data file; of one that does not exist, `b""` and NO_FILE.
 
-    Raises UsageError if it is not syncer's: it leads out of the site, or does not begin with the mark.
+    Raises UsageError if it is not syncer's: it leads out of the site, is a page of these collections, or does not begin
+    with the mark.
     """
+    if candidate_of(collections)(path).fields:
+        raise UsageError(
+            f"{path} is the data file of `write.file` and a page of a collection; exclude it from the collection"
+        )
     full = os.path.join(site, path)
     if not f"{os.path.realpath(full)}/".startswith(f"{site.rstrip('/')}/"):
         raise UsageError(f"{path}, the data file of `write.file`, leads out of the site; set another `write.file`")

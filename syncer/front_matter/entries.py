@@ -17,6 +17,7 @@ from syncer.model import (
     ID_PATTERN,
     LARGEST_COUNT,
     Change,
+    Count,
     CountField,
     Fields,
     Mapped,
@@ -131,9 +132,14 @@ def slots_of(
     blank: Texts = (None,) * len(fields.counts)
     for video in entries if videos is None else videos:
         texts = entries.get(video, blank)
-        named = zip(fields.counts.items(), texts, strict=True)
-        own = tuple([CountField(count, f"{{{video}}}.{key}", text is not None) for (count, key), text in named])
+        named = zip(fields.counts, texts, strict=True)
+        own = tuple([CountField(count, field_of(fields, video, count), text is not None) for count, text in named])
         yield Slot(video, 1, own, texts)
+
+
+def field_of(fields: Fields, video: VideoId, count: Count) -> str:
+    """Return the path of a count as the diff log names it."""
+    return f"{{{video}}}.{fields.counts[count]}"
 
 
 def rewrite_entries(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,12 @@ def read_blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes]:
                         " what is damaged"
                     )
                 yield process.stdout.read(int(rest[1]) + 1)[:-1]
+
+
+def read_texts(repository: Repository, names: Sequence[str]) -> Iterator[bytes]:
+    """Yield the texts of these blobs, in order; `b""` for NO_BLOB. Raises GitError."""
+    texts = read_blobs(repository, filter(None, names))
+    return (next(texts) if name else b"" for name in names)
 
 
 def read_messages(repository: Repository, commits: Iterable[str]) -> Iterator[str]:

@@ -60,6 +60,10 @@ class Blob(NamedTuple):
     """Its hash."""
 
 
+NO_BLOB = Blob("100644", "")
+"""Stands for a file that a commit does not have, and is to have."""
+
+
 class Tip(NamedTuple):
     """The branch that is checked out, and its newest commit."""
 

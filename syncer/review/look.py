@@ -18,8 +18,10 @@ from syncer.commit.uncommitted import (
     CommitScope,
     WaitingFile,
     describe_unseen,
+    differing,
     find_unseen,
     find_waiting,
+    refused_data_files,
     with_counts,
 )
 from syncer.content.page_file import log_bug, read_page
@@ -29,7 +31,7 @@ from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
 from syncer.errors import ExitCode, GitError
 from syncer.git.remote import Remote, has_remote, unpushed
-from syncer.git.repository import differing_from_disk, find_repository, head_of, tip_of
+from syncer.git.repository import find_repository, head_of, tip_of
 from syncer.model import Date, Problem, ProblemKind
 from syncer.state.database import open_state
 from syncer.status.held_back import held_back_now
@@ -107,7 +109,7 @@ def look(config: Config, paths: Collection[str]) -> Review:
     head = require_head(scope)
     pages = sorted(_pages(scope, waiting_since(scope, head)), key=lambda page: not page.large_change)
     unseen = describe_unseen(find_unseen(scope, head))
-    problems = [Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in unseen]
+    problems = [Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in (*unseen, *refused_data_files(scope, head))]
     tip = tip_of(scope.repository) if config.git.push and not paths else None
     if tip and has_remote(scope.repository, config.git.remote):
         commits = unpushed(scope.repository, Remote(config.git.remote, lambda: False), tip)
@@ -132,7 +134,9 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     # skipped ones too: an older version, or a config with another `include`, may have written to them
     found = narrow(walk(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
-    return CommitScope(repository, site, config.state_directory / LOG, lambda: candidates, candidate_of(collections))
+    data_files = [item for item in candidates if any(fields.own_file for fields in item.fields)]
+    log, mapped = config.state_directory / LOG, candidate_of(collections)
+    return CommitScope(repository, site, log, lambda: candidates, mapped, data_files)
 
 
 def require_head(scope: CommitScope) -> str:
@@ -145,7 +149,7 @@ def require_head(scope: CommitScope) -> str:
 
 def waiting_since(scope: CommitScope, commit: str) -> Iterator[WaitingFile]:
     """Yield the files with counts that a commit does not have. Raises GitError and StateError."""
-    return find_waiting(scope, differing_from_disk(scope.repository, commit, scope.within))
+    return find_waiting(scope, differing(scope, commit))
 
 
 def _pages(scope: CommitScope, files: Iterable[WaitingFile]) -> Iterator[ReviewPage]:
@@ -165,7 +169,8 @@ def _other_lines(file: WaitingFile, path: str) -> int:
     """
     try:
         on_disk, _ = read_page(path)
-        text = with_counts(file.text, ((fields, count.change(UNKNOWN_TIME)) for fields, count, _ in file.counts))
+        changes = ((fields, count.change(UNKNOWN_TIME)) for fields, count, _ in file.counts)
+        text = with_counts(file.text, changes, file.removed)
     except FileNotFoundError:
         raise
     except Exception as error:  # noqa: BLE001 - one page never stops a review

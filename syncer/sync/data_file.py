@@ -12,8 +12,6 @@ from syncer.content.data_files import read_data_file
 from syncer.content.left_over import left_over
 from syncer.content.pages import Pages
 from syncer.content.scan import may_name
-from syncer.content.walk import candidate_of
-from syncer.errors import UsageError
 from syncer.front_matter.entries import Texts, entries_in, slots_of, text_of
 from syncer.model import Change, Edit, Fields, Page, Problem, VideoId
 from syncer.state.judging import suppressed_numbers
@@ -39,11 +37,7 @@ class DataFile:
         self._sync = sync
         self._path = path
         self._fields = fields
-        self._text, self._signature = read_data_file(sync.site, path)
-        if candidate_of(sync.config.collection_models())(path).fields:
-            raise UsageError(
-                f"{path} is the data file of `write.file` and a page of a collection; exclude it from the collection"
-            )
+        self._text, self._signature = read_data_file(sync.site, path, sync.config.collection_models())
 
     @cached_property
     def _entries(self) -> dict[VideoId, Texts]:

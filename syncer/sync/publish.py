@@ -9,7 +9,7 @@ from itertools import groupby
 from syncer.commit.build import Author, commit_counts, require_tip
 from syncer.commit.message import Wording
 from syncer.commit.push import push_counts
-from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen
+from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen, refused_data_files
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.lines import LOG
@@ -37,7 +37,8 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
         summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
-        unseen = find_unseen(scope, require_tip(scope.repository).commit)
+        tip = require_tip(scope.repository).commit
+        unseen = find_unseen(scope, tip)
         if filtered:
             filters = ", ".join(sorted(set(filtered.values())))
             text = (
@@ -46,6 +47,7 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
             )
             tally.problems.append(Problem(kind, "git", text))
         tally.problems += [Problem(kind, "git", text) for text in describe_unseen(unseen)]
+        tally.problems += [Problem(kind, "git", text) for text in refused_data_files(scope, tip)]
         log_committed(tally.commit)
         if tally.commit:
             tidy(scope.repository)
@@ -67,12 +69,14 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
     if repository is None:
         raise GitError("the site is not in a git repository; run `git init`, or set `git.commit` to false")
     mapped = candidate_of(sync.config.written_models())
+    data_files = [mapped(path) for path in (sync.config.write.file,) if path]
 
     def candidates() -> Iterator[Candidate]:
-        for path, same in groupby(pages, key=lambda page: page.path):
-            yield Candidate(path, tuple(page.fields for page in same))
+        for path, same in groupby(pages, key=lambda page: page.path):  # they may have counts from before the data file
+            yield mapped(path) if data_files else Candidate(path, tuple(page.fields for page in same))
+        yield from data_files
 
-    return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped)
+    return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped, data_files)
 
 
 def _describe_nested_repositories(scope: CommitScope) -> Iterator[str]:

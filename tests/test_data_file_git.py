@@ -1,0 +1,166 @@
+"""A site's data file is in syncer's commits from its first version, and the author's work stays out of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from syncer.simulator.server import Simulator
+from syncer.sync.options import Options
+from tests.remotes import SharedSite
+from tests.repository import Repository, in_git
+from tests.site import NOON, Run, Site, crlf
+from tests.test_data_file import FILE, MARK, VIDEOS, shown, to_file
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    site.configure(write=to_file(), git="commit: true")
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/{number}.md", crlf(video, 7, 7))
+    return site
+
+
+def age(site: Site) -> None:
+    """Give the file older counts, as if YouTube's had grown since."""
+    file = site.root / FILE
+    file.write_text(file.read_text().replace("viewcount: ", "viewcount: 1"))
+
+
+def test_the_first_version_is_committed_and_so_is_each_later_one(full: Site, youtube: Simulator) -> None:
+    repository = in_git(full)
+    assert full.sync(NOON).commit == repository.head()
+    assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
+    assert repository.status() == []
+    message = repository.git("show", "--format=%B", "--name-only", "HEAD")
+    assert message.startswith("Update YouTube counts: 1 page\n")
+    assert f"- {FILE}: {{{VIDEOS[0]}}}.viewcount none -> " in message
+    assert message.endswith(f"\n{FILE}\n")
+
+    age(full)
+    repository.commit_all()
+    assert full.sync(NOON).commit == repository.head()
+    assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
+    assert repository.git("show", "--numstat", "--format=").split() == ["3", "3", FILE]
+    assert repository.status() == []
+
+
+def test_removed_entries_go_with_the_next_commit_of_counts(full: Site, youtube: Simulator) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    (full.root / "content/1.md").unlink()
+    repository.commit_all()
+    assert full.sync(NOON).commit is None
+    assert repository.status() == [f" M {FILE}"]
+
+    full.put("content/3.md", crlf("dQw4w9WgXcQ", 7, 7))
+    assert full.sync(NOON).commit
+    assert repository.show(FILE).decode() == shown(youtube, VIDEOS[0], VIDEOS[2], "dQw4w9WgXcQ")
+
+
+def test_staged_and_unstaged_work_stays_out(full: Site, youtube: Simulator) -> None:
+    repository = in_git(full)
+    full.put("mine.txt", b"staged\n")
+    repository.git("add", "mine.txt")
+    full.put("other.txt", b"untracked\n")
+    full.put("content/0.md", crlf(VIDEOS[0], 8, 8))
+
+    assert full.sync(NOON).exit == 0
+    assert repository.git("show", "--name-only", "--format=").split() == [FILE]
+    assert repository.status() == [" M content/0.md", "A  mine.txt", "?? other.txt"]
+
+
+def test_a_file_that_the_author_has_staged_gets_the_committed_text_there_too(full: Site, youtube: Simulator) -> None:
+    repository = in_git(full)
+    full.put(FILE, MARK.encode())
+    repository.git("add", FILE)
+
+    assert full.sync(NOON).exit == 0
+    assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
+    assert repository.status() == []
+
+
+def test_a_file_that_git_ignores_is_a_problem_and_not_committed(full: Site, syncer: Run) -> None:
+    full.put(".gitignore", b"/_data/\n")
+    repository = in_git(full)
+    head = repository.head()
+
+    report = full.sync(NOON)
+    assert (report.exit, [problem.message for problem in report.problems]) == (
+        1,
+        [f"{FILE} is ignored by git, so its counts are not committed; remove the pattern from .gitignore"],
+    )
+    assert repository.head() == head
+    assert f"{FILE} is ignored by git" in " ".join(syncer("check", "--offline").out.split())
+
+
+def test_another_file_of_that_name_in_the_last_commit_is_left_to_the_author(full: Site) -> None:
+    file = full.put(FILE, b"mine: 1\n")
+    repository = in_git(full)
+    file.unlink()
+
+    report = full.sync(NOON)
+    assert len(report.problems) == 1
+    assert report.problems[0].message.startswith(f"{FILE} is another file in the last commit, so its counts are not")
+    assert repository.show(FILE) == b"mine: 1\n"
+
+
+def test_a_review_shows_keeps_and_drops_the_counts(full: Site, youtube: Simulator, syncer: Run) -> None:
+    full.configure(write=to_file())
+    repository = in_git(full)
+    full.sync(NOON)
+    (page,) = syncer("review", "--json").document["pages"]
+    assert (page["path"], len(page["counts"])) == (FILE, 6)
+    assert syncer("review", "--keep", FILE).code == 0
+    assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
+    assert syncer("review", "--json").document["pages"] == []
+
+    age(full)
+    aged = (full.root / FILE).read_text()
+    repository.commit_all()
+    full.sync(NOON)
+    assert (full.root / FILE).read_text() == shown(youtube, *VIDEOS)
+    assert syncer("review", "--drop", FILE).code == 0
+    assert (full.root / FILE).read_text() == aged
+    assert full.sync(NOON).changed_counts == 0
+
+
+def test_a_push_merges_what_others_pushed(full: Site, youtube: Simulator, tmp_path: Path) -> None:
+    full.configure(write=to_file(), git="commit: true, push: true")
+    shared = SharedSite.of(full, youtube, tmp_path)
+    (shared.other.top / "theirs.txt").write_text("theirs\n")
+    shared.other.commit_all("Theirs")
+    shared.other.git("push", "--quiet", "origin", "main")
+
+    report = shared.sync()
+    assert (report.exit, report.commit) == (0, shared.ours.head())
+    shared.other.git("pull", "--quiet")
+    assert (shared.other.top / FILE).read_text() == (full.root / FILE).read_text()
+    assert shared.ours.status() == []
+
+
+def test_a_first_version_whose_push_failed_is_pushed_by_the_next_sync(
+    full: Site, youtube: Simulator, tmp_path: Path
+) -> None:
+    full.configure(write=to_file(), git="commit: true, push: true")
+    shared = SharedSite.of(full, youtube, tmp_path)
+    with shared.without_remote():
+        assert [problem.kind for problem in shared.sync().problems] == ["not-pushed"]
+
+    assert shared.sync().exit == 0
+    assert shared.remote.show(FILE, "main") == (full.root / FILE).read_bytes()
+    (full.root / "content/1.md").unlink()
+    shared.ours.commit_all()
+    shared.ours.git("push", "--quiet", "origin", "main")
+    shared.grow()
+    with shared.without_remote():
+        assert [problem.kind for problem in shared.sync().problems] == ["not-pushed"]
+    assert shared.sync().exit == 0
+    assert shared.remote.show(FILE, "main") == (full.root / FILE).read_bytes()
+
+
+def test_a_narrowed_sync_commits_its_videos(full: Site, youtube: Simulator) -> None:
+    repository: Repository = in_git(full)
+    assert full.sync(NOON, Options(paths=("content/1.md",))).exit == 0
+    assert repository.show(FILE).decode() == shown(youtube, VIDEOS[1])
