@@ -7,6 +7,7 @@ make.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -107,6 +108,7 @@ class ProblemKind(StrEnum):
     KEY_CASE = "key-case"
     KEYS_NOT_FOUND = "keys-not-found"
     READERS_DISAGREE = "readers-disagree"
+    SYNCER_KEY = "syncer-key"
     # the page on disk
     UNREADABLE = "unreadable"
     UNWRITABLE = "unwritable"
@@ -273,6 +275,10 @@ class Place(NamedTuple):
     video_id: VideoId
 
 
+WHOLE_PAGE = ""
+"""Among what a page excludes: all of it."""
+
+
 class PageContents(NamedTuple):
     """What one page's front matter holds."""
 
@@ -280,6 +286,8 @@ class PageContents(NamedTuple):
     problems: tuple[Problem, ...] = ()
     miscased_key: str | None = None
     """A key of the page that differs from the key of the video ID in letter case only."""
+    excluded: AbstractSet[str] = frozenset()
+    """The mapped keys, as in the config, that the page's `syncer` key excludes; WHOLE_PAGE for all of it."""
 
 
 Signature = NewType("Signature", int)

@@ -7,13 +7,16 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from syncer.simulator.server import Simulator
+from syncer.state.database import open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.lock import hold_lock
+from syncer.state.writes import last_round, last_writes
 from tests.crash.warm import Order, Warm
 from tests.site import DATED_COLLECTIONS, NOON, Run, Site, counts, crlf, ids, with_date
 
@@ -75,6 +78,26 @@ def crash(warm: Warm) -> Crash:
         assert warm.start(Order(("sync",), str(site.root), out, err, first=CUT.format(where=where))).ended().killed
 
     return run
+
+
+@pytest.mark.parametrize("where", [*WRITTEN, *UNWRITTEN], ids=" ".join)
+def test_a_round_that_a_crash_cut_short_is_completed_by_the_next_sync_and_no_other_begins(
+    full: Site, youtube: Simulator, crash: Crash, where: tuple[str, str, str]
+) -> None:
+    full.configure(write="in_place: false, at_most_every: 12d, min_change: 25, at_least_every: 28d")
+    crash(full, *where)
+    now = datetime.now(UTC)
+    full.sync(now)
+    require_all_right(full, youtube)
+    with open_to_read(full.state, str(full.root.resolve())) as database:  # type: ignore[union-attr]
+        last, written = last_round(database), last_writes(database, ["content/0.md"])
+    assert last
+    assert last.complete
+    assert abs(last.began - now) < timedelta(minutes=5)
+    assert len(written) == 2
+    youtube.clock.advance(timedelta(days=400))
+    report = full.sync(now + timedelta(hours=6))
+    assert (report.changed_counts, report.held_back and report.held_back.pages) == (0, len(VIDEOS))
 
 
 def require_all_right(site: Site, youtube: Simulator) -> None:

@@ -14,12 +14,12 @@ from syncer.check.findings import Finding, Level, examples
 from syncer.content.data_files import read_data_file
 from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
-from syncer.content.scan import MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
+from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
 from syncer.errors import UsageError
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Collection, Count, Problem, ProblemKind, VideoId
+from syncer.model import Collection, Count, Page, Problem, ProblemKind, VideoId
 from syncer.suggest.elsewhere import Elsewhere
 from syncer.suggest.generator import is_pelican, jekyll_advice, unfenced_advice
 from syncer.wording import counted
@@ -44,6 +44,8 @@ class FoundPages:
     """Of whole collections."""
     suspicious_keys: list[tuple[str, str]] = field(default_factory=list)
     """Of each collection some of whose mapped counts no page has: its directory, and a message."""
+    excluded: list[str] = field(default_factory=list)
+    """The paths of pages that exclude themselves, or some of their counts."""
     skipped: set[str] = field(default_factory=set)
     """The paths of pages that a sync skips."""
 
@@ -62,19 +64,14 @@ def find_pages(config: Config) -> FoundPages:
         match item:
             case MiscasedKey():
                 miscased.append(item)
+            case ExcludedPage():
+                found.excluded.append(item.path)
             case LeftoverFile():
                 found.left_over.append(item.path)
             case Problem():
                 found.problems.append(item)
     for page in pages:
-        found.videos.update(slot.video_id for slot in page.slots)
-        found.values += sum(isinstance(field.count, Count) for slot in page.slots for field in slot.fields)
-        path = os.path.join(site, page.path)
-        with suppress(OSError):  # deleted since
-            is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
-            if is_locked and page.path not in found.paths and config.write.file is None:
-                found.read_only.append(page.path)
-        found.paths.add(page.path)
+        _note(site, page, found, is_written=config.write.file is None)
     found.wrong_keys += miscased_problems(present, pages, miscased)
     suspects = may_have_wrong_keys(site, present, pages)
     found.wrong_keys += key_problems(site, suspects, pages, [*found.problems, *found.wrong_keys])
@@ -88,6 +85,18 @@ def find_pages(config: Config) -> FoundPages:
         pass
     found.skipped.update(page.path for page in left_out)
     return found
+
+
+def _note(site: str, page: Page, found: FoundPages, *, is_written: bool) -> None:
+    """Add a page to what was found, and whether it can be written."""
+    found.videos.update(slot.video_id for slot in page.slots)
+    found.values += sum(isinstance(field.count, Count) for slot in page.slots for field in slot.fields)
+    path = os.path.join(site, page.path)
+    with suppress(OSError):  # deleted since
+        is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)
+        if is_locked and is_written and page.path not in found.paths:
+            found.read_only.append(page.path)
+    found.paths.add(page.path)
 
 
 def _suspicion(site: str, collection: Collection, pages: Pages, problems: list[Problem]) -> str | None:
@@ -111,7 +120,7 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
             message = f"{collection.directory} is not a directory in {site}. Correct `directory` in the config."
             yield Finding("content", Level.ERROR, message)
     pages = counted(len(found.paths), "page")
-    if not found.paths and not found.problems and not found.wrong_keys:
+    if not (found.paths or found.problems or found.wrong_keys or found.excluded):
         message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
         yield Finding("content", Level.ERROR, message)
     if config.write.file is not None:
@@ -122,6 +131,9 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
     elif found.paths and not found.wrong_keys:
         message = f"{pages} with a video, but none has a count that can be written. Check `fields.counts`."
         yield Finding("content", Level.WARNING, message)
+    if found.excluded:
+        message = f"{counted(len(found.excluded), 'page')} with the key `syncer`: {examples(sorted(found.excluded))}."
+        yield Finding("content", Level.OK, f"{message} No sync writes what it excludes.")
     yield from _check_keys(found)
     if found.read_only:
         message = (

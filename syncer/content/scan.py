@@ -17,7 +17,9 @@ from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import Keys, fold_key, keys_of
 from syncer.model import (
+    WHOLE_PAGE,
     Collection,
+    Count,
     Fields,
     Mapped,
     Page,
@@ -55,12 +57,19 @@ class MiscasedKey(NamedTuple):
     """As the page writes it."""
 
 
+class ExcludedPage(NamedTuple):
+    """A page whose own `syncer` key excludes it, or some of its counts."""
+
+    path: str
+
+
 def read_pages(
     site: str, found: Iterable[Candidate | LeftoverFile | Problem], pages: Pages
-) -> Iterator[MiscasedKey | LeftoverFile | Problem]:
+) -> Iterator[MiscasedKey | ExcludedPage | LeftoverFile | Problem]:
     """Append the pages among the candidates of a walk to `pages`; yield the Problems of those that cannot be used.
 
-    Everything else from the walk is yielded unchanged. A file without a video yields nothing, except a MiscasedKey if
+    Everything else from the walk is yielded unchanged. A page that excludes itself, or some of its counts, yields an
+    ExcludedPage, and what it excludes is not appended. A file without a video yields nothing, except a MiscasedKey if
     it has a video in another letter case. A file in several collections is one page for each that finds a video in it,
     one after the other, and each count is in one of them. If two of them would write different numbers to one key, it
     yields a Problem and is no page.
@@ -78,24 +87,20 @@ def read_pages(
                 if read is None:
                     continue
                 head, signature = read
-                if len(mappings) > 1:
-                    yield from _read_for_each(candidate, head, signature, pages)
-                else:
+                slots = None
+                if len(mappings) == 1:
                     if keys is None or mappings is not prepared:
                         prepared, keys = mappings, keys_of(mappings[0])
                     slots = find_fast(head, keys)
-                    if slots is None:
-                        slots, problems, miscased_key = find_in_tree(head, keys, path)
-                        yield from problems
-                        if miscased_key:
-                            yield MiscasedKey(path, mappings[0], miscased_key)
-                    if slots:
-                        pages.append(path, signature, mappings[0], slots)
+                if slots is None:
+                    yield from _read_in_full(candidate, head, signature, pages)
+                elif slots:
+                    pages.append(path, signature, mappings[0], slots)
             except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
                 yield unreadable(path, error)
 
 
-def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | Problem]:
+def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | ExcludedPage | Problem]:
     """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry."""
     if any(fields.own_file for fields in candidate.fields):
         read, path, (fields, *_) = read_head(site, candidate), candidate.path, candidate.fields
@@ -203,22 +208,30 @@ class _Heads:
             os.close(self._descriptor)
 
 
-def _read_for_each(
+def _read_in_full(
     candidate: Candidate, head: bytes, signature: Signature, pages: Pages
-) -> Iterator[MiscasedKey | Problem]:
-    """Read a file in several collections for each of them; do what `read_pages` does."""
+) -> Iterator[MiscasedKey | ExcludedPage | Problem]:
+    """Read a file for each of its collections; do what `read_pages` does."""
     found: list[Page] = []
     keys: list[MiscasedKey] = []
     problems: dict[Problem, None] = {}
+    mapped = frozenset(key.field for fields in candidate.fields for key in keys_of(fields).mapped)
+    several, excludes = len(candidate.fields) > 1, False
     for fields in candidate.fields:
-        contents = find(head, fields, candidate.path)
-        if contents.slots:
-            found.append(Page(candidate.path, signature, fields, contents.slots))
+        if several:
+            contents = find(head, fields, candidate.path, mapped)
+        else:  # the fast path has been tried
+            contents = find_in_tree(head, keys_of(fields), candidate.path)
+        excludes = excludes or bool(contents.excluded)
+        if slots := _without(contents.excluded, contents.slots) if contents.excluded else contents.slots:
+            found.append(Page(candidate.path, signature, fields, slots))
         if contents.miscased_key:
             keys.append(MiscasedKey(candidate.path, fields, contents.miscased_key))
         problems |= dict.fromkeys(contents.problems)
     yield from problems
-    if not found and not problems:  # else another collection has the key as the page writes it
+    if excludes:
+        yield ExcludedPage(candidate.path)
+    if not several or not (found or problems):  # else another collection has the key as the page writes it
         yield from keys
     settled = _settle(found) if len(found) > 1 else found
     if isinstance(settled, Problem):
@@ -226,6 +239,20 @@ def _read_for_each(
     else:
         for page in settled:
             pages.append(*page)
+
+
+def _without(excluded: AbstractSet[str], slots: Sequence[Slot]) -> tuple[Slot, ...]:
+    """Return the slots that still have a count, without what is excluded."""
+    if WHOLE_PAGE in excluded:
+        return ()
+    left = (
+        (slot, [value for value in slot.values if value.field.rpartition("].")[2] not in excluded]) for slot in slots
+    )
+    return tuple(
+        slot_of(slot.video_id, slot.line, values)
+        for slot, values in left
+        if any(isinstance(value.count, Count) for value in values)
+    )
 
 
 def _settle(pages: Sequence[Page]) -> list[Page] | Problem:

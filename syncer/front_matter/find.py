@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from syncer.front_matter.block import Block, BlockEnd, find_block
-from syncer.front_matter.keys import Keys, fold_key, keys_of
+from syncer.front_matter.keys import EXCLUSION, Keys, fold_key, keys_of
 from syncer.front_matter.plain import find_plain
 from syncer.model import Fields, PageContents, Problem, ProblemKind, Slot, VideoId
 
@@ -12,12 +14,13 @@ _ODD_STARTS = frozenset({b"{", b"\xef", b" ", b"\t", b"\r", b"\n"})
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 
 
-def find(data: bytes, fields: Fields, path: str) -> PageContents:
+def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = frozenset()) -> PageContents:
     """Return the slots of a page and what is wrong with it.
 
     `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys match exactly
     as configured, and must be written in the page without escapes. A key that differs from the video ID's only in
-    letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it.
+    letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it. What the
+    page's own `syncer` key excludes is among the slots all the same. `of_others` is as for `find_in_tree`.
     """
     if fields.own_file:
         from syncer.front_matter.entries import find_entries
@@ -25,7 +28,7 @@ def find(data: bytes, fields: Fields, path: str) -> PageContents:
         return find_entries(data, fields, path)
     keys = keys_of(fields)
     slots = find_fast(data, keys)
-    return find_in_tree(data, keys, path) if slots is None else PageContents(slots)
+    return find_in_tree(data, keys, path, of_others) if slots is None else PageContents(slots)
 
 
 def find_fast(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
@@ -41,8 +44,11 @@ def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str
     return {(slot.video_id, value.field): value.text for slot in slots for value in slot.values}
 
 
-def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
-    """Return what the full parser finds: the fast path must find the same, or leave the page to it."""
+def find_in_tree(data: bytes, keys: Keys, path: str, of_others: AbstractSet[str] = frozenset()) -> PageContents:
+    """Return what the full parser finds: the fast path must find the same, or leave the page to it.
+
+    `of_others` are the keys that other mappings of the page have: the page may exclude them, too.
+    """
     block = find_block(data)
     if block is None:
         return PageContents()
@@ -60,7 +66,13 @@ def find_in_tree(data: bytes, keys: Keys, path: str) -> PageContents:
     block_text = BlockText(text, block.syntax, block.line, path)
     trees, slots, problems = interpret(block_text, keys)
     miscased = find_miscased_id(block_text, trees[0], keys) if trees and not problems else None
-    return PageContents(tuple(located.slot for located in slots), tuple(problems), miscased)
+    excluded: AbstractSet[str] = frozenset()
+    if slots and keys.reads_exclusions and EXCLUSION in fold_key(text):
+        from syncer.front_matter.exclusion import read_exclusions
+
+        excluded, wrong = read_exclusions(block_text, trees, keys, of_others)
+        problems = [*problems, *wrong]
+    return PageContents(tuple(located.slot for located in slots), tuple(problems), miscased, excluded)
 
 
 def read_block(data: bytes, block: Block, keys: Keys, path: str) -> str | Problem | None:

@@ -14,6 +14,9 @@ from syncer.model import DATE_PATTERN, Count, CountField, CountType, Date, Field
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
 
+EXCLUSION = "syncer"
+"""The page's own key that excludes it, or some of its counts; in any letter case, the full parser must read it."""
+
 _NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
 _SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _WORD = re.compile(r"~|null|true|false|yes|no|on|off", re.IGNORECASE)
@@ -56,6 +59,8 @@ class Keys(NamedTuple):
     """Finds a line that sets the ID's key."""
     plain: PlainBlocks | None
     """Proves blocks of plain lines; None if a key is not at the top level."""
+    reads_exclusions: bool
+    """Whether a key `syncer` at the top level excludes counts: not if a mapped path begins with it."""
     groups: Mapping[str, tuple[Mapped, int]]
     """Of each field, what it holds, and which of the groups in a proof captures its value."""
     count_fields: tuple[CountField, ...]
@@ -118,6 +123,7 @@ def _keys(
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
         plain=_plain_blocks(lists, [own, *(key.names for key in mapped)], dates=len(dates)),
+        reads_exclusions=EXCLUSION not in map(fold_key, (*(lists or [own])[0][:1], *(key.names[0] for key in mapped))),
         groups={key.field: (key.count, number) for number, key in enumerate(mapped, 1)},
         count_fields=count_fields(*((key.count, key.field, True) for key in mapped)),
     )
@@ -184,7 +190,8 @@ _BELOW = "|".join(
         _members(4, "|".join((_items(4), _items(6), _items(8)))),
     ]
 )
-_LINE = rf"{_entry(_BELOW)}|{_BLANK}"
+_ANY_CASE = "".join(f"[{letter}{letter.upper()}]" for letter in EXCLUSION)
+_LINE = rf"(?!{_ANY_CASE}:){_entry(_BELOW)}|{_BLANK}"
 _OPENING = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n"
 _CLOSING = r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
-from syncer.content.scan import read_candidate
+from syncer.content.scan import ExcludedPage, read_candidate
 from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 INSERTED = "the sync added it; there was nothing before"
 """Why an inserted count or date is not restored: lines are not removed."""
+
+
+EXCLUDED = "the page's `syncer` key excludes it"
+"""Why an excluded count is not restored: nothing writes it, and that includes an undo."""
 
 
 def undo(
@@ -64,6 +68,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
     found = read_candidate(sync.site, candidate) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
     missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has this count")
+    if any(isinstance(item, ExcludedPage) for item in found):
+        missing = EXCLUDED
     if not os.path.lexists(os.path.join(sync.site, candidate.path)):
         missing = "the page no longer exists"
     elif not candidate.fields:

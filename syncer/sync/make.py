@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.left_over import settle_left_over
 from syncer.content.pages import Pages
-from syncer.content.scan import MiscasedKey, may_have_wrong_keys, may_name, miscased_problems, read_pages
+from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, may_name, miscased_problems, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
@@ -125,7 +125,7 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
 
         data_file = open_data_file(sync)
     pages = _scan(sync, data_file)
-    if not (pages or sync.tally.problems or sync.options.paths or sync.options.videos):
+    if not (pages or sync.tally.excluded or sync.tally.problems or sync.options.paths or sync.options.videos):
         known = count_videos(sync.database)
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
             raise ContentGone(
@@ -148,6 +148,8 @@ def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
                 miscased.append(item)
             case LeftoverFile():
                 left_over.append(item.path)
+            case ExcludedPage():
+                sync.tally.excluded += 1
             case Problem():
                 problems.append(item)
     problems += miscased_problems(collections, pages, miscased)

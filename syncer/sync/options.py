@@ -111,6 +111,8 @@ class Tally:
     brake: Brake | None = None
     brake_limit: float = 0
     problems: list[Problem] = field(default_factory=list)
+    excluded: int = 0
+    """Pages that exclude themselves, or some of their counts."""
     compared: int = 0
     """Pages that were compared with the accepted readings so far, and written where they differ."""
     changed_pages: int = 0

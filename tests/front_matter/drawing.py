@@ -39,7 +39,7 @@ _values = st.one_of(
 _names = st.sampled_from(
     [
         *("viewcount", "likeCount", "viewcount", "title", "tags", "b-c", "_x", "vid_id2"),
-        *("vid_id", "Vid_id", "VIEWCOUNT", "updated", "updated"),
+        *("vid_id", "Vid_id", "VIEWCOUNT", "updated", "updated", "syncer", "Syncer"),
     ]
 )
 _blanks = st.sampled_from(["", " ", "  ", "   "])
