@@ -124,6 +124,8 @@ class ProblemKind(StrEnum):
     # git
     NOT_COMMITTED = "not-committed"
     NOT_PUSHED = "not-pushed"
+    # the host that builds the site
+    DEPLOY_FAILED = "deploy-failed"
     # the state
     STATE_LOST = "state-lost"
 

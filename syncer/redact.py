@@ -1,4 +1,4 @@
-"""Recognises API keys, and removes them from everything that is stored, printed and logged."""
+"""Recognises API keys, and removes them and other secrets from everything that is stored, printed and logged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from functools import lru_cache
 
 MASK = "[key]"
 """The text that replaces a key."""
+
+HOOK_MASK = "[hook]"
+"""The text that replaces the address of the build hook."""
+
+SHORTEST_TARGET = 8
+"""Characters. What follows the host in the address of a hook is the secret; a shorter path is on every line."""
 
 ANY_KEY = re.compile(r"[!-~]+")
 """The characters that a key can have: it is sent in a header."""
@@ -38,34 +44,47 @@ def redact(text: str, key: str | None = None) -> str:
     return _GOOGLE_KEY.sub(MASK, text)
 
 
+def without_hook(text: str, hook: str | None) -> str:
+    """Return `text` without the address of a build hook, and without what follows the host in it, in any encoding."""
+    if hook:
+        target = "/" + hook.partition("://")[2].partition("/")[2]
+        for secret in (hook, target) if len(target) >= SHORTEST_TARGET else (hook,):
+            text = _spelled(secret).sub(HOOK_MASK, text)
+    return text
+
+
 class Redactor(logging.Filter):
-    """Removes the key from the message, arguments, traceback and extra fields of every record.
+    """Removes the secrets from the message, arguments, traceback and extra fields of every record.
 
     Add it to each *handler*: a filter on a logger does not see the records of the loggers below it.
     """
 
-    def __init__(self, key: str | None = None) -> None:
-        """Take the key to remove; without one, only keys in Google's forms are removed."""
+    def __init__(self, key: str | None = None, hook: str | None = None) -> None:
+        """Take the key, and the address of the build hook; without a key, only those in Google's forms are removed."""
         super().__init__()
         self._key = key
+        self._hook = hook
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Remove the key from the record itself, and return True."""
-        record.msg, record.args = redact(record.getMessage(), self._key), None
+        """Remove the secrets from the record itself, and return True."""
+        record.msg, record.args = self._clean(record.getMessage()), None
         if record.exc_info and not record.exc_text:
             record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
         record.exc_info = None  # text only: a handler that prints the exception itself would print the key
-        record.exc_text = record.exc_text and redact(record.exc_text, self._key)
-        record.stack_info = record.stack_info and redact(record.stack_info, self._key)
+        record.exc_text = record.exc_text and self._clean(record.exc_text)
+        record.stack_info = record.stack_info and self._clean(record.stack_info)
         for name in vars(record).keys() - _OWN_ATTRIBUTES:
             text = str(getattr(record, name))
-            clean = redact(text, self._key)
+            clean = self._clean(text)
             if clean != text:
                 setattr(record, name, clean)
         return True
 
+    def _clean(self, text: str) -> str:
+        return redact(without_hook(text, self._hook), self._key)
 
-@lru_cache(maxsize=1)
+
+@lru_cache(maxsize=4)
 def _spelled(key: str) -> re.Pattern[str]:
     """Return a pattern for the key; any of its characters may be percent-encoded, and programs differ in which."""
     letters = "".join(f"(?:{re.escape(letter)}|%(?i:{ord(letter):02x}))" for letter in key)

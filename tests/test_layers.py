@@ -14,7 +14,8 @@ PACKAGE = ROOT / "syncer"
 LAYERS = {
     "model": 0, "errors": 0, "control": 0, "redact": 0,
     "front_matter": 1, "decide": 1, "wording": 1, "own_files": 1,
-    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "config": 2, "suggest": 2,
+    "content": 2, "state": 2, "youtube": 2, "diff_log": 2, "git": 2, "trigger": 2, "build_hook": 2, "config": 2,
+    "suggest": 2,
     "commit": 3, "status": 3,
     "sync": 4,
     "daemon": 5, "status_page": 5, "check": 5, "demo": 5, "review": 5,
@@ -35,7 +36,7 @@ PACKAGES_OF = {
     "tomli": {"front_matter"},
     "pydantic": {"config"},
     "pathspec": {"content", "config"},
-    "http": {"simulator", "youtube", "trigger"},
+    "http": {"simulator", "youtube", "trigger", "build_hook"},
 }  # fmt: skip
 """Which packages may use a library."""
 

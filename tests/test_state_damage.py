@@ -16,7 +16,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.control import DaemonState, Ticket
-from syncer.daemon.last_sync import LastSync
+from syncer.daemon.watched_state import WatchedState
 from syncer.errors import StateDamaged, StateError
 from syncer.git.run import git
 from syncer.model import Count, Fields
@@ -27,6 +27,7 @@ from syncer.state.database import SUSPECT, _shape, open_database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.intents import record_intents
 from syncer.state.schema import MIGRATIONS
+from syncer.state.syncs import last_whole_sync
 from syncer.status.report import stored_report
 from syncer.status_page.reading import Sources, gauges, one_sync, overview, videos
 from tests.crash.points import PROVING
@@ -143,7 +144,7 @@ def look(site: Site) -> None:
     """Read what the daemon and its page read: what is damaged is an error that says so."""
     config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     sources = Sources(lambda: config, IdleDaemon(), lambda: NOW)
-    LastSync(site.state, os.path.realpath(site.root))()
+    WatchedState(site.state, os.path.realpath(site.root), last_whole_sync)()
     reads: list[Callable[[], object]] = [
         lambda: overview(sources),
         lambda: gauges(sources),

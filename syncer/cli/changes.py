@@ -96,6 +96,8 @@ def _show_sums(report: SyncReport) -> None:
     if report.commit:
         pushed = f" and pushed to {report.pushed_to}" if report.pushed_to else ""
         show(f"Committed as {report.commit[:12]}{pushed}.")
+    if report.build:
+        show(report.build)
     missing = {*report.missing, *(video for video, is_missing in report.accepted.items() if is_missing)}
     lists = {
         MISSING: [(video,) for video in sorted(missing.difference(report.gone, report.braked))],

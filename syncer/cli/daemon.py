@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from syncer.cli.reloadable_config import ReloadableConfig
     from syncer.cli.stopping import StopSignal, WakeSignal
     from syncer.config.sections import Config
-    from syncer.daemon.loop import DaemonConfig, SyncRequest
+    from syncer.daemon.loop import BuildJob, DaemonConfig, SyncRequest
     from syncer.daemon.notify import Notifier
     from syncer.daemon.systemd import Systemd
     from syncer.state.lock import DaemonLock
@@ -75,26 +75,30 @@ def _run(
 ) -> None:
     from syncer.cli.serving import serving
     from syncer.config.formats import duration
-    from syncer.daemon.last_sync import LastSync
     from syncer.daemon.loop import Daemon, DaemonConfig, DaemonEnvironment
     from syncer.daemon.notify import Notifier
+    from syncer.daemon.watched_state import WatchedState
+    from syncer.state.syncs import last_whole_sync
     from syncer.status_page.metrics import Counters
     from syncer.sync.open_state import settle
 
     config = reloadable.config
+    state, site = config.state_directory, os.path.realpath(config.site)
     counters = Counters()
     notifier = Notifier(lambda: reloadable.config.notify, config.site.name, config.state_directory, _now)
 
     def daemon_config() -> DaemonConfig:
-        sync = partial(_sync, reloadable.config, reloadable.key, lock, stopped, counters, notifier)
-        return DaemonConfig(reloadable.config.schedule.as_model(), sync)
+        config, hook = reloadable.config, reloadable.hook
+        sync = partial(_sync, config, reloadable.key, hook, lock, stopped, counters, notifier)
+        build = (_build_job(config, hook, stopped),) if hook else ()
+        return DaemonConfig(config.schedule.as_model(), sync, *build)
 
     environment = DaemonEnvironment(
         clock=_now,
         wait=wake.wait,
         wake=wake.send,
         stopped=stopped.is_set,
-        last_sync=LastSync(config.state_directory, os.path.realpath(config.site)),
+        last_sync=WatchedState(state, site, last_whole_sync),
         reload=lambda: daemon_config() if reloadable.reload() else None,
         config_error=lambda: reloadable.error,
         systemd=systemd,
@@ -112,13 +116,14 @@ def _run(
 def _sync(
     config: Config,
     key: str,
+    hook: str | None,
     lock: DaemonLock,
     stopped: StopSignal,
     counters: Counters,
     notifier: Notifier,
     request: SyncRequest,
 ) -> SyncReport:
-    """Make a sync with the config and the key that were in use when it began."""
+    """Make a sync with the config and the secrets that were in use when it began."""
     from syncer.daemon.memory import give_back
     from syncer.sync.make import make_sync
     from syncer.sync.options import Environment, Listener, Options
@@ -127,7 +132,7 @@ def _sync(
         request.alive()
         return stopped.wait(seconds)
 
-    environment = Environment(key, _now, sleep, stopped.is_set)
+    environment = Environment(key, _now, sleep, stopped.is_set, hook)
     listener = Listener(request.progress, counters.changed)
     options = Options(scheduled=not request.triggered, accept=request.accept, unread_since=request.unread_since)
     notifier.before_sync()
@@ -143,6 +148,26 @@ def _sync(
     finally:
         give_back()
     return report
+
+
+def _build_job(config: Config, hook: str, stopped: StopSignal) -> BuildJob:
+    """Return what calls the build hook, and says when that is due, with this config and this address."""
+    from syncer.daemon.loop import BuildJob
+    from syncer.daemon.watched_state import WatchedState
+    from syncer.decide.due_build import next_call
+    from syncer.state.builds import unbuilt_pages
+    from syncer.sync.call_hook import call_between
+    from syncer.sync.options import Environment
+
+    environment = Environment("", _now, stopped.wait, stopped.is_set, hook)
+    rules, read = config.deploy.as_model(), partial(unbuilt_pages, pushes=config.git.push)
+    watched = WatchedState(config.state_directory, os.path.realpath(config.site), read)
+
+    def is_due(now: datetime) -> bool:
+        unbuilt = watched()
+        return unbuilt is not None and next_call(unbuilt, rules, now).is_due(now)
+
+    return BuildJob(partial(call_between, config, environment), is_due)
 
 
 def _now() -> datetime:

@@ -25,10 +25,15 @@ BAR_COLOUR = "cyan"
 
 
 @contextmanager
-def stoppable(settings: Settings, *, key: str = "", dry_run: bool = False) -> Iterator[tuple[Environment, Listener]]:
-    """Give what a sync needs, and whom it informs, while the block runs. `key` is the API key, if one is needed."""
+def stoppable(
+    settings: Settings, *, key: str = "", hook: str | None = None, dry_run: bool = False
+) -> Iterator[tuple[Environment, Listener]]:
+    """Give what a sync needs, and whom it informs, while the block runs.
+
+    `key` is the API key, if one is needed; `hook` the address of the build hook, if it is known.
+    """
     with ProgressBar(enabled=not settings.quiet, dry_run=dry_run) as progress, stop_on_signals() as stopped:
-        environment = Environment(key, lambda: datetime.now(UTC), stopped.wait, stopped.is_set)
+        environment = Environment(key, lambda: datetime.now(UTC), stopped.wait, stopped.is_set, hook)
         yield environment, Listener(progress=progress.advance)
 
 

@@ -1,4 +1,4 @@
-"""The log on standard error: text or JSON lines, never with the key."""
+"""The log on standard error: text or JSON lines, never with the key or another secret."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 """Syslog's numbers."""
 
 
-def start_log(level: str, *, as_json: bool, key: str | None) -> None:
+def start_log(level: str, *, as_json: bool, key: str | None, hook: str | None = None) -> None:
     """Send records of `level` and above to standard error, through the redactor."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(Redactor(key))
+    handler.addFilter(Redactor(key, hook))
     handler.setFormatter(_Json() if as_json else _Text())
     root = logging.getLogger()
     root.handlers = [handler]

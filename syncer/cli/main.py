@@ -24,6 +24,7 @@ COMMANDS = {
     "history": "Show a video's counts over time.",
     "review": "Review counts that are not committed yet; keep or drop them.",
     "undo": "Restore the counts that a sync replaced.",
+    "deploy": "Call your host's build hook if a build is due.",
     "purge": "Delete stored readings and log lines.",
     "simulate": "Run a local YouTube, without an account.",
     "demo": "Take the tour with sample pages and a local YouTube.",

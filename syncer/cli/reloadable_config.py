@@ -22,7 +22,7 @@ log = logging.getLogger("syncer.daemon")
 
 
 class ReloadableConfig:
-    """The config, safe in any thread, and the key, for the main thread. An invalid new config changes nothing."""
+    """The config, safe in any thread, and the secrets, for the main thread. An invalid new config changes nothing."""
 
     def __init__(self, settings: Settings, systemd: Systemd) -> None:
         """Read both. Raises ConfigError and KeyMissing."""
@@ -32,7 +32,7 @@ class ReloadableConfig:
         self._lock = threading.Lock()
         self.error: str | None = None
         """Why the config that was last read is not in use, one finding a line; None where it is."""
-        self._config, self.key = self._read()
+        self._config, self.key, self.hook = self._read()
         self._start_log()
 
     @property
@@ -52,7 +52,7 @@ class ReloadableConfig:
         self._reload_requested = False
         self._systemd.reloading()
         try:
-            config, key = self._read()
+            config, key, hook = self._read()
             if config.site != self._config.site:
                 raise ConfigError(f"`site` is now {config.site}; restart the daemon to sync another site")
         except SyncerError as error:
@@ -69,21 +69,26 @@ class ReloadableConfig:
                 log.warning(message, section, extra={"event": "needs-restart"})
         kept = {section: getattr(self._config, section) for section in NEED_A_RESTART}
         with self._lock:
-            self._config, self.key = config.model_copy(update=kept), key
+            self._config, self.key, self.hook = config.model_copy(update=kept), key, hook
         self._start_log()
         log.info("Config reloaded", extra={"event": "config-read"})
         return True
 
-    def _read(self) -> tuple[Config, str]:
+    def _read(self) -> tuple[Config, str, str | None]:
         config = self._settings.config()
-        key = self._settings.key(config)
+        key, hook = self._settings.key(config), self._settings.hook(config)
+        if hook is None and config.deploy.hook_env:
+            from syncer.config.hook_address import no_hook
+
+            raise ConfigError(no_hook(config.deploy.hook_env))
         try:
             require_apprise(config.notify)
         except ConfigError as error:
             raise ConfigError(f"{self._settings.config_path}: {error}") from error
-        return config, key
+        return config, key, hook
 
     def _start_log(self) -> None:
-        self._settings.start_log(self.key)
+        self._settings.start_log(self.key, self.hook)
         if not (self._settings.quiet or self._settings.verbose):
+            logging.getLogger("syncer.deploy").setLevel(logging.INFO)
             log.setLevel(logging.INFO)  # what the daemon does is always logged, each step of its syncs with -v only

@@ -55,9 +55,28 @@ class Settings:
         if len(text) > LARGEST_CONFIG:
             raise ConfigError(f"{path}: too large for a config (the limit is 1 MiB); name yours with -c")
         config = parse_config(text, path)
-        token = config.status_page and config.status_page.token_env
-        remove_secrets({name for name in (config.youtube.api_key_env, token) if name})
+        token, hook = config.status_page and config.status_page.token_env, config.deploy.hook_env
+        remove_secrets({name for name in (config.youtube.api_key_env, token, hook) if name})
+        if hook is None and "CREDENTIALS_DIRECTORY" in self.environ:
+            from syncer.config.hook_address import CREDENTIAL, has_credential
+
+            if has_credential(self.environ):
+                deploy = config.deploy.model_copy(update={"hook_env": CREDENTIAL})
+                return config.model_copy(update={"deploy": deploy})
         return config
+
+    def hook(self, config: Config) -> str | None:
+        """Find the address of the build hook; None if the config has no hook, or the address is not known here.
+
+        Raises ConfigError where it cannot be an address. The message does not show it.
+        """
+        if config.deploy.hook_env is None:
+            return None
+        from syncer.config.hook_address import find_hook
+
+        hook = find_hook(self.environ, config.deploy.hook_env)
+        remove_secrets((), hook or "")
+        return hook
 
     def key(self, config: Config) -> str:
         """Find the API key: in the file if the config names one, else in the environment. Raises KeyMissing."""
@@ -72,12 +91,12 @@ class Settings:
         remove_secrets((), key)
         return key
 
-    def start_log(self, key: str | None = None) -> None:
-        """Start the log on standard error; it never shows the key."""
+    def start_log(self, key: str | None = None, hook: str | None = None) -> None:
+        """Start the log on standard error; it never shows the key, nor the address of the build hook."""
         from syncer.cli.log_setup import start_log
 
         level = "ERROR" if self.quiet else ("WARNING", "INFO", "DEBUG")[min(self.verbose, 2)]
-        start_log(level, as_json=self.json_log, key=key)
+        start_log(level, as_json=self.json_log, key=key, hook=hook)
 
 
 def remove_secrets(names: Collection[str], secret: str = "") -> None:

@@ -46,6 +46,7 @@ def command(settings: Settings, as_json: bool) -> None:
 def _show_syncs(status: Status, *, daemon: bool) -> None:
     from syncer.cli.show import show, show_table
     from syncer.status.buckets import in_words
+    from syncer.status.build_status import build_sentence
     from syncer.wording import counted, utc
 
     if status.running:
@@ -76,6 +77,8 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
     show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
+    if status.build:
+        show(f"Build hook: {build_sentence(status.build)}.")
 
 
 def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:

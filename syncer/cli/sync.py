@@ -49,8 +49,8 @@ def command(
     from syncer.sync.options import Options
 
     config = settings.config()
-    key = settings.key(config)
-    settings.start_log(key)
+    key, hook = settings.key(config), settings.hook(config)
+    settings.start_log(key, hook)
     options = Options(
         dry_run=dry_run,
         everything=everything,
@@ -60,7 +60,7 @@ def command(
         fail_on=failures_named(fail_on),
     )
     changes = ChangeList(keep_all=dry_run and as_json)
-    with stoppable(settings, key=key, dry_run=dry_run) as (environment, progress):
+    with stoppable(settings, key=key, hook=hook, dry_run=dry_run) as (environment, progress):
         listener = replace(progress, changed=changes.add, previewed=changes.preview)
         report = make_sync(config, options, environment, listener)
     if as_json:

@@ -17,6 +17,9 @@ from syncer.wording import counted, safe, utc
 TRAILER = "Syncer-Sync"
 """The key of the last line. A commit without it is not syncer's; one with it may still have a copied message."""
 
+PAGES_TRAILER = "Syncer-Pages"
+"""The key of the line before it: how many pages the commit changes. CI can decide by it whether to build the site."""
+
 CLAIM = re.compile(rf"(?m)^{TRAILER}: ")
 """Finds that line anywhere in a message."""
 
@@ -83,14 +86,14 @@ class Wording(NamedTuple):
         if self.missing:
             named = ", ".join(self.missing[:NAMED_ITEMS]) + (", ..." if len(self.missing) > NAMED_ITEMS else "")
             totals.append(f"Missing on YouTube: {counted(len(self.missing), 'video')} ({named}).")
-        trailer = f"{TRAILER}: {self.sync or contents.sync}\n"
+        trailer = f"{PAGES_TRAILER}: {contents.pages}\n{TRAILER}: {self.sync or contents.sync}\n"
         return "\n\n".join([first, "\n".join(changes), "\n".join(totals), trailer])
 
 
 def form(template: str | None) -> re.Pattern[str]:
     """Return a pattern for the messages that `Wording` makes with this template, and for no other text.
 
-    `Missing at YouTube` was the wording of earlier versions.
+    `Missing at YouTube` was the wording of earlier versions, which did not write the number of pages in a trailer.
     """
     subject = "Update YouTube counts: [0-9,]+ pages?"
     words = {"subject": subject, "pages": "[0-9]+", "counts": "[0-9]+"}
@@ -104,7 +107,7 @@ def form(template: str | None) -> re.Pattern[str]:
         rf"In all: [0-9,]+ counts? on [0-9,]+ pages?(?: \({gained}(?:, {gained})*\))?\.\n"
         rf"Read from YouTube: (?:{time} to )?{time}\.\n"
         r"(?:Missing (?:on|at) YouTube: [0-9,]+ videos? \([0-9A-Za-z_-]+(?:, [0-9A-Za-z_-]+)*(?:, \.\.\.)?\)\.\n)?\n"
-        rf"{TRAILER}: [0-9TZ]{{16}}-[0-9a-f]+\n*"
+        rf"(?:{PAGES_TRAILER}: [0-9]+\n)?{TRAILER}: [0-9TZ]{{16}}-[0-9a-f]+\n*"
     )
 
 
@@ -114,8 +117,10 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     Of several changes of the same size, a message may name any.
     """
     named = re.findall(r"(?m)^- .+ -> [0-9-]+$", text)
+    pages = re.findall(rf"(?m)^{PAGES_TRAILER}: ([0-9]+)$", text)
     return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
         set(named) <= set(lines)
+        and pages in ([], [str(contents.pages)])
         and f"\n{_in_all(contents)}\n" in text
         and ("\nThe largest changes:\n" in text) is (contents.named > NAMED_ITEMS)
     )

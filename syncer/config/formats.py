@@ -178,6 +178,30 @@ def check_ping(url: str) -> str:
     return url
 
 
+def check_hook(url: str) -> str:
+    """Return the address of a build hook unchanged if it can be called. It is a secret, so no message shows it."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a full URL that begins with https://")
+    if "@" in parts.netloc or "#" in url:
+        raise ValueError("must not contain a user name, a password or a fragment; copy it again from your host")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("would be sent unencrypted; use https:// (http:// works only for a loopback address)")
+    return url
+
+
+def check_hook_variable(name: str) -> str:
+    """Return the name of the environment variable that holds the address of the build hook."""
+    if "/" in name or ":" in name:
+        raise ValueError(
+            "must be the name of an environment variable, such as `DEPLOY_HOOK`, never the address itself: the config"
+            " is often committed, and whoever knows the address can start builds. If it was ever committed, replace it"
+        )
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("must be the name of an environment variable, such as `DEPLOY_HOOK`")
+    return name
+
+
 def check_listen(address: str) -> str:
     """Return `HOST:PORT` if it can be one."""
     if not re.fullmatch(LISTEN_PATTERN, address) or int(address.rpartition(":")[2]) > 65_535:

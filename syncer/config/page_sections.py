@@ -54,7 +54,7 @@ _InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
 _Glob = Annotated[str, AfterValidator(check_pattern), Field(min_length=1)]
 _FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
 _CountName = Annotated[Count, BeforeValidator(count_name)]
-_Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
+Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
 _THRESHOLD = {
     "anyOf": [
         {"type": "integer", "minimum": 0, "maximum": model.LARGEST_COUNT},
@@ -143,10 +143,10 @@ class FieldMapping(Section):
 class Brakes(Section):
     """`write.brake`: when the safety brake stops a sync."""
 
-    missing: _Share = Field(
+    missing: Share = Field(
         default=parse_share("50%"), description="Stop if more than this share of the videos is suddenly missing."
     )
-    falling: _Share = Field(default=parse_share("50%"), description="Stop if more than this share of the counts falls.")
+    falling: Share = Field(default=parse_share("50%"), description="Stop if more than this share of the counts falls.")
 
 
 class Write(Section):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -28,6 +28,7 @@ from syncer.config.formats import (
     check_author,
     check_endpoint,
     check_first_line,
+    check_hook_variable,
     check_host,
     check_listen,
     check_path,
@@ -38,6 +39,7 @@ from syncer.config.formats import (
     duration,
     is_loopback,
     parse_duration,
+    parse_share,
     parse_timezone,
 )
 from syncer.config.mapping import BrokenRules
@@ -48,12 +50,16 @@ from syncer.config.page_sections import (
     OwnWrite,
     PositiveDuration,
     Section,
+    Share,
     Write,
     data_file_rules,
 )
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
 from syncer.model import Count
+
+if TYPE_CHECKING:
+    from syncer.decide.due_build import BuildRules
 
 LONGEST_UNAUTHORIZED = timedelta(days=30)
 """How long counts that were read with a key alone may be stored (`docs/terms.md`)."""
@@ -170,6 +176,33 @@ class Schedule(Section):
         return schedule.Schedule(self.every, self.cron, self.timezone, self.jitter)
 
 
+class Deploy(Section):
+    """`deploy`: when the build hook of your host is called."""
+
+    hook_env: Annotated[str, AfterValidator(check_hook_variable)] | None = Field(
+        default=None,
+        description="The environment variable that holds the address of the build hook, never the address; null: none.",
+    )
+    when: Share = Field(
+        default=parse_share("5%"), description="Call it when at least this share of the pages has changed."
+    )
+    at_least_every: PositiveDuration = Field(
+        default=parse_duration("24h"), description="Call it after this time even if only one page has changed."
+    )
+    at_most_per_day: int = Field(
+        default=4, ge=1, le=1000, description="The maximum number of calls in any 24 hours, failed ones included."
+    )
+    quiet: _DurationOrZero = Field(
+        default=parse_duration("10m"), description="How long no page must have changed before a call."
+    )
+
+    def as_model(self) -> BuildRules:
+        """Return the rules as the lower layers use them."""
+        from syncer.decide.due_build import BuildRules
+
+        return BuildRules(self.when, self.at_least_every, self.at_most_per_day, self.quiet)
+
+
 class History(Section):
     """`history`: how long readings and log lines are kept."""
 
@@ -284,6 +317,7 @@ class Config(Section):
     quota: Quota = Field(default_factory=Quota, description="How many units syncer may use in a quota day.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
     write: Write = Field(default_factory=Write, description="When and how counts are written.")
+    deploy: Deploy = Field(default_factory=Deploy, description="When the build hook of your host is called.")
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
     notify: Notify = Field(default_factory=Notify, description="Where the daemon sends notifications.")
     git: Git = Field(default_factory=Git, description="Whether syncs commit and push the counts that they write.")
@@ -351,6 +385,12 @@ class Config(Section):
                 " YouTube gave you the right to store counts for longer"
             )
             broken.append((("schedule", "refresh_within"), sentence))
+        between = max(longest or timedelta(0), self.schedule.every)
+        if self.deploy.hook_env and self.schedule.cron is None and self.deploy.quiet >= between:
+            sentence = (
+                f"would put off each call, because the next sync comes first; make it shorter than {duration(between)}"
+            )
+            broken.append((("deploy", "quiet"), sentence))
         if broken:
             raise BrokenRules(broken)
         return self

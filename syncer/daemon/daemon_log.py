@@ -69,6 +69,15 @@ def log_error(error: BaseException, next_start: datetime) -> None:
         )
 
 
+def log_not_built(error: BaseException) -> None:
+    """Log why a call of the build hook could not be made; it is tried again later."""
+    if isinstance(error, Stopped):
+        return
+    is_expected = isinstance(error, SyncerError)
+    message = "The build hook could not be called: %s" if is_expected else "A bug in syncer kept the build hook: %s"
+    log.error(message, error, exc_info=None if is_expected else error, extra={"event": "build-not-called"})
+
+
 def log_next(start: datetime) -> None:
     """Log when the next sync begins."""
     log.info("Next sync at %s", utc(start), extra={"event": "scheduled"})

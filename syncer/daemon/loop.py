@@ -1,4 +1,4 @@
-"""Syncs on the schedule and when it is triggered, until it is stopped."""
+"""Syncs on the schedule and when it is triggered, and calls the build hook in between, until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -42,7 +42,10 @@ WATCHDOG_STALL_SECONDS = 300.0
 One request may take `youtube.timeout`, and a lock is waited for in small steps.
 """
 
-JOB = "sync"
+JOB, BUILD_JOB = "sync", "build"
+
+BUILD_RETRY_SECONDS = 300.0
+"""How long no call of the build hook is tried after one that could not be made: the state was locked, or unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,15 @@ class SyncRequest:
     """Called whenever the sync waits, as a sign that it does not hang."""
 
 
+class BuildJob(NamedTuple):
+    """How the build hook is called between syncs."""
+
+    call: Callable[[], object]
+    """Calls it if it is due; it checks by itself whether the daemon is being stopped."""
+    is_due: Callable[[datetime], bool]
+    """Whether to call it now, as far as the state says without its lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class DaemonConfig:
     """What the daemon takes from the config; it may be replaced while the daemon runs."""
@@ -66,6 +78,8 @@ class DaemonConfig:
     schedule: Schedule
     sync: Callable[[SyncRequest], SyncReport]
     """Makes one sync; it checks by itself whether the daemon is being stopped."""
+    build: BuildJob | None = None
+    """Calls the build hook between syncs; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,8 @@ class Daemon:
         self._progress: SyncProgress | None = None
         self._trouble: str | None = None
         self._sign_of_life = time.monotonic()
+        self._next_build = 0.0
+        """When a call of the build hook may be tried again, by the monotonic clock."""
 
     def state(self) -> DaemonState:
         """Return what the daemon is doing now."""
@@ -174,6 +190,7 @@ class Daemon:
         while not environment.stopped():
             now = environment.clock()
             agenda = self._look(agenda, now, before - now)
+            self._look_for_build(now)
             before = now
             environment.wait(CLOCK_CHECK_SECONDS)
         environment.systemd.stopping()
@@ -214,6 +231,15 @@ class Daemon:
             self._environment.systemd.alive(_status(self.state()))
         return agenda
 
+    def _look_for_build(self, now: datetime) -> None:
+        """Have the build hook called, after the syncs that wait, if that is due and none is running."""
+        with self._lock:
+            build, idle = self._config.build, not self._unfinished and time.monotonic() >= self._next_build
+        if build and idle and build.is_due(now):
+            with self._lock:
+                self._next_build = float("inf")  # until it has ended
+            self._scheduler.add_job(self._build, args=(build,), id=BUILD_JOB)
+
     def _after_finished(self, agenda: Agenda, now: datetime) -> Agenda:
         """Return the agenda after the syncs that ended since the last check; log each, and close its ticket."""
         while not self._finished.empty():
@@ -251,6 +277,17 @@ class Daemon:
         except BaseException as error:  # noqa: BLE001 - whatever it is, the next sync runs
             return FinishedSync(trigger, since, error)
 
+    def _build(self, build: BuildJob) -> None:
+        """Call the build hook if it is due, in the thread of syncs. It never raises."""
+        next_try = time.monotonic() + BUILD_RETRY_SECONDS
+        try:
+            build.call()
+            next_try = 0.0
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is tried again later
+            daemon_log.log_not_built(error)
+        with self._lock:
+            self._next_build = next_try
+
     def _advance(self, stage: Stage, done: int, of: int | None) -> None:
         with self._lock:
             self._progress, self._sign_of_life = SyncProgress(stage, done, of), time.monotonic()
@@ -261,7 +298,8 @@ class Daemon:
 
     def _hand_over(self, event: JobExecutionEvent) -> None:
         """Pass on what `_sync` returned, and wake the main thread, now that APScheduler would accept the next sync."""
-        self._finished.put(event.retval)
+        if event.job_id == JOB:
+            self._finished.put(event.retval)
         self._environment.wake()
 
 

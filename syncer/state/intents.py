@@ -82,12 +82,13 @@ def mark_done(
     *,
     suppressed: Iterable[Suppression],
     record: Callable[[Connection], object] | None = None,
+    unbuilt: Collection[str] = (),
 ) -> None:
     """Mark a batch durably as done at this time, except for the intents `not_done`, by number from 0.
 
     Its lines in the diff log are numbered from `first_seq`. `suppressed` are the numbers that it suppresses; a crash
-    before that does no harm, because open intents are settled before pages are compared. `record` is called in the same
-    transaction.
+    before that does no harm, because open intents are settled before pages are compared. `unbuilt` are the paths of the
+    pages that wait for the build hook from now on. `record` is called in the same transaction.
     """
     with database.transaction(durable=True) as connection:
         if not_done:
@@ -107,6 +108,10 @@ def mark_done(
         )
         if record:
             record(connection)
+        if unbuilt:
+            from syncer.state.builds import note_changed_pages
+
+            note_changed_pages(connection, sorted(unbuilt), at)
 
 
 def forget_intents(database: Database, batch: int) -> None:

@@ -107,6 +107,12 @@ CREATE TABLE written (                     -- only where `write.at_least_every` 
     at INTEGER NOT NULL,                   -- when it was last written
     PRIMARY KEY (path, field, id)
 ) WITHOUT ROWID;
+CREATE TABLE unbuilt (path TEXT PRIMARY KEY) WITHOUT ROWID;  -- the pages that changed since the build hook was called
+CREATE TABLE builds (
+    call INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,                   -- noted before the call is made
+    status INTEGER                         -- the HTTP status; 0: no response; null: the process ended before it
+);
 """
 
 MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, SCHEMA_8)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from syncer.decide.unconfirmed import view_meaning
 from syncer.diff_log.lines import timestamp
 from syncer.model import Bucket, Count, Reading, VideoId
+from syncer.status.build_status import build_json
 from syncer.status.held_back import held_back_json
 from syncer.status.report import problem_json
 
@@ -46,6 +47,7 @@ def status_json(status: Status) -> dict[str, object]:
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
         "problems": [problem_json(problem) for problem in status.problems],
         "open": status.open,
+        "deploy": build_json(status.build) if status.build else None,
         "cut_short": {
             "written": leftovers.written,
             "unwritten": leftovers.unwritten,

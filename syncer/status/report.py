@@ -65,6 +65,8 @@ class SyncReport:
     """The name of the commit that the sync ended in."""
     pushed_to: str | None = None
     """The remote that has all of syncer's commits now, if the sync pushed."""
+    build: str | None = None
+    """What became of the build hook's call, in a sentence; None: nothing waits for one."""
     tries: Tries = field(default_factory=Tries)
     left: int = 0
     """Counts and dates that an undo or a drop could not restore."""

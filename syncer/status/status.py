@@ -19,6 +19,7 @@ from syncer.state.lock import is_held
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
+from syncer.status.build_status import BuildStatus, build_status
 from syncer.status.held_back import held_back_now
 from syncer.status.leftovers import Leftovers, find_leftovers
 from syncer.status.report import Outline, outline, problems_of, stored_report
@@ -62,6 +63,8 @@ class Status:
     """What a crash left behind and no later sync has completed yet."""
     running: bool
     """Whether a sync, or another command that writes, is running."""
+    build: BuildStatus | None
+    """None if the config has no build hook."""
 
     @property
     def listed(self) -> set[VideoId]:
@@ -110,4 +113,5 @@ def status_of(
         open=left_open,
         leftovers=leftovers if leftovers.any and not running else None,
         running=running,
+        build=build_status(config, database, now),
     )

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from syncer import __version__
 from syncer.errors import ExitCode
 from syncer.model import Change, Count
+from syncer.status.build_status import BuildStatus
 from syncer.status.report import SyncReport
 from syncer.status_page.reading import Gauges
 from syncer.youtube.answer import METHODS, Outcome
@@ -131,4 +132,28 @@ class _Now(Collector):
         )
         yield GaugeMetricFamily(
             "syncer_sync_running", "1 while a sync is running, 0 otherwise.", value=int(found.running)
+        )
+        if found.build:
+            yield from _of_builds(found.build)
+
+
+def _of_builds(build: BuildStatus) -> Iterator[Metric]:
+    """Yield the metrics of the build hook, whichever process called it."""
+    unbuilt = build.unbuilt
+    numbers = (
+        ("syncer_build_changed_pages", "Pages that changed since the last call of the build hook.", unbuilt.changed),
+        ("syncer_build_calls_last_24h", "Calls of the build hook in the last 24 hours.", build.calls_today),
+        (
+            "syncer_build_failed_calls",
+            "Calls of the build hook that failed since the last successful one.",
+            len(unbuilt.failures),
+        ),
+    )
+    for name, text, number in numbers:
+        yield GaugeMetricFamily(name, text, value=number)
+    if unbuilt.last_success:
+        yield GaugeMetricFamily(
+            "syncer_last_build_call_timestamp_seconds",
+            "Last successful call of the build hook, as a Unix time.",
+            value=unbuilt.last_success.timestamp(),
         )

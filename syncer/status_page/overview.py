@@ -10,6 +10,7 @@ from syncer.control import DaemonState, Stage
 from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.buckets import in_words
+from syncer.status.build_status import build_sentence
 from syncer.status.held_back import held_back_outline
 from syncer.status.status import Status
 from syncer.status_page.chart import sync_bars
@@ -98,6 +99,7 @@ def _now(seen: Overview) -> Markup:
             ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
             *([("Undone or dropped", suppressed)] if status.suppressed else []),
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
+            *([("Build hook", f"{build_sentence(status.build)}.")] if status.build else []),
         ),
         facts(*quota),
         sync_button(),

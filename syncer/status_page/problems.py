@@ -57,6 +57,9 @@ REMEDIES = {
     ),
     ProblemKind.NOT_COMMITTED: "Do what the message says. The next sync commits.",
     ProblemKind.NOT_PUSHED: "Do what the message says. The next sync pushes.",
+    ProblemKind.DEPLOY_FAILED: (
+        "Do what the message says. syncer deploy calls the build hook at once; otherwise it is tried again later."
+    ),
 }
 """What to do, by kind, in the words of `docs/reference/problems.md`."""
 

@@ -21,6 +21,7 @@ from syncer.state.judging import unconfirmed_counts
 from syncer.state.search import KnownVideo, SearchState, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos, pages_of_videos
+from syncer.status.build_status import BuildStatus
 from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, status_of
 
@@ -96,6 +97,8 @@ class Gauges:
     late: float
     """Seconds by which the next sync is overdue."""
     running: bool
+    build: BuildStatus | None
+    """None if the config has no build hook."""
 
 
 def overview(sources: Sources, *, changes: int = CHANGES_SHOWN) -> Overview:
@@ -207,6 +210,7 @@ def gauges(sources: Sources) -> Gauges:
         oldest=oldest,
         late=late.total_seconds(),
         running=daemon.running,
+        build=status.build,
     )
 
 

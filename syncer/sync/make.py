@@ -20,6 +20,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     DiffLog         diff_log/log            a line for each changed count
     |     forget_intents  state/intents           nothing is left to settle
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
+    | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
     | Tally             sync/options          the report of all that was counted (status/report)
     | end_sync          state/syncs           keeps the report in the state
     | forget_old        sync/forget           removes what is older than `history.keep`
@@ -210,6 +211,11 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
         save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)
     log_planned(sync, plan)
+    deploys = sync.config.deploy.hook_env is not None and not options.dry_run
+    if deploys:
+        from syncer.sync.call_hook import call_before
+
+        call_before(sync)
     _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
@@ -220,6 +226,10 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
         from syncer.sync.publish import publish
 
         publish(sync, pages, missing)
+    if deploys:
+        from syncer.sync.call_hook import call_after
+
+        call_after(sync)
     report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}

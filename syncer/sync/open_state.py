@@ -182,7 +182,17 @@ def _recover(config: Config, database: Database, diff_log: DiffLog, now: datetim
                 from syncer.sync.hold_back import recording_of
 
                 record = recording_of(config, done, now, now)
-            mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done), record=record)
+            unbuilt = {change.path for change in done} if config.deploy.hook_env else ()
+            mark_done(
+                database,
+                batch.number,
+                not_done,
+                at,
+                first,
+                suppressed=suppressed_by(done),
+                record=record,
+                unbuilt=unbuilt,
+            )
         entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
         diff_log.append(batch.sync, at, entries, first)
         forget_intents(database, batch.number)

@@ -65,6 +65,8 @@ class Environment:
     """Waits so many seconds; returns something true if the wait ended early because the sync is cancelled."""
     cancelled: Callable[[], bool] = lambda: False
     """Returns whether to stop: send no more requests, and finish only the current batch of pages."""
+    hook: str | None = field(default=None, repr=False)
+    """The address of the build hook, a secret; None: it is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Tally:
     """Videos whose readings the safety brake holds."""
     commit: str | None = None
     pushed_to: str | None = None
+    build: str | None = None
+    """What became of the build hook's call, in a sentence; None: nothing waits for one."""
     tries: Tries = field(default_factory=Tries)
     left: int = 0
     suppressed: int = 0
@@ -186,6 +190,7 @@ class Tally:
             gone=tuple(sorted(self.gone)),
             commit=self.commit,
             pushed_to=self.pushed_to,
+            build=self.build,
             tries=self.tries,
             left=self.left,
             changed_dates=self.changed_dates,

@@ -97,7 +97,8 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
         from syncer.sync.hold_back import recording_in
 
         record = recording_in(sync, done)
-    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), record=record)
+    unbuilt = {change.path for change in done} if sync.config.deploy.hook_env else ()
+    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), record=record, unbuilt=unbuilt)
     entries = [entry for _, same in intents for entry in same]
     if not_done:
         entries = [entry for number, entry in enumerate(entries) if number not in not_done]

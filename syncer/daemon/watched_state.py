@@ -1,29 +1,32 @@
-"""Checks when the last whole sync began, whoever made it."""
+"""Checks what the state says, whoever wrote it, such as when the last whole sync began."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from syncer.errors import StateError
-from syncer.state.database import open_to_read
+from syncer.state.database import Database, open_to_read
 from syncer.state.directory import DATABASE_FILE
-from syncer.state.syncs import last_whole_sync
+
+Value = TypeVar("Value")
 
 
-class LastSync:
+class WatchedState(Generic[Value]):
     """Opens the state for a moment when its files have changed, so it may be called every few seconds."""
 
-    def __init__(self, directory: Path, site: str) -> None:
-        """Take the state's directory and the site's real path."""
+    def __init__(self, directory: Path, site: str, read: Callable[[Database], Value]) -> None:
+        """Take the state's directory, the site's real path, and what to read, such as `last_whole_sync`."""
         self._directory = directory
         self._site = site
+        self._read = read
         self._stamps: list[tuple[int, int] | None] = []
-        self._last: datetime | None = None
+        self._last: Value | None = None
 
-    def __call__(self) -> datetime | None:
-        """Return when it began; None where there was none, or where the state cannot be read now."""
+    def __call__(self) -> Value | None:
+        """Return what was read; None where there is no state, or where it cannot be read now."""
         stamps = [_stamp(self._directory / name) for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal")]
         if stamps == self._stamps:
             return self._last
@@ -32,7 +35,7 @@ class LastSync:
             database = open_to_read(self._directory, self._site)
             if database:
                 with database:
-                    self._last = last_whole_sync(database)
+                    self._last = self._read(database)
         return self._last
 
 

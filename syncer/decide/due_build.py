@@ -1,0 +1,154 @@
+"""Decides when the build hook is called, from the pages that changed, the calls before, and the rules of the config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import takewhile
+from typing import NamedTuple
+
+DAY = timedelta(hours=24)
+
+FIRST_RETRY = timedelta(minutes=5)
+RETRY_GROWTH = 4
+LONGEST_RETRY = timedelta(hours=6)
+"""A call that failed is tried again after 5 minutes, 20, 80, and so on, at most 6 hours."""
+
+FAILURES_BEFORE_PROBLEM = 3
+"""Failed calls in a row that need attention. A call that the host refuses needs it at once: it will refuse the next."""
+
+
+class Wait(StrEnum):
+    """What a call waits for."""
+
+    CHANGE = "change"
+    """A page that changes."""
+    PUSH = "push"
+    """A push of the changes: the build would not see them."""
+    SHARE = "share"
+    """More changed pages (`when`), or the end of `at_least_every`."""
+    QUIET = "quiet"
+    """Some time without a change (`quiet`)."""
+    LIMIT = "limit"
+    """A day in which fewer calls were made (`at_most_per_day`)."""
+    RETRY = "retry"
+    """Some time after a call that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRules:
+    """When a build is worth it, as the config's `deploy` says it."""
+
+    when: float
+    """The share of the pages, from 0 to 1, of which so many must have changed."""
+    at_least_every: timedelta
+    """After so long, one changed page is enough."""
+    at_most_per_day: int
+    """The most calls in any 24 hours, failed ones included."""
+    quiet: timedelta
+    """How long no page must have changed before a call."""
+
+
+class HookCall(NamedTuple):
+    """A call that was made, or was about to be made when the process ended."""
+
+    at: datetime
+    """When it was noted, before it was made."""
+    status: int | None
+    """The HTTP status that was returned; 0 if there was no response, None if the process ended before."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the host accepted it."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the host will refuse the next call as well: most likely, the address is wrong."""
+        return self.status is not None and 300 <= self.status < 500 and self.status not in {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """The pages that changed since the last call that succeeded, and the calls so far."""
+
+    changed: int
+    """How many pages changed; one that changed twice counts once."""
+    pages: int
+    """How many pages with videos the site has; 0 if no whole sync has counted them yet."""
+    since: datetime | None
+    """When the first of these changes was made; None where there is none."""
+    last_change: datetime | None
+    unpushed: bool
+    """Whether there are changes that are not pushed, although the config says that syncs push."""
+    calls: Sequence[HookCall]
+    """Oldest first, in the order in which they were made."""
+
+    @property
+    def failures(self) -> Sequence[HookCall]:
+        """The calls since the last that succeeded, newest first."""
+        return tuple(takewhile(lambda call: not call.succeeded, reversed(self.calls)))
+
+    @property
+    def last_success(self) -> datetime | None:
+        """When the last call that succeeded was made."""
+        return next((call.at for call in reversed(self.calls) if call.succeeded), None)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether calls fail in a way that time alone does not repair."""
+        failures = self.failures
+        return len(failures) >= FAILURES_BEFORE_PROBLEM or any(call.was_refused for call in failures[:1])
+
+    def calls_before(self, now: datetime) -> int:
+        """Return how many calls were made in the 24 hours before `now`."""
+        return sum(now - call.at < DAY for call in self.calls)
+
+
+class NextCall(NamedTuple):
+    """When the next call is made, if nothing changes until then."""
+
+    at: datetime | None
+    """It may be in the past: then the call is due. None: it waits for an event, not for a time."""
+    waits_for: Wait
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether to call now."""
+        return self.at is not None and self.at <= now
+
+
+def next_call(unbuilt: Unbuilt, rules: BuildRules, now: datetime, *, retry_at_once: bool = False) -> NextCall:
+    """Return when the hook is called next, and what that waits for.
+
+    A time in the future was noted before the clock was set back; it counts as `now`, so that no call comes earlier
+    than the rules say. `retry_at_once`: do not wait after a call that failed.
+    """
+    if not unbuilt.changed or unbuilt.since is None or unbuilt.last_change is None:
+        return NextCall(None, Wait.CHANGE)
+    if unbuilt.unpushed:
+        return NextCall(None, Wait.PUSH)
+    last_change, since = min(unbuilt.last_change, now), min(unbuilt.last_success or unbuilt.since, now)
+    calls = [min(call.at, now) for call in unbuilt.calls]
+    bounds = [(last_change + rules.quiet, Wait.QUIET)]
+    if not _is_worth_it(unbuilt, rules.when):
+        bounds.append((since + rules.at_least_every, Wait.SHARE))
+    if len(calls) >= rules.at_most_per_day:
+        bounds.append((calls[-rules.at_most_per_day] + DAY, Wait.LIMIT))
+    if unbuilt.failures and not retry_at_once:
+        bounds.append((calls[-1] + retry_after(len(unbuilt.failures)), Wait.RETRY))
+    return NextCall(*max(bounds))
+
+
+def retry_after(failures: int) -> timedelta:
+    """Return how long to wait after so many failed calls in a row."""
+    wait = FIRST_RETRY
+    for _ in range(failures - 1):
+        wait = min(RETRY_GROWTH * wait, LONGEST_RETRY)
+    return wait
+
+
+def _is_worth_it(unbuilt: Unbuilt, when: float) -> bool:
+    """Whether enough pages changed. Where nobody has counted the pages, only a share of 0 is reached."""
+    return unbuilt.changed >= when * unbuilt.pages and (unbuilt.pages > 0 or not when)

@@ -1,0 +1,112 @@
+"""Calls the build hook when a build is worth it, in a sync, for the daemon between two syncs, and for `syncer deploy`.
+
+The state's lock is held from the decision to the end of the call, so two processes never call for the same changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from syncer.build_hook import call_build_hook
+from syncer.config.hook_address import no_hook
+from syncer.decide.due_build import HookCall, Unbuilt, next_call
+from syncer.model import Problem, ProblemKind
+from syncer.state.builds import (
+    begin_call,
+    end_call,
+    note_pushed,
+    note_site_pages,
+    set_back_times,
+    unbuilt_pages,
+)
+from syncer.state.database import Database
+from syncer.status.build_status import build_sentence, build_status
+from syncer.sync.open_state import open_for_writing
+from syncer.sync.options import Environment, Sync
+from syncer.wording import counted
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+log = logging.getLogger("syncer.deploy")
+
+
+def call_before(sync: Sync) -> None:
+    """Make a call that an earlier sync left: what this one changes would put it off again."""
+    if sync.options.whole:
+        note_site_pages(sync.database, sync.tally.pages)
+    call_if_due(sync.config, sync.database, sync.environment)
+
+
+def call_after(sync: Sync) -> None:
+    """Make a call that is due now that the sync has written, and pushed if it does; note what needs attention."""
+    if sync.tally.pushed_to:
+        note_pushed(sync.database)
+    call = call_if_due(sync.config, sync.database, sync.environment)
+    status = build_status(sync.config, sync.database, sync.environment.clock())
+    assert status, "the config names a hook"
+    if status.unbuilt.needs_attention:
+        sync.tally.problems.append(problem_of(status.unbuilt))
+    elif call:
+        sync.tally.build = sentence_of(call)
+    elif status.unbuilt.changed:
+        sync.tally.build = f"Build hook not called: {build_sentence(status)}."
+        if status.next_call.is_due(status.at) and not sync.environment.hook:
+            sync.tally.build = f"Build hook not called: {no_hook(str(sync.config.deploy.hook_env))}."
+        log.info("%s", sync.tally.build, extra={"event": "build-pending", "changed_pages": status.unbuilt.changed})
+
+
+def call_between(config: Config, environment: Environment, *, retry_at_once: bool = False) -> HookCall | None:
+    """Make a call that is due, outside of a sync; return it. Raises Locked, Stopped and StateError."""
+    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened:
+        return call_if_due(config, opened.database, environment, retry_at_once=retry_at_once)
+
+
+def call_if_due(
+    config: Config, database: Database, environment: Environment, *, retry_at_once: bool = False
+) -> HookCall | None:
+    """Make a call if it is due and its address is known; return it. The state's lock must be held.
+
+    The call is noted durably before it is made: whatever happens to this process, none is made more often than said.
+    """
+    now, hook = environment.clock(), environment.hook
+    set_back_times(database, now)
+    unbuilt = unbuilt_pages(database, pushes=config.git.push)
+    due = next_call(unbuilt, config.deploy.as_model(), now, retry_at_once=retry_at_once).is_due(now)
+    if not due or hook is None or environment.cancelled():
+        return None
+    number = begin_call(database, now)
+    status = call_build_hook(hook, environment.cancelled)
+    call = HookCall(now, status)
+    end_call(database, number, status)
+    changed = counted(unbuilt.changed, "page")
+    facts = {"event": "build-called", "status": status, "changed_pages": unbuilt.changed}
+    level = logging.INFO if call.succeeded else logging.WARNING
+    log.log(level, "%s %s changed since the last call", sentence_of(call), changed, extra=facts)
+    return call
+
+
+def sentence_of(call: HookCall) -> str:
+    """Return how a call ended, and what comes next."""
+    if call.succeeded:
+        return "Called the build hook."
+    return f"The build hook {_response_of(call)}. It is called again later, or by `syncer deploy`."
+
+
+def problem_of(unbuilt: Unbuilt) -> Problem:
+    """Return the Problem of calls that fail."""
+    last, *earlier = unbuilt.failures
+    if last.was_refused:
+        remedy = "its address is probably wrong or no longer valid: copy it again from your host"
+    else:
+        remedy = "check your host's status page and the network of this machine"
+    also = f", and {counted(len(earlier), 'call')} before it failed too" if earlier else ""
+    message = f"the build hook {_response_of(last)}{also}; {remedy}, then run `syncer deploy`"
+    return Problem(ProblemKind.DEPLOY_FAILED, "deploy", message)
+
+
+def _response_of(call: HookCall) -> str:
+    if call.status is None:
+        return "was called, but syncer ended before the response"
+    return f"returned {call.status}" if call.status else "did not respond"
