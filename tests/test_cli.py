@@ -38,6 +38,7 @@ BUILT = [
     "history",
     "review",
     "undo",
+    "deploy",
     "purge",
     "simulate",
     "demo",

@@ -170,6 +170,7 @@ def test_status_has_what_an_operator_needs(full: Site, syncer: Run) -> None:
         "hidden",
         "problems",
         "open",
+        "deploy",
         "cut_short",
     ]
     assert list(status) == keys

@@ -87,6 +87,7 @@ def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool
     """
     from syncer.check.findings import Finding, Level
     from syncer.cli.serving import require_serving
+    from syncer.config.hook_address import require_hook
     from syncer.daemon.notify import require_apprise
     from syncer.errors import ConfigError
     from syncer.state.lock import daemon_socket, is_running
@@ -96,6 +97,7 @@ def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool
     for require in (
         partial(require_apprise, config.notify),
         partial(require_serving, config, environ, is_running=running),
+        partial(require_hook, environ, config.deploy.hook_env),
     ):
         try:
             require()

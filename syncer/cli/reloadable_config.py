@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from syncer.cli.settings import Settings
+from syncer.config.hook_address import require_hook
 from syncer.daemon.notify import require_apprise
 from syncer.daemon.systemd import Systemd
 from syncer.errors import ConfigError, SyncerError
@@ -77,12 +78,9 @@ class ReloadableConfig:
     def _read(self) -> tuple[Config, str, str | None]:
         config = self._settings.config()
         key, hook = self._settings.key(config), self._settings.hook(config)
-        if hook is None and config.deploy.hook_env:
-            from syncer.config.hook_address import no_hook
-
-            raise ConfigError(no_hook(config.deploy.hook_env))
         try:
             require_apprise(config.notify)
+            require_hook(self._settings.environ, config.deploy.hook_env)
         except ConfigError as error:
             raise ConfigError(f"{self._settings.config_path}: {error}") from error
         return config, key, hook

@@ -43,6 +43,12 @@ def find_hook(environ: Mapping[str, str], env_name: str) -> str | None:
     return _checked(content.decode("ascii", errors="replace").strip(), f"systemd's credential {CREDENTIAL}")
 
 
+def require_hook(environ: Mapping[str, str], env_name: str | None) -> None:
+    """Raise ConfigError where the config names a hook, and its address is not known here."""
+    if env_name is not None and find_hook(environ, env_name) is None:
+        raise ConfigError(f"deploy: {no_hook(env_name)}")
+
+
 def no_hook(env_name: str) -> str:
     """Return a sentence: no address was found, and what to do."""
     if env_name == CREDENTIAL:

@@ -20,7 +20,7 @@ FAILURES_BEFORE_PROBLEM = 3
 """Failed calls in a row that need attention. A call that the host refuses needs it at once: it will refuse the next."""
 
 
-class Wait(StrEnum):
+class WaitsFor(StrEnum):
     """What a call waits for."""
 
     CHANGE = "change"
@@ -112,7 +112,7 @@ class NextCall(NamedTuple):
 
     at: datetime | None
     """It may be in the past: then the call is due. None: it waits for an event, not for a time."""
-    waits_for: Wait
+    waits_for: WaitsFor
 
     def is_due(self, now: datetime) -> bool:
         """Whether to call now."""
@@ -126,18 +126,18 @@ def next_call(unbuilt: Unbuilt, rules: BuildRules, now: datetime, *, retry_at_on
     than the rules say. `retry_at_once`: do not wait after a call that failed.
     """
     if not unbuilt.changed or unbuilt.since is None or unbuilt.last_change is None:
-        return NextCall(None, Wait.CHANGE)
+        return NextCall(None, WaitsFor.CHANGE)
     if unbuilt.unpushed:
-        return NextCall(None, Wait.PUSH)
+        return NextCall(None, WaitsFor.PUSH)
     last_change, since = min(unbuilt.last_change, now), min(unbuilt.last_success or unbuilt.since, now)
     calls = [min(call.at, now) for call in unbuilt.calls]
-    bounds = [(last_change + rules.quiet, Wait.QUIET)]
+    bounds = [(last_change + rules.quiet, WaitsFor.QUIET)]
     if not _is_worth_it(unbuilt, rules.when):
-        bounds.append((since + rules.at_least_every, Wait.SHARE))
+        bounds.append((since + rules.at_least_every, WaitsFor.SHARE))
     if len(calls) >= rules.at_most_per_day:
-        bounds.append((calls[-rules.at_most_per_day] + DAY, Wait.LIMIT))
+        bounds.append((calls[-rules.at_most_per_day] + DAY, WaitsFor.LIMIT))
     if unbuilt.failures and not retry_at_once:
-        bounds.append((calls[-1] + retry_after(len(unbuilt.failures)), Wait.RETRY))
+        bounds.append((calls[-1] + retry_after(len(unbuilt.failures)), WaitsFor.RETRY))
     return NextCall(*max(bounds))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from syncer.config.formats import duration
-from syncer.decide.due_build import BuildRules, NextCall, Unbuilt, Wait, next_call
+from syncer.decide.due_build import BuildRules, NextCall, Unbuilt, WaitsFor, next_call
 from syncer.diff_log.lines import timestamp
 from syncer.state.builds import unbuilt_pages
 from syncer.state.database import Database
@@ -84,7 +84,7 @@ def build_sentence(status: BuildStatus) -> str:
     """Return what waits for the build hook, and until when: `12 of 1,200 pages changed since the last call. ...`."""
     unbuilt, following = status.unbuilt, status.next_call
     last = f"the last call at {utc(unbuilt.last_success)}" if unbuilt.last_success else "the build hook was set up"
-    if following.waits_for is Wait.CHANGE:
+    if following.waits_for is WaitsFor.CHANGE:
         return f"no page has changed since {last}"
     changed = f"{changed_of(unbuilt)} changed since {last}"
     if following.at is None:
@@ -92,9 +92,9 @@ def build_sentence(status: BuildStatus) -> str:
     if following.is_due(status.at):
         return f"{changed}; the call is due"
     reasons = {
-        Wait.SHARE: f"fewer than {status.rules.when * 100:g}% of the pages changed",
-        Wait.QUIET: f"no page must have changed for {duration(status.rules.quiet)}",
-        Wait.LIMIT: f"{counted(status.rules.at_most_per_day, 'call')} in 24 hours is the limit",
-        Wait.RETRY: f"{counted(len(unbuilt.failures), 'call')} in a row failed",
+        WaitsFor.SHARE: f"fewer than {status.rules.when * 100:g}% of the pages changed",
+        WaitsFor.QUIET: f"no page must have changed for {duration(status.rules.quiet)}",
+        WaitsFor.LIMIT: f"{counted(status.rules.at_most_per_day, 'call')} in 24 hours is the limit",
+        WaitsFor.RETRY: f"{counted(len(unbuilt.failures), 'call')} in a row failed",
     }
     return f"{changed}; the next call is due at {utc(following.at)}, because {reasons[following.waits_for]}"

@@ -36,7 +36,8 @@ def call_before(sync: Sync) -> None:
     """Make a call that an earlier sync left: what this one changes would put it off again."""
     if sync.options.whole:
         note_site_pages(sync.database, sync.tally.pages)
-    call_if_due(sync.config, sync.database, sync.environment)
+    if call := call_if_due(sync.config, sync.database, sync.environment):
+        sync.tally.build = sentence_of(call)
 
 
 def call_after(sync: Sync) -> None:

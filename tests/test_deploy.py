@@ -1,0 +1,442 @@
+"""Syncs, `syncer deploy` and the daemon call a real host's build hook, after the push, and keep its address secret."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from syncer.build_hook import NO_RESPONSE, call_build_hook
+from syncer.config.parse import parse_config
+from syncer.errors import ConfigError
+from syncer.model import ProblemKind
+from syncer.simulator.server import Simulator
+from syncer.status.report import SyncReport
+from syncer.sync.make import make_sync
+from syncer.sync.options import Environment, Options
+from tests.crash.warm import Order, Warm
+from tests.daemon_process import Daemon, fill, start_another
+from tests.hooks import SECRET, Host
+from tests.remotes import SharedSite
+from tests.site import KEY, NOON, Run, Site, crlf, ids
+from tests.steered import served
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+AT_ONCE = "hook_env: HOOK, quiet: 0s"
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with Host() as made:
+        yield made
+
+
+@pytest.fixture
+def page(site: Site) -> Path:
+    return site.put("content/a.md", crlf(ids(1)[0], 1, 2))
+
+
+def sync(site: Site, hook: str | None, at: datetime = NOON, options: Options | None = None) -> SyncReport:
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    environment = Environment(key=KEY, clock=lambda: at, sleep=lambda _: None, hook=hook)
+    return make_sync(config, options or Options(everything=True), environment)
+
+
+def spoil(page: Path, video: str) -> None:
+    """Lets a sync change the page."""
+    page.write_bytes(crlf(video, 1, 2))
+
+
+# one call
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 301, 307, 404, 429, 500])
+def test_a_call_is_one_post_without_a_body_and_follows_nothing(status: int) -> None:
+    with Host(status) as host:
+        assert call_build_hook(host.url) == status
+        [call] = host.calls
+    assert (call.method, call.target, call.body) == ("POST", SECRET, b"")
+    assert call.headers["Content-Length"] == "0"
+    assert call.headers["User-Agent"].startswith("syncer/")
+
+
+def test_a_host_that_does_not_answer_is_no_response() -> None:
+    with Host() as host:
+        gone = host.url
+    assert call_build_hook(gone) == NO_RESPONSE
+
+
+def test_the_wait_for_a_response_ends_after_the_time_and_when_it_is_stopped() -> None:
+    hold = threading.Event()
+    with Host(before=lambda: hold.wait(30)) as host:
+        began = time.monotonic()
+        assert call_build_hook(host.url, timeout=0.5) == NO_RESPONSE
+        assert call_build_hook(host.url, stopped=lambda: True) == NO_RESPONSE
+        assert time.monotonic() - began < 10
+        hold.set()
+
+
+def test_a_certificate_that_nobody_signed_is_refused_before_anything_is_sent(host: Host) -> None:
+    # the host speaks no TLS at all: the handshake fails, and no request arrives
+    assert call_build_hook(host.url.replace("http://", "https://")) == NO_RESPONSE
+    assert host.calls == []
+
+
+# in a sync
+
+
+def test_a_site_without_the_key_calls_and_records_nothing(site: Site, page: Path, host: Host) -> None:
+    assert sync(site, host.url).changed_pages == 1
+    assert host.calls == []
+    with closing(sqlite3.connect(site.state / "state.sqlite3")) as state:
+        assert state.execute("SELECT count(*) FROM unbuilt").fetchone() == (0,)
+
+
+def test_a_sync_that_changes_pages_calls_the_hook_at_its_end(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy=AT_ONCE)
+    report = sync(site, host.url)
+    assert report.build == "Called the build hook."
+    assert len(host.calls) == 1
+    assert sync(site, host.url, NOON + HOUR, Options()).build is None
+    assert len(host.calls) == 1, "nothing has changed since"
+
+
+def test_a_dry_run_and_a_sync_that_is_stopped_call_nothing(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy=AT_ONCE)
+    assert sync(site, host.url, options=Options(dry_run=True)).changed_pages == 1
+    assert host.calls == []
+
+
+def test_a_sync_never_waits_for_quiet_and_the_next_one_makes_the_call_before_it_changes_pages(
+    site: Site, page: Path, youtube: Simulator, host: Host
+) -> None:
+    site.configure(deploy="hook_env: HOOK")
+    report = sync(site, host.url)
+    assert report.build == (
+        "Build hook not called: 1 of 1 page changed since the build hook was set up; the next call is due at"
+        " 2026-11-22 20:10:00 UTC, because no page must have changed for 10m."
+    )
+    assert host.calls == []
+    seen: list[int] = []
+    spoil(page, ids(1)[0])
+    with Host(before=lambda: seen.append(page.read_bytes().count(b'viewcount: "1"'))) as other:
+        sync(site, other.url, NOON + HOUR)
+        assert seen == [2], "the one in the page, and the one in its body: the sync had not written yet"
+        assert b'viewcount: "1"\r' not in page.read_bytes()
+        assert sync(site, other.url, NOON + 2 * HOUR).build == "Called the build hook."
+        assert len(other.calls) == 2
+
+
+def test_fewer_pages_than_the_share_wait_for_at_least_every(site: Site, host: Host) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 0s, when: 50%, at_least_every: 6h")
+    videos = fill(site, 4)
+    sync(site, host.url)
+    assert len(host.calls) == 1
+    page = site.root / f"content/{videos[0]}.md"
+    spoil(page, videos[0])
+    report = sync(site, host.url, NOON + HOUR)
+    assert report.build is not None
+    assert "because fewer than 50% of the pages changed" in report.build
+    assert len(host.calls) == 1
+    spoil(page, videos[0])
+    sync(site, host.url, NOON + 2 * HOUR)
+    assert len(host.calls) == 1, "the same page again is still one page"
+    sync(site, host.url, NOON + 7 * HOUR, Options())
+    assert len(host.calls) == 2
+
+
+def test_no_more_calls_than_said_in_a_day(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 2")
+    for hour in range(30):
+        spoil(page, ids(1)[0])
+        sync(site, host.url, NOON + hour * HOUR)
+    assert len(host.calls) == 4, "at 0, 1, 25 and 26 hours"
+
+
+def test_an_address_that_is_not_known_here_leaves_the_call_to_another_process(
+    site: Site, page: Path, syncer: Run, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy=AT_ONCE)
+    ran = syncer("sync")
+    assert ran.code == 0
+    assert (
+        "Build hook not called: the environment variable HOOK, which deploy.hook_env names, is not set here; set it to"
+        " the address of your host's build hook.\n" in ran.out
+    )
+    refused = syncer("deploy")
+    assert refused.code == 2
+    assert "the environment variable HOOK, which deploy.hook_env names, is not set here" in refused.err
+    assert syncer("deploy", "--dry-run").out == (
+        "Build hook would be called: 1 of 1 page changed since the build hook was set up; the call is due.\n"
+    )
+    monkeypatch.setenv("HOOK", host.url)
+    assert syncer("deploy").out == "Build hook called: 1 of 1 page had changed.\n"
+    assert len(host.calls) == 1
+    ran = syncer("deploy")
+    assert ran.code == 0
+    assert re.fullmatch(r"Build hook not called: no page has changed since the last call at [-0-9: ]+ UTC\.\n", ran.out)
+    assert len(host.calls) == 1
+
+
+def test_undone_pages_wait_for_a_call_too(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy=AT_ONCE)
+    done = sync(site, host.url)
+    assert site.undo(done.sync, NOON + HOUR).changed_pages == 1
+    assert sync(site, host.url, NOON + 2 * HOUR, Options()).build == "Called the build hook."
+    assert len(host.calls) == 2
+
+
+# git
+
+
+def test_the_call_comes_after_the_push_and_not_when_it_failed(
+    site: Site, page: Path, youtube: Simulator, tmp_path: Path
+) -> None:
+    site.configure(deploy=AT_ONCE, git="commit: true, push: true")
+    shared = SharedSite.of(site, youtube, tmp_path)
+    tips: list[str] = []
+    with Host(before=lambda: tips.append(shared.tip())) as host:
+        with shared.without_remote():
+            report = sync(site, host.url)
+            assert [problem.kind for problem in report.problems] == [ProblemKind.NOT_PUSHED]
+            assert report.build is not None
+            assert "the call waits until the changes are pushed" in report.build
+            assert host.calls == []
+        report = sync(site, host.url, NOON + HOUR, Options())
+        assert report.build == "Called the build hook."
+        assert tips == [shared.ours.head()]
+    assert shared.ours.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "1"
+
+
+# failures
+
+
+def test_calls_that_fail_are_repeated_with_care_and_then_a_problem(site: Site, page: Path) -> None:
+    site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 100")
+    with Host(503, 503, 503, 200) as host:
+        first = sync(site, host.url)
+        assert first.build == "The build hook returned 503. It is called again later, or by `syncer deploy`."
+        assert (first.exit, first.problems) == (0, ())
+        sync(site, host.url, NOON + 4 * MINUTE, Options())
+        assert len(host.calls) == 1, "too soon"
+        assert sync(site, host.url, NOON + 6 * MINUTE, Options()).exit == 0
+        third = sync(site, host.url, NOON + 30 * MINUTE, Options())
+        assert len(host.calls) == 3
+        [problem] = third.problems
+        assert (problem.kind, problem.subject) == (ProblemKind.DEPLOY_FAILED, "deploy")
+        assert problem.message == (
+            "the build hook returned 503, and 2 calls before it failed too; check your host's status page and the"
+            " network of this machine, then run `syncer deploy`"
+        )
+        assert third.exit == 1
+        assert sync(site, host.url, NOON + HOUR, Options()).exit == 1, "until it succeeds"
+        assert sync(site, host.url, NOON + 2 * HOUR, Options()).exit == 0
+        assert len(host.calls) == 4
+
+
+def test_a_wrong_address_is_a_problem_at_once_and_is_not_shown(
+    site: Site, page: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy=AT_ONCE)
+    with Host(404) as host:
+        monkeypatch.setenv("HOOK", host.url)
+        ran = syncer("-vv", "sync")
+        assert ran.code == 1
+        assert "returned 404; its address is probably wrong or no longer valid: copy it again from your host" in ran.out
+        assert "[deploy-failed]" in ran.out
+        assert SECRET not in ran.out + ran.err
+        assert syncer("deploy").code == 1
+        assert len(host.calls) == 2, "the command repeats it at once"
+        assert syncer("sync", "--fail-on", "brake").code == 0
+        document = syncer("status", "--json").document["deploy"]
+        assert (document["failed_calls"], document["changed_pages"], document["last_call"]) == (2, 1, None)
+        assert document["waits_for"] == "retry"
+
+
+def test_a_kill_during_the_call_neither_loses_nor_repeats_it(site: Site, page: Path) -> None:
+    """The process is really killed, while the host has the request and has not answered."""
+    site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 2")
+    hold, arrived = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        arrived.set()
+        hold.wait(60)
+
+    with Host(before=wait) as host:
+        environment = {**os.environ, "YOUTUBE_API_KEY": KEY, "HOOK": host.url}
+        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "sync", "-q"]
+        process = subprocess.Popen(command, env=environment)
+        assert arrived.wait(60)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        hold.set()
+        again = [*command[:-2], "deploy"]
+        for _ in range(3):
+            subprocess.run(again, env=environment, check=True, capture_output=True)
+        assert len(host.calls) == 2, "the one that was killed, and one that succeeded: nothing waits any more"
+        spoil(page, ids(1)[0])
+        last = [*command[:-2], "sync", "--all"]
+        done = subprocess.run(last, env=environment, capture_output=True, text=True, check=False)
+        assert "because 2 calls in 24 hours is the limit" in done.stdout
+        assert len(host.calls) == 2, "a call whose end nobody knows counts"
+
+
+def test_a_kill_after_pages_were_written_leaves_them_waiting(site: Site, page: Path, host: Host, warm: Warm) -> None:
+    """The next command settles what the kill left, and the pages wait for a call from then on."""
+    site.configure(deploy=AT_ONCE)
+    out, err = str(site.root.parent / "out"), str(site.root.parent / "err")
+    first = "import os, syncer.sync.write as write\nwrite.mark_done = lambda *_, **__: os.kill(os.getpid(), 9)\n"
+    order = Order(("-c", str(site.config), "sync"), str(site.root), out, err, first=first)
+    assert warm.start(order).ended(60).killed
+    assert b'viewcount: "1"\r' not in page.read_bytes()
+    assert sync(site, host.url, NOON, Options()).build == "Called the build hook."
+    assert len(host.calls) == 1
+
+
+def test_two_processes_call_once(site: Site, page: Path) -> None:
+    site.configure(deploy=AT_ONCE)
+    with Host(before=lambda: time.sleep(0.3)) as host:
+        sync(site, None)
+        environment = {**os.environ, "HOOK": host.url}
+        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "deploy"]
+        both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [process.communicate(timeout=60)[0] for process in both]
+        assert len(host.calls) == 1
+        assert sorted(text.split(":")[0] for text in said) == ["Build hook called", "Build hook not called"]
+
+
+# the daemon
+
+
+def environment_of(host: Host) -> Mapping[str, str]:
+    return {"HOOK": host.url}
+
+
+def test_the_daemon_wakes_for_a_call_that_becomes_due_also_after_a_restart(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 8s", schedule="every: 1h, jitter: 0s")
+    with Daemon(site, environment=environment_of(host)) as daemon:
+        daemon.until("Build hook not called: 1 of 1 page changed since the build hook was set up")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+    assert host.calls == []
+    with Daemon(site, environment=environment_of(host)) as daemon:
+        daemon.until("Called the build hook. 1 page changed since the last call")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+        assert not any(SECRET in line for line in daemon.lines)
+    assert len(host.calls) == 1
+
+
+def test_a_daemon_without_the_address_does_not_start(
+    site: Site, page: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy="hook_env: HOOK")
+    ended = start_another(site)
+    assert ended.returncode == 2
+    assert "deploy: the environment variable HOOK, which deploy.hook_env names, is not set here" in ended.stderr
+    checks = syncer("check", "--offline")
+    assert checks.code == 1
+    assert "The daemon cannot start: deploy: the environment variable HOOK" in checks.out
+
+
+# the address
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("http://example.org/hook-5f3a9c0e", "would be sent unencrypted; use https://"),
+        ("ftp://example.org/hook-5f3a9c0e", "must be a full URL that begins with https://"),
+        ("hook-5f3a9c0e", "must be a full URL that begins with https://"),
+        ("https://ann:hook-5f3a9c0e@example.org/", "must not contain a user name, a password or a fragment"),
+        ("https://example.org/hook-5f3a9c0e#x", "must not contain a user name, a password or a fragment"),
+        ("https://example.org/hook-5f3a9c0e x", "has a character that is not allowed in a URL"),
+        ("https://example.org:port/hook-5f3a9c0e", "is not a valid URL"),
+    ],
+)
+def test_an_address_that_cannot_be_called_is_an_error_that_does_not_show_it(
+    site: Site, page: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch, address: str, sentence: str
+) -> None:
+    site.configure(deploy=AT_ONCE)
+    monkeypatch.setenv("HOOK", address)
+    before = page.read_bytes()
+    for command in ("sync", "deploy"):
+        ran = syncer(command)
+        assert ran.code == 2
+        assert f"the address of the build hook in the environment variable HOOK {sentence}" in ran.err
+        assert "hook-5f3a9c0e" not in ran.out + ran.err
+    assert page.read_bytes() == before
+
+
+def test_an_address_in_the_config_is_an_error_that_does_not_show_it(site: Site) -> None:
+    site.configure(deploy="hook_env: 'https://example.org/hook-5f3a9c0e'")
+    with pytest.raises(ConfigError, match="never the address itself") as raised:
+        parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    assert "hook-5f3a9c0e" not in str(raised.value)
+
+
+def test_a_quiet_that_no_call_can_pass_is_an_error(site: Site) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 6h", schedule="every: 6h")
+    with pytest.raises(ConfigError, match=r"deploy\.quiet: would put off each call, .* make it shorter than 6h"):
+        parse_config(site.config.read_text(encoding="utf-8"), site.config)
+
+
+def test_the_credential_of_systemd_is_found_and_turns_the_hook_on(
+    site: Site, page: Path, syncer: Run, host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tmp_path.joinpath("deploy-hook").write_text(f"{host.url}\n", encoding="ascii")
+    site.configure(deploy="quiet: 0s")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert "Called the build hook.\n" in syncer("sync").out
+    assert len(host.calls) == 1
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    assert syncer("status", "--json").document["deploy"] is None
+
+
+def test_the_address_is_taken_out_of_the_environment_at_once(
+    site: Site, page: Path, syncer: Run, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy=AT_ONCE)
+    monkeypatch.setenv("HOOK", host.url)
+    monkeypatch.setenv("COPY_OF_HOOK", host.url)
+    seen: list[set[str]] = []
+    with Host(before=lambda: seen.append(set(os.environ))) as other:
+        monkeypatch.setenv("HOOK", other.url)
+        monkeypatch.setenv("COPY_OF_HOOK", other.url)
+        syncer("sync")
+    assert len(seen) == 1
+    assert not {"HOOK", "COPY_OF_HOOK"} & seen[0]
+
+
+# where it is shown
+
+
+def test_status_page_api_and_metrics_show_what_waits(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy="hook_env: HOOK")
+    sync(site, host.url, datetime.now(NOON.tzinfo))
+    with served(site) as web:
+        assert "1 of 1 page changed since the build hook was set up; the next call is due at" in web.get("/").text
+        document = web.get("/api/v1/status").document["deploy"]
+        assert (document["changed_pages"], document["pages"], document["waits_for"]) == (1, 1, "quiet")
+        metrics = web.get("/metrics").text
+        assert "syncer_build_changed_pages 1.0\n" in metrics
+        assert "syncer_build_failed_calls 0.0\n" in metrics
+
+
+def test_status_names_the_last_call(site: Site, page: Path, syncer: Run, host: Host) -> None:
+    site.configure(deploy=AT_ONCE)
+    sync(site, host.url)
+    said = "Build hook: no page has changed since the last call at 2026-11-22 20:00:01 UTC.\n"
+    assert said in syncer("status").out
