@@ -29,6 +29,7 @@ from tests.crash.warm import Order, Warm
 from tests.daemon_process import Daemon, fill, start_another
 from tests.hooks import SECRET, Host
 from tests.remotes import SharedSite
+from tests.repository import in_git
 from tests.site import KEY, NOON, Run, Site, crlf, ids
 from tests.steered import served
 
@@ -440,3 +441,16 @@ def test_status_names_the_last_call(site: Site, page: Path, syncer: Run, host: H
     sync(site, host.url)
     said = "Build hook: no page has changed since the last call at 2026-11-22 20:00:01 UTC.\n"
     assert said in syncer("status").out
+
+
+def test_a_data_file_counts_as_the_pages_of_its_videos(site: Site, youtube: Simulator, host: Host) -> None:
+    site.configure(
+        deploy="hook_env: HOOK, when: 100%", git="commit: true", write="to: data_file, file: _data/youtube.yml"
+    )
+    videos = fill(site, 3)
+    site.put("content/again.md", crlf(videos[0], 1, 2))
+    repository = in_git(site)
+    report = sync(site, host.url)
+    assert report.build is not None
+    assert report.build.startswith("Build hook not called: 4 of 4 pages changed"), "the four that name the three videos"
+    assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "3", "videos"

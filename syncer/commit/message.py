@@ -18,7 +18,7 @@ TRAILER = "Syncer-Sync"
 """The key of the last line. A commit without it is not syncer's; one with it may still have a copied message."""
 
 PAGES_TRAILER = "Syncer-Pages"
-"""The key of the line before it: how many pages the commit changes. CI can decide by it whether to build the site."""
+"""The key of the line before it: on how many pages the changes are seen. CI can decide by it whether to build."""
 
 CLAIM = re.compile(rf"(?m)^{TRAILER}: ")
 """Finds that line anywhere in a message."""
@@ -32,6 +32,8 @@ class CommitContents:
     """Totals of a commit's changes, collected while it is built."""
 
     pages: int = 0
+    shown_on: int = 0
+    """The pages that show the changes: in a data file, one for each video."""
     counts: int = 0
     named: int = 0
     """The changes of which a message names the largest."""
@@ -46,6 +48,8 @@ class CommitContents:
     def add(self, changes: Sequence[Change]) -> None:
         """Add a page's changes to the totals. Its dates are named only if it has no count, and are never counted."""
         self.pages += 1
+        in_data_file = {change.video_id for change in changes if change.field.startswith(f"{{{change.video_id}}}.")}
+        self.shown_on += len(in_data_file) or 1
         of_counts = [change for change in changes if isinstance(change.count, Count)]
         self.counts += len(of_counts)
         for change in of_counts or changes:
@@ -86,7 +90,7 @@ class Wording(NamedTuple):
         if self.missing:
             named = ", ".join(self.missing[:NAMED_ITEMS]) + (", ..." if len(self.missing) > NAMED_ITEMS else "")
             totals.append(f"Missing on YouTube: {counted(len(self.missing), 'video')} ({named}).")
-        trailer = f"{PAGES_TRAILER}: {contents.pages}\n{TRAILER}: {self.sync or contents.sync}\n"
+        trailer = f"{PAGES_TRAILER}: {contents.shown_on}\n{TRAILER}: {self.sync or contents.sync}\n"
         return "\n\n".join([first, "\n".join(changes), "\n".join(totals), trailer])
 
 
@@ -120,7 +124,7 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     pages = re.findall(rf"(?m)^{PAGES_TRAILER}: ([0-9]+)$", text)
     return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
         set(named) <= set(lines)
-        and pages in ([], [str(contents.pages)])
+        and pages in ([], [str(contents.shown_on)])
         and f"\n{_in_all(contents)}\n" in text
         and ("\nThe largest changes:\n" in text) is (contents.named > NAMED_ITEMS)
     )

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from sqlite3 import Connection
 
 from syncer.decide.due_build import HookCall, Unbuilt
+from syncer.model import Change
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+from syncer.state.videos import pages_of_videos
 
 CALLS_KEPT = 1000
 """How many calls are kept, and the largest `at_most_per_day`. They are not deleted by their time: it may be wrong."""
 
 _NUMBERS = ("changed_since", "changed_last", "unpushed", "site_pages")
 """Rows of `meta`: two times, whether a push is needed, and the pages of the site."""
+
+
+def pages_to_build(database: Database, changes: Sequence[Change], data_file: str | None) -> set[str]:
+    """Return the pages that these changes concern: of a change in the data file of `write.to`, those of its video."""
+    paths = {change.path for change in changes}
+    if data_file in paths:
+        named = pages_of_videos(database, {change.video_id for change in changes if change.path == data_file})
+        pages = {path for of_video in named.values() for path in of_video}
+        paths = paths - {data_file} | (pages or {data_file})  # no whole sync has noted yet which pages there are
+    return paths
 
 
 def note_changed_pages(connection: Connection, paths: Iterable[str], at: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,7 +182,11 @@ def _recover(config: Config, database: Database, diff_log: DiffLog, now: datetim
                 from syncer.sync.hold_back import recording_of
 
                 record = recording_of(config, done, now, now)
-            unbuilt = {change.path for change in done} if config.deploy.hook_env else ()
+            unbuilt: Collection[str] = ()
+            if config.deploy.hook_env:
+                from syncer.state.builds import pages_to_build
+
+                unbuilt = pages_to_build(database, done, config.write.file)
             mark_done(
                 database,
                 batch.number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
@@ -97,7 +97,11 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
         from syncer.sync.hold_back import recording_in
 
         record = recording_in(sync, done)
-    unbuilt = {change.path for change in done} if sync.config.deploy.hook_env else ()
+    unbuilt: Collection[str] = ()
+    if sync.config.deploy.hook_env:
+        from syncer.state.builds import pages_to_build
+
+        unbuilt = pages_to_build(sync.database, done, sync.config.write.file)
     mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), record=record, unbuilt=unbuilt)
     entries = [entry for _, same in intents for entry in same]
     if not_done:
