@@ -23,6 +23,9 @@ STEPS = 32
 SLOWEST = 1e-9
 """A smaller drift is taken as this one: a millionth of a view a day of a thousand."""
 
+NEVER = 36_525.0
+"""A period that is longer is taken as so many days."""
+
 
 class Drifts:
     """The drifts of all videos of a site, as a table of how many have which: a forecast needs no more."""
@@ -87,7 +90,7 @@ def forecast(drifts: Drifts, *, units: float, every: timedelta, refresh_within: 
     if for_all <= units:
         level, longest = 0.0, shortest
     elif drifts.videos / longest >= readings:  # all in turn, however long that takes
-        level, longest = math.inf, drifts.videos / readings if readings else math.inf
+        level, longest = math.inf, min(drifts.videos / readings, NEVER) if readings else NEVER
     else:
         level = _level(drifts, readings, shortest, longest)
     periods = [_period(rate, level, shortest, longest) for rate in drifts.rates]
@@ -99,11 +102,11 @@ def forecast(drifts: Drifts, *, units: float, every: timedelta, refresh_within: 
     return Forecast(
         videos=drifts.videos,
         units_for_all=for_all,
-        units_spent=spent,
+        units_spent=min(spent, units),
         every=every,
         refresh_within=refresh_within,
         level=level,
-        longest=min(timedelta.max, longest * DAY) if longest < timedelta.max / DAY else timedelta.max,
+        longest=longest * DAY,
         mean_error=sum(errors) / drifts.videos if drifts.videos else 0.0,
     )
 

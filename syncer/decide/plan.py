@@ -105,7 +105,7 @@ class Windows:
 
     def is_after(self, window: int, video: VideoId) -> bool:
         """Return whether a video is in a later window than this one."""
-        return self.window_of(video) > window
+        return bool(self._starts) and self.window_of(video) > window
 
     def _lot(self, video: VideoId) -> int:
         return int.from_bytes(blake2b(video.encode(), digest_size=8, key=self._key).digest())

@@ -281,8 +281,10 @@ def judge_window(
         hold_pending(sync.database, judged.brake)
         return judged, {}
     accept_pending(sync.database, counts, judged.unconfirmed.items(), ahead)
-    returned = (now for now, *_ in own if now.statistics is not None and now.video_id not in judged.unconfirmed)
-    return judged, {now.video_id: now for now in returned}
+    held = judged.unconfirmed
+    return judged, {
+        now.video_id: now for now, _, _, _ in own if now.statistics is not None and now.video_id not in held
+    }
 
 
 def note_held(sync: Sync, brake: Brake | None) -> None:
