@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import tomllib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from syncer.errors import UsageError
+from syncer.config.parse import parse_config
+from syncer.errors import ConfigError, UsageError
 from syncer.simulator.server import Simulator
-from syncer.sync.options import Options
-from tests.site import NOON, Run, Site, counts, crlf, ids, pair, tree
+from syncer.simulator.world import VideoState
+from syncer.status.report import SyncReport
+from syncer.sync.make import make_sync
+from syncer.sync.options import Environment, Listener, Options
+from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, pair, tree, world_with
 
 VIDEOS = sorted(ids(3))
 FILE = "_data/youtube.yml"
@@ -230,3 +237,158 @@ def test_a_collection_moves_to_a_data_file_and_back(site: Site, youtube: Simulat
     site.configure()
     site.sync(NOON)
     assert (site.root / FILE).read_text() == shown(youtube, VIDEOS[0])
+
+
+def meanwhile(site: Site, act: Callable[[], object], at: str = "write") -> SyncReport:
+    """Make a sync, and do something in its middle."""
+    done: list[object] = []
+
+    def progress(stage: str, _done: int, _of: int | None) -> None:
+        if stage == at and not done:
+            done.append(act())
+
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    environment = Environment(key=KEY, clock=lambda: NOON, sleep=lambda _seconds: None)
+    return make_sync(config, Options(), environment, Listener(progress=progress))
+
+
+def test_an_edit_during_the_sync_wins_and_the_next_sync_settles_it(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    file = full.root / FILE
+    text = file.read_text()
+    file.write_text(text.replace("viewcount: ", "viewcount: 1"))
+    edited = text.replace("viewcount: ", "viewcount: 2")
+
+    report = meanwhile(full, lambda: file.write_text(edited))
+    assert [problem.kind for problem in report.problems] == ["edited-meanwhile"]
+    assert (report.changed_counts, file.read_text()) == (0, edited)
+
+    assert (full.sync(NOON).changed_counts, file.read_text()) == (3, text)
+    assert [str(line["old"])[0] for line in full.log_lines()[6:]] == ["2"] * 3
+
+
+def test_a_file_that_appears_during_the_sync_is_not_overwritten(full: Site) -> None:
+    report = meanwhile(full, lambda: full.put(FILE, b"mine: 1\n"))
+
+    assert [problem.kind for problem in report.problems] == ["edited-meanwhile"]
+    assert (full.root / FILE).read_bytes() == b"mine: 1\n"
+    assert os.listdir(full.root / "_data") == ["youtube.yml"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+def test_a_file_that_another_program_writes_is_left_for_the_next_sync(full: Site, youtube: Simulator) -> None:
+    file = full.put(FILE, MARK.encode())
+    with file.open("r+b"):
+        report = meanwhile(full, lambda: None)
+        assert (report.exit, report.open, file.read_text()) == (0, 1, MARK)
+
+    assert full.sync(NOON).exit == 0
+    assert file.read_text() == shown(youtube, *VIDEOS)
+
+
+def test_hidden_and_missing_counts_have_no_key_and_what_was_there_stays(site: Site, youtube: Simulator) -> None:
+    hidden, missing, unread = VIDEOS
+    site.configure(write=to_file())
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/{number}.md", crlf(video, 7, 7))
+    site.put(FILE, f'{MARK}"{missing}": {{viewcount: 5, likeCount: 6}}\n'.encode())
+    states = {hidden: VideoState.LIKES_HIDDEN, missing: VideoState.PRIVATE, unread: VideoState.PRIVATE}
+    youtube.world = world_with(states)
+
+    report = site.sync(NOON)
+    assert report.hidden == ((hidden, "likeCount"),)
+    found = read(site.root / FILE)
+    assert found.pop(hidden).keys() == {"viewcount"}
+    assert found == {missing: {"viewcount": 5, "likeCount": 6}}
+
+
+def test_after_a_lost_state_a_sharp_drop_against_the_file_is_held(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    file = full.root / FILE
+    text = file.read_text()
+    views, _ = counts(youtube, VIDEOS[0])
+    higher = text.replace(f'{VIDEOS[0]}": {{viewcount: {views}', f'{VIDEOS[0]}": {{viewcount: {views}000')
+    file.write_text(higher)
+    shutil.rmtree(full.state)
+
+    report = full.sync(NOON)
+    assert report.unconfirmed == ((VIDEOS[0], "viewCount"),)
+    assert file.read_text() == higher
+
+
+def test_the_write_policy_binds_the_file_too(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON)
+    file = full.root / FILE
+    text = file.read_text()
+    views, likes = counts(youtube, VIDEOS[0])
+    near = text.replace(f"viewcount: {views},", f"viewcount: {views + 1},")
+    assert near != text
+    file.write_text(near)
+    full.configure(write=f"{to_file()}, min_change: 5, at_most_every: 2d")
+
+    report = full.sync(NOON)
+    assert (report.changed_counts, file.read_text()) == (0, near)
+    assert report.held_back is not None
+    assert report.held_back.pages == 1
+    far = text.replace(f"likeCount: {likes}}}", f"likeCount: {likes + 100}}}")
+    file.write_text(far)
+    assert full.sync(NOON).changed_counts == 1
+    file.write_text(far + "# mine\n")
+    assert full.sync(NOON + timedelta(days=1)).changed_pages == 0
+    assert file.read_text() == far + "# mine\n"
+    full.sync(NOON + timedelta(days=3))
+    assert "mine" not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("write", "mistake"),
+    [
+        ("to: data_file", "write.to: needs `file`, the data file to write"),
+        ("file: _data/a.yml", "write.file: is not written without `to: data_file`"),
+        ("to: data_file, file: _data/a.csv", "write.file: must end in .yml, .yaml, .json or .toml"),
+        ("to: data_file, file: ../a.yml", "write.file: is outside the site"),
+        ("to: data_file, file: .syncer/a.yml", "write.file: belongs to git or to syncer"),
+        ("to: pages", "write.to: must be `front_matter` or `data_file`"),
+    ],
+)
+def test_a_config_that_makes_no_sense_is_refused(site: Site, write: str, mistake: str) -> None:
+    site.configure(write=write)
+    with pytest.raises(ConfigError) as error:
+        site.sync(NOON)
+    assert mistake in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("second", "mistake"),
+    [
+        ("fields: {video_id: v, counts: {viewCount: views}}", "is `viewcount` in another collection; in a data file,"),
+        ("fields: {video_id: v, counts: {likeCount: viewcount}}", "collections: is also the key of `viewCount`"),
+        (
+            "fields: {video_id: v, counts: {viewCount: viewcount}, checked_at: day}",
+            "collections[1].fields.checked_at: is a date in pages, and `write.to: data_file` writes none",
+        ),
+        (
+            "fields: {video_id: v, counts: {viewCount: viewcount}}, write: {min_change: 5}",
+            "collections[1].write: does not go with `write.to: data_file`, which is one file",
+        ),
+    ],
+)
+def test_collections_that_do_not_fit_one_file_are_refused(site: Site, second: str, mistake: str) -> None:
+    first = "  - {directory: content, fields: {video_id: v, counts: {viewCount: viewcount}}}\n"
+    site.configure(collections=f"{first}  - {{directory: other, {second}}}\n", write=to_file())
+    with pytest.raises(ConfigError) as error:
+        site.sync(NOON)
+    assert mistake in str(error.value)
+
+
+def test_check_says_what_is_wrong_with_the_file(full: Site, syncer: Run) -> None:
+    ran = syncer("check", "--offline")
+    assert f"the counts of 3 videos are written into {FILE}" in " ".join(ran.out.split())
+    file = full.put(FILE, MARK.encode())
+    file.chmod(0o444)
+    ran = syncer("check", "--offline")
+    assert (ran.code, f"Cannot write {FILE}" in ran.out) == (1, True)
+    file.chmod(0o644)
+    file.write_bytes(b"mine: 1\n")
+    ran = syncer("check", "--offline")
+    assert (ran.code, "does not begin with syncer's mark" in " ".join(ran.out.split())) == (1, True)

@@ -95,6 +95,8 @@ def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Findi
     wrong: list[Finding] = []
     us = os.geteuid()
     places = [os.path.join(config.site, collection.directory) for collection in config.collections]
+    if config.write.file is not None:  # pages are only read
+        places = [os.path.join(config.site, os.path.dirname(config.write.file))]
     state = config.state_directory
     for place in dict.fromkeys([*places, str(state if os.path.exists(state) else state.parent)]):
         if not os.path.isdir(place):
