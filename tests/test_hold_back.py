@@ -201,6 +201,69 @@ def test_an_undo_is_not_held_back_and_begins_no_round(story: Story) -> None:
         assert last_round(database) == Round(NOON + 12.5 * DAY, complete=True)
 
 
+def test_commits_are_made_at_most_this_often_and_hold_all_that_was_due(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d", git="commit: true")
+    story.site.put(OTHER, plain(B, 5, 5))
+    repository = in_git(story.site)
+    repository.commit_all()
+    commits = [
+        days for days in range(0, 40, 3) if story.at(days, {A: (2000 + days, 200), B: (700, 70 + days // 6)}).commit
+    ]
+    assert commits == [0, 12, 24, 36]
+    assert (repository.show(PAGE), repository.show(OTHER)) == (story.page(), story.page(OTHER))
+    assert story.page() == plain(A, 2036, 200)
+
+
+def test_a_commit_that_was_not_made_in_the_round_is_made_by_the_next_sync(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    in_git(story.site).commit_all()
+    story.at(0, {A: (2000, 200)})
+    story.site.configure(write="at_most_every: 12d", git="commit: true")
+    assert story.at(1, {A: (2001, 200)}).commit
+    assert story.at(2, {A: (2002, 200)}).commit is None
+
+
+def test_what_an_undo_did_is_committed_by_the_next_sync(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d", git="commit: true")
+    repository = in_git(story.site)
+    repository.commit_all()
+    name = story.at(0, {A: (2000, 200)}).sync
+    story.site.undo(name, NOON + DAY)
+    assert story.at(2, {A: (2000, 200)}).commit
+    assert repository.show(PAGE) == plain(A, 1000, 100)
+
+
+def test_a_drop_is_not_held_back_and_the_next_number_waits_for_the_round(story: Story, syncer: Run) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    in_git(story.site).commit_all()
+    story.at(0, {A: (2000, 200)})
+    assert "Restored 2 counts on 1 page." in syncer("review", "--drop", PAGE).out
+    assert story.page() == plain(A, 1000, 100)
+    assert held(story.at(11, {A: (2001, 201)})) == {Reason.AT_MOST_EVERY: 2}
+    assert story.at(12, {A: (2001, 201)}).changed_counts == 2
+
+
+def test_a_missing_count_is_inserted_in_the_next_round(story: Story) -> None:
+    collections = COLLECTIONS.replace("likeCount}", "likeCount}\n      insert_missing: true")
+    story.site.configure(write="at_most_every: 12d", collections=collections)
+    story.at(0, {A: (2000, 200)})
+    story.site.put(OTHER, f"---\nvid_id: {B}\n---\n".encode())
+    assert held(story.at(1, {A: (2000, 200), B: (7, 7)})) == {Reason.AT_MOST_EVERY: 2}
+    assert story.at(12, {A: (2000, 200), B: (7, 7)}).changed_counts == 2
+
+
+def test_a_restored_state_writes_nothing_older(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d, min_change: 25, at_least_every: 28d")
+    story.at(0, {A: (2000, 200)})
+    backup = {file.name: file.read_bytes() for file in story.site.state.glob(f"{DATABASE_FILE}*")}
+    story.at(12, {A: (3000, 300)})
+    for name, content in backup.items():
+        (story.site.state / name).write_bytes(content)
+    assert story.at(13, {A: (3100, 300)}).changed_counts == 1, "the last round that this state knows is long ago"
+    assert story.page() == plain(A, 3100, 300)
+    assert story.at(14, {A: (4000, 300)}).changed_counts == 0
+
+
 def test_every_output_says_how_many_counts_are_held_back_why_and_until_when(story: Story, syncer: Run) -> None:
     story.site.configure(write="at_most_every: 12d, min_change: 10%, at_least_every: 28d")
     in_git(story.site).commit_all()

@@ -37,6 +37,12 @@ schedule:
 
 write:
   in_place: true # false: never change a page in place, always swap in a new file
+  min_change: 0 # a count is written when it differs by more than this: 25, 1%, or {viewCount: 1%, likeCount: 5}
+  rounding: exact # display: a count is written when the form that people read changes, such as 1.2M
+  at_least_every: null # 28d: a count that differs is written at the latest so long after its last write
+  at_most_every: null # 12d: pages are written, and committed, at most this often
+  to: front_matter # data_file: leave the pages as they are, and write all counts into one file, such as
+  file: null # _data/youtube.yml
   brake: { missing: 50%, falling: 50% } # safety brake: if more are missing or falling at once, the sync stops
 
 history: { keep: 28d } # how long readings are kept; YouTube's terms allow 30 days
