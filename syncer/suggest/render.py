@@ -45,6 +45,8 @@ write:
   file: null # _data/youtube.yml
   brake: { missing: 50%, falling: 50% } # safety brake: if more are missing or falling at once, the sync stops
 
+deploy: { hook_env: null, when: 5%, at_least_every: 24h, at_most_per_day: 4, quiet: 10m } # calls your host's build hook
+
 history: { keep: 28d } # how long readings are kept; YouTube's terms allow 30 days
 
 status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; listen: null for no page
