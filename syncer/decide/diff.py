@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from syncer.model import Change, Count, Date, Edit, Page, Place, Reading, VideoId, Why, count_in_log, item_of
+from syncer.model import Change, Count, Edit, Page, Place, Reading, VideoId, Why, count_in_log, item_of
 
 Suppression = tuple[Place, Count, int]
 """A slot's field, its count, and a number that is not written there until YouTube returns another one."""
@@ -35,7 +35,7 @@ def diff(
         before = len(changes)
         for field, old in zip(fields, texts, strict=True):
             what = field.count
-            if isinstance(what, Date):  # dates follow the counts
+            if not isinstance(what, Count):  # dates follow the counts
                 day = f"{at.astimezone(UTC):%Y-%m-%d}"
                 if len(changes) > before and day != old:
                     changes.append(Change(path, video_id, field.field, what, old, day, at, Why.CHECKED))

@@ -90,6 +90,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     batch = record_intents(sync.database, sync.tally.sync, intents)
     outcomes, in_place = replace_pages(sync.site, edits, in_place=sync.config.write.in_place)
     sync.tally.in_place += in_place
+    before = sync.tally.changed_counts
     done, not_done = _count(sync, edits, outcomes), _not_done(edits, outcomes)
     at, first = sync.environment.clock(), diff_log.last_seq + 1
     record = None
@@ -109,7 +110,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     diff_log.append(sync.tally.sync, at, entries, first)
     forget_intents(sync.database, batch)
     sync.listener.changed(done)
-    return counts_among(done)
+    return sync.tally.changed_counts - before
 
 
 def write_open_pages(sync: Sync, diff_log: DiffLog) -> None:
@@ -188,9 +189,9 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
 
 def preview_edits(sync: Sync, edits: Sequence[Edit]) -> int:
     """Find out which of these edits could be made, and return how many counts they have."""
-    done = _count(sync, edits, [_previewed(sync, edit) for edit in edits])
-    sync.listener.changed(done)
-    return counts_among(done)
+    before = sync.tally.changed_counts
+    sync.listener.changed(_count(sync, edits, [_previewed(sync, edit) for edit in edits]))
+    return sync.tally.changed_counts - before
 
 
 def _previewed(sync: Sync, edit: Edit) -> Problem | None:
