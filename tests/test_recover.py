@@ -84,7 +84,8 @@ def crash(warm: Warm) -> Crash:
 def test_a_round_that_a_crash_cut_short_is_completed_by_the_next_sync_and_no_other_begins(
     full: Site, youtube: Simulator, crash: Crash, where: tuple[str, str, str]
 ) -> None:
-    full.configure(write="in_place: false, at_most_every: 12d, min_change: 25, at_least_every: 28d")
+    policy = "in_place: false, at_most_every: 12d, min_change: 25, at_least_every: 28d"
+    full.configure(write=policy, collections=DATED_COLLECTIONS)
     crash(full, *where)
     now = datetime.now(UTC)
     full.sync(now)
