@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from syncer.decide.cron import parse_cron
 from syncer.decide.quota import next_reset, quota_day, share_of, units_left
 from syncer.decide.schedule import Schedule, count_times, delayed, next_time
-from syncer.model import Bucket
+from syncer.model import Bucket, VideoId
 from syncer.state.database import open_copy
 from syncer.state.ledger import UnitStock, spent_units
 from syncer.sync.options import Options
-from tests.site import NOON, Site
+from tests.site import NOON, Site, crlf
 from tests.test_sync_asking import fill
 
 SPRING, AUTUMN, PLAIN = date(2027, 3, 14), date(2026, 11, 1), date(2026, 11, 22)
@@ -136,3 +136,20 @@ def test_scheduled_syncs_share_the_day_and_one_by_hand_does_not(site: Site) -> N
     assert (by_hand.asked, by_hand.over_quota, by_hand.exit) == (250, 50, 1)
     late = site.sync(NOON + 8 * HOUR, scheduled)
     assert (late.asked, late.over_quota, late.exit) == (0, 300, 1), "nothing is left: that is a lack of quota"
+
+
+def test_what_a_paced_sync_cannot_settle_is_left_to_a_later_one(site: Site) -> None:
+    """A missing video costs a unit more than was planned."""
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    fill(site, 99)
+    site.put("content/odd.md", crlf(VideoId("-----------"), 1, 2))
+    scheduled = Options(scheduled=True)
+    site.sync(NOON, scheduled)
+    site.sync(NOON + 24 * HOUR, scheduled)
+    fill(site, 160)
+    site.sync(NOON + 48 * HOUR, scheduled)
+    last = site.sync(NOON + 79 * HOUR, scheduled)
+    assert last.units == {Bucket.STATS: 1, Bucket.GENERAL: 1}
+    settled = last.answered + len(last.missing)
+    assert settled < 100, "of two batches"
+    assert (last.fresh, last.over_quota, last.exit) == (last.videos - settled, 0, 0)

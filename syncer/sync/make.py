@@ -205,7 +205,8 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
             raise UsageError(f"{names}: no page names this video")
     plan = plan_now(sync, videos)
     tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
-    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh + plan.later, plan.gone, plan.over_quota
+    tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
+    tally.later = plan.later
     number = begin_sync(database, tally.sync, tally.started)
     if options.whole:
         save_video_pages(database, pages.places(), pages.digest())

@@ -93,11 +93,13 @@ class Tally:
     pages: int = 0
     videos: int = 0
     fresh: int = 0
-    """Videos that were not due: read less than five minutes ago, gone, or planned for a later sync of the day."""
+    """Videos that were not requested because they were read less than five minutes ago, or are gone and not due."""
     gone_not_due: int = 0
     """Those of the fresh that are gone and not due."""
     over_quota: int = 0
     """Videos that were not requested for lack of quota."""
+    later: int = 0
+    """Videos that are planned for a later sync; if there are any, so is what this one could not settle."""
     unsettled: int = 0
     """Videos that were to be requested, and for which no answer came."""
     asked: int = 0
@@ -148,7 +150,8 @@ class Tally:
     def report(self, finished: datetime, options: Options, *, cancelled: bool) -> SyncReport:
         """Return the report of what the sync has done so far."""
         for_another_reason = self.given_up or cancelled or Outcome.REFUSED in self.outcomes
-        over_quota = self.over_quota + (0 if for_another_reason else self.unsettled)
+        unsettled = 0 if for_another_reason else self.unsettled
+        over_quota = self.over_quota + (0 if self.later else unsettled)
         all_failed = self.outcomes & {Outcome.FAILED, Outcome.STOPPED} and Outcome.ANSWERED not in self.outcomes
         if cancelled:
             code = ExitCode.INTERRUPTED
@@ -177,7 +180,7 @@ class Tally:
             missing=tuple(sorted(self.missing)),
             hidden=tuple(sorted(self.hidden)),
             unconfirmed=tuple(sorted(self.unconfirmed)),
-            fresh=self.fresh,
+            fresh=self.fresh + self.later + (unsettled if self.later else 0),
             over_quota=over_quota,
             open=len(self.open),
             brake=self.brake,
