@@ -79,3 +79,12 @@ def test_a_read_only_directory_of_pages_is_an_error_that_names_readwritepaths(un
     ran = subprocess.run(command, capture_output=True, check=False)
     found = [entry["message"] for entry in json.loads(ran.stdout)["checks"] if entry["name"] == "service"]
     assert f"The service cannot write {pages}. Add it to `ReadWritePaths=` in the unit." in found
+
+
+def test_the_address_of_the_build_hook_in_the_environment_is_a_warning(
+    unit: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit.configure(deploy="hook_env: HOOK")
+    monkeypatch.setenv("HOOK", "https://example.org/hook-5f3a9c0e")
+    ((level, message),) = services(syncer)
+    assert (level, "Use `LoadCredential=deploy-hook:PATH` instead" in message) == ("warning", True)

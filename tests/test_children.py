@@ -23,6 +23,10 @@ from tests.site import QUICK, Site, crlf, ids
 
 KEY = "the-key-that-no-child-may-see-8Zq1"
 TOKEN = "the-token-of-the-status-page-5Tr2"
+HOOK = "/build_hooks/the-hook-that-no-child-may-see-7Kp3"
+DEPLOY = "hook_env: SITES_HOOK"
+IN_A_DEMO = {"YOUTUBE_API_KEY": KEY, "SITES_KEY": "", "SITES_HOOK": "", "THE_SAME_HOOK_ELSEWHERE": ""}
+"""The demo has a config of its own, which names no hook."""
 
 DUMP = """\
 #!/bin/sh
@@ -98,7 +102,7 @@ class Ground:
     def require_key_hidden_from(self, *expected: str) -> None:
         """Fails where one of the programs has the key, or one that is expected to run did not."""
         dumps = self.dumps()
-        assert [name for name, text in dumps.items() if KEY in text or TOKEN in text] == []
+        assert [name for name, text in dumps.items() if KEY in text or TOKEN in text or HOOK in text] == []
         assert set(expected) - dumps.keys() == set(), dumps.keys()
 
     def work(self) -> None:
@@ -119,7 +123,9 @@ def ground(warm: Warm, site: Site, youtube: Simulator, tmp_path: Path) -> Ground
     for name in (*NAMES, *HOOKS):
         (programs / name).write_text(DUMP, encoding="utf-8")
         (programs / name).chmod(0o755)
-    site.configure(youtube=f"{QUICK}, api_key_env: SITES_KEY", git="commit: true, push: true")
+    site.configure(
+        youtube=f"{QUICK}, api_key_env: SITES_KEY", git="commit: true, push: true", deploy="hook_env: SITES_HOOK"
+    )
     for number, video in enumerate(ids(3)):
         site.put(f"content/{number}.md", crlf(video, 1, 2))
     shared = SharedSite.of(site, youtube, tmp_path)
@@ -128,7 +134,8 @@ def ground(warm: Warm, site: Site, youtube: Simulator, tmp_path: Path) -> Ground
     variables = {
         **os.environ, **PERSON, "PATH": f"{programs}:{os.environ['PATH']}", "DUMPS": str(dumps), "REAL_GIT": git,
         "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"), "SITES_KEY": KEY,
-        "THE_SAME_ELSEWHERE": f"{KEY}\n",
+        "THE_SAME_ELSEWHERE": f"{KEY}\n", "SITES_HOOK": f"http://127.0.0.1:9{HOOK}",
+        "THE_SAME_HOOK_ELSEWHERE": f"http://127.0.0.1:9{HOOK} ",
     }  # fmt: skip
     (tmp_path / "gitconfig").write_text("", encoding="utf-8")
     return Ground(site, shared.ours, shared.remote, shared.other, tmp_path, variables, warm)
@@ -137,7 +144,9 @@ def ground(warm: Warm, site: Site, youtube: Simulator, tmp_path: Path) -> Ground
 def test_the_programs_would_see_what_stands_in_the_environment(ground: Ground) -> None:
     """Else the tests below prove nothing."""
     subprocess.run([ground.program("git"), "version"], env=dict(ground.variables), check=True, capture_output=True)
-    assert KEY in ground.dumps()["git"]
+    dump = ground.dumps()["git"]
+    assert KEY in dump
+    assert HOOK in dump
 
 
 def test_filters_and_drivers_do_not_see_the_key(ground: Ground) -> None:
@@ -225,11 +234,11 @@ def test_the_remotes_own_programs_do_not_see_the_key(ground: Ground) -> None:
     ids=" ".join,
 )
 def test_no_command_hands_the_key_on(ground: Ground, words: list[str]) -> None:
-    ground.site.configure(youtube=f"{QUICK}, api_key_env: SITES_KEY")
+    ground.site.configure(youtube=f"{QUICK}, api_key_env: SITES_KEY", deploy=DEPLOY)
     ground.run("sync")
     (ground.room / "gitconfig").write_text(f"[diff]\n\texternal = {ground.program('diff')}\n", encoding="utf-8")
     ground.dumps()
-    ground.run_in_a_shell(*words, **({"YOUTUBE_API_KEY": KEY, "SITES_KEY": ""} if words == ["demo"] else {}))
+    ground.run_in_a_shell(*words, **(IN_A_DEMO if words == ["demo"] else {}))
     ground.require_key_hidden_from("git", *(["diff"] if words == ["demo"] else []))
 
 
@@ -243,7 +252,7 @@ def test_a_key_that_a_file_holds_is_not_handed_on_from_where_else_it_stands(grou
 
 def test_a_daemon_hands_nothing_on_and_finds_its_key_again(ground: Ground) -> None:
     ground.site.configure(
-        youtube=f"{QUICK}, api_key_env: SITES_KEY", git="commit: true",
+        youtube=f"{QUICK}, api_key_env: SITES_KEY", git="commit: true", deploy=DEPLOY,
         status_page="listen: '127.0.0.1:0', token_env: PAGES_TOKEN",
     )  # fmt: skip
     with Daemon(ground.site, environment={**ground.variables, "PAGES_TOKEN": TOKEN}) as daemon:

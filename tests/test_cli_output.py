@@ -149,6 +149,7 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
         "history": ["history", VIDEOS[1]],
         "review": ["review"],
         "undo": ["undo", sync],
+        "deploy": ["deploy", "--dry-run"],
         "purge": ["purge", "--dry-run"],
         "simulate": ["simulate", "--list-faults"],
         "demo": ["demo", "--help"],

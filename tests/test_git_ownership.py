@@ -477,6 +477,8 @@ def test_the_form_takes_what_the_first_line_can_be_and_no_word_more(template: st
     known = form(template)
     assert known.fullmatch(first + rest)
     assert known.fullmatch(first + rest.replace("Missing on", "Missing at")), "as earlier versions wrote it"
+    assert known.fullmatch(first + rest.replace("Syncer-Sync", "Syncer-Pages: 1\nSyncer-Sync"))
+    assert not known.fullmatch(first + rest.replace("Syncer-Sync", "Syncer-Pages: one\nSyncer-Sync"))
     for word in ("x", " x", "\nx"):
         for place in [found.end() for found in re.finditer(r"[^\n](?=\n|$)", first + rest)]:
             text = first + rest

@@ -13,6 +13,7 @@ from syncer.check.pages import FoundPages, check_pages, find_pages
 from syncer.commit.build import Author, require_tip
 from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
+from syncer.config.hook_address import CREDENTIAL as HOOK_CREDENTIAL
 from syncer.content.walk import Candidate
 from syncer.errors import GitError, KeyMissing, SyncerError
 from syncer.git.remote import require_remote
@@ -115,6 +116,12 @@ def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Findi
             wrong.append(Finding("service", Level.WARNING, message))
         elif not os.path.exists(os.path.join(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)):
             wrong.append(Finding("service", Level.ERROR, f"The unit has no API key. Add `{line}` to it."))
+    if environ.get(config.deploy.hook_env or ""):
+        line = f"LoadCredential={HOOK_CREDENTIAL}:PATH"
+        message = (
+            f"The build hook's address is in the unit's environment, which every user can read. Use `{line}` instead."
+        )
+        wrong.append(Finding("service", Level.WARNING, message))
     yield from wrong or [Finding("service", Level.OK, "the unit's user, sandbox and credential are right")]
 
 
