@@ -36,6 +36,7 @@ BUILT = [
     "status",
     "log",
     "history",
+    "export",
     "review",
     "undo",
     "deploy",

@@ -338,7 +338,8 @@ import sys
 from tests.places import drop_powers
 from syncer.cli.main import main
 drop_powers()
-calls = "status,log,history ID,review,undo x,purge --dry-run,check,check --offline,sync,trigger,init SECRET"
+calls = "status,log,history ID,export --csv -,review,undo x,purge --dry-run,check,check --offline,sync,trigger"
+calls += ",init SECRET"
 for call in calls.replace("ID", sys.argv[1]).replace("SECRET", sys.argv[2]).split(","):
     words = call.split()
     print(main(words), file=sys.__stderr__)
@@ -366,7 +367,7 @@ def test_what_may_not_be_looked_at_is_a_sentence(closed: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     codes = [line for line in done.stderr.splitlines() if line.isdigit()]
-    assert len(codes) == 11
+    assert len(codes) == 12
     assert set(codes) <= {"0", "1", "2"}
 
 

@@ -147,6 +147,7 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
         "status": ["status"],
         "log": ["log"],
         "history": ["history", VIDEOS[1]],
+        "export": ["export", "--csv", "-"],
         "review": ["review"],
         "undo": ["undo", sync],
         "deploy": ["deploy", "--dry-run"],

@@ -31,7 +31,7 @@ PACKAGES_OF = {
     "apscheduler": {"daemon"},
     "starlette": {"status_page"}, "uvicorn": {"status_page"}, "prometheus_client": {"status_page"},
     "anyio": {"status_page"}, "apprise": {"daemon"},
-    "click": {"cli"}, "rich": {"cli"},
+    "click": {"cli"}, "rich": {"cli"}, "duckdb": {"cli"},
     "yaml": {"front_matter", "config", "suggest"},
     "tomli": {"front_matter"},
     "pydantic": {"config"},

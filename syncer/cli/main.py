@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "Show the last and next sync, the quota, and what needs attention.",
     "log": "Show the diff log: every count that was changed.",
     "history": "Show a video's counts over time.",
+    "export": "Export readings, changes or videos as CSV, JSON Lines or Parquet.",
     "review": "Review counts that are not committed yet; keep or drop them.",
     "undo": "Restore the counts that a sync replaced.",
     "deploy": "Call your host's build hook if a build is due.",

@@ -56,6 +56,13 @@ def finish() -> None:
         print(for_standard_error(text, "ERROR"), file=sys.stderr)
 
 
+def is_output_lost() -> bool:
+    """Flush standard output, and return whether nothing more can be written: its reader has closed the pipe."""
+    sys.stdout.flush()
+    output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(output, _Output) and output.lost is not None
+
+
 class _Output(RawIOBase):
     """A descriptor that accepts everything: output that cannot be written is dropped and does not fail the command."""
 

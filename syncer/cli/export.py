@@ -1,0 +1,144 @@
+"""`syncer export`: writes a table of the state or the diff log to a file or to standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+from syncer.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from syncer.status.tables import Row
+
+STANDARD_OUTPUT = "-"
+
+
+@click.command()
+@click.argument("arguments", metavar="[TABLE] FILE|-", nargs=-1)
+@click.option("--csv", "form", flag_value="csv", help="Write CSV.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Write JSON Lines: an object for each row.")
+@click.option("--parquet", "form", flag_value="parquet", help="Write Parquet. Needs duckdb.")
+@click.option(
+    "--since", metavar="T", help="Only since then: 2026-11-22, 2026-11-22T15:00:00Z, or 6h for the last six hours."
+)
+@click.pass_obj
+def command(settings: Settings, arguments: tuple[str, ...], form: str | None, since: str | None) -> None:
+    """Export a table to FILE, or to standard output (-).
+
+    TABLE is `readings` (the default), `changes` or `videos`. FILE is replaced if it exists.
+    """
+    from syncer.cli.arguments import moment
+    from syncer.cli.show import show
+    from syncer.cli.table_files import FORMATS, require_duckdb
+    from syncer.status.tables import TABLES
+    from syncer.wording import counted
+
+    name, file = _table_and_file(arguments, TABLES)
+    if form is None:
+        raise click.UsageError("choose a format: --csv, --jsonl or --parquet")
+    start = moment(since, datetime.now(UTC)) if since else None
+    if form == "parquet":
+        require_duckdb()
+        if file == STANDARD_OUTPUT and sys.stdout.isatty():
+            raise UsageError("Parquet is not text; name a FILE, or redirect the output")
+    config = settings.config()
+    numbered = _Numbered(TABLES[name].rows(config, start))
+    chunks = FORMATS[form](TABLES[name].columns, iter(numbered))
+    if file == STANDARD_OUTPUT:
+        _to_standard_output(chunks)
+        return
+    with _new_file(file, config.state_directory) as new:
+        new.writelines(chunks)
+    if not settings.quiet:
+        show(f"Wrote {file}: {counted(numbered.rows, 'row')}.")
+
+
+class _Numbered:
+    """Rows that are counted while they pass."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self.rows += 1
+            yield row
+
+
+def _table_and_file(arguments: tuple[str, ...], tables: Iterable[str]) -> tuple[str, str]:
+    """Return the table's name and the file. Raises UsageError."""
+    *names, file = arguments or ("readings",)
+    if not names and file in tables:
+        raise click.UsageError(f"name a FILE to export the {file} to, or - for standard output")
+    if unknown := [name for name in names if name not in tables]:
+        from difflib import get_close_matches
+
+        near = get_close_matches(unknown[0], tables, 1)
+        remedy = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(tables)}"
+        raise click.UsageError(f"no such table '{unknown[0]}'; {remedy}")
+    if len(names) > 1:
+        raise click.UsageError("name one table and one FILE")
+    return (names or ["readings"])[0], file
+
+
+def _to_standard_output(chunks: Iterator[bytes]) -> None:
+    """Write to standard output; end early where nobody reads it."""
+    from syncer.cli.process import is_output_lost
+
+    is_terminal = sys.stdout.isatty()
+    for chunk in chunks:
+        sys.stdout.buffer.write(_safe_lines(chunk) if is_terminal else chunk)
+        if is_output_lost():
+            return
+
+
+def _safe_lines(chunk: bytes) -> bytes:
+    from syncer.wording import safe
+
+    return "\n".join(map(safe, chunk.decode().replace("\r\n", "\n").split("\n"))).encode()
+
+
+@contextmanager
+def _new_file(file: str, state: Path) -> Iterator[BinaryIO]:
+    """Yield a new file, which replaces FILE when the block ends; if it fails, FILE stays as it was.
+
+    A link stays, and the file that it leads to is replaced. Raises UsageError where FILE cannot be written, and where
+    it is in the state's directory.
+    """
+    import secrets
+    import stat
+    from contextlib import suppress
+
+    from syncer.cli.arguments import absolute
+
+    target, forbidden = os.path.realpath(absolute(file)), os.path.realpath(state)
+    if os.path.commonpath([target, forbidden]) == forbidden:
+        raise UsageError(f"{file}: in the state's directory; name a file elsewhere")
+    new = os.path.join(os.path.dirname(target), f".syncer-export-{secrets.token_hex(4)}~")
+    try:
+        mode = os.stat(target).st_mode if os.path.exists(target) else None
+        if mode is not None and not stat.S_ISREG(mode):
+            raise UsageError(f"{file}: not a file; write to - and redirect the output")
+        with open(new, "xb") as written:
+            yield written
+            written.flush()
+            if mode is not None:
+                os.fchmod(written.fileno(), stat.S_IMODE(mode))
+            os.fsync(written.fileno())
+        os.replace(new, target)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot write the file: {error.strerror}") from error
+    finally:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(new)
