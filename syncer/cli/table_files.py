@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from syncer.errors import UsageError
-from syncer.status.tables import Kind
+from syncer.status.tables import ColumnType
 from syncer.wording import safe_json
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from syncer.status.tables import Row
 
-Columns = Mapping[str, Kind]
+Columns = Mapping[str, ColumnType]
 
 CHUNK_ROWS = 1_000
 """Rows that are formatted at once."""
@@ -44,7 +44,7 @@ def csv_chunks(columns: Columns, rows: Iterator[Row]) -> Iterator[bytes]:
     A text that a spreadsheet would compute gets an apostrophe before it. Video IDs stay as they are, because programs
     look for them, and none of them is a formula that reads or runs anything.
     """
-    texts = {number for number, name in enumerate(columns) if columns[name] is Kind.TEXT and name != "video_id"}
+    texts = {number for number, name in enumerate(columns) if columns[name] is ColumnType.TEXT and name != "video_id"}
 
     def plain(row: Row) -> Row:
         for number, value in enumerate(row):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Row = Iterable[str | int | bool | None]
 
 
-class Kind(StrEnum):
+class ColumnType(StrEnum):
     """The type of a column, as SQL names it."""
 
     TEXT = "VARCHAR"
@@ -33,10 +33,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExportTable:
     """A table: its columns, and what yields the rows that are not older than a time."""
 
-    columns: Mapping[str, Kind]
+    columns: Mapping[str, ColumnType]
     rows: Callable[[Config, datetime | None], Iterator[Row]]
 
 
@@ -83,25 +83,31 @@ def _time(seconds: str | int | None) -> str | None:
     return None if seconds is None else _time_and_meaning(int(seconds))[0]
 
 
-_COUNTS = dict.fromkeys((count.value for count in Count), Kind.INTEGER)
+_COUNTS = dict.fromkeys((count.value for count in Count), ColumnType.INTEGER)
 
-TABLES: Mapping[str, Table] = {
-    "readings": Table(
-        {"video_id": Kind.TEXT, "at": Kind.TIME, "sync": Kind.TEXT, "present": Kind.BOOLEAN}
+TABLES: Mapping[str, ExportTable] = {
+    "readings": ExportTable(
+        {"video_id": ColumnType.TEXT, "at": ColumnType.TIME, "sync": ColumnType.TEXT, "present": ColumnType.BOOLEAN}
         | _COUNTS
-        | {"views_mean_since": Kind.DATE},
+        | {"views_mean_since": ColumnType.DATE},
         _readings,
     ),
-    "changes": Table(
-        {"seq": Kind.INTEGER, "sync": Kind.TEXT, "at": Kind.TIME, "path": Kind.TEXT, "video_id": Kind.TEXT}
-        | {"field": Kind.TEXT, "count": Kind.TEXT, "old": Kind.INTEGER, "new": Kind.INTEGER}
-        | {"old_text": Kind.TEXT, "new_text": Kind.TEXT, "as_of": Kind.TIME, "why": Kind.TEXT},
+    "changes": ExportTable(
+        {
+            "seq": ColumnType.INTEGER,
+            "sync": ColumnType.TEXT,
+            "at": ColumnType.TIME,
+            "path": ColumnType.TEXT,
+            "video_id": ColumnType.TEXT,
+        }
+        | {"field": ColumnType.TEXT, "count": ColumnType.TEXT, "old": ColumnType.INTEGER, "new": ColumnType.INTEGER}
+        | {"old_text": ColumnType.TEXT, "new_text": ColumnType.TEXT, "as_of": ColumnType.TIME, "why": ColumnType.TEXT},
         _changes,
     ),
-    "videos": Table(
-        {"video_id": Kind.TEXT, "pages": Kind.INTEGER, "path": Kind.TEXT, "as_of": Kind.TIME}
+    "videos": ExportTable(
+        {"video_id": ColumnType.TEXT, "pages": ColumnType.INTEGER, "path": ColumnType.TEXT, "as_of": ColumnType.TIME}
         | _COUNTS
-        | {"read_at": Kind.TIME, "missing_since": Kind.TIME, "held": Kind.TEXT},
+        | {"read_at": ColumnType.TIME, "missing_since": ColumnType.TIME, "held": ColumnType.TEXT},
         _videos,
     ),
 }
