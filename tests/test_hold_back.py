@@ -105,6 +105,9 @@ def test_a_small_difference_is_written_after_at_least_every(story: Story) -> Non
     assert story.page() == plain(A, 2002, 100)
     assert [line["why"] for line in story.site.log_lines()] == ["changed", "heartbeat"]
     assert story.at(29, {A: (2003, 100)}).changed_counts == 0
+    story.at(57, {A: (2002, 100)})
+    with story.state() as database:
+        assert last_writes(database, [PAGE]) == {}, "no record says the same as one that is too old"
 
 
 def test_after_a_lost_state_the_interval_counts_from_the_next_write(story: Story) -> None:
