@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Fields, Mapped, Why
+from syncer.model import Change, Count, Date, Fields, Mapped, Why
 from tests.repository import Repository
 from tests.site import NOON
 
-SINGLE = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
-LISTED = Fields("videos[].id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
-"""What `Site.configure` says of pages, and of those in `content/lists`."""
+DATES = {Date.CHECKED_AT: "viewsUpdated"}
+SINGLE = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, dates=DATES)
+LISTED = Fields("videos[].id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, dates=DATES)
+"""What `DATED_COLLECTIONS` says of pages, and of those in `content/lists`."""
 
 
 class File(NamedTuple):
@@ -88,11 +89,12 @@ def _flat(index: Mapping[str, Sequence[File]], fields_of: Callable[[str], Fields
 
 
 def zeroed(path: str, file: File, fields: Fields) -> File:
-    """The file with a 0 for each count that it has, or would get."""
+    """The file with a 0 for each count that it has, or would get, and with one date for all."""
     changes = [
-        Change(path, slot.video_id, value.field, value.count, value.text, "0", NOON, Why.CHANGED)
+        Change(path, slot.video_id, value.field, value.count, value.text, zero, NOON, Why.CHANGED)
         for slot in find(file.text, fields, path).slots
         for value in slot.values
+        for zero in ("0001-01-01" if isinstance(value.count, Date) else "0",)
     ]
     new = rewrite(file.text, fields, changes, path) if changes else file.text
     assert isinstance(new, bytes), new

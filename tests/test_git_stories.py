@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Mapped, Why
+from syncer.model import Change, Count, Date, Mapped, Why
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.sync.options import Options
 from tests.authored import fields_of
 from tests.remotes import left_over
 from tests.repository import Repository, in_git
-from tests.site import FORMS, NOON, Site, ids, pair, world_with
+from tests.site import DATED_COLLECTIONS, FORMS, NOON, Site, ids, pair, with_date, world_with
 from tests.snapshot import Snapshot, counts_of, require_only_counts_differ, snapshot
 
 pytestmark = pytest.mark.storm
@@ -33,8 +33,8 @@ STORIES = 400 if "SYNCER_PROVE" in os.environ else 15
 
 POOL = ids(40, seed=81)
 
-OWN = 77
-"""A count that only authors write."""
+OWN, OWN_DATE = 77, "2031-01-01"
+"""A count and a date that only authors write."""
 
 
 @dataclass
@@ -87,13 +87,14 @@ def edit_front_matter(story: Story, number: int, what: int) -> None:
     story.edit(story.named(number), note)
 
 
-def write_own_count(story: Story, number: int, what: int) -> None:
+def write_own_value(story: Story, number: int, what: int) -> None:
     path = story.named(number)
 
     def own(page: bytes) -> bytes:
         slot = find(page, fields_of(path), path).slots[0]
-        value = slot.values[what % 2]
-        change = Change(path, slot.video_id, value.field, value.count, value.text, str(OWN), NOON, Why.CHANGED)
+        value = slot.values[what % len(slot.values)]
+        text = OWN_DATE if isinstance(value.count, Date) else str(OWN)
+        change = Change(path, slot.video_id, value.field, value.count, value.text, text, NOON, Why.CHANGED)
         new = rewrite(page, fields_of(path), [change], path)
         assert isinstance(new, bytes)
         return new
@@ -218,7 +219,7 @@ def _require_the_counts_of_ours_and_no_others(
         waits = path not in before.index or (only and path not in only)
         for entry in before.index.get(path, ()):
             for place, text in counts_of(path, entry, fields_of).items():
-                if text == str(OWN) != old.get(place):  # staged, and not committed
+                if text in {str(OWN), OWN_DATE} - {old.get(place)}:  # staged, and not committed
                     assert text in {counts_of(path, now, fields_of)[place] for now in after.index[path]}, (path, place)
         for (video, number, count), text in old.items():
             here = disk.get((video, number, count))
@@ -233,11 +234,11 @@ def _require_the_counts_of_ours_and_no_others(
 
 
 WORK = (
-    edit_body, edit_front_matter, write_own_count, move_items, name_another_video, add_page, stage, stage_all, unstage,
+    edit_body, edit_front_matter, write_own_value, move_items, name_another_video, add_page, stage, stage_all, unstage,
     commit, move, delete, put_back, change_mode, branch, revert,
 )  # fmt: skip
 
-KEYS: Mapping[Mapped, str] = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}
+KEYS: Mapping[Mapped, str] = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount", Date.CHECKED_AT: "viewsUpdated"}
 
 FEWEST = 4
 """Pages that are never deleted: a site without any is another story."""
@@ -249,9 +250,10 @@ def begun() -> Iterator[Story]:
     hidden = dict.fromkeys(POOL[::2], VideoState.LIKES_HIDDEN)
     with Simulator(world_with(hidden)) as youtube, TemporaryDirectory(prefix="syncer-story-") as room:
         site = Site(Path(room, "site"), youtube.url)
-        site.configure(git="commit: true")
+        site.configure(git="commit: true", collections=DATED_COLLECTIONS)
         for number, form in enumerate(FORMS):
-            site.put(f"content/{number}.md", form(POOL[number], 1, 2))
+            page = form(POOL[number], 1, 2)
+            site.put(f"content/{number}.md", page if number % 2 else with_date(page, '"2026-01-02"'))
         site.put("content/lists/two.md", pair((POOL[5], 1, 2), (POOL[6], 3, 4)))
         site.put("content/lists/same.md", pair((POOL[7], 1, 2), (POOL[7], 3, 4)))
         site.put(".gitignore", b".syncer/\n")
@@ -259,7 +261,7 @@ def begun() -> Iterator[Story]:
 
 
 small = st.integers(0, 9)
-steps = st.tuples(st.sampled_from((*WORK, write_own_count, stage, *[sync] * 6)), small, small)
+steps = st.tuples(st.sampled_from((*WORK, write_own_value, stage, *[sync] * 6)), small, small)
 
 
 @given(story=st.lists(steps, min_size=3, max_size=14))
