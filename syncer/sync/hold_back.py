@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits without the counts that are held back, which are counted in the sync's tally."""
     holding, due = holding_of(sync), list[Edit]()
-    written = last_writes(sync.database, {edit.path for edit in edits})
+    remembers = any(policy.at_least_every for policy in sync.config.policies)
+    written = last_writes(sync.database, {edit.path for edit in edits}) if remembers else {}
 
     def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
         if policy is None or isinstance(change.count, Date):
