@@ -34,6 +34,7 @@ BUILT = [
     "daemon",
     "trigger",
     "status",
+    "plan",
     "log",
     "history",
     "export",

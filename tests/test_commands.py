@@ -161,6 +161,8 @@ def test_status_has_what_an_operator_needs(full: Site, syncer: Run) -> None:
         "next_sync",
         "quota",
         "quota_resets",
+        "units_a_day",
+        "longest_unread",
         "missing",
         "gone",
         "unconfirmed",
@@ -197,7 +199,7 @@ def test_the_next_sync_is_one_interval_after_the_last(full: Site, syncer: Run) -
 
 
 @pytest.mark.parametrize(
-    "command", [["status"], ["log"], ["purge", "--dry-run"], ["status", "--json"], ["log", "--json"]]
+    "command", [["status"], ["plan"], ["log"], ["purge", "--dry-run"], ["status", "--json"], ["log", "--json"]]
 )
 def test_before_any_sync_there_is_nothing_to_show_and_no_state_is_made(
     site: Site, syncer: Run, command: Sequence[str]
@@ -223,7 +225,7 @@ def test_while_a_sync_runs_status_says_so(site: Site, syncer: Run) -> None:
 
 def test_no_command_that_reads_needs_a_key(full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("YOUTUBE_API_KEY")
-    for command in (["status"], ["log"], ["history", FIRST], ["purge", "--dry-run"], ["check", "--offline"]):
+    for command in (["status"], ["plan"], ["log"], ["history", FIRST], ["purge", "--dry-run"], ["check", "--offline"]):
         assert syncer(*command).code == (1 if command[0] == "check" else 0)
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "daemon": "Sync on a schedule until stopped.",
     "trigger": "Make the running daemon sync now.",
     "status": "Show the last and next sync, the quota, and what needs attention.",
+    "plan": "Show what the next sync requests and why, and how far the quota goes.",
     "log": "Show the diff log: every count that was changed.",
     "history": "Show a video's counts over time.",
     "export": "Export readings, changes or videos as CSV, JSON Lines or Parquet.",

@@ -47,6 +47,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
     from syncer.cli.show import show, show_table
     from syncer.status.buckets import in_words
     from syncer.status.build_status import build_sentence
+    from syncer.status.demand import demand_outline
     from syncer.wording import counted, utc
 
     if status.running:
@@ -77,6 +78,8 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
     for bucket, left in status.buckets.items():
         show(f"Quota {bucket}: {in_words(left)}.")
     show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
+    if status.demand.videos:
+        show(f"{demand_outline(status.demand)}.")
     if status.build:
         show(f"Build hook: {build_sentence(status.build)}.")
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from syncer.decide.drift import PRIOR
-from syncer.decide.plan import LastRead, is_gone
+from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
 from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
@@ -74,6 +74,33 @@ def count_videos(database: Database) -> int:
     """Return how many videos the state knows."""
     with database.read() as connection:
         return int(connection.execute("SELECT count(*) FROM videos").fetchone()[0])
+
+
+def named_videos(database: Database) -> set[VideoId]:
+    """Return the videos that the site's pages named in the last sync of all pages."""
+    with database.read() as connection:
+        return {video for (video,) in connection.execute("SELECT DISTINCT id FROM places")}
+
+
+def count_named(database: Database) -> tuple[int, int]:
+    """Return how many videos the site's pages named in the last sync of all pages, and how many were never read."""
+    with database.read() as connection:
+        row: tuple[int, int] = connection.execute(
+            "SELECT count(*), count(*) - count(v.id) FROM (SELECT DISTINCT id FROM places) AS p"
+            " LEFT JOIN videos AS v ON v.id = p.id"
+        ).fetchone()
+        return row
+
+
+def longest_unread(database: Database) -> tuple[VideoId, datetime] | None:
+    """Return which video of the site's pages was not read for the longest time, and when it was; gone ones aside."""
+    with database.read() as connection:
+        row = connection.execute(
+            "SELECT id, read_at FROM videos AS v WHERE misses < ? AND read_at > 0"
+            " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id) ORDER BY read_at, id LIMIT 1",
+            (GONE_MISSES,),
+        ).fetchone()
+        return (VideoId(row[0]), moment(row[1])) if row else None
 
 
 def last_read(database: Database) -> Generator[LastRead]:

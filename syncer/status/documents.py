@@ -31,13 +31,17 @@ class QuotaOfBucket(TypedDict):
 
 def status_json(status: Status) -> dict[str, object]:
     """Return the status as `syncer status --json` prints it."""
-    leftovers = status.leftovers
+    leftovers, demand = status.leftovers, status.demand
     return {
         "site": status.site,
         "syncs": list(status.syncs),
         "next_sync": timestamp(status.next_sync),
         "quota": quota_json(status.buckets),
         "quota_resets": timestamp(status.quota_resets),
+        "units_a_day": {"needed": round(demand.needed, 1), "budget": demand.budget},
+        "longest_unread": {"video_id": demand.oldest[0], "read_at": timestamp(demand.oldest[1])}
+        if demand.oldest
+        else None,
         "missing": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.missing],
         "gone": [{"video_id": video.video_id, "since": timestamp(video.since)} for video in status.gone],
         "unconfirmed": [{"video_id": video, "count": count.value} for video, count in status.unconfirmed],

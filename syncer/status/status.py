@@ -20,6 +20,7 @@ from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
 from syncer.status.build_status import BuildStatus, build_status
+from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
 from syncer.status.leftovers import Leftovers, find_leftovers
 from syncer.status.report import Outline, outline, problems_of, stored_report
@@ -63,6 +64,8 @@ class Status:
     """What a crash left behind and no later sync has completed yet."""
     running: bool
     """Whether a sync, or another command that writes, is running."""
+    demand: Demand
+    """How far the quota goes."""
     build: BuildStatus | None
     """None if the config has no build hook."""
 
@@ -113,5 +116,6 @@ def status_of(
         open=left_open,
         leftovers=leftovers if leftovers.any and not running else None,
         running=running,
+        demand=demand_of(config, database, now),
         build=build_status(config, database, now),
     )

@@ -11,6 +11,7 @@ from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.buckets import in_words
 from syncer.status.build_status import build_sentence
+from syncer.status.demand import demand_outline
 from syncer.status.held_back import held_back_outline
 from syncer.status.status import Status
 from syncer.status_page.chart import sync_bars
@@ -97,6 +98,7 @@ def _now(seen: Overview) -> Markup:
         facts(
             ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else later),
             ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
+            *([("Units a day", f"{demand_outline(status.demand)}.")] if status.demand.videos else []),
             *([("Undone or dropped", suppressed)] if status.suppressed else []),
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
             *([("Build hook", f"{build_sentence(status.build)}.")] if status.build else []),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
@@ -56,8 +57,6 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
     )
     schedule = sync.config.schedule.as_model()
     share = share_of(units, 1 + count_times(schedule, now, next_reset(now))) if options.scheduled else None
-    longest = min(sync.config.schedule.refresh_within, sync.config.history.keep)
-    overdue = next_time(schedule, now, now) + schedule.jitter - longest  # in the next sync, they would be too old
     with closing(last_read(sync.database)) as known:
         return plan(
             videos,
@@ -65,11 +64,17 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
             now,
             units=units,
             share=share,
-            overdue=overdue,
+            overdue=overdue_at(sync.config, now),
             everything=options.everything,
             accept=options.accept,
             unread_since=options.unread_since,
         )
+
+
+def overdue_at(config: Config, now: datetime) -> datetime:
+    """Return which readings are overdue now, those from then or before: in the next sync, they would be too old."""
+    schedule, longest = config.schedule.as_model(), min(config.schedule.refresh_within, config.history.keep)
+    return next_time(schedule, now, now) + schedule.jitter - longest
 
 
 @dataclass(slots=True)

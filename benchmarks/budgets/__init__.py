@@ -1,0 +1,1 @@
+"""Simulations of what syncer's three budgets buy: requests, commits and builds."""

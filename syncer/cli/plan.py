@@ -1,0 +1,267 @@
+"""`syncer plan`: what the next sync requests and why, and how far the quota goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from syncer.decide.forecast import Forecast
+    from syncer.model import VideoId
+    from syncer.sync.outlook import Outlook, PlannedVideo
+
+VIDEOS_SHOWN = 5
+"""Videos of the next sync that are shown; `--json` has more."""
+
+MOST_DAYS = 366
+
+FORM = "https://support.google.com/youtube/contact/yt_api_form"
+"""YouTube's form for more quota (`docs/youtube.md`)."""
+
+
+@click.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, MOST_DAYS),
+    default=7,
+    show_default=True,
+    metavar="N",
+    help="How many quota days to look ahead.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.pass_obj
+def command(settings: Settings, days: int, as_json: bool) -> None:
+    """Show what the next sync requests and why, and how far the quota goes.
+
+    It reads the state, requests nothing and changes nothing. The videos are those of the last sync of the whole site;
+    before the first one, the pages are read.
+    """
+    from syncer.cli.show import show_json
+    from syncer.decide.schedule import first_time
+    from syncer.state.database import open_state
+    from syncer.state.lock import daemon_socket, is_running
+    from syncer.state.syncs import last_whole_sync
+    from syncer.state.videos import pages_of_videos
+    from syncer.sync.outlook import look_ahead
+
+    config, now, starts = settings.config(), datetime.now(UTC), None
+    with open_state(config.state_directory, config.site) as database:
+        if is_running(daemon_socket(config.state_directory)):
+            starts = first_time(config.schedule.as_model(), last_whole_sync(database), now)
+        outlook = look_ahead(config, database, now, starts=starts, days=days)
+        pages = pages_of_videos(database, [video.video_id for video in outlook.first])
+    if as_json:
+        show_json(outlook_json(str(config.site), outlook, pages))
+    elif not outlook.videos:
+        print("No videos: no page of the collections names one. Run `syncer check`.")
+    else:
+        _show_next(outlook, pages)
+        _show_budget(outlook)
+
+
+def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None:
+    from syncer.cli.show import show, show_table
+    from syncer.wording import counted, utc
+
+    of = f"{len(outlook.plan.videos):,} of {counted(outlook.videos, 'video')} with {counted(outlook.units, 'unit')}"
+    if outlook.scheduled:
+        show(f"Next sync: {utc(outlook.at)}. It requests {of}.")
+    else:
+        show(f"No daemon is running. `syncer sync` now requests {of}.")
+    within, plan = _time(outlook.forecast.refresh_within), outlook.plan
+    left = {
+        "read less than 5 minutes ago": plan.fresh - plan.gone,
+        "gone, not due yet": plan.gone,
+        "left to later syncs of the day": plan.later,
+        "left out for lack of quota": plan.over_quota,
+    }
+    rows = [(f"{number:,}", "requested", _CAUSES[cause].format(within)) for cause, number in outlook.causes.items()]
+    rows += [(f"{number:,}", "not requested", why) for why, number in left.items() if number]
+    show_table(("videos", "", "why"), rows, right=(0,))
+    if outlook.first and outlook.first[0].read_at:
+        show("Most out of date:")
+        show_table(
+            ("video", "last read", "error", "pages"), [_row(video, pages) for video in outlook.first[:VIDEOS_SHOWN]]
+        )
+
+
+_CAUSES: Mapping[str, str] = {
+    "never-read": "never read",
+    "unknown-age": "read at a time in the future: the clock was wrong",
+    "overdue": "due: each is read within {}",
+    "gone": "gone, and due again",
+    "held": "held, waiting for a second reading",
+    "due": "due",
+    "out-of-date": "most out of date",
+}
+
+
+def _row(video: PlannedVideo, pages: Mapping[VideoId, Sequence[str]]) -> tuple[str, str, str, str]:
+    from syncer.wording import utc
+
+    read = utc(datetime.fromtimestamp(video.read_at or 0, UTC))
+    return video.video_id, read, _percent(video.error or 0), ", ".join(pages.get(video.video_id, ()))
+
+
+def _show_budget(outlook: Outlook) -> None:
+    from syncer.cli.show import show, show_table
+    from syncer.status.demand import units, units_outline
+    from syncer.wording import counted
+
+    ours = outlook.forecast
+    show()
+    show(f"{units_outline(ours.units_for_all, outlook.budget)}.")
+    show(
+        f"Expected error of a count: {_percent(ours.mean_error)} on average; at most {_time(ours.longest)} between two"
+        " readings of a video."
+    )
+    if len(outlook.bands) > 1:
+        bands = [(f"{band.videos:,}", _time(band.within), _percent(band.error)) for band in outlook.bands]
+        show_table(("videos", "read again within", "error"), bands, right=(0, 1, 2))
+    show()
+    days = [
+        (f"{day.day}", f"{day.syncs:,}", f"{round(day.requests):,}", _units(day.units), f"{day.budget:,}")
+        for day in outlook.days
+    ]
+    show_table(("quota day", "syncs", "requests", "units", "of"), days, right=(1, 2, 3, 4))
+    show()
+    show("What another interval or quota would change:")
+    show_table(("sync every", "units a day", "of", "error", "longest wait"), _choices(outlook), right=(1, 2, 3, 4))
+    within = _time(ours.refresh_within)
+    show(
+        f"{units(outlook.budget)} a day reach {counted(outlook.largest_in_each_sync, 'video')} in every sync, or"
+        f" {counted(outlook.largest_site, 'video')} within {within}: a larger site outgrows the quota."
+    )
+    if not ours.keeps_up:
+        needed = ours.videos / 50 / (ours.refresh_within / timedelta(days=1))
+        sentence = f"This site has outgrown its quota: to read every video within {within}, it needs"
+        show(f"{sentence} {units(needed)} a day.", "bold yellow")
+    if not ours.suffices:
+        show(
+            f"The owner of the Google Cloud project can ask YouTube for more units: {FORM}. YouTube first audits the"
+            " project: the form asks who you are, what your site does with the data, and how much quota it needs."
+        )
+
+
+def _choices(outlook: Outlook) -> Iterator[tuple[str, str, str, str, str]]:
+    ours = outlook.forecast
+
+    def row(forecast: Forecast, budget: int, what: str = "") -> tuple[str, str, str, str, str]:
+        return (
+            f"{_time(forecast.every)}{what}",
+            _units(forecast.units_spent),
+            f"{budget:,}",
+            _percent(forecast.mean_error),
+            _time(forecast.longest),
+        )
+
+    for other in outlook.intervals:
+        yield row(other, outlook.budget, " (now)" if other.every == ours.every else "")
+    for budget, other in outlook.quotas:
+        yield row(other, budget, ", more quota")
+
+
+def _units(number: float) -> str:
+    """Return a number of units for a table: `<0.1`, `6.2`, `19,600`."""
+    if 0 < number < 0.1:
+        return "<0.1"
+    return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"
+
+
+def _percent(share: float) -> str:
+    """Return a share as people read it: `12%`, `0.31%`, `<0.01%`."""
+    if 0 < share < 0.0001:
+        return "<0.01%"
+    return f"{share:.2%}" if share < 0.1 else f"{share:.0%}"
+
+
+def _time(span: timedelta) -> str:
+    """Return a time in its largest unit: `90s`, `6h`, `3.5d`."""
+    if span == timedelta.max:
+        return "never"
+    seconds = span.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + unit
+    return f"{seconds:.0f}s"
+
+
+def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> dict[str, object]:
+    """Return what lies ahead as `syncer plan --json` prints it."""
+    from syncer.diff_log.lines import timestamp
+
+    plan, ours = outlook.plan, outlook.forecast
+    return {
+        "site": site,
+        "videos": outlook.videos,
+        "never_read": outlook.unread,
+        "gone": outlook.gone,
+        "oldest": {"video_id": outlook.oldest[0], "read_at": timestamp(outlook.oldest[1])} if outlook.oldest else None,
+        "next": {
+            "at": timestamp(outlook.at),
+            "scheduled": outlook.scheduled,
+            "videos": len(plan.videos),
+            "units": outlook.units,
+            "why": {cause.value: number for cause, number in outlook.causes.items()},
+            "left": {
+                "fresh": plan.fresh - plan.gone,
+                "gone": plan.gone,
+                "later": plan.later,
+                "over_quota": plan.over_quota,
+            },
+            "error": outlook.error,
+            "first": [
+                {
+                    "video_id": video.video_id,
+                    "why": video.cause.value,
+                    "read_at": timestamp(datetime.fromtimestamp(video.read_at, UTC)) if video.read_at else None,
+                    "drift": video.drift,
+                    "error": video.error,
+                    "read_again_after": _seconds(ours.period(video.drift)),
+                    "mean_error": ours.error(video.drift),
+                    "pages": pages.get(video.video_id, []),
+                }
+                for video in outlook.first
+            ],
+        },
+        "budget": outlook.budget,
+        "forecast": _forecast_json(ours),
+        "bands": [
+            {"within": _seconds(band.within), "videos": band.videos, "mean_error": band.error} for band in outlook.bands
+        ],
+        "days": [
+            {
+                "day": day.day.isoformat(),
+                "syncs": day.syncs,
+                "requests": round(day.requests),
+                "units": round(day.units, 1),
+                "budget": day.budget,
+            }
+            for day in outlook.days
+        ],
+        "intervals": [_forecast_json(other) for other in outlook.intervals],
+        "quotas": [{"budget": budget, **_forecast_json(other)} for budget, other in outlook.quotas],
+        "reaches": {"in_each_sync": outlook.largest_in_each_sync, "within_refresh": outlook.largest_site},
+    }
+
+
+def _forecast_json(forecast: Forecast) -> dict[str, object]:
+    return {
+        "every": _seconds(forecast.every),
+        "units_needed": round(forecast.units_for_all, 1),
+        "units_used": round(forecast.units_spent, 1),
+        "mean_error": forecast.mean_error,
+        "longest": _seconds(forecast.longest),
+        "suffices": forecast.suffices,
+        "keeps_up": forecast.keeps_up,
+    }
+
+
+def _seconds(span: timedelta) -> int | None:
+    return None if span == timedelta.max else round(span.total_seconds())

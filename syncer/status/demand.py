@@ -1,0 +1,85 @@
+"""How many units a day a site needs, how many it has, and how old its oldest reading is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from syncer.decide.plan import FRESH_SECONDS
+from syncer.decide.schedule import count_times
+from syncer.model import BATCH_SIZE, Bucket, VideoId
+from syncer.state.database import Database
+from syncer.state.videos import count_named, longest_unread
+from syncer.status.buckets import limits
+from syncer.wording import counted, utc
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+COUNTED_DAYS = 28
+"""The syncs of so many days are counted: a cron may name only some of the days of a week or a month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a site needs of its quota."""
+
+    videos: int
+    """Those that pages name."""
+    needed: float
+    """Units a day with which every sync can request every video."""
+    budget: int
+    """Units a day that scheduled syncs may use, of both buckets."""
+    unread: int
+    """Videos that were never read."""
+    oldest: tuple[VideoId, datetime] | None
+    """The video that was not read for the longest time, and when it was; gone videos do not count."""
+
+
+def demand_of(config: Config, database: Database, now: datetime) -> Demand:
+    """Return what the site needs. Raises StateError."""
+    videos, unread = count_named(database)
+    needed = videos / BATCH_SIZE / (mean_interval(config, now) / timedelta(days=1))
+    return Demand(videos, needed, units_a_day(config), unread, longest_unread(database))
+
+
+def units_a_day(config: Config) -> int:
+    """Return how many units a day scheduled syncs may use, of both buckets."""
+    return sum(limit - reserve for limit, reserve in (limits(config, bucket, scheduled=True) for bucket in Bucket))
+
+
+def mean_interval(config: Config, now: datetime) -> timedelta:
+    """Return the mean time from one sync to the next, of those that can request a video again."""
+    schedule = config.schedule.as_model()
+    interval = schedule.every
+    if schedule.cron is not None:
+        span = timedelta(days=COUNTED_DAYS)
+        interval = span / max(1, count_times(schedule, now, now + span))
+    return max(interval, timedelta(seconds=FRESH_SECONDS))
+
+
+def demand_outline(demand: Demand) -> str:
+    """Return in words how far the quota goes, and, where it does not reach for all, which video waits longest."""
+    sentence = units_outline(demand.needed, demand.budget)
+    if demand.needed <= demand.budget or not demand.oldest:
+        return sentence
+    video, at = demand.oldest
+    return f"{sentence}. Longest unread: {video}, since {utc(at)} (more: `syncer plan`)"
+
+
+def units_outline(needed: float, budget: int) -> str:
+    """Return in words how the units a day that every sync would need for all videos compare with those there are."""
+    if needed <= budget:
+        return f"Every sync can request every video: that takes {units(needed)} a day of {budget:,}"
+    return (
+        f"To request every video, the syncs of a day would need {units(needed)}, and may use {budget:,}: what is most"
+        " out of date is requested first"
+    )
+
+
+def units(number: float) -> str:
+    """Return a number of units, rounded as people read it: `0.3 units`, `4 units`, `80,000 units`."""
+    if 0 < number < 0.1:
+        return "less than 0.1 units"
+    return counted(round(number), "unit") if number >= 10 or number == round(number) else f"{number:.1f} units"

@@ -1,0 +1,319 @@
+"""Looks ahead, without writing anything: what the next sync requests and why, and how stale counts will be."""
+
+from __future__ import annotations
+
+import math
+import os
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from heapq import nlargest
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from syncer.content.pages import Pages
+from syncer.content.scan import read_pages
+from syncer.content.walk import walk
+from syncer.decide.drift import PRIOR
+from syncer.decide.forecast import DAY, SLOWEST, Drifts, Forecast, forecast, requests_ahead
+from syncer.decide.plan import LastRead, Plan, is_gone
+from syncer.decide.quota import next_reset, quota_day
+from syncer.decide.schedule import count_times
+from syncer.model import BATCH_SIZE, VideoId
+from syncer.state.damage import moment
+from syncer.state.database import Database
+from syncer.state.videos import last_read, named_videos
+from syncer.status.buckets import bucket_statuses
+from syncer.status.demand import mean_interval, units_a_day
+from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally
+from syncer.sync.readings import overdue_at, plan_now
+
+if TYPE_CHECKING:
+    from syncer.config.sections import Config
+
+FIRST_LISTED = 1_000
+"""How many of the videos of the next sync are listed, those with the largest error first."""
+
+OTHER_INTERVALS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 168))
+"""The intervals that are compared with the config's."""
+
+BANDS = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=14))
+"""Videos are grouped by how long it takes until they are read again."""
+
+SECOND = timedelta(seconds=1)
+
+STEPS = 8
+"""For the days ahead, drifts within so many parts of a doubling, and times within so many of a day, count as equal."""
+
+
+class Cause(StrEnum):
+    """Why a video is in the plan of a sync."""
+
+    NEVER_READ = "never-read"
+    UNKNOWN_AGE = "unknown-age"
+    """The reading is from the future, because the clock was wrong."""
+    OVERDUE = "overdue"
+    """It would be older than `schedule.refresh_within` allows before the next sync."""
+    GONE = "gone"
+    """It has been missing for days, and its turn has come again."""
+    HELD = "held"
+    """Its reading waits for a second one."""
+    DUE = "due"
+    """All that is due fits into the units."""
+    OUT_OF_DATE = "out-of-date"
+    """The units do not reach for all, and it is one of those whose counts are most out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """A video that the next sync requests."""
+
+    video_id: VideoId
+    cause: Cause
+    read_at: int | None
+    """Seconds since 1970; None: never."""
+    drift: float
+    """The relative change of its counts in a day."""
+    error: float | None
+    """The relative error that its counts are expected to have when the sync starts; None: never read."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayAhead:
+    """What is expected to be requested on a quota day."""
+
+    day: date
+    syncs: int
+    requests: float
+    """Videos, each time counted that one is requested."""
+    budget: int
+    """Units that scheduled syncs may use on this day."""
+
+    @property
+    def units(self) -> float:
+        """What the requests cost."""
+        return self.requests / BATCH_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Videos that are read again after about the same time."""
+
+    within: timedelta
+    videos: int
+    error: float
+    """Their mean expected relative error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What will be requested, and how stale counts will be."""
+
+    at: datetime
+    """When the sync starts that is planned."""
+    scheduled: bool
+    """Whether it is a sync of the daemon; otherwise it is a `syncer sync` now."""
+    videos: int
+    unread: int
+    gone: int
+    plan: Plan
+    units: int
+    causes: Counter[Cause]
+    first: Sequence[PlannedVideo]
+    """The first of those that are requested, the largest error first."""
+    oldest: tuple[VideoId, datetime] | None
+    error: float
+    """The mean expected relative error at that time, of the videos that were read."""
+    budget: int
+    """Units a day."""
+    forecast: Forecast
+    """As the config is."""
+    bands: Sequence[Band]
+    """The videos by when they are read again, ascending."""
+    days: Sequence[DayAhead]
+    intervals: Sequence[Forecast]
+    """The same units with other intervals between the syncs, ascending, the config's among them."""
+    quotas: Sequence[tuple[int, Forecast]]
+    """Other units a day, with the config's interval."""
+
+    @property
+    def largest_in_each_sync(self) -> int:
+        """How many videos the units reach in every sync."""
+        return int(self.budget * BATCH_SIZE * (self.forecast.every / DAY))
+
+    @property
+    def largest_site(self) -> int:
+        """How many videos the units reach within `schedule.refresh_within`: a larger site has outgrown its quota."""
+        return int(self.budget * BATCH_SIZE * (self.forecast.refresh_within / DAY))
+
+
+def look_ahead(config: Config, database: Database, now: datetime, *, starts: datetime | None, days: int) -> Outlook:
+    """Return what the next sync requests, and what so many quota days bring, today's included.
+
+    `starts` is when the daemon begins the next sync; None: no daemon runs, and a `syncer sync` now is planned. Nothing
+    is written. The videos are those of the last sync of the whole site; before there was one, all pages are read.
+    Raises StateError.
+    """
+    at = now if starts is None else max(starts, now)
+    videos = named_videos(database) or _on_pages(config)
+    sync = Sync(
+        config,
+        Options(scheduled=starts is not None),
+        Environment("", lambda: at, lambda _seconds: None),
+        NO_LISTENER,
+        str(config.site),
+        database,
+        None,
+        Tally("", at),
+    )
+    made = plan_now(sync, videos)
+    known = _Known(videos, made, at, overdue_at(config, at))
+    with closing(last_read(database)) as rows:
+        first = nlargest(FIRST_LISTED, known.take(rows), key=lambda video: video.error or 0)
+    unread, never = len(videos) - known.read, len(made.videos) - known.causes.total()
+    if never:
+        known.causes[Cause.NEVER_READ] = never
+        new = [
+            PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None)
+            for video in made.videos[: min(never, FIRST_LISTED)]
+        ]
+        first = [*new, *first][:FIRST_LISTED]
+    every, within = mean_interval(config, now), min(config.schedule.refresh_within, config.history.keep)
+    budget = units_a_day(config)
+    drifts = Drifts([*known.rates, *[PRIOR] * unread])
+    ours = forecast(drifts, units=budget, every=every, refresh_within=within)
+    return Outlook(
+        at=at,
+        scheduled=starts is not None,
+        videos=len(videos),
+        unread=unread,
+        gone=known.gone,
+        plan=made,
+        units=math.ceil(len(made.videos) / BATCH_SIZE),
+        causes=known.causes,
+        first=first,
+        oldest=known.oldest,
+        error=known.wrong / known.read if known.read else 0.0,
+        budget=budget,
+        forecast=ours,
+        bands=list(_bands(drifts, ours)),
+        days=list(_days_ahead(config, database, known, ours, unread=unread, days=days)),
+        intervals=[
+            forecast(drifts, units=budget, every=other, refresh_within=within)
+            for other in sorted({every, *OTHER_INTERVALS})
+        ],
+        quotas=[
+            (units, forecast(drifts, units=units, every=every, refresh_within=within))
+            for units in sorted({2 * budget, math.ceil(ours.units_for_all)})
+            if not ours.suffices
+        ],
+    )
+
+
+class _Known:
+    """What is known of a site's videos, as far as an outlook needs it."""
+
+    def __init__(self, videos: AbstractSet[VideoId], made: Plan, at: datetime, overdue: datetime) -> None:
+        self.videos, self.requested = videos, set(made.videos)
+        self.at, self.overdue = at.timestamp(), overdue.timestamp()
+        self.all_fit = not (made.later or made.over_quota)
+        self.rates, self.ages = array("d"), array("d")
+        """Of the videos that were read and are not gone: drift, and days since the reading."""
+        self.read = self.gone = 0
+        self.wrong = 0.0
+        self.oldest: tuple[VideoId, datetime] | None = None
+        self.causes: Counter[Cause] = Counter()
+
+    def take(self, rows: Iterable[LastRead]) -> Iterator[PlannedVideo]:
+        """Take what was read, longest unread first; yield the videos that are requested."""
+        for row in rows:
+            video, read_at, misses, _, drift = row
+            if video not in self.videos:
+                continue
+            age = max(0.0, (self.at - read_at) / 86_400)
+            error = min(1.0, drift * age)
+            self.read += 1
+            self.wrong += error
+            if is_gone(misses):
+                self.gone += 1
+            else:
+                self.rates.append(drift)
+                self.ages.append(age)
+                self.oldest = self.oldest or (video, moment(read_at))
+            if video in self.requested:
+                cause = self._cause(row)
+                self.causes[cause] += 1
+                yield PlannedVideo(video, cause, read_at, drift, error)
+
+    def _cause(self, row: LastRead) -> Cause:
+        if row.at > self.at:
+            return Cause.UNKNOWN_AGE
+        if is_gone(row.misses):
+            return Cause.GONE
+        if row.held:
+            return Cause.HELD
+        if row.at <= self.overdue:
+            return Cause.OVERDUE
+        return Cause.DUE if self.all_fit else Cause.OUT_OF_DATE
+
+
+def _on_pages(config: Config) -> set[VideoId]:
+    pages = Pages()
+    site = os.path.realpath(config.site)
+    found = walk(
+        site, [each for each in config.collection_models() if os.path.isdir(os.path.join(site, each.directory))]
+    )
+    for _ in read_pages(site, found, pages):
+        pass  # problems of pages are for `check` and `sync`
+    return {video for _, videos in pages.named() for video in videos}
+
+
+def _bands(drifts: Drifts, ours: Forecast) -> Iterator[Band]:
+    """Yield how many videos wait how long: the limits are whole syncs, days and weeks, up to the longest."""
+    limits = [limit for limit in BANDS if ours.every < limit < ours.longest]
+    limits = [ours.every, *limits, max(ours.longest, ours.every)]
+    videos, wrong = [0] * len(limits), [0.0] * len(limits)
+    for rate, number in zip(drifts.rates, drifts.numbers, strict=True):
+        band = bisect_left(limits, ours.period(rate))
+        videos[band] += number
+        wrong[band] += number * ours.error(rate)
+    for limit, number, error in zip(limits, videos, wrong, strict=True):
+        if number:
+            yield Band(limit, number, error / number)
+
+
+def _days_ahead(
+    config: Config, database: Database, known: _Known, ours: Forecast, *, unread: int, days: int
+) -> Iterator[DayAhead]:
+    """Yield what is expected on each quota day, from the sync that is planned on."""
+    start, schedule = datetime.fromtimestamp(known.at, UTC), config.schedule.as_model()
+    resets = [start]
+    for _ in range(days):
+        resets.append(next_reset(resets[-1]))
+    syncs = [1 + count_times(schedule, start, resets[1])]
+    syncs += [max(0, count_times(schedule, begin - SECOND, end)) for begin, end in pairwise(resets[1:])]
+    left = sum(status.scheduled for status in bucket_statuses(config, database, start).values())
+    budgets = [left, *[units_a_day(config)] * (days - 1)]
+    equals = Counter(
+        (round(math.log2(max(rate, SLOWEST)) * STEPS), int(age * STEPS))
+        for rate, age in zip(known.rates, known.ages, strict=True)
+    )
+    due = [(unread, 0.0, ours.period(PRIOR) / DAY)]
+    for (step, age), number in equals.items():
+        period = ours.period(2 ** (step / STEPS)) / DAY
+        due.append((number, max(0.0, period - (age + 0.5) / STEPS), period))
+    if ours.suffices:
+        reach = zip(syncs, budgets, strict=True)
+        requests = [float(min(number * (unread + len(known.rates)), room * BATCH_SIZE)) for number, room in reach]
+    else:
+        ends = [(reset - start) / DAY for reset in resets[1:]]
+        requests = requests_ahead(due, ends, [float(units * BATCH_SIZE) for units in budgets])
+    requests[0] = max(requests[0], float(len(known.requested)))
+    for begin, number, expected, budget in zip(resets, syncs, requests, budgets, strict=False):
+        yield DayAhead(quota_day(begin), number, expected, budget)

@@ -1,0 +1,200 @@
+"""`syncer plan`: what the next sync requests and why, how far the quota goes, on sites in each state."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from syncer.decide.forecast import Drifts, forecast, requests_ahead
+from syncer.model import VideoId
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import VideoState
+from syncer.state.database import open_database
+from tests.daemon_process import Daemon
+from tests.site import KEY, Run, Site, crlf, ids, tree, world_with
+from tests.terminal import on_a_terminal
+
+VIDEOS = [VideoId(video) for video in ids(120, seed=161)]
+GONE = VideoId(ids(1, seed=162)[0])
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def large(site: Site, youtube: Simulator) -> Site:
+    """A site with more videos than its units reach: 100 a day, and 121 in each of four syncs."""
+    youtube.world = world_with({GONE: VideoState.DELETED})
+    for video in (*VIDEOS, GONE):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    return site
+
+
+def drift(site: Site, drifts: dict[VideoId, float], read_at: datetime) -> None:
+    """Sets what the state knows of some videos."""
+    with open_database(site.state, site.root) as database, database.transaction() as connection:
+        connection.executemany(
+            "UPDATE videos SET drift = ?, read_at = ? WHERE id = ?",
+            [(rate, int(read_at.timestamp()), video) for video, rate in drifts.items()],
+        )
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--json"], ["plan", "--days", "30"]])
+def test_a_site_never_synced_is_planned_from_its_pages_and_no_state_is_made(
+    site: Site, syncer: Run, command: list[str]
+) -> None:
+    for video in VIDEOS[:3]:
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    before = tree(site.root)
+    ran = syncer(*command)
+    assert (ran.code, ran.err) == (0, "")
+    assert tree(site.root) == before
+    plan = syncer("plan", "--json").document
+    assert (plan["videos"], plan["never_read"], plan["next"]["why"]) == (3, 3, {"never-read": 3})
+    assert {video["video_id"] for video in plan["next"]["first"]} == set(VIDEOS[:3])
+    assert "requests 3 of 3 videos with 1 unit" in syncer("plan").out
+
+
+def test_a_site_without_videos_says_so(site: Site, syncer: Run) -> None:
+    ran = syncer("plan")
+    assert (ran.code, ran.out) == (0, "No videos: no page of the collections names one. Run `syncer check`.\n")
+    assert syncer("plan", "--json").document["videos"] == 0
+
+
+def test_where_the_units_suffice_every_sync_requests_every_video(site: Site, syncer: Run, youtube: Simulator) -> None:
+    youtube.world = world_with({GONE: VideoState.DELETED})
+    for video in (*VIDEOS[:4], GONE):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.sync(NOW - timedelta(hours=5))
+    before = tree(site.root / "content"), (site.state / "state.sqlite3").read_bytes()
+    plan = syncer("plan", "--json").document
+    assert plan["next"]["why"] == {"due": 5}
+    assert plan["next"]["left"] == {"fresh": 0, "gone": 0, "later": 0, "over_quota": 0}
+    assert plan["forecast"]["suffices"]
+    assert plan["forecast"]["units_needed"] == 0.4, "five videos, four syncs a day"
+    assert plan["quotas"] == [], "more quota would change nothing"
+    assert plan["next"]["first"][0]["pages"]
+    text = syncer("plan").out
+    assert "Every sync can request every video: that takes 0.4 units a day of 19,600.\n" in text
+    assert "more units" not in text
+    assert (tree(site.root / "content"), (site.state / "state.sqlite3").read_bytes()) == before, "it only reads"
+
+
+def test_what_was_just_read_and_what_is_gone_is_told_apart(site: Site, syncer: Run, youtube: Simulator) -> None:
+    youtube.world = world_with({GONE: VideoState.DELETED})
+    for video in (*VIDEOS[:4], GONE):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    for days in (4, 2.5, 1):
+        site.sync(NOW - timedelta(days=days))
+    site.put(f"content/{VIDEOS[4]}.md", crlf(VIDEOS[4], 1, 2))
+    site.sync(NOW)
+    plan = syncer("plan", "--json").document
+    assert (plan["videos"], plan["gone"]) == (6, 1)
+    assert plan["next"]["left"] == {"fresh": 5, "gone": 1, "later": 0, "over_quota": 0}
+    assert plan["next"]["videos"] == plan["next"]["units"] == 0
+    text = syncer("plan").out
+    assert "5  not requested  read less than 5 minutes ago" in text
+    assert "1  not requested  gone, not due yet" in text
+
+
+def test_where_the_units_do_not_suffice_the_most_out_of_date_come_first_and_it_says_what_more_quota_buys(
+    large: Site, syncer: Run
+) -> None:
+    large.sync(NOW - timedelta(days=2))
+    large.sync(NOW - timedelta(days=1))
+    fast = VIDEOS[:40]
+    drift(large, {video: 0.03 if video in fast else 0.0001 for video in VIDEOS}, NOW - timedelta(hours=8))
+    plan = syncer("plan", "--json").document
+    requested = [video for video in plan["next"]["first"] if video["why"] == "out-of-date"]
+    assert {video["video_id"] for video in requested} >= set(fast)
+    assert requested[0]["error"] == pytest.approx(0.01, rel=0.1)
+    assert not plan["forecast"]["suffices"]
+    assert plan["forecast"]["keeps_up"]
+    assert plan["budget"] == 2
+    assert [quota["budget"] for quota in plan["quotas"]] == [4, 10]
+    errors = [plan["forecast"]["mean_error"], *(quota["mean_error"] for quota in plan["quotas"])]
+    assert errors == sorted(errors, reverse=True)
+    assert sum(band["videos"] for band in plan["bands"]) == 121
+    assert plan["reaches"] == {"in_each_sync": 25, "within_refresh": 2500}
+    text = syncer("plan").out
+    assert "requested      most out of date" in text
+    assert "Most out of date:" in text
+    assert "https://support.google.com/youtube/contact/yt_api_form" in text
+    assert "outgrown" not in text
+
+
+def test_a_site_that_is_not_read_within_the_time_of_the_terms_has_outgrown_its_quota(site: Site, syncer: Run) -> None:
+    pages = "".join(f"  - {{id: {video}, viewcount: 1, likeCount: 1}}\n" for video in ids(2600, seed=163))
+    site.put("content/lists/all.md", f"---\nvideos:\n{pages}---\n".encode())
+    site.configure(quota="stats_units_per_day: 2, general_units_per_day: 2, reserve: 1")
+    plan = syncer("plan", "--json").document
+    assert not plan["forecast"]["keeps_up"]
+    assert (
+        "This site has outgrown its quota: to read every video within 25d, it needs 2.1 units a day."
+        in syncer("plan").out
+    )
+
+
+def test_beside_a_daemon_the_next_scheduled_sync_is_planned_with_its_share(large: Site, syncer: Run) -> None:
+    large.configure(quota="stats_units_per_day: 6, general_units_per_day: 6, reserve: 1", schedule="every: 30m")
+    with Daemon(large) as daemon:
+        daemon.until("returned")
+        plan = syncer("plan", "--json").document
+        assert plan["next"]["scheduled"]
+        assert plan["next"]["at"] > NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert syncer("plan").out.startswith("Next sync: ")
+
+
+def test_the_days_ahead_stay_within_the_units_of_each_day(large: Site, syncer: Run) -> None:
+    large.sync(NOW - timedelta(days=1))
+    plan = syncer("plan", "--json", "--days", "9").document
+    days = [day["day"] for day in plan["days"]]
+    assert days == sorted(set(days))
+    assert len(days) == 9
+    assert all(day["units"] <= day["budget"] for day in plan["days"][1:])
+    assert all(day["syncs"] == 4 for day in plan["days"][1:])
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "367", "x"])
+def test_other_days_are_wrong_usage(syncer: Run, days: str) -> None:
+    ran = syncer("plan", "--json", "--days", days)
+    assert (ran.code, ran.document["error"]["kind"]) == (2, "usage")
+
+
+@pytest.mark.parametrize("width", [20, 60, 200])
+def test_on_a_terminal_of_any_width_it_says_the_same_and_no_color_is_honoured(large: Site, width: int) -> None:
+    large.sync(NOW - timedelta(days=1))
+    shown = on_a_terminal(large, "plan", COLUMNS=str(width), NO_COLOR="1").decode()
+    assert "\x1b[3" not in shown
+    assert "What another interval or quota would change" in " ".join(shown.split())
+
+
+def test_a_reader_who_leaves_early_is_no_error(large: Site) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
+    command = [sys.executable, "-m", "syncer", "-c", str(large.config), "plan"]
+    ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(write)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_what_is_due_on_a_day_and_does_not_fit_is_left_to_the_next() -> None:
+    assert requests_ahead([(10, 0.0, 1.0)], [1.0, 2.0, 3.0], [100.0] * 3) == [10, 10, 10]
+    assert requests_ahead([(10, 0.0, 0.5)], [1.0, 2.0], [100.0] * 2) == [20, 20]
+    assert requests_ahead([(10, 1.5, 5.0)], [1.0, 2.0, 3.0], [100.0] * 3) == [0, 10, 0]
+    assert requests_ahead([(10, 0.0, 9.0)], [1.0, 2.0, 3.0], [4.0] * 3) == [4, 4, 2]
+
+
+def test_a_forecast_spends_the_units_and_a_longer_interval_never_makes_counts_better() -> None:
+    rng = Random(4)
+    drifts = Drifts([min(0.05, rng.lognormvariate(-6, 1.5)) for _ in range(20_000)])
+    within = timedelta(days=25)
+    found = [forecast(drifts, units=400, every=timedelta(hours=n), refresh_within=within) for n in (1, 6, 24, 168)]
+    assert all(one.units_spent <= 400 * 1.001 for one in found)
+    assert [one.mean_error for one in found] == sorted(one.mean_error for one in found)
+    assert found[0].units_spent > 398
