@@ -114,12 +114,12 @@ def _show_budget(outlook: Outlook) -> None:
     from syncer.status.demand import units, units_outline
     from syncer.wording import counted
 
-    ours = outlook.forecast
+    forecast = outlook.forecast
     show()
-    show(f"{units_outline(ours.units_for_all, outlook.budget)}.")
+    show(f"{units_outline(forecast.units_for_all, outlook.budget)}.")
     show(
-        f"Expected error of a count: {_percent(ours.mean_error)} on average; at most {_time(ours.longest)} between two"
-        " readings of a video."
+        f"Expected error of a count: {_percent(forecast.mean_error)} on average; at most"
+        f" {_time(forecast.longest)} between two readings of a video."
     )
     if len(outlook.bands) > 1:
         bands = [(f"{band.videos:,}", _time(band.within), _percent(band.error)) for band in outlook.bands]
@@ -133,24 +133,24 @@ def _show_budget(outlook: Outlook) -> None:
     show()
     show("What another interval or quota would change:")
     show_table(("sync every", "units a day", "of", "error", "longest wait"), _choices(outlook), right=(1, 2, 3, 4))
-    within = _time(ours.refresh_within)
+    within = _time(forecast.refresh_within)
     show(
         f"{units(outlook.budget)} a day reach {counted(outlook.largest_in_each_sync, 'video')} in every sync, or"
         f" {counted(outlook.largest_site, 'video')} within {within}: a larger site outgrows the quota."
     )
-    if not ours.keeps_up:
-        needed = ours.videos / 50 / (ours.refresh_within / timedelta(days=1))
+    if not forecast.keeps_up:
+        needed = forecast.videos / 50 / (forecast.refresh_within / timedelta(days=1))
         sentence = f"This site has outgrown its quota: to read every video within {within}, it needs"
         show(f"{sentence} {units(needed)} a day.", "bold yellow")
-    if not ours.suffices:
+    if not forecast.suffices:
         show(
-            f"The owner of the Google Cloud project can ask YouTube for more units: {FORM}. YouTube first audits the"
-            " project: the form asks who you are, what your site does with the data, and how much quota it needs."
+            f"The owner of the Google Cloud project can request more units from YouTube: {FORM}. YouTube first audits"
+            " the project: the form asks who you are, what your site does with the data, and how much quota it needs."
         )
 
 
 def _choices(outlook: Outlook) -> Iterator[tuple[str, str, str, str, str]]:
-    ours = outlook.forecast
+    forecast = outlook.forecast
 
     def row(forecast: Forecast, budget: int, what: str = "") -> tuple[str, str, str, str, str]:
         return (
@@ -162,7 +162,7 @@ def _choices(outlook: Outlook) -> Iterator[tuple[str, str, str, str, str]]:
         )
 
     for other in outlook.intervals:
-        yield row(other, outlook.budget, " (now)" if other.every == ours.every else "")
+        yield row(other, outlook.budget, " (now)" if other.every == forecast.every else "")
     for budget, other in outlook.quotas:
         yield row(other, budget, ", more quota")
 
@@ -196,7 +196,7 @@ def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[s
     """Return what lies ahead as `syncer plan --json` prints it."""
     from syncer.diff_log.lines import timestamp
 
-    plan, ours = outlook.plan, outlook.forecast
+    plan, forecast = outlook.plan, outlook.forecast
     return {
         "site": site,
         "videos": outlook.videos,
@@ -223,15 +223,15 @@ def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[s
                     "read_at": timestamp(datetime.fromtimestamp(video.read_at, UTC)) if video.read_at else None,
                     "drift": video.drift,
                     "error": video.error,
-                    "read_again_after": _seconds(ours.period(video.drift)),
-                    "mean_error": ours.error(video.drift),
+                    "read_again_after": _seconds(forecast.period(video.drift)),
+                    "mean_error": forecast.error(video.drift),
                     "pages": pages.get(video.video_id, []),
                 }
                 for video in outlook.first
             ],
         },
         "budget": outlook.budget,
-        "forecast": _forecast_json(ours),
+        "forecast": _forecast_json(forecast),
         "bands": [
             {"within": _seconds(band.within), "videos": band.videos, "mean_error": band.error} for band in outlook.bands
         ],
