@@ -17,6 +17,7 @@ import yaml
 
 from syncer.config.parse import parse_config
 from syncer.errors import ConfigError, UsageError
+from syncer.model import VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.status.report import SyncReport
@@ -392,3 +393,15 @@ def test_check_says_what_is_wrong_with_the_file(full: Site, syncer: Run) -> None
     file.write_bytes(b"mine: 1\n")
     ran = syncer("check", "--offline")
     assert (ran.code, "does not begin with syncer's mark" in " ".join(ran.out.split())) == (1, True)
+
+
+def test_a_sync_of_one_video_writes_its_entry_only(full: Site, youtube: Simulator) -> None:
+    full.sync(NOON, Options(videos=frozenset({VideoId(VIDEOS[1])})))
+    assert (full.root / FILE).read_text() == shown(youtube, VIDEOS[1])
+
+
+def test_an_undo_keeps_entries_that_the_sync_added(full: Site, youtube: Simulator) -> None:
+    report, skipped = full.undo_and_list(full.sync(NOON).sync)
+    assert (report.changed_counts, len(skipped)) == (0, 6)
+    assert skipped[0].why == "the sync added it; there was nothing before"
+    assert (full.root / FILE).read_text() == shown(youtube, *VIDEOS)

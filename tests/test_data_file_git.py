@@ -164,3 +164,20 @@ def test_a_narrowed_sync_commits_its_videos(full: Site, youtube: Simulator) -> N
     repository: Repository = in_git(full)
     assert full.sync(NOON, Options(paths=("content/1.md",))).exit == 0
     assert repository.show(FILE).decode() == shown(youtube, VIDEOS[1])
+
+
+def test_counts_that_wait_in_pages_are_committed_after_a_change_to_a_data_file(full: Site, youtube: Simulator) -> None:
+    full.configure()
+    repository = in_git(full)
+    assert full.sync(NOON).changed_pages == 3
+    full.configure(write=to_file(), git="commit: true")
+    repository.git("add", "config")
+    repository.git("commit", "--quiet", "--message", "Change to a data file")
+
+    assert full.sync(NOON).exit == 0
+    assert sorted(repository.git("show", "--name-only", "--format=").split()) == [
+        FILE,
+        *(f"content/{number}.md" for number in range(3)),
+    ]
+    assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
+    assert repository.status() == []
