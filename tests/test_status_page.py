@@ -84,7 +84,7 @@ def test_an_undo_shows_the_counts_it_did_not_restore_and_those_it_suppresses(sit
     name = site.undo(site.sync().sync).sync
     document = page.get(f"/api/v1/syncs/{name}").document
     assert (document["left"], [line["why"] for line in document["changes"]]) == (1, ["undo"])
-    assert "<dt>Not restored</dt><dd>1 count, changed since</dd>" in page.get(f"/syncs/{name}").text
+    assert "<dt>Not restored</dt><dd>1 value, changed since</dd>" in page.get(f"/syncs/{name}").text
     suppressed = "1 count, not written until YouTube returns a different number"
     assert f"<dt>Undone or dropped</dt><dd>{suppressed}</dd>" in page.get("/").text
 

@@ -151,7 +151,7 @@ def test_how_to_remove_an_inserted_count_is_shown_only_for_inserted_counts(site:
     name = site.sync().sync
     (site.root / "content/b.md").unlink()
     ran = syncer("undo", name)
-    assert ran.out.startswith("Not restored: 2 counts")
+    assert ran.out.startswith("Not restored: 2 values")
     assert "git restore" not in ran.out
 
 
@@ -322,7 +322,7 @@ def test_the_command_shows_what_it_restored_what_it_did_not_and_how_to_reverse_i
     assert lines[1][0::3] == ["content/0.md", "7"]
     assert "Restored 10 counts on 4 pages. They stay until YouTube returns different numbers." in ran.out
     assert f"To reverse this, run `syncer undo {mine}`." in ran.out
-    assert "Not restored: 2 counts" in ran.out
+    assert "Not restored: 2 values" in ran.out
     assert ["content/2.md", "viewcount", "the", "page", "no", "longer", "exists"] in lines
     assert syncer("-q", "undo", mine).out.startswith("Not restored") is False
     assert syncer("undo", "--help").out.startswith("Usage: syncer undo [OPTIONS] SYNC\n")

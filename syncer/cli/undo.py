@@ -60,9 +60,9 @@ def command(settings: Settings, sync: str | None) -> int:
         elif not report.exit:
             show("Nothing to restore: the pages already have the old counts.")
     if report.left:
-        show(f"Not restored: {counted(report.left, 'count')}", "bold")
+        show(f"Not restored: {counted(report.left, 'value')}", "bold")
         show_table(("page", "count", "why"), skipped)
-        rest(report.left, "count", f"`syncer log --sync {sync}` lists all changes of that sync")
+        rest(report.left, "value", f"`syncer log --sync {sync}` lists all changes of that sync")
     if any(count.why == INSERTED for count in skipped):
         show_way_back()
     show_wrong(report)

@@ -303,7 +303,7 @@ def result_of(report: StoredReport) -> str:
         (report["brake"] is not None, "safety brake"),
         (report["problems"], counted(len(report["problems"]), "problem")),
         (report["left_out"]["over_quota"], f"{counted(report['left_out']['over_quota'], 'video')} left out"),
-        (report.get("left"), f"{counted(report.get('left', 0), 'count')} not restored"),
+        (report.get("left"), f"{counted(report.get('left', 0), 'value')} not restored"),
     )
     return ", ".join(text for needed, text in found if needed) or COMPLETE
 

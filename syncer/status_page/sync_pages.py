@@ -64,7 +64,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
                 ("Requested", f"{counted(report['asked'], 'video')}, {report['answered']:,} returned"),
                 ("Skipped", _skipped(report)),
                 ("Changed", f"{counted(made, 'count')} on {counted(report['changed_pages'], 'page')}"),
-                *([("Not restored", f"{counted(left_alone, 'count')}, changed since")] if left_alone else []),
+                *([("Not restored", f"{counted(left_alone, 'value')}, changed since")] if left_alone else []),
                 ("Quota units used", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
                 ("Retries", f"{report.get('retries', 0):,}"),
                 ("Commit", report["commit"][:12] if report["commit"] else "none"),
