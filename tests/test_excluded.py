@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from tests.repository import in_git
-from tests.site import NOON, Run, Site, counts, ids, pair
+from tests.site import COLLECTIONS, NOON, Run, Site, counts, ids, pair
 
 A, B = ids(2, seed=61)
 PAGE = "content/a.md"
@@ -35,6 +35,14 @@ def test_an_excluded_count_is_not_written_and_the_others_are(site: Site, youtube
     assert site.sync().changed_counts == 1
     assert text(site) == page("syncer: {likeCount: false}\n", counts(youtube, A)[0])
     assert [line["field"] for line in site.log_lines()] == ["viewcount"]
+
+
+def test_a_date_can_be_excluded(site: Site, youtube: Simulator) -> None:
+    dated = COLLECTIONS.replace("likeCount: likeCount}\n", "likeCount: likeCount}\n      checked_at: updated\n", 1)
+    site.configure(collections=dated)
+    site.put(PAGE, page("updated: 2026-01-01\nsyncer: {updated: false}\n"))
+    assert site.sync().changed_counts == 2
+    assert text(site) == page("updated: 2026-01-01\nsyncer: {updated: false}\n", *counts(youtube, A))
 
 
 def test_a_page_whose_counts_are_all_excluded_is_excluded(site: Site) -> None:

@@ -298,6 +298,20 @@ def test_a_sync_prints_a_line_about_what_it_holds_back(story: Story, syncer: Run
     assert syncer("sync").code == 0
 
 
+def test_a_date_is_written_only_with_a_count_that_is_not_held_back(story: Story) -> None:
+    dated = COLLECTIONS.replace("likeCount: likeCount}\n", "likeCount: likeCount}\n      checked_at: updated\n", 1)
+    story.site.configure(write="min_change: {viewCount: 1%, likeCount: 5}", collections=dated)
+
+    def page(views: int, likes: int, day: str) -> bytes:
+        return f"---\nvid_id: {A}\nviewcount: {views}\nlikeCount: {likes}\nupdated: {day}\n---\n".encode()
+
+    story.site.put(PAGE, page(1000, 100, "2026-01-01"))
+    assert story.at(0, {A: (1001, 101)}).changed_counts == 0
+    assert story.page() == page(1000, 100, "2026-01-01")
+    assert story.at(1, {A: (1100, 101)}).changed_counts == 1
+    assert story.page() == page(1100, 100, "2026-11-23")
+
+
 def test_a_dry_run_shows_what_is_held_back_and_records_nothing(story: Story) -> None:
     story.site.configure(write="at_most_every: 12d, min_change: 10%, at_least_every: 28d")
     report = story.at(0, {A: (1001, 300)}, Options(dry_run=True))
