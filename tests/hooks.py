@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple, Self
 
 SECRET = "/build_hooks/5f3a9c0e7b1d4a68?trigger_title=counts"
@@ -26,7 +28,9 @@ class _Server(ThreadingHTTPServer):
 class Host:
     """Answers each call with the next of these statuses, and the last of them from then on."""
 
-    def __init__(self, *statuses: int, before: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, *statuses: int, before: Callable[[], object] = lambda: None, certificate: tuple[Path, Path] | None = None
+    ) -> None:
         self.calls: list[Call] = []
         self._statuses = list(statuses or (200,))
         self._before = before
@@ -51,11 +55,17 @@ class Host:
                 pass
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        self._start = "http://127.0.0.1"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._start = "https://localhost"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{SECRET}"
+        return f"{self._start}:{self._server.server_address[1]}{SECRET}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -25,9 +26,10 @@ from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Options
-from tests.crash.warm import Order, Warm
+from tests.crash.warm import Child, Order, Warm
 from tests.daemon_process import Daemon, fill, start_another
 from tests.hooks import SECRET, Host
+from tests.places import need
 from tests.remotes import SharedSite
 from tests.repository import in_git
 from tests.site import KEY, NOON, Run, Site, crlf, ids
@@ -89,10 +91,21 @@ def test_the_wait_for_a_response_ends_after_the_time_and_when_it_is_stopped() ->
         hold.set()
 
 
-def test_a_certificate_that_nobody_signed_is_refused_before_anything_is_sent(host: Host) -> None:
-    # the host speaks no TLS at all: the handshake fails, and no request arrives
-    assert call_build_hook(host.url.replace("http://", "https://")) == NO_RESPONSE
-    assert host.calls == []
+def test_a_certificate_that_nobody_trusts_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("openssl")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    command = ["openssl", *words.split(), "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    with Host(certificate=(certificate, key)) as host:
+        assert call_build_hook(host.url) == NO_RESPONSE
+        assert host.calls == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert call_build_hook(host.url) == 200
+        assert call_build_hook(host.url.replace("localhost", "127.0.0.1")) == NO_RESPONSE, "the name is compared"
+        assert len(host.calls) == 1
 
 
 # in a sync
@@ -292,6 +305,33 @@ def test_a_kill_during_the_call_neither_loses_nor_repeats_it(site: Site, page: P
         done = subprocess.run(last, env=environment, capture_output=True, text=True, check=False)
         assert "because 2 calls in 24 hours is the limit" in done.stdout
         assert len(host.calls) == 2, "a call whose end nobody knows counts"
+
+
+@pytest.mark.storm
+def test_kills_at_any_moment_never_make_more_calls_than_said(site: Site, page: Path, warm: Warm) -> None:
+    """The host refuses each call, so one is due again and again; commands are killed then, or at any other time."""
+    site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 3")
+    sync(site, None)
+    out, err = str(site.root.parent / "out"), str(site.root.parent / "err")
+    random, running = Random(5), list[Child]()
+
+    def kill_half() -> None:
+        if random.random() < 0.5:
+            running[-1].kill()
+        time.sleep(0.05)
+
+    killed = 0
+    with Host(503, before=kill_half) as host:
+        first = f"import os; os.environ['HOOK'] = {host.url!r}"
+        order = Order(("-c", str(site.config), "deploy"), str(site.root), out, err, first=first)
+        for number in range(40):
+            running.append(warm.start(order))
+            if number % 2:
+                time.sleep(random.uniform(0.005, 0.1))
+                running[-1].kill()
+            killed += running[-1].ended(60).killed
+        assert 1 <= len(host.calls) <= 3
+    assert killed >= 3
 
 
 def test_a_kill_after_pages_were_written_leaves_them_waiting(site: Site, page: Path, host: Host, warm: Warm) -> None:
