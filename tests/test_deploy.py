@@ -234,6 +234,25 @@ def test_the_call_comes_after_the_push_and_not_when_it_failed(
     assert shared.ours.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "1"
 
 
+def test_a_push_of_some_pages_does_not_stand_for_all(
+    site: Site, page: Path, youtube: Simulator, tmp_path: Path, host: Host
+) -> None:
+    site.configure(deploy=AT_ONCE, git="commit: true, push: true")
+    other = site.put("content/b.md", crlf(ids(2)[1], 1, 2))
+    SharedSite.of(site, youtube, tmp_path)
+    done = sync(site, host.url)
+    assert done.build == "Called the build hook."
+    assert site.undo(done.sync, NOON + HOUR).changed_pages == 2
+    spoil(other, ids(2)[1])
+    youtube.clock.advance(timedelta(days=30))
+    narrowed = sync(site, host.url, NOON + 2 * HOUR, Options(everything=True, paths=("content/b.md",)))
+    assert (narrowed.changed_pages, narrowed.pushed_to) == (1, "origin")
+    assert narrowed.build is not None
+    assert "the call waits until the changes are pushed" in narrowed.build
+    assert sync(site, host.url, NOON + 3 * HOUR).build == "Called the build hook."
+    assert len(host.calls) == 2
+
+
 # failures
 
 

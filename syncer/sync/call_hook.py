@@ -32,17 +32,25 @@ if TYPE_CHECKING:
 log = logging.getLogger("syncer.deploy")
 
 
-def call_before(sync: Sync) -> None:
-    """Make a call that an earlier sync left: what this one changes would put it off again."""
+def call_before(sync: Sync) -> bool:
+    """Make a call that an earlier sync left: what this one changes would put it off again.
+
+    Return whether there are changes that are not pushed, although syncs push.
+    """
     if sync.options.whole:
         note_site_pages(sync.database, sync.tally.pages)
     if call := call_if_due(sync.config, sync.database, sync.environment):
         sync.tally.build = sentence_of(call)
+    return unbuilt_pages(sync.database, pushes=sync.config.git.push).unpushed
 
 
-def call_after(sync: Sync) -> None:
-    """Make a call that is due now that the sync has written, and pushed if it does; note what needs attention."""
-    if sync.tally.pushed_to:
+def call_after(sync: Sync, *, unpushed: bool) -> None:
+    """Make a call that is due now that the sync has written, and pushed if it does; note what needs attention.
+
+    `unpushed` is what `call_before` returned: a sync of some pages does not push the changes of others.
+    """
+    narrowed = sync.options.paths or sync.options.videos
+    if sync.tally.pushed_to and not (narrowed and unpushed):
         note_pushed(sync.database)
     call = call_if_due(sync.config, sync.database, sync.environment)
     status = build_status(sync.config, sync.database, sync.environment.clock())

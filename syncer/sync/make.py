@@ -213,10 +213,11 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
         release_unnamed(database)
     log_planned(sync, plan)
     deploys = sync.config.deploy.hook_env is not None and not options.dry_run
+    unpushed = False
     if deploys:
         from syncer.sync.call_hook import call_before
 
-        call_before(sync)
+        unpushed = call_before(sync)
     _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
@@ -230,7 +231,7 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     if deploys:
         from syncer.sync.call_hook import call_after
 
-        call_after(sync)
+        call_after(sync, unpushed=unpushed)
     report = tally.report(environment.clock(), options, cancelled=environment.cancelled())
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
