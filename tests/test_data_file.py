@@ -161,6 +161,17 @@ def test_a_file_without_the_mark_is_refused_and_never_touched(full: Site, syncer
     assert ran.code == 2
     assert f"{FILE} exists and does not begin with syncer's mark, so it is not overwritten" in ran.err
     assert file.read_bytes() == b"mine: 1\n"
+    assert not full.state.exists()
+
+
+def test_a_file_that_could_not_be_read_again_is_not_written(full: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncer.front_matter.entries.MAX_FILE_BYTES", 100)
+
+    report = full.sync(NOON)
+    assert [(problem.kind, problem.message[:41]) for problem in report.problems] == [
+        ("unwritable", "The data file would be larger than 64 MiB")
+    ]
+    assert not (full.root / FILE).exists()
 
 
 def test_a_file_that_is_also_a_page_is_refused(site: Site) -> None:

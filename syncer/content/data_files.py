@@ -48,13 +48,10 @@ def read_data_file(site: str, path: str, collections: Sequence[Collection]) -> t
     return text, signature_of(status)
 
 
-def new_text(edit: Edit) -> bytes:
-    """Return the text of a data file that does not exist yet. Raises ValueError where the edit is not of a new file."""
+def new_text(edit: Edit) -> bytes | Problem:
+    """Return the text of a data file that does not exist yet, or why it is not written."""
     ((fields, changes),) = edit.rewrites
-    text = rewrite(b"", fields, changes, edit.path, edit.removed)
-    if isinstance(text, Problem):
-        raise ValueError(text.message)  # noqa: TRY004 - the edit is wrong, not a type
-    return text
+    return rewrite(b"", fields, changes, edit.path, edit.removed)
 
 
 def create(site: str, edit: Edit) -> Problem | None:
@@ -68,8 +65,10 @@ def create(site: str, edit: Edit) -> Problem | None:
         return Problem(
             ProblemKind.OUTSIDE_SITE, edit.path, "The page now leads out of the site, so it was not changed."
         )
-    os.makedirs(directory, exist_ok=True)
     text, target = new_text(edit), os.path.join(directory, name)
+    if isinstance(text, Problem):
+        return text
+    os.makedirs(directory, exist_ok=True)
     temporary = os.path.join(directory, next(islice(names_for(name, text), 1, None)))
     descriptor = os.open(temporary, NEW_FILE_FLAGS, 0o666)
     try:

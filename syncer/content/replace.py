@@ -90,7 +90,8 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
         if edit.signature == NO_FILE:
             from syncer.content.data_files import new_text
 
-            return b"", new_text(edit)
+            new = new_text(edit)
+            return new if isinstance(new, Problem) else (b"", new)
         old, status = read_page(target)
         found = _rewritten(edit, old, status, target)
     except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it

@@ -41,9 +41,12 @@ def splices_for(
         if not _FORMS[type(change.count)].fullmatch(change.new):
             raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
     if fields.own_file:
-        from syncer.front_matter.entries import rewrite_entries
+        from syncer.front_matter.entries import MAX_FILE_BYTES, rewrite_entries
 
         new = rewrite_entries(data, fields, changes, path, removed)
+        if new is not None and len(new) > MAX_FILE_BYTES:
+            message = "The data file would be larger than 64 MiB, so it was not written: `exclude` pages."
+            return Problem(ProblemKind.UNWRITABLE, path, message)
         return edited(path) if new is None else [(0, len(data), new)]
     keys = keys_of(fields)
     plain = plain_splices(data, keys, changes)

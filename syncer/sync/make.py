@@ -89,6 +89,10 @@ def make_sync(
             raise UsageError(
                 f"{directory} is not a directory; set `site` and `collections` in the config to where your pages are"
             )
+    if config.write.file is not None:  # before anything is written, the state included
+        from syncer.content.data_files import read_data_file
+
+        read_data_file(site, config.write.file, config.collection_models())
     started = environment.clock()
     if options.dry_run:
         with open_copy(config.state_directory, site) as copy:
