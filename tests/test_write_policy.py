@@ -207,12 +207,13 @@ class PolicyMachine(RuleBasedStateMachine):
     @invariant()
     def the_log_tells_how_each_count_came_to_be(self) -> None:
         lines = self.site.log_lines()
-        assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+        first = lines[0]["seq"] if lines else 1  # those of a month ago are deleted
+        assert [line["seq"] for line in lines] == list(range(first, first + len(lines)))
         assert {line["why"] for line in lines} <= {"changed", "heartbeat", "undo"}
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(3, 20), pytest.param(20, 30, marks=pytest.mark.storm)], ids=["some", "many"]
+    ("examples", "steps"), [(3, 20), pytest.param(60, 40, marks=pytest.mark.storm)], ids=["some", "many"]
 )
 def test_no_policy_writes_too_late_too_soon_or_an_older_reading(examples: int, steps: int) -> None:
     run_state_machine_as_test(
