@@ -277,6 +277,7 @@ def test_every_output_says_how_many_counts_are_held_back_why_and_until_when(stor
     assert held(report) == {Reason.AT_MOST_EVERY: 1, Reason.MIN_CHANGE: 1}
     assert line in syncer("status").out
     assert line in syncer("review").out
+    assert line in syncer("plan").out
     document = {
         "counts": {"at_most_every": 1, "min_change": 1},
         "pages": 1,
@@ -284,6 +285,7 @@ def test_every_output_says_how_many_counts_are_held_back_why_and_until_when(stor
     }
     assert syncer("status", "--json").document["held_back"] == document
     assert syncer("review", "--json").document["held_back"] == document
+    assert syncer("plan", "--json").document["held_back"] == document
     with served(story.site) as page:
         assert f"<dt>Held back</dt><dd>{line.removeprefix('Held back ').removesuffix('.')}</dd>" in page.get("/").text
 

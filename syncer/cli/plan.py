@@ -42,12 +42,13 @@ def command(settings: Settings, days: int, as_json: bool) -> None:
     It reads the state, requests nothing and changes nothing. The videos are those of the last sync of the whole site;
     before the first one, the pages are read.
     """
-    from syncer.cli.show import show_json
+    from syncer.cli.show import show_held_back, show_json
     from syncer.decide.schedule import first_time
     from syncer.state.database import open_state
     from syncer.state.lock import daemon_socket, is_running
     from syncer.state.syncs import last_whole_sync
     from syncer.state.videos import pages_of_videos
+    from syncer.status.held_back import held_back_json, held_back_now
     from syncer.sync.outlook import look_ahead
 
     config, now, starts = settings.config(), datetime.now(UTC), None
@@ -56,13 +57,15 @@ def command(settings: Settings, days: int, as_json: bool) -> None:
             starts = first_time(config.schedule.as_model(), last_whole_sync(database), now)
         outlook = look_ahead(config, database, now, starts=starts, days=days)
         pages = pages_of_videos(database, [video.video_id for video in outlook.first])
+        held_back = held_back_now(config, database)
     if as_json:
-        show_json(outlook_json(str(config.site), outlook, pages))
+        show_json(outlook_json(str(config.site), outlook, pages) | {"held_back": held_back_json(held_back)})
     elif not outlook.videos:
         print("No videos: no page of the collections names one. Run `syncer check`.")
     else:
         _show_next(outlook, pages)
         _show_budget(outlook)
+        show_held_back(held_back)
 
 
 def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None:
