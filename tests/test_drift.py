@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from syncer.decide.drift import PRIOR, Drift, Movement, movement_between, observe
@@ -22,6 +22,9 @@ VIDEO = VideoId("5HjkiQJx-CY")
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALL = frozenset(Count)
+
+CHANGED_DAY = datetime(2026, 8, 23, tzinfo=UTC)
+"""The day before a view changed its meaning."""
 
 numbers = st.none() | st.integers(0, 50) | st.integers(0, 2**40)
 counts_of = st.none() | st.tuples(numbers, numbers, numbers).map(
@@ -60,7 +63,9 @@ def stored(database: Database) -> tuple[float | None, int | None]:
         return drift, observed
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(NOON, [(30 * 86_400, {Count.VIEWS: 5})] * 7, {Count.VIEWS})  # longer than the longest memory
+@example(CHANGED_DAY, [(0, {Count.VIEWS: 5}), (2 * 86_400, {Count.VIEWS: 9})], {Count.VIEWS})
 @given(
     starts, st.lists(st.tuples(spans, counts_of), min_size=1, max_size=8), st.sets(st.sampled_from(Count), min_size=1)
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from syncer.decide.forecast import DAY, Drifts, Forecast, forecast
 from syncer.decide.plan import LastRead, plan
 from syncer.model import BATCH_SIZE, VideoId
+from tests.examples import examples
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WITHIN = timedelta(days=25)
@@ -65,6 +66,7 @@ def test_without_units_or_videos() -> None:
     assert foreseen([], units=0).mean_error == 0
 
 
+@examples(60)
 @given(rates, st.floats(0, 300), intervals)
 def test_more_units_never_make_it_worse_and_are_never_overspent(
     drifts: list[float], units: float, every: timedelta

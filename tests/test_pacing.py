@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,7 @@ def test_every_scheduled_sync_of_a_day_gets_an_equal_share_of_its_units(day: dat
     assert not shares or max(shares) - min(shares) <= 1
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([SPRING, AUTUMN, PLAIN]),
     st.integers(2, 1_500),
@@ -94,7 +96,7 @@ events = st.lists(
 """Syncs: how long after the one before, whether scheduled, how many requests it would like, whether it is killed."""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from([SPRING, AUTUMN, PLAIN]), events, st.integers(1, 80), st.integers(1, 80), st.integers(0, 20))
 def test_neither_bucket_is_ever_overspent_on_any_quota_day(
     tmp_path: Path, day: date, syncs: list[tuple[int, bool, int, bool]], stats: int, general: int, reserve: int
@@ -140,7 +142,7 @@ def test_scheduled_syncs_share_the_day_and_one_by_hand_does_not(site: Site) -> N
 
 def test_what_a_paced_sync_cannot_settle_is_left_to_a_later_one(site: Site) -> None:
     """A missing video costs a unit more than was planned."""
-    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    site.configure(quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0", youtube="connections: 1")
     fill(site, 99)
     site.put("content/odd.md", crlf(VideoId("-----------"), 1, 2))
     scheduled = Options(scheduled=True)
@@ -153,3 +155,21 @@ def test_what_a_paced_sync_cannot_settle_is_left_to_a_later_one(site: Site) -> N
     settled = last.answered + len(last.missing)
     assert settled < 100, "of two batches"
     assert (last.fresh, last.over_quota, last.exit) == (last.videos - settled, 0, 0)
+
+
+def test_what_would_be_too_old_in_the_next_sync_comes_first_however_slowly_it_changes(site: Site) -> None:
+    site.configure(
+        quota="stats_units_per_day: 3, general_units_per_day: 1, reserve: 0",
+        schedule="every: 6h, jitter: 0s, refresh_within: 2d",
+    )
+    videos = fill(site, 60)
+    site.sync(NOON, Options(videos=frozenset(map(VideoId, videos[:10]))))
+    site.sync(NOON + 36 * HOUR, Options(videos=frozenset(map(VideoId, videos[10:]))))
+    with sqlite3.connect(site.state / "state.sqlite3") as database:
+        database.execute("UPDATE videos SET drift = CASE read_at WHEN ? THEN 0.0 ELSE 9.0 END", (NOON.timestamp(),))
+    fast = site.sync(NOON + 41 * HOUR, Options(scheduled=True))
+    slow = site.sync(NOON + 42 * HOUR, Options(scheduled=True))
+    assert (fast.asked, slow.asked) == (50, 50)
+    with sqlite3.connect(site.state / "state.sqlite3") as database:
+        read = dict(database.execute("SELECT id, read_at FROM videos"))
+    assert {read[video] for video in videos[:10]} == {int((NOON + 42 * HOUR).timestamp())}
