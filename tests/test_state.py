@@ -37,6 +37,7 @@ from syncer.state.videos import (
     accepted_readings,
     count_readings,
     forget_readings,
+    forget_readings_before,
     hidden_counts,
     history,
     last_read,
@@ -630,7 +631,7 @@ def test_readings_of_old_syncs_are_forgotten_and_newer_ones_stay(database: Datab
     saved(database, given(A, NOON, views=8))
 
     assert count_readings(database, before=NOON - DAY) == 2
-    assert forget_readings(database, before=NOON - DAY) == 2
+    assert sum(forget_readings_before(database, NOON - DAY)) == 2
     assert accepted(database) == given(views=8).statistics
     assert history(database, B) == []
     assert set(read_times(database)) == {A}
@@ -639,8 +640,8 @@ def test_readings_of_old_syncs_are_forgotten_and_newer_ones_stay(database: Datab
 def test_a_sync_is_old_only_when_it_began_before_the_time(database: Database) -> None:
     saved(database, given())
 
-    assert forget_readings(database, before=NOON) == 0
-    assert forget_readings(database, before=NOON + timedelta(seconds=1)) == 1
+    assert sum(forget_readings_before(database, NOON)) == 0
+    assert sum(forget_readings_before(database, NOON + timedelta(seconds=1))) == 1
 
 
 def test_a_missing_video_whose_last_counts_are_too_old_is_still_missing_since_then(database: Database) -> None:
@@ -648,7 +649,7 @@ def test_a_missing_video_whose_last_counts_are_too_old_is_still_missing_since_th
     for days in (29, 2, 0):
         saved(database, absent(A, NOON - days * DAY))
 
-    forget_readings(database, before=NOON - 28 * DAY)
+    sum(forget_readings_before(database, NOON - 28 * DAY))
 
     assert accepted_readings(database, [A]) == {}
     (missing,) = missing_videos(database)

@@ -6,6 +6,7 @@ import csv
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -83,5 +84,7 @@ def show_readings(readings: Sequence[Reading]) -> None:
             cells = ["hidden" if number is None else f"{number:,}" for number in counts]
         rows.append([utc(reading.at), *cells])
     show_table(("at", *(count.value for count in Count)), rows, right=(1, 2, 3))
+    if any(before.statistics == after.statistics for before, after in pairwise(readings)):
+        show("Between two equal rows, every reading was the same.")
     for since in meaning_changes(readings):
         show(f"YouTube changed how it counts views on {since}: do not compare views across that day.")

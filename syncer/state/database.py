@@ -36,6 +36,19 @@ SUSPECT = f"{DATABASE_FILE}.suspect"
 """Created by a command that finds damage without holding the lock: the next writer then checks the whole state."""
 
 
+INCREMENTAL = 2
+"""SQLite's number of the mode in which a file can shrink step by step."""
+
+STEP_PAGES = 500
+"""Pages of 4 KiB that are returned to the disk at once: some hundredths of a second."""
+
+REUSED_PART = 10
+"""The file shrinks only when more than a tenth of it is free: the next sync needs space again."""
+
+SMALL_BYTES = 64 << 20
+"""A state of an older version is rebuilt in that mode when it is opened, if that takes less than a second."""
+
+
 class Database:
     """An open state. Safe for several threads: one transaction at a time."""
 
@@ -76,8 +89,23 @@ class Database:
     def shrink(self) -> None:
         """Rebuild the file without the deleted data, and return the space to the disk."""
         with self._lock, self._explained("Cannot write the state"):
-            self._connection.execute("VACUUM")
+            _rebuild(self._connection)
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def release_space(self) -> Iterator[None]:
+        """Return space to the disk in small steps, until deleted data is at most a part of the file that SQLite reuses.
+
+        This works for files that `shrink` has rebuilt once, or that were new or small when they were opened.
+        """
+        while True:
+            with self._lock, self._explained("Cannot write the state"):
+                (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+                (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+                (mode,) = self._connection.execute("PRAGMA auto_vacuum").fetchone()
+                if mode != INCREMENTAL or free < STEP_PAGES or free * REUSED_PART < pages:
+                    return
+                self._connection.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})").fetchall()  # else it frees one
+            yield
 
     def _explained(self, what: str) -> AbstractContextManager[None]:
         return _explained(what, self._connection, self._path)
@@ -108,10 +136,15 @@ def open_database(directory: Path, site: str | Path) -> Database:
         with _explained(f"Cannot use the state {path}", connection):
             if _version(connection, path):
                 _refuse_foreign(connection, site, path)
+            else:
+                connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
             connection.execute("PRAGMA journal_mode = WAL")  # a write: only to syncer's own file
             connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection, path)
             _require_sound(connection, path, thoroughly=suspect.exists())
+            (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+            if mode != INCREMENTAL and path.stat().st_size < SMALL_BYTES:  # of an older version
+                _rebuild(connection)
             connection.execute(
                 "INSERT OR IGNORE INTO meta VALUES ('site', :site), ('site_again', :site)",
                 {"site": os.path.realpath(site)},
@@ -222,6 +255,11 @@ def _empty() -> sqlite3.Connection:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     for number in range(_version(connection, path), len(MIGRATIONS)):
         connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _rebuild(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+    connection.execute("VACUUM")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

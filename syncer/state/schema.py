@@ -100,6 +100,8 @@ CREATE INDEX pending ON videos (video) WHERE judged IS NOT latest;  -- of a mill
 SCHEMA_8 = """
 ALTER TABLE videos ADD COLUMN drift REAL;        -- by which share of themselves the counts change in a day
 ALTER TABLE videos ADD COLUMN observed INTEGER;  -- the seconds over which that was observed
+ALTER TABLE videos ADD COLUMN previous INTEGER;  -- the sync of the reading before the newest
+ALTER TABLE videos ADD COLUMN same_since INTEGER;  -- the sync of the first reading that equals it and all in between
 CREATE TABLE written (                     -- only where `write.at_least_every` is set
     path TEXT NOT NULL,                    -- a place: page, field and video
     field TEXT NOT NULL,

@@ -91,7 +91,7 @@ def forget_syncs(database: Database, before: datetime) -> None:
     with database.transaction() as connection:
         connection.execute(
             "DELETE FROM syncs WHERE sync <= (SELECT max(sync) FROM syncs WHERE started < ?)"
-            " AND sync NOT IN (SELECT sync FROM readings)"
+            " AND NOT EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = syncs.sync)"
             " AND sync < (SELECT max(sync) FROM syncs)",
             (int(before.timestamp()),),
         )

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
-from syncer.decide.drift import PRIOR
+from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
 from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+
+STEP_READINGS = 5_000
+"""Readings that are deleted at once: some hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def save_readings(database: Database, sync: int, readings: Sequence[Reading]) ->
         ]
         rows.sort(key=itemgetter(1))  # as they are stored: a large state is not in the cache
         connection.executemany(
-            "UPDATE videos SET latest = ?, read_at = ? WHERE video = ?", map(itemgetter(0, 2, 1), rows)
+            "UPDATE videos SET previous = latest, latest = ?, read_at = ? WHERE video = ?",
+            map(itemgetter(0, 2, 1), rows),
         )
         connection.executemany("INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -166,24 +170,74 @@ def count_readings(database: Database, *, before: datetime | None = None, video:
         return int(connection.execute(f"SELECT count(*) FROM readings WHERE {where}", values).fetchone()[0])
 
 
-def forget_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
-    """Delete readings: of syncs up to the last before a time, of one video, or all. Return how many.
+def forget_readings(database: Database, *, video: VideoId | None = None) -> int:
+    """Delete the readings of one video, or all. Return how many.
 
     A video without readings is deleted too.
     """
-    where, values = _selection(before, video)
+    where, values = _selection(None, video)
     with database.transaction() as connection:
         forgotten = connection.execute(f"DELETE FROM readings WHERE {where}", values).rowcount
-        if forgotten:
-            connection.execute(
-                "UPDATE videos SET accepted = NULL WHERE accepted IS NOT NULL AND NOT EXISTS"
-                " (SELECT 1 FROM readings AS r WHERE r.sync = videos.accepted AND r.video = videos.video)"
-            )
-            connection.execute(
-                "DELETE FROM videos WHERE accepted IS NULL AND NOT EXISTS"
-                " (SELECT 1 FROM readings AS r WHERE r.sync = videos.latest AND r.video = videos.video)"
-            )
+        connection.execute(f"DELETE FROM videos WHERE {where}", values)
     return forgotten
+
+
+def forget_readings_before(database: Database, before: datetime) -> Generator[int]:
+    """Delete the readings of syncs up to the last before a time, in small steps; yield how many, after each.
+
+    A video without readings is deleted too: last, because a new one can get its number.
+    """
+    with database.read() as connection:
+        (last,) = connection.execute(_LAST_BEFORE, (int(before.timestamp()),)).fetchone()
+        oldest = connection.execute("SELECT min(sync) FROM readings").fetchone()[0]
+    if oldest is None or oldest > last:
+        return
+    with database.transaction() as connection:
+        connection.execute("UPDATE videos SET accepted = NULL WHERE accepted <= ?", (last,))
+    forgotten = STEP_READINGS
+    while forgotten == STEP_READINGS:
+        with database.transaction() as connection:
+            forgotten = connection.execute(
+                "DELETE FROM readings WHERE (sync, video) IN"
+                " (SELECT sync, video FROM readings WHERE sync <= ? ORDER BY sync, video LIMIT ?)",
+                (last, STEP_READINGS),
+            ).rowcount
+        yield forgotten
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM videos WHERE accepted IS NULL AND latest <= ?", (last,))
+
+
+def thin_readings(database: Database) -> Generator[int]:
+    """Delete the readings that equal the one before and the one after, in small steps; yield how many, after each.
+
+    What remains of a count that does not change is its first and its newest reading, and one a day in between: the
+    first is deleted one day when it is too old, and the next one then says almost as long that it was the same.
+
+    Interrupted, a step is made again; a video that was done already then starts a new row of equal readings.
+    """
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'thinned'").fetchone()
+        newest = connection.execute("SELECT max(latest) FROM videos").fetchone()[0] or 0
+    if row and not row[0].isdecimal():
+        raise OddValue(f"the last sync that was thinned is {row[0]!r}")
+    done = int(row[0]) if row else 0
+    if newest <= done:
+        return
+    after = 0
+    while True:
+        with database.transaction() as connection:
+            rows = connection.execute(_TO_THIN, {"after": after, "done": done, "limit": STEP_READINGS}).fetchall()
+            if not rows:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('thinned', ?)", (str(newest),))
+                return
+            connection.executemany(
+                "UPDATE videos SET same_since = ? WHERE video = ?",
+                ((since, video) for video, _, since in rows if since is not None),
+            )
+            surplus = [(previous, video) for video, previous, since in rows if since is None]
+            connection.executemany("DELETE FROM readings WHERE sync = ? AND video = ?", sorted(surplus))
+        yield len(surplus)
+        after = rows[-1][0]
 
 
 def save_video_pages(
@@ -260,6 +314,25 @@ _LAST_BEFORE = (
 """The last sync before a time: readings made before it are older, whatever the clock said.
 
 A sync without readings is ignored, because its clock may be wrong: with a clock that is years off, HTTPS fails.
+"""
+
+
+_SAME = "({0}.present, {0}.views, {0}.likes, {0}.comments) IS ({1}.present, {1}.views, {1}.likes, {1}.comments)"
+
+_TO_THIN = (
+    "SELECT v.video, v.previous, CASE"
+    f" WHEN v.previous IS NULL OR v.previous > :done OR NOT {_SAME.format('n', 'p')} THEN v.latest"
+    f" WHEN NOT {_SAME.format('n', 'f')} OR n.at - f.at NOT BETWEEN 0 AND {DAY_SECONDS} THEN v.previous"
+    " WHEN v.previous IN (v.same_since, v.accepted) THEN v.same_since END"
+    " FROM videos AS v LEFT JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
+    " LEFT JOIN readings AS p ON p.sync = v.previous AND p.video = v.video"
+    " LEFT JOIN readings AS f ON f.sync = v.same_since AND f.video = v.video"
+    " WHERE v.video > :after AND v.latest > :done ORDER BY v.video LIMIT :limit"
+)
+"""Videos with a reading that is newer than all that were thinned: their reading before it, and with which reading the
+row of equal ones begins. Null: as before, and the reading before the newest is neither its first nor accepted.
+
+The reading before the newest was compared with its own one before, unless a thinning was interrupted.
 """
 
 

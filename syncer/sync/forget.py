@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +18,21 @@ from syncer.state.database import Database, open_state
 from syncer.state.directory import forget_set_aside
 from syncer.state.judging import forget_unread
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
-from syncer.state.videos import count_readings, forget_readings, forget_video_pages
+from syncer.state.videos import (
+    count_readings,
+    forget_readings,
+    forget_readings_before,
+    forget_video_pages,
+    thin_readings,
+)
 from syncer.sync.open_state import open_for_writing
+from syncer.sync.options import Environment
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+
+LONGEST_SECONDS = 10.0
+"""Seconds after which a sync leaves the rest to the next one. A million readings take less."""
 
 REWRITE_INTERVAL = timedelta(days=1)
 """A sync rewrites the diff log only when its oldest line is too old by this much."""
@@ -65,29 +77,42 @@ def forget(
     with open_for_writing(config, clock=clock, sleep=sleep) as opened:
         database = opened.database
         save_last_seq(database, opened.diff_log.last_seq)
-        readings = forget_readings(database, before=selection.before, video=selection.video)
-        forget_unread(database)
         if selection.before is not None:
+            readings = sum(forget_readings_before(database, selection.before))
             forget_syncs(database, selection.before)
         else:
+            readings = forget_readings(database, video=selection.video)
             forget_reports(database, selection.video)
             forget_video_pages(database, selection.video)
             from syncer.state.writes import forget_writes
 
             forget_writes(database, video=selection.video)
+        forget_unread(database)
         database.shrink()
         _forget_set_aside(directory, selection.before)
         return readings, forget_lines(diff_log, selection.lines(diff_log))
 
 
-def forget_old(config: Config, database: Database, now: datetime) -> None:
-    """Delete what is older than `history.keep`, after a sync."""
-    before = now - config.history.keep
-    forget_readings(database, before=before)
+def forget_old(config: Config, database: Database, environment: Environment) -> None:
+    """Delete what is older than `history.keep`, and readings that say nothing new, after a sync.
+
+    All of it is done in small steps. What takes longer than `LONGEST_SECONDS` is left to the next sync, as is what is
+    not done when this one is cancelled.
+    """
+    before = environment.clock() - config.history.keep
+    diff_log = config.state_directory / LOG
+    steps = chain(
+        forget_readings_before(database, before),
+        thin_readings(database),
+        database.release_space(),
+    )
+    end = time.monotonic() + LONGEST_SECONDS
+    for _ in steps:
+        if time.monotonic() > end or environment.cancelled():
+            break
     forget_unread(database)
     forget_syncs(database, before)
     _forget_set_aside(config.state_directory, before)
-    diff_log = config.state_directory / LOG
     oldest = oldest_time(diff_log)
     if oldest is not None and oldest < before - REWRITE_INTERVAL:
         forget_lines(diff_log, Selection(before=before).lines(diff_log))

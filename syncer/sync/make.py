@@ -117,7 +117,7 @@ def _sync_and_forget(
     with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
         report = _scan_and_sync(begin(config, options, environment, listener, state, started=started))
         try:
-            forget_old(config, state.database, environment.clock())
+            forget_old(config, state.database, environment)
         except StateError as error:  # pages and report are written: the next sync tries again
             log_not_forgotten(error)
         return report
