@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syncer.content.pages import Pages
 from syncer.decide.diff import diff, hidden, pages_naming
-from syncer.model import Count, CountField, Fields, Page, Reading, Signature, Slot, VideoId, count_fields
+from syncer.model import Count, CountField, Date, Fields, Page, Reading, Signature, Slot, VideoId, count_fields
 from syncer.state.database import open_database
 from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
 from tests.site import NOON
@@ -98,6 +98,14 @@ def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_
     )
     if seen:
         assert (diff(page, readings), list(hidden([page], readings))) == ((), [])
+
+
+def test_a_date_is_no_reason_to_compare_a_page_that_shows_the_counts() -> None:
+    views, day = (CountField(what, "x", present=True) for what in (Count.VIEWS, Date.CHECKED_AT))
+    video = VideoId("a" * 11)
+    page = Page("a.md", Signature(1), MAPPINGS[0], (Slot(video, 2, (views, day), ("5", "2026-01-01")),))
+    assert Pages([page]).shows(0, {video: Reading(video, NOON, {Count.VIEWS: 5})})
+    assert not Pages([page]).shows(0, {video: Reading(video, NOON, {Count.VIEWS: 6})})
 
 
 def test_a_file_in_two_collections_is_two_pages_and_one_file() -> None:

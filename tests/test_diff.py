@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.diff import diff, hidden, suppressed_by
+from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.model import (
     LARGEST_COUNT,
     Change,
     Count,
+    Date,
+    Edit,
     Fields,
     Page,
     Place,
@@ -181,3 +184,24 @@ def test_only_what_an_undo_or_a_drop_replaces_is_suppressed_at_its_place(why: Wh
     change = Change("content/a.md", A, "videos[0].views", Count.VIEWS, "31250", "31147", AT, why)
     expected = [(Place("content/a.md", "videos[0].views", A), Count.VIEWS, 31250)]
     assert list(suppressed_by([change])) == (expected if why in {Why.UNDO, Why.DROPPED} else [])
+
+
+def test_a_date_goes_with_the_last_of_its_counts_and_never_back() -> None:
+    """After a restored state: the log has later readings of counts, of the date, or of neither."""
+    video, fields = VideoId("a" * 11), Fields("id", {Count.VIEWS: "v", Count.LIKES: "l"}, dates={Date.CHECKED_AT: "d"})
+    of = partial(Change, "a.md", video, as_of=AT)
+    views = of(field="v", count=Count.VIEWS, old="1", new="2", why=Why.CHANGED)
+    likes = of(field="l", count=Count.LIKES, old="1", new="2", why=Why.CHANGED)
+    day = of(field="d", count=Date.CHECKED_AT, old="2026-01-01", new="2026-11-22", why=Why.CHECKED)
+    edits = [Edit("a.md", Signature(1), ((fields, (views, likes, day)),))]
+    later = AT + timedelta(hours=1)
+
+    def left(*logged: str | None) -> list[Change]:
+        lines = [{"path": "a.md", "video_id": video, "count": count, "as_of": later.isoformat()} for count in logged]
+        kept = without_older(edits, lines, AT - timedelta(hours=1), later)
+        return [change for edit in kept for change in edit.changes]
+
+    assert left("commentCount") == [views, likes, day]
+    assert left("viewCount") == [likes, day]
+    assert left("viewCount", "likeCount") == []
+    assert left("viewCount", None) == [likes]
