@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from syncer.simulator.server import Simulator
 from tests.doc_blocks import DOCS, blocks
 from tests.places import need
 from tests.repository import Repository, in_git
-from tests.site import NOON, Site
+from tests.site import NOON, Site, counts
 
 PAGE = DOCS / "how-to" / "keep-dates-honest.md"
+DATA_FILE = DOCS / "how-to" / "use-a-data-file.md"
 COLLECTION = """\
   - directory: {}
     fields: {{video_id: vid_id, counts: {{viewCount: viewcount}}}}
@@ -30,9 +32,9 @@ Build = Callable[[], list[str]]
 """Builds the site; returns all dates of its sitemap and feed that are not those of the build."""
 
 
-def text(containing: str, language: str) -> bytes:
-    """The one block of the how-to in which these words are."""
-    (found,) = [block.text for block in blocks(PAGE, language) if containing in block.text]
+def text(containing: str, language: str, page: Path = PAGE) -> bytes:
+    """The one block of a how-to in which these words are."""
+    (found,) = [block.text for block in blocks(page, language) if containing in block.text]
     return found.encode()
 
 
@@ -143,12 +145,16 @@ def test_hugo_with_git_info_sees_a_sync_unless_a_date_of_the_page_comes_first(
     assert (before == after) == own
 
 
-def test_hugo_with_git_info_sees_no_sync_to_a_data_file(
-    site: Site, hugo: Build, monkeypatch: pytest.MonkeyPatch
+def test_hugo_shows_the_counts_of_a_data_file_and_sees_no_sync_to_it(
+    site: Site, hugo: Build, monkeypatch: pytest.MonkeyPatch, youtube: Simulator
 ) -> None:
     site.put("hugo.toml", b"enableGitInfo = true\n")
+    site.put("layouts/_default/single.html", text("site.Data.youtube", "go-html-template", DATA_FILE))
     site.put("content/posts/a.md", post(POST))
+    site.put("content/posts/b.md", b"---\ntitle: No video\n---\n")
     committed(site, "content", monkeypatch, write="to: data_file, file: data/youtube.yml")
     before, after = before_and_after(site, hugo)
     assert before == after
     assert len(before) > 1
+    shown = [(site.root / f"out/posts/{name}/index.html").read_text(encoding="utf-8").strip() for name in "ab"]
+    assert shown == [str(counts(youtube, POST)[0]), ""]
