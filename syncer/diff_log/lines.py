@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -189,10 +189,34 @@ def time_of(line: Line) -> datetime:
 def oldest_time(path: Path) -> datetime | None:
     """Return the earliest time in the log; in a long log, of a sample. The first line may come from a wrong clock."""
     with open_log(path) as file:
-        size = file.seek(0, os.SEEK_END) if file else 0
-        offsets = range(0, size, max(128, size // 256))  # lines are longer than 128 bytes, and 256 samples are enough
-        lines = (_line_at(file, path, offset) for offset in offsets if file)
+        lines = (_line_at(file, path, offset) for offset in _samples(file) if file)
         return min((time_of(line) for line in lines if line), default=None)
+
+
+def is_older(line: Line, before: datetime) -> bool:
+    """Whether a line was written before a time, and not by a clock that was far behind: before YouTube's answer."""
+    return time_of(line) < before and str(line["as_of"]) <= str(line["at"])
+
+
+def end_of_older(file: BinaryIO, path: Path, before: datetime) -> int:
+    """Return the offset after the last line that is older than a time. In a long log, a sample leads to it.
+
+    The lines before it are no newer, whatever their times: the clock was ahead.
+    """
+    offsets = [*_samples(file), file.seek(0, os.SEEK_END)]
+    lines = [_line_at(file, path, offset) for offset in offsets[:-1]]
+    old = [number for number, line in enumerate(lines) if line and is_older(line, before)]
+    if not old:
+        return 0
+    low, high = offsets[old[-1]], offsets[old[-1] + 1]
+    return _first_offset(file, path, low, high, lambda line: not is_older(line, before))
+
+
+def offset_of_line(file: BinaryIO, path: Path, line: Line) -> int | None:
+    """Return where a line is in the log, found by its number; None if it is not there."""
+    size = file.seek(0, os.SEEK_END)
+    offset = _first_offset(file, path, 0, size, lambda other: int(str(other["seq"])) >= int(str(line["seq"])))
+    return offset if _line_at(file, path, offset) == line else None
 
 
 def raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, Line | None]]:
@@ -263,11 +287,16 @@ def _lines_from_here(file: BinaryIO, path: Path) -> Iterator[Line]:
 
 def _offset_of(file: BinaryIO, path: Path, sync: str) -> int:
     """Return the offset of the first line of a sync that started in this one's second or later."""
-    low, high = 0, file.seek(0, os.SEEK_END)
+    second = sync[:SYNC_TIME_CHARACTERS]
+    return _first_offset(file, path, 0, file.seek(0, os.SEEK_END), lambda line: _second_of(line) >= second)
+
+
+def _first_offset(file: BinaryIO, path: Path, low: int, high: int, is_late: Callable[[Line], bool]) -> int:
+    """Return the offset of the first line between two offsets for which `is_late` is true, as it is for all later."""
     while low < high:
         middle = (low + high) // 2
         line = _line_at(file, path, middle)
-        if line is None or _second_of(line) >= sync[:SYNC_TIME_CHARACTERS]:
+        if line is None or is_late(line):
             high = middle
         else:
             low = middle + 1
@@ -279,6 +308,12 @@ def _line_at(file: BinaryIO, path: Path, offset: int) -> Line | None:
     """Return the first valid line that starts at `offset` or after it."""
     _go_to_line(file, offset)
     return next(_lines_from_here(file, path), None)
+
+
+def _samples(file: BinaryIO | None) -> range:
+    """Return 256 offsets in a log, or fewer: lines are longer than 128 bytes."""
+    size = file.seek(0, os.SEEK_END) if file else 0
+    return range(0, size, max(128, size // 256))
 
 
 def _go_to_line(file: BinaryIO, offset: int) -> None:

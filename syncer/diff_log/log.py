@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from io import FileIO
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from syncer.diff_log.lines import (
+    LONGEST_LINE_BYTES,
     LONGEST_TAIL_BYTES,
     TAIL_BYTES,
     Line,
+    end_of_older,
     log,
+    offset_of_line,
     open_log,
     parse_line,
     raw_lines,
@@ -28,6 +32,10 @@ from syncer.wording import counted
 
 LINES_AT_ONCE = 1_000
 """Lines in memory at a time, beside the entries that they are made of."""
+
+
+COPIED_BYTES = 8 << 20
+"""Bytes that are copied at once: some hundredths of a second."""
 
 
 class DiffLog:
@@ -77,7 +85,7 @@ def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = 
     lines = sum(1 for line in read_log(path) if forget(line))
     if dry_run or not lines:
         return lines
-    new, keep = path.with_name(".syncer-diff-log~"), False
+    new, keep = path.with_name(_NEW), False
     with _writing(path), open_log(path) as old:
         if old is None:
             return 0
@@ -93,6 +101,52 @@ def forget_lines(path: Path, forget: Callable[[Line], bool], *, dry_run: bool = 
             os.fsync(kept.fileno())
         new.replace(path)
     return lines
+
+
+def forget_older(path: Path, before: datetime) -> Generator[None]:
+    """Delete the lines older than a time in small steps, and pause after each. Raises StateError.
+
+    The rest of the log is copied to a new file, which replaces it in the end. What is copied stays for the next call:
+    until then, lines can be appended to the log, but no other line can change.
+    """
+    new = path.with_name(_NEW)
+    with _writing(path), open_log(path) as old:
+        if old is None:
+            return
+        with open(open_own(new, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as kept:
+            start = _copied_from(kept, old, path)
+            if start is None:
+                start = end_of_older(old, path, before)
+                kept.truncate(0)
+            old.seek(start + kept.seek(0, os.SEEK_END))
+            while part := old.read(COPIED_BYTES):
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[kept.write(rest) :]
+                os.fsync(kept.fileno())  # step by step: all at once takes long
+                yield
+            os.fchmod(kept.fileno(), stat.S_IMODE(path.lstat().st_mode))
+        new.replace(path)
+
+
+def _copied_from(kept: FileIO, old: BinaryIO, path: Path) -> int | None:
+    """Return where in the log the part begins that an earlier call has copied; None: copy it from the start.
+
+    Its end is compared with the log: a power cut may have damaged it, and a damaged end of the log was cut off.
+    """
+    size = kept.seek(0, os.SEEK_END)
+    kept.seek(0)
+    line = parse_line(kept.readline(LONGEST_LINE_BYTES))
+    start = offset_of_line(old, path, line) if line else None
+    if start is None:
+        return None
+    end = max(0, size - 2 * COPIED_BYTES)
+    length = size - end
+    is_same = os.pread(kept.fileno(), length, end) == os.pread(old.fileno(), length, start + end)
+    return start if is_same else None
+
+
+_NEW = ".syncer-diff-log~"
 
 
 def _writing(path: Path) -> AbstractContextManager[None]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.diff_log.lines import LOG, Line, oldest_time, read_log, time_of
-from syncer.diff_log.log import forget_lines
+from syncer.diff_log.lines import LOG, Line, is_older, oldest_time, read_log
+from syncer.diff_log.log import forget_lines, forget_older
 from syncer.errors import StateError
 from syncer.model import VideoId
 from syncer.state.database import Database, open_state
@@ -48,12 +48,7 @@ class Selection:
     def lines(self, log: Path) -> Callable[[Line], bool]:
         """Return which lines of the diff log to delete. Raises StateError."""
         if self.before is not None:
-            old = (
-                _number_of(line)
-                for line in read_log(log)
-                # a line from before YouTube gave its count was written while the clock was far behind
-                if time_of(line) < self.before and str(line["as_of"]) <= str(line["at"])
-            )
+            old = (_number_of(line) for line in read_log(log) if is_older(line, self.before))
             last = max(old, default=0)  # lines before it are no newer, whatever their times: the clock ran ahead
             return lambda line: _number_of(line) <= last
         return lambda line: self.video is None or line["video_id"] == self.video
@@ -101,8 +96,10 @@ def forget_old(config: Config, database: Database, environment: Environment) -> 
     """
     before = environment.clock() - config.history.keep
     diff_log = config.state_directory / LOG
-    steps = chain(
+    oldest = oldest_time(diff_log)
+    steps: Iterator[object] = chain(
         forget_readings_before(database, before),
+        forget_older(diff_log, before) if oldest is not None and oldest < before - REWRITE_INTERVAL else (),
         thin_readings(database),
         database.release_space(),
     )
@@ -113,9 +110,6 @@ def forget_old(config: Config, database: Database, environment: Environment) -> 
     forget_unread(database)
     forget_syncs(database, before)
     _forget_set_aside(config.state_directory, before)
-    oldest = oldest_time(diff_log)
-    if oldest is not None and oldest < before - REWRITE_INTERVAL:
-        forget_lines(diff_log, Selection(before=before).lines(diff_log))
 
 
 def _number_of(line: Line) -> int:
