@@ -31,8 +31,8 @@ from syncer.sync.options import Environment
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
-LONGEST_SECONDS = 10.0
-"""Seconds after which a sync leaves the rest to the next one. A million readings take less."""
+LONGEST_SECONDS = 20.0
+"""Seconds after which a sync leaves the rest to the next one: another writer waits a minute for the lock."""
 
 REWRITE_INTERVAL = timedelta(days=1)
 """A sync rewrites the diff log only when its oldest line is too old by this much."""
