@@ -3,9 +3,11 @@
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
+    | open_data_file    sync/data_file        the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
+    | call_before       sync/call_hook        calls the build hook, if an earlier sync left a call that is due now
     | Windows           decide/plan           the videos in windows of up to 5,000; the rest is done window by window:
     |   request_windows sync/readings         YouTube's answers, requested one window ahead, saved as they come
     |   |                                     (youtube/batches)
@@ -13,17 +15,20 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |   |                                     holds a window, no page of it or of a later one is written
     |   write_pages     sync/write            the window's pages, in batches:
     |     diff            decide/diff             what the pages show against what is accepted: the changes
+    |     due_edits       sync/hold_back          without those that a write policy holds back (decide/thresholds)
     |     without_older   decide/diff             without those that the diff log has from a later reading
     |     record_intents  state/intents           what is about to be written, in case of a crash
     |     replace_pages   content/replace         the pages, each whole and durable
-    |     mark_done       state/intents           which of it was written
-    |     DiffLog         diff_log/log            a line for each changed count
+    |     mark_done       state/intents           which of it was written, and waits for the build hook
+    |     DiffLog         diff_log/log            a line for each changed count or date
     |     forget_intents  state/intents           nothing is left to settle
+    | DataFile.write    sync/data_file        instead of pages, the data file, as one page by the same steps
+    | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
     | Tally             sync/options          the report of all that was counted (status/report)
     | end_sync          state/syncs           keeps the report in the state
-    | forget_old        sync/forget           removes what is older than `history.keep`
+    | forget_old        sync/forget           removes what is older than `history.keep`, or says nothing new
 
 A dry run works on a copy of the state in memory and writes nothing. Where the state turns out to be damaged, it is set
 aside and the sync is made once more.
