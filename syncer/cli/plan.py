@@ -186,8 +186,6 @@ def _percent(share: float) -> str:
 
 def _time(span: timedelta) -> str:
     """Return a time in its largest unit: `90s`, `6h`, `3.5d`."""
-    if span == timedelta.max:
-        return "never"
     seconds = span.total_seconds()
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:
@@ -266,5 +264,5 @@ def _forecast_json(forecast: Forecast) -> dict[str, object]:
     }
 
 
-def _seconds(span: timedelta) -> int | None:
-    return None if span == timedelta.max else round(span.total_seconds())
+def _seconds(span: timedelta) -> int:
+    return round(span.total_seconds())
