@@ -203,7 +203,9 @@ def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[s
         "videos": outlook.videos,
         "never_read": outlook.unread,
         "gone": outlook.gone,
-        "oldest": {"video_id": outlook.oldest[0], "read_at": timestamp(outlook.oldest[1])} if outlook.oldest else None,
+        "longest_unread": {"video_id": outlook.oldest[0], "read_at": timestamp(outlook.oldest[1])}
+        if outlook.oldest
+        else None,
         "next": {
             "at": timestamp(outlook.at),
             "scheduled": outlook.scheduled,
