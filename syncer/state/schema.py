@@ -133,4 +133,4 @@ COPIED = (
     "INSERT INTO suppressed SELECT * FROM disk.suppressed",
     "INSERT INTO written SELECT * FROM disk.written",
 )
-"""The part of the state that a dry run and `check` need: everything but the history."""
+"""The part of the state that a dry run and `check` need: not the history, nor what the build hook waits for."""
