@@ -114,10 +114,16 @@ class Site:
         log = self.state / "diff.jsonl"
         return [json.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
 
-    def sync(self, at: datetime = NOON, options: Options | None = None, key: str = KEY) -> SyncReport:
+    def sync(
+        self,
+        at: datetime = NOON,
+        options: Options | None = None,
+        key: str = KEY,
+        sleep: Callable[[float], object] | None = None,
+    ) -> SyncReport:
         """Makes a sync at a time of one's own."""
         config = parse_config(self.config.read_text(encoding="utf-8"), self.config)
-        return make_sync(config, options or Options(), Environment(key=key, clock=lambda: at, sleep=_never))
+        return make_sync(config, options or Options(), Environment(key=key, clock=lambda: at, sleep=sleep or _never))
 
     def undo(self, name: str, at: datetime = NOON, listener: Listener = NO_LISTENER, **environment: Any) -> SyncReport:
         """Undoes a sync at a time of one's own."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
 
@@ -31,14 +32,20 @@ class Story:
     def __init__(self, site: Site, youtube: Simulator) -> None:
         self.site, self._youtube = site, youtube
 
-    def at(self, days: float, counts: Mapping[str, tuple[int, int]], options: Options | None = None) -> SyncReport:
+    def at(
+        self,
+        days: float,
+        counts: Mapping[str, tuple[int, int]],
+        options: Options | None = None,
+        sleep: Callable[[float], object] = lambda _: None,
+    ) -> SyncReport:
         """Makes a sync so many days after noon, with these views and likes on YouTube."""
         videos = {
             video: Video(counts={"viewCount": views, "likeCount": likes, "commentCount": 1})
             for video, (views, likes) in counts.items()
         }
         self._youtube.world = World(videos=videos, start=self._youtube.clock.now())
-        return self.site.sync(NOON + days * DAY, options)
+        return self.site.sync(NOON + days * DAY, options, sleep=sleep)
 
     def page(self, path: str = PAGE) -> bytes:
         return (self.site.root / path).read_bytes()
@@ -149,6 +156,41 @@ def test_one_off_and_narrowed_syncs_keep_the_round(story: Story) -> None:
     assert story.at(0.1, world).changed_pages == 1, "the round is completed with the pages that were not named"
     for options in (Options(), Options(paths=(PAGE,)), Options(everything=True, accept=True)):
         assert story.at(5, {A: (9000, 900)}, options).changed_counts == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a page open")
+def test_a_page_that_is_open_elsewhere_in_a_round_is_written_by_the_next_sync(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    other = story.site.put(OTHER, plain(B, 5, 5))
+    with other.open("r+b"):
+        assert story.at(0, {A: (2000, 200), B: (700, 70)}).changed_pages == 1
+    assert story.at(0.25, {A: (2000, 200), B: (700, 70)}).changed_pages == 1
+    assert story.page(OTHER) == plain(B, 700, 70)
+    assert story.at(1, {A: (2001, 201), B: (701, 71)}).changed_pages == 0, "the round is complete"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a page open")
+def test_a_page_that_stays_open_elsewhere_does_not_keep_the_round_open(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    other = story.site.put(OTHER, plain(B, 5, 5))
+    with other.open("r+b"):
+        written = [story.at(days, {A: (2000 + days, 200), B: (700, 70)}).changed_pages for days in range(6)]
+    assert written == [1, 1, 1, 0, 0, 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a page open")
+def test_a_page_that_is_saved_during_a_round_is_written_by_the_next_sync(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d")
+    author = story.site.put(OTHER, plain(B, 5, 5)).open("ab")
+
+    def save(_: float) -> None:
+        author.write(b"one more line\n")
+        author.close()
+
+    report = story.at(0, {A: (2000, 200), B: (700, 70)}, sleep=save)
+    assert (report.changed_pages, [problem.kind.value for problem in report.problems]) == (1, ["edited-meanwhile"])
+    assert story.at(0.25, {A: (2000, 200), B: (700, 70)}).changed_pages == 1
+    assert story.page(OTHER) == plain(B, 700, 70) + b"one more line\n"
 
 
 def test_a_clock_that_ran_ahead_does_not_hold_pages_back(story: Story) -> None:

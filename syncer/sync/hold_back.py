@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from syncer.decide.diff import with_counts
 from syncer.decide.thresholds import NARROWED_ROUND, HeldBack, Holding, Round, judge_change, round_opens
-from syncer.model import Change, Count, Date, Edit, Place, Why, WritePolicy
+from syncer.model import Change, Count, Date, Edit, Place, ProblemKind, Why, WritePolicy
+from syncer.state.syncs import open_pages
 from syncer.state.writes import Record, forget_writes, last_round, last_writes, recording, save_held_back
 from syncer.sync.options import Sync
+from syncer.sync.write import OPEN_PAGE_SYNCS
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -74,12 +76,19 @@ def holding_of(sync: Sync) -> Holding:
 
 
 def finish_holding(sync: Sync) -> None:
-    """After a sync that compared all pages, save what is held back, and complete the round."""
+    """After a sync that compared all pages, save what is held back, and complete the round.
+
+    It is not complete while the next sync can write a page that this one had to leave: one that was saved meanwhile, or
+    is open elsewhere, but not for so many syncs that it is a Problem.
+    """
     tally, holding = sync.tally, holding_of(sync)
     if _is_narrowed(sync) or tally.compared < tally.pages:
         return
     last = last_round(sync.database)
-    save_held_back(sync.database, holding.total(), last and last._replace(complete=True))
+    leaves = any(syncs < OPEN_PAGE_SYNCS for syncs in open_pages(sync.database).values()) or any(
+        problem.kind is ProblemKind.EDITED_MEANWHILE for problem in tally.problems
+    )
+    save_held_back(sync.database, holding.total(), last and last._replace(complete=last.complete or not leaves))
     longest = max(filter(None, (policy.at_least_every for policy in sync.config.policies)), default=None)
     if longest:  # what was written before is due, as is what was never written
         forget_writes(sync.database, before=holding.now - longest)
