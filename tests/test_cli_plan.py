@@ -159,6 +159,35 @@ def test_the_days_ahead_stay_within_the_units_of_each_day(large: Site, syncer: R
     assert all(day["syncs"] == 4 for day in plan["days"][1:])
 
 
+@pytest.mark.parametrize(
+    ("schedule", "every", "syncs"),
+    [
+        ("every: 6h", 6, 4),
+        ("cron: '17 */6 * * *'", 6, 4),
+        ("cron: '0 3 * * *', timezone: Europe/Berlin", 24, 1),
+        ("every: 1m, jitter: 0s", 1 / 12, 1440),
+    ],
+)
+def test_the_interval_is_that_of_the_schedule_but_no_video_is_read_twice_in_five_minutes(
+    large: Site, syncer: Run, schedule: str, every: float, syncs: int
+) -> None:
+    large.configure(schedule=schedule)
+    plan = syncer("plan", "--json").document
+    assert plan["forecast"]["every"] == every * 3600
+    assert plan["forecast"]["units_needed"] == pytest.approx(121 / 50 * 24 / every, abs=0.1)
+    assert plan["days"][1]["syncs"] == syncs
+
+
+def test_without_units_left_today_nothing_is_requested_today(large: Site, syncer: Run) -> None:
+    large.sync()
+    large.sync(NOW)
+    plan = syncer("plan", "--json").document
+    assert plan["next"]["videos"] == 0
+    assert plan["next"]["left"]["over_quota"] > 0
+    assert plan["days"][0]["budget"] == plan["days"][0]["requests"] == 0
+    assert "left out for lack of quota" in syncer("plan").out
+
+
 @pytest.mark.parametrize("days", ["0", "-1", "367", "x"])
 def test_other_days_are_wrong_usage(syncer: Run, days: str) -> None:
     ran = syncer("plan", "--json", "--days", days)

@@ -111,10 +111,12 @@ def _falling(rng: Random) -> Path:
     return path
 
 
+AGEING = Law("ageing", "growth slows down with age; three in ten have a burst of a few days", _ageing)
+
 LAWS: Sequence[Law] = (
     Law("lognormal", "steady; drifts spread lognormally around 0.2% a day", _lognormal, steady=True),
     Law("pareto", "steady; few videos have most of the growth", _pareto, steady=True),
-    Law("ageing", "growth slows down with age; three in ten have a burst of a few days", _ageing),
+    AGEING,
     Law("frozen", "half never change; a quarter stand still for days and then catch up", _frozen),
     Law("falling", "four in ten fall; half of the others lose 5% to 30% at once", _falling),
 )

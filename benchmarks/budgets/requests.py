@@ -165,9 +165,11 @@ def in_turn(numbers: Sequence[int], at_once: int) -> Callable[[float], Iterable[
     return lambda _day: next(parts)
 
 
+KNOWING = "syncer, drifts known"
+
 POLICIES: Mapping[str, Policy] = {
     "syncer": our_plan,
-    "drifts known": partial(our_plan, knows=True),
+    KNOWING: partial(our_plan, knows=True),
     "uniform": uniform,
     "proportional": proportional,
     "age ladder": ladder,

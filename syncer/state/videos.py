@@ -86,14 +86,10 @@ def named_videos(database: Database) -> set[VideoId]:
         return {video for (video,) in connection.execute("SELECT DISTINCT id FROM places")}
 
 
-def count_named(database: Database) -> tuple[int, int]:
-    """Return how many videos the site's pages named in the last sync of all pages, and how many were never read."""
+def count_named(database: Database) -> int:
+    """Return how many videos the site's pages named in the last sync of all pages."""
     with database.read() as connection:
-        row: tuple[int, int] = connection.execute(
-            "SELECT count(*), count(*) - count(v.id) FROM (SELECT DISTINCT id FROM places) AS p"
-            " LEFT JOIN videos AS v ON v.id = p.id"
-        ).fetchone()
-        return row
+        return int(connection.execute("SELECT count(DISTINCT id) FROM places").fetchone()[0])
 
 
 def longest_unread(database: Database) -> tuple[VideoId, datetime] | None:

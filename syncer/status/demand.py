@@ -31,17 +31,15 @@ class Demand:
     """Units a day with which every sync can request every video."""
     budget: int
     """Units a day that scheduled syncs may use, of both buckets."""
-    unread: int
-    """Videos that were never read."""
     oldest: tuple[VideoId, datetime] | None
     """The video that was not read for the longest time, and when it was; gone videos do not count."""
 
 
 def demand_of(config: Config, database: Database, now: datetime) -> Demand:
     """Return what the site needs. Raises StateError."""
-    videos, unread = count_named(database)
+    videos = count_named(database)
     needed = videos / BATCH_SIZE / (mean_interval(config, now) / timedelta(days=1))
-    return Demand(videos, needed, units_a_day(config), unread, longest_unread(database))
+    return Demand(videos, needed, units_a_day(config), longest_unread(database))
 
 
 def units_a_day(config: Config) -> int:
