@@ -42,7 +42,8 @@ def _panel(law: str, lines: Lines, least: float | None, number: int) -> Iterator
     for mark in range(int(most / step) + 1):
         level = y(mark * step)
         yield f'<path d="M{LEFT} {level:.1f}H{right}" stroke="#dddddd"/>'
-        yield f'<text x="{LEFT - 6}" y="{level + 4:.1f}" text-anchor="end" fill="#555555">{mark * step:.2g}</text>'
+        percent = f"{100 * mark * step:.2g}%"
+        yield f'<text x="{LEFT - 6}" y="{level + 4:.1f}" text-anchor="end" fill="#555555">{percent}</text>'
     for day in range(0, days, 30):
         yield f'<text x="{x(day):.1f}" y="{bottom + 14}" text-anchor="middle" fill="#555555">day {day}</text>'
     if least is not None:
