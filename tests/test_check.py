@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -263,3 +263,22 @@ def test_a_config_that_jekyll_publishes_is_a_warning_with_the_line_to_add(sound:
     assert (ran.code, f"warning generator: {message}\n" in ran.out) == (0, True)
     sound.put("_config.yml", b"exclude: [.syncer, config]\n")
     assert "generator" not in syncer("check", "--offline").out
+
+
+def test_it_says_how_old_the_oldest_stored_number_is(sound: Site, syncer: Run) -> None:
+    def history() -> list[tuple[str, str]]:
+        checks = syncer("check", "--offline", "--json").document["checks"]
+        return [(found["level"], found["message"]) for found in checks if found["name"] == "history"]
+
+    assert history() == []
+    now = datetime.now(UTC)
+    sound.sync(now - timedelta(days=3, minutes=1))
+    sound.sync(now - timedelta(days=2))
+    reach = "Old numbers in git's history and in backups are outside of syncer's reach."
+    assert history() == [("ok", f"the oldest stored number is 3 days old. {reach}")]
+    assert syncer("purge", "--all").code == 0
+    sound.sync(now - timedelta(days=33))
+    remedy = "older than `history.keep`. Run `syncer purge`, and sync regularly."
+    assert history() == [("warning", f"The oldest stored number is 33 days old, {remedy}")]
+    sound.configure(history="keep: 60d, authorized: true")
+    assert history() == [("ok", f"the oldest stored number is 33 days old. {reach}")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
@@ -15,14 +15,16 @@ from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
 from syncer.config.hook_address import CREDENTIAL as HOOK_CREDENTIAL
 from syncer.content.walk import Candidate
-from syncer.errors import GitError, KeyMissing, SyncerError
+from syncer.diff_log.lines import LOG, oldest_time
+from syncer.errors import GitError, KeyMissing, StateError, SyncerError
 from syncer.git.remote import require_remote
 from syncer.git.repository import Repository, find_repository, relative_to_top
 from syncer.model import Bucket, VideoId
-from syncer.state.database import Database, open_copy
+from syncer.state.database import Database, open_copy, open_state
 from syncer.state.ledger import UnitStock
 from syncer.state.lock import is_held, require_writable
 from syncer.state.syncs import last_whole_sync
+from syncer.state.videos import oldest_reading
 from syncer.status.buckets import bucket_statuses, in_words, limits
 from syncer.status.leftovers import find_leftovers
 from syncer.sync.open_state import saved_problems
@@ -40,6 +42,9 @@ ANY_VIDEO = VideoId("dQw4w9WgXcQ")
 
 CONTAINER_SECRETS = "/run/secrets"
 """Where Podman and Docker mount secrets: nothing in the container can change their mode."""
+
+LONGEST_ALLOWED = timedelta(days=30)
+"""How long YouTube's terms allow a number to be stored (`docs/terms.md`)."""
 
 OLDEST_PLAUSIBLE_YEAR = 2026
 """A clock with an earlier year is wrong: this program was made in this one."""
@@ -78,6 +83,7 @@ def check(
         return
     with database:
         yield from _check_state(config, database, clock())
+        yield from _check_kept(config, clock())
         yield from _check_leftovers(config, database, found)
         for bucket, status in bucket_statuses(config, database, clock()).items():
             if status.scheduled:
@@ -190,6 +196,28 @@ def _check_state(config: Config, database: Database, now: datetime) -> Iterator[
     if status.st_uid not in {os.geteuid(), 0} and os.geteuid():
         message = f"{directory} belongs to user {status.st_uid}, who can replace its files. Change its owner."
         yield Finding("state", Level.WARNING, message)
+
+
+def _check_kept(config: Config, now: datetime) -> Iterator[Finding]:
+    """Yield how old the oldest stored number is, and what else has old numbers, which syncer cannot delete."""
+    directory = config.state_directory
+    try:
+        with open_state(directory, config.site) as database:
+            times = [oldest_reading(database), oldest_time(directory / LOG)]
+    except StateError as error:
+        yield Finding("history", Level.ERROR, str(error))
+        return
+    oldest = min((at for at in times if at), default=None)
+    if oldest is None:
+        return
+    age = now - oldest
+    message = f"the oldest stored number is {counted(max(0, age.days), 'day')} old"
+    if age > max(config.history.keep, LONGEST_ALLOWED):
+        message = f"{message.capitalize()}, older than `history.keep`. Run `syncer purge`, and sync regularly."
+        yield Finding("history", Level.WARNING, message)
+    else:
+        message += ". Old numbers in git's history and in backups are outside of syncer's reach."
+        yield Finding("history", Level.OK, message)
 
 
 def _check_leftovers(config: Config, database: Database, found: FoundPages) -> Iterator[Finding]:

@@ -159,6 +159,15 @@ def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[V
         return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
 
 
+def oldest_reading(database: Database) -> datetime | None:
+    """Return the time of the oldest reading that is stored: of the first sync with readings."""
+    with database.read() as connection:
+        row = connection.execute(
+            "SELECT min(at) FROM readings WHERE sync = (SELECT min(sync) FROM readings)"
+        ).fetchone()
+        return None if row[0] is None else moment(row[0])
+
+
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
     """Return how many readings are stored: of syncs up to the last before a time, of one video, or all."""
     where, values = _selection(before, video)
