@@ -13,6 +13,9 @@ from syncer.model import VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
+OPEN_PAGE_SYNCS = 3
+"""Syncs in a row in which a page was open elsewhere that make a Problem of it."""
+
 _NUMBER = re.compile("[0-9]{1,15}")
 
 _SAVE_LAST_SEQ = "INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from syncer.decide.diff import with_counts
 from syncer.decide.thresholds import NARROWED_ROUND, HeldBack, Holding, Round, judge_change, round_opens
 from syncer.model import Change, Count, Date, Edit, Place, ProblemKind, Why, WritePolicy
-from syncer.state.syncs import open_pages
+from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages
 from syncer.state.writes import Record, forget_writes, last_round, last_writes, recording, save_held_back
 from syncer.sync.options import Sync
-from syncer.sync.write import OPEN_PAGE_SYNCS
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config

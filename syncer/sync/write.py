@@ -15,7 +15,7 @@ from syncer.diff_log.log import DiffLog
 from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId, counts_among
 from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
-from syncer.state.syncs import open_pages, save_open_pages
+from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_batch, log_older
@@ -28,9 +28,6 @@ batches of 5000, a daemon at rest holds five more megabytes.
 
 OPEN_PAGE_PAUSES = (0.1, 1.0)
 """Seconds before each try, at the end of a sync, of the pages that another program has open for writing."""
-
-OPEN_PAGE_SYNCS = 3
-"""Syncs in a row in which a page was open elsewhere that make a Problem of it."""
 
 
 def write_pages(
