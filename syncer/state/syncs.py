@@ -29,7 +29,7 @@ class PastSync:
     started: datetime
     whole: bool
     report: str
-    """The report's JSON, as `syncer sync --json` printed it, `retries`, and `left`."""
+    """The report's JSON, as `syncer sync --json` printed it, `retries`, `left` and `changed_dates`."""
 
 
 def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
