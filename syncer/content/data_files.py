@@ -63,12 +63,13 @@ def create(site: str, edit: Edit) -> Problem | None:
     directory = os.path.realpath(parent)
     if not f"{directory}/".startswith(f"{site.rstrip('/')}/"):
         return Problem(
-            ProblemKind.OUTSIDE_SITE, edit.path, "The page now leads out of the site, so it was not changed."
+            ProblemKind.OUTSIDE_SITE, edit.path, "The data file now leads out of the site, so it was not written."
         )
     text, target = new_text(edit), os.path.join(directory, name)
     if isinstance(text, Problem):
         return text
     os.makedirs(directory, exist_ok=True)
+    # a random name: a file that a crash left behind may have the first one
     temporary = os.path.join(directory, next(islice(names_for(name, text), 1, None)))
     descriptor = os.open(temporary, NEW_FILE_FLAGS, 0o666)
     try:

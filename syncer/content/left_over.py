@@ -22,7 +22,7 @@ from syncer.content.page_file import attempt, exchange, flush_directories, read_
 from syncer.content.walk import OWN_PREFIX, TEMPORARY
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Fields, Problem, ProblemKind, Slot, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, Problem, ProblemKind, Slot, VideoId, Why
 from syncer.own_files import NO_LINK, UnsafeFile, open_file
 
 log = logging.getLogger("syncer.content")
@@ -34,6 +34,9 @@ BEGINNING_BYTES = b"\0 \t\r\n-+{"
 """The bytes of a file that was only just started: fences, blanks, and the zeros that a power cut leaves."""
 
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+_MASKS = {Count: "0", Date: "0001-01-01"}
+"""What stands for each value while two texts are compared in all else."""
 
 
 def names_for(page: str, content: bytes) -> Iterator[str]:
@@ -188,10 +191,18 @@ class _Beside:
         """Return a page with the same count everywhere, and the same date, if they can be found."""
         for fields in self._mappings:
             changes = [
-                Change("", slot.video_id, value.field, value.count, value.text, mask, _AT_NO_TIME, Why.CHANGED)
+                Change(
+                    "",
+                    slot.video_id,
+                    value.field,
+                    value.count,
+                    value.text,
+                    _MASKS[type(value.count)],
+                    _AT_NO_TIME,
+                    Why.CHANGED,
+                )
                 for slot in _slots(page, fields)
                 for value in slot.values
-                for mask in ("0" if isinstance(value.count, Count) else "0001-01-01",)
             ]
             new = attempt(rewrite, page, fields, changes, "") if changes else page
             page = new if isinstance(new, bytes) else page

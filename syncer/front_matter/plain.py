@@ -26,6 +26,7 @@ def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
     if not proof:
         return None
     match, groups, line = proof
+    # of a collection whose counts are in a data file, only the ID is captured: `group` then returns no tuple
     sources = match.group(*groups) if keys.mapped else (match[groups[0]],)
     video, counts = sources[0], sources[1:]
     fields = keys.count_fields
