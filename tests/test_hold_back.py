@@ -193,6 +193,16 @@ def test_a_page_that_is_saved_during_a_round_is_written_by_the_next_sync(story: 
     assert story.page(OTHER) == plain(B, 700, 70) + b"one more line\n"
 
 
+def test_a_data_file_that_was_deleted_does_not_wait_for_the_round(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d, to: data_file, file: _data/counts.yml")
+    story.at(0, {A: (2000, 200)})
+    file = story.site.root / "_data/counts.yml"
+    file.unlink()
+    assert story.at(1, {A: (2001, 200)}).changed_counts == 2
+    assert f'"{A}": {{viewcount: 2001, likeCount: 200}}' in file.read_text()
+    assert story.at(12.5, {A: (2002, 200)}).changed_counts == 0, "it began a round"
+
+
 def test_a_clock_that_ran_ahead_does_not_hold_pages_back(story: Story) -> None:
     story.site.configure(write="at_most_every: 12d")
     story.at(1000, {A: (2000, 200)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
@@ -36,8 +37,9 @@ class DataFile:
         """Read the file. Raises UsageError if it is not syncer's, or is in a collection of pages."""
         self._sync = sync
         self._path = path
-        self._fields = fields
         self._text, self._signature = read_data_file(sync.site, path, sync.config.collection_models())
+        # without the file, the site has no counts at all: nothing holds them back
+        self._fields = fields if self._text else replace(fields, policy=None)
 
     @cached_property
     def _entries(self) -> dict[VideoId, Texts]:
