@@ -203,6 +203,18 @@ def test_a_data_file_that_was_deleted_does_not_wait_for_the_round(story: Story) 
     assert story.at(12.5, {A: (2002, 200)}).changed_counts == 0, "it began a round"
 
 
+def test_an_entry_that_is_removed_from_the_data_file_begins_a_round(story: Story) -> None:
+    story.site.configure(write="at_most_every: 12d, to: data_file, file: _data/counts.yml")
+    other = story.site.put(OTHER, plain(B, 5, 5))
+    story.at(0, {A: (2000, 200), B: (700, 70)})
+    other.unlink()
+    assert story.at(11, {A: (2000, 200)}).changed_pages == 0
+    assert story.at(13, {A: (2000, 200)}, Options(dry_run=True)).changed_pages == 1
+    assert story.at(13, {A: (2000, 200)}).changed_pages == 1
+    assert story.at(14, {A: (2001, 201)}).changed_pages == 0
+    assert story.at(25, {A: (2001, 201)}).changed_pages == 1
+
+
 def test_a_clock_that_ran_ahead_does_not_hold_pages_back(story: Story) -> None:
     story.site.configure(write="at_most_every: 12d")
     story.at(1000, {A: (2000, 200)})

@@ -16,7 +16,7 @@ from syncer.content.scan import may_name
 from syncer.front_matter.entries import Texts, entries_in, slots_of, text_of
 from syncer.model import Change, Edit, Fields, Page, Problem, VideoId
 from syncer.state.judging import suppressed_numbers
-from syncer.sync.hold_back import holding_of
+from syncer.sync.hold_back import begin_round, holding_of
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_batch
 from syncer.sync.write import PAGES_AT_ONCE, edits_for, preview_edits, write_edits
@@ -73,6 +73,8 @@ class DataFile:
         log_batch(sync, 1, write_edits(sync, sync.diff_log, [edit]) if sync.diff_log else preview_edits(sync, [edit]))
         if sync.tally.changed_pages > written:
             self._log_written(edit)
+            if sync.config.write.at_most_every and sync.diff_log and not edit.changes:
+                begin_round(sync)
 
     def _edit(self, pages: Pages, problems: Sequence[Problem]) -> Edit:
         sync, path, fields = self._sync, self._path, self._fields

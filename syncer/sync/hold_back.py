@@ -63,6 +63,12 @@ def recording_in(sync: Sync, changes: Sequence[Change]) -> Record:
     return recording_of(sync.config, changes, holding.now, holding.began)
 
 
+def begin_round(sync: Sync) -> None:
+    """Record that the round of this sync has begun, although no count was written."""
+    with sync.database.transaction() as connection:
+        recording((), sync.tally.started, Round(holding_of(sync).began, complete=False))(connection)
+
+
 def holding_of(sync: Sync) -> Holding:
     """Return what this sync holds back so far."""
     if sync.tally.holding is None:
