@@ -127,6 +127,23 @@ def test_where_the_units_do_not_suffice_the_most_out_of_date_come_first_and_it_s
     assert "outgrown" not in text
 
 
+def test_status_says_how_far_the_quota_goes_and_which_video_waits_longest(large: Site, syncer: Run) -> None:
+    assert syncer("status", "--json").document["units_a_day"] == {"needed": 0.0, "budget": 2}
+    large.sync(NOW - timedelta(days=2))
+    large.sync(NOW - timedelta(days=1))
+    waits = VIDEOS[7]
+    drift(large, {waits: 0.001}, NOW - timedelta(days=3))
+    status = syncer("status", "--json").document
+    assert status["units_a_day"] == {"needed": 9.7, "budget": 2}
+    assert status["longest_unread"] == {"video_id": waits, "read_at": f"{NOW - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"}
+    text = syncer("status").out
+    assert "To request every video, the syncs of a day would need 9.7 units, and may use 2: " in text
+    assert (
+        f"Longest unread: {waits}, since {NOW - timedelta(days=3):%Y-%m-%d %H:%M:%S} UTC (more: `syncer plan`).\n"
+        in text
+    )
+
+
 def test_a_site_that_is_not_read_within_the_time_of_the_terms_has_outgrown_its_quota(site: Site, syncer: Run) -> None:
     pages = "".join(f"  - {{id: {video}, viewcount: 1, likeCount: 1}}\n" for video in ids(2600, seed=163))
     site.put("content/lists/all.md", f"---\nvideos:\n{pages}---\n".encode())

@@ -89,6 +89,15 @@ def test_an_undo_shows_the_counts_it_did_not_restore_and_those_it_suppresses(sit
     assert f"<dt>Undone or dropped</dt><dd>{suppressed}</dd>" in page.get("/").text
 
 
+def test_how_far_the_quota_goes_is_shown_once_the_videos_are_known(site: Site, page: Served) -> None:
+    assert "Units a day" not in page.get("/").text
+    for video in ids(60):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    synced(page)
+    enough = "Every sync can request every video: that takes 4.8 units a day of 19,600."
+    assert f"<dt>Units a day</dt><dd>{enough}</dd>" in page.get("/").text
+
+
 def test_the_page_of_a_sync_lists_all_its_changes_in_parts(site: Site, page: Served) -> None:
     videos = ids(260)
     for video in videos:

@@ -98,7 +98,7 @@ def _now(seen: Overview) -> Markup:
         facts(
             ("Next sync", moment(seen.daemon.next_sync) if seen.daemon.next_sync else later),
             ("Quota resets", together(moment(status.quota_resets), " (midnight Pacific)")),
-            *([("Units a day", f"{demand_outline(status.demand)}.")] if status.demand.videos else []),
+            *([("Units a day", prose(f"{demand_outline(status.demand)}."))] if status.demand.videos else []),
             *([("Undone or dropped", suppressed)] if status.suppressed else []),
             *([("Held back", held_back_outline(held))] if held and held.counts else []),
             *([("Build hook", f"{build_sentence(status.build)}.")] if status.build else []),
