@@ -104,7 +104,7 @@ class Database:
                 (mode,) = self._connection.execute("PRAGMA auto_vacuum").fetchone()
                 if mode != INCREMENTAL or free < STEP_PAGES or free * REUSED_PART < pages:
                     return
-                self._connection.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})").fetchall()  # else it frees one
+                self._connection.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")  # `execute` frees one page
             yield
 
     def _explained(self, what: str) -> AbstractContextManager[None]:

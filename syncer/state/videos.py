@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
+from sqlite3 import Connection
 
 from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
@@ -240,9 +242,24 @@ def thin_readings(database: Database) -> Generator[int]:
                 ((since, video) for video, _, since in rows if since is not None),
             )
             surplus = [(previous, video) for video, previous, since in rows if since is None]
-            connection.executemany("DELETE FROM readings WHERE sync = ? AND video = ?", sorted(surplus))
+            _delete_densely(connection, surplus, after, rows[-1][0])
         yield len(surplus)
         after = rows[-1][0]
+
+
+def _delete_densely(connection: Connection, surplus: Collection[tuple[int, int]], after: int, last: int) -> None:
+    """Delete readings, given as sync and video, of the videos after one up to a last one.
+
+    Where a sync loses many, all of these are written again: SQLite joins pages only when they are two thirds empty.
+    """
+    connection.executemany("DELETE FROM readings WHERE sync = ? AND video = ?", sorted(surplus))
+    for sync, number in Counter(sync for sync, _ in surplus).items():
+        if number > STEP_READINGS // 10:
+            part = (sync, after, last)
+            where = "WHERE sync = ? AND video > ? AND video <= ?"
+            rows = connection.execute(f"SELECT * FROM readings {where} ORDER BY video", part).fetchall()
+            connection.execute(f"DELETE FROM readings {where}", part)
+            connection.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def save_video_pages(
