@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from syncer.config.formats import parse_share
 from syncer.decide.due_build import BuildRules, HookCall, NextCall, Unbuilt, WaitsFor, next_call, retry_after
 from syncer.state.builds import (
     CALLS_KEPT,
@@ -77,6 +79,15 @@ def failed(*times: datetime, status: int | None = 503) -> list[HookCall]:
 )
 def test_when_the_next_call_is_made(waiting: Unbuilt, expected: NextCall) -> None:
     assert next_call(waiting, RULES, NOON + 2 * HOUR) == expected
+
+
+@pytest.mark.parametrize("percent", range(1, 101))
+def test_each_share_is_reached_exactly(percent: int) -> None:
+    rules = replace(RULES, when=parse_share(f"{percent}%"))
+    for pages in (100, 700):
+        enough = percent * pages // 100
+        assert next_call(unbuilt(enough, pages=pages), rules, NOON).waits_for is WaitsFor.QUIET
+        assert next_call(unbuilt(enough - 1, pages=pages), rules, NOON).waits_for in {WaitsFor.SHARE, WaitsFor.CHANGE}
 
 
 def test_a_share_of_zero_is_reached_by_any_page_even_where_nobody_counted_them() -> None:

@@ -151,4 +151,6 @@ def retry_after(failures: int) -> timedelta:
 
 def _is_worth_it(unbuilt: Unbuilt, when: float) -> bool:
     """Whether enough pages changed. Where nobody has counted the pages, only a share of 0 is reached."""
-    return unbuilt.changed >= when * unbuilt.pages and (unbuilt.pages > 0 or not when)
+    if not unbuilt.pages:
+        return not when
+    return unbuilt.changed / unbuilt.pages >= when  # not `when * pages`: 0.07 * 100 is more than 7
