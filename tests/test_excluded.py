@@ -150,4 +150,4 @@ def test_an_excluded_page_names_no_video_for_a_data_file(site: Site) -> None:
     assert (A.encode() in data, B.encode() in data) == (False, True)
     site.put(PAGE, page("syncer: {likeCount: false}\n"))
     (problem,) = site.sync().problems
-    assert problem.message == "The keys below `syncer` must be removed: correct this one."
+    assert problem.message == "With a data file, `syncer` can only be `false`: write that, or remove the key."

@@ -64,8 +64,12 @@ def _exclusions(block: BlockText, root: Table, known: AbstractSet[str]) -> Itera
     for each in value.members:
         name, truth = each.key.text if isinstance(each.key, Scalar) else "", _truth(each.value)
         if truth is None or name not in known:
-            names = f"among {', '.join(sorted(known))}, each with the value `false`" if known else "removed"
-            message = f"The keys below `{EXCLUSION}` must be {names}: correct this one."
+            message = (
+                f"The keys below `{EXCLUSION}` must be among {', '.join(sorted(known))}, each with the value `false`:"
+                " correct this one."
+                if known
+                else f"With a data file, `{EXCLUSION}` can only be `false`: write that, or remove the key."
+            )
             yield block.problem(ProblemKind.SYNCER_KEY, message, each.key.start)
         elif not truth:
             yield name
