@@ -156,6 +156,21 @@ def test_a_site_that_is_not_read_within_the_time_of_the_terms_has_outgrown_its_q
     )
 
 
+def test_a_site_that_grows_says_when_it_outgrows_its_quota(large: Site, syncer: Run) -> None:
+    large.sync(NOW - timedelta(days=10))
+    assert syncer("plan", "--json").document["outgrown_at"] is None, "it did not grow"
+    pages = "".join(f"  - {{id: {video}, viewcount: 1, likeCount: 1}}\n" for video in ids(100, seed=164))
+    large.put("content/lists/new.md", f"---\nvideos:\n{pages}---\n".encode())
+    large.sync(NOW - timedelta(days=1))
+    plan = syncer("plan", "--json").document
+    assert plan["growth"] == pytest.approx(10, rel=0.01)
+    days = (2500 - 221) / 10
+    assert datetime.fromisoformat(plan["outgrown_at"]) - NOW == pytest.approx(
+        timedelta(days=days), abs=timedelta(days=1)
+    )
+    assert "It gained 10.0 videos a day lately. If that continues, it outgrows the quota on " in syncer("plan").out
+
+
 def test_beside_a_daemon_the_next_scheduled_sync_is_planned_with_its_share(large: Site, syncer: Run) -> None:
     large.configure(quota="stats_units_per_day: 6, general_units_per_day: 6, reserve: 1", schedule="every: 30m")
     with Daemon(large) as daemon:

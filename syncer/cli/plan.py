@@ -141,6 +141,9 @@ def _show_budget(outlook: Outlook) -> None:
         f"{units(outlook.budget)} a day reach {counted(outlook.largest_in_each_sync, 'video')} in every sync, or"
         f" {counted(outlook.largest_site, 'video')} within {within}: a larger site outgrows the quota."
     )
+    if outlook.outgrown_at:
+        sentence = f"It gained {outlook.growth:.1f} videos a day lately. If that continues, it outgrows the quota on"
+        show(f"{sentence} {outlook.outgrown_at:%Y-%m-%d}.")
     if not forecast.keeps_up:
         needed = forecast.videos / 50 / (forecast.refresh_within / timedelta(days=1))
         sentence = f"This site has outgrown its quota: to read every video within {within}, it needs"
@@ -250,6 +253,8 @@ def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[s
         ],
         "intervals": [_forecast_json(other) for other in outlook.intervals],
         "quotas": [{"budget": budget, **_forecast_json(other)} for budget, other in outlook.quotas],
+        "growth": round(outlook.growth, 2),
+        "outgrown_at": timestamp(outlook.outgrown_at) if outlook.outgrown_at else None,
         "reaches": {"in_each_sync": outlook.largest_in_each_sync, "within_refresh": outlook.largest_site},
     }
 

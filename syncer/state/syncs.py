@@ -82,6 +82,13 @@ def past_sync(database: Database, sync_id: str) -> PastSync | None:
     return _past_sync(row) if row else None
 
 
+def first_whole_sync(database: Database) -> PastSync | None:
+    """Return the oldest finished sync of the whole site that the state still has; None if there is none."""
+    with database.read() as connection:
+        row = connection.execute(f"{_PAST} AND whole ORDER BY sync LIMIT 1").fetchone()
+    return _past_sync(row) if row else None
+
+
 def last_whole_sync(database: Database) -> datetime | None:
     """Return when the last whole sync started: the last one made, whatever the clock said."""
     with database.read() as connection:

@@ -28,14 +28,22 @@ from syncer.decide.schedule import count_times
 from syncer.model import BATCH_SIZE, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
+from syncer.state.syncs import first_whole_sync
 from syncer.state.videos import last_read, named_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
+from syncer.status.report import stored_report
 from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally
 from syncer.sync.readings import overdue_at, plan_now
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+
+FURTHEST_DAYS = 3_650
+"""Growth is not continued for longer."""
+
+LEAST_GROWTH_DAYS = 7
+"""Growth is not estimated from less."""
 
 FIRST_LISTED = 1_000
 """How many of the videos of the next sync are listed, those with the largest error first."""
@@ -142,6 +150,15 @@ class Outlook:
     quotas: Sequence[tuple[int, Forecast]]
     """Other units a day, with the config's interval."""
 
+    growth: float
+    """Videos that the site gains a day, seen from its first stored sync; 0 where that is not known."""
+
+    @property
+    def outgrown_at(self) -> datetime | None:
+        """When the site will have outgrown its quota, if it keeps growing like this; None: it does not grow."""
+        days = (self.largest_site - self.videos) / self.growth if self.growth > 0 else math.inf
+        return self.at + days * DAY if 0 <= days < FURTHEST_DAYS else None
+
     @property
     def largest_in_each_sync(self) -> int:
         """How many videos the units reach in every sync."""
@@ -203,6 +220,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         budget=budget,
         forecast=ours,
         bands=list(_bands(drifts, ours)),
+        growth=_growth(database, len(videos), now),
         days=list(_days_ahead(config, database, known, ours, unread=unread, days=days)),
         intervals=[
             forecast(drifts, units=budget, every=other, refresh_within=within)
@@ -272,6 +290,15 @@ def _on_pages(config: Config) -> set[VideoId]:
     for _ in read_pages(site, found, pages):
         pass  # problems of pages are for `check` and `sync`
     return {video for _, videos in pages.named() for video in videos}
+
+
+def _growth(database: Database, videos: int, now: datetime) -> float:
+    past = first_whole_sync(database)
+    report = stored_report(past.report) if past else None
+    if past is None or report is None:
+        return 0.0
+    days = (now - past.started) / DAY
+    return (videos - report["videos"]) / days if days >= LEAST_GROWTH_DAYS else 0.0
 
 
 def _bands(drifts: Drifts, ours: Forecast) -> Iterator[Band]:
