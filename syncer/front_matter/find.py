@@ -67,7 +67,7 @@ def find_in_tree(data: bytes, keys: Keys, path: str, of_others: AbstractSet[str]
     trees, slots, problems = interpret(block_text, keys)
     miscased = find_miscased_id(block_text, trees[0], keys) if trees and not problems else None
     excluded: AbstractSet[str] = frozenset()
-    if slots and keys.reads_exclusions and EXCLUSION in fold_key(text):
+    if slots and keys.reads_exclusions and (EXCLUSION in fold_key(text) or "\\" in text):  # readers unescape keys
         from syncer.front_matter.exclusion import read_exclusions
 
         excluded, wrong = read_exclusions(block_text, trees, keys, of_others)

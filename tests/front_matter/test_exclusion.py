@@ -32,6 +32,7 @@ def excluded(page: str, mapping: Fields | None = None) -> tuple[set[str], list[P
         ("syncer:\n  likeCount: no", {"likeCount"}),
         ("syncer:\n  likeCount: false\n  viewcount: false", BOTH),
         ('"syncer": {"likeCount": false, viewcount: true}', {"likeCount"}),
+        (r'"s\x79ncer": false', PAGE),
         ("more:\n  syncer: false", set[str]()),
         ("title: a syncer of nothing", set[str]()),
     ],
@@ -48,6 +49,7 @@ def test_yaml_excludes_by_false(line: str, keys: set[str]) -> None:
         ("syncer = true", "", set[str]()),
         ("syncer = {likeCount = false}", "", {"likeCount"}),
         ("syncer.likeCount = false", "", {"likeCount"}),
+        (r'"sync\u0065r" = false', "", PAGE),
         ("", "[syncer]\nlikeCount = false\n", {"likeCount"}),
     ],
 )
@@ -61,6 +63,7 @@ def test_toml_excludes_by_false(line: str, end: str, keys: set[str]) -> None:
         ('"syncer": false', PAGE),
         ('"syncer": true', set[str]()),
         ('"syncer": {"likeCount": false}', {"likeCount"}),
+        (r'"sync\u0065r": false', PAGE),
     ],
 )
 def test_json_excludes_by_false(line: str, keys: set[str]) -> None:
