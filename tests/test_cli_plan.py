@@ -21,7 +21,12 @@ from tests.terminal import on_a_terminal
 
 VIDEOS = [VideoId(video) for video in ids(120, seed=161)]
 GONE = VideoId(ids(1, seed=162)[0])
-NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """When the test begins: the run of all tests lasts longer than a reading is fresh."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
@@ -65,11 +70,13 @@ def test_a_site_without_videos_says_so(site: Site, syncer: Run) -> None:
     assert syncer("plan", "--json").document["videos"] == 0
 
 
-def test_where_the_units_suffice_every_sync_requests_every_video(site: Site, syncer: Run, youtube: Simulator) -> None:
+def test_where_the_units_suffice_every_sync_requests_every_video(
+    site: Site, syncer: Run, youtube: Simulator, now: datetime
+) -> None:
     youtube.world = world_with({GONE: VideoState.DELETED})
     for video in (*VIDEOS[:4], GONE):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
-    site.sync(NOW - timedelta(hours=5))
+    site.sync(now - timedelta(hours=5))
     before = tree(site.root / "content"), (site.state / "state.sqlite3").read_bytes()
     plan = syncer("plan", "--json").document
     assert plan["next"]["why"] == {"due": 5}
@@ -84,14 +91,16 @@ def test_where_the_units_suffice_every_sync_requests_every_video(site: Site, syn
     assert (tree(site.root / "content"), (site.state / "state.sqlite3").read_bytes()) == before, "it only reads"
 
 
-def test_what_was_just_read_and_what_is_gone_is_told_apart(site: Site, syncer: Run, youtube: Simulator) -> None:
+def test_what_was_just_read_and_what_is_gone_is_told_apart(
+    site: Site, syncer: Run, youtube: Simulator, now: datetime
+) -> None:
     youtube.world = world_with({GONE: VideoState.DELETED})
     for video in (*VIDEOS[:4], GONE):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     for days in (4, 2.5, 1):
-        site.sync(NOW - timedelta(days=days))
+        site.sync(now - timedelta(days=days))
     site.put(f"content/{VIDEOS[4]}.md", crlf(VIDEOS[4], 1, 2))
-    site.sync(NOW)
+    site.sync(now)
     plan = syncer("plan", "--json").document
     assert (plan["videos"], plan["gone"]) == (6, 1)
     assert plan["next"]["left"] == {"fresh": 5, "gone": 1, "later": 0, "over_quota": 0}
@@ -102,12 +111,12 @@ def test_what_was_just_read_and_what_is_gone_is_told_apart(site: Site, syncer: R
 
 
 def test_where_the_units_do_not_suffice_the_most_out_of_date_come_first_and_it_says_what_more_quota_buys(
-    large: Site, syncer: Run
+    large: Site, syncer: Run, now: datetime
 ) -> None:
-    large.sync(NOW - timedelta(days=2))
-    large.sync(NOW - timedelta(days=1))
+    large.sync(now - timedelta(days=2))
+    large.sync(now - timedelta(days=1))
     fast = VIDEOS[:40]
-    drift(large, {video: 0.03 if video in fast else 0.0001 for video in VIDEOS}, NOW - timedelta(hours=8))
+    drift(large, {video: 0.03 if video in fast else 0.0001 for video in VIDEOS}, now - timedelta(hours=8))
     plan = syncer("plan", "--json").document
     requested = [video for video in plan["next"]["first"] if video["why"] == "out-of-date"]
     assert {video["video_id"] for video in requested} >= set(fast)
@@ -127,19 +136,21 @@ def test_where_the_units_do_not_suffice_the_most_out_of_date_come_first_and_it_s
     assert "outgrown" not in text
 
 
-def test_status_says_how_far_the_quota_goes_and_which_video_waits_longest(large: Site, syncer: Run) -> None:
+def test_status_says_how_far_the_quota_goes_and_which_video_waits_longest(
+    large: Site, syncer: Run, now: datetime
+) -> None:
     assert syncer("status", "--json").document["units_a_day"] == {"needed": 0.0, "budget": 2}
-    large.sync(NOW - timedelta(days=2))
-    large.sync(NOW - timedelta(days=1))
+    large.sync(now - timedelta(days=2))
+    large.sync(now - timedelta(days=1))
     waits = VIDEOS[7]
-    drift(large, {waits: 0.001}, NOW - timedelta(days=3))
+    drift(large, {waits: 0.001}, now - timedelta(days=3))
     status = syncer("status", "--json").document
     assert status["units_a_day"] == {"needed": 9.7, "budget": 2}
-    assert status["longest_unread"] == {"video_id": waits, "read_at": f"{NOW - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"}
+    assert status["longest_unread"] == {"video_id": waits, "read_at": f"{now - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"}
     text = syncer("status").out
     assert "To request every video, the syncs of a day would need 9.7 units, and may use 2: " in text
     assert (
-        f"Longest unread: {waits}, since {NOW - timedelta(days=3):%Y-%m-%d %H:%M:%S} UTC (more: `syncer plan`).\n"
+        f"Longest unread: {waits}, since {now - timedelta(days=3):%Y-%m-%d %H:%M:%S} UTC (more: `syncer plan`).\n"
         in text
     )
 
@@ -156,33 +167,35 @@ def test_a_site_that_is_not_read_within_the_time_of_the_terms_has_outgrown_its_q
     )
 
 
-def test_a_site_that_grows_says_when_it_outgrows_its_quota(large: Site, syncer: Run) -> None:
-    large.sync(NOW - timedelta(days=10))
+def test_a_site_that_grows_says_when_it_outgrows_its_quota(large: Site, syncer: Run, now: datetime) -> None:
+    large.sync(now - timedelta(days=10))
     assert syncer("plan", "--json").document["outgrown_at"] is None, "it did not grow"
     pages = "".join(f"  - {{id: {video}, viewcount: 1, likeCount: 1}}\n" for video in ids(100, seed=164))
     large.put("content/lists/new.md", f"---\nvideos:\n{pages}---\n".encode())
-    large.sync(NOW - timedelta(days=1))
+    large.sync(now - timedelta(days=1))
     plan = syncer("plan", "--json").document
     assert plan["growth"] == pytest.approx(10, rel=0.01)
     days = (2500 - 221) / 10
-    assert datetime.fromisoformat(plan["outgrown_at"]) - NOW == pytest.approx(
+    assert datetime.fromisoformat(plan["outgrown_at"]) - now == pytest.approx(
         timedelta(days=days), abs=timedelta(days=1)
     )
     assert "It gained 10.0 videos a day lately. If that continues, it outgrows the quota on " in syncer("plan").out
 
 
-def test_beside_a_daemon_the_next_scheduled_sync_is_planned_with_its_share(large: Site, syncer: Run) -> None:
+def test_beside_a_daemon_the_next_scheduled_sync_is_planned_with_its_share(
+    large: Site, syncer: Run, now: datetime
+) -> None:
     large.configure(quota="stats_units_per_day: 6, general_units_per_day: 6, reserve: 1", schedule="every: 30m")
     with Daemon(large) as daemon:
         daemon.until("returned")
         plan = syncer("plan", "--json").document
         assert plan["next"]["scheduled"]
-        assert plan["next"]["at"] > NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert plan["next"]["at"] > now.strftime("%Y-%m-%dT%H:%M:%SZ")
         assert syncer("plan").out.startswith("Next sync: ")
 
 
-def test_the_days_ahead_stay_within_the_units_of_each_day(large: Site, syncer: Run) -> None:
-    large.sync(NOW - timedelta(days=1))
+def test_the_days_ahead_stay_within_the_units_of_each_day(large: Site, syncer: Run, now: datetime) -> None:
+    large.sync(now - timedelta(days=1))
     plan = syncer("plan", "--json", "--days", "9").document
     days = [day["day"] for day in plan["days"]]
     assert days == sorted(set(days))
@@ -210,9 +223,9 @@ def test_the_interval_is_that_of_the_schedule_but_no_video_is_read_twice_in_five
     assert plan["days"][1]["syncs"] == syncs
 
 
-def test_without_units_left_today_nothing_is_requested_today(large: Site, syncer: Run) -> None:
+def test_without_units_left_today_nothing_is_requested_today(large: Site, syncer: Run, now: datetime) -> None:
     large.sync()
-    large.sync(NOW)
+    large.sync(now)
     plan = syncer("plan", "--json").document
     assert plan["next"]["videos"] == 0
     assert plan["next"]["left"]["over_quota"] > 0
@@ -227,8 +240,10 @@ def test_other_days_are_wrong_usage(syncer: Run, days: str) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 60, 200])
-def test_on_a_terminal_of_any_width_it_says_the_same_and_no_color_is_honoured(large: Site, width: int) -> None:
-    large.sync(NOW - timedelta(days=1))
+def test_on_a_terminal_of_any_width_it_says_the_same_and_no_color_is_honoured(
+    large: Site, width: int, now: datetime
+) -> None:
+    large.sync(now - timedelta(days=1))
     shown = on_a_terminal(large, "plan", COLUMNS=str(width), NO_COLOR="1").decode()
     assert "\x1b[3" not in shown
     assert "What another interval or quota would change" in " ".join(shown.split())

@@ -62,7 +62,7 @@ def count_times(schedule: Schedule, now: datetime, end: datetime) -> int:
     """Return how many syncs may begin after one that begins `now`, and before `end`.
 
     With `every`, one that begins now may be late by the whole jitter, so the next may come as much earlier than an
-    interval after it: rather one too many is counted than one too few.
+    interval after it: rather one or two too many are counted than one too few.
     """
     if schedule.cron is None:
         return max(0, -((now - schedule.jitter - end) // schedule.every) - 1)

@@ -30,6 +30,7 @@ REMEDIES = {
     ProblemKind.IDS_DISAGREE: "Keep one video, or map the key in one collection only.",
     ProblemKind.NOT_A_COUNT: "Write only digits, with or without quotes, or leave the value empty.",
     ProblemKind.NOT_A_DATE: "Write such a date, with or without quotes, or leave the value empty.",
+    ProblemKind.SYNCER_KEY: "Write syncer: false, or a mapping of your keys to false.",
     ProblemKind.KEY_CASE: "Use the same letters in the pages and in the config. If a page has both keys, remove one.",
     ProblemKind.CANNOT_PLACE: (
         "Write the front matter in a simpler form, add the missing count by hand, or map the key only once."
