@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.drift import PRIOR
-from syncer.decide.plan import DAY_SECONDS, FRESH_SECONDS, GONE_MISSES, LastRead, Plan, plan
+from syncer.decide.drift import DAY_SECONDS, PRIOR
+from syncer.decide.plan import FRESH_SECONDS, GONE_MISSES, LastRead, Plan, plan
 from syncer.model import BATCH_SIZE, VideoId
 from tests.examples import examples
 

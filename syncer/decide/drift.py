@@ -37,7 +37,7 @@ ALWAYS_BELIEVED: Final = 0.1
 """But up to this drift it counts as it is: a video that stood still may begin to move."""
 
 SMALLEST: Final = 1e-9
-"""What a drift of zero is taken for where something is divided by it."""
+"""A smaller drift is taken for this one where something is divided by it: a millionth of a view a day of a thousand."""
 
 
 class Drift(NamedTuple):

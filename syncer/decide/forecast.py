@@ -13,15 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from syncer.decide.drift import SMALLEST
 from syncer.model import BATCH_SIZE
 
 DAY = timedelta(days=1)
 
 STEPS = 32
 """Drifts that are within one part in so many of a doubling are taken as equal: an error of 1% in a period."""
-
-SLOWEST = 1e-9
-"""A smaller drift is taken as this one: a millionth of a view a day of a thousand."""
 
 NEVER = 36_525.0
 """A period that is longer is taken as so many days."""
@@ -35,7 +33,7 @@ class Drifts:
         self.videos = 0
         found: dict[int, int] = {}
         for rate in rates:
-            step = round(math.log2(rate) * STEPS) if rate > SLOWEST else round(math.log2(SLOWEST) * STEPS)
+            step = round(math.log2(rate) * STEPS) if rate > SMALLEST else round(math.log2(SMALLEST) * STEPS)
             found[step] = found.get(step, 0) + 1
             self.videos += 1
         self.rates = array("d", (2 ** (step / STEPS) for step in sorted(found)))

@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple, overload
 
-from syncer.decide.drift import PRIOR
+from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.model import BATCH_SIZE, VideoId
 
 
@@ -116,9 +116,6 @@ FRESH_SECONDS = 300
 
 WINDOW_VIDEOS = 5_000
 """The most videos that are requested, judged and written together (decision record 0025)."""
-
-DAY_SECONDS = 86_400
-"""Misses that are closer together count as one."""
 
 GONE_MISSES = 3
 """After so many misses, a day apart, a missing video is gone."""

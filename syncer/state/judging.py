@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from syncer.decide import drift
-from syncer.decide.plan import DAY_SECONDS, WINDOW_VIDEOS
+from syncer.decide.drift import DAY_SECONDS
+from syncer.decide.plan import WINDOW_VIDEOS
 from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING, Brake
 from syncer.model import Count, Place, Reading, VideoId
 from syncer.state.damage import OddValue, member
@@ -200,6 +201,7 @@ def _unconfirmed(held: str) -> frozenset[Count]:
 _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"
 
 _TODAY = f"missed_at > read_at - {DAY_SECONDS} AND missed_at <= read_at"
+"""Misses that are closer together than a day count as one."""
 
 _COMPARABLE_VIEWS = " AND ".join(
     f"(a.at < {seconds}) = (n.at < {seconds})"

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import walk
-from syncer.decide.drift import PRIOR
-from syncer.decide.forecast import DAY, SLOWEST, Drifts, Forecast, forecast, requests_ahead
+from syncer.decide.drift import DAY_SECONDS, PRIOR, SMALLEST
+from syncer.decide.forecast import DAY, Drifts, Forecast, forecast, requests_ahead
 from syncer.decide.plan import LastRead, Plan, is_gone
 from syncer.decide.quota import next_reset, quota_day
 from syncer.decide.schedule import count_times
@@ -254,7 +254,7 @@ class _Known:
             video, read_at, misses, _, drift = row
             if video not in self.videos:
                 continue
-            age = max(0.0, (self.at - read_at) / 86_400)
+            age = max(0.0, (self.at - read_at) / DAY_SECONDS)
             error = min(1.0, drift * age)
             self.read += 1
             self.wrong += error
@@ -328,7 +328,7 @@ def _days_ahead(
     left = sum(status.scheduled for status in bucket_statuses(config, database, start).values())
     budgets = [left, *[units_a_day(config)] * (days - 1)]
     equals = Counter(
-        (round(math.log2(max(rate, SLOWEST)) * STEPS), int(age * STEPS))
+        (round(math.log2(max(rate, SMALLEST)) * STEPS), int(age * STEPS))
         for rate, age in zip(known.rates, known.ages, strict=True)
     )
     due = [(unread, 0.0, ours.period(PRIOR) / DAY)]
