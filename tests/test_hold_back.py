@@ -354,6 +354,16 @@ def test_every_output_says_how_many_counts_are_held_back_why_and_until_when(stor
         assert f"<dt>Held back</dt><dd>{line.removeprefix('Held back ').removesuffix('.')}</dd>" in page.get("/").text
 
 
+def test_after_a_purge_of_all_nothing_is_held_back_until_the_next_sync(story: Story, syncer: Run) -> None:
+    story.site.configure(write="min_change: 1%, at_least_every: 12d")
+    story.at(0, {A: (2000, 200)})
+    story.at(1, {A: (2001, 201)})
+    assert syncer("status", "--json").document["held_back"]["counts"] == {"min_change": 2}
+    assert syncer("purge", "--all").code == 0
+    assert syncer("status", "--json").document["held_back"]["counts"] == {}
+    assert last_writes(story.state(), {PAGE}) == {}
+
+
 def test_a_sync_prints_a_line_about_what_it_holds_back(story: Story, syncer: Run) -> None:
     story.site.configure(write="min_change: 100%")
     story.at(0, {A: (1001, 101)})

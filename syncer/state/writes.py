@@ -42,12 +42,14 @@ def last_writes(database: Database, paths: Iterable[str]) -> dict[Place, datetim
 
 
 def forget_writes(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> None:
-    """Forget when places were written: before a time, of one video, or all."""
+    """Forget when places were written: before a time, of one video, or all, and then also what is held back."""
     with database.transaction() as connection:
         connection.execute(
             "DELETE FROM written WHERE (:before IS NULL OR at < :before) AND (:video IS NULL OR id = :video)",
             {"before": None if before is None else int(before.timestamp()), "video": video},
         )
+        if before is None and video is None:
+            connection.execute("DELETE FROM meta WHERE name = 'held_back'")
 
 
 def last_round(database: Database) -> Round | None:
