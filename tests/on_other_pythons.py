@@ -121,7 +121,8 @@ def prepare(path: Path, libraries: Path) -> Path:
         shutil.rmtree(libraries, ignore_errors=True)
         libraries.mkdir(parents=True)
         (libraries / "wanted.txt").write_text(wanted, encoding="utf-8")
-        here = [sys.executable, "-m", "pip", "--python", str(path), "install"]
+        # with `--python`, pip itself would run on the other Python, and an old pip fails on a new one
+        here = [sys.executable, "-m", "pip", "install", "--only-binary", ":all:", "--python-version", libraries.name]
         installer = here if find_spec("pip") else ["uv", "pip", "install", "--python", str(path)]
         options = ["--quiet", "--quiet", "--target", str(libraries), "--no-deps", "--require-hashes"]
         quiet = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}

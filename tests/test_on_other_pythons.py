@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from tests.on_other_pythons import find, from_lock, lacking
+from tests.on_other_pythons import NEEDED, ROOT, find, from_lock, lacking
 
 
 def test_each_version_is_found_once_and_what_does_not_run_or_is_too_old_is_none(tmp_path: Path) -> None:
@@ -34,3 +37,13 @@ def test_what_lacks_is_said() -> None:
 def test_what_they_need_is_in_the_lock_with_its_hashes() -> None:
     lines = from_lock().splitlines()
     assert [line for line in lines if not (line.startswith("    --hash=sha256:") or line.endswith(" \\"))] == []
+
+
+def test_the_tests_import_nothing_else() -> None:
+    files = (ROOT / "tests" / "front_matter").glob("test_*.py")
+    modules = [f"tests.front_matter.{file.stem}" for file in files if file.stem != "test_corpus"]
+    others = [name for name, of in packages_distributions().items() if not {each.lower() for each in of} & NEEDED]
+    code = f"import importlib, sys; sys.modules |= dict.fromkeys({others}); [*map(importlib.import_module, {modules})]"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "pydantic" in others
+    assert (ran.returncode, ran.stderr) == (0, "")

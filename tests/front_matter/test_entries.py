@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.entries import entries_in, rewrite_entries, text_of
 from syncer.model import LARGEST_COUNT, Change, Count, Fields, VideoId, Why
-from tests.site import NOON
 
 READERS: Mapping[str, Callable[[str], Any]] = {"yml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
+NOON = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 ODD_IDS = ["1234567e123", "1_000_000_0", "0x123456789", "00000000012", "-----------", "true-------", "2026-11-28-"]
 
 video_ids = st.sampled_from(ODD_IDS) | st.from_regex("[A-Za-z0-9_-]{11}", fullmatch=True)
