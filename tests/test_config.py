@@ -566,3 +566,8 @@ def test_a_collection_overrides_the_policy_key_by_key() -> None:
         model.WritePolicy(half, display=True, at_least_every=28 * days, at_most_every=12 * days),
         model.WritePolicy({}, display=False, at_least_every=None, at_most_every=12 * days),
     ]
+
+
+def test_a_policy_that_finds_no_count_too_small_has_no_use_for_when_each_was_written() -> None:
+    (policy,) = parse(f"write: {{at_least_every: 28d, at_most_every: 12d}}\n{LEAST}").policies
+    assert (policy.at_least_every, policy.at_most_every) == (None, timedelta(days=12))

@@ -189,6 +189,8 @@ class Write(Section):
         at_least_every = (own if "at_least_every" in own.model_fields_set else self).at_least_every
         if not (thresholds or display or self.at_most_every):
             return None
+        if not (thresholds or display):
+            at_least_every = None  # no count is too small, so there is nothing to remember
         return model.WritePolicy(thresholds, display, at_least_every, self.at_most_every)
 
 

@@ -87,7 +87,7 @@ def finish_holding(sync: Sync) -> None:
     is open elsewhere, but not for so many syncs that it is a Problem.
     """
     tally, holding = sync.tally, holding_of(sync)
-    if _is_narrowed(sync) or tally.compared < tally.pages:
+    if _is_narrowed(sync) or tally.compared < tally.pages or sync.environment.cancelled():
         return
     last = last_round(sync.database)
     leaves = any(syncs < OPEN_PAGE_SYNCS for syncs in open_pages(sync.database).values()) or any(
