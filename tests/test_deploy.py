@@ -171,6 +171,19 @@ def test_fewer_pages_than_the_share_wait_for_at_least_every(site: Site, host: Ho
     assert len(host.calls) == 2
 
 
+@pytest.mark.parametrize(("quiet", "calls"), [("0s", 5), ("10m", 4)])
+def test_one_sync_a_day_builds_each_day_though_it_begins_some_seconds_early(
+    site: Site, host: Host, quiet: str, calls: int
+) -> None:
+    """With `quiet`, each sync makes the call that the one of the day before left."""
+    site.configure(deploy=f"hook_env: HOOK, quiet: {quiet}, when: 100%, at_least_every: 24h")
+    videos = fill(site, 4)
+    for day in range(5):
+        spoil(site.root / f"content/{videos[0]}.md", videos[0])
+        sync(site, host.url, NOON + day * timedelta(days=1) - day * timedelta(seconds=5))
+    assert len(host.calls) == calls
+
+
 def test_no_more_calls_than_said_in_a_day(site: Site, page: Path, host: Host) -> None:
     site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 2")
     for hour in range(30):

@@ -110,6 +110,21 @@ def test_the_waits_after_failures_grow_to_six_hours() -> None:
     assert waits == [5, 20, 80, 320, 360, 360]
 
 
+@pytest.mark.parametrize(("every", "slack"), [(DAY, HOUR), (7 * DAY, HOUR), (HOUR, 3 * MINUTE), (20 * MINUTE, MINUTE)])
+def test_a_sync_takes_the_end_of_at_least_every_as_passed_a_little_early(every: timedelta, slack: timedelta) -> None:
+    rules, second = BuildRules(1, every, 4, timedelta(0)), timedelta(seconds=1)
+    waiting, end = unbuilt(1), NOON + every
+    assert next_call(waiting, rules, end - slack, early=True).is_due(end - slack)
+    assert next_call(waiting, rules, end - slack - second, early=True) == NextCall(end, WaitsFor.SHARE)
+    assert next_call(waiting, rules, end - second) == NextCall(end, WaitsFor.SHARE), "the daemon looks again soon"
+
+
+def test_the_limit_of_calls_in_a_day_has_no_such_slack() -> None:
+    now = NOON + DAY - timedelta(seconds=1)
+    full = unbuilt(1, calls=accepted(*[NOON] * 4))
+    assert next_call(full, RULES, now, early=True) == NextCall(NOON + DAY, WaitsFor.LIMIT)
+
+
 def test_a_time_after_now_counts_as_now() -> None:
     ahead = unbuilt(calls=failed(*(NOON + 365 * DAY for _ in range(4))), since=NOON + 365 * DAY)
     assert next_call(ahead, RULES, NOON) == NextCall(NOON + DAY, WaitsFor.LIMIT)
@@ -223,11 +238,15 @@ class NeverMoreOften(RuleBasedStateMachine):
         self.database.__exit__(None, None, None)
         self.database = open_database(self.directory / ".syncer", self.directory)
 
-    @rule(outcome=st.sampled_from([200, 200, 200, 404, 503, 0, "kill before", "kill after"]), at_once=st.booleans())
-    def look(self, outcome: int | str, at_once: bool) -> None:
+    @rule(
+        outcome=st.sampled_from([200, 200, 200, 404, 503, 0, "kill before", "kill after"]),
+        at_once=st.booleans(),
+        early=st.booleans(),
+    )
+    def look(self, outcome: int | str, at_once: bool, early: bool) -> None:
         set_back_times(self.database, self.now)
         waiting = unbuilt_pages(self.database, pushes=False)
-        if not next_call(waiting, self.said, self.now, retry_at_once=at_once).is_due(self.now):
+        if not next_call(waiting, self.said, self.now, retry_at_once=at_once, early=early).is_due(self.now):
             return
         assert waiting.changed == len(self.changed) > 0
         number = begin_call(self.database, self.now)

@@ -38,7 +38,7 @@ def command(settings: Settings, dry_run: bool) -> int:
 
     def look() -> BuildStatus:
         with open_state(config.state_directory, config.site) as database:
-            status = build_status(config, database, datetime.now(UTC), retry_at_once=True)
+            status = build_status(config, database, datetime.now(UTC), at_request=True)
         assert status, "the config names a hook"
         return status
 
@@ -50,7 +50,7 @@ def command(settings: Settings, dry_run: bool) -> int:
     if hook is None:
         raise ConfigError(no_hook(config.deploy.hook_env))
     with stoppable(settings, hook=hook) as (environment, _):
-        call = call_between(config, environment, retry_at_once=True)
+        call = call_between(config, environment, at_request=True)
     after = look()
     if call is None:
         show(f"Build hook not called: {build_sentence(after)}.")

@@ -16,6 +16,12 @@ RETRY_GROWTH = 4
 LONGEST_RETRY = timedelta(hours=6)
 """A call that failed is tried again after 5 minutes, 20, 80, and so on, at most 6 hours."""
 
+LARGEST_SLACK = timedelta(hours=1)
+SLACK_SHARE = 20
+"""An hour, or a twentieth of `at_least_every` if that is less. A sync that comes as often as `at_least_every` can begin
+a few seconds too early, and without slack the call would wait for the sync after it.
+"""
+
 FAILURES_BEFORE_PROBLEM = 3
 """Failed calls in a row that need attention. A call that the host refuses needs it at once: it will refuse the next."""
 
@@ -119,11 +125,14 @@ class NextCall(NamedTuple):
         return self.at is not None and self.at <= now
 
 
-def next_call(unbuilt: Unbuilt, rules: BuildRules, now: datetime, *, retry_at_once: bool = False) -> NextCall:
+def next_call(
+    unbuilt: Unbuilt, rules: BuildRules, now: datetime, *, retry_at_once: bool = False, early: bool = False
+) -> NextCall:
     """Return when the hook is called next, and what that waits for.
 
     A time in the future was noted before the clock was set back; it counts as `now`, so that no call comes earlier
-    than the rules say. `retry_at_once`: do not wait after a call that failed.
+    than the rules say. `retry_at_once`: do not wait after a call that failed. `early`: `at_least_every` has passed
+    where only the slack is left of it, because it can be long until somebody looks again.
     """
     if not unbuilt.changed or unbuilt.since is None or unbuilt.last_change is None:
         return NextCall(None, WaitsFor.CHANGE)
@@ -132,8 +141,10 @@ def next_call(unbuilt: Unbuilt, rules: BuildRules, now: datetime, *, retry_at_on
     last_change, since = min(unbuilt.last_change, now), min(unbuilt.last_success or unbuilt.since, now)
     calls = [min(call.at, now) for call in unbuilt.calls]
     bounds = [(last_change + rules.quiet, WaitsFor.QUIET)]
-    if not _is_worth_it(unbuilt, rules.when):
-        bounds.append((since + rules.at_least_every, WaitsFor.SHARE))
+    end_of_wait = since + rules.at_least_every
+    slack = min(rules.at_least_every / SLACK_SHARE, LARGEST_SLACK) if early else timedelta(0)
+    if now < end_of_wait - slack and not _is_worth_it(unbuilt, rules.when):
+        bounds.append((end_of_wait, WaitsFor.SHARE))
     if len(calls) >= rules.at_most_per_day:
         bounds.append((calls[-rules.at_most_per_day] + DAY, WaitsFor.LIMIT))
     if unbuilt.failures and not retry_at_once:

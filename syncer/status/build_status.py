@@ -47,17 +47,16 @@ class BuildDocument(TypedDict):
     """`change`, `push`, `share`, `quiet`, `limit` or `retry`; `now` if the call is due."""
 
 
-def build_status(
-    config: Config, database: Database, now: datetime, *, retry_at_once: bool = False
-) -> BuildStatus | None:
+def build_status(config: Config, database: Database, now: datetime, *, at_request: bool = False) -> BuildStatus | None:
     """Return the status of the build hook; None if the config has none.
 
-    `retry_at_once`: a call that failed is repeated without a wait. Raises StateError.
+    `at_request`: for `syncer deploy`, which repeats a call that failed at once. Raises StateError.
     """
     if config.deploy.hook_env is None:
         return None
     unbuilt, rules = unbuilt_pages(database, pushes=config.git.push), config.deploy.as_model()
-    return BuildStatus(unbuilt, rules, next_call(unbuilt, rules, now, retry_at_once=retry_at_once), now)
+    following = next_call(unbuilt, rules, now, retry_at_once=at_request, early=at_request)
+    return BuildStatus(unbuilt, rules, following, now)
 
 
 def build_json(status: BuildStatus) -> BuildDocument:

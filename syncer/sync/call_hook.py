@@ -39,7 +39,7 @@ def call_before(sync: Sync) -> bool:
     """
     if sync.options.whole:
         note_site_pages(sync.database, sync.tally.pages)
-    if call := call_if_due(sync.config, sync.database, sync.environment):
+    if call := call_if_due(sync.config, sync.database, sync.environment, early=True):
         sync.tally.build = sentence_of(call)
     return unbuilt_pages(sync.database, pushes=sync.config.git.push).unpushed
 
@@ -52,7 +52,7 @@ def call_after(sync: Sync, *, unpushed: bool) -> None:
     narrowed = sync.options.paths or sync.options.videos
     if sync.tally.pushed_to and not (narrowed and unpushed):
         note_pushed(sync.database)
-    call = call_if_due(sync.config, sync.database, sync.environment)
+    call = call_if_due(sync.config, sync.database, sync.environment, early=True)
     status = build_status(sync.config, sync.database, sync.environment.clock())
     assert status, "the config names a hook"
     if status.unbuilt.needs_attention:
@@ -66,14 +66,22 @@ def call_after(sync: Sync, *, unpushed: bool) -> None:
         log.info("%s", sync.tally.build, extra={"event": "build-pending", "changed_pages": status.unbuilt.changed})
 
 
-def call_between(config: Config, environment: Environment, *, retry_at_once: bool = False) -> HookCall | None:
-    """Make a call that is due, outside of a sync; return it. Raises Locked, Stopped and StateError."""
+def call_between(config: Config, environment: Environment, *, at_request: bool = False) -> HookCall | None:
+    """Make a call that is due, outside of a sync; return it. Raises Locked, Stopped and StateError.
+
+    `at_request`: for `syncer deploy`, which repeats a call that failed at once.
+    """
     with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened:
-        return call_if_due(config, opened.database, environment, retry_at_once=retry_at_once)
+        return call_if_due(config, opened.database, environment, retry_at_once=at_request, early=at_request)
 
 
 def call_if_due(
-    config: Config, database: Database, environment: Environment, *, retry_at_once: bool = False
+    config: Config,
+    database: Database,
+    environment: Environment,
+    *,
+    retry_at_once: bool = False,
+    early: bool = False,
 ) -> HookCall | None:
     """Make a call if it is due and its address is known; return it. The state's lock must be held.
 
@@ -82,8 +90,8 @@ def call_if_due(
     now, hook = environment.clock(), environment.hook
     set_back_times(database, now)
     unbuilt = unbuilt_pages(database, pushes=config.git.push)
-    due = next_call(unbuilt, config.deploy.as_model(), now, retry_at_once=retry_at_once).is_due(now)
-    if not due or hook is None or environment.cancelled():
+    following = next_call(unbuilt, config.deploy.as_model(), now, retry_at_once=retry_at_once, early=early)
+    if not following.is_due(now) or hook is None or environment.cancelled():
         return None
     number = begin_call(database, now)
     status = call_build_hook(hook, environment.cancelled)
