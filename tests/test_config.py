@@ -475,6 +475,23 @@ def test_odd_text_that_is_quoted_in_a_message_stays_on_its_line() -> None:
     assert findings('"a\\nb\\e": 1\n' + LEAST)[0].startswith("1: a\\nb\\x1b: unknown key")
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("deploy: { hook_env:https://api.example.org/hook-5f3a9c0e }", "deploy.hook_env:https://...: unknown key"),
+        ("deploy: {'https://api.example.org/hook-5f3a9c0e': 1}", "deploy.https://...: unknown key"),
+        ('deploy: {" https://api.example.org/\\nhook-5f3a9c0e ": 1}', "deploy.' https://...': unknown key"),
+        ("deploy_https://api.example.org/hook-5f3a9c0e:", "deploy_https://...: unknown key"),
+        ("'https://a.example.org/hook-5f3a9c0e': 1\n'https://a.example.org/hook-5f3a9c0e': 1", "https://...: is a dup"),
+        ("https://a.example.org/hook-5f3a9c0e: !secret 1", "https://...: has a YAML tag that is not supported"),
+    ],
+)
+def test_an_address_in_a_key_is_cut_off_because_it_may_be_a_secret(text: str, shown: str) -> None:
+    found = findings(f"{text}\n{LEAST}")
+    assert any(shown in finding for finding in found), found
+    assert not any("hook-5f3a9c0e" in finding for finding in found)
+
+
 def test_messages_have_no_jargon_of_pydantic() -> None:
     mistakes = "\n".join(findings("site: [..]\nstate: 1\nyoutube: {retry: x, connections: a}\ncollections: {}\nx: 1\n"))
     assert not re.search(

@@ -22,6 +22,8 @@ _MAX_VALUES = 10_000
 """Aliases of aliases can expand to billions of values."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """An escape in quotes can be half a character; no file has such a name."""
+_ADDRESS = re.compile("://.*", re.DOTALL)
+"""In a key: the address of a hook, without the space before it."""
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _CORE = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "seq", "map")}
@@ -69,11 +71,13 @@ def parse_config(text: str, file: Path) -> Config:
 
 
 def _in_words(mistake: Mistake) -> str:
-    """Return the mistake on one line, without an API key, and printable whatever the file contains.
+    """Return the mistake on one line, without an API key or an address, and printable whatever the file contains.
 
-    The key is written `collections[0].fields`, as in jq and the diff log; one with spaces around it is quoted.
+    The key is written `collections[0].fields`, as in jq and the diff log; one with spaces around it is quoted. A key
+    that holds an address, such as `hook_env:https://` without the space, is cut off: the address may be a secret.
     """
-    parts = (part if isinstance(part, int) or (part and part == part.strip()) else repr(part) for part in mistake.key)
+    shown = (part if isinstance(part, int) else _ADDRESS.sub("://...", part) for part in mistake.key)
+    parts = (part if isinstance(part, int) or (part and part == part.strip()) else repr(part) for part in shown)
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
     message = without_keys(f"{key}: {mistake.message}" if key else mistake.message)
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message[:500])
