@@ -339,6 +339,31 @@ def test_a_kill_during_the_call_neither_loses_nor_repeats_it(site: Site, page: P
         assert len(host.calls) == 2, "a call whose end nobody knows counts"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_deploy_that_is_stopped_during_the_call_says_so(site: Site, page: Path, number: signal.Signals) -> None:
+    site.configure(deploy=AT_ONCE)
+    sync(site, None)
+    hold, arrived = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        arrived.set()
+        hold.wait(60)
+
+    with Host(before=wait) as host:
+        environment = {**os.environ, "HOOK": host.url}
+        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "deploy"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+            assert arrived.wait(60)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+        hold.set()
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith(
+        "syncer: stopped; the build hook was called, and may start a build; run `syncer deploy` again to be sure\n"
+    )
+
+
 @pytest.mark.storm
 def test_kills_at_any_moment_never_make_more_calls_than_said(site: Site, page: Path, warm: Warm) -> None:
     """The host refuses each call, so one is due again and again; commands are killed then, or at any other time."""

@@ -25,7 +25,7 @@ def command(settings: Settings, dry_run: bool) -> int:
     from syncer.cli.environment import stoppable
     from syncer.cli.show import show, show_problems
     from syncer.config.hook_address import no_hook
-    from syncer.errors import ConfigError, ExitCode
+    from syncer.errors import ConfigError, ExitCode, Stopped
     from syncer.state.database import open_state
     from syncer.status.build_status import build_sentence, build_status, changed_of
     from syncer.sync.call_hook import call_between, problem_of, sentence_of
@@ -51,6 +51,9 @@ def command(settings: Settings, dry_run: bool) -> int:
         raise ConfigError(no_hook(config.deploy.hook_env))
     with stoppable(settings, hook=hook) as (environment, _):
         call = call_between(config, environment, at_request=True)
+        if environment.cancelled() and (call is None or call.status is None):
+            called = "the build hook was called, and may start a build; run `syncer deploy` again to be sure"
+            raise Stopped(f"stopped; {called if call else 'the build hook was not called'}")
     after = look()
     if call is None:
         show(f"Build hook not called: {build_sentence(after)}.")

@@ -63,7 +63,7 @@ class HookCall(NamedTuple):
     at: datetime
     """When it was noted, before it was made."""
     status: int | None
-    """The HTTP status that was returned; 0 if there was no response, None if the process ended before."""
+    """The HTTP status that was returned; 0 if there was no response, None if the process was stopped before."""
 
     @property
     def succeeded(self) -> bool:

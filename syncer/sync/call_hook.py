@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from syncer.build_hook import call_build_hook
+from syncer.build_hook import NO_RESPONSE, call_build_hook
 from syncer.config.hook_address import no_hook
 from syncer.decide.due_build import HookCall, Unbuilt, next_call
 from syncer.model import Problem, ProblemKind
@@ -95,10 +95,12 @@ def call_if_due(
         return None
     number = begin_call(database, now)
     status = call_build_hook(hook, environment.cancelled)
-    call = HookCall(now, status)
-    end_call(database, number, status)
+    was_stopped = status == NO_RESPONSE and environment.cancelled()  # nobody knows whether the host has it
+    call = HookCall(now, None if was_stopped else status)
+    if not was_stopped:
+        end_call(database, number, status)
     changed = counted(unbuilt.changed, "page")
-    facts = {"event": "build-called", "status": status, "changed_pages": unbuilt.changed}
+    facts = {"event": "build-called", "status": call.status, "changed_pages": unbuilt.changed}
     level = logging.INFO if call.succeeded else logging.WARNING
     log.log(level, "%s %s changed since the last call", sentence_of(call), changed, extra=facts)
     return call
