@@ -145,6 +145,7 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
         "daemon": ["-c", "none.yaml", "daemon"],
         "trigger": ["trigger"],
         "status": ["status"],
+        "plan": ["plan"],
         "log": ["log"],
         "history": ["history", VIDEOS[1]],
         "export": ["export", "--csv", "-"],
@@ -155,6 +156,10 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
         "simulate": ["simulate", "--list-faults"],
         "demo": ["demo", "--help"],
     }
+
+
+def test_each_command_has_such_a_call() -> None:
+    assert commands("").keys() == set(COMMANDS)
 
 
 @pytest.mark.parametrize(
