@@ -247,6 +247,23 @@ def test_the_call_comes_after_the_push_and_not_when_it_failed(
     assert shared.ours.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "1"
 
 
+def test_a_push_by_hand_is_noticed_by_the_next_sync(
+    site: Site, page: Path, youtube: Simulator, tmp_path: Path, host: Host, syncer: Run
+) -> None:
+    site.configure(deploy=AT_ONCE, git="commit: true, push: true")
+    shared = SharedSite.of(site, youtube, tmp_path)
+    with shared.without_remote():
+        sync(site, host.url)
+    shared.ours.git("push", "--quiet")
+    assert syncer("deploy").out.endswith(
+        "the call waits until the changes are pushed; if you push them yourself, the next sync of the whole site"
+        " notices.\n"
+    )
+    assert host.calls == []
+    assert sync(site, host.url, NOON + HOUR, Options()).build == "Called the build hook."
+    assert len(host.calls) == 1
+
+
 def test_a_push_of_some_pages_does_not_stand_for_all(
     site: Site, page: Path, youtube: Simulator, tmp_path: Path, host: Host
 ) -> None:

@@ -87,7 +87,9 @@ def build_sentence(status: BuildStatus) -> str:
         return f"no page has changed since {last}"
     changed = f"{changed_of(unbuilt)} changed since {last}"
     if following.at is None:
-        return f"{changed}; the call waits until the changes are pushed"
+        # what is not pushed may not be committed either, so the remote-tracking branch alone does not tell
+        manual = "if you push them yourself, the next sync of the whole site notices"
+        return f"{changed}; the call waits until the changes are pushed; {manual}"
     if following.is_due(status.at):
         return f"{changed}; the call is due"
     reasons = {
