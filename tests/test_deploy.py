@@ -140,7 +140,7 @@ def test_a_sync_never_waits_for_quiet_and_the_next_one_makes_the_call_before_it_
     report = sync(site, host.url)
     assert report.build == (
         "Build hook not called: 1 of 1 page changed since the build hook was set up; the next call is due at"
-        " 2026-11-22 20:10:00 UTC, because no page must have changed for 10m."
+        " 2026-11-22 20:10:00 UTC, because it waits until no page has changed for 10m."
     )
     assert host.calls == []
     seen: list[int] = []

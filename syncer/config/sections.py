@@ -193,7 +193,7 @@ class Deploy(Section):
         default=4, ge=1, le=1000, description="The maximum number of calls in any 24 hours, failed ones included."
     )
     quiet: _DurationOrZero = Field(
-        default=parse_duration("10m"), description="How long no page must have changed before a call."
+        default=parse_duration("10m"), description="A call waits until no page has changed for this time."
     )
 
     def as_model(self) -> BuildRules:

@@ -54,7 +54,7 @@ class BuildRules:
     at_most_per_day: int
     """The most calls in any 24 hours, failed ones included."""
     quiet: timedelta
-    """How long no page must have changed before a call."""
+    """A call waits until no page has changed for this time."""
 
 
 class HookCall(NamedTuple):

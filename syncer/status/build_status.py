@@ -94,7 +94,7 @@ def build_sentence(status: BuildStatus) -> str:
         return f"{changed}; the call is due"
     reasons = {
         WaitsFor.SHARE: f"fewer than {status.rules.when * 100:g}% of the pages changed",
-        WaitsFor.QUIET: f"no page must have changed for {duration(status.rules.quiet)}",
+        WaitsFor.QUIET: f"it waits until no page has changed for {duration(status.rules.quiet)}",
         WaitsFor.LIMIT: f"{counted(status.rules.at_most_per_day, 'call')} in 24 hours is the limit",
         WaitsFor.RETRY: f"{counted(len(unbuilt.failures), 'call')} in a row failed",
     }
