@@ -192,6 +192,19 @@ def test_no_more_calls_than_said_in_a_day(site: Site, page: Path, host: Host) ->
     assert len(host.calls) == 4, "at 0, 1, 25 and 26 hours"
 
 
+@pytest.mark.parametrize(
+    ("deploy", "warns"),
+    [("when: 50%", True), ("when: 50%, hook_env: null", False), ("hook_env: HOOK, when: 50%", False), (None, False)],
+)
+def test_check_warns_of_rules_for_a_hook_that_the_config_does_not_name(
+    site: Site, page: Path, syncer: Run, deploy: str | None, warns: bool
+) -> None:
+    if deploy:
+        site.configure(deploy=deploy)
+    found = syncer("check", "--offline").out
+    assert ("warning config: `deploy` has no `hook_env`, so no build hook is called" in found) is warns
+
+
 def test_an_address_that_is_not_known_here_leaves_the_call_to_another_process(
     site: Site, page: Path, syncer: Run, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,6 +529,7 @@ def test_the_credential_of_systemd_is_found_and_turns_the_hook_on(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert "Called the build hook.\n" in syncer("sync").out
     assert len(host.calls) == 1
+    assert "has no `hook_env`" not in syncer("check", "--offline").out
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     assert syncer("status", "--json").document["deploy"] is None
 

@@ -59,6 +59,12 @@ def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         yield from (Finding("config", Level.ERROR, line) for line in str(error).splitlines())
         return
     yield Finding("config", Level.OK, f"{settings.config_path} is valid")
+    if config.deploy.model_fields_set and "hook_env" not in config.deploy.model_fields_set:  # null is on purpose
+        message = (
+            "`deploy` has no `hook_env`, so no build hook is called, except with the credential `deploy-hook`."
+            " Add the environment variable that has its address, such as `hook_env: DEPLOY_HOOK`, or `hook_env: null`."
+        )
+        yield Finding("config", Level.WARNING, message)
 
     def find_key() -> str:
         key = settings.key(config)
