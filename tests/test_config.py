@@ -194,9 +194,10 @@ schedule: {every: 6h, cron: "* * * * *"}
         ("write: {colour: 1}\n", "1: write.colour: unknown key; the keys here are in_place, min_change, rounding"),
         (
             "write: {brake: {missing: 50}}\n",
-            "1: write.brake.missing: must be a percentage from `0%` to `100%`, such as `50%`",
+            "1: write.brake.missing: must be a whole percentage from `0%` to `100%`, such as `50%`",
         ),
-        ("write: {brake: {falling: 101%}}\n", "1: write.brake.falling: must be a percentage from `0%` to `100%`"),
+        ("deploy: {when: 0.5%}\n", "1: deploy.when: must be a whole percentage from `0%` to `100%`"),
+        ("write: {brake: {falling: 101%}}\n", "1: write.brake.falling: must be a whole percentage from `0%` to `100%`"),
         ("youtube: {proxy: null}\n", "1: youtube.proxy: unknown key; the keys here are "),
         ("youtube: {retry: {atempts: 3}}\n", "1: youtube.retry.atempts: unknown key; did you mean `attempts`?"),
         ("youtube:\n", "1: youtube: must be a mapping of keys and values, but is empty; remove the key"),

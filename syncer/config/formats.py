@@ -58,7 +58,7 @@ def duration(time: timedelta) -> str:
 def parse_share(value: object) -> float:
     """Return the share that `0%` to `100%` means, from 0 to 1; raises ValueError."""
     if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, value):
-        raise ValueError("must be a percentage from `0%` to `100%`, such as `50%`")
+        raise ValueError("must be a whole percentage from `0%` to `100%`, such as `50%`")
     return int(value[:-1]) / 100
 
 
