@@ -322,6 +322,15 @@ def test_calls_that_fail_are_repeated_with_care_and_then_a_problem(site: Site, p
         assert len(host.calls) == 4
 
 
+def test_after_failures_at_the_limit_the_problem_says_when_a_call_is_possible_again(site: Site, page: Path) -> None:
+    site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 1")
+    with Host(404) as host:
+        [problem] = sync(site, host.url).problems
+    assert problem.message.endswith(
+        "copy it again from your host, then run `syncer deploy`, which can call again after 2026-11-23 20:00:00 UTC"
+    )
+
+
 def test_a_wrong_address_is_a_problem_at_once_and_is_not_shown(
     site: Site, page: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,6 @@ def command(settings: Settings, dry_run: bool) -> int:
     elif not after.unbuilt.needs_attention:
         show(sentence_of(call), "yellow")
     if after.unbuilt.needs_attention:
-        show_problems([problem_of(after.unbuilt)])
+        show_problems([problem_of(after)])
         return ExitCode.PROBLEMS
     return ExitCode.OK

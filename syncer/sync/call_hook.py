@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncer.build_hook import NO_RESPONSE, call_build_hook
 from syncer.config.hook_address import no_hook
-from syncer.decide.due_build import HookCall, Unbuilt, next_call
+from syncer.decide.due_build import HookCall, next_call
 from syncer.model import Problem, ProblemKind
 from syncer.state.builds import (
     begin_call,
@@ -21,10 +21,10 @@ from syncer.state.builds import (
     unbuilt_pages,
 )
 from syncer.state.database import Database
-from syncer.status.build_status import build_sentence, build_status
+from syncer.status.build_status import BuildStatus, build_sentence, build_status
 from syncer.sync.open_state import open_for_writing
 from syncer.sync.options import Environment, Sync
-from syncer.wording import counted
+from syncer.wording import counted, utc
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -56,7 +56,7 @@ def call_after(sync: Sync, *, unpushed: bool) -> None:
     status = build_status(sync.config, sync.database, sync.environment.clock())
     assert status, "the config names a hook"
     if status.unbuilt.needs_attention:
-        sync.tally.problems.append(problem_of(status.unbuilt))
+        sync.tally.problems.append(problem_of(status))
     elif call:
         sync.tally.build = sentence_of(call)
     elif status.unbuilt.changed:
@@ -113,15 +113,17 @@ def sentence_of(call: HookCall) -> str:
     return f"The build hook {_response_of(call)}. It is called again later, or by `syncer deploy`."
 
 
-def problem_of(unbuilt: Unbuilt) -> Problem:
-    """Return the Problem of calls that fail."""
-    last, *earlier = unbuilt.failures
+def problem_of(status: BuildStatus) -> Problem:
+    """Return the Problem of calls that fail, and when `syncer deploy` can call again, if it cannot now."""
+    last, *earlier = status.unbuilt.failures
     if last.was_refused:
         remedy = "its address is probably wrong or no longer valid: copy it again from your host"
     else:
         remedy = "check your host's status page and the network of this machine"
     also = f", and {counted(len(earlier), 'call')} before it failed too" if earlier else ""
-    message = f"the build hook {_response_of(last)}{also}; {remedy}, then run `syncer deploy`"
+    again = next_call(status.unbuilt, status.rules, status.at, retry_at_once=True, early=True)
+    can = "" if again.at is None or again.is_due(status.at) else f", which can call again after {utc(again.at)}"
+    message = f"the build hook {_response_of(last)}{also}; {remedy}, then run `syncer deploy`{can}"
     return Problem(ProblemKind.DEPLOY_FAILED, "deploy", message)
 
 
