@@ -223,6 +223,13 @@ def test_the_interval_is_that_of_the_schedule_but_no_video_is_read_twice_in_five
     assert plan["days"][1]["syncs"] == syncs
 
 
+def test_a_day_of_syncs_every_minute_requests_no_video_twice_in_five_minutes(large: Site, syncer: Run) -> None:
+    large.configure(schedule="every: 1m, jitter: 0s", quota="stats_units_per_day: 10000")
+    plan = syncer("plan", "--json").document
+    assert plan["forecast"]["units_needed"] < plan["days"][1]["budget"]
+    assert plan["days"][1]["requests"] <= 121 * 25 * 12
+
+
 def test_without_units_left_today_nothing_is_requested_today(large: Site, syncer: Run, now: datetime) -> None:
     large.sync()
     large.sync(now)

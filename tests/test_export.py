@@ -19,7 +19,7 @@ import pytest
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.status.tables import TABLES
-from tests.site import NOON, Run, Site, crlf, ids, world_with
+from tests.site import KEY, NOON, Run, Site, crlf, ids, world_with
 
 FIRST, GONE, HIDDEN = ids(3, seed=31)
 DASHED = "-" + ids(1, seed=32)[0][1:]
@@ -210,6 +210,17 @@ def test_what_cannot_be_exported_is_exit_2(full: Site, syncer: Run, arguments: l
     assert (ran.code, ran.out) == (2, "")
     assert f"syncer: {message}" in ran.err
     assert full.log_lines() == before
+
+
+def test_no_file_of_the_site_is_replaced(full: Site, syncer: Run) -> None:
+    page = next(path for path in full.root.glob("content/**/*.md"))
+    full.configure(youtube="api_key_file: secret.txt")
+    (full.root / "secret.txt").write_text(KEY, encoding="utf-8")
+    (full.root / "link.csv").symlink_to(page)
+    for file in (page, full.config, full.root / "secret.txt", full.root / "link.csv"):
+        before = file.read_bytes()
+        ran = syncer("export", "--csv", str(file))
+        assert (ran.code, ran.out, file.read_bytes()) == (2, "", before), ran.err
 
 
 def test_without_duckdb_it_says_how_to_install_it(full: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,9 @@ from syncer.cli.settings import Settings
 from syncer.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
 
+    from syncer.config.sections import Config
     from syncer.status.tables import Row
 
 STANDARD_OUTPUT = "-"
@@ -37,7 +37,7 @@ def command(settings: Settings, arguments: tuple[str, ...], form: str | None, si
 
     TABLE is `readings` (the default), `changes` or `videos`. FILE is replaced if it exists.
     """
-    from syncer.cli.arguments import moment
+    from syncer.cli.arguments import absolute, moment
     from syncer.cli.show import show
     from syncer.cli.table_files import FORMATS, require_duckdb
     from syncer.status.tables import TABLES
@@ -52,12 +52,13 @@ def command(settings: Settings, arguments: tuple[str, ...], form: str | None, si
         if file == STANDARD_OUTPUT and sys.stdout.isatty():
             raise UsageError("Parquet is not text; name a FILE, or redirect the output")
     config = settings.config()
+    target = file if file == STANDARD_OUTPUT else _checked(file, config, absolute(settings.config_path))
     numbered = _Numbered(TABLES[name].rows(config, start))
     chunks = FORMATS[form](TABLES[name].columns, iter(numbered))
     if file == STANDARD_OUTPUT:
         _to_standard_output(chunks)
         return
-    with _new_file(file, config.state_directory) as new:
+    with _new_file(file, target) as new:
         new.writelines(chunks)
     if not settings.quiet:
         show(f"Wrote {file}: {counted(numbered.rows, 'row')}.")
@@ -109,22 +110,34 @@ def _safe_lines(chunk: bytes) -> bytes:
     return "\n".join(map(safe, chunk.decode().replace("\r\n", "\n").split("\n"))).encode()
 
 
+def _checked(file: str, config: Config, config_path: str) -> str:
+    """Return the real path of FILE. Raises UsageError where it is one of the site's own files."""
+    from syncer.cli.arguments import absolute
+    from syncer.content.walk import candidate_of
+
+    target, state, site = (
+        os.path.realpath(each) for each in (absolute(file), str(config.state_directory), str(config.site))
+    )
+    if os.path.commonpath([target, state]) == state:
+        raise UsageError(f"{file}: in the state's directory; name a file elsewhere")
+    key = config.youtube.api_key_file
+    if target in {os.path.realpath(config_path), os.path.realpath(config.site / key) if key else None}:
+        raise UsageError(f"{file}: syncer reads this file; name another one")
+    if target.startswith(f"{site}/") and candidate_of(config.written_models())(target[len(site) + 1 :]).fields:
+        raise UsageError(f"{file}: a page, or the data file, of the site; name another file")
+    return target
+
+
 @contextmanager
-def _new_file(file: str, state: Path) -> Iterator[BinaryIO]:
+def _new_file(file: str, target: str) -> Iterator[BinaryIO]:
     """Yield a new file, which replaces FILE when the block ends; if it fails, FILE stays as it was.
 
-    A link stays, and the file that it leads to is replaced. Raises UsageError where FILE cannot be written, and where
-    it is in the state's directory.
+    A link stays, and the file that it leads to, `target`, is replaced. Raises UsageError where FILE cannot be written.
     """
     import secrets
     import stat
     from contextlib import suppress
 
-    from syncer.cli.arguments import absolute
-
-    target, forbidden = os.path.realpath(absolute(file)), os.path.realpath(state)
-    if os.path.commonpath([target, forbidden]) == forbidden:
-        raise UsageError(f"{file}: in the state's directory; name a file elsewhere")
     new = os.path.join(os.path.dirname(target), f".syncer-export-{secrets.token_hex(4)}~")
     try:
         mode = os.stat(target).st_mode if os.path.exists(target) else None

@@ -22,7 +22,7 @@ from syncer.content.scan import read_pages
 from syncer.content.walk import walk
 from syncer.decide.drift import DAY_SECONDS, PRIOR, SMALLEST
 from syncer.decide.forecast import DAY, Drifts, Forecast, forecast, requests_ahead
-from syncer.decide.plan import LastRead, Plan, is_gone
+from syncer.decide.plan import FRESH_SECONDS, LastRead, Plan, is_gone
 from syncer.decide.quota import next_reset, quota_day
 from syncer.decide.schedule import count_times
 from syncer.model import BATCH_SIZE, VideoId
@@ -336,7 +336,9 @@ def _days_ahead(
         period = ours.period(2 ** (step / STEPS)) / DAY
         due.append((number, max(0.0, period - (age + 0.5) / STEPS), period))
     if ours.suffices:
-        reach = zip(syncs, budgets, strict=True)
+        lengths = ((end - begin) / timedelta(seconds=FRESH_SECONDS) for begin, end in pairwise(resets))
+        times = (min(number, math.ceil(length)) for number, length in zip(syncs, lengths, strict=True))
+        reach = zip(times, budgets, strict=True)
         requests = [float(min(number * (unread + len(known.rates)), room * BATCH_SIZE)) for number, room in reach]
     else:
         ends = [(reset - start) / DAY for reset in resets[1:]]
