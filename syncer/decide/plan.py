@@ -162,24 +162,20 @@ def plan(
         if video not in unread:
             continue
         unread.remove(video)
-        age = seconds - read_at
+        age, has_gone = seconds - read_at, is_gone(misses)
         # a gone video is requested after two days, then after four, eight and so on
-        rest = (
-            min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS)
-            if is_gone(misses)
-            else FRESH_SECONDS
-        )
+        rest = min(DAY_SECONDS * 2 ** (misses - GONE_MISSES + 1), LONGEST_REST_SECONDS) if has_gone else FRESH_SECONDS
         if age < 0:
             undated += video.encode()
         elif read_at < end and (everything or (held and not accept) or age >= rest):
             due += video.encode()
-            if read_at <= at_once or is_gone(misses):
+            if read_at <= at_once or has_gone:
                 ranks.append(math.inf)
             else:
                 ranks.append(_HELD if held else drift * age * age)
         else:
             fresh += 1
-            gone += is_gone(misses)
+            gone += has_gone
     first = VideoIds("".join(sorted(unread)).encode() + undated)
     paced = units if share is None else min(units, max(share, math.ceil(len(first) / BATCH_SIZE)))
     room = paced * BATCH_SIZE

@@ -17,7 +17,7 @@ from syncer.decide.diff import suppressed_by
 from syncer.diff_log.lines import LOG
 from syncer.diff_log.log import DiffLog
 from syncer.errors import Locked, StateDamaged, StateError
-from syncer.model import Problem, ProblemKind
+from syncer.model import Change, Problem, ProblemKind
 from syncer.state.database import Database, open_database, open_to_read, set_aside
 from syncer.state.directory import DATABASE_FILE, save_edit, saved_edits
 from syncer.state.intents import forget_intents, mark_done, unsettled_batches
@@ -182,11 +182,7 @@ def _recover(config: Config, database: Database, diff_log: DiffLog, now: datetim
                 from syncer.sync.hold_back import recording_of
 
                 record = recording_of(config, done, now, now)
-            unbuilt: Collection[str] = ()
-            if config.deploy.hook_env:
-                from syncer.state.builds import pages_to_build
-
-                unbuilt = pages_to_build(database, done, config.write.file)
+            unbuilt = changed_for_build(config, database, done)
             mark_done(
                 database,
                 batch.number,
@@ -201,3 +197,12 @@ def _recover(config: Config, database: Database, diff_log: DiffLog, now: datetim
         diff_log.append(batch.sync, at, entries, first)
         forget_intents(database, batch.number)
     return problems
+
+
+def changed_for_build(config: Config, database: Database, done: Sequence[Change]) -> Collection[str]:
+    """Return the pages that the build hook is to be called for after these changes; none where no hook is named."""
+    if not config.deploy.hook_env:
+        return ()
+    from syncer.state.builds import pages_to_build
+
+    return pages_to_build(database, done, config.write.file)

@@ -196,10 +196,8 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     unread, never = len(videos) - known.read, len(made.videos) - known.causes.total()
     if never:
         known.causes[Cause.NEVER_READ] = never
-        new = [
-            PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None)
-            for video in made.videos[: min(never, FIRST_LISTED)]
-        ]
+        listed = made.videos[: min(never, FIRST_LISTED)]
+        new = (PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None) for video in listed)
         first = [*new, *first][:FIRST_LISTED]
     every, within = mean_interval(config, now), min(config.schedule.refresh_within, config.history.keep)
     budget = units_a_day(config)

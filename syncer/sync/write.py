@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
+from syncer.sync.open_state import changed_for_build
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_batch, log_older
 
@@ -95,11 +96,7 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
         from syncer.sync.hold_back import recording_in
 
         record = recording_in(sync, done)
-    unbuilt: Collection[str] = ()
-    if sync.config.deploy.hook_env:
-        from syncer.state.builds import pages_to_build
-
-        unbuilt = pages_to_build(sync.database, done, sync.config.write.file)
+    unbuilt = changed_for_build(sync.config, sync.database, done)
     mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), record=record, unbuilt=unbuilt)
     entries = [entry for _, same in intents for entry in same]
     if not_done:
