@@ -95,6 +95,31 @@ def test_a_file_that_git_ignores_is_a_problem_and_not_committed(full: Site, sync
     assert f"{FILE} is ignored by git" in " ".join(syncer("check", "--offline").out.split())
 
 
+def test_a_file_staged_for_removal_is_a_problem_until_that_is_committed_and_then_it_is_committed_again(
+    full: Site, youtube: Simulator, syncer: Run
+) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    repository.git("rm", "--quiet", "--cached", FILE)
+    age(full)
+    head = repository.head()
+
+    report = full.sync(NOON)
+    sentence = f"{FILE} is staged for removal or has a conflict in git, so its counts are not committed; "
+    assert (report.exit, [problem.message for problem in report.problems]) == (
+        1,
+        [f"{sentence}commit the removal or run `git reset {FILE}`, and the next sync commits the file"],
+    )
+    assert repository.head() == head
+    assert repository.status() == [f"D  {FILE}", f"?? {FILE.split('/')[0]}/"]
+    assert sentence.rstrip("; ") in " ".join(syncer("check", "--offline").out.split())
+
+    repository.git("commit", "--quiet", "--message", "Remove it")
+    assert full.sync(NOON).exit == 0
+    assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
+    assert repository.status() == []
+
+
 def test_another_file_of_that_name_in_the_last_commit_is_left_to_the_author(full: Site) -> None:
     file = full.put(FILE, b"mine: 1\n")
     repository = in_git(full)

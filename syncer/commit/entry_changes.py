@@ -9,7 +9,7 @@ from syncer.commit.compare import CountDifference
 from syncer.content.walk import Candidate
 from syncer.front_matter.entries import Texts, entries_in, field_of, is_own
 from syncer.git.objects import read_blobs
-from syncer.git.repository import NO_BLOB, Blob, Repository, filtered
+from syncer.git.repository import NO_BLOB, Blob, Repository, filtered, staged
 from syncer.git.run import git
 from syncer.model import Fields, Place, VideoId
 from syncer.wording import safe
@@ -59,6 +59,11 @@ def describe_refused(repository: Repository, commit: str, files: Iterable[tuple[
         if not _has(repository, commit, path):
             if refusal := _refusal(repository, path):
                 yield f"{safe(candidate.path)} {refusal}"
+        elif staged(repository, commit, path).get(path, NO_BLOB) is None:
+            yield (
+                f"{safe(candidate.path)} is staged for removal or has a conflict in git, so its counts are not"
+                f" committed; commit the removal or run `git reset {safe(candidate.path)}`, and the next sync commits the file"
+            )
         elif not is_own(b"".join(read_blobs(repository, [f"{commit}:{path}"]))) and not filtered(repository, [path]):
             yield (
                 f"{safe(candidate.path)} is another file in the last commit, so its counts are not committed; commit"
