@@ -180,6 +180,57 @@ def test_without_a_video_nothing_is_said_of_ids_and_one_thing_of_content(
     assert (names.count("content"), names.count("ids")) == (1, 0)
 
 
+TOO_SMALL = "`min_change` or `rounding` is set without `at_least_every`"
+TOO_RARE = "`at_least_every` or `at_most_every` is longer than 30 days"
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"),
+    [
+        ("min_change: 1%", TOO_SMALL),
+        ("rounding: display", TOO_SMALL),
+        ("min_change: 1%, to: data_file, file: _data/youtube.yml", TOO_SMALL),
+        ("min_change: 1%, at_least_every: 31d", TOO_RARE),
+        ("at_most_every: 31d", TOO_RARE),
+        ("min_change: 1%, at_least_every: 30d, at_most_every: 30d", None),
+        ("min_change: 0, at_most_every: 12d", None),
+    ],
+)
+def test_pages_that_show_a_number_for_longer_than_youtube_allows_are_a_warning(
+    sound: Site, syncer: Run, write: str, sentence: str | None
+) -> None:
+    sound.configure(write=write)
+    ran = syncer("check", "--offline", "--json")
+    messages = [each["message"] for each in ran.document["checks"] if each["name"] == "write"]
+    assert [sentence in message for message in messages] == ([True] * len(messages) if sentence else [])
+    assert bool(messages) is bool(sentence)
+    assert ran.code == 0
+
+    sound.configure(write=write, history="authorized: true")
+    assert levels(syncer("check", "--offline", "--json").document) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "days"),
+    [
+        ("every: 26d", "26 days"),
+        ("every: 25d", None),
+        ("cron: '0 4 1 * *'", "31 days"),
+        ("cron: '0 4 1 * *', refresh_within: 30d", "31 days"),
+        ("cron: '0 4 1,15 * *'", None),
+        ("cron: '0 4 29 2 *'", "1,461 days"),
+    ],
+)
+def test_syncs_that_are_rarer_than_every_video_must_be_read_are_a_warning(
+    sound: Site, syncer: Run, schedule: str, days: str | None
+) -> None:
+    sound.configure(schedule=schedule)
+    ran = syncer("check", "--offline", "--json")
+    messages = [each["message"] for each in ran.document["checks"] if each["name"] == "schedule"]
+    assert [f"Up to {days} pass between two scheduled syncs." in message for message in messages] == [True] * bool(days)
+    assert ran.code == 0
+
+
 def test_a_refused_key_is_an_error_that_says_where_keys_are_made(
     sound: Site, syncer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,10 @@ from syncer.check.pages import FoundPages, check_pages, find_pages
 from syncer.commit.build import Author, require_tip
 from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
+from syncer.config.formats import duration
 from syncer.config.hook_address import CREDENTIAL as HOOK_CREDENTIAL
 from syncer.content.walk import Candidate
+from syncer.decide.schedule import longest_interval
 from syncer.diff_log.lines import LOG, oldest_time
 from syncer.errors import GitError, KeyMissing, StateError, SyncerError
 from syncer.git.remote import require_remote
@@ -46,6 +48,9 @@ CONTAINER_SECRETS = "/run/secrets"
 LONGEST_ALLOWED = timedelta(days=30)
 """How long YouTube's terms allow a number to be stored (`docs/terms.md`)."""
 
+NEVER_LATE = timedelta(0)
+"""Where the config has no such interval."""
+
 OLDEST_PLAUSIBLE_YEAR = 2026
 """A clock with an earlier year is wrong: this program was made in this one."""
 
@@ -73,6 +78,7 @@ def check(
         yield Finding("clock", Level.ERROR, message)
     else:
         yield Finding("clock", Level.OK, utc(now))
+    yield from _check_intervals(config, now)
     yield from _check_git(config)
     try:
         require_writable(config.state_directory)
@@ -129,6 +135,34 @@ def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Findi
         )
         wrong.append(Finding("service", Level.WARNING, message))
     yield from wrong or [Finding("service", Level.OK, "the unit's user, sandbox and credential are right")]
+
+
+def _check_intervals(config: Config, now: datetime) -> Iterator[Finding]:
+    """Yield where pages show numbers for longer than YouTube's terms allow, and where syncs are too rare."""
+    written = [(each.directory, each.fields.policy) for each in config.written_models()]
+    if config.data_file:
+        written = [(config.data_file[0], config.data_file[1].policy)]
+    for place, policy in written if not config.history.authorized else ():
+        if policy is None:
+            continue
+        if policy.at_least_every is None and (policy.min_change or policy.display):
+            wrong = "`min_change` or `rounding` is set without `at_least_every`"
+        elif max(policy.at_least_every or NEVER_LATE, policy.at_most_every or NEVER_LATE) > LONGEST_ALLOWED:
+            wrong = "`at_least_every` or `at_most_every` is longer than 30 days"
+        else:
+            continue
+        message = (
+            f"{place}: {wrong}, so a number can stay for longer than the 30 days that YouTube's terms allow. Set"
+            " `at_least_every: 28d`, and `at_most_every`, if you use it, to no more than that."
+        )
+        yield Finding("write", Level.WARNING, message)
+    longest, within = longest_interval(config.schedule.as_model(), now), config.schedule.refresh_within
+    if longest - config.schedule.jitter > within:
+        message = (
+            f"Up to {counted(longest.days, 'day')} pass between two scheduled syncs. That is longer than"
+            f" `refresh_within` ({duration(within)}). Sync more often."
+        )
+        yield Finding("schedule", Level.WARNING, message)
 
 
 def _check_git(config: Config) -> Iterator[Finding]:
