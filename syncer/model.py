@@ -48,13 +48,13 @@ class Date(StrEnum):
     """When YouTube returned the count that was last changed: written together with that count only."""
 
 
-Mapped = Count | Date
+ValueKind = Count | Date
 """What a mapped field holds."""
 
 
-def count_in_log(what: Mapped) -> str | None:
+def count_in_log(kind: ValueKind) -> str | None:
     """Return the `count` of a line of the diff log: a date has none."""
-    return what.value if isinstance(what, Count) else None
+    return kind.value if isinstance(kind, Count) else None
 
 
 CountType = Literal["number", "string"]
@@ -210,10 +210,10 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class CountField:
+class ValueField:
     """A count or a date of a slot, and the field that holds it."""
 
-    count: Mapped
+    kind: ValueKind
     field: str
     """The path as the diff log names it: `viewcount`, `videos[1].viewcount`."""
     present: bool
@@ -224,13 +224,13 @@ class CountField:
 class Value:
     """One mapped count or date of a slot, as the page has it."""
 
-    count: Mapped
+    kind: ValueKind
     field: str
-    """As in `CountField`."""
+    """As in `ValueField`."""
     text: str | None
     """The digits or the date as the page has them; None where the value is empty, null or absent."""
     present: bool = True
-    """As in `CountField`."""
+    """As in `ValueField`."""
 
 
 class Slot(NamedTuple):
@@ -242,7 +242,7 @@ class Slot(NamedTuple):
     video_id: VideoId
     line: int
     """The line of the id, from 1."""
-    fields: tuple[CountField, ...]
+    fields: tuple[ValueField, ...]
     """Shared by all slots that have the same ones."""
     texts: tuple[str | None, ...]
     """The text of each of the fields (`Value.text`)."""
@@ -251,21 +251,21 @@ class Slot(NamedTuple):
     def values(self) -> tuple[Value, ...]:
         """The counts and dates, one by one."""
         return tuple(
-            Value(field.count, field.field, text, field.present)
+            Value(field.kind, field.field, text, field.present)
             for field, text in zip(self.fields, self.texts, strict=True)
         )
 
 
 def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
     """Return the slot that has these values."""
-    fields = count_fields(*((value.count, value.field, value.present) for value in values))
+    fields = value_fields(*((value.kind, value.field, value.present) for value in values))
     return Slot(video_id, line, fields, tuple(value.text for value in values))
 
 
 @lru_cache(maxsize=4096)
-def count_fields(*fields: tuple[Mapped, str, bool]) -> tuple[CountField, ...]:
+def value_fields(*fields: tuple[ValueKind, str, bool]) -> tuple[ValueField, ...]:
     """Return the fields, as the same object each time: a site's slots have only a few different sets."""
-    return tuple(CountField(*field) for field in fields)
+    return tuple(ValueField(*field) for field in fields)
 
 
 class Place(NamedTuple):
@@ -326,7 +326,7 @@ class Change(NamedTuple):
     path: str
     video_id: VideoId
     field: str
-    count: Mapped  # type: ignore[assignment] # a tuple has a method of this name, which nobody calls here
+    kind: ValueKind
     old: str | None
     """None where the value was empty or absent."""
     new: str
@@ -342,7 +342,7 @@ def item_of(field: str) -> str:
 
 def counts_among(changes: Sequence[Change]) -> int:
     """Return how many of these changes are of counts, not of dates."""
-    return sum(isinstance(change.count, Count) for change in changes)
+    return sum(isinstance(change.kind, Count) for change in changes)
 
 
 class Edit(NamedTuple):

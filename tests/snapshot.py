@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, Fields, Mapped, Why
+from syncer.model import Change, Count, Date, Fields, ValueKind, Why
 from tests.repository import Repository
 from tests.site import NOON
 
@@ -91,10 +91,10 @@ def _flat(index: Mapping[str, Sequence[File]], fields_of: Callable[[str], Fields
 def zeroed(path: str, file: File, fields: Fields) -> File:
     """The file with a 0 for each count that it has, or would get, and with one date for all."""
     changes = [
-        Change(path, slot.video_id, value.field, value.count, value.text, zero, NOON, Why.CHANGED)
+        Change(path, slot.video_id, value.field, value.kind, value.text, zero, NOON, Why.CHANGED)
         for slot in find(file.text, fields, path).slots
         for value in slot.values
-        for zero in ("0001-01-01" if isinstance(value.count, Date) else "0",)
+        for zero in ("0001-01-01" if isinstance(value.kind, Date) else "0",)
     ]
     new = rewrite(file.text, fields, changes, path) if changes else file.text
     assert isinstance(new, bytes), new
@@ -103,12 +103,12 @@ def zeroed(path: str, file: File, fields: Fields) -> File:
 
 def counts_of(
     path: str, file: File, fields_of: Callable[[str], Fields]
-) -> Mapping[tuple[str, int, Mapped], str | None]:
+) -> Mapping[tuple[str, int, ValueKind], str | None]:
     """Counts by video, which of its slots, and kind: items of lists may stand elsewhere in another layer."""
-    found: dict[tuple[str, int, Mapped], str | None] = {}
+    found: dict[tuple[str, int, ValueKind], str | None] = {}
     for slot in find(file.text, fields_of(path), path).slots:
-        number = sum((slot.video_id, n, value.count) in found for n in range(99) for value in slot.values[:1])
-        found.update({(slot.video_id, number, value.count): value.text for value in slot.values})
+        number = sum((slot.video_id, n, value.kind) in found for n in range(99) for value in slot.values[:1])
+        found.update({(slot.video_id, number, value.kind): value.text for value in slot.values})
     return found
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syncer.content.pages import Pages
 from syncer.decide.diff import diff, hidden, pages_naming
-from syncer.model import Count, CountField, Date, Fields, Page, Reading, Signature, Slot, VideoId, count_fields
+from syncer.model import Count, Date, Fields, Page, Reading, Signature, Slot, ValueField, VideoId, value_fields
 from syncer.state.database import open_database
 from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
 from tests.site import NOON
@@ -33,7 +33,7 @@ def slots(draw: st.DrawFn) -> Slot:
     """One slot; its fields are often equal to those of another one, and often not the same object."""
     counts = draw(st.lists(st.sampled_from(Count), unique=True))
     fields = tuple(
-        CountField(count, f"videos[{draw(st.integers(0, 2))}].{count}", draw(st.booleans())) for count in counts
+        ValueField(count, f"videos[{draw(st.integers(0, 2))}].{count}", draw(st.booleans())) for count in counts
     )
     line = draw(st.integers(1, 1 << 40))
     return Slot(draw(video_ids), line, fields, tuple(draw(texts) for _ in fields))
@@ -88,7 +88,7 @@ def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_
         Signature(1),
         MAPPINGS[0],
         tuple(
-            Slot(VideoId(name * 11), 2, (CountField(list(Count)[count], "n", present=True),), (text,))
+            Slot(VideoId(name * 11), 2, (ValueField(list(Count)[count], "n", present=True),), (text,))
             for name, count, text in named
         ),
     )
@@ -101,7 +101,7 @@ def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_
 
 
 def test_a_date_is_no_reason_to_compare_a_page_that_shows_the_counts() -> None:
-    views, day = (CountField(what, "x", present=True) for what in (Count.VIEWS, Date.CHECKED_AT))
+    views, day = (ValueField(kind, "x", present=True) for kind in (Count.VIEWS, Date.CHECKED_AT))
     video = VideoId("a" * 11)
     page = Page("a.md", Signature(1), MAPPINGS[0], (Slot(video, 2, (views, day), ("5", "2026-01-01")),))
     assert Pages([page]).shows(0, {video: Reading(video, NOON, {Count.VIEWS: 5})})
@@ -118,11 +118,11 @@ def test_a_page_takes_little_memory_also_where_its_fields_are_never_the_same_obj
     tracemalloc.start()
     try:
         pages = Pages()
-        count_fields.cache_clear()
+        value_fields.cache_clear()
         before, _ = tracemalloc.get_traced_memory()
         for number in range(20_000):
             path = f"content/_posts/{number % 100:03}/2022-04-25-{number:06}-bread.md"
-            fields = tuple(CountField(count, f"videos[0].{count}", present=True) for count in Count)
+            fields = tuple(ValueField(count, f"videos[0].{count}", present=True) for count in Count)
             slot = Slot(VideoId(f"{number:011}"), 4, fields, (f"{number * 7}", "00", None))
             pages.append(path, Signature(number << 40), MAPPINGS[0], (slot,))
         after, _ = tracemalloc.get_traced_memory()

@@ -88,10 +88,10 @@ def test_each_change_is_of_a_count_that_youtube_gave_and_the_page_has_otherwise(
         value = stands[change.video_id, change.field]
         said = accepted[change.video_id].statistics
         assert said is not None
-        assert isinstance(change.count, Count)
-        assert (change.old, change.count, change.path) == (value.text, value.count, a_page.path)
-        assert change.new == str(said[change.count])
-        assert value.text is None or int(value.text) != said[change.count]
+        assert isinstance(change.kind, Count)
+        assert (change.old, change.kind, change.path) == (value.text, value.kind, a_page.path)
+        assert change.new == str(said[change.kind])
+        assert value.text is None or int(value.text) != said[change.kind]
         assert change.as_of == AT
         assert (change.why is Why.INSERTED) == (not value.present)
 
@@ -100,7 +100,7 @@ def test_each_change_is_of_a_count_that_youtube_gave_and_the_page_has_otherwise(
 def test_a_count_is_changed_or_hidden_or_right_or_unknown_and_never_two_of_these(
     a_page: Page, accepted: dict[VideoId, Reading]
 ) -> None:
-    changed = {(change.video_id, change.count) for change in diff(a_page, accepted)}
+    changed = {(change.video_id, change.kind) for change in diff(a_page, accepted)}
     concealed = set(hidden([a_page], accepted))
 
     assert not changed & concealed
@@ -190,9 +190,9 @@ def test_a_date_goes_with_the_last_of_its_counts_and_never_back() -> None:
     """After a restored state: the log has later readings of counts, of the date, or of neither."""
     video, fields = VideoId("a" * 11), Fields("id", {Count.VIEWS: "v", Count.LIKES: "l"}, dates={Date.CHECKED_AT: "d"})
     of = partial(Change, "a.md", video, as_of=AT)
-    views = of(field="v", count=Count.VIEWS, old="1", new="2", why=Why.CHANGED)
-    likes = of(field="l", count=Count.LIKES, old="1", new="2", why=Why.CHANGED)
-    day = of(field="d", count=Date.CHECKED_AT, old="2026-01-01", new="2026-11-22", why=Why.CHECKED)
+    views = of(field="v", kind=Count.VIEWS, old="1", new="2", why=Why.CHANGED)
+    likes = of(field="l", kind=Count.LIKES, old="1", new="2", why=Why.CHANGED)
+    day = of(field="d", kind=Date.CHECKED_AT, old="2026-01-01", new="2026-11-22", why=Why.CHECKED)
     edits = [Edit("a.md", Signature(1), ((fields, (views, likes, day)),))]
     later = AT + timedelta(hours=1)
 

@@ -110,8 +110,8 @@ def test_the_demo_starts_with_slightly_higher_counts_than_the_pages(slots: Seque
     for slot in slots:
         seen = world.statistics(slot.video_id, world.start) or {}
         for value in slot.values:
-            if value.text and value.count in seen:
-                assert int(value.text) <= seen[value.count] <= int(value.text) * 1.05, (slot.video_id, value)
+            if value.text and value.kind in seen:
+                assert int(value.text) <= seen[value.kind] <= int(value.text) * 1.05, (slot.video_id, value)
 
 
 def test_after_a_day_most_counts_of_the_demo_are_slightly_higher(world: World) -> None:

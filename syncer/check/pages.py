@@ -90,7 +90,7 @@ def find_pages(config: Config) -> FoundPages:
 def _note(site: str, page: Page, found: FoundPages, *, is_written: bool) -> None:
     """Add a page to what was found, and whether it can be written."""
     found.videos.update(slot.video_id for slot in page.slots)
-    found.values += sum(isinstance(field.count, Count) for slot in page.slots for field in slot.fields)
+    found.values += sum(isinstance(field.kind, Count) for slot in page.slots for field in slot.fields)
     path = os.path.join(site, page.path)
     with suppress(OSError):  # deleted since
         is_locked = is_read_only(path, os.stat(path)) or not os.access(os.path.dirname(path), os.W_OK)

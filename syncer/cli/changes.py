@@ -39,7 +39,7 @@ class ChangeList:
         if self._keep_all:
             self.changes += changes
         elif room := ROWS_SHOWN - len(self.changes):
-            counts = (change for change in changes if isinstance(change.count, Count))
+            counts = (change for change in changes if isinstance(change.kind, Count))
             self.changes += islice(counts, room)
 
     def preview(self, path: str, old: bytes, new: bytes) -> None:

@@ -35,7 +35,7 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
                     {
                         "video_id": count.difference.place.video_id,
                         "field": count.difference.place.field,
-                        "count": count_in_log(count.difference.count),
+                        "count": count_in_log(count.difference.kind),
                         "old": count.difference.old,
                         "new": count.difference.new,
                         "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
@@ -96,7 +96,7 @@ def _show_pages(pages: Sequence[ReviewPage]) -> None:
     """Print the first counts of pages as a table, and the totals."""
     table = islice((row for page in pages for row in _rows(page)), ROWS_SHOWN)
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
-    counts = [count for page in pages for count in page.counts if isinstance(count.difference.count, Count)]
+    counts = [count for page in pages for count in page.counts if isinstance(count.difference.kind, Count)]
     rows = sum(len(page.counts) for page in pages)
     rest(rows, "count" if rows == len(counts) else "value")
     large, yours = sum(count.large_change for count in counts), sum(not count.own for count in counts)

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from syncer.model import Change, Date, Mapped, Place, Slot, VideoId, Why
+from syncer.model import Change, Date, Place, Slot, ValueKind, VideoId, Why
 
 PlacedCount = tuple[Place, str]
 """A place (page, field, video), without the numbers of list items, and its count."""
 
 
 @dataclass(frozen=True, slots=True)
-class CountDifference:
+class ValueDifference:
     """A count or date whose value on disk differs from the last commit."""
 
     place: Place
-    count: Mapped
+    kind: ValueKind
     field: str
     """The field in the commit, where the number of a list item can differ."""
     old: str | None
@@ -37,8 +37,8 @@ class CountDifference:
 
     def change(self, as_of: datetime) -> Change:
         """Return the change to make in the commit's text; `as_of` is when YouTube returned the count."""
-        why = Why.CHECKED if isinstance(self.count, Date) else Why.CHANGED if self.present else Why.INSERTED
-        return Change(self.place.path, self.place.video_id, self.field, self.count, self.old, self.new, as_of, why)
+        why = Why.CHECKED if isinstance(self.kind, Date) else Why.CHANGED if self.present else Why.INSERTED
+        return Change(self.place.path, self.place.video_id, self.field, self.kind, self.old, self.new, as_of, why)
 
 
 def without_item_numbers(place: Place) -> Place:
@@ -51,18 +51,18 @@ def _without_numbers(field: str) -> str:
     return re.sub(r"\[[0-9]+\]", "[]", field)
 
 
-def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[CountDifference]:
+def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[ValueDifference]:
     """Yield the counts and dates that differ. One that the commit's page has no slot for is left out."""
     for before, now in _paired(committed, on_disk):
         if before.fields is now.fields and before.texts == now.texts:
             continue
-        known = {field.count: (field, text) for field, text in zip(before.fields, before.texts, strict=True)}
+        known = {field.kind: (field, text) for field, text in zip(before.fields, before.texts, strict=True)}
         for field, new in zip(now.fields, now.texts, strict=True):
-            if field.count in known and new is not None:
-                committed_field, old = known[field.count]
+            if field.kind in known and new is not None:
+                committed_field, old = known[field.kind]
                 if new != old:
                     place = Place(path, field.field, now.video_id)
-                    yield CountDifference(place, field.count, committed_field.field, old, new, committed_field.present)
+                    yield ValueDifference(place, field.kind, committed_field.field, old, new, committed_field.present)
 
 
 def _paired(committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:

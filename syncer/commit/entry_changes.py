@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator
 
-from syncer.commit.compare import CountDifference
+from syncer.commit.compare import ValueDifference
 from syncer.content.walk import Candidate
 from syncer.front_matter.entries import Texts, entries_in, field_of, is_own
 from syncer.git.objects import read_blobs
@@ -17,7 +17,7 @@ from syncer.wording import safe
 
 def compare_entries(
     path: str, fields: Fields, committed: bytes, on_disk: bytes
-) -> tuple[list[CountDifference], frozenset[VideoId]]:
+) -> tuple[list[ValueDifference], frozenset[VideoId]]:
     """Return the counts that differ from the commit, and the videos whose entries are only there.
 
     Both are empty where one of the texts is not syncer's; an empty one is a file that does not exist.
@@ -34,7 +34,7 @@ def compare_entries(
                 if new is not None and new != old:
                     field = field_of(fields, video, count)
                     place = Place(path, field, video)
-                    counts.append(CountDifference(place, count, field, old, new, old is not None))
+                    counts.append(ValueDifference(place, count, field, old, new, old is not None))
     return counts, frozenset(before.keys() - now.keys())
 
 

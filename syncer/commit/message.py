@@ -50,13 +50,13 @@ class CommitContents:
         self.pages += 1
         in_data_file = {change.video_id for change in changes if change.field.startswith(f"{{{change.video_id}}}.")}
         self.shown_on += len(in_data_file) or 1
-        of_counts = [change for change in changes if isinstance(change.count, Count)]
+        of_counts = [change for change in changes if isinstance(change.kind, Count)]
         self.counts += len(of_counts)
         for change in of_counts or changes:
-            what, by = change.count, 0
-            if isinstance(what, Count):
+            kind, by = change.kind, 0
+            if isinstance(kind, Count):
                 by = int(change.new) - int(change.old or 0)
-                self.gained[what] += by
+                self.gained[kind] += by
             self.named += 1
             self.first = min(self.first or change.as_of, change.as_of)
             self.last = max(self.last or change.as_of, change.as_of)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.commit.compare import CountDifference, PlacedCount
+from syncer.commit.compare import PlacedCount, ValueDifference
 from syncer.commit.message import CLAIM, TRAILER, CommitContents, fits, line_of
 from syncer.commit.uncommitted import CommitScope, compare_texts, ever_written, named_by_git, with_counts
 from syncer.content.walk import Candidate
@@ -41,7 +41,7 @@ class _CommitChanges:
     foreign: bool = False
     """It changed something else as well, or counts that syncer did not write."""
 
-    def add(self, counts: Sequence[CountDifference]) -> None:
+    def add(self, counts: Sequence[ValueDifference]) -> None:
         """Add the counts that were changed in a file; without counts, something else was changed."""
         changes = [count.change(UNKNOWN_TIME) for count in counts]
         self.contents.add(changes)
@@ -102,7 +102,7 @@ def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
 
 def _changed_counts(
     scope: CommitScope, differences: Sequence[tuple[str, Difference]]
-) -> Iterator[tuple[str, Sequence[CountDifference]]]:
+) -> Iterator[tuple[str, Sequence[ValueDifference]]]:
     """Yield each changed file's commit with the changed counts; without counts if anything else was changed."""
     pages = _pages(scope, {changed.path for _, changed in differences})
     edits = []
@@ -136,9 +136,9 @@ def _is_data_file(candidates: Sequence[Candidate]) -> bool:
     return any(fields.own_file for candidate in candidates for fields in candidate.fields)
 
 
-def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[CountDifference]:
+def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[ValueDifference]:
     """Return the counts by which a page's two texts differ; none if they differ in anything else."""
-    found: list[CountDifference] = []
+    found: list[ValueDifference] = []
     for candidate in candidates:
         path = candidate.path
         for fields in candidate.fields:

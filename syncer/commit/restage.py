@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from syncer.commit.compare import CountDifference, PlacedCount, compare, without_item_numbers
+from syncer.commit.compare import PlacedCount, ValueDifference, compare, without_item_numbers
 from syncer.commit.uncommitted import CommitScope, OwnCount, ever_written, with_counts
 from syncer.front_matter.find import find
 from syncer.git.objects import TreeEntry, read_blobs, storing_blobs
@@ -29,7 +29,7 @@ class _StagedCount(NamedTuple):
     """A count whose staged value differs from the value that is committed."""
 
     fields: Fields
-    difference: CountDifference
+    difference: ValueDifference
     """Compared with the staged text."""
     before: str | None
     """The value in the last commit."""

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from syncer.commit.compare import CountDifference, PlacedCount, compare, without_item_numbers
+from syncer.commit.compare import PlacedCount, ValueDifference, compare, without_item_numbers
 from syncer.content.page_file import attempt
 from syncer.content.scan import read_candidate, read_head
 from syncer.content.walk import Candidate
@@ -60,10 +60,10 @@ class LoggedWrite(NamedTuple):
     as_of: datetime
 
 
-WaitingCount = tuple[Fields, CountDifference, LoggedWrite | None]
+WaitingCount = tuple[Fields, ValueDifference, LoggedWrite | None]
 """A count that is not committed, and syncer's write of it; None: syncer did not write it last; it is the author's."""
 
-OwnCount = tuple[Fields, CountDifference, LoggedWrite]
+OwnCount = tuple[Fields, ValueDifference, LoggedWrite]
 """A count that is not committed, and that syncer wrote last."""
 
 
@@ -84,7 +84,7 @@ class WaitingFile(NamedTuple):
 class _Differences(NamedTuple):
     """What differs in a file."""
 
-    counts: list[tuple[Fields, CountDifference]]
+    counts: list[tuple[Fields, ValueDifference]]
     """Empty: the file in the commit names no video."""
     removed: frozenset[VideoId] = frozenset()
 
@@ -172,7 +172,7 @@ def with_counts(
 
 def compare_texts(
     path: str, fields: Fields, committed: bytes, other: bytes
-) -> tuple[list[CountDifference], frozenset[VideoId]]:
+) -> tuple[list[ValueDifference], frozenset[VideoId]]:
     """Return the counts by which a file's text differs from the commit's, and the videos that a data file lost."""
     if fields.own_file:
         from syncer.commit.entry_changes import compare_entries

@@ -69,15 +69,15 @@ def broken_rules(
     """Yield every rule between the ID, its counts and its dates that the mapping breaks."""
     list_path, in_item = _split_list(video_id)
     before: dict[str, str] = {"video_id": in_item}
-    for what, key in (*counts.items(), *dates.items()):
+    for kind, key in (*counts.items(), *dates.items()):
         message = (
             _misplaced(key, list_path)
             or next(filter(None, (_clash(key, other, owner) for owner, other in before.items())), None)
             or (_not_beside(key, in_item) if insert_missing else None)
         )
         if message:
-            yield ((what.value,) if isinstance(what, Date) else ("counts", what)), message
-        before[what.value] = key
+            yield ((kind.value,) if isinstance(kind, Date) else ("counts", kind)), message
+        before[kind.value] = key
 
 
 def _split_list(path: str) -> tuple[str, str]:

@@ -195,9 +195,9 @@ class _Beside:
                     "",
                     slot.video_id,
                     value.field,
-                    value.count,
+                    value.kind,
                     value.text,
-                    _MASKS[type(value.count)],
+                    _MASKS[type(value.kind)],
                     _AT_NO_TIME,
                     Why.CHANGED,
                 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from syncer.model import Count, CountField, Fields, Page, Reading, Signature, Slot, VideoId
+from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
 
 ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
 """Those of a video ID (`model.ID_PATTERN`), in their order."""
@@ -21,7 +21,7 @@ class _Kind(NamedTuple):
     name: str
     mapping: Fields
     line: int
-    fields: tuple[CountField, ...]
+    fields: tuple[ValueField, ...]
     counts: tuple[Count, ...]
     """Those of the fields: the first of them."""
 
@@ -53,7 +53,7 @@ class Pages:
         """By name; most slots of a site are of a few kinds."""
         self._known: dict[tuple[int, int, int], _Kind] = {}
         """By the identity of mapping and fields, and the line: to hash their values takes as long as all the rest."""
-        self._shared: dict[tuple[CountField, ...], tuple[CountField, ...]] = {}
+        self._shared: dict[tuple[ValueField, ...], tuple[ValueField, ...]] = {}
         """Equal fields that are not the same object would be a new kind in each page."""
         for page in pages:
             self.append(*page)
@@ -65,7 +65,7 @@ class Pages:
             kind = self._known.get((id(mapping), line, id(fields)))
             if kind is None:
                 shared = self._shared.setdefault(fields, fields)
-                own = tuple(field.count for field in shared if isinstance(field.count, Count))
+                own = tuple(field.kind for field in shared if isinstance(field.kind, Count))
                 new = _Kind(f"{len(self._kinds)}", mapping, line, shared, own)
                 kind = self._known.setdefault((id(mapping), line, id(shared)), new)
                 self._kinds[kind.name] = kind
@@ -173,7 +173,7 @@ class Pages:
         """Yield the pages of one collection, by its very mapping."""
         return (self[number] for number, each in enumerate(self._mapping_numbers) if self._mappings[each] is mapping)
 
-    def count_fields(self, mapping: Fields) -> Iterator[CountField]:
+    def count_fields(self, mapping: Fields) -> Iterator[ValueField]:
         """Yield all fields of counts that a collection's slots have, some more than once, but not slot by slot."""
         kinds = (kind for kind in self._kinds.values() if kind.mapping is mapping)
         return (field for kind in kinds for field in kind.fields[: len(kind.counts)])

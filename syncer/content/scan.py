@@ -21,13 +21,13 @@ from syncer.model import (
     Collection,
     Count,
     Fields,
-    Mapped,
     Page,
     Problem,
     ProblemKind,
     Signature,
     Slot,
     Value,
+    ValueKind,
     VideoId,
     slot_of,
 )
@@ -251,7 +251,7 @@ def _without(excluded: AbstractSet[str], slots: Sequence[Slot]) -> tuple[Slot, .
     return tuple(
         slot_of(slot.video_id, slot.line, values)
         for slot, values in left
-        if any(isinstance(value.count, Count) for value in values)
+        if any(isinstance(value.kind, Count) for value in values)
     )
 
 
@@ -260,14 +260,14 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
 
     Keys of two mappings that differ only in letter case are a Problem too.
     """
-    owners: dict[str, tuple[VideoId, Mapped]] = {}
+    owners: dict[str, tuple[VideoId, ValueKind]] = {}
     letters: dict[str, str] = {}
     settled = []
     for page in pages:
         before = dict(owners)
         for slot in page.slots:
             for value in slot.values:
-                wanted = (slot.video_id, value.count)
+                wanted = (slot.video_id, value.kind)
                 if letters.setdefault(fold_key(value.field), value.field) != value.field:
                     message = (
                         f"Two collections map {letters[fold_key(value.field)]!r} and {value.field!r}, which are the "
@@ -284,10 +284,10 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
     return settled
 
 
-def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, Mapped]) -> Problem:
+def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, ValueKind]) -> Problem:
     video, count = owner
     if video == slot.video_id:
-        message = f"Two collections map {value.field!r}, one to {count} and one to {value.count}: map it only once."
+        message = f"Two collections map {value.field!r}, one to {count} and one to {value.kind}: map it only once."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, slot.line)
     message = (
         f"Two collections map {value.field!r}, for different videos ({video} and {slot.video_id}): "

@@ -52,7 +52,7 @@ def key_problems(
 def absent_counts(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> list[Count]:
     """Return the mapped counts that none of the collection's files has, whatever their values, with a video or not."""
     fields = collection.fields
-    absent = set(fields.counts) - {field.count for field in pages.count_fields(fields) if field.present}
+    absent = set(fields.counts) - {field.kind for field in pages.count_fields(fields) if field.present}
     if not absent:
         return []
     # a slot leaves out a count with a problem, and one that another collection writes

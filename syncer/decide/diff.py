@@ -34,18 +34,18 @@ def diff(
             continue
         before = len(changes)
         for field, old in zip(fields, texts, strict=True):
-            what = field.count
-            if not isinstance(what, Count):  # dates follow the counts
+            kind = field.kind
+            if not isinstance(kind, Count):  # dates follow the counts
                 day = f"{at.astimezone(UTC):%Y-%m-%d}"
                 if len(changes) > before and day != old:
-                    changes.append(Change(path, video_id, field.field, what, old, day, at, Why.CHECKED))
+                    changes.append(Change(path, video_id, field.field, kind, old, day, at, Why.CHECKED))
                 continue
-            new = given.get(what)
+            new = given.get(kind)
             if new is None or (old is not None and int(old) == new):
                 continue
             if not suppressed or suppressed.get(Place(path, field.field, video_id)) != new:
                 why = Why.CHANGED if field.present else Why.INSERTED
-                changes.append(Change(path, video_id, field.field, what, old, str(new), at, why))
+                changes.append(Change(path, video_id, field.field, kind, old, str(new), at, why))
     return tuple(changes)
 
 
@@ -56,9 +56,9 @@ def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
     """
     for change in changes:
         if (change.why is Why.UNDO or change.why is Why.DROPPED) and change.old is not None:
-            what = change.count
-            if isinstance(what, Count):
-                yield Place(change.path, change.field, change.video_id), what, int(change.old)
+            kind = change.kind
+            if isinstance(kind, Count):
+                yield Place(change.path, change.field, change.video_id), kind, int(change.old)
 
 
 def without_older(
@@ -79,7 +79,7 @@ def without_older(
         return list(edits)
 
     def is_newest(change: Change) -> bool:
-        return change.as_of >= newest.get((change.path, change.video_id, count_in_log(change.count)), change.as_of)
+        return change.as_of >= newest.get((change.path, change.video_id, count_in_log(change.kind)), change.as_of)
 
     def newest_of(edit: Edit) -> Edit:
         rewrites = tuple((fields, with_counts(filter(is_newest, changes))) for fields, changes in edit.rewrites)
@@ -92,7 +92,7 @@ def with_counts(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes without the dates that no count of their slot goes before."""
     kept: list[Change] = []
     for change in changes:
-        if isinstance(change.count, Count) or (kept and _slot(kept[-1]) == _slot(change)):
+        if isinstance(change.kind, Count) or (kept and _slot(kept[-1]) == _slot(change)):
             kept.append(change)
     return tuple(kept)
 
@@ -114,7 +114,7 @@ def hidden(
     for page in pages if incomplete else ():
         for slot in page.slots:
             if (given := incomplete.get(slot.video_id)) is not None:
-                counts = [field.count for field in slot.fields if isinstance(field.count, Count)]
+                counts = [field.kind for field in slot.fields if isinstance(field.kind, Count)]
                 yield from [(slot.video_id, count) for count in counts if count not in given]
 
 

@@ -125,7 +125,7 @@ def _too_small(change: Change, policy: WritePolicy) -> Reason | None:
     if change.old is None:
         return None
     old, new = int(change.old), int(change.new)
-    least, difference = policy.min_change.get(Count(change.count), NO_THRESHOLD), abs(new - old)
+    least, difference = policy.min_change.get(Count(change.kind), NO_THRESHOLD), abs(new - old)
     if difference <= least.number or difference * 10_000 <= least.share * old:
         return Reason.MIN_CHANGE
     if policy.display and displayed(old) == displayed(new):

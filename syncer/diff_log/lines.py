@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
-from syncer.model import COUNT_PATTERN, LARGEST_COUNT, Change, Mapped, Why, count_in_log
+from syncer.model import COUNT_PATTERN, LARGEST_COUNT, Change, ValueKind, Why, count_in_log
 from syncer.own_files import as_state_error, open_to_read
 
 Line = Mapping[str, str | int | None]
@@ -68,7 +68,7 @@ def line_of(sync: str, at: datetime, change: Change) -> Line:
         "path": change.path,
         "video_id": change.video_id,
         "field": change.field,
-        "count": count_in_log(change.count),
+        "count": count_in_log(change.kind),
         "old": change.old,
         "new": change.new,
         "as_of": timestamp(change.as_of),
@@ -82,10 +82,10 @@ def entry_of(change: Change) -> str:
     Formatting it by hand takes a sixth of the encoder's time: only paths and fields can need JSON escapes, and most of
     a sync's entries share the rest.
     """
-    path, video_id, field, what, old, new, as_of, why = change
+    path, video_id, field, kind, old, new, as_of, why = change
     quoted = "null" if old is None else f'"{old}"'
     return (
-        f'{{"path": {_quoted(path)}, "video_id": "{video_id}", {_field(field, what)}, '
+        f'{{"path": {_quoted(path)}, "video_id": "{video_id}", {_field(field, kind)}, '
         f'"old": {quoted}, "new": "{new}", {_reason(as_of, why)}}}'
     )
 
@@ -271,8 +271,8 @@ def _quoted(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _field(field: str, what: Mapped) -> str:
-    return f'"field": {_ENCODER.encode(field)}, "count": {_ENCODER.encode(count_in_log(what))}'
+def _field(field: str, kind: ValueKind) -> str:
+    return f'"field": {_ENCODER.encode(field)}, "count": {_ENCODER.encode(count_in_log(kind))}'
 
 
 @lru_cache(maxsize=1024)

@@ -18,11 +18,11 @@ from syncer.model import (
     LARGEST_COUNT,
     Change,
     Count,
-    CountField,
     Fields,
-    Mapped,
     PageContents,
     Slot,
+    ValueField,
+    ValueKind,
     VideoId,
 )
 
@@ -136,7 +136,7 @@ def slots_of(
     for video in entries if videos is None else videos:
         texts = entries.get(video, blank)
         named = zip(fields.counts, texts, strict=True)
-        own = tuple([CountField(count, field_of(fields, video, count), text is not None) for count, text in named])
+        own = tuple([ValueField(count, field_of(fields, video, count), text is not None) for count, text in named])
         yield Slot(video, 1, own, texts)
 
 
@@ -156,9 +156,9 @@ def rewrite_entries(
         return None
     entries = entries_in(data, fields, path)
     blank: Texts = (None,) * len(fields.counts)
-    numbers: dict[Mapped, int] = {count: number for number, count in enumerate(fields.counts)}
+    numbers: dict[ValueKind, int] = {count: number for number, count in enumerate(fields.counts)}
     for change in changes:
-        number, texts = numbers.get(change.count), entries.get(change.video_id, blank)
+        number, texts = numbers.get(change.kind), entries.get(change.video_id, blank)
         if number is None or texts[number] != change.old:
             return None
         entries[change.video_id] = (*texts[:number], change.new, *texts[number + 1 :])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import DATE_PATTERN, Count, CountField, CountType, Date, Fields, Mapped, count_fields
+from syncer.model import DATE_PATTERN, Count, CountType, Date, Fields, ValueField, ValueKind, value_fields
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
@@ -30,7 +30,7 @@ Names = tuple[str, ...]
 class MappedKey:
     """Where one count or date is, relative to the table of its video."""
 
-    count: Mapped
+    kind: ValueKind
     names: Names
     field: str
 
@@ -61,9 +61,9 @@ class Keys(NamedTuple):
     """Proves blocks of plain lines; None if a key is not at the top level."""
     reads_exclusions: bool
     """Whether a key `syncer` at the top level excludes counts: not if a mapped path begins with it."""
-    groups: Mapping[str, tuple[Mapped, int]]
+    groups: Mapping[str, tuple[ValueKind, int]]
     """Of each field, what it holds, and which of the groups in a proof captures its value."""
-    count_fields: tuple[CountField, ...]
+    value_fields: tuple[ValueField, ...]
     """The fields of every slot that has all counts and dates."""
 
 
@@ -107,8 +107,8 @@ def _keys(
     insert_as: CountType,
 ) -> Keys:
     *lists, own = [_names(part.removeprefix(".")) for part in video_id.split("[]")]
-    pairs: tuple[tuple[Mapped, str], ...] = (*counts, *dates)
-    mapped = tuple(MappedKey(what, _names(field), sys.intern(field)) for what, field in pairs)
+    pairs: tuple[tuple[ValueKind, str], ...] = (*counts, *dates)
+    mapped = tuple(MappedKey(kind, _names(field), sys.intern(field)) for kind, field in pairs)
     name, folded = re.escape(own[-1]), fold_key(own[-1])
     return Keys(
         lists=tuple(lists),
@@ -124,8 +124,8 @@ def _keys(
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
         plain=_plain_blocks(lists, [own, *(key.names for key in mapped)], dates=len(dates)),
         reads_exclusions=EXCLUSION not in map(fold_key, (*(lists or [own])[0][:1], *(key.names[0] for key in mapped))),
-        groups={key.field: (key.count, number) for number, key in enumerate(mapped, 1)},
-        count_fields=count_fields(*((key.count, key.field, True) for key in mapped)),
+        groups={key.field: (key.kind, number) for number, key in enumerate(mapped, 1)},
+        value_fields=value_fields(*((key.kind, key.field, True) for key in mapped)),
     )
 
 

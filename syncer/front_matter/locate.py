@@ -114,7 +114,7 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
     found = [span for draft in drafts if isinstance(draft, _Draft) for _, span in draft.spans]
     spans = [span for span in found if isinstance(span, ValueSpan)]
     quotes: _Quotes = {
-        of: sorted((span.start, span.after) for span in spans if isinstance(span.value.count, of))
+        of: sorted((span.start, span.after) for span in spans if isinstance(span.value.kind, of))
         for of in (Count, Date)
     }
     slots: list[LocatedSlot] = []
@@ -280,15 +280,15 @@ def _span(block: BlockText, scope: _Scope, key: MappedKey) -> ValueSpan | Proble
         return block.problem(obstacle, message, node.start)
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Items) else "a table"
-        one = "date" if isinstance(key.count, Date) else "number"
+        one = "date" if isinstance(key.kind, Date) else "number"
         message = f"The {_noun(key)} {key.field!r} is {kind}: write one {one}."
-        return block.problem(_WANTED[type(key.count)][1], message, node.start)
-    value = Value(key.count, sys.intern(scope.prefix + key.field), None)
+        return block.problem(_WANTED[type(key.kind)][1], message, node.start)
+    value = Value(key.kind, sys.intern(scope.prefix + key.field), None)
     return _span_of_scalar(block, found.member.key, node, value)
 
 
 def _noun(held: MappedKey | Value) -> str:
-    return "date" if isinstance(held.count, Date) else "count"
+    return "date" if isinstance(held.kind, Date) else "count"
 
 
 def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
@@ -296,7 +296,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
 
     A date without quotes is a date to some parsers and text to others, so one that replaces no value gets quotes.
     """
-    is_date = isinstance(value.count, Date)
+    is_date = isinstance(value.kind, Date)
     if node.null and node.start == node.stop:
         stop = key.stop if isinstance(key, Scalar) else node.start
         if block.text[stop : node.start].strip(" \t") != ":":
@@ -315,12 +315,12 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
     if not exact or not (plain or blank):
         shown = " ".join(source.split())
         shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
-        wanted, kind = _WANTED[type(value.count)]
+        wanted, kind = _WANTED[type(value.kind)]
         only = "a date like 2026-11-22" if is_date else "only digits"
         message = f"The {_noun(value)} {value.field!r} is {shown}, not {wanted}: write {only}, or leave it empty."
         return block.problem(kind, message, node.start)
     if plain:
-        value = Value(value.count, value.field, node.text)
+        value = Value(value.kind, value.field, node.text)
     quote = '"' if is_date and node.null else node.quote
     return ValueSpan(value, node.start, node.stop, quote, quote, key.start)
 
@@ -342,7 +342,7 @@ def _finish(block: BlockText, draft: _Draft, keys: Keys, quotes: _Quotes) -> Ite
             Count: _quote_near(id_path.value, quotes[Count], keys.insert_as),
             Date: _quote_near(id_path.value, quotes[Date], "string"),
         }
-        inserted = {key: _insert(block, draft.scope, id_path, key, quote_of[type(key.count)]) for key in absent}
+        inserted = {key: _insert(block, draft.scope, id_path, key, quote_of[type(key.kind)]) for key in absent}
         found = [(key, span or inserted.get(key)) for key, span in found]
     yield from (span for _, span in found if isinstance(span, Problem))
     spans = tuple(span for _, span in found if isinstance(span, ValueSpan))
@@ -376,6 +376,6 @@ def _insert(block: BlockText, scope: _Scope, id_path: _KeyPath, key: MappedKey, 
     if insertion is None:
         message = f"syncer cannot add the {_noun(key)} {key.field!r} here safely: add it by hand, below the video ID."
         return block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
-    value = Value(key.count, sys.intern(scope.prefix + key.field), None, present=False)
+    value = Value(key.kind, sys.intern(scope.prefix + key.field), None, present=False)
     before = f"{insertion.head}{insertion.key(key.names[-1])}{insertion.middle}"
     return ValueSpan(value, insertion.at, insertion.at, before, insertion.tail, None)

@@ -11,7 +11,7 @@ from typing import AnyStr
 
 from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, Date, Problem, Slot, count_fields
+from syncer.model import Change, Date, Problem, Slot, value_fields
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""
@@ -29,13 +29,13 @@ def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
     # of a collection whose counts are in a data file, only the ID is captured: `group` then returns no tuple
     sources = match.group(*groups) if keys.mapped else (match[groups[0]],)
     video, counts = sources[0], sources[1:]
-    fields = keys.count_fields
+    fields = keys.value_fields
     if None in sources:
         if not _are_absent(proof, keys):
             return None
         pairs = zip(keys.mapped, counts, strict=True)
         kept = [(key, count) for key, count in pairs if count is not None or keys.insert_missing]
-        fields = count_fields(*((key.count, key.field, count is not None) for key, count in kept))
+        fields = value_fields(*((key.kind, key.field, count is not None) for key, count in kept))
         counts = tuple(count or b"" for _, count in kept)
     if not video:
         return ()
@@ -60,14 +60,14 @@ def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Sp
     video_id = parse_video_id((match[groups[0]] or b"").decode(), "")
     splices: list[Splice] = []
     for change in changes:
-        what, number = keys.groups.get(change.field, (None, 0))
+        kind, number = keys.groups.get(change.field, (None, 0))
         group = groups[number]
-        if (change.video_id, change.count) != (video_id, what) or match[group] != (change.old or "").encode():
+        if (change.video_id, change.kind) != (video_id, kind) or match[group] != (change.old or "").encode():
             return None
         (start, stop), text = match.span(group), change.new.encode()
         if start == stop and data[start - 1] not in b"\"'":  # no value: write it right after the colon and a space
             start = stop = data.rindex(b":", 0, start) + 1
-            text = b' "%b"' % text if isinstance(what, Date) else b" " + text
+            text = b' "%b"' % text if isinstance(kind, Date) else b" " + text
         splices.append((start, stop, text))
     return sorted(splices)
 

@@ -38,7 +38,7 @@ def splices_for(
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
     for change in changes:
-        if not _FORMS[type(change.count)].fullmatch(change.new):
+        if not _FORMS[type(change.kind)].fullmatch(change.new):
             raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
     if fields.own_file:
         from syncer.front_matter.entries import MAX_FILE_BYTES, rewrite_entries

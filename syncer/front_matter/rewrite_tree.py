@@ -50,7 +50,7 @@ def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit
     edits: list[Edit] = []
     for change in changes:
         span = spans.get((change.video_id, change.field))
-        if span is None or span.value.text != change.old or span.value.count is not change.count:
+        if span is None or span.value.text != change.old or span.value.kind is not change.kind:
             return None
         edits.append((span, change.new))
     return sorted(edits, key=lambda edit: edit[0].start)

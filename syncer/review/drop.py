@@ -43,10 +43,10 @@ def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -
             changes: list[tuple[Fields, Change]] = []
             for fields, count, write in same:
                 if write and count.old:
-                    video, what, old = count.place.video_id, count.count, count.old
-                    said = last_said(database, video, what, int(old)) if isinstance(what, Count) else None
+                    video, kind, old = count.place.video_id, count.kind, count.old
+                    said = last_said(database, video, kind, int(old)) if isinstance(kind, Count) else None
                     as_of = said or write.as_of
-                    change = Change(path, video, count.place.field, what, count.new, old, as_of, Why.DROPPED)
+                    change = Change(path, video, count.place.field, kind, count.new, old, as_of, Why.DROPPED)
                     changes.append((fields, change))
             by_fields = groupby(changes, key=itemgetter(0))
             rewrites = tuple((fields, tuple(change for _, change in of_one)) for fields, of_one in by_fields)

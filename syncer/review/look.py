@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from syncer.commit.compare import CountDifference
+from syncer.commit.compare import ValueDifference
 from syncer.commit.message import form
 from syncer.commit.ownership import UNKNOWN_TIME, describe_claimed, sort_out
 from syncer.commit.uncommitted import (
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 class ReviewCount(NamedTuple):
     """A count or date that is not committed, and what a reviewer needs to know about it."""
 
-    difference: CountDifference
+    difference: ValueDifference
     own: bool
     """Syncer wrote it last; otherwise it is the author's, and the author commits it."""
 
     @property
     def relative(self) -> float | None:
         """The relative change, 0.5 for +50%; None if the old count is absent or zero, and for a date."""
-        if isinstance(self.difference.count, Date):
+        if isinstance(self.difference.kind, Date):
             return None
         old = int(self.difference.old or 0)
         return (int(self.difference.new) - old) / old if old else None
@@ -58,10 +58,10 @@ class ReviewCount(NamedTuple):
     @property
     def large_change(self) -> bool:
         """Whether it fell sharply, as `decide.unconfirmed` defines it, or rose from above 0 by as much."""
-        what = self.difference.count
-        if isinstance(what, Date):
+        kind = self.difference.kind
+        if isinstance(kind, Date):
             return False
-        before, now = {what: int(self.difference.old or 0)}, {what: int(self.difference.new)}
+        before, now = {kind: int(self.difference.old or 0)}, {kind: int(self.difference.new)}
         return bool(sharp_drops(before, now) or (self.relative and sharp_drops(now, before)))
 
 

@@ -101,7 +101,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
 def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:
     """Return the change that restores a line's count, or why it is not restored; None if it has its old value."""
     old, new = line["old"], line["new"]
-    if value is None or count_in_log(value.count) != line["count"]:
+    if value is None or count_in_log(value.kind) != line["count"]:
         return missing
     if value.text == old:
         return None
@@ -110,7 +110,7 @@ def _change_back(database: Database, line: Line, value: Value | None, missing: s
     if value.text != new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
     path, field, video = str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))
-    what = value.count
-    said = last_said(database, video, what, int(old)) if isinstance(what, Count) else None
+    kind = value.kind
+    said = last_said(database, video, kind, int(old)) if isinstance(kind, Count) else None
     as_of = said or datetime.fromisoformat(str(line["as_of"]))
-    return Change(path, video, field, what, value.text, str(old), as_of, Why.UNDO)
+    return Change(path, video, field, kind, value.text, str(old), as_of, Why.UNDO)

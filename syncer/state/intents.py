@@ -14,7 +14,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
-from syncer.model import Change, Count, Date, Fields, Mapped, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, ValueKind, VideoId, Why
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -150,11 +150,11 @@ def _change(entry: str, fields: Fields) -> Change:
     try:
         line = json.loads(entry)
         path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
-        what: Mapped = _date_at(field, fields) if line["count"] is None else Count(line["count"])
-        is_plain = old is None or (isinstance(old, str) if isinstance(what, Date) else old.isdecimal())
+        kind: ValueKind = _date_at(field, fields) if line["count"] is None else Count(line["count"])
+        is_plain = old is None or (isinstance(old, str) if isinstance(kind, Date) else old.isdecimal())
         if is_plain and all(isinstance(text, str) for text in (path, video, field, new)):
             as_of, why = datetime.fromisoformat(line["as_of"]), Why(line["why"])
-            return Change(path, VideoId(video), field, what, old, new, as_of, why)
+            return Change(path, VideoId(video), field, kind, old, new, as_of, why)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OddValue("an intent is not valid") from error
     raise OddValue("an intent is not valid")

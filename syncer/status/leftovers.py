@@ -36,7 +36,7 @@ def find_leftovers(site: str, database: Database) -> Leftovers:
     written = unwritten = dates = 0
     files: set[str] = set()
     for batch in unsettled_batches(database):
-        counts = {number for number, change in batch.changes.items() if isinstance(change.count, Count)}
+        counts = {number for number, change in batch.changes.items() if isinstance(change.kind, Count)}
         not_done = len(unwritten_intents(site, batch) & counts)
         written, unwritten = written + len(counts) - not_done, unwritten + not_done
         dates += len(batch.changes) - len(counts)

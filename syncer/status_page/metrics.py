@@ -73,8 +73,8 @@ class Counters:
     def changed(self, changes: Sequence[Change]) -> None:
         """Count changes that were written to disk."""
         for change in changes:
-            if isinstance(change.count, Count):
-                self._changes.labels(change.count.value).inc()
+            if isinstance(change.kind, Count):
+                self._changes.labels(change.kind.value).inc()
 
     def ended(self, report: SyncReport) -> None:
         """Count a sync that ended with a report."""

@@ -24,7 +24,7 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     written = last_writes(sync.database, {edit.path for edit in edits}) if remembers else {}
 
     def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
-        if policy is None or isinstance(change.count, Date):
+        if policy is None or isinstance(change.kind, Date):
             return change
         place = Place(change.path, change.field, change.video_id)
         return judge_change(change, policy, written.get(place), holding.now, holding.opens)
@@ -51,7 +51,7 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
     `began` is when the round began that they belong to. An undo or a drop belongs to none: it is your own act.
     """
     remembers = any(policy.at_least_every for policy in config.policies)
-    counts = (change for change in changes if remembers and isinstance(change.count, Count))
+    counts = (change for change in changes if remembers and isinstance(change.kind, Count))
     places = (Place(change.path, change.field, change.video_id) for change in counts)
     by_sync = any(change.why not in {Why.UNDO, Why.DROPPED} for change in changes)
     return recording(places, now, Round(began, complete=False) if config.write.at_most_every and by_sync else None)

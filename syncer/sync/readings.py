@@ -338,7 +338,7 @@ def _compared(
         if before is None:
             slot = of_pages.get(now.video_id)
             values = zip(slot.fields, slot.texts, strict=True) if slot else ()
-            counts_of = ((field.count, text) for field, text in values if text is not None)
+            counts_of = ((field.kind, text) for field, text in values if text is not None)
             known: Statistics = {count: int(text) for count, text in counts_of if isinstance(count, Count)}
         else:
             known = before.statistics or {}

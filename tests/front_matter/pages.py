@@ -48,8 +48,8 @@ def fields(
 def change(video_id: str, value: Value, new: str) -> Change:
     """Return the change of one count to `new`, or of one date to another one."""
     at = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
-    new = NEW_DATE if isinstance(value.count, Date) else new
-    return Change("page.md", VideoId(video_id), value.field, value.count, value.text, new, at, Why.CHANGED)
+    new = NEW_DATE if isinstance(value.kind, Date) else new
+    return Change("page.md", VideoId(video_id), value.field, value.kind, value.text, new, at, Why.CHANGED)
 
 
 def changes(found: PageContents, new: str) -> list[Change]:

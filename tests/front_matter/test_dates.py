@@ -20,7 +20,7 @@ INSERTING = fields(insert=True, date="updated")
 
 def of_date(page: bytes, mapping: Fields = DATED) -> bytes:
     """Return the page with only its dates written."""
-    made = [one for one in changes(find(page, mapping, "page.md"), "0") if isinstance(one.count, Date)]
+    made = [one for one in changes(find(page, mapping, "page.md"), "0") if isinstance(one.kind, Date)]
     result = rewrite(page, mapping, made, "page.md")
     assert not isinstance(result, Problem), result
     return result

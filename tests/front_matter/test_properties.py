@@ -124,7 +124,7 @@ def test_a_page_is_changed_only_at_each_count_and_date(page: bytes, mapping: Fie
             assert isinstance(result, bytes)
             gone, came = difference(page, result)
             assert gone.decode() in (value.text or "")
-            written = new if isinstance(value.count, Count) else f'"{NEW_DATE}"'
+            written = new if isinstance(value.kind, Count) else f'"{NEW_DATE}"'
             assert came.decode() in f" {written}" or not value.present
     require_there_and_back(page, mapping)
 
