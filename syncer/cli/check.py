@@ -28,6 +28,7 @@ def command(settings: Settings, offline: bool, as_json: bool) -> int:
     from rich.text import Text
 
     from syncer.check.findings import Level
+    from syncer.cli.process import printed
     from syncer.cli.show import console, show_json
     from syncer.errors import ExitCode
     from syncer.wording import safe
@@ -44,7 +45,7 @@ def command(settings: Settings, offline: bool, as_json: bool) -> int:
     if as_json:
         checks = [{"name": f.name, "level": f.level.value, "message": f.message} for f in findings]
         show_json({"checks": checks, "exit": code})
-    return code
+    return printed(code)
 
 
 def _findings(settings: Settings, *, offline: bool) -> Iterator[Finding]:

@@ -25,14 +25,14 @@ STANDARD_OUTPUT = "-"
 
 @click.command()
 @click.argument("arguments", metavar="[TABLE] FILE|-", nargs=-1)
-@click.option("--csv", "form", flag_value="csv", help="Write CSV.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="Write JSON Lines: an object for each row.")
-@click.option("--parquet", "form", flag_value="parquet", help="Write Parquet. Needs duckdb.")
+@click.option("--csv", is_flag=True, help="Write CSV.")
+@click.option("--jsonl", is_flag=True, help="Write JSON Lines: an object for each row.")
+@click.option("--parquet", is_flag=True, help="Write Parquet. Needs duckdb.")
 @click.option(
     "--since", metavar="T", help="Only since then: 2026-11-22, 2026-11-22T15:00:00Z, or 6h for the last six hours."
 )
 @click.pass_obj
-def command(settings: Settings, arguments: tuple[str, ...], form: str | None, since: str | None) -> None:
+def command(settings: Settings, /, arguments: tuple[str, ...], since: str | None, **forms: bool) -> int:
     """Export a table to FILE, or to standard output (-).
 
     TABLE is `readings` (the default), `changes` or `videos`. FILE is replaced if it exists.
@@ -44,8 +44,10 @@ def command(settings: Settings, arguments: tuple[str, ...], form: str | None, si
     from syncer.wording import counted
 
     name, file = _table_and_file(arguments, TABLES)
-    if form is None:
-        raise click.UsageError("choose a format: --csv, --jsonl or --parquet")
+    chosen = [form for form, is_chosen in forms.items() if is_chosen]
+    if len(chosen) != 1:
+        raise click.UsageError("choose one format: --csv, --jsonl or --parquet")
+    (form,) = chosen
     start = moment(since, datetime.now(UTC)) if since else None
     if form == "parquet":
         require_duckdb()
@@ -56,12 +58,12 @@ def command(settings: Settings, arguments: tuple[str, ...], form: str | None, si
     numbered = _Numbered(TABLES[name].rows(config, start))
     chunks = FORMATS[form](TABLES[name].columns, iter(numbered))
     if file == STANDARD_OUTPUT:
-        _to_standard_output(chunks)
-        return
+        return _to_standard_output(chunks)
     with _new_file(file, target) as new:
         new.writelines(chunks)
     if not settings.quiet:
         show(f"Wrote {file}: {counted(numbered.rows, 'row')}.")
+    return 0
 
 
 class _Numbered:
@@ -93,15 +95,16 @@ def _table_and_file(arguments: tuple[str, ...], tables: Iterable[str]) -> tuple[
     return (names or ["readings"])[0], file
 
 
-def _to_standard_output(chunks: Iterator[bytes]) -> None:
-    """Write to standard output; end early where nobody reads it."""
-    from syncer.cli.process import is_output_lost
+def _to_standard_output(chunks: Iterator[bytes]) -> int:
+    """Write to standard output, and return the exit code; end early where nothing more can be written."""
+    from syncer.cli.process import lost_output, printed
 
     is_terminal = sys.stdout.isatty()
     for chunk in chunks:
         sys.stdout.buffer.write(_safe_lines(chunk) if is_terminal else chunk)
-        if is_output_lost():
-            return
+        if lost_output():
+            break
+    return printed()
 
 
 def _safe_lines(chunk: bytes) -> bytes:

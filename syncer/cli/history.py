@@ -35,13 +35,14 @@ class _TakesDashedIds(click.Command):
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
-def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None:
+def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> int:
     """Show a video's counts over time.
 
     ID is a video ID or a URL. Each row is what YouTube returned in one sync, oldest first. `missing`: YouTube did not
     return the video. `hidden`: the owner hides this count.
     """
     from syncer.cli.arguments import video_id
+    from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.errors import UsageError
     from syncer.state.database import open_state
@@ -66,6 +67,7 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> None
         )
     else:
         show_readings(readings)
+    return printed()
 
 
 def show_readings(readings: Sequence[Reading]) -> None:

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     settings: Settings, video: str | None, path: str | None, sync: str | None, since: str | None, as_json: bool
-) -> None:
+) -> int:
     """Show the diff log: every count that was changed.
 
     Oldest changes come first. On a terminal and without options, it shows the last 40.
     """
     from syncer.cli.arguments import moment, site_path, video_id
+    from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.diff_log.lines import LOG, read_log, time_of
 
@@ -61,6 +62,7 @@ def command(
         _show_end(lines())
     else:
         show_lines(lines())
+    return printed()
 
 
 def show_lines(lines: Iterable[Line]) -> None:

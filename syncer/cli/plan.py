@@ -36,12 +36,13 @@ FORM = "https://support.google.com/youtube/contact/yt_api_form"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
-def command(settings: Settings, days: int, as_json: bool) -> None:
+def command(settings: Settings, days: int, as_json: bool) -> int:
     """Show what the next sync requests and why, and how far the quota goes.
 
     It reads the state, requests nothing and changes nothing. The videos are those of the last sync of the whole site;
     before the first one, the pages are read.
     """
+    from syncer.cli.process import printed
     from syncer.cli.show import show_held_back, show_json
     from syncer.decide.schedule import first_time
     from syncer.state.database import open_state
@@ -66,6 +67,7 @@ def command(settings: Settings, days: int, as_json: bool) -> None:
         _show_next(outlook, pages)
         _show_budget(outlook)
         show_held_back(held_back)
+    return printed()
 
 
 def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None:

@@ -46,21 +46,31 @@ def finish() -> None:
 
     Python's search for garbage at the end of the process is left out: the system takes back all memory anyway.
     """
-    sys.stdout.flush()
+    lost = lost_output()
     gc.freeze()
-    output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    if isinstance(output, _Output) and output.lost and output.lost.errno != errno.EPIPE:
+    if lost and lost.errno != errno.EPIPE:
         from syncer.cli.log_setup import for_standard_error
 
-        text = f"syncer: cannot write all of the output: {output.lost.strerror}"
+        text = f"syncer: cannot write all of the output: {lost.strerror}"
         print(for_standard_error(text, "ERROR"), file=sys.stderr)
 
 
-def is_output_lost() -> bool:
-    """Flush standard output, and return whether nothing more can be written: its reader has closed the pipe."""
+def lost_output() -> OSError | None:
+    """Flush standard output, and return why nothing more can be written there; None if all was written."""
     sys.stdout.flush()
     output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return isinstance(output, _Output) and output.lost is not None
+    return output.lost if isinstance(output, _Output) else None
+
+
+def printed(code: int = 0) -> int:
+    """Return the exit code of a command that did nothing but print: `code`, or 2 instead of 0 where output was lost.
+
+    A reader that has closed the pipe has read enough: that is no failure.
+    """
+    from syncer.errors import ExitCode
+
+    lost = lost_output()
+    return ExitCode.CANNOT_RUN if code == ExitCode.OK and lost and lost.errno != errno.EPIPE else code
 
 
 class _Output(RawIOBase):

@@ -54,6 +54,7 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
 
     On a terminal and without options, it prompts you for each page. PATHs are files or directories.
     """
+    from syncer.cli.process import printed
     from syncer.cli.prompt import prompt
     from syncer.cli.review_output import review_json, show_review
     from syncer.cli.show import show_json
@@ -67,14 +68,14 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
     review = look(config, ())
     if as_json:
         show_json(review_json(review))
-        return review.exit
+        return printed(review.exit)
     asking = sys.stdin.isatty() and sys.stdout.isatty()
     show_review(review, hint=not asking)
     if asking:
         choice = prompt(review.pages)
         if choice.keep or choice.drop:
             return _act(settings, config, choice, review.pages, as_json=False)
-    return review.exit
+    return printed(review.exit)
 
 
 def _site_paths(config: Config, keep: Sequence[str], drop: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -22,8 +22,9 @@ SYNCS_SHOWN = 5
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_obj
-def command(settings: Settings, as_json: bool) -> None:
+def command(settings: Settings, as_json: bool) -> int:
     """Show the last and next sync, the quota, and what needs attention."""
+    from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.state.database import open_state
     from syncer.state.lock import daemon_socket, is_running
@@ -37,10 +38,11 @@ def command(settings: Settings, as_json: bool) -> None:
         pages = pages_of_videos(database, status.listed)
     if as_json:
         show_json(status_json(status))
-        return
-    daemon = is_running(daemon_socket(config.state_directory))
-    _show_syncs(status, daemon=daemon)
-    _show_videos(status, pages, daemon=daemon)
+    else:
+        daemon = is_running(daemon_socket(config.state_directory))
+        _show_syncs(status, daemon=daemon)
+        _show_videos(status, pages, daemon=daemon)
+    return printed()
 
 
 def _show_syncs(status: Status, *, daemon: bool) -> None:

@@ -43,6 +43,7 @@ def command(
     from syncer.cli.arguments import failures_named, site_paths, video_id
     from syncer.cli.changes import ChangeList, failures
     from syncer.cli.environment import stoppable
+    from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.status.report import report_json
     from syncer.sync.make import make_sync
@@ -69,4 +70,4 @@ def command(
         changes.show(report, quiet=settings.quiet)
     for message in dict.fromkeys(problem.message for problem in failures(report)):
         print(f"syncer: {message}", file=sys.stderr)
-    return report.exit
+    return printed(report.exit) if dry_run else report.exit
