@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from syncer.decide.forecast import Drifts, forecast, requests_ahead
+from syncer.decide.forecast import Drifts, forecast
 from syncer.model import VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
@@ -266,11 +266,13 @@ def test_a_reader_who_leaves_early_is_no_error(large: Site) -> None:
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
-def test_what_is_due_on_a_day_and_does_not_fit_is_left_to_the_next() -> None:
-    assert requests_ahead([(10, 0.0, 1.0)], [1.0, 2.0, 3.0], [100.0] * 3) == [10, 10, 10]
-    assert requests_ahead([(10, 0.0, 0.5)], [1.0, 2.0], [100.0] * 2) == [20, 20]
-    assert requests_ahead([(10, 1.5, 5.0)], [1.0, 2.0, 3.0], [100.0] * 3) == [0, 10, 0]
-    assert requests_ahead([(10, 0.0, 9.0)], [1.0, 2.0, 3.0], [4.0] * 3) == [4, 4, 2]
+def test_while_the_units_do_not_reach_for_all_each_day_uses_all_of_them(
+    large: Site, syncer: Run, now: datetime
+) -> None:
+    large.sync(now - timedelta(days=2))
+    large.sync(now - timedelta(days=1))
+    days = syncer("plan", "--json", "--days", "5").document["days"]
+    assert [(day["requests"], day["units"], day["budget"]) for day in days[1:]] == [(100, 2.0, 2)] * 4
 
 
 def test_a_forecast_spends_the_units_and_a_longer_interval_never_makes_counts_better() -> None:

@@ -89,11 +89,9 @@ def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None
     rows = [(f"{number:,}", "requested", _CAUSES[cause].format(within)) for cause, number in outlook.causes.items()]
     rows += [(f"{number:,}", "not requested", why) for why, number in left.items() if number]
     show_table(("videos", "", "why"), rows, right=(0,))
-    if outlook.first and outlook.first[0].read_at:
+    if read := [_row(video, pages) for video in outlook.first if video.read_at][:VIDEOS_SHOWN]:
         show("Most out of date:")
-        show_table(
-            ("video", "last read", "error", "pages"), [_row(video, pages) for video in outlook.first[:VIDEOS_SHOWN]]
-        )
+        show_table(("video", "last read", "error", "pages"), read)
 
 
 _CAUSES: Mapping[str, str] = {

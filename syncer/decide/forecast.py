@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -133,27 +133,3 @@ def _level(drifts: Drifts, readings: float, shortest: float, longest: float) -> 
         )
         low, high = (middle, high) if wanted > readings else (low, middle)
     return float(2**high)
-
-
-def requests_ahead(
-    due: Iterable[tuple[int, float, float]], ends: Sequence[float], room: Sequence[float]
-) -> list[float]:
-    """Return how many videos are requested on each of the coming days, each time counted.
-
-    `due` says of how many videos the first request is due at which time, and after which time they are due again; all
-    times are in days, seen from now. `ends` is when each day ends, and `room` is how many videos its units reach: what
-    is due beyond that is left to the next day.
-    """
-    wanted = [0.0] * len(ends)
-    for number, first, period in due:
-        at = first
-        for day, end in enumerate(ends):
-            if at < end:
-                times = math.ceil((end - at) / period)
-                wanted[day] += number * times
-                at += times * period
-    left, done = 0.0, list[float]()
-    for new, most in zip(wanted, room, strict=True):
-        done.append(min(left + new, most))
-        left += new - done[-1]
-    return done

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import walk
-from syncer.decide.drift import DAY_SECONDS, PRIOR, SMALLEST
-from syncer.decide.forecast import DAY, Drifts, Forecast, forecast, requests_ahead
+from syncer.decide.drift import DAY_SECONDS, PRIOR
+from syncer.decide.forecast import DAY, Drifts, Forecast, forecast
 from syncer.decide.plan import FRESH_SECONDS, LastRead, Plan, is_gone
 from syncer.decide.quota import next_reset, quota_day
 from syncer.decide.schedule import count_times
@@ -55,9 +55,6 @@ BANDS = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days
 """Videos are grouped by how long it takes until they are read again."""
 
 SECOND = timedelta(seconds=1)
-
-STEPS = 8
-"""For the days ahead, drifts within so many parts of a doubling, and times within so many of a day, count as equal."""
 
 
 class Cause(StrEnum):
@@ -98,7 +95,7 @@ class DayAhead:
 
     day: date
     syncs: int
-    requests: float
+    requests: int
     """Videos, each time counted that one is requested."""
     budget: int
     """Units that scheduled syncs may use on this day."""
@@ -219,7 +216,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         forecast=ours,
         bands=list(_bands(drifts, ours)),
         growth=_growth(database, len(videos), now),
-        days=list(_days_ahead(config, database, known, ours, unread=unread, days=days)),
+        days=list(_days_ahead(config, database, known, unread=unread, days=days)),
         intervals=[
             forecast(drifts, units=budget, every=other, refresh_within=within)
             for other in sorted({every, *OTHER_INTERVALS})
@@ -239,8 +236,8 @@ class _Known:
         self.videos, self.requested = videos, set(made.videos)
         self.at, self.overdue = at.timestamp(), overdue.timestamp()
         self.all_fit = not (made.later or made.over_quota)
-        self.rates, self.ages = array("d"), array("d")
-        """Of the videos that were read and are not gone: drift, and days since the reading."""
+        self.rates = array("d")
+        """The drifts of the videos that were read and are not gone."""
         self.read = self.gone = 0
         self.wrong = 0.0
         self.oldest: tuple[VideoId, datetime] | None = None
@@ -260,7 +257,6 @@ class _Known:
                 self.gone += 1
             else:
                 self.rates.append(drift)
-                self.ages.append(age)
                 self.oldest = self.oldest or (video, moment(read_at))
             if video in self.requested:
                 cause = self._cause(row)
@@ -313,9 +309,7 @@ def _bands(drifts: Drifts, ours: Forecast) -> Iterator[Band]:
             yield Band(limit, number, error / number)
 
 
-def _days_ahead(
-    config: Config, database: Database, known: _Known, ours: Forecast, *, unread: int, days: int
-) -> Iterator[DayAhead]:
+def _days_ahead(config: Config, database: Database, known: _Known, *, unread: int, days: int) -> Iterator[DayAhead]:
     """Yield what is expected on each quota day, from the sync that is planned on."""
     start, schedule = datetime.fromtimestamp(known.at, UTC), config.schedule.as_model()
     resets = [start]
@@ -325,22 +319,11 @@ def _days_ahead(
     syncs += [max(0, count_times(schedule, begin - SECOND, end)) for begin, end in pairwise(resets[1:])]
     left = sum(status.scheduled for status in bucket_statuses(config, database, start).values())
     budgets = [left, *[units_a_day(config)] * (days - 1)]
-    equals = Counter(
-        (round(math.log2(max(rate, SMALLEST)) * STEPS), int(age * STEPS))
-        for rate, age in zip(known.rates, known.ages, strict=True)
-    )
-    due = [(unread, 0.0, ours.period(PRIOR) / DAY)]
-    for (step, age), number in equals.items():
-        period = ours.period(2 ** (step / STEPS)) / DAY
-        due.append((number, max(0.0, period - (age + 0.5) / STEPS), period))
-    if ours.suffices:
-        lengths = ((end - begin) / timedelta(seconds=FRESH_SECONDS) for begin, end in pairwise(resets))
-        times = (min(number, math.ceil(length)) for number, length in zip(syncs, lengths, strict=True))
-        reach = zip(times, budgets, strict=True)
-        requests = [float(min(number * (unread + len(known.rates)), room * BATCH_SIZE)) for number, room in reach]
-    else:
-        ends = [(reset - start) / DAY for reset in resets[1:]]
-        requests = requests_ahead(due, ends, [float(units * BATCH_SIZE) for units in budgets])
-    requests[0] = max(requests[0], float(len(known.requested)))
+    # what is due and left out is due again in the next sync: while the units do not reach for all, all of them are used
+    lengths = ((end - begin) / timedelta(seconds=FRESH_SECONDS) for begin, end in pairwise(resets))
+    times = (min(number, math.ceil(length)) for number, length in zip(syncs, lengths, strict=True))
+    reach = zip(times, budgets, strict=True)
+    requests = [min(number * (unread + len(known.rates)), room * BATCH_SIZE) for number, room in reach]
+    requests[0] = max(requests[0], len(known.requested))
     for begin, number, expected, budget in zip(resets, syncs, requests, budgets, strict=False):
         yield DayAhead(quota_day(begin), number, expected, budget)
