@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from syncer.simulator.assumptions import Assumptions
+from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.units import pacific_day
 from syncer.simulator.world import Video, VideoState, World
@@ -153,6 +154,22 @@ def test_live_videos_and_premieres_say_so(
     assert item["snippet"]["liveBroadcastContent"] == broadcast
     assert set(item.get("liveStreamingDetails", ())) == (details or set())
     assert duration is None or item["contentDetails"]["duration"] == duration
+
+
+def test_an_item_says_who_can_play_the_video() -> None:
+    playing = Playing(embeddable=False, age_restricted=True, made_for_kids=True, blocked=("DE", "CH"))
+    silent = Playing(embeddable=None, made_for_kids=None, allowed=(), without=("snippet",))
+    world = World(videos={ID: Video(VideoState.UNLISTED, playing=playing), OTHER: Video(playing=silent)})
+    with Simulator(world) as simulator:
+        parts = "snippet,status,contentDetails,liveStreamingDetails"
+        first, second = ask(simulator, LIST, part=parts, id=f"{ID},{OTHER}").document["items"]
+    said = {name: first["status"].get(name) for name in ("privacyStatus", "embeddable", "madeForKids")}
+    assert said == {"privacyStatus": "unlisted", "embeddable": False, "madeForKids": True}
+    assert first["contentDetails"]["contentRating"] == {"ytRating": "ytAgeRestricted"}
+    assert first["contentDetails"]["regionRestriction"] == {"blocked": ["DE", "CH"]}
+    assert second["contentDetails"]["regionRestriction"] == {"allowed": []}
+    assert second["status"].keys().isdisjoint({"embeddable", "madeForKids"})
+    assert {"snippet", "liveStreamingDetails"}.isdisjoint(second)
 
 
 def test_the_world_can_be_exchanged_while_it_runs(simulator: Simulator) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.simulator.growth import LAST_PUBLISHED, growth
+from syncer.simulator.playing import Playing
 from syncer.simulator.world import COUNTS, LARGEST_COUNT, START, Video, VideoState, World, WorldError
 from tests.examples import examples
 
@@ -145,6 +146,56 @@ def test_a_file_fixes_states_counts_and_time(tmp_path: Path) -> None:
     assert world.statistics("AAAAAAAAAAE", eve) is None
 
 
+def test_a_file_says_who_can_play_a_video_and_what_changes_when(tmp_path: Path) -> None:
+    text = f"""
+    [videos.{ID}]
+    viewCount = 100
+    blocked = ["DE"]
+    changes = [
+      {{at = 2026-11-24T00:00:00Z, embeddable = false, age_restricted = true, made_for_kids = true}},
+      {{at = 2026-11-25T00:00:00Z, state = "private"}},
+      {{at = 2026-11-26T00:00:00Z, state = "unlisted", allowed = [], without = ["status"]}},
+    ]
+    """
+    world = _load(tmp_path, text)
+    first, second, third, fourth = (world.see(ID, datetime(2026, 11, day, 12, tzinfo=UTC)) for day in range(23, 27))
+    assert first is not None
+    assert second is not None
+    assert fourth is not None
+    assert first.playing == Playing(blocked=("DE",))
+    assert second.playing == Playing(embeddable=False, age_restricted=True, made_for_kids=True, blocked=("DE",))
+    assert third is None
+    assert fourth.state is VideoState.UNLISTED
+    assert fourth.playing.allowed == ()
+    assert fourth.playing.without == ("status",)
+    assert fourth.counts["viewCount"] >= second.counts["viewCount"] >= 100
+
+
+def test_a_broadcast_is_announced_then_live_then_over_and_its_word_can_lag(tmp_path: Path) -> None:
+    text = f"""
+    [videos.{ID}]
+    scheduled = 2026-11-23T10:00:00Z
+    started = 2026-11-23T10:05:00Z
+    ended = 2026-11-23T11:00:00Z
+    lag_seconds = 300
+    """
+    world = _load(tmp_path, text)
+
+    def phase(hour: int, minute: int) -> tuple[VideoState, str, list[str]]:
+        sight = world.see(ID, datetime(2026, 11, 23, hour, minute, tzinfo=UTC))
+        assert sight is not None
+        broadcast = sight.playing.broadcast(sight.at)
+        assert broadcast is not None
+        return sight.state, broadcast.word, list(broadcast.times)
+
+    times = ["scheduledStartTime", "actualStartTime", "actualEndTime"]
+    assert phase(10, 4) == (VideoState.PREMIERE, "upcoming", times[:1])
+    assert phase(10, 5) == (VideoState.LIVE, "upcoming", times[:2])
+    assert phase(10, 10) == (VideoState.LIVE, "live", times[:2])
+    assert phase(11, 4) == (VideoState.PUBLIC, "live", times)
+    assert phase(11, 5) == (VideoState.PUBLIC, "none", times)
+
+
 def test_a_file_may_be_empty(tmp_path: Path) -> None:
     assert _load(tmp_path, "") == World(7)
 
@@ -167,6 +218,14 @@ def test_a_file_may_be_empty(tmp_path: Path) -> None:
         ("[videos.AAAAAAAAAAA]\nviewCount = true", "viewCount must be a whole number from 0"),
         ('[videos.AAAAAAAAAAA]\nviewCount = "31"', "viewCount must be a whole number from 0"),
         ("[videos.AAAAAAAAAAA]\nviewCount = 9223372036854775808", "viewCount must be a whole number from 0"),
+        ("[videos.AAAAAAAAAAA]\nembeddable = 0", "videos.AAAAAAAAAAA.embeddable must be true or false"),
+        ('[videos.AAAAAAAAAAA]\nblocked = "DE"', "videos.AAAAAAAAAAA.blocked must be a list of texts"),
+        ("[videos.AAAAAAAAAAA]\nstarted = 2026-11-23", "videos.AAAAAAAAAAA.started must be a date and time"),
+        ("[videos.AAAAAAAAAAA]\nchanges = [{}]", "videos.AAAAAAAAAAA.changes[0].at must be a date and time"),
+        (
+            "[videos.AAAAAAAAAAA]\nchanges = [{at = 2026-11-23T00:00:00Z}, {at = 2026-11-22T00:00:00Z}]",
+            "videos.AAAAAAAAAAA.changes[1].at is earlier than the change before it",
+        ),
         ("strict = ", "Invalid value (at end of document)"),
     ],
 )

@@ -100,7 +100,8 @@ def items_of(document: Item) -> list[Item]:
 
 
 def _item(kind: str, video_id: str, sight: Sight, parts: Sequence[str], known: Mapping[str, Part]) -> Item:
-    contents = {name: part(video_id, sight) for name, part in known.items() if name in parts}
+    wanted = (name for name in known if name in parts and name not in sight.playing.without)
+    contents = {name: known[name](video_id, sight) for name in wanted}
     content = {name: value for name, value in contents.items() if value is not None}
     return {"kind": kind, "etag": etag(f"{video_id} {content}"), "id": video_id, **content}
 
@@ -125,7 +126,8 @@ def _statistics(sight: Sight, *names: str) -> Json:
 
 def _list_snippet(video_id: str, sight: Sight) -> Json:
     title, description = f"Simulated video {video_id}", "A video that exists only in the simulator."
-    broadcast = {VideoState.LIVE: "live", VideoState.PREMIERE: "upcoming"}
+    broadcast = sight.playing.broadcast(sight.at)
+    word = broadcast.word if broadcast else {VideoState.LIVE: "live", VideoState.PREMIERE: "upcoming"}.get(sight.state)
     return {
         "publishedAt": _time(sight),
         "channelId": "UCsimulatedchannel000000",
@@ -136,7 +138,7 @@ def _list_snippet(video_id: str, sight: Sight) -> Json:
         },
         "channelTitle": "Simulated channel",
         "categoryId": "27",
-        "liveBroadcastContent": broadcast.get(sight.state, "none"),
+        "liveBroadcastContent": word or "none",
         "localized": {"title": title, "description": description},
     }
 
@@ -145,20 +147,29 @@ def _list_content(_id: str, sight: Sight) -> Json:
     minutes, seconds = divmod(_seconds(sight), 60)
     hours, minutes = divmod(minutes, 60)
     duration = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+    playing = sight.playing
+    regions = {"allowed": playing.allowed, "blocked": playing.blocked}
+    restriction = {name: list(countries) for name, countries in regions.items() if countries is not None}
     return {
         "duration": f"PT{duration}" if duration else "P0D",  # a running live stream has no length
         "dimension": "2d",
         "definition": "hd",
         "caption": "false",
         "licensedContent": False,
-        "contentRating": {},
+        **({"regionRestriction": restriction} if restriction else {}),
+        "contentRating": {"ytRating": "ytAgeRestricted"} if playing.age_restricted else {},
         "projection": "rectangular",
     }
 
 
 def _streaming(_id: str, sight: Sight) -> Json:
+    viewers = {"concurrentViewers": str(sight.counts.get("viewCount", 0) // 100)}
+    broadcast = sight.playing.broadcast(sight.at)
+    if broadcast:
+        times = {name: _written(at.timestamp()) for name, at in broadcast.times.items()}
+        return {**times, **(viewers if broadcast.phase == "live" else {})}
     if sight.state is VideoState.LIVE:
-        return {"actualStartTime": _time(sight), "concurrentViewers": str(sight.counts["viewCount"] // 100)}
+        return {"actualStartTime": _time(sight), **viewers}
     if sight.state is VideoState.PREMIERE:
         return {"scheduledStartTime": _time(sight)}
     return None
@@ -169,22 +180,29 @@ def _seconds(sight: Sight) -> int:
 
 
 def _time(sight: Sight) -> str:
-    return datetime.fromtimestamp(sight.growth.published, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(sight.growth.published)
 
 
-_STATUS: Json = {
-    "uploadStatus": "processed",
-    "privacyStatus": "public",
-    "license": "youtube",
-    "embeddable": True,
-    "publicStatsViewable": True,
-    "madeForKids": False,
-}
+def _written(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _status(_id: str, sight: Sight) -> Json:
+    playing = sight.playing
+    return {
+        "uploadStatus": "processed",
+        "privacyStatus": "unlisted" if sight.state is VideoState.UNLISTED else "public",
+        "license": "youtube",
+        **({} if playing.embeddable is None else {"embeddable": playing.embeddable}),
+        "publicStatsViewable": True,
+        **({} if playing.made_for_kids is None else {"madeForKids": playing.made_for_kids}),
+    }
+
 
 _LIST_PARTS: Mapping[str, Part] = {
     "snippet": _list_snippet,
     "contentDetails": _list_content,
-    "status": lambda _id, _sight: _STATUS,
+    "status": _status,
     "statistics": lambda _id, sight: _statistics(sight, "viewCount", "likeCount", "favoriteCount", "commentCount"),
     "liveStreamingDetails": _streaming,
 }
