@@ -6,6 +6,7 @@ make.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -55,6 +56,20 @@ ValueKind = Count | Date
 def count_in_log(kind: ValueKind) -> str | None:
     """Return the `count` of a line of the diff log: a date has none."""
     return kind.value if isinstance(kind, Count) else None
+
+
+class Format(StrEnum):
+    """How the files of a collection are read, by the words of `collections[].format`."""
+
+    FRONT_MATTER = "front_matter"
+    """A block at the head of a page."""
+    DATA = "data"
+    """The whole file, by the suffix of its name."""
+    YAML = "yaml"
+    JSON = "json"
+    TOML = "toml"
+    CSV = "csv"
+    TSV = "tsv"
 
 
 CountType = Literal["number", "string"]
@@ -180,12 +195,17 @@ class WritePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A collection's field mapping: which keys of the front matter hold the id, the counts and the dates."""
+    """A collection's field mapping: which keys of a page or a data file hold the id, the counts and the dates."""
 
     video_id: str
-    """`vid_id`, `links.youtube` when nested, `videos[].id` for a list."""
+    """`vid_id`, `links.youtube` when nested, `videos[].id` for a list.
+
+    In a data file also `[].id` for a list at the top, and `{}` or `videos.{}` for a mapping whose keys are the ids. In
+    a table (CSV, TSV) the name of a column.
+    """
     counts: Mapping[Count, str]
-    """YouTube's name to the site's key: a path from the top, or from the list item inside `[]`."""
+    """YouTube's name to the site's key: a path from the top, from the list item inside `[]`, or from the value of an id
+    under `{}`. In a table the name of a column."""
     insert_missing: bool = False
     insert_as: CountType = "number"
     """The type of an inserted count where the page has no other count to follow."""
@@ -195,6 +215,10 @@ class Fields:
     """None: every count that differs is written."""
     own_file: bool = False
     """The file is a data file of `write.to`, which syncer writes whole: an entry for each video, by its ID."""
+    format: Format | None = None
+    """None: by the suffix of the file's name; one that is not a data file's has front matter."""
+    where: Mapping[str, str] = field(default_factory=dict)
+    """Only slots whose page or item has these values, by paths like those of the counts; all others are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +360,17 @@ class Change(NamedTuple):
 
 
 def item_of(field: str) -> str:
-    """Return the item of a list that holds a field, `videos[1]`; empty where the page is about one video."""
-    return field[: field.rfind("]") + 1]
+    """Return the item that holds a field, `videos[1]` or `{ID}`; empty where the page is about one video."""
+    return field[: max(field.rfind("]"), field.rfind("}")) + 1]
+
+
+@lru_cache(maxsize=4096)
+def without_item_numbers(field: str) -> str:
+    """Return a field without the numbers of list items, which change when items are added above it.
+
+    With the video it identifies a value; where a video is several times in a file, the order tells the values apart.
+    """
+    return re.sub(r"\[[0-9]+\]", "[]", field) if "[" in field else field
 
 
 def counts_among(changes: Sequence[Change]) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
+from syncer import model
 from syncer.model import Change, Date, Place, Slot, ValueKind, VideoId, Why
 
 PlacedCount = tuple[Place, str]
@@ -43,12 +42,7 @@ class ValueDifference:
 
 def without_item_numbers(place: Place) -> Place:
     """Return the place without the item's number in a list, which changes when items are added above it."""
-    return place._replace(field=_without_numbers(place.field)) if "[" in place.field else place
-
-
-@lru_cache(maxsize=4096)
-def _without_numbers(field: str) -> str:
-    return re.sub(r"\[[0-9]+\]", "[]", field)
+    return place._replace(field=model.without_item_numbers(place.field)) if "[" in place.field else place
 
 
 def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[ValueDifference]:

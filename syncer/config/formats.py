@@ -18,7 +18,7 @@ LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
 MESSAGE_WORDS = ("subject", "pages", "counts")
 """The names that a commit's first line may have in braces."""
 
-DATA_SUFFIXES = (".yml", ".yaml", ".json", ".toml")
+WRITTEN_SUFFIXES = (".yml", ".yaml", ".json", ".toml")
 """The names of data files that syncer can write end so."""
 
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
@@ -125,8 +125,8 @@ def check_inside(path: str) -> str:
 
 def check_data_file(path: str) -> str:
     """Return the tidy path of a data file relative to the site."""
-    if not path.lower().endswith(DATA_SUFFIXES):
-        raise ValueError(f"must end in {', '.join(DATA_SUFFIXES[:-1])} or {DATA_SUFFIXES[-1]}")
+    if not path.lower().endswith(WRITTEN_SUFFIXES):
+        raise ValueError(f"must end in {', '.join(WRITTEN_SUFFIXES[:-1])} or {WRITTEN_SUFFIXES[-1]}")
     return check_inside(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from syncer.front_matter.keys import part_by_case
+from syncer.front_matter.keys import KEYED, part_by_case
 from syncer.model import Count, Date
 
 _NOT_GIVEN = {
@@ -26,8 +26,23 @@ class BrokenRules(ValueError):
         self.findings = tuple(findings)
 
 
-def check_field(path: str) -> str:
-    """Return the dotted path of a field (`links.youtube`, `videos[].id`) unchanged; raises ValueError."""
+class Column(str):
+    """The name of a table's column, in which no character means anything."""
+
+    __slots__ = ()
+
+
+def check_field(path: object) -> object:
+    """Return the dotted path of a field (`links.youtube`, `videos[].id`) unchanged; raises ValueError.
+
+    Other values are unchanged too: they are columns, or their type is wrong.
+    """
+    if not isinstance(path, str) or isinstance(path, Column):
+        return path
+    if path.startswith("[]."):
+        raise ValueError(f"must be named from the list item; write `{path[3:]}`")
+    if KEYED in path:
+        raise ValueError("has misplaced braces; `video_id` ends in `{}` where the IDs are keys, such as `videos.{}`")
     if path.endswith("[]"):
         raise ValueError(f"ends at a list; name the key inside its items, such as `{path}.id`")
     for part in path.split("."):
@@ -38,6 +53,17 @@ def check_field(path: str) -> str:
             raise ValueError("has a space beside a dot, at its start or at its end; remove it")
         if "[" in key or "]" in key:
             raise ValueError("has a misplaced bracket; write a list as `videos[].id`, without a number")
+    return path
+
+
+def check_video_id(path: object) -> object:
+    """Return the path of the video ID unchanged, if it is one; raises ValueError."""
+    if path in ({}, ()):
+        written = "{}" if path == {} else "[].id"
+        raise ValueError(f'is an empty {"mapping" if path == {} else "list"} without quotes; write it as `"{written}"`')
+    if isinstance(path, str) and not isinstance(path, Column):
+        inner = path.removeprefix("[].")
+        check_field(inner.removesuffix(KEYED) + "id" if inner == KEYED or inner.endswith(f".{KEYED}") else inner)
     return path
 
 
@@ -64,20 +90,29 @@ def check_direction(counts: object) -> object:
 
 
 def broken_rules(
-    video_id: str, counts: Mapping[Count, str], dates: Mapping[Date, str], *, insert_missing: bool
+    video_id: str,
+    counts: Mapping[Count, str],
+    dates: Mapping[Date, str],
+    where: Mapping[str, str],
+    *,
+    insert_missing: bool,
 ) -> Iterator[Rule]:
-    """Yield every rule between the ID, its counts and its dates that the mapping breaks."""
-    list_path, in_item = _split_list(video_id)
-    before: dict[str, str] = {"video_id": in_item}
+    """Yield every rule between the ID, its counts, its dates and what decides that the mapping breaks."""
+    list_path, in_item = (video_id, "") if video_id.endswith(KEYED) else _split_list(video_id)
+    before: dict[str, str] = {"video_id": in_item} if in_item else {}
     for kind, key in (*counts.items(), *dates.items()):
         message = (
-            _misplaced(key, list_path)
+            (_misplaced(key, list_path) if "[]" in key else None)
             or next(filter(None, (_clash(key, other, owner) for owner, other in before.items())), None)
             or (_not_beside(key, in_item) if insert_missing else None)
         )
         if message:
             yield ((kind.value,) if isinstance(kind, Date) else ("counts", kind)), message
         before[kind.value] = key
+    for key in where:
+        clashes = (_clash(key, other, owner) for owner, other in before.items())
+        if message := _misplaced(key, list_path) if "[]" in key else next(filter(None, clashes), None):
+            yield ("where", key), message
 
 
 def _split_list(path: str) -> tuple[str, str]:
@@ -86,9 +121,8 @@ def _split_list(path: str) -> tuple[str, str]:
     return (before + "[]", after) if found else ("", path)
 
 
-def _misplaced(key: str, list_path: str) -> str | None:
-    if "[]" not in key:
-        return None
+def _misplaced(key: str, list_path: str) -> str:
+    """Return what is wrong with a key that has a list in it."""
     if not list_path:
         return "is in a list but `video_id` is not; it must be beside its video ID"
     own_list, in_item = _split_list(key)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -30,11 +31,18 @@ from syncer.config.formats import (
     parse_share,
     parse_threshold,
 )
-from syncer.config.mapping import BrokenRules, Rule, broken_rules, check_direction, check_field, count_name
+from syncer.config.mapping import (
+    BrokenRules,
+    Column,
+    Rule,
+    broken_rules,
+    check_direction,
+    check_field,
+    check_video_id,
+    count_name,
+)
+from syncer.front_matter.keys import DATA_SUFFIXES, KEYED
 from syncer.model import Count, Date
-
-DATA_FILE_ID = "{}"
-"""Stands for the key of the video ID in a data file: its own keys are the IDs."""
 
 
 def not_empty(value: object) -> object:
@@ -52,7 +60,8 @@ PositiveDuration = Annotated[
 ]
 _InsidePath = Annotated[str, AfterValidator(check_inside), Field(min_length=1)]
 _Glob = Annotated[str, AfterValidator(check_pattern), Field(min_length=1)]
-_FieldPath = Annotated[str, AfterValidator(check_field), Field(min_length=1)]
+_FieldPath = Annotated[str, BeforeValidator(check_field), Field(min_length=1)]
+_IdPath = Annotated[str, BeforeValidator(check_video_id), Field(min_length=1)]
 _CountName = Annotated[Count, BeforeValidator(count_name)]
 Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
 _THRESHOLD = {
@@ -103,16 +112,22 @@ class OwnWrite(Section):
 
 
 class FieldMapping(Section):
-    """`fields`: which keys of the front matter hold the video ID and the counts."""
+    """`fields`: which keys of a page or a data file hold the video ID and the counts."""
 
-    video_id: _FieldPath = Field(
-        description="The key of the video ID or URL: `vid_id`; `links.youtube` when nested; `videos[].id` in a list.",
+    video_id: _IdPath = Field(
+        description="The key of the video ID or URL: `vid_id`; `links.youtube` when nested; `videos[].id` in a list; in"
+        " data files also `[].id`, `{}` where the keys are the IDs, or a column's name.",
         examples=["vid_id"],
     )
     counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(check_direction), NotEmpty] = Field(
         json_schema_extra={"minProperties": 1},
         description="YouTube's name of each count, and your key for it. In a list, the key is relative to the item.",
         examples=[{"viewCount": "viewcount"}],
+    )
+    where: Mapping[_FieldPath, str] = Field(
+        default={},
+        description="Only pages, or items of a list, that have these values, as they are written there.",
+        examples=[{"video_provider": "youtube"}],
     )
     insert_missing: bool = Field(
         default=False,
@@ -134,7 +149,9 @@ class FieldMapping(Section):
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
-        broken = list(broken_rules(self.video_id, self.counts, self.dates, insert_missing=self.insert_missing))
+        broken = list(
+            broken_rules(self.video_id, self.counts, self.dates, self.where, insert_missing=self.insert_missing)
+        )
         if broken:
             raise BrokenRules(broken)
         return self
@@ -194,16 +211,41 @@ class Write(Section):
         return model.WritePolicy(thresholds, display, at_least_every, self.at_most_every)
 
 
+_FormatName = Literal["front_matter", "data", "yaml", "json", "toml", "csv", "tsv"]
+_PAGE: Final = "front_matter"
+_TABLES: Final = frozenset({"csv", "tsv"})
+
+
+def _marked(fields: dict[str, object]) -> dict[str, object]:
+    """Return a mapping of fields in which the names of columns are marked."""
+
+    def mark(name: object) -> object:
+        return Column(name) if isinstance(name, str) else name
+
+    marked = {key: mark(name) if key in {"video_id", "checked_at"} else name for key, name in fields.items()}
+    if isinstance(counts := fields.get("counts"), dict):
+        marked["counts"] = {key: mark(name) for key, name in counts.items()}
+    if isinstance(where := fields.get("where"), dict):
+        marked["where"] = {mark(name): text for name, text in where.items()}
+    return marked
+
+
 class Collection(Section):
     """An item of `collections`: a directory of pages that share one set of fields."""
 
     directory: _InsidePath = Field(
         description="Where the pages are, relative to `site`; `.` is the site itself.", examples=["content"]
     )
+    format: _FormatName | None = Field(
+        default=None,
+        description="How its files are read; without it by suffix: `.yml`, `.yaml`, `.json`, `.toml`, `.csv` and `.tsv`"
+        " are data, all others have front matter.",
+    )
     include: Annotated[tuple[_Glob, ...], NotEmpty, AfterValidator(check_patterns)] = Field(
         default=("**/*.md", "**/*.markdown"),
         json_schema_extra={"minItems": 1},
-        description="Which files are pages: globs as in .gitignore, relative to the directory.",
+        description="Which files are pages: globs as in .gitignore, relative to the directory. The default of a"
+        " collection with a data format is every file with its suffixes.",
     )
     exclude: tuple[_Glob, ...] = Field(
         default=(), description="Which files are not pages: globs as in .gitignore, relative to the directory."
@@ -216,20 +258,45 @@ class Collection(Section):
         default_factory=OwnWrite, description="Keys of `write` with other values for this collection."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _mark_columns(cls, value: object) -> object:
+        """Mark the names of columns, which are taken literally, if the format says that the files are tables."""
+        fields = value.get("fields") if isinstance(value, dict) and value.get("format") in _TABLES else None
+        return {**value, "fields": _marked(fields)} if isinstance(value, dict) and isinstance(fields, dict) else value
+
     def mapping(self, policy: model.WritePolicy | None = None) -> model.Fields:
         """Return the field mapping as the lower layers use it."""
         fields = self.fields
         return model.Fields(
-            fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as, fields.dates, policy
+            fields.video_id,
+            dict(fields.counts),
+            fields.insert_missing,
+            fields.insert_as,
+            fields.dates,
+            policy,
+            format=model.Format(self.format) if self.format else None,
+            where=dict(fields.where),
         )
 
     def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
         """Return the collection as the lower layers use it."""
-        return model.Collection(self.directory, self.include, self.exclude, self.mapping(policy))
+        include = self.include
+        if self.format not in {None, _PAGE} and "include" not in self.model_fields_set:
+            own = [suffix for suffix, format_ in DATA_SUFFIXES.items() if self.format in {"data", format_}]
+            include = tuple(f"**/*.{suffix}" for suffix in own)
+        return model.Collection(self.directory, include, self.exclude, self.mapping(policy))
 
 
-def data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:
-    """Yield the rules of a data file that are broken: it holds the counts of all collections, each under one key."""
+def rules_of_files(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:
+    """Yield the rules between collections, their files and their formats that are broken.
+
+    The data file of `write.to` holds the counts of all collections, each under one key.
+    """
+    for number, collection in enumerate(collections):
+        fields = collection.fields
+        if collection.format or fields.insert_missing or fields.video_id.startswith(("[]", KEYED)):
+            yield from ((("collections", number, *key), rule) for key, rule in _format_rules(collection))
     if write.to == "data_file" and write.file is None:
         yield ("write", "to"), "needs `file`, the data file to write, such as `file: _data/youtube.yml`"
     if write.to != "data_file" and write.file is not None:
@@ -245,4 +312,30 @@ def data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterator
             if keys.setdefault(count, key) != key:
                 sentence = f"is `{keys[count]}` in another collection; in a data file, a count has one key"
                 yield (*at, "fields", "counts", count), sentence
-    yield from ((("collections",), rule) for _, rule in broken_rules(DATA_FILE_ID, keys, {}, insert_missing=False))
+    yield from ((("collections",), rule) for _, rule in broken_rules(KEYED, keys, {}, {}, insert_missing=False))
+
+
+def _format_rules(collection: Collection) -> Iterator[Rule]:
+    """Yield the rules between the format of a collection, the suffixes of its files and its fields that are broken."""
+    fields = collection.fields
+    patterns = [pattern for pattern in collection.as_model().include if not pattern.startswith("!")]
+    suffixes = [found and found[1].lower() for found in (re.search(r"\.(\w+)$", each) for each in patterns)]
+    formats: set[str | None] = {
+        collection.format
+        if collection.format not in {None, "data"}
+        else DATA_SUFFIXES.get(suffix or "", _PAGE if suffix else None)
+        for suffix in suffixes
+    }
+    for pattern, suffix in zip(patterns, suffixes, strict=True) if collection.format == "data" else ():
+        if suffix and suffix not in DATA_SUFFIXES:
+            known = ", ".join(f".{each}" for each in DATA_SUFFIXES)
+            sentence = f"`{pattern}` names none of {known}, by which `format: data` goes; set another format"
+            yield ("include",), sentence
+    top = next((start for start in ("[]", KEYED) if fields.video_id.startswith(start)), None)
+    if top and formats == {_PAGE}:
+        what = "the list at the top" if top == "[]" else "the mapping at the top whose keys are the IDs"
+        sentence = f"begins with `{top}`, {what} of a data file, but these files have front matter; name its key"
+        yield ("fields", "video_id"), sentence
+    if fields.insert_missing and formats <= _TABLES:
+        sentence = "cannot add a column to a table; add the columns yourself, and remove `insert_missing`"
+        yield ("fields", "insert_missing"), sentence

@@ -33,6 +33,8 @@ _HINTS = {
     "mapping values are not allowed": "check the indentation, or quote a text that contains `: `",
     "cannot start any token": "indent with spaces, not tabs, and quote a text that starts with a special character",
     "but got '['": 'quote a text that contains a bracket, such as `"videos[].id"`',
+    "found '<scalar>'": 'quote a text that starts with a bracket or a brace, such as `"[].id"`',
+    "got '<scalar>'": 'quote a text that starts with a bracket or a brace, such as `"[].id"`',
     "expected a single document": "keep at most one `---`",
 }
 

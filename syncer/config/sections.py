@@ -44,7 +44,6 @@ from syncer.config.formats import (
 )
 from syncer.config.mapping import BrokenRules
 from syncer.config.page_sections import (
-    DATA_FILE_ID,
     Collection,
     NotEmpty,
     OwnWrite,
@@ -52,10 +51,11 @@ from syncer.config.page_sections import (
     Section,
     Share,
     Write,
-    data_file_rules,
+    rules_of_files,
 )
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
+from syncer.front_matter.keys import KEYED
 from syncer.model import Count
 
 if TYPE_CHECKING:
@@ -347,7 +347,7 @@ class Config(Section):
         if self.write.file is None:
             return None
         counts = {count: key for each in self.collections for count, key in each.fields.counts.items()}
-        return self.write.file, model.Fields(DATA_FILE_ID, counts, policy=self.write.policy(OwnWrite()), own_file=True)
+        return self.write.file, model.Fields(KEYED, counts, policy=self.write.policy(OwnWrite()), own_file=True)
 
     def collection_models(self) -> list[model.Collection]:
         """Return the collections of pages as the lower layers use them; counts in a data file are not in pages."""
@@ -378,7 +378,7 @@ class Config(Section):
             for path, interval in intervals
             if longest and interval and interval < longest
         ]
-        broken += data_file_rules(self.write, self.collections)
+        broken += rules_of_files(self.write, self.collections)
         if self.schedule.refresh_within > LONGEST_UNAUTHORIZED and not self.history.authorized:
             sentence = (
                 "is longer than YouTube's terms allow; write `30d` or less, or add `history.authorized: true` if"

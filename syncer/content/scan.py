@@ -15,12 +15,13 @@ from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
-from syncer.front_matter.keys import Keys, fold_key, keys_of
+from syncer.front_matter.keys import Keys, fold_key, format_of, keys_of
 from syncer.model import (
     WHOLE_PAGE,
     Collection,
     Count,
     Fields,
+    Format,
     Page,
     Problem,
     ProblemKind,
@@ -45,6 +46,10 @@ PAGES_PER_MISCASED_KEY = 10
 
 PAGES_WITHOUT_ID = 5
 """Pages with front matter from which on it is a mistake that none has the ID key."""
+
+
+_BY_SUFFIX = Fields("", {})
+"""Of a file that is in no collection: its suffix alone tells how it is read."""
 
 
 class MiscasedKey(NamedTuple):
@@ -76,6 +81,7 @@ def read_pages(
     """
     keys: Keys | None = None
     prepared: tuple[Fields, ...] = ()
+    may_be_pages = False
     with closing(_Heads(site)) as heads:
         for candidate in found:
             if not isinstance(candidate, Candidate):
@@ -83,17 +89,20 @@ def read_pages(
                 continue
             path, mappings, _ = candidate
             try:
-                read = heads.read(path)
+                if keys is None or mappings is not prepared:
+                    prepared, keys = mappings, keys_of(mappings[0])
+                    may_be_pages = len(mappings) == 1 and mappings[0].format in {None, Format.FRONT_MATTER}
+                limit = WHOLE_HEAD_BYTES
+                if not (may_be_pages and path.endswith(".md")):  # most are, and to look closer costs more
+                    limit = _bytes_to_read(path, mappings)
+                read = heads.read(path, limit)
                 if read is None:
                     continue
                 head, signature = read
-                slots = None
-                if len(mappings) == 1:
-                    if keys is None or mappings is not prepared:
-                        prepared, keys = mappings, keys_of(mappings[0])
-                    slots = find_fast(head, keys)
+                is_page = len(mappings) == 1 and limit == WHOLE_HEAD_BYTES
+                slots = find_fast(head, keys) if is_page else None
                 if slots is None:
-                    yield from _read_in_full(candidate, head, signature, pages)
+                    yield from _read_in_full(candidate, head, signature, pages, is_page=is_page)
                 elif slots:
                     pages.append(path, signature, mappings[0], slots)
             except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
@@ -149,8 +158,7 @@ def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Prob
     """Return the part of a file that contains its block, and its signature; None if it is not a regular file."""
     with closing(_Heads(site)) as heads:
         try:
-            is_own = any(fields.own_file for fields in candidate.fields)
-            return heads.read(candidate.path, LARGEST_PAGE_BYTES if is_own else WHOLE_HEAD_BYTES)
+            return heads.read(candidate.path, _bytes_to_read(candidate.path, candidate.fields))
         except OSError as error:
             return unreadable(candidate.path, error)
 
@@ -166,6 +174,13 @@ def may_name(site: str, problem: Problem, videos: AbstractSet[VideoId]) -> bool:
     if isinstance(read, Problem):
         return True
     return read is not None and any(video.encode() in read[0] for video in videos)
+
+
+def _bytes_to_read(path: str, mappings: Sequence[Fields]) -> int:
+    """Return how much of a file is read at most: all of a data file, and one byte more of one that is too large."""
+    mappings = mappings or (_BY_SUFFIX,)
+    is_whole = any(fields.own_file or format_of(fields, path) is not Format.FRONT_MATTER for fields in mappings)
+    return LARGEST_PAGE_BYTES + 1 if is_whole else WHOLE_HEAD_BYTES
 
 
 class _Heads:
@@ -209,7 +224,7 @@ class _Heads:
 
 
 def _read_in_full(
-    candidate: Candidate, head: bytes, signature: Signature, pages: Pages
+    candidate: Candidate, head: bytes, signature: Signature, pages: Pages, *, is_page: bool
 ) -> Iterator[MiscasedKey | ExcludedPage | Problem]:
     """Read a file for each of its collections; do what `read_pages` does."""
     found: list[Page] = []
@@ -218,10 +233,10 @@ def _read_in_full(
     mapped = frozenset(key.field for fields in candidate.fields for key in keys_of(fields).mapped)
     several, excludes = len(candidate.fields) > 1, False
     for fields in candidate.fields:
-        if several:
-            contents = find(head, fields, candidate.path, mapped)
-        else:  # the fast path has been tried
+        if is_page:  # the fast path has been tried
             contents = find_in_tree(head, keys_of(fields), candidate.path)
+        else:
+            contents = find(head, fields, candidate.path, mapped)
         excludes = excludes or bool(contents.excluded)
         if slots := _without(contents.excluded, contents.slots) if contents.excluded else contents.slots:
             found.append(Page(candidate.path, signature, fields, slots))

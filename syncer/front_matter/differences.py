@@ -32,6 +32,20 @@ def conflict_on(table: Table, names: tuple[str, ...], syntax: Syntax) -> Conflic
     return None
 
 
+def conflict_among_keys(table: Table) -> Conflict | None:
+    """Return why parsers disagree about which keys a mapping has, whatever their names."""
+    for member in table.members:
+        key = member.key
+        if _is_merge(member):
+            return _disagree("Not every YAML parser supports the merge key '<<': write out what it merges.", member)
+        if not isinstance(key, Scalar):
+            return _disagree("YAML parsers disagree about this key, which is not a plain one: use a plain key.", member)
+        if not key.quote and ("\t" in key.text or (table.inline and ":" in key.text)):
+            message = f"Some YAML parsers read {key.text!r} as another key: add a space after its colon, or quote it."
+            return _disagree(message, member)
+    return None
+
+
 def _odd_key(table: Table, name: str) -> Conflict | None:
     member = table.get(name)
     if member is None or not isinstance(member.key, Scalar):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from syncer.front_matter.block import Block, BlockEnd, find_block
-from syncer.front_matter.keys import EXCLUSION, Keys, fold_key, keys_of
+from syncer.front_matter.keys import EXCLUSION, Keys, fold_key, format_of, keys_of
 from syncer.front_matter.plain import find_plain
-from syncer.model import Fields, PageContents, Problem, ProblemKind, Slot, VideoId
+from syncer.model import Fields, Format, PageContents, Problem, ProblemKind, Slot, VideoId
+
+if TYPE_CHECKING:
+    from syncer.front_matter.locate import BlockText
 
 _FENCES = {b"---": b"\n---", b"+++": b"\n+++"}
 _ODD_STARTS = frozenset({b"{", b"\xef", b" ", b"\t", b"\r", b"\n"})
@@ -15,20 +19,34 @@ _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 
 
 def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = frozenset()) -> PageContents:
-    """Return the slots of a page and what is wrong with it.
+    """Return the slots of a page or a data file, and what is wrong with it.
 
-    `data` is the page, or a head of it that `block.head_suffices`; `path` is the Problems' subject. Keys match exactly
-    as configured, and must be written in the page without escapes. A key that differs from the video ID's only in
-    letter case is in `miscased_key`. A page without a video has no Problems, whatever else is wrong with it. What the
+    `data` is the file, or a head of a page that `block.head_suffices`; `path` is the Problems' subject. Keys match
+    exactly as configured, and must be written in the page without escapes. A key that differs from the video ID's only
+    in letter case is in `miscased_key`. A page without a video has no Problems, whatever is wrong with it. What the
     page's own `syncer` key excludes is among the slots all the same. `of_others` is as for `find_in_tree`.
     """
     if fields.own_file:
         from syncer.front_matter.entries import find_entries
 
         return find_entries(data, fields, path)
-    keys = keys_of(fields)
+    keys, form = keys_of(fields), format_of(fields, path)
+    if form is not Format.FRONT_MATTER:
+        return _find_in_data(data, keys, form, path, of_others)
     slots = find_fast(data, keys)
     return find_in_tree(data, keys, path, of_others) if slots is None else PageContents(slots)
+
+
+def _find_in_data(data: bytes, keys: Keys, form: Format, path: str, of_others: AbstractSet[str]) -> PageContents:
+    """Return what is in a data file. Without the last key of the ID's path, in any form, it has no video."""
+    from syncer.front_matter.data import read_data
+
+    if keys.needle not in data and b"\\" not in data:
+        folded = fold_key(data.decode(errors="replace"))
+        if keys.folded.decode() not in folded:
+            return PageContents()
+    read = read_data(data, form, path)
+    return PageContents((), (read,)) if isinstance(read, Problem) else contents_of(read.block, keys, of_others)
 
 
 def find_fast(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
@@ -56,21 +74,28 @@ def find_in_tree(data: bytes, keys: Keys, path: str, of_others: AbstractSet[str]
     has_key = keys.needle in inside
     if not has_key and not _sets_key_in_any_case(inside, keys):
         return PageContents()
-    # the parsers take a thirtieth of a small sync's time to import, and most sites do without them
-    from syncer.front_matter.interpret import interpret
-    from syncer.front_matter.locate import BlockText, find_miscased_id
-
     text = read_block(data, block, keys, path)
     if not isinstance(text, str):
         return PageContents((), (text,)) if text and has_key else PageContents()
-    block_text = BlockText(text, block.syntax, block.line, path)
-    trees, slots, problems = interpret(block_text, keys)
-    miscased = find_miscased_id(block_text, trees[0], keys) if trees and not problems else None
+    from syncer.front_matter.locate import BlockText
+
+    return contents_of(BlockText(text, block.syntax, block.line, path), keys, of_others)
+
+
+def contents_of(block: BlockText, keys: Keys, of_others: AbstractSet[str]) -> PageContents:
+    """Return what the full parser finds in a text. `of_others` is as for `find_in_tree`."""
+    # the parsers take a thirtieth of a small sync's time to import, and most sites do without them
+    from syncer.front_matter.interpret import interpret
+    from syncer.front_matter.locate import find_miscased_id
+
+    trees, slots, problems = interpret(block, keys)
+    miscased = find_miscased_id(block, trees[0], keys) if trees and not problems else None
     excluded: AbstractSet[str] = frozenset()
-    if slots and keys.reads_exclusions and (EXCLUSION in fold_key(text) or "\\" in text):  # readers unescape keys
+    has_exclusion = EXCLUSION in fold_key(block.text) or "\\" in block.text  # readers unescape keys
+    if slots and keys.reads_exclusions and has_exclusion:
         from syncer.front_matter.exclusion import read_exclusions
 
-        excluded, wrong = read_exclusions(block_text, trees, keys, of_others)
+        excluded, wrong = read_exclusions(block, trees, keys, of_others)
         problems = [*problems, *wrong]
     return PageContents(tuple(located.slot for located in slots), tuple(problems), miscased, excluded)
 

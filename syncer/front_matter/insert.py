@@ -42,8 +42,7 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     key, value = video_id.key, video_id.value
     if not isinstance(key, Scalar) or not isinstance(value, Scalar):
         return None
-    line = text.rfind("\n", 0, key.start) + 1
-    line = max(line, text.rfind("\r", line, key.start) + 1)
+    line = _line_start(text, key.start)
     indent = text[line : key.start]
     # as after the ID's key, but in YAML always a colon and a space
     middle = (": " if syntax is Syntax.YAML else text[key.stop : value.start]) + quote
@@ -66,3 +65,26 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     stop = value.stop - (2 if text.endswith("\r\n", 0, value.stop) else text.endswith(("\r", "\n"), 0, value.stop))
     end = _LINE_END.search(text, stop)
     return end and Insertion(end.end(), indent, middle, quote + end[0], key.quote)
+
+
+def insertion_before(text: str, syntax: Syntax, table: Table, quote: str) -> Insertion | None:
+    """Return how to add a value as the first of a table; None if that is not certain, for example if it is empty."""
+    first = table.members[0] if table.members else None
+    if first is None or not isinstance(first.key, Scalar):
+        return None
+    key, line = first.key, _line_start(text, first.key.start)
+    indent = text[line : key.start]
+    middle = (": " if syntax is Syntax.YAML else text[key.stop : first.value.start]) + quote
+    line_end = "\r\n" if text.endswith("\r\n", 0, line) else text[max(line - 1, 0) : line] or "\n"
+    if table.inline:
+        first_on_line = line > table.start and not indent.strip()
+        comma = f",{line_end}{indent}" if first_on_line else ", " if middle.startswith((" ", ": ")) else ","
+        return Insertion(key.start, "", middle, quote + comma, key.quote)
+    if indent.strip(" \t") or (syntax is Syntax.YAML and not indent):
+        return None
+    return Insertion(line, indent, middle, quote + line_end, key.quote)
+
+
+def _line_start(text: str, offset: int) -> int:
+    line = text.rfind("\n", 0, offset) + 1
+    return max(line, text.rfind("\r", line, offset) + 1)

@@ -47,13 +47,13 @@ def interpret(block: BlockText, keys: Keys) -> Interpretation:
     mark = _MARK.search(block.text) if block.syntax is Syntax.YAML else None
     if mark and keys.named.search(block.text):
         return Interpretation((), [], [_disagreement(block, mark)])
-    tree = parse(block.text, block.syntax)
+    tree = parse(block.text, block.syntax, is_data=block.is_data)
     others: list[tuple[re.Match[str], Tree | Unreadable]] = []
     text = block.text
     for pattern in _BREAKS if block.syntax is Syntax.YAML else ():
         if first := pattern.search(text):
             text = pattern.sub(_STAND_IN, text)
-            others.append((first, parse(text, block.syntax)))
+            others.append((first, parse(text, block.syntax, is_data=block.is_data)))
     if isinstance(tree, Unreadable) and not tree.begins_well and others:
         (_, tree), *others = others
     slots, problems = locate_slots(block, tree, keys)
@@ -68,7 +68,7 @@ def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:
     character = found[0]
     name = _NAMES.get(character) or f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
     message = (
-        f"The front matter contains {name}, which some YAML parsers read as text and others do not: remove it, or "
+        f"The {block.noun} contains {name}, which some YAML parsers read as text and others do not: remove it, or "
         "replace it with a space or a line break."
     )
     return block.problem(ProblemKind.READERS_DISAGREE, message, found.start())

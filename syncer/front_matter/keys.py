@@ -9,13 +9,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import DATE_PATTERN, Count, CountType, Date, Fields, ValueField, ValueKind, value_fields
+from syncer.model import DATE_PATTERN, Count, CountType, Date, Fields, Format, ValueField, ValueKind, value_fields
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
 
 EXCLUSION = "syncer"
 """The page's own key that excludes it, or some of its counts; in any letter case, the full parser must read it."""
+
+DATA_SUFFIXES = {
+    "yml": Format.YAML,
+    "yaml": Format.YAML,
+    "json": Format.JSON,
+    "toml": Format.TOML,
+    "csv": Format.CSV,
+    "tsv": Format.TSV,
+}
+"""The suffixes of data files, in lower case and without the dot, and how such a file is read."""
+
+KEYED = "{}"
+"""The last part of a path to the video ID: the keys of the mapping there are the ids."""
 
 _NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
 _SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -39,16 +52,20 @@ class Keys(NamedTuple):
     """A field mapping, split into parts."""
 
     lists: tuple[Names, ...]
-    """The lists to go through, outermost first; none for a page about one video."""
+    """The lists to go through, outermost first; none for a page about one video. The list at the top has no name."""
     video_id: Names
+    """If `is_keyed`, the path to the mapping whose keys are the ids: no name for the one at the top."""
+    is_keyed: bool
     mapped: tuple[MappedKey, ...]
     """The counts, then the dates."""
+    where: tuple[tuple[Names, str], ...]
+    """What the table of a video must have: the text at each of these paths."""
     insert_missing: bool
     insert_as: CountType
     path: str
     """The path to the video ID, as configured."""
     needle: bytes
-    """The last key of that path: a block without it has no video."""
+    """The last key of that path, empty if it has none: a block without it has no video."""
     folded: bytes
     """The same in any letter case."""
     sets_folded: re.Pattern[str]
@@ -58,7 +75,7 @@ class Keys(NamedTuple):
     set: re.Pattern[str]
     """Finds a line that sets the ID's key."""
     plain: PlainBlocks | None
-    """Proves blocks of plain lines; None if a key is not at the top level."""
+    """Proves blocks of plain lines; None if a key is not at the top level, or there is a `where`."""
     reads_exclusions: bool
     """Whether a key `syncer` at the top level excludes counts: not if a mapped path begins with it."""
     groups: Mapping[str, tuple[ValueKind, int]]
@@ -73,7 +90,16 @@ def keys_of(fields: Fields) -> Keys:
     Raises ValueError for a path that a config cannot have: with an empty name, or with `[]` at the end or in a count.
     """
     dates = tuple(fields.dates.items()) if fields.dates else ()
-    return _keys(fields.video_id, tuple(fields.counts.items()), dates, fields.insert_missing, fields.insert_as)
+    where = tuple(fields.where.items()) if fields.where else ()
+    return _keys(fields.video_id, tuple(fields.counts.items()), dates, where, (fields.insert_missing, fields.insert_as))
+
+
+def format_of(fields: Fields, path: str) -> Format:
+    """Return how a file is read; DATA if only a suffix could tell, and it has none of those."""
+    asked = fields.format
+    if asked is None or asked is Format.DATA:
+        return DATA_SUFFIXES.get(path[path.rfind(".") + 1 :].lower(), asked or Format.FRONT_MATTER)
+    return asked
 
 
 def fold_key(name: str) -> str:
@@ -103,26 +129,35 @@ def _keys(
     video_id: str,
     counts: tuple[tuple[Count, str], ...],
     dates: tuple[tuple[Date, str], ...],
-    insert_missing: bool,  # noqa: FBT001
-    insert_as: CountType,
+    where: tuple[tuple[str, str], ...],
+    insert: tuple[bool, CountType],
 ) -> Keys:
-    *lists, own = [_names(part.removeprefix(".")) for part in video_id.split("[]")]
+    is_keyed = video_id == KEYED or video_id.endswith(f".{KEYED}")
+    parts = (video_id.removesuffix(KEYED).removesuffix(".") if is_keyed else video_id).split("[]")
+    may_be_nameless = (0, len(parts) - 1) if is_keyed else (0,) if len(parts) > 1 else ()
+    *lists, own = [
+        _names(part.removeprefix(".")) if part or number not in may_be_nameless else ()
+        for number, part in enumerate(parts)
+    ]
     pairs: tuple[tuple[ValueKind, str], ...] = (*counts, *dates)
     mapped = tuple(MappedKey(kind, _names(field), sys.intern(field)) for kind, field in pairs)
-    name, folded = re.escape(own[-1]), fold_key(own[-1])
+    last = next((names[-1] for names in (own, *reversed(lists)) if names), "")
+    name, folded = re.escape(last), fold_key(last)
     return Keys(
         lists=tuple(lists),
         video_id=own,
+        is_keyed=is_keyed,
         mapped=mapped,
-        insert_missing=insert_missing,
-        insert_as=insert_as,
+        where=tuple((_names(key), text) for key, text in where),
+        insert_missing=insert[0],
+        insert_as=insert[1],
         path=video_id,
-        needle=own[-1].encode(),
+        needle=last.encode(),
         folded=folded.encode(),
         sets_folded=re.compile(rf"(?:^[ \t-]*|[{{,.]\s*)[\"']?{re.escape(folded)}[\"']?[ \t]*[:=]", re.MULTILINE),
-        named=re.compile(rf"(?<![\w-]){name}(?![\w-])"),
+        named=re.compile(rf"(?<![\w-]){name}(?![\w-])" if name else ""),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
-        plain=_plain_blocks(lists, [own, *(key.names for key in mapped)], dates=len(dates)),
+        plain=None if where or is_keyed else _plain_blocks(lists, [own, *(key.names for key in mapped)], len(dates)),
         reads_exclusions=EXCLUSION not in map(fold_key, (*(lists or [own])[0][:1], *(key.names[0] for key in mapped))),
         groups={key.field: (key.kind, number) for number, key in enumerate(mapped, 1)},
         value_fields=value_fields(*((key.kind, key.field, True) for key in mapped)),
@@ -136,7 +171,7 @@ def _names(path: str) -> Names:
     return names
 
 
-def _plain_blocks(lists: Sequence[Names], paths: Sequence[Names], *, dates: int) -> PlainBlocks | None:
+def _plain_blocks(lists: Sequence[Names], paths: Sequence[Names], dates: int) -> PlainBlocks | None:
     names = [name for name, *below in paths if not below and _PLAIN_NAME.fullmatch(name) and is_same_text(name)]
     return None if lists or len(names) < len(paths) else PlainBlocks(*names, dates=dates)
 

@@ -51,7 +51,7 @@ def in_any_letters(
     if not lists:
         yield from _ends(node, video_id, before)
         return
-    for path, items in _ends(node, lists[0], before):
+    for path, items in _ends(node, lists[0], before) if lists[0] else [("", node)]:
         for item in items.items if isinstance(items, Items) else ():
             yield from in_any_letters(item, lists[1:], video_id, f"{path}[].")
 

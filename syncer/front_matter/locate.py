@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from bisect import bisect_left
@@ -11,14 +12,16 @@ from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
-from syncer.front_matter.insert import insertion_after
-from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, Names, is_same_text
+from syncer.front_matter.insert import insertion_after, insertion_before
+from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
+from syncer.front_matter.scopes import KeyPath, Scope, follow, meets, scopes_in
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import (
     COUNT_PATTERN,
     DATE_PATTERN,
+    ID_PATTERN,
     LARGEST_COUNT,
     Count,
     CountType,
@@ -61,7 +64,14 @@ class BlockText:
     """The page's line on which the block starts."""
     path: str
     """Of the page."""
+    is_data: bool = False
+    """Whether it is a whole data file: no reader ignores the letter case of its keys."""
     newlines: list[int] = field(default_factory=list)
+
+    @property
+    def noun(self) -> str:
+        """What it is, for messages."""
+        return "file" if self.is_data else "front matter"
 
     def line_of(self, offset: int) -> int:
         """Return the page's line, from 1, of an offset in the block."""
@@ -74,7 +84,7 @@ class BlockText:
         return Problem(kind, self.path, message, self.line_of(offset))
 
 
-_COUNT, _DATE = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN)
+_COUNT, _DATE, _ID = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN), re.compile(ID_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
 _WANTED = {
     Count: ("a whole number", ProblemKind.NOT_A_COUNT),
@@ -99,15 +109,17 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
         line = None if tree.line is None else block.line + tree.line
         message = tree.reason
         if tree.kind is ProblemKind.INVALID_FRONT_MATTER:
-            where = "the front matter" if line is None else "this line or the one before it"
-            message = f"Invalid {block.syntax.value} in front matter: {tree.reason}. Fix {where}."
+            where = f"the {block.noun}" if line is None else "this line or the one before it"
+            inside = "" if block.is_data else " in front matter"
+            message = f"Invalid {block.syntax.value}{inside}: {tree.reason}. Fix {where}."
             if tree.reason.startswith("mapping values"):
                 message += " A value with a colon and a space in it needs quotes."
         return [], [Problem(tree.kind, block.path, message, line)]
-    root = tree.root
-    scopes = _scopes(block, _Scope(root, "", root.obstacle, None), keys.lists) if isinstance(root, Table) else ()
+    scopes = scopes_in(tree, keys, block.syntax, any_case=not block.is_data)
     perhaps = (scope if isinstance(scope, Conflict) else _draft(block, scope, keys) for scope in scopes)
     drafts = [draft for draft in perhaps if draft is not None]
+    if keys.is_keyed:
+        drafts = _with_one_problem(drafts)
     conflict = next((draft for draft in drafts if isinstance(draft, Conflict)), tree.conflict if drafts else None)
     if conflict:
         return [], [block.problem(*conflict)]
@@ -127,35 +139,10 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
 
 def find_miscased_id(block: BlockText, tree: Tree, keys: Keys) -> str | None:
     """Return the path of a video in the page that differs from the configured one only in letter case."""
-    for path, node in in_any_letters(tree.root, keys.lists, keys.video_id):
+    for path, node in () if keys.is_keyed else in_any_letters(tree.root, keys.lists, keys.video_id):
         if path != keys.path and isinstance(_video_id(block, node, keys), str):
             return path
     return None
-
-
-class _Scope(NamedTuple):
-    """A table that may have a video: the whole block, or an item of a list."""
-
-    table: Table
-    prefix: str
-    """The prefix of its fields in the diff log: `videos[1].`."""
-    obstacle: ProblemKind | None
-    """An anchor or a tag above it."""
-    twin: Twin | None
-    """A key that differs from one on the path to it only in letter case."""
-
-
-class _KeyPath(NamedTuple):
-    """What is at the end of a path of keys."""
-
-    table: Table
-    member: Member
-    obstacle: ProblemKind | None
-    """An anchor, a tag or an alias on the path."""
-
-    @property
-    def value(self) -> Node:
-        return self.member.value
 
 
 _Quotes = Mapping[type[Count] | type[Date], list[tuple[int, str]]]
@@ -165,52 +152,27 @@ _Quotes = Mapping[type[Count] | type[Date], list[tuple[int, str]]]
 class _Draft(NamedTuple):
     """A video, and those of its counts and dates that are present."""
 
-    scope: _Scope
-    id_path: _KeyPath
+    scope: Scope
+    id_path: KeyPath
     video_id: VideoId
     spans: list[tuple[MappedKey, ValueSpan | Problem | None]]
 
 
-def _scopes(block: BlockText, scope: _Scope, lists: tuple[Names, ...]) -> Iterator[_Scope | Conflict]:
-    """Yield the items of the lists, or the conflict that makes them uncertain."""
-    if not lists:
-        yield scope
-        return
-    if conflict := conflict_on(scope.table, lists[0], block.syntax):
-        yield conflict
-    found = _follow(scope.table, lists[0])
-    if found is None or not isinstance(found.value, Items):
-        return
-    twin = scope.twin or find_twin(scope.table, lists[0])
-    obstacle = scope.obstacle or found.obstacle or found.value.obstacle
-    name = ".".join(lists[0])
-    for number, item in enumerate(found.value.items):
-        if isinstance(item, Table):
-            inner = _Scope(item, f"{scope.prefix}{name}[{number}].", obstacle or item.obstacle, twin)
-            yield from _scopes(block, inner, lists[1:])
+_Drafted = _Draft | Problem | Conflict
 
 
-def _follow(table: Table, names: Names) -> _KeyPath | None:
-    """Follow a path; None if one of its keys is absent. An alias on the path ends it, as an obstacle."""
-    obstacle: ProblemKind | None = None
-    for name in names[:-1]:
-        member = table.get(name)
-        if member is not None and isinstance(member.value, Alias):
-            return _KeyPath(table, member, ProblemKind.ALIAS)
-        if member is None or not isinstance(member.value, Table):
-            return None
-        table = member.value
-        obstacle = obstacle or table.obstacle
-    last = table.get(names[-1])
-    return _KeyPath(table, last, obstacle) if last else None
-
-
-def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Conflict | None:
+def _draft(block: BlockText, scope: Scope, keys: Keys) -> _Drafted | None:
     """Return the video of a table, if it has one, or why it cannot be used."""
-    if conflict := conflict_on(scope.table, keys.video_id, block.syntax):
+    if keys.where and (met := meets(scope, keys, block.syntax)) is not True:
+        return met or None
+    id_path, video_id = scope.id_path, None
+    if id_path:
+        video_id = _video_id_in_key(block, id_path)
+    elif conflict := conflict_on(scope.table, keys.video_id, block.syntax):
         return conflict
-    id_path = _follow(scope.table, keys.video_id)
-    video_id = id_path and _video_id(block, id_path.value, keys)
+    else:
+        id_path = follow(scope.table, keys.video_id)
+        video_id = id_path and _video_id(block, id_path.value, keys)
     if id_path is None or video_id is None:
         return None
     if isinstance(video_id, Problem):
@@ -219,13 +181,52 @@ def _draft(block: BlockText, scope: _Scope, keys: Keys) -> _Draft | Problem | Co
         if conflict := conflict_on(scope.table, key.names, block.syntax):
             return conflict
     items = id_path.value
-    if isinstance(items, Items):
+    if isinstance(items, Items) and not scope.id_path:
         item = items.items[0]  # the list is handled as one value, so missing counts are added after all of it
         assert isinstance(item, Scalar)
         closing = _LIST_END.match(block.text, item.stop) if block.text.startswith("[", items.start) else None
         whole = Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote)
         id_path = id_path._replace(member=Member(id_path.member.key, whole))
     return _Draft(scope, id_path, video_id, [(key, _span(block, scope, key)) for key in keys.mapped])
+
+
+def _with_one_problem(drafts: Sequence[_Drafted]) -> list[_Drafted]:
+    """Return the drafts of a mapping whose keys are the ids, with one Problem for all keys that are none.
+
+    If none of the keys is an id, it is another mapping: nothing is reported.
+    """
+    wrong: list[Problem] = []
+    rest: list[_Drafted] = []
+    for draft in drafts:
+        if isinstance(draft, Problem) and draft.kind is ProblemKind.NOT_A_VIDEO_ID:
+            wrong.append(draft)
+        else:
+            rest.append(draft)
+    if all(isinstance(draft, Conflict) for draft in rest):
+        return []
+    if len(wrong) > 1:
+        more = (
+            f"{len(wrong)} keys of the mapping are not video IDs, among them this one: remove them, or move them out."
+        )
+        wrong[0] = dataclasses.replace(wrong[0], message=more)
+    return [*rest, *wrong[:1]]
+
+
+def _video_id_in_key(block: BlockText, id_path: KeyPath) -> VideoId | Problem:
+    """Read the ID in a key of a mapping."""
+    table, key = id_path.table, id_path.member.key
+    assert isinstance(key, Scalar)
+    if not _ID.fullmatch(key.text):
+        message = f"The key {key.text[:40]!r} is not a video ID: remove it, or move it out of the mapping."
+        return block.problem(ProblemKind.NOT_A_VIDEO_ID, message, key.start)
+    if second := table.twice.get(key.text):
+        message = f"The key {key.text!r} appears twice: remove one of the two."
+        return block.problem(ProblemKind.DUPLICATE_KEY, message, second.start)
+    if key.obstacle:
+        return block.problem(key.obstacle, f"The video ID {_ADVICE[key.obstacle]}.", key.start)
+    found = _video_id_in_scalar(block, key)
+    assert found is not None
+    return found
 
 
 def _video_id(block: BlockText, node: Node, keys: Keys) -> VideoId | Problem | None:
@@ -267,9 +268,9 @@ def _video_id_in_list(block: BlockText, items: Items, keys: Keys) -> VideoId | P
     return block.problem(ProblemKind.NOT_A_VIDEO_ID, message, items.start)
 
 
-def _span(block: BlockText, scope: _Scope, key: MappedKey) -> ValueSpan | Problem | None:
+def _span(block: BlockText, scope: Scope, key: MappedKey) -> ValueSpan | Problem | None:
     """Return the span of a count or date, why it must not be changed, or None if it is absent."""
-    found = _follow(scope.table, key.names)
+    found = follow(scope.table, key.names)
     if found is None:
         return None
     node = found.value
@@ -331,10 +332,9 @@ def _finish(block: BlockText, draft: _Draft, keys: Keys, quotes: _Quotes) -> Ite
     If some parsers read another key as a mapped one, or as one to insert, the whole slot is left alone.
     """
     id_path, found = draft.id_path, draft.spans
-    beside = keys.video_id[:-1] if keys.insert_missing else None
+    beside = (() if keys.is_keyed else keys.video_id[:-1]) if keys.insert_missing else None
     absent = [key for key, span in found if span is None and key.names[:-1] == beside]
-    twins = _twins(draft, keys, absent)
-    if twins:
+    if twins := [] if block.is_data else _twins(draft, keys, absent):
         yield from (block.problem(ProblemKind.KEY_CASE, twin.message, twin.key.start) for twin in twins)
         return
     if absent:
@@ -352,7 +352,7 @@ def _finish(block: BlockText, draft: _Draft, keys: Keys, quotes: _Quotes) -> Ite
 
 def _twins(draft: _Draft, keys: Keys, absent: Sequence[MappedKey]) -> list[Twin]:
     """Return the twins of keys on the path to the video, or to a value that would be written."""
-    of_id = draft.scope.twin or find_twin(draft.scope.table, keys.video_id)
+    of_id = draft.scope.twin or (None if keys.is_keyed else find_twin(draft.scope.table, keys.video_id))
     if of_id:
         return [of_id]
     written = [key for key, span in draft.spans if isinstance(span, ValueSpan) or key in absent]
@@ -369,10 +369,15 @@ def _quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: Co
     return "" if insert_as == "number" else own or '"'
 
 
-def _insert(block: BlockText, scope: _Scope, id_path: _KeyPath, key: MappedKey, quote: str) -> ValueSpan | Problem:
+def _insert(block: BlockText, scope: Scope, id_path: KeyPath, key: MappedKey, quote: str) -> ValueSpan | Problem:
     """Return the span of an absent count or date, right after the id; several are in the order of the mapping."""
     obstacle = scope.obstacle or id_path.obstacle
-    insertion = None if obstacle else insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
+    if obstacle:
+        insertion = None
+    elif scope.id_path:
+        insertion = insertion_before(block.text, block.syntax, scope.table, quote)
+    else:
+        insertion = insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
     if insertion is None:
         message = f"syncer cannot add the {_noun(key)} {key.field!r} here safely: add it by hand, below the video ID."
         return block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)

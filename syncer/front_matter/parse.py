@@ -8,9 +8,9 @@ from syncer.front_matter.toml_tree import parse_toml
 from syncer.front_matter.tree import Tree, Unreadable
 from syncer.front_matter.yaml_tree import parse_yaml
 
-_PARSERS = {Syntax.YAML: parse_yaml, Syntax.TOML: parse_toml, Syntax.JSON: parse_json}
 
-
-def parse(text: str, syntax: Syntax) -> Tree | Unreadable:
-    """Return the tree of a block's text, or why it cannot be parsed."""
-    return _PARSERS[syntax](text)
+def parse(text: str, syntax: Syntax, *, is_data: bool = False) -> Tree | Unreadable:
+    """Return the tree of a block's text, or why it cannot be parsed. A YAML data file may have several documents."""
+    if syntax is Syntax.YAML:
+        return parse_yaml(text, several=is_data)
+    return parse_toml(text) if syntax is Syntax.TOML else parse_json(text)

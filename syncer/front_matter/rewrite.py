@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from syncer.front_matter.keys import keys_of
+from syncer.front_matter.keys import format_of, keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
-from syncer.model import COUNT_PATTERN, DATE_PATTERN, Change, Count, Date, Fields, Problem, ProblemKind, VideoId
+from syncer.model import COUNT_PATTERN, DATE_PATTERN, Change, Count, Date, Fields, Format, Problem, ProblemKind, VideoId
 
 _FORMS = {Count: re.compile(COUNT_PATTERN), Date: re.compile(DATE_PATTERN)}
 
@@ -48,13 +48,13 @@ def splices_for(
             message = "The data file would be larger than 64 MiB, so it was not written: `exclude` pages."
             return Problem(ProblemKind.UNWRITABLE, path, message)
         return edited(path) if new is None else [(0, len(data), new)]
-    keys = keys_of(fields)
-    plain = plain_splices(data, keys, changes)
+    keys, form = keys_of(fields), format_of(fields, path)
+    plain = plain_splices(data, keys, changes) if form is Format.FRONT_MATTER else None
     if plain:
         return plain
     from syncer.front_matter.rewrite_tree import tree_splices  # most sites do without it, as with `find_in_tree`
 
-    splices = tree_splices(data, keys, changes, path)
+    splices = tree_splices(data, keys, changes, path, form)
     return edited(path) if splices is None else splices
 
 

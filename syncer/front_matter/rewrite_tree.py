@@ -5,43 +5,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncer.front_matter.block import BlockEnd, find_block
+from syncer.front_matter.data import LARGEST_DATA_BYTES, MAX_BYTES, ReadText, read_data
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys
 from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
 from syncer.front_matter.plain import Splice, splice
-from syncer.front_matter.tree import Tree, says_the_same
-from syncer.model import Change, Problem, ProblemKind, VideoId
+from syncer.front_matter.tree import digest
+from syncer.model import Change, Format, Problem, ProblemKind, VideoId
 
 Edit = tuple[ValueSpan, str]
 """A span and its new text."""
 
 
-def tree_splices(data: bytes, keys: Keys, changes: Sequence[Change], path: str) -> list[Splice] | Problem | None:
+def tree_splices(
+    data: bytes, keys: Keys, changes: Sequence[Change], path: str, form: Format = Format.FRONT_MATTER
+) -> list[Splice] | Problem | None:
     """Return the result of the full parser: the fast path must return the same, or leave the page to it.
 
     None if the page is not as the scan saw it.
     """
-    block = find_block(data)
-    text = None if block is None else read_block(data, block, keys, path)
-    if block is None or not isinstance(text, str):
+    read = _read_front_matter(data, keys, path) if form is Format.FRONT_MATTER else read_data(data, form, path)
+    if read is None or isinstance(read, Problem):
         return None
-    before = interpret(BlockText(text, block.syntax, block.line, path), keys)
+    block, text = read.block, read.block.text
+    before = interpret(block, keys)
     edits = _edits(before.slots, changes)
     if edits is None or not before.trees:
         return None
     parts = [(span.start, span.stop, f"{span.before}{value}{span.after}") for span, value in edits]
+    old_keys = frozenset(span.key for span, _ in edits if span.key is not None)
+    digests = [digest(tree, old_keys) for tree in before.trees]
+    del before, edits  # a large file's trees are in memory one at a time
     new = splice(text, parts)
-    after = interpret(BlockText(new, block.syntax, block.line, path), keys)
-    if _differs_elsewhere(before.trees, after, edits, changes):
-        message = "syncer cannot change only the counts in this front matter: write it in a simpler form."
+    after = interpret(BlockText(new, block.syntax, block.line, path, block.is_data), keys)
+    if _differs_elsewhere(digests, after, changes):
+        message = f"syncer cannot change only the counts in this {block.noun}: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
-    still = find_block(b"".join((data[: block.start], new.encode(), data[block.stop :])))
-    if still is None or still.end is not BlockEnd.CLOSED:
-        message = "With the new counts, the front matter would be larger than 1 MiB: shorten it."
+    if not _may_be_written(b"".join((data[: read.start], new.encode(), data[read.stop :])), form):
+        limit = MAX_BYTES.get(form, LARGEST_DATA_BYTES) >> 20
+        message = f"With the new counts, the {block.noun} would be larger than {limit} MiB: shorten it."
         return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
-    offsets = ([block.start + len(text[:at].encode()) for at in part[:2]] for part in parts)
-    return [(start, stop, part[2].encode()) for (start, stop), part in zip(offsets, parts, strict=True)]
+    splices: list[Splice] = []
+    at, offset = 0, read.start
+    for start, stop, inserted in parts:
+        first = offset + len(text[at:start].encode())
+        at, offset = stop, first + len(text[start:stop].encode())
+        splices.append((first, offset, inserted.encode()))
+    return splices
+
+
+def _read_front_matter(data: bytes, keys: Keys, path: str) -> ReadText | None:
+    block = find_block(data)
+    text = None if block is None else read_block(data, block, keys, path)
+    if block is None or not isinstance(text, str):
+        return None
+    return ReadText(block.start, block.stop, BlockText(text, block.syntax, block.line, path))
+
+
+def _may_be_written(data: bytes, form: Format) -> bool:
+    """Return whether a file with new counts can be read again."""
+    if form is not Format.FRONT_MATTER:
+        return len(data) <= MAX_BYTES.get(form, LARGEST_DATA_BYTES)
+    block = find_block(data)
+    return block is not None and block.end is BlockEnd.CLOSED
 
 
 def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit] | None:
@@ -56,20 +83,19 @@ def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit
     return sorted(edits, key=lambda edit: edit[0].start)
 
 
-def _differs_elsewhere(
-    before: Sequence[Tree], after: Interpretation, edits: Sequence[Edit], changes: Sequence[Change]
-) -> bool:
-    """Return whether, for any parser, the new block is anything else than the old one with the changes made."""
+def _differs_elsewhere(before: Sequence[bytes], after: Interpretation, changes: Sequence[Change]) -> bool:
+    """Return whether, for any parser, the new block is anything else than the old one with the changes made.
+
+    `before` are the digests of the old block, without the values that change.
+    """
     if len(after.trees) != len(before):
         return True
     spans = _spans(after.slots)
     changed = [spans.get((change.video_id, change.field)) for change in changes]
     if any(span is None or span.value.text != change.new for span, change in zip(changed, changes, strict=True)):
         return True
-    old_keys = frozenset(span.key for span, _ in edits if span.key is not None)
     new_keys = frozenset(span.key for span in changed if span is not None and span.key is not None)
-    pairs = zip(before, after.trees, strict=True)
-    return not all(says_the_same(old, old_keys, new, new_keys) for old, new in pairs)
+    return list(before) != [digest(tree, new_keys) for tree in after.trees]
 
 
 def _spans(slots: Sequence[LocatedSlot]) -> dict[tuple[VideoId, str], ValueSpan]:

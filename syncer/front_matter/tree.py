@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import NamedTuple
 
 from syncer.model import ProblemKind
@@ -12,7 +13,7 @@ MAX_DEPTH = 100
 """Deeper nesting is refused: no real page has it, and parsers need quadratic time or run out of stack."""
 
 
-UNCERTAIN = "syncer cannot locate the values in this front matter reliably: write it in a simpler form."
+UNCERTAIN = "syncer cannot locate the values here reliably: write them in a simpler form."
 
 
 class Conflict(NamedTuple):
@@ -115,11 +116,18 @@ class Tree(NamedTuple):
     root: Node
     conflict: Conflict | None = None
     """A construct about which parsers disagree, whatever the keys."""
+    later: tuple[Node, ...] = ()
+    """The roots of further documents of a YAML file."""
 
 
-def says_the_same(before: Tree, but: frozenset[int], after: Tree, but_after: frozenset[int]) -> bool:
-    """Return whether two trees are equal, without the members whose keys start at these offsets in each."""
-    return list(_outline(before.root, but)) == list(_outline(after.root, but_after))
+def digest(tree: Tree, without: frozenset[int]) -> bytes:
+    """Return a digest that only equal trees have, without the members whose keys start at these offsets."""
+    running = blake2b()
+    for number, root in enumerate((tree.root, *tree.later)):
+        running.update(f"document {number}".encode())
+        for part in _outline(root, without):
+            running.update(repr(part).encode(errors="surrogatepass"))
+    return running.digest()
 
 
 class Pairs(NamedTuple):

@@ -34,28 +34,32 @@ class _Mark(Protocol):
     def index(self) -> int: ...
 
 
-def parse_yaml(text: str) -> Tree | Unreadable:
-    """Return the tree of one YAML document, or why it cannot be parsed.
+def parse_yaml(text: str, *, several: bool = False) -> Tree | Unreadable:
+    """Return the tree of one YAML document, or of several, or why it cannot be parsed.
 
     The structure is that of libyaml: YAML 1.1. A tab after the dash of an item is read as a space: libyaml refuses it,
     and all other parsers accept it.
     """
-    tree = _parse(text)
+    tree = _parse(text, several=several)
     if isinstance(tree, Unreadable) and "\t" in text:
-        without_tabs = _parse(_TAB_AFTER_DASH.sub(lambda match: match[0].replace("\t", " "), text))
+        spaced = _TAB_AFTER_DASH.sub(lambda match: match[0].replace("\t", " "), text)
+        without_tabs = _parse(spaced, several=several)
         return tree if isinstance(without_tabs, Unreadable) else without_tabs
     return tree
 
 
-def _parse(text: str) -> Tree | Unreadable:
+def _parse(text: str, *, several: bool) -> Tree | Unreadable:
     try:
-        return _build(text, yaml.parse(text, Loader=_Loader))
+        tree = _build(text, yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = error.problem or "it cannot be parsed"
         return _invalid(reason, _line(text, mark) if mark else None, begins_well=_begins_well(text))
     except yaml.YAMLError as error:
         return _invalid(" ".join(str(error).split()), None)
+    if isinstance(tree, Tree) and tree.later and not several:
+        return _invalid("it has more than one document", None, begins_well=True)
+    return tree
 
 
 def _begins_well(text: str) -> bool:
@@ -89,9 +93,10 @@ def _build(text: str, events: Iterator[yaml.Event]) -> Tree | Unreadable:
                 opened.append(_OpenNode(node))
             if len(opened) > MAX_DEPTH:
                 return _invalid("nested too deeply", _line(text, _start(event)))
-    if len(documents.items) > 1:
-        return _invalid("it has more than one document", None, begins_well=True)
-    return Tree(documents.items[0] if documents.items else Scalar("", 0, 0, null=True), conflict)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            anchors = {}
+    first, *later = documents.items or [Scalar("", 0, 0, null=True)]
+    return Tree(first, conflict, tuple(later))
 
 
 @dataclass(slots=True)

@@ -389,7 +389,7 @@ def test_what_is_the_same_on_many_pages_is_shared_between_them() -> None:
         assert first.fields is second.fields
 
 
-@pytest.mark.parametrize("path", ["", "a..b", "a[]", "[].a", "a.", "a[].b[]"])
+@pytest.mark.parametrize("path", ["", "a..b", "a[]", "[][].a", "a.", "a[].b[]", "[]"])
 def test_a_path_that_no_config_can_have_is_an_error(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         keys_of(Fields(path, {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncer.front_matter.tree import Tree, Unreadable, says_the_same
+from syncer.front_matter.tree import Tree, Unreadable, digest
 from syncer.front_matter.yaml_tree import parse_yaml
 
 BEFORE = "a: x\nviews: 5\nb: [1, {c: d}]\n"
@@ -21,7 +21,7 @@ def tree(text: str) -> Tree:
 )
 def test_a_changed_count_alone_is_no_difference(after: str) -> None:
     but_after = frozenset({after.index("views")} if "views" in after else set())
-    assert says_the_same(tree(BEFORE), frozenset({BEFORE.index("views")}), tree(after), but_after)
+    assert digest(tree(BEFORE), frozenset({BEFORE.index("views")})) == digest(tree(after), but_after)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,5 @@ def test_a_changed_count_alone_is_no_difference(after: str) -> None:
 )
 def test_anything_else_is(old: str, new: str) -> None:
     after = BEFORE.replace(old, new)
-    assert not says_the_same(
-        tree(BEFORE), frozenset({BEFORE.index("views")}), tree(after), frozenset({after.index("views")})
-    )
+    before = digest(tree(BEFORE), frozenset({BEFORE.index("views")}))
+    assert before != digest(tree(after), frozenset({after.index("views")}))
