@@ -62,7 +62,7 @@ from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
-from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
+from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync, require_directories
 from syncer.sync.readings import judge_window, note_held, plan_now, request_windows
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import finish_writing, write_pages
@@ -88,12 +88,7 @@ def make_sync(
     matches nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
     """
     site = os.path.realpath(config.site)
-    for collection in config.collections:
-        directory = os.path.join(site, collection.directory)
-        if not os.path.isdir(directory):
-            raise UsageError(
-                f"{directory} is not a directory; set `site` and `collections` in the config to where your pages are"
-            )
+    require_directories(config)
     if config.write.file is not None:  # before anything is written, the state included
         from syncer.content.data_files import read_data_file
 
