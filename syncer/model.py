@@ -33,6 +33,10 @@ BATCH_SIZE = 50
 """Most ids that one request may name (`docs/youtube.md`)."""
 
 
+LARGEST_PAGE_BYTES = 64 << 20
+"""Larger files are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
+
+
 class Count(StrEnum):
     """One number of a video's statistics, by YouTube's name."""
 

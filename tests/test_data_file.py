@@ -165,7 +165,7 @@ def test_a_file_without_the_mark_is_refused_and_never_touched(full: Site, syncer
 
 
 def test_a_file_that_could_not_be_read_again_is_not_written(full: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syncer.front_matter.entries.MAX_FILE_BYTES", 100)
+    monkeypatch.setattr("syncer.front_matter.rewrite.LARGEST_PAGE_BYTES", 100)
 
     report = full.sync(NOON)
     assert [(problem.kind, problem.message[:41]) for problem in report.problems] == [

@@ -10,13 +10,14 @@ from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.content.page_file import LARGEST_PAGE_BYTES, signature_of, unreadable
+from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import Keys, fold_key, keys_of
 from syncer.model import (
+    LARGEST_PAGE_BYTES,
     WHOLE_PAGE,
     Collection,
     Count,

@@ -31,9 +31,6 @@ NOTE = "Written by syncer: do not edit"
 MARKS = (f"# {NOTE}".encode(), f'{{"_syncer": {{"note": "{NOTE}'.encode())
 """How each data file begins. A file that begins otherwise is not syncer's."""
 
-MAX_FILE_BYTES = 64 << 20
-"""A larger file is not written, because it could not be read again (`content.page_file.LARGEST_PAGE_BYTES`)."""
-
 Texts = tuple[str | None, ...]
 """The digits of an entry's counts, in the order of the mapping; None where there is none."""
 

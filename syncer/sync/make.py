@@ -3,7 +3,7 @@
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
-    | open_data_file    sync/data_file        the counts in the data file, if `write.to` says that they are there
+    | open_data_file    sync/write_data_file    the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
@@ -22,7 +22,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     mark_done       state/intents           which of it was written, and waits for the build hook
     |     DiffLog         diff_log/log            a line for each changed count or date
     |     forget_intents  state/intents           nothing is left to settle
-    | DataFile.write    sync/data_file        instead of pages, the data file, as one page by the same steps
+    | DataFile.write    sync/write_data_file    instead of pages, the data file, as one page by the same steps
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
@@ -70,7 +70,7 @@ from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-    from syncer.sync.data_file import DataFile
+    from syncer.sync.write_data_file import DataFile
 
 LOST_SITE_VIDEOS = 5
 """From so many videos in the state on, a site without pages is an error: nobody removes them all on purpose."""
@@ -90,7 +90,7 @@ def make_sync(
     site = os.path.realpath(config.site)
     require_directories(config)
     if config.write.file is not None:  # before anything is written, the state included
-        from syncer.content.data_files import read_data_file
+        from syncer.content.data_file import read_data_file
 
         read_data_file(site, config.write.file, config.collection_models())
     started = environment.clock()
@@ -126,7 +126,7 @@ def _sync_and_forget(
 def _scan_and_sync(sync: Sync) -> SyncReport:
     data_file: DataFile | None = None
     if sync.config.write.file is not None:
-        from syncer.sync.data_file import open_data_file
+        from syncer.sync.write_data_file import open_data_file
 
         data_file = open_data_file(sync)
     pages = _scan(sync, data_file)
