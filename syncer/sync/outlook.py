@@ -34,7 +34,7 @@ from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
 from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally, require_directories
-from syncer.sync.readings import longest_unread, overdue_at, plan_now
+from syncer.sync.readings import overdue_at, plan_now, refresh_within
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -203,7 +203,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         new = (PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None) for video in unread_first)
         first = [*new, *first][:FIRST_LISTED]
     listed = [video.video_id for video in first]
-    every, within = mean_interval(config, now), longest_unread(config)
+    every, within = mean_interval(config, now), refresh_within(config)
     budget = units_a_day(config)
     drifts = Drifts([*known.rates, *[PRIOR] * unread])
     ours = forecast(drifts, units=budget, every=every, refresh_within=within)

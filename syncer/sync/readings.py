@@ -74,10 +74,10 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
 def overdue_at(config: Config, now: datetime) -> datetime:
     """Return which readings are overdue now, those from then or before: in the next sync, they would be too old."""
     schedule = config.schedule.as_model()
-    return next_time(schedule, now, now) + schedule.jitter - longest_unread(config)
+    return next_time(schedule, now, now) + schedule.jitter - refresh_within(config)
 
 
-def longest_unread(config: Config) -> timedelta:
+def refresh_within(config: Config) -> timedelta:
     """Return for how long a video may go unread: its readings must not be deleted before that."""
     return min(config.schedule.refresh_within, config.history.keep)
 
