@@ -454,6 +454,31 @@ def test_two_processes_call_once(site: Site, page: Path) -> None:
         assert sorted(text.split(":")[0] for text in said) == ["Build hook called", "Build hook not called"]
 
 
+# a clock that is set back
+
+
+def note_a_year_ahead(site: Site) -> None:
+    """What a sync notes while the clock is wrong."""
+    with closing(sqlite3.connect(site.state / "state.sqlite3")) as database, database:
+        ahead = str(int(time.time()) + 365 * 86_400)
+        database.execute("INSERT OR IGNORE INTO unbuilt VALUES ('content/a.md')")
+        database.execute("INSERT OR REPLACE INTO meta VALUES ('changed_since', ?), ('changed_last', ?)", (ahead, ahead))
+
+
+def test_deploy_calls_after_quiet_though_a_clock_was_a_year_ahead(
+    site: Site, page: Path, syncer: Run, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 2s, when: 0%")
+    monkeypatch.setenv("HOOK", host.url)
+    sync(site, None)
+    note_a_year_ahead(site)
+    assert "because it waits until no page has changed for 2s" in syncer("deploy").out
+    assert host.calls == []
+    time.sleep(3.1)
+    assert syncer("deploy").out == "Build hook called: 1 of 1 page had changed.\n"
+    assert len(host.calls) == 1
+
+
 # the daemon
 
 
@@ -474,6 +499,18 @@ def test_the_daemon_wakes_for_a_call_that_becomes_due_also_after_a_restart(site:
         assert daemon.ended()[0] == 0
         assert not any(SECRET in line for line in daemon.lines)
     assert len(host.calls) == 1
+
+
+@pytest.mark.storm
+def test_a_daemon_calls_after_quiet_though_a_clock_was_a_year_ahead(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 1s, when: 0%", schedule="every: 1h, jitter: 0s")
+    with Daemon(site, environment=environment_of(host)) as daemon:
+        daemon.until("Called the build hook. 1 page changed since the last call")
+        note_a_year_ahead(site)
+        daemon.until("Called the build hook. 1 page changed since the last call")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+    assert len(host.calls) == 2
 
 
 def test_a_daemon_without_the_address_does_not_start(
