@@ -113,7 +113,7 @@ class Unbuilt:
         return len(failures) >= FAILURES_BEFORE_PROBLEM or any(call.was_refused for call in failures[:1])
 
     def is_ahead_of(self, now: datetime) -> bool:
-        """Whether a time was noted before the clock was set back. Until such times are set back too, waits never end."""
+        """Whether a time was noted before the clock was set back: the waits end only once it is set back, too."""
         noted = (self.since, self.last_change, *(call.at for call in self.calls))
         return any(at > now + CLOCK_STEP for at in noted if at)
 
