@@ -19,6 +19,7 @@ from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.model import Collection, Count, Fields, Page, Problem
+from tests.forks import run
 
 ID = "kq3vT7mZ_dE"
 OTHER_ID = "-b5Nw0yRfhs"
@@ -86,14 +87,7 @@ def pages(site: Path, *collections: Collection) -> list[Page]:
 
 def run_python(code: str, *arguments: str | Path) -> str:
     """Run Python code in a process of its own and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run("-c", code, *map(str, arguments), cwd=Path(__file__).parent.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -16,6 +14,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.state.database import open_database
 from tests.daemon_process import Daemon
+from tests.forks import PIPE, Fork
 from tests.site import KEY, Run, Site, crlf, ids, tree, world_with
 from tests.terminal import on_a_terminal
 
@@ -302,10 +301,10 @@ def test_a_reader_who_leaves_early_is_no_error(large: Site) -> None:
     read, write = os.pipe()
     os.close(read)
     environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-    command = [sys.executable, "-m", "syncer", "-c", str(large.config), "plan"]
-    ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, check=False)
-    os.close(write)
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    with Fork("-m", "syncer", "-c", str(large.config), "plan", stdout=write, stderr=PIPE, env=environment) as plan:
+        os.close(write)
+        _, err = plan.communicate()
+    assert (plan.returncode, err) == (0, "")
 
 
 def test_while_the_units_do_not_reach_for_all_each_day_uses_all_of_them(
