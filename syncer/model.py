@@ -6,6 +6,7 @@ make.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -199,6 +200,13 @@ class Fields:
     """None: every count that differs is written."""
     own_file: bool = False
     """The file is a data file of `write.to`, which syncer writes whole: an entry for each video, by its ID."""
+    former: bool = False
+    """The config no longer has it. Of the values that it finds, only those that syncer wrote matter."""
+
+    def same_keys(self, other: Fields) -> bool:
+        """Return whether both find the same values in a file."""
+        mine, others = ((each.video_id, each.counts, each.dates, each.own_file) for each in (self, other))
+        return mine == others and (not self.own_file or list(self.counts) == list(other.counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +219,19 @@ class Collection:
     """Patterns in the form of .gitignore, relative to the directory."""
     exclude: tuple[str, ...]
     fields: Fields
+
+    @property
+    def files(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """Where its pages are: two collections with the same ones have the same pages."""
+        return self.directory, self.include, self.exclude
+
+    @property
+    def data_file(self) -> str | None:
+        """The path of the data file that it stands for, relative to the site; None if it has pages."""
+        if not self.fields.own_file:
+            return None
+        name = re.sub(r"\\(.)", r"\1", self.include[0].removeprefix("/"))
+        return name if self.directory == "." else f"{self.directory}/{name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,7 @@ def exclude(site: Site) -> None:
     site.configure(
         collections="  - {directory: content, exclude: [a.md], fields: {video_id: v, counts: {viewCount: w}}}\n"
     )
+    (site.state / "state.sqlite3").unlink()  # it remembers the mappings from before
 
 
 def map_another_count(site: Site) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from syncer.commit.compare import PlacedCount, ValueDifference, compare, without_item_numbers
 from syncer.content.page_file import attempt
-from syncer.content.scan import read_candidate, read_head
+from syncer.content.scan import read_candidate, read_head, written_with
 from syncer.content.walk import Candidate
 from syncer.diff_log.lines import Line, lines_backwards
 from syncer.front_matter.find import find
@@ -127,8 +127,10 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
         writes = _newest_writes(scope.log, placed)
         texts = read_texts(scope.repository, [differing[path].name for path in found])
         for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
-            waiting = [(fields, count, writes.get(count.placed)) for fields, count in counts]
-            yield WaitingFile(path, differing[path], text, waiting, removed)
+            found_writes = ((fields, count, writes.get(count.placed)) for fields, count in counts)
+            waiting = [each for each in found_writes if each[2] or not each[0].former]
+            if waiting or not counts:  # else it has only what the author changed in keys that the config no longer has
+                yield WaitingFile(path, differing[path], text, waiting, removed)
 
 
 def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
@@ -219,18 +221,18 @@ def _compared(
     found: dict[str, _Differences] = {}
     texts = read_texts(scope.repository, [differing[path].name for path, _ in files])
     for (path, candidate), text in zip(files, texts, strict=True):
-        if candidate in scope.data_files:
-            read, (fields, *_) = read_head(scope.site, candidate), candidate.fields
-            differences, removed = compare_texts(
-                candidate.path, fields, text, read[0] if isinstance(read, tuple) else b""
-            )
+        if any(fields.own_file for fields in candidate.fields):
+            read = read_head(scope.site, candidate)
+            on_disk = read[0] if isinstance(read, tuple) else b""
+            fields = written_with(on_disk, candidate)
+            differences, removed = compare_texts(candidate.path, fields, text, on_disk)
             found[path] = _Differences([(fields, difference) for difference in differences], removed)
             continue
         for page in read_candidate(scope.site, candidate):
             committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
             if isinstance(page, Page) and committed is not None:
                 counts = [(page.fields, count) for count in compare(page.path, committed.slots, page.slots)]
-                if counts or not committed.slots:
+                if counts or not (committed.slots or page.fields.former):
                     found.setdefault(path, _Differences([])).counts.extend(counts)
     return found
 

@@ -102,13 +102,40 @@ def read_pages(
 
 
 def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | ExcludedPage | Problem]:
-    """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry."""
+    """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry.
+
+    What is in the file by a former mapping alone is a page of that mapping: it has no value that an earlier page has.
+    """
     if any(fields.own_file for fields in candidate.fields):
-        read, path, (fields, *_) = read_head(site, candidate), candidate.path, candidate.fields
-        return [Page(path, read[1], fields, find(read[0], fields, path).slots)] if isinstance(read, tuple) else []
-    pages = Pages()
-    found = [item for item in read_pages(site, [candidate], pages) if not isinstance(item, LeftoverFile)]
-    return [*found, *pages]
+        if not isinstance(read := read_head(site, candidate), tuple):
+            return []
+        fields = written_with(read[0], candidate)
+        return [Page(candidate.path, read[1], fields, find(read[0], fields, candidate.path).slots)]
+    current = tuple(fields for fields in candidate.fields if not fields.former)
+    found, places = list[Page | MiscasedKey | ExcludedPage | Problem](), set[tuple[VideoId, str]]()
+    for mappings in (current, *((fields,) for fields in candidate.fields if fields.former)):
+        pages = Pages()
+        of_mappings = read_pages(site, [candidate._replace(fields=mappings)], pages)
+        found += [item for item in of_mappings if not isinstance(item, LeftoverFile)]
+        for page in pages:
+            values = [
+                (slot, [each for each in slot.values if (slot.video_id, each.field) not in places])
+                for slot in page.slots
+            ]
+            slots = tuple(slot_of(slot.video_id, slot.line, own) for slot, own in values)
+            found.append(page._replace(slots=slots) if page.fields.former else page)
+        places |= {(slot.video_id, value.field) for page in pages for slot in page.slots for value in slot.values}
+    return found
+
+
+def written_with(data: bytes, candidate: Candidate) -> Fields:
+    """Return the mapping with which a data file was written; the first one if it is in the form of none."""
+    mappings = [fields for fields in candidate.fields if fields.own_file]
+    if len(mappings) > 1:
+        from syncer.front_matter.entries import has_form
+
+        return next((fields for fields in mappings if has_form(data, fields, candidate.path)), mappings[0])
+    return mappings[0]
 
 
 def miscased_problems(

@@ -120,6 +120,11 @@ def text_of(entries: Mapping[VideoId, Texts], fields: Fields, path: str) -> byte
     return "".join([*lines, grammar.empty if len(lines) == 1 else "", grammar.last]).encode()
 
 
+def has_form(data: bytes, fields: Fields, path: str) -> bool:
+    """Return whether a data file is as syncer writes it with these fields."""
+    return text_of(entries_in(data, fields, path), fields, path) == data
+
+
 def find_entries(data: bytes, fields: Fields, path: str) -> PageContents:
     """Return the entries of a data file as slots that have all mapped counts, some of them absent."""
     return PageContents(tuple(slots_of(entries_in(data, fields, path), fields)))

@@ -16,6 +16,7 @@ from syncer.errors import UsageError
 from syncer.model import Change, Count, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
+from syncer.state.mappings import with_former
 from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.open_state import begin, open_for_writing
@@ -53,7 +54,7 @@ def undo(
         if first is None:
             raise _unknown(name)
         sync = begin(config, Options(), environment, listener, opened, started=started)
-        candidate = candidate_of(config.written_models())
+        candidate = candidate_of(with_former(sync.database, config.written_models()))
         by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
         pages = (_restoration(sync, candidate(path), same) for path, same in by_page)
         return put_back(sync, opened.diff_log, pages, limit)

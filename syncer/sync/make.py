@@ -211,7 +211,8 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     tally.later = plan.later
-    number = begin_sync(database, tally.sync, tally.started)
+    written = sync.config.written_models() if data_file else sync.config.collection_models()
+    number = begin_sync(database, tally.sync, tally.started, written)
     if options.whole:
         save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)
