@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 
 from syncer.commit.build import Author, commit_counts, require_tip
@@ -19,6 +20,7 @@ from syncer.git.remote import Remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind, VideoId
 from syncer.state.mappings import with_former
+from syncer.state.videos import count_pages_of
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_committed, log_pushed
 from syncer.wording import counted, safe
@@ -34,7 +36,7 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
     try:
         scope = _scope(sync, pages)
         author = Author(settings.author)
-        wording = Wording(settings.message, tally.sync, sorted(missing))
+        wording = Wording(settings.message, tally.sync, sorted(missing), partial(count_pages_of, sync.database))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
         summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
