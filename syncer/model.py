@@ -204,8 +204,11 @@ class Fields:
     """The config no longer has it. Of the values that it finds, only those that syncer wrote matter."""
 
     def same_keys(self, other: Fields) -> bool:
-        """Return whether both find the same values in a file."""
-        mine, others = ((each.video_id, each.counts, each.dates, each.own_file) for each in (self, other))
+        """Return whether both find and insert the same values in a file."""
+        mine, others = (
+            (each.video_id, each.counts, each.dates, each.own_file, each.insert_missing and each.insert_as)
+            for each in (self, other)
+        )
         return mine == others and (not self.own_file or list(self.counts) == list(other.counts))
 
 

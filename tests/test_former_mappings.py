@@ -25,6 +25,11 @@ def mapped(counts: str = ALL, directory: str = "content") -> str:
     return f"  - directory: {directory}\n    fields: {{video_id: vid_id, counts: {counts}}}\n"
 
 
+INSERTING = mapped("{viewCount: viewcount, likeCount: likeCount, commentCount: comments}").replace(
+    "vid_id,", "vid_id, insert_missing: true, insert_as: string,"
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The part of a config that says where counts are."""
@@ -46,6 +51,8 @@ CHANGES = {
     "a count less in a data file": (TO_FILE, Settings(mapped("{viewCount: viewcount}"), to_file())),
     "another key": (TO_PAGES, Settings(mapped("{viewCount: views, likeCount: likeCount}"))),
     "another key in a data file": (TO_FILE, Settings(mapped("{viewCount: views, likeCount: likeCount}"), to_file())),
+    "another count in the key": (TO_PAGES, Settings(mapped("{commentCount: viewcount, viewCount: likeCount}"))),
+    "counts are no longer inserted": (Settings(INSERTING), TO_PAGES),
     "another key for the ID": (TO_PAGES, Settings(mapped().replace("vid_id", "video"))),
     "fewer directories": (TO_PAGES, Settings(mapped(directory="content/sub"))),
     "fewer pages": (TO_PAGES, Settings(mapped().replace("fields", "exclude: [0.md, /sub/]\n    fields"))),

@@ -104,7 +104,7 @@ def read_pages(
 def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | ExcludedPage | Problem]:
     """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry.
 
-    What is in the file by a former mapping alone is a page of that mapping: it has no value that an earlier page has.
+    Each former mapping has pages of its own, after the others: they can have values that another page has, too.
     """
     if any(fields.own_file for fields in candidate.fields):
         if not isinstance(read := read_head(site, candidate), tuple):
@@ -112,19 +112,12 @@ def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey |
         fields = written_with(read[0], candidate)
         return [Page(candidate.path, read[1], fields, find(read[0], fields, candidate.path).slots)]
     current = tuple(fields for fields in candidate.fields if not fields.former)
-    found, places = list[Page | MiscasedKey | ExcludedPage | Problem](), set[tuple[VideoId, str]]()
+    found = list[Page | MiscasedKey | ExcludedPage | Problem]()
     for mappings in (current, *((fields,) for fields in candidate.fields if fields.former)):
         pages = Pages()
         of_mappings = read_pages(site, [candidate._replace(fields=mappings)], pages)
         found += [item for item in of_mappings if not isinstance(item, LeftoverFile)]
-        for page in pages:
-            values = [
-                (slot, [each for each in slot.values if (slot.video_id, each.field) not in places])
-                for slot in page.slots
-            ]
-            slots = tuple(slot_of(slot.video_id, slot.line, own) for slot, own in values)
-            found.append(page._replace(slots=slots) if page.fields.former else page)
-        places |= {(slot.video_id, value.field) for page in pages for slot in page.slots for value in slot.values}
+        found += pages
     return found
 
 

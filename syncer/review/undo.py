@@ -76,8 +76,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
     elif not candidate.fields:
         missing = "the page is not in any collection of the config"
     values = {
-        (slot.video_id, value.field): (number, value)
-        for number, page in enumerate(pages)
+        (slot.video_id, value.field, count_in_log(value.kind)): (number, value)
+        for number, page in reversed([*enumerate(pages)])  # the config's mappings are first, so they win
         for slot in page.slots
         for value in slot.values
     }
@@ -85,7 +85,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
     skipped, stay = [], set[tuple[str, str]]()
     for line in lines:
         video, field = VideoId(str(line["video_id"])), str(line["field"])
-        number, value = values.get((video, field), (0, None))
+        name = None if line["count"] is None else str(line["count"])
+        number, value = values.get((video, field, name), (0, None))
         slot = video, item_of(field)
         outcome = _change_back(sync.database, line, value, missing)
         if line["count"] is None and slot in stay and isinstance(outcome, Change):  # counts come first in the log
@@ -102,7 +103,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
 def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:
     """Return the change that restores a line's count, or why it is not restored; None if it has its old value."""
     old, new = line["old"], line["new"]
-    if value is None or count_in_log(value.kind) != line["count"]:
+    if value is None:
         return missing
     if value.text == old:
         return None

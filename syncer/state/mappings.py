@@ -37,6 +37,8 @@ def _former(text: str) -> Collection:
         fields = Fields(
             str(values["video_id"]),
             {Count(count): str(key) for count, key in values["counts"].items()},
+            insert_missing=values["insert_as"] is not None,
+            insert_as="string" if values["insert_as"] == "string" else "number",
             dates={Date(date): str(key) for date, key in values["dates"].items()},
             own_file=values["own_file"] is True,
             former=True,

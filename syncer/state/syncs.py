@@ -43,6 +43,7 @@ def begin_sync(database: Database, sync_id: str, started: datetime, collections:
             "video_id": each.fields.video_id,
             "counts": dict(each.fields.counts),
             "dates": dict(each.fields.dates),
+            "insert_as": each.fields.insert_as if each.fields.insert_missing else None,
             "own_file": each.fields.own_file,
         }
         for each in collections
