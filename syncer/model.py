@@ -34,6 +34,10 @@ BATCH_SIZE = 50
 """Most ids that one request may name (`docs/youtube.md`)."""
 
 
+LARGEST_PAGE_BYTES = 64 << 20
+"""Larger files are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
+
+
 class Count(StrEnum):
     """One number of a video's statistics, by YouTube's name."""
 
@@ -219,6 +223,24 @@ class Fields:
     """None: by the suffix of the file's name; one that is not a data file's has front matter."""
     where: Mapping[str, str] = field(default_factory=dict)
     """Only slots whose page or item has these values, by paths like those of the counts; all others are skipped."""
+    former: bool = False
+    """The config no longer has it. Of the values that it finds, only those that syncer wrote matter."""
+
+    def same_keys(self, other: Fields) -> bool:
+        """Return whether both find and insert the same values in a file."""
+        mine, others = (
+            (
+                each.video_id,
+                each.counts,
+                each.dates,
+                each.own_file,
+                each.insert_missing and each.insert_as,
+                each.format,
+                each.where,
+            )
+            for each in (self, other)
+        )
+        return mine == others and (not self.own_file or list(self.counts) == list(other.counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +253,19 @@ class Collection:
     """Patterns in the form of .gitignore, relative to the directory."""
     exclude: tuple[str, ...]
     fields: Fields
+
+    @property
+    def files(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """Where its pages are: two collections with the same ones have the same pages."""
+        return self.directory, self.include, self.exclude
+
+    @property
+    def data_file(self) -> str | None:
+        """The path of the data file that it stands for, relative to the site; None if it has pages."""
+        if not self.fields.own_file:
+            return None
+        name = re.sub(r"\\(.)", r"\1", self.include[0].removeprefix("/"))
+        return name if self.directory == "." else f"{self.directory}/{name}"
 
 
 @dataclass(frozen=True, slots=True)

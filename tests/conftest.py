@@ -19,6 +19,7 @@ from syncer.simulator.world import World
 from tests.clockwork import Clock
 from tests.crash.warm import Warm
 from tests.examples import examples
+from tests.forks import stop
 from tests.site import KEY, Ran, Run, Site, kept_log
 
 MEMORY_DIRECTORY = "/dev/shm"
@@ -56,6 +57,13 @@ def warm() -> Iterator[Warm]:
     """Runs the command line in processes of their own, which may be killed, and which end or are said to hang."""
     with Warm() as process:
         yield process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks_end() -> Iterator[None]:
+    """What starts programs by a fork ends with the tests."""
+    yield
+    stop()
 
 
 @pytest.fixture(scope="session", autouse=True)

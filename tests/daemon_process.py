@@ -11,26 +11,42 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from tests.forks import PIPE, Fork, run
 from tests.site import KEY, Site, crlf, ids
 from tests.waiting import TIMEOUT
 
 
 class Daemon:
-    """A running `syncer daemon`; `program` is the module that is run."""
+    """A running `syncer daemon`: a fork, or a Python of its own where its memory is looked at.
+
+    `program` is the module that is run; another one than `syncer` is no fork.
+    """
 
     def __init__(
-        self, site: Site, *options: str, environment: Mapping[str, str] | None = None, program: str = "syncer"
+        self,
+        site: Site,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        program: str = "syncer",
+        forked: bool = True,
     ) -> None:
         self.lines: list[str] = []
         self._environment = {**os.environ, "YOUTUBE_API_KEY": KEY, **(environment or {})}
         self._site = site
         self._options = options
         self._program = program
+        self._forked = forked and program == "syncer"
         self._said: queue.Queue[str] = queue.Queue()
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", self._program, "-c", str(self._site.config), *self._options, "daemon"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=self._environment)
+        command = ["-m", self._program, "-c", str(self._site.config), *self._options, "daemon"]
+        self.process: Fork | subprocess.Popen[str]
+        if self._forked:
+            self.process = Fork(*command, stderr=PIPE, env=self._environment)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, *command], stderr=subprocess.PIPE, text=True, env=self._environment
+            )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         return self
@@ -68,9 +84,7 @@ class Daemon:
 
 def start_another(site: Site) -> subprocess.CompletedProcess[str]:
     """Runs `syncer daemon` until it ends: it must find that it may not run."""
-    command = [sys.executable, "-m", "syncer", "-c", str(site.config), "daemon"]
-    environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment)
+    return run("-m", "syncer", "-c", str(site.config), "daemon", env={**os.environ, "YOUTUBE_API_KEY": KEY})
 
 
 def fill(site: Site, number: int) -> Sequence[str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +19,16 @@ import pytest
 from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
-from syncer.model import Collection, Count, Fields, Page, Problem
+from syncer.front_matter.keys import keys_of
+from syncer.model import Collection, Count, Date, Fields, Page, Problem
+from tests.forks import run
 
 ID = "kq3vT7mZ_dE"
 OTHER_ID = "-b5Nw0yRfhs"
 
 FIELDS = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
+
+DATES = {Date.CHECKED_AT: "viewsUpdated"}
 
 NOBODY = 65534
 """A user without any right of its own."""
@@ -86,20 +91,13 @@ def pages(site: Path, *collections: Collection) -> list[Page]:
 
 def run_python(code: str, *arguments: str | Path) -> str:
     """Run Python code in a process of its own and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run("-c", code, *map(str, arguments), cwd=Path(__file__).parent.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 LATER = [
-    *("googleapiclient.http", "httplib2", "ctypes", "rich.table", "_strptime"),
+    *("googleapiclient.http", "httplib2", "ctypes", "pathspec", "rich.console", "rich.table", "_strptime"),
     *("encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.unicode_escape"),
 ]
 """What the program loads when it needs it: quicker when it is there, and a user without powers may not reach it."""
@@ -115,6 +113,8 @@ def load_all() -> None:
     for name in LATER:
         import_module(name)
     import_module("rich.emoji").Emoji.replace("")  # it loads its table now
+    for video_id, dates in (("vid_id", {}), ("videos[].id", {}), ("vid_id", DATES), ("videos[].id", DATES)):
+        keys_of(replace(FIELDS, video_id=video_id, dates=dates))  # the patterns of what most of the tests' sites map
 
 
 def drop_powers() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from threading import Timer
 
+from tests.forks import Fork
 from tests.site import KEY, Site
 from tests.waiting import TIMEOUT
 
@@ -27,9 +26,8 @@ def on_a_terminal(site: Site, *arguments: str, **more: str) -> bytes:
 def typed_ahead(site: Site, typed: bytes, *arguments: str, **more: str) -> bytes:
     """What a command shows on a terminal on which somebody has typed already."""
     ours, its = os.openpty()
-    command = [sys.executable, "-m", "syncer", *arguments]
     shell = environment(TERM="xterm-256color", **more)
-    with subprocess.Popen(command, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its) as running:
+    with Fork("-m", "syncer", *arguments, cwd=site.root, env=shell, stdin=its, stdout=its, stderr=its) as running:
         os.close(its)
         impatient = Timer(TIMEOUT, running.kill)  # it may ask for more than was typed
         impatient.start()

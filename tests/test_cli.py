@@ -17,6 +17,7 @@ from syncer.cli.main import COMMANDS
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from tests.examples import storms_but
+from tests.forks import run
 from tests.places import need
 from tests.site import Run, Site, crlf, ids, world_with
 from tests.terminal import environment, on_a_terminal
@@ -206,13 +207,10 @@ def test_the_config_is_found_by_option_then_environment_then_place(
 
 @pytest.mark.parametrize("words", storms_but({"sync"}, ["sync --dry-run", "sync", "check --offline", "status"]))
 def test_nothing_but_text_goes_into_a_pipe(full: Site, words: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "syncer", *words.split()],
-        cwd=full.root, env=environment(TERM="xterm-256color"), capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert b"\x1b" not in done.stdout + done.stderr
-    assert b"\r" not in done.stdout + done.stderr
-    assert done.stderr == b""
+    done = run("-m", "syncer", *words.split(), cwd=full.root, env=environment(TERM="xterm-256color"))
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\r" not in done.stdout + done.stderr
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("colour", [True, False])

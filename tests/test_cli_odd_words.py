@@ -26,8 +26,9 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.crash.warm import Order, Warm
 from tests.examples import storms_but
+from tests.forks import run
 from tests.places import everybodys_directory, give_away
-from tests.site import NOON, Ran, Run, Site, crlf, ids
+from tests.site import NOON, Run, Site, crlf, ids
 from tests.terminal import environment
 
 VIDEO = ids(1, seed=91)[0]
@@ -177,14 +178,6 @@ def test_a_speed_is_a_number(speed: float) -> None:
         Clock(NOON, speed)
 
 
-def run(directory: Path, *arguments: str, **more: str) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "syncer", *arguments],
-        cwd=directory, env=environment(**more), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    return Ran(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -272,10 +265,7 @@ def test_a_umask_that_forbids_all_does_not_lock_us_out_of_our_own_files() -> Non
             "drop_powers(); os.umask(0o777); sys.exit(main())"
         )
         for _ in range(2):
-            done = subprocess.run(
-                [sys.executable, "-c", line, "sync", "--all"],
-                cwd=site.root, env=environment(), capture_output=True, text=True, check=False, timeout=60,
-            )  # fmt: skip
+            done = run("-c", line, "sync", "--all", cwd=site.root, env=environment())
             assert (done.returncode, done.stderr) == (0, "")
         assert page.read_bytes() != crlf(VIDEO, 1, 2)
         assert all(path.stat().st_mode & 0o400 for path in site.state.iterdir())
@@ -358,11 +348,9 @@ def test_what_may_not_be_looked_at_is_a_sentence(closed: str) -> None:
         for path in [site.root, *site.root.rglob("*")]:
             give_away(path)
         (site.root / closed).chmod(0)
-        done = subprocess.run(
-            [sys.executable, "-c", EACH, VIDEO, str(site.root / "secret/place")],
-            cwd=site.root, env=environment(CREDENTIALS_DIRECTORY=str(site.root / "secret/place"), YOUTUBE_API_KEY=""),
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        place = str(site.root / "secret/place")
+        variables = environment(CREDENTIALS_DIRECTORY=place, YOUTUBE_API_KEY="")
+        done = run("-c", EACH, VIDEO, place, cwd=site.root, env=variables)
         (site.root / closed).chmod(0o755)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr

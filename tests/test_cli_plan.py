@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -16,6 +14,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.state.database import open_database
 from tests.daemon_process import Daemon
+from tests.forks import PIPE, Fork
 from tests.site import KEY, Run, Site, crlf, ids, tree, world_with
 from tests.terminal import on_a_terminal
 
@@ -60,7 +59,8 @@ def test_a_site_never_synced_is_planned_from_its_pages_and_no_state_is_made(
     assert tree(site.root) == before
     plan = syncer("plan", "--json").document
     assert (plan["videos"], plan["never_read"], plan["next"]["why"]) == (3, 3, {"never-read": 3})
-    assert {video["video_id"] for video in plan["next"]["first"]} == set(VIDEOS[:3])
+    first = {video["video_id"]: video["pages"] for video in plan["next"]["first"]}
+    assert first == {video: [f"content/{video}.md"] for video in VIDEOS[:3]}
     assert "requests 3 of 3 videos with 1 unit" in syncer("plan").out
 
 
@@ -68,6 +68,47 @@ def test_a_site_without_videos_says_so(site: Site, syncer: Run) -> None:
     ran = syncer("plan")
     assert (ran.code, ran.out) == (0, "No videos: no page of the collections names one. Run `syncer check`.\n")
     assert syncer("plan", "--json").document["videos"] == 0
+
+
+def test_a_directory_that_is_missing_is_exit_2_before_and_after_the_first_sync(site: Site, syncer: Run) -> None:
+    page = site.put(f"content/{VIDEOS[0]}.md", crlf(VIDEOS[0], 1, 2))
+    page.parent.rename(site.root / "elsewhere")
+    ran = syncer("plan", "--json")
+    assert (ran.code, ran.document["error"]["kind"]) == (2, "usage")
+    assert "content is not a directory; set `site` and `collections`" in ran.document["error"]["message"]
+
+    (site.root / "elsewhere").rename(page.parent)
+    (site.root / "content/lists").mkdir(exist_ok=True)
+    site.sync()
+    page.parent.rename(site.root / "elsewhere")
+    assert (syncer("plan").code, syncer("sync").code) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("cron", "every", "reaches"),
+    [
+        ("0 4 * * 1", timedelta(days=7), (100, 357)),
+        ("0 4 1 * *", timedelta(days=1461) / 48, (100, 100)),
+        ("0 4 31 * *", timedelta(days=1461) / 28, (100, 100)),
+        ("0 4 1 6 *", timedelta(days=1461) / 4, (100, 100)),
+        ("0 4 29 2 *", timedelta(days=1461), (100, 100)),
+    ],
+)
+def test_a_rare_cron_has_the_units_of_the_days_on_which_it_syncs(
+    large: Site, syncer: Run, now: datetime, cron: str, every: timedelta, reaches: tuple[int, int]
+) -> None:
+    large.sync(now - timedelta(hours=5))
+    large.configure(schedule=f"cron: '{cron}'", quota="stats_units_per_day: 1, general_units_per_day: 1, reserve: 0")
+    plan = syncer("plan", "--json", "--days", "9").document
+    forecast = plan["forecast"]
+    assert forecast["every"] == pytest.approx(every.total_seconds(), rel=0.05)
+    assert (plan["reaches"]["in_each_sync"], plan["reaches"]["within_refresh"]) == reaches
+    assert (forecast["units_needed"], forecast["suffices"]) == (2.4, False)
+    assert forecast["units_used"] <= 2 * timedelta(days=1) / every + 0.1
+    assert forecast["longest"] >= forecast["every"]
+    assert all(day["requests"] <= 100 and (day["syncs"] or not day["requests"]) for day in plan["days"])
+    sentence = "the syncs of a day would need 2.4 units, and may use 2: what is most out of date is requested first."
+    assert sentence in syncer("plan").out
 
 
 def test_where_the_units_suffice_every_sync_requests_every_video(
@@ -260,10 +301,10 @@ def test_a_reader_who_leaves_early_is_no_error(large: Site) -> None:
     read, write = os.pipe()
     os.close(read)
     environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-    command = [sys.executable, "-m", "syncer", "-c", str(large.config), "plan"]
-    ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, check=False)
-    os.close(write)
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    with Fork("-m", "syncer", "-c", str(large.config), "plan", stdout=write, stderr=PIPE, env=environment) as plan:
+        os.close(write)
+        _, err = plan.communicate()
+    assert (plan.returncode, err) == (0, "")
 
 
 def test_while_the_units_do_not_reach_for_all_each_day_uses_all_of_them(

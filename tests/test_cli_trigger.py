@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.lock import DaemonLock
 from tests.daemon_process import Daemon, fill
+from tests.forks import PIPE, Fork
 from tests.site import Run, Site, crlf, ids
 from tests.terminal import on_a_terminal
 from tests.waiting import TIMEOUT, until
@@ -147,7 +146,7 @@ def test_on_a_terminal_it_shows_how_far_the_sync_is(site: Site, slow: Simulator)
 
 
 @contextmanager
-def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemon, subprocess.Popen[bytes]]]:
+def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemon, Fork]]:
     """Give a daemon in the middle of a sync, and the trigger that waits for it."""
     site = Site(site.root, slow.url)
     site.configure(schedule=NEVER, youtube="connections: 1")
@@ -156,8 +155,7 @@ def waiting_for_a_long_sync(site: Site, slow: Simulator) -> Iterator[tuple[Daemo
         daemon.until("Sync 2")
         fill(site, 200)
         asked = slow.requests
-        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "trigger"]
-        waiting = subprocess.Popen(command, stderr=subprocess.PIPE)
+        waiting = Fork("-m", "syncer", "-c", str(site.config), "trigger", stderr=PIPE)
         until(lambda: slow.requests > asked)
         yield daemon, waiting
 
@@ -167,7 +165,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_sync(site: Site, slow: Simulator) -
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=TIMEOUT)
         assert waiting.returncode == 130
-        assert b"the daemon continues the sync" in said
+        assert "the daemon continues the sync" in said
         assert "199 requested, 199 returned" in daemon.until("Sync 2")
 
 
@@ -176,7 +174,7 @@ def test_a_daemon_that_ends_meanwhile_is_reported(site: Site, slow: Simulator) -
         daemon.send(signal.SIGKILL)
         _, said = waiting.communicate(timeout=TIMEOUT)
     assert waiting.returncode == 130
-    assert b"the daemon stopped before the sync ended" in said
+    assert "the daemon stopped before the sync ended" in said
 
 
 def test_the_socket_is_for_owner_and_group_only_and_where_the_service_manager_wants_it(

@@ -7,8 +7,6 @@ import io
 import json
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,6 +21,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.state.lock import hold_lock
 from syncer.sync.options import Options
+from tests.forks import PIPE, Fork
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree, world_with
 
 FIRST, SECOND, GONE, HIDDEN = ids(4, seed=21)
@@ -352,11 +351,8 @@ def test_the_local_youtube_says_when_its_port_is_taken(youtube: Simulator, synce
     assert (ran.code, ran.err) == (2, f"syncer: cannot listen on port {port}: Address already in use; choose another\n")
 
 
-def _simulate(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "syncer", "simulate", *arguments]
-    return subprocess.Popen(
-        command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def _simulate(*arguments: str) -> Fork:
+    return Fork("-m", "syncer", "simulate", *arguments, stdout=PIPE, stderr=PIPE)
 
 
 def _ask(*arguments: str) -> str:

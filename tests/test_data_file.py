@@ -164,8 +164,53 @@ def test_a_file_without_the_mark_is_refused_and_never_touched(full: Site, syncer
     assert not full.state.exists()
 
 
+def directory(place: Path) -> None:
+    place.mkdir(parents=True)
+
+
+def dangling(place: Path) -> None:
+    place.parent.mkdir()
+    place.symlink_to("nowhere.yml")
+
+
+def below_a_file(place: Path) -> None:
+    place.parent.write_bytes(b"")
+
+
+def below_a_dangling_link(place: Path) -> None:
+    place.parent.symlink_to("nowhere")
+
+
+def marked_by_an_editor(place: Path) -> None:
+    place.parent.mkdir()
+    place.write_bytes(b"\xef\xbb\xbf" + MARK.encode())
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (directory, f"{FILE} is not a file, so the data file of `write.file` cannot be there; move it away, or set "),
+        (dangling, f"{FILE} is a link that leads nowhere, so the data file of `write.file` cannot be there; move it "),
+        (below_a_file, "_data is not a directory, so the data file of `write.file` cannot be there; move it away, or "),
+        (below_a_dangling_link, "_data is a link that leads nowhere, so the data file of `write.file` cannot be there"),
+        (marked_by_an_editor, f"{FILE} begins with a byte order mark, which another program has put before syncer's "),
+    ],
+)
+def test_what_is_in_the_place_of_the_file_is_named_with_what_to_do(
+    full: Site, syncer: Run, make: Callable[[Path], None], sentence: str
+) -> None:
+    make(full.root / FILE)
+    before = tree(full.root)
+
+    ran = syncer("sync", "--json")
+    assert (ran.code, sentence in ran.document["error"]["message"]) == (2, True)
+    assert "move it away, or set another `write.file`" in ran.document["error"]["message"]
+    assert tree(full.root) == before
+    assert sentence in " ".join(syncer("check", "--offline").out.split())
+
+
 def test_a_file_that_could_not_be_read_again_is_not_written(full: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syncer.front_matter.entries.MAX_FILE_BYTES", 100)
+    monkeypatch.setattr("syncer.front_matter.rewrite.LARGEST_PAGE_BYTES", 100)
 
     report = full.sync(NOON)
     assert [(problem.kind, problem.message[:41]) for problem in report.problems] == [
@@ -358,6 +403,7 @@ def test_the_write_policy_binds_the_file_too(full: Site, youtube: Simulator) -> 
         ("to: data_file", "write.to: needs `file`, the data file to write"),
         ("file: _data/a.yml", "write.file: is not written without `to: data_file`"),
         ("to: data_file, file: _data/a.csv", "write.file: must end in .yml, .yaml, .json or .toml"),
+        ('to: data_file, file: "_data/a\\nb.yml"', "write.file: has a line break or another control character"),
         ("to: data_file, file: ../a.yml", "write.file: is outside the site"),
         ("to: data_file, file: .syncer/a.yml", "write.file: belongs to git or to syncer"),
         ("to: pages", "write.to: must be `front_matter` or `data_file`"),

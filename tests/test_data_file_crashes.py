@@ -22,9 +22,9 @@ STEPS = (
     ("syncer.sync.write", "forget_intents", "after"),
 )
 CREATED = (
-    ("syncer.content.data_files", "_give_name", "before"),
-    ("syncer.content.data_files", "_give_name", "after"),
-    ("syncer.content.data_files", "flush_directories", "before"),
+    ("syncer.content.data_file", "_give_name", "before"),
+    ("syncer.content.data_file", "_give_name", "after"),
+    ("syncer.content.data_file", "flush_directories", "before"),
 )
 SWAPPED = (
     ("syncer.content.replace", "flush_files", "before"),

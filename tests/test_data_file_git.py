@@ -169,11 +169,14 @@ def test_a_first_version_whose_push_failed_is_pushed_by_the_next_sync(
     full: Site, youtube: Simulator, tmp_path: Path
 ) -> None:
     full.configure(write=to_file(), git="commit: true, push: true")
+    full.put("content/again.md", crlf(VIDEOS[0], 7, 7))
     shared = SharedSite.of(full, youtube, tmp_path)
     with shared.without_remote():
         assert [problem.kind for problem in shared.sync().problems] == ["not-pushed"]
 
+    (full.root / "content/again.md").unlink()
     assert shared.sync().exit == 0
+    assert shared.ours.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "4", "as made"
     assert shared.remote.show(FILE, "main") == (full.root / FILE).read_bytes()
     (full.root / "content/1.md").unlink()
     shared.ours.commit_all()

@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Options
 from tests.crash.warm import Child, Order, Warm
 from tests.daemon_process import Daemon, fill, start_another
+from tests.forks import PIPE, Fork, run
 from tests.hooks import SECRET, Host
 from tests.places import need
 from tests.remotes import SharedSite
@@ -361,19 +361,17 @@ def test_a_kill_during_the_call_neither_loses_nor_repeats_it(site: Site, page: P
 
     with Host(before=wait) as host:
         environment = {**os.environ, "YOUTUBE_API_KEY": KEY, "HOOK": host.url}
-        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "sync", "-q"]
-        process = subprocess.Popen(command, env=environment)
+        command = ["-m", "syncer", "-c", str(site.config)]
+        process = Fork(*command, "sync", "-q", env=environment)
         assert arrived.wait(60)
         process.send_signal(signal.SIGKILL)
         process.wait()
         hold.set()
-        again = [*command[:-2], "deploy"]
         for _ in range(3):
-            subprocess.run(again, env=environment, check=True, capture_output=True)
+            assert run(*command, "deploy", env=environment).returncode == 0
         assert len(host.calls) == 2, "the one that was killed, and one that succeeded: nothing waits any more"
         spoil(page, ids(1)[0])
-        last = [*command[:-2], "sync", "--all"]
-        done = subprocess.run(last, env=environment, capture_output=True, text=True, check=False)
+        done = run(*command, "sync", "--all", env=environment)
         assert "because 2 calls in 24 hours is the limit" in done.stdout
         assert len(host.calls) == 2, "a call whose end nobody knows counts"
 
@@ -390,9 +388,8 @@ def test_a_deploy_that_is_stopped_during_the_call_says_so(site: Site, page: Path
 
     with Host(before=wait) as host:
         environment = {**os.environ, "HOOK": host.url}
-        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "deploy"]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        command = ("-m", "syncer", "-c", str(site.config), "deploy")
+        with Fork(*command, env=environment, stdout=PIPE, stderr=PIPE) as process:
             assert arrived.wait(60)
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
@@ -447,11 +444,36 @@ def test_two_processes_call_once(site: Site, page: Path) -> None:
     with Host(before=lambda: time.sleep(0.3)) as host:
         sync(site, None)
         environment = {**os.environ, "HOOK": host.url}
-        command = [sys.executable, "-m", "syncer", "-c", str(site.config), "deploy"]
-        both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        said = [process.communicate(timeout=60)[0] for process in both]
+        command = ("-m", "syncer", "-c", str(site.config), "deploy")
+        both = [Fork(*command, env=environment, stdout=PIPE) for _ in range(2)]
+        said = [process.communicate()[0] for process in both]
         assert len(host.calls) == 1
         assert sorted(text.split(":")[0] for text in said) == ["Build hook called", "Build hook not called"]
+
+
+# a clock that is set back
+
+
+def note_a_year_ahead(site: Site) -> None:
+    """What a sync notes while the clock is wrong."""
+    with closing(sqlite3.connect(site.state / "state.sqlite3")) as database, database:
+        ahead = str(int(time.time()) + 365 * 86_400)
+        database.execute("INSERT OR IGNORE INTO unbuilt VALUES ('content/a.md')")
+        database.execute("INSERT OR REPLACE INTO meta VALUES ('changed_since', ?), ('changed_last', ?)", (ahead, ahead))
+
+
+def test_deploy_calls_after_quiet_though_a_clock_was_a_year_ahead(
+    site: Site, page: Path, syncer: Run, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 2s, when: 0%")
+    monkeypatch.setenv("HOOK", host.url)
+    sync(site, None)
+    note_a_year_ahead(site)
+    assert "because it waits until no page has changed for 2s" in syncer("deploy").out
+    assert host.calls == []
+    time.sleep(3.1)
+    assert syncer("deploy").out == "Build hook called: 1 of 1 page had changed.\n"
+    assert len(host.calls) == 1
 
 
 # the daemon
@@ -474,6 +496,18 @@ def test_the_daemon_wakes_for_a_call_that_becomes_due_also_after_a_restart(site:
         assert daemon.ended()[0] == 0
         assert not any(SECRET in line for line in daemon.lines)
     assert len(host.calls) == 1
+
+
+@pytest.mark.storm
+def test_a_daemon_calls_after_quiet_though_a_clock_was_a_year_ahead(site: Site, page: Path, host: Host) -> None:
+    site.configure(deploy="hook_env: HOOK, quiet: 1s, when: 0%", schedule="every: 1h, jitter: 0s")
+    with Daemon(site, environment=environment_of(host)) as daemon:
+        daemon.until("Called the build hook. 1 page changed since the last call")
+        note_a_year_ahead(site)
+        daemon.until("Called the build hook. 1 page changed since the last call")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ended()[0] == 0
+    assert len(host.calls) == 2
 
 
 def test_a_daemon_without_the_address_does_not_start(
@@ -590,4 +624,4 @@ def test_a_data_file_counts_as_the_pages_of_its_videos(site: Site, youtube: Simu
     report = sync(site, host.url)
     assert report.build is not None
     assert report.build.startswith("Build hook not called: 4 of 4 pages changed"), "the four that name the three videos"
-    assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "3", "videos"
+    assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "4", "as deploy"

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from syncer.decide.drift import PRIOR, Drift, Movement, movement_between, observe
-from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING
+from benchmarks.budgets.learning import Drift, Movement, observe
+from syncer.decide.drift import DAY_SECONDS, PRIOR
+from syncer.decide.unconfirmed import VIEWS_CHANGED_MEANING, comparable
 from syncer.model import Count, Reading, VideoId
 from syncer.state.database import Database, open_copy
 from syncer.state.judging import accept_pending
@@ -36,6 +37,21 @@ starts = st.sampled_from([NOON, *(datetime(d.year, d.month, d.day, tzinfo=UTC) -
 
 def reading(days: float, views: int, **others: int) -> Reading:
     return Reading(VIDEO, NOON + days * DAY, {Count.VIEWS: views, **{Count(name): n for name, n in others.items()}})
+
+
+def movement_between(before: Reading, now: Reading, counts: frozenset[Count]) -> Movement | None:
+    """Return what two readings show; None if nothing, because the second is not later, or they share no count.
+
+    Only those of `counts` are compared that both readings have, and that mean the same in both.
+    """
+    days = (int(now.at.timestamp()) - int(before.at.timestamp())) / DAY_SECONDS
+    old, new = before.statistics or {}, now.statistics or {}
+    both = old.keys() & new.keys() & comparable(counts, before.at, now.at)
+    if not both or days <= 0:
+        return None
+    larger = {count: max(old[count], new[count], 1) for count in both}
+    relative = sum(abs(new[count] - old[count]) / larger[count] for count in both) / len(both)
+    return Movement(relative, sum(1 / number for number in larger.values()) / len(both), days)
 
 
 def learned(readings: Sequence[Reading], counts: frozenset[Count] = frozenset({Count.VIEWS})) -> Drift:

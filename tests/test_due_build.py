@@ -130,6 +130,15 @@ def test_a_time_after_now_counts_as_now() -> None:
     assert next_call(ahead, RULES, NOON) == NextCall(NOON + DAY, WaitsFor.LIMIT)
 
 
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=59), 2 * MINUTE, 365 * DAY])
+def test_a_time_from_before_the_clock_was_set_back_is_noticed_whichever_it_is(late: timedelta) -> None:
+    is_ahead = late > MINUTE
+    assert unbuilt(since=NOON + late).is_ahead_of(NOON) is is_ahead
+    assert unbuilt(since=NOON, last=NOON + late).is_ahead_of(NOON) is is_ahead
+    assert unbuilt(calls=accepted(NOON + late)).is_ahead_of(NOON) is is_ahead
+    assert not unbuilt(0).is_ahead_of(NOON)
+
+
 @pytest.mark.parametrize(
     ("calls", "needs"),
     [

@@ -22,6 +22,7 @@ from syncer.simulator.world import Video, VideoState, World
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.sync.make import CHECK_FILES, make_sync
 from syncer.sync.options import Environment, Listener, Options
+from tests.forks import PIPE, Fork, run
 from tests.repository import in_git
 from tests.site import KEY, NOON, Ran, Run, Site, counts, crlf, ids, tree
 from tests.waiting import until
@@ -263,11 +264,11 @@ def test_a_bug_is_exit_70_with_its_traceback_in_the_log(full: Site) -> None:
         "import sys, types; sys.modules['syncer.decide.plan'] = types.ModuleType('syncer.decide.plan');"
         "from syncer.cli.main import main; sys.exit(main())"
     )
-    done = run_python(full, broken, "sync")
+    done = begun(full, broken, "sync")
     assert (done.returncode, done.stdout) == (70, "")
     assert "Traceback (most recent call last)" in done.stderr
     assert done.stderr.splitlines()[-1] == "syncer: a bug in syncer: ImportError; the log has the traceback"
-    told = run_python(full, broken, "--log-format", "json", "sync", "--json")
+    told = begun(full, broken, "--log-format", "json", "sync", "--json")
     assert json.loads(told.stdout)["error"]["kind"] == "bug"
     assert json.loads(told.stdout)["exit"] == 70
     assert ["Traceback" in json.loads(line)["traceback"] for line in told.stderr.splitlines()] == [True]
@@ -365,17 +366,19 @@ def sync_with_sleep(site: Site, sleep: Callable[[float], object]) -> int:
 
 
 def run_python(site: Site, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run("-c", program, *arguments, cwd=site.root, env=_environment())
+
+
+def begun(site: Site, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in a Python of its own, which has loaded nothing before."""
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=site.root, env=_environment(), capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
 
-def start(site: Site, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=site.root, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def start(site: Site, *arguments: str) -> Fork:
+    return Fork(*arguments, cwd=site.root, env=_environment(), stdout=PIPE, stderr=PIPE)
 
 
 def _environment() -> dict[str, str]:

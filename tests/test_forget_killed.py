@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +16,7 @@ from syncer.state.videos import accepted_readings, count_readings, history
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import open_for_writing
 from syncer.sync.options import Environment
+from tests.forks import run
 from tests.site import NOON, Site, crlf, ids
 
 VIDEOS = [VideoId(video) for video in ids(4, seed=51)]
@@ -59,9 +57,7 @@ def test_the_next_process_completes_it(site: Site, youtube: Simulator, step: int
     now = NOON + timedelta(days=27)  # of 28 days, the first two syncs are too old
     killed = 0
     for number in range(1, 99) if step is None else [step]:
-        arguments = [sys.executable, "-c", KILLED, str(site.config), str(number), now.isoformat()]
-        variables = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-        code = subprocess.run(arguments, env=variables, check=False, timeout=60).returncode
+        code = run("-c", KILLED, str(site.config), str(number), now.isoformat()).returncode
         assert code in {0, -9}
         killed += code == -9
         if code == 0:

@@ -276,8 +276,8 @@ MIXING_ACTS = [
     add_a_line_of_another_page, replace_a_line, say_a_line_twice, leave_a_line_out, say_another_sum,
     add_words, add_file, add_file_elsewhere, reword, add_a_paragraph, add_a_trailer, write_own_count, move_a_count,
     edit_a_count_of_another_key, requote, change_mode, rename, delete, link, add_a_repository, fix_up, squash_into_own,
-    copy_the_message, copy_the_trailer, commit_nothing, merge, begin_anew, pick_with_a_line, take_back, map_other_keys,
-    leave_pages_out, forget_the_log, lose_the_state, let_it_grow_old, change_the_first_line,
+    copy_the_message, copy_the_trailer, commit_nothing, merge, begin_anew, pick_with_a_line, take_back, forget_the_log,
+    lose_the_state, let_it_grow_old, change_the_first_line,
 ]  # fmt: skip
 
 
@@ -358,7 +358,7 @@ def move_list_items(scene: Scene) -> None:
 
 CARRYING_ACTS = [
     untouched, pull_and_rebase, pick, sign_again, wait_longer, edit_and_stage, configure_another_first_line,
-    move_list_items,
+    move_list_items, map_other_keys, leave_pages_out,
 ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tests.crash.points import PROVING
 from tests.crash.test_bad_disk import assert_contract
 from tests.crash.warm import Ended, Order, Warm
 from tests.examples import storms_but
+from tests.forks import PIPE, Fork
 from tests.places import NOBODY, everybodys_directory, give_away
 from tests.site import KEY, Site, counts, crlf, ids, plain, tree
 
@@ -326,9 +326,8 @@ def test_any_name_is_written_logged_and_printed_safely(place: Place) -> None:
 def test_the_daemon_logs_any_name_safely(place: Place, form: str) -> None:
     for name in NAMES:
         place.site.put(f"content/bad/{name}", TROUBLE)
-    command = [sys.executable, "-m", "syncer", "-c", str(place.site.config), "--log-format", form, "-vv", "daemon"]
-    environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    command = ("-m", "syncer", "-c", str(place.site.config), "--log-format", form, "-vv", "daemon")
+    with Fork(*command, stderr=PIPE, env={**os.environ, "YOUTUBE_API_KEY": KEY}) as process:
         assert process.stderr
         said = []
         for line in process.stderr:

@@ -18,6 +18,7 @@ from syncer.git.run import git
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, VideoState, World
 from tests.canned_youtube import Canned, error, message, ok
+from tests.forks import run
 from tests.site import KEY, Run, Site, counts, crlf, hugo_json, ids, plain, toml, tree, world_with
 
 ROOT = Path(__file__).parent.parent
@@ -131,10 +132,7 @@ def _printed(syncer: Run, *arguments: str) -> str:
 
 def _printed_by_a_process(site: Site, *arguments: str) -> str:
     environment = {**os.environ, "YOUTUBE_API_KEY": KEY, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "syncer", *arguments],
-        cwd=site.root, env=environment, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = run("-m", "syncer", *arguments, cwd=site.root, env=environment)
     assert done.returncode == 3
     return done.stdout + done.stderr
 

@@ -16,6 +16,7 @@ from syncer.sync.options import Environment, Options
 from tests.repository import Repository, in_git
 from tests.site import NOON, Run, Site, counts, ids, plain, tree
 from tests.terminal import typed_ahead
+from tests.test_review import written
 
 VIDEOS = dict(zip("abc", ids(3, seed=71), strict=True))
 A, B, C = (f"content/{name}.md" for name in VIDEOS)
@@ -213,9 +214,9 @@ def test_to_quit_is_to_do_what_was_chosen(waiting: Repository, site: Site, end: 
 
 
 def test_whoever_chooses_nothing_changes_nothing(waiting: Repository, site: Site) -> None:
-    head, before = waiting.head(), tree(site.root)
+    head, before = waiting.head(), written(site)
     typed_ahead(site, b"n\nn\nn\n", "review")
-    assert (waiting.head(), tree(site.root)) == (head, before)
+    assert (waiting.head(), written(site)) == (head, before)
 
 
 @pytest.mark.parametrize("more", [["--json"], ["--keep", C]])

@@ -96,7 +96,7 @@ def test_health_checks_and_triggers_get_through_a_storm_of_visitors(site: Site, 
     fill(site, 400)
     port = free_port()
     site.configure(status_page=f"listen: '127.0.0.1:{port}'", schedule="every: 24h")
-    with Daemon(site) as daemon:
+    with Daemon(site, forked=False) as daemon:
         daemon.until("Sync 2")
         before = memory(daemon)
         tcp, unix = ("127.0.0.1", port), str(serve.socket_path(os.environ, os.path.realpath(site.root), site.state))

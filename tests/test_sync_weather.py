@@ -24,6 +24,7 @@ from syncer.sync.readings import early_end
 from syncer.youtube.answer import Outcome
 from syncer.youtube.batches import Breaker
 from syncer.youtube.deadline import Deadline
+from tests.forks import PIPE, Fork
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids
 from tests.waiting import until
 
@@ -192,18 +193,16 @@ def test_a_sync_that_hangs_ends_about_a_second_after_it_was_stopped_and_loses_no
     site.configure(youtube="connections: 2, timeout: 60s")
     fill(site, 400)
     weather(youtube, f"{fault}:3-")
-    command = [sys.executable, "-m", "syncer", "-c", str(site.config), "sync", "--json"]
     environment = {**os.environ, "YOUTUBE_API_KEY": KEY}
-    with subprocess.Popen(
-        command, cwd=site.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    command = ("-m", "syncer", "-c", str(site.config), "sync", "--json")
+    with Fork(*command, cwd=site.root, env=environment, stdout=PIPE, stderr=PIPE) as process:
         until(lambda: youtube.requests >= 4 or process.poll() is not None)
         process.send_signal(number)
         began = time.monotonic()
         out, err = process.communicate(timeout=20)
         seconds = time.monotonic() - began
     report = json.loads(out)
-    assert (process.returncode, report["exit"], err) == (130, 130, b"")
+    assert (process.returncode, report["exit"], err) == (130, 130, "")
     assert seconds < 10, "half a second, and what a busy machine takes; the timeout is a minute"
     assert (report["answered"], report["problems"]) == (100, [])
     weather(youtube)

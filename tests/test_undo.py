@@ -167,6 +167,7 @@ def exclude(site: Site) -> None:
     site.configure(
         collections="  - {directory: content, exclude: [a.md], fields: {video_id: v, counts: {viewCount: w}}}\n"
     )
+    forget_the_mappings(site)
 
 
 def map_another_count(site: Site) -> None:
@@ -174,6 +175,11 @@ def map_another_count(site: Site) -> None:
         "viewCount: viewcount, likeCount: likeCount", "commentCount: viewcount, viewCount: likeCount"
     )
     site.configure(collections=likes)
+    forget_the_mappings(site)
+
+
+def forget_the_mappings(site: Site) -> None:
+    (site.state / "state.sqlite3").unlink()
 
 
 def break_it(site: Site) -> None:

@@ -10,7 +10,8 @@ from functools import partial
 from heapq import nlargest
 
 from benchmarks.budgets.laws import Law, Path, true_drift, views
-from syncer.decide.drift import PRIOR, Drift, Movement, observe
+from benchmarks.budgets.learning import Drift, Movement, observe
+from syncer.decide.drift import PRIOR
 from syncer.decide.plan import LastRead, plan
 from syncer.model import BATCH_SIZE, VideoId
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level, examples
-from syncer.content.data_files import read_data_file
+from syncer.content.data_file import read_data_file
 from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
 from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages

@@ -165,7 +165,7 @@ def _build_job(config: Config, hook: str, stopped: StopSignal) -> BuildJob:
 
     def is_due(now: datetime) -> bool:
         unbuilt = watched()
-        return unbuilt is not None and next_call(unbuilt, rules, now).is_due(now)
+        return unbuilt is not None and (next_call(unbuilt, rules, now).is_due(now) or unbuilt.is_ahead_of(now))
 
     return BuildJob(partial(call_between, config, environment), is_due)
 

@@ -43,7 +43,8 @@ def command(settings: Settings, dry_run: bool) -> int:
         return status
 
     status = look()
-    if dry_run or not status.next_call.is_due(status.at):
+    is_ahead = hook is not None and status.unbuilt.is_ahead_of(status.at)
+    if dry_run or not (status.next_call.is_due(status.at) or is_ahead):
         would = "would be called" if status.next_call.is_due(status.at) else "would not be called"
         show(f"Build hook {would if dry_run else 'not called'}: {build_sentence(status)}.")
         return ExitCode.OK

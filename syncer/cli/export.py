@@ -117,6 +117,8 @@ def _checked(file: str, config: Config, config_path: str) -> str:
     """Return the real path of FILE. Raises UsageError where it is one of the site's own files."""
     from syncer.cli.arguments import absolute
     from syncer.content.walk import candidate_of
+    from syncer.state.database import open_state
+    from syncer.state.mappings import with_former
 
     target, state, site = (
         os.path.realpath(each) for each in (absolute(file), str(config.state_directory), str(config.site))
@@ -126,7 +128,9 @@ def _checked(file: str, config: Config, config_path: str) -> str:
     key = config.youtube.api_key_file
     if target in {os.path.realpath(config_path), os.path.realpath(config.site / key) if key else None}:
         raise UsageError(f"{file}: syncer reads this file; name another one")
-    if target.startswith(f"{site}/") and candidate_of(config.written_models())(target[len(site) + 1 :]).fields:
+    with open_state(config.state_directory, config.site) as database:
+        collections = with_former(database, config.written_models())
+    if target.startswith(f"{site}/") and candidate_of(collections)(target[len(site) + 1 :]).fields:
         raise UsageError(f"{file}: a page, or the data file, of the site; name another file")
     return target
 

@@ -48,7 +48,6 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     from syncer.state.database import open_state
     from syncer.state.lock import daemon_socket, is_running
     from syncer.state.syncs import last_whole_sync
-    from syncer.state.videos import pages_of_videos
     from syncer.status.held_back import held_back_json, held_back_now
     from syncer.sync.outlook import look_ahead
 
@@ -57,20 +56,19 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
         if is_running(daemon_socket(config.state_directory)):
             starts = first_time(config.schedule.as_model(), last_whole_sync(database), now)
         outlook = look_ahead(config, database, now, starts=starts, days=days)
-        pages = pages_of_videos(database, [video.video_id for video in outlook.first])
         held_back = held_back_now(config, database)
     if as_json:
-        show_json(outlook_json(str(config.site), outlook, pages) | {"held_back": held_back_json(held_back)})
+        show_json(outlook_json(str(config.site), outlook) | {"held_back": held_back_json(held_back)})
     elif not outlook.videos:
         print("No videos: no page of the collections names one. Run `syncer check`.")
     else:
-        _show_next(outlook, pages)
+        _show_next(outlook)
         _show_budget(outlook)
         show_held_back(held_back)
     return printed()
 
 
-def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None:
+def _show_next(outlook: Outlook) -> None:
     from syncer.cli.show import show, show_table
     from syncer.wording import counted, utc
 
@@ -79,7 +77,7 @@ def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None
         show(f"Next sync: {utc(outlook.at)}. It requests {of}.")
     else:
         show(f"No daemon is running. `syncer sync` now requests {of}.")
-    within, plan = _time(outlook.forecast.refresh_within), outlook.plan
+    within, plan = _time(max(outlook.forecast.refresh_within, outlook.forecast.every)), outlook.plan
     left = {
         "read less than 5 minutes ago": plan.fresh - plan.gone,
         "gone, not due yet": plan.gone,
@@ -89,7 +87,7 @@ def _show_next(outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> None
     rows = [(f"{number:,}", "requested", _CAUSES[cause].format(within)) for cause, number in outlook.causes.items()]
     rows += [(f"{number:,}", "not requested", why) for why, number in left.items() if number]
     show_table(("videos", "", "why"), rows, right=(0,))
-    if read := [_row(video, pages) for video in outlook.first if video.read_at][:VIDEOS_SHOWN]:
+    if read := [_row(video, outlook.pages) for video in outlook.first if video.read_at][:VIDEOS_SHOWN]:
         show("Most out of date:")
         show_table(("video", "last read", "error", "pages"), read)
 
@@ -136,7 +134,7 @@ def _show_budget(outlook: Outlook) -> None:
     show()
     show("What another interval or quota would change:")
     show_table(("sync every", "units a day", "of", "error", "longest wait"), _choices(outlook), right=(1, 2, 3, 4))
-    within = _time(forecast.refresh_within)
+    within = _time(max(forecast.refresh_within, forecast.every))
     show(
         f"{units(outlook.budget)} a day reach {counted(outlook.largest_in_each_sync, 'video')} in every sync, or"
         f" {counted(outlook.largest_site, 'video')} within {within}: a larger site outgrows the quota."
@@ -145,7 +143,7 @@ def _show_budget(outlook: Outlook) -> None:
         sentence = f"It gained {outlook.growth:.1f} videos a day lately. If that continues, it outgrows the quota on"
         show(f"{sentence} {outlook.outgrown_at:%Y-%m-%d}.")
     if not forecast.keeps_up:
-        needed = forecast.videos / 50 / (forecast.refresh_within / timedelta(days=1))
+        needed = forecast.videos / 50 / forecast.days_with_syncs
         sentence = f"This site has outgrown its quota: to read every video within {within}, it needs"
         show(f"{sentence} {units(needed)} a day.", "bold yellow")
     if not forecast.suffices:
@@ -196,7 +194,7 @@ def _time(span: timedelta) -> str:
     return f"{seconds:.0f}s"
 
 
-def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[str]]) -> dict[str, object]:
+def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
     """Return what lies ahead as `syncer plan --json` prints it."""
     from syncer.diff_log.lines import timestamp
 
@@ -231,7 +229,7 @@ def outlook_json(site: str, outlook: Outlook, pages: Mapping[VideoId, Sequence[s
                     "error": video.error,
                     "read_again_after": _seconds(forecast.period(video.drift)),
                     "mean_error": forecast.error(video.drift),
-                    "pages": pages.get(video.video_id, []),
+                    "pages": outlook.pages.get(video.video_id, []),
                 }
                 for video in outlook.first
             ],

@@ -43,19 +43,22 @@ def first_versions(
 ) -> dict[str, Blob]:
     """Return NO_BLOB for each data file on disk that a commit does not have, and may have; `known` are those it has.
 
-    Raises GitError.
+    One that is no longer the config's, and that the author has removed in a commit, stays removed. Raises GitError.
     """
     return {
         path: NO_BLOB
-        for path, _ in files
+        for path, candidate in files
         if path not in known and not _has(repository, commit, path) and not _refusal(repository, path)
         if os.path.isfile(os.path.join(repository.top, path))
+        if not (is_former(candidate) and git(repository.top, "log", "-1", "--format=%h", commit, "--", path))
     }
 
 
 def describe_refused(repository: Repository, commit: str, files: Iterable[tuple[str, Candidate]]) -> Iterator[str]:
     """Yield a sentence for each data file, on disk or not, whose counts cannot be committed. Raises GitError."""
     for path, candidate in files:
+        if is_former(candidate):  # the author has no need of it any more
+            continue
         if not _has(repository, commit, path):
             if refusal := _refusal(repository, path):
                 yield f"{safe(candidate.path)} {refusal}"
@@ -70,6 +73,11 @@ def describe_refused(repository: Repository, commit: str, files: Iterable[tuple[
                 f"{safe(candidate.path)} is another file in the last commit, so its counts are not committed; commit"
                 " this version yourself, and later syncs commit the counts"
             )
+
+
+def is_former(candidate: Candidate) -> bool:
+    """Return whether the config no longer has any mapping of this file."""
+    return all(fields.former for fields in candidate.fields)
 
 
 def _has(repository: Repository, commit: str, path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -32,8 +32,10 @@ class CommitContents:
     """Totals of a commit's changes, collected while it is built."""
 
     pages: int = 0
-    shown_on: int = 0
-    """The pages that show the changes: in a data file, one for each video."""
+    in_pages: int = 0
+    """The files that are pages themselves."""
+    in_data_files: set[VideoId] = field(default_factory=set)
+    """The videos whose counts changed in a data file, which other pages show."""
     counts: int = 0
     named: int = 0
     """The changes of which a message names the largest."""
@@ -49,7 +51,8 @@ class CommitContents:
         """Add a page's changes to the totals. Its dates are named only if it has no count, and are never counted."""
         self.pages += 1
         in_data_file = {change.video_id for change in changes if change.field.startswith(f"{{{change.video_id}}}.")}
-        self.shown_on += len(in_data_file) or 1
+        self.in_data_files |= in_data_file
+        self.in_pages += not in_data_file
         of_counts = [change for change in changes if isinstance(change.kind, Count)]
         self.counts += len(of_counts)
         for change in of_counts or changes:
@@ -74,6 +77,8 @@ class Wording(NamedTuple):
     """The sync that commits; None: the newest of those that wrote the counts."""
     missing: Sequence[VideoId] = ()
     """The videos that YouTube did not return in this sync."""
+    pages_of: Callable[[Collection[VideoId]], int] = len
+    """Returns how many pages name any of these videos."""
 
     def message(self, contents: CommitContents) -> str:
         """Return the message of a commit."""
@@ -90,7 +95,8 @@ class Wording(NamedTuple):
         if self.missing:
             named = ", ".join(self.missing[:NAMED_ITEMS]) + (", ..." if len(self.missing) > NAMED_ITEMS else "")
             totals.append(f"Missing on YouTube: {counted(len(self.missing), 'video')} ({named}).")
-        trailer = f"{PAGES_TRAILER}: {contents.shown_on}\n{TRAILER}: {self.sync or contents.sync}\n"
+        shown_on = contents.in_pages + (self.pages_of(contents.in_data_files) if contents.in_data_files else 0)
+        trailer = f"{PAGES_TRAILER}: {shown_on}\n{TRAILER}: {self.sync or contents.sync}\n"
         return "\n\n".join([first, "\n".join(changes), "\n".join(totals), trailer])
 
 
@@ -118,13 +124,14 @@ def form(template: str | None) -> re.Pattern[str]:
 def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     """Return whether a message of this form describes these changes; `lines` are their lines, as `line_of` writes them.
 
-    Of several changes of the same size, a message may name any.
+    Of several changes of the same size, a message may name any. How many pages showed a data file's videos when the
+    commit was made is not known later.
     """
     named = re.findall(r"(?m)^- .+ -> [0-9-]+$", text)
     pages = re.findall(rf"(?m)^{PAGES_TRAILER}: ([0-9]+)$", text)
     return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
         set(named) <= set(lines)
-        and pages in ([], [str(contents.shown_on)])
+        and (not pages or bool(contents.in_data_files) or pages == [str(contents.in_pages)])
         and f"\n{_in_all(contents)}\n" in text
         and ("\nThe largest changes:\n" in text) is (contents.named > NAMED_ITEMS)
     )

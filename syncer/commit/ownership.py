@@ -6,17 +6,18 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.commit.compare import PlacedCount, ValueDifference
+from syncer.commit.compare import ValueDifference
 from syncer.commit.message import CLAIM, TRAILER, CommitContents, fits, line_of
 from syncer.commit.uncommitted import CommitScope, compare_texts, ever_written, named_by_git, with_counts
 from syncer.content.walk import Candidate
 from syncer.git.objects import read_messages, read_texts
 from syncer.git.repository import NO_BLOB, Difference, changed_by
+from syncer.model import Count
 
 FILES_AT_ONCE = 20_000
 """Files whose counts are in memory at a time; the end of the log is read for each part."""
@@ -24,6 +25,9 @@ FILES_AT_ONCE = 20_000
 MAX_MIXED_COMMITS = 50
 """Commits that are checked, newest first, if some are the author's anyway: a branch that was never pushed may have
 thousands of syncer's."""
+
+COUNTS: Mapping[str | None, Count] = {count.value: count for count in Count}
+"""By their names in the log."""
 
 UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 """A stand-in for the time of a count where nothing reads it."""
@@ -88,16 +92,19 @@ def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
     by_commit: defaultdict[str, _CommitChanges] = defaultdict(_CommitChanges)
     with closing(changed_by(scope.repository, messages)) as differences:
         while part := list(islice(differences, FILES_AT_ONCE)):
-            written: defaultdict[str, set[PlacedCount]] = defaultdict(set)
-            for commit, counts in _changed_counts(scope, part):
-                by_commit[commit].add(counts)
-                written[commit].update(count.placed for count in counts)
-            known = ever_written(scope.log, set().union(*written.values()))
-            for commit, of_commit in written.items():
-                by_commit[commit].foreign |= not of_commit <= known
+            changed = list(_changed_counts(scope, part))
+            known = ever_written(scope.log, {count.placed for _, counts in changed for count in counts})
+            for commit, counts in changed:
+                by_commit[commit].add([_as_logged(count, known.get(count.placed)) for count in counts])
+                by_commit[commit].foreign |= any(count.placed not in known for count in counts)
     for commit, changes in by_commit.items():
         if not changes.foreign and fits(messages[commit], changes.contents, changes.lines):
             yield commit
+
+
+def _as_logged(difference: ValueDifference, count: str | None) -> ValueDifference:
+    """Return a difference with the count that the log names: another one can be in that key now."""
+    return replace(difference, kind=COUNTS.get(count, difference.kind))
 
 
 def _changed_counts(
@@ -143,6 +150,8 @@ def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence
         path = candidate.path
         for fields in candidate.fields:
             counts, removed = compare_texts(path, fields, old, new)
-            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
-            found += counts
+            text = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
+            if not fields.own_file or text == new:  # a data file is written with one mapping
+                old = text
+                found += counts
     return found if old == new else ()

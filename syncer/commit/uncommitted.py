@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from syncer.commit.compare import PlacedCount, ValueDifference, compare, without_item_numbers
 from syncer.content.page_file import attempt
-from syncer.content.scan import read_candidate, read_head
+from syncer.content.scan import read_candidate, read_head, written_with
 from syncer.content.walk import Candidate
 from syncer.diff_log.lines import Line, lines_backwards
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_texts
 from syncer.git.repository import Blob, Repository, differing_from_disk, files_in, flagged, relative_to_top
-from syncer.model import Change, Fields, Page, Place, VideoId
+from syncer.model import Change, Fields, Page, Place, VideoId, count_in_log
 from syncer.wording import counted, safe
 
 FILES_AT_ONCE = 10_000
@@ -58,6 +58,8 @@ class LoggedWrite(NamedTuple):
 
     sync: str
     as_of: datetime
+    kind: str | None
+    """The line's `count`."""
 
 
 WaitingCount = tuple[Fields, ValueDifference, LoggedWrite | None]
@@ -127,8 +129,24 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
         writes = _newest_writes(scope.log, placed)
         texts = read_texts(scope.repository, [differing[path].name for path in found])
         for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
-            waiting = [(fields, count, writes.get(count.placed)) for fields, count in counts]
-            yield WaitingFile(path, differing[path], text, waiting, removed)
+            waiting = _once([(fields, count, writes.get(count.placed)) for fields, count in counts])
+            if waiting or not counts:  # else it has only what the author changed in keys that the config no longer has
+                yield WaitingFile(path, differing[path], text, waiting, removed)
+
+
+def _once(found: Sequence[WaitingCount]) -> Sequence[WaitingCount]:
+    """Return each value once, if the config's mapping finds it or syncer wrote it last.
+
+    Where several mappings find it, the one that knows it as the log does is right: which count is in a key can change.
+    """
+    by_place: defaultdict[Place, list[WaitingCount]] = defaultdict(list)
+    for each in found:
+        by_place[each[1].place].append(each)
+    chosen = set[int]()
+    for same in by_place.values():
+        logged = [each for each in same if each[2] and each[2].kind == count_in_log(each[1].kind)]
+        chosen.update(id(each) for each in [*logged, *(each for each in same if not each[0].former)][:1])
+    return [each for each in found if id(each) in chosen]
 
 
 def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
@@ -182,14 +200,17 @@ def compare_texts(
     return list(compare(path, before, now)), frozenset()
 
 
-def ever_written(log: Path, wanted: Collection[PlacedCount]) -> set[PlacedCount]:
-    """Return which of these counts syncer ever wrote to these places, as far back as the log goes."""
-    found: set[PlacedCount] = set()
+def ever_written(log: Path, wanted: Collection[PlacedCount]) -> Mapping[PlacedCount, str | None]:
+    """Return which of these counts syncer ever wrote to these places, as far back as the log goes.
+
+    Each is with the `count` of its newest line.
+    """
+    found: dict[PlacedCount, str | None] = {}
     lines = lines_backwards(log, {place.path for place, _ in wanted})
     while len(found) < len(wanted) and (line := next(lines, None)):
         written = _place(line), str(line["new"])
         if written in wanted:
-            found.add(written)
+            found.setdefault(written, _count(line))
     return found
 
 
@@ -219,18 +240,18 @@ def _compared(
     found: dict[str, _Differences] = {}
     texts = read_texts(scope.repository, [differing[path].name for path, _ in files])
     for (path, candidate), text in zip(files, texts, strict=True):
-        if candidate in scope.data_files:
-            read, (fields, *_) = read_head(scope.site, candidate), candidate.fields
-            differences, removed = compare_texts(
-                candidate.path, fields, text, read[0] if isinstance(read, tuple) else b""
-            )
+        if any(fields.own_file for fields in candidate.fields):
+            read = read_head(scope.site, candidate)
+            on_disk = read[0] if isinstance(read, tuple) else b""
+            fields = written_with(on_disk, candidate)
+            differences, removed = compare_texts(candidate.path, fields, text, on_disk)
             found[path] = _Differences([(fields, difference) for difference in differences], removed)
             continue
         for page in read_candidate(scope.site, candidate):
             committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
             if isinstance(page, Page) and committed is not None:
                 counts = [(page.fields, count) for count in compare(page.path, committed.slots, page.slots)]
-                if counts or not committed.slots:
+                if counts or not (committed.slots or page.fields.former):
                     found.setdefault(path, _Differences([])).counts.extend(counts)
     return found
 
@@ -248,11 +269,17 @@ def _newest_writes(log: Path, on_disk: Mapping[Place, str]) -> Mapping[PlacedCou
         place = _place(line)
         if place in left[place.path]:
             if line["new"] == on_disk[place]:
-                newest[place, on_disk[place]] = LoggedWrite(str(line["sync"]), _moment(str(line["as_of"])))
+                newest[place, on_disk[place]] = LoggedWrite(
+                    str(line["sync"]), _moment(str(line["as_of"])), _count(line)
+                )
             left[place.path].remove(place)
         if not left[place.path]:
             del left[place.path]
     return newest
+
+
+def _count(line: Line) -> str | None:
+    return None if line["count"] is None else str(line["count"])
 
 
 def _place(line: Line) -> Place:

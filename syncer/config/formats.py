@@ -127,6 +127,8 @@ def check_data_file(path: str) -> str:
     """Return the tidy path of a data file relative to the site."""
     if not path.lower().endswith(WRITTEN_SUFFIXES):
         raise ValueError(f"must end in {', '.join(WRITTEN_SUFFIXES[:-1])} or {WRITTEN_SUFFIXES[-1]}")
+    if not path.isprintable():
+        raise ValueError("has a line break or another control character; remove it")
     return check_inside(path)
 
 

@@ -13,16 +13,13 @@ from contextlib import suppress
 from functools import cache
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from syncer.model import Problem, ProblemKind, Signature
+from syncer.model import LARGEST_PAGE_BYTES, Problem, ProblemKind, Signature
 from syncer.own_files import OPEN_FLAGS, open_file
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 log = logging.getLogger("syncer.content")
-
-LARGEST_PAGE_BYTES = 64 << 20
-"""Larger pages are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
 
 READ_BYTES = 1 << 16
 

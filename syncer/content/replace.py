@@ -88,7 +88,7 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
     target = os.path.join(site, edit.path)
     try:
         if edit.signature == NO_FILE:
-            from syncer.content.data_files import new_text
+            from syncer.content.data_file import new_text
 
             new = new_text(edit)
             return new if isinstance(new, Problem) else (b"", new)
@@ -313,7 +313,7 @@ def _put_in_place(ready: dict[int, Replacement], outcomes: list[Problem | None],
 def _prepare(site: str, edit: Edit, look_at: Callable[[str], _Directory]) -> Replacement | Problem | None:
     """Write the new file beside the old one; None where the page says already what it is to say. Raises OSError."""
     if edit.signature == NO_FILE:
-        from syncer.content.data_files import create
+        from syncer.content.data_file import create
 
         return create(site, edit)
     path = f"{site}/{edit.path}"

@@ -10,13 +10,14 @@ from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.content.page_file import LARGEST_PAGE_BYTES, signature_of, unreadable
+from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import Keys, fold_key, format_of, keys_of
 from syncer.model import (
+    LARGEST_PAGE_BYTES,
     WHOLE_PAGE,
     Collection,
     Count,
@@ -110,13 +111,33 @@ def read_pages(
 
 
 def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey | ExcludedPage | Problem]:
-    """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry."""
+    """Return what `read_pages` finds in one file, or a data file as a page with a slot for each entry.
+
+    Each former mapping has pages of its own, after the others: they can have values that another page has, too.
+    """
     if any(fields.own_file for fields in candidate.fields):
-        read, path, (fields, *_) = read_head(site, candidate), candidate.path, candidate.fields
-        return [Page(path, read[1], fields, find(read[0], fields, path).slots)] if isinstance(read, tuple) else []
-    pages = Pages()
-    found = [item for item in read_pages(site, [candidate], pages) if not isinstance(item, LeftoverFile)]
-    return [*found, *pages]
+        if not isinstance(read := read_head(site, candidate), tuple):
+            return []
+        fields = written_with(read[0], candidate)
+        return [Page(candidate.path, read[1], fields, find(read[0], fields, candidate.path).slots)]
+    current = tuple(fields for fields in candidate.fields if not fields.former)
+    found = list[Page | MiscasedKey | ExcludedPage | Problem]()
+    for mappings in (current, *((fields,) for fields in candidate.fields if fields.former)):
+        pages = Pages()
+        of_mappings = read_pages(site, [candidate._replace(fields=mappings)], pages)
+        found += [item for item in of_mappings if not isinstance(item, LeftoverFile)]
+        found += pages
+    return found
+
+
+def written_with(data: bytes, candidate: Candidate) -> Fields:
+    """Return the mapping with which a data file was written; the first one if it is in the form of none."""
+    mappings = [fields for fields in candidate.fields if fields.own_file]
+    if len(mappings) > 1:
+        from syncer.front_matter.entries import has_form
+
+        return next((fields for fields in mappings if has_form(data, fields, candidate.path)), mappings[0])
+    return mappings[0]
 
 
 def miscased_problems(

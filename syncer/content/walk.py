@@ -100,13 +100,43 @@ def _walk_skipped(
                         yield Candidate(path, fields, skipped=True)
 
 
+def walk_written(
+    site: str, collections: Sequence[Collection], *, skipped: bool = False
+) -> Iterator[Candidate | LeftoverFile | Problem]:
+    """Yield what `walk` does for collections of which some are former (`Fields.former`), without walking any twice.
+
+    Former mappings are in a candidate as in `candidate_of`.
+    """
+    walked: list[Collection] = []
+    for each in collections:
+        if not each.fields.former or all(each.files != other.files for other in walked):
+            walked.append(each)
+    mapped = candidate_of([each for each in collections if each.fields.former])
+    for item in walk(site, walked, skipped=skipped):
+        if isinstance(item, Candidate) and len(walked) < len(collections):
+            yield _former_last(item._replace(fields=item.fields + mapped(item.path).fields))
+        else:
+            yield _former_last(item) if isinstance(item, Candidate) else item
+
+
 def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:
     """Return a function that makes a candidate of a path, by the collections that take it; the file need not exist.
 
-    Paths in directories that a walk skips are accepted: counts that were written there before are still found.
+    Paths in directories that a walk skips are accepted: counts that were written there before are still found. The
+    config's mappings come first, then the former ones that find something else.
     """
     matchers = [Matcher(collection, everywhere=True) for collection in collections]
-    return lambda path: Candidate(path, _mappings(matchers, path))
+    return lambda path: _former_last(Candidate(path, _mappings(matchers, path)))
+
+
+def _former_last(candidate: Candidate) -> Candidate:
+    mappings = [fields for fields in candidate.fields if not fields.former]
+    if len(mappings) == len(candidate.fields):
+        return candidate
+    for fields in candidate.fields:
+        if fields.former and not any(map(fields.same_keys, mappings)):
+            mappings.append(fields)
+    return candidate._replace(fields=tuple(mappings))
 
 
 def narrow(

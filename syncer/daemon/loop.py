@@ -68,7 +68,7 @@ class BuildJob(NamedTuple):
     call: Callable[[], object]
     """Calls it if it is due; it checks by itself whether the daemon is being stopped."""
     is_due: Callable[[datetime], bool]
-    """Whether to call it now, as far as the state says without its lock."""
+    """Whether to call it now, or to set back times in the state, as far as that says without its lock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ FAILURES_BEFORE_PROBLEM = 3
 """Failed calls in a row that need attention. A call that the host refuses needs it at once: it will refuse the next."""
 
 
+CLOCK_STEP = timedelta(minutes=1)
+"""A time that is later by less passes soon: clocks are corrected by seconds, and times are stored rounded up."""
+
+
 class WaitsFor(StrEnum):
     """What a call waits for."""
 
@@ -107,6 +111,11 @@ class Unbuilt:
         """Whether calls fail in a way that time alone does not repair."""
         failures = self.failures
         return len(failures) >= FAILURES_BEFORE_PROBLEM or any(call.was_refused for call in failures[:1])
+
+    def is_ahead_of(self, now: datetime) -> bool:
+        """Whether a time was noted before the clock was set back: the waits end only once it is set back, too."""
+        noted = (self.since, self.last_change, *(call.at for call in self.calls))
+        return any(at > now + CLOCK_STEP for at in noted if at)
 
     def calls_before(self, now: datetime) -> int:
         """Return how many calls were made in the 24 hours before `now`."""

@@ -48,9 +48,9 @@ class Forecast:
 
     videos: int
     units_for_all: float
-    """Units a day with which every sync would request every video."""
+    """Units on each day that has syncs, with which every sync would request every video."""
     units_spent: float
-    """Units a day that are used."""
+    """Units a day that are used, on average."""
     every: timedelta
     """The time from one sync to the next."""
     refresh_within: timedelta
@@ -71,6 +71,11 @@ class Forecast:
         """Whether every video is read within `refresh_within`; if not, the site has outgrown its quota."""
         return self.longest <= max(self.refresh_within, self.every)
 
+    @property
+    def days_with_syncs(self) -> float:
+        """On how many days there are syncs within `refresh_within`, or until the next sync if that is later."""
+        return max(self.refresh_within, self.every) / max(DAY, self.every)
+
     def period(self, drift: float) -> timedelta:
         """Return the time between two readings of a video with this drift."""
         return DAY * _period(drift, self.level, self.every / DAY, self.longest / DAY)
@@ -81,10 +86,13 @@ class Forecast:
 
 
 def forecast(drifts: Drifts, *, units: float, every: timedelta, refresh_within: timedelta) -> Forecast:
-    """Return what the plan reaches with `units` a day, of both buckets and without the reserves."""
+    """Return what the plan reaches with `units` a day, of both buckets and without the reserves.
+
+    Units of a day without a sync are lost.
+    """
     shortest, longest = every / DAY, max(refresh_within, every) / DAY
-    readings = units * BATCH_SIZE
-    for_all = drifts.videos / BATCH_SIZE / shortest
+    readings = units * BATCH_SIZE / max(1.0, shortest)
+    for_all = drifts.videos / BATCH_SIZE / min(1.0, shortest)
     if for_all <= units:
         level, longest = 0.0, shortest
     elif drifts.videos / longest >= readings:  # all in turn, however long that takes
@@ -100,7 +108,7 @@ def forecast(drifts: Drifts, *, units: float, every: timedelta, refresh_within: 
     return Forecast(
         videos=drifts.videos,
         units_for_all=for_all,
-        units_spent=min(spent, units),
+        units_spent=min(spent, readings / BATCH_SIZE),
         every=every,
         refresh_within=refresh_within,
         level=level,

@@ -31,9 +31,6 @@ NOTE = "Written by syncer: do not edit"
 MARKS = (f"# {NOTE}".encode(), f'{{"_syncer": {{"note": "{NOTE}'.encode())
 """How each data file begins. A file that begins otherwise is not syncer's."""
 
-MAX_FILE_BYTES = 64 << 20
-"""A larger file is not written, because it could not be read again (`content.page_file.LARGEST_PAGE_BYTES`)."""
-
 Texts = tuple[str | None, ...]
 """The digits of an entry's counts, in the order of the mapping; None where there is none."""
 
@@ -121,6 +118,11 @@ def text_of(entries: Mapping[VideoId, Texts], fields: Fields, path: str) -> byte
         if form := forms.get(frozenset(number for number, text in enumerate(texts) if text is not None)):
             lines.append(form.template % (video, *(texts[number] for number in form.numbers)))
     return "".join([*lines, grammar.empty if len(lines) == 1 else "", grammar.last]).encode()
+
+
+def has_form(data: bytes, fields: Fields, path: str) -> bool:
+    """Return whether a data file is as syncer writes it with these fields."""
+    return text_of(entries_in(data, fields, path), fields, path) == data
 
 
 def find_entries(data: bytes, fields: Fields, path: str) -> PageContents:

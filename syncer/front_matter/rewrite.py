@@ -7,7 +7,19 @@ from collections.abc import Collection, Sequence
 
 from syncer.front_matter.keys import format_of, keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
-from syncer.model import COUNT_PATTERN, DATE_PATTERN, Change, Count, Date, Fields, Format, Problem, ProblemKind, VideoId
+from syncer.model import (
+    COUNT_PATTERN,
+    DATE_PATTERN,
+    LARGEST_PAGE_BYTES,
+    Change,
+    Count,
+    Date,
+    Fields,
+    Format,
+    Problem,
+    ProblemKind,
+    VideoId,
+)
 
 _FORMS = {Count: re.compile(COUNT_PATTERN), Date: re.compile(DATE_PATTERN)}
 
@@ -41,10 +53,10 @@ def splices_for(
         if not _FORMS[type(change.kind)].fullmatch(change.new):
             raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
     if fields.own_file:
-        from syncer.front_matter.entries import MAX_FILE_BYTES, rewrite_entries
+        from syncer.front_matter.entries import rewrite_entries
 
         new = rewrite_entries(data, fields, changes, path, removed)
-        if new is not None and len(new) > MAX_FILE_BYTES:
+        if new is not None and len(new) > LARGEST_PAGE_BYTES:
             message = "The data file would be larger than 64 MiB, so it was not written: `exclude` pages."
             return Problem(ProblemKind.UNWRITABLE, path, message)
         return edited(path) if new is None else [(0, len(data), new)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from syncer.commit.build import Author, CommitSummary, commit_counts
@@ -12,6 +13,7 @@ from syncer.errors import ExitCode
 from syncer.model import Problem
 from syncer.review.drop import drop
 from syncer.review.look import Review, ReviewPage, look, scope_of
+from syncer.state.videos import count_pages_of
 from syncer.status.report import SyncReport
 from syncer.sync.open_state import open_for_writing
 from syncer.sync.options import NO_LISTENER, Environment, Listener
@@ -70,9 +72,8 @@ def act(
             choice = Choice(same.intersection(choice.keep), same.intersection(choice.drop))
         kept = None
         if choice.keep:
-            kept, _ = commit_counts(
-                scope_of(config, choice.keep), Wording(config.git.message), Author(config.git.author)
-            )
+            wording = Wording(config.git.message, pages_of=partial(count_pages_of, opened.database))
+            kept, _ = commit_counts(scope_of(config, choice.keep), wording, Author(config.git.author))
             log_committed(kept.commit if kept else None)
         dropped = drop(config, choice.drop, environment, listener, opened) if choice.drop else None
         remaining = look(config, paths)

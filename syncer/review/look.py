@@ -25,7 +25,7 @@ from syncer.commit.uncommitted import (
     with_counts,
 )
 from syncer.content.page_file import log_bug, read_page
-from syncer.content.walk import Candidate, candidate_of, narrow, walk
+from syncer.content.walk import Candidate, candidate_of, narrow, walk_written
 from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
@@ -34,6 +34,7 @@ from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import find_repository, head_of, tip_of
 from syncer.model import Date, Problem, ProblemKind
 from syncer.state.database import open_state
+from syncer.state.mappings import with_former
 from syncer.status.held_back import held_back_now
 
 if TYPE_CHECKING:
@@ -130,9 +131,10 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     repository = find_repository(site)
     if repository is None:
         raise GitError("the site is not in a git repository; run `git init` and commit the site")
-    collections = config.written_models()
+    with open_state(config.state_directory, site) as database:
+        collections = with_former(database, config.written_models())
     # skipped ones too: an older version, or a config with another `include`, may have written to them
-    found = narrow(walk(site, collections, skipped=True), paths)
+    found = narrow(walk_written(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
     data_files = [item for item in candidates if any(fields.own_file for fields in item.fields)]
     log, mapped = config.state_directory / LOG, candidate_of(collections)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from syncer.diff_log.log import DiffLog
 from syncer.model import Edit, Problem, ProblemKind, VideoId
 from syncer.state.judging import release_suppressed
+from syncer.state.mappings import with_former
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.options import Sync
@@ -43,7 +44,8 @@ def put_back(
     such a sync.
     """
     tally, waiting, videos, skipped = sync.tally, iter(pages), set[VideoId](), list[SkippedCount]()
-    number = begin_sync(sync.database, tally.sync, tally.started)
+    collections = with_former(sync.database, sync.config.written_models())
+    number = begin_sync(sync.database, tally.sync, tally.started, collections)
     while not sync.environment.cancelled() and (batch := list(islice(waiting, PAGES_AT_ONCE))):
         edits = [page.edit for page in batch if page.edit]
         write_edits(sync, diff_log, edits)

@@ -16,6 +16,7 @@ from syncer.errors import UsageError
 from syncer.model import Change, Count, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
+from syncer.state.mappings import with_former
 from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.open_state import begin, open_for_writing
@@ -53,7 +54,7 @@ def undo(
         if first is None:
             raise _unknown(name)
         sync = begin(config, Options(), environment, listener, opened, started=started)
-        candidate = candidate_of(config.written_models())
+        candidate = candidate_of(with_former(sync.database, config.written_models()))
         by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
         pages = (_restoration(sync, candidate(path), same) for path, same in by_page)
         return put_back(sync, opened.diff_log, pages, limit)
@@ -75,8 +76,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
     elif not candidate.fields:
         missing = "the page is not in any collection of the config"
     values = {
-        (slot.video_id, value.field): (number, value)
-        for number, page in enumerate(pages)
+        (slot.video_id, value.field, count_in_log(value.kind)): (number, value)
+        for number, page in reversed([*enumerate(pages)])  # the config's mappings are first, so they win
         for slot in page.slots
         for value in slot.values
     }
@@ -84,7 +85,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
     skipped, stay = [], set[tuple[str, str]]()
     for line in lines:
         video, field = VideoId(str(line["video_id"])), str(line["field"])
-        number, value = values.get((video, field), (0, None))
+        name = None if line["count"] is None else str(line["count"])
+        number, value = values.get((video, field, name), (0, None))
         slot = video, item_of(field)
         outcome = _change_back(sync.database, line, value, missing)
         if line["count"] is None and slot in stay and isinstance(outcome, Change):  # counts come first in the log
@@ -101,7 +103,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
 def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:
     """Return the change that restores a line's count, or why it is not restored; None if it has its old value."""
     old, new = line["old"], line["new"]
-    if value is None or count_in_log(value.kind) != line["count"]:
+    if value is None:
         return missing
     if value.text == old:
         return None

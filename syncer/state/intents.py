@@ -22,6 +22,10 @@ ROW_ENTRIES = 1000
 """Most entries in one row: SQLite keeps some copies of a row in memory."""
 
 
+Record = Callable[[Connection], None]
+"""Records something else in the transaction that marks a batch as done."""
+
+
 class Intent(NamedTuple):
     """One count or date that is about to be written."""
 
@@ -81,14 +85,12 @@ def mark_done(
     first_seq: int,
     *,
     suppressed: Iterable[Suppression],
-    record: Callable[[Connection], object] | None = None,
-    unbuilt: Collection[str] = (),
+    records: Iterable[Record] = (),
 ) -> None:
     """Mark a batch durably as done at this time, except for the intents `not_done`, by number from 0.
 
     Its lines in the diff log are numbered from `first_seq`. `suppressed` are the numbers that it suppresses; a crash
-    before that does no harm, because open intents are settled before pages are compared. `unbuilt` are the paths of the
-    pages that wait for the build hook from now on. `record` is called in the same transaction.
+    before that does no harm, because open intents are settled before pages are compared. `records` record the rest.
     """
     with database.transaction(durable=True) as connection:
         if not_done:
@@ -106,12 +108,8 @@ def mark_done(
             "INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?, ?, ?)",
             ((*place, count, number) for place, count, number in suppressed),
         )
-        if record:
+        for record in records:
             record(connection)
-        if unbuilt:
-            from syncer.state.builds import note_changed_pages
-
-            note_changed_pages(connection, sorted(unbuilt), at)
 
 
 def forget_intents(database: Database, batch: int) -> None:

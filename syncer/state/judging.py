@@ -213,7 +213,7 @@ _COMPARABLE_VIEWS = " AND ".join(
 
 @lru_cache(maxsize=8)
 def _accept(counts: frozenset[Count]) -> str:
-    """Return the UPDATE that accepts each video's newest reading and learns its drift, as `decide.drift.observe` does.
+    """Return the UPDATE that accepts each video's newest reading and learns its drift (`decide.drift`).
 
     Accepted readings are compared with pages. A video that YouTube did not return keeps its last accepted reading.
     Times later than the newest reading come from a clock that ran ahead: the reading's time replaces them.

@@ -117,7 +117,24 @@ CREATE TABLE builds (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6, SCHEMA_7, SCHEMA_8)
+SCHEMA_9 = """
+CREATE TABLE mappings (
+    mapping TEXT PRIMARY KEY,              -- JSON: a collection, or the data file, that syncer has written with
+    used INTEGER NOT NULL                  -- when the last sync with it began
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    SCHEMA_1,
+    SCHEMA_2,
+    SCHEMA_3,
+    SCHEMA_4,
+    SCHEMA_5,
+    SCHEMA_6,
+    SCHEMA_7,
+    SCHEMA_8,
+    SCHEMA_9,
+)
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
 COPIED = (
@@ -133,4 +150,4 @@ COPIED = (
     "INSERT INTO suppressed SELECT * FROM disk.suppressed",
     "INSERT INTO written SELECT * FROM disk.written",
 )
-"""The part of the state that a dry run and `check` need: not the history, nor what the build hook waits for."""
+"""The part of the state that a dry run and `check` need: not what only the history, builds and commits are about."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncer.model import VideoId
+from syncer.model import Collection, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -32,12 +32,27 @@ class PastSync:
     """The report's JSON, as `syncer sync --json` printed it, `retries`, `left` and `changed_dates`."""
 
 
-def begin_sync(database: Database, sync_id: str, started: datetime) -> int:
-    """Record the start of a sync; return its number in the state."""
+def begin_sync(database: Database, sync_id: str, started: datetime, collections: Iterable[Collection] = ()) -> int:
+    """Record the start of a sync, and with which `collections` it writes; return its number in the state."""
+    seconds = int(started.timestamp())
+    mappings = [
+        {
+            "directory": each.directory,
+            "include": each.include,
+            "exclude": each.exclude,
+            "video_id": each.fields.video_id,
+            "counts": dict(each.fields.counts),
+            "dates": dict(each.fields.dates),
+            "insert_as": each.fields.insert_as if each.fields.insert_missing else None,
+            "own_file": each.fields.own_file,
+        }
+        for each in collections
+    ]
     with database.transaction() as connection:
-        cursor = connection.execute(
-            "INSERT INTO syncs (id, started) VALUES (?, ?)", (sync_id, int(started.timestamp()))
+        connection.executemany(
+            "INSERT OR REPLACE INTO mappings VALUES (?, ?)", [(json.dumps(each), seconds) for each in mappings]
         )
+        cursor = connection.execute("INSERT INTO syncs (id, started) VALUES (?, ?)", (sync_id, seconds))
         return int(cursor.lastrowid or 0)
 
 
@@ -97,8 +112,12 @@ def last_whole_sync(database: Database) -> datetime | None:
 
 
 def forget_syncs(database: Database, before: datetime) -> None:
-    """Delete the syncs without readings, up to the last one started before this time; keep the newest sync."""
+    """Delete the syncs without readings, up to the last one started before this time; keep the newest sync.
+
+    Mappings that were last used before this time are deleted, too.
+    """
     with database.transaction() as connection:
+        connection.execute("DELETE FROM mappings WHERE used < ?", (int(before.timestamp()),))
         connection.execute(
             "DELETE FROM syncs WHERE sync <= (SELECT max(sync) FROM syncs WHERE started < ?)"
             " AND NOT EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = syncs.sync)"

@@ -304,6 +304,16 @@ def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[Video
     return found
 
 
+def count_pages_of(database: Database, videos: Iterable[VideoId]) -> int:
+    """Return how many pages name any of these videos; 1 if no sync has noted yet which do."""
+    with database.read() as connection:
+        (pages,) = connection.execute(
+            "SELECT count(DISTINCT path) FROM places WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(videos)),),
+        ).fetchone()
+    return int(pages) or 1
+
+
 def reading_of(row: Row) -> Reading:
     """Return the reading in a row: ID, time, whether YouTube returned it, and the counts. Raises OddValue."""
     video, at, present, views, likes, comments = row

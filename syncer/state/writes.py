@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from sqlite3 import Connection
@@ -14,21 +14,14 @@ from syncer.model import Place, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
-Record = Callable[[Connection], None]
-"""Records something in a transaction."""
 
-
-def recording(places: Iterable[Place], at: datetime, last: Round | None) -> Record:
-    """Return what records when these places were written, and, unless it is None, the round that they belong to."""
-
-    def record(connection: Connection) -> None:
-        connection.executemany(
-            "INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", ((*place, int(at.timestamp())) for place in places)
-        )
-        if last:
-            _record_round(connection, last)
-
-    return record
+def note_writes(connection: Connection, places: Iterable[Place], at: datetime, last: Round | None) -> None:
+    """Record when these places were written, and, unless it is None, the round that they belong to."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", ((*place, int(at.timestamp())) for place in places)
+    )
+    if last:
+        _record_round(connection, last)
 
 
 def last_writes(database: Database, paths: Iterable[str]) -> dict[Place, datetime]:

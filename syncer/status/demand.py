@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from syncer.config.sections import Config
 
 COUNTED_DAYS = 28
-"""The syncs of so many days are counted: a cron may name only some of the days of a week or a month."""
+"""The syncs of so many days are counted: a cron may name only some of the days of a week."""
+
+COUNTED_DAYS_RARE = 1_461
+"""The same for one that may name only some of the days of a month or a year: four years have each."""
+
+FEWEST_SYNCS = 4
+"""With fewer than so many syncs in `COUNTED_DAYS`, a cron is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Demand:
     videos: int
     """Those that pages name."""
     needed: float
-    """Units a day with which every sync can request every video."""
+    """Units on a day with syncs, with which every sync can request every video."""
     budget: int
     """Units a day that scheduled syncs may use, of both buckets."""
     oldest: tuple[VideoId, datetime] | None
@@ -38,7 +44,7 @@ class Demand:
 def demand_of(config: Config, database: Database, now: datetime) -> Demand:
     """Return what the site needs. Raises StateError."""
     videos = count_named(database)
-    needed = videos / BATCH_SIZE / (mean_interval(config, now) / timedelta(days=1))
+    needed = videos / BATCH_SIZE / min(1.0, mean_interval(config, now) / timedelta(days=1))
     return Demand(videos, needed, units_a_day(config), longest_unread(database))
 
 
@@ -52,8 +58,11 @@ def mean_interval(config: Config, now: datetime) -> timedelta:
     schedule = config.schedule.as_model()
     interval = schedule.every
     if schedule.cron is not None:
-        span = timedelta(days=COUNTED_DAYS)
-        interval = span / max(1, count_times(schedule, now, now + span))
+        for days in (COUNTED_DAYS, COUNTED_DAYS_RARE):
+            syncs = max(1, count_times(schedule, now, now + timedelta(days=days)))
+            interval = timedelta(days=days) / syncs
+            if syncs >= FEWEST_SYNCS:
+                break
     return max(interval, timedelta(seconds=FRESH_SECONDS))
 
 

@@ -82,6 +82,10 @@ def forget(
             from syncer.state.writes import forget_writes
 
             forget_writes(database, video=selection.video)
+            if selection.video is None:
+                from syncer.state.mappings import forget_mappings
+
+                forget_mappings(database)
         forget_unread(database)
         database.shrink()
         _forget_set_aside(directory, selection.before)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from syncer.decide.diff import with_counts
 from syncer.decide.thresholds import NARROWED_ROUND, HeldBack, Holding, Round, judge_change, round_opens
 from syncer.model import Change, Count, Date, Edit, Place, ProblemKind, Why, WritePolicy
+from syncer.state.intents import Record
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages
-from syncer.state.writes import Record, forget_writes, last_round, last_writes, recording, save_held_back
+from syncer.state.writes import forget_writes, last_round, last_writes, note_writes, save_held_back
 from syncer.sync.options import Sync
 
 if TYPE_CHECKING:
@@ -54,19 +56,14 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
     places = (Place(change.path, change.field, change.video_id) for change in counts)
     by_sync = any(change.why not in {Why.UNDO, Why.DROPPED} for change in changes)
-    return recording(places, now, Round(began, complete=False) if config.write.at_most_every and by_sync else None)
-
-
-def recording_in(sync: Sync, changes: Sequence[Change]) -> Record:
-    """Return what `recording_of` does, for a batch of this sync."""
-    holding = holding_of(sync)
-    return recording_of(sync.config, changes, holding.now, holding.began)
+    last = Round(began, complete=False) if config.write.at_most_every and by_sync else None
+    return partial(note_writes, places=list(places), at=now, last=last)
 
 
 def begin_round(sync: Sync) -> None:
     """Record that the round of this sync has begun, although no count was written."""
     with sync.database.transaction() as connection:
-        recording((), sync.tally.started, Round(holding_of(sync).began, complete=False))(connection)
+        note_writes(connection, (), sync.tally.started, Round(holding_of(sync).began, complete=False))
 
 
 def holding_of(sync: Sync) -> Holding:

@@ -3,7 +3,7 @@
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
-    | open_data_file    sync/data_file        the counts in the data file, if `write.to` says that they are there
+    | open_data_file    sync/write_data_file    the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
@@ -22,7 +22,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     mark_done       state/intents           which of it was written, and waits for the build hook
     |     DiffLog         diff_log/log            a line for each changed count or date
     |     forget_intents  state/intents           nothing is left to settle
-    | DataFile.write    sync/data_file        instead of pages, the data file, as one page by the same steps
+    | DataFile.write    sync/write_data_file    instead of pages, the data file, as one page by the same steps
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
@@ -62,7 +62,7 @@ from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
-from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync
+from syncer.sync.options import NO_LISTENER, Environment, Listener, Options, Sync, require_directories
 from syncer.sync.readings import judge_window, note_held, plan_now, request_windows
 from syncer.sync.sync_log import log_ended, log_judged, log_not_forgotten, log_planned, log_written
 from syncer.sync.write import finish_writing, write_pages
@@ -70,7 +70,7 @@ from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
-    from syncer.sync.data_file import DataFile
+    from syncer.sync.write_data_file import DataFile
 
 LOST_SITE_VIDEOS = 5
 """From so many videos in the state on, a site without pages is an error: nobody removes them all on purpose."""
@@ -88,14 +88,9 @@ def make_sync(
     matches nothing), ContentGone, StateError, Locked, and Stopped (cancelled before anything was done).
     """
     site = os.path.realpath(config.site)
-    for collection in config.collections:
-        directory = os.path.join(site, collection.directory)
-        if not os.path.isdir(directory):
-            raise UsageError(
-                f"{directory} is not a directory; set `site` and `collections` in the config to where your pages are"
-            )
+    require_directories(config)
     if config.write.file is not None:  # before anything is written, the state included
-        from syncer.content.data_files import read_data_file
+        from syncer.content.data_file import read_data_file
 
         read_data_file(site, config.write.file, config.collection_models())
     started = environment.clock()
@@ -131,7 +126,7 @@ def _sync_and_forget(
 def _scan_and_sync(sync: Sync) -> SyncReport:
     data_file: DataFile | None = None
     if sync.config.write.file is not None:
-        from syncer.sync.data_file import open_data_file
+        from syncer.sync.write_data_file import open_data_file
 
         data_file = open_data_file(sync)
     pages = _scan(sync, data_file)
@@ -216,7 +211,8 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     tally.later = plan.later
-    number = begin_sync(database, tally.sync, tally.started)
+    written = sync.config.written_models() if data_file else sync.config.collection_models()
+    number = begin_sync(database, tally.sync, tally.started, written)
     if options.whole:
         save_video_pages(database, pages.places(), pages.digest())
         release_unnamed(database)

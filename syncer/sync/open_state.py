@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from syncer.errors import Locked, StateDamaged, StateError
 from syncer.model import Change, Problem, ProblemKind
 from syncer.state.database import Database, open_database, open_to_read, set_aside
 from syncer.state.directory import DATABASE_FILE, save_edit, saved_edits
-from syncer.state.intents import forget_intents, mark_done, unsettled_batches
+from syncer.state.intents import Record, forget_intents, mark_done, unsettled_batches
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock
 from syncer.state.syncs import has_sync, last_seq
 from syncer.status.leftovers import find_leftovers, new_files, real_pages, unwritten_intents
@@ -177,32 +178,28 @@ def _recover(config: Config, database: Database, diff_log: DiffLog, now: datetim
             at, first = now, diff_log.last_seq + 1
             done = [change for number, change in batch.changes.items() if number not in not_done]
             touch(pages & {os.path.realpath(os.path.join(site, change.path)) for change in done})
-            record = None
-            if config.policies:
-                from syncer.sync.hold_back import recording_of
-
-                record = recording_of(config, done, now, now)
-            unbuilt = changed_for_build(config, database, done)
-            mark_done(
-                database,
-                batch.number,
-                not_done,
-                at,
-                first,
-                suppressed=suppressed_by(done),
-                record=record,
-                unbuilt=unbuilt,
-            )
+            records = records_with(config, database, done, at, started=at, began=at)
+            mark_done(database, batch.number, not_done, at, first, suppressed=suppressed_by(done), records=records)
         entries = [intent.entry for number, intent in batch.intents.items() if number not in not_done]
         diff_log.append(batch.sync, at, entries, first)
         forget_intents(database, batch.number)
     return problems
 
 
-def changed_for_build(config: Config, database: Database, done: Sequence[Change]) -> Collection[str]:
-    """Return the pages that the build hook is to be called for after these changes; none where no hook is named."""
-    if not config.deploy.hook_env:
-        return ()
-    from syncer.state.builds import pages_to_build
+def records_with(
+    config: Config, database: Database, done: Sequence[Change], at: datetime, *, started: datetime, began: datetime
+) -> list[Record]:
+    """Return what to record with a batch besides its lines: for the config's write policies, and for its build hook.
 
-    return pages_to_build(database, done, config.write.file)
+    `at` is when the batch was written, `started` and `began` are when its sync started and its round began.
+    """
+    records: list[Record] = []
+    if config.policies:
+        from syncer.sync.hold_back import recording_of
+
+        records.append(recording_of(config, done, started, began))
+    if config.deploy.hook_env and done:
+        from syncer.state.builds import note_changed_pages, pages_to_build
+
+        records.append(partial(note_changed_pages, paths=pages_to_build(database, done, config.write.file), at=at))
+    return records

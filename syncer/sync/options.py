@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from syncer.control import Stage
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
-from syncer.errors import ExitCode
+from syncer.errors import ExitCode, UsageError
 from syncer.model import Bucket, Change, Count, Edit, FailOn, Problem, ProblemKind, VideoId
 from syncer.state.database import Database
 from syncer.status.report import SyncReport
@@ -218,3 +219,13 @@ class Sync:
     diff_log: DiffLog | None
     """None in a dry run."""
     tally: Tally
+
+
+def require_directories(config: Config) -> None:
+    """Raise UsageError where a collection's directory does not exist."""
+    for collection in config.collections:
+        directory = os.path.join(os.path.realpath(config.site), collection.directory)
+        if not os.path.isdir(directory):
+            raise UsageError(
+                f"{directory} is not a directory; set `site` and `collections` in the config to where your pages are"
+            )

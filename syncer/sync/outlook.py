@@ -7,7 +7,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ from syncer.model import BATCH_SIZE, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
 from syncer.state.syncs import first_whole_sync
-from syncer.state.videos import last_read, named_videos
+from syncer.state.videos import last_read, named_videos, pages_of_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
-from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally
-from syncer.sync.readings import overdue_at, plan_now
+from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally, require_directories
+from syncer.sync.readings import overdue_at, plan_now, refresh_within
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -132,6 +132,8 @@ class Outlook:
     causes: Counter[Cause]
     first: Sequence[PlannedVideo]
     """The first of those that are requested, the largest error first."""
+    pages: Mapping[VideoId, Sequence[str]]
+    """The pages that name each of them, sorted."""
     oldest: tuple[VideoId, datetime] | None
     error: float
     """The mean expected relative error at that time, of the videos that were read."""
@@ -158,13 +160,13 @@ class Outlook:
 
     @property
     def largest_in_each_sync(self) -> int:
-        """How many videos the units reach in every sync."""
-        return int(self.budget * BATCH_SIZE * (self.forecast.every / DAY))
+        """How many videos the units reach in every sync, which has those of one quota day at most."""
+        return int(self.budget * BATCH_SIZE * min(1.0, self.forecast.every / DAY))
 
     @property
     def largest_site(self) -> int:
         """How many videos the units reach within `schedule.refresh_within`: a larger site has outgrown its quota."""
-        return int(self.budget * BATCH_SIZE * (self.forecast.refresh_within / DAY))
+        return int(self.budget * BATCH_SIZE * self.forecast.days_with_syncs)
 
 
 def look_ahead(config: Config, database: Database, now: datetime, *, starts: datetime | None, days: int) -> Outlook:
@@ -172,10 +174,14 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
 
     `starts` is when the daemon begins the next sync; None: no daemon runs, and a `syncer sync` now is planned. Nothing
     is written. The videos are those of the last sync of the whole site; before there was one, all pages are read.
-    Raises StateError.
+    Raises UsageError (a missing directory) and StateError.
     """
+    require_directories(config)
     at = now if starts is None else max(starts, now)
-    videos = named_videos(database) or _on_pages(config)
+    videos: AbstractSet[VideoId] = named_videos(database)
+    unsynced = None if videos else _read_pages(config)
+    if unsynced:
+        videos = {video for _, named in unsynced.named() for video in named}
     sync = Sync(
         config,
         Options(scheduled=starts is not None),
@@ -193,10 +199,11 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     unread, never = len(videos) - known.read, len(made.videos) - known.causes.total()
     if never:
         known.causes[Cause.NEVER_READ] = never
-        listed = made.videos[: min(never, FIRST_LISTED)]
-        new = (PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None) for video in listed)
+        unread_first = made.videos[: min(never, FIRST_LISTED)]
+        new = (PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None) for video in unread_first)
         first = [*new, *first][:FIRST_LISTED]
-    every, within = mean_interval(config, now), min(config.schedule.refresh_within, config.history.keep)
+    listed = [video.video_id for video in first]
+    every, within = mean_interval(config, now), refresh_within(config)
     budget = units_a_day(config)
     drifts = Drifts([*known.rates, *[PRIOR] * unread])
     ours = forecast(drifts, units=budget, every=every, refresh_within=within)
@@ -210,6 +217,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         units=math.ceil(len(made.videos) / BATCH_SIZE),
         causes=known.causes,
         first=first,
+        pages=pages_of_videos(database, listed) if unsynced is None else _naming(unsynced, set(listed)),
         oldest=known.oldest,
         error=known.wrong / known.read if known.read else 0.0,
         budget=budget,
@@ -275,15 +283,20 @@ class _Known:
         return Cause.DUE if self.all_fit else Cause.OUT_OF_DATE
 
 
-def _on_pages(config: Config) -> set[VideoId]:
+def _read_pages(config: Config) -> Pages:
     pages = Pages()
     site = os.path.realpath(config.site)
-    found = walk(
-        site, [each for each in config.collection_models() if os.path.isdir(os.path.join(site, each.directory))]
-    )
-    for _ in read_pages(site, found, pages):
+    for _ in read_pages(site, walk(site, config.collection_models()), pages):
         pass  # problems of pages are for `check` and `sync`
-    return {video for _, videos in pages.named() for video in videos}
+    return pages
+
+
+def _naming(pages: Pages, videos: AbstractSet[VideoId]) -> dict[VideoId, list[str]]:
+    found: dict[VideoId, set[str]] = {}
+    for path, named in pages.named():
+        for video in videos & set(named):
+            found.setdefault(video, set()).add(path)
+    return {video: sorted(paths) for video, paths in found.items()}
 
 
 def _growth(database: Database, videos: int, now: datetime) -> float:

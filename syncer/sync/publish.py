@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 
 from syncer.commit.build import Author, commit_counts, require_tip
@@ -11,13 +12,15 @@ from syncer.commit.message import Wording
 from syncer.commit.push import push_counts
 from syncer.commit.uncommitted import CommitScope, describe_unseen, find_unseen, refused_data_files
 from syncer.content.pages import Pages
-from syncer.content.walk import Candidate, candidate_of
+from syncer.content.walk import Candidate, candidate_of, walk_written, with_parents
 from syncer.diff_log.lines import LOG
 from syncer.errors import GitError
 from syncer.git.objects import tidy
 from syncer.git.remote import Remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind, VideoId
+from syncer.state.mappings import with_former
+from syncer.state.videos import count_pages_of
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_committed, log_pushed
 from syncer.wording import counted, safe
@@ -33,7 +36,7 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
     try:
         scope = _scope(sync, pages)
         author = Author(settings.author)
-        wording = Wording(settings.message, tally.sync, sorted(missing))
+        wording = Wording(settings.message, tally.sync, sorted(missing), partial(count_pages_of, sync.database))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
         summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
@@ -68,20 +71,29 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
     repository = find_repository(sync.site)
     if repository is None:
         raise GitError("the site is not in a git repository; run `git init`, or set `git.commit` to false")
-    mapped = candidate_of(sync.config.written_models())
-    data_files = [mapped(path) for path in (sync.config.write.file,) if path]
+    collections = with_former(sync.database, sync.config.written_models())
+    mapped, options = candidate_of(collections), sync.options
+    data_files = [mapped(path) for path in dict.fromkeys(each.data_file for each in collections) if path]
+    of_pages = [each for each in collections if each.data_file is None]
+    former = any(each.fields.former for each in of_pages)
+    only = {page.path for page in pages} if former and options.videos else set(options.paths)
 
     def candidates() -> Iterator[Candidate]:
+        yield from data_files
+        if former:  # also what syncer wrote to pages that the config no longer has
+            found = (item for item in walk_written(sync.site, of_pages) if isinstance(item, Candidate))
+            yield from (each for each in found if not (only and only.isdisjoint(with_parents(each.path))))
+            return
         for path, same in groupby(pages, key=lambda page: page.path):  # they may have counts from before the data file
             yield mapped(path) if data_files else Candidate(path, tuple(page.fields for page in same))
-        yield from data_files
 
     return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped, data_files)
 
 
 def _describe_nested_repositories(scope: CommitScope) -> Iterator[str]:
     """Yield a sentence for each repository below the site: the site's own cannot commit its pages."""
-    directories = {os.path.dirname(candidate.path) for candidate in scope.candidates()}
+    current = (each for each in scope.candidates() if not all(fields.former for fields in each.fields))
+    directories = {os.path.dirname(candidate.path) for candidate in current}
     real = (os.path.realpath(os.path.join(scope.site, directory)) for directory in directories)
     for top in repositories_within(scope.repository, real):
         yield (

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
@@ -73,8 +73,13 @@ def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
 
 def overdue_at(config: Config, now: datetime) -> datetime:
     """Return which readings are overdue now, those from then or before: in the next sync, they would be too old."""
-    schedule, longest = config.schedule.as_model(), min(config.schedule.refresh_within, config.history.keep)
-    return next_time(schedule, now, now) + schedule.jitter - longest
+    schedule = config.schedule.as_model()
+    return next_time(schedule, now, now) + schedule.jitter - refresh_within(config)
+
+
+def refresh_within(config: Config) -> timedelta:
+    """Return for how long a video may go unread: its readings must not be deleted before that."""
+    return min(config.schedule.refresh_within, config.history.keep)
 
 
 @dataclass(slots=True)

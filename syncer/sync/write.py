@@ -17,7 +17,7 @@ from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages, save_open_pages
 from syncer.state.videos import accepted_readings
-from syncer.sync.open_state import changed_for_build
+from syncer.sync.open_state import records_with
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_batch, log_older
 
@@ -91,13 +91,9 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     before = sync.tally.changed_counts
     done, not_done = _count(sync, edits, outcomes), _not_done(edits, outcomes)
     at, first = sync.environment.clock(), diff_log.last_seq + 1
-    record = None
-    if sync.config.policies:
-        from syncer.sync.hold_back import recording_in
-
-        record = recording_in(sync, done)
-    unbuilt = changed_for_build(sync.config, sync.database, done)
-    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), record=record, unbuilt=unbuilt)
+    began = sync.tally.holding.began if sync.tally.holding else sync.tally.started
+    records = records_with(sync.config, sync.database, done, at, started=sync.tally.started, began=began)
+    mark_done(sync.database, batch, not_done, at, first, suppressed=suppressed_by(done), records=records)
     entries = [entry for _, same in intents for entry in same]
     if not_done:
         entries = [entry for number, entry in enumerate(entries) if number not in not_done]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
@@ -31,21 +32,36 @@ def read_data_file(site: str, path: str, collections: Sequence[Collection]) -> t
     full = os.path.join(site, path)
     if not f"{os.path.realpath(full)}/".startswith(f"{site.rstrip('/')}/"):
         raise UsageError(f"{path}, the data file of `write.file`, leads out of the site; set another `write.file`")
+    _require_place(site, full)
     if not os.path.lexists(full):
         return b"", NO_FILE
     try:
         text, status = read_page(full)
     except OSError as error:
-        why = error.strerror or error
-        raise UsageError(
-            f"{path}, the data file of `write.file`, cannot be read: {why}; check its permissions"
-        ) from None
+        why = f"{error.strerror}; check its permissions" if error.strerror else error
+        raise UsageError(f"{path}, the data file of `write.file`, cannot be read: {why}") from None
     if not is_own(text):
-        raise UsageError(
-            f"{path} exists and does not begin with syncer's mark, so it is not overwritten; move it away, or set"
-            " another `write.file`"
-        )
+        wrong = "exists and does not begin with syncer's mark"
+        if is_own(text.removeprefix(BOM_UTF8)):
+            wrong = "begins with a byte order mark, which another program has put before syncer's mark"
+        raise UsageError(f"{path} {wrong}, so it is not overwritten; move it away, or set another `write.file`")
     return text, signature_of(status)
+
+
+def _require_place(site: str, full: str) -> None:
+    """Raise UsageError if something else is in the place of a data file, or of a directory above it."""
+    place = full
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if os.path.isdir(place) if place != full else os.path.isfile(full):
+        return
+    what = "is not a file" if place == full else "is not a directory"
+    if not os.path.exists(place):
+        what = "is a link that leads nowhere"
+    raise UsageError(
+        f"{os.path.relpath(place, site)} {what}, so the data file of `write.file` cannot be there; move it away, or set"
+        " another `write.file`"
+    )
 
 
 def new_text(edit: Edit) -> bytes | Problem:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
-from syncer.content.data_files import read_data_file
+from syncer.content.data_file import read_data_file
 from syncer.content.left_over import left_over
 from syncer.content.pages import Pages
 from syncer.content.scan import may_name
