@@ -396,7 +396,7 @@ class Change(NamedTuple):
 
 def item_of(field: str) -> str:
     """Return the item that holds a field, `videos[1]` or `{ID}`; empty where the page is about one video."""
-    return field[: max(field.rfind("]"), field.rfind("}")) + 1]
+    return field[: max(field.rfind("]."), field.rfind("}.")) + 1]
 
 
 @lru_cache(maxsize=4096)

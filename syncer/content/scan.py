@@ -81,7 +81,7 @@ def read_pages(
     yields a Problem and is no page.
     """
     keys: Keys | None = None
-    prepared: tuple[Fields, ...] = ()
+    prepared: tuple[Fields, ...] | None = None
     may_be_pages = False
     with closing(_Heads(site)) as heads:
         for candidate in found:
@@ -90,9 +90,10 @@ def read_pages(
                 continue
             path, mappings, _ = candidate
             try:
-                if keys is None or mappings is not prepared:
-                    prepared, keys = mappings, keys_of(mappings[0])
+                if mappings is not prepared:
+                    prepared = mappings
                     may_be_pages = len(mappings) == 1 and mappings[0].format in {None, Format.FRONT_MATTER}
+                    keys = keys_of(mappings[0]) if may_be_pages else None
                 limit = WHOLE_HEAD_BYTES
                 if not (may_be_pages and path.endswith(".md")):  # most are, and to look closer costs more
                     limit = _bytes_to_read(path, mappings)
@@ -101,7 +102,7 @@ def read_pages(
                     continue
                 head, signature = read
                 is_page = len(mappings) == 1 and limit == WHOLE_HEAD_BYTES
-                slots = find_fast(head, keys) if is_page else None
+                slots = find_fast(head, keys) if keys and is_page else None
                 if slots is None:
                     yield from _read_in_full(candidate, head, signature, pages, is_page=is_page)
                 elif slots:
@@ -251,7 +252,7 @@ def _read_in_full(
     found: list[Page] = []
     keys: list[MiscasedKey] = []
     problems: dict[Problem, None] = {}
-    mapped = frozenset(key.field for fields in candidate.fields for key in keys_of(fields).mapped)
+    mapped = frozenset(key for fields in candidate.fields for key in (*fields.counts.values(), *fields.dates.values()))
     several, excludes = len(candidate.fields) > 1, False
     for fields in candidate.fields:
         if is_page:  # the fast path has been tried

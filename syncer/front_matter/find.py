@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from syncer.front_matter.block import Block, BlockEnd, find_block
-from syncer.front_matter.keys import EXCLUSION, Keys, fold_key, format_of, keys_of
+from syncer.front_matter.keys import EXCLUSION, TABLES, Keys, fold_key, format_of, keys_of
 from syncer.front_matter.plain import find_plain
 from syncer.model import Fields, Format, PageContents, Problem, ProblemKind, Slot, VideoId
 
@@ -30,7 +30,12 @@ def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = f
         from syncer.front_matter.entries import find_entries
 
         return find_entries(data, fields, path)
-    keys, form = keys_of(fields), format_of(fields, path)
+    form = format_of(fields, path)
+    if form in TABLES:
+        from syncer.front_matter.csv_table import find_in_table
+
+        return find_in_table(data, fields, path, tabs=form is Format.TSV)
+    keys = keys_of(fields)
     if form is not Format.FRONT_MATTER:
         return _find_in_data(data, keys, form, path, of_others)
     slots = find_fast(data, keys)

@@ -27,6 +27,8 @@ DATA_SUFFIXES = {
 }
 """The suffixes of data files, in lower case and without the dot, and how such a file is read."""
 
+TABLES = frozenset({Format.CSV, Format.TSV})
+
 KEYED = "{}"
 """The last part of a path to the video ID: the keys of the mapping there are the ids."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from syncer.front_matter.keys import format_of, keys_of
+from syncer.front_matter.keys import TABLES, format_of, keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
 from syncer.model import (
     COUNT_PATTERN,
@@ -60,7 +60,13 @@ def splices_for(
             message = "The data file would be larger than 64 MiB, so it was not written: `exclude` pages."
             return Problem(ProblemKind.UNWRITABLE, path, message)
         return edited(path) if new is None else [(0, len(data), new)]
-    keys, form = keys_of(fields), format_of(fields, path)
+    form = format_of(fields, path)
+    if form in TABLES:
+        from syncer.front_matter.csv_table import table_splices
+
+        cells = table_splices(data, fields, changes, path, tabs=form is Format.TSV)
+        return edited(path) if cells is None else cells
+    keys = keys_of(fields)
     plain = plain_splices(data, keys, changes) if form is Format.FRONT_MATTER else None
     if plain:
         return plain

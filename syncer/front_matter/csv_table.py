@@ -1,0 +1,246 @@
+"""Finds the videos of a CSV or TSV file and their counts, and changes single cells of it.
+
+The first line names the columns; a record that names a video is a slot. The file is gone through record by record, so
+that a million of them need little memory besides what is found.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from syncer.front_matter.csv_cells import MAX_RECORD_BYTES, Ragged, Span, read_records, text_of
+from syncer.front_matter.csv_header import Header, MappedColumn, read_header
+from syncer.front_matter.keys import NO_VIDEO
+from syncer.front_matter.plain import Splice, splice
+from syncer.front_matter.tree import Conflict
+from syncer.front_matter.video_id import parse_video_id
+from syncer.model import (
+    DATE_PATTERN,
+    LARGEST_COUNT,
+    Change,
+    Count,
+    Date,
+    Fields,
+    PageContents,
+    Problem,
+    ProblemKind,
+    Slot,
+    ValueField,
+    ValueKind,
+    VideoId,
+)
+
+MAX_RECORDS = 1_000_000
+
+MAX_PROBLEMS = 100
+"""More problems of one file are only counted."""
+
+_DATE_WORDS = (ProblemKind.NOT_A_DATE, "date", "a date", "a date like 2026-11-22")
+_COUNT_WORDS = (ProblemKind.NOT_A_COUNT, "count", "a whole number", "only digits")
+_NO_VIDEO = NO_VIDEO | {"null", "Null", "NULL"}
+_FORMS = {
+    Count: re.compile(rb'"?[ \t]*([0-9]{0,19})[ \t]*"?'),
+    Date: re.compile(rb'"?[ \t]*((?:%b)?)[ \t]*"?' % DATE_PATTERN.encode()),
+}
+
+
+class _Value(NamedTuple):
+    """A count or date in a cell."""
+
+    column: MappedColumn
+    field: str
+    text: str | None
+    start: int
+    stop: int
+    """`[start:stop]` is the text, without quotes and the spaces around it."""
+    quoted: bool
+    empty: bool
+    """Nothing is in the cell, not even quotes."""
+
+
+class _Row(NamedTuple):
+    """A record that names a video."""
+
+    number: int
+    """Among the records, from 0."""
+    line: int
+    video_id: VideoId
+    values: Sequence[_Value]
+    problems: Sequence[Problem]
+
+
+def find_in_table(data: bytes, fields: Fields, path: str, *, tabs: bool = False) -> PageContents:
+    """Return the slots of a file, one for each record with a video, and what is wrong with it.
+
+    A file that not all readers split alike has no slots. `tabs` is as for `read_header`.
+    """
+    header = read_header(data, fields, path, tabs=tabs)
+    if isinstance(header, PageContents):
+        return header
+    slots: list[Slot] = []
+    problems, more = list(header.problems), 0
+    for row in _rows(data, header, path):
+        if isinstance(row, Conflict):
+            line = 1 + data.count(b"\n", 0, row.start)
+            return PageContents((), (Problem(row.kind, path, row.message, line),))
+        if isinstance(row, _Row):
+            own = tuple([ValueField(value.column.kind, value.field, present=True) for value in row.values])
+            slots.append(Slot(row.video_id, row.line, own, tuple([value.text for value in row.values])))
+        for problem in row.problems if isinstance(row, _Row) else (row,):
+            if len(problems) < MAX_PROBLEMS:
+                problems.append(problem)
+            else:
+                more += 1
+    if more:
+        message = f"The file has {more:,} more problems: fix the first {MAX_PROBLEMS}, then sync again."
+        problems.append(Problem(problems[-1].kind, path, message))
+    return PageContents(tuple(slots), tuple(problems))
+
+
+def table_splices(
+    data: bytes, fields: Fields, changes: Sequence[Change], path: str, *, tabs: bool = False
+) -> list[Splice] | Problem | None:
+    """Return what the changes replace, in order; None if the file no longer has their videos and old values.
+
+    A record is found by its video. If a video has several, a change is made in the one that its field names if that
+    has the old value, else in the next one that has it. An empty cell gets quotes if the first filled cell of its
+    column has them. Before the result is returned, Python's `csv` reads the old file and the new one.
+    """
+    header = read_header(data, fields, path, tabs=tabs)
+    if isinstance(header, PageContents):
+        return None
+    found: dict[tuple[VideoId, str], tuple[int, _Value]] = {}
+    quotes: dict[ValueKind, bytes] = {}
+    wanted = {change.video_id for change in changes}
+    for row in _rows(data, header, path):
+        if isinstance(row, Conflict):
+            return None
+        for value in row.values if isinstance(row, _Row) else ():
+            if value.text or value.quoted:
+                quotes.setdefault(value.column.kind, b'"' if value.quoted else b"")
+        if isinstance(row, _Row) and row.video_id in wanted:
+            found |= {(row.video_id, value.field): (row.number, value) for value in row.values}
+    assigned = _assign(found, changes)
+    splices: list[Splice] = []
+    edits: defaultdict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
+    for change, (number, value) in assigned or ():
+        mark = quotes.get(value.column.kind, b"") if value.empty else b""
+        splices.append((value.start, value.stop, b"%b%b%b" % (mark, change.new.encode(), mark)))
+        edits[number][value.column.number] = (change.old or "", change.new)
+    splices.sort()
+    if assigned is None:
+        return None
+    if not _changes_only(data, splice(data, splices), header.delimiter.decode(), edits):
+        message = "syncer cannot change only the counts in this file: write it in a simpler form."
+        return Problem(ProblemKind.CANNOT_PLACE, path, message)
+    return splices
+
+
+def _rows(data: bytes, header: Header, path: str) -> Iterator[_Row | Problem | Conflict]:
+    """Yield the records with a video, and the Problems of those that may have one. A Conflict is the last."""
+    line, done = 1, 0
+    records = read_records(data, header.stop, header.delimiter, header.width, header.columns)
+    for number, record in enumerate(records):
+        if isinstance(record, Conflict):
+            yield record
+            return
+        spans: Sequence[Span] = record.spans if isinstance(record, Ragged) else record
+        if number == MAX_RECORDS:
+            message = f"The file has more than {MAX_RECORDS:,} records: split it into several files."
+            yield Conflict(ProblemKind.TOO_LARGE, message, spans[0][0])
+            return
+        if len(spans) <= header.video_id or any(
+            len(spans) <= span or text_of(data, spans[span]) != text for span, text in header.where
+        ):
+            continue
+        start, stop = spans[header.video_id]
+        if start == stop:
+            continue
+        line += data.count(b"\n", done, start)
+        done = start
+        text = text_of(data, (start, stop)).decode().strip()
+        video_id = None if text in _NO_VIDEO else parse_video_id(text, path, line)
+        if video_id is not None and isinstance(record, Ragged):
+            message = (
+                f"The first line has {header.width:,} columns, and this record {record.width:,}: add or remove "
+                "delimiters, or quote the text that has one."
+            )
+            yield Problem(ProblemKind.INVALID_FRONT_MATTER, path, message, line)
+        elif isinstance(video_id, Problem):
+            yield video_id
+        elif video_id is not None:
+            read = [_value(data, spans[column.span], column, number) for column in header.mapped]
+            values = [value for value in read if isinstance(value, _Value)]
+            wrong = [Problem(why.kind, path, why.message, line) for why in read if isinstance(why, Conflict)]
+            yield _Row(number, line, video_id, values, wrong)
+
+
+def _value(data: bytes, cell: Span, column: MappedColumn, number: int) -> _Value | Conflict:
+    """Return the count or date in a cell, or why the cell must not be changed."""
+    is_date = isinstance(column.kind, Date)
+    match = _FORMS[type(column.kind)].fullmatch(data, *cell)
+    if match and (is_date or int(match[1] or b"0") <= LARGEST_COUNT):
+        quoted = data.startswith(b'"', cell[0])
+        text, empty = match[1].decode() or None, cell[0] == cell[1]
+        return _Value(column, f"[{number}].{column.name}", text, *match.span(1), quoted, empty)
+    shown = " ".join(text_of(data, cell).decode().split())
+    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
+    kind, noun, wanted, only = _DATE_WORDS if is_date else _COUNT_WORDS
+    message = f"The {noun} {column.name!r} is {shown}, not {wanted}: write {only}, or leave it empty."
+    return Conflict(kind, message, cell[0])
+
+
+def _assign(
+    found: Mapping[tuple[VideoId, str], tuple[int, _Value]], changes: Sequence[Change]
+) -> list[tuple[Change, tuple[int, _Value]]] | None:
+    """Return each change with the value that it changes; None if there is none for one of them."""
+    assigned = []
+    left = dict(found)
+    moved: list[Change] = []
+    for change in changes:
+        exact = found.get((change.video_id, change.field))
+        if exact and (exact[1].column.kind, exact[1].text) == (change.kind, change.old):
+            assigned.append((change, left.pop((change.video_id, change.field))))
+        else:
+            moved.append(change)
+    waiting: defaultdict[tuple[VideoId, ValueKind, str, str | None], deque[tuple[int, _Value]]] = defaultdict(deque)
+    for (video, _), place in left.items() if moved else ():
+        column = place[1].column
+        waiting[video, column.kind, column.name, place[1].text].append(place)
+    for change in moved:
+        name = change.field.partition("].")[2]
+        places = waiting[change.video_id, change.kind, name, change.old]
+        if not places:
+            return None
+        assigned.append((change, places.popleft()))
+    return assigned
+
+
+def _changes_only(old: bytes, new: bytes, delimiter: str, edits: Mapping[int, Mapping[int, tuple[str, str]]]) -> bool:
+    """Return whether Python's `csv` reads two files that differ in these cells only, by record and column."""
+    rows = zip_longest(_parsed(old, delimiter), _parsed(new, delimiter))
+    try:
+        for number, (before, after) in enumerate(rows, -1):
+            if before is None or after is None:
+                return False
+            for column, (was, now) in edits.get(number, {}).items():
+                if (before[column].strip(), after[column].strip()) != (was, now):
+                    return False
+                after[column] = before[column]
+            if before != after:
+                return False
+    except (csv.Error, IndexError):
+        return False
+    return True
+
+
+def _parsed(data: bytes, delimiter: str) -> Iterator[list[str]]:
+    """Yield the records as Python's `csv` reads them, the first line too; blank lines are none."""
+    csv.field_size_limit(MAX_RECORD_BYTES)
+    return filter(None, csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), delimiter=delimiter))
