@@ -14,9 +14,11 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
-from syncer.model import Change, Count, Date, Fields, ValueKind, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, Format, ValueKind, VideoId, Why
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+
+_OLDER_LIST = ("video_id", "counts", "insert_as", "dates", "own_file")
 
 ROW_ENTRIES = 1000
 """Most entries in one row: SQLite keeps some copies of a row in memory."""
@@ -61,7 +63,7 @@ def record_intents(database: Database, sync: str, entries: Sequence[tuple[Fields
     for fields, _ in entries:
         if fields not in mappings:
             mappings.append(fields)
-    listed = json.dumps([(f.video_id, dict(f.counts), f.insert_missing, dict(f.dates), f.own_file) for f in mappings])
+    listed = json.dumps([encode_fields(fields) for fields in mappings])
     with database.transaction(durable=True) as connection:
         cursor = connection.execute("INSERT INTO intent_batches (sync, mappings) VALUES (?, ?)", (sync, listed))
         batch = int(cursor.lastrowid or 0)
@@ -164,18 +166,47 @@ def _date_at(field: str, fields: Fields) -> Date:
     return Date(next((date for date, own in fields.dates.items() if own == key), ""))
 
 
+def encode_fields(fields: Fields) -> dict[str, object]:
+    """Return a field mapping as JSON has it in the state; policies are the config's alone."""
+    return {
+        "video_id": fields.video_id,
+        "counts": dict(fields.counts),
+        "dates": dict(fields.dates),
+        "insert_as": fields.insert_as if fields.insert_missing else None,
+        "own_file": fields.own_file,
+        "format": fields.format,
+        "where": dict(fields.where),
+    }
+
+
+def decode_fields(values: Mapping[str, object]) -> Fields:
+    """Return the mapping that was encoded. Raises ValueError, TypeError, KeyError and AttributeError."""
+    insert_as, own_format = values["insert_as"], values["format"]
+    return Fields(
+        str(values["video_id"]),
+        {Count(count): key for count, key in _texts(values["counts"])},
+        insert_missing=bool(insert_as),
+        insert_as="string" if insert_as == "string" else "number",
+        dates={Date(date): key for date, key in _texts(values["dates"])},
+        own_file=values["own_file"] is True,
+        format=None if own_format is None else Format(str(own_format)),
+        where=dict(_texts(values["where"])),
+    )
+
+
+def _texts(values: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(values, dict):
+        raise TypeError
+    return ((str(key), str(value)) for key, value in values.items())
+
+
 def _from_json(text: str) -> tuple[Fields, ...]:
-    """Return the mappings in a text; those of older versions have no dates. Raises OddValue."""
+    """Return the mappings in a text; in older versions each was a list, at first without dates. Raises OddValue."""
+    older: dict[str, object] = {"dates": {}, "own_file": False, "format": None, "where": {}}
     try:
         return tuple(
-            Fields(
-                str(video_id),
-                {Count(count): str(key) for count, key in counts.items()},
-                bool(insert_missing),
-                dates={Date(date): str(key) for dates in rest[:1] for date, key in dates.items()},
-                own_file=rest[1:] == [True],
-            )
-            for video_id, counts, insert_missing, *rest in json.loads(text)
+            decode_fields(older | dict(zip(_OLDER_LIST, each, strict=False)) if isinstance(each, list) else each)
+            for each in json.loads(text)
         )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OddValue("the mappings of a batch are not valid") from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
-from syncer.model import Collection, Count, Date, Fields
+from syncer.model import Collection
 from syncer.state.damage import OddValue
 from syncer.state.database import Database
+from syncer.state.intents import decode_fields
 
 
 def with_former(database: Database, collections: Sequence[Collection]) -> list[Collection]:
@@ -34,15 +36,7 @@ def _is_same(one: Collection, other: Collection) -> bool:
 def _former(text: str) -> Collection:
     try:
         values = json.loads(text)
-        fields = Fields(
-            str(values["video_id"]),
-            {Count(count): str(key) for count, key in values["counts"].items()},
-            insert_missing=values["insert_as"] is not None,
-            insert_as="string" if values["insert_as"] == "string" else "number",
-            dates={Date(date): str(key) for date, key in values["dates"].items()},
-            own_file=values["own_file"] is True,
-            former=True,
-        )
+        fields = replace(decode_fields(values), former=True)
         include, exclude = (tuple(map(str, values[key])) for key in ("include", "exclude"))
         return Collection(str(values["directory"]), include, exclude, fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

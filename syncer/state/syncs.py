@@ -12,6 +12,7 @@ from datetime import datetime
 from syncer.model import Collection, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+from syncer.state.intents import encode_fields
 
 OPEN_PAGE_SYNCS = 3
 """Syncs in a row in which a page was open elsewhere that make a Problem of it."""
@@ -40,11 +41,7 @@ def begin_sync(database: Database, sync_id: str, started: datetime, collections:
             "directory": each.directory,
             "include": each.include,
             "exclude": each.exclude,
-            "video_id": each.fields.video_id,
-            "counts": dict(each.fields.counts),
-            "dates": dict(each.fields.dates),
-            "insert_as": each.fields.insert_as if each.fields.insert_missing else None,
-            "own_file": each.fields.own_file,
+            **encode_fields(each.fields),
         }
         for each in collections
     ]
