@@ -216,16 +216,11 @@ class Collection(Section):
         default_factory=OwnWrite, description="Keys of `write` with other values for this collection."
     )
 
-    def mapping(self, policy: model.WritePolicy | None = None) -> model.Fields:
-        """Return the field mapping as the lower layers use it."""
-        fields = self.fields
-        return model.Fields(
-            fields.video_id, dict(fields.counts), fields.insert_missing, fields.insert_as, fields.dates, policy
-        )
-
     def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
-        """Return the collection as the lower layers use it."""
-        return model.Collection(self.directory, self.include, self.exclude, self.mapping(policy))
+        """Return the collection as the lower layers use it, with the policy that `Write.policy` returns for it."""
+        own = self.fields
+        fields = model.Fields(own.video_id, dict(own.counts), own.insert_missing, own.insert_as, own.dates, policy)
+        return model.Collection(self.directory, self.include, self.exclude, fields)
 
 
 def data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:

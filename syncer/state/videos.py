@@ -13,7 +13,7 @@ from sqlite3 import Connection
 
 from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
-from syncer.model import Count, Reading, VideoId
+from syncer.model import Count, Reading, ValueKind, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -128,13 +128,15 @@ def history(database: Database, video: VideoId) -> list[Reading]:
         return [reading_of(row) for row in rows]
 
 
-def last_said(database: Database, video: VideoId, count: Count, number: int) -> datetime | None:
-    """Return when YouTube last returned this number, if that reading is still stored."""
+def last_said(database: Database, video: VideoId, kind: ValueKind, text: str) -> datetime | None:
+    """Return when YouTube last returned this number, if that reading is still stored; of a date, None."""
+    if not isinstance(kind, Count):
+        return None
     with database.read() as connection:
         row = connection.execute(
             "SELECT r.at FROM syncs AS s CROSS JOIN videos AS v ON v.id = ? CROSS JOIN readings AS r"
-            f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[count]} = ? ORDER BY s.sync DESC LIMIT 1",
-            (video, number),
+            f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[kind]} = ? ORDER BY s.sync DESC LIMIT 1",
+            (video, int(text)),
         ).fetchone()
         return moment(row[0]) if row else None
 

@@ -81,7 +81,7 @@ def call_if_due(
     environment: Environment,
     *,
     retry_at_once: bool = False,
-    early: bool = False,
+    early: bool,
 ) -> HookCall | None:
     """Make a call if it is due and its address is known; return it. The state's lock must be held.
 
