@@ -224,6 +224,17 @@ def test_syncs_thin_what_they_read_and_say_so(site: Site, syncer: Run, youtube: 
     assert len(syncer("history", VIDEOS[0], "--json").document["readings"]) == 3
 
 
+def test_where_a_sync_loses_nearly_all_readings_the_others_remain(tmp_path: Path) -> None:
+    videos = [VideoId(f"{number:011d}") for number in range(6_000)]
+    with open_database(tmp_path / "state", tmp_path) as database:
+        for hour in range(4):
+            at = NOON + hour * HOUR
+            synced(database, at, [reading(video, at, 0 if n else hour) for n, video in enumerate(videos)])
+            thin(database)
+        assert count_readings(database) == 4 + 2 * (len(videos) - 1)
+        assert [each.statistics for each in history(database, videos[0])] == [{Count.VIEWS: n} for n in range(4)]
+
+
 def test_what_remains_of_a_sync_is_stored_densely(tmp_path: Path) -> None:
     videos = [VideoId(f"{number:011d}") for number in range(6_000)]
     with open_database(tmp_path / "state", tmp_path) as database:
