@@ -106,7 +106,7 @@ def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey |
 
     Each former mapping has pages of its own, after the others: they can have values that another page has, too.
     """
-    if any(fields.own_file for fields in candidate.fields):
+    if candidate.is_data_file:
         if not isinstance(read := read_head(site, candidate), tuple):
             return []
         fields = written_with(read[0], candidate)
@@ -170,8 +170,7 @@ def read_head(site: str, candidate: Candidate) -> tuple[bytes, Signature] | Prob
     """Return the part of a file that contains its block, and its signature; None if it is not a regular file."""
     with closing(_Heads(site)) as heads:
         try:
-            is_own = any(fields.own_file for fields in candidate.fields)
-            return heads.read(candidate.path, LARGEST_PAGE_BYTES if is_own else WHOLE_HEAD_BYTES)
+            return heads.read(candidate.path, LARGEST_PAGE_BYTES if candidate.is_data_file else WHOLE_HEAD_BYTES)
         except OSError as error:
             return unreadable(candidate.path, error)
 
