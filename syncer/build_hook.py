@@ -18,7 +18,7 @@ STOP_CHECK_INTERVAL = 0.2
 """Seconds between two checks whether the caller is being stopped."""
 
 NO_RESPONSE = 0
-"""What stands for the status of a call without a response."""
+"""The status of a call without a response."""
 
 
 def call_build_hook(url: str, stopped: Callable[[], bool] = lambda: False, timeout: float = CALL_TIMEOUT) -> int:

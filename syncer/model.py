@@ -98,7 +98,7 @@ class Why(StrEnum):
     CHANGED = "changed"
     INSERTED = "inserted"
     HEARTBEAT = "heartbeat"
-    """It differs by less than `write.min_change` or `rounding` ask for; `write.at_least_every` made it due."""
+    """It differs by less than `write.min_change` or `rounding` requires; `write.at_least_every` made it due."""
     CHECKED = "checked"
     """A date of `checked_at` was written, together with a count of the same video."""
     DROPPED = "dropped"

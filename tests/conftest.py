@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,6 +42,24 @@ def is_memory_usable() -> bool:
 
 if is_memory_usable():
     os.environ["TMPDIR"] = tempfile.tempdir = MEMORY_DIRECTORY
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every Python that the tests start compiles all of syncer
+sys.dont_write_bytecode = False
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Has each worker begin with another share of the tests' files: what one has compiled, the others load."""
+    number, of = (os.environ.get(name, "") for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"))
+    if not number or session.config.args != session.config.getini("testpaths"):
+        return
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    first = len(files) * int(number.removeprefix("gw")) // int(of)
+    for file in files[first:] + files[:first]:
+        try:
+            import_module(".".join(file.relative_to(Path(__file__).parents[1]).with_suffix("").parts))
+        except (Exception, pytest.skip.Exception):  # noqa: BLE001 - the collection reports it
+            return
+
 
 settings.register_profile("the same each time", derandomize=True, max_examples=examples(100).max_examples)
 if "SYNCER_PROVE" not in os.environ:

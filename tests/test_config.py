@@ -133,7 +133,7 @@ collections:
 - directory: b
   fields: *fields
 """).collections
-    assert first.mapping() == second.mapping()
+    assert first.as_model().fields == second.as_model().fields
 
 
 def test_windows_line_ends_and_a_byte_order_mark_do_no_harm() -> None:
@@ -403,7 +403,7 @@ def test_a_field_mapping_that_cannot_work_is_refused(fields: str, key: str, sent
 
 def test_without_insert_missing_a_count_can_be_under_another_parent() -> None:
     config = parse(with_fields("{video_id: links.youtube, counts: {viewCount: views, likeCount: stats.likes}}"))
-    assert config.collections[0].mapping().counts == {Count.VIEWS: "views", Count.LIKES: "stats.likes"}
+    assert config.collections[0].as_model().fields.counts == {Count.VIEWS: "views", Count.LIKES: "stats.likes"}
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1:99", "[::1]:8080"])

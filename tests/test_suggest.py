@@ -299,7 +299,7 @@ def test_a_key_that_yaml_would_read_otherwise_is_quoted(key: str) -> None:
     config = parse_config(
         render([Proposal(key, (key.replace("#", "\\#"),), (), Fields(key, {Count.VIEWS: key + "s"}), 1, 1, ())]), FILE
     )
-    assert config.collections[0].mapping() == Fields(key, {Count.VIEWS: key + "s"})
+    assert config.collections[0].as_model().fields == Fields(key, {Count.VIEWS: key + "s"})
     assert config.collections[0].directory == key
 
 
@@ -389,7 +389,7 @@ def test_the_samples_get_the_mapping_of_the_shipped_config() -> None:
     pages = ((str(path.relative_to(root)), leaves(path.read_bytes())) for path in sorted(root.glob("content/**/*.md")))
     shipped = parse_config(SHIPPED.read_text(encoding="utf-8"), SHIPPED)
     assert [proposal.fields for proposal in suggest(survey(pages, recognise))] == [
-        one.mapping() for one in shipped.collections
+        one.as_model().fields for one in shipped.collections
     ]
 
 
@@ -417,6 +417,6 @@ def test_the_proposal_for_any_site_is_a_valid_config_with_the_same_values(site: 
     proposals = suggest(survey(site, recognise))
     if proposals:
         config = parse_config(render(proposals), FILE)
-        assert [one.mapping() for one in config.collections] == [proposal.fields for proposal in proposals]
+        assert [one.as_model().fields for one in config.collections] == [proposal.fields for proposal in proposals]
         assert [one.include for one in config.collections] == [proposal.include for proposal in proposals]
         assert [one.exclude for one in config.collections] == [proposal.exclude for proposal in proposals]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level
@@ -15,6 +15,7 @@ from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
 from syncer.config.formats import duration
 from syncer.config.hook_address import CREDENTIAL as HOOK_CREDENTIAL
+from syncer.config.sections import LONGEST_UNAUTHORIZED
 from syncer.content.walk import Candidate
 from syncer.decide.schedule import longest_interval
 from syncer.diff_log.lines import LOG, oldest_time
@@ -44,12 +45,6 @@ ANY_VIDEO = VideoId("dQw4w9WgXcQ")
 
 CONTAINER_SECRETS = "/run/secrets"
 """Where Podman and Docker mount secrets: nothing in the container can change their mode."""
-
-LONGEST_ALLOWED = timedelta(days=30)
-"""How long YouTube's terms allow a number to be stored (`docs/terms.md`)."""
-
-NEVER_LATE = timedelta(0)
-"""Where the config has no such interval."""
 
 OLDEST_PLAUSIBLE_YEAR = 2026
 """A clock with an earlier year is wrong: this program was made in this one."""
@@ -147,7 +142,7 @@ def _check_intervals(config: Config, now: datetime) -> Iterator[Finding]:
             continue
         if policy.at_least_every is None and (policy.min_change or policy.display):
             wrong = "`min_change` or `rounding` is set without `at_least_every`"
-        elif max(policy.at_least_every or NEVER_LATE, policy.at_most_every or NEVER_LATE) > LONGEST_ALLOWED:
+        elif any(every and every > LONGEST_UNAUTHORIZED for every in (policy.at_least_every, policy.at_most_every)):
             wrong = "`at_least_every` or `at_most_every` is longer than 30 days"
         else:
             continue
@@ -246,7 +241,7 @@ def _check_kept(config: Config, now: datetime) -> Iterator[Finding]:
         return
     age = now - oldest
     message = f"the oldest stored number is {counted(max(0, age.days), 'day')} old"
-    if age > max(config.history.keep, LONGEST_ALLOWED):
+    if age > max(config.history.keep, LONGEST_UNAUTHORIZED):
         message = f"{message.capitalize()}, older than `history.keep`. Run `syncer purge`, and sync regularly."
         yield Finding("history", Level.WARNING, message)
     else:

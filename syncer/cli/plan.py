@@ -127,7 +127,7 @@ def _show_budget(outlook: Outlook) -> None:
         show_table(("videos", "read again within", "error"), bands, right=(0, 1, 2))
     show()
     days = [
-        (f"{day.day}", f"{day.syncs:,}", f"{round(day.requests):,}", _units(day.units), f"{day.budget:,}")
+        (f"{day.day}", f"{day.syncs:,}", f"{day.requests:,}", _units(day.units), f"{day.budget:,}")
         for day in outlook.days
     ]
     show_table(("quota day", "syncs", "requests", "units", "of"), days, right=(1, 2, 3, 4))
@@ -154,9 +154,7 @@ def _show_budget(outlook: Outlook) -> None:
 
 
 def _choices(outlook: Outlook) -> Iterator[tuple[str, str, str, str, str]]:
-    forecast = outlook.forecast
-
-    def row(forecast: Forecast, budget: int, what: str = "") -> tuple[str, str, str, str, str]:
+    def row(forecast: Forecast, budget: int, what: str) -> tuple[str, str, str, str, str]:
         return (
             f"{_time(forecast.every)}{what}",
             _units(forecast.units_spent),
@@ -166,7 +164,7 @@ def _choices(outlook: Outlook) -> Iterator[tuple[str, str, str, str, str]]:
         )
 
     for other in outlook.intervals:
-        yield row(other, outlook.budget, " (now)" if other.every == forecast.every else "")
+        yield row(other, outlook.budget, " (now)" if other.every == outlook.forecast.every else "")
     for budget, other in outlook.quotas:
         yield row(other, budget, ", more quota")
 
@@ -198,7 +196,6 @@ def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
     """Return what lies ahead as `syncer plan --json` prints it."""
     from syncer.diff_log.lines import timestamp
 
-    plan, forecast = outlook.plan, outlook.forecast
     return {
         "site": site,
         "videos": outlook.videos,
@@ -207,35 +204,9 @@ def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
         "longest_unread": {"video_id": outlook.oldest[0], "read_at": timestamp(outlook.oldest[1])}
         if outlook.oldest
         else None,
-        "next": {
-            "at": timestamp(outlook.at),
-            "scheduled": outlook.scheduled,
-            "videos": len(plan.videos),
-            "units": outlook.units,
-            "why": {cause.value: number for cause, number in outlook.causes.items()},
-            "left": {
-                "fresh": plan.fresh - plan.gone,
-                "gone": plan.gone,
-                "later": plan.later,
-                "over_quota": plan.over_quota,
-            },
-            "error": outlook.error,
-            "first": [
-                {
-                    "video_id": video.video_id,
-                    "why": video.cause.value,
-                    "read_at": timestamp(datetime.fromtimestamp(video.read_at, UTC)) if video.read_at else None,
-                    "drift": video.drift,
-                    "error": video.error,
-                    "read_again_after": _seconds(forecast.period(video.drift)),
-                    "mean_error": forecast.error(video.drift),
-                    "pages": outlook.pages.get(video.video_id, []),
-                }
-                for video in outlook.first
-            ],
-        },
+        "next": _next_json(outlook),
         "budget": outlook.budget,
-        "forecast": _forecast_json(forecast),
+        "forecast": _forecast_json(outlook.forecast),
         "bands": [
             {"within": _seconds(band.within), "videos": band.videos, "mean_error": band.error} for band in outlook.bands
         ],
@@ -243,7 +214,7 @@ def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
             {
                 "day": day.day.isoformat(),
                 "syncs": day.syncs,
-                "requests": round(day.requests),
+                "requests": day.requests,
                 "units": round(day.units, 1),
                 "budget": day.budget,
             }
@@ -254,6 +225,39 @@ def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
         "growth": round(outlook.growth, 2),
         "outgrown_at": timestamp(outlook.outgrown_at) if outlook.outgrown_at else None,
         "reaches": {"in_each_sync": outlook.largest_in_each_sync, "within_refresh": outlook.largest_site},
+    }
+
+
+def _next_json(outlook: Outlook) -> dict[str, object]:
+    from syncer.diff_log.lines import timestamp
+
+    plan, forecast = outlook.plan, outlook.forecast
+    return {
+        "at": timestamp(outlook.at),
+        "scheduled": outlook.scheduled,
+        "videos": len(plan.videos),
+        "units": outlook.units,
+        "why": {cause.value: number for cause, number in outlook.causes.items()},
+        "left": {
+            "fresh": plan.fresh - plan.gone,
+            "gone": plan.gone,
+            "later": plan.later,
+            "over_quota": plan.over_quota,
+        },
+        "error": outlook.error,
+        "first": [
+            {
+                "video_id": video.video_id,
+                "why": video.cause.value,
+                "read_at": timestamp(datetime.fromtimestamp(video.read_at, UTC)) if video.read_at else None,
+                "drift": video.drift,
+                "error": video.error,
+                "read_again_after": _seconds(forecast.period(video.drift)),
+                "mean_error": forecast.error(video.drift),
+                "pages": outlook.pages.get(video.video_id, []),
+            }
+            for video in outlook.first
+        ],
     }
 
 

@@ -114,7 +114,7 @@ def _changed_counts(
     pages = _pages(scope, {changed.path for _, changed in differences})
     edits = []
     for commit, (path, old, new) in differences:
-        before = old or (NO_BLOB if path in pages and _is_data_file(pages[path]) else None)
+        before = old or (NO_BLOB if any(page.is_data_file for page in pages.get(path, ())) else None)
         if path in pages and before and new and before.mode == new.mode:
             edits.append((commit, pages[path], before.name, new.name))
         else:
@@ -137,10 +137,6 @@ def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[
             if candidate.fields:
                 pages[path].append(candidate)
     return pages
-
-
-def _is_data_file(candidates: Sequence[Candidate]) -> bool:
-    return any(fields.own_file for candidate in candidates for fields in candidate.fields)
 
 
 def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[ValueDifference]:

@@ -240,7 +240,7 @@ def _compared(
     found: dict[str, _Differences] = {}
     texts = read_texts(scope.repository, [differing[path].name for path, _ in files])
     for (path, candidate), text in zip(files, texts, strict=True):
-        if any(fields.own_file for fields in candidate.fields):
+        if candidate.is_data_file:
             read = read_head(scope.site, candidate)
             on_disk = read[0] if isinstance(read, tuple) else b""
             fields = written_with(on_disk, candidate)

@@ -116,7 +116,7 @@ def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey |
 
     Each former mapping has pages of its own, after the others: they can have values that another page has, too.
     """
-    if any(fields.own_file for fields in candidate.fields):
+    if candidate.is_data_file:
         if not isinstance(read := read_head(site, candidate), tuple):
             return []
         fields = written_with(read[0], candidate)

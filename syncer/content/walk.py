@@ -28,6 +28,11 @@ class Candidate(NamedTuple):
     skipped: bool = False
     """Whether a sync leaves it out because of a directory that `Matcher.skips`."""
 
+    @property
+    def is_data_file(self) -> bool:
+        """Whether syncer writes it whole (`write.to`)."""
+        return any(fields.own_file for fields in self.fields)
+
 
 class LeftoverFile(NamedTuple):
     """A temporary file that a crash left beside its page."""

@@ -117,7 +117,7 @@ class Unbuilt:
         noted = (self.since, self.last_change, *(call.at for call in self.calls))
         return any(at > now + CLOCK_STEP for at in noted if at)
 
-    def calls_before(self, now: datetime) -> int:
+    def recent_calls(self, now: datetime) -> int:
         """Return how many calls were made in the 24 hours before `now`."""
         return sum(now - call.at < DAY for call in self.calls)
 

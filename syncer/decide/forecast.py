@@ -33,7 +33,7 @@ class Drifts:
         self.videos = 0
         found: dict[int, int] = {}
         for rate in rates:
-            step = round(math.log2(rate) * STEPS) if rate > SMALLEST else round(math.log2(SMALLEST) * STEPS)
+            step = round(math.log2(max(rate, SMALLEST)) * STEPS)
             found[step] = found.get(step, 0) + 1
             self.videos += 1
         self.rates = array("d", (2 ** (step / STEPS) for step in sorted(found)))

@@ -22,7 +22,7 @@ NARROWED_ROUND = timedelta(days=1)
 
 
 class Reason(StrEnum):
-    """Why a count that differs is held back: the key of `write` that asks for it."""
+    """Why a count that differs is held back: the key of `write` that says so."""
 
     MIN_CHANGE = "min_change"
     ROUNDING = "rounding"

@@ -136,7 +136,7 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     # skipped ones too: an older version, or a config with another `include`, may have written to them
     found = narrow(walk_written(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
-    data_files = [item for item in candidates if any(fields.own_file for fields in item.fields)]
+    data_files = [item for item in candidates if item.is_data_file]
     log, mapped = config.state_directory / LOG, candidate_of(collections)
     return CommitScope(repository, site, log, lambda: candidates, mapped, data_files)
 

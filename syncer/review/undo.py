@@ -13,7 +13,7 @@ from syncer.content.scan import ExcludedPage, read_candidate
 from syncer.content.walk import Candidate, candidate_of
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Count, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of
+from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.mappings import with_former
@@ -112,7 +112,5 @@ def _change_back(database: Database, line: Line, value: Value | None, missing: s
     if value.text != new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
     path, field, video = str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))
-    kind = value.kind
-    said = last_said(database, video, kind, int(old)) if isinstance(kind, Count) else None
-    as_of = said or datetime.fromisoformat(str(line["as_of"]))
-    return Change(path, video, field, kind, value.text, str(old), as_of, Why.UNDO)
+    as_of = last_said(database, video, value.kind, str(old)) or datetime.fromisoformat(str(line["as_of"]))
+    return Change(path, video, field, value.kind, value.text, str(old), as_of, Why.UNDO)

@@ -25,7 +25,6 @@ from syncer.state.videos import COLUMNS, reading_of
 BRAKE = "brake"
 """The value of `held` for readings held by the safety brake; for others it lists their unconfirmed counts."""
 
-
 _NOTHING: frozenset[Count] = frozenset()
 
 
@@ -58,7 +57,9 @@ def pending_readings(database: Database, counts: frozenset[Count]) -> Generator[
 
 def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:
     """Return the videos with a held reading, or with one that the safety brake holds."""
-    return _videos(database, f"held = '{BRAKE}'" if by_brake else "held IS NOT NULL")
+    which = f"held = '{BRAKE}'" if by_brake else "held IS NOT NULL"
+    with database.read() as connection:
+        return [VideoId(video) for (video,) in connection.execute(f"SELECT id FROM videos WHERE {which}")]
 
 
 def any_unknown(database: Database) -> bool:
@@ -93,7 +94,7 @@ def accept_pending(
     with database.transaction() as connection:
         connection.executemany(
             "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
-            ((",".join(sorted(counts)), video) for video, counts in unconfirmed),
+            ((",".join(sorted(held)), video) for video, held in unconfirmed),
         )
         pending = "judged IS NOT latest AND id NOT IN (SELECT value FROM json_each(?))"
         connection.execute(f"{_accept(counts)} WHERE {pending}", (json.dumps(list(ahead)),))
@@ -185,11 +186,6 @@ def forget_unread(database: Database) -> None:
     """Release the suppressed numbers of videos without stored readings."""
     with database.transaction() as connection:
         connection.execute(f"DELETE FROM suppressed AS s WHERE NOT EXISTS ({_ACCEPTED})")
-
-
-def _videos(database: Database, condition: str) -> list[VideoId]:
-    with database.read() as connection:
-        return [VideoId(video) for (video,) in connection.execute(f"SELECT id FROM videos WHERE {condition}")]
 
 
 def _unconfirmed(held: str) -> frozenset[Count]:

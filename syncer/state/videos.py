@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sqlite3 import Connection
 
 from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
-from syncer.model import Count, Reading, VideoId
+from syncer.model import Count, Reading, ValueKind, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -128,13 +128,15 @@ def history(database: Database, video: VideoId) -> list[Reading]:
         return [reading_of(row) for row in rows]
 
 
-def last_said(database: Database, video: VideoId, count: Count, number: int) -> datetime | None:
-    """Return when YouTube last returned this number, if that reading is still stored."""
+def last_said(database: Database, video: VideoId, kind: ValueKind, text: str) -> datetime | None:
+    """Return when YouTube last returned this number, if that reading is still stored; of a date, None."""
+    if not isinstance(kind, Count):
+        return None
     with database.read() as connection:
         row = connection.execute(
             "SELECT r.at FROM syncs AS s CROSS JOIN videos AS v ON v.id = ? CROSS JOIN readings AS r"
-            f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[count]} = ? ORDER BY s.sync DESC LIMIT 1",
-            (video, number),
+            f" ON r.sync = s.sync AND r.video = v.video AND r.{COLUMNS[kind]} = ? ORDER BY s.sync DESC LIMIT 1",
+            (video, int(text)),
         ).fetchone()
         return moment(row[0]) if row else None
 
@@ -248,15 +250,22 @@ def thin_readings(database: Database) -> Generator[int]:
 
 
 def _delete_densely(connection: Connection, surplus: Collection[tuple[int, int]], after: int, last: int) -> None:
-    """Delete readings, given as sync and video, of the videos after one up to a last one.
+    """Delete readings that exist, given as sync and video, of the videos after one up to a last one.
 
-    Where a sync loses many, all of these are written again: SQLite joins pages only when they are two thirds empty.
+    Where a sync loses all that it has of these videos, they are deleted together. Where it loses many, the others are
+    written again: SQLite joins pages only when they are two thirds empty.
     """
-    connection.executemany("DELETE FROM readings WHERE sync = ? AND video = ?", sorted(surplus))
-    for sync, number in Counter(sync for sync, _ in surplus).items():
-        if number > STEP_READINGS // 10:
-            part = (sync, after, last)
-            where = "WHERE sync = ? AND video > ? AND video <= ?"
+    where = "WHERE sync = ? AND video > ? AND video <= ?"
+    by_sync: defaultdict[int, list[int]] = defaultdict(list)
+    for sync, video in surplus:
+        by_sync[sync].append(video)
+    for sync, videos in by_sync.items():
+        part, is_many = (sync, after, last), len(videos) > STEP_READINGS // 10
+        if is_many and (len(videos),) == connection.execute(f"SELECT count(*) FROM readings {where}", part).fetchone():
+            connection.execute(f"DELETE FROM readings {where}", part)
+            continue
+        connection.executemany("DELETE FROM readings WHERE sync = ? AND video = ?", ((sync, each) for each in videos))
+        if is_many:
             rows = connection.execute(f"SELECT * FROM readings {where} ORDER BY video", part).fetchall()
             connection.execute(f"DELETE FROM readings {where}", part)
             connection.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

@@ -26,11 +26,6 @@ class BuildStatus:
     next_call: NextCall
     at: datetime
 
-    @property
-    def calls_today(self) -> int:
-        """How many calls were made in the last 24 hours."""
-        return self.unbuilt.calls_before(self.at)
-
 
 class BuildDocument(TypedDict):
     """The status of the build hook as the JSON documents have it."""
@@ -66,7 +61,7 @@ def build_json(status: BuildStatus) -> BuildDocument:
         changed_pages=unbuilt.changed,
         pages=unbuilt.pages,
         last_call=timestamp(unbuilt.last_success) if unbuilt.last_success else None,
-        calls_last_24h=status.calls_today,
+        calls_last_24h=unbuilt.recent_calls(status.at),
         failed_calls=len(unbuilt.failures),
         next_call=timestamp(following.at) if following.at else None,
         waits_for="now" if following.is_due(status.at) else following.waits_for.value,

@@ -142,7 +142,11 @@ def _of_builds(build: BuildStatus) -> Iterator[Metric]:
     unbuilt = build.unbuilt
     numbers = (
         ("syncer_build_changed_pages", "Pages that changed since the last call of the build hook.", unbuilt.changed),
-        ("syncer_build_calls_last_24h", "Calls of the build hook in the last 24 hours.", build.calls_today),
+        (
+            "syncer_build_calls_last_24h",
+            "Calls of the build hook in the last 24 hours.",
+            unbuilt.recent_calls(build.at),
+        ),
         (
             "syncer_build_failed_calls",
             "Calls of the build hook that failed since the last successful one.",

@@ -49,8 +49,7 @@ def call_after(sync: Sync, *, unpushed: bool) -> None:
 
     `unpushed` is what `call_before` returned: a sync of some pages does not push the changes of others.
     """
-    narrowed = sync.options.paths or sync.options.videos
-    if sync.tally.pushed_to and not (narrowed and unpushed):
+    if sync.tally.pushed_to and not (sync.options.is_narrowed and unpushed):
         note_pushed(sync.database)
     call = call_if_due(sync.config, sync.database, sync.environment, early=True)
     status = build_status(sync.config, sync.database, sync.environment.clock())
@@ -81,7 +80,7 @@ def call_if_due(
     environment: Environment,
     *,
     retry_at_once: bool = False,
-    early: bool = False,
+    early: bool,
 ) -> HookCall | None:
     """Make a call if it is due and its address is known; return it. The state's lock must be held.
 

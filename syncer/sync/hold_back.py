@@ -69,7 +69,7 @@ def begin_round(sync: Sync) -> None:
 def holding_of(sync: Sync) -> Holding:
     """Return what this sync holds back so far."""
     if sync.tally.holding is None:
-        now, every, narrowed = sync.tally.started, sync.config.write.at_most_every, _is_narrowed(sync)
+        now, every, narrowed = sync.tally.started, sync.config.write.at_most_every, sync.options.is_narrowed
         last = last_round(sync.database) if every else None
         opens = round_opens(every, last, now, whole=not narrowed)
         continued = narrowed and last and not last.complete and now < last.began + (every or NARROWED_ROUND)
@@ -84,7 +84,7 @@ def finish_holding(sync: Sync) -> None:
     is open elsewhere, but not for so many syncs that it is a Problem.
     """
     tally, holding = sync.tally, holding_of(sync)
-    if _is_narrowed(sync) or tally.compared < tally.pages or sync.environment.cancelled():
+    if sync.options.is_narrowed or tally.compared < tally.pages or sync.environment.cancelled():
         return
     last = last_round(sync.database)
     leaves = any(syncs < OPEN_PAGE_SYNCS for syncs in open_pages(sync.database).values()) or any(
@@ -94,7 +94,3 @@ def finish_holding(sync: Sync) -> None:
     longest = max(filter(None, (policy.at_least_every for policy in sync.config.policies)), default=None)
     if longest:  # what was written before is due, as is what was never written
         forget_writes(sync.database, before=holding.now - longest)
-
-
-def _is_narrowed(sync: Sync) -> bool:
-    return bool(sync.options.paths or sync.options.videos)

@@ -130,7 +130,7 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
 
         data_file = open_data_file(sync)
     pages = _scan(sync, data_file)
-    if not (pages or sync.tally.excluded or sync.tally.problems or sync.options.paths or sync.options.videos):
+    if not (pages or sync.tally.excluded or sync.tally.problems or sync.options.is_narrowed):
         known = count_videos(sync.database)
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
             raise ContentGone(
@@ -207,7 +207,7 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
         if unknown := options.videos - videos:
             names = ", ".join(sorted(unknown))
             raise UsageError(f"{names}: no page names this video")
-    plan = plan_now(sync, videos)
+    plan = plan_now(sync.config, sync.database, options, videos, sync.environment.clock())
     tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     tally.later = plan.later

@@ -44,6 +44,11 @@ class Options:
     """What makes it end with exit code 1."""
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether the sync is about some pages or some videos only."""
+        return bool(self.paths or self.videos)
+
+    @property
     def sees_all_pages(self) -> bool:
         """Whether the sync is about every page and every video."""
         return not (self.unread_since or self.paths or self.videos)

@@ -33,7 +33,7 @@ from syncer.state.videos import last_read, named_videos, pages_of_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
-from syncer.sync.options import NO_LISTENER, Environment, Options, Sync, Tally, require_directories
+from syncer.sync.options import Options, require_directories
 from syncer.sync.readings import overdue_at, plan_now, refresh_within
 
 if TYPE_CHECKING:
@@ -182,26 +182,11 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     unsynced = None if videos else _read_pages(config)
     if unsynced:
         videos = {video for _, named in unsynced.named() for video in named}
-    sync = Sync(
-        config,
-        Options(scheduled=starts is not None),
-        Environment("", lambda: at, lambda _seconds: None),
-        NO_LISTENER,
-        str(config.site),
-        database,
-        None,
-        Tally("", at),
-    )
-    made = plan_now(sync, videos)
+    made = plan_now(config, database, Options(scheduled=starts is not None), videos, at)
     known = _Known(videos, made, at, overdue_at(config, at))
     with closing(last_read(database)) as rows:
-        first = nlargest(FIRST_LISTED, known.take(rows), key=lambda video: video.error or 0)
-    unread, never = len(videos) - known.read, len(made.videos) - known.causes.total()
-    if never:
-        known.causes[Cause.NEVER_READ] = never
-        unread_first = made.videos[: min(never, FIRST_LISTED)]
-        new = (PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None) for video in unread_first)
-        first = [*new, *first][:FIRST_LISTED]
+        first = known.take(rows)
+    unread = len(videos) - known.read
     listed = [video.video_id for video in first]
     every, within = mean_interval(config, now), refresh_within(config)
     budget = units_a_day(config)
@@ -241,7 +226,7 @@ class _Known:
     """What is known of a site's videos, as far as an outlook needs it."""
 
     def __init__(self, videos: AbstractSet[VideoId], made: Plan, at: datetime, overdue: datetime) -> None:
-        self.videos, self.requested = videos, set(made.videos)
+        self.videos, self.planned, self.requested = videos, made.videos, set(made.videos)
         self.at, self.overdue = at.timestamp(), overdue.timestamp()
         self.all_fit = not (made.later or made.over_quota)
         self.rates = array("d")
@@ -251,8 +236,16 @@ class _Known:
         self.oldest: tuple[VideoId, datetime] | None = None
         self.causes: Counter[Cause] = Counter()
 
-    def take(self, rows: Iterable[LastRead]) -> Iterator[PlannedVideo]:
-        """Take what was read, longest unread first; yield the videos that are requested."""
+    def take(self, rows: Iterable[LastRead]) -> Sequence[PlannedVideo]:
+        """Take what was read, longest unread first; return the first of the videos that are requested."""
+        read = nlargest(FIRST_LISTED, self._requested(rows), key=lambda video: video.error or 0)
+        never = len(self.requested) - self.causes.total()
+        if never:
+            self.causes[Cause.NEVER_READ] = never
+        unread = self.planned[: min(never, FIRST_LISTED)]
+        return [*(PlannedVideo(video, Cause.NEVER_READ, None, PRIOR, None) for video in unread), *read][:FIRST_LISTED]
+
+    def _requested(self, rows: Iterable[LastRead]) -> Iterator[PlannedVideo]:
         for row in rows:
             video, read_at, misses, _, drift = row
             if video not in self.videos:

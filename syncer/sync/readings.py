@@ -29,7 +29,7 @@ from syncer.state.judging import (
 from syncer.state.ledger import UnitStock, failing_buckets, note_failing, park, parked_buckets, spent_units
 from syncer.state.videos import last_read, save_readings
 from syncer.status.buckets import limits, note_spent_day
-from syncer.sync.options import Environment, Sync, Tally
+from syncer.sync.options import Environment, Options, Sync, Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
 from syncer.youtube.batches import MAX_FAILURES, TAKEN_OVER, Breaker, WindowRequests
@@ -37,34 +37,34 @@ from syncer.youtube.deadline import Deadline, seconds_for
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.state.database import Database
     from syncer.youtube.client import Client
 
 SAVE_SECONDS: Final = 1.0
 """An answer is in the state after so many seconds at the latest, while the main thread waits for others."""
 
 
-def plan_now(sync: Sync, videos: Iterable[VideoId]) -> Plan:
+def plan_now(config: Config, database: Database, options: Options, videos: Iterable[VideoId], now: datetime) -> Plan:
     """Return which of `videos` to request now, with the units that are left.
 
     A scheduled sync shares them with those that may follow on the same quota day.
     """
-    now, options = sync.environment.clock(), sync.options
-    spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
+    spent, parked = spent_units(database, now), parked_buckets(database, now)
     units = sum(
-        units_left(spent[bucket], *limits(sync.config, bucket, scheduled=options.scheduled))
+        units_left(spent[bucket], *limits(config, bucket, scheduled=options.scheduled))
         for bucket in Bucket
         if bucket not in parked
     )
-    schedule = sync.config.schedule.as_model()
+    schedule = config.schedule.as_model()
     share = share_of(units, 1 + count_times(schedule, now, next_reset(now))) if options.scheduled else None
-    with closing(last_read(sync.database)) as known:
+    with closing(last_read(database)) as known:
         return plan(
             videos,
             known,
             now,
             units=units,
             share=share,
-            overdue=overdue_at(sync.config, now),
+            overdue=overdue_at(config, now),
             everything=options.everything,
             accept=options.accept,
             unread_since=options.unread_since,
