@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
@@ -11,6 +14,7 @@ from syncer.front_matter.keys import Keys
 from syncer.front_matter.locate import BlockText, LocatedSlot, locate_slots
 from syncer.front_matter.parse import parse
 from syncer.front_matter.tree import Tree, Unreadable
+from syncer.front_matter.wanted import Wanted
 from syncer.model import Problem, ProblemKind
 
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
@@ -44,16 +48,22 @@ def interpret(block: BlockText, keys: Keys) -> Interpretation:
     A block with characters that are line breaks for some parsers only is read in each of these ways. If the slots
     differ, the result is a Problem and no slots. If only the parsers of YAML 1.1 refuse the block, the others count.
     """
+    with _collector_paused() if block.is_data else nullcontext():
+        return _interpret(block, keys)
+
+
+def _interpret(block: BlockText, keys: Keys) -> Interpretation:
     mark = _MARK.search(block.text) if block.syntax is Syntax.YAML else None
     if mark and keys.named.search(block.text):
         return Interpretation((), [], [_disagreement(block, mark)])
-    tree = parse(block.text, block.syntax, is_data=block.is_data)
+    wanted = Wanted(keys) if block.is_data else None
+    tree = parse(block.text, block.syntax, wanted)
     others: list[tuple[re.Match[str], Tree | Unreadable]] = []
     text = block.text
     for pattern in _BREAKS if block.syntax is Syntax.YAML else ():
         if first := pattern.search(text):
             text = pattern.sub(_STAND_IN, text)
-            others.append((first, parse(text, block.syntax, is_data=block.is_data)))
+            others.append((first, parse(text, block.syntax, wanted)))
     if isinstance(tree, Unreadable) and not tree.begins_well and others:
         (_, tree), *others = others
     slots, problems = locate_slots(block, tree, keys)
@@ -62,6 +72,18 @@ def interpret(block: BlockText, keys: Keys) -> Interpretation:
             return Interpretation((), [], [_disagreement(block, first)])
     trees = tuple(way for way in (tree, *(other for _, other in others)) if isinstance(way, Tree))
     return Interpretation(trees, slots, problems)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the search for cycles: a large tree has none, and to look at all its nodes takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:

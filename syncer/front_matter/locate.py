@@ -8,6 +8,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
@@ -84,6 +85,9 @@ class BlockText:
         return Problem(kind, self.path, message, self.line_of(offset))
 
 
+MAX_DATA_ITEMS = 50_000
+"""The most videos that one file may have: with more, their counts and positions take too much memory."""
+
 _COUNT, _DATE, _ID = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN), re.compile(ID_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
 _WANTED = {
@@ -117,7 +121,10 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
         return [], [Problem(tree.kind, block.path, message, line)]
     scopes = scopes_in(tree, keys, block.syntax, any_case=not block.is_data)
     perhaps = (scope if isinstance(scope, Conflict) else _draft(block, scope, keys) for scope in scopes)
-    drafts = [draft for draft in perhaps if draft is not None]
+    drafts = list(islice((draft for draft in perhaps if draft is not None), MAX_DATA_ITEMS + 1))
+    if len(drafts) > MAX_DATA_ITEMS:
+        message = f"The file has more than {MAX_DATA_ITEMS:,} videos: split it into several files."
+        return [], [Problem(ProblemKind.TOO_LARGE, block.path, message)]
     if keys.is_keyed:
         drafts = _with_one_problem(drafts)
     conflict = next((draft for draft in drafts if isinstance(draft, Conflict)), tree.conflict if drafts else None)

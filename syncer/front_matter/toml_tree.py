@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 
 import tomli
 
 from syncer.front_matter.tree import MAX_DEPTH, UNCERTAIN, Items, Member, Node, Scalar, Table, Tree, Unreadable, agrees
+from syncer.front_matter.wanted import NOT_WANTED, Wanted
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t]*+")
@@ -26,11 +28,12 @@ _BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")
 _TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
 
 
-def parse_toml(text: str) -> Tree | Unreadable:
-    """Return the tree of a TOML document, or why it cannot be parsed."""
+def parse_toml(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
+    """Return the tree of a TOML document, or why it cannot be parsed. With `wanted`, only of what is."""
+    rest = blake2b()
     try:
         parsed = tomli.loads(text)
-        root = _document(text)
+        root = _document(text, wanted, rest)
     except tomli.TOMLDecodeError as error:
         line = error.lineno - 1 if error.pos < len(error.doc) else None
         kind = ProblemKind.DUPLICATE_KEY if error.msg.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
@@ -40,33 +43,72 @@ def parse_toml(text: str) -> Tree | Unreadable:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, str(error), None)
     except RecursionError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
-    if not agrees(root, parsed):
+    if not (_has_wanted(root, 0, parsed, wanted) if wanted else agrees(root, parsed)):
         return Unreadable(ProblemKind.CANNOT_PLACE, UNCERTAIN, None)
-    return Tree(root)
+    return Tree(root, rest=rest.digest() if wanted else b"")
 
 
-def _document(text: str) -> Table:
-    """Read the statements of `text`, which is known to be valid."""
+def _document(text: str, wanted: Wanted | None, rest: blake2b) -> Table:
+    """Read the statements of `text`, which is known to be valid; put what is not wanted into the digest."""
     root = table = Table(0)
-    at = _skip(text, 0)
+    at, path = _skip(text, 0), list[Scalar]()
     while at < len(text):
+        start = at
         if text[at] == "[":
             is_array = text.startswith("[[", at)
-            names, at = _key(text, at + 1 + is_array)
-            table = _open(root, names, is_item=is_array)
+            path, at = _key(text, at + 1 + is_array)
+            is_wanted = wanted is None or _is_wanted(root, path, wanted)
+            # the values of a table that is not wanted are read all the same: only they show where it ends
+            table = _open(root, path, is_item=is_array) if is_wanted else Table(start)
             at += 1 + is_array
         else:
-            at = _assign(text, at, table, 0)
+            names, at = _key(text, at)
+            value, at = _value(text, _blank(text, at + 1), 0)
+            is_wanted = wanted is None or _is_wanted(root, [*path, *names], wanted)
+            if is_wanted:
+                _open(table, names[:-1], is_item=False).add(Member(names[-1], value))
+        if not is_wanted:
+            rest.update(f"\0{text[start:at]}".encode())
         at = _skip(text, at)
     return root
 
 
+def _is_wanted(root: Table, names: list[Scalar], wanted: Wanted) -> bool:
+    """Return whether what is at that path is wanted."""
+    node: Node | None = root
+    number = 0
+    for name in names:
+        if isinstance(node, Items):
+            number, node = wanted.item(number), node.items[-1]
+        number = wanted.member(number, name.text)
+        if number == NOT_WANTED:
+            return False
+        member = node.get(name.text) if isinstance(node, Table) else None
+        node = member.value if member else None
+    return True
+
+
+def _has_wanted(node: Node, number: int, parsed: object, wanted: Wanted) -> bool:
+    """Return whether `agrees` holds for what is wanted, and nothing that is wanted is absent."""
+    if isinstance(node, Items) and isinstance(parsed, list):
+        below, pairs = wanted.item(number), zip(node.items, parsed, strict=False)
+        return len(node.items) == len(parsed) and all(_has_wanted(item, below, value, wanted) for item, value in pairs)
+    if not (isinstance(node, Table) and isinstance(parsed, dict)):
+        return agrees(node, parsed)
+    for name, value in parsed.items():
+        below, member = wanted.member(number, name), node.get(name)
+        if (member is None) != (below == NOT_WANTED):
+            return False
+        if member and not _has_wanted(member.value, below, value, wanted):
+            return False
+    return len(node.members) == sum(wanted.member(number, name) != NOT_WANTED for name in parsed)
+
+
 def _assign(text: str, at: int, table: Table, depth: int) -> int:
-    """Read `key = value` into the table and return where it ends."""
+    """Read `key = value` of an inline table into it, and return where it ends."""
     names, at = _key(text, at)
     value, at = _value(text, _blank(text, at + 1), depth)
-    target = _open(table, names[:-1], is_item=False)
-    target.add(Member(names[-1], value))
+    _open(table, names[:-1], is_item=False).add(Member(names[-1], value))
     return at
 
 

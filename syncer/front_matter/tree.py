@@ -118,11 +118,13 @@ class Tree(NamedTuple):
     """A construct about which parsers disagree, whatever the keys."""
     later: tuple[Node, ...] = ()
     """The roots of further documents of a YAML file."""
+    rest: bytes = b""
+    """A digest of what was left out of the tree of a data file (`wanted`)."""
 
 
 def digest(tree: Tree, without: frozenset[int]) -> bytes:
     """Return a digest that only equal trees have, without the members whose keys start at these offsets."""
-    running = blake2b()
+    running = blake2b(tree.rest)
     for number, root in enumerate((tree.root, *tree.later)):
         running.update(f"document {number}".encode())
         for part in _outline(root, without):
