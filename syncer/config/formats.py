@@ -21,6 +21,9 @@ MESSAGE_WORDS = ("subject", "pages", "counts")
 WRITTEN_SUFFIXES = (".yml", ".yaml", ".json", ".toml")
 """The names of data files that syncer can write end so."""
 
+LONGEST_UNAUTHORIZED = timedelta(days=30)
+"""How long data that was read with a key alone may be stored (`docs/terms.md`)."""
+
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
 SHARE_PATTERN = "^([0-9]{1,2}|100)%$"
@@ -251,6 +254,20 @@ def check_remote(remote: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-/]*", remote):
         raise ValueError("must be the name of a remote, such as `origin`, not its URL")
     return remote
+
+
+def check_storable(interval: timedelta) -> timedelta:
+    """Return the time unchanged if what was read with a key alone may be stored for so long."""
+    if interval > LONGEST_UNAUTHORIZED:
+        raise ValueError("is longer than YouTube's terms allow; write `30d` or less, or `null` for never")
+    return interval
+
+
+def check_country(code: str) -> str:
+    """Return the code of a country unchanged if it has the form of ISO 3166-1 alpha-2."""
+    if not re.fullmatch(r"[A-Z]{2}", code):
+        raise ValueError("must be the code of a country, two capital letters such as `DE`")
+    return code
 
 
 def _split(url: str) -> SplitResult:

@@ -1,4 +1,4 @@
-"""The config's keys about pages: the collections, their fields, and when and how counts are written."""
+"""The config's keys about pages and videos: the collections, their fields, when counts are written, what is checked."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from syncer.config.formats import (
     POSITIVE_DURATION_PATTERN,
     SHARE_PATTERN,
     THRESHOLD_PATTERN,
+    check_country,
     check_data_file,
     check_inside,
     check_pattern,
     check_patterns,
+    check_storable,
     parse_positive_duration,
     parse_share,
     parse_threshold,
@@ -228,6 +230,25 @@ def _marked(fields: dict[str, object]) -> dict[str, object]:
     if isinstance(where := fields.get("where"), dict):
         marked["where"] = {mark(name): text for name, text in where.items()}
     return marked
+
+
+class PlayChecks(Section):
+    """`availability`: how often YouTube is asked whether each video still plays."""
+
+    every: Annotated[PositiveDuration, AfterValidator(check_storable)] | None = Field(
+        default=parse_positive_duration("7d"),
+        description="Each video is checked once in this time, at most `30d`; null: none is.",
+    )
+    regions: tuple[Annotated[str, AfterValidator(check_country)], ...] = Field(
+        default=(),
+        description="The countries in which a video must play; without any, it is blocked only if it plays nowhere.",
+        examples=[["DE", "US"]],
+    )
+
+    @property
+    def listed(self) -> str:
+        """The regions in one text, whatever their order."""
+        return " ".join(sorted(set(self.regions)))
 
 
 class Collection(Section):

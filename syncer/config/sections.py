@@ -25,6 +25,7 @@ from syncer import model
 from syncer.config.formats import (
     DURATION_PATTERN,
     LISTEN_PATTERN,
+    LONGEST_UNAUTHORIZED,
     check_author,
     check_endpoint,
     check_first_line,
@@ -47,6 +48,7 @@ from syncer.config.page_sections import (
     Collection,
     NotEmpty,
     OwnWrite,
+    PlayChecks,
     PositiveDuration,
     Section,
     Share,
@@ -60,9 +62,6 @@ from syncer.model import Count
 
 if TYPE_CHECKING:
     from syncer.decide.due_build import BuildRules
-
-LONGEST_UNAUTHORIZED = timedelta(days=30)
-"""How long counts that were read with a key alone may be stored (`docs/terms.md`)."""
 
 
 def _site(value: object, info: ValidationInfo[Mapping[str, str]]) -> Path:
@@ -318,6 +317,9 @@ class Config(Section):
     schedule: Schedule = Field(default_factory=Schedule, description="When the daemon syncs.")
     write: Write = Field(default_factory=Write, description="When and how counts are written.")
     deploy: Deploy = Field(default_factory=Deploy, description="When the build hook of your host is called.")
+    availability: PlayChecks = Field(
+        default_factory=PlayChecks, description="How often YouTube is asked whether each video still plays."
+    )
     history: History = Field(default_factory=History, description="How long readings and log lines are kept.")
     notify: Notify = Field(default_factory=Notify, description="Where the daemon sends notifications.")
     git: Git = Field(default_factory=Git, description="Whether syncs commit and push the counts that they write.")

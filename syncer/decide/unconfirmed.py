@@ -17,11 +17,11 @@ class Brake:
     """Why the safety brake stopped a sync: too many videos are missing at once, or too many counts fell."""
 
     reason: str
-    """`missing` or `falling`."""
+    """`missing` or `falling`; `not-playing` if it is about what YouTube says about playing, and not about counts."""
     struck: int
-    """Videos now missing, or counts that fell."""
+    """Videos now missing, counts that fell, or videos that stopped playing."""
     of: int
-    """Videos that YouTube returned before, or counts that could be compared."""
+    """Videos that YouTube returned before, counts that could be compared, or videos that played before."""
     earlier: bool = False
     """Whether it stopped an earlier sync, not this one."""
     part: bool = False
@@ -29,7 +29,7 @@ class Brake:
 
     def limit(self, *, missing: float, falling: float) -> float:
         """Return the one of these two shares that it is about."""
-        return missing if self.reason == "missing" else falling
+        return falling if self.reason == "falling" else missing
 
 
 class Comparison(NamedTuple):
@@ -83,6 +83,9 @@ class Judgement(NamedTuple):
 
 
 NOTHING_COMPARED = Shares()
+
+NOT_PLAYING = "not-playing"
+"""The `reason` of a brake that holds what YouTube says about playing."""
 
 FEWEST_VIDEOS = 5
 """The brake needs at least so many missing videos, or videos with a fallen count: of two, one is already half."""

@@ -124,6 +124,18 @@ CREATE TABLE mappings (
 ) WITHOUT ROWID;
 """
 
+SCHEMA_10 = """
+CREATE TABLE availability (
+    id TEXT PRIMARY KEY,                   -- the video
+    checked_at INTEGER NOT NULL,           -- when YouTube was last asked whether it plays
+    due_at INTEGER NOT NULL,               -- when to ask again
+    state TEXT,                            -- null: what YouTube returned does not say
+    since INTEGER,                         -- since when it is in this state
+    facts TEXT NOT NULL,                   -- JSON: what else was said
+    reported TEXT                          -- the state that was last reported
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     SCHEMA_1,
     SCHEMA_2,
@@ -134,6 +146,7 @@ MIGRATIONS: tuple[str, ...] = (
     SCHEMA_7,
     SCHEMA_8,
     SCHEMA_9,
+    SCHEMA_10,
 )
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 
@@ -149,5 +162,6 @@ COPIED = (
     "INSERT INTO intents SELECT * FROM disk.intents",
     "INSERT INTO suppressed SELECT * FROM disk.suppressed",
     "INSERT INTO written SELECT * FROM disk.written",
+    "INSERT INTO availability SELECT * FROM disk.availability",
 )
 """The part of the state that a dry run and `check` need: not what only the history, builds and commits are about."""

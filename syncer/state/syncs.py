@@ -111,7 +111,8 @@ def last_whole_sync(database: Database) -> datetime | None:
 def forget_syncs(database: Database, before: datetime) -> None:
     """Delete the syncs without readings, up to the last one started before this time; keep the newest sync.
 
-    Mappings that were last used before this time are deleted, too.
+    Mappings that were last used before this time are deleted, too, and what was found out about playing, except that a
+    video is missing.
     """
     with database.transaction() as connection:
         connection.execute("DELETE FROM mappings WHERE used < ?", (int(before.timestamp()),))
@@ -119,6 +120,11 @@ def forget_syncs(database: Database, before: datetime) -> None:
             "DELETE FROM syncs WHERE sync <= (SELECT max(sync) FROM syncs WHERE started < ?)"
             " AND NOT EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = syncs.sync)"
             " AND sync < (SELECT max(sync) FROM syncs)",
+            (int(before.timestamp()),),
+        )
+        connection.execute(
+            "DELETE FROM availability WHERE checked_at < ? AND NOT EXISTS"
+            " (SELECT 1 FROM videos AS v WHERE v.id = availability.id AND v.missing_since IS NOT NULL)",
             (int(before.timestamp()),),
         )
 

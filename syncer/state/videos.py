@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from sqlite3 import Connection
 
@@ -295,9 +295,27 @@ def save_video_pages(
 
 
 def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
-    """Delete the record of which pages name one video, or all videos, until the next whole sync."""
+    """Delete the record of which pages name one video, or all, until the next whole sync, and whether it plays."""
     with database.transaction() as connection:
-        connection.execute("DELETE FROM places WHERE :video IS NULL OR id = :video", {"video": video})
+        for table in ("places", "availability"):
+            connection.execute(f"DELETE FROM {table} WHERE :video IS NULL OR id = :video", {"video": video})
+
+
+def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:
+    """Whether there may be a video on the site's pages of which YouTube has to be asked whether it plays.
+
+    `every`: how often each is checked; `regions`: whose blocks count. One that begins to be missing is only recorded.
+    """
+    with database.read() as connection:
+        (found,) = connection.execute(
+            "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'regions' AND value = :regions) OR EXISTS ("
+            "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id"
+            " LEFT JOIN videos AS v ON v.id = p.id WHERE CASE WHEN a.state IS 'missing' THEN"
+            " v.missing_since IS NULL OR a.due_at <= :now WHEN v.missing_since IS NULL THEN a.id IS NULL"
+            " OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now ELSE v.misses > 1 END)",
+            {"now": int(now.timestamp()), "every": int(every.total_seconds()), "regions": regions},
+        ).fetchone()
+        return bool(found)
 
 
 def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
-from syncer.decide.unconfirmed import Brake
+from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.diff_log.lines import line_of, timestamp
 from syncer.errors import ExitCode
 from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
@@ -19,6 +19,7 @@ from syncer.youtube.answer import Outcome, Tries
 
 if TYPE_CHECKING:
     from syncer.decide.thresholds import HeldBackCounts
+    from syncer.status.play_report import PlayReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class SyncReport:
     """The videos whose readings of earlier syncs were held until this one, and whether they are missing."""
     braked: AbstractSet[VideoId] = frozenset()
     """The videos whose readings the safety brake holds: whether they are missing is not known."""
+    playing: PlayReport | None = None
+    """What was found out about whether videos play; None: no video was due."""
 
 
 COMPLETE = "complete"
@@ -236,6 +239,8 @@ def brake_sentence(brake: Brake, limit: float, *, written: int, accept: str, sto
 def brake_outline(brake: Brake, written: int, limit: str = "", stopped: str = "this sync") -> str:
     """Return why the safety brake holds readings, without what to do. Takes what `brake_sentence` takes."""
     share = brake_share(brake)
+    if brake.reason == NOT_PLAYING:
+        return f"The safety brake holds what YouTube says about playing: {share}{limit}."
     if brake.earlier:
         return f"The safety brake still holds the readings of an earlier sync: {share}{limit}."
     before = f"{counted(written, 'count')} had been written before" if written else "Nothing was written"
@@ -251,7 +256,8 @@ def brake_sentence_of(report: SyncReport, accept: str) -> str | None:
 
 def brake_share(brake: Brake) -> str:
     """Return what made the safety brake stop a sync: `8 of 13 videos are missing`; the sync was named just before."""
-    noun, verb = ("videos", "are missing") if brake.reason == "missing" else ("counts", "fell")
+    verbs = {"missing": ("videos", "are missing"), NOT_PLAYING: ("videos", "would stop playing")}
+    noun, verb = verbs.get(brake.reason, ("counts", "fell"))
     return f"{brake.struck:,} of {brake.of:,} {noun} {'in one part of it ' if brake.part else ''}{verb}"
 
 

@@ -24,6 +24,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     forget_intents  state/intents           nothing is left to settle
     | DataFile.write    sync/write_data_file    instead of pages, the data file, as one page by the same steps
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
+    | check_playing     sync/check_playing  whether videos still play: those that are due (decide/availability)
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
     | Tally             sync/options          the report of all that was counted (status/report)
@@ -57,7 +58,7 @@ from syncer.model import Collection, Problem, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import count_videos, missing_videos, pages_of_videos, save_video_pages
+from syncer.state.videos import any_unchecked, count_videos, missing_videos, pages_of_videos, save_video_pages
 from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
@@ -241,6 +242,10 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     if sync.diff_log:
         whole = options.whole and report.exit not in {ExitCode.NOTHING_ANSWERED, ExitCode.INTERRUPTED}
         end_sync(database, number, stored_json(report), whole=whole, last_seq=sync.diff_log.last_seq)
+        if tally.playing:
+            from syncer.state.play_states import note_reported
+
+            note_reported(database)
     log_ended(report)
     return report
 
@@ -250,7 +255,8 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
     follow: their readings are saved and held, and their pages are not written. Once the sync is cancelled, readings are
-    left for the next sync to judge. A data file is written after the last window.
+    left for the next sync to judge. A data file is written after the last window. At last YouTube is asked whether
+    videos play.
     """
     scan_problems = tuple(sync.tally.problems)
     database, brake, shares = sync.database, None, NOTHING_COMPARED
@@ -277,6 +283,15 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
     if not brake or sync.tally.compared:
         finish_writing(sync)
         log_written(sync)
+    checks, options = sync.config.availability, sync.options
+    if checks.every and (
+        options.everything
+        or not options.whole
+        or any_unchecked(database, sync.environment.clock(), checks.every, checks.listed)
+    ):  # usually it is the turn of no video, and then nothing of this is loaded
+        from syncer.sync.check_playing import check_playing
+
+        sync.tally.playing = check_playing(sync, pages, checks.every)
 
 
 class _Part(NamedTuple):

@@ -21,6 +21,7 @@ from syncer.youtube.answer import Outcome, Tries
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.decide.thresholds import Holding
+    from syncer.status.play_report import PlayReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,8 @@ class Tally:
     suppressed: int = 0
     open: dict[str, Edit] = field(default_factory=dict)
     """What could not be written to pages, by path, because another program has them open for writing."""
+    playing: PlayReport | None = None
+    """What was found out about whether videos play; None: no video was due."""
     holding: Holding | None = None
     """What `write.min_change` and its siblings hold back; None where the config has none of them."""
     given_up: bool = False
@@ -207,6 +210,7 @@ class Tally:
             held_back=self.holding.total() if self.holding else None,
             accepted=self.accepted,
             braked=self.braked,
+            playing=self.playing,
         )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from syncer.model import Bucket, Problem, Statistics, VideoId
+
+if TYPE_CHECKING:
+    from syncer.decide.availability import Availability
 
 METHODS: Final = {Bucket.STATS: "videos.batchGetStats", Bucket.GENERAL: "videos.list"}
 """The method that draws on each bucket, as YouTube names it (`docs/youtube.md`)."""
@@ -43,7 +46,9 @@ class Answer:
     outcome: Outcome
     at: datetime
     statistics: Mapping[VideoId, Statistics]
-    """Of the videos that were returned and passed the checks; empty unless ANSWERED."""
+    """Of the videos that were returned and passed the checks; empty unless ANSWERED with counts."""
+    availability: Mapping[VideoId, Availability] = field(default_factory=dict)
+    """Of the videos that were returned; empty unless ANSWERED about playing."""
     problems: tuple[Problem, ...] = ()
     unrequested: int = 0
     """Returned items that were not requested."""

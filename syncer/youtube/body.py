@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from syncer.model import LARGEST_COUNT, Bucket, Count, Problem, ProblemKind, Statistics, VideoId
+
+if TYPE_CHECKING:
+    from syncer.decide.availability import Availability
 
 PER_DAY: Final = "limit per day"
 """syncer's own word: the response names a limit that lasts until midnight Pacific."""
@@ -35,6 +38,8 @@ class CheckedBody:
     """What is wrong with counts: a few at most for each video."""
     unrequested: int = 0
     """Items that were not requested."""
+    availability: Mapping[VideoId, Availability] = field(default_factory=dict)
+    """What the items say about playing, if that was requested: then they have no counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> Checke
     Counts are int64 in JSON strings; absent ones are hidden (`docs/youtube.md`). A proxy's page, a body that was cut
     off and the response to another request are a `ForeignBody`.
     """
-    items = _items(body, bucket)
+    items = items_of(body, bucket)
     if isinstance(items, ForeignBody):
         return items
     requested = {str(video): video for video in videos}
@@ -83,7 +88,7 @@ def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> Checke
         return ForeignBody("it has none of the requested videos")
     for video in sorted(differing):
         statistics[video] = {}
-        problems.append(_bad(video, "YouTube returned this video twice, with different counts. They were ignored."))
+        problems.append(bad(video, "YouTube returned this video twice, with different counts. They were ignored."))
     return CheckedBody(statistics, tuple(problems), unrequested)
 
 
@@ -107,7 +112,8 @@ def read_evidence(body: bytes) -> Evidence:
     return Evidence(frozenset([*reasons, *_limits(message, details)]), message, reason, google=True)
 
 
-def _items(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
+def items_of(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
+    """Return the items in the body of a 200 of the bucket's method, none of them checked."""
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique_names, parse_constant=_refuse)
     except (ValueError, RecursionError, MemoryError):
@@ -134,7 +140,7 @@ def _refuse(name: str) -> object:
 def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
     """Return the valid counts of an item, and a problem for each of the others."""
     if not isinstance(statistics, dict):
-        return {}, [_bad(video, "YouTube returned this video's statistics in an unknown form. They were ignored.")]
+        return {}, [bad(video, "YouTube returned this video's statistics in an unknown form. They were ignored.")]
     good: dict[Count, int] = {}
     problems = []
     for count in _COUNTS:
@@ -147,11 +153,12 @@ def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Proble
         else:
             text = "" if isinstance(value, dict | list) else ascii(value)
             shown = text if 0 < len(text) <= _SHOWN_CHARACTERS else "something long"
-            problems.append(_bad(video, f"YouTube returned {shown} as {count}, which is not a count. It was ignored."))
+            problems.append(bad(video, f"YouTube returned {shown} as {count}, which is not a count. It was ignored."))
     return good, problems
 
 
-def _bad(subject: str, message: str) -> Problem:
+def bad(subject: str, message: str) -> Problem:
+    """Return the problem of a video about which YouTube returned something that is not valid."""
     return Problem(ProblemKind.BAD_ANSWER, subject, message)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,6 +30,20 @@ if TYPE_CHECKING:
 
 FIELDS: Final = "kind,items(id,statistics(viewCount,likeCount,commentCount))"
 """Which fields are requested: https://developers.google.com/youtube/v3/getting-started#fields"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is requested about the videos of a batch."""
+
+    part: str
+    """The parts of a video, joined by commas."""
+    fields: str
+    check: Callable[[bytes, Bucket, Sequence[VideoId]], CheckedBody | ForeignBody]
+    """Returns what is valid in the body of a 200."""
+
+
+COUNTS: Final = Question("statistics", FIELDS, check_body)
 
 FIRST_WAIT_SECONDS: Final = 1.0
 """The longest first wait; each later one can be twice as long."""
@@ -102,7 +116,7 @@ class Client:
         self.request_log = RequestLog()
         """What has happened so far."""
         self._terms = terms
-        self._methods = _methods(terms.endpoint)
+        self._make_request = _request_maker(terms.endpoint)
         self._idle: deque[Connection] = deque()
         self._checking = Lock()
         """One body at a time: the largest one can take 170 MB while it is checked."""
@@ -123,7 +137,7 @@ class Client:
             self._idle.pop().close()
         self.request_log.log_sum(self._terms.deadline.timer() - self._began)
 
-    def fetch(self, bucket: Bucket, videos: Sequence[VideoId]) -> Answer:
+    def fetch(self, bucket: Bucket, videos: Sequence[VideoId], question: Question = COUNTS) -> Answer:
         """Request 1 to 50 distinct videos from the bucket's method and return the result; safe in any thread.
 
         Raises what `spend` raises, and nothing that a server or a network can cause.
@@ -134,7 +148,7 @@ class Client:
         terms, timer = self._terms, self._terms.deadline.timer
         began = timer()
         tried = try_again(
-            partial(self._request, request),
+            partial(self._request, request, question),
             terms.retry,
             deadline=terms.deadline,
             sleep=terms.sleep,
@@ -146,7 +160,7 @@ class Client:
         self.request_log.log_batch(request, answer, failure, seconds=timer() - began)
         return answer
 
-    def _request(self, request: BatchRequest) -> CheckedBody | Failure:
+    def _request(self, request: BatchRequest, question: Question) -> CheckedBody | Failure:
         """Make one request in the time that is left, and return the result, in messages without the key.
 
         What was read from a connection that was cut is used only if it is complete.
@@ -163,7 +177,7 @@ class Client:
         connection.take_unit = partial(terms.spend, request.bucket)
         try:
             with self._watch.limit(connection, min(terms.timeout, left)):
-                result = self._exchange(connection, request)
+                result = self._exchange(connection, request, question)
             request.units += connection.units
         finally:
             if connection.is_sound and not connection.is_cut:
@@ -179,11 +193,11 @@ class Client:
             return classify_exception(TimeoutError()) if deadline.left() else _STOPPED
         return replace(result, message=redact(result.message, key))
 
-    def _exchange(self, connection: Connection, request: BatchRequest) -> CheckedBody | Failure:
+    def _exchange(self, connection: Connection, request: BatchRequest, question: Question) -> CheckedBody | Failure:
         """Send one request and classify the response. `try_again` repeats requests; the library does not."""
         bucket = request.bucket
         try:
-            http_request = self._methods[bucket](connection, ",".join(request.videos))
+            http_request = self._make_request(connection, request, question)
             body: bytes = http_request.execute(num_retries=0)
         except NoUnitLeft:
             message = (
@@ -195,7 +209,7 @@ class Client:
         except _NO_ANSWER as error:
             return classify_exception(error)
         with self._checking:
-            checked = check_body(body, bucket, request.videos)
+            checked = question.check(body, bucket, request.videos)
         if isinstance(checked, ForeignBody):
             message = (
                 f"The response is not from YouTube ({checked.why}). Check whether a proxy or a login page intervenes."
@@ -250,11 +264,11 @@ def try_again(
     return RetryResult(result, retrying.statistics["attempt_number"])
 
 
-def _methods(endpoint: str) -> Mapping[Bucket, Callable[[Connection, str], HttpRequest]]:
-    """Return, for each bucket, what makes a request from ids joined by commas.
+def _request_maker(endpoint: str) -> Callable[[Connection, BatchRequest, Question], HttpRequest]:
+    """Return what makes the request of a batch.
 
-    They are the requests that `build("youtube", "v3")` makes. It is not called because `googleapiclient.discovery`
-    imports what other ways to log in need: 10 MB for as long as a daemon runs, and a sixth of a small sync's time.
+    It is the one that `build("youtube", "v3")` makes. It is not called because `googleapiclient.discovery` imports what
+    other ways to log in need: 10 MB for as long as a daemon runs, and a sixth of a small sync's time.
     """
     from googleapiclient.http import HttpRequest
     from googleapiclient.model import JsonModel
@@ -266,22 +280,31 @@ def _methods(endpoint: str) -> Mapping[Bucket, Callable[[Connection, str], HttpR
             return content
 
     model = Raw()
-    parameters = {"part": "statistics", "fields": FIELDS, "prettyPrint": "false"}
-    headers, _, query, _ = model.request({}, {}, parameters, None)  # type: ignore[no-untyped-call]
 
-    def request(method: str, connection: Connection, ids: str) -> HttpRequest:
-        url = f"{endpoint.rstrip('/')}/youtube/v3/{method}?id={quote(ids, safe='')}&{query[1:]}"
+    def request(connection: Connection, batch: BatchRequest, question: Question) -> HttpRequest:
+        parameters = {"part": question.part, "fields": question.fields, "prettyPrint": "false"}
+        headers, _, query, _ = model.request({}, {}, parameters, None)  # type: ignore[no-untyped-call]
+        method = "videos:batchGetStats" if batch.bucket is Bucket.STATS else "videos"
+        ids = quote(",".join(batch.videos), safe="")
+        url = f"{endpoint.rstrip('/')}/youtube/v3/{method}?id={ids}&{query[1:]}"
         return HttpRequest(connection, model.response, url, headers=dict(headers))
 
-    return {Bucket.STATS: partial(request, "videos:batchGetStats"), Bucket.GENERAL: partial(request, "videos")}
+    return request
 
 
 def _answer(tried: RetryResult, request: BatchRequest, terms: Terms) -> Answer:
     at, result, attempts = terms.clock(), tried.result, tried.attempts
     if isinstance(result, CheckedBody):
-        statistics, problems, unrequested = result.statistics, result.problems, result.unrequested
         return Answer(
-            request.bucket, request.videos, Outcome.ANSWERED, at, statistics, problems, unrequested, attempts=attempts
+            request.bucket,
+            request.videos,
+            Outcome.ANSWERED,
+            at,
+            result.statistics,
+            result.availability,
+            result.problems,
+            result.unrequested,
+            attempts=attempts,
         )
     parked_until = None
     if result.kind is FailureKind.DAY:

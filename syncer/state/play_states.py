@@ -1,0 +1,234 @@
+"""Whether each video plays, as YouTube last said: which are due to be looked at, since when, and what was reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from syncer.decide.availability import CONFIRMED_MISSES, Availability, PlayState
+from syncer.model import VideoId
+from syncer.state.damage import OddValue, member, moment
+from syncer.state.database import Database
+
+PART_ROWS = 10_000
+"""Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
+
+
+class VideoPlay(NamedTuple):
+    """Whether a video plays, and where it is shown."""
+
+    video_id: VideoId
+    availability: Availability
+    """Its state is None where YouTube was not asked yet, or did not say."""
+    since: datetime | None
+    """Since when it is in this state, as far as syncer saw it."""
+    checked_at: datetime | None
+    """When YouTube was last asked."""
+    pages: Sequence[str]
+    """Relative to the site, sorted."""
+
+
+class StateChange(NamedTuple):
+    """A video that is in another state than the one that was reported last."""
+
+    video_id: VideoId
+    before: PlayState | None
+    """None: nothing was reported about it yet."""
+    after: PlayState
+    since: datetime
+
+
+class Check(NamedTuple):
+    """What YouTube returned about one video."""
+
+    video_id: VideoId
+    at: datetime
+    due_at: datetime
+    """When to ask again."""
+    found: Availability | None
+    """None: it left the video out."""
+
+
+def note_missing(database: Database, soon: timedelta) -> None:
+    """Record as missing what both methods left out in two readings a day apart; it is due again after `soon`.
+
+    These readings are accepted ones: while the safety brake holds them, nothing changes.
+    """
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO availability SELECT id, read_at, read_at + ?, 'missing', missing_since, '{}', NULL"
+            f" FROM videos AS v WHERE misses >= {CONFIRMED_MISSES}"
+            " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id) ON CONFLICT (id) DO UPDATE"
+            " SET checked_at = excluded.checked_at, due_at = excluded.due_at, facts = '{}', since = excluded.since,"
+            " state = 'missing' WHERE state IS NOT 'missing'",
+            (int(soon.total_seconds()),),
+        )
+
+
+def due_videos(
+    database: Database,
+    now: datetime,
+    every: timedelta,
+    *,
+    limit: int,
+    only: Collection[VideoId] | None = None,
+    everything: bool = False,
+) -> tuple[list[VideoId], int]:
+    """Return at most `limit` videos that are due, the most urgent first, and how many are due in all.
+
+    Urgent are those of which nothing is known, then those that do not play, then those that were due first. `only`:
+    look at these videos; None: at all that the site's pages named in the last sync of all pages. `everything`: they are
+    all due. A video that YouTube has just begun to leave out is not: both methods were asked.
+    """
+    named = "SELECT DISTINCT id FROM places" if only is None else "SELECT value AS id FROM json_each(:only)"
+    query = (
+        f"FROM ({named}) AS n LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
+        " WHERE (v.missing_since IS NULL OR a.state IS 'missing') AND (:everything OR a.id IS NULL OR a.due_at <= :now"
+        " OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now OR (a.state IS 'missing' AND v.missing_since IS NULL))"
+    )
+    values = {
+        "only": None if only is None else json.dumps(sorted(only)),
+        "everything": everything,
+        "now": int(now.timestamp()),
+        "every": int(every.total_seconds()),
+        "limit": limit,
+    }
+    order = "ORDER BY a.state IS NOT NULL, a.state IN (SELECT value FROM json_each(:playing)), a.due_at, n.id"
+    playing = json.dumps([state for state in PlayState if state.plays])
+    with database.read() as connection:
+        (number,) = connection.execute(f"SELECT count(*) {query}", values).fetchone()
+        rows = connection.execute(f"SELECT n.id {query} {order} LIMIT :limit", {**values, "playing": playing})
+        return [VideoId(video) for (video,) in rows], number
+
+
+def regions_changed(database: Database, regions: str) -> bool:
+    """Whether the last check of all videos that were due was made for other regions."""
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'regions'").fetchone()
+        return bool(row is None or row[0] != regions)
+
+
+def note_regions(database: Database, regions: str) -> None:
+    """Record for which regions all videos that were due have been checked."""
+    with database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('regions', ?)", (regions,))
+
+
+def known_states(database: Database, videos: Collection[VideoId]) -> dict[VideoId, PlayState | None]:
+    """Return the recorded states of those of these videos that have one, or of which YouTube did not say it."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, state FROM availability WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(videos)),),
+        )
+        return {VideoId(video): _state(state) for video, state in rows}
+
+
+def save_checks(database: Database, checks: Iterable[Check]) -> None:
+    """Record what YouTube returned. A video that it left out, or of which it does not say it, keeps its state.
+
+    A missing video that it returns is back, whatever it says: its counts are requested again by the next sync.
+    """
+    with database.transaction() as connection:
+        for video, at, due_at, found in checks:
+            row = {"id": video, "at": int(at.timestamp()), "due": int(due_at.timestamp()), "facts": None, "state": None}
+            if found is not None:
+                row |= {"facts": _written(found), "state": found.state}
+                connection.execute("UPDATE videos SET misses = 1 WHERE id = ? AND misses > 1", (video,))
+            connection.execute(
+                "INSERT INTO availability VALUES (:id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :at END,"
+                " coalesce(:facts, '{}'), NULL) ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
+                f" facts = coalesce(:facts, facts), state = {_NEW_STATE},"
+                f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :at END",
+                row,
+            )
+
+
+_NEW_STATE = "(CASE WHEN :state IS NULL AND (:facts IS NULL OR state IS NOT 'missing') THEN state ELSE :state END)"
+
+
+def unreported_changes(database: Database) -> list[StateChange]:
+    """Return the videos on the site's pages whose state differs from what was reported, by ID.
+
+    Of videos of which nothing was reported yet, only those that do not play are returned.
+    """
+    with database.read() as connection:
+        rows = connection.execute(
+            f"SELECT id, reported, state, since FROM availability AS a WHERE {_UNREPORTED} ORDER BY id"
+        )
+        changes = (
+            StateChange(VideoId(video), _state(reported), member(PlayState, state), moment(since))
+            for video, reported, state, since in rows
+        )
+        return [change for change in changes if change.before is not None or not change.after.plays]
+
+
+def note_reported(database: Database) -> None:
+    """Record the states as reported: `unreported_changes` returns nothing until the next change."""
+    with database.transaction() as connection:
+        connection.execute(f"UPDATE availability AS a SET reported = state WHERE {_UNREPORTED}")
+
+
+def video_plays(database: Database, *, states: Collection[PlayState | None] | None = None) -> Iterator[VideoPlay]:
+    """Yield the videos of the site's pages, by ID: all, or those in one of these states (None: not known)."""
+    after, wanted = "", None if states is None else set(states)
+    while True:
+        with database.read() as connection:
+            part = connection.execute(
+                "SELECT n.id, a.state, a.since, a.checked_at, a.facts, (SELECT json_group_array(path) FROM"
+                " (SELECT path FROM places AS p WHERE p.id = n.id ORDER BY path)) FROM"
+                " (SELECT DISTINCT id FROM places WHERE id > ? ORDER BY id LIMIT ?) AS n"
+                " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id",
+                (after, PART_ROWS),
+            ).fetchall()
+        if not part:
+            return
+        for video, state, since, checked_at, facts, pages in part:
+            availability = _read(state, facts or "{}")
+            if wanted is None or availability.state in wanted:
+                seen = None if checked_at is None else moment(checked_at)
+                paths: list[str] = json.loads(pages)
+                yield VideoPlay(VideoId(video), availability, None if since is None else moment(since), seen, paths)
+        after = part[-1][0]
+
+
+def count_states(database: Database) -> Mapping[PlayState | None, int]:
+    """Return how many videos of the site's pages are in each state; None: not known."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT a.state, count(*) FROM (SELECT DISTINCT id FROM places) AS n"
+            " LEFT JOIN availability AS a ON a.id = n.id GROUP BY a.state"
+        )
+        return {_state(state): number for state, number in rows}
+
+
+_UNREPORTED = (
+    "state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported"
+    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id)"
+)
+
+
+def _state(name: str | None) -> PlayState | None:
+    """Return the state of this name. Raises OddValue."""
+    return None if name is None else member(PlayState, name)
+
+
+def _written(found: Availability) -> str:
+    """Return what else YouTube said, as JSON; what it did not say is left out."""
+    starts = None if found.starts_at is None else int(found.starts_at.timestamp())
+    facts = {"made_for_kids": found.made_for_kids, "blocked_in": found.blocked_in or None, "starts_at": starts}
+    return json.dumps({name: value for name, value in facts.items() if value is not None})
+
+
+def _read(state: str | None, text: str) -> Availability:
+    """Return what a row says. Raises OddValue."""
+    with suppress(ValueError, TypeError, RecursionError):
+        facts = json.loads(text)
+        kids, blocked, starts = (facts.get(name) for name in ("made_for_kids", "blocked_in", "starts_at"))
+        if isinstance(kids, bool | None) and isinstance(blocked, str | None):
+            starts_at = None if starts is None else moment(starts)
+            return Availability(_state(state), kids, blocked or "", starts_at)
+    raise OddValue(f"{text!r} is not what is known of a video")

@@ -1,0 +1,222 @@
+"""Syncs that ask whether videos play: when, for how many units, what is reported once, and what is never believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from syncer.config.parse import parse_config
+from syncer.decide.availability import PlayState
+from syncer.model import Bucket, VideoId
+from syncer.simulator.faults import parse_fault
+from syncer.simulator.playing import Playing
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, VideoState, World
+from syncer.state.database import open_state
+from syncer.state.play_states import StateChange, VideoPlay, count_states, video_plays
+from syncer.status.report import SyncReport
+from syncer.sync.forget import Selection, forget
+from syncer.sync.options import Options
+from tests.site import NOON, Site, crlf, ids
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+VIDEOS = [VideoId(video) for video in ids(20, seed=17)]
+A, B = VIDEOS[:2]
+DEAD = Video(VideoState.PRIVATE)
+NOT_HERE = Video(playing=Playing(embeddable=False))
+
+
+@pytest.fixture
+def youtube() -> Iterator[Simulator]:
+    with Simulator(World()) as running:
+        yield running
+
+
+@pytest.fixture
+def site(tmp_path: Path, youtube: Simulator) -> Site:
+    site = Site(tmp_path, youtube.url)
+    (tmp_path / "content" / "lists").mkdir(parents=True)
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/{number:02d}.md", crlf(video, 1, 1))
+    site.configure(availability="every: 7d")
+    return site
+
+
+def plays(site: Site) -> dict[VideoId, VideoPlay]:
+    with open_state(site.state, site.root) as database:
+        return {play.video_id: play for play in video_plays(database)}
+
+
+def changes(report: SyncReport) -> list[tuple[VideoId, PlayState | None, PlayState]]:
+    found = report.playing.changes if report.playing else ()
+    return [(change.video_id, change.before, change.after) for change in found]
+
+
+def test_the_first_sync_checks_all_and_reports_only_what_does_not_play(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={A: NOT_HERE, B: Video(VideoState.UNLISTED)})
+    report = site.sync()
+    assert report.playing is not None
+    assert (report.playing.due, report.playing.checked) == (20, 20)
+    assert report.playing.changes == (StateChange(A, None, PlayState.NOT_EMBEDDABLE, NOON),)
+    assert report.units == {Bucket.STATS: 1, Bucket.GENERAL: 1}
+    assert report.exit == 0
+    with open_state(site.state, site.root) as database:
+        states = {PlayState.PUBLIC: 18, PlayState.NOT_EMBEDDABLE: 1, PlayState.UNLISTED: 1}
+        assert count_states(database) == states
+    found = plays(site)[A]
+    assert (found.since, found.checked_at, found.pages) == (NOON, NOON, ["content/00.md"])
+    assert found.availability.made_for_kids is False
+
+
+def test_a_missing_video_is_reported_after_two_readings_a_day_apart_and_once(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos={A: DEAD})
+    reports = [site.sync(NOON + HOUR * hours) for hours in (6, 12, 24, 29)]
+    assert all(changes(report) == [] for report in reports)
+    assert plays(site)[A].availability.state is PlayState.PUBLIC
+    report = site.sync(NOON + HOUR * 31)
+    assert changes(report) == [(A, PlayState.PUBLIC, PlayState.MISSING)]
+    assert plays(site)[A].since == NOON + HOUR * 6
+    assert changes(site.sync(NOON + HOUR * 60)) == []
+    youtube.world = World()
+    back = site.sync(NOON + HOUR * 90)
+    assert changes(back) == [(A, PlayState.MISSING, PlayState.PUBLIC)]
+    assert plays(site)[A].since == NOON + HOUR * 90
+    assert changes(site.sync(NOON + HOUR * 96)) == []
+
+
+def test_a_video_that_is_missing_for_weeks_stays_so_and_since_when(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={A: DEAD})
+    for day in range(40):
+        site.sync(NOON + DAY * day)
+    assert plays(site)[A].availability.state is PlayState.MISSING
+    assert plays(site)[A].since == NOON
+
+
+def test_what_youtube_says_in_words_is_believed_at_once_and_looked_at_in_each_sync(
+    site: Site, youtube: Simulator
+) -> None:
+    site.sync()
+    youtube.world = World(videos={A: NOT_HERE})
+    assert changes(site.sync(NOON + HOUR, Options(videos=frozenset({A}), everything=True))) == [
+        (A, PlayState.PUBLIC, PlayState.NOT_EMBEDDABLE)
+    ]
+    youtube.world = World()
+    assert changes(site.sync(NOON + HOUR * 7)) == [(A, PlayState.NOT_EMBEDDABLE, PlayState.PUBLIC)]
+
+
+def test_each_video_is_checked_once_in_the_interval_and_not_all_in_one_sync(site: Site) -> None:
+    site.sync()
+    checked = []
+    for number in range(1, 29):
+        report = site.sync(NOON + HOUR * 6 * number)
+        checked.append(report.playing.checked if report.playing else 0)
+        assert report.units.get(Bucket.GENERAL, 0) == (1 if checked[-1] else 0)
+    assert sum(checked) == len(VIDEOS)
+    assert max(checked) <= 5
+
+
+def test_a_broadcast_is_upcoming_then_live_then_over(site: Site, youtube: Simulator) -> None:
+    starts, ends = NOON + HOUR * 5, NOON + HOUR * 7
+    playing = Playing(scheduled=starts, started=starts, ended=ends, lag_seconds=7200)
+    youtube.world = World(videos={A: Video(playing=playing)})
+    site.sync()
+    found = plays(site)[A].availability
+    assert (found.state, found.starts_at) == (PlayState.UPCOMING, starts)
+    youtube.clock.set(NOON + HOUR * 6)
+    assert changes(site.sync(NOON + HOUR * 6)) == [(A, PlayState.UPCOMING, PlayState.LIVE)]
+    youtube.clock.set(NOON + HOUR * 30)
+    assert changes(site.sync(NOON + HOUR * 30)) == [(A, PlayState.LIVE, PlayState.PUBLIC)]
+
+
+def test_a_block_in_one_of_the_regions_counts_from_the_next_check_on(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={A: Video(playing=Playing(blocked=("DE",)))})
+    site.sync()
+    assert plays(site)[A].availability.state is PlayState.PUBLIC
+    site.configure(availability="every: 7d, regions: [DE]")
+    assert changes(site.sync(NOON + HOUR)) == [(A, PlayState.PUBLIC, PlayState.BLOCKED)]
+    assert plays(site)[A].availability.blocked_in == "DE"
+
+
+def test_many_videos_that_stop_playing_at_once_are_held_until_they_are_accepted(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos=dict.fromkeys(VIDEOS[:15], NOT_HERE))
+    report = site.sync(NOON + HOUR, Options(everything=True))
+    assert report.exit == 1
+    assert report.playing is not None
+    assert report.playing.brake == report.brake
+    assert report.brake is not None
+    assert (report.brake.struck, report.brake.of) == (15, 20)
+    assert changes(report) == []
+    assert {play.availability.state for play in plays(site).values()} == {PlayState.PUBLIC}
+    accepted = site.sync(NOON + HOUR * 2, Options(everything=True, accept=True))
+    assert accepted.exit == 0
+    assert len(changes(accepted)) == 15
+
+
+def test_an_outage_a_cut_quota_or_a_refused_key_changes_no_state(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    for number, fault in enumerate(
+        ["internal@general", "quota-exceeded@general", "key-ip", "all-missing@general", "no-items@general", "html-200"]
+    ):
+        youtube.faults = [parse_fault(fault)]
+        report = site.sync(NOON + DAY * (number + 1), Options(everything=True))
+        assert changes(report) == [], fault
+        assert {play.availability.state for play in plays(site).values()} == {PlayState.PUBLIC}
+    youtube.faults = []
+    assert changes(site.sync(NOON + DAY * 10, Options(everything=True))) == []
+
+
+def test_an_outage_that_leaves_out_all_videos_for_days_is_held(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.faults = [parse_fault("all-missing")]
+    for day in range(1, 5):
+        assert changes(site.sync(NOON + DAY * day)) == []
+    assert {play.availability.state for play in plays(site).values()} == {PlayState.PUBLIC}
+
+
+def test_the_reserve_is_not_touched_and_the_units_are_shared_with_later_syncs(site: Site) -> None:
+    site.configure(availability="every: 7d", quota="general_units_per_day: 201, reserve: 200")
+    report = site.sync()
+    assert report.units.get(Bucket.GENERAL, 0) == 1
+    site.configure(availability="every: 1h", quota="general_units_per_day: 201, reserve: 200")
+    report = site.sync(NOON + HOUR * 2)
+    assert report.playing is not None
+    assert (report.playing.due, report.playing.checked) == (20, 0)
+    assert report.units.get(Bucket.GENERAL, 0) == 0
+
+
+def test_a_dry_run_counts_what_is_due_and_asks_nothing(site: Site) -> None:
+    report = site.sync(options=Options(dry_run=True))
+    assert report.playing is not None
+    assert (report.playing.due, report.playing.checked) == (20, 0)
+    assert report.units.get(Bucket.GENERAL, 0) == 0
+    assert not site.state.exists()
+
+
+def test_a_narrowed_sync_checks_its_own_videos(site: Site) -> None:
+    report = site.sync(options=Options(videos=frozenset({A})))
+    assert report.playing is not None
+    assert report.playing.checked == 1
+
+
+def test_nothing_is_asked_where_the_config_says_so(site: Site) -> None:
+    site.configure(availability="every: null")
+    report = site.sync()
+    assert report.playing is None
+    assert report.units.get(Bucket.GENERAL, 0) == 0
+
+
+def test_purged_videos_are_forgotten_and_so_is_what_is_too_old(site: Site) -> None:
+    site.sync()
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    forget(config, Selection(video=A), dry_run=False, clock=lambda: NOON, sleep=lambda _seconds: None)
+    site.configure(availability="every: null")
+    site.sync(NOON + DAY * 1)
+    assert plays(site)[A].checked_at is None
+    assert plays(site)[B].checked_at == NOON
+    site.sync(NOON + DAY * 29)
+    assert plays(site)[B].checked_at is None
