@@ -136,10 +136,28 @@ def table_splices(
     splices.sort()
     if assigned is None:
         return None
-    if not _changes_only(data, splice(data, splices), header.delimiter.decode(), edits):
+    if not changes_only(data, splice(data, splices), header.delimiter.decode(), edits):
         message = "syncer cannot change only the counts in this file: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message)
     return splices
+
+
+def changes_only(old: bytes, new: bytes, delimiter: str, edits: Mapping[int, Mapping[int, tuple[str, str]]]) -> bool:
+    """Return whether Python's `csv` reads two files that differ in these cells only, by record and column."""
+    rows = zip_longest(_parsed(old, delimiter), _parsed(new, delimiter))
+    try:
+        for number, (before, after) in enumerate(rows, -1):
+            if before is None or after is None:
+                return False
+            for column, (was, now) in edits.get(number, {}).items():
+                if (before[column].strip(), after[column].strip()) != (was, now):
+                    return False
+                after[column] = before[column]
+            if before != after:
+                return False
+    except (csv.Error, IndexError):
+        return False
+    return True
 
 
 def _rows(data: bytes, header: Header, path: str) -> Iterator[_Row | Problem | Conflict]:
@@ -220,24 +238,6 @@ def _assign(
             return None
         assigned.append((change, places.popleft()))
     return assigned
-
-
-def _changes_only(old: bytes, new: bytes, delimiter: str, edits: Mapping[int, Mapping[int, tuple[str, str]]]) -> bool:
-    """Return whether Python's `csv` reads two files that differ in these cells only, by record and column."""
-    rows = zip_longest(_parsed(old, delimiter), _parsed(new, delimiter))
-    try:
-        for number, (before, after) in enumerate(rows, -1):
-            if before is None or after is None:
-                return False
-            for column, (was, now) in edits.get(number, {}).items():
-                if (before[column].strip(), after[column].strip()) != (was, now):
-                    return False
-                after[column] = before[column]
-            if before != after:
-                return False
-    except (csv.Error, IndexError):
-        return False
-    return True
 
 
 def _parsed(data: bytes, delimiter: str) -> Iterator[list[str]]:
