@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from syncer.content.pages import Pages
+from syncer.content.pages import MANY_SLOTS, Pages
 from syncer.decide.diff import diff, hidden, pages_naming
 from syncer.model import Count, Date, Fields, Page, Reading, Signature, Slot, ValueField, VideoId, value_fields
 from syncer.state.database import open_database
@@ -47,9 +47,9 @@ def some_pages(draw: st.DrawFn) -> Page:
     return Page(path, signature, draw(st.sampled_from(MAPPINGS)), tuple(draw(st.lists(slots(), max_size=4))))
 
 
-@given(st.lists(some_pages(), max_size=12))
-def test_pages_come_back_equal_and_with_the_very_mapping(appended: list[Page]) -> None:
-    pages = Pages(appended)
+@given(st.lists(some_pages(), max_size=12), st.sampled_from([0, 1, MANY_SLOTS]))
+def test_pages_come_back_equal_and_with_the_very_mapping(appended: list[Page], many_slots: int) -> None:
+    pages = Pages(appended, many_slots)
     assert len(pages) == len(appended)
     assert list(pages) == appended == [pages[number] for number in range(len(pages))]
     assert all(kept.fields is page.fields for kept, page in zip(pages, appended, strict=True))
@@ -63,8 +63,11 @@ def test_pages_come_back_equal_and_with_the_very_mapping(appended: list[Page]) -
         own = [page for page in appended if page.fields is mapping]
         assert list(pages.of(mapping)) == own
         assert pages.count(mapping) == len(own)
-        assert set(pages.count_fields(mapping)) == {
-            field for page in own for slot in page.slots for field in slot.fields
+        found = {field for page in own for slot in page.slots for field in slot.fields}
+        if many_slots == MANY_SLOTS:
+            assert set(pages.count_fields(mapping)) == found
+        assert {(field.kind, field.present) for field in pages.count_fields(mapping)} == {
+            (field.kind, field.present) for field in found
         }
     for number in (-1, len(pages)):
         with pytest.raises(IndexError):
@@ -93,6 +96,7 @@ def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_
         ),
     )
     seen = Pages([page]).shows(0, readings)
+    assert Pages([page], many_slots=0).shows(0, readings) == seen
     assert seen == all(
         text is not None and text == str((known.get(name) or {}).get(list(Count)[count])) for name, count, text in named
     )
@@ -129,6 +133,28 @@ def test_a_page_takes_little_memory_also_where_its_fields_are_never_the_same_obj
     finally:
         tracemalloc.stop()
     assert (after - before) / len(pages) < BYTES_A_PAGE
+
+
+def test_a_file_with_many_slots_takes_little_memory_and_time_for_each() -> None:
+    tracemalloc.start()
+    try:
+        slots = [
+            Slot(
+                VideoId(f"{number:011}"),
+                number + 2,
+                tuple(ValueField(count, f"[{number}].{count}", present=True) for count in Count),
+                (f"{number * 7}", "00", None),
+            )
+            for number in range(20_000)
+        ]
+        before, _ = tracemalloc.get_traced_memory()
+        pages = Pages()
+        pages.append("_data/library.csv", Signature(1), MAPPINGS[0], slots)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / len(slots) < BYTES_A_PAGE
+    assert pages[0].slots == tuple(slots)
 
 
 def page_of(path: str, *videos: str) -> Page:

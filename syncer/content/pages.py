@@ -9,10 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
+from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, VideoId, item_of
 
 ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
 """Those of a video ID (`model.ID_PATTERN`), in their order."""
+
+
+MANY_SLOTS = 100
+"""A page with more slots is kept without what differs in each of them: else each would be a kind of its own."""
 
 
 class _Kind(NamedTuple):
@@ -24,6 +28,10 @@ class _Kind(NamedTuple):
     fields: tuple[ValueField, ...]
     counts: tuple[Count, ...]
     """Those of the fields: the first of them."""
+    size: int
+    """How many texts each slot has."""
+    of_items: bool = False
+    """The fields have no item, and the line is not known: each slot has two more texts, its item and its line."""
 
 
 class Pages:
@@ -33,13 +41,17 @@ class Pages:
     Python's garbage collector finds nothing here to visit, however many pages there are.
     """
 
-    def __init__(self, pages: Iterable[Page] = ()) -> None:
-        """Begin with these pages."""
+    def __init__(self, pages: Iterable[Page] = (), many_slots: int = MANY_SLOTS) -> None:
+        """Begin with these pages. `many_slots` is what `MANY_SLOTS` says."""
+        self._many_slots = many_slots
         self.files = 0
         """How many files they are: one that is in two collections counts once."""
         self._last_path: str | None = None
         self._texts = bytearray()
-        """Of each page, with NULs between: the path, then of each slot the name of its kind, the video, the counts."""
+        """Of each page, with NULs between: the path, then of each slot the name of its kind, the video, the counts.
+
+        In a file with many slots, the item of each slot and its line follow.
+        """
         self._ends = array("Q")
         """Where each page's texts end."""
         self._signatures = array("q")
@@ -53,6 +65,8 @@ class Pages:
         """By name; most slots of a site are of a few kinds."""
         self._known: dict[tuple[int, int, int], _Kind] = {}
         """By the identity of mapping and fields, and the line: to hash their values takes as long as all the rest."""
+        self._of_items: dict[tuple[int, tuple[ValueField, ...]], _Kind] = {}
+        """By the identity of the mapping, and the fields without the item."""
         self._shared: dict[tuple[ValueField, ...], tuple[ValueField, ...]] = {}
         """Equal fields that are not the same object would be a new kind in each page."""
         for page in pages:
@@ -60,13 +74,15 @@ class Pages:
 
     def append(self, path: str, signature: Signature, mapping: Fields, slots: Sequence[Slot]) -> None:
         """Keep a page, by its parts: to make it first takes a scan a thirtieth longer. No part has a NUL in a text."""
-        text = path
-        for video, line, fields, texts in slots:
+        text, few = path, slots
+        if len(slots) > self._many_slots:
+            text, few = "\0".join(self._parts_of_items(path, mapping, slots)), ()
+        for video, line, fields, texts in few:
             kind = self._known.get((id(mapping), line, id(fields)))
             if kind is None:
                 shared = self._shared.setdefault(fields, fields)
                 own = tuple(field.kind for field in shared if isinstance(field.kind, Count))
-                new = _Kind(f"{len(self._kinds)}", mapping, line, shared, own)
+                new = _Kind(f"{len(self._kinds)}", mapping, line, shared, own, 2 + len(shared))
                 kind = self._known.setdefault((id(mapping), line, id(shared)), new)
                 self._kinds[kind.name] = kind
             values = texts if all(texts) else [value or "" for value in texts]
@@ -91,9 +107,12 @@ class Pages:
         parts, at = self._parts(number), 1
         slots = []
         while at < len(parts):
-            _, _, line, fields, _ = self._kinds[parts[at]]
-            end = at + 2 + len(fields)
-            texts = parts[at + 2 : end]
+            _, _, line, fields, _, size, of_items = self._kinds[parts[at]]
+            end = at + size
+            texts = parts[at + 2 : at + 2 + len(fields)]
+            if of_items:
+                item, line = parts[end - 2], int(parts[end - 1])
+                fields = tuple([ValueField(field.kind, item + field.field, field.present) for field in fields])
             slots.append(
                 Slot(
                     VideoId(parts[at + 1]),
@@ -122,14 +141,15 @@ class Pages:
         """
         parts, at = self._parts(number), 1
         while at < len(parts):
-            _, _, _, fields, counts = self._kinds[parts[at]]
+            kind = self._kinds[parts[at]]
+            counts = kind.counts
             reading, start = readings.get(VideoId(parts[at + 1])), at + 2
             if reading is None or not reading.statistics:
                 return False
             given = reading.statistics
             if parts[start : start + len(counts)] != [str(given.get(count)) for count in counts]:
                 return False
-            at = start + len(fields)
+            at += kind.size
         return True
 
     def named(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[str, Sequence[VideoId]]]:
@@ -142,7 +162,7 @@ class Pages:
             videos = []
             while at < len(parts):
                 videos.append(VideoId(parts[at + 1]))
-                at += 2 + len(self._kinds[parts[at]].fields)
+                at += self._kinds[parts[at]].size
             yield parts[0], videos
 
     def places(self) -> Iterator[tuple[str, AbstractSet[tuple[VideoId, str]]]]:
@@ -153,7 +173,9 @@ class Pages:
         numbers = {character: array("Q") for character in ID_CHARACTERS}
         for number, (_, videos) in enumerate(self.named()):
             for video in videos:
-                numbers[video[0]].append(number)
+                of_first = numbers[video[0]]
+                if not of_first or of_first[-1] != number:
+                    of_first.append(number)
         for character, of_character in numbers.items():
             found = self.named(of_character)
             yield character, {(video, path) for path, videos in found for video in videos if video[0] == character}
@@ -174,9 +196,27 @@ class Pages:
         return (self[number] for number, each in enumerate(self._mapping_numbers) if self._mappings[each] is mapping)
 
     def count_fields(self, mapping: Fields) -> Iterator[ValueField]:
-        """Yield all fields of counts that a collection's slots have, some more than once, but not slot by slot."""
+        """Yield all fields of counts that a collection's slots have, some more than once, but not slot by slot.
+
+        Those of pages with many slots are without their items.
+        """
         kinds = (kind for kind in self._kinds.values() if kind.mapping is mapping)
         return (field for kind in kinds for field in kind.fields[: len(kind.counts)])
+
+    def _parts_of_items(self, path: str, mapping: Fields, slots: Sequence[Slot]) -> Iterator[str]:
+        """Yield the texts of a page with many slots."""
+        yield path
+        for video, line, fields, texts in slots:
+            item = item_of(fields[0].field) if fields else ""
+            if not all(field.field.startswith(item) for field in fields):
+                item = ""
+            names = tuple([ValueField(field.kind, field.field[len(item) :], field.present) for field in fields])
+            kind = self._of_items.get((id(mapping), names))
+            if kind is None:
+                own = tuple(field.kind for field in names if isinstance(field.kind, Count))
+                kind = _Kind(f"{len(self._kinds)}", mapping, 0, names, own, 4 + len(names), of_items=True)
+                self._kinds[kind.name] = self._of_items[id(mapping), names] = kind
+            yield from (kind.name, video, *[text or "" for text in texts], item, str(line))
 
     def _parts(self, number: int) -> list[str]:
         if number < 0:
