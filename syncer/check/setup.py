@@ -13,9 +13,8 @@ from syncer.check.pages import FoundPages, check_pages, find_pages
 from syncer.commit.build import Author, require_tip
 from syncer.commit.entry_changes import describe_refused
 from syncer.config.api_key import CREDENTIAL
-from syncer.config.formats import duration
+from syncer.config.formats import LONGEST_UNAUTHORIZED, duration
 from syncer.config.hook_address import CREDENTIAL as HOOK_CREDENTIAL
-from syncer.config.sections import LONGEST_UNAUTHORIZED
 from syncer.content.walk import Candidate
 from syncer.decide.schedule import longest_interval
 from syncer.diff_log.lines import LOG, oldest_time

@@ -14,7 +14,7 @@ from syncer.decide.quota import next_reset, share_of, units_left
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
 from syncer.model import BATCH_SIZE, Bucket, Problem, ProblemKind, VideoId
-from syncer.state.ledger import UnitStock, failing_buckets, park, parked_buckets, spent_units
+from syncer.state.ledger import UnitStock, failing_buckets, note_failing, park, parked_buckets, spent_units
 from syncer.state.play_states import (
     Check,
     due_videos,
@@ -44,8 +44,8 @@ def check_playing(sync: Sync, pages: Pages, every: timedelta) -> PlayReport:
     """Ask YouTube about the videos that are due, judge what it returns, save it, and return what changed.
 
     `pages` are those of the sync: a narrowed one looks at their videos only. A dry run counts the videos that are due.
-    Nothing is asked once the sync is cancelled, after a refusal, or while `videos.list` fails or is parked. Raises
-    StateError.
+    Nothing is asked once the sync is cancelled, after a refusal or a failure of `videos.list`, or while it is parked.
+    Raises StateError.
     """
     database, tally, now = sync.database, sync.tally, sync.environment.clock()
     if not sync.options.dry_run:
@@ -93,7 +93,8 @@ def check_playing(sync: Sync, pages: Pages, every: timedelta) -> PlayReport:
 def _units(sync: Sync) -> int:
     """Return how many units this sync may use: its share of those that are left today, without the reserve."""
     now, bucket = sync.environment.clock(), Bucket.GENERAL
-    is_closed = bucket in parked_buckets(sync.database, now) or bucket in failing_buckets(sync.database)
+    failed = any(sync.tally.requests[bucket, outcome] for outcome in (Outcome.FAILED, Outcome.UNAVAILABLE))
+    is_closed = failed or bucket in parked_buckets(sync.database, now)
     if is_closed or sync.environment.cancelled() or Outcome.REFUSED in sync.tally.outcomes:
         return 0
     left = units_left(spent_units(sync.database, now)[bucket], *limits(sync.config, bucket, scheduled=True))
@@ -119,17 +120,21 @@ def _ask(
     )
     deadline = Deadline(seconds, cancelled=sync.environment.cancelled)
     batches, halvings, unrequested, failed = deque(pack(videos)), 0, 0, False
+    failing = failing_buckets(database)
+    at_once = 1 if Bucket.GENERAL in failing else youtube.connections  # it failed in the last sync: one probe
     try:
         with (
             open_client(sync.config, sync.environment, stock.spend, deadline) as client,
             ThreadPoolExecutor(youtube.connections, thread_name_prefix="youtube") as pool,
         ):
             while batches and not failed:
-                wave = [batches.popleft() for _ in range(min(len(batches), youtube.connections))]
+                wave = [batches.popleft() for _ in range(min(len(batches), at_once))]
+                at_once = youtube.connections
                 for answer in pool.map(lambda batch: client.fetch(Bucket.GENERAL, batch, question), wave):
                     tally.problems += answer.problems
                     unrequested += answer.unrequested
                     if answer.outcome is Outcome.ANSWERED:
+                        failing = failing - {Bucket.GENERAL}
                         for video in answer.videos:
                             found = answer.availability.get(video)
                             still = _MISSING if states.get(video) is PlayState.MISSING else None
@@ -147,6 +152,8 @@ def _ask(
                         _note_failure(sync, answer, stock)
     finally:
         stock.give_back()
+    if failing != failing_buckets(database):
+        note_failing(database, failing)
     tally.units = tally.units + client.request_log.units
     if unrequested:
         message = f"YouTube sent {counted(unrequested, 'item')} that syncer did not request. Ignored."

@@ -1,0 +1,107 @@
+"""Random days of a site whose videos come and go while requests fail: no video is called missing that is not.
+
+Two things are left out, because nobody could tell them from the truth: answers of both methods that leave videos out
+which are there, on a site too small for the safety brake.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from syncer.decide.availability import PlayState
+from syncer.model import VideoId
+from syncer.simulator.faults import KINDS, parse_fault
+from syncer.simulator.playing import Playing
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, VideoState, World
+from syncer.state.database import open_state
+from syncer.state.play_states import video_plays
+from tests.drill.events import SLOW
+from tests.site import NOON, Site, crlf, ids
+
+STORMS = int(os.environ.get("SYNCER_STORMS", "40"))
+SYNCS, VIDEOS = 6, [VideoId(video) for video in ids(8, seed=35)]
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+LEAVES_OUT = {"all-missing", "private", "no-items", "object"}
+"""Answers that look good and lack the videos: of one method only."""
+FAULTS = sorted(KINDS.keys() - SLOW - {"late", "flood", "gzip-bomb", "huge-chunk", "huge-length", "strangers"})
+
+WORLDS = [
+    Video(),
+    Video(VideoState.PRIVATE),
+    Video(VideoState.DELETED),
+    Video(VideoState.UNLISTED),
+    Video(playing=Playing(embeddable=False)),
+    Video(playing=Playing(age_restricted=True)),
+    Video(playing=Playing(allowed=())),
+    Video(playing=Playing(without=("status",))),
+]
+SAID = {
+    PlayState.NOT_EMBEDDABLE: WORLDS[4],
+    PlayState.AGE_RESTRICTED: WORLDS[5],
+    PlayState.BLOCKED: WORLDS[6],
+}
+
+
+def states(site: Site) -> dict[VideoId, PlayState | None]:
+    with open_state(site.state, site.root) as database:
+        return {play.video_id: play.availability.state for play in video_plays(database)}
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("part", range(4))
+def test_no_storm_makes_a_false_missing_and_all_are_back_with_the_first_sync_after_it(
+    tmp_path: Path, part: int
+) -> None:
+    with Simulator(World()) as youtube:
+        for seed in range(part, STORMS, 4):
+            weather(tmp_path / str(seed), youtube, Random(seed))
+
+
+def weather(root: Path, youtube: Simulator, random: Random) -> None:
+    """One storm: six syncs with faults, and one after them without."""
+    site = Site(root, youtube.url)
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/lists/{number}.md", crlf(video, 1, 1))
+    site.configure(
+        availability="every: 2d",
+        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount}}}\n",
+        youtube="timeout: 2s, retry: {attempts: 1, longest_wait: 1s, deadline: 2s}",
+    )
+    at, world = NOON, dict.fromkeys(VIDEOS, WORLDS[0])
+    absent: dict[VideoId, list[datetime]] = defaultdict(list)
+    seen: dict[VideoId, list[Video]] = defaultdict(list)
+    for _ in range(SYNCS):
+        at += HOUR * random.randint(1, 40)
+        world |= {video: random.choice(WORLDS) for video in random.sample(VIDEOS, random.choice([0, 1, 3]))}
+        youtube.world = World(videos={str(video): now for video, now in world.items()})
+        youtube.faults = [parse_fault(fault) for fault in faults(random)]
+        for video, now in world.items():
+            seen[video].append(now)
+            if now.state in {VideoState.PRIVATE, VideoState.DELETED}:
+                absent[video].append(at)
+        site.sync(at, sleep=lambda _seconds: None)
+        for video, state in states(site).items():
+            if state is PlayState.MISSING:
+                assert absent[video], video
+                assert absent[video][-1] - absent[video][0] >= DAY, video
+            elif state in SAID:
+                assert SAID[state] in seen[video], video
+    youtube.world, youtube.faults = World(), []
+    site.sync(at + DAY * 2, sleep=lambda _seconds: None)
+    assert states(site) == dict.fromkeys(VIDEOS, PlayState.PUBLIC)
+
+
+def faults(random: Random) -> list[str]:
+    """At most two, of which only one leaves videos out, and that of one method."""
+    chosen = random.sample(FAULTS, random.choice([0, 1, 1, 2]))
+    if LEAVES_OUT.intersection(chosen):
+        return [f"{chosen[0]}@{random.choice(['stats', 'general'])}"]
+    return [f"{name}{random.choice(['', '@stats', '@general', ':50%'])}" for name in chosen]
