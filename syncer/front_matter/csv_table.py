@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -42,6 +42,9 @@ MAX_PROBLEMS = 100
 """More problems of one file are only counted."""
 
 _DATE_WORDS = (ProblemKind.NOT_A_DATE, "date", "a date", "a date like 2026-11-22")
+CellEdit = tuple[int, int, str, str]
+"""A record and a column, from 0, and the old and the new text there."""
+
 _COUNT_WORDS = (ProblemKind.NOT_A_COUNT, "count", "a whole number", "only digits")
 _NO_VIDEO = NO_VIDEO | {"null", "Null", "NULL"}
 _FORMS = {
@@ -127,29 +130,32 @@ def table_splices(
         if isinstance(row, _Row) and row.video_id in wanted:
             found |= {(row.video_id, value.field): (row.number, value) for value in row.values}
     assigned = _assign(found, changes)
-    splices: list[Splice] = []
-    edits: defaultdict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
-    for change, (number, value) in assigned or ():
-        mark = quotes.get(value.column.kind, b"") if value.empty else b""
-        splices.append((value.start, value.stop, b"%b%b%b" % (mark, change.new.encode(), mark)))
-        edits[number][value.column.number] = (change.old or "", change.new)
-    splices.sort()
     if assigned is None:
         return None
+    splices: list[Splice] = []
+    edits: list[CellEdit] = []
+    while assigned:  # what takes its place is no larger: of 50,000 records, each kilobyte counts
+        change, (number, value) = assigned.pop()
+        mark = quotes.get(value.column.kind, b"") if value.empty else b""
+        splices.append((value.start, value.stop, b"%b%b%b" % (mark, change.new.encode(), mark)))
+        edits.append((number, value.column.number, change.old or "", change.new))
+    splices.sort()
     if not changes_only(data, splice(data, splices), header.delimiter.decode(), edits):
         message = "syncer cannot change only the counts in this file: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message)
     return splices
 
 
-def changes_only(old: bytes, new: bytes, delimiter: str, edits: Mapping[int, Mapping[int, tuple[str, str]]]) -> bool:
-    """Return whether Python's `csv` reads two files that differ in these cells only, by record and column."""
+def changes_only(old: bytes, new: bytes, delimiter: str, edits: Sequence[CellEdit]) -> bool:
+    """Return whether Python's `csv` reads two files that differ in these cells only."""
+    left = sorted(edits, reverse=True)
     rows = zip_longest(_parsed(old, delimiter), _parsed(new, delimiter))
     try:
         for number, (before, after) in enumerate(rows, -1):
             if before is None or after is None:
                 return False
-            for column, (was, now) in edits.get(number, {}).items():
+            while left and left[-1][0] == number:
+                _, column, was, now = left.pop()
                 if (before[column].strip(), after[column].strip()) != (was, now):
                     return False
                 after[column] = before[column]
@@ -157,7 +163,7 @@ def changes_only(old: bytes, new: bytes, delimiter: str, edits: Mapping[int, Map
                 return False
     except (csv.Error, IndexError):
         return False
-    return True
+    return not left
 
 
 def _rows(data: bytes, header: Header, path: str) -> Iterator[_Row | Problem | Conflict]:
@@ -215,20 +221,19 @@ def _value(data: bytes, cell: Span, column: MappedColumn, number: int) -> _Value
 
 
 def _assign(
-    found: Mapping[tuple[VideoId, str], tuple[int, _Value]], changes: Sequence[Change]
+    found: dict[tuple[VideoId, str], tuple[int, _Value]], changes: Sequence[Change]
 ) -> list[tuple[Change, tuple[int, _Value]]] | None:
-    """Return each change with the value that it changes; None if there is none for one of them."""
+    """Return each change with the value that it changes, which `found` loses; None if there is none for one of them."""
     assigned = []
-    left = dict(found)
     moved: list[Change] = []
     for change in changes:
         exact = found.get((change.video_id, change.field))
         if exact and (exact[1].column.kind, exact[1].text) == (change.kind, change.old):
-            assigned.append((change, left.pop((change.video_id, change.field))))
+            assigned.append((change, found.pop((change.video_id, change.field))))
         else:
             moved.append(change)
     waiting: defaultdict[tuple[VideoId, ValueKind, str, str | None], deque[tuple[int, _Value]]] = defaultdict(deque)
-    for (video, _), place in left.items() if moved else ():
+    for (video, _), place in found.items() if moved else ():
         column = place[1].column
         waiting[video, column.kind, column.name, place[1].text].append(place)
     for change in moved:

@@ -292,7 +292,8 @@ def test_of_several_records_of_a_video_the_named_one_is_changed_else_the_next() 
     ],
 )
 def test_the_proof_finds_what_else_changed(new: str, *, proven: bool) -> None:
-    assert changes_only(b"a,b\n1,2\n3,4\n", new.encode(), ",", {0: {1: ("2", "7")}}) is proven
+    assert not changes_only(b"a,b\n1,2\n", b"a,b\n1,2\n", ",", [(1, 1, "2", "7")])
+    assert changes_only(b"a,b\n1,2\n3,4\n", new.encode(), ",", [(0, 1, "2", "7")]) is proven
 
 
 NAMES = ["id", "views", "likes", "seen", "title", ""]
