@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
 from syncer.config.parse import parse_config
 from syncer.decide.availability import PlayState
+from syncer.errors import StateDamaged
 from syncer.model import Bucket, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_state
+from syncer.state.directory import DATABASE_FILE
 from syncer.state.play_states import StateChange, VideoPlay, count_states, video_plays
+from syncer.state.schema import MIGRATIONS
 from syncer.status.report import SyncReport
+from syncer.status.tables import TABLES
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
+from syncer.sync.outlook import PlayChecksAhead, look_ahead
 from tests.site import NOON, Site, crlf, ids
 
+ROOT = Path(__file__).resolve().parent.parent
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 VIDEOS = [VideoId(video) for video in ids(20, seed=17)]
 A, B = VIDEOS[:2]
@@ -220,3 +229,80 @@ def test_purged_videos_are_forgotten_and_so_is_what_is_too_old(site: Site) -> No
     assert plays(site)[B].checked_at == NOON
     site.sync(NOON + DAY * 29)
     assert plays(site)[B].checked_at is None
+
+
+def test_an_export_of_the_videos_says_whether_they_play(site: Site, youtube: Simulator) -> None:
+    starts = NOON + DAY
+    upcoming, blocked = Playing(scheduled=starts), Playing(allowed=("US",), made_for_kids=True)
+    youtube.world = World(videos={A: Video(playing=upcoming), B: Video(playing=blocked)})
+    site.configure(availability="every: 7d, regions: [DE]")
+    site.sync()
+    names = ("video_id", "state", "state_since", "checked_at", "made_for_kids", "blocked_in", "starts_at")
+    table, noon = TABLES["videos"], "2026-11-22T20:00:00Z"
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows(config, None)]
+    found = {row["video_id"]: tuple(row[name] for name in names[1:]) for row in rows}
+    assert found[A] == ("upcoming", noon, noon, False, None, "2026-11-23T20:00:00Z")
+    assert found[B] == ("blocked", noon, noon, True, "all but US", None)
+
+
+@pytest.mark.parametrize("facts", ["", "[]", "{", '{"made_for_kids": 1}', '{"blocked_in": []}', '{"starts_at": -1}'])
+def test_facts_that_syncer_did_not_write_are_damage(site: Site, facts: str) -> None:
+    site.sync()
+    with connect(site.state / DATABASE_FILE) as state:
+        state.execute("UPDATE availability SET facts = ? WHERE id = ?", (facts, A))
+    with pytest.raises(StateDamaged):
+        plays(site)
+
+
+def test_a_state_without_this_table_is_updated_and_all_is_checked(site: Site) -> None:
+    site.sync()
+    with connect(site.state / DATABASE_FILE) as state:
+        state.executescript(f"DROP TABLE availability; PRAGMA user_version = {len(MIGRATIONS) - 1}")
+    report = site.sync(NOON + HOUR)
+    assert report.playing is not None
+    assert report.playing.checked == len(VIDEOS)
+
+
+def test_a_change_whose_report_was_lost_in_a_crash_is_reported_by_the_next_sync(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={A: NOT_HERE})
+    site.sync()
+    with connect(site.state / DATABASE_FILE) as state:
+        state.execute("UPDATE availability SET reported = NULL")  # as between the check and the end of the sync
+    assert changes(site.sync(NOON + HOUR)) == [(A, None, PlayState.NOT_EMBEDDABLE)]
+
+
+def test_a_sync_in_which_no_video_is_due_loads_nothing_of_this(site: Site) -> None:
+    site.sync()
+    first = max(NOON, *(play.checked_at or NOON for play in plays(site).values()))
+    code = (
+        "import sys; from datetime import datetime; from pathlib import Path; from tests.site import Site\n"
+        "report = Site(Path(sys.argv[1]), '').sync(datetime.fromisoformat(sys.argv[2]))\n"
+        "assert report.answered and report.playing is None, report\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('syncer.')))"
+    )
+    at = (first + timedelta(minutes=6)).isoformat()
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(site.root), at], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert ran.returncode == 0, ran.stderr
+    loaded = ran.stdout.split()
+    assert "syncer.sync.make" in loaded
+    assert {"syncer.sync.check_playing", "syncer.decide.availability", "syncer.state.play_states"}.isdisjoint(loaded)
+
+
+def test_the_plan_says_how_many_checks_are_due_and_what_they_cost(site: Site) -> None:
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+
+    def checks(at: datetime) -> PlayChecksAhead | None:
+        with open_state(site.state, site.root) as database:
+            return look_ahead(config, database, at, starts=None, days=1).checks
+
+    before = checks(NOON)
+    site.sync()
+    after, later = checks(NOON), checks(NOON + DAY * 8)
+    assert before is not None
+    assert after is not None
+    assert later is not None
+    assert (before.due, before.units, after.due, later.due, later.units) == (20, 1, 0, 20, 1)
+    assert after.units_a_day == pytest.approx(20 / 7)  # each at a moment of its own: fewer than one a sync

@@ -117,6 +117,7 @@ def test_videos_have_their_pages_and_their_accepted_counts(full: Site, syncer: R
         "read_at": newest["at"],
         "missing_since": None,
         "held": None,
+        **dict.fromkeys(("state", "state_since", "checked_at", "made_for_kids", "blocked_in", "starts_at")),
     }
     assert rows[HIDDEN]["likeCount"] is None
     assert (rows[GONE]["as_of"], rows[GONE]["missing_since"]) == (None, "2026-11-20T20:00:00Z")

@@ -7,6 +7,7 @@ which are there, on a site too small for the safety brake.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import defaultdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_no_storm_makes_a_false_missing_and_all_are_back_with_the_first_sync_aft
     with Simulator(World()) as youtube:
         for seed in range(part, STORMS, 4):
             weather(tmp_path / str(seed), youtube, Random(seed))
+            shutil.rmtree(tmp_path / str(seed))
 
 
 def weather(root: Path, youtube: Simulator, random: Random) -> None:

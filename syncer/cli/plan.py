@@ -90,6 +90,9 @@ def _show_next(outlook: Outlook) -> None:
     if read := [_row(video, outlook.pages) for video in outlook.first if video.read_at][:VIDEOS_SHOWN]:
         show("Most out of date:")
         show_table(("video", "last read", "error", "pages"), read)
+    if checks := outlook.checks:
+        due = f"{counted(checks.due, 'video')} due with {counted(checks.units, 'unit')}"
+        show(f"Checks whether videos play: {due}; all of them take about {_units(checks.units_a_day)} units a day.")
 
 
 _CAUSES: Mapping[str, str] = {
@@ -222,6 +225,13 @@ def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
         ],
         "intervals": [_forecast_json(other) for other in outlook.intervals],
         "quotas": [{"budget": budget, **_forecast_json(other)} for budget, other in outlook.quotas],
+        "availability": {
+            "due": outlook.checks.due,
+            "units": outlook.checks.units,
+            "units_a_day": round(outlook.checks.units_a_day, 1),
+        }
+        if outlook.checks
+        else None,
         "growth": round(outlook.growth, 2),
         "outgrown_at": timestamp(outlook.outgrown_at) if outlook.outgrown_at else None,
         "reaches": {"in_each_sync": outlook.largest_in_each_sync, "within_refresh": outlook.largest_site},

@@ -184,15 +184,11 @@ def video_plays(database: Database, *, states: Collection[PlayState | None] | No
                 " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id",
                 (after, PART_ROWS),
             ).fetchall()
-        if not part:
+            found = [_play(row) for row in part]
+        if not found:
             return
-        for video, state, since, checked_at, facts, pages in part:
-            availability = _read(state, facts or "{}")
-            if wanted is None or availability.state in wanted:
-                seen = None if checked_at is None else moment(checked_at)
-                paths: list[str] = json.loads(pages)
-                yield VideoPlay(VideoId(video), availability, None if since is None else moment(since), seen, paths)
-        after = part[-1][0]
+        yield from (play for play in found if wanted is None or play.availability.state in wanted)
+        after = found[-1].video_id
 
 
 def count_states(database: Database) -> Mapping[PlayState | None, int]:
@@ -223,12 +219,19 @@ def _written(found: Availability) -> str:
     return json.dumps({name: value for name, value in facts.items() if value is not None})
 
 
-def _read(state: str | None, text: str) -> Availability:
+def _play(row: tuple[str, str | None, int | None, int | None, str | None, str]) -> VideoPlay:
     """Return what a row says. Raises OddValue."""
-    with suppress(ValueError, TypeError, RecursionError):
-        facts = json.loads(text)
-        kids, blocked, starts = (facts.get(name) for name in ("made_for_kids", "blocked_in", "starts_at"))
-        if isinstance(kids, bool | None) and isinstance(blocked, str | None):
-            starts_at = None if starts is None else moment(starts)
-            return Availability(_state(state), kids, blocked or "", starts_at)
+    video, state, since, checked_at, text, pages = row
+    with suppress(ValueError, RecursionError):
+        facts = {} if text is None else json.loads(text)
+        if isinstance(facts, dict):
+            kids, blocked, starts = (facts.get(name) for name in ("made_for_kids", "blocked_in", "starts_at"))
+            if isinstance(kids, bool | None) and isinstance(blocked, str | None):
+                availability = Availability(_state(state), kids, blocked or "", _moment(starts))
+                return VideoPlay(VideoId(video), availability, _moment(since), _moment(checked_at), json.loads(pages))
     raise OddValue(f"{text!r} is not what is known of a video")
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    """Return the time of a stored number. Raises OddValue."""
+    return None if seconds is None else moment(seconds)

@@ -55,8 +55,23 @@ def _changes(config: Config, since: datetime | None) -> Iterator[Row]:
 
 def _videos(config: Config, since: datetime | None) -> Iterator[Row]:
     with open_state(config.state_directory, config.site) as database:
-        for video, pages, path, as_of, views, likes, comments, read_at, missing, held in video_rows(database, since):
-            yield (video, pages, path, _time(as_of), views, likes, comments, _time(read_at), _time(missing), held)
+        for row in video_rows(database, since):
+            video, pages, path, as_of, views, likes, comments, read_at, missing, held, *played = row
+            state, state_since, checked_at, kids, blocked, starts = played
+            plays = (state, _time(state_since), _time(checked_at), None if kids is None else bool(kids), blocked)
+            counts = (views, likes, comments)
+            yield (
+                video,
+                pages,
+                path,
+                _time(as_of),
+                *counts,
+                _time(read_at),
+                _time(missing),
+                held,
+                *plays,
+                _time(starts),
+            )
 
 
 def _change(line: Line) -> Row:
@@ -107,7 +122,9 @@ TABLES: Mapping[str, ExportTable] = {
     "videos": ExportTable(
         {"video_id": ColumnType.TEXT, "pages": ColumnType.INTEGER, "path": ColumnType.TEXT, "as_of": ColumnType.TIME}
         | _COUNTS
-        | {"read_at": ColumnType.TIME, "missing_since": ColumnType.TIME, "held": ColumnType.TEXT},
+        | {"read_at": ColumnType.TIME, "missing_since": ColumnType.TIME, "held": ColumnType.TEXT}
+        | {"state": ColumnType.TEXT, "state_since": ColumnType.TIME, "checked_at": ColumnType.TIME}
+        | {"made_for_kids": ColumnType.BOOLEAN, "blocked_in": ColumnType.TEXT, "starts_at": ColumnType.TIME},
         _videos,
     ),
 }

@@ -28,8 +28,9 @@ from syncer.decide.schedule import count_times
 from syncer.model import BATCH_SIZE, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
+from syncer.state.play_states import due_videos, regions_changed
 from syncer.state.syncs import first_whole_sync
-from syncer.state.videos import last_read, named_videos, pages_of_videos
+from syncer.state.videos import count_named, last_read, named_videos, pages_of_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
@@ -117,6 +118,21 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayChecksAhead:
+    """How many videos are to be checked: whether they play."""
+
+    due: int
+    """Videos that the next sync checks, if the units reach."""
+    units_a_day: float
+    """In the long run: a sync checks those whose turn it is, up to 50 for a unit."""
+
+    @property
+    def units(self) -> int:
+        """What the next sync needs."""
+        return math.ceil(self.due / BATCH_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What will be requested, and how stale counts will be."""
 
@@ -149,6 +165,8 @@ class Outlook:
     quotas: Sequence[tuple[int, Forecast]]
     """Other units a day, with the config's interval."""
 
+    checks: PlayChecksAhead | None
+    """None: `availability.every` is null."""
     growth: float
     """Videos that the site gains a day, seen from its first stored sync; 0 where that is not known."""
 
@@ -208,6 +226,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         budget=budget,
         forecast=ours,
         bands=list(_bands(drifts, ours)),
+        checks=_checks_ahead(config, database, len(videos), at),
         growth=_growth(database, len(videos), now),
         days=list(_days_ahead(config, database, known, unread=unread, days=days)),
         intervals=[
@@ -290,6 +309,17 @@ def _naming(pages: Pages, videos: AbstractSet[VideoId]) -> dict[VideoId, list[st
         for video in videos & set(named):
             found.setdefault(video, set()).add(path)
     return {video: sorted(paths) for video, paths in found.items()}
+
+
+def _checks_ahead(config: Config, database: Database, videos: int, at: datetime) -> PlayChecksAhead | None:
+    every = config.availability.every
+    if every is None:
+        return None
+    _, due = due_videos(database, at, every, limit=0, everything=regions_changed(database, config.availability.listed))
+    between = mean_interval(config, at)
+    in_a_sync = videos * (between / every)
+    units = math.ceil(in_a_sync / BATCH_SIZE) if in_a_sync > 1 else in_a_sync
+    return PlayChecksAhead(due if count_named(database) else videos, units * (DAY / between))
 
 
 def _growth(database: Database, videos: int, now: datetime) -> float:
