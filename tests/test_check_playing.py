@@ -23,6 +23,7 @@ from syncer.state.database import open_state
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.play_states import StateChange, VideoPlay, count_states, video_plays
 from syncer.state.schema import MIGRATIONS
+from syncer.state.videos import missing_videos
 from syncer.status.report import SyncReport
 from syncer.status.tables import TABLES
 from syncer.sync.forget import Selection, forget
@@ -83,7 +84,7 @@ def test_the_first_sync_checks_all_and_reports_only_what_does_not_play(site: Sit
 def test_a_missing_video_is_reported_after_two_readings_a_day_apart_and_once(site: Site, youtube: Simulator) -> None:
     site.sync()
     youtube.world = World(videos={A: DEAD})
-    reports = [site.sync(NOON + HOUR * hours) for hours in (6, 12, 24, 29)]
+    reports = [site.sync(NOON + HOUR * hours, Options(everything=True)) for hours in (6, 12, 24, 29)]
     assert all(changes(report) == [] for report in reports)
     assert plays(site)[A].availability.state is PlayState.PUBLIC
     report = site.sync(NOON + HOUR * 31)
@@ -93,8 +94,11 @@ def test_a_missing_video_is_reported_after_two_readings_a_day_apart_and_once(sit
     youtube.world = World()
     back = site.sync(NOON + HOUR * 90)
     assert changes(back) == [(A, PlayState.MISSING, PlayState.PUBLIC)]
-    assert plays(site)[A].since == NOON + HOUR * 90
     assert changes(site.sync(NOON + HOUR * 96)) == []
+    assert plays(site)[A].since == NOON + HOUR * 90
+    assert site.sync(NOON + HOUR * 102).missing == ()
+    with open_state(site.state, site.root) as database:
+        assert missing_videos(database) == []
 
 
 def test_a_video_that_is_missing_for_weeks_stays_so_and_since_when(site: Site, youtube: Simulator) -> None:
@@ -187,7 +191,15 @@ def test_an_outage_that_leaves_out_all_videos_for_days_is_held(site: Site, youtu
     assert {play.availability.state for play in plays(site).values()} == {PlayState.PUBLIC}
 
 
-def test_the_reserve_is_not_touched_and_the_units_are_shared_with_later_syncs(site: Site) -> None:
+def test_the_units_of_a_day_are_shared_among_its_syncs(site: Site) -> None:
+    for video in ids(180, seed=18):
+        site.put(f"content/{video}.md", crlf(video, 1, 1))
+    site.configure(availability="every: 7d", quota="general_units_per_day: 202, reserve: 200")
+    reports = [site.sync(NOON + HOUR * hours) for hours in (0, 6)]  # at noon and at six in California
+    assert [report.playing.checked for report in reports if report.playing] == [50, 50]
+
+
+def test_the_reserve_is_not_touched(site: Site) -> None:
     site.configure(availability="every: 7d", quota="general_units_per_day: 201, reserve: 200")
     report = site.sync()
     assert report.units.get(Bucket.GENERAL, 0) == 1
