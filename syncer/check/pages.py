@@ -18,8 +18,9 @@ from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, 
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
 from syncer.errors import UsageError
+from syncer.front_matter.keys import format_of
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Collection, Count, Page, Problem, ProblemKind, VideoId
+from syncer.model import Collection, Count, Format, Page, Problem, ProblemKind, VideoId
 from syncer.suggest.elsewhere import Elsewhere
 from syncer.suggest.generator import is_pelican, jekyll_advice, unfenced_advice
 from syncer.wording import counted
@@ -34,6 +35,8 @@ class FoundPages:
 
     paths: set[str] = field(default_factory=set)
     """A page of two collections is one page."""
+    data_files: set[str] = field(default_factory=set)
+    """Those that are data files."""
     values: int = 0
     videos: set[VideoId] = field(default_factory=set)
     read_only: list[str] = field(default_factory=list)
@@ -97,6 +100,8 @@ def _note(site: str, page: Page, found: FoundPages, *, is_written: bool) -> None
         if is_locked and is_written and page.path not in found.paths:
             found.read_only.append(page.path)
     found.paths.add(page.path)
+    if format_of(page.fields, page.path) is not Format.FRONT_MATTER:
+        found.data_files.add(page.path)
 
 
 def _suspicion(site: str, collection: Collection, pages: Pages, problems: list[Problem]) -> str | None:
@@ -119,7 +124,7 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
         if not os.path.isdir(os.path.join(site, collection.directory)):
             message = f"{collection.directory} is not a directory in {site}. Correct `directory` in the config."
             yield Finding("content", Level.ERROR, message)
-    pages = counted(len(found.paths), "page")
+    pages = _files_in_words(found)
     if not (found.paths or found.problems or found.wrong_keys or found.excluded):
         message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
         yield Finding("content", Level.ERROR, message)
@@ -136,13 +141,23 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
         yield Finding("content", Level.OK, f"{message} No sync writes what it excludes.")
     yield from _check_keys(found)
     if found.read_only:
+        noun = "file" if found.data_files else "page"
         message = (
-            f"Cannot write {counted(len(found.read_only), 'page')}, read-only or in a read-only directory:"
-            f" {examples(found.read_only)}. Check the permissions, or exclude the pages."
+            f"Cannot write {counted(len(found.read_only), noun)}, read-only or in a read-only directory:"
+            f" {examples(found.read_only)}. Check the permissions, or exclude the {noun}s."
         )
         yield Finding("permissions", Level.ERROR, message)
     elif found.paths and config.write.file is None:
-        yield Finding("permissions", Level.OK, "all pages can be written")
+        all_files = "all pages and data files" if found.data_files else "all pages"
+        yield Finding("permissions", Level.OK, f"{all_files} can be written")
+
+
+def _files_in_words(found: FoundPages) -> str:
+    """Return how many pages and data files there are: `11 pages and 2 data files`."""
+    pages, files = len(found.paths) - len(found.data_files), len(found.data_files)
+    kinds = [(pages, "page")] if pages or not files else []
+    kinds += [(files, "data file")] if files else []
+    return " and ".join(counted(number, noun) for number, noun in kinds)
 
 
 def _check_data_file(config: Config, path: str, videos: int) -> Iterator[Finding]:
@@ -170,7 +185,8 @@ def _check_keys(found: FoundPages) -> Iterator[Finding]:
         yield Finding("content", Level.WARNING, f"{directory}: {message}")
     if found.problems:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(p.kind for p in found.problems).items())
-        which, level = ("Some pages", Level.WARNING) if found.paths else ("All pages with a video", Level.ERROR)
+        noun = "pages or data files" if found.data_files else "pages"
+        which, level = (f"Some {noun}", Level.WARNING) if found.paths else ("All pages with a video", Level.ERROR)
         yield Finding("content", level, f"{which} have problems: {kinds}. Run `syncer sync --dry-run` to list them.")
     if found.skipped:
         message = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from syncer.cli.settings import DEFAULT_CONFIG, Settings
 
 if TYPE_CHECKING:
     from syncer.content.walk import Candidate
+    from syncer.suggest.data_files import DataFiles
     from syncer.suggest.elsewhere import Elsewhere
     from syncer.suggest.propose import Proposal
     from syncer.suggest.survey import Leaves, Survey
@@ -24,7 +26,7 @@ PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 DATA_FILES = ("*.yml", "*.yaml", "*.json", "*.toml", "*.csv", "*.tsv")
 """What may be a data file."""
 
-LARGEST_DATA_FILE_BYTES = 4 << 20
+LARGEST_DATA_FILE_BYTES = 8 << 20
 """Bytes above which a data file is not looked at."""
 
 
@@ -39,9 +41,12 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.cli.arguments import absolute
     from syncer.cli.show import show
     from syncer.errors import ExitCode, UsageError
+    from syncer.front_matter.keys import TABLES
     from syncer.front_matter.video_id import parse_video_id
-    from syncer.model import VideoId
+    from syncer.model import Format, VideoId
+    from syncer.suggest.data_files import DataFiles
     from syncer.suggest.elsewhere import Elsewhere
+    from syncer.suggest.generator import is_hugo
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
@@ -62,21 +67,26 @@ def command(settings: Settings, directory: Path) -> int:
     json_numbers: set[str] = set()
     seen = Elsewhere()
     found = survey(_pages(site, json_pages, json_numbers, seen), recognise)
-    proposals = suggest(found)
+    data_files = DataFiles(recognise)
+    _look_into_data_files(site, data_files, seen)
+    of_data = data_files.proposals(partial(_read_data_file, site))
+    tables = [each for each in of_data if each.format in TABLES and each.fields.insert_missing]
+    proposals = [*suggest(found), *(each for each in of_data if each not in tables)]
     if not proposals:
-        _show_none(site, found, seen)
+        _show_none(site, found, seen, tables)
         return ExitCode.PROBLEMS
     final = [
-        replace(proposal, fields=replace(proposal.fields, insert_as="string"))
-        if any(path in json_pages for path, _ in proposal.examples)
-        else proposal
-        for proposal in proposals
+        replace(each, fields=replace(each.fields, insert_as="string"))
+        if any(path in json_pages for path, _ in each.examples) or (each.format is Format.JSON and is_hugo(site))
+        else each
+        for each in proposals
     ]
     _write(target, render(final))
     for proposal in final:
         _show_proposal(proposal)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
     _show_unread(site, seen)
+    _show_tables(tables)
     there = "" if site == os.path.realpath(absolute(".")) else f" in {safe(str(directory))}"
     show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`{there}.")
     named = settings.config_path
@@ -128,12 +138,16 @@ def _write(target: Path, text: str) -> None:
 
 def _show_proposal(proposal: Proposal) -> None:
     from syncer.cli.show import show
+    from syncer.model import Format
     from syncer.wording import counted, safe
 
     fields = proposal.fields
     where = "the whole site" if proposal.directory == "." else safe(proposal.directory)
-    show(f"{where}: {counted(proposal.pages, 'page')}, {counted(proposal.videos, 'video')}")
+    noun = "page" if proposal.format is Format.FRONT_MATTER else "data file"
+    show(f"{where}: {counted(proposal.pages, noun)}, {counted(proposal.videos, 'video')}")
     show(f"  video ID      {safe(fields.video_id)}")
+    for key, value in fields.where.items():
+        show(f"  only where    {safe(key)} is {safe(value)}")
     for count, key in fields.counts.items():
         show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")
 
@@ -168,7 +182,7 @@ def _show_unpublished(found: Survey, keys: Sequence[str], remedy: str) -> bool:
 
 
 def _show_unread(site: str, seen: Elsewhere) -> None:
-    """Print which pages have a video in front matter or metadata that cannot be read."""
+    """Print which pages have a video in front matter or metadata that cannot be read, and which files were not read."""
     from syncer.check.findings import examples
     from syncer.cli.show import show
     from syncer.suggest.generator import unfenced_advice
@@ -177,23 +191,39 @@ def _show_unread(site: str, seen: Elsewhere) -> None:
     if seen.invalid:
         pages = counted(len(seen.invalid), "page")
         show(f"Skipped {pages} with a video in invalid front matter: {safe(examples(seen.invalid))}. Fix it.")
+    if seen.large:
+        files = safe(examples(seen.large))
+        show(f"Did not read {files}: larger than 8 MiB, or not readable. If there are videos, map them by hand.")
     if seen.unfenced:
         show(unfenced_advice(site, [safe(path) for path in seen.unfenced]))
 
 
-def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
+def _show_tables(tables: Sequence[Proposal]) -> None:
+    """Print which tables have videos, and no column for a count."""
+    from syncer.cli.show import show
+    from syncer.wording import counted, safe
+
+    for table in tables:
+        where = safe(table.examples[0][0]) + (f" and {table.pages - 1:,} more" if table.pages > 1 else "")
+        videos = f"{counted(table.videos, 'video')} in the column `{safe(table.fields.video_id)}`"
+        columns = " and ".join(f"`{safe(name)}`" for name in table.fields.counts.values())
+        show(f"Saw {videos} of {where}, and no column for a count. A sync adds no column.")
+        show(f"Add columns such as {columns}, empty at first, then run `syncer init` again.")
+
+
+def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Proposal]) -> None:
     """Print why there is nothing to propose: where there are videos, and what to do."""
     from syncer.cli.show import show
     from syncer.suggest.propose import impossible_ids, passed_over
     from syncer.wording import counted, safe
 
-    _look_elsewhere(site, seen)
-    if not seen.all_pages:
+    _look_into_text(site, seen)
+    if not (seen.all_pages or seen.data_files or seen.large):
         show(
             f"No pages found ({', '.join(PAGES)}), so no config was written. Name your site's root: `syncer init DIR`."
         )
         return
-    pages, unread = counted(seen.all_pages, "page"), seen.invalid or seen.unfenced or found.lists
+    unread = seen.invalid or seen.unfenced or found.lists
     by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
     if seldom := passed_over(found):
         key, videos = seldom
@@ -204,7 +234,8 @@ def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
         show("No other page has a YouTube video in its front matter, so no config was written.")
     else:
         seen_any = "can be read" if unread else "found"
-        show(f"No YouTube video {seen_any} in the front matter of {pages}, so no config was written.")
+        where = f"the front matter of {counted(seen.all_pages, 'page')}" if seen.all_pages else "any data file"
+        show(f"No YouTube video {seen_any} in {where}, so no config was written.")
     _show_unread(site, seen)
     for key, path in found.lists.items():
         show(f"Saw several videos in the list `{safe(key)}`, such as in {safe(path)}.")
@@ -212,34 +243,65 @@ def _show_none(site: str, found: Survey, seen: Elsewhere) -> None:
     if unread:
         show("Then run `syncer init` again.")
         return
-    if seen.embeds:
-        embeds = counted(len(seen.embeds), "video")
-        show(f"Saw {embeds} in the text of {counted(len(seen.pages), 'page')}, such as {safe(seen.pages[0])}.")
-    if seen.data_files:
-        files = counted(len(seen.data_files), "data file")
-        show(f"Saw {files} with video IDs, such as {safe(seen.data_files[0])}.")
+    if _show_elsewhere(seen, tables):
+        return
     if wrong := impossible_ids(found):
         key, ids, one = wrong
         show(f"Saw {counted(ids, 'video ID')} in `{safe(key)}` that YouTube never issues, such as `{safe(one)}`.")
         show("Look for typos: a video ID ends in one of A E I M Q U Y c g k o s w 0 4 8. Then try again.")
-    elif seen.embeds or seen.data_files or not (by_hand or seldom):
-        show("A sync updates counts in front matter only.")
+    elif seen.embeds or not (seen.data_files or by_hand or seldom):
+        show("A sync updates counts in front matter and data files only.")
         show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
 
 
-def _look_elsewhere(site: str, seen: Elsewhere) -> None:
+def _show_elsewhere(seen: Elsewhere, tables: Sequence[Proposal]) -> bool:
+    """Print where there are videos that cannot be proposed. Return whether the tables only lack columns."""
+    from syncer.cli.show import show
+    from syncer.wording import counted, safe
+
+    if seen.embeds:
+        embeds = counted(len(seen.embeds), "video")
+        show(f"Saw {embeds} in the text of {counted(len(seen.pages), 'page')}, such as {safe(seen.pages[0])}.")
+    if tables:
+        _show_tables(tables)
+    elif seen.data_files:
+        files = counted(len(seen.data_files), "data file")
+        show(f"Saw {files} with video IDs, such as {safe(seen.data_files[0])}.")
+        show("No key there is clearly for videos. Name it by hand in config/syncer.yaml. If there is none, give each")
+        show("video a mapping with its ID, such as `- youtube_id: dQw4w9WgXcQ`, and try again.")
+    return bool(tables)
+
+
+def _look_into_data_files(site: str, data_files: DataFiles, seen: Elsewhere) -> None:
+    """Note what the data files hold that may have a video."""
+    from syncer.content.page_file import attempt
+
+    for candidate in _files(site, DATA_FILES):
+        data = _read_data_file(site, candidate.path)
+        if data is None:
+            seen.large += [candidate.path] if os.path.isfile(os.path.join(site, candidate.path)) else []
+        elif seen.add_data_file(candidate.path, data):
+            attempt(partial(data_files.add, candidate.path), data)
+        else:
+            data_files.paths.append(candidate.path)
+
+
+def _read_data_file(site: str, path: str) -> bytes | None:
+    """Return the bytes of a data file; None if it cannot be read, or is too large."""
     from syncer.content.page_file import attempt, read_page
 
-    for patterns, add in ((PAGES, seen.add_text), (DATA_FILES, seen.add_data_file)):
-        for candidate in _files(site, patterns):
-            path = os.path.join(site, candidate.path)
-            read = attempt(read_page, path) if patterns is PAGES or _is_small(path) else None
-            if read:
-                attempt(add, candidate.path, read[0])
-
-
-def _is_small(path: str) -> bool:
+    full = os.path.join(site, path)
     try:
-        return os.path.getsize(path) <= LARGEST_DATA_FILE_BYTES
+        is_small = os.path.getsize(full) <= LARGEST_DATA_FILE_BYTES
     except OSError:
-        return False
+        return None
+    read = attempt(read_page, full) if is_small else None
+    return read and read[0]
+
+
+def _look_into_text(site: str, seen: Elsewhere) -> None:
+    from syncer.content.page_file import attempt, read_page
+
+    for candidate in _files(site, PAGES):
+        if read := attempt(read_page, os.path.join(site, candidate.path)):
+            attempt(seen.add_text, candidate.path, read[0])

@@ -24,9 +24,11 @@ _IN_METADATA = re.compile(
     re.IGNORECASE,
 )
 _BARE_IN_DATA = re.compile(
-    rf"(?:^|[\s\"',:\[{{])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[\d_-]){ID_PATTERN}(?=[\"'\s,:\]}}]|\Z)"
+    rf"(?:^|[\s\"',;|:\[{{])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[\d_-]){ID_PATTERN}(?=[\"'\s,;|:\]}}]|\Z)"
 )
 """An item, key or cell that looks like an ID, as nearly all IDs do and hardly a word does."""
+_PERHAPS_IN_DATA = re.compile(rf"youtu|(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z]){ID_PATTERN}(?![\w-])")
+"""What no data file with a video is without, but for one of a hundred IDs."""
 _METADATA = re.compile(r"\ufeff?(?:[A-Za-z][\w -]*:(?!//).*\n)+")
 
 
@@ -45,6 +47,8 @@ class Elsewhere:
     """Pages with at least one of them."""
     data_files: list[str] = field(default_factory=list)
     """Data files with at least one video."""
+    large: list[str] = field(default_factory=list)
+    """Data files that were not looked at."""
 
     def add_head(self, path: str, head: bytes) -> None:
         """Look at the head of a page in whose front matter no key can be read."""
@@ -66,11 +70,13 @@ class Elsewhere:
         if found:
             self.pages.append(path)
 
-    def add_data_file(self, path: str, data: bytes) -> None:
-        """Look at a data file."""
+    def add_data_file(self, path: str, data: bytes) -> bool:
+        """Look at a data file; return whether it may have a video."""
         text = data.decode(errors="replace")
         if _videos(_IN_METADATA, text) or _BARE_IN_DATA.search(text):
             self.data_files.append(path)
+            return True
+        return _PERHAPS_IN_DATA.search(text) is not None
 
 
 def unfenced_metadata(page: bytes) -> str | None:

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from syncer.front_matter.keys import fold_key, part_by_case
+from syncer.front_matter.keys import KEYED, fold_key, part_by_case
 from syncer.front_matter.video_id import is_possible
-from syncer.model import Count, Fields
-from syncer.suggest.survey import Directories, Survey, VideoKey
+from syncer.model import Count, CountType, Fields, Format
+from syncer.suggest.survey import Condition, Directories, Survey, VideoKey
 
 _MAX_PROPOSALS = 5
-_MAX_PATTERNS = 12
+MAX_PATTERNS = 12
+_EXPLAINED = 0.95
+"""The share of the videos, and of the other texts, that a condition must tell apart."""
 _VIDEO_WORD = re.compile("youtube|video|^yt|^vid|^media$|^url$|^externalurl$")
 _WORDS = {Count.VIEWS: "view", Count.LIKES: "like", Count.COMMENTS: "comment"}
 _PROPOSED = {
@@ -42,18 +44,27 @@ class Proposal:
     """How many videos they have; the same video on two pages is one."""
     examples: tuple[tuple[str, str], ...]
     """A few pages, and the key's value there."""
+    format: Format = Format.FRONT_MATTER
+    """How the files are read."""
 
 
 def suggest(found: Survey) -> list[Proposal]:
     """Return the collections that the pages suggest, the one with most pages first; none if no page has a video."""
     keys = found.keys
+    chosen = video_keys(found)
+    most = max((keys[key].pages for key in chosen), default=0)
+    return [propose(key, found) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
+
+
+def video_keys(found: Survey) -> list[str]:
+    """Return the keys that are for videos, best first: of several for the same videos, one."""
+    keys = found.keys
     chosen: list[str] = []
     for key in sorted(keys, key=lambda key: _rank(key, keys[key])):
         repeats = any(keys[key].same[other] * 2 >= keys[key].pages for other in chosen)  # names the same videos
-        if not repeats and _holds_videos(key, found):
+        if not repeats and f"{KEYED}." not in key and (_condition(keys[key]) or holds_videos(key, found)):
             chosen.append(key)
-    most = max((keys[key].pages for key in chosen), default=0)
-    return [_propose(key, found) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
+    return chosen
 
 
 def impossible_ids(found: Survey) -> tuple[str, int, str] | None:
@@ -62,7 +73,7 @@ def impossible_ids(found: Survey) -> tuple[str, int, str] | None:
         (video_key.bare - video_key.plausible, key, text)
         for key, video_key in found.keys.items()
         for _, text in video_key.examples
-        if _named_for_videos(key) and not is_possible(text.strip())
+        if is_named_for_videos(key) and not is_possible(text.strip())
     ]
     ids, key, text = max(wrong, default=(0, "", ""))
     return (key, ids, text) if ids else None
@@ -70,17 +81,18 @@ def impossible_ids(found: Survey) -> tuple[str, int, str] | None:
 
 def passed_over(found: Survey) -> tuple[str, int] | None:
     """Return the key with most videos, in URLs or under a name for videos, whether proposed or not: how many values."""
-    names = [(each.urls + _named_for_videos(key) * each.plausible, key) for key, each in found.keys.items()]
+    names = [(each.urls + is_named_for_videos(key) * each.plausible, key) for key, each in found.keys.items()]
     videos, key = max(names, default=(0, ""))
     return (key, videos) if videos else None
 
 
 def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:
     """Order keys: most pages first; then those named for videos, IDs before URLs, the shorter, the alphabet."""
-    return -video_key.pages, not _named_for_videos(key), video_key.urls > video_key.bare, len(key), key
+    return -video_key.pages, not is_named_for_videos(key), video_key.urls > video_key.bare, len(key), key
 
 
-def _named_for_videos(key: str) -> bool:
+def is_named_for_videos(key: str) -> bool:
+    """Return whether a word of a key, or of a file's name, is one for videos."""
     return any(_VIDEO_WORD.search(_word(part)) for part in key.split("."))
 
 
@@ -88,11 +100,14 @@ def _word(part: str) -> str:
     return re.sub("[^a-z0-9]", "", part.lower())
 
 
-def _holds_videos(key: str, found: Survey) -> bool:
-    """Return whether the key is for videos, and not for links of all kinds or for words of 11 characters."""
+def holds_videos(key: str, found: Survey, *, named: bool = False) -> bool:
+    """Return whether the key is for videos, and not for links of all kinds or for words of 11 characters.
+
+    `named`: something other than the key says that it is for videos.
+    """
     video_key = found.keys[key]
     share = video_key.ids / found.values[key]
-    if _named_for_videos(key):
+    if named or key.endswith(KEYED) or is_named_for_videos(key):
         sound = 2 * video_key.ids >= found.values[key] - found.addresses[key]
         return sound and share >= 0.2 and video_key.plausible >= 0.6 * video_key.bare
     if video_key.urls >= video_key.bare:
@@ -101,20 +116,47 @@ def _holds_videos(key: str, found: Survey) -> bool:
     return share >= 0.8 and len(video_key.distinct) > 1 and few_words
 
 
-def _propose(key: str, found: Survey) -> Proposal:
+def _condition(video_key: VideoKey) -> tuple[str, str, Condition] | None:
+    """Return the key and the value that tell nearly all YouTube videos from nearly all other texts, if there are any.
+
+    None if there are no other texts: then nothing must be told apart.
+    """
+    for (key, value), condition in sorted(video_key.conditions.items(), key=lambda pair: -pair[1].ids):
+        wrong = video_key.others - condition.others
+        if (
+            condition.ids
+            and wrong
+            and condition.ids >= _EXPLAINED * video_key.likely
+            and wrong >= _EXPLAINED * video_key.others
+        ):
+            return key, value, condition
+    return None
+
+
+def propose(key: str, found: Survey) -> Proposal:
+    """Return the collection of pages with this key."""
     video_key = found.keys[key]
     directory, include = _where(video_key.directories, sorted(video_key.suffixes))
-    counts = _counts_beside(key, video_key)
-    before = "".join(key.rpartition("[].")[:2])
+    counts = counts_beside(key, video_key)
+    before = _scope(key)
+    condition = _condition(video_key)
+    where = {condition[0].removeprefix(before): condition[1]} if condition else {}
     kinds = [video_key.beside[before + name] for name in counts.values()]
     quoted = sum(kind.strings for kind in kinds) > sum(kind.numbers for kind in kinds)
-    fields = Fields(key, counts or _new_counts(key, video_key), not counts, "string" if quoted else "number")
+    insert_as: CountType = "string" if quoted else "number"
+    fields = Fields(key, counts or _new_counts(key, video_key), not counts, insert_as, where=where)
     prefix = "" if directory == "." else f"{directory.removeprefix('./')}/"
     inside = sorted(path for path, other in found.unpublished if other == key and path.startswith(prefix))
-    exclude = tuple(f"/{_literal(path.removeprefix(prefix))}/" for path in inside)
-    return Proposal(
-        directory, include, exclude, fields, video_key.pages, len(video_key.distinct), tuple(video_key.examples)
-    )
+    exclude = tuple(f"/{literal(path.removeprefix(prefix))}/" for path in inside)
+    pages, videos = video_key.pages, len(video_key.distinct)
+    if condition:
+        pages, videos = condition[2].pages, len(condition[2].videos)
+    return Proposal(directory, include, exclude, fields, pages, videos, tuple(video_key.examples))
+
+
+def _scope(key: str) -> str:
+    """Return what is before the paths of the counts of a video ID: its list, or the mapping whose keys are the IDs."""
+    return f"{key}." if key == KEYED or key.endswith(f".{KEYED}") else "".join(key.rpartition("[].")[:2])
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -123,27 +165,25 @@ def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[st
     common = tuple(part for part, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
     if common:
         home = "./" if common[0].startswith("~") else ""  # a config's path cannot begin with a tilde
-        return home + "/".join(common), tuple(f"**/*{suffix}" for suffix in map(_literal, suffixes))
+        return home + "/".join(common), tuple(f"**/*{suffix}" for suffix in map(literal, suffixes))
     tops = sorted({path[0] if path else "" for path in directories.pages})
-    if "" in tops or len(tops) * len(suffixes) > _MAX_PATTERNS:
-        tops = ["**"]
-    else:
-        tops = [_literal(top) + "/**" for top in tops]
-    return ".", tuple(f"{top}/*{suffix}" for top in tops for suffix in map(_literal, suffixes))
+    is_wide = "" in tops or len(tops) * len(suffixes) > MAX_PATTERNS
+    tops = ["**"] if is_wide else [literal(top) + "/**" for top in tops]
+    return ".", tuple(f"{top}/*{suffix}" for top in tops for suffix in map(literal, suffixes))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Return the pattern that matches exactly this text."""
     return re.sub(r"([*?\[\]!# ])", r"\\\1", text)
 
 
-def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
+def counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
     """Return the count keys beside the video ID: of several, the one on most pages.
 
     A key is one by its name and by its values: all are numbers or empty, or the name ends in `count`.
     """
     found: dict[Count, tuple[int, str]] = {}
-    own = key.rpartition("[].")[2]
+    own = key.removeprefix(_scope(key))
     for other, kinds in video_key.beside.items():
         name = _beside(key, other)
         count = _count_of(name) if name else None
@@ -160,11 +200,10 @@ def _counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
 
 def _beside(key: str, other: str) -> str:
     """Return the other key as a config would name a count of this video; empty where it is too far away."""
-    list_path, _, in_item = key.rpartition("[].")
-    prefix = f"{list_path}[]." if list_path else ""
-    parent = in_item.rpartition(".")[0]
+    prefix = _scope(key)
+    parent = key.removeprefix(prefix).rpartition(".")[0] if not prefix.endswith(f"{KEYED}.") else ""
     name = other.removeprefix(prefix)
-    if other == key or not other.startswith(prefix) or "[]" in name:
+    if other == key or not other.startswith(prefix) or "[]" in name or KEYED in name:
         return ""
     return (
         name if name.rpartition(".")[0] in (parent, "") or name.startswith(f"{parent}." if parent else "stat") else ""
@@ -182,7 +221,9 @@ def _count_of(name: str) -> Count | None:
 def _new_counts(key: str, video_key: VideoKey) -> Mapping[Count, str]:
     """Return keys for counts that no page has yet: beside the video ID, and in the style of the site's other keys."""
     before, dot, last = key.rpartition(".")
-    in_item = before.rpartition("[]")[2].removeprefix(".")
+    if last == KEYED:
+        before, dot, last = key, ".", ""
+    in_item = "" if not last else before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""
     others = (re.split(r"[.\[]", other.removeprefix(before + dot))[0] for other in video_key.beside)
     taken = {fold_key(name) for name in (last, *others)}

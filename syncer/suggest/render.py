@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+from syncer.front_matter.keys import KEYED, TABLES
+from syncer.model import Format
 from syncer.suggest.propose import Proposal
 from syncer.wording import counted
 
@@ -70,22 +72,40 @@ def render(proposals: Sequence[Proposal]) -> str:
 
 def _collection(proposal: Proposal) -> Iterator[str]:
     fields = proposal.fields
-    in_list = "[]" in fields.video_id
-    seen = f"{counted(proposal.pages, 'page')} with {counted(proposal.videos, 'video')}"
+    is_page, is_table = proposal.format is Format.FRONT_MATTER, proposal.format in TABLES
+    noun = "page" if is_page else "data file"
+    seen = f"{counted(proposal.pages, noun)} with {counted(proposal.videos, 'video')}"
+    beside = ""
+    if not is_table:
+        beside = ", in each item of the list" if "[]" in fields.video_id else ""
+        beside = ", in the value of each ID" if fields.video_id.endswith(KEYED) else beside
     exclude = ", ".join(map(_quoted, proposal.exclude))
     yield f"  - directory: {_text(proposal.directory)} # {seen}"
+    if is_table:
+        yield f"    format: {proposal.format}"
     yield f"    include: [{', '.join(map(_quoted, proposal.include))}]"
     yield f"    exclude: [{exclude}] # globs as in .gitignore, relative to the directory"
     yield "    fields:"
-    yield f"      video_id: {_text(fields.video_id)} # the key of the video ID, or of a YouTube URL"
-    yield f"      counts: # YouTube's name: your key{', in each item of the list' if in_list else ''}"
-    yield from (f"        {count}: {_text(key)}" for count, key in fields.counts.items())
-    if fields.insert_missing:
-        yield "      insert_missing: true # the pages have no counts yet: a sync adds them below the video ID"
+    if fields.video_id.endswith(KEYED):
+        yield f"      video_id: {_text(fields.video_id)} # the keys of this mapping are the video IDs"
     else:
-        yield "      insert_missing: false # true: add a count that a page does not have, below the video ID"
+        yield f"      video_id: {_text(fields.video_id)} # the key of the video ID, or of a YouTube URL"
+    yield f"      counts: # YouTube's name: your {'column' if is_table else 'key'}{beside}"
+    yield from (f"        {count}: {_text(key)}" for count, key in fields.counts.items())
+    if fields.where:
+        where = ", ".join(f"{_text(key)}: {_quoted(value)}" for key, value in fields.where.items())
+        yield f"      where: {{ {where} }} # all others are skipped"
+    if is_table:
+        return
+    noun = "page" if is_page else "file"
+    if fields.insert_missing:
+        yield f"      insert_missing: true # the {noun}s have no counts yet: a sync adds them below the video ID"
+    else:
+        lacks = "page" if is_page else "video"
+        yield f"      insert_missing: false # true: add a count that a {lacks} does not have, below the video ID"
     other = "number" if fields.insert_as == "string" else "string"
-    yield f"      insert_as: {fields.insert_as} # or {other}: the type of an added count on a page without other counts"
+    added = "the type of an added count on a page" if is_page else "the type of an added count in a file"
+    yield f"      insert_as: {fields.insert_as} # or {other}: {added} without other counts"
 
 
 def _text(text: str) -> str:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import splitext
 
+from syncer.front_matter.keys import KEYED
+from syncer.front_matter.leaves import Leaf
+from syncer.front_matter.leaves import Leaves as LeavesOfItems
 from syncer.front_matter.video_id import is_possible
 from syncer.model import COUNT_PATTERN, VideoId
 
-Leaves = Sequence[tuple[str, str, bool]]
-"""The front matter of one page: dotted keys (`videos[].id`), the text of their values, and whether it is quoted."""
+Leaves = Sequence[Leaf]
+"""What one page or data file has: dotted keys (`videos[].id`), the text of their values, and whether it is quoted."""
 
 Recognise = Callable[[str], VideoId | None]
 """Returns the video ID that a text is, or that its YouTube URL has; None for any other text."""
@@ -23,11 +26,14 @@ _MAX_KEYS = 5_000
 """Where keys are data, each page has new ones."""
 _MAX_VIDEO_KEYS = 50
 _MAX_DIRECTORIES = 1_000
-_NOT_PUBLISHED = frozenset({"_drafts", "_site", "archetypes", "archive", "archives", "_archive", "themes", "vendor"})
+NOT_PUBLISHED = frozenset({"_drafts", "_site", "archetypes", "archive", "archives", "_archive", "themes", "vendor"})
 """Directories that hold no pages of the site itself, or none that are updated, whatever the letter case."""
 _PLAIN_COUNT = re.compile(COUNT_PATTERN)
 _NULLS = {"", "null", "~"}
 _WEB = ("https://", "http://")
+_YOUTUBE = re.compile(r"(?:you[ _-]?tube|yt)(?:\.com)?(?:[ _-]\w{1,20})?", re.IGNORECASE)
+"""A word that says where a video is."""
+_MAX_CONDITIONS = 20
 _PLAIN_WORDS = re.compile(r"(?!(?:vnd\.)?youtube:)[^/=]*", re.IGNORECASE)
 """What is neither an address nor an ID with parameters."""
 
@@ -64,6 +70,20 @@ class ValueKinds:
 
 
 @dataclass(slots=True)
+class Condition:
+    """A value of another key of the same page or item that may say that the video is YouTube's."""
+
+    videos: set[VideoId] = field(default_factory=set)
+    """The videos beside this value."""
+    ids: int = 0
+    """How often a likely ID or a URL is beside it."""
+    others: int = 0
+    """How often another text is."""
+    pages: int = 0
+    last_page: str = ""
+
+
+@dataclass(slots=True)
 class VideoKey:
     """One key, on the pages where it holds a video."""
 
@@ -83,6 +103,12 @@ class VideoKey:
     """The other keys of these pages."""
     same: Counter[str] = field(default_factory=Counter)
     """For each other key, the pages on which it names the same videos and perhaps more."""
+    conditions: dict[tuple[str, str], Condition] = field(default_factory=dict)
+    """By key and value."""
+    likely: int = 0
+    """Values that are a URL, or an ID that is hardly a word."""
+    others: int = 0
+    """Values that are neither a video nor a web address: a sync reports them."""
 
     @property
     def ids(self) -> int:
@@ -98,6 +124,21 @@ class VideoKey:
         else:
             self.urls += 1
         self.distinct.add(video_id)
+
+    def add_value(self, path: str, text: str, video_id: VideoId | None, beside: Sequence[tuple[str, str]]) -> None:
+        """Count a value that is a video or is reported, with the values of the same item that may be conditions."""
+        is_likely = video_id is not None and (text.strip() != video_id or _is_likely(video_id))
+        self.likely += is_likely
+        self.others += not is_likely
+        for pair in beside:
+            if pair in self.conditions or len(self.conditions) < _MAX_CONDITIONS:
+                condition = self.conditions.setdefault(pair, Condition())
+                condition.ids += is_likely
+                condition.others += not is_likely
+                condition.pages += condition.last_page != path
+                condition.last_page = path
+                if video_id is not None:
+                    condition.videos.add(video_id)
 
     def add_page(self, path: str, leaves: Leaves, known: Mapping[str, int]) -> None:
         """Count a page, and the values of its other keys that are `known`."""
@@ -125,7 +166,7 @@ class VideoKey:
 
 @dataclass(slots=True)
 class Survey:
-    """What all pages hold."""
+    """What all pages hold, or all data files of a kind."""
 
     values: Counter[str] = field(default_factory=Counter)
     """For each key, how many values it has that are not empty."""
@@ -138,11 +179,13 @@ class Survey:
     unpublished: Counter[tuple[str, str]] = field(default_factory=Counter)
     """For directories that are usually not published, and keys: the pages there that name a video under the key."""
 
-    def add_page(self, path: str, leaves: Leaves, recognise: Recognise) -> None:
-        """Count what one page holds."""
+    def add_page(self, path: str, leaves: Leaves, recognise: Recognise, *, is_table: bool = False) -> None:
+        """Count what one page or data file holds. `is_table`: its keys are names of columns."""
         videos: dict[str, set[VideoId]] = {}
         times = Counter(key for key, _, _ in leaves)
-        for leaf, text, _ in leaves:
+        conditions = _conditions(leaves)
+        read: list[tuple[str, str, VideoId | None, Sequence[tuple[str, str]]]] = []
+        for number, (leaf, text, _) in enumerate(leaves):
             key = leaf.removesuffix("[]") if times[leaf] == 1 else leaf  # a list of one ID is read as that ID
             if (
                 leaf.endswith("[]")
@@ -151,17 +194,25 @@ class Survey:
                 and recognise(text)
             ):
                 self.lists[leaf.removesuffix("[]")] = path
-            if key not in self.values and (len(self.values) >= _MAX_KEYS or not _can_be_field(key)):
+            can_be_field = bool(key.strip()) if is_table else _can_be_field(key)
+            if key not in self.values and (len(self.values) >= _MAX_KEYS or not can_be_field):
                 continue
             self.values[key] += not _is_empty(text)
             video_id = recognise(text) if _may_hold_id(text) else None
-            self.addresses[key] += video_id is None and text.strip().lower().startswith(_WEB)
+            is_address = video_id is None and text.strip().lower().startswith(_WEB)
+            self.addresses[key] += is_address
+            if not (is_address or _is_empty(text)):
+                item = leaves.items[number] if isinstance(leaves, LeavesOfItems) else 0
+                read.append((key, text, video_id, [pair for pair in conditions.get(item, ()) if pair[0] != key]))
             if video_id is not None and (key in self.keys or len(self.keys) < _MAX_VIDEO_KEYS):
                 video_key = self.keys.setdefault(key, VideoKey())
                 video_key.add_id(video_id, text)
                 if key not in videos and len(video_key.examples) < _MAX_EXAMPLES:
                     video_key.examples.append((path, text))
                 videos.setdefault(key, set()).add(video_id)
+        for key, text, video_id, pairs in read:
+            if key in self.keys:
+                self.keys[key].add_value(path, text, video_id, pairs)
         for key, ids in videos.items():
             self.keys[key].add_page(path, leaves, self.values)
             self.keys[key].same.update(other for other, others in videos.items() if other != key and ids <= others)
@@ -177,13 +228,28 @@ def survey(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Survey:
         *directory, name = path.split("/")
         if not splitext(name)[1] or not path.isprintable() or "\\" in path:
             continue
-        level = next((level for level, part in enumerate(directory, 1) if part.lower() in _NOT_PUBLISHED), None)
+        level = next((level for level, part in enumerate(directory, 1) if part.lower() in NOT_PUBLISHED), None)
         if level is None:
             found.add_page(path, leaves, recognise)
         elif len(found.unpublished) < _MAX_DIRECTORIES:
             keys = {key for key, text, _ in leaves if _may_hold_id(text) and recognise(text)}
             found.unpublished.update(("/".join(directory[:level]), key.removesuffix("[]")) for key in keys)
     return found
+
+
+def _conditions(leaves: Leaves) -> dict[int, list[tuple[str, str]]]:
+    """Return the keys and values of each item that may say that its video is YouTube's."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    if isinstance(leaves, LeavesOfItems):
+        for (key, text, _), item in zip(leaves, leaves.items, strict=True):
+            if not key.endswith("[]") and _YOUTUBE.fullmatch(text):
+                found.setdefault(item, []).append((key, text))
+    return found
+
+
+def _is_likely(video_id: VideoId) -> bool:
+    """Return whether an ID is one, and not a slug: nearly all have capital and small letters."""
+    return is_possible(video_id) and video_id != video_id.lower() and video_id != video_id.upper()
 
 
 def _may_hold_id(text: str) -> bool:
@@ -196,5 +262,7 @@ def _is_empty(text: str) -> bool:
 
 def _can_be_field(key: str) -> bool:
     """Return whether a field mapping can name the key."""
-    parts = key.replace("[].", ".").split(".")
-    return key.isprintable() and all(part and part == part.strip() and not re.search(r"[\[\]]", part) for part in parts)
+    parts = key.removeprefix("[].").replace("[].", ".").split(".")
+    return key.isprintable() and all(
+        part == KEYED or (part and part == part.strip() and not re.search(r"[\[\]{}]", part)) for part in parts
+    )

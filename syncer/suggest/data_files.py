@@ -1,0 +1,172 @@
+"""Which collections a config should have for the data files of a site: one for all files of one shape."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+
+from syncer.front_matter.entries import is_own
+from syncer.front_matter.find import find
+from syncer.front_matter.keys import KEYED, TABLES, format_of
+from syncer.front_matter.leaves import leaves
+from syncer.model import Count, Fields, Format
+from syncer.suggest.propose import (
+    MAX_PATTERNS,
+    Proposal,
+    counts_beside,
+    holds_videos,
+    is_named_for_videos,
+    literal,
+    propose,
+    video_keys,
+)
+from syncer.suggest.survey import NOT_PUBLISHED, Recognise, Survey
+
+_MAX_PROPOSALS = 8
+_MAX_NAMED = 3
+"""Up to so many files of a collection are named in its `include`; more by a pattern."""
+_CHECKED_FILES = 20
+"""Files of a proposal that are read with it: none with a video, and it is dropped."""
+_BUILT = frozenset({"dist", "build", "config", "test", "tests", "fixtures"}) | NOT_PUBLISHED
+"""Directories whose data files are built, are settings, or are samples."""
+_NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar")
+"""In names of keys whose URLs name a video without being one."""
+_BY_SUFFIX = Fields("", {})
+
+Read = Callable[[str], bytes | None]
+"""Returns the content of a data file; None if it cannot be read."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Files with videos under the same key, whose counts have the same names."""
+
+    names: dict[Count, str]
+    survey: Survey = field(default_factory=Survey)
+    paths: list[str] = field(default_factory=list)
+    is_certain: bool = False
+    """Whether one of the files alone shows that the key is for videos."""
+
+
+@dataclass(slots=True)
+class DataFiles:
+    """What the data files of a site hold, file by file."""
+
+    recognise: Recognise
+    paths: list[str] = field(default_factory=list)
+    groups: dict[tuple[Format, str], list[_Group]] = field(default_factory=dict)
+    elsewhere: Counter[tuple[Format, str]] = field(default_factory=Counter)
+    """How many values a key has in files that are in none of its groups."""
+
+    def add(self, path: str, data: bytes) -> bool:
+        """Note what a file holds, by its path relative to the site; return whether it may be in a proposal."""
+        self.paths.append(path)
+        form = format_of(_BY_SUFFIX, path)
+        if is_own(data) or _BUILT.intersection(path.lower().split("/")[:-1]) or not path.isprintable() or "\\" in path:
+            return False
+        found, own = leaves(data, form), Survey()
+        own.add_page(path, found, self.recognise, is_table=form in TABLES)
+        certain = video_keys(own)
+        name = path.rpartition("/")[2].partition(".")[0]
+        if is_named_for_videos(name):
+            certain += [
+                key for key in own.keys if not _repeats(key, certain, own) and holds_videos(key, own, named=True)
+            ]
+        perhaps = [
+            key for key in own.keys if not _repeats(key, certain, own) and 2 * own.keys[key].ids >= own.values[key]
+        ]
+        keys = [key for key in (*certain, *perhaps) if _may_be_shape(key, form, path)]
+        self.elsewhere.update({(form, key): number for key, number in own.values.items() if key not in keys})
+        for key in keys:
+            names = counts_beside(key, own.keys[key])
+            group = self._group(form, key, names)
+            group.survey.add_page(path, found, self.recognise, is_table=form in TABLES)
+            group.paths.append(path)
+            group.is_certain = group.is_certain or key in certain
+            group.names |= names
+        return bool(keys)
+
+    def _group(self, form: Format, key: str, names: Mapping[Count, str]) -> _Group:
+        groups = self.groups.setdefault((form, key), [])
+        for group in groups:
+            if all(group.names.get(count, name) == name for count, name in names.items()):
+                return group
+        groups.append(_Group(dict(names)))
+        return groups[-1]
+
+    def proposals(self, read: Read) -> list[Proposal]:
+        """Return the collections that the files suggest, the one with most videos first.
+
+        A table without a column for a count is among them, with `insert_missing`: it must not be in a config.
+        """
+        found = []
+        for (form, key), groups in self.groups.items():
+            for group in groups:
+                proposal = replace(propose(key, group.survey), format=form)
+                is_shape = _is_list(key, form) or group.names or (len(group.paths) > 1 and proposal.videos > 1)
+                is_seldom = self.elsewhere[form, key] > proposal.videos and not is_named_for_videos(key)
+                if group.is_certain and is_shape and not is_seldom and self._has_videos(group, proposal, read):
+                    found.append(self._placed(group, proposal, read))
+        return sorted(found, key=lambda each: (-each.videos, each.directory, each.include))[:_MAX_PROPOSALS]
+
+    def _has_videos(self, group: _Group, proposal: Proposal, read: Read) -> bool:
+        for path in group.paths[:_CHECKED_FILES]:
+            data = read(path)
+            if data is not None and find(data, _fields(proposal), path).slots:
+                return True
+        return False
+
+    def _placed(self, group: _Group, proposal: Proposal, read: Read) -> Proposal:
+        """Return the proposal with the directory of the files and patterns that take no other file with this key."""
+        paths = sorted(group.paths)
+        pairs = zip(min(map(_parts, paths)), max(map(_parts, paths)), strict=False)  # in order: the first and the last
+        common = "/".join(part for part, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        prefix = f"{common}/" if common else ""
+        names = {path.rpartition("/")[2] for path in paths}
+        ends = {f"/{name}" for name in names} if len(names) == 1 else {f".{name.rpartition('.')[2]}" for name in names}
+        placed = replace(proposal, directory=("./" if common.startswith("~") else "") + (common or "."), exclude=())
+        named = replace(placed, include=tuple(f"/{literal(path.removeprefix(prefix))}" for path in paths))
+        most_named = MAX_PATTERNS if not common else 1 if len(names) == 1 else _MAX_NAMED
+        if len(paths) <= most_named:
+            return named
+        taken = (path for path in self.paths if path.startswith(prefix) and f"/{path}".endswith(tuple(ends)))
+        others = [path for path in taken if path not in group.paths and _is_other(path, proposal, read)]
+        if others and len(paths) <= MAX_PATTERNS:
+            return named
+        tops = [""] if common else sorted({f"{literal(path.partition('/')[0])}/" for path in paths if "/" in path})
+        stars = sorted(literal(end[1:]) if end.startswith("/") else f"*{literal(end)}" for end in ends)
+        exclude = tuple(f"/{literal(path.removeprefix(prefix))}" for path in others[:MAX_PATTERNS])
+        return replace(placed, include=tuple(f"{top}**/{star}" for top in tops for star in stars), exclude=exclude)
+
+
+def _fields(proposal: Proposal) -> Fields:
+    return replace(proposal.fields, format=proposal.format)
+
+
+def _is_other(path: str, proposal: Proposal, read: Read) -> bool:
+    """Return whether a file that is not in a group has videos or problems with the group's fields."""
+    data = read(path)
+    found = find(data, _fields(proposal), path) if data is not None else None
+    return found is not None and bool(found.slots or found.problems)
+
+
+def _repeats(key: str, certain: Sequence[str], own: Survey) -> bool:
+    """Return whether a key is one of these, names the same videos, or cannot be one."""
+    return f"{KEYED}." in key or any(key == other or own.keys[key].same[other] for other in certain)
+
+
+def _is_list(key: str, form: Format) -> bool:
+    return form in TABLES or "[]" in key or key.endswith(KEYED)
+
+
+def _may_be_shape(key: str, form: Format, path: str) -> bool:
+    """Return whether a key of this file may be one for videos: single values at the site's root are settings."""
+    last = key.rpartition(".")[2]
+    return (_is_list(key, form) or "/" in path) and not _NO_VIDEO.search(last.lower())
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/")[:-1])

@@ -1,0 +1,292 @@
+"""`syncer init` on sites with data files: what it writes passes `check`, a sync changes counts only, undo puts back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from syncer.config.parse import parse_config
+from syncer.model import Fields
+from syncer.simulator.server import Simulator
+from tests.doc_blocks import git
+from tests.site import Run, crlf, ids
+
+IDS = ids(12, seed=17)
+A, B, C, D = IDS[:4]
+ENDPOINT = "https://youtube.googleapis.com/"
+
+
+def talk(video: str, views: int | None = 5, **other: str) -> str:
+    lines = [f'- title: "A talk, {video[:3]}"', f"  youtube_id: {video}"]
+    lines += [] if views is None else [f"  views: {views}"]
+    return "\n".join([*lines, *(f"  {key}: {text}" for key, text in other.items())]) + "\n"
+
+
+JEKYLL = {"_data/talks.yml": "# The talks, newest first.\n---\n" + talk(A) + "# an old one\n" + talk(B, 7)}
+HUGO = {
+    "data/videos.json": json.dumps(
+        {"videos": [{"id": A, "title": "x", "views": "5"}, {"id": B, "views": "7"}]}, indent=4
+    )
+}
+ELEVENTY = {"_data/videos.json": json.dumps([{"youtubeId": A, "viewCount": 5}, {"youtubeId": B, "viewCount": None}])}
+ASTRO = {
+    f"src/content/videos/{n}.json": json.dumps({"title": f"{n}", "youtubeId": video}, indent=2)
+    for n, video in enumerate(IDS[:5])
+}
+TOML = {
+    "data/2026.toml": f'year = 2026\n\n[[talks]]\ntitle = "x"\nvideo.id = "{A}" # the recording\nvideo.views = 1\n\n'
+    f'[[talks]]\ntitle = "y"\n[talks.video]\nid = "{B}"\nviews = 2\n'
+}
+LIBRARY = {"_data/library.csv": f'title;Video ID;views;likes\n"A; b";{A};5;6\nnone;;;\nc;{B};"7";\n'}
+TSV = {"_data/library.tsv": f"title\tyoutube\tviews\nx\thttps://youtu.be/{A}\t5\ny\t{B}\t\n"}
+KEYED = {"data/stats.yml": f"{A}:\n  title: x\n  views: 5\n{B}: {{title: y, views: 7}}\n"}
+BELOW = {"data/site.json": json.dumps({"videos": {A: {"title": "x"}, B: {"title": "y"}}}, indent=2)}
+EVENTS = {
+    f"data/{event}/videos.yml": "".join(
+        f"- title: {day}\n  talks:\n    - video_id: {video}\n      title: x\n"
+        for day, video in enumerate(IDS[n : n + 3])
+    )
+    for n, event in enumerate(["ruby", "rust", "go", "zig"])
+}
+MANY = {f"_data/videos/{n}.yml": talk(video) for n, video in enumerate(IDS)} | {
+    "_data/people.yml": "- id: ann\n- id: bob\n",
+    "_data/nav.json": '[{"url": "/a", "youtube_id": 3}]',
+}
+
+SHAPES: Mapping[str, tuple[Mapping[str, str], list[tuple[str, str, list[str]]], int]] = {
+    "jekyll list": (JEKYLL, [("_data", "[].youtube_id", ["/talks.yml"])], 2),
+    "hugo json": (HUGO, [("data", "videos[].id", ["/videos.json"])], 2),
+    "eleventy json": (ELEVENTY, [("_data", "[].youtubeId", ["/videos.json"])], 2),
+    "astro json": (ASTRO, [("src/content/videos", "youtubeId", ["**/*.json"])], 10),
+    "conference toml": (TOML, [("data", "talks[].video.id", ["/2026.toml"])], 2),
+    "library csv": (LIBRARY, [("_data", "Video ID", ["/library.csv"])], 4),
+    "library tsv": (TSV, [("_data", "youtube", ["/library.tsv"])], 2),
+    "keys are ids": (KEYED, [("data", "{}", ["/stats.yml"])], 2),
+    "keys below are ids": (BELOW, [("data", "videos.{}", ["/site.json"])], 4),
+    "lists in lists": (EVENTS, [("data", "[].talks[].video_id", ["**/videos.yml"])], 24),
+    "many of one shape": (MANY, [("_data/videos", "[].youtube_id", ["**/*.yml"])], 12),
+}
+"""Data files; the directory, the ID's key and the patterns of each collection; the counts that a sync changes."""
+
+
+@pytest.fixture
+def there(tmp_path: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory that is the working directory."""
+    place = tmp_path / "new"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+def lay(there: Path, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        (there / path).parent.mkdir(parents=True, exist_ok=True)
+        (there / path).write_bytes(text.encode())
+
+
+def proposed(there: Path) -> list[Fields]:
+    target = there / "config/syncer.yaml"
+    return [each.mapping() for each in parse_config(target.read_text(encoding="utf-8"), target).collections]
+
+
+def aim_at(there: Path, youtube: Simulator) -> None:
+    target = there / "config/syncer.yaml"
+    target.write_text(target.read_text(encoding="utf-8").replace(ENDPOINT, youtube.url), encoding="utf-8")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_site_with_data_files_gets_a_config_that_works_unchanged(
+    there: Path, youtube: Simulator, syncer: Run, shape: str
+) -> None:
+    files, wanted, changes = SHAPES[shape]
+    lay(there, files)
+    git(there, "init", "--quiet", "--initial-branch=main")
+    git(there, "add", "--all")
+    git(there, "commit", "--quiet", "--message", "The data")
+    ran = syncer("init")
+    assert (ran.code, ran.err) == (0, "")
+    target = there / "config/syncer.yaml"
+    collections = parse_config(target.read_text(encoding="utf-8"), target).collections
+    assert [(each.directory, each.fields.video_id, list(each.include)) for each in collections] == wanted
+    aim_at(there, youtube)
+    checked = syncer("check")
+    assert checked.code == 0, checked.out
+    named = sum(any(video in text for video in IDS) for text in files.values())
+    assert f"content: {named} data file{'s' if named > 1 else ''} with " in checked.out
+    report = syncer("sync", "--dry-run", "--json").document
+    assert (report["exit"], report["problems"], report["missing"]) == (0, [], [])
+    report = syncer("sync", "--json").document
+    assert (report["exit"], report["changed_counts"]) == (0, changes)
+    diff = git(there, "diff", "--word-diff-regex=[0-9]+|[^0-9]", "--word-diff=porcelain", "--", *files)
+    assert diff
+    added = re.findall(r"^([-+])(?![-+]{2} [ab]/)(.*)$", diff, re.MULTILINE)
+    names = "|".join(["", *(re.escape(name) for each in collections for name in each.fields.counts.values())])
+    assert all(re.fullmatch(rf'null|[\s"]*(?:{names})[":,= ]*[0-9,\n\s"]*', text) for _, text in added), added
+
+
+@pytest.mark.parametrize("files", [JEKYLL, HUGO, KEYED, TOML], ids=["yaml", "json", "keys", "toml"])
+def test_undo_puts_the_file_back_byte_for_byte(
+    there: Path, youtube: Simulator, syncer: Run, files: Mapping[str, str]
+) -> None:
+    lay(there, files)
+    syncer("init")
+    aim_at(there, youtube)
+    report = syncer("sync", "--json").document
+    assert report["changed_counts"] == 2
+    assert syncer("undo", report["sync"]).code == 0
+    assert {path: (there / path).read_bytes().decode() for path in files} == files
+
+
+def providers(provider: str, others: Mapping[str, str]) -> str:
+    items = [f"- title: {n}\n  video_provider: {provider}\n  video_id: {video}\n" for n, video in enumerate(IDS)]
+    items += [f"- title: x\n  video_provider: {name}\n  video_id: {text}\n" for text, name in others.items()]
+    return "".join(items)
+
+
+SLUGS = {"a-talk-2024": "children", "another-talk": "parent", "76979871": "vimeo", "hello-world": "parent"}
+
+
+def test_where_is_proposed_where_it_explains_the_ids_that_are_none(
+    there: Path, youtube: Simulator, syncer: Run
+) -> None:
+    lay(there, {"data/videos.yml": providers("youtube", SLUGS)})
+    ran = syncer("init")
+    assert "only where    video_provider is youtube\n" in ran.out
+    assert "data: 1 data file, 12 videos\n" in ran.out
+    (fields,) = proposed(there)
+    assert (fields.where, fields.insert_missing) == ({"video_provider": "youtube"}, True)
+    aim_at(there, youtube)
+    report = syncer("sync", "--json").document
+    assert (report["exit"], report["videos"], report["problems"]) == (0, 12, [])
+
+
+def test_where_is_proposed_for_front_matter_too(there: Path, youtube: Simulator, syncer: Run) -> None:
+    kinds = [(video, "YouTube") for video in IDS] + [(text, "Vimeo") for text in ["76979871", "1084537", "22439234"]]
+    pages = {f"_posts/{n}.md": f"---\nvideo_type: {kind}\nvideo: {text}\n---\n" for n, (text, kind) in enumerate(kinds)}
+    lay(there, pages)
+    assert syncer("init").code == 0
+    (fields,) = proposed(there)
+    assert fields.where == {"video_type": "YouTube"}
+    aim_at(there, youtube)
+    assert syncer("sync", "--dry-run", "--json").document["problems"] == []
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"a-talk-2024": "youtube", "another-talk": "youtube"},
+    ],
+    ids=["there are no others", "it explains none"],
+)
+def test_where_is_not_proposed_where_it_explains_nothing(there: Path, syncer: Run, others: Mapping[str, str]) -> None:
+    lay(there, {"data/videos.yml": providers("youtube", others)})
+    syncer("init")
+    (fields,) = proposed(there)
+    assert fields.where == {}
+
+
+def test_a_table_without_a_column_for_a_count_is_named_and_not_proposed(there: Path, syncer: Run) -> None:
+    lay(there, {"_data/library.csv": f"title,youtube_id\nx,{A}\ny,{B}\n"})
+    ran = syncer("init")
+    assert ran.code == 1
+    assert "Saw 2 videos in the column `youtube_id` of _data/library.csv, and no column for a count." in ran.out
+    assert "Add columns such as `view_count` and `like_count`, empty at first" in ran.out
+    assert not (there / "config").exists()
+
+
+def test_files_with_other_names_for_the_counts_are_another_collection(there: Path, syncer: Run) -> None:
+    other = "".join(f"- youtube_id: {video}\n  viewCount: 3\n" for video in (C, D))
+    lay(there, {"_data/a.yml": talk(A) + talk(B), "_data/b.yml": other, "_data/c.yml": talk(D, None)})
+    syncer("init")
+    assert {tuple(fields.counts.values()) for fields in proposed(there)} == {("views",), ("viewCount",)}
+
+
+def test_what_is_built_archived_or_a_setting_is_not_proposed(there: Path, syncer: Run) -> None:
+    lay(
+        there,
+        {
+            "_data/talks.yml": talk(A) + talk(B),
+            "_site/talks.yml": talk(A) + talk(B),
+            "dist/talks.json": json.dumps([{"youtube_id": A}]),
+            "_config.yml": f"youtube: https://youtu.be/{A}\n",
+            "_data/settings.yml": f"youtube: https://youtu.be/{A}\n",
+        },
+    )
+    assert syncer("init").code == 0
+    target = there / "config/syncer.yaml"
+    (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
+    assert (collection.directory, collection.include) == ("_data", ("/talks.yml",))
+
+
+def test_a_file_of_the_same_directory_with_other_things_under_the_key_is_left_out(there: Path, syncer: Run) -> None:
+    videos = {f"_data/{name}.yml": f"- id: {A}\n  views: 1\n- id: {B}\n  views: 2\n" for name in "abcd"}
+    lay(there, {**videos, "_data/people.yml": "- id: ann\n- id: bob\n", "_data/nav.yml": "- title: x\n"})
+    syncer("init")
+    assert syncer("check", "--offline").code == 0
+    target = there / "config/syncer.yaml"
+    (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
+    assert "/people.yml" not in collection.include
+    report = yaml.safe_load(target.read_text(encoding="utf-8"))
+    assert report["collections"][0]["directory"] == "_data"
+
+
+def test_pages_and_data_files_are_collections_side_by_side(there: Path, syncer: Run) -> None:
+    lay(there, JEKYLL)
+    (there / "_posts").mkdir()
+    (there / "_posts/a.md").write_bytes(crlf(C, 1, 2))
+    ran = syncer("init")
+    assert [fields.video_id for fields in proposed(there)] == ["vid_id", "[].youtube_id"]
+    assert "_posts: 1 page, 1 video\n" in ran.out
+    assert "_data: 1 data file, 2 videos\n" in ran.out
+    checked = syncer("check", "--offline").out
+    assert "content: 1 page and 1 data file with 3 videos and 4 counts" in checked
+    assert "permissions: all pages and data files can be written" in checked
+
+
+@pytest.mark.parametrize(("generator", "insert_as"), [("hugo.toml", "string"), ("eleventy.config.js", "number")])
+def test_counts_that_hugo_would_round_are_added_as_strings(
+    there: Path, syncer: Run, generator: str, insert_as: str
+) -> None:
+    lay(there, {"data/videos.json": json.dumps([{"youtube_id": A}, {"youtube_id": B}])})
+    (there / generator).touch()
+    syncer("init")
+    (fields,) = proposed(there)
+    assert fields.insert_as == insert_as
+
+
+def test_the_file_of_write_to_is_not_proposed(there: Path, youtube: Simulator, syncer: Run) -> None:
+    lay(there, {})
+    (there / "_posts").mkdir()
+    (there / "_posts/a.md").write_bytes(crlf(C, 1, 2))
+    syncer("init")
+    aim_at(there, youtube)
+    target = there / "config/syncer.yaml"
+    text = target.read_text(encoding="utf-8").replace("  to: front_matter", "  to: data_file")
+    target.write_text(text.replace("file: null", "file: _data/youtube.yml"), encoding="utf-8")
+    assert syncer("sync").code == 0
+    assert (there / "_data/youtube.yml").exists()
+    target.unlink()
+    syncer("init")
+    assert [fields.video_id for fields in proposed(there)] == ["vid_id"]
+
+
+BROKEN: list[Callable[[str], str]] = [
+    lambda text: text + "- [\n",
+    lambda text: text.replace("- title", "\t- title"),
+    lambda text: "",
+    lambda text: "[]\n",
+    lambda text: text.encode("utf-16").decode("latin-1"),
+]
+
+
+@pytest.mark.parametrize("change", BROKEN)
+def test_a_file_that_cannot_be_read_does_not_stop_it(there: Path, syncer: Run, change: Callable[[str], str]) -> None:
+    lay(there, {"_data/talks.yml": talk(A) + talk(B), "_data/other.yml": change(talk(C) + talk(D))})
+    assert syncer("init").code == 0
+    assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id"]
