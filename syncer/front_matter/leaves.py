@@ -12,6 +12,7 @@ from syncer.front_matter.block import BlockEnd, find_block
 from syncer.front_matter.keys import KEYED, TABLES
 from syncer.front_matter.parse import parse
 from syncer.front_matter.tree import Items, Node, Scalar, Table, Tree, Unreadable
+from syncer.front_matter.wanted import Everything
 from syncer.model import Format, Problem
 
 Leaf = tuple[str, str, bool]
@@ -156,7 +157,7 @@ def _read_tree(data: bytes, errors: str = "strict", form: Format = Format.FRONT_
         from syncer.front_matter.data import read_data
 
         read = read_data(data, form, "")
-        tree = None if isinstance(read, Problem) else parse(read.block.text, read.block.syntax, is_data=True)
+        tree = None if isinstance(read, Problem) else parse(read.block.text, read.block.syntax, Everything())
         return tree if isinstance(tree, Tree) else None
     block = find_block(data)
     if block is None or block.end is not BlockEnd.CLOSED:

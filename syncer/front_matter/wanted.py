@@ -60,3 +60,12 @@ class Wanted:
                 return number + 1
             return self.beyond if number == 0 and folded == EXCLUSION else NOT_WANTED
         return number if self._all_below or folded in self._names else NOT_WANTED
+
+
+class Everything(Wanted):
+    """All that a file has: what a proposal of fields needs."""
+
+    def __init__(self) -> None:
+        self._steps, self._names, self._known = [], set(), {}
+        self._all_below = True
+        self.beyond = 0

@@ -16,7 +16,7 @@ from syncer.suggest.survey import Condition, Directories, Survey, VideoKey
 _MAX_PROPOSALS = 5
 MAX_PATTERNS = 12
 _EXPLAINED = 0.95
-"""The share of the videos, and of the other texts, that a condition must tell apart."""
+"""The share of the videos, and of the other texts, that a condition must separate."""
 _VIDEO_WORD = re.compile("youtube|video|^yt|^vid|^media$|^url$|^externalurl$")
 _WORDS = {Count.VIEWS: "view", Count.LIKES: "like", Count.COMMENTS: "comment"}
 _PROPOSED = {
@@ -117,9 +117,9 @@ def holds_videos(key: str, found: Survey, *, named: bool = False) -> bool:
 
 
 def _condition(video_key: VideoKey) -> tuple[str, str, Condition] | None:
-    """Return the key and the value that tell nearly all YouTube videos from nearly all other texts, if there are any.
+    """Return the key and the value that separate nearly all YouTube videos from nearly all other texts, if any do.
 
-    None if there are no other texts: then nothing must be told apart.
+    None if there are no other texts: then all are videos.
     """
     for (key, value), condition in sorted(video_key.conditions.items(), key=lambda pair: -pair[1].ids):
         wrong = video_key.others - condition.others

@@ -49,6 +49,8 @@ write:
 
 deploy: { hook_env: null, when: 5%, at_least_every: 24h, at_most_per_day: 4, quiet: 10m } # calls your host's build hook
 
+availability: { every: 7d, regions: [] } # how often each video is checked: does it still play, in [DE, US] for example
+
 history: { keep: 28d } # how long readings are kept; YouTube's terms allow 30 days
 
 status_page: { listen: "127.0.0.1:8787", token_env: null, hosts: [] } # of `syncer daemon`; listen: null for no page
