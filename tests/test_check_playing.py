@@ -24,7 +24,7 @@ from syncer.state.directory import DATABASE_FILE
 from syncer.state.play_states import StateChange, VideoPlay, count_states, video_plays
 from syncer.state.schema import MIGRATIONS
 from syncer.state.videos import missing_videos
-from syncer.status.report import SyncReport
+from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.status.tables import TABLES
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
@@ -163,6 +163,11 @@ def test_many_videos_that_stop_playing_at_once_are_held_until_they_are_accepted(
     assert report.playing.brake == report.brake
     assert report.brake is not None
     assert (report.brake.struck, report.brake.of) == (15, 20)
+    sentence = "The safety brake holds what YouTube says about playing: 15 of 20 videos would stop playing (limit 50%)."
+    assert (
+        brake_sentence_of(report, "syncer sync --accept")
+        == f"{sentence} If YouTube is right, run `syncer sync --accept`."
+    )
     assert changes(report) == []
     assert {play.availability.state for play in plays(site).values()} == {PlayState.PUBLIC}
     accepted = site.sync(NOON + HOUR * 2, Options(everything=True, accept=True))
