@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncer.front_matter.block import Block, BlockEnd, find_block
@@ -44,14 +45,20 @@ def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = f
 
 def _find_in_data(data: bytes, keys: Keys, form: Format, path: str, of_others: AbstractSet[str]) -> PageContents:
     """Return what is in a data file. Without the last key of the ID's path, in any form, it has no video."""
-    from syncer.front_matter.data import read_data
+    from syncer.front_matter.data import has_front_matter, read_data
 
     if keys.needle not in data and b"\\" not in data:
         folded = fold_key(data.decode(errors="replace"))
         if keys.folded.decode() not in folded:
             return PageContents()
     read = read_data(data, form, path)
-    return PageContents((), (read,)) if isinstance(read, Problem) else contents_of(read.block, keys, of_others)
+    contents = PageContents((), (read,)) if isinstance(read, Problem) else contents_of(read.block, keys, of_others)
+    if any(each.kind is ProblemKind.INVALID_FRONT_MATTER for each in contents.problems) and has_front_matter(data):
+        hint = " If the file is a page with front matter, set `format: front_matter`."
+        return contents._replace(
+            problems=tuple(replace(each, message=each.message + hint) for each in contents.problems)
+        )
+    return contents
 
 
 def find_fast(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:

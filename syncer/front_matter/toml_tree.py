@@ -30,10 +30,10 @@ _TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
 
 def parse_toml(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
     """Return the tree of a TOML document, or why it cannot be parsed. With `wanted`, only of what is."""
-    rest = blake2b()
+    reader = _Reader(text, wanted)
     try:
         parsed = tomli.loads(text)
-        root = _document(text, wanted, rest)
+        root = reader.document()
     except tomli.TOMLDecodeError as error:
         line = error.lineno - 1 if error.pos < len(error.doc) else None
         kind = ProblemKind.DUPLICATE_KEY if error.msg.startswith(_TWICE) else ProblemKind.INVALID_FRONT_MATTER
@@ -45,71 +45,115 @@ def parse_toml(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
     if not (_has_wanted(root, 0, parsed, wanted) if wanted else agrees(root, parsed)):
         return Unreadable(ProblemKind.CANNOT_PLACE, UNCERTAIN, None)
-    return Tree(root, rest=rest.digest() if wanted else b"")
+    return Tree(root, rest=reader.rest.digest() if wanted else b"")
 
 
-def _document(text: str, wanted: Wanted | None, rest: blake2b) -> Table:
-    """Read the statements of `text`, which is known to be valid; put what is not wanted into the digest."""
-    root = table = Table(0)
-    at, path = _skip(text, 0), list[Scalar]()
-    while at < len(text):
+class _Reader:
+    """Reads the statements of a text that is known to be valid. What is not wanted goes into a digest instead."""
+
+    def __init__(self, text: str, wanted: Wanted | None) -> None:
+        self.rest = blake2b()
+        self._text = text
+        self._wanted = wanted
+
+    def document(self) -> Table:
+        """Return the table of the document."""
+        text, root = self._text, Table(0)
+        table, number, at = root, 0, _skip(text, 0)
+        while at < len(text):
+            if text[at] == "[":
+                start, is_array = at, text.startswith("[[", at)
+                names, at = _key(text, at + 1 + is_array)
+                at += 1 + is_array
+                number = self._number(root, 0, names)
+                if number == NOT_WANTED:
+                    table = Table(start)
+                    self.rest.update(f"\0{text[start:at]}".encode())
+                else:
+                    table = _open(root, names, is_item=is_array)
+                    number = self._wanted.item(number) if self._wanted and is_array else number
+            else:
+                at = self._assign(at, table, number, 0)
+            at = _skip(text, at)
+        return root
+
+    def _number(self, node: Node | None, number: int, names: list[Scalar]) -> int:
+        """Return the number of what is at a path below a node, as in `Wanted`."""
+        wanted = self._wanted
+        for name in names if wanted else ():
+            assert wanted is not None
+            if isinstance(node, Items):
+                number, node = wanted.item(number), node.items[-1]
+            number = wanted.member(number, name.text)
+            member = node.get(name.text) if isinstance(node, Table) else None
+            node = member.value if member else None
+        return number
+
+    def _assign(self, at: int, table: Table, number: int, depth: int) -> int:
+        """Read `key = value` into the table and return where it ends."""
         start = at
-        if text[at] == "[":
-            is_array = text.startswith("[[", at)
-            path, at = _key(text, at + 1 + is_array)
-            is_wanted = wanted is None or _is_wanted(root, path, wanted)
-            # the values of a table that is not wanted are read all the same: only they show where it ends
-            table = _open(root, path, is_item=is_array) if is_wanted else Table(start)
-            at += 1 + is_array
+        names, at = _key(self._text, at)
+        below = self._number(table, number, names)
+        value, at = self._value(_blank(self._text, at + 1), below, depth)
+        if below == NOT_WANTED:
+            self.rest.update(f"\0{self._text[start:at]}".encode())
         else:
-            names, at = _key(text, at)
-            value, at = _value(text, _blank(text, at + 1), 0)
-            is_wanted = wanted is None or _is_wanted(root, [*path, *names], wanted)
-            if is_wanted:
-                _open(table, names[:-1], is_item=False).add(Member(names[-1], value))
-        if not is_wanted:
-            rest.update(f"\0{text[start:at]}".encode())
-        at = _skip(text, at)
-    return root
+            _open(table, names[:-1], is_item=False).add(Member(names[-1], value))
+        return at
 
+    def _value(self, start: int, number: int, depth: int) -> tuple[Node, int]:
+        text = self._text
+        if depth > MAX_DEPTH:
+            raise RecursionError
+        if text[start] == "[":
+            return self._array(start, number, depth)
+        if text[start] == "{":
+            return self._inline_table(start, number, depth)
+        if string := _STRING.match(text, start):
+            found = Scalar("", start, start) if number == NOT_WANTED else _unquoted(string[0], start)
+            return found, string.end()
+        bare = _BARE.match(text, start)
+        assert bare is not None
+        return Scalar(bare[0], start, bare.end()), bare.end()
 
-def _is_wanted(root: Table, names: list[Scalar], wanted: Wanted) -> bool:
-    """Return whether what is at that path is wanted."""
-    node: Node | None = root
-    number = 0
-    for name in names:
-        if isinstance(node, Items):
-            number, node = wanted.item(number), node.items[-1]
-        number = wanted.member(number, name.text)
-        if number == NOT_WANTED:
-            return False
-        member = node.get(name.text) if isinstance(node, Table) else None
-        node = member.value if member else None
-    return True
+    def _array(self, start: int, number: int, depth: int) -> tuple[Items, int]:
+        text, array = self._text, Items(start)
+        below = self._wanted.item(number) if self._wanted else number
+        at = _skip(text, start + 1)
+        while text[at] != "]":
+            item, at = self._value(at, below, depth + 1)
+            if below != NOT_WANTED:
+                array.items.append(item)
+            at = _skip(text, at)
+            if text[at] == ",":
+                at = _skip(text, at + 1)
+        return array, at + 1
+
+    def _inline_table(self, start: int, number: int, depth: int) -> tuple[Table, int]:
+        text, table = self._text, Table(start, inline=True)
+        at = _skip(text, start + 1)
+        while text[at] != "}":
+            at = _skip(text, self._assign(at, table, number, depth + 1))
+            if text[at] == ",":
+                at = _skip(text, at + 1)
+        return table, at + 1
 
 
 def _has_wanted(node: Node, number: int, parsed: object, wanted: Wanted) -> bool:
     """Return whether `agrees` holds for what is wanted, and nothing that is wanted is absent."""
     if isinstance(node, Items) and isinstance(parsed, list):
-        below, pairs = wanted.item(number), zip(node.items, parsed, strict=False)
+        below = wanted.item(number)
+        if below == NOT_WANTED:
+            return not node.items
+        pairs = zip(node.items, parsed, strict=False)
         return len(node.items) == len(parsed) and all(_has_wanted(item, below, value, wanted) for item, value in pairs)
     if not (isinstance(node, Table) and isinstance(parsed, dict)):
         return agrees(node, parsed)
-    for name, value in parsed.items():
-        below, member = wanted.member(number, name), node.get(name)
-        if (member is None) != (below == NOT_WANTED):
-            return False
-        if member and not _has_wanted(member.value, below, value, wanted):
-            return False
-    return len(node.members) == sum(wanted.member(number, name) != NOT_WANTED for name in parsed)
-
-
-def _assign(text: str, at: int, table: Table, depth: int) -> int:
-    """Read `key = value` of an inline table into it, and return where it ends."""
-    names, at = _key(text, at)
-    value, at = _value(text, _blank(text, at + 1), depth)
-    _open(table, names[:-1], is_item=False).add(Member(names[-1], value))
-    return at
+    numbers = [(name, value, wanted.member(number, name)) for name, value in parsed.items()]
+    kept = [(node.get(name), value, below) for name, value, below in numbers if below != NOT_WANTED]
+    return len(kept) == len(node.members) and all(
+        member is not None and _has_wanted(member.value, below, value, wanted) for member, value, below in kept
+    )
 
 
 def _open(table: Table, names: list[Scalar], *, is_item: bool) -> Table:
@@ -144,42 +188,6 @@ def _key(text: str, at: int) -> tuple[list[Scalar], int]:
         if not text.startswith(".", at):
             return names, at
         at += 1
-
-
-def _value(text: str, start: int, depth: int) -> tuple[Node, int]:
-    if depth > MAX_DEPTH:
-        raise RecursionError
-    if text[start] == "[":
-        return _array(text, start, depth)
-    if text[start] == "{":
-        return _inline_table(text, start, depth)
-    if string := _STRING.match(text, start):
-        return _unquoted(string[0], start), string.end()
-    bare = _BARE.match(text, start)
-    assert bare is not None
-    return Scalar(bare[0], start, bare.end()), bare.end()
-
-
-def _array(text: str, start: int, depth: int) -> tuple[Items, int]:
-    array = Items(start)
-    at = _skip(text, start + 1)
-    while text[at] != "]":
-        item, at = _value(text, at, depth + 1)
-        array.items.append(item)
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return array, at + 1
-
-
-def _inline_table(text: str, start: int, depth: int) -> tuple[Table, int]:
-    table = Table(start, inline=True)
-    at = _skip(text, start + 1)
-    while text[at] != "}":
-        at = _skip(text, _assign(text, at, table, depth + 1))
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return table, at + 1
 
 
 def _unquoted(source: str, start: int) -> Scalar:
