@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.availability import Availability, PlayState, availability_of, next_check
+from syncer.decide.availability import Availability, PlayState, availability_from, availability_of, next_check
 from syncer.model import VideoId
 from tests.examples import examples
 
@@ -192,6 +192,20 @@ def test_anything_is_read_and_a_state_needs_words_for_it(parts: dict[str, object
 AVAILABILITIES = st.builds(
     Availability, st.none() | st.sampled_from(PlayState), starts_at=st.none() | st.datetimes(timezones=st.just(UTC))
 )
+
+
+@given(
+    st.none() | st.sampled_from(PlayState),
+    st.none() | st.booleans(),
+    st.sampled_from(["", "all", "all but US", "DE, FR"]),
+    st.none() | st.integers(0, 253_402_300_799),
+)
+@examples(200)
+def test_what_is_stored_is_read_again(
+    state: PlayState | None, kids: bool | None, blocked: str, starts: int | None
+) -> None:
+    found = Availability(state, kids, blocked, None if starts is None else datetime.fromtimestamp(starts, UTC))
+    assert availability_from(state, found.facts()) == found
 
 
 @given(

@@ -270,6 +270,9 @@ def test_facts_that_syncer_did_not_write_are_damage(site: Site, facts: str) -> N
         state.execute("UPDATE availability SET facts = ? WHERE id = ?", (facts, A))
     with pytest.raises(StateDamaged):
         plays(site)
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    with pytest.raises(StateDamaged):
+        list(TABLES["videos"].rows(config, None))
 
 
 def test_a_state_without_this_table_is_updated_and_all_is_checked(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -57,6 +58,8 @@ class PlayState(StrEnum):
 _PLAYING: Final = frozenset({PlayState.UPCOMING, PlayState.LIVE, PlayState.UNLISTED, PlayState.PUBLIC})
 _GONE: Final = frozenset({"deleted", "failed", "rejected"})
 """Values of `uploadStatus` with which there is nothing to play."""
+_LATEST_SECONDS: Final = 253_402_300_800
+"""The year 10000."""
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -72,6 +75,24 @@ class Availability:
     """Country codes, `DE, CH`; `all but DE, CH`; `all`; empty: not blocked, or not said."""
     starts_at: datetime | None = None
     """When an upcoming broadcast is to start, if that is known."""
+
+    def facts(self) -> str:
+        """Return what is said beside the state, as JSON for `availability_from`; what is not said is left out."""
+        starts = None if self.starts_at is None else int(self.starts_at.timestamp())
+        facts = {"made_for_kids": self.made_for_kids, "blocked_in": self.blocked_in or None, "starts_at": starts}
+        return json.dumps({name: value for name, value in facts.items() if value is not None})
+
+
+def availability_from(state: PlayState | None, text: str) -> Availability:
+    """Return what has this state and these `facts`. Raises ValueError."""
+    facts = json.loads(text)
+    if isinstance(facts, dict):
+        kids, blocked, starts = (facts.get(name) for name in ("made_for_kids", "blocked_in", "starts_at"))
+        known = isinstance(kids, bool | None) and isinstance(blocked, str | None)
+        if known and (starts is None or (type(starts) is int and 0 <= starts < _LATEST_SECONDS)):
+            starts_at = None if starts is None else datetime.fromtimestamp(starts, UTC)
+            return Availability(state, kids, blocked or "", starts_at)
+    raise ValueError(f"{text!r} is not what is known of a video")
 
 
 def availability_of(item: Mapping[str, object], regions: Collection[str]) -> tuple[Availability, Sequence[str]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from syncer.decide.availability import CONFIRMED_MISSES, Availability, PlayState
+from syncer.decide.availability import CONFIRMED_MISSES, Availability, PlayState, availability_from
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
@@ -136,7 +135,7 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
         for video, at, due_at, found in checks:
             row = {"id": video, "at": int(at.timestamp()), "due": int(due_at.timestamp()), "facts": None, "state": None}
             if found is not None:
-                row |= {"facts": _written(found), "state": found.state}
+                row |= {"facts": found.facts(), "state": found.state}
                 connection.execute("UPDATE videos SET misses = 1 WHERE id = ? AND misses > 1", (video,))
             connection.execute(
                 "INSERT INTO availability VALUES (:id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :at END,"
@@ -212,24 +211,14 @@ def _state(name: str | None) -> PlayState | None:
     return None if name is None else member(PlayState, name)
 
 
-def _written(found: Availability) -> str:
-    """Return what else YouTube said, as JSON; what it did not say is left out."""
-    starts = None if found.starts_at is None else int(found.starts_at.timestamp())
-    facts = {"made_for_kids": found.made_for_kids, "blocked_in": found.blocked_in or None, "starts_at": starts}
-    return json.dumps({name: value for name, value in facts.items() if value is not None})
-
-
 def _play(row: tuple[str, str | None, int | None, int | None, str | None, str]) -> VideoPlay:
     """Return what a row says. Raises OddValue."""
     video, state, since, checked_at, text, pages = row
-    with suppress(ValueError, RecursionError):
-        facts = {} if text is None else json.loads(text)
-        if isinstance(facts, dict):
-            kids, blocked, starts = (facts.get(name) for name in ("made_for_kids", "blocked_in", "starts_at"))
-            if isinstance(kids, bool | None) and isinstance(blocked, str | None):
-                availability = Availability(_state(state), kids, blocked or "", _moment(starts))
-                return VideoPlay(VideoId(video), availability, _moment(since), _moment(checked_at), json.loads(pages))
-    raise OddValue(f"{text!r} is not what is known of a video")
+    try:
+        availability = availability_from(_state(state), "{}" if text is None else text)
+    except (ValueError, RecursionError) as error:
+        raise OddValue(str(error)) from error
+    return VideoPlay(VideoId(video), availability, _moment(since), _moment(checked_at), json.loads(pages))
 
 
 def _moment(seconds: int | None) -> datetime | None:

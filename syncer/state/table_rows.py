@@ -40,8 +40,7 @@ def video_rows(database: Database, since: datetime | None) -> Iterator[Row]:
 
     A row: ID, number of pages, the first page's path, the time of the accepted reading, its views, likes and comments,
     the time of the newest reading, since when YouTube does not return the video, why the newest reading is held; then
-    whether it plays, since when, when that was checked, whether it is made for kids, where it is blocked, and when it
-    starts.
+    whether it plays, since when, when that was checked, and what else was said, for `decide.availability_from`.
     """
     after = ""
     while True:
@@ -57,8 +56,7 @@ def video_rows(database: Database, since: datetime | None) -> Iterator[Row]:
 _VIDEOS = (
     "SELECT i.id, (SELECT count(*) FROM places AS p WHERE p.id = i.id),"
     " (SELECT min(path) FROM places AS p WHERE p.id = i.id), r.at, r.views, r.likes, r.comments,"
-    " v.read_at, v.missing_since, v.held, a.state, a.since, a.checked_at, json_extract(a.facts, '$.made_for_kids'),"
-    " json_extract(a.facts, '$.blocked_in'), json_extract(a.facts, '$.starts_at') FROM ("
+    " v.read_at, v.missing_since, v.held, a.state, a.since, a.checked_at, a.facts FROM ("
     "SELECT id FROM places WHERE id > :after UNION SELECT id FROM videos WHERE id > :after ORDER BY 1 LIMIT :limit"
     ") AS i LEFT JOIN videos AS v ON v.id = i.id LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
     " LEFT JOIN availability AS a ON a.id = i.id ORDER BY i.id"

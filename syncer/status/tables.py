@@ -9,8 +9,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from syncer.decide.availability import availability_from
 from syncer.decide.unconfirmed import view_meaning
 from syncer.diff_log.lines import LOG, Line, read_log, time_of, timestamp
+from syncer.errors import StateDamaged
 from syncer.model import Count
 from syncer.state.database import open_state
 from syncer.state.table_rows import reading_rows, video_rows
@@ -53,24 +55,19 @@ def _changes(config: Config, since: datetime | None) -> Iterator[Row]:
             yield _change(line)
 
 
-def _videos(config: Config, since: datetime | None) -> Iterator[Row]:
+def _videos(config: Config, begin: datetime | None) -> Iterator[Row]:
     with open_state(config.state_directory, config.site) as database:
-        for row in video_rows(database, since):
-            video, pages, path, as_of, views, likes, comments, read_at, missing, held, *played = row
-            state, state_since, checked_at, kids, blocked, starts = played
-            plays = (state, _time(state_since), _time(checked_at), None if kids is None else bool(kids), blocked)
-            counts = (views, likes, comments)
+        for row in video_rows(database, begin):
+            video, pages, path, as_of, views, likes, comments, read_at, missing, held, *plays, facts = row
+            try:
+                said = availability_from(None, "{}" if facts is None else str(facts))
+            except ValueError as error:
+                raise StateDamaged(str(error)) from error
+            state, since, checked = plays
+            starts_at = timestamp(said.starts_at) if said.starts_at else None
             yield (
-                video,
-                pages,
-                path,
-                _time(as_of),
-                *counts,
-                _time(read_at),
-                _time(missing),
-                held,
-                *plays,
-                _time(starts),
+                *(video, pages, path, _time(as_of), views, likes, comments, _time(read_at), _time(missing), held),
+                *(state, _time(since), _time(checked), said.made_for_kids, said.blocked_in or None, starts_at),
             )
 
 
