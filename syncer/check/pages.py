@@ -16,7 +16,7 @@ from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
 from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
-from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, remedy
+from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, noun_of, remedy
 from syncer.errors import UsageError
 from syncer.front_matter.keys import format_of
 from syncer.front_matter.video_id import is_possible
@@ -109,10 +109,11 @@ def _suspicion(site: str, collection: Collection, pages: Pages, problems: list[P
     fields = collection.fields
     absent = absent_counts(site, collection, pages, problems) if pages.count(fields) else []
     near = near_names(site, fields, pages.of(fields), absent)
+    noun = noun_of(fields, (page.path for page in pages.of(fields)))
     if not fields.insert_missing and absent:
-        return f"{describe_counts(fields, absent, near)}. {remedy(fields, near)}"
+        return f"{describe_counts(fields, absent, near, noun)}. {remedy(fields, near)}"
     if near:
-        added = f"{describe_counts(fields, list(near), near)}, and `insert_missing` is set"
+        added = f"{describe_counts(fields, list(near), near, noun)}, and `insert_missing` is set"
         return f"{added}. A sync adds a second key. If you mean the same key, correct `fields.counts`."
     return None
 

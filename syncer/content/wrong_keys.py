@@ -13,10 +13,10 @@ from syncer.content.pages import Pages
 from syncer.content.scan import PAGES_WITHOUT_ID, read_head
 from syncer.content.walk import Candidate, walk
 from syncer.front_matter.block import find_block
-from syncer.front_matter.keys import fold_key
+from syncer.front_matter.keys import KEYED, TABLES, fold_key, format_of
 from syncer.front_matter.leaves import key_values
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import COUNT_PATTERN, Collection, Count, Fields, Page, Problem, ProblemKind
+from syncer.model import COUNT_PATTERN, Collection, Count, Fields, Format, Page, Problem, ProblemKind
 from syncer.wording import counted
 
 SAMPLE_PAGES = 20
@@ -44,7 +44,8 @@ def key_problems(
             absent = absent_counts(site, collection, pages, problems)
             near = near_names(site, fields, pages.of(fields), absent)
             if len(absent) == len(fields.counts):
-                message = f"{describe_counts(fields, absent, near)}. {remedy(fields, near)}"
+                noun = noun_of(fields, (page.path for page in pages.of(fields)))
+                message = f"{describe_counts(fields, absent, near, noun)}. {remedy(fields, near)}"
         if message:
             yield Problem(ProblemKind.KEYS_NOT_FOUND, collection.directory, message)
 
@@ -60,10 +61,10 @@ def absent_counts(site: str, collection: Collection, pages: Pages, problems: Seq
     known = {page.path for page in pages.of(fields)} - elsewhere
     for path in _paths(site, collection):
         if absent and path not in known:
-            head, block = _read(site, path)
+            head, block = _read(site, path, fields)
             keys = {count: _from_top(fields, fields.counts[count]) for count in absent}
             if any(_last(key) in block for key in keys.values()):
-                values = key_values(head)
+                values = key_values(head, format_of(fields, path))
                 absent -= {count for count, key in keys.items() if _has(key, values, block)}
     return [count for count in fields.counts if count in absent]
 
@@ -71,22 +72,26 @@ def absent_counts(site: str, collection: Collection, pages: Pages, problems: Seq
 def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[Count]) -> dict[Count, str]:
     """Return for each of these counts a key with numbers or no value that is close to the mapped one, if any."""
     prefix = _from_top(fields, "")
-    mapped = {*fields.counts.values(), fields.video_id.rpartition("[].")[2]}
+    mapped = {*fields.counts.values(), fields.video_id.removeprefix(prefix)}
     names: dict[str, bool] = {}
     for page in islice(own, SAMPLE_PAGES) if absent else ():
-        for path, texts in sorted((key_values(_read(site, page.path)[0]) or {}).items()):
+        head, _ = _read(site, page.path, fields)
+        for path, texts in sorted((key_values(head, format_of(fields, page.path)) or {}).items()):
             name = path.removeprefix(prefix)
-            if path.startswith(prefix) and "[]" not in name and name not in mapped:
+            if path.startswith(prefix) and not re.search(r"\[\]|\{\}", name) and name not in mapped:
                 names[name] = names.get(name, True) and all(re.fullmatch(COUNT_PATTERN, text) for text in texts)
     counts = [name for name, is_count in names.items() if is_count]
     near = {count: _close_name(fields.counts[count], counts, _STEMS[count]) for count in absent}
     return {count: name for count, name in near.items() if name}
 
 
-def describe_counts(fields: Fields, absent: Sequence[Count], near: Mapping[Count, str]) -> str:
-    """Return which mapped counts no page has, and which close names the pages have instead: `near_names`."""
-    instead = f"; pages have {_quoted(near.values())}" if near else ""
-    return f"No page has {_quoted(fields.counts[count] for count in absent)}{instead}"
+def describe_counts(fields: Fields, absent: Sequence[Count], near: Mapping[Count, str], noun: str) -> str:
+    """Return which mapped counts no page has, and which close names the pages have instead: `near_names`.
+
+    `noun` is `noun_of` them.
+    """
+    instead = f"; {noun}s have {_quoted(near.values())}" if near else ""
+    return f"No {noun} has {_quoted(fields.counts[count] for count in absent)}{instead}"
 
 
 def remedy(fields: Fields, near: Mapping[Count, str]) -> str:
@@ -95,7 +100,8 @@ def remedy(fields: Fields, near: Mapping[Count, str]) -> str:
     A second key would be beside the near name. If they differ only in letter case, that is a Problem of every page.
     """
     parents = {_from_top(fields, name).rpartition(".")[0] for name in fields.counts.values()}
-    can_be_added = not near and parents == {fields.video_id.rpartition(".")[0]}
+    beside = fields.video_id if fields.video_id.endswith(KEYED) else fields.video_id.rpartition(".")[0]
+    can_be_added = not near and fields.format not in TABLES and parents == {beside}
     return f"Correct `fields.counts`{', or set `insert_missing: true` to add the keys' if can_be_added else ''}."
 
 
@@ -105,15 +111,16 @@ def _describe_id(site: str, collection: Collection, pages: Pages, problems: Sequ
     if any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems):
         return None
     used = {each.subject for each in problems if each.kind is not ProblemKind.UNREADABLE}
-    top = re.split(r"\.|\[\]", video_id)[0].encode()
+    top = re.split(r"\.|\[\]|\{\}", video_id)[0].encode()
     with_block, holders = 0, Counter[str]()
     for path in _paths(site, collection):
         if path in of_others:
             continue
-        head, block = _read(site, path)
+        head, block = _read(site, path, collection.fields)
         with_block += bool(block)
-        values = key_values(head) if top in block or (block and with_block <= SAMPLE_PAGES) else {}
-        if path in used or _has(video_id, values, block):
+        is_read = top in block or (block and with_block <= SAMPLE_PAGES)
+        values = key_values(head, format_of(collection.fields, path)) if is_read else {}
+        if path in used or _has(video_id, values, block) or (not top and values == {}):  # an empty list
             return None
         if values and _has_empty_parent(video_id, values):
             return None
@@ -125,8 +132,9 @@ def _describe_id(site: str, collection: Collection, pages: Pages, problems: Sequ
     if not near and holders:  # a word of 11 characters may look like an ID, but not on most pages
         key, number = holders.most_common(1)[0]
         near = key if number * 2 > min(with_block, SAMPLE_PAGES) else None
-    instead = f"; pages have `{near}`" if near else ""
-    none = f"None of {counted(with_block, 'page')} has the ID key `{video_id}`{instead}"
+    noun = noun_of(collection.fields, _paths(site, collection))
+    instead = f"; {noun}s have `{near}`" if near else ""
+    none = f"None of {counted(with_block, noun)} has the ID key `{video_id}`{instead}"
     return f"{none}. Correct `fields.video_id`{'' if near else ', or `directory` and `include`'}."
 
 
@@ -156,17 +164,28 @@ def _paths(site: str, collection: Collection) -> Iterator[str]:
     return (item.path for item in walk(site, [collection]) if isinstance(item, Candidate))
 
 
-def _read(site: str, path: str) -> tuple[bytes, bytes]:
-    """Return the head of a page and the text of its block; both are empty where it cannot be read."""
-    read = read_head(site, Candidate(path, ()))
+def _read(site: str, path: str, fields: Fields) -> tuple[bytes, bytes]:
+    """Return the head of a page and the text of its block, or a data file twice; empty where it cannot be read."""
+    read = read_head(site, Candidate(path, (fields,)))
     head = read[0] if isinstance(read, tuple) else b""
+    if format_of(fields, path) is not Format.FRONT_MATTER:
+        return head, head
     block = find_block(head)
     return head, head[block.start : block.stop] if block else b""
 
 
+def noun_of(fields: Fields, paths: Iterable[str]) -> str:
+    """Return what the files of a collection are: `page`, or `data file` if all are."""
+    are_data = [format_of(fields, path) is not Format.FRONT_MATTER for path in paths]
+    return "data file" if are_data and all(are_data) else "page"
+
+
 def _from_top(fields: Fields, name: str) -> str:
-    """Return the path of a count from the top of the front matter."""
-    return "".join(fields.video_id.rpartition("[].")[:2]) + name
+    """Return the path of a count from the top of the front matter, or of the file."""
+    video_id = fields.video_id
+    if fields.format in TABLES:
+        return name
+    return f"{video_id}.{name}" if video_id.endswith(KEYED) else "".join(video_id.rpartition("[].")[:2]) + name
 
 
 def _close_name(name: str, names: Names[str], alike: str) -> str | None:

@@ -120,21 +120,22 @@ class VideoKey:
         if text.strip() == video_id:
             self.bare += 1
             self.plausible += is_possible(video_id)
-            self.mixed += video_id != video_id.lower() and video_id != video_id.upper()
+            self.mixed += _is_mixed(video_id)
         else:
             self.urls += 1
         self.distinct.add(video_id)
 
     def add_value(self, path: str, text: str, video_id: VideoId | None, beside: Sequence[tuple[str, str]]) -> None:
         """Count a value that is a video or is reported, with the values of the same item that may be conditions."""
-        is_likely = video_id is not None and (text.strip() != video_id or _is_likely(video_id))
+        is_likely = video_id is not None and (text.strip() != video_id or _is_mixed(video_id))
+        is_other = video_id is None or not (is_likely or is_possible(video_id))
         self.likely += is_likely
-        self.others += not is_likely
+        self.others += is_other
         for pair in beside:
             if pair in self.conditions or len(self.conditions) < _MAX_CONDITIONS:
                 condition = self.conditions.setdefault(pair, Condition())
                 condition.ids += is_likely
-                condition.others += not is_likely
+                condition.others += is_other
                 condition.pages += condition.last_page != path
                 condition.last_page = path
                 if video_id is not None:
@@ -247,9 +248,9 @@ def _conditions(leaves: Leaves) -> dict[int, list[tuple[str, str]]]:
     return found
 
 
-def _is_likely(video_id: VideoId) -> bool:
-    """Return whether an ID is one, and not a slug: nearly all have capital and small letters."""
-    return is_possible(video_id) and video_id != video_id.lower() and video_id != video_id.upper()
+def _is_mixed(video_id: VideoId) -> bool:
+    """Return whether an ID has capital and small letters, as 99 of 100 have and no slug has."""
+    return video_id != video_id.lower() and video_id != video_id.upper()
 
 
 def _may_hold_id(text: str) -> bool:
