@@ -328,11 +328,12 @@ def value_fields(*fields: tuple[ValueKind, str, bool]) -> tuple[ValueField, ...]
 
 
 class Place(NamedTuple):
-    """One count or date of one slot of one page, identified as a change does."""
+    """Where a count or a date is, however the items of a list move: a file's slots of one video are one place."""
 
     path: str
     """The page, relative to the site."""
     field: str
+    """Without the numbers of list items (`without_item_numbers`)."""
     video_id: VideoId
 
 
@@ -399,13 +400,24 @@ def item_of(field: str) -> str:
     return field[: max(field.rfind("]."), field.rfind("}.")) + 1]
 
 
+def key_of(field: str) -> str:
+    """Return the key that holds a field, as the config has it: seen from the item."""
+    item = item_of(field)
+    return field[len(item) + 1 :] if item else field
+
+
 @lru_cache(maxsize=4096)
 def without_item_numbers(field: str) -> str:
     """Return a field without the numbers of list items, which change when items are added above it.
 
     With the video it identifies a value; where a video is several times in a file, the order tells the values apart.
     """
-    return re.sub(r"\[[0-9]+\]", "[]", field) if "[" in field else field
+    return re.sub(r"\[[0-9]+\](?=\.)", "[]", field) if "[" in field else field
+
+
+def place_of(change: Change) -> Place:
+    """Return the place that a change is of."""
+    return Place(change.path, without_item_numbers(change.field), change.video_id)
 
 
 def counts_among(changes: Sequence[Change]) -> int:

@@ -22,13 +22,13 @@ from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_state
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.play_states import StateChange, VideoPlay, count_states, video_plays
-from syncer.state.schema import MIGRATIONS
 from syncer.state.videos import missing_videos
 from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.status.tables import TABLES
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
 from syncer.sync.outlook import PlayChecksAhead, look_ahead
+from tests.old_states import back_to
 from tests.site import NOON, Site, crlf, ids
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -278,7 +278,7 @@ def test_facts_that_syncer_did_not_write_are_damage(site: Site, facts: str) -> N
 def test_a_state_without_this_table_is_updated_and_all_is_checked(site: Site) -> None:
     site.sync()
     with connect(site.state / DATABASE_FILE) as state:
-        state.executescript(f"DROP TABLE availability; PRAGMA user_version = {len(MIGRATIONS) - 1}")
+        back_to(state, 9, without="availability")
     report = site.sync(NOON + HOUR)
     assert report.playing is not None
     assert report.playing.checked == len(VIDEOS)

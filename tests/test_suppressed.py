@@ -164,10 +164,10 @@ def test_a_number_is_suppressed_by_page_field_and_video(undone: Site, youtube: S
     with open_to_read(undone.state, str(undone.root.resolve())) as database:  # type: ignore[union-attr]
         video = VideoId(A)
         assert suppressed_numbers(database, [PAGE, "content/b.md"]) == {
-            Place(PAGE, "viewcount", video): views,
-            Place(PAGE, "likeCount", video): likes,
+            (Place(PAGE, "viewcount", video), views),
+            (Place(PAGE, "likeCount", video), likes),
         }
-        assert suppressed_numbers(database, ["content/b.md"]) == {}
+        assert suppressed_numbers(database, ["content/b.md"]) == set()
 
 
 @pytest.mark.parametrize("words", [("--video", A), ("--all",)])

@@ -98,9 +98,9 @@ class PolicyMachine(RuleBasedStateMachine):
         assert database
         with database:
             undone = suppressed_numbers(database, [f"content/{number}.md" for number in range(len(VIDEOS))])
-        suppressed = {(place.path, place.field): number for place, number in undone.items()}
+        suppressed = {((place.path, place.field), number) for place, number in undone}
         shown, wanted = self.pages(), self.wanted()
-        return {key for key in shown if shown[key] != wanted[key] and suppressed.get(key) != wanted[key]}
+        return {key for key in shown if shown[key] != wanted[key] and (key, wanted[key]) not in suppressed}
 
     @rule(policy=st.sampled_from(sorted(POLICIES)))
     def change_policy(self, policy: str) -> None:

@@ -125,8 +125,9 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
     at_once = max(FILES_AT_ONCE, len(files) // MAX_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
         found = _compared(scope, part, differing)
-        placed = dict(count.placed for differences in found.values() for _, count in differences.counts)
-        writes = _newest_writes(scope.log, placed)
+        writes = _newest_writes(
+            scope.log, (each[1].placed for differences in found.values() for each in differences.counts)
+        )
         texts = read_texts(scope.repository, [differing[path].name for path in found])
         for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
             waiting = _once([(fields, count, writes.get(count.placed)) for fields, count in counts])
@@ -256,23 +257,24 @@ def _compared(
     return found
 
 
-def _newest_writes(log: Path, on_disk: Mapping[Place, str]) -> Mapping[PlacedCount, LoggedWrite]:
+def _newest_writes(log: Path, on_disk: Iterable[PlacedCount]) -> Mapping[PlacedCount, LoggedWrite]:
     """Return the newest line of the log for each place, if it records the count that is on disk.
 
-    Of several slots of one video on a page, one is compared for all.
+    For a place in several slots, so many of its lines count: a sync writes a line for each of them.
     """
     newest: dict[PlacedCount, LoggedWrite] = {}
-    left: defaultdict[str, set[Place]] = defaultdict(set)
-    for place in on_disk:
-        left[place.path].add(place)
+    left: defaultdict[str, dict[Place, int]] = defaultdict(dict)
+    counts = list(on_disk)
+    wanted = set(counts)
+    for place, _ in counts:
+        left[place.path][place] = left[place.path].get(place, 0) + 1
     for line in lines_backwards(log, left.keys()):
-        place = _place(line)
-        if place in left[place.path]:
-            if line["new"] == on_disk[place]:
-                newest[place, on_disk[place]] = LoggedWrite(
-                    str(line["sync"]), _moment(str(line["as_of"])), _count(line)
-                )
-            left[place.path].remove(place)
+        place, new = _place(line), str(line["new"])
+        if slots := left[place.path].pop(place, 0):
+            if (place, new) in wanted and (place, new) not in newest:
+                newest[place, new] = LoggedWrite(str(line["sync"]), _moment(str(line["as_of"])), _count(line))
+            if slots > 1:
+                left[place.path][place] = slots - 1
         if not left[place.path]:
             del left[place.path]
     return newest

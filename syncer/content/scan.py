@@ -31,6 +31,7 @@ from syncer.model import (
     Value,
     ValueKind,
     VideoId,
+    key_of,
     slot_of,
 )
 from syncer.own_files import OPEN_FLAGS, open_file
@@ -282,9 +283,7 @@ def _without(excluded: AbstractSet[str], slots: Sequence[Slot]) -> tuple[Slot, .
     """Return the slots that still have a count, without what is excluded."""
     if WHOLE_PAGE in excluded:
         return ()
-    left = (
-        (slot, [value for value in slot.values if value.field.rpartition("].")[2] not in excluded]) for slot in slots
-    )
+    left = ((slot, [value for value in slot.values if key_of(value.field) not in excluded]) for slot in slots)
     return tuple(
         slot_of(slot.video_id, slot.line, values)
         for slot, values in left

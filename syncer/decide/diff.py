@@ -4,24 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import MappingProxyType
 
-from syncer.model import Change, Count, Edit, Page, Place, Reading, VideoId, Why, count_in_log, item_of
+from syncer.model import (
+    Change,
+    Count,
+    Edit,
+    Page,
+    Place,
+    Reading,
+    VideoId,
+    Why,
+    count_in_log,
+    item_of,
+    place_of,
+    without_item_numbers,
+)
 
-Suppression = tuple[Place, Count, int]
-"""A slot's field, its count, and a number that is not written there until YouTube returns another one."""
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A number that is not written to a place until YouTube returns another one."""
+
+    place: Place
+    count: Count
+    number: int
+    restored: int
+    """The number that replaced it there, which is no longer suppressed."""
 
 
 def diff(
     page: Page,
     accepted: Mapping[VideoId, Reading],
     only: Container[VideoId] | None = None,
-    suppressed: Mapping[Place, int] = MappingProxyType({}),
+    suppressed: AbstractSet[tuple[Place, int]] = frozenset(),
 ) -> tuple[Change, ...]:
     """Return the changes that update the page's counts to the accepted readings; `only` narrows to these videos.
 
-    A video without a reading, a count that YouTube hides, and a number that is suppressed for its field change nothing.
+    A video without a reading, a count that YouTube hides, and a number that is suppressed at its place change nothing.
     A slot's date becomes the day of its reading, but only together with a count of the slot.
     """
     path, changes = page.path, list[Change]()
@@ -43,7 +64,7 @@ def diff(
             new = given.get(kind)
             if new is None or (old is not None and int(old) == new):
                 continue
-            if not suppressed or suppressed.get(Place(path, field.field, video_id)) != new:
+            if not suppressed or (Place(path, without_item_numbers(field.field), video_id), new) not in suppressed:
                 why = Why.CHANGED if field.present else Why.INSERTED
                 changes.append(Change(path, video_id, field.field, kind, old, str(new), at, why))
     return tuple(changes)
@@ -58,7 +79,7 @@ def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
         if (change.why is Why.UNDO or change.why is Why.DROPPED) and change.old is not None:
             kind = change.kind
             if isinstance(kind, Count):
-                yield Place(change.path, change.field, change.video_id), kind, int(change.old)
+                yield Suppression(place_of(change), kind, int(change.old), int(change.new))
 
 
 def without_older(

@@ -7,13 +7,13 @@ is a sync in which `at_most_every` lets pages be written, with those that comple
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from syncer.model import Change, Count, Threshold, Why, WritePolicy
+from syncer.model import Change, Count, Threshold, Why, WritePolicy, place_of
 
 NO_THRESHOLD = Threshold()
 
@@ -91,6 +91,18 @@ def judge_change(
     if due > (opens or now) + (policy.at_most_every or timedelta()):
         return HeldBack(reason, due)
     return HeldBack(Reason.AT_MOST_EVERY, opens) if opens else change._replace(why=Why.HEARTBEAT)
+
+
+def due_together(changes: Sequence[Change], judged: Sequence[Change | HeldBack]) -> list[Change | HeldBack]:
+    """Return what was judged, with what is held back written too if another slot of its place is written now.
+
+    What the state knows about a place, such as when it was last written, is then true of all its slots.
+    """
+    due = {place_of(change) for change in judged if isinstance(change, Change) and "[" in change.field}
+    return [
+        change if due and isinstance(each, HeldBack) and place_of(change) in due else each
+        for change, each in zip(changes, judged, strict=True)
+    ]
 
 
 def round_opens(every: timedelta | None, last: Round | None, now: datetime, *, whole: bool) -> datetime | None:

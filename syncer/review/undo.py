@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import chain, groupby
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from syncer.content.scan import ExcludedPage, read_candidate
 from syncer.content.walk import Candidate, candidate_of
+from syncer.decide.same_items import find_items, texts_by_item
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of
+from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.mappings import with_former
@@ -56,7 +57,7 @@ def undo(
         sync = begin(config, Options(), environment, listener, opened, started=started)
         candidate = candidate_of(with_former(sync.database, config.written_models()))
         by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
-        pages = (_restoration(sync, candidate(path), same) for path, same in by_page)
+        pages = (_restoration(sync, candidate(path), list(same)) for path, same in by_page)
         return put_back(sync, opened.diff_log, pages, limit)
 
 
@@ -64,7 +65,7 @@ def _unknown(name: str) -> UsageError:
     return UsageError(f"the diff log has no changes of a sync {name}; run `syncer log` to see its syncs")
 
 
-def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Restoration:
+def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[Line]) -> Restoration:
     """Return the edit that restores one page's counts from before these lines, and the counts it cannot restore."""
     found = read_candidate(sync.site, candidate) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
@@ -81,13 +82,17 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Iterable[Line]) -> Res
         for slot in page.slots
         for value in slot.values
     }
+    now = texts_by_item((*named, value.text) for named, (_, value) in values.items())
+    old, new = (texts_by_item((*_named(line), _text(line[key])) for line in lines) for key in ("old", "new"))
+    again = find_items({item: [texts, old[item]] for item, texts in new.items()}, now)
     changes: list[list[Change]] = [[] for _ in pages]
     skipped, stay = [], set[tuple[str, str]]()
     for line in lines:
-        video, field = VideoId(str(line["video_id"])), str(line["field"])
-        name = None if line["count"] is None else str(line["count"])
-        number, value = values.get((video, field, name), (0, None))
+        video, field, name = _named(line)
         slot = video, item_of(field)
+        item, key = again.get(slot), key_of(field)
+        there = (video, f"{item}.{key}" if item else key, name)
+        number, value = values.get(there, (0, None)) if item is not None else (0, None)
         outcome = _change_back(sync.database, line, value, missing)
         if line["count"] is None and slot in stay and isinstance(outcome, Change):  # counts come first in the log
             outcome = "it is the date of a count that is not restored"
@@ -111,6 +116,15 @@ def _change_back(database: Database, line: Line, value: Value | None, missing: s
         return INSERTED
     if value.text != new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
-    path, field, video = str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))
+    path, video = str(line["path"]), VideoId(str(line["video_id"]))
     as_of = last_said(database, video, value.kind, str(old)) or datetime.fromisoformat(str(line["as_of"]))
-    return Change(path, video, field, value.kind, value.text, str(old), as_of, Why.UNDO)
+    return Change(path, video, value.field, value.kind, value.text, str(old), as_of, Why.UNDO)
+
+
+def _named(line: Line) -> tuple[VideoId, str, str | None]:
+    """Return the video, the field and the count of a line; of a date, no count."""
+    return VideoId(str(line["video_id"])), str(line["field"]), _text(line["count"])
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)

@@ -14,7 +14,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
-from syncer.model import Change, Count, Date, Fields, Format, ValueKind, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, Format, ValueKind, VideoId, Why, key_of
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -106,9 +106,14 @@ def mark_done(
             "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",
             (int(at.timestamp()), first_seq, batch),
         )
+        numbers = list(suppressed)
         connection.executemany(
-            "INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?, ?, ?)",
-            ((*place, count, number) for place, count, number in suppressed),
+            "DELETE FROM suppressed WHERE path = ? AND field = ? AND id = ? AND number = ?",
+            [(*each.place, each.restored) for each in numbers],
+        )
+        connection.executemany(
+            "INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?, ?, ?)",
+            [(*each.place, each.number, each.count) for each in numbers],
         )
         for record in records:
             record(connection)
@@ -162,8 +167,7 @@ def _change(entry: str, fields: Fields) -> Change:
 
 def _date_at(field: str, fields: Fields) -> Date:
     """Return which date a field holds. Raises ValueError."""
-    key = field.rpartition("].")[2]  # in a list, keys are relative to the item
-    return Date(next((date for date, own in fields.dates.items() if own == key), ""))
+    return Date(next((date for date, own in fields.dates.items() if own == key_of(field)), ""))
 
 
 def encode_fields(fields: Fields) -> dict[str, object]:

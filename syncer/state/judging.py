@@ -157,14 +157,14 @@ def count_braked(database: Database) -> int:
         return int(connection.execute("SELECT count(*) FROM videos WHERE held = ?", (BRAKE,)).fetchone()[0])
 
 
-def suppressed_numbers(database: Database, paths: Iterable[str]) -> dict[Place, int]:
-    """Return the suppressed numbers on these pages."""
+def suppressed_numbers(database: Database, paths: Iterable[str]) -> set[tuple[Place, int]]:
+    """Return the suppressed numbers on these pages, each with its place."""
     with database.read() as connection:
         rows = connection.execute(
             "SELECT path, field, id, number FROM suppressed WHERE path IN (SELECT value FROM json_each(?))",
             (json.dumps(list(paths)),),
         )
-        return {Place(path, field, VideoId(video)): number for path, field, video, number in rows}
+        return {(Place(path, field, VideoId(video)), number) for path, field, video, number in rows}
 
 
 def count_suppressed(database: Database) -> int:

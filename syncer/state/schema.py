@@ -136,6 +136,43 @@ CREATE TABLE availability (
 ) WITHOUT ROWID;
 """
 
+SCHEMA_11 = """
+ALTER TABLE suppressed RENAME TO numbered;
+ALTER TABLE written RENAME TO numbered_writes;
+CREATE TABLE suppressed (
+    path TEXT NOT NULL,                    -- a place: page, field without the numbers of list items, and video
+    field TEXT NOT NULL,
+    id TEXT NOT NULL,
+    number INTEGER NOT NULL,               -- what was undone or dropped there
+    count TEXT NOT NULL,                   -- last: SQLite 3.40 calls a table damaged whose key has gaps
+    PRIMARY KEY (path, field, id, number)
+) WITHOUT ROWID;
+CREATE TABLE written (                     -- only where `write.at_least_every` is set
+    path TEXT NOT NULL,                    -- a place, as above
+    field TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,                   -- when it was last written
+    PRIMARY KEY (path, field, id)
+) WITHOUT ROWID;
+CREATE TEMP TABLE without_numbers AS
+WITH RECURSIVE parts(field, done, rest) AS (
+    SELECT field, '', field FROM (SELECT field FROM numbered UNION SELECT field FROM numbered_writes)
+    UNION ALL
+    SELECT field, done || substr(rest, 1, instr(rest, '[')),
+        CASE WHEN ltrim(substr(rest, instr(rest, '[') + 1), '0123456789') LIKE '].%'
+        THEN ltrim(substr(rest, instr(rest, '[') + 1), '0123456789') ELSE substr(rest, instr(rest, '[') + 1) END
+    FROM parts WHERE instr(rest, '[')
+)
+SELECT field, done || rest AS place FROM parts WHERE NOT instr(rest, '[');
+INSERT OR IGNORE INTO suppressed
+    SELECT path, place, id, number, count FROM numbered JOIN without_numbers USING (field);
+INSERT INTO written
+    SELECT path, place, id, max(at) FROM numbered_writes JOIN without_numbers USING (field) GROUP BY path, place, id;
+DROP TABLE numbered;
+DROP TABLE numbered_writes;
+DROP TABLE without_numbers;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     SCHEMA_1,
     SCHEMA_2,
@@ -147,6 +184,7 @@ MIGRATIONS: tuple[str, ...] = (
     SCHEMA_8,
     SCHEMA_9,
     SCHEMA_10,
+    SCHEMA_11,
 )
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 

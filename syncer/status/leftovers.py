@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from syncer.model import Count
+from syncer.model import Count, item_of, key_of
 from syncer.state.database import Database
 from syncer.state.intents import IntentBatch, unsettled_batches
 
@@ -51,6 +51,7 @@ def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
     from syncer.content.page_file import attempt
     from syncer.content.scan import read_head
     from syncer.content.walk import Candidate
+    from syncer.decide.same_items import find_items, texts_by_item
     from syncer.front_matter.find import counts_in
 
     def page_of(number: int) -> tuple[str, int]:
@@ -61,8 +62,17 @@ def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
         fields = batch.mappings[mapping]
         read = read_head(site, Candidate(path, (fields,)))
         counts = (attempt(counts_in, read[0], fields, path) if isinstance(read, tuple) else None) or {}
-        changes = ((number, batch.changes[number]) for number in numbers)
-        unwritten.update(n for n, change in changes if counts.get((change.video_id, change.field)) != change.new)
+        found = texts_by_item((video, field, None, text) for (video, field), text in counts.items())
+        changes = {number: batch.changes[number] for number in numbers}
+        old = texts_by_item((change.video_id, change.field, None, change.old) for change in changes.values())
+        new = texts_by_item((change.video_id, change.field, None, change.new) for change in changes.values())
+        # of several items with one video, one that has the new count may have had it before
+        again = find_items({item: [texts, new[item]] for item, texts in old.items()}, found)
+        for number, change in changes.items():
+            item = change.video_id, item_of(change.field)
+            there = found.get((change.video_id, again[item])) if item in again else None
+            if not there or there.get((key_of(change.field), None)) != change.new:
+                unwritten.add(number)
     return unwritten
 
 

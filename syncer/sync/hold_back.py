@@ -8,8 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from syncer.decide.diff import with_counts
-from syncer.decide.thresholds import NARROWED_ROUND, HeldBack, Holding, Round, judge_change, round_opens
-from syncer.model import Change, Count, Date, Edit, Place, ProblemKind, Why, WritePolicy
+from syncer.decide.thresholds import (
+    NARROWED_ROUND,
+    HeldBack,
+    Holding,
+    Round,
+    due_together,
+    judge_change,
+    round_opens,
+)
+from syncer.model import Change, Count, Date, Edit, ProblemKind, Why, WritePolicy, place_of
 from syncer.state.intents import Record
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages
 from syncer.state.writes import forget_writes, last_round, last_writes, note_writes, save_held_back
@@ -28,11 +36,13 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
         if policy is None or isinstance(change.kind, Date):
             return change
-        place = Place(change.path, change.field, change.video_id)
-        return judge_change(change, policy, written.get(place), holding.now, holding.opens)
+        return judge_change(change, policy, written.get(place_of(change)), holding.now, holding.opens)
 
     for edit in edits:
-        judged = [(fields, [judge(change, fields.policy) for change in changes]) for fields, changes in edit.rewrites]
+        judged = [
+            (fields, due_together(changes, [judge(change, fields.policy) for change in changes]))
+            for fields, changes in edit.rewrites
+        ]
         held = [each for _, changes in judged for each in changes if isinstance(each, HeldBack)]
         for reason, until in held:
             holding.counts[reason] += 1
@@ -54,10 +64,10 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
     """
     remembers = any(policy.at_least_every for policy in config.policies)
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
-    places = (Place(change.path, change.field, change.video_id) for change in counts)
+    places = {place_of(change) for change in counts}
     by_sync = any(change.why not in {Why.UNDO, Why.DROPPED} for change in changes)
     last = Round(began, complete=False) if config.write.at_most_every and by_sync else None
-    return partial(note_writes, places=list(places), at=now, last=last)
+    return partial(note_writes, places=places, at=now, last=last)
 
 
 def begin_round(sync: Sync) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
@@ -51,7 +52,7 @@ def write_pages(
         if sync.environment.cancelled():
             return
         paths = set(map(pages.path, batch))
-        suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else {}
+        suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else set()
         sync.tally.suppressed += len(suppressed)
         edits = edits_for(
             sync, [pages[each] for each in batch if not pages.shows(each, accepted)], accepted, suppressed
@@ -142,7 +143,7 @@ def _batches(pages: Pages, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def edits_for(
-    sync: Sync, batch: Sequence[Page], known: Mapping[VideoId, Reading], suppressed: Mapping[Place, int]
+    sync: Sync, batch: Sequence[Page], known: Mapping[VideoId, Reading], suppressed: AbstractSet[tuple[Place, int]]
 ) -> list[Edit]:
     """Return the edits that these pages need; `known` are accepted readings that need not be read from the state."""
     videos = {slot.video_id for page in batch for slot in page.slots}
