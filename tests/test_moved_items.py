@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,28 +13,41 @@ from tests.site import NOON, Run, Site, counts, ids
 
 HOUR = timedelta(hours=1)
 A, B, C, NEW = ids(4, seed=17)
-Item = tuple[str, int | str]
+Item = tuple[str, int]
 
-FORMS = {
-    "content/page.md": ("videos[].id", lambda items: b"---\nvideos:\n" + yaml(items) + b"---\nBody.\n"),
-    "_data/talks.yml": ("[].id", lambda items: b"# Talks\n" + yaml(items)),
-    "data/talks.json": (
-        "talks[].id",
-        lambda items: (
-            b'{"talks": [%b]}\n'
-            % b", ".join(b'{"id": "%b", "views": %b}' % (v.encode(), str(n).encode()) for v, n in items)
-        ),
-    ),
-    "data/talks.toml": (
-        "talks[].id",
-        lambda items: b"".join(b'[[talks]]\nid = "%b"\nviews = %d\n' % (v.encode(), n) for v, n in items),
-    ),
-    "data/talks.csv": ("id", lambda items: b"id,views\n" + b"".join(b"%b,%d\n" % (v.encode(), n) for v, n in items)),
+
+def yaml(items: Sequence[Item]) -> str:
+    return "".join(f"- id: {video}\n  views: {views}\n" for video, views in items)
+
+
+def front_matter(items: Sequence[Item]) -> str:
+    return f"---\nvideos:\n{yaml(items)}---\nBody.\n"
+
+
+def commented(items: Sequence[Item]) -> str:
+    return f"# Talks\n{yaml(items)}"
+
+
+def json(items: Sequence[Item]) -> str:
+    listed = ", ".join(f'{{"id": "{video}", "views": {views}}}' for video, views in items)
+    return f'{{"talks": [{listed}]}}\n'
+
+
+def toml(items: Sequence[Item]) -> str:
+    return "".join(f'[[talks]]\nid = "{video}"\nviews = {views}\n' for video, views in items)
+
+
+def table(items: Sequence[Item]) -> str:
+    return "id,views\n" + "".join(f"{video},{views}\n" for video, views in items)
+
+
+FORMS: dict[str, tuple[str, Callable[[Sequence[Item]], str]]] = {
+    "content/page.md": ("videos[].id", front_matter),
+    "_data/talks.yml": ("[].id", commented),
+    "data/talks.json": ("talks[].id", json),
+    "data/talks.toml": ("talks[].id", toml),
+    "data/talks.csv": ("id", table),
 }
-
-
-def yaml(items: Sequence[Item]) -> bytes:
-    return b"".join(b"- id: %b\n  views: %d\n" % (video.encode(), number) for video, number in items)
 
 
 class Talks:
@@ -51,10 +64,10 @@ class Talks:
         )
 
     def put(self, *items: Item) -> None:
-        self.site.put(self.path, self.form(items))
+        self.site.put(self.path, self.form(items).encode())
 
     def says(self, *items: Item) -> bool:
-        return (self.site.root / self.path).read_bytes() == self.form(items)
+        return (self.site.root / self.path).read_text(encoding="utf-8") == self.form(items)
 
 
 @pytest.fixture(params=sorted(FORMS))

@@ -23,12 +23,13 @@ def texts_by_item(values: Iterable[tuple[VideoId, str, str | None, str | None]])
 
 
 def find_items(wanted: Mapping[Item, Sequence[Texts]], found: Mapping[Item, Texts]) -> dict[Item, str]:
-    """Return which item each of these items of a file is now; one that cannot be told from others is left out.
+    """Return which item each of these items of a file is now; an item that cannot be identified is left out.
 
-    `wanted` has what each may say now, the likelier first, `found` what the file says; both are in the file's order. If
-    all are where they were, nothing has moved. Else, a video's items are paired in order, provided that it has as many
-    as were wanted. Otherwise an item is the one with its number, if that says what it may say, or else the first one
-    that does. If not all of a video's items are found so, it matters which ones, unless they are all alike.
+    `wanted` has the texts that each may have now, the likelier ones first; `found` has the texts in the file. Both are
+    in the order of the file. If all items are where they were, nothing has moved. Otherwise a video's items are paired
+    in order, provided that both sides have as many of them. If not, an item is the one that has its number and its
+    texts, else the first one that has its texts; and if that finds only some of the video's items, the result has none
+    of them, unless all are alike.
     """
     if all(item in found for item in wanted):
         return {item: item[1] for item in wanted}

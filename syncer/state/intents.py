@@ -106,15 +106,15 @@ def mark_done(
             "UPDATE intent_batches SET done_at = ?, first_seq = ? WHERE batch = ?",
             (int(at.timestamp()), first_seq, batch),
         )
-        numbers = list(suppressed)
-        connection.executemany(
-            "DELETE FROM suppressed WHERE path = ? AND field = ? AND id = ? AND number = ?",
-            [(*each.place, each.restored) for each in numbers],
-        )
-        connection.executemany(
-            "INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?, ?, ?)",
-            [(*each.place, each.number, each.count) for each in numbers],
-        )
+        if numbers := list(suppressed):
+            connection.executemany(
+                "DELETE FROM suppressed WHERE path = ? AND field = ? AND id = ? AND number = ?",
+                ((*each.place, each.restored) for each in numbers),
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?, ?, ?)",
+                ((*each.place, each.number, each.count) for each in numbers),
+            )
         for record in records:
             record(connection)
 
