@@ -112,6 +112,7 @@ def _row(video: PlannedVideo, pages: Mapping[VideoId, Sequence[str]]) -> tuple[s
 
 def _show_budget(outlook: Outlook) -> None:
     from syncer.cli.show import show, show_table
+    from syncer.model import BATCH_SIZE
     from syncer.status.demand import units, units_outline
     from syncer.wording import counted
 
@@ -143,7 +144,7 @@ def _show_budget(outlook: Outlook) -> None:
         sentence = f"It gained {outlook.growth:.1f} videos a day lately. If that continues, it outgrows the quota on"
         show(f"{sentence} {outlook.outgrown_at:%Y-%m-%d}.")
     if not forecast.keeps_up:
-        needed = forecast.videos / 50 / forecast.days_with_syncs
+        needed = forecast.videos / BATCH_SIZE / forecast.days_with_syncs
         sentence = f"This site has outgrown its quota: to read every video within {within}, it needs"
         show(f"{sentence} {units(needed)} a day.", "bold yellow")
     if not forecast.suffices:

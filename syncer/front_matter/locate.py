@@ -287,8 +287,8 @@ def _span(block: BlockText, scope: _Scope, key: MappedKey) -> ValueSpan | Proble
     return _span_of_scalar(block, found.member.key, node, value)
 
 
-def _noun(held: MappedKey | Value) -> str:
-    return "date" if isinstance(held.kind, Date) else "count"
+def _noun(mapped: MappedKey | Value) -> str:
+    return "date" if isinstance(mapped.kind, Date) else "count"
 
 
 def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
