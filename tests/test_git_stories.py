@@ -191,7 +191,11 @@ def revert(story: Story, _number: int, _what: int) -> None:
 
 
 def map_other_values(story: Story, _number: int, what: int) -> None:
-    """Maps fewer counts, or all again: what syncer wrote before is still its own."""
+    """Maps fewer counts, or all again, after a sync that did not commit: what it wrote is still syncer's own."""
+    story.hours += 1
+    story.youtube.clock.advance(timedelta(days=20))
+    story.site.configure(collections=DATED_COLLECTIONS)
+    story.site.sync(NOON + timedelta(hours=story.hours))
     story.site.configure(git="commit: true", collections=MAPPINGS[what % len(MAPPINGS)])
 
 
