@@ -91,7 +91,7 @@ def lay(there: Path, files: Mapping[str, str]) -> None:
 
 def proposed(there: Path) -> list[Fields]:
     target = there / "config/syncer.yaml"
-    return [each.mapping() for each in parse_config(target.read_text(encoding="utf-8"), target).collections]
+    return [each.as_model().fields for each in parse_config(target.read_text(encoding="utf-8"), target).collections]
 
 
 def aim_at(there: Path, youtube: Simulator) -> None:
