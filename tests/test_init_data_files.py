@@ -312,3 +312,14 @@ def test_files_below_many_directories_have_one_pattern(there: Path, syncer: Run)
     (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
     assert (collection.directory, collection.include) == (".", ("**/*.yml",))
     assert sorted(collection.exclude) == ["/docs/people.yml", "/jsday-1/_archive/old.yml"]
+
+
+def test_names_of_channels_and_words_of_eleven_letters_are_no_collection(there: Path, syncer: Run) -> None:
+    names = ["VisualitypE", "EngineersSG", "RubyFloripa", "TorontoRuby", "Montreal-rb"]
+    channels = {
+        f"data/{n}.yml": f"youtube_channels:\n- name: {name}\nmeta: [{{video_of: {name}}}]\n"
+        for n, name in enumerate(names)
+    }
+    lay(there, {**channels, "data/talks.yml": talk(A) + talk(B)})
+    syncer("init")
+    assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id"]

@@ -34,7 +34,7 @@ _CHECKED_FILES = 20
 _BUILT = frozenset({"dist", "build", "config", "test", "tests", "fixtures"}) | NOT_PUBLISHED
 """Directories whose data files are built, are settings, or are samples."""
 _NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar")
-"""In names of keys whose URLs name a video without being one."""
+"""In names of keys whose texts name a video without being one, or another thing on YouTube."""
 _BY_SUFFIX = Fields("", {})
 
 Read = Callable[[str], bytes | None]
@@ -109,7 +109,10 @@ class DataFiles:
                 proposal = replace(propose(key, group.survey), format=form)
                 is_shape = _is_list(key, form) or group.names or (len(group.paths) > 1 and proposal.videos > 1)
                 is_seldom = self.elsewhere[form, key] > proposal.videos and not is_named_for_videos(key, clearly=True)
-                if group.is_certain and is_shape and not is_seldom and self._has_videos(group, proposal, read):
+                is_for_videos = group.is_certain and (
+                    proposal.fields.where or holds_videos(key, group.survey, named=True)
+                )
+                if is_for_videos and is_shape and not is_seldom and self._has_videos(group, proposal, read):
                     found.append(self._placed(group, proposal, read))
         return sorted(found, key=lambda each: (-each.videos, each.directory, each.include))[:_MAX_PROPOSALS]
 
@@ -172,8 +175,7 @@ def _is_list(key: str, form: Format) -> bool:
 
 def _may_be_shape(key: str, form: Format, path: str) -> bool:
     """Return whether a key of this file may be one for videos: single values at the site's root are settings."""
-    last = key.rpartition(".")[2]
-    return (_is_list(key, form) or "/" in path) and not _NO_VIDEO.search(last.lower())
+    return (_is_list(key, form) or "/" in path) and not _NO_VIDEO.search(key.lower())
 
 
 def _parts(path: str) -> tuple[str, ...]:
