@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,64 +9,10 @@ import pytest
 from syncer.simulator.server import Simulator
 from tests.repository import in_git
 from tests.site import NOON, Run, Site, counts, ids
+from tests.talks import FORMS, Talks
 
 HOUR = timedelta(hours=1)
 A, B, C, NEW = ids(4, seed=17)
-Item = tuple[str, int]
-
-
-def yaml(items: Sequence[Item]) -> str:
-    return "".join(f"- id: {video}\n  views: {views}\n" for video, views in items)
-
-
-def front_matter(items: Sequence[Item]) -> str:
-    return f"---\nvideos:\n{yaml(items)}---\nBody.\n"
-
-
-def commented(items: Sequence[Item]) -> str:
-    return f"# Talks\n{yaml(items)}"
-
-
-def json(items: Sequence[Item]) -> str:
-    listed = ", ".join(f'{{"id": "{video}", "views": {views}}}' for video, views in items)
-    return f'{{"talks": [{listed}]}}\n'
-
-
-def toml(items: Sequence[Item]) -> str:
-    return "".join(f'[[talks]]\nid = "{video}"\nviews = {views}\n' for video, views in items)
-
-
-def table(items: Sequence[Item]) -> str:
-    return "id,views\n" + "".join(f"{video},{views}\n" for video, views in items)
-
-
-FORMS: dict[str, tuple[str, Callable[[Sequence[Item]], str]]] = {
-    "content/page.md": ("videos[].id", front_matter),
-    "_data/talks.yml": ("[].id", commented),
-    "data/talks.json": ("talks[].id", json),
-    "data/talks.toml": ("talks[].id", toml),
-    "data/talks.csv": ("id", table),
-}
-
-
-class Talks:
-    """A site with one file of talks."""
-
-    def __init__(self, site: Site, path: str, **sections: str) -> None:
-        key, self.form = FORMS[path]
-        self.site, self.path = site, path
-        directory, _, name = path.partition("/")
-        site.configure(
-            collections=f"  - directory: {directory}\n    include: ['{name}']\n"
-            f"    fields: {{video_id: '{key}', counts: {{viewCount: views}}}}\n",
-            **sections,
-        )
-
-    def put(self, *items: Item) -> None:
-        self.site.put(self.path, self.form(items).encode())
-
-    def says(self, *items: Item) -> bool:
-        return (self.site.root / self.path).read_text(encoding="utf-8") == self.form(items)
 
 
 @pytest.fixture(params=sorted(FORMS))
