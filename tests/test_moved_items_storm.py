@@ -118,7 +118,7 @@ class ListMachine(RuleBasedStateMachine):
         kept = [talk for talk in self.talks if data.draw(st.integers(0, 4))]
         added = [self.new(video) for video in data.draw(st.lists(st.sampled_from(VIDEOS), max_size=2))]
         order = data.draw(st.permutations([talk.video for talk in kept + added]))
-        waiting = defaultdict(list[Talk])
+        waiting: defaultdict[str, list[Talk]] = defaultdict(list)
         for talk in (added + kept) if data.draw(st.booleans()) else (kept + added):
             waiting[talk.video].append(talk)
         after = Counter(order)
@@ -256,14 +256,13 @@ class ListMachine(RuleBasedStateMachine):
             return
         clear = self.clear()
         expected = {talk: old for talk, (old, new) in self.write.changes.items() if talk.views == new}
-        before = {talk: talk.views for talk in self.talks}
-        name = ""
+        name, suppressed = "", set(self.suppressed)
         with suppress(KilledError):
             name = undo(self.config(), self.write.name, self.environment(killed=killed), NO_LISTENER, 0)[0].sync
         self.restored(name, expected, clear)
         if not name:
             self.killed = True
-            self.suppressed = {each for each in self.suppressed if each not in before}  # set when it is recovered
+            self.suppressed = suppressed  # until it is recovered
 
     @rule()
     def commit(self) -> None:
