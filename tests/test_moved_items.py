@@ -179,3 +179,27 @@ def test_a_count_under_an_id_is_excluded_by_its_key(site: Site) -> None:
     file = site.put("_data/by_id.yml", f"syncer: {{views: false}}\nvideos:\n  {A}: {{views: 1, likes: 2}}\n".encode())
     assert site.sync().changed_counts == 1
     assert b"{views: 1, likes:" in file.read_bytes()
+
+
+def test_two_slots_of_a_video_with_counts_of_their_own_are_both_dropped(
+    talks: Talks, youtube: Simulator, syncer: Run
+) -> None:
+    views = counts(youtube, A)[0]
+    talks.put((A, 1), (B, 2), (A, 3))
+    name = talks.site.sync().sync
+    in_git(talks.site)
+    talks.site.undo(name, NOON + HOUR)
+    assert talks.says((A, 1), (B, 2), (A, 3))
+    assert syncer("review", "--drop", talks.path).code == 0
+    assert talks.says((A, views), (B, counts(youtube, B)[0]), (A, views))
+
+
+def test_what_two_undos_took_back_one_after_the_other_is_not_written_again(talks: Talks, youtube: Simulator) -> None:
+    talks.put((A, 1), (B, 2))
+    first = talks.site.sync().sync
+    youtube.clock.advance(30 * DAY)
+    second = talks.site.sync(NOON + HOUR).sync
+    for name in (second, first):
+        talks.site.undo(name, NOON + 2 * HOUR)
+    assert talks.says((A, 1), (B, 2))
+    assert talks.site.sync(NOON + 3 * HOUR).changed_counts == 0
