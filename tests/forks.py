@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from runpy import run_module
 from typing import IO, Any, Self
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +81,7 @@ class Fork:
         self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None,
         stdin: int = DEVNULL, stdout: int | None = None, stderr: int | None = None,
     ) -> None:  # fmt: skip
-        """`words`: what comes after `python`: `-m syncer` or `-c CODE`, and arguments."""
+        """`words`: what comes after `python`: `-m MODULE` or `-c CODE`, and arguments."""
         self.words = words
         self.returncode: int | None = None
         opened: list[int] = []
@@ -243,9 +244,11 @@ def _run(words: Sequence[str], directory: str, variables: Mapping[str, str]) -> 
         sys.modules["__main__"] = main
         exec(compile(what, "<string>", "exec"), main.__dict__)
         return 0
-    assert what == "syncer", "other modules start for real"
-    sys.argv = [str(ROOT / "syncer/__main__.py"), *arguments]
-    return int(import_module("syncer.__main__").main())
+    sys.argv = [what, *arguments]
+    if what == "syncer":
+        return int(import_module("syncer.__main__").main())
+    run_module(what, run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _code_of(ended: SystemExit) -> int:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -19,6 +18,7 @@ import pytest
 from syncer.cli.main import COMMANDS
 from syncer.simulator.server import Simulator
 from tests.examples import storms_but
+from tests.forks import Fork
 from tests.site import Run, Site, counts, crlf, ids
 from tests.terminal import environment, typed_ahead
 from tests.waiting import until
@@ -26,7 +26,7 @@ from tests.waiting import until
 VIDEOS = ids(40, seed=77)
 NOBODY_THERE = "http://127.0.0.1:9/"
 
-Start = Callable[..., "subprocess.Popen[bytes]"]
+Start = Callable[..., "Fork | subprocess.Popen[bytes]"]
 
 
 def through_a_shell(site: Site, redirection: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
@@ -53,7 +53,7 @@ def with_variables(**variables: str) -> Start:
 def nobody_reads(*numbers: int) -> Start:
     """The reader of a pipe has gone before the first byte."""
 
-    def start(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(site: Site, *arguments: str) -> Fork:
         read, write = os.pipe()
         os.close(read)
         streams: dict[str, int] = {name: write for number, name in ((1, "stdout"), (2, "stderr")) if number in numbers}
@@ -64,7 +64,7 @@ def nobody_reads(*numbers: int) -> Start:
     return start
 
 
-def terminal_gone(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+def terminal_gone(site: Site, *arguments: str) -> Fork:
     ours, its = os.openpty()
     process = run(site, *arguments, stdin=its, stdout=its, stderr=its)
     os.close(its)
@@ -72,8 +72,8 @@ def terminal_gone(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def run(site: Site, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "syncer", *arguments], cwd=site.root, env=environment(), **streams)
+def run(site: Site, *arguments: str, **streams: int) -> Fork:
+    return Fork("-m", "syncer", *arguments, cwd=site.root, env=environment(), **streams)
 
 
 WAYS: dict[str, Start] = {
@@ -191,18 +191,18 @@ def test_a_command_that_only_prints_fails_where_that_cannot_be_written(
 ) -> None:
     syncer("sync")
     with open("/dev/full", "wb") as disk:
-        done = run(full, *arguments, stdout=disk, stderr=subprocess.PIPE)
+        done = run(full, *arguments, stdout=disk.fileno(), stderr=subprocess.PIPE)
     _, err = done.communicate(timeout=60)
-    assert (done.returncode, err) == (2, b"syncer: cannot write all of the output: No space left on device\n")
+    assert (done.returncode, err) == (2, "syncer: cannot write all of the output: No space left on device\n")
 
 
 def test_what_could_not_be_written_in_full_is_said(full: Site) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     with open("/dev/full", "wb") as disk:
-        done = run(full, "sync", "--json", stdout=disk, stderr=subprocess.PIPE)
+        done = run(full, "sync", "--json", stdout=disk.fileno(), stderr=subprocess.PIPE)
     _, err = done.communicate(timeout=60)
-    assert (done.returncode, err) == (1, b"syncer: cannot write all of the output: No space left on device\n")
+    assert (done.returncode, err) == (1, "syncer: cannot write all of the output: No space left on device\n")
 
 
 def test_a_reader_that_has_read_enough_hears_no_complaint(full: Site, syncer: Run) -> None:

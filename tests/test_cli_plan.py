@@ -103,11 +103,11 @@ def test_a_rare_cron_has_the_units_of_the_days_on_which_it_syncs(
     forecast = plan["forecast"]
     assert forecast["every"] == pytest.approx(every.total_seconds(), rel=0.05)
     assert (plan["reaches"]["in_each_sync"], plan["reaches"]["within_refresh"]) == reaches
-    assert (forecast["units_needed"], forecast["suffices"]) == (2.4, False)
+    assert (forecast["units_needed"], forecast["suffices"]) == (3, False)
     assert forecast["units_used"] <= 2 * timedelta(days=1) / every + 0.1
     assert forecast["longest"] >= forecast["every"]
     assert all(day["requests"] <= 100 and (day["syncs"] or not day["requests"]) for day in plan["days"])
-    sentence = "the syncs of a day would need 2.4 units, and may use 2: what is most out of date is requested first."
+    sentence = "the syncs of a day would need 3 units, and may use 2: what is most out of date is requested first."
     assert sentence in syncer("plan").out
 
 
@@ -123,11 +123,11 @@ def test_where_the_units_suffice_every_sync_requests_every_video(
     assert plan["next"]["why"] == {"due": 5}
     assert plan["next"]["left"] == {"fresh": 0, "gone": 0, "later": 0, "over_quota": 0}
     assert plan["forecast"]["suffices"]
-    assert plan["forecast"]["units_needed"] == 0.4, "five videos, four syncs a day"
+    assert plan["forecast"]["units_needed"] == 4, "five videos, a unit in each of four syncs a day"
     assert plan["quotas"] == [], "more quota would change nothing"
     assert plan["next"]["first"][0]["pages"]
     text = syncer("plan").out
-    assert "Every sync can request every video: that takes 0.4 units a day of 19,600.\n" in text
+    assert "Every sync can request every video: that takes 4 units a day of 19,600.\n" in text
     assert "more units" not in text
     assert (tree(site.root / "content"), (site.state / "state.sqlite3").read_bytes()) == before, "it only reads"
 
@@ -165,11 +165,11 @@ def test_where_the_units_do_not_suffice_the_most_out_of_date_come_first_and_it_s
     assert not plan["forecast"]["suffices"]
     assert plan["forecast"]["keeps_up"]
     assert plan["budget"] == 2
-    assert [quota["budget"] for quota in plan["quotas"]] == [4, 10]
+    assert [quota["budget"] for quota in plan["quotas"]] == [4, 12]
     errors = [plan["forecast"]["mean_error"], *(quota["mean_error"] for quota in plan["quotas"])]
     assert errors == sorted(errors, reverse=True)
     assert sum(band["videos"] for band in plan["bands"]) == 121
-    assert plan["reaches"] == {"in_each_sync": 25, "within_refresh": 2500}
+    assert plan["reaches"] == {"in_each_sync": 0, "within_refresh": 2500}
     text = syncer("plan").out
     assert "requested      most out of date" in text
     assert "Most out of date:" in text
@@ -186,10 +186,10 @@ def test_status_says_how_far_the_quota_goes_and_which_video_waits_longest(
     waits = VIDEOS[7]
     drift(large, {waits: 0.001}, now - timedelta(days=3))
     status = syncer("status", "--json").document
-    assert status["units_a_day"] == {"needed": 9.7, "budget": 2}
+    assert status["units_a_day"] == {"needed": 12.0, "budget": 2}
     assert status["longest_unread"] == {"video_id": waits, "read_at": f"{now - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"}
     text = syncer("status").out
-    assert "To request every video, the syncs of a day would need 9.7 units, and may use 2: " in text
+    assert "To request every video, the syncs of a day would need 12 units, and may use 2: " in text
     assert (
         f"Longest unread: {waits}, since {now - timedelta(days=3):%Y-%m-%d %H:%M:%S} UTC (more: `syncer plan`).\n"
         in text
@@ -260,7 +260,7 @@ def test_the_interval_is_that_of_the_schedule_but_no_video_is_read_twice_in_five
     large.configure(schedule=schedule)
     plan = syncer("plan", "--json").document
     assert plan["forecast"]["every"] == every * 3600
-    assert plan["forecast"]["units_needed"] == pytest.approx(121 / 50 * 24 / every, abs=0.1)
+    assert plan["forecast"]["units_needed"] == pytest.approx(3 * 24 / every, abs=0.1)
     assert plan["days"][1]["syncs"] == syncs
 
 

@@ -40,6 +40,10 @@ def to_file(path: str = FILE) -> str:
     return f"to: data_file, file: {path}"
 
 
+def mapped_to(counts: str) -> str:
+    return f"- {{directory: content, fields: {{video_id: vid_id, counts: {{{counts}}}}}}}"
+
+
 @pytest.fixture
 def full(site: Site) -> Site:
     site.configure(write=to_file())
@@ -294,6 +298,29 @@ def test_a_collection_moves_to_a_data_file_and_back(site: Site, youtube: Simulat
     site.configure()
     site.sync(NOON)
     assert (site.root / FILE).read_text() == shown(youtube, VIDEOS[0])
+
+
+def test_a_renamed_key_inserts_its_count_only_and_a_key_that_is_no_longer_mapped_goes(
+    full: Site, youtube: Simulator
+) -> None:
+    full.sync(NOON)
+    kept = {video: counts(youtube, video)[1] for video in VIDEOS}
+    full.configure(write=to_file(), collections=mapped_to("viewCount: hits, likeCount: likeCount"))
+
+    report = full.sync(NOON)
+    assert (report.changed_counts, report.exit) == (3, 0)
+    assert [(line["field"], line["why"]) for line in full.log_lines()[6:]] == [
+        (f"{{{video}}}.hits", "inserted") for video in VIDEOS
+    ]
+    assert read(full.root / FILE) == {
+        video: {"hits": counts(youtube, video)[0], "likeCount": likes} for video, likes in kept.items()
+    }
+
+    full.configure(write=to_file(), collections=mapped_to("likeCount: likeCount, viewCount: hits"))
+    assert full.sync(NOON).changed_counts == 0
+    full.configure(write=to_file(), collections=mapped_to("likeCount: likeCount"))
+    assert full.sync(NOON).changed_counts == 0
+    assert read(full.root / FILE) == {video: {"likeCount": likes} for video, likes in kept.items()}
 
 
 def meanwhile(site: Site, act: Callable[[], object], at: str = "write") -> SyncReport:

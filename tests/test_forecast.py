@@ -37,6 +37,17 @@ def test_units_that_suffice_read_every_video_in_every_sync() -> None:
     assert found.mean_error == pytest.approx(0.01 / 24 / 2, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("videos", "hours", "needed", "spent"),
+    [(38, 6, 4, 4), (50, 6, 4, 4), (51, 6, 8, 8), (38, 24, 1, 1), (38, 24 * 7, 1, 1 / 7), (38, 24 * 365, 1, 1 / 365)],
+)
+def test_each_sync_takes_whole_units(videos: int, hours: int, needed: float, spent: float) -> None:
+    found = foreseen([0.01] * videos, units=100, every=hours * HOUR)
+    assert (found.units_for_all, found.units_spent) == pytest.approx((needed, spent))
+    assert foreseen([0.01] * videos, units=needed, every=hours * HOUR).suffices
+    assert not foreseen([0.01] * videos, units=needed * 0.99, every=hours * HOUR).suffices
+
+
 def test_a_video_that_changes_a_hundred_times_as_fast_is_read_ten_times_as_often() -> None:
     found = foreseen([0.0001] * 5000 + [0.01] * 5000, units=100, every=timedelta(minutes=5))
     assert not found.suffices

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -148,8 +149,16 @@ def undo(scene: Scene, syncer: Run) -> None:
 ACTS: list[Callable[[Scene, Run], None]] = [next_sync, keep, drop, undo]
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("change", storms_but(USUAL, list(CHANGES)))
+QUICK = {*product(USUAL, [next_sync]), *product(["another data file", "a count less"], ACTS)}
+
+
+@pytest.mark.parametrize(
+    ("change", "act"),
+    [
+        pytest.param(change, act, marks=[] if (change, act) in QUICK else pytest.mark.storm)
+        for change, act in product(CHANGES, ACTS)
+    ],
+)
 def test_what_is_not_committed_when_the_config_changes_is_not_forgotten(
     scene: Scene, change: str, act: Callable[[Scene, Run], None], syncer: Run
 ) -> None:
@@ -167,7 +176,7 @@ def test_what_is_not_committed_when_the_config_changes_is_not_forgotten(
     assert scene.ours.status() == []
 
 
-@pytest.mark.parametrize("undoes", [False, True], ids=["", "undone"])
+@pytest.mark.parametrize("undoes", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["", "undone"])
 @pytest.mark.parametrize("change", storms_but(USUAL, list(CHANGES)))
 def test_a_commit_that_waits_for_its_push_is_syncers_after_the_config_changes(
     scene: Scene, change: str, syncer: Run, *, undoes: bool

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from syncer.commit.message import form
 from syncer.commit.ownership import MAX_MIXED_COMMITS
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
+from syncer.simulator.world import World
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.examples import storms_but
@@ -50,17 +51,45 @@ class Scene(SharedSite):
         self.ours.git("commit", "--quiet", "--all", "--amend", *(words or ("--no-edit",)))
 
 
+PLACES = ("site", "remote.git", "other")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, datetime]]:
+    """The scene and YouTube's time, once for all tests; a copy of its places lies beside them."""
+    room = tmp_path_factory.mktemp("scene").resolve()
+    with Simulator(World()) as youtube:
+        site = Site(room / "site", youtube.url)
+        site.configure(git=GIT)
+        for page, video in zip(PAGES, VIDEOS, strict=True):
+            site.put(page, plain(video, 1, 2))
+        site.put(LIST, pair((VIDEOS[0], 1, 2), (VIDEOS[1], 3, 4)))
+        site.put("notes.txt", b"a note\n")
+        site.put(".gitignore", b".syncer/\n")
+        scene = Scene.of(site, youtube, room)
+        scene.sync_without_remote()
+        for name in PLACES:
+            shutil.copytree(room / name, room / "saved" / name, symlinks=True)
+        yield scene, youtube.clock.now()
+
+
 @pytest.fixture
-def scene(site: Site, youtube: Simulator, tmp_path: Path) -> Scene:
-    site.configure(git=GIT)
-    for page, video in zip(PAGES, VIDEOS, strict=True):
-        site.put(page, plain(video, 1, 2))
-    site.put(LIST, pair((VIDEOS[0], 1, 2), (VIDEOS[1], 3, 4)))
-    site.put("notes.txt", b"a note\n")
-    site.put(".gitignore", b".syncer/\n")
-    made = Scene.of(site, youtube, tmp_path)
-    made.sync_without_remote()
-    return made
+def site(made: tuple[Scene, datetime]) -> Site:
+    """The site, and all that belongs to it, put back as it was."""
+    scene, at = made
+    room = scene.site.root.parent
+    for place in room.iterdir():
+        if place.name != "saved":
+            shutil.rmtree(place)
+    for name in PLACES:
+        shutil.copytree(room / "saved" / name, room / name, symlinks=True)
+    scene.youtube.clock.set(at)
+    return scene.site
+
+
+@pytest.fixture
+def scene(site: Site, made: tuple[Scene, datetime]) -> Scene:
+    return replace(made[0], site=site)
 
 
 def add_words(scene: Scene) -> None:

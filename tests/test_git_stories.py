@@ -24,7 +24,7 @@ from syncer.sync.options import Options
 from tests.authored import fields_of
 from tests.remotes import left_over
 from tests.repository import Repository, in_git
-from tests.site import DATED_COLLECTIONS, FORMS, NOON, Site, ids, pair, with_date, world_with
+from tests.site import COLLECTIONS, DATED_COLLECTIONS, FORMS, NOON, Site, ids, pair, with_date, world_with
 from tests.snapshot import Snapshot, counts_of, require_only_counts_differ, snapshot
 
 pytestmark = pytest.mark.storm
@@ -32,6 +32,13 @@ pytestmark = pytest.mark.storm
 STORIES = 400 if "SYNCER_PROVE" in os.environ else 15
 
 POOL = ids(40, seed=81)
+
+MAPPINGS = (
+    DATED_COLLECTIONS,
+    DATED_COLLECTIONS.replace(", likeCount: likeCount", ""),
+    DATED_COLLECTIONS.replace("viewCount: viewcount, ", ""),
+    COLLECTIONS,
+)
 
 OWN, OWN_DATE = 77, "2031-01-01"
 """A count and a date that only authors write."""
@@ -183,6 +190,15 @@ def revert(story: Story, _number: int, _what: int) -> None:
         story.repository.git("revert", "--abort", check=False)
 
 
+def map_other_values(story: Story, _number: int, what: int) -> None:
+    """Maps fewer counts, or all again, after a sync that did not commit: what it wrote is still syncer's own."""
+    story.hours += 1
+    story.youtube.clock.advance(timedelta(days=20))
+    story.site.configure(collections=DATED_COLLECTIONS)
+    story.site.sync(NOON + timedelta(hours=story.hours))
+    story.site.configure(git="commit: true", collections=MAPPINGS[what % len(MAPPINGS)])
+
+
 def sync(story: Story, number: int, what: int) -> None:
     """Makes a sync, at times of a single page, and looks at what became of everything."""
     story.hours += 1
@@ -235,7 +251,7 @@ def _require_the_counts_of_ours_and_no_others(
 
 WORK = (
     edit_body, edit_front_matter, write_own_value, move_items, name_another_video, add_page, stage, stage_all, unstage,
-    commit, move, delete, put_back, change_mode, branch, revert,
+    commit, move, delete, put_back, change_mode, branch, revert, map_other_values,
 )  # fmt: skip
 
 KEYS: Mapping[ValueKind, str] = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount", Date.CHECKED_AT: "viewsUpdated"}

@@ -91,7 +91,7 @@ def lay(there: Path, files: Mapping[str, str]) -> None:
 
 def proposed(there: Path) -> list[Fields]:
     target = there / "config/syncer.yaml"
-    return [each.mapping() for each in parse_config(target.read_text(encoding="utf-8"), target).collections]
+    return [each.as_model().fields for each in parse_config(target.read_text(encoding="utf-8"), target).collections]
 
 
 def aim_at(there: Path, youtube: Simulator) -> None:
@@ -290,4 +290,36 @@ BROKEN: list[Callable[[str], str]] = [
 def test_a_file_that_cannot_be_read_does_not_stop_it(there: Path, syncer: Run, change: Callable[[str], str]) -> None:
     lay(there, {"_data/talks.yml": talk(A) + talk(B), "_data/other.yml": change(talk(C) + talk(D))})
     assert syncer("init").code == 0
+    assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id"]
+
+
+def test_links_that_are_seldom_youtube_are_no_collection(there: Path, syncer: Run) -> None:
+    talks = {
+        f"data/{n}.json": json.dumps({"videos": [{"url": f"https://youtu.be/{video}"}], "links": links})
+        for n, video in enumerate(IDS)
+        for links in [[{"url": f"https://youtu.be/{A}" if n == 3 else f"https://example.org/{n}{m}"} for m in range(3)]]
+    }
+    lay(there, talks)
+    assert syncer("init").code == 0
+    assert [fields.video_id for fields in proposed(there)] == ["videos[].url"]
+
+
+def test_files_below_many_directories_have_one_pattern(there: Path, syncer: Run) -> None:
+    lay(there, {f"{event}-{n}/talks/{n}.yml": talk(A) + talk(B) for n in range(7) for event in ("pycon", "jsday")})
+    lay(there, {"jsday-1/_archive/old.yml": talk(C), "docs/people.yml": "- youtube_id: {ann: 1}\n"})
+    syncer("init")
+    target = there / "config/syncer.yaml"
+    (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
+    assert (collection.directory, collection.include) == (".", ("**/*.yml",))
+    assert sorted(collection.exclude) == ["/docs/people.yml", "/jsday-1/_archive/old.yml"]
+
+
+def test_names_of_channels_and_words_of_eleven_letters_are_no_collection(there: Path, syncer: Run) -> None:
+    names = ["VisualitypE", "EngineersSG", "RubyFloripa", "TorontoRuby", "Montreal-rb"]
+    channels = {
+        f"data/{n}.yml": f"youtube_channels:\n- name: {name}\nmeta: [{{video_of: {name}}}]\n"
+        for n, name in enumerate(names)
+    }
+    lay(there, {**channels, "data/talks.yml": talk(A) + talk(B)})
+    syncer("init")
     assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_an_undo_is_not_held_back_and_begins_no_round(story: Story) -> None:
     assert story.at(12, {A: (2000, 200)}).changed_counts == 0, "the number that was undone"
     assert story.at(12.5, {A: (2001, 200)}).changed_counts == 1
     with story.state() as database:
-        assert last_round(database) == Round(NOON + 12.5 * DAY, complete=True)
+        assert last_round(database) == Round(NOON + 12.5 * DAY, complete=True, written=NOON + 12.5 * DAY)
 
 
 def test_commits_are_made_at_most_this_often_and_hold_all_that_was_due(story: Story) -> None:
@@ -175,3 +176,33 @@ def test_a_missing_count_is_inserted_in_the_next_round(story: Story) -> None:
     story.site.put(OTHER, f"---\nvid_id: {B}\n---\n".encode())
     assert held(story.at(1, {A: (2000, 200), B: (7, 7)})) == {Reason.AT_MOST_EVERY: 2}
     assert story.at(12, {A: (2000, 200), B: (7, 7)}).changed_counts == 2
+
+
+KEY_SET, KEY_ABSENT = "at_most_every: 12d", "in_place: true"
+
+
+@pytest.mark.parametrize("before", [(), ((-30, KEY_SET),)], ids=["never set before", "set, and removed"])
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_sync_that_wrote_pages_without_the_key_counts_as_the_last_round(
+    story: Story, before: Sequence[tuple[int, str]], *, undone: bool
+) -> None:
+    for days, policy in (*before, (0, KEY_ABSENT)):
+        story.site.configure(write=policy)
+        assert story.at(days, {A: (2000 + days, 200 + days)}).changed_counts == 2
+    story.site.configure(write=KEY_SET)
+    for later in (1, 1.5, 11.9):
+        for options in (Options(dry_run=True), Options(everything=True)):
+            report = story.at(later, {A: (3000, 300)}, options)
+            assert (report.changed_counts, held(report)) == (0, {Reason.AT_MOST_EVERY: 2})
+            assert report.held_back
+            assert report.held_back.until == {Reason.AT_MOST_EVERY: NOON + 12 * DAY}
+        if undone and later == 1:
+            story.site.undo(str(story.site.log_lines()[-1]["sync"]), NOON + 1.2 * DAY)
+    assert story.at(12, {A: (3001, 301)}).changed_counts == 2
+
+
+def test_without_the_key_no_round_is_stored(story: Story) -> None:
+    story.site.configure(write="min_change: 1")
+    story.at(0, {A: (2000, 200)})
+    with story.state() as database:
+        assert last_round(database) is None

@@ -94,7 +94,7 @@ def test_how_far_the_quota_goes_is_shown_once_the_videos_are_known(site: Site, p
     for video in ids(60):
         site.put(f"content/{video}.md", crlf(video, 1, 2))
     synced(page)
-    enough = "Every sync can request every video: that takes 4.8 units a day of 19,600."
+    enough = "Every sync can request every video: that takes 8 units a day of 19,600."
     assert f"<dt>Units a day</dt><dd>{enough}</dd>" in page.get("/").text
 
 

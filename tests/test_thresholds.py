@@ -121,7 +121,7 @@ def test_what_would_be_late_in_the_next_round_is_written_in_this_one() -> None:
 
 
 def test_a_round_opens_when_the_last_one_is_long_enough_ago() -> None:
-    last = Round(NOW, complete=True)
+    last = Round(NOW, complete=True, written=NOW)
     assert round_opens(None, last, NOW, whole=True) is None
     assert round_opens(12 * DAY, None, NOW, whole=True) is None
     assert round_opens(12 * DAY, last, NOW + 11 * DAY, whole=True) == NOW + 12 * DAY
@@ -129,14 +129,14 @@ def test_a_round_opens_when_the_last_one_is_long_enough_ago() -> None:
 
 
 def test_a_round_that_was_cut_short_is_continued() -> None:
-    last = Round(NOW, complete=False)
+    last = Round(NOW, complete=False, written=NOW)
     assert round_opens(12 * DAY, last, NOW + 2 * DAY, whole=True) is None
     assert round_opens(12 * DAY, last, NOW + DAY / 2, whole=False) is None
     assert round_opens(12 * DAY, last, NOW + 2 * DAY, whole=False) == NOW + 12 * DAY, "no sync of all pages came"
 
 
 def test_a_clock_that_was_set_back_does_not_hold_pages_back_for_longer_than_two_rounds() -> None:
-    last = Round(NOW, complete=True)
+    last = Round(NOW, complete=True, written=NOW)
     assert round_opens(12 * DAY, last, NOW - DAY, whole=True) == NOW + 12 * DAY
     assert round_opens(12 * DAY, last, NOW - 13 * DAY, whole=True) is None
 
@@ -167,7 +167,7 @@ def test_no_policy_lets_a_count_be_wrong_for_longer_than_it_says_nor_writes_it_b
         judged = judge_change(change(page, real), rule, written, now, opens)
         if isinstance(judged, Change):
             assert not (rule.at_most_every and last) or now - last.began >= rule.at_most_every
-            page, written, wrong_since, last = int(judged.new), now, None, Round(now, complete=True)
+            page, written, wrong_since, last = int(judged.new), now, None, Round(now, complete=True, written=now)
             assert page == real, "no older reading"
         else:
             assert judged.until is None or judged.until > now

@@ -32,7 +32,7 @@ def found(site: Site, video_id: str, counts: str) -> list[str]:
             ".yml",
             LIST,
             "[].id",
-            "viewCount: x",
+            "likeCount: x",
             "No data file has `x`. Correct `fields.counts`, or set `insert_missing",
         ),
         (".json", '[{{"id": "{}", "views": 5}}]', "[].id", "viewCount: Views", "data files have `views`."),

@@ -93,7 +93,7 @@ def year_of(chosen: Setting, counts: Sequence[Sequence[int]]) -> Year:
     pages, live = list(counts[0]), list(counts[0])
     written = [BEGIN] * size
     changes = [Change("page", VideoId("0" * 11), "views", Count.VIEWS, None, "0", BEGIN, Why.CHANGED)] * size
-    hook, last, changed = Hook(chosen.rules, size), Round(BEGIN, complete=True), set[int]()
+    hook, last, changed = Hook(chosen.rules, size), Round(BEGIN, complete=True, written=BEGIN), set[int]()
     for number, now_counts in enumerate(counts):
         now = BEGIN + number * INTERVAL
         opens = round_opens(policy.at_most_every, last, now, whole=True)
@@ -107,7 +107,11 @@ def year_of(chosen: Setting, counts: Sequence[Sequence[int]]) -> Year:
                     changed.add(page)
                     writes += 1
         if writes:
-            year.writes, year.commits, last = year.writes + writes, year.commits + 1, Round(now, complete=True)
+            year.writes, year.commits, last = (
+                year.writes + writes,
+                year.commits + 1,
+                Round(now, complete=True, written=now),
+            )
         if hook.called(len(changed), number, wrote=bool(writes)):
             live, year.builds = pages.copy(), year.builds + 1
             changed.clear()

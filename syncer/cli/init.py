@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,10 +44,9 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.errors import ExitCode, UsageError
     from syncer.front_matter.keys import TABLES
     from syncer.front_matter.video_id import parse_video_id
-    from syncer.model import Format, VideoId
+    from syncer.model import VideoId
     from syncer.suggest.data_files import DataFiles
     from syncer.suggest.elsewhere import Elsewhere
-    from syncer.suggest.generator import is_hugo
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
@@ -75,12 +75,7 @@ def command(settings: Settings, directory: Path) -> int:
     if not proposals:
         _show_none(site, found, seen, tables)
         return ExitCode.PROBLEMS
-    final = [
-        replace(each, fields=replace(each.fields, insert_as="string"))
-        if any(path in json_pages for path, _ in each.examples) or (each.format is Format.JSON and is_hugo(site))
-        else each
-        for each in proposals
-    ]
+    final = _with_types(site, proposals, json_pages)
     _write(target, render(final))
     for proposal in final:
         _show_proposal(proposal)
@@ -94,6 +89,19 @@ def command(settings: Settings, directory: Path) -> int:
         show(f"`-c` or SYNCER_CONFIG names {safe(named)}: other commands read that file, not this one.")
     _show_generator_advice(site, target, final, json_numbers)
     return ExitCode.OK
+
+
+def _with_types(site: str, proposals: Sequence[Proposal], json_pages: AbstractSet[str]) -> list[Proposal]:
+    """Return the proposals with the type of added counts: strings in JSON that Hugo reads, as it rounds numbers."""
+    from syncer.model import Format
+    from syncer.suggest.generator import is_hugo
+
+    return [
+        replace(each, fields=replace(each.fields, insert_as="string"))
+        if any(path in json_pages for path, _ in each.examples) or (each.format is Format.JSON and is_hugo(site))
+        else each
+        for each in proposals
+    ]
 
 
 def _pages(site: str, json_pages: set[str], json_numbers: set[str], seen: Elsewhere) -> Iterator[tuple[str, Leaves]]:

@@ -115,6 +115,7 @@ def _row(video: PlannedVideo, pages: Mapping[VideoId, Sequence[str]]) -> tuple[s
 
 def _show_budget(outlook: Outlook) -> None:
     from syncer.cli.show import show, show_table
+    from syncer.model import BATCH_SIZE
     from syncer.status.demand import units, units_outline
     from syncer.wording import counted
 
@@ -130,7 +131,7 @@ def _show_budget(outlook: Outlook) -> None:
         show_table(("videos", "read again within", "error"), bands, right=(0, 1, 2))
     show()
     days = [
-        (f"{day.day}", f"{day.syncs:,}", f"{day.requests:,}", _units(day.units), f"{day.budget:,}")
+        (f"{day.day}", f"{day.syncs:,}", f"{day.requests:,}", f"{day.units:,}", f"{day.budget:,}")
         for day in outlook.days
     ]
     show_table(("quota day", "syncs", "requests", "units", "of"), days, right=(1, 2, 3, 4))
@@ -139,14 +140,15 @@ def _show_budget(outlook: Outlook) -> None:
     show_table(("sync every", "units a day", "of", "error", "longest wait"), _choices(outlook), right=(1, 2, 3, 4))
     within = _time(max(forecast.refresh_within, forecast.every))
     show(
-        f"{units(outlook.budget)} a day reach {counted(outlook.largest_in_each_sync, 'video')} in every sync, or"
-        f" {counted(outlook.largest_site, 'video')} within {within}: a larger site outgrows the quota."
+        f"{units(outlook.budget)} a day are enough for {counted(outlook.largest_in_each_sync, 'video')} in every sync,"
+        f" or for {counted(outlook.largest_site, 'video')} within {within}. A site with more videos than that outgrows"
+        " the quota."
     )
     if outlook.outgrown_at:
         sentence = f"It gained {outlook.growth:.1f} videos a day lately. If that continues, it outgrows the quota on"
         show(f"{sentence} {outlook.outgrown_at:%Y-%m-%d}.")
     if not forecast.keeps_up:
-        needed = forecast.videos / 50 / forecast.days_with_syncs
+        needed = forecast.videos / BATCH_SIZE / forecast.days_with_syncs
         sentence = f"This site has outgrown its quota: to read every video within {within}, it needs"
         show(f"{sentence} {units(needed)} a day.", "bold yellow")
     if not forecast.suffices:
@@ -173,10 +175,10 @@ def _choices(outlook: Outlook) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _units(number: float) -> str:
-    """Return a number of units for a table: `<0.1`, `6.2`, `19,600`."""
+    """Return a number of units for a table: `<0.1`, `0.6`, `4`, `19,600`."""
     if 0 < number < 0.1:
         return "<0.1"
-    return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"
+    return f"{number:,.1f}".removesuffix(".0") if number < 10 else f"{number:,.0f}"
 
 
 def _percent(share: float) -> str:
@@ -218,7 +220,7 @@ def outlook_json(site: str, outlook: Outlook) -> dict[str, object]:
                 "day": day.day.isoformat(),
                 "syncs": day.syncs,
                 "requests": day.requests,
-                "units": round(day.units, 1),
+                "units": day.units,
                 "budget": day.budget,
             }
             for day in outlook.days

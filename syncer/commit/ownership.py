@@ -146,8 +146,6 @@ def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence
         path = candidate.path
         for fields in candidate.fields:
             counts, removed = compare_texts(path, fields, old, new)
-            text = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
-            if not fields.own_file or text == new:  # a data file is written with one mapping
-                old = text
-                found += counts
+            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
+            found += counts
     return found if old == new else ()

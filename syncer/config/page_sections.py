@@ -286,27 +286,23 @@ class Collection(Section):
         fields = value.get("fields") if isinstance(value, dict) and value.get("format") in _TABLES else None
         return {**value, "fields": _marked(fields)} if isinstance(value, dict) and isinstance(fields, dict) else value
 
-    def mapping(self, policy: model.WritePolicy | None = None) -> model.Fields:
-        """Return the field mapping as the lower layers use it."""
-        fields = self.fields
-        return model.Fields(
-            fields.video_id,
-            dict(fields.counts),
-            fields.insert_missing,
-            fields.insert_as,
-            fields.dates,
+    def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
+        """Return the collection as the lower layers use it, with the policy that `Write.policy` returns for it."""
+        own, include = self.fields, self.include
+        if self.format not in {None, _PAGE} and "include" not in self.model_fields_set:
+            suffixes = [suffix for suffix, format_ in DATA_SUFFIXES.items() if self.format in {"data", format_}]
+            include = tuple(f"**/*.{suffix}" for suffix in suffixes)
+        fields = model.Fields(
+            own.video_id,
+            dict(own.counts),
+            own.insert_missing,
+            own.insert_as,
+            own.dates,
             policy,
             format=model.Format(self.format) if self.format else None,
-            where=dict(fields.where),
+            where=dict(own.where),
         )
-
-    def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
-        """Return the collection as the lower layers use it."""
-        include = self.include
-        if self.format not in {None, _PAGE} and "include" not in self.model_fields_set:
-            own = [suffix for suffix, format_ in DATA_SUFFIXES.items() if self.format in {"data", format_}]
-            include = tuple(f"**/*.{suffix}" for suffix in own)
-        return model.Collection(self.directory, include, self.exclude, self.mapping(policy))
+        return model.Collection(self.directory, include, self.exclude, fields)
 
 
 def rules_of_files(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:

@@ -321,9 +321,9 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
 
 
 def _conflict(path: str, slot: Slot, value: Value, owner: tuple[VideoId, ValueKind]) -> Problem:
-    video, count = owner
+    video, kind = owner
     if video == slot.video_id:
-        message = f"Two collections map {value.field!r}, one to {count} and one to {value.kind}: map it only once."
+        message = f"Two collections map {value.field!r}, one to {kind} and one to {value.kind}: map it only once."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, slot.line)
     message = (
         f"Two collections map {value.field!r}, for different videos ({video} and {slot.video_id}): "

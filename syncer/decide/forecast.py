@@ -48,7 +48,7 @@ class Forecast:
 
     videos: int
     units_for_all: float
-    """Units on each day that has syncs, with which every sync would request every video."""
+    """Units on each day that has syncs, with which every sync would request every video: whole units for each sync."""
     units_spent: float
     """Units a day that are used, on average."""
     every: timedelta
@@ -92,7 +92,8 @@ def forecast(drifts: Drifts, *, units: float, every: timedelta, refresh_within: 
     """
     shortest, longest = every / DAY, max(refresh_within, every) / DAY
     readings = units * BATCH_SIZE / max(1.0, shortest)
-    for_all = drifts.videos / BATCH_SIZE / min(1.0, shortest)
+    batches = math.ceil(drifts.videos / BATCH_SIZE)
+    for_all = batches / min(1.0, shortest)
     if for_all <= units:
         level, longest = 0.0, shortest
     elif drifts.videos / longest >= readings:  # all in turn, however long that takes
@@ -100,7 +101,8 @@ def forecast(drifts: Drifts, *, units: float, every: timedelta, refresh_within: 
     else:
         level = _level(drifts, readings, shortest, longest)
     periods = [_period(rate, level, shortest, longest) for rate in drifts.rates]
-    spent = sum(number / period for number, period in zip(drifts.numbers, periods, strict=True)) / BATCH_SIZE
+    wanted = sum(number / period for number, period in zip(drifts.numbers, periods, strict=True)) / BATCH_SIZE
+    spent = wanted if level else batches / shortest  # the last batch of a sync is seldom full
     errors = (
         number * _error(rate, period)
         for rate, number, period in zip(drifts.rates, drifts.numbers, periods, strict=True)

@@ -43,6 +43,8 @@ class Round(NamedTuple):
     began: datetime
     complete: bool
     """False: it was cut short, and the next sync continues it."""
+    written: datetime
+    """When the last sync started that wrote pages in it."""
 
 
 class HeldBackCounts(NamedTuple):

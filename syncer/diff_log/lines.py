@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import islice, takewhile
@@ -124,9 +124,9 @@ def last_lines(path: Path, limit: int) -> list[Line]:
 
 
 def lines_backwards(
-    path: Path, pages: Collection[str], *, end: int | None = None, since: datetime | None = None
-) -> Iterator[Line]:
-    """Yield the log's lines about these pages, newest first, one block of the file in memory at a time.
+    path: Path, pages: Collection[str] | None, *, end: int | None = None, since: datetime | None = None
+) -> Generator[Line]:
+    """Yield the log's lines about these pages (None: all), newest first, one block of the file in memory at a time.
 
     `end`: read only the log's first bytes up to this size; `since`: stop at lines older than this time. The caller can
     remove pages from the collection to stop the search for them. Lines about other pages are skipped quickly, because
@@ -137,7 +137,7 @@ def lines_backwards(
         if file is None:
             return
         offset, rest, at = file.seek(0, os.SEEK_END) if end is None else end, b"", None
-        while offset and pages and (at is None or at[1] > oldest):
+        while offset and (pages is None or pages) and (at is None or at[1] > oldest):
             start = max(0, offset - TAIL_BYTES)
             file.seek(start)
             block = file.read(offset - start) + rest
@@ -146,10 +146,10 @@ def lines_backwards(
                 return  # none of it has to be parsed: in most syncs, the log is older than what YouTube returned
             first = block.find(b"\n") + 1 if start else 0
             offset, rest, at = start, block[:first][:LONGEST_LINE_BYTES], _AT.search(block, first)
-            if len(pages) > SOUGHT_PAGES or any(_quoted(page).encode() in block for page in pages):
+            if pages is None or len(pages) > SOUGHT_PAGES or any(_quoted(page).encode() in block for page in pages):
                 for raw in reversed(block[first:].splitlines(keepends=True)):
                     named = _NAMED.search(raw)
-                    is_about_them = named is None or named[1].decode(errors="replace") in pages
+                    is_about_them = named is None or pages is None or named[1].decode(errors="replace") in pages
                     if is_about_them and raw.endswith(b"\n") and (line := parse_line(raw)):
                         yield line
 
@@ -184,6 +184,13 @@ def each_line_of_sync(path: Path, sync: str) -> Generator[Line]:
 def time_of(line: Line) -> datetime:
     """Return when a line's count was written."""
     return datetime.fromisoformat(str(line["at"]))
+
+
+def sync_time(line: Line) -> datetime:
+    """Return when the sync of a line started, which its ID says; if it does not, when the line was written."""
+    with suppress(ValueError):
+        return datetime.strptime(_second_of(line), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return time_of(line)
 
 
 def oldest_time(path: Path) -> datetime | None:

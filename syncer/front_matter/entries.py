@@ -39,6 +39,17 @@ _BARE_TOML = re.compile("[A-Za-z0-9_-]+")
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON accepts unescaped, but YAML or TOML do not."""
 
+_COUNT = "(0|[1-9][0-9]{0,18})"
+
+_LINE = re.compile(rf',?"({ID_PATTERN})"(?:: | = )\{{(.+)\}}\r?')
+"""An entry with any keys."""
+
+_STEP = re.compile(
+    r'(?:("(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|([A-Za-z0-9_-]+))(?:: | = )'
+    rf'(?:\{{|("?){_COUNT}\3(\}}*)(?:, (?!$)|$))'
+)
+"""A key of an entry, up to the next one: what follows is another table, or a count and the ends of tables."""
+
 _DIGITS = re.compile("\0([0-9])")
 """Stands for a count's digits in a form: the number of the count."""
 
@@ -89,13 +100,15 @@ def begins_own(data: bytes) -> bool:
 def entries_in(data: bytes, fields: Fields, path: str) -> dict[VideoId, Texts]:
     """Return the entries of a data file by video; of a file without the mark, none.
 
-    A line in another form than syncer writes is no entry: what an author changed is written again. `path` tells the
-    kind of file by its suffix.
+    A line in another form than syncer writes is no entry: what an author changed is written again. A line with other
+    keys, or in another order, is from an earlier mapping: it has the counts whose keys are mapped still. `path` tells
+    the kind of file by its suffix.
     """
     entries: dict[VideoId, Texts] = {}
     if not is_own(data):
         return entries
-    forms, blank = _forms(path, tuple(fields.counts.values())), (None,) * len(fields.counts)
+    keys = tuple(fields.counts.values())
+    forms, blank = _forms(path, keys), (None,) * len(keys)
     for line in data.decode(errors="replace").split("\n"):
         for pattern, _, numbers in forms:
             if found := pattern.fullmatch(line):
@@ -106,6 +119,11 @@ def entries_in(data: bytes, fields: Fields, path: str) -> dict[VideoId, Texts]:
                         texts[number] = count
                     entries[VideoId(video)] = tuple(texts)
                 break
+        else:
+            if other := _LINE.fullmatch(line):
+                by_key = _by_key(other[2])
+                if any(mapped := tuple(map(by_key.get, keys))):
+                    entries[VideoId(other[1])] = mapped
     return entries
 
 
@@ -169,6 +187,25 @@ def rewrite_entries(
     return text_of(entries, fields, path)
 
 
+def _by_key(table: str) -> Mapping[str, str]:
+    """Return the counts of an entry by their keys; none if anything in it is not as syncer writes it."""
+    found, path, at = dict[str, str](), list[str](), 0
+    while at < len(table):
+        step = _STEP.match(table, at)
+        if step is None:
+            return {}
+        quoted, plain, _, count, ends = step.groups()
+        path.append(json.loads(quoted) if quoted else plain)
+        if count:
+            key = ".".join(path)
+            if key in found or int(count) > LARGEST_COUNT or len(ends) >= len(path):
+                return {}
+            found[key] = count
+            path = path[: len(path) - 1 - len(ends)]
+        at = step.end()
+    return {} if path else found
+
+
 def _grammar(path: str) -> _Grammar:
     suffix = path.rpartition(".")[2].lower()
     return _JSON if suffix == "json" else _TOML if suffix == "toml" else _YAML
@@ -182,7 +219,7 @@ def _forms(path: str, keys: tuple[str, ...]) -> Sequence[_Form]:
         for numbers in combinations(range(len(keys)), size):
             inner = _table(grammar, [(keys[number].split("."), number) for number in numbers])
             start, middle, in_order = f'{grammar.before}"', f'"{grammar.assign}', map(int, _DIGITS.findall(inner))
-            counts = "(0|[1-9][0-9]{0,18})".join(map(re.escape, _DIGITS.split(inner)[::2]))
+            counts = _COUNT.join(map(re.escape, _DIGITS.split(inner)[::2]))
             pattern = re.compile(f"{re.escape(start)}({ID_PATTERN}){re.escape(middle)}{counts}\r?")
             template = f"{start}%s{middle}{_DIGITS.sub('%s', inner.replace('%', '%%'))}\n"
             forms.append(_Form(pattern, template, tuple(in_order)))

@@ -295,8 +295,8 @@ def _span(block: BlockText, scope: Scope, key: MappedKey) -> ValueSpan | Problem
     return _span_of_scalar(block, found.member.key, node, value)
 
 
-def _noun(held: MappedKey | Value) -> str:
-    return "date" if isinstance(held.kind, Date) else "count"
+def _noun(mapped: MappedKey | Value) -> str:
+    return "date" if isinstance(mapped.kind, Date) else "count"
 
 
 def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:

@@ -67,6 +67,4 @@ class Everything(Wanted):
     """All that a file has: what a proposal of fields needs."""
 
     def __init__(self) -> None:
-        self._steps, self._names, self._known = [], set(), {}
-        self._all_below = True
-        self.beyond = 0
+        self.beyond = NOT_WANTED  # all numbers are higher, and of what has a higher one, all matters

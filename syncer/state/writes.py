@@ -51,10 +51,16 @@ def last_round(database: Database) -> Round | None:
         row = connection.execute("SELECT value FROM meta WHERE name = 'round'").fetchone()
         if row is None:
             return None
-        match = re.fullmatch("([0-9]{1,15}) ([01])", row[0])
+        match = re.fullmatch("([0-9]{1,15}) ([01])(?: ([0-9]{1,15}))?", row[0])
         if match is None:
             raise OddValue(f"{row[0]!r} is not a round")
-        return Round(moment(int(match[1])), match[2] == "1")
+        return Round(moment(int(match[1])), match[2] == "1", moment(int(match[3] or match[1])))
+
+
+def save_round(database: Database, last: Round) -> None:
+    """Record the last round."""
+    with database.transaction() as connection:
+        _record_round(connection, last)
 
 
 def save_held_back(database: Database, held: HeldBackCounts, last: Round | None) -> None:
@@ -82,5 +88,5 @@ def held_back_counts(database: Database) -> HeldBackCounts:
 
 
 def _record_round(connection: Connection, last: Round) -> None:
-    value = f"{int(last.began.timestamp())} {int(last.complete)}"
+    value = f"{int(last.began.timestamp())} {int(last.complete)} {int(last.written.timestamp())}"
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('round', ?)", (value,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ class Demand:
     videos: int
     """Those that pages name."""
     needed: float
-    """Units on a day with syncs, with which every sync can request every video."""
+    """Units on a day with syncs, with which every sync can request every video: whole units for each sync."""
     budget: int
     """Units a day that scheduled syncs may use, of both buckets."""
     oldest: tuple[VideoId, datetime] | None
@@ -44,7 +45,7 @@ class Demand:
 def demand_of(config: Config, database: Database, now: datetime) -> Demand:
     """Return what the site needs. Raises StateError."""
     videos = count_named(database)
-    needed = videos / BATCH_SIZE / min(1.0, mean_interval(config, now) / timedelta(days=1))
+    needed = math.ceil(videos / BATCH_SIZE) / min(1.0, mean_interval(config, now) / timedelta(days=1))
     return Demand(videos, needed, units_a_day(config), longest_unread(database))
 
 

@@ -28,12 +28,13 @@ from syncer.suggest.survey import NOT_PUBLISHED, Recognise, Survey
 _MAX_PROPOSALS = 8
 _MAX_NAMED = 3
 """Up to so many files of a collection are named in its `include`; more by a pattern."""
+_MAX_EXCLUDED = 50
 _CHECKED_FILES = 20
 """Files of a proposal that are read with it: none with a video, and it is dropped."""
 _BUILT = frozenset({"dist", "build", "config", "test", "tests", "fixtures"}) | NOT_PUBLISHED
 """Directories whose data files are built, are settings, or are samples."""
 _NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar")
-"""In names of keys whose URLs name a video without being one."""
+"""In names of keys whose texts name a video without being one, or another thing on YouTube."""
 _BY_SUFFIX = Fields("", {})
 
 Read = Callable[[str], bytes | None]
@@ -65,7 +66,7 @@ class DataFiles:
         """Note what a file holds, by its path relative to the site; return whether it may be in a proposal."""
         self.paths.append(path)
         form = format_of(_BY_SUFFIX, path)
-        if is_own(data) or _BUILT.intersection(path.lower().split("/")[:-1]) or not path.isprintable() or "\\" in path:
+        if is_own(data) or _is_built(path) or not path.isprintable() or "\\" in path:
             return False
         found, own = leaves(data, form), Survey()
         own.add_page(path, found, self.recognise, is_table=form in TABLES)
@@ -107,8 +108,11 @@ class DataFiles:
             for group in groups:
                 proposal = replace(propose(key, group.survey), format=form)
                 is_shape = _is_list(key, form) or group.names or (len(group.paths) > 1 and proposal.videos > 1)
-                is_seldom = self.elsewhere[form, key] > proposal.videos and not is_named_for_videos(key)
-                if group.is_certain and is_shape and not is_seldom and self._has_videos(group, proposal, read):
+                is_seldom = self.elsewhere[form, key] > proposal.videos and not is_named_for_videos(key, clearly=True)
+                is_for_videos = group.is_certain and (
+                    proposal.fields.where or holds_videos(key, group.survey, named=True)
+                )
+                if is_for_videos and is_shape and not is_seldom and self._has_videos(group, proposal, read):
                     found.append(self._placed(group, proposal, read))
         return sorted(found, key=lambda each: (-each.videos, each.directory, each.include))[:_MAX_PROPOSALS]
 
@@ -133,13 +137,16 @@ class DataFiles:
         if len(paths) <= most_named:
             return named
         taken = (path for path in self.paths if path.startswith(prefix) and f"/{path}".endswith(tuple(ends)))
-        others = [path for path in taken if path not in group.paths and _is_other(path, proposal, read)]
+        own = frozenset(paths)
+        others = [path for path in taken if path not in own and _is_other(path, proposal, read)][:_MAX_EXCLUDED]
         if others and len(paths) <= MAX_PATTERNS:
             return named
-        tops = [""] if common else sorted({f"{literal(path.partition('/')[0])}/" for path in paths if "/" in path})
+        tops = sorted({f"{literal(path.partition('/')[0])}/" for path in paths if "/" in path})
         stars = sorted(literal(end[1:]) if end.startswith("/") else f"*{literal(end)}" for end in ends)
-        exclude = tuple(f"/{literal(path.removeprefix(prefix))}" for path in others[:MAX_PATTERNS])
-        return replace(placed, include=tuple(f"{top}**/{star}" for top in tops for star in stars), exclude=exclude)
+        is_wide = common or len(tops) * len(stars) > MAX_PATTERNS
+        include = tuple(f"{top}**/{star}" for top in ([""] if is_wide else tops) for star in stars)
+        excluded = (path.removeprefix(prefix) for path in others if is_wide or f"{path.partition('/')[0]}/" in tops)
+        return replace(placed, include=include, exclude=tuple(f"/{literal(path)}" for path in excluded))
 
 
 def _fields(proposal: Proposal) -> Fields:
@@ -147,10 +154,14 @@ def _fields(proposal: Proposal) -> Fields:
 
 
 def _is_other(path: str, proposal: Proposal, read: Read) -> bool:
-    """Return whether a file that is not in a group has videos or problems with the group's fields."""
+    """Return whether a file that is in no proposal must be left out: it is built, or has problems with these fields."""
     data = read(path)
     found = find(data, _fields(proposal), path) if data is not None else None
-    return found is not None and bool(found.slots or found.problems)
+    return found is not None and bool(found.problems or (found.slots and _is_built(path)))
+
+
+def _is_built(path: str) -> bool:
+    return not _BUILT.isdisjoint(path.lower().split("/")[:-1])
 
 
 def _repeats(key: str, certain: Sequence[str], own: Survey) -> bool:
@@ -164,8 +175,7 @@ def _is_list(key: str, form: Format) -> bool:
 
 def _may_be_shape(key: str, form: Format, path: str) -> bool:
     """Return whether a key of this file may be one for videos: single values at the site's root are settings."""
-    last = key.rpartition(".")[2]
-    return (_is_list(key, form) or "/" in path) and not _NO_VIDEO.search(last.lower())
+    return (_is_list(key, form) or "/" in path) and not _NO_VIDEO.search(key.lower())
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ _MAX_PROPOSALS = 5
 MAX_PATTERNS = 12
 _EXPLAINED = 0.95
 """The share of the videos, and of the other texts, that a condition must separate."""
-_VIDEO_WORD = re.compile("youtube|video|^yt|^vid|^media$|^url$|^externalurl$")
+_VIDEO_WORD = re.compile("youtube|video|^yt|^vid")
+_PERHAPS_VIDEO_WORD = re.compile("^media$|^url$|^externalurl$")
 _WORDS = {Count.VIEWS: "view", Count.LIKES: "like", Count.COMMENTS: "comment"}
 _PROPOSED = {
     "snake": {Count.VIEWS: "view_count", Count.LIKES: "like_count"},
@@ -91,9 +92,10 @@ def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:
     return -video_key.pages, not is_named_for_videos(key), video_key.urls > video_key.bare, len(key), key
 
 
-def is_named_for_videos(key: str) -> bool:
-    """Return whether a word of a key, or of a file's name, is one for videos."""
-    return any(_VIDEO_WORD.search(_word(part)) for part in key.split("."))
+def is_named_for_videos(key: str, *, clearly: bool = False) -> bool:
+    """Return whether a word of a key, or of a file's name, is one for videos; `clearly`: not one such as `url`."""
+    words = [_word(part) for part in key.split(".")]
+    return any(_VIDEO_WORD.search(word) or (not clearly and _PERHAPS_VIDEO_WORD.search(word)) for word in words)
 
 
 def _word(part: str) -> str:

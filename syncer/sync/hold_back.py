@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from contextlib import closing
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ from syncer.decide.thresholds import (
     judge_change,
     round_opens,
 )
+from syncer.diff_log.lines import LOG, lines_backwards, sync_time
 from syncer.model import Change, Count, Date, Edit, ProblemKind, Why, WritePolicy, place_of
 from syncer.state.intents import Record
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages
-from syncer.state.writes import forget_writes, last_round, last_writes, note_writes, save_held_back
+from syncer.state.writes import forget_writes, last_round, last_writes, note_writes, save_held_back, save_round
 from syncer.sync.options import Sync
 
 if TYPE_CHECKING:
@@ -66,25 +68,36 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
     places = {place_of(change) for change in counts}
     by_sync = any(change.why not in {Why.UNDO, Why.DROPPED} for change in changes)
-    last = Round(began, complete=False) if config.write.at_most_every and by_sync else None
+    last = Round(began, complete=False, written=now) if config.write.at_most_every and by_sync else None
     return partial(note_writes, places=places, at=now, last=last)
 
 
 def begin_round(sync: Sync) -> None:
     """Record that the round of this sync has begun, although no count was written."""
-    with sync.database.transaction() as connection:
-        note_writes(connection, (), sync.tally.started, Round(holding_of(sync).began, complete=False))
+    save_round(sync.database, Round(holding_of(sync).began, complete=False, written=sync.tally.started))
 
 
 def holding_of(sync: Sync) -> Holding:
     """Return what this sync holds back so far."""
     if sync.tally.holding is None:
         now, every, narrowed = sync.tally.started, sync.config.write.at_most_every, sync.options.is_narrowed
-        last = last_round(sync.database) if every else None
+        last = _last_round(sync, every) if every else None
         opens = round_opens(every, last, now, whole=not narrowed)
         continued = narrowed and last and not last.complete and now < last.began + (every or NARROWED_ROUND)
         sync.tally.holding = Holding(now, opens, last.began if last and continued else now)
     return sync.tally.holding
+
+
+def _last_round(sync: Sync, every: timedelta) -> Round | None:
+    """Return the last round; the log tells of a sync that wrote pages while `at_most_every` was not in the config."""
+    last, since = last_round(sync.database), sync.tally.started - every
+    since = max(since, last.written) if last else since
+    with closing(lines_backwards(sync.config.state_directory / LOG, None, since=since)) as lines:
+        written = next((sync_time(line) for line in lines if line["why"] not in {Why.UNDO, Why.DROPPED}), None)
+    if written and (last is None or written > last.written):
+        last = Round(written, complete=True, written=written)
+        save_round(sync.database, last)
+    return last
 
 
 def finish_holding(sync: Sync) -> None:

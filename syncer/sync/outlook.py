@@ -98,13 +98,10 @@ class DayAhead:
     syncs: int
     requests: int
     """Videos, each time counted that one is requested."""
+    units: int
+    """What the requests cost: whole units for each sync."""
     budget: int
     """Units that scheduled syncs may use on this day."""
-
-    @property
-    def units(self) -> float:
-        """What the requests cost."""
-        return self.requests / BATCH_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +176,7 @@ class Outlook:
     @property
     def largest_in_each_sync(self) -> int:
         """How many videos the units reach in every sync, which has those of one quota day at most."""
-        return int(self.budget * BATCH_SIZE * min(1.0, self.forecast.every / DAY))
+        return int(self.budget * min(1.0, self.forecast.every / DAY) + 1e-9) * BATCH_SIZE
 
     @property
     def largest_site(self) -> int:
@@ -358,8 +355,9 @@ def _days_ahead(config: Config, database: Database, known: _Known, *, unread: in
     # what is due and left out is due again in the next sync: while the units do not reach for all, all of them are used
     lengths = ((end - begin) / timedelta(seconds=FRESH_SECONDS) for begin, end in pairwise(resets))
     times = (min(number, math.ceil(length)) for number, length in zip(syncs, lengths, strict=True))
-    reach = zip(times, budgets, strict=True)
-    requests = [min(number * (unread + len(known.rates)), room * BATCH_SIZE) for number, room in reach]
-    requests[0] = max(requests[0], len(known.requested))
-    for begin, number, expected, budget in zip(resets, syncs, requests, budgets, strict=False):
-        yield DayAhead(quota_day(begin), number, expected, budget)
+    videos, now = unread + len(known.rates), len(known.requested)
+    for begin, number, useful, budget in zip(resets, syncs, times, budgets, strict=False):
+        requests = max(min(useful * videos, budget * BATCH_SIZE), now)
+        units = max(min(useful * math.ceil(videos / BATCH_SIZE), budget), math.ceil(now / BATCH_SIZE))
+        yield DayAhead(quota_day(begin), number, requests, units, budget)
+        now = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 
 from syncer.commit.build import Author, commit_counts, require_tip
 from syncer.commit.message import Wording
@@ -37,7 +37,8 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
         scope = _scope(sync, pages)
         author = Author(settings.author)
         wording = Wording(settings.message, tally.sync, sorted(missing), partial(count_pages_of, sync.database))
-        tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope)]
+        paths = chain((page.path for page in pages), filter(None, [sync.config.write.file]))
+        tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope, paths)]
         summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
         tip = require_tip(scope.repository).commit
@@ -90,10 +91,9 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
     return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped, data_files)
 
 
-def _describe_nested_repositories(scope: CommitScope) -> Iterator[str]:
-    """Yield a sentence for each repository below the site: the site's own cannot commit its pages."""
-    current = (each for each in scope.candidates() if not all(fields.former for fields in each.fields))
-    directories = {os.path.dirname(candidate.path) for candidate in current}
+def _describe_nested_repositories(scope: CommitScope, paths: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each repository that has one of these pages: the site's own cannot commit them."""
+    directories = set(map(os.path.dirname, paths))
     real = (os.path.realpath(os.path.join(scope.site, directory)) for directory in directories)
     for top in repositories_within(scope.repository, real):
         yield (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.crash.points import PROVING
+from tests.forks import run
 from tests.remotes import cloned, left_over, push_all, remote_of
 from tests.repository import Repository, in_git
 from tests.site import Site, counts, ids, plain
@@ -43,8 +43,7 @@ class Scene:
             shutil.copytree(self.room / "saved" / name, self.room / name, symlinks=True)
 
     def run(self, at: int = 0, when: str = "", how: str = "") -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-m", "tests.crash.git_calls", str(self.site.config), str(at), when, how]
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        return run("-m", "tests.crash.git_calls", str(self.site.config), str(at), when, how)
 
     def assert_recovered(self) -> None:
         """Make a sync that nothing disturbs; afterwards all must be as if nothing had happened."""

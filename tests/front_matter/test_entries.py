@@ -92,6 +92,44 @@ def test_a_change_changes_one_line(
     assert old == number or rewrite_entries(new, fields, [change], path, ()) is None
 
 
+@pytest.mark.parametrize("suffix", READERS)
+@given(file=files(), other=mappings())
+def test_an_entry_of_another_mapping_has_the_counts_whose_keys_both_have(
+    suffix: str, file: tuple[Fields, dict[VideoId, Any]], other: Fields
+) -> None:
+    fields, entries = file
+    path, keys = f"data.{suffix}", list(other.counts.values())
+    # some of the old keys, in the opposite order
+    kept = [key for key in list(fields.counts.values())[::-1] if key not in keys][:1]
+    if any(f"{one}.".startswith(f"{key}.") or f"{key}.".startswith(f"{one}.") for key in kept for one in keys):
+        kept = []
+    now = Fields("{}", dict(zip(Count, [*keys[: 3 - len(kept)], *kept], strict=False)), own_file=True)
+    by_key = {video: dict(zip(fields.counts.values(), texts, strict=True)) for video, texts in entries.items()}
+    wanted = {video: tuple(map(texts.get, now.counts.values())) for video, texts in by_key.items()}
+    assert entries_in(text_of(entries, fields, path), now, path) == {
+        video: texts for video, texts in wanted.items() if any(texts)
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{views: 1, views: 2}",
+        "{views: 1, a: {b: 2}",
+        "{views: 1}, a: 2}",
+        "{a: {views: 1}",
+        '{views: 1, title: "x"}',
+        "{views: 1, }",
+        "{views: 1,likes: 2}",
+        '{views: 1, "\\q": 2}',
+        "{views: 1, likes: 9223372036854775808}",
+    ],
+)
+def test_a_line_with_anything_else_is_no_entry(line: str) -> None:
+    fields = Fields("{}", {Count.VIEWS: "views"}, own_file=True)
+    assert entries_in(f'# Written by syncer: do not edit.\n"aaaaaaaaaaa": {line}\n'.encode(), fields, "a.yml") == {}
+
+
 def test_no_other_line_is_an_entry() -> None:
     fields = Fields("{}", {Count.VIEWS: "views"}, own_file=True)
     text = (
@@ -100,5 +138,5 @@ def test_no_other_line_is_an_entry() -> None:
         b'"eeeeeeeeeee": {views: -1}\n'
         b"\xff\n  \"fffffffffff\": {views: 1}\n'ggggggggggg': {views: 1}\n"
     )
-    assert entries_in(text, fields, "a.yml") == {"aaaaaaaaaaa": ("1",)}
+    assert entries_in(text, fields, "a.yml") == {"aaaaaaaaaaa": ("1",), "ddddddddddd": ("2",)}
     assert entries_in(text[1:], fields, "a.yml") == {}
