@@ -38,6 +38,7 @@ BUILT = [
     "plan",
     "log",
     "history",
+    "videos",
     "export",
     "review",
     "undo",

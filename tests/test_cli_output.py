@@ -148,6 +148,7 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
         "plan": ["plan"],
         "log": ["log"],
         "history": ["history", VIDEOS[1]],
+        "videos": ["videos"],
         "export": ["export", "--csv", "-"],
         "review": ["review"],
         "undo": ["undo", sync],
@@ -158,7 +159,7 @@ def commands(sync: str) -> dict[str, Sequence[str]]:
     }
 
 
-PRINTS_ONLY = {"check", "export", "history", "log", "plan", "review", "status", "sync"}
+PRINTS_ONLY = {"check", "export", "history", "log", "plan", "review", "status", "sync", "videos"}
 """The calls above whose whole result is what they print."""
 
 

@@ -219,6 +219,7 @@ def test_what_only_reads_waits_for_nobody(full: Site, syncer: Run) -> None:
             ["status"],
             ["log"],
             ["history", VIDEO],
+            ["videos"],
             ["check"],
             ["purge", "--dry-run"],
         ):

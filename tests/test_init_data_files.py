@@ -18,6 +18,7 @@ from tests.site import Run, crlf, ids
 
 IDS = ids(12, seed=17)
 A, B, C, D = IDS[:4]
+WATCH = "https://www.youtube.com/watch?v="
 ENDPOINT = "https://youtube.googleapis.com/"
 
 
@@ -323,3 +324,16 @@ def test_names_of_channels_and_words_of_eleven_letters_are_no_collection(there: 
     lay(there, {**channels, "data/talks.yml": talk(A) + talk(B)})
     syncer("init")
     assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id"]
+
+
+@pytest.mark.parametrize(("name", "videos"), [("videos", 2), ("recordings", 5)])
+def test_a_list_of_videos_is_one_whatever_other_files_have_under_the_key(
+    there: Path, syncer: Run, name: str, videos: int
+) -> None:
+    people = "".join(f"- name: {n}\n  link: https://example.org/{n}\n" for n in range(40)) + f"- link: {WATCH}{A}\n"
+    lay(there, {"_data/people.yml": people})
+    lay(there, {f"_data/{name}.yml": "".join(f"- title: x\n  link: {WATCH}{video}\n" for video in IDS[:videos])})
+    syncer("init")
+    target = there / "config/syncer.yaml"
+    (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
+    assert (collection.fields.video_id, collection.include) == ("[].link", (f"/{name}.yml",))

@@ -106,6 +106,11 @@ def _show_sums(report: SyncReport) -> None:
         HIDDEN: report.hidden,
     }
     show_videos(lists, report.pages_of, "`syncer status --json`")
+    if report.playing and report.playing.changes:
+        from syncer.status.play_report import RESUMED, STOPPED, change_rows
+
+        played = {STOPPED: change_rows(report.playing.stopped()), RESUMED: change_rows(report.playing.resumed())}
+        show_videos(played, report.pages_of, "`syncer videos`")
 
 
 def show_put_back(report: SyncReport) -> None:

@@ -58,7 +58,7 @@ def command(settings: Settings, /, arguments: tuple[str, ...], since: str | None
     numbered = _Numbered(TABLES[name].rows(config, start))
     chunks = FORMATS[form](TABLES[name].columns, iter(numbered))
     if file == STANDARD_OUTPUT:
-        return _to_standard_output(chunks)
+        return to_standard_output(chunks)
     with _new_file(file, target) as new:
         new.writelines(chunks)
     if not settings.quiet:
@@ -95,7 +95,7 @@ def _table_and_file(arguments: tuple[str, ...], tables: Iterable[str]) -> tuple[
     return (names or ["readings"])[0], file
 
 
-def _to_standard_output(chunks: Iterator[bytes]) -> int:
+def to_standard_output(chunks: Iterator[bytes]) -> int:
     """Write to standard output, and return the exit code; end early where nothing more can be written."""
     from syncer.cli.process import lost_output, printed
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "Show what the next sync requests and why, and how far the quota goes.",
     "log": "Show the diff log: every count that was changed.",
     "history": "Show a video's counts over time.",
+    "videos": "Show which videos play, since when, and on which pages.",
     "export": "Export readings, changes or videos as CSV, JSON Lines or Parquet.",
     "review": "Review counts that are not committed yet; keep or drop them.",
     "undo": "Restore the counts that a sync replaced.",

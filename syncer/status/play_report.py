@@ -1,14 +1,25 @@
-"""What a sync found out about whether videos play."""
+"""What a sync found out about whether videos play, and what is known of one video, in words and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syncer.diff_log.lines import timestamp
+from syncer.wording import utc
+
 if TYPE_CHECKING:
+    from syncer.decide.availability import Availability
     from syncer.decide.unconfirmed import Brake
-    from syncer.state.play_states import StateChange
+    from syncer.state.play_states import StateChange, VideoPlay
+
+UNKNOWN = "unknown"
+"""What the state is called of a video of which YouTube was not asked yet, or did not say it."""
+
+STOPPED = "Videos that do not play on your site:"
+RESUMED = "Videos that play again:"
+"""The headings of the lists of changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +34,45 @@ class PlayReport:
     """What is to be reported now: once, and again only if it changes again."""
     brake: Brake | None = None
     """Why the safety brake holds what was returned: too many videos would stop playing at once."""
+
+    def stopped(self) -> list[StateChange]:
+        """Return the changes to states in which a video does not play."""
+        return [change for change in self.changes if not change.after.plays]
+
+    def resumed(self) -> list[StateChange]:
+        """Return the changes back. From one state in which a video plays to another, nothing is to be reported."""
+        return [change for change in self.changes if change.after.plays and change.before and not change.before.plays]
+
+
+def change_rows(changes: Sequence[StateChange]) -> list[tuple[str, str]]:
+    """Return the rows of a list of changes: the video, and its state since when."""
+    return [(change.video_id, f"{change.after} since {utc(change.since)}") for change in changes]
+
+
+def play_details(availability: Availability) -> str:
+    """Return what is known of a video beside its state, in words; empty if that is nothing."""
+    return "; ".join(_details(availability))
+
+
+def play_json(play: VideoPlay) -> dict[str, str | bool | list[str] | None]:
+    """Return what is known of a video, as `syncer videos --json` prints it."""
+    said = play.availability
+    return {
+        "video_id": play.video_id,
+        "state": said.state.value if said.state else None,
+        "since": timestamp(play.since) if play.since else None,
+        "checked_at": timestamp(play.checked_at) if play.checked_at else None,
+        "made_for_kids": said.made_for_kids,
+        "blocked_in": said.blocked_in or None,
+        "starts_at": timestamp(said.starts_at) if said.starts_at else None,
+        "pages": list(play.pages),
+    }
+
+
+def _details(said: Availability) -> Iterator[str]:
+    if said.starts_at:
+        yield f"starts at {utc(said.starts_at)}"
+    if said.blocked_in:
+        yield f"blocked in {'all countries' if said.blocked_in == 'all' else said.blocked_in}"
+    if said.made_for_kids:
+        yield "made for kids"

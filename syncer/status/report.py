@@ -57,7 +57,7 @@ class SyncReport:
     gone_not_due: int = 0
     """Those of the fresh that are gone, and that are requested less often."""
     pages_of: Mapping[VideoId, Sequence[str]] = field(default_factory=dict)
-    """The pages of each missing, hidden or unconfirmed video, relative to the site, sorted."""
+    """The pages, relative to the site and sorted, of each video that is missing, hidden, unconfirmed, or changed."""
     requests: Mapping[tuple[Bucket, Outcome], int] = field(default_factory=dict)
     """How many requests ended in which way, each counted once however often it was sent."""
     gone: tuple[VideoId, ...] = ()

@@ -28,11 +28,14 @@ from syncer.suggest.survey import NOT_PUBLISHED, Recognise, Survey
 _MAX_PROPOSALS = 8
 _MAX_NAMED = 3
 """Up to so many files of a collection are named in its `include`; more by a pattern."""
+_LIST_OF_VIDEOS = 4
 _MAX_EXCLUDED = 50
 _CHECKED_FILES = 20
 """Files of a proposal that are read with it: none with a video, and it is dropped."""
 _BUILT = frozenset({"dist", "build", "config", "test", "tests", "fixtures"}) | NOT_PUBLISHED
 """Directories whose data files are built, are settings, or are samples."""
+_VIDEO_FILE = re.compile("(?:youtube|yt|videos?|vids?)+")
+"""The name of a file of videos, without other signs than letters."""
 _NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar")
 """In names of keys whose texts name a video without being one, or another thing on YouTube."""
 _BY_SUFFIX = Fields("", {})
@@ -50,6 +53,8 @@ class _Group:
     paths: list[str] = field(default_factory=list)
     is_certain: bool = False
     """Whether one of the files alone shows that the key is for videos."""
+    is_clear: bool = False
+    """Whether one of the files is a list of videos, whatever other files have under the key."""
 
 
 @dataclass(slots=True)
@@ -72,7 +77,8 @@ class DataFiles:
         own.add_page(path, found, self.recognise, is_table=form in TABLES)
         certain = video_keys(own)
         name = path.rpartition("/")[2].partition(".")[0]
-        if is_named_for_videos(name):
+        is_named = _VIDEO_FILE.fullmatch(re.sub("[^a-z]", "", name.lower())) is not None
+        if is_named:
             certain += [
                 key for key in own.keys if not _repeats(key, certain, own) and holds_videos(key, own, named=True)
             ]
@@ -87,6 +93,8 @@ class DataFiles:
             group.survey.add_page(path, found, self.recognise, is_table=form in TABLES)
             group.paths.append(path)
             group.is_certain = group.is_certain or key in certain
+            is_list = len(own.keys[key].distinct) >= _LIST_OF_VIDEOS or is_named
+            group.is_clear = group.is_clear or (is_list and key in certain)
             group.names |= names
         return bool(keys)
 
@@ -108,7 +116,8 @@ class DataFiles:
             for group in groups:
                 proposal = replace(propose(key, group.survey), format=form)
                 is_shape = _is_list(key, form) or group.names or (len(group.paths) > 1 and proposal.videos > 1)
-                is_seldom = self.elsewhere[form, key] > proposal.videos and not is_named_for_videos(key, clearly=True)
+                is_clear = group.is_clear or is_named_for_videos(key, clearly=True)
+                is_seldom = self.elsewhere[form, key] > proposal.videos and not is_clear
                 is_for_videos = group.is_certain and (
                     proposal.fields.where or holds_videos(key, group.survey, named=True)
                 )

@@ -1,0 +1,109 @@
+"""`syncer videos`: whether each video plays on the site, since when, and on which pages it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from syncer.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from syncer.decide.availability import PlayState
+    from syncer.state.play_states import VideoPlay
+    from syncer.status.tables import Row
+
+NOT_PLAYING = "not-playing"
+"""As a STATE: all states in which a video does not play."""
+
+COLUMNS = ("video_id", "state", "since", "checked_at", "made_for_kids", "blocked_in", "starts_at", "path")
+"""Of the CSV table."""
+
+
+@click.command()
+@click.option("--state", "names", multiple=True, metavar="STATE", help="Only videos in this state. May be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table: a row for each page of each video.")
+@click.pass_obj
+def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: bool) -> int:
+    """Show whether each video plays, since when, and on which pages it is.
+
+    STATE is missing, blocked, not-embeddable, age-restricted, upcoming, live, unlisted, public, unknown, or not-playing
+    for the first four.
+    """
+    from syncer.cli.export import to_standard_output
+    from syncer.cli.process import printed
+    from syncer.cli.show import show, show_json
+    from syncer.cli.table_files import csv_chunks
+    from syncer.state.database import open_state
+    from syncer.state.play_states import count_states, video_plays
+    from syncer.status.play_report import UNKNOWN, play_json
+    from syncer.status.tables import ColumnType
+    from syncer.wording import counted
+
+    if as_csv and as_json:
+        raise click.UsageError("use either --csv or --json, not both")
+    states = _states(names) if names else None
+    config = settings.config()
+    with open_state(config.state_directory, config.site) as database:
+        if as_json:
+            show_json({"videos": [play_json(play) for play in video_plays(database, states=states)]})
+        elif as_csv:
+            columns = dict.fromkeys(COLUMNS, ColumnType.TEXT)
+            return to_standard_output(csv_chunks(columns, _csv_rows(video_plays(database, states=states))))
+        else:
+            _show_table(list(video_plays(database, states=states)))
+            sums = count_states(database)
+            found = [f"{sums[state]:,} {state or UNKNOWN}" for state in sorted(sums, key=lambda state: state or "~")]
+            total = sum(sums.values())
+            show(f"{counted(total, 'video')}: {', '.join(found)}." if total else "No videos yet. Run `syncer sync`.")
+    return printed()
+
+
+def _states(names: tuple[str, ...]) -> set[PlayState | None]:
+    """Return the states with these names. Raises UsageError."""
+    from difflib import get_close_matches
+
+    from syncer.decide.availability import PlayState
+    from syncer.status.play_report import UNKNOWN
+
+    known: dict[str, set[PlayState | None]] = {
+        **{state.value: {state} for state in PlayState},
+        UNKNOWN: {None},
+        NOT_PLAYING: {state for state in PlayState if not state.plays},
+    }
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            remedy = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(known)}"
+            raise click.UsageError(f"no such state '{name}'; {remedy}")
+    return set[PlayState | None]().union(*(known[name] for name in names))
+
+
+def _show_table(plays: list[VideoPlay]) -> None:
+    from syncer.cli.show import show_table
+    from syncer.status.play_report import UNKNOWN, play_details
+    from syncer.wording import utc
+
+    rows = [
+        (
+            play.video_id,
+            play.availability.state or UNKNOWN,
+            utc(play.since) if play.since else "-",
+            play_details(play.availability),
+            ", ".join(play.pages),
+        )
+        for play in plays
+    ]
+    if rows:
+        show_table(("video_id", "state", "since", "details", "pages"), rows)
+
+
+def _csv_rows(plays: Iterator[VideoPlay]) -> Iterator[Row]:
+    from syncer.status.play_report import play_json
+
+    for play in plays:
+        row = play_json(play)
+        cells = [cell for cell in row.values() if not isinstance(cell, list)]
+        yield from ((*cells, path) for path in play.pages)

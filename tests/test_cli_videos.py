@@ -1,0 +1,122 @@
+"""`syncer videos`, and what `syncer sync` prints about videos that stop or begin to play."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+
+from syncer.simulator.playing import Playing
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, VideoState, World
+from syncer.sync.options import Options
+from tests.site import NOON, Run, Site, crlf, ids
+
+PUBLIC, BLOCKED, KIDS, DEAD = sorted(ids(4, seed=171))
+HOUR = timedelta(hours=1)
+BLOCKED_VIDEO = Video(playing=Playing(blocked=("DE", "CH")))
+
+
+@pytest.fixture
+def full(site: Site, youtube: Simulator) -> Site:
+    """A site with videos that play, and some that do not."""
+    youtube.world = World(
+        videos={
+            BLOCKED: BLOCKED_VIDEO,
+            KIDS: Video(playing=Playing(made_for_kids=True, embeddable=False)),
+            DEAD: Video(VideoState.DELETED),
+        }
+    )
+    for video in (PUBLIC, BLOCKED, KIDS, DEAD):
+        site.put(f"content/{video}.md", crlf(video, 1, 2))
+    site.put("content/=again.md", crlf(BLOCKED, 1, 2))
+    site.configure(availability="every: 7d, regions: [DE]")
+    return site
+
+
+def test_before_the_first_sync_there_is_nothing_to_show(full: Site, syncer: Run) -> None:
+    ran = syncer("videos")
+    assert (ran.code, ran.out) == (0, "No videos yet. Run `syncer sync`.\n")
+    assert syncer("videos", "--json").document == {"videos": []}
+
+
+def test_each_video_is_shown_with_its_state_since_when_and_its_pages(full: Site, syncer: Run) -> None:
+    for hours in (0, 12, 26):
+        full.sync(NOON + HOUR * hours)
+    noon = "2026-11-22 20:00:00 UTC"
+    lines = [line.split("  ") for line in syncer("videos").out.splitlines()]
+    rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert rows == [
+        ["video_id", "state", "since", "details", "pages"],
+        [PUBLIC, "public", noon, f"content/{PUBLIC}.md"],
+        [BLOCKED, "blocked", noon, "blocked in CH, DE", f"content/=again.md, content/{BLOCKED}.md"],
+        [KIDS, "not-embeddable", noon, "made for kids", f"content/{KIDS}.md"],
+        [DEAD, "missing", noon, f"content/{DEAD}.md"],
+        ["4 videos: 1 blocked, 1 missing, 1 not-embeddable, 1 public."],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        (["missing"], []),
+        (["unknown"], [DEAD]),
+        (["not-playing"], [BLOCKED, KIDS]),
+        (["public", "blocked"], [PUBLIC, BLOCKED]),
+    ],
+)
+def test_videos_are_limited_to_states(full: Site, syncer: Run, states: list[str], found: list[str]) -> None:
+    full.sync()
+    options = [word for state in states for word in ("--state", state)]
+    assert [video["video_id"] for video in syncer("videos", "--json", *options).document["videos"]] == found
+
+
+def test_json_and_csv_have_all_that_is_known(full: Site, syncer: Run) -> None:
+    full.sync()
+    noon = "2026-11-22T20:00:00Z"
+    video = {"video_id": BLOCKED, "state": "blocked", "since": noon, "checked_at": noon, "made_for_kids": False}
+    more = {"blocked_in": "CH, DE", "starts_at": None, "pages": ["content/=again.md", f"content/{BLOCKED}.md"]}
+    assert syncer("videos", "--json", "--state", "blocked").document == {"videos": [video | more]}
+    rows = list(csv.DictReader(io.StringIO(syncer("videos", "--csv").out)))
+    assert [row["path"] for row in rows if row["video_id"] == BLOCKED] == more["pages"]
+    assert {row["made_for_kids"] for row in rows if row["video_id"] == KIDS} == {"true"}
+    assert {row["state"] for row in rows if row["video_id"] == DEAD} == {""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--state", "blokced"], "no such state 'blokced'; did you mean 'blocked'?"),
+        (["--state", "x"], "no such state 'x'; choose from missing, blocked, not-embeddable, age-restricted, upcoming"),
+        (["--csv", "--json"], "use either --csv or --json, not both"),
+    ],
+)
+def test_wrong_words_say_what_is_right(full: Site, syncer: Run, arguments: list[str], message: str) -> None:
+    ran = syncer("videos", *arguments)
+    assert ran.code == 2
+    assert message in ran.out + ran.err
+
+
+def test_a_sync_prints_each_change_once_with_its_pages(full: Site, youtube: Simulator, syncer: Run) -> None:
+    first = syncer("sync").out
+    assert first.count("Videos that do not play on your site:\n") == 1
+    assert f"  {BLOCKED}  blocked since " in first
+    assert f" content/=again.md, content/{BLOCKED}.md\n" in first
+    assert "play" not in syncer("sync", "--all").out
+    youtube.world = World()
+    again = syncer("sync", "--all").out
+    assert "do not play" not in again
+    assert f"Videos that play again:\n  {BLOCKED}  public since " in again
+    assert "play again" not in syncer("sync", "--all").out
+
+
+def test_what_played_and_still_plays_is_not_printed(full: Site, youtube: Simulator, syncer: Run) -> None:
+    full.sync()
+    youtube.world = World(videos={PUBLIC: Video(VideoState.UNLISTED), BLOCKED: BLOCKED_VIDEO})
+    report = full.sync(NOON + HOUR, Options(everything=True))
+    assert report.playing is not None
+    assert [change.video_id for change in report.playing.resumed()] == [KIDS]
+    assert report.playing.stopped() == []
+    assert len(report.playing.changes) == 2
