@@ -2,72 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+import os
+from contextlib import closing
+from datetime import datetime, timedelta
+from sqlite3 import connect
 
 import pytest
 
+from syncer.config.parse import parse_config
+from syncer.diff_log.lines import entry_of
+from syncer.model import Change, Count, Date, Fields, Place, VideoId, Why
 from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, World
+from syncer.state.database import open_database
+from syncer.state.directory import DATABASE_FILE
+from syncer.state.intents import record_intents, unsettled_batches
+from syncer.state.judging import suppressed_numbers
+from syncer.state.writes import last_writes
+from syncer.sync.make import make_sync
+from syncer.sync.open_state import settle
+from syncer.sync.options import Environment, Options
+from tests.old_states import back_to
 from tests.repository import in_git
-from tests.site import NOON, Run, Site, counts, ids
+from tests.site import KEY, NOON, Run, Site, counts, ids
+from tests.talks import FORMS, Talks
 
+DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 A, B, C, NEW = ids(4, seed=17)
-Item = tuple[str, int]
-
-
-def yaml(items: Sequence[Item]) -> str:
-    return "".join(f"- id: {video}\n  views: {views}\n" for video, views in items)
-
-
-def front_matter(items: Sequence[Item]) -> str:
-    return f"---\nvideos:\n{yaml(items)}---\nBody.\n"
-
-
-def commented(items: Sequence[Item]) -> str:
-    return f"# Talks\n{yaml(items)}"
-
-
-def json(items: Sequence[Item]) -> str:
-    listed = ", ".join(f'{{"id": "{video}", "views": {views}}}' for video, views in items)
-    return f'{{"talks": [{listed}]}}\n'
-
-
-def toml(items: Sequence[Item]) -> str:
-    return "".join(f'[[talks]]\nid = "{video}"\nviews = {views}\n' for video, views in items)
-
-
-def table(items: Sequence[Item]) -> str:
-    return "id,views\n" + "".join(f"{video},{views}\n" for video, views in items)
-
-
-FORMS: dict[str, tuple[str, Callable[[Sequence[Item]], str]]] = {
-    "content/page.md": ("videos[].id", front_matter),
-    "_data/talks.yml": ("[].id", commented),
-    "data/talks.json": ("talks[].id", json),
-    "data/talks.toml": ("talks[].id", toml),
-    "data/talks.csv": ("id", table),
-}
-
-
-class Talks:
-    """A site with one file of talks."""
-
-    def __init__(self, site: Site, path: str, **sections: str) -> None:
-        key, self.form = FORMS[path]
-        self.site, self.path = site, path
-        directory, _, name = path.partition("/")
-        site.configure(
-            collections=f"  - directory: {directory}\n    include: ['{name}']\n"
-            f"    fields: {{video_id: '{key}', counts: {{viewCount: views}}}}\n",
-            **sections,
-        )
-
-    def put(self, *items: Item) -> None:
-        self.site.put(self.path, self.form(items).encode())
-
-    def says(self, *items: Item) -> bool:
-        return (self.site.root / self.path).read_text(encoding="utf-8") == self.form(items)
 
 
 @pytest.fixture(params=sorted(FORMS))
@@ -110,3 +72,134 @@ def test_a_video_twice_gets_its_own_old_counts_back(talks: Talks, youtube: Simul
     assert talks.says((NEW, 5), (A, 1), (A, 3), (B, 7))
     talks.site.sync(NOON + 2 * HOUR)
     assert talks.says((NEW, counts(youtube, NEW)[0]), (A, 1), (A, 3), (B, counts(youtube, B)[0]))
+
+
+def test_a_count_is_due_after_at_least_every_wherever_its_item_stands(site: Site, youtube: Simulator) -> None:
+    talks = Talks(site, "_data/talks.yml", write="min_change: 10%, at_least_every: 28d")
+    views = dict.fromkeys((A, B, NEW), 2000)
+
+    def sync(days: int) -> int:
+        youtube.world = World(videos={video: Video(counts={"viewCount": number}) for video, number in views.items()})
+        return site.sync(NOON + days * DAY, Options(everything=True)).changed_counts
+
+    talks.put((A, 1000), (B, 1000))
+    assert sync(0) == 2
+    talks.put((NEW, 1000), (B, 2000), (A, 2000))
+    assert sync(20) == 1
+    talks.put((B, 2000), (NEW, 2000), (A, 2000))
+    views = {A: 2001, B: 2002, NEW: 2003}
+    assert sync(27) == 0
+    assert sync(28) == 2
+    assert talks.says((B, 2002), (NEW, 2000), (A, 2001))
+    assert [line["why"] for line in site.log_lines()] == ["changed"] * 3 + ["heartbeat"] * 2
+    assert sync(47) == 0
+    assert sync(48) == 1
+    assert talks.says((B, 2002), (NEW, 2003), (A, 2001))
+
+
+def test_all_slots_of_a_video_are_written_with_the_first_that_is_due(site: Site, youtube: Simulator) -> None:
+    talks = Talks(site, "data/talks.json", write="min_change: 10%")
+    youtube.world = World(videos={A: Video(counts={"viewCount": 2000}), B: Video(counts={"viewCount": 2000})})
+    talks.put((A, 1990), (B, 1990), (A, 1000))
+    assert site.sync().changed_counts == 2
+    assert talks.says((A, 2000), (B, 1990), (A, 2000))
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["written", "unwritten"])
+def test_what_a_killed_sync_wrote_is_logged_after_an_item_was_added_on_top(
+    talks: Talks, youtube: Simulator, *, written: bool
+) -> None:
+    views, more = counts(youtube, A)[0], counts(youtube, B)[0]
+    talks.put((A, 1), (B, 2), (A, views))
+    before = talks.text()
+    config = parse_config(talks.site.config.read_text(encoding="utf-8"), talks.site.config)
+
+    def clock() -> datetime:
+        if talks.text() != before:
+            raise KilledError
+        return NOON
+
+    with pytest.raises(KilledError):
+        make_sync(config, Options(), Environment(key=KEY, clock=clock, sleep=lambda _: None))
+    assert talks.says((A, views), (B, more), (A, views))
+    old = ((A, views), (B, more)) if written else ((A, 1), (B, 2))
+    talks.put((NEW, 5), *old, (A, views))
+    settle(config, lambda: NOON + HOUR)
+
+    changes = [(line["video_id"], line["old"], line["new"]) for line in talks.site.log_lines()]
+    assert changes == ([(A, "1", str(views)), (B, "2", str(more))] if written else [])
+
+
+def test_an_older_state_says_the_same_of_places_without_the_numbers(site: Site, youtube: Simulator) -> None:
+    talks = Talks(site, "_data/talks.yml")
+    talks.put((A, 1), (B, 2))
+    site.sync()
+    path, noon = talks.path, int(NOON.timestamp())
+    fields = {
+        "[0].views": "[].views",
+        "[12].talks[3].video.views": "[].talks[].video.views",
+        "{a[1].b}.views": "{a[].b}.views",
+        "views[7]": "views[7]",
+        "[x].[1.views": "[x].[1.views",
+        "viewcount": "viewcount",
+    }
+    with closing(connect(site.state / DATABASE_FILE)) as state:
+        back_to(state, 10, without="")
+        for number, field in enumerate(fields):
+            state.execute("INSERT INTO suppressed VALUES (?, ?, ?, 'viewCount', ?)", (path, field, A, number))
+            state.execute("INSERT INTO written VALUES (?, ?, ?, ?)", (path, field, A, noon + number))
+        state.execute("INSERT INTO suppressed VALUES (?, '[1].views', ?, 'viewCount', 8)", (path, A))
+        state.execute("INSERT INTO written VALUES (?, '[1].views', ?, ?)", (path, A, noon + 9))
+        state.commit()
+    with open_database(site.state, os.path.realpath(site.root)) as database:
+        places = [Place(path, field, VideoId(A)) for field in fields.values()]
+        expected = {*zip(places, range(len(places)), strict=True), (places[0], 8)}
+        assert suppressed_numbers(database, [path]) == expected
+        times = {place: NOON + timedelta(seconds=number or 9) for number, place in enumerate(places)}
+        assert last_writes(database, [path]) == times
+
+
+def test_a_date_under_an_id_is_known_after_a_crash(site: Site) -> None:
+    change = Change("a.yml", VideoId(A), f"{{{A}}}.meta.day", Date.CHECKED_AT, None, "2026-11-22", NOON, Why.CHECKED)
+    fields = Fields("{}", {Count.VIEWS: "views"}, dates={Date.CHECKED_AT: "meta.day"})
+    with open_database(site.state, os.path.realpath(site.root)) as database:
+        record_intents(database, "s", [(fields, [entry_of(change)])])
+        assert list(unsettled_batches(database)[0].changes.values()) == [change]
+
+
+def test_a_count_under_an_id_is_excluded_by_its_key(site: Site) -> None:
+    site.configure(
+        collections="  - directory: _data\n    format: yaml\n    include: ['*.yml']\n"
+        "    fields: {video_id: 'videos.{}', counts: {viewCount: views, likeCount: likes}}\n"
+    )
+    file = site.put("_data/by_id.yml", f"syncer: {{views: false}}\nvideos:\n  {A}: {{views: 1, likes: 2}}\n".encode())
+    assert site.sync().changed_counts == 1
+    assert b"{views: 1, likes:" in file.read_bytes()
+
+
+def test_two_slots_of_a_video_with_counts_of_their_own_are_both_dropped(
+    talks: Talks, youtube: Simulator, syncer: Run
+) -> None:
+    views = counts(youtube, A)[0]
+    talks.put((A, 1), (B, 2), (A, 3))
+    name = talks.site.sync().sync
+    in_git(talks.site)
+    talks.site.undo(name, NOON + HOUR)
+    assert talks.says((A, 1), (B, 2), (A, 3))
+    assert syncer("review", "--drop", talks.path).code == 0
+    assert talks.says((A, views), (B, counts(youtube, B)[0]), (A, views))
+
+
+def test_what_two_undos_took_back_one_after_the_other_is_not_written_again(talks: Talks, youtube: Simulator) -> None:
+    talks.put((A, 1), (B, 2))
+    first = talks.site.sync().sync
+    youtube.clock.advance(30 * DAY)
+    second = talks.site.sync(NOON + HOUR).sync
+    for name in (second, first):
+        talks.site.undo(name, NOON + 2 * HOUR)
+    assert talks.says((A, 1), (B, 2))
+    assert talks.site.sync(NOON + 3 * HOUR).changed_counts == 0
