@@ -209,7 +209,7 @@ def ever_written(log: Path, wanted: Collection[PlacedCount]) -> Mapping[PlacedCo
     found: dict[PlacedCount, str | None] = {}
     lines = lines_backwards(log, {place.path for place, _ in wanted})
     while len(found) < len(wanted) and (line := next(lines, None)):
-        written = _place(line), str(line["new"])
+        written = _place(line), str(line["new"] or "")
         if written in wanted:
             found.setdefault(written, _count(line))
     return found
@@ -269,7 +269,7 @@ def _newest_writes(log: Path, on_disk: Iterable[PlacedCount]) -> Mapping[PlacedC
     for place, _ in counts:
         left[place.path][place] = left[place.path].get(place, 0) + 1
     for line in lines_backwards(log, left.keys()):
-        place, new = _place(line), str(line["new"])
+        place, new = _place(line), str(line["new"] or "")
         if slots := left[place.path].pop(place, 0):
             if (place, new) in wanted and (place, new) not in newest:
                 newest[place, new] = LoggedWrite(str(line["sync"]), _moment(str(line["as_of"])), _count(line))

@@ -14,7 +14,7 @@ from syncer.content.walk import Candidate, candidate_of
 from syncer.decide.same_items import find_items, texts_by_item
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
+from syncer.model import Change, Date, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.mappings import with_former
@@ -94,7 +94,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[Line]) -> Res
         there = (video, f"{item}.{key}" if item else key, name)
         number, value = values.get(there, (0, None)) if item is not None else (0, None)
         outcome = _change_back(sync.database, line, value, missing)
-        if line["count"] is None and slot in stay and isinstance(outcome, Change):  # counts come first in the log
+        is_checked = isinstance(outcome, Change) and outcome.kind is Date.CHECKED_AT
+        if is_checked and slot in stay:  # counts come first in the log
             outcome = "it is the date of a count that is not restored"
         if isinstance(outcome, Change):
             changes[number].append(outcome)
@@ -112,13 +113,14 @@ def _change_back(database: Database, line: Line, value: Value | None, missing: s
         return missing
     if value.text == old:
         return None
-    if old is None:
+    if old is None and value.kind is not Date.UNAVAILABLE_SINCE:
         return INSERTED
     if value.text != new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
     path, video = str(line["path"]), VideoId(str(line["video_id"]))
-    as_of = last_said(database, video, value.kind, str(old)) or datetime.fromisoformat(str(line["as_of"]))
-    return Change(path, video, value.field, value.kind, value.text, str(old), as_of, Why.UNDO)
+    text = "" if old is None else str(old)
+    as_of = last_said(database, video, value.kind, text) or datetime.fromisoformat(str(line["as_of"]))
+    return Change(path, video, value.field, value.kind, value.text, text, as_of, Why.UNDO)
 
 
 def _named(line: Line) -> tuple[VideoId, str, str | None]:
