@@ -120,3 +120,16 @@ def test_what_played_and_still_plays_is_not_printed(full: Site, youtube: Simulat
     assert [change.video_id for change in report.playing.resumed()] == [KIDS]
     assert report.playing.stopped() == []
     assert len(report.playing.changes) == 2
+
+
+def test_status_lists_what_does_not_play_beside_what_is_missing(full: Site, syncer: Run) -> None:
+    assert "Whether videos play" not in syncer("status").out
+    for hours in (0, 12, 26):
+        full.sync(NOON + HOUR * hours)
+    out = syncer("status").out
+    assert "Whether videos play: 1 blocked, 1 missing, 1 not-embeddable, 1 public (see `syncer videos`).\n" in out
+    stopped = out.partition("Videos that do not play on your site:\n")[2].splitlines()
+    assert [line.split()[:2] for line in stopped] == [[BLOCKED, "blocked"], [KIDS, "not-embeddable"]]
+    document = syncer("status", "--json").document
+    assert document["states"] == {"blocked": 1, "missing": 1, "not-embeddable": 1, "public": 1}
+    assert [video["video_id"] for video in document["not_playing"]] == [BLOCKED, KIDS, DEAD]

@@ -169,6 +169,8 @@ def test_status_has_what_an_operator_needs(full: Site, syncer: Run) -> None:
         "held_by_undo",
         "held_back",
         "hidden",
+        "states",
+        "not_playing",
         "problems",
         "open",
         "deploy",

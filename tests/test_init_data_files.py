@@ -298,7 +298,7 @@ def test_links_that_are_seldom_youtube_are_no_collection(there: Path, syncer: Ru
     talks = {
         f"data/{n}.json": json.dumps({"videos": [{"url": f"https://youtu.be/{video}"}], "links": links})
         for n, video in enumerate(IDS)
-        for links in [[{"url": f"https://youtu.be/{A}" if n == 3 else f"https://example.org/{n}{m}"} for m in range(3)]]
+        for links in [[{"url": WATCH + IDS[m] if n == 3 else f"https://example.org/{n}{m}"} for m in range(5)]]
     }
     lay(there, talks)
     assert syncer("init").code == 0

@@ -17,12 +17,17 @@ import pytest
 
 from syncer.config.sections import Notify
 from syncer.daemon.notify import Notifier, require_apprise
+from syncer.decide.availability import PlayState
 from syncer.decide.unconfirmed import Brake
 from syncer.errors import ConfigError, Locked, Stopped
+from syncer.model import VideoId
+from syncer.state.play_states import StateChange
+from syncer.status.play_report import PlayReport
 from syncer.status.report import SyncReport
+from syncer.wording import utc
 from tests.clockwork import START, report
 from tests.daemon_process import Daemon, fill
-from tests.site import Run, Site
+from tests.site import Run, Site, ids
 from tests.test_daemon import OTHER, TYPO
 from tests.waiting import TIMEOUT
 
@@ -281,3 +286,40 @@ def test_a_file_of_addresses_that_cannot_be_used_is_an_error_at_the_start_and_no
     with pytest.raises(ConfigError, match=re.escape(f"notify.urls[0]: {words.format(file)}")):
         require_apprise(Notify.model_validate({"urls": (f"file://{file}",)}))
     assert "s3cret" not in caplog.text
+
+
+def test_one_message_tells_of_all_videos_that_stopped_or_play_again(
+    ear: Ear, notifier: Callable[..., Notifier]
+) -> None:
+    first, second, third, fourth = map(VideoId, ids(4))
+    changes = (
+        StateChange(first, PlayState.PUBLIC, PlayState.BLOCKED, START),
+        StateChange(second, None, PlayState.MISSING, START),
+        StateChange(third, PlayState.MISSING, PlayState.PUBLIC, START),
+        StateChange(fourth, PlayState.UPCOMING, PlayState.LIVE, START),
+    )
+    pages = {first: ["a.md", "b.md"], second: ["b.md"], third: ["c.md"]}
+    made = notifier()
+    notified(made, replace(report(), playing=PlayReport(4, 4, changes), pages_of=pages), report())
+    notified(made, replace(report(), playing=PlayReport(1, 1, changes[3:])))
+    title, text = ear.message()
+    assert title == "syncer: mysite: 2 videos stopped playing, 1 video can be played again"
+    since = utc(START)
+    assert text.splitlines() == [
+        "Videos that do not play on your site:",
+        f"{first}: blocked since {since}, on a.md, b.md",
+        f"{second}: missing since {since}, on b.md",
+        "Videos that play again:",
+        f"{third}: public since {since}, on c.md",
+    ]
+    made.close()
+    assert ear.heard.empty()
+
+
+def test_a_message_names_the_first_videos_and_counts_the_others(ear: Ear, notifier: Callable[..., Notifier]) -> None:
+    changes = [StateChange(VideoId(video), None, PlayState.BLOCKED, START) for video in ids(12)]
+    notified(notifier(), replace(report(), playing=PlayReport(12, 12, changes)))
+    title, text = ear.message()
+    assert title == "syncer: mysite: 12 videos stopped playing"
+    assert len(text.splitlines()) == 12
+    assert text.endswith("\n... and 2 more (see `syncer videos`)")

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from syncer.model import ProblemKind
+from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.status_page import reading
@@ -213,6 +214,33 @@ def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> 
             site.root.joinpath("content/again.md").unlink()
             synced(page)
             assert found("search=again.md") == []
+
+
+def test_videos_that_do_not_play_are_listed_counted_and_said_with_what_is_known(site: Site) -> None:
+    seen, blocked, grown = ids(3, seed=172)
+    for number, video in enumerate((seen, blocked, grown)):
+        site.put(f"content/{number}.md", plain(video, 1, 2))
+    with Simulator(World(videos={blocked: Video(playing=Playing(blocked=("DE",)))})) as youtube:
+        site = Site(site.root, youtube.url)
+        site.configure(availability="every: 7d, regions: [DE]")
+        with served(site) as page:
+            synced(page)
+            overview = page.get("/").text.partition('id="stopped"')[2]
+            assert re.search(f"/videos/{blocked}.*blocked.*content/1.md", overview)
+            assert seen not in overview
+            listed = page.get("/api/v1/videos?state=not-playing").document
+            assert [(video["video_id"], video["state"]) for video in listed["videos"]] == [(blocked, "blocked")]
+            assert "blocked since " in page.get("/videos?state=blocked").text
+            text = page.get(f"/videos/{blocked}").text
+            assert "This video is blocked, and does not play on your site, since " in text
+            assert "YouTube says: blocked in DE." in text
+            assert "does not play" not in page.get(f"/videos/{seen}").text
+            now = samples(page)
+            states = {state: now[f'syncer_videos{{state="{state}"}}'] for state in ("not-playing", "blocked", "public")}
+            assert states == {"not-playing": 1, "blocked": 1, "public": 2}
+            youtube.world = World()
+            synced(page)
+            assert 'id="stopped"' not in page.get("/").text
 
 
 def test_every_page_of_a_missing_hidden_or_unconfirmed_video_is_named_with_its_title(site: Site) -> None:

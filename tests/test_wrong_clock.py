@@ -179,7 +179,7 @@ def test_readings_are_listed_in_the_order_in_which_they_were_made(
         site.sync(at, Options(everything=True))
         youtube.clock.advance(DAY)
     with opened(site) as database:
-        seen = VideoDetails(video, history(database, video), (), None, unconfirmed=False)
+        seen = VideoDetails(video, history(database, video), (), None, unconfirmed=False, play=None)
     assert [reading.at for reading in seen.readings] == times
     shown = bytes(video_page(seen).body).decode()
     assert shown.index(f"{times[-1]:%Y-%m-%d %H:%M:%S}</t", shown.index("<tbody")) == min(

@@ -50,6 +50,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
     from syncer.status.buckets import in_words
     from syncer.status.build_status import build_sentence
     from syncer.status.demand import demand_outline
+    from syncer.status.play_report import state_sums
     from syncer.wording import counted, utc
 
     if status.running:
@@ -82,12 +83,15 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
     show(f"Quota resets at {utc(status.quota_resets)} (midnight Pacific).")
     if status.demand.videos:
         show(f"{demand_outline(status.demand)}.")
+    if status.states.keys() - {None}:
+        show(f"Whether videos play: {state_sums(status.states)} (see `syncer videos`).")
     if status.build:
         show(f"Build hook: {build_sentence(status.build)}.")
 
 
 def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:
     from syncer.cli.show import show, show_held_back, show_open, show_problems, show_suppressed, show_videos
+    from syncer.status.play_report import STOPPED
     from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
     from syncer.wording import utc
 
@@ -95,7 +99,10 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
         [(each.video_id, f"since {utc(each.since)}") for each in status.missing if each.gone is gone]
         for gone in (False, True)
     )
-    lists = {MISSING: missing, GONE: gone, UNCONFIRMED: status.unconfirmed, HIDDEN: status.hidden}
+    stopped = [
+        (video, f"{state} since {utc(since)}") for video, state, since in status.not_playing if state != "missing"
+    ]
+    lists = {MISSING: missing, GONE: gone, UNCONFIRMED: status.unconfirmed, HIDDEN: status.hidden, STOPPED: stopped}
     show_videos(lists, pages, "--json")
     if status.brake:
         command = "syncer trigger --accept" if daemon else "syncer sync --accept"

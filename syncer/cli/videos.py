@@ -38,7 +38,7 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
     from syncer.cli.table_files import csv_chunks
     from syncer.state.database import open_state
     from syncer.state.play_states import count_states, video_plays
-    from syncer.status.play_report import UNKNOWN, play_json
+    from syncer.status.play_report import play_json, state_sums
     from syncer.status.tables import ColumnType
     from syncer.wording import counted
 
@@ -55,9 +55,8 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
         else:
             _show_table(list(video_plays(database, states=states)))
             sums = count_states(database)
-            found = [f"{sums[state]:,} {state or UNKNOWN}" for state in sorted(sums, key=lambda state: state or "~")]
-            total = sum(sums.values())
-            show(f"{counted(total, 'video')}: {', '.join(found)}." if total else "No videos yet. Run `syncer sync`.")
+            total = counted(sum(sums.values()), "video")
+            show(f"{total}: {state_sums(sums)}." if sums else "No videos yet. Run `syncer sync`.")
     return printed()
 
 

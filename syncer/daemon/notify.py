@@ -17,9 +17,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from syncer.diff_log.lines import timestamp
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
+from syncer.model import VideoId
 from syncer.own_files import PUBLIC_MODE, open_own, read_file, remove_own
 from syncer.status.report import SyncReport, brake_sentence_of
-from syncer.wording import utc
+from syncer.wording import counted, utc
 
 if TYPE_CHECKING:
     from syncer.config.sections import Notify
@@ -103,7 +104,12 @@ class Notifier:
         self._ping("/start", "")
 
     def after_report(self, report: SyncReport) -> None:
-        """Notify of how a sync ended. It failed if YouTube returned nothing, or if the safety brake stopped it."""
+        """Notify of how a sync ended, and of videos that stopped playing or play again.
+
+        It failed if YouTube returned nothing, or if the safety brake stopped it.
+        """
+        if report.playing and report.playing.changes:
+            self._notify_playing(report)
         if report.exit == ExitCode.NOTHING_ANSWERED:
             self._fail(
                 "; ".join(sorted({problem.message for problem in report.problems})) or "YouTube returned nothing"
@@ -162,6 +168,29 @@ class Notifier:
         for url in urls:
             self._outbox.put((url, partial(_send_message, url, title, body)))
         self._remember({name: known.get(name, timestamp(now)) for name in needs})
+
+    def _notify_playing(self, report: SyncReport) -> None:
+        """Send one message about all videos that stopped playing or play again. A sync reports each change once."""
+        from syncer.status.play_report import RESUMED, STOPPED, change_rows
+
+        assert report.playing is not None
+        stopped, resumed = report.playing.stopped(), report.playing.resumed()
+        lines = []
+        for head, changes in ((STOPPED, stopped), (RESUMED, resumed)):
+            rows = change_rows(changes)
+            lines += [head] if rows else []
+            lines += [
+                f"{video}: {state}, on {', '.join(report.pages_of.get(VideoId(video), ()))}"
+                for video, state in rows[:PROBLEMS_IN_A_MESSAGE]
+            ]
+            rest = len(rows) - PROBLEMS_IN_A_MESSAGE
+            lines += [f"... and {rest:,} more (see `syncer videos`)"] if rest > 0 else []
+        if lines:
+            what = f"{counted(len(stopped), 'video')} stopped playing" if stopped else ""
+            back = f"{counted(len(resumed), 'video')} can be played again" if resumed else ""
+            title = f"syncer: {self._site}: {', '.join(filter(None, (what, back)))}"
+            for url in self._settings().urls:
+                self._outbox.put((url, partial(_send_message, url, title, "\n".join(lines))))
 
     def _notified(self) -> dict[str, str]:
         """Return what was notified, and when; nothing where the file is missing or damaged."""

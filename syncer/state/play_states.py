@@ -176,18 +176,31 @@ def video_plays(database: Database, *, states: Collection[PlayState | None] | No
     after, wanted = "", None if states is None else set(states)
     while True:
         with database.read() as connection:
-            part = connection.execute(
-                "SELECT n.id, a.state, a.since, a.checked_at, a.facts, (SELECT json_group_array(path) FROM"
-                " (SELECT path FROM places AS p WHERE p.id = n.id ORDER BY path)) FROM"
-                " (SELECT DISTINCT id FROM places WHERE id > ? ORDER BY id LIMIT ?) AS n"
-                " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id",
-                (after, PART_ROWS),
-            ).fetchall()
+            named = "SELECT DISTINCT id FROM places WHERE id > ? ORDER BY id LIMIT ?"
+            part = connection.execute(_PLAYS.format(named), (after, PART_ROWS)).fetchall()
             found = [_play(row) for row in part]
         if not found:
             return
         yield from (play for play in found if wanted is None or play.availability.state in wanted)
         after = found[-1].video_id
+
+
+def video_play(database: Database, video: VideoId) -> VideoPlay | None:
+    """Return what is known of one video; None if no page has it."""
+    with database.read() as connection:
+        row = connection.execute(_PLAYS.format("SELECT DISTINCT id FROM places WHERE id = ?"), (video,)).fetchone()
+        return None if row is None else _play(row)
+
+
+def stopped_videos(database: Database) -> list[tuple[VideoId, PlayState, datetime]]:
+    """Return the videos of the site's pages that do not play, by ID, with their states and since when."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, state, since FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
+            " AND since IS NOT NULL AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id) ORDER BY id",
+            (json.dumps([state for state in PlayState if not state.plays]),),
+        )
+        return [(VideoId(video), member(PlayState, state), moment(since)) for video, state, since in rows]
 
 
 def count_states(database: Database) -> Mapping[PlayState | None, int]:
@@ -199,6 +212,12 @@ def count_states(database: Database) -> Mapping[PlayState | None, int]:
         )
         return {_state(state): number for state, number in rows}
 
+
+_PLAYS = (
+    "SELECT n.id, a.state, a.since, a.checked_at, a.facts, (SELECT json_group_array(path) FROM"
+    " (SELECT path FROM places AS p WHERE p.id = n.id ORDER BY path)) FROM ({}) AS n"
+    " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
+)
 
 _UNREPORTED = (
     "state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported"

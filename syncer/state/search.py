@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from syncer.decide.availability import PlayState
 from syncer.model import Count, Reading, VideoId
-from syncer.state.damage import moment
+from syncer.state.damage import member, moment
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
 from syncer.state.videos import COLUMNS, reading_of
@@ -24,6 +25,18 @@ class SearchState(StrEnum):
     """The safety brake holds its newest reading."""
     HIDDEN = "hidden"
     """YouTube returns it without one of the counts that pages have."""
+    NOT_PLAYING = "not-playing"
+    """It is in one of the states in which a video does not play (`PlayState`); the states themselves follow.
+
+    `missing` is not among them: it is above, from the first reading without the video on.
+    """
+    BLOCKED = PlayState.BLOCKED.value
+    NOT_EMBEDDABLE = PlayState.NOT_EMBEDDABLE.value
+    AGE_RESTRICTED = PlayState.AGE_RESTRICTED.value
+    UPCOMING = PlayState.UPCOMING.value
+    LIVE = PlayState.LIVE.value
+    UNLISTED = PlayState.UNLISTED.value
+    PUBLIC = PlayState.PUBLIC.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,10 @@ class KnownVideo:
     reading: Reading | None
     """The accepted reading."""
     missing_since: datetime | None
+    state: PlayState | None
+    """Whether it plays; None: not known."""
+    since: datetime | None
+    """Since when it is in this state."""
 
 
 def find_videos(
@@ -62,10 +79,12 @@ def find_videos(
             f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :limit OFFSET :offset", values
         )
         videos = []
-        for video, at, present, views, likes, comments, missing_since, _, pages, path in rows:
+        for video, at, present, views, likes, comments, missing_since, _, pages, path, plays, begun in rows:
             reading = None if at is None else reading_of((video, at, present, views, likes, comments))
             since = None if missing_since is None else moment(missing_since)
-            videos.append(KnownVideo(VideoId(video), pages, path, reading, since))
+            play_state = None if plays is None else member(PlayState, plays)
+            state_since = None if begun is None else moment(begun)
+            videos.append(KnownVideo(VideoId(video), pages, path, reading, since, play_state, state_since))
         return total, videos
 
 
@@ -94,9 +113,9 @@ _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
     " v.missing_since AS missing_since, v.held AS held,"
     " (SELECT count(*) FROM places AS p WHERE p.id = i.id) AS pages,"
-    " (SELECT min(path) FROM places AS p WHERE p.id = i.id) AS path"
+    " (SELECT min(path) FROM places AS p WHERE p.id = i.id) AS path, y.state AS state, y.since AS since"
     f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
-    " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
+    " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video LEFT JOIN availability AS y ON y.id = i.id"
 )
 
 _FOUND = (
@@ -107,10 +126,13 @@ _FOUND = (
 
 def _conditions(counts: Collection[Count]) -> dict[SearchState | None, str]:
     lacking = " OR ".join(f"{COLUMNS[count]} IS NULL" for count in counts) or "false"
+    stopped = ", ".join(f"'{state}'" for state in PlayState if not state.plays)
     return {
         None: "true",
         SearchState.MISSING: "missing_since IS NOT NULL",
         SearchState.UNCONFIRMED: f"held IS NOT NULL AND held != '{BRAKE}'",
         SearchState.BRAKED: f"held IS '{BRAKE}'",
         SearchState.HIDDEN: f"present IS 1 AND ({lacking})",
+        SearchState.NOT_PLAYING: f"pages > 0 AND state IN ({stopped})",
+        **{SearchState(state): f"pages > 0 AND state IS '{state}'" for state in PlayState if state != "missing"},
     }

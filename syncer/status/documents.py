@@ -11,6 +11,7 @@ from syncer.diff_log.lines import timestamp
 from syncer.model import Bucket, Count, Reading, VideoId
 from syncer.status.build_status import build_json
 from syncer.status.held_back import held_back_json
+from syncer.status.play_report import UNKNOWN
 from syncer.status.report import problem_json
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def status_json(status: Status) -> dict[str, object]:
         "held_by_undo": status.suppressed,
         "held_back": held_back_json(status.held_back),
         "hidden": [{"video_id": video, "count": count.value} for video, count in status.hidden],
+        "states": {state.value if state else UNKNOWN: number for state, number in status.states.items()},
+        "not_playing": [
+            {"video_id": video, "state": state.value, "since": timestamp(since)}
+            for video, state, since in status.not_playing
+        ],
         "problems": [problem_json(problem) for problem in status.problems],
         "open": status.open,
         "deploy": build_json(status.build) if status.build else None,
@@ -106,6 +112,8 @@ def video_json(video: KnownVideo) -> Row:
         "as_of": timestamp(video.reading.at) if video.reading else None,
         **_counts(video.reading),
         "missing_since": timestamp(video.missing_since) if video.missing_since else None,
+        "state": video.state.value if video.state else None,
+        "state_since": timestamp(video.since) if video.since else None,
     }
 
 

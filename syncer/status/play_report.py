@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from syncer.diff_log.lines import timestamp
 from syncer.wording import utc
 
 if TYPE_CHECKING:
-    from syncer.decide.availability import Availability
+    from syncer.decide.availability import Availability, PlayState
     from syncer.decide.unconfirmed import Brake
     from syncer.state.play_states import StateChange, VideoPlay
 
@@ -47,6 +47,12 @@ class PlayReport:
 def change_rows(changes: Sequence[StateChange]) -> list[tuple[str, str]]:
     """Return the rows of a list of changes: the video, and its state since when."""
     return [(change.video_id, f"{change.after} since {utc(change.since)}") for change in changes]
+
+
+def state_sums(states: Mapping[PlayState | None, int]) -> str:
+    """Return how many videos are in each state: `12 public, 1 unknown`, the most first."""
+    most_first = sorted(states.items(), key=lambda each: (-each[1], each[0] or UNKNOWN))
+    return ", ".join(f"{number:,} {state or UNKNOWN}" for state, number in most_first)
 
 
 def play_details(availability: Availability) -> str:

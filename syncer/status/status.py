@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from syncer.decide.availability import PlayState
 from syncer.decide.quota import next_reset
 from syncer.decide.schedule import first_time
 from syncer.decide.thresholds import HeldBackCounts
@@ -16,6 +17,7 @@ from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
 from syncer.state.lock import is_held
+from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, hidden_counts, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
@@ -56,6 +58,10 @@ class Status:
     held_back: HeldBackCounts | None
     """What the last sync of all pages held back; None where the config holds nothing back."""
     hidden: Sequence[tuple[VideoId, Count]]
+    states: Mapping[PlayState | None, int]
+    """How many videos of the site's pages are in each state; None: not known."""
+    not_playing: Sequence[tuple[VideoId, PlayState, datetime]]
+    """The videos that do not play, their states and since when."""
     problems: Sequence[Problem]
     """Those of the last sync."""
     open: int
@@ -71,8 +77,9 @@ class Status:
 
     @property
     def listed(self) -> set[VideoId]:
-        """The videos that are missing, hidden or unconfirmed."""
-        return {video.video_id for video in self.missing}.union(video for video, _ in [*self.hidden, *self.unconfirmed])
+        """The videos that are missing, hidden or unconfirmed, or that do not play."""
+        found = {video.video_id for video in self.missing}.union(video for video, _, _ in self.not_playing)
+        return found.union(video for video, _ in [*self.hidden, *self.unconfirmed])
 
 
 def status_of(
@@ -112,6 +119,8 @@ def status_of(
         suppressed=count_suppressed(database),
         held_back=held_back_now(config, database),
         hidden=hidden_counts(database, config.mapped_counts),
+        states=count_states(database),
+        not_playing=stopped_videos(database),
         problems=problems,
         open=left_open,
         leftovers=leftovers if leftovers.any and not running else None,

@@ -66,6 +66,7 @@ def overview_page(seen: Overview, names: PageNames) -> HTMLResponse:
         _syncs(seen.status),
         section("Last changes", changes, id_="changes"),
         _videos(seen.status, names),
+        _stopped(seen.status, names),
         here="/",
         refresh=REFRESH_SECONDS if seen.daemon.running else None,
     )
@@ -161,4 +162,23 @@ def _videos(status: Status, names: PageNames) -> Markup:
         table("The pages keep the counts that they have", ("video", "state", "details", "pages"), rows),
         tag("ul", links) if links else None,
         id_="videos",
+    )
+
+
+def _stopped(status: Status, names: PageNames) -> Markup | None:
+    rows = [
+        (video_link(video), state.value, moment(since, zone=False), page_list(video, names.pages[video], names.titles))
+        for video, state, since in status.not_playing[:VIDEOS_SHOWN]
+    ]
+    total = len(status.not_playing)
+    link = tag("a", f"All {total:,} that do not play", href=f"/videos?state={SearchState.NOT_PLAYING.value}")
+    return (
+        section(
+            "Videos that do not play",
+            table("On the pages of your site", ("video", "state", "since (UTC)", "pages"), rows),
+            tag("p", link) if total > VIDEOS_SHOWN else None,
+            id_="stopped",
+        )
+        if rows
+        else None
     )

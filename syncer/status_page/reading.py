@@ -18,6 +18,7 @@ from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
+from syncer.state.play_states import VideoPlay, video_play
 from syncer.state.search import KnownVideo, SearchState, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos, pages_of_videos
@@ -83,6 +84,8 @@ class VideoDetails:
     """The path and the title of each page that names it."""
     missing_since: datetime | None
     unconfirmed: bool
+    play: VideoPlay | None
+    """None: no page names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def names_on(sources: Sources, seen: Overview) -> PageNames:
     status = seen.status
     videos = [
         *(video.video_id for video in status.missing[:VIDEOS_SHOWN]),
+        *(video for video, _, _ in status.not_playing[:VIDEOS_SHOWN]),
         *(video for video, _ in (*status.unconfirmed[:VIDEOS_SHOWN], *status.hidden[:VIDEOS_SHOWN])),
     ]
     return page_names(sources, videos, (str(line["path"]) for line in seen.changes))
@@ -179,11 +183,12 @@ def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
         readings, paths = history(database, video), pages_of_videos(database, [video]).get(video, [])
         missing = {each.video_id: each.since for each in missing_videos(database)}
         unconfirmed = any(video == held for held, _ in unconfirmed_counts(database))
+        play = video_play(database, video)
     if not readings and not paths:
         return None
     titles = _titles(config.site, paths)
     pages = [(path, titles.get(path)) for path in paths]
-    return VideoDetails(video, readings, pages, missing.get(video), unconfirmed)
+    return VideoDetails(video, readings, pages, missing.get(video), unconfirmed, play)
 
 
 def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from syncer.model import Count, Reading
 from syncer.state.search import KnownVideo, SearchState
 from syncer.status.documents import meaning_changes
+from syncer.status.play_report import UNKNOWN, play_details
 from syncer.status_page.chart import COUNT_NAMES, count_chart
 from syncer.status_page.layout import moment, neighbours, page, page_list, section, table, video_link
 from syncer.status_page.markup import Markup, tag, together
@@ -38,11 +39,14 @@ def videos_page(
             else moment(video.reading.at, zone=False)
             if video.reading
             else "not requested yet",
+            together(video.state, " since ", moment(video.since, zone=False))
+            if video.state and video.since
+            else UNKNOWN,
             page_list(video.video_id, names.pages.get(video.video_id, ()), names.titles),
         )
         for video in found
     ]
-    heads = ("video", *COUNT_NAMES.values(), "as of (UTC)", "pages")
+    heads = ("video", *COUNT_NAMES.values(), "as of (UTC)", "plays", "pages")
     query = {"search": search, "state": state or ""}
     return page(
         "Videos",
@@ -64,6 +68,7 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
         tag("li", (tag("span", title, class_="title"), " ") if title else None, tag("span", path, class_="path"))
         for path, title in seen.pages
     ]
+    said = seen.play.availability if seen.play else None
     lists = (
         _readings(seen.readings),
         section("Pages", tag("ul", pages, class_="pages") if pages else tag("p", "None."), id_="pages"),
@@ -86,6 +91,16 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
         )
         if seen.missing_since
         else None,
+        tag(
+            "p",
+            f"This video is {said.state}, and does not play on your site, since ",
+            moment(seen.play.since),
+            ".",
+            class_="verdict attention",
+        )
+        if seen.play and seen.play.since and said and said.state and not said.state.plays and not seen.missing_since
+        else None,
+        tag("p", f"YouTube says: {details}.") if said and (details := play_details(said)) else None,
         tag(
             "p",
             "A count of this video dropped by more than 90%. It is not written until a second reading confirms it.",

@@ -94,7 +94,8 @@ class DataFiles:
             group.paths.append(path)
             group.is_certain = group.is_certain or key in certain
             is_list = len(own.keys[key].distinct) >= _LIST_OF_VIDEOS or is_named
-            group.is_clear = group.is_clear or (is_list and key in certain)
+            is_best = not any(is_named_for_videos(other, clearly=True) for other in certain)
+            group.is_clear = group.is_clear or (is_list and is_best and key in certain)
             group.names |= names
         return bool(keys)
 

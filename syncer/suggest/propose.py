@@ -88,8 +88,9 @@ def passed_over(found: Survey) -> tuple[str, int] | None:
 
 
 def _rank(key: str, video_key: VideoKey) -> tuple[object, ...]:
-    """Order keys: most pages first; then those named for videos, IDs before URLs, the shorter, the alphabet."""
-    return -video_key.pages, not is_named_for_videos(key), video_key.urls > video_key.bare, len(key), key
+    """Order keys: most pages first; then those named for videos, IDs before URLs, the clearest name, the shorter."""
+    is_clear = is_named_for_videos(key, clearly=True)
+    return -video_key.pages, not is_named_for_videos(key), video_key.urls > video_key.bare, not is_clear, len(key), key
 
 
 def is_named_for_videos(key: str, *, clearly: bool = False) -> bool:
