@@ -125,6 +125,17 @@ def look(config: Config, paths: Collection[str]) -> Review:
     return Review(head, pages, problems, held_back)
 
 
+def is_pushed(config: Config) -> bool:
+    """Whether all that syncer wrote is committed and pushed, as far as git knows here. Raises StateError."""
+    with suppress(GitError):  # then the next sync says what is wrong
+        scope = scope_of(config, ())
+        tip, remote = tip_of(scope.repository), Remote(config.git.remote, lambda: False)
+        if tip and has_remote(scope.repository, remote.name) and not unpushed(scope.repository, remote, tip):
+            waiting = waiting_since(scope, tip.commit)
+            return not any(write for file in waiting for _, _, write in file.counts)
+    return False
+
+
 def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     """Return the scope of a review of these files and directories. Raises GitError and UsageError as `look` does."""
     site = os.path.realpath(config.site)
