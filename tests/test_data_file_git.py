@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from syncer.config.parse import parse_config
+from syncer.review.look import scope_of, waiting_since
 from syncer.simulator.server import Simulator
 from syncer.sync.options import Options
 from tests.remotes import SharedSite
@@ -209,3 +213,56 @@ def test_counts_that_wait_in_pages_are_committed_after_a_change_to_a_data_file(f
     ]
     assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
     assert repository.status() == []
+
+
+def moved_by_git(site: Site, old: str, new: str) -> None:
+    Repository(site.root).git("mv", old, new)
+
+
+def moved(site: Site, old: str, new: str) -> None:
+    (site.root / old).rename(site.root / new)
+
+
+@pytest.mark.parametrize("move", [moved_by_git, moved])
+@pytest.mark.parametrize("new", ["_data/b.yml", "_data/b.json"])
+@pytest.mark.parametrize("grown", [True, False], ids=["counts grow", "counts stay"])
+def test_the_counts_of_a_renamed_file_are_still_syncers(
+    full: Site, youtube: Simulator, syncer: Run, move: Callable[[Site, str, str], None], new: str, grown: bool
+) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    full.configure(write=to_file(new), git="commit: true")
+    repository.commit_all()
+    move(full, FILE, new)
+
+    assert syncer("review").code == 0
+    review = syncer("review", "--json").document
+    assert {count["ours"] for page in review["pages"] for count in page["counts"]} == {True}
+
+    if grown:
+        youtube.clock.advance(timedelta(days=900))
+    report = full.sync(NOON + timedelta(hours=1))
+    assert (report.problems, report.commit) == ((), repository.head())
+    file = (full.root / new).read_bytes()
+    assert repository.show(new) == file
+    assert all(video.encode() in file for video in VIDEOS)
+    assert [line["why"] for line in full.log_lines()[6:]] == ["changed"] * 6 * grown
+    assert syncer("review", "--json").document["pages"] == []
+
+
+def test_what_an_author_changed_in_a_renamed_file_is_not_committed(full: Site) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    full.configure(write=to_file("_data/b.yml"), git="commit: true")
+    repository.commit_all()
+    moved(full, FILE, "_data/b.yml")
+    file = full.root / "_data/b.yml"
+    file.write_text(file.read_text().replace("viewcount: ", "viewcount: 1"))
+    config = parse_config(full.config.read_text(), full.config)
+    waiting = list(waiting_since(scope_of(config, ()), repository.head()))
+    ours = {
+        difference.place.field.rpartition(".")[2]: write is not None
+        for each in waiting
+        for _, difference, write in each.counts
+    }
+    assert ours == {"viewcount": False, "likeCount": True}

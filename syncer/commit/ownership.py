@@ -93,7 +93,7 @@ def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
     with closing(changed_by(scope.repository, messages)) as differences:
         while part := list(islice(differences, FILES_AT_ONCE)):
             changed = list(_changed_counts(scope, part))
-            known = ever_written(scope.log, {count.placed for _, counts in changed for count in counts})
+            known = ever_written(scope, {count.placed for _, counts in changed for count in counts})
             for commit, counts in changed:
                 by_commit[commit].add([_as_logged(count, known.get(count.placed)) for count in counts])
                 by_commit[commit].foreign |= any(count.placed not in known for count in counts)

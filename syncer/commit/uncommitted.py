@@ -46,6 +46,8 @@ class CommitScope:
     """Returns how the config maps a path, relative to the site, whether or not the file exists."""
     data_files: Sequence[Candidate] = ()
     """Those of the candidates that syncer writes whole: its commits have them from their first version."""
+    data_file_paths: Collection[str] = ()
+    """Where they are, and where the site's data file was before, relative to the site: a file can be renamed."""
 
     @property
     def within(self) -> str:
@@ -126,7 +128,7 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
         found = _compared(scope, part, differing)
         placed = dict(count.placed for differences in found.values() for _, count in differences.counts)
-        writes = _newest_writes(scope.log, placed)
+        writes = _newest_writes(scope, placed)
         texts = read_texts(scope.repository, [differing[path].name for path in found])
         for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
             waiting = _once([(fields, count, writes.get(count.placed)) for fields, count in counts])
@@ -200,17 +202,17 @@ def compare_texts(
     return list(compare(path, before, now)), frozenset()
 
 
-def ever_written(log: Path, wanted: Collection[PlacedCount]) -> Mapping[PlacedCount, str | None]:
+def ever_written(scope: CommitScope, wanted: Collection[PlacedCount]) -> Mapping[PlacedCount, str | None]:
     """Return which of these counts syncer ever wrote to these places, as far back as the log goes.
 
-    Each is with the `count` of its newest line.
+    Each is with the `count` of its newest line. A count of a data file can be from another path of it.
     """
     found: dict[PlacedCount, str | None] = {}
-    lines = lines_backwards(log, {place.path for place, _ in wanted})
+    lines = lines_backwards(scope.log, _logged_under(scope, {place.path for place, _ in wanted}))
     while len(found) < len(wanted) and (line := next(lines, None)):
-        written = _place(line), str(line["new"])
-        if written in wanted:
-            found.setdefault(written, _count(line))
+        for place in _places(scope, line):
+            if (written := (place, str(line["new"]))) in wanted:
+                found.setdefault(written, _count(line))
     return found
 
 
@@ -256,34 +258,51 @@ def _compared(
     return found
 
 
-def _newest_writes(log: Path, on_disk: Mapping[Place, str]) -> Mapping[PlacedCount, LoggedWrite]:
+def _newest_writes(scope: CommitScope, on_disk: Mapping[Place, str]) -> Mapping[PlacedCount, LoggedWrite]:
     """Return the newest line of the log for each place, if it records the count that is on disk.
 
-    Of several slots of one video on a page, one is compared for all.
+    Of several slots of one video on a page, one is compared for all. A count of a data file can be from another path of
+    it: the newest line there that records the count, unless a newer one is of this path.
     """
     newest: dict[PlacedCount, LoggedWrite] = {}
     left: defaultdict[str, set[Place]] = defaultdict(set)
     for place in on_disk:
         left[place.path].add(place)
-    for line in lines_backwards(log, left.keys()):
-        place = _place(line)
-        if place in left[place.path]:
-            if line["new"] == on_disk[place]:
+    sought = _logged_under(scope, left)
+    for line in lines_backwards(scope.log, sought):
+        for place in _places(scope, line):
+            path, is_same = place.path, line["new"] == on_disk.get(place)
+            if place not in left.get(path, ()) or not (is_same or line["path"] == path):
+                continue
+            if is_same:
                 newest[place, on_disk[place]] = LoggedWrite(
                     str(line["sync"]), _moment(str(line["as_of"])), _count(line)
                 )
-            left[place.path].remove(place)
-        if not left[place.path]:
-            del left[place.path]
+            left[path].remove(place)
+            if not left[path]:
+                del left[path]
+                if path not in scope.data_file_paths:
+                    sought.remove(path)
+                elif left.keys().isdisjoint(scope.data_file_paths):
+                    sought.difference_update(scope.data_file_paths)
     return newest
+
+
+def _logged_under(scope: CommitScope, paths: Collection[str]) -> set[str]:
+    """Return the paths that the log can have for the counts of these files."""
+    return {*paths, *(() if set(scope.data_file_paths).isdisjoint(paths) else scope.data_file_paths)}
+
+
+def _places(scope: CommitScope, line: Line) -> Sequence[Place]:
+    """Return where the count of a line can be now."""
+    place = without_item_numbers(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
+    if place.path in scope.data_file_paths:
+        return [place._replace(path=path) for path in scope.data_file_paths]
+    return [place]
 
 
 def _count(line: Line) -> str | None:
     return None if line["count"] is None else str(line["count"])
-
-
-def _place(line: Line) -> Place:
-    return without_item_numbers(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
 
 
 _moment = lru_cache(maxsize=1024)(datetime.fromisoformat)

@@ -148,8 +148,9 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     found = narrow(walk_written(site, collections, skipped=True), paths)
     candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
     data_files = [item for item in candidates if item.is_data_file]
+    paths_of_file = list(dict.fromkeys(each.data_file for each in collections if each.data_file))
     log, mapped = config.state_directory / LOG, candidate_of(collections)
-    return CommitScope(repository, site, log, lambda: candidates, mapped, data_files)
+    return CommitScope(repository, site, log, lambda: candidates, mapped, data_files, paths_of_file)
 
 
 def require_head(scope: CommitScope) -> str:
