@@ -141,11 +141,14 @@ def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[
 
 def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[ValueDifference]:
     """Return the counts by which a page's two texts differ; none if they differ in anything else."""
-    found: list[ValueDifference] = []
-    for candidate in candidates:
-        path = candidate.path
-        for fields in candidate.fields:
-            counts, removed = compare_texts(path, fields, old, new)
-            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
+    mappings = [(candidate.path, fields) for candidate in candidates for fields in candidate.fields]
+    is_data_file = any(fields.own_file for _, fields in mappings)  # one of them wrote all of it
+    for same in [[mapping] for mapping in mappings] if is_data_file else [mappings]:
+        text, found = old, list[ValueDifference]()
+        for path, fields in same:
+            counts, removed = compare_texts(path, fields, text, new)
+            text = with_counts(text, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
             found += counts
-    return found if old == new else ()
+        if text == new:
+            return found
+    return ()
