@@ -416,11 +416,12 @@ def test_the_write_policy_binds_the_file_too(full: Site, youtube: Simulator) -> 
     assert report.held_back.pages == 1
     far = text.replace(f"likeCount: {likes}}}", f"likeCount: {likes + 100}}}")
     file.write_text(far)
-    assert full.sync(NOON).changed_counts == 1
+    assert full.sync(NOON + timedelta(days=1)).changed_counts == 0
+    assert full.sync(NOON + timedelta(days=2)).changed_counts == 1
     file.write_text(far + "# mine\n")
-    assert full.sync(NOON + timedelta(days=1)).changed_pages == 0
+    assert full.sync(NOON + timedelta(days=3)).changed_pages == 0
     assert file.read_text() == far + "# mine\n"
-    full.sync(NOON + timedelta(days=3))
+    full.sync(NOON + timedelta(days=5))
     assert "mine" not in file.read_text()
 
 
