@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from syncer.commit.message import CommitContents, Wording, fits, line_of
 from syncer.config.parse import parse_config
+from syncer.model import Change, Count, VideoId, Why
 from syncer.review.look import scope_of, waiting_since
 from syncer.simulator.server import Simulator
 from syncer.sync.options import Options
@@ -203,7 +205,8 @@ def test_counts_that_wait_in_pages_are_committed_after_a_change_to_a_data_file(f
     repository = in_git(full)
     assert full.sync(NOON).changed_pages == 3
     full.configure(write=to_file(), git="commit: true")
-    repository.git("add", "config")
+    full.put("content/again.md", crlf(VIDEOS[0], 7, 7))
+    repository.git("add", "config", "content/again.md")
     repository.git("commit", "--quiet", "--message", "Change to a data file")
 
     assert full.sync(NOON).exit == 0
@@ -213,6 +216,24 @@ def test_counts_that_wait_in_pages_are_committed_after_a_change_to_a_data_file(f
     ]
     assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
     assert repository.status() == []
+    assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "4", "each once"
+
+
+@pytest.mark.parametrize(("pages", "is_ours"), [(0, False), (2, False), (3, True), (9, True)])
+def test_a_commit_that_names_fewer_pages_than_it_changes_is_not_ours(pages: int, is_ours: bool) -> None:
+    contents = CommitContents()
+    changes = [
+        Change(path, VideoId(VIDEOS[0]), field, Count.VIEWS, "1", "2", NOON, Why.CHANGED)
+        for path, field in [
+            *((f"content/{number}.md", "viewcount") for number in range(3)),
+            (FILE, f"{{{VIDEOS[0]}}}.viewcount"),
+        ]
+    ]
+    for change in changes:
+        contents.add([change])
+    message = Wording(None, "20261122T200000Z-0000", pages_of=lambda _videos, _pages: pages).message(contents)
+    assert f"\nSyncer-Pages: {pages}\n" in message
+    assert fits(message, contents, set(map(line_of, changes))) is is_ours
 
 
 def moved_by_git(site: Site, old: str, new: str) -> None:
