@@ -59,7 +59,7 @@ def show_review(review: Review, *, hint: bool) -> None:
         show("Nothing to review: the pages have the counts of the last commit.")
     else:
         _show_pages(review.pages)
-        if hint:
+        if hint and any(count.own for page in review.pages for count in page.counts):
             show("To commit counts, run `syncer review --keep PATH`.")
             show("To restore the old counts, run `syncer review --drop PATH`.")
     show_held_back(review.held_back)
