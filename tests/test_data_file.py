@@ -246,7 +246,9 @@ def test_a_read_only_file_is_a_problem(full: Site) -> None:
     os.chmod(full.root / FILE, 0o444)
 
     report = full.sync(NOON)
-    assert [problem.kind for problem in report.problems] == ["unwritable"]
+    assert [(problem.kind, problem.message) for problem in report.problems] == [
+        ("unwritable", "The data file is read-only: make it writable.")
+    ]
     assert (full.root / FILE).read_text() == MARK
 
 
@@ -485,8 +487,13 @@ def test_a_sync_of_one_video_writes_its_entry_only(full: Site, youtube: Simulato
     assert (full.root / FILE).read_text() == shown(youtube, VIDEOS[1])
 
 
-def test_an_undo_keeps_entries_that_the_sync_added(full: Site, youtube: Simulator) -> None:
+def test_an_undo_keeps_entries_that_the_sync_added(full: Site, youtube: Simulator, syncer: Run) -> None:
     report, skipped = full.undo_and_list(full.sync(NOON).sync)
     assert (report.changed_counts, len(skipped)) == (0, 6)
     assert skipped[0].why == "the sync added it; there was nothing before"
     assert (full.root / FILE).read_text() == shown(youtube, *VIDEOS)
+    ran = syncer("undo", full.log_lines()[0]["sync"])
+    assert "Inserted counts in a data file are not removed" in ran.out
+    assert "git restore" not in ran.out
+    (full.root / FILE).unlink()
+    assert full.undo_and_list(full.log_lines()[0]["sync"])[1][0].why == "the data file no longer exists"

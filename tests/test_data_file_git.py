@@ -287,3 +287,15 @@ def test_what_an_author_changed_in_a_renamed_file_is_not_committed(full: Site) -
         for _, difference, write in each.counts
     }
     assert ours == {"viewcount": False, "likeCount": True}
+
+
+def test_a_review_without_the_file_says_that_the_next_sync_writes_it(full: Site, syncer: Run) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    repository.git("rm", "--quiet", FILE)
+    repository.git("commit", "--quiet", "--message", "Remove it")
+    sentence = f"{FILE}, the data file of `write.file`, is missing; the next sync writes it."
+    assert sentence in " ".join(syncer("review").out.split())
+    full.put("_data/other.yml", b"")
+    ran = syncer("review", "--drop", "_data")
+    assert (ran.code, " ".join(ran.err.split())) == (2, f"syncer: {sentence}")

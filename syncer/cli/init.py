@@ -42,6 +42,7 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.front_matter.video_id import parse_video_id
     from syncer.model import VideoId
     from syncer.suggest.elsewhere import Elsewhere
+    from syncer.suggest.generator import is_hugo
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
@@ -72,7 +73,8 @@ def command(settings: Settings, directory: Path) -> int:
         else proposal
         for proposal in proposals
     ]
-    _write(target, render(final))
+    text = render(final)
+    _write(target, text.replace("_data/youtube.yml", "data/youtube.yml") if is_hugo(site) else text)
     for proposal in final:
         _show_proposal(proposal)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")

@@ -81,8 +81,8 @@ def show_result(result: ReviewResult, *, pushes: bool) -> None:
     if result.remaining.pages:
         show("Left unchanged:")
         _show_pages(result.remaining.pages)
-    if any(count.own and count.difference.old is None for page in result.remaining.pages for count in page.counts):
-        show_way_back()
+    left = (count for page in result.remaining.pages for count in page.counts if count.own)
+    show_way_back([count.difference.place.field for count in left if count.difference.old is None])
     _show_problems(result.problems)
 
 
