@@ -497,3 +497,12 @@ def test_an_undo_keeps_entries_that_the_sync_added(full: Site, youtube: Simulato
     assert "git restore" not in ran.out
     (full.root / FILE).unlink()
     assert full.undo_and_list(full.log_lines()[0]["sync"])[1][0].why == "the data file no longer exists"
+
+
+def test_a_sync_says_how_many_videos_it_removed(full: Site, syncer: Run) -> None:
+    full.sync(NOON)
+    (full.root / "content/1.md").unlink()
+    (full.root / "content/2.md").unlink()
+    assert f"Would remove 2 videos from {FILE}." in syncer("sync", "--dry-run").out
+    assert f"Removed 2 videos from {FILE}." in syncer("sync").out
+    assert "Removed" not in syncer("sync").out

@@ -80,6 +80,9 @@ def failures(report: SyncReport) -> Sequence[Problem]:
 def _show_sums(report: SyncReport) -> None:
     """Print a report's sums, and what is missing, hidden or unconfirmed."""
     show(summary_of(report), "bold")
+    if report.removed[1]:
+        verb = "Would remove" if report.dry_run else "Removed"
+        show(f"{verb} {counted(report.removed[1], 'video')} from {safe(report.removed[0])}.")
     if report.tries.repeated:
         show(f"{counted(sum(report.tries.failures.values()), 'attempt')} failed (-v shows why).")
     if fresh := report.fresh - report.gone_not_due:
