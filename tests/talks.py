@@ -35,9 +35,22 @@ def _table(items: Sequence[Item]) -> str:
     return "id,views\n" + "".join(f"{video},{views}\n" for video, views in items)
 
 
+def _events(items: Sequence[Item]) -> str:
+    return "".join(
+        f'- year: {2000 + number}\n  talks:\n  - id: "{video}"\n    views: {views}\n'
+        for number, (video, views) in enumerate(items)
+    )
+
+
+def _years(items: Sequence[Item]) -> str:
+    return "years:\n" + "".join(f'- videos: {{"{video}": {{views: {views}}}}}\n' for video, views in items)
+
+
 FORMS: dict[str, tuple[str, Callable[[Sequence[Item]], str]]] = {
     "content/page.md": ("videos[].id", _front_matter),
     "_data/talks.yml": ("[].id", _commented),
+    "_data/events.yml": ("[].talks[].id", _events),
+    "_data/years.yml": ("years[].videos.{}", _years),
     "data/talks.json": ("talks[].id", _json),
     "data/talks.toml": ("talks[].id", _toml),
     "data/talks.csv": ("id", _table),
@@ -64,7 +77,11 @@ class Talks:
 
     def put(self, *items: Item) -> None:
         """Writes the file."""
-        self.site.put(self.path, self._form(items).encode())
+        self.site.put(self.path, self.form(*items).encode())
+
+    def form(self, *items: Item) -> str:
+        """The file with these talks."""
+        return self._form(items)
 
     def text(self) -> str:
         """The file as it is."""
@@ -72,4 +89,4 @@ class Talks:
 
     def says(self, *items: Item) -> bool:
         """Whether the file is exactly these talks."""
-        return self.text() == self._form(items)
+        return self.text() == self.form(*items)

@@ -203,3 +203,45 @@ def test_what_two_undos_took_back_one_after_the_other_is_not_written_again(talks
         talks.site.undo(name, NOON + 2 * HOUR)
     assert talks.says((A, 1), (B, 2))
     assert talks.site.sync(NOON + 3 * HOUR).changed_counts == 0
+
+
+def test_a_commit_has_the_counts_of_the_items_that_it_knows_wherever_they_stand_now(
+    talks: Talks, youtube: Simulator
+) -> None:
+    talks.put((A, 1), (B, 2))
+    repository = in_git(talks.site)
+    talks.put((B, 2), (NEW, 5), (A, 1))
+    repository.git("add", talks.path)
+    talks.put((C, 6), (B, 2), (NEW, 5), (A, 1))
+    talks.configure(git="commit: true")
+    views = {video: counts(youtube, video)[0] for video in (A, B, C, NEW)}
+    assert talks.site.sync().exit == 0
+    assert talks.says((C, views[C]), (B, views[B]), (NEW, views[NEW]), (A, views[A]))
+    assert repository.git("show", f"HEAD:{talks.path}") == talks.form((A, views[A]), (B, views[B]))
+    assert repository.git("show", f":{talks.path}") == talks.form((B, views[B]), (NEW, 5), (A, views[A]))
+
+
+def test_a_date_stays_with_its_count(site: Site, youtube: Simulator) -> None:
+    site.configure(
+        collections="  - directory: _data\n    include: ['*.yml']\n    fields: {video_id: '[].id',"
+        " counts: {viewCount: views}, checked_at: checked}\n"
+    )
+
+    def talk(video: str, views: int, day: str) -> bytes:
+        return f"- id: {video}\n  views: {views}\n  checked: {day}\n".encode()
+
+    views = counts(youtube, A)[0]
+    old, today = (talk(A, 1, "2026-10-01"), talk(A, 3, "2026-10-03")), talk(A, views, "2026-11-22")
+    file = site.put("_data/talks.yml", b"".join(old))
+    name = site.sync().sync
+    assert file.read_bytes() == 2 * today
+    other = talk(B, 5, "2026-09-01")
+    file.write_bytes(other + 2 * today)
+    assert site.undo(name, NOON + HOUR).exit == 0
+    assert file.read_bytes() == other + b"".join(old)
+    assert [(line["field"], line["new"]) for line in site.log_lines() if line["why"] == "undo"] == [
+        ("[1].views", "1"),
+        ("[1].checked", "2026-10-01"),
+        ("[2].views", "3"),
+        ("[2].checked", "2026-10-03"),
+    ]

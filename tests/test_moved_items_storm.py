@@ -236,7 +236,7 @@ class ListMachine(RuleBasedStateMachine):
 
     def restored(self, name: str, expected: dict[Talk, int], certain: Collection[str]) -> None:
         """An undo or a drop ended: these counts are as expected, and of the others none is of another video."""
-        found = re.findall(rf'({"|".join(VIDEOS)})"?[\s,]*(?:"?views"?\s*[:=]\s*)?([0-9]+)', self.file.text())
+        found = re.findall(rf'({"|".join(VIDEOS)})"?[\s,:{{]*(?:"?views"?\s*[:=]\s*)?([0-9]+)', self.file.text())
         assert [video for video, _ in found] == [talk.video for talk in self.talks]
         changes: dict[Talk, tuple[int, int]] = {}
         for talk, (video, text) in zip(self.talks, found, strict=True):

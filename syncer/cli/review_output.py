@@ -37,7 +37,7 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
                         "field": count.difference.place.field,
                         "count": count_in_log(count.difference.kind),
                         "old": count.difference.old,
-                        "new": count.difference.new,
+                        "new": count.difference.new or None,
                         "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
                         "large_change": count.large_change,
                         "ours": count.own,
@@ -115,7 +115,7 @@ def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
         notes = ["large change"] * count.large_change + ["yours"] * (not count.own)
         if lines:
             notes.append(f"{counted(lines, 'other line')} changed")
-        yield path, field, count.difference.old or "-", count.difference.new, in_percent(count), ", ".join(notes)
+        yield path, field, count.difference.old or "-", count.difference.new or "-", in_percent(count), ", ".join(notes)
         path, lines = "", 0
 
 

@@ -128,7 +128,7 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     Of several changes of the same size, a message may name any. How many pages showed a data file's videos when the
     commit was made is not known later: at least those that it changed, and at least one.
     """
-    named = re.findall(r"(?m)^- .+ -> [0-9-]+$", text)
+    named = re.findall(r"(?m)^- .+ -> (?:[0-9-]+|none)$", text)
     pages = [int(number) for number in re.findall(rf"(?m)^{PAGES_TRAILER}: ([0-9]+)$", text)]
     in_pages = len(contents.in_pages)
     return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
@@ -142,7 +142,7 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
 def line_of(change: Change) -> str:
     """Return a change's line in a message."""
     old = "none" if change.old is None else change.old
-    return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new}"
+    return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new or 'none'}"
 
 
 def _in_all(contents: CommitContents) -> str:

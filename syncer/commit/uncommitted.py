@@ -211,7 +211,7 @@ def ever_written(scope: CommitScope, wanted: Collection[PlacedCount]) -> Mapping
     lines = lines_backwards(scope.log, _logged_under(scope, {place.path for place, _ in wanted}))
     while len(found) < len(wanted) and (line := next(lines, None)):
         for place in _places(scope, line):
-            if (written := (place, str(line["new"]))) in wanted:
+            if (written := (place, str(line["new"] or ""))) in wanted:
                 found.setdefault(written, _count(line))
     return found
 
@@ -273,7 +273,7 @@ def _newest_writes(scope: CommitScope, on_disk: Iterable[PlacedCount]) -> Mappin
         left[place.path][place] += 1
     sought = _logged_under(scope, left)
     for line in lines_backwards(scope.log, sought):
-        new = str(line["new"])
+        new = str(line["new"] or "")
         for place in _places(scope, line):
             path, placed = place.path, (place, new)
             if place not in left.get(path, ()) or not (placed in wanted or line["path"] == path):

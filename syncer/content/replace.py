@@ -380,7 +380,7 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
 def _unless_done(edit: Edit, page: bytes, problem: Problem) -> Problem | None:
     """Return the problem, unless the page was edited so that it says already all that the edit would have it say."""
     is_done = problem.kind is ProblemKind.EDITED_MEANWHILE and all(
-        standing.get((change.video_id, change.field)) == change.new
+        standing.get((change.video_id, change.field)) == (change.new or None)
         for fields, changes in edit.rewrites
         for standing in (counts_in(page, fields, edit.path),)
         for change in changes

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import chain, groupby
-from typing import TYPE_CHECKING
+from sys import intern
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.scan import ExcludedPage, read_candidate
 from syncer.content.walk import Candidate, candidate_of
-from syncer.decide.same_items import find_items, texts_by_item
+from syncer.decide.same_items import Item, find_items, texts_by_item
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
+from syncer.model import Change, Date, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.mappings import with_former
@@ -33,6 +34,24 @@ INSERTED = "the sync added it; there was nothing before"
 
 EXCLUDED = "the page's `syncer` key excludes it"
 """Why an excluded count is not restored: nothing writes it, and that includes an undo."""
+
+
+class _Logged(NamedTuple):
+    """What a line of the log says. All lines of a page are in memory at once, and as mappings they take more."""
+
+    video: VideoId
+    field: str
+    kind: str | None
+    """The line's `count`; None: a date."""
+    old: str | None
+    new: str | None
+    """None: a date was removed."""
+    as_of: str
+
+    @property
+    def item(self) -> Item:
+        """The item that it was then."""
+        return self.video, item_of(self.field)
 
 
 def undo(
@@ -57,7 +76,7 @@ def undo(
         sync = begin(config, Options(), environment, listener, opened, started=started)
         candidate = candidate_of(with_former(sync.database, config.written_models()))
         by_page = groupby(chain([first], lines), key=lambda line: str(line["path"]))  # one page in memory at a time
-        pages = (_restoration(sync, candidate(path), list(same)) for path, same in by_page)
+        pages = (_restoration(sync, candidate(path), [_logged(line) for line in same]) for path, same in by_page)
         return put_back(sync, opened.diff_log, pages, limit)
 
 
@@ -65,7 +84,14 @@ def _unknown(name: str) -> UsageError:
     return UsageError(f"the diff log has no changes of a sync {name}; run `syncer log` to see its syncs")
 
 
-def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[Line]) -> Restoration:
+def _logged(line: Line) -> _Logged:
+    count, old = (None if line[key] is None else intern(str(line[key])) for key in ("count", "old"))
+    new = None if line["new"] is None else str(line["new"])
+    video, as_of = VideoId(str(line["video_id"])), intern(str(line["as_of"]))
+    return _Logged(video, str(line["field"]), count, old, new, as_of)
+
+
+def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[_Logged]) -> Restoration:
     """Return the edit that restores one page's counts from before these lines, and the counts it cannot restore."""
     found = read_candidate(sync.site, candidate) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
@@ -84,49 +110,51 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[Line]) -> Res
         for slot in page.slots
         for value in slot.values
     }
-    now = texts_by_item((*named, value.text) for named, (_, value) in values.items())
-    old, new = (texts_by_item((*_named(line), _text(line[key])) for line in lines) for key in ("old", "new"))
-    again = find_items({item: [texts, old[item]] for item, texts in new.items()}, now)
+    again = _items_now(values, lines)
     changes: list[list[Change]] = [[] for _ in pages]
-    skipped, stay = [], set[tuple[str, str]]()
+    skipped, stay = [], set[Item]()
     for line in lines:
-        video, field, name = _named(line)
-        slot = video, item_of(field)
-        item, key = again.get(slot), key_of(field)
-        there = (video, f"{item}.{key}" if item else key, name)
+        item, key = again.get(line.item), key_of(line.field)
+        there = (line.video, f"{item}.{key}" if item else key, line.kind)
         number, value = values.get(there, (0, None)) if item is not None else (0, None)
-        outcome = _change_back(sync.database, line, value, missing)
-        if line["count"] is None and slot in stay and isinstance(outcome, Change):  # counts come first in the log
+        outcome = _change_back(sync.database, candidate.path, line, value, missing)
+        is_checked = isinstance(outcome, Change) and outcome.kind is Date.CHECKED_AT
+        if is_checked and line.item in stay:  # counts come first in the log
             outcome = "it is the date of a count that is not restored"
         if isinstance(outcome, Change):
             changes[number].append(outcome)
         elif outcome:
-            stay.add(slot)
-            skipped.append(SkippedCount(str(line["path"]), field, outcome))
+            stay.add(line.item)
+            skipped.append(SkippedCount(candidate.path, line.field, outcome))
     rewrites = tuple((page.fields, tuple(own)) for page, own in zip(pages, changes, strict=True) if own)
     return Restoration(Edit(candidate.path, pages[0].signature, rewrites) if rewrites else None, skipped)
 
 
-def _change_back(database: Database, line: Line, value: Value | None, missing: str) -> Change | str | None:
+def _items_now(
+    values: Mapping[tuple[VideoId, str, str | None], tuple[int, Value]], lines: Sequence[_Logged]
+) -> Mapping[Item, str]:
+    """Return the item that each item of the lines is now: the log has the numbers that items had then."""
+    wanted = {line.item for line in lines}
+    if wanted <= {(video, item_of(field)) for video, field, _ in values}:
+        return {item: item[1] for item in wanted}
+    old = texts_by_item((line.video, line.field, line.kind, line.old) for line in lines)
+    new = texts_by_item((line.video, line.field, line.kind, line.new) for line in lines)
+    now = texts_by_item((*named, value.text) for named, (_, value) in values.items())
+    return find_items({item: [texts, old[item]] for item, texts in new.items()}, now)
+
+
+def _change_back(
+    database: Database, path: str, line: _Logged, value: Value | None, missing: str
+) -> Change | str | None:
     """Return the change that restores a line's count, or why it is not restored; None if it has its old value."""
-    old, new = line["old"], line["new"]
     if value is None:
         return missing
-    if value.text == old:
+    if value.text == line.old:
         return None
-    if old is None:
+    if line.old is None and value.kind is not Date.UNAVAILABLE_SINCE:
         return INSERTED
-    if value.text != new:
+    if value.text != line.new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
-    path, video = str(line["path"]), VideoId(str(line["video_id"]))
-    as_of = last_said(database, video, value.kind, str(old)) or datetime.fromisoformat(str(line["as_of"]))
-    return Change(path, video, value.field, value.kind, value.text, str(old), as_of, Why.UNDO)
-
-
-def _named(line: Line) -> tuple[VideoId, str, str | None]:
-    """Return the video, the field and the count of a line; of a date, no count."""
-    return VideoId(str(line["video_id"])), str(line["field"]), _text(line["count"])
-
-
-def _text(value: str | int | None) -> str | None:
-    return None if value is None else str(value)
+    old = line.old or ""
+    as_of = last_said(database, line.video, value.kind, old) or datetime.fromisoformat(line.as_of)
+    return Change(path, line.video, value.field, value.kind, value.text, old, as_of, Why.UNDO)
