@@ -95,11 +95,13 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[_Logged]) -> 
     """Return the edit that restores one page's counts from before these lines, and the counts it cannot restore."""
     found = read_candidate(sync.site, candidate) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
-    missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has this count")
+    what = "data file" if candidate.is_data_file else "page"
+    problems = (item.message for item in found if isinstance(item, Problem))
+    missing = next(problems, f"the {what} no longer has this count")
     if any(isinstance(item, ExcludedPage) for item in found):
         missing = EXCLUDED
     if not os.path.lexists(os.path.join(sync.site, candidate.path)):
-        missing = "the page no longer exists"
+        missing = f"the {what} no longer exists"
     elif not candidate.fields:
         missing = "the page is not in any collection of the config"
     values = {
