@@ -44,7 +44,7 @@ ALL_COMMANDS = (
     ("log",),
     ("log", "--json"),
     ("videos",),
-    ("videos", "--csv"),
+    ("videos", "--json"),
 )
 """Every command that names pages."""
 TWO_COMMANDS = (("sync", "--json"), ("check", "--offline"))
