@@ -51,6 +51,8 @@ class Date(StrEnum):
 
     CHECKED_AT = "checked_at"
     """When YouTube returned the count that was last changed: written together with that count only."""
+    UNAVAILABLE_SINCE = "unavailable_since"
+    """Since when the video does not play; empty while it plays."""
 
 
 ValueKind = Count | Date
@@ -101,6 +103,10 @@ class Why(StrEnum):
     """It differs by less than `write.min_change` or `rounding` requires; `write.at_least_every` made it due."""
     CHECKED = "checked"
     """A date of `checked_at` was written, together with a count of the same video."""
+    UNAVAILABLE = "unavailable"
+    """A date of `unavailable_since` was written: the video does not play."""
+    AVAILABLE = "available"
+    """It was removed: the video plays again."""
     DROPPED = "dropped"
     """You dropped the count in `syncer review`: the page has the last commit's count again."""
     UNDO = "undo"
@@ -390,6 +396,7 @@ class Change(NamedTuple):
     old: str | None
     """None where the value was empty or absent."""
     new: str
+    """Empty only for a date of `unavailable_since` that is removed."""
     as_of: datetime
     """When YouTube returned it; of a date, the count that it is written with."""
     why: Why

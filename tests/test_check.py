@@ -14,7 +14,7 @@ from syncer.check.setup import check
 from syncer.config.parse import parse_config
 from syncer.git.run import git
 from syncer.simulator.server import Simulator
-from tests.site import KEY, Run, Site, crlf, ids, tree
+from tests.site import COLLECTIONS, KEY, Run, Site, crlf, ids, tree
 
 VIDEO = ids(1)[0]
 Found = tuple[str, str]
@@ -194,6 +194,7 @@ TOO_RARE = "`at_least_every` or `at_most_every` is longer than 30 days"
         ("at_most_every: 31d", TOO_RARE),
         ("min_change: 1%, at_least_every: 30d, at_most_every: 30d", None),
         ("min_change: 0, at_most_every: 12d", None),
+        ("at_least_every: 40d", None),
     ],
 )
 def test_pages_that_show_a_number_for_longer_than_youtube_allows_are_a_warning(
@@ -208,6 +209,30 @@ def test_pages_that_show_a_number_for_longer_than_youtube_allows_are_a_warning(
 
     sound.configure(write=write, history="authorized: true")
     assert levels(syncer("check", "--offline", "--json").document) == []
+
+
+@pytest.mark.parametrize(
+    ("write", "warns"),
+    [
+        ("{viewCount: 5, likeCount: 5}", False),
+        ("{commentCount: 5}", True),
+        ("{viewCount: 5, commentCount: 0}", True),
+        ("5", False),
+    ],
+)
+def test_a_threshold_of_a_count_that_has_no_key_is_a_warning(sound: Site, syncer: Run, write: str, warns: bool) -> None:
+    def said() -> list[str]:
+        checks = syncer("check", "--offline", "--json").document["checks"]
+        return [each["message"] for each in checks if each["name"] == "write"]
+
+    sound.configure(write=f"min_change: {write}, at_least_every: 28d")
+    sentence = "has `commentCount`, but `fields.counts` does not, so that has no effect. Remove it."
+    assert said() == [f"`write.min_change` {sentence}"] * warns
+    own = COLLECTIONS.replace(
+        "directory: content/lists\n", f"directory: content/lists\n    write: {{min_change: {write}}}\n"
+    )
+    sound.configure(write="at_least_every: 28d", collections=own)
+    assert said() == [f"`collections[1].write.min_change` {sentence}"] * warns
 
 
 @pytest.mark.parametrize(

@@ -552,6 +552,10 @@ def test_the_command_is_there_before_pydantic_is() -> None:
     [
         ("write: {min_change: 1.5}\n", "1: write.min_change: must be a whole number such as `25`, or a percentage"),
         ("write: {min_change: -1}\n", "1: write.min_change: must be a whole number"),
+        (
+            f"write: {{min_change: {10**30}}}\n",
+            "1: write.min_change: must be at most 9,223,372,036,854,775,807: no count is larger",
+        ),
         ("write: {min_change: 101%}\n", "1: write.min_change: must be a whole number"),
         ("write: {min_change: {views: 1%}}\n", "1: write.min_change.views: is not a YouTube count; did you mean"),
         ("write: {min_change: {viewCount: x}}\n", "1: write.min_change.viewCount: must be a whole number"),

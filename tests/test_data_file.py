@@ -246,7 +246,9 @@ def test_a_read_only_file_is_a_problem(full: Site) -> None:
     os.chmod(full.root / FILE, 0o444)
 
     report = full.sync(NOON)
-    assert [problem.kind for problem in report.problems] == ["unwritable"]
+    assert [(problem.kind, problem.message) for problem in report.problems] == [
+        ("unwritable", "The data file is read-only: make it writable.")
+    ]
     assert (full.root / FILE).read_text() == MARK
 
 
@@ -416,11 +418,12 @@ def test_the_write_policy_binds_the_file_too(full: Site, youtube: Simulator) -> 
     assert report.held_back.pages == 1
     far = text.replace(f"likeCount: {likes}}}", f"likeCount: {likes + 100}}}")
     file.write_text(far)
-    assert full.sync(NOON).changed_counts == 1
+    assert full.sync(NOON + timedelta(days=1)).changed_counts == 0
+    assert full.sync(NOON + timedelta(days=2)).changed_counts == 1
     file.write_text(far + "# mine\n")
-    assert full.sync(NOON + timedelta(days=1)).changed_pages == 0
+    assert full.sync(NOON + timedelta(days=3)).changed_pages == 0
     assert file.read_text() == far + "# mine\n"
-    full.sync(NOON + timedelta(days=3))
+    full.sync(NOON + timedelta(days=5))
     assert "mine" not in file.read_text()
 
 
@@ -484,8 +487,22 @@ def test_a_sync_of_one_video_writes_its_entry_only(full: Site, youtube: Simulato
     assert (full.root / FILE).read_text() == shown(youtube, VIDEOS[1])
 
 
-def test_an_undo_keeps_entries_that_the_sync_added(full: Site, youtube: Simulator) -> None:
+def test_an_undo_keeps_entries_that_the_sync_added(full: Site, youtube: Simulator, syncer: Run) -> None:
     report, skipped = full.undo_and_list(full.sync(NOON).sync)
     assert (report.changed_counts, len(skipped)) == (0, 6)
     assert skipped[0].why == "the sync added it; there was nothing before"
     assert (full.root / FILE).read_text() == shown(youtube, *VIDEOS)
+    ran = syncer("undo", full.log_lines()[0]["sync"])
+    assert "Inserted counts in a data file are not removed" in ran.out
+    assert "git restore" not in ran.out
+    (full.root / FILE).unlink()
+    assert full.undo_and_list(full.log_lines()[0]["sync"])[1][0].why == "the data file no longer exists"
+
+
+def test_a_sync_says_how_many_videos_it_removed(full: Site, syncer: Run) -> None:
+    full.sync(NOON)
+    (full.root / "content/1.md").unlink()
+    (full.root / "content/2.md").unlink()
+    assert f"Would remove 2 videos from {FILE}." in syncer("sync", "--dry-run").out
+    assert f"Removed 2 videos from {FILE}." in syncer("sync").out
+    assert "Removed" not in syncer("sync").out

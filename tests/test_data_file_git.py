@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from syncer.commit.message import CommitContents, Wording, fits, line_of
+from syncer.config.parse import parse_config
+from syncer.model import Change, Count, VideoId, Why
+from syncer.review.look import scope_of, waiting_since
 from syncer.simulator.server import Simulator
 from syncer.sync.options import Options
 from tests.remotes import SharedSite
@@ -199,7 +205,8 @@ def test_counts_that_wait_in_pages_are_committed_after_a_change_to_a_data_file(f
     repository = in_git(full)
     assert full.sync(NOON).changed_pages == 3
     full.configure(write=to_file(), git="commit: true")
-    repository.git("add", "config")
+    full.put("content/again.md", crlf(VIDEOS[0], 7, 7))
+    repository.git("add", "config", "content/again.md")
     repository.git("commit", "--quiet", "--message", "Change to a data file")
 
     assert full.sync(NOON).exit == 0
@@ -209,3 +216,86 @@ def test_counts_that_wait_in_pages_are_committed_after_a_change_to_a_data_file(f
     ]
     assert repository.show(FILE).decode() == shown(youtube, *VIDEOS)
     assert repository.status() == []
+    assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "4", "each once"
+
+
+@pytest.mark.parametrize(("pages", "is_ours"), [(0, False), (2, False), (3, True), (9, True)])
+def test_a_commit_that_names_fewer_pages_than_it_changes_is_not_ours(pages: int, is_ours: bool) -> None:
+    contents = CommitContents()
+    changes = [
+        Change(path, VideoId(VIDEOS[0]), field, Count.VIEWS, "1", "2", NOON, Why.CHANGED)
+        for path, field in [
+            *((f"content/{number}.md", "viewcount") for number in range(3)),
+            (FILE, f"{{{VIDEOS[0]}}}.viewcount"),
+        ]
+    ]
+    for change in changes:
+        contents.add([change])
+    message = Wording(None, "20261122T200000Z-0000", pages_of=lambda _videos, _pages: pages).message(contents)
+    assert f"\nSyncer-Pages: {pages}\n" in message
+    assert fits(message, contents, set(map(line_of, changes))) is is_ours
+
+
+def moved_by_git(site: Site, old: str, new: str) -> None:
+    Repository(site.root).git("mv", old, new)
+
+
+def moved(site: Site, old: str, new: str) -> None:
+    (site.root / old).rename(site.root / new)
+
+
+@pytest.mark.parametrize("move", [moved_by_git, moved])
+@pytest.mark.parametrize("new", ["_data/b.yml", "_data/b.json"])
+@pytest.mark.parametrize("grown", [True, False], ids=["counts grow", "counts stay"])
+def test_the_counts_of_a_renamed_file_are_still_syncers(
+    full: Site, youtube: Simulator, syncer: Run, move: Callable[[Site, str, str], None], new: str, grown: bool
+) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    full.configure(write=to_file(new), git="commit: true")
+    repository.commit_all()
+    move(full, FILE, new)
+
+    assert syncer("review").code == 0
+    review = syncer("review", "--json").document
+    assert {count["ours"] for page in review["pages"] for count in page["counts"]} == {True}
+
+    if grown:
+        youtube.clock.advance(timedelta(days=900))
+    report = full.sync(NOON + timedelta(hours=1))
+    assert (report.problems, report.commit) == ((), repository.head())
+    file = (full.root / new).read_bytes()
+    assert repository.show(new) == file
+    assert all(video.encode() in file for video in VIDEOS)
+    assert [line["why"] for line in full.log_lines()[6:]] == ["changed"] * 6 * grown
+    assert syncer("review", "--json").document["pages"] == []
+
+
+def test_what_an_author_changed_in_a_renamed_file_is_not_committed(full: Site) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    full.configure(write=to_file("_data/b.yml"), git="commit: true")
+    repository.commit_all()
+    moved(full, FILE, "_data/b.yml")
+    file = full.root / "_data/b.yml"
+    file.write_text(file.read_text().replace("viewcount: ", "viewcount: 1"))
+    config = parse_config(full.config.read_text(), full.config)
+    waiting = list(waiting_since(scope_of(config, ()), repository.head()))
+    ours = {
+        difference.place.field.rpartition(".")[2]: write is not None
+        for each in waiting
+        for _, difference, write in each.counts
+    }
+    assert ours == {"viewcount": False, "likeCount": True}
+
+
+def test_a_review_without_the_file_says_that_the_next_sync_writes_it(full: Site, syncer: Run) -> None:
+    repository = in_git(full)
+    full.sync(NOON)
+    repository.git("rm", "--quiet", FILE)
+    repository.git("commit", "--quiet", "--message", "Remove it")
+    sentence = f"{FILE}, the data file of `write.file`, is missing; the next sync writes it."
+    assert sentence in " ".join(syncer("review").out.split())
+    full.put("_data/other.yml", b"")
+    ran = syncer("review", "--drop", "_data")
+    assert (ran.code, " ".join(ran.err.split())) == (2, f"syncer: {sentence}")

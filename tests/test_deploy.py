@@ -140,7 +140,7 @@ def test_a_sync_never_waits_for_quiet_and_the_next_one_makes_the_call_before_it_
     report = sync(site, host.url)
     assert report.build == (
         "Build hook not called: 1 of 1 page changed since the build hook was set up; the next call is due at"
-        " 2026-11-22 20:10:00 UTC, because it waits until no page has changed for 10m."
+        " 2026-11-22 20:10:00 UTC, because a page changed less than 10m ago."
     )
     assert host.calls == []
     seen: list[int] = []
@@ -226,7 +226,9 @@ def test_an_address_that_is_not_known_here_leaves_the_call_to_another_process(
     assert len(host.calls) == 1
     ran = syncer("deploy")
     assert ran.code == 0
-    assert re.fullmatch(r"Build hook not called: no page has changed since the last call at [-0-9: ]+ UTC\.\n", ran.out)
+    assert re.fullmatch(
+        r"Build hook not called: no page has changed since the last successful call at [-0-9: ]+ UTC\.\n", ran.out
+    )
     assert len(host.calls) == 1
 
 
@@ -268,12 +270,43 @@ def test_a_push_by_hand_is_noticed_by_the_next_sync(
     with shared.without_remote():
         sync(site, host.url)
     shared.ours.git("push", "--quiet")
-    assert syncer("deploy").out.endswith(
-        "the call waits until the changes are pushed; if you push them yourself, the next sync of the whole site"
-        " notices.\n"
-    )
     assert host.calls == []
     assert sync(site, host.url, NOON + HOUR, Options()).build == "Called the build hook."
+    assert len(host.calls) == 1
+
+
+def test_deploy_notices_a_push_by_hand_but_not_before_all_that_was_written_is_in_it(
+    site: Site,
+    page: Path,
+    youtube: Simulator,
+    tmp_path: Path,
+    host: Host,
+    syncer: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site.configure(deploy=AT_ONCE, git="commit: true, push: true")
+    monkeypatch.setenv("HOOK", host.url)
+    shared = SharedSite.of(site, youtube, tmp_path)
+    with shared.without_remote():
+        written = sync(site, host.url)
+    waits = "the call waits until the changes are pushed; if you push them yourself, `syncer deploy` and the next sync"
+    assert waits in syncer("deploy").out
+    shared.ours.git("push", "--quiet")
+    shared.ours.git("reset", "--quiet", "--soft", "HEAD~1")
+    assert waits in syncer("deploy").out, "it is on the remote, and not in the branch here"
+    shared.ours.git("reset", "--quiet", "--soft", "ORIG_HEAD")
+    done = site.undo(written.sync, NOON + HOUR)
+    assert done.changed_pages == 1
+    assert waits in syncer("deploy").out, "what the undo wrote is not committed"
+    assert waits in syncer("status").out
+    page.write_bytes(page.read_bytes() + b"A line of the author.\n")
+    shared.ours.git("commit", "--quiet", "-am", "Undo")
+    assert waits in syncer("deploy").out
+    shared.ours.git("push", "--quiet")
+    page.write_bytes(page.read_bytes() + b"Another one, not committed.\n")
+    assert "Build hook would be called: 1 of 1 page changed" in syncer("deploy", "--dry-run").out
+    assert host.calls == []
+    assert syncer("deploy").out == "Build hook called: 1 of 1 page had changed.\n"
     assert len(host.calls) == 1
 
 
@@ -329,6 +362,41 @@ def test_after_failures_at_the_limit_the_problem_says_when_a_call_is_possible_ag
     assert problem.message.endswith(
         "copy it again from your host, then run `syncer deploy`, which can call again after 2026-11-23 20:00:00 UTC"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "how"), [(500, "returned 500"), (None, "did not respond")], ids=["refused", "no host"]
+)
+def test_a_failure_that_the_limit_forbids_to_repeat_is_a_problem_at_once(
+    site: Site, page: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch, status: int | None, how: str
+) -> None:
+    site.configure(deploy=f"{AT_ONCE}, at_most_per_day: 1")
+    with Host(status or 200) as host:
+        monkeypatch.setenv("HOOK", host.url)
+        ran = syncer("sync") if status else None
+    ran = ran or syncer("sync")
+    assert ran.code == 1
+    assert f"the build hook {how}; check your host's status page" in ran.out
+    assert ", which can call again after " in ran.out
+    assert "[deploy-failed]" in ran.out
+    said = f"1 of 1 page changed since the build hook was set up; the last call failed at .* UTC: the build hook {how};"
+    for command in (["status"], ["deploy"], ["deploy", "--dry-run"]):
+        shown = syncer(*command)
+        assert re.search(said, shown.out), command
+        assert "because 1 call in 24 hours is the limit" in shown.out
+    assert syncer("sync").code == 1, "until a call succeeds"
+
+
+def test_deploy_says_once_that_a_call_failed(
+    site: Site, page: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(deploy=AT_ONCE)
+    sync(site, None)
+    with Host(500) as host:
+        monkeypatch.setenv("HOOK", host.url)
+        ran = syncer("deploy")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "The build hook returned 500. It is called again later, or by `syncer deploy`.\n"
 
 
 def test_a_wrong_address_is_a_problem_at_once_and_is_not_shown(
@@ -469,7 +537,7 @@ def test_deploy_calls_after_quiet_though_a_clock_was_a_year_ahead(
     monkeypatch.setenv("HOOK", host.url)
     sync(site, None)
     note_a_year_ahead(site)
-    assert "because it waits until no page has changed for 2s" in syncer("deploy").out
+    assert "because a page changed less than 2s ago" in syncer("deploy").out
     assert host.calls == []
     time.sleep(3.1)
     assert syncer("deploy").out == "Build hook called: 1 of 1 page had changed.\n"
@@ -491,7 +559,7 @@ def test_the_daemon_wakes_for_a_call_that_becomes_due_also_after_a_restart(site:
         assert daemon.ended()[0] == 0
     assert host.calls == []
     with Daemon(site, environment=environment_of(host)) as daemon:
-        daemon.until("Called the build hook. 1 page changed since the last call")
+        daemon.until("Called the build hook. 1 page changed since the last successful call")
         daemon.send(signal.SIGTERM)
         assert daemon.ended()[0] == 0
         assert not any(SECRET in line for line in daemon.lines)
@@ -502,9 +570,9 @@ def test_the_daemon_wakes_for_a_call_that_becomes_due_also_after_a_restart(site:
 def test_a_daemon_calls_after_quiet_though_a_clock_was_a_year_ahead(site: Site, page: Path, host: Host) -> None:
     site.configure(deploy="hook_env: HOOK, quiet: 1s, when: 0%", schedule="every: 1h, jitter: 0s")
     with Daemon(site, environment=environment_of(host)) as daemon:
-        daemon.until("Called the build hook. 1 page changed since the last call")
+        daemon.until("Called the build hook. 1 page changed since the last successful call")
         note_a_year_ahead(site)
-        daemon.until("Called the build hook. 1 page changed since the last call")
+        daemon.until("Called the build hook. 1 page changed since the last successful call")
         daemon.send(signal.SIGTERM)
         assert daemon.ended()[0] == 0
     assert len(host.calls) == 2
@@ -610,7 +678,7 @@ def test_status_page_api_and_metrics_show_what_waits(site: Site, page: Path, hos
 def test_status_names_the_last_call(site: Site, page: Path, syncer: Run, host: Host) -> None:
     site.configure(deploy=AT_ONCE)
     sync(site, host.url)
-    said = "Build hook: no page has changed since the last call at 2026-11-22 20:00:01 UTC.\n"
+    said = "Build hook: no page has changed since the last successful call at 2026-11-22 20:00:01 UTC.\n"
     assert said in syncer("status").out
 
 

@@ -137,7 +137,7 @@ def test_every_output_says_how_many_counts_are_held_back_why_and_until_when(stor
     in_git(story.site).commit_all()
     story.at(0, {A: (2000, 200)})
     line = "Held back 2 counts on 1 page: 1 by write.at_most_every (until 2026-12-04 20:00:00 UTC)"
-    line += ", 1 by write.min_change (the first until 2026-12-20 20:00:00 UTC)."
+    line += ", 1 by write.min_change (the first is due at 2026-12-20 20:00:00 UTC)."
     report = story.at(1, {A: (9000, 201)})
     assert held(report) == {Reason.AT_MOST_EVERY: 1, Reason.MIN_CHANGE: 1}
     assert line in syncer("status").out

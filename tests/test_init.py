@@ -131,6 +131,17 @@ def test_numbers_in_hugo_json_are_to_be_put_in_quotes(
     assert ("Hugo shows the number 3788042 as 3.788042e+06" in syncer("init").out) is advised
 
 
+@pytest.mark.parametrize(
+    ("generator", "file"), [("hugo.toml", " data/youtube.yml"), ("_config.yml", " _data/youtube.yml")]
+)
+def test_the_data_file_that_the_config_suggests_is_where_the_generator_reads(
+    there: Path, syncer: Run, generator: str, file: str
+) -> None:
+    lay(there, {"content/a.md": in_yaml(A, "1", "2"), generator: b""})
+    assert syncer("init").code == 0
+    assert f"file: null #{file}\n" in (there / "config/syncer.yaml").read_text()
+
+
 def test_jekyll_gets_the_line_that_keeps_the_config_private(there: Path, syncer: Run) -> None:
     lay(there, {**SHAPES["jekyll"][0], "_config.yml": b"title: A\n"})
     ran = syncer("init")

@@ -120,6 +120,16 @@ def test_a_count_of_the_author_s_own_is_shown_as_such(waiting: Repository, site:
     assert out.count("  yours") == 1
 
 
+def test_with_only_counts_of_the_author_no_command_is_named_that_would_do_nothing(site: Site, syncer: Run) -> None:
+    site.put(A, plain(FIRST, 1000, 5))
+    in_git(site)
+    site.put(A, plain(FIRST, 1001, 5))
+    out = syncer("review").out
+    assert "Not committed: 1 count on 1 page (1 yours)." in out
+    assert "--keep" not in out
+    assert "--drop" not in out
+
+
 @pytest.mark.parametrize(
     ("edit", "lines"),
     [

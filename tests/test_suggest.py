@@ -411,6 +411,13 @@ sites = st.lists(
 )
 
 
+def test_a_key_is_no_count_where_the_id_is_inside_it() -> None:
+    site = [("a.md", leaves_of(("views", "5"), ("views.video", "Qb8sJxE1uvM")))]
+    proposal = one(*site)
+    assert proposal.fields.video_id == "views.video"
+    assert parse_config(render([proposal]), FILE).collections[0].as_model().fields == proposal.fields
+
+
 @examples(200)
 @given(sites)
 def test_the_proposal_for_any_site_is_a_valid_config_with_the_same_values(site: list[tuple[str, Leaves]]) -> None:

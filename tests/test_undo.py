@@ -326,7 +326,7 @@ def test_the_command_shows_what_it_restored_what_it_did_not_and_how_to_reverse_i
     lines = [line.split() for line in ran.out.splitlines()]
     assert lines[0] == ["page", "count", "old", "new"]
     assert lines[1][0::3] == ["content/0.md", "7"]
-    assert "Restored 10 counts on 4 pages. They stay until YouTube returns different numbers." in ran.out
+    assert "Restored 10 counts on 4 pages. A sync changes them only when YouTube returns different numbers." in ran.out
     assert f"To reverse this, run `syncer undo {mine}`." in ran.out
     assert "Not restored: 2 values" in ran.out
     assert ["content/2.md", "viewcount", "the", "page", "no", "longer", "exists"] in lines

@@ -21,7 +21,7 @@ from syncer.diff_log.lines import LOG, oldest_time
 from syncer.errors import GitError, KeyMissing, StateError, SyncerError
 from syncer.git.remote import require_remote
 from syncer.git.repository import Repository, find_repository, relative_to_top
-from syncer.model import Bucket, VideoId
+from syncer.model import Bucket, Count, VideoId
 from syncer.state.database import Database, open_copy, open_state
 from syncer.state.ledger import UnitStock
 from syncer.state.lock import is_held, require_writable
@@ -72,6 +72,7 @@ def check(
         yield Finding("clock", Level.ERROR, message)
     else:
         yield Finding("clock", Level.OK, utc(now))
+    yield from _check_thresholds(config)
     yield from _check_intervals(config, now)
     yield from _check_git(config)
     try:
@@ -129,6 +130,20 @@ def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Findi
         )
         wrong.append(Finding("service", Level.WARNING, message))
     yield from wrong or [Finding("service", Level.OK, "the unit's user, sandbox and credential are right")]
+
+
+def _check_thresholds(config: Config) -> Iterator[Finding]:
+    """Yield where `min_change` names a count that no key is mapped to."""
+    mapped = {count for each in config.collections for count in each.fields.counts}
+    own = [
+        (f"collections[{number}].write.min_change", each.write.min_change or {}, set(each.fields.counts))
+        for number, each in enumerate(config.collections)
+    ]
+    for key, thresholds, counts in [("write.min_change", config.write.min_change, mapped), *own]:
+        if set(thresholds) < set(Count):  # one number is for all three
+            for count in sorted(set(thresholds) - counts):
+                message = f"`{key}` has `{count}`, but `fields.counts` does not, so that has no effect. Remove it."
+                yield Finding("write", Level.WARNING, message)
 
 
 def _check_intervals(config: Config, now: datetime) -> Iterator[Finding]:

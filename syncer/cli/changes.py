@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
 from itertools import islice
 
@@ -80,6 +80,9 @@ def failures(report: SyncReport) -> Sequence[Problem]:
 def _show_sums(report: SyncReport) -> None:
     """Print a report's sums, and what is missing, hidden or unconfirmed."""
     show(summary_of(report), "bold")
+    if report.removed[1]:
+        verb = "Would remove" if report.dry_run else "Removed"
+        show(f"{verb} {counted(report.removed[1], 'video')} from {safe(report.removed[0])}.")
     if report.tries.repeated:
         show(f"{counted(sum(report.tries.failures.values()), 'attempt')} failed (-v shows why).")
     if fresh := report.fresh - report.gone_not_due:
@@ -116,14 +119,19 @@ def _show_sums(report: SyncReport) -> None:
 def show_put_back(report: SyncReport) -> None:
     """Print what an undo or a drop restored."""
     sums = f"{counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}"
-    show(f"Restored {sums}. They stay until YouTube returns different numbers.", "bold")
+    show(f"Restored {sums}. A sync changes them only when YouTube returns different numbers.", "bold")
     show(f"To reverse this, run `syncer undo {report.sync}`.")
 
 
-def show_way_back() -> None:
-    """Print how to remove inserted counts, which an undo or a drop does not do."""
-    show("Inserted counts are not removed. Delete their lines by hand. If they are not committed, you can also")
-    show("run `git restore PAGE`, which discards all your changes of the page since its last commit.")
+def show_way_back(fields: Collection[str]) -> None:
+    """Print how to remove inserted counts, with these fields, which an undo or a drop does not do."""
+    in_data_file = [field for field in fields if field.startswith("{")]
+    if len(in_data_file) < len(fields):
+        show("Inserted counts are not removed. Delete their lines by hand. If they are not committed, you can also")
+        show("run `git restore PAGE`, which discards all your changes of the page since its last commit.")
+    if in_data_file:
+        show("Inserted counts in a data file are not removed, because the next sync would write them again. To have no")
+        show("such file, remove `write.to` and `write.file` from the config, then delete the file.")
 
 
 def show_wrong(report: SyncReport) -> None:

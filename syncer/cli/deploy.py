@@ -26,6 +26,7 @@ def command(settings: Settings, dry_run: bool) -> int:
     from syncer.cli.show import show, show_problems
     from syncer.config.hook_address import no_hook
     from syncer.errors import ConfigError, ExitCode, Stopped
+    from syncer.review.look import is_pushed
     from syncer.state.database import open_state
     from syncer.status.build_status import build_sentence, build_status, changed_of
     from syncer.sync.call_hook import call_between, problem_of, sentence_of
@@ -36,22 +37,22 @@ def command(settings: Settings, dry_run: bool) -> int:
     if config.deploy.hook_env is None:
         raise ConfigError("deploy.hook_env is not set; name the environment variable with your build hook's address")
 
-    def look() -> BuildStatus:
+    def look(*, pushed: bool = False) -> BuildStatus:
         with open_state(config.state_directory, config.site) as database:
-            status = build_status(config, database, datetime.now(UTC), at_request=True)
+            status = build_status(config, database, datetime.now(UTC), at_request=True, pushed=pushed)
         assert status, "the config names a hook"
         return status
 
-    status = look()
-    is_ahead = hook is not None and status.unbuilt.is_ahead_of(status.at)
-    if dry_run or not (status.next_call.is_due(status.at) or is_ahead):
+    status = look(pushed=dry_run and config.git.push and is_pushed(config))
+    may_be_due = hook is not None and (status.unbuilt.unpushed or status.unbuilt.is_ahead_of(status.at))
+    if dry_run or not (status.next_call.is_due(status.at) or may_be_due):
         would = "would be called" if status.next_call.is_due(status.at) else "would not be called"
         show(f"Build hook {would if dry_run else 'not called'}: {build_sentence(status)}.")
         return ExitCode.OK
     if hook is None:
         raise ConfigError(no_hook(config.deploy.hook_env))
     with stoppable(settings, hook=hook) as (environment, _):
-        call = call_between(config, environment, at_request=True)
+        call = call_between(config, environment, at_request=True, is_pushed=lambda: is_pushed(config))
         if environment.cancelled() and (call is None or call.status is None):
             called = "the build hook was called, and may start a build; run `syncer deploy` again to be sure"
             raise Stopped(f"stopped; {called if call else 'the build hook was not called'}")
@@ -60,9 +61,9 @@ def command(settings: Settings, dry_run: bool) -> int:
         show(f"Build hook not called: {build_sentence(after)}.")
     elif call.succeeded:
         show(f"Build hook called: {changed_of(status.unbuilt)} had changed.")
-    elif not after.unbuilt.needs_attention:
+    elif not after.needs_attention:
         show(sentence_of(call), "yellow")
-    if after.unbuilt.needs_attention:
+    if after.needs_attention:
         show_problems([problem_of(after)])
         return ExitCode.PROBLEMS
     return ExitCode.OK

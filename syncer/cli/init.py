@@ -47,6 +47,7 @@ def command(settings: Settings, directory: Path) -> int:
     from syncer.model import VideoId
     from syncer.suggest.data_files import DataFiles
     from syncer.suggest.elsewhere import Elsewhere
+    from syncer.suggest.generator import is_hugo
     from syncer.suggest.propose import suggest
     from syncer.suggest.render import render
     from syncer.suggest.survey import survey
@@ -76,7 +77,8 @@ def command(settings: Settings, directory: Path) -> int:
         _show_none(site, found, seen, tables)
         return ExitCode.PROBLEMS
     final = _with_types(site, proposals, json_pages)
-    _write(target, render(final))
+    text = render(final)
+    _write(target, text.replace("_data/youtube.yml", "data/youtube.yml") if is_hugo(site) else text)
     for proposal in final:
         _show_proposal(proposal)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")

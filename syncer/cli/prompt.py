@@ -28,7 +28,7 @@ def prompt(pages: Sequence[ReviewPage]) -> Choice:
         for count in page.counts:
             note = ", large change" * count.large_change + ", yours: left unchanged" * (not count.own)
             field, old = safe(count.difference.place.field), count.difference.old or "none"
-            change = f"{old} -> {count.difference.new} ({in_percent(count)}{note})"
+            change = f"{old} -> {count.difference.new or 'none'} ({in_percent(count)}{note})"
             show(f"  {field}: {change}", "yellow" if count.large_change else "")
         answer = _answer()
         if answer == "q":

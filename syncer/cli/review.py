@@ -57,9 +57,9 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
     from syncer.cli.process import printed
     from syncer.cli.prompt import prompt
     from syncer.cli.review_output import review_json, show_review
-    from syncer.cli.show import show_json
+    from syncer.cli.show import show, show_json
     from syncer.review.act import Choice
-    from syncer.review.look import look
+    from syncer.review.look import look, missing_data_file
 
     config = settings.config()
     choice = Choice(*_site_paths(config, keep, drop))
@@ -71,6 +71,8 @@ def command(settings: Settings, keep: tuple[str, ...], drop: tuple[str, ...], as
         return printed(review.exit)
     asking = sys.stdin.isatty() and sys.stdout.isatty()
     show_review(review, hint=not asking)
+    if missing := missing_data_file(config):
+        show(missing)
     if asking:
         choice = prompt(review.pages)
         if choice.keep or choice.drop:

@@ -37,7 +37,7 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
                         "field": count.difference.place.field,
                         "count": count_in_log(count.difference.kind),
                         "old": count.difference.old,
-                        "new": count.difference.new,
+                        "new": count.difference.new or None,
                         "relative": None if count.relative is None else round(count.relative, RELATIVE_DIGITS),
                         "large_change": count.large_change,
                         "ours": count.own,
@@ -59,7 +59,7 @@ def show_review(review: Review, *, hint: bool) -> None:
         show("Nothing to review: the pages have the counts of the last commit.")
     else:
         _show_pages(review.pages)
-        if hint:
+        if hint and any(count.own for page in review.pages for count in page.counts):
             show("To commit counts, run `syncer review --keep PATH`.")
             show("To restore the old counts, run `syncer review --drop PATH`.")
     show_held_back(review.held_back)
@@ -81,8 +81,8 @@ def show_result(result: ReviewResult, *, pushes: bool) -> None:
     if result.remaining.pages:
         show("Left unchanged:")
         _show_pages(result.remaining.pages)
-    if any(count.own and count.difference.old is None for page in result.remaining.pages for count in page.counts):
-        show_way_back()
+    left = (count for page in result.remaining.pages for count in page.counts if count.own)
+    show_way_back([count.difference.place.field for count in left if count.difference.old is None])
     _show_problems(result.problems)
 
 
@@ -115,7 +115,7 @@ def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
         notes = ["large change"] * count.large_change + ["yours"] * (not count.own)
         if lines:
             notes.append(f"{counted(lines, 'other line')} changed")
-        yield path, field, count.difference.old or "-", count.difference.new, in_percent(count), ", ".join(notes)
+        yield path, field, count.difference.old or "-", count.difference.new or "-", in_percent(count), ", ".join(notes)
         path, lines = "", 0
 
 

@@ -25,7 +25,7 @@ class ValueDifference:
     old: str | None
     """The value in the commit; None if it is empty or absent."""
     new: str
-    """The value on disk."""
+    """The value on disk; empty only for a date of `unavailable_since` that was removed."""
     present: bool
     """False: the key is not in the commit's page and is inserted."""
 
@@ -36,7 +36,10 @@ class ValueDifference:
 
     def change(self, as_of: datetime) -> Change:
         """Return the change to make in the commit's text; `as_of` is when YouTube returned the count."""
-        why = Why.CHECKED if isinstance(self.kind, Date) else Why.CHANGED if self.present else Why.INSERTED
+        why = Why.CHANGED if self.present else Why.INSERTED
+        if isinstance(self.kind, Date):
+            state = Why.UNAVAILABLE if self.new else Why.AVAILABLE
+            why = Why.CHECKED if self.kind is Date.CHECKED_AT else state
         return Change(self.place.path, self.place.video_id, self.field, self.kind, self.old, self.new, as_of, why)
 
 
@@ -52,11 +55,11 @@ def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> It
             continue
         known = {field.kind: (field, text) for field, text in zip(before.fields, before.texts, strict=True)}
         for field, new in zip(now.fields, now.texts, strict=True):
-            if field.kind in known and new is not None:
+            if field.kind in known and (new is not None or field.kind is Date.UNAVAILABLE_SINCE):
                 committed_field, old = known[field.kind]
                 if new != old:
-                    place = Place(path, field.field, now.video_id)
-                    yield ValueDifference(place, field.kind, committed_field.field, old, new, committed_field.present)
+                    place, text = Place(path, field.field, now.video_id), new or ""
+                    yield ValueDifference(place, field.kind, committed_field.field, old, text, committed_field.present)
 
 
 def _paired(committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:

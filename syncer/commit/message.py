@@ -32,7 +32,7 @@ class CommitContents:
     """Totals of a commit's changes, collected while it is built."""
 
     pages: int = 0
-    in_pages: int = 0
+    in_pages: set[str] = field(default_factory=set)
     """The files that are pages themselves."""
     in_data_files: set[VideoId] = field(default_factory=set)
     """The videos whose counts changed in a data file, which other pages show."""
@@ -52,7 +52,7 @@ class CommitContents:
         self.pages += 1
         in_data_file = {change.video_id for change in changes if change.field.startswith(f"{{{change.video_id}}}.")}
         self.in_data_files |= in_data_file
-        self.in_pages += not in_data_file
+        self.in_pages.update(change.path for change in changes[:1] if not in_data_file)
         of_counts = [change for change in changes if isinstance(change.kind, Count)]
         self.counts += len(of_counts)
         for change in of_counts or changes:
@@ -77,8 +77,8 @@ class Wording(NamedTuple):
     """The sync that commits; None: the newest of those that wrote the counts."""
     missing: Sequence[VideoId] = ()
     """The videos that YouTube did not return in this sync."""
-    pages_of: Callable[[Collection[VideoId]], int] = len
-    """Returns how many pages name any of these videos."""
+    pages_of: Callable[[Collection[VideoId], Collection[str]], int] = lambda videos, pages: len(videos) + len(pages)
+    """Returns how many pages name any of these videos, or are one of these pages."""
 
     def message(self, contents: CommitContents) -> str:
         """Return the message of a commit."""
@@ -95,7 +95,8 @@ class Wording(NamedTuple):
         if self.missing:
             named = ", ".join(self.missing[:NAMED_ITEMS]) + (", ..." if len(self.missing) > NAMED_ITEMS else "")
             totals.append(f"Missing on YouTube: {counted(len(self.missing), 'video')} ({named}).")
-        shown_on = contents.in_pages + (self.pages_of(contents.in_data_files) if contents.in_data_files else 0)
+        in_pages, in_data_files = contents.in_pages, contents.in_data_files
+        shown_on = self.pages_of(in_data_files, in_pages) if in_data_files else len(in_pages)
         trailer = f"{PAGES_TRAILER}: {shown_on}\n{TRAILER}: {self.sync or contents.sync}\n"
         return "\n\n".join([first, "\n".join(changes), "\n".join(totals), trailer])
 
@@ -125,13 +126,14 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     """Return whether a message of this form describes these changes; `lines` are their lines, as `line_of` writes them.
 
     Of several changes of the same size, a message may name any. How many pages showed a data file's videos when the
-    commit was made is not known later.
+    commit was made is not known later: at least those that it changed, and at least one.
     """
-    named = re.findall(r"(?m)^- .+ -> [0-9-]+$", text)
-    pages = re.findall(rf"(?m)^{PAGES_TRAILER}: ([0-9]+)$", text)
+    named = re.findall(r"(?m)^- .+ -> (?:[0-9-]+|none)$", text)
+    pages = [int(number) for number in re.findall(rf"(?m)^{PAGES_TRAILER}: ([0-9]+)$", text)]
+    in_pages = len(contents.in_pages)
     return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
         set(named) <= set(lines)
-        and (not pages or bool(contents.in_data_files) or pages == [str(contents.in_pages)])
+        and (not pages or (pages[0] >= max(1, in_pages) if contents.in_data_files else pages == [in_pages]))
         and f"\n{_in_all(contents)}\n" in text
         and ("\nThe largest changes:\n" in text) is (contents.named > NAMED_ITEMS)
     )
@@ -140,7 +142,7 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
 def line_of(change: Change) -> str:
     """Return a change's line in a message."""
     old = "none" if change.old is None else change.old
-    return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new}"
+    return f"- {safe(change.path)}: {safe(change.field)} {old} -> {change.new or 'none'}"
 
 
 def _in_all(contents: CommitContents) -> str:

@@ -93,7 +93,7 @@ def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
     with closing(changed_by(scope.repository, messages)) as differences:
         while part := list(islice(differences, FILES_AT_ONCE)):
             changed = list(_changed_counts(scope, part))
-            known = ever_written(scope.log, {count.placed for _, counts in changed for count in counts})
+            known = ever_written(scope, {count.placed for _, counts in changed for count in counts})
             for commit, counts in changed:
                 by_commit[commit].add([_as_logged(count, known.get(count.placed)) for count in counts])
                 by_commit[commit].foreign |= any(count.placed not in known for count in counts)
@@ -141,11 +141,14 @@ def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[
 
 def _counts(candidates: Sequence[Candidate], old: bytes, new: bytes) -> Sequence[ValueDifference]:
     """Return the counts by which a page's two texts differ; none if they differ in anything else."""
-    found: list[ValueDifference] = []
-    for candidate in candidates:
-        path = candidate.path
-        for fields in candidate.fields:
-            counts, removed = compare_texts(path, fields, old, new)
-            old = with_counts(old, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
+    mappings = [(candidate.path, fields) for candidate in candidates for fields in candidate.fields]
+    is_data_file = any(fields.own_file for _, fields in mappings)  # one of them wrote all of it
+    for same in [[mapping] for mapping in mappings] if is_data_file else [mappings]:
+        text, found = old, list[ValueDifference]()
+        for path, fields in same:
+            counts, removed = compare_texts(path, fields, text, new)
+            text = with_counts(text, ((fields, count.change(UNKNOWN_TIME)) for count in counts), removed) or b""
             found += counts
-    return found if old == new else ()
+        if text == new:
+            return found
+    return ()

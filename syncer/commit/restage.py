@@ -57,7 +57,7 @@ def restage(scope: CommitScope, files: Sequence[StagedFile]) -> list[TreeEntry]:
     before = read_blobs(scope.repository, (file.before.name for file in files))
     texts = zip(files, before, _staged_texts(scope, files), strict=True)
     counts = [list(_differing(file, committed, staged)) for file, committed, staged in texts]
-    own = ever_written(scope.log, {count.placed for of_file in counts for count in of_file if not count.unchanged})
+    own = ever_written(scope, {count.placed for of_file in counts for count in of_file if not count.unchanged})
     entries = []
     with storing_blobs(scope.repository) as store:
         for file, of_file, text in zip(files, counts, _staged_texts(scope, files), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +46,8 @@ class CommitScope:
     """Returns how the config maps a path, relative to the site, whether or not the file exists."""
     data_files: Sequence[Candidate] = ()
     """Those of the candidates that syncer writes whole: its commits have them from their first version."""
+    data_file_paths: Collection[str] = ()
+    """Where they are, and where the site's data file was before, relative to the site: a file can be renamed."""
 
     @property
     def within(self) -> str:
@@ -125,9 +127,8 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
     at_once = max(FILES_AT_ONCE, len(files) // MAX_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
         found = _compared(scope, part, differing)
-        writes = _newest_writes(
-            scope.log, (each[1].placed for differences in found.values() for each in differences.counts)
-        )
+        placed = (each[1].placed for differences in found.values() for each in differences.counts)
+        writes = _newest_writes(scope, placed)
         texts = read_texts(scope.repository, [differing[path].name for path in found])
         for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
             waiting = _once([(fields, count, writes.get(count.placed)) for fields, count in counts])
@@ -201,17 +202,17 @@ def compare_texts(
     return list(compare(path, before, now)), frozenset()
 
 
-def ever_written(log: Path, wanted: Collection[PlacedCount]) -> Mapping[PlacedCount, str | None]:
+def ever_written(scope: CommitScope, wanted: Collection[PlacedCount]) -> Mapping[PlacedCount, str | None]:
     """Return which of these counts syncer ever wrote to these places, as far back as the log goes.
 
-    Each is with the `count` of its newest line.
+    Each is with the `count` of its newest line. A count of a data file can be from another path of it.
     """
     found: dict[PlacedCount, str | None] = {}
-    lines = lines_backwards(log, {place.path for place, _ in wanted})
+    lines = lines_backwards(scope.log, _logged_under(scope, {place.path for place, _ in wanted}))
     while len(found) < len(wanted) and (line := next(lines, None)):
-        written = _place(line), str(line["new"])
-        if written in wanted:
-            found.setdefault(written, _count(line))
+        for place in _places(scope, line):
+            if (written := (place, str(line["new"] or ""))) in wanted:
+                found.setdefault(written, _count(line))
     return found
 
 
@@ -257,35 +258,55 @@ def _compared(
     return found
 
 
-def _newest_writes(log: Path, on_disk: Iterable[PlacedCount]) -> Mapping[PlacedCount, LoggedWrite]:
+def _newest_writes(scope: CommitScope, on_disk: Iterable[PlacedCount]) -> Mapping[PlacedCount, LoggedWrite]:
     """Return the newest line of the log for each place, if it records the count that is on disk.
 
-    For a place in several slots, so many of its lines count: a sync writes a line for each of them.
+    For a place in several slots, so many of its lines count: a sync writes a line for each of them. A count of a data
+    file can be from another path of it: the newest line there that records the count, unless a newer one is of this
+    path.
     """
     newest: dict[PlacedCount, LoggedWrite] = {}
-    left: defaultdict[str, dict[Place, int]] = defaultdict(dict)
+    left: defaultdict[str, Counter[Place]] = defaultdict(Counter)
     counts = list(on_disk)
     wanted = set(counts)
     for place, _ in counts:
-        left[place.path][place] = left[place.path].get(place, 0) + 1
-    for line in lines_backwards(log, left.keys()):
-        place, new = _place(line), str(line["new"])
-        if slots := left[place.path].pop(place, 0):
-            if (place, new) in wanted and (place, new) not in newest:
-                newest[place, new] = LoggedWrite(str(line["sync"]), _moment(str(line["as_of"])), _count(line))
-            if slots > 1:
-                left[place.path][place] = slots - 1
-        if not left[place.path]:
-            del left[place.path]
+        left[place.path][place] += 1
+    sought = _logged_under(scope, left)
+    for line in lines_backwards(scope.log, sought):
+        new = str(line["new"] or "")
+        for place in _places(scope, line):
+            path, placed = place.path, (place, new)
+            if place not in left.get(path, ()) or not (placed in wanted or line["path"] == path):
+                continue
+            if placed in wanted and placed not in newest:
+                newest[placed] = LoggedWrite(str(line["sync"]), _moment(str(line["as_of"])), _count(line))
+            left[path][place] -= 1
+            if not left[path][place]:
+                del left[path][place]
+            if not left[path]:
+                del left[path]
+                if path not in scope.data_file_paths:
+                    sought.remove(path)
+                elif left.keys().isdisjoint(scope.data_file_paths):
+                    sought.difference_update(scope.data_file_paths)
     return newest
+
+
+def _logged_under(scope: CommitScope, paths: Collection[str]) -> set[str]:
+    """Return the paths that the log can have for the counts of these files."""
+    return {*paths, *(() if set(scope.data_file_paths).isdisjoint(paths) else scope.data_file_paths)}
+
+
+def _places(scope: CommitScope, line: Line) -> Sequence[Place]:
+    """Return where the count of a line can be now."""
+    place = without_item_numbers(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
+    if place.path in scope.data_file_paths:
+        return [place._replace(path=path) for path in scope.data_file_paths]
+    return [place]
 
 
 def _count(line: Line) -> str | None:
     return None if line["count"] is None else str(line["count"])
-
-
-def _place(line: Line) -> Place:
-    return without_item_numbers(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
 
 
 _moment = lru_cache(maxsize=1024)(datetime.fromisoformat)

@@ -71,6 +71,8 @@ def parse_threshold(value: object) -> Threshold:
         return value
     if type(value) is int and 0 <= value <= LARGEST_COUNT:
         return Threshold(number=value)
+    if isinstance(value, int | float) and value > LARGEST_COUNT:  # whole numbers of 20 digits are read as floats
+        raise ValueError(f"must be at most {LARGEST_COUNT:,}: no count is larger")
     if not isinstance(value, str) or not re.fullmatch(THRESHOLD_PATTERN, value):
         raise ValueError("must be a whole number such as `25`, or a percentage from `0%` to `100%` such as `0.5%`")
     whole, _, fraction = value.removesuffix("%").partition(".")

@@ -143,11 +143,17 @@ class FieldMapping(Section):
         description="Your key for the day (UTC) on which a written count was read; written only together with a count.",
         examples=["viewsUpdated"],
     )
+    unavailable_since: _FieldPath | None = Field(
+        default=None,
+        description="Your key for the day (UTC) since which the video does not play; emptied when it plays again.",
+        examples=["videoUnavailable"],
+    )
 
     @property
     def dates(self) -> Mapping[Date, str]:
         """The keys of the dates that pages show."""
-        return {} if self.checked_at is None else {Date.CHECKED_AT: self.checked_at}
+        keys = {Date.CHECKED_AT: self.checked_at, Date.UNAVAILABLE_SINCE: self.unavailable_since}
+        return {date: key for date, key in keys.items() if key is not None}
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
@@ -224,7 +230,7 @@ def _marked(fields: dict[str, object]) -> dict[str, object]:
     def mark(name: object) -> object:
         return Column(name) if isinstance(name, str) else name
 
-    marked = {key: mark(name) if key in {"video_id", "checked_at"} else name for key, name in fields.items()}
+    marked = {key: mark(name) if key in {"video_id", *Date} else name for key, name in fields.items()}
     if isinstance(counts := fields.get("counts"), dict):
         marked["counts"] = {key: mark(name) for key, name in counts.items()}
     if isinstance(where := fields.get("where"), dict):
@@ -321,8 +327,8 @@ def rules_of_files(write: Write, collections: Sequence[Collection]) -> Iterator[
     keys: dict[Count, str] = {}
     for number, collection in enumerate(collections if write.to == "data_file" else ()):
         fields, at = collection.fields, ("collections", number)
-        if fields.checked_at is not None:
-            yield (*at, "fields", "checked_at"), "is a date in pages, and `write.to: data_file` writes none; remove it"
+        for date in fields.dates:
+            yield (*at, "fields", date), "is a date in pages, and `write.to: data_file` writes none; remove it"
         if collection.write.model_fields_set:
             yield (*at, "write"), "does not go with `write.to: data_file`, which is one file; set it in `write`"
         for count, key in fields.counts.items():

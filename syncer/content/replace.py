@@ -359,10 +359,13 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
     """Return the new text and what differs in it, by its offsets; or why the page is left alone."""
     if signature_of(status) != edit.signature:
         return edited(edit.path)
+    what, rest = "page", ", or exclude it"
+    if any(fields.own_file for fields, _ in edit.rewrites):
+        what, rest = "data file", ""
     if is_read_only(target, status):
-        return Problem(ProblemKind.UNWRITABLE, edit.path, "The page is read-only: make it writable, or exclude it.")
+        return Problem(ProblemKind.UNWRITABLE, edit.path, f"The {what} is read-only: make it writable{rest}.")
     if status.st_nlink > 1:
-        message = f"The page has {status.st_nlink} names (hard links), so it is left alone: make it a separate file."
+        message = f"The {what} has {status.st_nlink} names (hard links), so it is left alone: make it a separate file."
         return Problem(ProblemKind.UNWRITABLE, edit.path, message)
     new, splices = old, list[Splice]()
     for fields, changes in edit.rewrites:
@@ -377,7 +380,7 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
 def _unless_done(edit: Edit, page: bytes, problem: Problem) -> Problem | None:
     """Return the problem, unless the page was edited so that it says already all that the edit would have it say."""
     is_done = problem.kind is ProblemKind.EDITED_MEANWHILE and all(
-        standing.get((change.video_id, change.field)) == change.new
+        standing.get((change.video_id, change.field)) == (change.new or None)
         for fields, changes in edit.rewrites
         for standing in (counts_in(page, fields, edit.path),)
         for change in changes

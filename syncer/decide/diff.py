@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from syncer.model import (
     Change,
     Count,
+    Date,
     Edit,
     Page,
     Place,
@@ -58,7 +59,7 @@ def diff(
             kind = field.kind
             if not isinstance(kind, Count):  # dates follow the counts
                 day = f"{at.astimezone(UTC):%Y-%m-%d}"
-                if len(changes) > before and day != old:
+                if kind is Date.CHECKED_AT and len(changes) > before and day != old:
                     changes.append(Change(path, video_id, field.field, kind, old, day, at, Why.CHECKED))
                 continue
             new = given.get(kind)

@@ -70,7 +70,7 @@ def line_of(sync: str, at: datetime, change: Change) -> Line:
         "field": change.field,
         "count": count_in_log(change.kind),
         "old": change.old,
-        "new": change.new,
+        "new": change.new or None,
         "as_of": timestamp(change.as_of),
         "why": change.why.value,
     }
@@ -83,10 +83,10 @@ def entry_of(change: Change) -> str:
     a sync's entries share the rest.
     """
     path, video_id, field, kind, old, new, as_of, why = change
-    quoted = "null" if old is None else f'"{old}"'
+    quoted, now = "null" if old is None else f'"{old}"', f'"{new}"' if new else "null"
     return (
         f'{{"path": {_quoted(path)}, "video_id": "{video_id}", {_field(field, kind)}, '
-        f'"old": {quoted}, "new": "{new}", {_reason(as_of, why)}}}'
+        f'"old": {quoted}, "new": {now}, {_reason(as_of, why)}}}'
     )
 
 

@@ -50,7 +50,8 @@ def splices_for(
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
     for change in changes:
-        if not _FORMS[type(change.kind)].fullmatch(change.new):
+        is_removal = not change.new and change.kind is Date.UNAVAILABLE_SINCE
+        if not is_removal and not _FORMS[type(change.kind)].fullmatch(change.new):
             raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
     if fields.own_file:
         from syncer.front_matter.entries import rewrite_entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.front_matter.block import BlockEnd, find_block
+from syncer.front_matter.block import BlockEnd, Syntax, find_block
 from syncer.front_matter.data import LARGEST_DATA_BYTES, MAX_BYTES, ReadText, read_data
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
@@ -30,7 +30,7 @@ def tree_splices(
         return None
     block, text = read.block, read.block.text
     before = interpret(block, keys)
-    edits = _edits(before.slots, changes)
+    edits = _edits(before.slots, changes, block.syntax)
     if edits is None or not before.trees:
         return None
     parts = [(span.start, span.stop, f"{span.before}{value}{span.after}") for span, value in edits]
@@ -71,7 +71,7 @@ def _may_be_written(data: bytes, form: Format) -> bool:
     return block is not None and block.end is BlockEnd.CLOSED
 
 
-def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit] | None:
+def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change], syntax: Syntax) -> list[Edit] | None:
     """Return the edits, from the top down; None if the page does not have the old values of the changes."""
     spans = _spans(slots)
     edits: list[Edit] = []
@@ -79,7 +79,8 @@ def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change]) -> list[Edit
         span = spans.get((change.video_id, change.field))
         if span is None or span.value.text != change.old or span.value.kind is not change.kind:
             return None
-        edits.append((span, change.new))
+        bare = not change.new and syntax is Syntax.TOML and not span.before  # a key of TOML needs a value
+        edits.append((span, '""' if bare else change.new))
     return sorted(edits, key=lambda edit: edit[0].start)
 
 
@@ -92,7 +93,9 @@ def _differs_elsewhere(before: Sequence[bytes], after: Interpretation, changes: 
         return True
     spans = _spans(after.slots)
     changed = [spans.get((change.video_id, change.field)) for change in changes]
-    if any(span is None or span.value.text != change.new for span, change in zip(changed, changes, strict=True)):
+    if any(
+        span is None or (span.value.text or "") != change.new for span, change in zip(changed, changes, strict=True)
+    ):
         return True
     new_keys = frozenset(span.key for span in changed if span is not None and span.key is not None)
     return list(before) != [digest(tree, new_keys) for tree in after.trees]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.uncommitted import WaitingFile
 from syncer.content.page_file import signature_of
-from syncer.model import Change, Edit, Fields, Why
+from syncer.model import Change, Date, Edit, Fields, Why
 from syncer.review.look import require_head, scope_of, waiting_since
 from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database
@@ -42,10 +42,11 @@ def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -
         for path, same in groupby(file.counts, key=lambda count: count[1].place.path):
             changes: list[tuple[Fields, Change]] = []
             for fields, count, write in same:
-                if write and count.old:
-                    video, old = count.place.video_id, count.old
+                if write and (count.old or count.kind is Date.UNAVAILABLE_SINCE):
+                    video, old = count.place.video_id, count.old or ""
                     as_of = last_said(database, video, count.kind, old) or write.as_of
-                    change = Change(path, video, count.place.field, count.kind, count.new, old, as_of, Why.DROPPED)
+                    field, new = count.place.field, count.new or None
+                    change = Change(path, video, field, count.kind, new, old, as_of, Why.DROPPED)
                     changes.append((fields, change))
             by_fields = groupby(changes, key=itemgetter(0))
             rewrites = tuple((fields, tuple(change for _, change in of_one)) for fields, of_one in by_fields)

@@ -25,17 +25,18 @@ from syncer.commit.uncommitted import (
     with_counts,
 )
 from syncer.content.page_file import log_bug, read_page
-from syncer.content.walk import Candidate, candidate_of, narrow, walk_written
+from syncer.content.walk import Candidate, candidate_of, narrow, walk_written, with_parents
 from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import sharp_drops
 from syncer.diff_log.lines import LOG
-from syncer.errors import ExitCode, GitError
+from syncer.errors import ExitCode, GitError, UsageError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import find_repository, head_of, tip_of
 from syncer.model import Date, Problem, ProblemKind
 from syncer.state.database import open_state
 from syncer.state.mappings import with_former
 from syncer.status.held_back import held_back_now
+from syncer.wording import safe
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -125,6 +126,17 @@ def look(config: Config, paths: Collection[str]) -> Review:
     return Review(head, pages, problems, held_back)
 
 
+def is_pushed(config: Config) -> bool:
+    """Whether all that syncer wrote is committed and pushed, as far as git knows here. Raises StateError."""
+    with suppress(GitError):  # then the next sync says what is wrong
+        scope = scope_of(config, ())
+        tip, remote = tip_of(scope.repository), Remote(config.git.remote, lambda: False)
+        if tip and has_remote(scope.repository, remote.name) and not unpushed(scope.repository, remote, tip):
+            waiting = waiting_since(scope, tip.commit)
+            return not any(write for file in waiting for _, _, write in file.counts)
+    return False
+
+
 def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
     """Return the scope of a review of these files and directories. Raises GitError and UsageError as `look` does."""
     site = os.path.realpath(config.site)
@@ -135,10 +147,25 @@ def scope_of(config: Config, paths: Iterable[str]) -> CommitScope:
         collections = with_former(database, config.written_models())
     # skipped ones too: an older version, or a config with another `include`, may have written to them
     found = narrow(walk_written(site, collections, skipped=True), paths)
-    candidates = [item for item in found if isinstance(item, Candidate)]  # a sync reports the problems of the others
+    try:  # a sync reports the problems of the others
+        candidates = [item for item in found if isinstance(item, Candidate)]
+    except UsageError:
+        missing = missing_data_file(config)
+        if missing and config.data_file and {*paths}.intersection(with_parents(config.data_file[0])):
+            raise UsageError(missing) from None
+        raise
     data_files = [item for item in candidates if item.is_data_file]
+    paths_of_file = list(dict.fromkeys(each.data_file for each in collections if each.data_file))
     log, mapped = config.state_directory / LOG, candidate_of(collections)
-    return CommitScope(repository, site, log, lambda: candidates, mapped, data_files)
+    return CommitScope(repository, site, log, lambda: candidates, mapped, data_files, paths_of_file)
+
+
+def missing_data_file(config: Config) -> str | None:
+    """Return a sentence if the config's data file does not exist; else None."""
+    file = config.data_file and config.data_file[0]
+    if not file or os.path.lexists(os.path.join(config.site, file)):
+        return None
+    return f"{safe(file)}, the data file of `write.file`, is missing; the next sync writes it."
 
 
 def require_head(scope: CommitScope) -> str:

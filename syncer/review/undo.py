@@ -15,7 +15,7 @@ from syncer.content.walk import Candidate, candidate_of
 from syncer.decide.same_items import Item, find_items, texts_by_item
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
+from syncer.model import Change, Date, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.mappings import with_former
@@ -44,7 +44,8 @@ class _Logged(NamedTuple):
     kind: str | None
     """The line's `count`; None: a date."""
     old: str | None
-    new: str
+    new: str | None
+    """None: a date was removed."""
     as_of: str
 
     @property
@@ -85,19 +86,22 @@ def _unknown(name: str) -> UsageError:
 
 def _logged(line: Line) -> _Logged:
     count, old = (None if line[key] is None else intern(str(line[key])) for key in ("count", "old"))
+    new = None if line["new"] is None else str(line["new"])
     video, as_of = VideoId(str(line["video_id"])), intern(str(line["as_of"]))
-    return _Logged(video, str(line["field"]), count, old, str(line["new"]), as_of)
+    return _Logged(video, str(line["field"]), count, old, new, as_of)
 
 
 def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[_Logged]) -> Restoration:
     """Return the edit that restores one page's counts from before these lines, and the counts it cannot restore."""
     found = read_candidate(sync.site, candidate) if candidate.fields else []
     pages = [item for item in found if isinstance(item, Page)]
-    missing = next((item.message for item in found if isinstance(item, Problem)), "the page no longer has this count")
+    what = "data file" if candidate.is_data_file else "page"
+    problems = (item.message for item in found if isinstance(item, Problem))
+    missing = next(problems, f"the {what} no longer has this count")
     if any(isinstance(item, ExcludedPage) for item in found):
         missing = EXCLUDED
     if not os.path.lexists(os.path.join(sync.site, candidate.path)):
-        missing = "the page no longer exists"
+        missing = f"the {what} no longer exists"
     elif not candidate.fields:
         missing = "the page is not in any collection of the config"
     values = {
@@ -114,7 +118,8 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[_Logged]) -> 
         there = (line.video, f"{item}.{key}" if item else key, line.kind)
         number, value = values.get(there, (0, None)) if item is not None else (0, None)
         outcome = _change_back(sync.database, candidate.path, line, value, missing)
-        if line.kind is None and line.item in stay and isinstance(outcome, Change):  # counts come first in the log
+        is_checked = isinstance(outcome, Change) and outcome.kind is Date.CHECKED_AT
+        if is_checked and line.item in stay:  # counts come first in the log
             outcome = "it is the date of a count that is not restored"
         if isinstance(outcome, Change):
             changes[number].append(outcome)
@@ -146,9 +151,10 @@ def _change_back(
         return missing
     if value.text == line.old:
         return None
-    if line.old is None:
+    if line.old is None and value.kind is not Date.UNAVAILABLE_SINCE:
         return INSERTED
     if value.text != line.new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"
-    as_of = last_said(database, line.video, value.kind, line.old) or datetime.fromisoformat(line.as_of)
-    return Change(path, line.video, value.field, value.kind, value.text, line.old, as_of, Why.UNDO)
+    old = line.old or ""
+    as_of = last_said(database, line.video, value.kind, old) or datetime.fromisoformat(line.as_of)
+    return Change(path, line.video, value.field, value.kind, value.text, old, as_of, Why.UNDO)

@@ -155,6 +155,7 @@ def _change(entry: str, fields: Fields) -> Change:
     try:
         line = json.loads(entry)
         path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
+        new = "" if new is None and line["count"] is None else new
         kind: ValueKind = _date_at(field, fields) if line["count"] is None else Count(line["count"])
         is_plain = old is None or (isinstance(old, str) if isinstance(kind, Date) else old.isdecimal())
         if is_plain and all(isinstance(text, str) for text in (path, video, field, new)):

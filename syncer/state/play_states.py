@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from syncer.decide.availability import CONFIRMED_MISSES, Availability, PlayState, availability_from
+from syncer.decide.play_dates import DatedState
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
@@ -183,6 +184,20 @@ def video_plays(database: Database, *, states: Collection[PlayState | None] | No
             return
         yield from (play for play in found if wanted is None or play.availability.state in wanted)
         after = found[-1].video_id
+
+
+def dated_states(database: Database, videos: Collection[VideoId]) -> dict[VideoId, DatedState]:
+    """Return the states of those of these videos that have one, and since when."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, state, since, checked_at FROM availability WHERE id IN (SELECT value FROM json_each(?))"
+            " AND state IS NOT NULL AND since IS NOT NULL",
+            (json.dumps(list(videos)),),
+        )
+        return {
+            VideoId(video): DatedState(member(PlayState, state), moment(since), moment(checked))
+            for video, state, since, checked in rows
+        }
 
 
 def video_play(database: Database, video: VideoId) -> VideoPlay | None:

@@ -331,14 +331,18 @@ def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[Video
     return found
 
 
-def count_pages_of(database: Database, videos: Iterable[VideoId]) -> int:
-    """Return how many pages name any of these videos; 1 if no sync has noted yet which do."""
+def count_pages_of(database: Database, videos: Iterable[VideoId], pages: Collection[str] = ()) -> int:
+    """Return how many pages name any of these videos, or are one of these pages.
+
+    If no sync has noted yet which pages name the videos, they count as one more.
+    """
     with database.read() as connection:
-        (pages,) = connection.execute(
-            "SELECT count(DISTINCT path) FROM places WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(videos)),),
+        named, both = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE path IN (SELECT value FROM json_each(?))) FROM"
+            " (SELECT DISTINCT path FROM places WHERE id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(pages)), json.dumps(list(videos))),
         ).fetchone()
-    return int(pages) or 1
+    return len(pages) + int(named or 1) - int(both)
 
 
 def reading_of(row: Row) -> Reading:

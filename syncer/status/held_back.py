@@ -27,7 +27,8 @@ def held_back_outline(held: HeldBackCounts) -> str:
     parts = []
     for reason, number in held.counts.items():
         until = held.until.get(reason)
-        when = f" ({'until' if reason is Reason.AT_MOST_EVERY else 'the first until'} {utc(until)})" if until else ""
+        begins = "until" if reason is Reason.AT_MOST_EVERY else "the first is due at"
+        when = f" ({begins} {utc(until)})" if until else ""
         parts.append(f"{number:,} by write.{reason}{when}")
     total = counted(sum(held.counts.values()), "count")
     return f"{total} on {counted(held.pages, 'page')}: {', '.join(parts)}"

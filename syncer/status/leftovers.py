@@ -66,13 +66,13 @@ def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
         del counts  # a file may have 50,000 items
         changes = {number: batch.changes[number] for number in numbers}
         old = texts_by_item((change.video_id, change.field, None, change.old) for change in changes.values())
-        new = texts_by_item((change.video_id, change.field, None, change.new) for change in changes.values())
+        new = texts_by_item((change.video_id, change.field, None, change.new or None) for change in changes.values())
         # of several items with one video, one that has the new count may have had it before
         again = find_items({item: [texts, new[item]] for item, texts in old.items()}, found)
         for number, change in changes.items():
             item = change.video_id, item_of(change.field)
             there = found.get((change.video_id, again[item])) if item in again else None
-            if not there or there.get((key_of(change.field), None)) != change.new:
+            if not there or there.get((key_of(change.field), None)) != (change.new or None):
                 unwritten.add(number)
     return unwritten
 

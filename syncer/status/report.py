@@ -72,6 +72,8 @@ class SyncReport:
     left: int = 0
     """Counts and dates that an undo or a drop could not restore."""
     changed_dates: int = 0
+    removed: tuple[str, int] = "", 0
+    """The last file that was written, and how many videos were removed from it."""
     suppressed: int = 0
     """Numbers that were not written because an undo or a drop removed them from these pages."""
     held_back: HeldBackCounts | None = None

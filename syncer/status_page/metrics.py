@@ -141,7 +141,11 @@ def _of_builds(build: BuildStatus) -> Iterator[Metric]:
     """Yield the metrics of the build hook, whichever process called it."""
     unbuilt = build.unbuilt
     numbers = (
-        ("syncer_build_changed_pages", "Pages that changed since the last call of the build hook.", unbuilt.changed),
+        (
+            "syncer_build_changed_pages",
+            "Pages that changed since the last successful call of the build hook.",
+            unbuilt.changed,
+        ),
         (
             "syncer_build_calls_last_24h",
             "Calls of the build hook in the last 24 hours.",

@@ -192,11 +192,11 @@ def counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
         count = _count_of(name) if name else None
         values = kinds.plain + kinds.empty + kinds.other
         telling = kinds.plain or (kinds.empty and count is not Count.COMMENTS) or _word(other).endswith("count")
-        alike = any(
-            part_by_case(name, taken)
+        clashes = any(
+            part_by_case(name, taken) or name.startswith(f"{taken}.") or taken.startswith(f"{name}.")
             for taken in (own, *(one for counted, (_, one) in found.items() if counted != count))
         )
-        if count and telling and not alike and kinds.other <= kinds.plain and values > found.get(count, (0, ""))[0]:
+        if count and telling and not clashes and kinds.other <= kinds.plain and values > found.get(count, (0, ""))[0]:
             found[count] = values, name
     return {count: found[count][1] for count in Count if count in found}
 

@@ -12,7 +12,7 @@ from syncer.suggest.propose import Proposal
 from syncer.wording import counted
 
 _HEAD = """\
-# The config of syncer. Only the collections are required; the other keys are here with their defaults.
+# The config of syncer. Only `collections` is required; everything below it is here with its default.
 # Run `syncer check` after each change. The page "Config" of syncer's docs explains every key.
 
 site: .. # the site's root, relative to this file

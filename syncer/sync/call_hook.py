@@ -6,6 +6,7 @@ The state's lock is held from the decision to the end of the call, so two proces
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from syncer.build_hook import NO_RESPONSE, call_build_hook
@@ -21,7 +22,7 @@ from syncer.state.builds import (
     unbuilt_pages,
 )
 from syncer.state.database import Database
-from syncer.status.build_status import BuildStatus, build_sentence, build_status
+from syncer.status.build_status import BuildStatus, build_sentence, build_status, response_of
 from syncer.sync.open_state import open_for_writing
 from syncer.sync.options import Environment, Sync
 from syncer.wording import counted, utc
@@ -54,7 +55,7 @@ def call_after(sync: Sync, *, unpushed: bool) -> None:
     call = call_if_due(sync.config, sync.database, sync.environment, early=True)
     status = build_status(sync.config, sync.database, sync.environment.clock())
     assert status, "the config names a hook"
-    if status.unbuilt.needs_attention:
+    if status.needs_attention:
         sync.tally.problems.append(problem_of(status))
     elif call:
         sync.tally.build = sentence_of(call)
@@ -65,12 +66,21 @@ def call_after(sync: Sync, *, unpushed: bool) -> None:
         log.info("%s", sync.tally.build, extra={"event": "build-pending", "changed_pages": status.unbuilt.changed})
 
 
-def call_between(config: Config, environment: Environment, *, at_request: bool = False) -> HookCall | None:
+def call_between(
+    config: Config,
+    environment: Environment,
+    *,
+    at_request: bool = False,
+    is_pushed: Callable[[], bool] = lambda: False,
+) -> HookCall | None:
     """Make a call that is due, outside of a sync; return it. Raises Locked, Stopped and StateError.
 
-    `at_request`: for `syncer deploy`, which repeats a call that failed at once.
+    `at_request`: for `syncer deploy`, which repeats a call that failed at once. `is_pushed` is called if changes wait
+    for a push: whether you have pushed them yourself.
     """
     with open_for_writing(config, clock=environment.clock, sleep=environment.sleep) as opened:
+        if unbuilt_pages(opened.database, pushes=config.git.push).unpushed and is_pushed():
+            note_pushed(opened.database)
         return call_if_due(config, opened.database, environment, retry_at_once=at_request, early=at_request)
 
 
@@ -100,8 +110,8 @@ def call_if_due(
         end_call(database, number, status)
     changed = counted(unbuilt.changed, "page")
     facts = {"event": "build-called", "status": call.status, "changed_pages": unbuilt.changed}
-    level = logging.INFO if call.succeeded else logging.WARNING
-    log.log(level, "%s %s changed since the last call", sentence_of(call), changed, extra=facts)
+    level = logging.INFO if call.succeeded or retry_at_once else logging.WARNING  # `syncer deploy` prints it
+    log.log(level, "%s %s changed since the last successful call", sentence_of(call), changed, extra=facts)
     return call
 
 
@@ -109,7 +119,7 @@ def sentence_of(call: HookCall) -> str:
     """Return how a call ended, and what comes next."""
     if call.succeeded:
         return "Called the build hook."
-    return f"The build hook {_response_of(call)}. It is called again later, or by `syncer deploy`."
+    return f"The build hook {response_of(call)}. It is called again later, or by `syncer deploy`."
 
 
 def problem_of(status: BuildStatus) -> Problem:
@@ -122,11 +132,5 @@ def problem_of(status: BuildStatus) -> Problem:
     also = f", and {counted(len(earlier), 'call')} before it failed too" if earlier else ""
     again = next_call(status.unbuilt, status.rules, status.at, retry_at_once=True, early=True)
     can = "" if again.at is None or again.is_due(status.at) else f", which can call again after {utc(again.at)}"
-    message = f"the build hook {_response_of(last)}{also}; {remedy}, then run `syncer deploy`{can}"
+    message = f"the build hook {response_of(last)}{also}; {remedy}, then run `syncer deploy`{can}"
     return Problem(ProblemKind.DEPLOY_FAILED, "deploy", message)
-
-
-def _response_of(call: HookCall) -> str:
-    if call.status is None:
-        return "was called, but syncer ended before the response"
-    return f"returned {call.status}" if call.status else "did not respond"

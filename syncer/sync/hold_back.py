@@ -28,6 +28,9 @@ from syncer.sync.options import Sync
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
+_OF_NO_ROUND = frozenset({Why.UNDO, Why.DROPPED, Why.UNAVAILABLE, Why.AVAILABLE})
+"""What is written at any time, and neither begins a round nor waits for one."""
+
 
 def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits without the counts that are held back, which are counted in the sync's tally."""
@@ -67,7 +70,7 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
     remembers = any(policy.at_least_every for policy in config.policies)
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
     places = {place_of(change) for change in counts}
-    by_sync = any(change.why not in {Why.UNDO, Why.DROPPED} for change in changes)
+    by_sync = any(change.why not in _OF_NO_ROUND for change in changes)
     last = Round(began, complete=False, written=now) if config.write.at_most_every and by_sync else None
     return partial(note_writes, places=places, at=now, last=last)
 
@@ -93,7 +96,7 @@ def _last_round(sync: Sync, every: timedelta) -> Round | None:
     last, since = last_round(sync.database), sync.tally.started - every
     since = max(since, last.written) if last else since
     with closing(lines_backwards(sync.config.state_directory / LOG, None, since=since)) as lines:
-        written = next((sync_time(line) for line in lines if line["why"] not in {Why.UNDO, Why.DROPPED}), None)
+        written = next((sync_time(line) for line in lines if line["why"] not in _OF_NO_ROUND), None)
     if written and (last is None or written > last.written):
         last = Round(written, complete=True, written=written)
         save_round(sync.database, last)

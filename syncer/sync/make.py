@@ -23,8 +23,9 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     DiffLog         diff_log/log            a line for each changed count or date
     |     forget_intents  state/intents           nothing is left to settle
     | DataFile.write    sync/write_data_file    instead of pages, the data file, as one page by the same steps
+    | check_playing     sync/check_playing    whether videos still play: those that are due (decide/availability)
+    | write_dates       sync/write_dates      since when they do not, in pages that show it (decide/play_dates)
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
-    | check_playing     sync/check_playing  whether videos still play: those that are due (decide/availability)
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
     | Tally             sync/options          the report of all that was counted (status/report)
@@ -54,7 +55,7 @@ from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Problem, Reading, VideoId
+from syncer.model import Collection, Date, Problem, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
@@ -256,8 +257,8 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
     follow: their readings are saved and held, and their pages are not written. Once the sync is cancelled, readings are
-    left for the next sync to judge. A data file is written after the last window. At last YouTube is asked whether
-    videos play.
+    left for the next sync to judge. A data file is written after the last window. Then YouTube is asked whether videos
+    play, and pages that show since when they do not are written.
     """
     scan_problems = tuple(sync.tally.problems)
     database, brake, shares = sync.database, None, NOTHING_COMPARED
@@ -281,9 +282,6 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
                 write_pages(sync, pages, part.ending, accepted, save_arrived)
     if data_file and not brake and not sync.environment.cancelled():
         data_file.write(pages, scan_problems)
-    if not brake or sync.tally.compared:
-        finish_writing(sync)
-        log_written(sync)
     checks, options = sync.config.availability, sync.options
     if checks.every and (
         options.everything
@@ -293,6 +291,13 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
         from syncer.sync.check_playing import check_playing
 
         sync.tally.playing = check_playing(sync, pages, checks.every)
+    if checks.every and any(Date.UNAVAILABLE_SINCE in each.fields.dates for each in sync.config.collections):
+        from syncer.sync.write_dates import write_dates
+
+        write_dates(sync, pages)
+    if not brake or sync.tally.compared:
+        finish_writing(sync)
+        log_written(sync)
 
 
 class _Part(NamedTuple):

@@ -129,6 +129,8 @@ class Tally:
     changed_pages: int = 0
     changed_counts: int = 0
     changed_dates: int = 0
+    removed: tuple[str, int] = "", 0
+    """The last file that was written, and how many videos were removed from it: a data file is written last."""
     in_place: int = 0
     """Pages that were changed in place."""
     gone: set[VideoId] = field(default_factory=set)
@@ -186,6 +188,7 @@ class Tally:
             units=dict(self.units),
             changed_pages=self.changed_pages,
             changed_counts=self.changed_counts,
+            removed=self.removed,
             missing=tuple(sorted(self.missing)),
             hidden=tuple(sorted(self.hidden)),
             unconfirmed=tuple(sorted(self.unconfirmed)),

@@ -74,7 +74,8 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
         raise GitError("the site is not in a git repository; run `git init`, or set `git.commit` to false")
     collections = with_former(sync.database, sync.config.written_models())
     mapped, options = candidate_of(collections), sync.options
-    data_files = [mapped(path) for path in dict.fromkeys(each.data_file for each in collections) if path]
+    paths_of_file = list(dict.fromkeys(each.data_file for each in collections if each.data_file))
+    data_files = [mapped(path) for path in paths_of_file]
     of_pages = [each for each in collections if each.data_file is None]
     former = any(each.fields.former for each in of_pages)
     only = {page.path for page in pages} if former and options.videos else set(options.paths)
@@ -88,7 +89,8 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
         for path, same in groupby(pages, key=lambda page: page.path):  # they may have counts from before the data file
             yield mapped(path) if data_files else Candidate(path, tuple(page.fields for page in same))
 
-    return CommitScope(repository, sync.site, sync.config.state_directory / LOG, candidates, mapped, data_files)
+    log = sync.config.state_directory / LOG
+    return CommitScope(repository, sync.site, log, candidates, mapped, data_files, paths_of_file)
 
 
 def _describe_nested_repositories(scope: CommitScope, paths: Iterable[str]) -> Iterator[str]:

@@ -210,6 +210,7 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
         if problem is None:
             done += edit.changes
             tally.changed_pages += 1
+            tally.removed = edit.path, len(edit.removed)
         elif problem.kind is ProblemKind.OPEN_ELSEWHERE:
             tally.open[edit.path] = edit
         else:
