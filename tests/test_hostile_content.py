@@ -43,6 +43,8 @@ ALL_COMMANDS = (
     ("status", "--json"),
     ("log",),
     ("log", "--json"),
+    ("videos",),
+    ("videos", "--csv"),
 )
 """Every command that names pages."""
 TWO_COMMANDS = (("sync", "--json"), ("check", "--offline"))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from syncer.config.parse import parse_config
 from syncer.decide.availability import PlayState
 from syncer.decide.play_dates import DatedState, date_changes
+from syncer.errors import ConfigError
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Count, Date, Fields, Page, ProblemKind, Signature, Slot, VideoId, Why
@@ -116,11 +117,40 @@ def test_a_day_that_a_page_has_stays_while_the_video_does_not_play(site: Site, y
     assert (site.root / "content/a.md").read_bytes() == page("2024-01-31")
 
 
-def test_an_unknown_state_changes_nothing(site: Site, youtube: Simulator) -> None:
-    site.put("content/a.md", page("2024-01-31"))
+def test_an_unknown_state_changes_nothing() -> None:
+    fields = mapping_of("plain.md")
+    for empty, full in FORMS.values():
+        for text in (empty, full):
+            slots = find(text.format(id=A, day="2026-11-22").encode(), fields, "plain.md").slots
+            assert date_changes(Page("plain.md", Signature(1), fields, slots), {}) == ()
+
+
+def test_it_needs_checks_whether_videos_play(site: Site) -> None:
     site.configure(collections=COLLECTIONS, availability="every: null")
-    site.sync()
-    assert (site.root / "content/a.md").read_bytes() == page("2024-01-31")
+    with pytest.raises(ConfigError, match="unavailable_since: needs checks whether videos play; set `availability"):
+        parse_config(site.config.read_text(encoding="utf-8"), site.config)
+
+
+def test_an_item_of_a_data_file_keeps_its_day_and_its_undo_when_others_are_added_above(
+    site: Site, youtube: Simulator
+) -> None:
+    fields = '{video_id: "[].id", counts: {viewCount: views}, unavailable_since: gone}'
+    lists = f"  - directory: _data\n    format: data\n    fields: {fields}\n"
+    site.configure(collections=lists, availability="every: 7d")
+    first, second = (f'- id: "{video}"\n  views: 7\n  gone: ""\n' for video in (A, B))
+    gone = second.replace('""', '"2026-11-22"')
+    file = site.put("_data/talks.yml", (first + second).encode())
+    youtube.world = World(videos={A: HERE, B: NOT_HERE})
+    report = site.sync()
+    assert file.read_text(encoding="utf-8") == first + gone
+    assert lines_of(site) == [("[1].gone", None, None, "2026-11-22", "unavailable")]
+    file.write_text(gone + first, encoding="utf-8")
+    site.sync(NOON + HOUR, EVERYTHING)
+    assert file.read_text(encoding="utf-8") == gone + first
+    assert site.undo(report.sync, NOON + HOUR * 2).changed_dates == 1
+    file.write_text(first + second, encoding="utf-8")
+    site.sync(NOON + HOUR * 3, EVERYTHING)
+    assert file.read_text(encoding="utf-8") == first + second
 
 
 def test_an_undone_day_stays_removed_until_the_state_changes(site: Site, youtube: Simulator) -> None:
@@ -248,7 +278,7 @@ def test_the_day_is_written_whatever_a_policy_holds_back_and_begins_no_round(sit
 
 def test_a_data_file_of_counts_has_no_such_day(site: Site) -> None:
     text = site.config.read_text(encoding="utf-8") + "write: {to: data_file, file: _data/youtube.yml}\n"
-    with pytest.raises(Exception, match="unavailable_since: is a date in pages"):
+    with pytest.raises(ConfigError, match="unavailable_since: is a date in pages"):
         parse_config(text.replace("      checked_at: checked\n", ""), site.config)
 
 

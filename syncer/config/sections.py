@@ -381,6 +381,14 @@ class Config(Section):
             if longest and interval and interval < longest
         ]
         broken += rules_of_files(self.write, self.collections)
+        broken += [
+            (
+                ("collections", number, "fields", "unavailable_since"),
+                "needs checks whether videos play; set `availability.every`, or remove it",
+            )
+            for number, each in enumerate(self.collections)
+            if each.fields.unavailable_since and not self.availability.every
+        ]
         if self.schedule.refresh_within > LONGEST_UNAUTHORIZED and not self.history.authorized:
             sentence = (
                 "is longer than YouTube's terms allow; write `30d` or less, or add `history.authorized: true` if"

@@ -291,7 +291,7 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
         from syncer.sync.check_playing import check_playing
 
         sync.tally.playing = check_playing(sync, pages, checks.every)
-    if checks.every and any(Date.UNAVAILABLE_SINCE in each.fields.dates for each in sync.config.collections):
+    if any(Date.UNAVAILABLE_SINCE in each.fields.dates for each in sync.config.collections):
         from syncer.sync.write_dates import write_dates
 
         write_dates(sync, pages)
