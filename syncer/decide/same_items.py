@@ -17,8 +17,10 @@ Texts = dict[tuple[str, str | None], str | None]
 def texts_by_item(values: Iterable[tuple[VideoId, str, str | None, str | None]]) -> dict[Item, Texts]:
     """Return the texts of each item; `values` are videos, fields, counts (of a date None) and texts."""
     found: dict[Item, Texts] = {}
+    keys: dict[tuple[str, str | None], tuple[str, str | None]] = {}  # each is in memory once
     for video, field, count, text in values:
-        found.setdefault((video, item_of(field)), {})[key_of(field), count] = text
+        key = key_of(field), count
+        found.setdefault((video, item_of(field)), {})[keys.setdefault(key, key)] = text
     return found
 
 

@@ -77,8 +77,9 @@ class BlockText:
     def line_of(self, offset: int) -> int:
         """Return the page's line, from 1, of an offset in the block."""
         if not self.newlines:
+            self.newlines.append(-1)  # a text on one line is searched only once, too
             self.newlines.extend(match.start() for match in re.finditer("\n", self.text))
-        return self.line + bisect_left(self.newlines, offset)
+        return self.line + bisect_left(self.newlines, offset) - 1
 
     def problem(self, kind: ProblemKind, message: str, offset: int) -> Problem:
         """Return a Problem of this page."""

@@ -478,3 +478,9 @@ def test_a_part_that_a_small_edit_would_change_elsewhere_is_seen() -> None:
     text = f"- id: {ID}\n  views: 5\n  b: [x, {{c: d}}]\n"
     gone, came = difference(text.encode(), written(text, mapped("[].id"), "a.yml").encode())
     assert (gone, came) == (b"5", b"31250")
+
+
+def test_line_ends_are_searched_once_also_in_a_file_on_one_line() -> None:
+    block = BlockText('[{"id": 1}]', Syntax.JSON, 1, "a.json", is_data=True)
+    assert [block.line_of(offset) for offset in (0, 5)] == [1, 1]
+    assert block.newlines  # else each item of a file searches all of it again
