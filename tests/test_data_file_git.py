@@ -230,7 +230,7 @@ def test_a_commit_that_names_fewer_pages_than_it_changes_is_not_ours(pages: int,
         ]
     ]
     for change in changes:
-        contents.add([change])
+        contents.add([change], own_file=change.path == FILE)
     message = Wording(None, "20261122T200000Z-0000", pages_of=lambda _videos, _pages: pages).message(contents)
     assert f"\nSyncer-Pages: {pages}\n" in message
     assert fits(message, contents, set(map(line_of, changes))) is is_ours

@@ -12,7 +12,8 @@ from syncer.errors import ConfigError
 from syncer.model import Format, ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
-from tests.site import NOON, Site, counts, crlf, ids, world_with
+from tests.repository import in_git
+from tests.site import NOON, Run, Site, counts, crlf, ids, world_with
 
 A, B, C = ids(3, seed=33)
 
@@ -64,6 +65,19 @@ def test_data_files_are_synced_logged_and_undone_as_pages_are(data_site: Site, y
     assert data_site.sync(NOON + timedelta(hours=1)).changed_counts == 0
     data_site.undo(str(report.sync))
     assert (data_site.root / "_data/talks.yml").read_bytes() == before[data_site.root / "_data/talks.yml"]
+
+
+def test_a_file_with_ids_as_keys_is_the_authors_and_not_one_that_syncer_writes(data_site: Site, syncer: Run) -> None:
+    data_site.configure(collections=COLLECTIONS, git="commit: true")
+    data_site.sync()
+    data_site.put("_data/by_id.json", f'{{"{A}": {{"views": 1}}}}'.encode())
+    repository = in_git(data_site)
+    report = data_site.sync()
+    assert (report.changed_pages, report.commit) == (1, repository.head())
+    assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "1"
+    ran = syncer("undo", str(report.sync))
+    assert "Inserted counts are not removed. Delete their lines by hand." in ran.out
+    assert "write.file" not in ran.out
 
 
 def test_a_file_that_excludes_itself_and_one_that_is_not_valid_are_left_alone(data_site: Site) -> None:

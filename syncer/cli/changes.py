@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import nullcontext, redirect_stdout
 from itertools import islice
 
@@ -123,13 +124,15 @@ def show_put_back(report: SyncReport) -> None:
     show(f"To reverse this, run `syncer undo {report.sync}`.")
 
 
-def show_way_back(fields: Collection[str]) -> None:
-    """Print how to remove inserted counts, with these fields, which an undo or a drop does not do."""
-    in_data_file = [field for field in fields if field.startswith("{")]
-    if len(in_data_file) < len(fields):
+def show_way_back(paths: AbstractSet[str], own_file: str | None) -> None:
+    """Print how to remove the counts inserted in these files, which an undo or a drop does not do.
+
+    `own_file` is the data file that syncer writes.
+    """
+    if paths - {own_file}:
         show("Inserted counts are not removed. Delete their lines by hand. If they are not committed, you can also")
         show("run `git restore PAGE`, which discards all your changes of the page since its last commit.")
-    if in_data_file:
+    if own_file in paths:
         show("Inserted counts in a data file are not removed, because the next sync would write them again. To have no")
         show("such file, remove `write.to` and `write.file` from the config, then delete the file.")
 

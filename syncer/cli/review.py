@@ -107,5 +107,5 @@ def _act(
     if as_json:
         show_json(review_json(result.remaining, result))
     else:
-        show_result(result, pushes=config.git.push)
+        show_result(result, pushes=config.git.push, own_file=config.write.file)
     return result.exit

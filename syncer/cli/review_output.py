@@ -66,8 +66,8 @@ def show_review(review: Review, *, hint: bool) -> None:
     _show_problems(review.problems)
 
 
-def show_result(result: ReviewResult, *, pushes: bool) -> None:
-    """Print what was kept and dropped; `pushes`: the next sync pushes the commit."""
+def show_result(result: ReviewResult, *, pushes: bool, own_file: str | None) -> None:
+    """Print what was kept and dropped; `pushes`: the next sync pushes the commit; `own_file`: of `write.file`."""
     kept, dropped = result.kept, result.dropped
     if kept:
         what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
@@ -82,7 +82,7 @@ def show_result(result: ReviewResult, *, pushes: bool) -> None:
         show("Left unchanged:")
         _show_pages(result.remaining.pages)
     left = (count for page in result.remaining.pages for count in page.counts if count.own)
-    show_way_back([count.difference.place.field for count in left if count.difference.old is None])
+    show_way_back({count.difference.place.path for count in left if count.difference.old is None}, own_file)
     _show_problems(result.problems)
 
 

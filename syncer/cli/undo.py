@@ -63,7 +63,7 @@ def command(settings: Settings, sync: str | None) -> int:
         show(f"Not restored: {counted(report.left, 'value')}", "bold")
         show_table(("page", "count", "why"), skipped)
         rest(report.left, "value", f"`syncer log --sync {sync}` lists all changes of that sync")
-    show_way_back([count.field for count in skipped if count.why == INSERTED])
+    show_way_back({count.path for count in skipped if count.why == INSERTED}, config.write.file)
     show_wrong(report)
     if report.exit == ExitCode.INTERRUPTED or report.changed_pages < report.pages:
         show(f"Run `syncer undo {sync}` again to restore the remaining counts.")

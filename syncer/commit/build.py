@@ -130,7 +130,7 @@ def build(scope: CommitScope, differs: Mapping[str, Blob], indexed: Mapping[str,
                 continue
             entry = TreeEntry(file.path, Blob(file.blob.mode, store(new)))
             draft.entries.append(entry)
-            draft.contents.add([change for _, change in changes])
+            draft.contents.add([change for _, change in changes], own_file=own[0][0].own_file)
             draft.contents.sync = max(draft.contents.sync, *(write.sync for _, _, write in own))
             other = indexed.get(file.path)
             if other and not own[0][0].own_file:

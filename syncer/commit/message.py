@@ -35,7 +35,7 @@ class CommitContents:
     in_pages: set[str] = field(default_factory=set)
     """The files that are pages themselves."""
     in_data_files: set[VideoId] = field(default_factory=set)
-    """The videos whose counts changed in a data file, which other pages show."""
+    """The videos whose counts changed in the data file of `write.file`, which other pages show."""
     counts: int = 0
     named: int = 0
     """The changes of which a message names the largest."""
@@ -47,12 +47,16 @@ class CommitContents:
     sync: str = ""
     """The newest of the syncs that wrote these counts."""
 
-    def add(self, changes: Sequence[Change]) -> None:
-        """Add a page's changes to the totals. Its dates are named only if it has no count, and are never counted."""
+    def add(self, changes: Sequence[Change], *, own_file: bool = False) -> None:
+        """Add a page's changes to the totals. Its dates are named only if it has no count, and are never counted.
+
+        `own_file`: the page is the data file of `write.file`.
+        """
         self.pages += 1
-        in_data_file = {change.video_id for change in changes if change.field.startswith(f"{{{change.video_id}}}.")}
-        self.in_data_files |= in_data_file
-        self.in_pages.update(change.path for change in changes[:1] if not in_data_file)
+        if own_file:
+            self.in_data_files.update(change.video_id for change in changes)
+        else:
+            self.in_pages.update(change.path for change in changes[:1])
         of_counts = [change for change in changes if isinstance(change.kind, Count)]
         self.counts += len(of_counts)
         for change in of_counts or changes:

@@ -45,10 +45,10 @@ class _CommitChanges:
     foreign: bool = False
     """It changed something else as well, or counts that syncer did not write."""
 
-    def add(self, counts: Sequence[ValueDifference]) -> None:
+    def add(self, counts: Sequence[ValueDifference], *, own_file: bool) -> None:
         """Add the counts that were changed in a file; without counts, something else was changed."""
         changes = [count.change(UNKNOWN_TIME) for count in counts]
-        self.contents.add(changes)
+        self.contents.add(changes, own_file=own_file)
         self.lines.update(map(line_of, changes))
         self.foreign |= not counts
 
@@ -93,9 +93,10 @@ def _with_own_counts(scope: CommitScope, messages: Mapping[str, str]) -> Iterato
     with closing(changed_by(scope.repository, messages)) as differences:
         while part := list(islice(differences, FILES_AT_ONCE)):
             changed = list(_changed_counts(scope, part))
-            known = ever_written(scope, {count.placed for _, counts in changed for count in counts})
-            for commit, counts in changed:
-                by_commit[commit].add([_as_logged(count, known.get(count.placed)) for count in counts])
+            known = ever_written(scope, {count.placed for _, counts, _ in changed for count in counts})
+            for commit, counts, own_file in changed:
+                logged = [_as_logged(count, known.get(count.placed)) for count in counts]
+                by_commit[commit].add(logged, own_file=own_file)
                 by_commit[commit].foreign |= any(count.placed not in known for count in counts)
     for commit, changes in by_commit.items():
         if not changes.foreign and fits(messages[commit], changes.contents, changes.lines):
@@ -109,8 +110,11 @@ def _as_logged(difference: ValueDifference, count: str | None) -> ValueDifferenc
 
 def _changed_counts(
     scope: CommitScope, differences: Sequence[tuple[str, Difference]]
-) -> Iterator[tuple[str, Sequence[ValueDifference]]]:
-    """Yield each changed file's commit with the changed counts; without counts if anything else was changed."""
+) -> Iterator[tuple[str, Sequence[ValueDifference], bool]]:
+    """Yield each changed file's commit with the changed counts, and whether syncer writes all of the file.
+
+    There are no counts if anything else was changed.
+    """
     pages = _pages(scope, {changed.path for _, changed in differences})
     edits = []
     for commit, (path, old, new) in differences:
@@ -118,10 +122,11 @@ def _changed_counts(
         if path in pages and before and new and before.mode == new.mode:
             edits.append((commit, pages[path], before.name, new.name))
         else:
-            yield commit, ()
+            yield commit, (), False
     texts = read_texts(scope.repository, [name for _, _, *both in edits for name in both])
     for commit, candidates, _, _ in edits:
-        yield commit, _counts(candidates, next(texts), next(texts))
+        counts = _counts(candidates, next(texts), next(texts))
+        yield commit, counts, any(fields.own_file for candidate in candidates for fields in candidate.fields)
 
 
 def _pages(scope: CommitScope, paths: Collection[str]) -> Mapping[str, Sequence[Candidate]]:
