@@ -1,4 +1,7 @@
-"""How many examples a test has: all of them in the storms, a quarter or a few where somebody waits for the result."""
+"""How many examples a test has: all of them in the storms, a quarter or a few where somebody waits for the result.
+
+What takes long even in the storms has all its examples in `./dev prove` only.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from hypothesis import settings
 
 FEWER = "SYNCER_FEWER_EXAMPLES" in os.environ
 """Set by `./dev test`; `./dev storms` makes up for it."""
+
+PROVING = "SYNCER_PROVE" in os.environ
+"""Set by `./dev prove`."""
 
 
 def examples(number: int) -> settings:

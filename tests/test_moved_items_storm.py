@@ -31,6 +31,7 @@ from syncer.simulator.world import Video, World
 from syncer.sync.make import make_sync
 from syncer.sync.open_state import settle
 from syncer.sync.options import NO_LISTENER, Environment, Options
+from tests.examples import PROVING
 from tests.repository import in_git
 from tests.site import KEY, NOON, Site, ids
 from tests.talks import FORMS, Talks
@@ -283,7 +284,9 @@ class ListMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(5, 15), pytest.param(150, 30, marks=pytest.mark.storm)], ids=["some", "many"]
+    ("examples", "steps"),
+    [(3, 15), pytest.param(150 if PROVING else 30, 30 if PROVING else 25, marks=pytest.mark.storm)],
+    ids=["some", "many"],
 )
 def test_no_count_leaves_its_video(examples: int, steps: int) -> None:
     run_state_machine_as_test(

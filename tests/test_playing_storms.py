@@ -24,9 +24,10 @@ from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_state
 from syncer.state.play_states import video_plays
 from tests.drill.events import SLOW
+from tests.examples import PROVING
 from tests.site import NOON, Site, crlf, ids
 
-STORMS = int(os.environ.get("SYNCER_STORMS", "40"))
+STORMS = int(os.environ.get("SYNCER_STORMS", "40" if PROVING else "12"))
 SYNCS, VIDEOS = 6, [VideoId(video) for video in ids(8, seed=35)]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -19,7 +19,7 @@ from syncer.front_matter.csv_table import MAX_PROBLEMS, MAX_RECORDS, changes_onl
 from syncer.front_matter.plain import splice
 from syncer.front_matter.tree import Conflict
 from syncer.model import Change, Count, Date, Fields, PageContents, Problem, ProblemKind
-from tests.examples import examples
+from tests.examples import PROVING, examples
 from tests.front_matter.pages import ID, NEW_DATE, OTHER_ID, change, difference
 
 THIRD_ID = "Zq7c1LmPx0w"
@@ -343,7 +343,7 @@ def rows_of(data: bytes, delimiter: str) -> list[list[str]]:
     return [row for row in csv.reader(text, delimiter=delimiter) if row]
 
 
-@examples(800)
+@examples(800 if PROVING else 300)
 @given(tables(), st.sampled_from(["0", "1234567890123456789"]))
 def test_only_the_found_cells_of_a_written_file_change(table: tuple[bytes, str], new: str) -> None:
     data, delimiter = table
@@ -376,7 +376,7 @@ PARTS = ["id", "views", ID, OTHER_ID, "5", ",", ",", ",", ";", '"', '""', "\n", 
 anything = st.lists(st.sampled_from([*PARTS, "\ufeff", "\0"]), max_size=60).map("".join)
 
 
-@examples(2000)
+@examples(2000 if PROVING else 600)
 @given(anything, st.sampled_from(["id,views\n", f"id,views\n{ID},5\n", "x,id;views\n", 'views,"id"\r\n', ""]))
 def test_any_text_is_read_or_refused(text: str, head: str) -> None:
     data = (head + text).encode()
@@ -389,7 +389,7 @@ def test_any_text_is_read_or_refused(text: str, head: str) -> None:
         assert came.decode() in '"31"'
 
 
-@examples(1000)
+@examples(1000 if PROVING else 400)
 @given(anything, st.sampled_from([b",", b"\t", b"|"]), st.integers(1, 4))
 def test_the_pattern_of_plain_records_only_saves_time(text: str, delimiter: bytes, width: int) -> None:
     data, wanted = text.encode(), list(range(0, width, 2))
@@ -415,7 +415,7 @@ end
 def test_ruby_reads_the_new_counts() -> None:
     cases: list[tuple[str, str]] = []
 
-    @examples(1500)
+    @examples(1500 if PROVING else 400)
     @given(tables())
     def collect(table: tuple[bytes, str]) -> None:
         cases.append((table[0].decode(), table[1]))

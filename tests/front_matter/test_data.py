@@ -22,7 +22,7 @@ from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.tree import Tree
 from syncer.front_matter.wanted import Wanted
 from syncer.model import Count, Date, Fields, Format, PageContents, Problem, ProblemKind
-from tests.examples import examples
+from tests.examples import PROVING, examples
 from tests.front_matter.drawing import any_bytes, blocks
 from tests.front_matter.pages import ID, NEW_DATE, OTHER_ID, changes, difference
 
@@ -359,7 +359,7 @@ _lists = st.builds(
 )
 
 
-@examples(250)
+@examples(250 if PROVING else 120)
 @given(blocks | _lists | _lists.map(lambda text: text[len("videos:\n") :]), mappings)
 def test_what_is_left_out_of_the_tree_of_a_yaml_file_makes_no_difference(text: str, mapping: Fields) -> None:
     require_the_same_slots(text, Syntax.YAML, mapping)
@@ -421,7 +421,7 @@ _FILES: dict[str, list[Callable[[Any], str]]] = {
 _forms = st.sampled_from([(suffix, form) for suffix, forms in _FILES.items() for form in forms])
 
 
-@examples(250)
+@examples(250 if PROVING else 120)
 @given(_documents, _forms, mappings)
 def test_a_file_of_any_shape_changes_only_at_its_counts(
     value: Any, form: tuple[str, Callable[[Any], str]], mapping: Fields
@@ -465,7 +465,7 @@ def _differences(before: Any, after: Any, expected: set[Any]) -> Any:
         yield after
 
 
-@examples(250)
+@examples(250 if PROVING else 120)
 @given(any_bytes, mappings, st.sampled_from(["yml", "json", "toml"]))
 def test_any_bytes_are_read_or_refused(data: bytes, mapping: Fields, suffix: str) -> None:
     found = find(data, mapping, f"a.{suffix}")
