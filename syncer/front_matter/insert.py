@@ -42,6 +42,8 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     key, value = video_id.key, video_id.value
     if not isinstance(key, Scalar) or not isinstance(value, Scalar):
         return None
+    if table.inline and not text.startswith("{", table.start):
+        return None  # a pair without braces in a YAML list, `[a: b]`: a second pair would be another item
     line = _line_start(text, key.start)
     indent = text[line : key.start]
     # as after the ID's key, but in YAML always a colon and a space

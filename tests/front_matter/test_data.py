@@ -188,6 +188,15 @@ def test_no_count_is_added_where_an_id_has_no_table(text: str) -> None:
     assert [problem.kind for problem in found.problems] == [ProblemKind.CANNOT_PLACE]
 
 
+@pytest.mark.parametrize("pair", ["youtube_id: _p7LdYf3kEA", "? youtube_id : _p7LdYf3kEA"])
+def test_a_pair_without_braces_in_a_list_gets_no_count_and_the_other_items_do(pair: str) -> None:
+    mapping, text = mapped("[].youtube_id", insert_missing=True), f"[{{youtube_id: {ID}}}, {pair}]\n"
+    found = find(text.encode(), mapping, "a.yml")
+    assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.CANNOT_PLACE, 1)]
+    new = rewrite(text.encode(), mapping, changes(found, "31250"), "a.yml")
+    assert new == f"[{{youtube_id: {ID}, views: 31250}}, {pair}]\n".encode()
+
+
 def test_each_document_is_read_and_a_field_says_which() -> None:
     text = f"---\n- id: {ID}\n  views: 5\n---\n- id: {ID}\n  views: 6\n...\n---\n[]\n"
     assert fields_in(text, mapped("[].id"), "a.yml") == [(ID, "[0].views", "5"), (ID, "---[1].[0].views", "6")]
