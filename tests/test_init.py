@@ -192,6 +192,31 @@ def test_videos_in_text_and_in_data_files_are_named_where_front_matter_has_none(
     assert not (there / "config").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        (
+            "a.yml",
+            f"- youtube_id: {A}\n  views: 1\n- t: a: b\n",
+            "a.yml:3: Invalid YAML: mapping values are not allowed",
+        ),
+        ("a.yml", f"- youtube_id: {A}\n  views: 1\n  views: 2\n", "a.yml:3: The key 'views' appears twice"),
+        ("a.yml", f"- youtube_id: {A}\r  views: 1\r", "a.yml:1: The file contains a carriage return"),
+        ("a.yml", f"- youtube_id: {A}\n  t: caf\xe9\n", "a.yml:2: The file is not valid UTF-8"),
+        ("a.csv", f'youtube_id,views,t\n{A},1,"x\n{B},2,y\n', "a.csv:2: Invalid CSV: a quote is not closed"),
+    ],
+)
+def test_a_data_file_that_a_sync_would_refuse_is_named_with_the_reason(
+    there: Path, syncer: Run, name: str, data: str, reason: str
+) -> None:
+    lay(there, {f"_data/{name}": data.encode("latin-1")})
+    ran = syncer("init")
+    assert ran.code == 1
+    assert "Skipped 1 data file with video IDs. Fix what is wrong:\n  _data/" + reason in ran.out
+    assert ran.out.endswith("Then run `syncer init` again.\n")
+    assert "No key there is clearly" not in ran.out
+
+
 def test_ids_that_youtube_never_issues_are_named_where_nothing_else_is_found(there: Path, syncer: Run) -> None:
     pages = {f"{number}.md": f"---\nyoutube_id: k{number}LmN0pQrSt\n---\n".encode() for number in range(3)}
     lay(there, pages | {"of-words.md": b"---\nslug: information\n---\n"})

@@ -71,6 +71,7 @@ def command(settings: Settings, directory: Path) -> int:
     data_files = DataFiles(recognise)
     _look_into_data_files(site, data_files, seen)
     of_data = data_files.proposals(partial(_read_data_file, site))
+    seen.refused = [data_files.refused[path] for path in seen.data_files if path in data_files.refused]
     tables = [each for each in of_data if each.format in TABLES and each.fields.insert_missing]
     proposals = [*suggest(found), *(each for each in of_data if each not in tables)]
     if not proposals:
@@ -194,13 +195,16 @@ def _show_unpublished(found: Survey, keys: Sequence[str], remedy: str) -> bool:
 def _show_unread(site: str, seen: Elsewhere) -> None:
     """Print which pages have a video in front matter or metadata that cannot be read, and which files were not read."""
     from syncer.check.findings import examples
-    from syncer.cli.show import show
+    from syncer.cli.show import ROWS_SHOWN, show, show_problems
     from syncer.suggest.generator import unfenced_advice
     from syncer.wording import counted, safe
 
     if seen.invalid:
         pages = counted(len(seen.invalid), "page")
         show(f"Skipped {pages} with a video in invalid front matter: {safe(examples(seen.invalid))}. Fix it.")
+    if seen.refused:
+        show(f"Skipped {counted(len(seen.refused), 'data file')} with video IDs. Fix what is wrong:")
+        show_problems(seen.refused[:ROWS_SHOWN])
     if seen.large:
         files = safe(examples(seen.large))
         show(f"Did not read {files}: larger than 8 MiB, or not readable. If there are videos, map them by hand.")
@@ -233,7 +237,7 @@ def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Propo
             f"No pages found ({', '.join(PAGES)}), so no config was written. Name your site's root: `syncer init DIR`."
         )
         return
-    unread = seen.invalid or seen.unfenced or found.lists
+    unread = seen.invalid or seen.unfenced or seen.refused or found.lists
     by_hand = _show_unpublished(found, [key for _, key in found.unpublished], "write config/syncer.yaml by hand")
     if seldom := passed_over(found):
         key, videos = seldom

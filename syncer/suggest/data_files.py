@@ -12,7 +12,7 @@ from syncer.front_matter.entries import is_own
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import KEYED, TABLES, format_of
 from syncer.front_matter.leaves import leaves
-from syncer.model import Count, Fields, Format
+from syncer.model import Count, Fields, Format, PageContents, Problem, ProblemKind
 from syncer.suggest.propose import (
     MAX_PATTERNS,
     Proposal,
@@ -66,6 +66,8 @@ class DataFiles:
     groups: dict[tuple[Format, str], list[_Group]] = field(default_factory=dict)
     elsewhere: Counter[tuple[Format, str]] = field(default_factory=Counter)
     """How many values a key has in files that are in none of its groups."""
+    refused: dict[str, Problem] = field(default_factory=dict)
+    """What is wrong with files in which a sync could find no video, by path."""
 
     def add(self, path: str, data: bytes) -> bool:
         """Note what a file holds, by its path relative to the site; return whether it may be in a proposal."""
@@ -74,6 +76,8 @@ class DataFiles:
         if is_own(data) or _is_built(path) or not path.isprintable() or "\\" in path:
             return False
         found, own = leaves(data, form), Survey()
+        if not found:
+            self._refuse(find(data, Fields(KEYED, {}), path))
         own.add_page(path, found, self.recognise, is_table=form in TABLES)
         certain = video_keys(own)
         name = path.rpartition("/")[2].partition(".")[0]
@@ -129,9 +133,16 @@ class DataFiles:
     def _has_videos(self, group: _Group, proposal: Proposal, read: Read) -> bool:
         for path in group.paths[:_CHECKED_FILES]:
             data = read(path)
-            if data is not None and find(data, _fields(proposal), path).slots:
+            contents = find(data, _fields(proposal), path) if data is not None else PageContents()
+            if contents.slots:
                 return True
+            self._refuse(contents)
         return False
+
+    def _refuse(self, contents: PageContents) -> None:
+        for problem in contents.problems[:1]:
+            if problem.kind is not ProblemKind.NOT_A_VIDEO_ID:
+                self.refused.setdefault(problem.subject, problem)
 
     def _placed(self, group: _Group, proposal: Proposal, read: Read) -> Proposal:
         """Return the proposal with the directory of the files and patterns that take no other file with this key."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
 from syncer.front_matter.leaves import invalid_line
-from syncer.model import ID_PATTERN
+from syncer.model import ID_PATTERN, Problem
 
 _ADDRESS = (
     r"(?:youtube(?:-nocookie)?\.com/(?:embed/|shorts/|live/|v/|watch\?(?:[^\s\"'<>)]*&)?v=)|youtu\.be/)"
@@ -47,6 +47,8 @@ class Elsewhere:
     """Pages with at least one of them."""
     data_files: list[str] = field(default_factory=list)
     """Data files with at least one video."""
+    refused: list[Problem] = field(default_factory=list)
+    """Why those of them that a sync would not read are not read."""
     large: list[str] = field(default_factory=list)
     """Data files that were not looked at."""
 
