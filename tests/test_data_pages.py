@@ -90,6 +90,15 @@ def test_a_file_that_excludes_itself_and_one_that_is_not_valid_are_left_alone(da
     assert b'"views": 1' in (data_site.root / "_data/by_id.json").read_bytes()
 
 
+def test_an_undo_says_once_what_is_wrong_with_a_file(data_site: Site, syncer: Run) -> None:
+    report = data_site.sync()
+    broken = data_site.root / "_data/talks.yml"
+    broken.write_bytes(broken.read_bytes() + b"- [\r\n")
+    ran = syncer("undo", str(report.sync))
+    assert ran.out.count("Invalid YAML: ") == 1
+    assert (ran.out.count("[0].views"), ran.out.count("[2].views")) == (1, 1)
+
+
 def test_a_missing_video_of_a_data_file_is_reported(data_site: Site, youtube: Simulator) -> None:
     youtube.world = world_with({A: VideoState.PRIVATE})
     report = data_site.sync()

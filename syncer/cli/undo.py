@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from syncer.cli.settings import Settings
 from syncer.errors import SyncerError
+
+if TYPE_CHECKING:
+    from syncer.review.put_back import SkippedCount
 
 COMPLETED_SYNCS = 20
 """How many of the last syncs a shell's completion offers."""
@@ -28,6 +33,19 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
         return []
     reports = ((sync.id, stored_report(sync.report)) for sync in syncs if sync.id.startswith(begun))
     return [name for name, report in reports if report and report["changed_counts"]]
+
+
+def _rows(skipped: Sequence[SkippedCount]) -> Iterator[Sequence[str]]:
+    """Yield a row for each count; the page, and why, are named in the first of those that have the same."""
+    before: SkippedCount | None = None
+    for count in skipped:
+        same_page = before and before.path == count.path
+        yield (
+            "" if same_page else count.path,
+            count.field,
+            "" if same_page and before and before.why == count.why else count.why,
+        )
+        before = count
 
 
 @click.command()
@@ -61,7 +79,7 @@ def command(settings: Settings, sync: str | None) -> int:
             show("Nothing to restore: the pages already have the old counts.")
     if report.left:
         show(f"Not restored: {counted(report.left, 'value')}", "bold")
-        show_table(("page", "count", "why"), skipped)
+        show_table(("page", "count", "why"), _rows(skipped))
         rest(report.left, "value", f"`syncer log --sync {sync}` lists all changes of that sync")
     show_way_back({count.path for count in skipped if count.why == INSERTED}, config.write.file)
     show_wrong(report)
