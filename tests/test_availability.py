@@ -174,7 +174,7 @@ PARTS = st.sampled_from(["status", "snippet", "contentDetails", "liveStreamingDe
 
 
 @given(st.dictionaries(PARTS, JSON | st.dictionaries(NAMES, JSON)), st.lists(st.sampled_from(["DE", "US"])))
-@examples(1000)
+@examples(300)
 def test_anything_is_read_and_a_state_needs_words_for_it(parts: dict[str, object], regions: list[str]) -> None:
     found, _ = availability_of(parts, regions)
     text = str(parts)
