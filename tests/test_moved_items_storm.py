@@ -285,7 +285,7 @@ class ListMachine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize(
     ("examples", "steps"),
-    [(3, 15), pytest.param(150 if PROVING else 30, 30 if PROVING else 25, marks=pytest.mark.storm)],
+    [(3, 15), pytest.param(150 if PROVING else 50, 30, marks=pytest.mark.storm)],
     ids=["some", "many"],
 )
 def test_no_count_leaves_its_video(examples: int, steps: int) -> None:
