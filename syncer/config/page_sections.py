@@ -29,6 +29,7 @@ from syncer.config.formats import (
     check_pattern,
     check_patterns,
     check_storable,
+    duration,
     parse_positive_duration,
     parse_share,
     parse_threshold,
@@ -311,21 +312,30 @@ class Collection(Section):
         return model.Collection(self.directory, include, self.exclude, fields)
 
 
-def rules_of_files(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:
-    """Yield the rules between collections, their files and their formats that are broken.
-
-    The data file of `write.to` holds the counts of all collections, each under one key.
-    """
+def rules_of_collections(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:
+    """Yield the rules between `write`, the collections, their files and their formats that are broken."""
+    shortest = write.at_most_every
+    own = [(("collections", number, "write"), each.write.at_least_every) for number, each in enumerate(collections)]
+    for path, interval in [(("write",), write.at_least_every), *own]:
+        if shortest and interval and interval < shortest:
+            sentence = f"is shorter than `write.at_most_every`; make it at least {duration(shortest)}"
+            yield (*path, "at_least_every"), sentence
     for number, collection in enumerate(collections):
         fields = collection.fields
         if collection.format or fields.insert_missing or fields.video_id.startswith(("[]", KEYED)):
             yield from ((("collections", number, *key), rule) for key, rule in _format_rules(collection))
-    if write.to == "data_file" and write.file is None:
-        yield ("write", "to"), "needs `file`, the data file to write, such as `file: _data/youtube.yml`"
-    if write.to != "data_file" and write.file is not None:
+    if write.to == "data_file":
+        yield from _data_file_rules(write, collections)
+    elif write.file is not None:
         yield ("write", "file"), "is not written without `to: data_file`; add that, or remove `file`"
+
+
+def _data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterator[Rule]:
+    """Yield the broken rules of the data file of `write.to`: it holds all collections' counts, each under one key."""
+    if write.file is None:
+        yield ("write", "to"), "needs `file`, the data file to write, such as `file: _data/youtube.yml`"
     keys: dict[Count, str] = {}
-    for number, collection in enumerate(collections if write.to == "data_file" else ()):
+    for number, collection in enumerate(collections):
         fields, at = collection.fields, ("collections", number)
         for date in fields.dates:
             yield (*at, "fields", date), "is a date in pages, and `write.to: data_file` writes none; remove it"

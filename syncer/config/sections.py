@@ -53,7 +53,7 @@ from syncer.config.page_sections import (
     Section,
     Share,
     Write,
-    rules_of_files,
+    rules_of_collections,
 )
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
@@ -369,18 +369,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
-        longest, key = self.write.at_most_every, "at_least_every"
-        own = ((("collections", number, "write", key), each.write) for number, each in enumerate(self.collections))
-        intervals = [
-            (("write", key), self.write.at_least_every),
-            *((path, write.at_least_every) for path, write in own),
-        ]
-        broken = [
-            (path, f"is shorter than `write.at_most_every`; make it at least {duration(longest)}")
-            for path, interval in intervals
-            if longest and interval and interval < longest
-        ]
-        broken += rules_of_files(self.write, self.collections)
+        broken = list(rules_of_collections(self.write, self.collections))
         broken += [
             (
                 ("collections", number, "fields", "unavailable_since"),
@@ -395,7 +384,7 @@ class Config(Section):
                 " YouTube gave you the right to store counts for longer"
             )
             broken.append((("schedule", "refresh_within"), sentence))
-        between = max(longest or timedelta(0), self.schedule.every)
+        between = max(self.write.at_most_every or timedelta(0), self.schedule.every)
         if self.deploy.hook_env and self.schedule.cron is None and self.deploy.quiet >= between:
             sentence = (
                 f"would put off each call, because the next sync comes first; make it shorter than {duration(between)}"
