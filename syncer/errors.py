@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
@@ -20,6 +20,19 @@ class ExitCode(IntEnum):
     BUG = 70
     INTERRUPTED = 130
     """It was stopped."""
+
+
+class FailOn(StrEnum):
+    """What makes a sync end with exit code 1, by the words of `syncer sync --fail-on`."""
+
+    PROBLEMS = "problems"
+    """Any problem but one that has its own word."""
+    LEFT_OUT = "left-out"
+    """Videos were left out for lack of quota."""
+    BRAKE = "brake"
+    """The safety brake holds readings."""
+    NOT_PUSHED = "not-pushed"
+    """Commits could not be pushed."""
 
 
 class SyncerError(Exception):

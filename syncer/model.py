@@ -7,8 +7,7 @@ make.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,7 +31,6 @@ DATE_PATTERN = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 
 BATCH_SIZE = 50
 """Most ids that one request may name (`docs/youtube.md`)."""
-
 
 LARGEST_PAGE_BYTES = 64 << 20
 """Larger files are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
@@ -153,19 +151,6 @@ class ProblemKind(StrEnum):
     DEPLOY_FAILED = "deploy-failed"
     # the state
     STATE_LOST = "state-lost"
-
-
-class FailOn(StrEnum):
-    """What makes a sync end with exit code 1, by the words of `syncer sync --fail-on`."""
-
-    PROBLEMS = "problems"
-    """Any problem but one that has its own word."""
-    LEFT_OUT = "left-out"
-    """Videos were left out for lack of quota."""
-    BRAKE = "brake"
-    """The safety brake holds readings."""
-    NOT_PUSHED = "not-pushed"
-    """Commits could not be pushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,18 +306,6 @@ class Slot(NamedTuple):
         )
 
 
-def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
-    """Return the slot that has these values."""
-    fields = value_fields(*((value.kind, value.field, value.present) for value in values))
-    return Slot(video_id, line, fields, tuple(value.text for value in values))
-
-
-@lru_cache(maxsize=4096)
-def value_fields(*fields: tuple[ValueKind, str, bool]) -> tuple[ValueField, ...]:
-    """Return the fields, as the same object each time: a site's slots have only a few different sets."""
-    return tuple(ValueField(*field) for field in fields)
-
-
 class Place(NamedTuple):
     """Where a count or a date is, however the items of a list move: a file's slots of one video are one place."""
 
@@ -343,27 +316,8 @@ class Place(NamedTuple):
     video_id: VideoId
 
 
-WHOLE_PAGE = ""
-"""Among what a page excludes: all of it."""
-
-
-class PageContents(NamedTuple):
-    """What one page's front matter holds."""
-
-    slots: tuple[Slot, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    miscased_key: str | None = None
-    """A key of the page that differs from the key of the video ID in letter case only."""
-    excluded: AbstractSet[str] = frozenset()
-    """The mapped keys, as in the config, that the page's `syncer` key excludes; WHOLE_PAGE for all of it."""
-
-
 Signature = NewType("Signature", int)
 """Size, time and inode of a file in one number: a cheap first sign that it was edited."""
-
-
-NO_FILE = Signature(0)
-"""Of a data file that is to be created."""
 
 
 class Page(NamedTuple):
@@ -425,11 +379,6 @@ def without_item_numbers(field: str) -> str:
 def place_of(change: Change) -> Place:
     """Return the place that a change is of."""
     return Place(change.path, without_item_numbers(change.field), change.video_id)
-
-
-def counts_among(changes: Sequence[Change]) -> int:
-    """Return how many of these changes are of counts, not of dates."""
-    return sum(isinstance(change.kind, Count) for change in changes)
 
 
 class Edit(NamedTuple):

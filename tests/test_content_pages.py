@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from syncer.content.pages import MANY_SLOTS, Pages
 from syncer.decide.diff import diff, hidden, pages_naming
-from syncer.model import Count, Date, Fields, Page, Reading, Signature, Slot, ValueField, VideoId, value_fields
+from syncer.front_matter.keys import value_fields
+from syncer.model import Count, Date, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
 from syncer.state.database import open_database
 from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
 from tests.site import NOON

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.decide.diff import Suppression, diff, hidden, suppressed_by, without_older
+from syncer.front_matter.keys import slot_of
 from syncer.model import (
     LARGEST_COUNT,
     Change,
@@ -28,7 +29,6 @@ from syncer.model import (
     VideoId,
     Why,
     place_of,
-    slot_of,
 )
 
 AT = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)

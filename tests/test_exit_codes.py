@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from syncer.config.parse import parse_config
-from syncer.errors import Locked, Stopped
-from syncer.model import FailOn
+from syncer.errors import FailOn, Locked, Stopped
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.lock import LOCK_TIMEOUT, hold_lock

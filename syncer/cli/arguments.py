@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from syncer.config.formats import parse_duration
-from syncer.errors import UsageError
+from syncer.errors import FailOn, UsageError
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import FailOn, VideoId
+from syncer.model import VideoId
 
 
 def absolute(path: str) -> str:

@@ -9,12 +9,12 @@ from contextlib import suppress
 from itertools import islice
 
 from syncer.content.left_over import names_for
-from syncer.content.page_file import flush_directories, read_page, signature_of
+from syncer.content.page_file import NO_FILE, flush_directories, read_page, signature_of
 from syncer.content.walk import candidate_of
 from syncer.errors import UsageError
 from syncer.front_matter.entries import is_own
 from syncer.front_matter.rewrite import edited, rewrite
-from syncer.model import NO_FILE, Collection, Edit, Problem, ProblemKind, Signature
+from syncer.model import Collection, Edit, Problem, ProblemKind, Signature
 
 NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -21,6 +21,9 @@ Result = TypeVar("Result")
 
 log = logging.getLogger("syncer.content")
 
+NO_FILE = Signature(0)
+"""Of a data file that is to be created."""
+
 READ_BYTES = 1 << 16
 
 FSYNC_FILES = 10

@@ -28,6 +28,7 @@ from syncer.content.lease import (
 )
 from syncer.content.left_over import names_for
 from syncer.content.page_file import (
+    NO_FILE,
     NewFile,
     attributes,
     flush_directories,
@@ -43,7 +44,7 @@ from syncer.content.swap import BY_NAME, Replacement, discard, swap
 from syncer.front_matter.find import counts_in
 from syncer.front_matter.plain import Splice, splice
 from syncer.front_matter.rewrite import edited, splices_for
-from syncer.model import NO_FILE, Edit, Problem, ProblemKind
+from syncer.model import Edit, Problem, ProblemKind
 from syncer.own_files import NO_LINK, open_file
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}

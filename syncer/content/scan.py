@@ -15,10 +15,9 @@ from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
-from syncer.front_matter.keys import Keys, fold_key, format_of, keys_of
+from syncer.front_matter.keys import WHOLE_PAGE, Keys, fold_key, format_of, keys_of, slot_of
 from syncer.model import (
     LARGEST_PAGE_BYTES,
-    WHOLE_PAGE,
     Collection,
     Count,
     Fields,
@@ -32,7 +31,6 @@ from syncer.model import (
     ValueKind,
     VideoId,
     key_of,
-    slot_of,
 )
 from syncer.own_files import OPEN_FLAGS, open_file
 from syncer.wording import counted

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from syncer.front_matter.csv_cells import MAX_COLUMNS, MAX_RECORD_BYTES, Record, read_record, text_of
-from syncer.front_matter.keys import fold_key
+from syncer.front_matter.keys import PageContents, fold_key
 from syncer.front_matter.tree import Conflict
-from syncer.model import Fields, PageContents, Problem, ProblemKind, ValueKind
+from syncer.model import Fields, Problem, ProblemKind, ValueKind
 
 MAX_TABLE_BYTES = 64 << 20
 

@@ -12,19 +12,8 @@ from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
-from syncer.front_matter.keys import is_same_text
-from syncer.model import (
-    ID_PATTERN,
-    LARGEST_COUNT,
-    Change,
-    Count,
-    Fields,
-    PageContents,
-    Slot,
-    ValueField,
-    ValueKind,
-    VideoId,
-)
+from syncer.front_matter.keys import PageContents, is_same_text
+from syncer.model import ID_PATTERN, LARGEST_COUNT, Change, Count, Fields, Slot, ValueField, ValueKind, VideoId
 
 NOTE = "Written by syncer: do not edit"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from syncer.front_matter.differences import conflict_on
-from syncer.front_matter.keys import EXCLUSION, NO_VIDEO, Keys
+from syncer.front_matter.keys import EXCLUSION, NO_VIDEO, WHOLE_PAGE, Keys
 from syncer.front_matter.letters import find_twin
 from syncer.front_matter.locate import BlockText
 from syncer.front_matter.tree import Alias, Items, Node, Scalar, Table, Tree
-from syncer.model import WHOLE_PAGE, Problem, ProblemKind
+from syncer.model import Problem, ProblemKind
 
 _YES = frozenset(word for yes in ("true", "yes", "on") for word in (yes, yes.capitalize(), yes.upper()))
 """Words that mean true in YAML 1.1 without quotes; those that mean false are in `NO_VIDEO`.

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncer.front_matter.block import Block, BlockEnd, find_block
-from syncer.front_matter.keys import EXCLUSION, TABLES, Keys, fold_key, format_of, keys_of
+from syncer.front_matter.keys import EXCLUSION, TABLES, Keys, PageContents, fold_key, format_of, keys_of
 from syncer.front_matter.plain import find_plain
-from syncer.model import Fields, Format, PageContents, Problem, ProblemKind, Slot, VideoId
+from syncer.model import Fields, Format, Problem, ProblemKind, Slot, VideoId
 
 if TYPE_CHECKING:
     from syncer.front_matter.locate import BlockText

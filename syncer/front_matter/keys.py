@@ -5,11 +5,25 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import DATE_PATTERN, Count, CountType, Date, Fields, Format, ValueField, ValueKind, value_fields
+from syncer.model import (
+    DATE_PATTERN,
+    Count,
+    CountType,
+    Date,
+    Fields,
+    Format,
+    Problem,
+    Slot,
+    Value,
+    ValueField,
+    ValueKind,
+    VideoId,
+)
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
@@ -32,6 +46,9 @@ TABLES = frozenset({Format.CSV, Format.TSV})
 KEYED = "{}"
 """The last part of a path to the video ID: the keys of the mapping there are the ids."""
 
+WHOLE_PAGE = ""
+"""Among what a page excludes: all of it."""
+
 _NUMBER = re.compile(r"[-+]?(?:0[box]?[0-9a-f_]+|[0-9][0-9_]*(?:e[-+]?[0-9_]+)?)", re.IGNORECASE)
 _SAME_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _WORD = re.compile(r"~|null|true|false|yes|no|on|off", re.IGNORECASE)
@@ -39,6 +56,17 @@ _PLAIN_NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,99}+")
 
 Names = tuple[str, ...]
 """A path from a table down: `links.youtube` is `("links", "youtube")`."""
+
+
+class PageContents(NamedTuple):
+    """What one page's front matter holds."""
+
+    slots: tuple[Slot, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    miscased_key: str | None = None
+    """A key of the page that differs from the key of the video ID in letter case only."""
+    excluded: AbstractSet[str] = frozenset()
+    """The mapped keys, as in the config, that the page's `syncer` key excludes; WHOLE_PAGE for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +112,18 @@ class Keys(NamedTuple):
     """Of each field, what it holds, and which of the groups in a proof captures its value."""
     value_fields: tuple[ValueField, ...]
     """The fields of every slot that has all counts and dates."""
+
+
+def slot_of(video_id: VideoId, line: int, values: Sequence[Value]) -> Slot:
+    """Return the slot that has these values."""
+    fields = value_fields(*((value.kind, value.field, value.present) for value in values))
+    return Slot(video_id, line, fields, tuple(value.text for value in values))
+
+
+@lru_cache(maxsize=4096)
+def value_fields(*fields: tuple[ValueKind, str, bool]) -> tuple[ValueField, ...]:
+    """Return the fields, as the same object each time: a site's slots have only a few different sets."""
+    return tuple(ValueField(*field) for field in fields)
 
 
 def keys_of(fields: Fields) -> Keys:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
 from syncer.front_matter.insert import insertion_after, insertion_before
-from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text
+from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.scopes import KeyPath, Scope, follow, meets, scopes_in
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
@@ -32,7 +32,6 @@ from syncer.model import (
     Slot,
     Value,
     VideoId,
-    slot_of,
 )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import AnyStr
 
-from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof
+from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof, value_fields
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, Date, Problem, Slot, value_fields
+from syncer.model import Change, Date, Problem, Slot
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""

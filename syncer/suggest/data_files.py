@@ -10,9 +10,9 @@ from itertools import takewhile
 
 from syncer.front_matter.entries import is_own
 from syncer.front_matter.find import find
-from syncer.front_matter.keys import KEYED, TABLES, format_of
+from syncer.front_matter.keys import KEYED, TABLES, PageContents, format_of
 from syncer.front_matter.leaves import leaves
-from syncer.model import Count, Fields, Format, PageContents, Problem, ProblemKind
+from syncer.model import Count, Fields, Format, Problem, ProblemKind
 from syncer.suggest.propose import (
     MAX_PATTERNS,
     Proposal,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from syncer.control import Stage
 from syncer.decide.unconfirmed import Brake
 from syncer.diff_log.log import DiffLog
-from syncer.errors import ExitCode, UsageError
-from syncer.model import Bucket, Change, Count, Edit, FailOn, Problem, ProblemKind, VideoId
+from syncer.errors import ExitCode, FailOn, UsageError
+from syncer.model import Bucket, Change, Count, Edit, Problem, ProblemKind, VideoId
 from syncer.state.database import Database
 from syncer.status.report import SyncReport
 from syncer.youtube.answer import Outcome, Tries

@@ -13,7 +13,7 @@ from syncer.content.replace import preview, replace_pages
 from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.diff_log.lines import LOG, entry_of, lines_backwards
 from syncer.diff_log.log import DiffLog
-from syncer.model import Change, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId, counts_among
+from syncer.model import Change, Count, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId
 from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages, save_open_pages
@@ -173,7 +173,7 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     newest = without_older(edits, lines, oldest, sync.environment.clock())
     if newest != edits:
         log_older(
-            sum(counts_among(edit.changes) for edit in edits) - sum(counts_among(edit.changes) for edit in newest)
+            sum(_counts_among(edit.changes) for edit in edits) - sum(_counts_among(edit.changes) for edit in newest)
         )
     return newest
 
@@ -215,7 +215,12 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
             tally.open[edit.path] = edit
         else:
             tally.problems.append(problem)
-    counts = counts_among(done)
+    counts = _counts_among(done)
     tally.changed_counts += counts
     tally.changed_dates += len(done) - counts
     return done
+
+
+def _counts_among(changes: Sequence[Change]) -> int:
+    """Return how many of these changes are of counts, not of dates."""
+    return sum(isinstance(change.kind, Count) for change in changes)

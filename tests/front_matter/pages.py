@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from syncer.front_matter.find import find
+from syncer.front_matter.keys import PageContents
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, Fields, PageContents, Problem, Value, VideoId, Why
+from syncer.model import Change, Count, Date, Fields, Problem, Value, VideoId, Why
 
 ID = "kq3vT7mZ_dE"
 OTHER_ID = "-b5Nw0yRfhs"

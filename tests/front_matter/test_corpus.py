@@ -16,11 +16,11 @@ import yaml
 
 from syncer.front_matter.block import Block, Syntax, find_block, head_suffices
 from syncer.front_matter.find import find, find_in_tree
-from syncer.front_matter.keys import keys_of
+from syncer.front_matter.keys import PageContents, keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Fields, PageContents, Problem, Value
+from syncer.model import Fields, Problem, Value
 from tests.front_matter.pages import change, changes, difference, fields
 
 CORPUS = os.environ.get("SYNCER_CORPUS")

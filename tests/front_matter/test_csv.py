@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from syncer.front_matter.csv_cells import MAX_COLUMNS, MAX_RECORD_BYTES, Ragged, Record, read_record, read_records
 from syncer.front_matter.csv_header import MAX_TABLE_BYTES
 from syncer.front_matter.csv_table import MAX_PROBLEMS, MAX_RECORDS, changes_only, find_in_table, table_splices
+from syncer.front_matter.keys import PageContents
 from syncer.front_matter.plain import splice
 from syncer.front_matter.tree import Conflict
-from syncer.model import Change, Count, Date, Fields, PageContents, Problem, ProblemKind
+from syncer.model import Change, Count, Date, Fields, Problem, ProblemKind
 from tests.examples import PROVING, examples
 from tests.front_matter.pages import ID, NEW_DATE, OTHER_ID, change, difference
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.data import MAX_BYTES
 from syncer.front_matter.find import find
-from syncer.front_matter.keys import keys_of
+from syncer.front_matter.keys import PageContents, keys_of
 from syncer.front_matter.locate import MAX_DATA_ITEMS, BlockText, locate_slots
 from syncer.front_matter.parse import parse
 from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.tree import Tree
 from syncer.front_matter.wanted import Wanted
-from syncer.model import Count, Date, Fields, Format, PageContents, Problem, ProblemKind
+from syncer.model import Count, Date, Fields, Format, Problem, ProblemKind
 from tests.examples import PROVING, examples
 from tests.front_matter.drawing import any_bytes, blocks
 from tests.front_matter.pages import ID, NEW_DATE, OTHER_ID, changes, difference

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from syncer.front_matter.find import find, find_fast
-from syncer.front_matter.keys import PlainBlocks, keys_of
+from syncer.front_matter.keys import WHOLE_PAGE, PlainBlocks, keys_of
 from syncer.front_matter.plain import find_plain
-from syncer.model import WHOLE_PAGE, Count, Fields, ProblemKind
+from syncer.model import Count, Fields, ProblemKind
 from tests.front_matter.pages import ID, fields
 
 PAGE, BOTH = {WHOLE_PAGE}, {"viewcount", "likeCount"}

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from syncer.front_matter.find import find
-from syncer.front_matter.keys import keys_of
+from syncer.front_matter.keys import PageContents, keys_of, slot_of
 from syncer.front_matter.leaves import leaves
-from syncer.model import Count, Fields, PageContents, ProblemKind, Value, VideoId, slot_of
+from syncer.model import Count, Fields, ProblemKind, Value, VideoId
 from tests.front_matter.pages import ID, OTHER_ID, PAGE, block, difference, fields, rewritten
 
 

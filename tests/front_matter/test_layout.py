@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.find import find_in_tree
-from syncer.front_matter.keys import Keys, PlainBlocks, keys_of
+from syncer.front_matter.keys import Keys, PageContents, PlainBlocks, keys_of
 from syncer.front_matter.plain import find_plain, plain_splices, splice
 from syncer.front_matter.rewrite_tree import tree_splices
-from syncer.model import Fields, PageContents
+from syncer.model import Fields
 from tests.examples import examples
 from tests.front_matter.drawing import NASTY, blocks, line_ends
 from tests.front_matter.pages import ID, changes, fields

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.find import find, find_in_tree
-from syncer.front_matter.keys import fold_key, keys_of, part_by_case
-from syncer.model import Count, Fields, PageContents, ProblemKind
+from syncer.front_matter.keys import PageContents, fold_key, keys_of, part_by_case
+from syncer.model import Count, Fields, ProblemKind
 from tests.examples import examples
 from tests.front_matter.pages import ID, OTHER_ID, block, fields
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.block import head_suffices
 from syncer.front_matter.find import find, find_in_tree
-from syncer.front_matter.keys import keys_of
+from syncer.front_matter.keys import PageContents, keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.plain import find_plain, plain_splices, splice
 from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.rewrite_tree import tree_splices
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Count, Fields, PageContents, Problem
+from syncer.model import Count, Fields, Problem
 from tests.examples import examples
 from tests.front_matter.drawing import NASTY, any_bytes, blocks, counts, pages
 from tests.front_matter.pages import ID, NEW_DATE, change, changes, difference, fields

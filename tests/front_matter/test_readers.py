@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.differences import MAX_MERGED_MAPPINGS
 from syncer.front_matter.find import find, find_in_tree
-from syncer.front_matter.keys import keys_of
+from syncer.front_matter.keys import PageContents, keys_of
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Fields, PageContents, Problem, ProblemKind
+from syncer.model import Fields, Problem, ProblemKind
 from tests.examples import examples
 from tests.front_matter.pages import ID, OTHER_ID, block, changes, difference, fields, rewritten
 
