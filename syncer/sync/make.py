@@ -3,7 +3,7 @@
 Each stage is a function, with the file that it is in, and what it calls for the work itself.
 
     open_for_writing    sync/open_state       takes the lock, and settles what a crash left behind; not in a dry run
-    | open_data_file    sync/write_data_file    the counts in the data file, if `write.to` says that they are there
+    | open_data_file    sync/write_data_file  the counts in the data file, if `write.to` says that they are there
     | _scan             sync/make             the pages with their videos and counts (content/walk, content/scan)
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
@@ -22,7 +22,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     mark_done       state/intents           which of it was written, and waits for the build hook
     |     DiffLog         diff_log/log            a line for each changed count or date
     |     forget_intents  state/intents           nothing is left to settle
-    | DataFile.write    sync/write_data_file    instead of pages, the data file, as one page by the same steps
+    | DataFile.write    sync/write_data_file  instead of pages, the data file, as one page by the same steps
     | check_playing     sync/check_playing    whether videos still play: those that are due (decide/availability)
     | write_dates       sync/write_dates      since when they do not, in pages that show it (decide/play_dates)
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
