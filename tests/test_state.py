@@ -23,6 +23,7 @@ from syncer.state.directory import DATABASE_FILE
 from syncer.state.judging import accept_pending, pending_readings
 from syncer.state.ledger import UnitStock, park, parked_buckets, spent_units, take_units
 from syncer.state.schema import MIGRATIONS, SCHEMA_1
+from syncer.state.search import hidden_counts
 from syncer.state.syncs import (
     begin_sync,
     end_sync,
@@ -38,7 +39,6 @@ from syncer.state.videos import (
     count_readings,
     forget_readings,
     forget_readings_before,
-    hidden_counts,
     history,
     last_read,
     missing_videos,

@@ -21,11 +21,11 @@ from syncer.state.intents import unsettled_batches
 from syncer.state.judging import accept_held, count_suppressed, current_brake, suppressed_numbers, unconfirmed_counts
 from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
 from syncer.state.schema import MIGRATIONS
+from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, open_pages, past_sync
 from syncer.state.videos import (
     accepted_readings,
     count_readings,
-    hidden_counts,
     history,
     missing_videos,
     pages_of_videos,

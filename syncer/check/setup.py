@@ -25,8 +25,8 @@ from syncer.model import Bucket, Count, VideoId
 from syncer.state.database import Database, open_copy, open_state
 from syncer.state.ledger import UnitStock
 from syncer.state.lock import is_held, require_writable
+from syncer.state.search import oldest_reading
 from syncer.state.syncs import last_whole_sync
-from syncer.state.videos import oldest_reading
 from syncer.status.buckets import bucket_statuses, in_words, limits
 from syncer.status.leftovers import find_leftovers
 from syncer.sync.open_state import saved_problems

@@ -12,6 +12,7 @@ from syncer.decide.play_dates import DatedState
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
+from syncer.state.videos import IS_DUE, MAY_BE_DUE
 
 PART_ROWS = 10_000
 """Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
@@ -86,8 +87,7 @@ def due_videos(
     named = "SELECT DISTINCT id FROM places" if only is None else "SELECT value AS id FROM json_each(:only)"
     query = (
         f"FROM ({named}) AS n LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
-        " WHERE (v.missing_since IS NULL OR a.state IS 'missing') AND (:everything OR a.id IS NULL OR a.due_at <= :now"
-        " OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now OR (a.state IS 'missing' AND v.missing_since IS NULL))"
+        f" WHERE {MAY_BE_DUE} AND (:everything OR {IS_DUE})"
     )
     values = {
         "only": None if only is None else json.dumps(sorted(only)),

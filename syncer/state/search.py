@@ -88,6 +88,18 @@ def find_videos(
         return total, videos
 
 
+def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[VideoId, Count]]:
+    """Return the videos whose accepted reading lacks one of these counts, with that count."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
+            " ON r.sync = v.accepted AND r.video = v.video"
+            " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
+        )
+        readings = (reading_of(row) for row in rows)
+        return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
+
+
 def count_states(database: Database, counts: Collection[Count]) -> dict[SearchState | None, int]:
     """Return how many videos are in each state; under None, the total."""
     conditions = _conditions(counts)
@@ -95,6 +107,15 @@ def count_states(database: Database, counts: Collection[Count]) -> dict[SearchSt
     with database.read() as connection:
         row: Sequence[int] = connection.execute(f"SELECT {sums} FROM ({_ALL})").fetchone()
     return dict(zip(conditions, row, strict=True))
+
+
+def oldest_reading(database: Database) -> datetime | None:
+    """Return the time of the oldest reading that is stored: of the first sync with readings."""
+    with database.read() as connection:
+        row = connection.execute(
+            "SELECT min(at) FROM readings WHERE sync = (SELECT min(sync) FROM readings)"
+        ).fetchone()
+        return None if row[0] is None else moment(row[0])
 
 
 def oldest_count(database: Database) -> datetime | None:

@@ -151,27 +151,6 @@ def missing_videos(database: Database) -> list[Missing]:
     return [Missing(VideoId(video), moment(since), moment(read), misses) for video, since, read, misses in rows]
 
 
-def hidden_counts(database: Database, counts: Collection[Count]) -> list[tuple[VideoId, Count]]:
-    """Return the videos whose accepted reading lacks one of these counts, with that count."""
-    with database.read() as connection:
-        rows = connection.execute(
-            "SELECT v.id, r.at, r.present, r.views, r.likes, r.comments FROM videos AS v CROSS JOIN readings AS r"
-            " ON r.sync = v.accepted AND r.video = v.video"
-            " WHERE r.views IS NULL OR r.likes IS NULL OR r.comments IS NULL ORDER BY v.id"
-        )
-        readings = (reading_of(row) for row in rows)
-        return [(r.video_id, count) for r in readings for count in sorted(counts) if count not in (r.statistics or {})]
-
-
-def oldest_reading(database: Database) -> datetime | None:
-    """Return the time of the oldest reading that is stored: of the first sync with readings."""
-    with database.read() as connection:
-        row = connection.execute(
-            "SELECT min(at) FROM readings WHERE sync = (SELECT min(sync) FROM readings)"
-        ).fetchone()
-        return None if row[0] is None else moment(row[0])
-
-
 def count_readings(database: Database, *, before: datetime | None = None, video: VideoId | None = None) -> int:
     """Return how many readings are stored: of syncs up to the last before a time, of one video, or all."""
     where, values = _selection(before, video)
@@ -301,6 +280,16 @@ def forget_video_pages(database: Database, video: VideoId | None = None) -> None
             connection.execute(f"DELETE FROM {table} WHERE :video IS NULL OR id = :video", {"video": video})
 
 
+MAY_BE_DUE = "(v.missing_since IS NULL OR a.state IS 'missing')"
+"""Not a video that YouTube has just begun to leave out: both methods were asked."""
+
+IS_DUE = (
+    "(a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
+    " OR (a.state IS 'missing' AND v.missing_since IS NULL))"
+)
+"""Whether such a video is due to be checked; `every` is the config's, in seconds."""
+
+
 def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:
     """Whether there may be a video on the site's pages of which YouTube has to be asked whether it plays.
 
@@ -309,10 +298,8 @@ def any_unchecked(database: Database, now: datetime, every: timedelta, regions: 
     with database.read() as connection:
         (found,) = connection.execute(
             "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'regions' AND value = :regions) OR EXISTS ("
-            "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id"
-            " LEFT JOIN videos AS v ON v.id = p.id WHERE CASE WHEN a.state IS 'missing' THEN"
-            " v.missing_since IS NULL OR a.due_at <= :now WHEN v.missing_since IS NULL THEN a.id IS NULL"
-            " OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now ELSE v.misses > 1 END)",
+            "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id LEFT JOIN videos AS v ON v.id = p.id"
+            f" WHERE CASE WHEN {MAY_BE_DUE} THEN {IS_DUE} ELSE v.misses > 1 END)",
             {"now": int(now.timestamp()), "every": int(every.total_seconds()), "regions": regions},
         ).fetchone()
         return bool(found)

@@ -18,8 +18,9 @@ from syncer.state.database import Database
 from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
 from syncer.state.lock import is_held
 from syncer.state.play_states import count_states, stopped_videos
+from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_syncs, last_whole_sync
-from syncer.state.videos import Missing, hidden_counts, missing_videos
+from syncer.state.videos import Missing, missing_videos
 from syncer.status.buckets import BucketStatus, bucket_statuses
 from syncer.status.build_status import BuildStatus, build_status
 from syncer.status.demand import Demand, demand_of
