@@ -1,4 +1,4 @@
-"""Reads JSON into a tree: a tokenizer finds the positions, and `json` confirms the values."""
+"""Reads JSON into a tree. The decoder of `json` reads each key and each value, and finds where it ends."""
 
 from __future__ import annotations
 
@@ -6,34 +6,18 @@ import json
 import re
 from hashlib import blake2b
 
-from syncer.front_matter.tree import (
-    MAX_DEPTH,
-    UNCERTAIN,
-    Items,
-    Member,
-    Node,
-    Pairs,
-    Scalar,
-    Table,
-    Tree,
-    Unreadable,
-    agrees,
-)
-from syncer.front_matter.wanted import MAX_KEPT_NODES, NOT_WANTED, TOO_MANY_VALUES, Wanted
+from syncer.front_matter.tree import MAX_DEPTH, Items, Member, Node, Scalar, Table, Tree, Unreadable
+from syncer.front_matter.wanted import MAX_KEPT_NODES, NOT_WANTED, TOO_MANY_VALUES, Everything, Wanted
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"')
-_BARE = re.compile(r"[^\s,\]}]++")
 
 
 def parse_json(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
     """Return the tree of one JSON document, or why it cannot be read. With `wanted`, only of what is."""
     try:
-        parsed = json.loads(text, object_pairs_hook=_forget if wanted else Pairs)
-        if wanted:
-            return _Reader(text, wanted).tree()
-        root, _ = _value(text, _skip(text, 0), 0)
+        json.loads(text, object_pairs_hook=_forget)
+        return _Reader(text, wanted or Everything(), MAX_KEPT_NODES if wanted else len(text)).tree()
     except _TooManyValuesError:
         return Unreadable(ProblemKind.TOO_LARGE, TOO_MANY_VALUES, None)
     except json.JSONDecodeError as error:
@@ -42,7 +26,6 @@ def parse_json(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "a number has too many digits", None)
     except RecursionError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
-    return Tree(root) if agrees(root, parsed) else Unreadable(ProblemKind.CANNOT_PLACE, UNCERTAIN, None)
 
 
 def _forget(_pairs: list[tuple[str, object]]) -> None:
@@ -54,11 +37,12 @@ class _TooManyValuesError(Exception):
 
 
 class _Reader:
-    """Reads what is wanted of a text that is known to be valid; the decoder finds the end of each other value."""
+    """Reads what is wanted of a text that is known to be valid, at most so many nodes."""
 
-    def __init__(self, text: str, wanted: Wanted) -> None:
+    def __init__(self, text: str, wanted: Wanted, most: int) -> None:
         self._text = text
         self._wanted = wanted
+        self._most = most
         self._decode = json.JSONDecoder(object_pairs_hook=_forget).raw_decode
         self._rest = blake2b()
         self._kept = 0
@@ -79,18 +63,14 @@ class _Reader:
             self._rest.update(text[start:stop].encode())
             return None, stop
         self._kept += 1
-        if self._kept > MAX_KEPT_NODES:
+        if self._kept > self._most:
             raise _TooManyValuesError
         if text[start] == "{":
             return self._object(start, number, depth)
         if text[start] == "[":
             return self._array(start, number, depth)
-        value, stop = self._decode(text, start)
-        scalar = _string(text, start) if text[start] == '"' else Scalar(text[start:stop], start, stop)
-        scalar.null = value is None
-        if scalar.stop != stop or not agrees(scalar, value):
-            raise json.JSONDecodeError(UNCERTAIN, text, start)
-        return scalar, stop
+        scalar = self._scalar(start)
+        return scalar, scalar.stop
 
     def _object(self, start: int, number: int, depth: int) -> tuple[Table, int]:
         text, table = self._text, Table(start, inline=True)
@@ -98,7 +78,7 @@ class _Reader:
         while text[at] != "}":
             if text[at] == ",":
                 at = _skip(text, at + 1)
-            key = _string(text, at)
+            key = self._scalar(at)
             colon = _skip(text, key.stop)
             below = self._wanted.member(number, key.text)
             if below == NOT_WANTED:
@@ -123,56 +103,11 @@ class _Reader:
         self._rest.update(b"]")
         return array, at + 1
 
-
-def _value(text: str, start: int, depth: int) -> tuple[Node, int]:
-    """Read the value at `start`; `text` is known to be valid."""
-    if depth > MAX_DEPTH:
-        raise RecursionError
-    match text[start]:
-        case "{":
-            return _object(text, start, depth)
-        case "[":
-            return _array(text, start, depth)
-        case '"':
-            string = _string(text, start)
-            return string, string.stop
-    bare = _BARE.match(text, start)
-    assert bare is not None
-    return Scalar(bare[0], start, bare.end(), null=bare[0] == "null"), bare.end()
-
-
-def _object(text: str, start: int, depth: int) -> tuple[Table, int]:
-    table = Table(start, inline=True)
-    at = _skip(text, start + 1)
-    while text[at] != "}":
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-        key = _string(text, at)
-        colon = _skip(text, key.stop)
-        value, at = _value(text, _skip(text, colon + 1), depth + 1)
-        table.add(Member(key, value))
-        at = _skip(text, at)
-    return table, at + 1
-
-
-def _array(text: str, start: int, depth: int) -> tuple[Items, int]:
-    array = Items(start)
-    at = _skip(text, start + 1)
-    while text[at] != "]":
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-        item, at = _value(text, at, depth + 1)
-        array.items.append(item)
-        at = _skip(text, at)
-    return array, at + 1
-
-
-def _string(text: str, start: int) -> Scalar:
-    match = _STRING.match(text, start)
-    assert match is not None
-    source = match[0]
-    value = json.loads(source) if "\\" in source else source[1:-1]
-    return Scalar(value, start, match.end(), '"')
+    def _scalar(self, start: int) -> Scalar:
+        value, stop = self._decode(self._text, start)
+        if isinstance(value, str):
+            return Scalar(value, start, stop, '"')
+        return Scalar(self._text[start:stop], start, stop, null=value is None)
 
 
 def _skip(text: str, at: int) -> int:

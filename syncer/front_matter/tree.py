@@ -132,12 +132,6 @@ def digest(tree: Tree, without: frozenset[int]) -> bytes:
     return running.digest()
 
 
-class Pairs(NamedTuple):
-    """A parsed table whose keys may appear more than once."""
-
-    pairs: list[tuple[str, object]]
-
-
 def agrees(node: Node, parsed: object) -> bool:
     """Return whether the parser found the same keys in the same nesting, the same strings and the same integers.
 
@@ -145,7 +139,7 @@ def agrees(node: Node, parsed: object) -> bool:
     """
     match node:
         case Table():
-            return isinstance(parsed, dict | Pairs) and _tables_agree(node, parsed)
+            return isinstance(parsed, dict) and _tables_agree(node, parsed)
         case Items():
             return (
                 isinstance(parsed, list)
@@ -179,14 +173,13 @@ def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:
             yield "}"
 
 
-def _tables_agree(table: Table, parsed: dict[str, object] | Pairs) -> bool:
-    """Return whether `agrees` holds for a table: the order of pairs matters, that of a dict does not."""
+def _tables_agree(table: Table, parsed: dict[str, object]) -> bool:
     names = [member.key.text for member in table.members if isinstance(member.key, Scalar)]
-    if isinstance(parsed, dict) and sorted(parsed) == sorted(names):
-        parsed = Pairs([(name, parsed[name]) for name in names])
-    if not isinstance(parsed, Pairs) or len(names) < len(table.members) or names != [name for name, _ in parsed.pairs]:
-        return False
-    return all(agrees(member.value, value) for member, (_, value) in zip(table.members, parsed.pairs, strict=True))
+    return (
+        len(names) == len(table.members)
+        and sorted(names) == sorted(parsed)
+        and all(agrees(member.value, parsed[name]) for member, name in zip(table.members, names, strict=True))
+    )
 
 
 def _scalars_agree(scalar: Scalar, parsed: object) -> bool:
@@ -196,4 +189,4 @@ def _scalars_agree(scalar: Scalar, parsed: object) -> bool:
         return scalar.null and parsed is None
     if scalar.text.isascii() and scalar.text.isdigit() and len(scalar.text) < 20:
         return type(parsed) is int and parsed == int(scalar.text)
-    return not isinstance(parsed, str | dict | list | Pairs)
+    return not isinstance(parsed, str | dict | list)
