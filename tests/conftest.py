@@ -126,6 +126,15 @@ def syncer(site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     return run
 
 
+@pytest.fixture
+def there(tmp_path: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory that is the working directory."""
+    place = tmp_path / "new"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
 @pytest.fixture(autouse=True)
 def log_as_before() -> Iterator[None]:
     """The command line starts a log of its own, and a test may run it in this process."""

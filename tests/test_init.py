@@ -48,15 +48,6 @@ def in_quotes(video: str, views: str, likes: str) -> bytes:
     return in_json(video, f'"{views}"', f'"{likes}"')
 
 
-@pytest.fixture
-def there(tmp_path: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty directory that is the working directory."""
-    place = tmp_path / "new"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
 def lay(there: Path, pages: Mapping[str, bytes]) -> None:
     for path, text in pages.items():
         (there / path).parent.mkdir(parents=True, exist_ok=True)
