@@ -75,15 +75,6 @@ SHAPES: Mapping[str, tuple[Mapping[str, str], list[tuple[str, str, list[str]]], 
 """Data files; the directory, the ID's key and the patterns of each collection; the counts that a sync changes."""
 
 
-@pytest.fixture
-def there(tmp_path: Path, syncer: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty directory that is the working directory."""
-    place = tmp_path / "new"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
 def lay(there: Path, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         (there / path).parent.mkdir(parents=True, exist_ok=True)
@@ -260,6 +251,16 @@ def test_counts_that_hugo_would_round_are_added_as_strings(
     syncer("init")
     (fields,) = proposed(there)
     assert fields.insert_as == insert_as
+
+
+def test_hugos_directory_of_data_is_in_the_comment_on_write_and_nowhere_else(there: Path, syncer: Run) -> None:
+    lay(there, {"hugo.toml": "", "my_data/youtube.yml": talk(A) + talk(B), "b/youtube.yml": talk(C) + talk(D)})
+    syncer("init")
+    target = there / "config/syncer.yaml"
+    text = target.read_text(encoding="utf-8")
+    (collection,) = parse_config(text, target).collections
+    assert collection.include == ("/b/youtube.yml", "/my_data/youtube.yml")
+    assert "file: null # data/youtube.yml\n" in text
 
 
 def test_the_file_of_write_to_is_not_proposed(there: Path, youtube: Simulator, syncer: Run) -> None:

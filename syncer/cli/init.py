@@ -77,9 +77,9 @@ def command(settings: Settings, directory: Path) -> int:
     if not proposals:
         _show_none(site, found, seen, tables)
         return ExitCode.PROBLEMS
-    final = _with_types(site, proposals, json_pages)
-    text = render(final)
-    _write(target, text.replace("_data/youtube.yml", "data/youtube.yml") if is_hugo(site) else text)
+    by_hugo = is_hugo(site)
+    final = _with_types(proposals, json_pages, by_hugo=by_hugo)
+    _write(target, render(final, is_hugo=by_hugo))
     for proposal in final:
         _show_proposal(proposal)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
@@ -94,14 +94,13 @@ def command(settings: Settings, directory: Path) -> int:
     return ExitCode.OK
 
 
-def _with_types(site: str, proposals: Sequence[Proposal], json_pages: AbstractSet[str]) -> list[Proposal]:
+def _with_types(proposals: Sequence[Proposal], json_pages: AbstractSet[str], *, by_hugo: bool) -> list[Proposal]:
     """Return the proposals with the type of added counts: strings in JSON that Hugo reads, as it rounds numbers."""
     from syncer.model import Format
-    from syncer.suggest.generator import is_hugo
 
     return [
         replace(each, fields=replace(each.fields, insert_as="string"))
-        if any(path in json_pages for path, _ in each.examples) or (each.format is Format.JSON and is_hugo(site))
+        if any(path in json_pages for path, _ in each.examples) or (by_hugo and each.format is Format.JSON)
         else each
         for each in proposals
     ]

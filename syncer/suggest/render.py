@@ -64,12 +64,13 @@ state: { directory: .syncer } # the database, the diff log and the lock
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
-def render(proposals: Sequence[Proposal]) -> str:
+def render(proposals: Sequence[Proposal], *, is_hugo: bool = False) -> str:
     """Return the text of a config with these collections, at least one: always a valid config.
 
-    Only the collections differ from the `config/syncer.yaml` that is shipped.
+    Only the collections differ from the `config/syncer.yaml` that is shipped, and in Hugo sites the directory of data.
     """
-    return _HEAD + "\n".join("".join(f"{line}\n" for line in _collection(one)) for one in proposals) + _TAIL
+    tail = _TAIL.replace("_data/", "data/") if is_hugo else _TAIL
+    return _HEAD + "\n".join("".join(f"{line}\n" for line in _collection(one)) for one in proposals) + tail
 
 
 def _collection(proposal: Proposal) -> Iterator[str]:
