@@ -119,7 +119,7 @@ class DataFiles:
         found = []
         for (form, key), groups in self.groups.items():
             for group in groups:
-                proposal = replace(propose(key, group.survey), format=form)
+                proposal = propose(key, group.survey, form)
                 is_shape = _is_list(key, form) or group.names or (len(group.paths) > 1 and proposal.videos > 1)
                 is_clear = group.is_clear or is_named_for_videos(key, clearly=True)
                 is_seldom = self.elsewhere[form, key] > proposal.videos and not is_clear
@@ -133,7 +133,7 @@ class DataFiles:
     def _has_videos(self, group: _Group, proposal: Proposal, read: Read) -> bool:
         for path in group.paths[:_CHECKED_FILES]:
             data = read(path)
-            contents = find(data, _fields(proposal), path) if data is not None else PageContents()
+            contents = find(data, proposal.fields, path) if data is not None else PageContents()
             if contents.slots:
                 return True
             self._refuse(contents)
@@ -170,14 +170,10 @@ class DataFiles:
         return replace(placed, include=include, exclude=tuple(f"/{literal(path)}" for path in excluded))
 
 
-def _fields(proposal: Proposal) -> Fields:
-    return replace(proposal.fields, format=proposal.format)
-
-
 def _is_other(path: str, proposal: Proposal, read: Read) -> bool:
     """Return whether a file that is in no proposal must be left out: it is built, or has problems with these fields."""
     data = read(path)
-    found = find(data, _fields(proposal), path) if data is not None else None
+    found = find(data, proposal.fields, path) if data is not None else None
     return found is not None and bool(found.problems or (found.slots and _is_built(path)))
 
 

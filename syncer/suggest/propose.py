@@ -45,8 +45,11 @@ class Proposal:
     """How many videos they have; the same video on two pages is one."""
     examples: tuple[tuple[str, str], ...]
     """A few pages, and the key's value there."""
-    format: Format = Format.FRONT_MATTER
-    """How the files are read."""
+
+    @property
+    def format(self) -> Format:
+        """How the files are read."""
+        return self.fields.format or Format.FRONT_MATTER
 
 
 def suggest(found: Survey) -> list[Proposal]:
@@ -136,8 +139,8 @@ def _condition(video_key: VideoKey) -> tuple[str, str, Condition] | None:
     return None
 
 
-def propose(key: str, found: Survey) -> Proposal:
-    """Return the collection of pages with this key."""
+def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
+    """Return the collection of pages, or of data files in this format, with this key."""
     video_key = found.keys[key]
     directory, include = _where(video_key.directories, sorted(video_key.suffixes))
     counts = counts_beside(key, video_key)
@@ -147,7 +150,7 @@ def propose(key: str, found: Survey) -> Proposal:
     kinds = [video_key.beside[before + name] for name in counts.values()]
     quoted = sum(kind.strings for kind in kinds) > sum(kind.numbers for kind in kinds)
     insert_as: CountType = "string" if quoted else "number"
-    fields = Fields(key, counts or _new_counts(key, video_key), not counts, insert_as, where=where)
+    fields = Fields(key, counts or _new_counts(key, video_key), not counts, insert_as, format=form, where=where)
     prefix = "" if directory == "." else f"{directory.removeprefix('./')}/"
     inside = sorted(path for path, other in found.unpublished if other == key and path.startswith(prefix))
     exclude = tuple(f"/{literal(path.removeprefix(prefix))}/" for path in inside)
