@@ -134,12 +134,11 @@ def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Findi
 
 def _check_thresholds(config: Config) -> Iterator[Finding]:
     """Yield where `min_change` names a count that no key is mapped to."""
-    mapped = {count for each in config.collections for count in each.fields.counts}
     own = [
         (f"collections[{number}].write.min_change", each.write.min_change or {}, set(each.fields.counts))
         for number, each in enumerate(config.collections)
     ]
-    for key, thresholds, counts in [("write.min_change", config.write.min_change, mapped), *own]:
+    for key, thresholds, counts in [("write.min_change", config.write.min_change, config.mapped_counts), *own]:
         if set(thresholds) < set(Count):  # one number is for all three
             for count in sorted(set(thresholds) - counts):
                 message = f"`{key}` has `{count}`, but `fields.counts` does not, so that has no effect. Remove it."
