@@ -26,14 +26,8 @@ LARGEST_COUNT = 2**63 - 1
 COUNT_PATTERN = "[0-9]{1,19}"
 """What each count matches as it is written in a page."""
 
-DATE_PATTERN = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-"""What each date matches as it is written in a page: all have the same length."""
-
 BATCH_SIZE = 50
 """Most ids that one request may name (`docs/youtube.md`)."""
-
-LARGEST_PAGE_BYTES = 64 << 20
-"""Larger files are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
 
 
 class Count(StrEnum):
@@ -355,6 +349,11 @@ class Change(NamedTuple):
     """When YouTube returned it; of a date, the count that it is written with."""
     why: Why
 
+    @property
+    def place(self) -> Place:
+        """Where it is, however the items of a list move."""
+        return place_at(self.path, self.field, self.video_id)
+
 
 def item_of(field: str) -> str:
     """Return the item that holds a field, `videos[1]` or `{ID}`; empty where the page is about one video."""
@@ -376,9 +375,9 @@ def without_item_numbers(field: str) -> str:
     return re.sub(r"\[[0-9]+\](?=\.)", "[]", field) if "[" in field else field
 
 
-def place_of(change: Change) -> Place:
-    """Return the place that a change is of."""
-    return Place(change.path, without_item_numbers(change.field), change.video_id)
+def place_at(path: str, field: str, video_id: VideoId) -> Place:
+    """Return the place of a field, which may have the numbers of list items."""
+    return Place(path, without_item_numbers(field), video_id)
 
 
 class Edit(NamedTuple):

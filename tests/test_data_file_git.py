@@ -282,7 +282,7 @@ def test_what_an_author_changed_in_a_renamed_file_is_not_committed(full: Site) -
     config = parse_config(full.config.read_text(), full.config)
     waiting = list(waiting_since(scope_of(config, ()), repository.head()))
     ours = {
-        difference.place.field.rpartition(".")[2]: write is not None
+        difference.field.rpartition(".")[2]: write is not None
         for each in waiting
         for _, difference, write in each.counts
     }

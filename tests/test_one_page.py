@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.front_matter.find import find
 from syncer.front_matter.plain import find_plain
 from syncer.front_matter.rewrite import rewrite, splices_for
-from syncer.model import LARGEST_PAGE_BYTES
 from syncer.simulator.server import Simulator
 from tests.places import page, put, run_python
 from tests.repository import in_git

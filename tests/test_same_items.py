@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncer.decide.same_items import Item, Texts, find_items
-from syncer.model import Change, Count, VideoId, Why, item_of, key_of, place_of, without_item_numbers
+from syncer.model import Change, Count, VideoId, Why, item_of, key_of, without_item_numbers
 from tests.site import NOON, ids
 
 A, B, C = map(VideoId, ids(3, seed=18))
@@ -83,4 +83,4 @@ def test_a_field_consists_of_an_item_and_a_key_and_its_place_has_no_numbers(
 ) -> None:
     assert (item_of(field), key_of(field), without_item_numbers(field)) == (item, key, place)
     change = Change("a.yml", A, field, Count.VIEWS, "1", "2", NOON, Why.CHANGED)
-    assert place_of(change) == ("a.yml", place, A)
+    assert change.place == ("a.yml", place, A)

@@ -27,7 +27,7 @@ def prompt(pages: Sequence[ReviewPage]) -> Choice:
         show(f"({number}/{len(own_pages)}) {safe(page.path)}", "bold")
         for count in page.counts:
             note = ", large change" * count.large_change + ", yours: left unchanged" * (not count.own)
-            field, old = safe(count.difference.place.field), count.difference.old or "none"
+            field, old = safe(count.difference.field), count.difference.old or "none"
             change = f"{old} -> {count.difference.new or 'none'} ({in_percent(count)}{note})"
             show(f"  {field}: {change}", "yellow" if count.large_change else "")
         answer = _answer()

@@ -33,8 +33,8 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
                 "other_lines": page.other_lines,
                 "counts": [
                     {
-                        "video_id": count.difference.place.video_id,
-                        "field": count.difference.place.field,
+                        "video_id": count.difference.video_id,
+                        "field": count.difference.field,
                         "count": count_in_log(count.difference.kind),
                         "old": count.difference.old,
                         "new": count.difference.new or None,
@@ -82,7 +82,7 @@ def show_result(result: ReviewResult, *, pushes: bool, own_file: str | None) -> 
         show("Left unchanged:")
         _show_pages(result.remaining.pages)
     left = (count for page in result.remaining.pages for count in page.counts if count.own)
-    show_way_back({count.difference.place.path for count in left if count.difference.old is None}, own_file)
+    show_way_back({count.difference.path for count in left if count.difference.old is None}, own_file)
     _show_problems(result.problems)
 
 
@@ -111,7 +111,7 @@ def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
     """Yield a row for each count; only a page's first row names the page."""
     path, lines = page.path, page.other_lines
     for count in page.counts:
-        _, field, _ = count.difference.place
+        field = count.difference.field
         notes = ["large change"] * count.large_change + ["yours"] * (not count.own)
         if lines:
             notes.append(f"{counted(lines, 'other line')} changed")

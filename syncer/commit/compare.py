@@ -7,20 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncer import model
-from syncer.model import Change, Date, Place, Slot, ValueKind, VideoId, Why
+from syncer.model import Change, Date, Place, Slot, ValueKind, VideoId, Why, place_at
 
 PlacedCount = tuple[Place, str]
-"""A place (page, field, video), without the numbers of list items, and its count."""
+"""A place and its count."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueDifference:
     """A count or date whose value on disk differs from the last commit."""
 
-    place: Place
+    path: str
+    """The page, relative to the site."""
+    video_id: VideoId
     kind: ValueKind
     field: str
+    """The field on disk."""
+    committed_field: str
     """The field in the commit, where the number of a list item can differ."""
     old: str | None
     """The value in the commit; None if it is empty or absent."""
@@ -32,7 +35,7 @@ class ValueDifference:
     @property
     def placed(self) -> PlacedCount:
         """The count on disk with its place, in the form in which the diff log is searched."""
-        return without_item_numbers(self.place), self.new
+        return place_at(self.path, self.field, self.video_id), self.new
 
     def change(self, as_of: datetime) -> Change:
         """Return the change to make in the commit's text; `as_of` is when YouTube returned the count."""
@@ -40,12 +43,7 @@ class ValueDifference:
         if isinstance(self.kind, Date):
             state = Why.UNAVAILABLE if self.new else Why.AVAILABLE
             why = Why.CHECKED if self.kind is Date.CHECKED_AT else state
-        return Change(self.place.path, self.place.video_id, self.field, self.kind, self.old, self.new, as_of, why)
-
-
-def without_item_numbers(place: Place) -> Place:
-    """Return the place without the item's number in a list, which changes when items are added above it."""
-    return place._replace(field=model.without_item_numbers(place.field)) if "[" in place.field else place
+        return Change(self.path, self.video_id, self.committed_field, self.kind, self.old, self.new, as_of, why)
 
 
 def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[ValueDifference]:
@@ -56,10 +54,11 @@ def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> It
         known = {field.kind: (field, text) for field, text in zip(before.fields, before.texts, strict=True)}
         for field, new in zip(now.fields, now.texts, strict=True):
             if field.kind in known and (new is not None or field.kind is Date.UNAVAILABLE_SINCE):
-                committed_field, old = known[field.kind]
+                there, old = known[field.kind]
                 if new != old:
-                    place, text = Place(path, field.field, now.video_id), new or ""
-                    yield ValueDifference(place, field.kind, committed_field.field, old, text, committed_field.present)
+                    yield ValueDifference(
+                        path, now.video_id, field.kind, field.field, there.field, old, new or "", there.present
+                    )
 
 
 def _paired(committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:

@@ -11,7 +11,7 @@ from syncer.front_matter.entries import Texts, entries_in, field_of, is_own
 from syncer.git.objects import read_blobs
 from syncer.git.repository import NO_BLOB, Blob, Repository, filtered, staged
 from syncer.git.run import git
-from syncer.model import Fields, Place, VideoId
+from syncer.model import Fields, VideoId
 from syncer.wording import safe
 
 
@@ -33,8 +33,7 @@ def compare_entries(
             for count, old, new in zip(fields.counts, known, texts, strict=True):
                 if new is not None and new != old:
                     field = field_of(fields, video, count)
-                    place = Place(path, field, video)
-                    counts.append(ValueDifference(place, count, field, old, new, old is not None))
+                    counts.append(ValueDifference(path, video, count, field, field, old, new, old is not None))
     return counts, frozenset(before.keys() - now.keys())
 
 

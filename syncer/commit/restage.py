@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from syncer.commit.compare import PlacedCount, ValueDifference, compare, without_item_numbers
+from syncer.commit.compare import PlacedCount, ValueDifference, compare
 from syncer.commit.uncommitted import CommitScope, OwnCount, ever_written, with_counts
 from syncer.front_matter.find import find
 from syncer.git.objects import TreeEntry, read_blobs, storing_blobs
@@ -38,7 +38,7 @@ class _StagedCount(NamedTuple):
     @property
     def placed(self) -> PlacedCount:
         """The staged value and its place, to look up in the log whether syncer wrote it."""
-        return without_item_numbers(self.difference.place), self.difference.old or ""
+        return self.difference.placed[0], self.difference.old or ""
 
     @property
     def unchanged(self) -> bool:
@@ -74,10 +74,10 @@ def _staged_texts(scope: CommitScope, files: Sequence[StagedFile]) -> Iterator[b
 
 def _differing(file: StagedFile, before: bytes, staged: bytes) -> Iterator[_StagedCount]:
     committed = with_counts(before, ((fields, count.change(write.as_of)) for fields, count, write in file.counts))
-    for (fields, page), same in groupby(file.counts, key=lambda count: (count[0], count[1].place.path)):
-        known = {(count.field, count.place.video_id): (count.old, write.as_of) for _, count, write in same}
+    for (fields, page), same in groupby(file.counts, key=lambda count: (count[0], count[1].path)):
+        known = {(count.committed_field, count.video_id): (count.old, write.as_of) for _, count, write in same}
         now = find(committed or before, fields, page).slots
         for difference in compare(page, find(staged, fields, page).slots, now):
-            key = difference.place.field, difference.place.video_id
+            key = difference.field, difference.video_id
             if key in known:
                 yield _StagedCount(fields, difference, *known[key])

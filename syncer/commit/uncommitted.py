@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from syncer.commit.compare import PlacedCount, ValueDifference, compare, without_item_numbers
+from syncer.commit.compare import PlacedCount, ValueDifference, compare
 from syncer.content.page_file import attempt
 from syncer.content.scan import read_candidate, read_head, written_with
 from syncer.content.walk import Candidate
@@ -22,7 +22,7 @@ from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_texts
 from syncer.git.repository import Blob, Repository, differing_from_disk, files_in, flagged, relative_to_top
-from syncer.model import Change, Fields, Page, Place, VideoId, count_in_log
+from syncer.model import Change, Fields, Page, Place, VideoId, count_in_log, place_at
 from syncer.wording import counted, safe
 
 FILES_AT_ONCE = 10_000
@@ -141,11 +141,11 @@ def _once(found: Sequence[WaitingCount]) -> Sequence[WaitingCount]:
 
     Where several mappings find it, the one that knows it as the log does is right: which count is in a key can change.
     """
-    by_place: defaultdict[Place, list[WaitingCount]] = defaultdict(list)
+    by_field: defaultdict[tuple[str, str, VideoId], list[WaitingCount]] = defaultdict(list)
     for each in found:
-        by_place[each[1].place].append(each)
+        by_field[each[1].path, each[1].field, each[1].video_id].append(each)
     chosen = set[int]()
-    for same in by_place.values():
+    for same in by_field.values():
         logged = [each for each in same if each[2] and each[2].kind == count_in_log(each[1].kind)]
         chosen.update(id(each) for each in [*logged, *(each for each in same if not each[0].former)][:1])
     return [each for each in found if id(each) in chosen]
@@ -299,7 +299,7 @@ def _logged_under(scope: CommitScope, paths: Collection[str]) -> set[str]:
 
 def _places(scope: CommitScope, line: Line) -> Sequence[Place]:
     """Return where the count of a line can be now."""
-    place = without_item_numbers(Place(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"]))))
+    place = place_at(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"])))
     if place.path in scope.data_file_paths:
         return [place._replace(path=path) for path in scope.data_file_paths]
     return [place]

@@ -13,7 +13,8 @@ from contextlib import suppress
 from functools import cache
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from syncer.model import LARGEST_PAGE_BYTES, Problem, ProblemKind, Signature
+from syncer.front_matter.block import LARGEST_PAGE_BYTES
+from syncer.model import Problem, ProblemKind, Signature
 from syncer.own_files import OPEN_FLAGS, open_file
 
 Parameters = ParamSpec("Parameters")

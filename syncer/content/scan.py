@@ -13,11 +13,10 @@ from typing import NamedTuple
 from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
-from syncer.front_matter.block import MAX_BLOCK_BYTES, head_suffices
+from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import WHOLE_PAGE, Keys, fold_key, format_of, keys_of, slot_of
 from syncer.model import (
-    LARGEST_PAGE_BYTES,
     Collection,
     Count,
     Fields,

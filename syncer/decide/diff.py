@@ -19,8 +19,7 @@ from syncer.model import (
     Why,
     count_in_log,
     item_of,
-    place_of,
-    without_item_numbers,
+    place_at,
 )
 
 
@@ -65,7 +64,7 @@ def diff(
             new = given.get(kind)
             if new is None or (old is not None and int(old) == new):
                 continue
-            if not suppressed or (Place(path, without_item_numbers(field.field), video_id), new) not in suppressed:
+            if not suppressed or (place_at(path, field.field, video_id), new) not in suppressed:
                 why = Why.CHANGED if field.present else Why.INSERTED
                 changes.append(Change(path, video_id, field.field, kind, old, str(new), at, why))
     return tuple(changes)
@@ -80,7 +79,7 @@ def suppressed_by(changes: Iterable[Change]) -> Iterator[Suppression]:
         if (change.why is Why.UNDO or change.why is Why.DROPPED) and change.old is not None:
             kind = change.kind
             if isinstance(kind, Count):
-                yield Suppression(place_of(change), kind, int(change.old), int(change.new))
+                yield Suppression(change.place, kind, int(change.old), int(change.new))
 
 
 def without_older(

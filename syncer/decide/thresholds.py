@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from syncer.model import Change, Count, Threshold, Why, WritePolicy, place_of
+from syncer.model import Change, Count, Threshold, Why, WritePolicy
 
 NO_THRESHOLD = Threshold()
 
@@ -100,9 +100,9 @@ def due_together(changes: Sequence[Change], judged: Sequence[Change | HeldBack])
 
     What the state knows about a place, such as when it was last written, is then true of all its slots.
     """
-    due = {place_of(change) for change in judged if isinstance(change, Change) and "[" in change.field}
+    due = {change.place for change in judged if isinstance(change, Change) and "[" in change.field}
     return [
-        change if due and isinstance(each, HeldBack) and place_of(change) in due else each
+        change if due and isinstance(each, HeldBack) and change.place in due else each
         for change, each in zip(changes, judged, strict=True)
     ]
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 MAX_BLOCK_BYTES = 1 << 20
 """A block must end within this many bytes from the start of the page. One byte more is enough to decide."""
 
+LARGEST_PAGE_BYTES = 64 << 20
+"""Larger files are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
+
 
 class Syntax(Enum):
     """The syntax of a block."""

@@ -16,12 +16,11 @@ from typing import NamedTuple
 
 from syncer.front_matter.csv_cells import MAX_RECORD_BYTES, Ragged, Span, read_records, text_of
 from syncer.front_matter.csv_header import Header, MappedColumn, read_header
-from syncer.front_matter.keys import NO_VIDEO, PageContents
+from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, PageContents
 from syncer.front_matter.plain import Splice, splice
 from syncer.front_matter.tree import Conflict
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import (
-    DATE_PATTERN,
     LARGEST_COUNT,
     Change,
     Count,

@@ -10,23 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import (
-    DATE_PATTERN,
-    Count,
-    CountType,
-    Date,
-    Fields,
-    Format,
-    Problem,
-    Slot,
-    Value,
-    ValueField,
-    ValueKind,
-    VideoId,
-)
+from syncer.model import Count, CountType, Date, Fields, Format, Problem, Slot, Value, ValueField, ValueKind, VideoId
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
+
+DATE_PATTERN = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+"""What each date matches as it is written in a page: all have the same length."""
 
 EXCLUSION = "syncer"
 """The page's own key that excludes it, or some of its counts; in any letter case, the full parser must read it."""

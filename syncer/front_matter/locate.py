@@ -14,14 +14,13 @@ from typing import NamedTuple
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
 from syncer.front_matter.insert import insertion_after, insertion_before
-from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
+from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.scopes import KeyPath, Scope, follow, meets, scopes_in
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import (
     COUNT_PATTERN,
-    DATE_PATTERN,
     ID_PATTERN,
     LARGEST_COUNT,
     Count,

@@ -5,21 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from syncer.front_matter.keys import TABLES, format_of, keys_of
+from syncer.front_matter.block import LARGEST_PAGE_BYTES
+from syncer.front_matter.keys import DATE_PATTERN, TABLES, format_of, keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
-from syncer.model import (
-    COUNT_PATTERN,
-    DATE_PATTERN,
-    LARGEST_PAGE_BYTES,
-    Change,
-    Count,
-    Date,
-    Fields,
-    Format,
-    Problem,
-    ProblemKind,
-    VideoId,
-)
+from syncer.model import COUNT_PATTERN, Change, Count, Date, Fields, Format, Problem, ProblemKind, VideoId
 
 _FORMS = {Count: re.compile(COUNT_PATTERN), Date: re.compile(DATE_PATTERN)}
 

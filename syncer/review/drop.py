@@ -39,13 +39,13 @@ def drop(
 
 def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -> Iterator[Restoration]:
     for file in files:
-        for path, same in groupby(file.counts, key=lambda count: count[1].place.path):
+        for path, same in groupby(file.counts, key=lambda count: count[1].path):
             changes: list[tuple[Fields, Change]] = []
             for fields, count, write in same:
                 if write and (count.old or count.kind is Date.UNAVAILABLE_SINCE):
-                    video, old = count.place.video_id, count.old or ""
+                    video, old = count.video_id, count.old or ""
                     as_of = last_said(database, video, count.kind, old) or write.as_of
-                    field, new = count.place.field, count.new or None
+                    field, new = count.field, count.new or None
                     change = Change(path, video, field, count.kind, new, old, as_of, Why.DROPPED)
                     changes.append((fields, change))
             by_fields = groupby(changes, key=itemgetter(0))

@@ -185,7 +185,7 @@ def _pages(scope: CommitScope, files: Iterable[WaitingFile]) -> Iterator[ReviewP
     for file in files:
         with suppress(FileNotFoundError):  # removed in the meantime: it has no counts any more
             other_lines = _other_lines(file, str(Path(scope.repository.top, file.path)))
-            for page, counts in groupby(file.counts, key=lambda count: count[1].place.path):
+            for page, counts in groupby(file.counts, key=lambda count: count[1].path):
                 yield ReviewPage(
                     page, tuple(ReviewCount(count, bool(write)) for _, count, write in counts), other_lines
                 )

@@ -19,7 +19,7 @@ from syncer.decide.thresholds import (
     round_opens,
 )
 from syncer.diff_log.lines import LOG, lines_backwards, sync_time
-from syncer.model import Change, Count, Date, Edit, ProblemKind, Why, WritePolicy, place_of
+from syncer.model import Change, Count, Date, Edit, ProblemKind, Why, WritePolicy
 from syncer.state.intents import Record
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages
 from syncer.state.writes import forget_writes, last_round, last_writes, note_writes, save_held_back, save_round
@@ -41,7 +41,7 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
         if policy is None or isinstance(change.kind, Date):
             return change
-        return judge_change(change, policy, written.get(place_of(change)), holding.now, holding.opens)
+        return judge_change(change, policy, written.get(change.place), holding.now, holding.opens)
 
     for edit in edits:
         judged = [
@@ -69,7 +69,7 @@ def recording_of(config: Config, changes: Sequence[Change], now: datetime, began
     """
     remembers = any(policy.at_least_every for policy in config.policies)
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
-    places = {place_of(change) for change in counts}
+    places = {change.place for change in counts}
     by_sync = any(change.why not in _OF_NO_ROUND for change in changes)
     last = Round(began, complete=False, written=now) if config.write.at_most_every and by_sync else None
     return partial(note_writes, places=places, at=now, last=last)

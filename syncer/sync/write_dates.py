@@ -11,7 +11,7 @@ from syncer.content.walk import candidate_of
 from syncer.decide.diff import diff
 from syncer.decide.play_dates import DatedState, date_changes
 from syncer.diff_log.lines import LOG, lines_backwards, time_of
-from syncer.model import Change, Date, Edit, Page, Place, VideoId, Why, place_of, without_item_numbers
+from syncer.model import Change, Date, Edit, Page, Place, VideoId, Why, place_at
 from syncer.state.play_states import dated_states
 from syncer.state.videos import accepted_readings
 from syncer.sync.options import Sync
@@ -62,9 +62,7 @@ def _edits(sync: Sync, files: Iterable[list[Page]], states: Mapping[VideoId, Dat
         done = set[tuple[str, VideoId]]()
         rewrites = []
         for page, own in file:
-            kept = tuple(
-                each for each in own if place_of(each) not in undone and (each.field, each.video_id) not in done
-            )
+            kept = tuple(each for each in own if each.place not in undone and (each.field, each.video_id) not in done)
             done.update((each.field, each.video_id) for each in kept)
             if kept:
                 rewrites.append((page.fields, kept))
@@ -77,12 +75,11 @@ def _undone(sync: Sync, changes: Iterable[Change], states: Mapping[VideoId, Date
 
     The diff log tells it, for as long as it has the line.
     """
-    left = {place_of(change): states[change.video_id].since for change in changes}
+    left = {change.place: states[change.video_id].since for change in changes}
     undone, paths = set[Place](), {place.path for place in left}
     since = min(left.values(), default=None)
     for line in lines_backwards(sync.config.state_directory / LOG, paths, since=since):
-        field = without_item_numbers(str(line["field"]))
-        place = Place(str(line["path"]), field, VideoId(str(line["video_id"])))
+        place = place_at(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"])))
         state_since = left.pop(place, None)  # the newest line counts
         if state_since and line["why"] in {Why.UNDO, Why.DROPPED} and time_of(line) >= state_since:
             undone.add(place)
