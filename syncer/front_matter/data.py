@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from syncer.front_matter.block import MAX_BLOCK_BYTES, BlockEnd, Syntax, find_block
+from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, BlockEnd, Syntax, find_block
 from syncer.front_matter.keys import DATA_SUFFIXES
 from syncer.front_matter.locate import BlockText
 from syncer.model import Format, Problem, ProblemKind
 
 SYNTAXES = {Format.YAML: Syntax.YAML, Format.JSON: Syntax.JSON, Format.TOML: Syntax.TOML}
-
-LARGEST_DATA_BYTES = 64 << 20
-"""A larger file is not read (`content.page_file.LARGEST_PAGE_BYTES`)."""
 
 MAX_BYTES = {Format.FRONT_MATTER: MAX_BLOCK_BYTES, Format.YAML: 8 << 20, Format.TOML: 8 << 20}
 """The limits that are lower, by format."""
@@ -37,7 +34,7 @@ def read_data(data: bytes, form: Format, path: str) -> ReadText | Problem:
         *others, last = DATA_SUFFIXES
         message = f"`format: data` needs a file name that ends in .{', .'.join(others)} or .{last}: set another format."
         return Problem(ProblemKind.INVALID_FRONT_MATTER, path, message)
-    limit = MAX_BYTES.get(form, LARGEST_DATA_BYTES)
+    limit = MAX_BYTES.get(form, LARGEST_PAGE_BYTES)
     if len(data) > limit:
         message = f"The file is larger than {limit >> 20} MiB: split it into several files."
         return Problem(ProblemKind.TOO_LARGE, path, message)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.front_matter.block import BlockEnd, Syntax, find_block
-from syncer.front_matter.data import LARGEST_DATA_BYTES, MAX_BYTES, ReadText, read_data
+from syncer.front_matter.block import LARGEST_PAGE_BYTES, BlockEnd, Syntax, find_block
+from syncer.front_matter.data import MAX_BYTES, ReadText, read_data
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys
@@ -43,7 +43,7 @@ def tree_splices(
         message = f"syncer cannot change only the counts in this {block.noun}: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
     if not _may_be_written(b"".join((data[: read.start], new.encode(), data[read.stop :])), form):
-        limit = MAX_BYTES.get(form, LARGEST_DATA_BYTES) >> 20
+        limit = MAX_BYTES.get(form, LARGEST_PAGE_BYTES) >> 20
         message = f"With the new counts, the {block.noun} would be larger than {limit} MiB: shorten it."
         return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
     splices: list[Splice] = []
@@ -66,7 +66,7 @@ def _read_front_matter(data: bytes, keys: Keys, path: str) -> ReadText | None:
 def _may_be_written(data: bytes, form: Format) -> bool:
     """Return whether a file with new counts can be read again."""
     if form is not Format.FRONT_MATTER:
-        return len(data) <= MAX_BYTES.get(form, LARGEST_DATA_BYTES)
+        return len(data) <= MAX_BYTES.get(form, LARGEST_PAGE_BYTES)
     block = find_block(data)
     return block is not None and block.end is BlockEnd.CLOSED
 
