@@ -172,9 +172,10 @@ def _newest(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     lines = lines_backwards(sync.config.state_directory / LOG, pages, end=end, since=oldest)
     newest = without_older(edits, lines, oldest, sync.environment.clock())
     if newest != edits:
-        log_older(
-            sum(_counts_among(edit.changes) for edit in edits) - sum(_counts_among(edit.changes) for edit in newest)
+        before, after = (
+            sum(isinstance(change.kind, Count) for edit in same for change in edit.changes) for same in (edits, newest)
         )
+        log_older(before - after)
     return newest
 
 
@@ -215,12 +216,7 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
             tally.open[edit.path] = edit
         else:
             tally.problems.append(problem)
-    counts = _counts_among(done)
+    counts = sum(isinstance(change.kind, Count) for change in done)
     tally.changed_counts += counts
     tally.changed_dates += len(done) - counts
     return done
-
-
-def _counts_among(changes: Sequence[Change]) -> int:
-    """Return how many of these changes are of counts, not of dates."""
-    return sum(isinstance(change.kind, Count) for change in changes)

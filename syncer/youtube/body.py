@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from syncer.model import LARGEST_COUNT, Bucket, Count, Problem, ProblemKind, Statistics, VideoId
 
@@ -26,6 +26,10 @@ _SHOWN_CHARACTERS = 24
 _TEXT_CHARACTERS: Final = 2000
 """How much of an error's text is read. Google's are shorter, and a search takes longer in a long text."""
 _PLAIN_WORD = re.compile(r"[A-Za-z_]{3,50}")
+
+
+_Facts = TypeVar("_Facts")
+_Read = Callable[[VideoId, Mapping[str, object]], tuple[_Facts, list[Problem]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +72,41 @@ def check_body(body: bytes, bucket: Bucket, videos: Sequence[VideoId]) -> Checke
     Counts are int64 in JSON strings; absent ones are hidden (`docs/youtube.md`). A proxy's page, a body that was cut
     off and the response to another request are a `ForeignBody`.
     """
-    items = items_of(body, bucket)
+    nothing: Statistics = {}
+    read = read_items(body, bucket, videos, _counts, nothing=nothing, what="counts")
+    return read if isinstance(read, ForeignBody) else CheckedBody(*read)
+
+
+def read_items(
+    body: bytes, bucket: Bucket, videos: Sequence[VideoId], read: _Read[_Facts], *, nothing: _Facts, what: str
+) -> tuple[dict[VideoId, _Facts], tuple[Problem, ...], int] | ForeignBody:
+    """Return what `read` returns about each of these videos, all problems, and how many items were not requested.
+
+    `read` is given a video and its item, and returns what the item says and what is wrong with it. A video that is
+    there twice has `nothing` if its items differ: the problem says that these are different `what`.
+    """
+    items = _items(body, bucket)
     if isinstance(items, ForeignBody):
         return items
     requested = {str(video): video for video in videos}
-    statistics, differing, problems, unrequested = dict[VideoId, Statistics](), set[VideoId](), list[Problem](), 0
+    found, differing, problems, unrequested = dict[VideoId, _Facts](), set[VideoId](), list[Problem](), 0
     for item in items:
         video = requested.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
         if video is None or not isinstance(item, dict):
             unrequested += 1
             continue
-        counts, wrong = _counts(video, item.get("statistics", {}))
-        if video not in statistics:
-            statistics[video] = counts
+        facts, wrong = read(video, item)
+        if video not in found:
+            found[video] = facts
             problems += wrong
-        elif statistics[video] != counts:
+        elif found[video] != facts:
             differing.add(video)
-    if items and not statistics:
+    if items and not found:
         return ForeignBody("it has none of the requested videos")
     for video in sorted(differing):
-        statistics[video] = {}
-        problems.append(bad(video, "YouTube returned this video twice, with different counts. They were ignored."))
-    return CheckedBody(statistics, tuple(problems), unrequested)
+        found[video] = nothing
+        problems.append(bad(video, f"YouTube returned this video twice, with different {what}. They were ignored."))
+    return found, tuple(problems), unrequested
 
 
 def read_evidence(body: bytes) -> Evidence:
@@ -112,8 +129,7 @@ def read_evidence(body: bytes) -> Evidence:
     return Evidence(frozenset([*reasons, *_limits(message, details)]), message, reason, google=True)
 
 
-def items_of(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
-    """Return the items in the body of a 200 of the bucket's method, none of them checked."""
+def _items(body: bytes, bucket: Bucket) -> list[object] | ForeignBody:
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique_names, parse_constant=_refuse)
     except (ValueError, RecursionError, MemoryError):
@@ -137,8 +153,9 @@ def _refuse(name: str) -> object:
     raise ValueError(name)
 
 
-def _counts(video: VideoId, statistics: object) -> tuple[Statistics, list[Problem]]:
+def _counts(video: VideoId, item: Mapping[str, object]) -> tuple[Statistics, list[Problem]]:
     """Return the valid counts of an item, and a problem for each of the others."""
+    statistics = item.get("statistics", {})
     if not isinstance(statistics, dict):
         return {}, [bad(video, "YouTube returned this video's statistics in an unknown form. They were ignored.")]
     good: dict[Count, int] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from syncer.decide.availability import FIELDS, Availability, availability_of
 from syncer.model import Bucket, Problem, VideoId
-from syncer.youtube.body import CheckedBody, ForeignBody, bad, items_of
+from syncer.youtube.body import CheckedBody, ForeignBody, bad, read_items
 from syncer.youtube.client import Question
 
 
@@ -27,26 +27,16 @@ def check_items(
 
     A value of an unknown form is ignored, and is a problem. A body that is not about any of the videos is foreign.
     """
-    items = items_of(body, bucket)
-    if isinstance(items, ForeignBody):
-        return items
-    requested = {str(video): video for video in videos}
-    found, differing, problems, unrequested = dict[VideoId, Availability](), set[VideoId](), list[Problem](), 0
-    for item in items:
-        video = requested.get(name) if isinstance(item, dict) and isinstance(name := item.get("id"), str) else None
-        if video is None or not isinstance(item, dict):
-            unrequested += 1
-            continue
-        availability, wrong = availability_of(item, regions)
-        if video not in found:
-            found[video] = availability
-            message = "which is not in a form that syncer knows. It was ignored."
-            problems += (bad(video, f"YouTube returned {name} of this video, {message}") for name in wrong)
-        elif found[video] != availability:
-            differing.add(video)
-    if items and not found:
-        return ForeignBody("it has none of the requested videos")
-    for video in sorted(differing):
-        found[video] = Availability(None)
-        problems.append(bad(video, "YouTube returned this video twice, with different facts. They were ignored."))
-    return CheckedBody({}, tuple(problems), unrequested, found)
+    read = read_items(body, bucket, videos, partial(_availability, regions), nothing=Availability(None), what="facts")
+    if isinstance(read, ForeignBody):
+        return read
+    found, problems, unrequested = read
+    return CheckedBody({}, problems, unrequested, found)
+
+
+def _availability(
+    regions: Collection[str], video: VideoId, item: Mapping[str, object]
+) -> tuple[Availability, list[Problem]]:
+    availability, wrong = availability_of(item, regions)
+    message = "which is not in a form that syncer knows. It was ignored."
+    return availability, [bad(video, f"YouTube returned {name} of this video, {message}") for name in wrong]
