@@ -20,6 +20,7 @@ from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, PageContents
 from syncer.front_matter.plain import Splice, splice
 from syncer.front_matter.tree import Conflict
 from syncer.front_matter.video_id import parse_video_id
+from syncer.front_matter.wrong_value import describe_wrong
 from syncer.model import (
     LARGEST_COUNT,
     Change,
@@ -39,11 +40,9 @@ MAX_RECORDS = 1_000_000
 MAX_PROBLEMS = 100
 """More problems of one file are only counted."""
 
-_DATE_WORDS = (ProblemKind.NOT_A_DATE, "date", "a date", "a date like 2026-11-22")
 CellEdit = tuple[int, int, str, str]
 """A record and a column, from 0, and the old and the new text there."""
 
-_COUNT_WORDS = (ProblemKind.NOT_A_COUNT, "count", "a whole number", "only digits")
 _NO_VIDEO = NO_VIDEO | {"null", "Null", "NULL"}
 _FORMS = {
     Count: re.compile(rb'"?[ \t]*([0-9]{0,19})[ \t]*"?'),
@@ -205,17 +204,12 @@ def _rows(data: bytes, header: Header, path: str) -> Iterator[_Row | Problem | C
 
 def _value(data: bytes, cell: Span, column: MappedColumn, number: int) -> _Value | Conflict:
     """Return the count or date in a cell, or why the cell must not be changed."""
-    is_date = isinstance(column.kind, Date)
     match = _FORMS[type(column.kind)].fullmatch(data, *cell)
-    if match and (is_date or int(match[1] or b"0") <= LARGEST_COUNT):
+    if match and (isinstance(column.kind, Date) or int(match[1] or b"0") <= LARGEST_COUNT):
         quoted = data.startswith(b'"', cell[0])
         text, empty = match[1].decode() or None, cell[0] == cell[1]
         return _Value(column, f"[{number}].{column.name}", text, *match.span(1), quoted, empty)
-    shown = " ".join(text_of(data, cell).decode().split())
-    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
-    kind, noun, wanted, only = _DATE_WORDS if is_date else _COUNT_WORDS
-    message = f"The {noun} {column.name!r} is {shown}, not {wanted}: write {only}, or leave it empty."
-    return Conflict(kind, message, cell[0])
+    return Conflict(*describe_wrong(column.kind, column.name, text_of(data, cell).decode()), cell[0])
 
 
 def _assign(

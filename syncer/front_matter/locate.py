@@ -19,6 +19,7 @@ from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.scopes import KeyPath, Scope, follow, meets, scopes_in
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
+from syncer.front_matter.wrong_value import WRONG_KINDS, describe_wrong
 from syncer.model import (
     COUNT_PATTERN,
     ID_PATTERN,
@@ -89,10 +90,6 @@ MAX_DATA_ITEMS = 50_000
 
 _COUNT, _DATE, _ID = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN), re.compile(ID_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
-_WANTED = {
-    Count: ("a whole number", ProblemKind.NOT_A_COUNT),
-    Date: ("a date", ProblemKind.NOT_A_DATE),
-}
 _ADVICE = {
     ProblemKind.ALIAS: "uses a YAML anchor or alias: write the value itself",
     ProblemKind.TAG: "has a YAML tag: remove the tag",
@@ -289,7 +286,7 @@ def _span(block: BlockText, scope: Scope, key: MappedKey) -> ValueSpan | Problem
         kind = "a list" if isinstance(node, Items) else "a table"
         one = "date" if isinstance(key.kind, Date) else "number"
         message = f"The {_noun(key)} {key.field!r} is {kind}: write one {one}."
-        return block.problem(_WANTED[type(key.kind)][1], message, node.start)
+        return block.problem(WRONG_KINDS[type(key.kind)], message, node.start)
     value = Value(key.kind, sys.intern(scope.prefix + key.field), None)
     return _span_of_scalar(block, found.member.key, node, value)
 
@@ -320,12 +317,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
     blank = node.null or (not node.text and bool(node.quote))
     exact = source == f"{node.quote}{node.text}{node.quote}"
     if not exact or not (plain or blank):
-        shown = " ".join(source.split())
-        shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
-        wanted, kind = _WANTED[type(value.kind)]
-        only = "a date like 2026-11-22" if is_date else "only digits"
-        message = f"The {_noun(value)} {value.field!r} is {shown}, not {wanted}: write {only}, or leave it empty."
-        return block.problem(kind, message, node.start)
+        return block.problem(*describe_wrong(value.kind, value.field, source), node.start)
     if plain:
         value = Value(value.kind, value.field, node.text)
     quote = '"' if is_date and node.null else node.quote
