@@ -23,7 +23,7 @@ MAX_COLUMNS = 16_384
 Span = tuple[int, int]
 """Where a cell or a record is: from the first offset to before the second one. A cell has its quotes in it."""
 
-_BLANK_LINES = re.compile(rb"(?:\r?\n)*")
+BLANK_LINES = re.compile(rb"(?:\r?\n)*")
 _LINE_END = re.compile(rb"\r?(?:\n|\Z)")
 
 
@@ -85,7 +85,7 @@ def read_records(
     """
     pattern = _plain_record(delimiter, width, tuple(columns))
     while True:
-        blank = _BLANK_LINES.match(data, start)
+        blank = BLANK_LINES.match(data, start)
         assert blank is not None  # it matches no line
         start = blank.end()
         if start == len(data):

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from syncer.front_matter.csv_cells import MAX_COLUMNS, MAX_RECORD_BYTES, Record, read_record, text_of
+from syncer.front_matter.block import LARGEST_PAGE_BYTES
+from syncer.front_matter.csv_cells import BLANK_LINES, MAX_COLUMNS, MAX_RECORD_BYTES, Record, read_record, text_of
 from syncer.front_matter.keys import PageContents, fold_key
 from syncer.front_matter.tree import Conflict
 from syncer.model import Fields, Problem, ProblemKind, ValueKind
 
-MAX_TABLE_BYTES = 64 << 20
-
 _DELIMITERS = (b",", b";", b"\t", b"|")
-_MARK = codecs.BOM_UTF8
-_BLANK_LINES = re.compile(rb"(?:\r?\n)*")
 
 
 class MappedColumn(NamedTuple):
@@ -68,7 +64,7 @@ def read_header(data: bytes, fields: Fields, path: str, *, tabs: bool) -> Header
     """
     mapped: list[tuple[ValueKind, str]] = [*fields.counts.items(), *fields.dates.items()]
     wanted = (fields.video_id, *(name for _, name in mapped), *fields.where)
-    blank = _BLANK_LINES.match(data, _top(data))
+    blank = BLANK_LINES.match(data, _top(data))
     start = blank.end() if blank else 0
     ways = list(_ways(data, start, wanted, _DELIMITERS[2:3] if tabs else _DELIMITERS))
     first = max((way for way in ways if isinstance(way, _First)), key=lambda way: way.found, default=None)
@@ -124,12 +120,12 @@ def _without_videos(
 
 
 def _top(data: bytes) -> int:
-    return len(_MARK) if data.startswith(_MARK) else 0
+    return len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
 
 
 def _refusal(data: bytes, wanted: Sequence[str], first: _First, path: str) -> Problem | None:
     """Return why no record of a file with the ID's column is read."""
-    if len(data) > MAX_TABLE_BYTES:
+    if len(data) > LARGEST_PAGE_BYTES:
         message = "The file is larger than 64 MiB: split it into several files."
         return Problem(ProblemKind.TOO_LARGE, path, message)
     if first.record.width > MAX_COLUMNS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import NamedTuple
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, BlockEnd, Syntax, find_block
@@ -12,9 +13,7 @@ from syncer.model import Format, Problem, ProblemKind
 SYNTAXES = {Format.YAML: Syntax.YAML, Format.JSON: Syntax.JSON, Format.TOML: Syntax.TOML}
 
 MAX_BYTES = {Format.FRONT_MATTER: MAX_BLOCK_BYTES, Format.YAML: 8 << 20, Format.TOML: 8 << 20}
-"""The limits that are lower, by format."""
-
-_BOM = b"\xef\xbb\xbf"
+"""The limits that are lower than `LARGEST_PAGE_BYTES`, by format."""
 
 
 class ReadText(NamedTuple):
@@ -38,7 +37,7 @@ def read_data(data: bytes, form: Format, path: str) -> ReadText | Problem:
     if len(data) > limit:
         message = f"The file is larger than {limit >> 20} MiB: split it into several files."
         return Problem(ProblemKind.TOO_LARGE, path, message)
-    start = len(_BOM) if data.startswith(_BOM) else 0
+    start = len(BOM_UTF8) if data.startswith(BOM_UTF8) else 0
     try:
         text = data[start:].decode()
     except UnicodeDecodeError as error:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.front_matter.csv_cells import MAX_COLUMNS, MAX_RECORD_BYTES, Ragged, Record, read_record, read_records
-from syncer.front_matter.csv_header import MAX_TABLE_BYTES
 from syncer.front_matter.csv_table import MAX_PROBLEMS, MAX_RECORDS, changes_only, find_in_table, table_splices
 from syncer.front_matter.keys import PageContents
 from syncer.front_matter.plain import splice
@@ -173,7 +173,7 @@ REFUSED = [
     (f"id,t\n{ID},{'x' * MAX_RECORD_BYTES}\n", ProblemKind.TOO_LARGE, 2, "larger than 1 MiB"),
     (f'id,t\n{ID},"{"x" * MAX_RECORD_BYTES}"\n', ProblemKind.TOO_LARGE, 2, "larger than 1 MiB"),
     ("id," + "," * MAX_COLUMNS + "\n", ProblemKind.TOO_LARGE, 1, "columns"),
-    (f"id\n{ID}\n" + "x\n" * (MAX_TABLE_BYTES // 2), ProblemKind.TOO_LARGE, None, "split it"),
+    (f"id\n{ID}\n" + "x\n" * (LARGEST_PAGE_BYTES // 2), ProblemKind.TOO_LARGE, None, "split it"),
 ]
 
 
