@@ -165,10 +165,11 @@ def _show_proposal(proposal: Proposal) -> None:
 def _show_generator_advice(site: str, target: Path, proposals: Sequence[Proposal], json_numbers: set[str]) -> None:
     """Print what to change for Hugo, which rounds large numbers in JSON, and for Jekyll, which publishes the config."""
     from syncer.cli.show import show
+    from syncer.front_matter.keys import item_prefix
     from syncer.suggest.generator import is_hugo, jekyll_advice
 
     counts = {
-        "".join(fields.video_id.rpartition("[].")[:2]) + key
+        item_prefix(fields.video_id) + key
         for fields in (proposal.fields for proposal in proposals)
         for key in fields.counts.values()
     }

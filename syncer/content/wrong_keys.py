@@ -13,7 +13,7 @@ from syncer.content.pages import Pages
 from syncer.content.scan import PAGES_WITHOUT_ID, read_head
 from syncer.content.walk import Candidate, walk
 from syncer.front_matter.block import find_block
-from syncer.front_matter.keys import KEYED, TABLES, fold_key, format_of
+from syncer.front_matter.keys import KEYED, TABLES, fold_key, format_of, item_prefix
 from syncer.front_matter.leaves import key_values
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import COUNT_PATTERN, Collection, Count, Fields, Format, Page, Problem, ProblemKind
@@ -182,10 +182,7 @@ def noun_of(fields: Fields, paths: Iterable[str]) -> str:
 
 def _from_top(fields: Fields, name: str) -> str:
     """Return the path of a count from the top of the front matter, or of the file."""
-    video_id = fields.video_id
-    if fields.format in TABLES:
-        return name
-    return f"{video_id}.{name}" if video_id.endswith(KEYED) else "".join(video_id.rpartition("[].")[:2]) + name
+    return name if fields.format in TABLES else item_prefix(fields.video_id) + name
 
 
 def _close_name(name: str, names: Names[str], alike: str) -> str | None:

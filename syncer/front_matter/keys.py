@@ -134,6 +134,11 @@ def format_of(fields: Fields, path: str) -> Format:
     return asked
 
 
+def item_prefix(video_id: str) -> str:
+    """Return what is before the keys of a video's counts: its list, or the mapping whose keys are the IDs."""
+    return f"{video_id}." if video_id.endswith(KEYED) else "".join(video_id.rpartition("[].")[:2])
+
+
 def fold_key(name: str) -> str:
     """Return a key in lower case, as generators that ignore letter case read it.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from syncer.front_matter.keys import KEYED, fold_key, part_by_case
+from syncer.front_matter.keys import KEYED, fold_key, item_prefix, part_by_case
 from syncer.front_matter.video_id import is_possible
 from syncer.model import Count, CountType, Fields, Format
 from syncer.suggest.survey import Condition, Directories, Survey, VideoKey
@@ -144,7 +144,7 @@ def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
     video_key = found.keys[key]
     directory, include = _where(video_key.directories, sorted(video_key.suffixes))
     counts = counts_beside(key, video_key)
-    before = _scope(key)
+    before = item_prefix(key)
     condition = _condition(video_key)
     where = {condition[0].removeprefix(before): condition[1]} if condition else {}
     kinds = [video_key.beside[before + name] for name in counts.values()]
@@ -158,11 +158,6 @@ def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
     if condition:
         pages, videos = condition[2].pages, len(condition[2].videos)
     return Proposal(directory, include, exclude, fields, pages, videos, tuple(video_key.examples))
-
-
-def _scope(key: str) -> str:
-    """Return what is before the paths of the counts of a video ID: its list, or the mapping whose keys are the IDs."""
-    return f"{key}." if key == KEYED or key.endswith(f".{KEYED}") else "".join(key.rpartition("[].")[:2])
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -189,7 +184,7 @@ def counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
     A key is one by its name and by its values: all are numbers or empty, or the name ends in `count`.
     """
     found: dict[Count, tuple[int, str]] = {}
-    own = key.removeprefix(_scope(key))
+    own = key.removeprefix(item_prefix(key))
     for other, kinds in video_key.beside.items():
         name = _beside(key, other)
         count = _count_of(name) if name else None
@@ -206,7 +201,7 @@ def counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
 
 def _beside(key: str, other: str) -> str:
     """Return the other key as a config would name a count of this video; empty where it is too far away."""
-    prefix = _scope(key)
+    prefix = item_prefix(key)
     parent = key.removeprefix(prefix).rpartition(".")[0] if not prefix.endswith(f"{KEYED}.") else ""
     name = other.removeprefix(prefix)
     if other == key or not other.startswith(prefix) or "[]" in name or KEYED in name:
