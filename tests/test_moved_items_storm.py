@@ -9,31 +9,29 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.model import ProblemKind
 from syncer.review.act import Choice, act
 from syncer.review.undo import undo
-from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
 from syncer.sync.make import make_sync
 from syncer.sync.open_state import settle
 from syncer.sync.options import NO_LISTENER, Environment, Options
 from tests.examples import PROVING
+from tests.machines import SiteMachine
 from tests.repository import in_git
-from tests.site import KEY, NOON, Site, ids
+from tests.site import KEY, ids
 from tests.talks import FORMS, Talks
 
 MINUTE = timedelta(minutes=1)
@@ -64,15 +62,11 @@ class Write:
     """How many items each video had then."""
 
 
-class ListMachine(RuleBasedStateMachine):
+class ListMachine(SiteMachine):
     """A site with one list, and what must be true of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stack = ExitStack()
-        self.youtube = self.stack.enter_context(Simulator(World()))
-        self.site = Site(Path(self.stack.enter_context(TemporaryDirectory())), self.youtube.url)
-        self.now = NOON
         self.real = dict.fromkeys(VIDEOS, 1_000_000)
         self.said: dict[str, int] = {}
         self.by_hand = count(1)
@@ -88,9 +82,6 @@ class ListMachine(RuleBasedStateMachine):
         self.twice = set[str]()
         """Videos that were ever twice in the list: of these, the log does not say which item it means."""
         self.ever = {video: {views} for video, views in self.real.items()}
-
-    def teardown(self) -> None:
-        self.stack.close()
 
     @initialize(path=st.sampled_from(sorted(FORMS)), videos=st.lists(st.sampled_from(VIDEOS), min_size=1, max_size=6))
     def begin(self, path: str, videos: list[str]) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -21,13 +17,13 @@ from hypothesis.stateful import (
 )
 
 from syncer.model import ProblemKind
-from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
 from syncer.state.database import open_to_read
 from syncer.state.judging import suppressed_numbers
 from syncer.state.writes import held_back_counts
 from syncer.sync.options import Options
-from tests.site import NOON, Site, ids, plain
+from tests.machines import SiteMachine
+from tests.site import NOON, ids, plain
 
 HOUR = timedelta(hours=1)
 VIDEOS = ids(3, seed=27)
@@ -48,22 +44,15 @@ Key = tuple[str, str]
 """A page and a field."""
 
 
-class PolicyMachine(RuleBasedStateMachine):
+class PolicyMachine(SiteMachine):
     """A site with three pages, and what may be true of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stack = ExitStack()
-        self.youtube = self.stack.enter_context(Simulator(World()))
-        self.site = Site(Path(self.stack.enter_context(TemporaryDirectory())), self.youtube.url)
-        self.now = NOON
         self.real: dict[str, list[int]] = {}
         self.wrong_since: dict[Key, object] = {}
         self.last_name: str | None = None
         self.closed_until = NOON
-
-    def teardown(self) -> None:
-        self.stack.close()
 
     @initialize(
         policy=st.sampled_from(sorted(POLICIES)), counts=st.lists(st.integers(2000, 5000), min_size=6, max_size=6)
