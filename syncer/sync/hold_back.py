@@ -65,7 +65,7 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
 def recording_of(config: Config, changes: Sequence[Change], now: datetime, began: datetime) -> Record:
     """Return what records, in the transaction that marks these changes as done, that they were written.
 
-    `began` is when the round began that they belong to. An undo or a drop belongs to none: it is your own act.
+    `began` is when the round began that they belong to. An undo, a drop and a day of `unavailable_since` have none.
     """
     remembers = any(policy.at_least_every for policy in config.policies)
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
