@@ -17,7 +17,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from syncer.diff_log.lines import timestamp
 from syncer.errors import ConfigError, ExitCode, Stopped, SyncerError
-from syncer.model import VideoId
 from syncer.own_files import PUBLIC_MODE, open_own, read_file, remove_own
 from syncer.status.report import SyncReport, brake_sentence_of
 from syncer.wording import counted, utc
@@ -180,7 +179,7 @@ class Notifier:
             rows = change_rows(changes)
             lines += [head] if rows else []
             lines += [
-                f"{video}: {state}, on {', '.join(report.pages_of.get(VideoId(video), ()))}"
+                f"{video}: {state}, on {', '.join(report.pages_of.get(video, ()))}"
                 for video, state in rows[:PROBLEMS_IN_A_MESSAGE]
             ]
             rest = len(rows) - PROBLEMS_IN_A_MESSAGE

@@ -12,6 +12,7 @@ from syncer.wording import utc
 if TYPE_CHECKING:
     from syncer.decide.availability import Availability, PlayState
     from syncer.decide.unconfirmed import Brake
+    from syncer.model import VideoId
     from syncer.state.play_states import StateChange, VideoPlay
 
 UNKNOWN = "unknown"
@@ -44,7 +45,7 @@ class PlayReport:
         return [change for change in self.changes if change.after.plays and change.before and not change.before.plays]
 
 
-def change_rows(changes: Sequence[StateChange]) -> list[tuple[str, str]]:
+def change_rows(changes: Sequence[StateChange]) -> list[tuple[VideoId, str]]:
     """Return the rows of a list of changes: the video, and its state since when."""
     return [(change.video_id, f"{change.after} since {utc(change.since)}") for change in changes]
 
