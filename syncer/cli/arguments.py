@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,12 +63,16 @@ def failures_named(texts: Sequence[str]) -> tuple[FailOn, ...]:
     words = [word.strip() for text in texts for word in text.split(",")] or list(FailOn)
     for word in words:
         if word not in set(FailOn):
-            from difflib import get_close_matches
-
-            near = get_close_matches(word, FailOn, 1)
-            remedy = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(FailOn)}"
-            raise UsageError(f"--fail-on: unknown word '{word}'; {remedy}")
+            raise UsageError(f"--fail-on: unknown word '{word}'; {meant(word, list(FailOn))}")
     return tuple(map(FailOn, words))
+
+
+def meant(word: str, known: Collection[str]) -> str:
+    """Return the end of an error about a word that is not known: `did you mean 'public'?`, or what is known."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, 1)
+    return f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(known)}"
 
 
 def moment(text: str, now: datetime) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -79,17 +79,15 @@ class _Numbered:
             yield row
 
 
-def _table_and_file(arguments: tuple[str, ...], tables: Iterable[str]) -> tuple[str, str]:
+def _table_and_file(arguments: tuple[str, ...], tables: Collection[str]) -> tuple[str, str]:
     """Return the table's name and the file. Raises UsageError."""
     *names, file = arguments or ("readings",)
     if not names and file in tables:
         raise click.UsageError(f"name a FILE to export the {file} to, or - for standard output")
     if unknown := [name for name in names if name not in tables]:
-        from difflib import get_close_matches
+        from syncer.cli.arguments import meant
 
-        near = get_close_matches(unknown[0], tables, 1)
-        remedy = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(tables)}"
-        raise click.UsageError(f"no such table '{unknown[0]}'; {remedy}")
+        raise click.UsageError(f"no such table '{unknown[0]}'; {meant(unknown[0], tables)}")
     if len(names) > 1:
         raise click.UsageError("name one table and one FILE")
     return (names or ["readings"])[0], file

@@ -62,8 +62,7 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
 
 def _states(names: tuple[str, ...]) -> set[PlayState | None]:
     """Return the states with these names. Raises UsageError."""
-    from difflib import get_close_matches
-
+    from syncer.cli.arguments import meant
     from syncer.decide.availability import PlayState
     from syncer.status.play_report import UNKNOWN
 
@@ -74,9 +73,7 @@ def _states(names: tuple[str, ...]) -> set[PlayState | None]:
     }
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            remedy = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(known)}"
-            raise click.UsageError(f"no such state '{name}'; {remedy}")
+            raise click.UsageError(f"no such state '{name}'; {meant(name, known)}")
     return set[PlayState | None]().union(*(known[name] for name in names))
 
 
