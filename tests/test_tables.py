@@ -76,6 +76,31 @@ def test_pages_and_tables_of_a_collection_are_told_apart_by_suffix(site: Site, y
     assert (site.root / "content/b.TSV").read_text() == f"id\tviews\n{A}\t{views}\n"
 
 
+@pytest.mark.parametrize(
+    ("views", "likes"), [("Views []", "Likes {}"), ("stats", "stats.likes"), ("video", "VIDEO"), ("a..b", "[].c")]
+)
+def test_no_character_in_the_name_of_a_column_means_anything(
+    site: Site, youtube: Simulator, views: str, likes: str
+) -> None:
+    fields = (
+        f'{{video_id: Video, counts: {{viewCount: "{views}", likeCount: "{likes}"}}, where: {{"Kind []": youtube}}}}'
+    )
+    site.configure(collections=f"  - {{directory: _data, format: csv, fields: {fields}}}\n")
+    file = site.put("_data/a.csv", f"Video,Kind [],{views},{likes}\n{A},youtube,1,\n".encode())
+    report = site.sync()
+    one, two = counts(youtube, A)
+    assert report.problems == ()
+    assert file.read_text(encoding="utf-8") == f"Video,Kind [],{views},{likes}\n{A},youtube,{one},{two}\n"
+    site.undo(report.sync)
+    assert f"youtube,1,{two}" in file.read_text(encoding="utf-8")
+
+
+def test_a_column_is_mapped_once(site: Site) -> None:
+    fields = "{video_id: Video, counts: {viewCount: a.b, likeCount: a.b}}"
+    with pytest.raises(ConfigError, match="is also the key of `viewCount`"):
+        parse_config(f"collections: [{{directory: d, format: csv, fields: {fields}}}]", site.config)
+
+
 def test_a_table_gets_no_column(site: Site) -> None:
     fields = "{video_id: id, counts: {viewCount: views}, insert_missing: true}"
     site.configure(collections=f"  - {{directory: _data, format: csv, fields: {fields}}}\n")

@@ -96,22 +96,30 @@ def broken_rules(
     where: Mapping[str, str],
     *,
     insert_missing: bool,
+    is_table: bool = False,
 ) -> Iterator[Rule]:
-    """Yield every rule between the ID, its counts, its dates and what decides that the mapping breaks."""
-    list_path, in_item = (video_id, "") if video_id.endswith(KEYED) else _split_list(video_id)
+    """Yield every rule between the ID, its counts, its dates and what decides that the mapping breaks.
+
+    `is_table`: they are names of columns, in which no character means anything.
+    """
+    list_path, in_item = ("", video_id) if is_table else _split_list(video_id)
+    if video_id.endswith(KEYED) and not is_table:
+        list_path, in_item = video_id, ""
+    clash = _same if is_table else _clash
     before: dict[str, str] = {"video_id": in_item} if in_item else {}
     for kind, key in (*counts.items(), *dates.items()):
         message = (
-            (_misplaced(key, list_path) if "[]" in key else None)
-            or next(filter(None, (_clash(key, other, owner) for owner, other in before.items())), None)
-            or (_not_beside(key, in_item) if insert_missing else None)
+            (_misplaced(key, list_path) if "[]" in key and not is_table else None)
+            or next(filter(None, (clash(key, other, owner) for owner, other in before.items())), None)
+            or (_not_beside(key, in_item) if insert_missing and not is_table else None)
         )
         if message:
             yield ((kind.value,) if isinstance(kind, Date) else ("counts", kind)), message
         before[kind.value] = key
     for key in where:
-        clashes = (_clash(key, other, owner) for owner, other in before.items())
-        if message := _misplaced(key, list_path) if "[]" in key else next(filter(None, clashes), None):
+        clashes = (clash(key, other, owner) for owner, other in before.items())
+        is_misplaced = "[]" in key and not is_table
+        if message := _misplaced(key, list_path) if is_misplaced else next(filter(None, clashes), None):
             yield ("where", key), message
 
 
@@ -131,9 +139,13 @@ def _misplaced(key: str, list_path: str) -> str:
     return f"is in another list than `video_id`; it must be in an item of `{list_path}`"
 
 
+def _same(key: str, other: str, owner: str) -> str | None:
+    return f"is also the key of `{owner}`; each needs its own key" if key == other else None
+
+
 def _clash(key: str, other: str, owner: str) -> str | None:
     if key == other:
-        return f"is also the key of `{owner}`; each needs its own key"
+        return _same(key, other, owner)
     if other.startswith(key + ".") or key.startswith(other + "."):
         return f"conflicts with `{other}` of `{owner}`: one key would be inside the other; use another key"
     if part_by_case(key, other):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,7 +14,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -156,15 +158,6 @@ class FieldMapping(Section):
         keys = {Date.CHECKED_AT: self.checked_at, Date.UNAVAILABLE_SINCE: self.unavailable_since}
         return {date: key for date, key in keys.items() if key is not None}
 
-    @model_validator(mode="after")
-    def _keep_rules(self) -> Self:
-        broken = list(
-            broken_rules(self.video_id, self.counts, self.dates, self.where, insert_missing=self.insert_missing)
-        )
-        if broken:
-            raise BrokenRules(broken)
-        return self
-
 
 class Brakes(Section):
     """`write.brake`: when the safety brake stops a sync."""
@@ -292,6 +285,14 @@ class Collection(Section):
         """Mark the names of columns, which are taken literally, if the format says that the files are tables."""
         fields = value.get("fields") if isinstance(value, dict) and value.get("format") in _TABLES else None
         return {**value, "fields": _marked(fields)} if isinstance(value, dict) and isinstance(fields, dict) else value
+
+    @field_validator("fields")
+    @classmethod
+    def _keep_rules(cls, own: FieldMapping, info: ValidationInfo) -> FieldMapping:
+        is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.dates, own.where)
+        if broken := list(broken_rules(*keys, insert_missing=own.insert_missing, is_table=is_table)):
+            raise BrokenRules(broken)
+        return own
 
     def as_model(self, policy: model.WritePolicy | None = None) -> model.Collection:
         """Return the collection as the lower layers use it, with the policy that `Write.policy` returns for it."""
