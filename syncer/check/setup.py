@@ -147,11 +147,10 @@ def _check_thresholds(config: Config) -> Iterator[Finding]:
 
 def _check_intervals(config: Config, now: datetime) -> Iterator[Finding]:
     """Yield where pages show numbers for longer than YouTube's terms allow, and where syncs are too rare."""
-    written = [(each.directory, each.fields.policy) for each in config.written_models()]
-    if config.data_file:
-        written = [(config.data_file[0], config.data_file[1].policy)]
-    for place, policy in written if not config.history.authorized else ():
-        if policy is None:
+    pages = [(each.directory, each.fields) for each in config.collection_models()]
+    for place, fields in [config.data_file] if config.data_file else pages:
+        policy = fields.policy
+        if policy is None or config.history.authorized:
             continue
         if policy.at_least_every is None and (policy.min_change or policy.display):
             wrong = "`min_change` or `rounding` is set without `at_least_every`"
