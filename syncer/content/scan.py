@@ -15,7 +15,7 @@ from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
-from syncer.front_matter.keys import WHOLE_PAGE, Keys, fold_key, format_of, keys_of, slot_of
+from syncer.front_matter.keys import UNMAPPED, WHOLE_PAGE, Keys, fold_key, format_of, keys_of, slot_of
 from syncer.model import (
     Collection,
     Count,
@@ -45,10 +45,6 @@ PAGES_PER_MISCASED_KEY = 10
 
 PAGES_WITHOUT_ID = 5
 """Pages with front matter from which on it is a mistake that none has the ID key."""
-
-
-_BY_SUFFIX = Fields("", {})
-"""Of a file that is in no collection: its suffix alone tells how it is read."""
 
 
 class MiscasedKey(NamedTuple):
@@ -198,7 +194,7 @@ def may_name(site: str, problem: Problem, videos: AbstractSet[VideoId]) -> bool:
 
 def _bytes_to_read(path: str, mappings: Sequence[Fields]) -> int:
     """Return how much of a file is read at most: all of a data file, and one byte more of one that is too large."""
-    mappings = mappings or (_BY_SUFFIX,)
+    mappings = mappings or (UNMAPPED,)
     is_whole = any(fields.own_file or format_of(fields, path) is not Format.FRONT_MATTER for fields in mappings)
     return LARGEST_PAGE_BYTES + 1 if is_whole else WHOLE_HEAD_BYTES
 

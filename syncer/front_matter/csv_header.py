@@ -126,7 +126,7 @@ def _top(data: bytes) -> int:
 def _refusal(data: bytes, wanted: Sequence[str], first: _First, path: str) -> Problem | None:
     """Return why no record of a file with the ID's column is read."""
     if len(data) > LARGEST_PAGE_BYTES:
-        message = "The file is larger than 64 MiB: split it into several files."
+        message = f"The file is larger than {LARGEST_PAGE_BYTES >> 20} MiB: split it into several files."
         return Problem(ProblemKind.TOO_LARGE, path, message)
     if first.record.width > MAX_COLUMNS:
         message = f"The first line has more than {MAX_COLUMNS:,} columns: remove some."

@@ -33,6 +33,9 @@ DATA_SUFFIXES = {
 
 TABLES = frozenset({Format.CSV, Format.TSV})
 
+UNMAPPED = Fields("", {})
+"""Of a file that is in no collection: its suffix alone tells how it is read."""
+
 KEYED = "{}"
 """The last part of a path to the video ID: the keys of the mapping there are the ids."""
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from syncer.front_matter.entries import is_own
 from syncer.front_matter.find import find
-from syncer.front_matter.keys import KEYED, TABLES, PageContents, format_of
+from syncer.front_matter.keys import KEYED, TABLES, UNMAPPED, PageContents, format_of
 from syncer.front_matter.leaves import leaves
 from syncer.model import Count, Fields, Format, Problem, ProblemKind
 from syncer.suggest.propose import (
@@ -38,7 +38,6 @@ _VIDEO_FILE = re.compile("(?:youtube|yt|videos?|vids?)+")
 """The name of a file of videos, without other signs than letters."""
 _NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar")
 """In names of keys whose texts name a video without being one, or another thing on YouTube."""
-_BY_SUFFIX = Fields("", {})
 
 Read = Callable[[str], bytes | None]
 """Returns the content of a data file; None if it cannot be read."""
@@ -72,7 +71,7 @@ class DataFiles:
     def add(self, path: str, data: bytes) -> bool:
         """Note what a file holds, by its path relative to the site; return whether it may be in a proposal."""
         self.paths.append(path)
-        form = format_of(_BY_SUFFIX, path)
+        form = format_of(UNMAPPED, path)
         if is_own(data) or _is_built(path) or not path.isprintable() or "\\" in path:
             return False
         found, own = leaves(data, form), Survey()
