@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import connect
@@ -40,15 +39,7 @@ NOT_HERE = Video(playing=Playing(embeddable=False))
 
 
 @pytest.fixture
-def youtube() -> Iterator[Simulator]:
-    with Simulator(World()) as running:
-        yield running
-
-
-@pytest.fixture
-def site(tmp_path: Path, youtube: Simulator) -> Site:
-    site = Site(tmp_path, youtube.url)
-    (tmp_path / "content" / "lists").mkdir(parents=True)
+def site(site: Site) -> Site:
     for number, video in enumerate(VIDEOS):
         site.put(f"content/{number:02d}.md", crlf(video, 1, 1))
     site.configure(availability="every: 7d")

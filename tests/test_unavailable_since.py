@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -53,9 +52,7 @@ def youtube() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, youtube: Simulator) -> Site:
-    site = Site(tmp_path, youtube.url)
-    (tmp_path / "content" / "lists").mkdir(parents=True)
+def site(site: Site) -> Site:
     site.configure(collections=COLLECTIONS, availability="every: 7d")
     return site
 
