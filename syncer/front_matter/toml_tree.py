@@ -11,8 +11,8 @@ from hashlib import blake2b
 
 import tomli
 
-from syncer.front_matter.tree import MAX_DEPTH, UNCERTAIN, Items, Member, Node, Scalar, Table, Tree, Unreadable, agrees
-from syncer.front_matter.wanted import NOT_WANTED, Wanted
+from syncer.front_matter.tree import MAX_DEPTH, UNCERTAIN, Items, Member, Node, Scalar, Table, Tree, Unreadable
+from syncer.front_matter.wanted import NOT_WANTED, Everything, Wanted
 from syncer.model import ProblemKind
 
 _BLANK = re.compile(r"[ \t]*+")
@@ -30,6 +30,7 @@ _TWICE = ("Cannot overwrite a value", "Duplicate inline table key")
 
 def parse_toml(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
     """Return the tree of a TOML document, or why it cannot be parsed. With `wanted`, only of what is."""
+    wanted = wanted or Everything()
     reader = _Reader(text, wanted)
     try:
         parsed = tomli.loads(text)
@@ -43,15 +44,15 @@ def parse_toml(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, str(error), None)
     except RecursionError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
-    if not (_has_wanted(root, 0, parsed, wanted) if wanted else agrees(root, parsed)):
+    if not _agrees(root, 0, parsed, wanted):
         return Unreadable(ProblemKind.CANNOT_PLACE, UNCERTAIN, None)
-    return Tree(root, rest=reader.rest.digest() if wanted else b"")
+    return Tree(root, rest=reader.rest.digest())
 
 
 class _Reader:
     """Reads the statements of a text that is known to be valid. What is not wanted goes into a digest instead."""
 
-    def __init__(self, text: str, wanted: Wanted | None) -> None:
+    def __init__(self, text: str, wanted: Wanted) -> None:
         self.rest = blake2b()
         self._text = text
         self._wanted = wanted
@@ -71,7 +72,7 @@ class _Reader:
                     self.rest.update(f"\0{text[start:at]}".encode())
                 else:
                     table = _open(root, names, is_item=is_array)
-                    number = self._wanted.item(number) if self._wanted and is_array else number
+                    number = self._wanted.item(number) if is_array else number
             else:
                 at = self._assign(at, table, number, 0)
             at = _skip(text, at)
@@ -80,8 +81,7 @@ class _Reader:
     def _number(self, node: Node | None, number: int, names: list[Scalar]) -> int:
         """Return the number of what is at a path below a node, as in `Wanted`."""
         wanted = self._wanted
-        for name in names if wanted else ():
-            assert wanted is not None
+        for name in names if number <= wanted.beyond else ():  # all that is below a higher number has the same
             if isinstance(node, Items):
                 number, node = wanted.item(number), node.items[-1]
             number = wanted.member(number, name.text)
@@ -118,7 +118,7 @@ class _Reader:
 
     def _array(self, start: int, number: int, depth: int) -> tuple[Items, int]:
         text, array = self._text, Items(start)
-        below = self._wanted.item(number) if self._wanted else number
+        below = self._wanted.item(number)
         at = _skip(text, start + 1)
         while text[at] != "]":
             item, at = self._value(at, below, depth + 1)
@@ -139,21 +139,33 @@ class _Reader:
         return table, at + 1
 
 
-def _has_wanted(node: Node, number: int, parsed: object, wanted: Wanted) -> bool:
-    """Return whether `agrees` holds for what is wanted, and nothing that is wanted is absent."""
+def _agrees(node: Node, number: int, parsed: object, wanted: Wanted) -> bool:
+    """Return whether the parser found the same: of what is wanted, the same keys in the same nesting, and its values.
+
+    Strings and integers are equal. Other unquoted values (dates, floats, booleans) must only be neither strings nor
+    containers.
+    """
     if isinstance(node, Items) and isinstance(parsed, list):
         below = wanted.item(number)
         if below == NOT_WANTED:
             return not node.items
         pairs = zip(node.items, parsed, strict=False)
-        return len(node.items) == len(parsed) and all(_has_wanted(item, below, value, wanted) for item, value in pairs)
+        return len(node.items) == len(parsed) and all(_agrees(item, below, value, wanted) for item, value in pairs)
     if not (isinstance(node, Table) and isinstance(parsed, dict)):
-        return agrees(node, parsed)
+        return isinstance(node, Scalar) and _is_value(node, parsed)
     numbers = [(name, value, wanted.member(number, name)) for name, value in parsed.items()]
     kept = [(node.get(name), value, below) for name, value, below in numbers if below != NOT_WANTED]
     return len(kept) == len(node.members) and all(
-        member is not None and _has_wanted(member.value, below, value, wanted) for member, value, below in kept
+        member is not None and _agrees(member.value, below, value, wanted) for member, value, below in kept
     )
+
+
+def _is_value(scalar: Scalar, parsed: object) -> bool:
+    if scalar.quote:
+        return scalar.text == parsed
+    if scalar.text.isascii() and scalar.text.isdigit() and len(scalar.text) < 20:
+        return type(parsed) is int and parsed == int(scalar.text)
+    return not isinstance(parsed, str | dict | list)
 
 
 def _open(table: Table, names: list[Scalar], *, is_item: bool) -> Table:

@@ -132,26 +132,6 @@ def digest(tree: Tree, without: frozenset[int]) -> bytes:
     return running.digest()
 
 
-def agrees(node: Node, parsed: object) -> bool:
-    """Return whether the parser found the same keys in the same nesting, the same strings and the same integers.
-
-    Other unquoted values (dates, floats, booleans) must only be neither strings nor containers.
-    """
-    match node:
-        case Table():
-            return isinstance(parsed, dict) and _tables_agree(node, parsed)
-        case Items():
-            return (
-                isinstance(parsed, list)
-                and len(parsed) == len(node.items)
-                and all(agrees(item, value) for item, value in zip(node.items, parsed, strict=True))
-            )
-        case Scalar():
-            return _scalars_agree(node, parsed)
-        case Alias():
-            return False
-
-
 def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:
     """Yield the contents of a tree, in order, except members whose keys start at one of the offsets `without`."""
     match node:
@@ -171,22 +151,3 @@ def _outline(node: Node, without: frozenset[int]) -> Iterator[object]:
                     yield from _outline(member.key, without)
                     yield from _outline(member.value, without)
             yield "}"
-
-
-def _tables_agree(table: Table, parsed: dict[str, object]) -> bool:
-    names = [member.key.text for member in table.members if isinstance(member.key, Scalar)]
-    return (
-        len(names) == len(table.members)
-        and sorted(names) == sorted(parsed)
-        and all(agrees(member.value, parsed[name]) for member, name in zip(table.members, names, strict=True))
-    )
-
-
-def _scalars_agree(scalar: Scalar, parsed: object) -> bool:
-    if scalar.quote:
-        return scalar.text == parsed
-    if scalar.null or parsed is None:
-        return scalar.null and parsed is None
-    if scalar.text.isascii() and scalar.text.isdigit() and len(scalar.text) < 20:
-        return type(parsed) is int and parsed == int(scalar.text)
-    return not isinstance(parsed, str | dict | list)
