@@ -14,7 +14,7 @@ from syncer.decide.quota import next_reset, share_of, units_left
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
 from syncer.model import BATCH_SIZE, Bucket, Problem, ProblemKind, VideoId
-from syncer.state.ledger import UnitStock, failing_buckets, note_failing, park, parked_buckets, spent_units
+from syncer.state.ledger import UnitStock, failing_buckets, note_failing, parked_buckets, spent_units
 from syncer.state.play_states import (
     Check,
     due_videos,
@@ -25,10 +25,10 @@ from syncer.state.play_states import (
     save_checks,
     unreported_changes,
 )
-from syncer.status.buckets import limits, note_spent_day
+from syncer.status.buckets import limits
 from syncer.status.play_report import PlayReport
 from syncer.sync.options import Sync
-from syncer.sync.readings import open_client
+from syncer.sync.readings import close_spent_day, open_client
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome
 from syncer.youtube.batches import MAX_HALVINGS, pack
@@ -130,7 +130,8 @@ def _ask(
             while batches and not failed:
                 wave = [batches.popleft() for _ in range(min(len(batches), at_once))]
                 at_once = youtube.connections
-                for answer in pool.map(lambda batch: client.fetch(Bucket.GENERAL, batch, question), wave):
+                for response in pool.map(lambda batch: client.fetch(Bucket.GENERAL, batch, question), wave):
+                    answer = close_spent_day(sync, stock, response)
                     tally.problems += answer.problems
                     unrequested += answer.unrequested
                     if answer.outcome is Outcome.ANSWERED:
@@ -149,7 +150,7 @@ def _ask(
                         batches.extend((answer.videos[:half], answer.videos[half:]))
                     else:
                         failed = True
-                        _note_failure(sync, answer, stock)
+                        _note_failure(sync, answer)
     finally:
         stock.give_back()
     if failing != failing_buckets(database):
@@ -160,12 +161,8 @@ def _ask(
         tally.problems.append(Problem(ProblemKind.BAD_ANSWER, METHODS[Bucket.GENERAL], message))
 
 
-def _note_failure(sync: Sync, answer: Answer, stock: UnitStock) -> None:
-    """Keep why requests ended: a bucket that is spent is parked, anything else is a problem, once a sync."""
-    if answer.parked_until is not None:
-        park(sync.database, answer.bucket, answer.parked_until)
-        stock.give_back()  # first: the units spent so far are noted
-        note_spent_day(sync.config, sync.database, answer.bucket, answer.at)
-    elif answer.outcome not in {Outcome.SPENT, Outcome.STOPPED}:
+def _note_failure(sync: Sync, answer: Answer) -> None:
+    """Keep why requests ended, once a sync; a spent quota is none of its problems."""
+    if answer.outcome not in {Outcome.SPENT, Outcome.STOPPED}:
         problem = Problem(ProblemKind.REQUEST_FAILED, METHODS[answer.bucket], answer.message or "")
         sync.tally.problems += [] if problem in sync.tally.problems else [problem]

@@ -91,7 +91,6 @@ class _Readings:
     """The sync's in the state."""
     total: int
     """How many videos all windows have."""
-    stock: UnitStock
     requests: WindowRequests
     failed: int = 0
     """Videos whose requests failed."""
@@ -149,10 +148,6 @@ class _Readings:
                 self._unsaved += (Reading(video, answer.at, None) for video in sorted(absent))
                 tally.answered += len(answer.statistics)
                 tally.missing.update(absent)
-            case Outcome.SPENT if answer.parked_until is not None:
-                park(self.sync.database, answer.bucket, answer.parked_until)
-                self.stock.give_back()  # first: the units spent so far are noted
-                note_spent_day(self.sync.config, self.sync.database, answer.bucket, answer.at)
             case Outcome.REJECTED if len(videos) == 1:  # otherwise its halves are requested again
                 message = (
                     f"YouTube rejects every {METHODS[answer.bucket]} request with this video, and accepts the others:"
@@ -197,10 +192,14 @@ def request_windows(sync: Sync, windows: Sequence[Sequence[VideoId]], number: in
         with (
             open_client(sync.config, sync.environment, stock.spend, deadline) as client,
             WindowRequests(
-                windows, client.fetch, connections=youtube.connections, deadline=deadline, breakers=breakers
+                windows,
+                lambda bucket, videos: close_spent_day(sync, stock, client.fetch(bucket, videos)),
+                connections=youtube.connections,
+                deadline=deadline,
+                breakers=breakers,
             ) as requests,
         ):
-            readings = _Readings(sync, number, total, stock, requests)
+            readings = _Readings(sync, number, total, requests)
             for _ in windows[:-1]:
                 readings.finish_window()
                 yield readings.save_arrived
@@ -216,6 +215,18 @@ def request_windows(sync: Sync, windows: Sequence[Sequence[VideoId]], number: in
     if still_failing != failing:
         note_failing(sync.database, still_failing)
     yield lambda: None
+
+
+def close_spent_day(sync: Sync, stock: UnitStock, answer: Answer) -> Answer:
+    """Park the bucket if this answer says that YouTube ended its day; return the answer.
+
+    In the thread that requested it, before others spend units of the other bucket: all that are spent now count.
+    """
+    if answer.parked_until is not None:
+        park(sync.database, answer.bucket, answer.parked_until)
+        stock.give_back()  # first: the units spent so far are noted
+        note_spent_day(sync.config, sync.database, answer.bucket, answer.at)
+    return answer
 
 
 def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:
