@@ -29,11 +29,6 @@ VIDEOS_SHOWN = 10
 """The same, of a list of videos."""
 
 
-def _is_styled() -> bool:
-    """Whether results have colours: on a terminal, or where the environment wants them in a pipe, too."""
-    return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
-
-
 @cache
 def console() -> Console:
     """Return the console for results: colours and wrapping on a terminal only."""
@@ -49,8 +44,8 @@ def show_json(document: object) -> None:
 
 
 def show(text: str = "", style: str = "") -> None:
-    """Print a line."""
-    if not _is_styled():
+    """Print a line: with colours on a terminal, or where the environment wants them in a pipe, too."""
+    if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
         print(text, flush=True)  # before what is printed on standard error next
         return
     from rich.text import Text
