@@ -423,3 +423,17 @@ def test_it_needs_neither_key_nor_network_nor_another_config(
     monkeypatch.setenv("SYNCER_CONFIG", "none.yaml")
     lay(there, SHAPES["jekyll"][0])
     assert syncer("init").code == 0
+
+
+def test_a_count_that_a_sync_does_not_write_is_named_and_gets_no_second_key(there: Path, syncer: Run) -> None:
+    texts = ["5", '"31,147"', "1.2M"]
+    lay(there, {f"_posts/{n}.md": f"---\nvid_id: {A}\nviews: {text}\n---\n".encode() for n, text in enumerate(texts)})
+    ran = syncer("init")
+    assert "  viewCount     views\n" in ran.out
+    assert "insert_missing: true" not in (there / "config/syncer.yaml").read_text(encoding="utf-8")
+    assert (
+        "A sync would leave these alone and report them:\n"
+        "  _posts/1.md:3: The count 'views' is \"31,147\", not a whole number: write only digits, or leave it empty. "
+        "[not-a-count]\n"
+        "  _posts/2.md:3: The count 'views' is 1.2M, not"
+    ) in ran.out

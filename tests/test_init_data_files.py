@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from syncer.config.parse import parse_config
-from syncer.model import Fields
+from syncer.model import Count, Fields
 from syncer.simulator.server import Simulator
 from tests.doc_blocks import git
 from tests.site import Run, crlf, ids
@@ -22,7 +22,7 @@ WATCH = "https://www.youtube.com/watch?v="
 ENDPOINT = "https://youtube.googleapis.com/"
 
 
-def talk(video: str, views: int | None = 5, **other: str) -> str:
+def talk(video: str, views: int | str | None = 5, **other: str) -> str:
     lines = [f'- title: "A talk, {video[:3]}"', f"  youtube_id: {video}"]
     lines += [] if views is None else [f"  views: {views}"]
     return "\n".join([*lines, *(f"  {key}: {text}" for key, text in other.items())]) + "\n"
@@ -338,3 +338,93 @@ def test_a_list_of_videos_is_one_whatever_other_files_have_under_the_key(
     target = there / "config/syncer.yaml"
     (collection,) = parse_config(target.read_text(encoding="utf-8"), target).collections
     assert (collection.fields.video_id, collection.include) == ("[].link", (f"/{name}.yml",))
+
+
+@pytest.mark.parametrize("text", ['"31,147"', "1_000", "0x10", "31k", '"12 views"', "3.5", "n/a"])
+def test_a_count_that_a_sync_does_not_write_is_named_and_gets_no_second_key(
+    there: Path, syncer: Run, text: str
+) -> None:
+    lay(there, {"_data/talks.yml": talk(A, text) + talk(B, text)})
+    ran = syncer("init")
+    (fields,) = proposed(there)
+    assert (list(fields.counts.values()), fields.insert_missing) == (["views"], False)
+    assert (
+        "A sync would leave these alone and report them:\n"
+        f"  _data/talks.yml:3: The count '[0].views' is {text}, not a whole number: write only digits, or leave it "
+        "empty. [not-a-count]\n"
+    ) in ran.out
+
+
+def test_only_the_first_of_many_problems_are_named(there: Path, syncer: Run) -> None:
+    lay(there, {"_data/talks.yml": "".join(talk(video, "31k") for video in IDS)})
+    out = syncer("init").out
+    assert out.count("[not-a-count]") == 5
+    assert "  ... and 7 more problems; `syncer sync --dry-run` lists all\n" in out
+
+
+def test_a_table_with_texts_for_counts_is_proposed(there: Path, syncer: Run) -> None:
+    lay(there, {"_data/library.csv": f'youtube_id,views\n{A},"31,147"\n{B},5\n'})
+    assert "_data/library.csv:2: The count 'views' is 31,147, not a whole number" in syncer("init").out
+    assert [fields.counts for fields in proposed(there)] == [{"viewCount": "views"}]
+
+
+NESTED = "- title: x\n  video: {{id: {}, views: 3}}\n"
+
+
+def test_two_shapes_of_items_in_one_list_are_two_mappings_with_their_own_counts(
+    there: Path, youtube: Simulator, syncer: Run
+) -> None:
+    flat = "".join(f"- id: {video}\n  views: 5\n" for video in IDS[:4])
+    lay(there, {"_data/talks.yml": flat + NESTED.format(IDS[4]) + NESTED.format(IDS[5])})
+    syncer("init")
+    assert {fields.video_id: fields.counts[Count.VIEWS] for fields in proposed(there)} == {
+        "[].id": "views",
+        "[].video.id": "video.views",
+    }
+    aim_at(there, youtube)
+    assert syncer("sync", "--json").document["changed_counts"] == 6
+
+
+@pytest.mark.parametrize(
+    ("items", "named"),
+    [
+        (f"- {C}\n- {WATCH}{D}\n", "Left out 2 videos in the list `[]` of _data/talks.yml: an item that is only an ID"),
+        (f"- {C}\n", "Left out 1 video in the list `[]` of _data/talks.yml: an item that is only an ID has no place"),
+        (f"- id: {C}\n", "Left out 1 video under `[].id` of _data/talks.yml: map that key by hand"),
+        (f"- title: x\n  related: [{C}, {D}]\n", "Left out 2 videos in the list `[].related[]` of _data/talks.yml"),
+    ],
+)
+def test_videos_of_a_data_file_that_no_mapping_reaches_are_counted(
+    there: Path, syncer: Run, items: str, named: str
+) -> None:
+    lay(there, {"_data/talks.yml": talk(A) + talk(B) + items})
+    ran = syncer("init")
+    assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id"]
+    assert named in ran.out
+
+
+def test_a_key_that_names_the_same_videos_and_a_thumbnail_are_not_left_out(there: Path, syncer: Run) -> None:
+    other = {"link": WATCH + A, "thumbnail": f"https://i.ytimg.com/vi/{A}/hq.jpg"}
+    lay(there, {"_data/talks.yml": talk(A, **other) + talk(B, link=WATCH + B)})
+    assert "Left out" not in syncer("init").out
+
+
+@pytest.mark.parametrize("ids", [1, 3, 12])
+@pytest.mark.parametrize("stray", ["_comment", "default", "$schema", "a title"])
+@pytest.mark.parametrize("below", [False, True])
+def test_a_stray_key_among_ids_is_told_once(there: Path, syncer: Run, ids: int, stray: str, below: bool) -> None:
+    videos: dict[str, object] = {video: {"views": 5} for video in IDS[:ids]}
+    mapping = {stray: {"views": 0}, **videos}
+    lay(there, {"_data/videos.json": json.dumps({"videos": mapping} if below else mapping)})
+    ran = syncer("init")
+    if ids == 1 and stray == "a title":
+        assert ran.code == 1
+        return
+    assert [fields.video_id for fields in proposed(there)] == ["videos.{}" if below else "{}"]
+    assert ran.out.count(f"The key '{stray}' is not a video ID: remove it, or move it out of the mapping.") == 1
+
+
+def test_a_mapping_with_a_few_names_that_look_like_ids_is_not_one_of_ids(there: Path, syncer: Run) -> None:
+    people = {"JavaScripts": {"views": 5}, "BobSmithXYZ": {"views": 5}, "Ann": {"views": 5}, "Bo": {"views": 5}}
+    lay(there, {"_data/people.json": json.dumps(people)})
+    assert syncer("init").code == 1

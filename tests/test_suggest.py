@@ -82,7 +82,7 @@ def test_new_count_keys_are_named_as_the_id_is(key: str, views: str, likes: str)
 
 
 def test_a_proposed_key_never_differs_from_another_in_letter_case_only() -> None:
-    counts = one(*posts(3, youtubeId="ID", **{"VIEWCOUNT.a": "x", "likeCOUNT": "many"})).fields.counts
+    counts = one(*posts(3, youtubeId="ID", VIEWCOUNT="many", likeCOUNT="many")).fields.counts
     assert counts == {Count.VIEWS: "youtube_viewCount", Count.LIKES: "youtube_likeCount"}
     counts = one(*posts(3, vid_id="ID", **{"stats.views": "5", "statS.likes": "5"})).fields.counts
     assert counts == {Count.VIEWS: "stats.views"}
@@ -133,8 +133,28 @@ def test_new_count_keys_are_beside_a_nested_id() -> None:
 
 
 def test_a_key_that_holds_something_else_is_not_taken_for_a_new_count() -> None:
-    fields = one(*posts(3, video_id="ID", view_count="1.2M", comments="true")).fields
+    fields = one(*posts(3, video_id="ID", view_count="true", comments="true")).fields
     assert fields.counts == {Count.VIEWS: "youtube_view_count", Count.LIKES: "like_count"}
+
+
+@pytest.mark.parametrize(
+    "text", ["31,147", "31 147", "1_000", "0x10", "31k", "1.2M", "~5", "3.5", "12 views", "-", "n/a", "\u2014"]
+)
+def test_a_text_that_is_meant_as_a_count_is_one_and_no_second_key_is_proposed(text: str) -> None:
+    proposal = one(*posts(3, video_id="ID", views=text, comments="true"))
+    assert proposal.fields == Fields("video_id", {Count.VIEWS: "views"})
+    assert proposal.odd_pages == ("_posts/0.md", "_posts/1.md", "_posts/2.md")
+
+
+def test_of_a_number_and_a_text_for_the_same_count_the_number_is_taken() -> None:
+    proposal = one(*posts(3, video_id="ID", views="31,147", youtube_views="31147", view_count="31k"))
+    assert (proposal.fields.counts, proposal.odd_pages) == ({Count.VIEWS: "youtube_views"}, ())
+
+
+@pytest.mark.parametrize("other", ["likes[]", "likes.youtube"])
+def test_no_second_key_is_proposed_beside_a_list_or_a_table_of_that_name(other: str) -> None:
+    fields = one(*posts(3, video_id="ID", **{other: "5"})).fields
+    assert fields.counts == {Count.VIEWS: "view_count"}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +178,7 @@ def test_counts_beside_the_id_are_found_whatever_they_are_called(
 
 @pytest.mark.parametrize(
     "other",
-    [{"comments": "true"}, {"comments": ""}, {"likes[]": "5"}, {"author.views": "5"}, {"view_count": "1,567"}],
+    [{"comments": "true"}, {"comments": ""}, {"likes[]": "5"}, {"author.views": "5"}, {"view_count": "many"}],
 )
 def test_a_key_that_only_sounds_like_a_count_is_not_one(other: dict[str, str]) -> None:
     fields = one(*posts(3, youtube="ID", **other)).fields

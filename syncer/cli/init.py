@@ -16,6 +16,7 @@ from syncer.cli.settings import DEFAULT_CONFIG, Settings
 
 if TYPE_CHECKING:
     from syncer.content.walk import Candidate
+    from syncer.model import Problem
     from syncer.suggest.data_files import DataFiles
     from syncer.suggest.elsewhere import Elsewhere
     from syncer.suggest.propose import Proposal
@@ -26,6 +27,14 @@ PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
 
 DATA_FILES = ("*.yml", "*.yaml", "*.json", "*.toml", "*.csv", "*.tsv")
 """What may be a data file."""
+
+CHECKED_FILES = 100
+"""Up to so many data files of each proposal are read again, for the problems that a sync would report."""
+
+PROBLEMS_SHOWN = 5
+
+KEYS_SHOWN = 3
+"""Keys of data files that are in no proposal; of others, nothing is said."""
 
 LARGEST_DATA_FILE_BYTES = 8 << 20
 """Bytes above which a data file is not looked at."""
@@ -82,6 +91,8 @@ def command(settings: Settings, directory: Path) -> int:
     _write(target, render(final, is_hugo=by_hugo))
     for proposal in final:
         _show_proposal(proposal)
+    _show_left_alone(site, final, seen)
+    _show_left_out(data_files)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
     _show_unread(site, seen)
     _show_tables(tables)
@@ -160,6 +171,42 @@ def _show_proposal(proposal: Proposal) -> None:
         show(f"  only where    {safe(key)} is {safe(value)}")
     for count, key in fields.counts.items():
         show(f"  {count:13} {safe(key)}{' (new: a sync adds it)' if fields.insert_missing else ''}")
+
+
+def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) -> None:
+    """Print the problems that a sync would report of the proposed keys, in some pages and in up to 100 data files."""
+    from syncer.cli.show import show, show_problems
+    from syncer.front_matter.find import find
+    from syncer.wording import counted
+
+    refused = {problem.subject for problem in seen.refused}
+    found: dict[Problem, None] = {}
+    for each in proposals:
+        examples = [path for path, _ in each.examples]
+        for path in dict.fromkeys([*each.odd_pages, *examples, *each.files[:CHECKED_FILES]]):
+            data = _read_data_file(site, path) if path not in refused else None
+            found |= dict.fromkeys(find(data, each.fields, path).problems if data is not None else ())
+    if found:
+        show("A sync would leave these alone and report them:")
+        show_problems(list(found)[:PROBLEMS_SHOWN])
+        if len(found) > PROBLEMS_SHOWN:
+            show(f"  ... and {counted(len(found) - PROBLEMS_SHOWN, 'more problem')}; `syncer sync --dry-run` lists all")
+
+
+def _show_left_out(data_files: DataFiles) -> None:
+    """Print how many videos of data files are in no proposal, and what to do."""
+    from syncer.cli.show import show
+    from syncer.wording import counted, safe
+
+    for key, videos in sorted(data_files.left_out.items(), key=lambda pair: -pair[1].total())[:KEYS_SHOWN]:
+        path, _ = videos.most_common(1)[0]
+        where = safe(path) + (f" and {len(videos) - 1:,} more" if len(videos) > 1 else "")
+        is_bare = key.endswith("[]")
+        advice = "map that key by hand, if they are to have counts"
+        if is_bare:
+            advice = "an item that is only an ID has no place for a count. Write it as `- id: dQw4w9WgXcQ`"
+        under = "in the list" if is_bare else "under"
+        show(f"Left out {counted(videos.total(), 'video')} {under} `{safe(key)}` of {where}: {advice}.")
 
 
 def _show_generator_advice(site: str, target: Path, proposals: Sequence[Proposal], json_numbers: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -19,8 +20,10 @@ Leaf = tuple[str, str, bool]
 """The path of a scalar as in a config, its text, and whether it is quoted: `("videos[].id", "5HjkiQJx-CY", False)`."""
 
 _DELIMITERS = ",;\t|"
-_ID_KEYS = 0.9
-"""The share of a mapping's keys that look like IDs from which on the keys are the IDs."""
+_ASIDE = re.compile(
+    r"[_$#@/].*|(?:x-)?(?:defaults?|comments?|meta|metadata|schema|version|updated|notes?)", re.IGNORECASE
+)
+"""A key beside IDs that is for people, or for a program."""
 
 
 class Leaves(list[Leaf]):
@@ -105,15 +108,14 @@ def _below(node: Node, path: str, item: int, numbers: Iterator[int]) -> Iterator
 
 
 def _has_id_keys(table: Table) -> bool:
-    """Return whether the keys of a table are IDs, each with a table as its value."""
-    ids = sum(
-        isinstance(member.value, Table)
-        and isinstance(member.key, Scalar)
-        and ID.fullmatch(member.key.text) is not None
-        and looks_like_id(member.key.text)
-        for member in table.members
-    )
-    return ids > 0 and ids >= _ID_KEYS * len(table.members)
+    """Return whether the keys of a table are IDs, each with a table as its value, but for a few."""
+    ids = others = 0
+    for member in table.members:
+        text = member.key.text if isinstance(member.key, Scalar) else ""
+        is_id = isinstance(member.value, Table) and ID.fullmatch(text) is not None and looks_like_id(text)
+        ids += is_id
+        others += not (is_id or _ASIDE.fullmatch(text))
+    return ids > others
 
 
 def _records(data: bytes, form: Format) -> Iterator[dict[str, str]]:

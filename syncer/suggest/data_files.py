@@ -11,7 +11,7 @@ from itertools import takewhile
 from syncer.front_matter.entries import is_own
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import KEYED, TABLES, UNMAPPED, PageContents, format_of
-from syncer.front_matter.leaves import leaves
+from syncer.front_matter.leaves import Leaf, leaves
 from syncer.model import Count, Fields, Format, Problem, ProblemKind
 from syncer.suggest.propose import (
     MAX_PATTERNS,
@@ -23,7 +23,7 @@ from syncer.suggest.propose import (
     propose,
     video_keys,
 )
-from syncer.suggest.survey import NOT_PUBLISHED, Recognise, Survey
+from syncer.suggest.survey import NOT_PUBLISHED, Recognise, Survey, is_likely
 
 _MAX_PROPOSALS = 8
 _MAX_NAMED = 3
@@ -67,6 +67,10 @@ class DataFiles:
     """How many values a key has in files that are in none of its groups."""
     refused: dict[str, Problem] = field(default_factory=dict)
     """What is wrong with files in which a sync could find no video, by path."""
+    seen: dict[str, dict[str, int]] = field(default_factory=dict)
+    """How many videos each file has under a key; those in a list of bare IDs under the list with `[]`."""
+    left_out: dict[str, Counter[str]] = field(default_factory=dict)
+    """The same by key, of what is in no proposal: known after `proposals`."""
 
     def add(self, path: str, data: bytes) -> bool:
         """Note what a file holds, by its path relative to the site; return whether it may be in a proposal."""
@@ -90,6 +94,7 @@ class DataFiles:
         ]
         keys = [key for key in (*certain, *perhaps) if _may_be_shape(key, form, path)]
         self.elsewhere.update({(form, key): number for key, number in own.values.items() if key not in keys})
+        self._note(path, found, own, keys)
         for key in keys:
             names = counts_beside(key, own.keys[key])
             group = self._group(form, key, names)
@@ -115,10 +120,10 @@ class DataFiles:
 
         A table without a column for a count is among them, with `insert_missing`: it must not be in a config.
         """
-        found = []
+        found: list[tuple[_Group, Proposal]] = []
         for (form, key), groups in self.groups.items():
             for group in groups:
-                proposal = propose(key, group.survey, form)
+                proposal = replace(propose(key, group.survey, form), files=tuple(group.paths))
                 is_shape = _is_list(key, form) or group.names or (len(group.paths) > 1 and proposal.videos > 1)
                 is_clear = group.is_clear or is_named_for_videos(key, clearly=True)
                 is_seldom = self.elsewhere[form, key] > proposal.videos and not is_clear
@@ -126,8 +131,23 @@ class DataFiles:
                     proposal.fields.where or holds_videos(key, group.survey, named=True)
                 )
                 if is_for_videos and is_shape and not is_seldom and self._has_videos(group, proposal, read):
-                    found.append(self._placed(group, proposal, read))
-        return sorted(found, key=lambda each: (-each.videos, each.directory, each.include))[:_MAX_PROPOSALS]
+                    found.append((group, self._placed(group, proposal, read)))
+        found.sort(key=lambda pair: (-pair[1].videos, pair[1].directory, pair[1].include))
+        proposed = found[:_MAX_PROPOSALS]
+        taken = {(path, proposal.fields.video_id) for group, proposal in proposed for path in group.paths}
+        for path, keys in self.seen.items():
+            for key, videos in keys.items():
+                if (path, key) not in taken:
+                    self.left_out.setdefault(key, Counter())[path] = videos
+        return [proposal for _, proposal in proposed]
+
+    def _note(self, path: str, found: Sequence[Leaf], own: Survey, keys: Sequence[str]) -> None:
+        """Note the videos of a file under these keys, and in its lists of bare IDs."""
+        videos = {key: each.urls + min(each.plausible, each.mixed) for key, each in own.keys.items() if key in keys}
+        for key, text, _ in found:
+            if key.endswith("[]") and key[:-2] not in own.keys and not _NO_VIDEO.search(key.lower()):
+                videos[key] = videos.get(key, 0) + is_likely(text, self.recognise(text))
+        self.seen[path] = {key: number for key, number in videos.items() if number}
 
     def _has_videos(self, group: _Group, proposal: Proposal, read: Read) -> bool:
         for path in group.paths[:_CHECKED_FILES]:

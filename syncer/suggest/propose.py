@@ -45,6 +45,10 @@ class Proposal:
     """How many videos they have; the same video on two pages is one."""
     examples: tuple[tuple[str, str], ...]
     """A few pages, and the key's value there."""
+    odd_pages: tuple[str, ...] = ()
+    """A few pages with counts that a sync leaves alone, such as `31,147`."""
+    files: tuple[str, ...] = ()
+    """The data files with videos under the key, in no order."""
 
     @property
     def format(self) -> Format:
@@ -157,7 +161,8 @@ def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
     pages, videos = video_key.pages, len(video_key.distinct)
     if condition:
         pages, videos = condition[2].pages, len(condition[2].videos)
-    return Proposal(directory, include, exclude, fields, pages, videos, tuple(video_key.examples))
+    odd = dict.fromkeys(path for name in counts.values() for path in video_key.meant_on.get(before + name, ()))
+    return Proposal(directory, include, exclude, fields, pages, videos, tuple(video_key.examples), tuple(odd))
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -181,20 +186,23 @@ def literal(text: str) -> str:
 def counts_beside(key: str, video_key: VideoKey) -> dict[Count, str]:
     """Return the count keys beside the video ID: of several, the one on most pages.
 
-    A key is one by its name and by its values: all are numbers or empty, or the name ends in `count`.
+    A key is one by its name and by its values: most are numbers, empty or meant as numbers, or the name ends in
+    `count`. Of two keys, `views: 31147` is preferred to `views: "31,147"`, which a sync leaves alone.
     """
-    found: dict[Count, tuple[int, str]] = {}
+    found: dict[Count, tuple[tuple[int, int], str]] = {}
     own = key.removeprefix(item_prefix(key))
     for other, kinds in video_key.beside.items():
         name = _beside(key, other)
         count = _count_of(name) if name else None
-        values = kinds.plain + kinds.empty + kinds.other
-        telling = kinds.plain or (kinds.empty and count is not Count.COMMENTS) or _word(other).endswith("count")
+        values = kinds.plain + kinds.empty, kinds.meant + kinds.other
+        numbers = kinds.plain + kinds.meant
+        telling = numbers or (kinds.empty and count is not Count.COMMENTS) or _word(other).endswith("count")
         clashes = any(
             part_by_case(name, taken) or name.startswith(f"{taken}.") or taken.startswith(f"{name}.")
             for taken in (own, *(one for counted, (_, one) in found.items() if counted != count))
         )
-        if count and telling and not clashes and kinds.other <= kinds.plain and values > found.get(count, (0, ""))[0]:
+        is_most = values > found.get(count, ((0, 0), ""))[0] if count else False
+        if count and is_most and telling and not clashes and kinds.other <= numbers:
             found[count] = values, name
     return {count: found[count][1] for count in Count if count in found}
 
@@ -220,16 +228,23 @@ def _count_of(name: str) -> Count | None:
 
 
 def _new_counts(key: str, video_key: VideoKey) -> Mapping[Count, str]:
-    """Return keys for counts that no page has yet: beside the video ID, and in the style of the site's other keys."""
+    """Return keys for counts that no page has yet: beside the video ID, and in the style of the site's other keys.
+
+    Where a list or a table has the name of a count, that count has no second key.
+    """
     before, dot, last = key.rpartition(".")
     if last == KEYED:
         before, dot, last = key, ".", ""
     in_item = "" if not last else before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""
-    others = (re.split(r"[.\[]", other.removeprefix(before + dot))[0] for other in video_key.beside)
-    taken = {fold_key(name) for name in (last, *others)}
+    others = [re.split(r"[.\[]", other.removeprefix(before + dot), maxsplit=1) for other in video_key.beside]
+    taken = {fold_key(name) for name in (last, *(name for name, *_ in others))}
+    structured = {_count_of(name) for name, *below in others if below}
+    proposed = _PROPOSED[_style(last, video_key)]
     counts = {}
-    for count, name in _PROPOSED[_style(last, video_key)].items():
+    for count, name in proposed.items():
+        if count in structured and not structured.issuperset(proposed):
+            continue
         free = name
         while fold_key(free) in taken:
             free = f"youtube_{free}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from os.path import splitext
 
@@ -30,6 +31,8 @@ NOT_PUBLISHED = frozenset({"_drafts", "_site", "archetypes", "archive", "archive
 """Directories that hold no pages of the site itself, or none that are updated, whatever the letter case."""
 _PLAIN_COUNT = re.compile(COUNT_PATTERN)
 _NULLS = {"", "null", "~"}
+_MEANT_AS_COUNT = re.compile(r"\W*\d.{0,30}|\W+|n/?a|none|unknown|tb[ad]", re.IGNORECASE | re.DOTALL)
+"""A text that somebody wrote as a count, or instead of one: `31,147`, `1.2M`, `0x10`, `12 views`, `-`, `n/a`."""
 _WEB = ("https://", "http://")
 _YOUTUBE = re.compile(r"(?:you[ _-]?tube|yt)(?:\.com)?(?:[ _-]\w{1,20})?", re.IGNORECASE)
 """A word that says where a video is."""
@@ -62,11 +65,23 @@ class ValueKinds:
 
     plain: int = 0
     empty: int = 0
+    meant: int = 0
+    """Texts that are meant as a count, and that a sync would not write over."""
     other: int = 0
     strings: int = 0
     """Pages on which it is quoted, empty or not."""
     numbers: int = 0
     """Pages on which it is digits alone."""
+
+    def add(self, text: str) -> bool:
+        """Count a value; return whether it is meant as a count, and not one."""
+        is_plain = _PLAIN_COUNT.fullmatch(text) is not None
+        is_meant = not is_plain and not _is_empty(text) and _MEANT_AS_COUNT.fullmatch(text.strip()) is not None
+        self.plain += is_plain
+        self.empty += _is_empty(text)
+        self.meant += is_meant
+        self.other += not (is_plain or is_meant or _is_empty(text))
+        return is_meant
 
 
 @dataclass(slots=True)
@@ -101,6 +116,8 @@ class VideoKey:
     """Pages, and the key's value there."""
     beside: defaultdict[str, ValueKinds] = field(default_factory=lambda: defaultdict(ValueKinds))
     """The other keys of these pages."""
+    meant_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """For keys with texts that are `ValueKinds.meant`, a few of the pages."""
     same: Counter[str] = field(default_factory=Counter)
     """For each other key, the pages on which it names the same videos and perhaps more."""
     conditions: dict[tuple[str, str], Condition] = field(default_factory=dict)
@@ -127,39 +144,40 @@ class VideoKey:
 
     def add_value(self, path: str, text: str, video_id: VideoId | None, beside: Sequence[tuple[str, str]]) -> None:
         """Count a value that is a video or is reported, with the values of the same item that may be conditions."""
-        is_likely = video_id is not None and (text.strip() != video_id or _is_mixed(video_id))
-        is_other = video_id is None or not (is_likely or is_possible(video_id))
-        self.likely += is_likely
+        likely = is_likely(text, video_id)
+        is_other = video_id is None or not (likely or is_possible(video_id))
+        self.likely += likely
         self.others += is_other
         for pair in beside:
             if pair in self.conditions or len(self.conditions) < _MAX_CONDITIONS:
                 condition = self.conditions.setdefault(pair, Condition())
-                condition.ids += is_likely
+                condition.ids += likely
                 condition.others += is_other
                 condition.pages += condition.last_page != path
                 condition.last_page = path
                 if video_id is not None:
                     condition.videos.add(video_id)
 
-    def add_page(self, path: str, leaves: Leaves, known: Mapping[str, int]) -> None:
-        """Count a page, and the values of its other keys that are `known`."""
+    def add_page(self, path: str, leaves: Leaves, known: Mapping[str, int], items: AbstractSet[int]) -> None:
+        """Count a page, and the values of its other keys that are `known`, if they are in one of the items."""
         *directory, name = path.split("/")
         self.pages += 1
         self.directories.add(tuple(directory))
         self.suffixes.add(splitext(name)[1])
         quoted_keys: dict[str, bool] = {}
-        for key, text, quoted in leaves:
+        for number, (key, text, quoted) in enumerate(leaves):
             if key in known:
                 kinds = self.beside[key]
-                if _is_empty(text):
-                    kinds.empty += 1
-                elif _PLAIN_COUNT.fullmatch(text):
-                    kinds.plain += 1
-                else:
-                    kinds.other += 1
+                if _item_of(leaves, number) not in items:
                     continue
-                if quoted or not _is_empty(text):
+                if kinds.add(text):
+                    pages = self.meant_on.get(key, ())
+                    if len(pages) < _MAX_EXAMPLES and path not in pages:
+                        self.meant_on[key] = (*pages, path)
+                elif _PLAIN_COUNT.fullmatch(text) or (quoted and _is_empty(text)):
                     quoted_keys[key] = quoted
+            elif key.endswith("[]") and len(self.beside) < _MAX_KEYS:
+                self.beside.setdefault(key, ValueKinds())
         for key, quoted in quoted_keys.items():
             self.beside[key].strings += quoted
             self.beside[key].numbers += not quoted
@@ -183,6 +201,7 @@ class Survey:
     def add_page(self, path: str, leaves: Leaves, recognise: Recognise, *, is_table: bool = False) -> None:
         """Count what one page or data file holds. `is_table`: its keys are names of columns."""
         videos: dict[str, set[VideoId]] = {}
+        items: defaultdict[str, set[int]] = defaultdict(set)
         times = Counter(key for key, _, _ in leaves)
         conditions = _conditions(leaves)
         read: list[tuple[str, str, VideoId | None, Sequence[tuple[str, str]]]] = []
@@ -203,19 +222,20 @@ class Survey:
             is_address = video_id is None and text.strip().lower().startswith(_WEB)
             self.addresses[key] += is_address
             if not (is_address or _is_empty(text)):
-                item = leaves.items[number] if isinstance(leaves, LeavesOfItems) else 0
-                read.append((key, text, video_id, [pair for pair in conditions.get(item, ()) if pair[0] != key]))
+                near = conditions.get(_item_of(leaves, number), [])
+                read.append((key, text, video_id, [pair for pair in near if pair[0] != key]))
             if video_id is not None and (key in self.keys or len(self.keys) < _MAX_VIDEO_KEYS):
                 video_key = self.keys.setdefault(key, VideoKey())
                 video_key.add_id(video_id, text)
                 if key not in videos and len(video_key.examples) < _MAX_EXAMPLES:
                     video_key.examples.append((path, text))
                 videos.setdefault(key, set()).add(video_id)
+                items[key].add(_item_of(leaves, number))
         for key, text, video_id, pairs in read:
             if key in self.keys:
                 self.keys[key].add_value(path, text, video_id, pairs)
         for key, ids in videos.items():
-            self.keys[key].add_page(path, leaves, self.values)
+            self.keys[key].add_page(path, leaves, self.values, items[key])
             self.keys[key].same.update(other for other, others in videos.items() if other != key and ids <= others)
 
 
@@ -238,6 +258,10 @@ def survey(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Survey:
     return found
 
 
+def _item_of(leaves: Leaves, number: int) -> int:
+    return leaves.items[number] if isinstance(leaves, LeavesOfItems) else 0
+
+
 def _conditions(leaves: Leaves) -> dict[int, list[tuple[str, str]]]:
     """Return the keys and values of each item that may say that its video is YouTube's."""
     found: dict[int, list[tuple[str, str]]] = {}
@@ -246,6 +270,11 @@ def _conditions(leaves: Leaves) -> dict[int, list[tuple[str, str]]]:
             if not key.endswith("[]") and _YOUTUBE.fullmatch(text):
                 found.setdefault(item, []).append((key, text))
     return found
+
+
+def is_likely(text: str, video_id: VideoId | None) -> bool:
+    """Return whether a text with this video is a URL, or an ID that is hardly a word."""
+    return video_id is not None and (text.strip() != video_id or _is_mixed(video_id))
 
 
 def _is_mixed(video_id: VideoId) -> bool:
