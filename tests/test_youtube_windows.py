@@ -16,7 +16,7 @@ from syncer.model import Bucket, VideoId
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.youtube.answer import Answer, Fetch, Outcome
-from syncer.youtube.batches import MAX_FAILURES, Arrival, Breaker, WindowRequests
+from syncer.youtube.batches import MAX_FAILURES, Arrival, Breaker, Checks, Turn, WindowRequests
 from syncer.youtube.deadline import Deadline
 from tests.asking import client_with_units
 from tests.examples import examples
@@ -81,10 +81,16 @@ def requesting(
     *,
     deadline: Deadline | None = None,
     breakers: Mapping[Bucket, Breaker] | None = None,
+    checks: Checks | None = None,
 ) -> Iterator[WindowRequests]:
     breakers = breakers or {bucket: Breaker() for bucket in Bucket}
     with WindowRequests(
-        videos, fetch, connections=connections, deadline=deadline or Deadline(), breakers=breakers
+        videos,
+        fetch,
+        connections=connections,
+        deadline=deadline or Deadline(),
+        breakers=breakers,
+        checks=checks,
     ) as requests:
         yield requests
     assert not any(thread.name.startswith("youtube_") for thread in threading.enumerate())
@@ -148,7 +154,7 @@ def test_a_method_that_ends_in_the_second_window_is_replaced_from_there_on() -> 
     assert youtube.about(0) == [Bucket.STATS] * 4
     assert youtube.about(1) == [Bucket.STATS, *[Bucket.GENERAL] * 4], "one request finds out"
     assert youtube.about(2) == [Bucket.GENERAL] * 4
-    assert {video for _, answer in arrivals if answer for video in answer.statistics} == {
+    assert {video for _, answer, _ in arrivals if answer for video in answer.statistics} == {
         video for videos in windows(3, 200) for video in videos
     }
 
@@ -271,7 +277,7 @@ def test_each_video_is_requested_at_most_once_a_method_in_its_window_and_never_t
             waiting[0] = number + 1
             arrivals += window(requests)
             assert all(arrival.window <= number + 1 for arrival in arrivals)
-    answers = [answer for _, answer in arrivals if answer]
+    answers = [answer for _, answer, _ in arrivals if answer]
     assert len(answers) == len(asked)
     for bucket in Bucket:
         last_words = [one for one in answers if one.bucket is bucket and not is_halved(one)]
@@ -296,7 +302,7 @@ def test_end_to_end_windows_use_both_buckets_and_every_count_is_youtubes_own() -
         client_with_units(simulator, stats=12) as (client, units),
         requesting(videos, client.fetch, connections=3) as requests,
     ):
-        answers = [answer for _ in videos for _, answer in window(requests) if answer]
+        answers = [answer for _ in videos for _, answer, _ in window(requests) if answer]
         assert {bucket: simulator.units[bucket.value] for bucket in Bucket} == units
         told = {video: dict(counts) for answer in answers for video, counts in answer.statistics.items()}
         assert told == {
@@ -305,3 +311,55 @@ def test_end_to_end_windows_use_both_buckets_and_every_count_is_youtubes_own() -
             for video in one
             if video not in gone
         }
+
+
+def test_checks_follow_the_counts_of_the_first_window_and_not_its_absent_videos() -> None:
+    videos, due = windows(2, 120), windows(3, 70)[2]
+    youtube, checks = Youtube([videos[0][0]]), Youtube()
+    with requesting(videos, youtube.fetch, 1, checks=Checks(due, checks.fetch)) as requests:
+        first, second = window(requests), window(requests)
+    assert [(turn, answer and len(answer.videos)) for _, answer, turn in first[:6]] == [
+        *[(Turn.STATS, 50), (Turn.STATS, 50), (Turn.STATS, 20)],
+        *[(Turn.GENERAL, 1), (Turn.CHECKS, 50), (Turn.CHECKS, 20)],
+    ]
+    assert {turn for _, _, turn in second} <= {Turn.STATS}
+    assert checks.about(2) == [Bucket.GENERAL] * 2
+
+
+def test_a_method_that_fails_or_is_spent_with_the_counts_is_not_asked_for_checks() -> None:
+    videos, due = windows(1, 120), windows(2, 70)[1]
+    for outcome in (Outcome.SPENT, Outcome.UNAVAILABLE, Outcome.REFUSED):
+        youtube = Youtube(
+            [videos[0][0]],
+            lambda bucket, _, now=outcome: now if bucket is Bucket.GENERAL else ANSWERED,  # type: ignore[misc]
+        )
+        checks = Youtube()
+        with requesting(videos, youtube.fetch, checks=Checks(due, checks.fetch)) as requests:
+            window(requests)
+        assert checks.asked == [], outcome
+
+
+def test_checks_fail_until_the_breaker_opens_which_ends_the_confirmations_of_later_windows_too() -> None:
+    videos, due = windows(2, 120), windows(3, 500)[2]
+    youtube, checks = Youtube([videos[1][0]]), Youtube(outcome=lambda _bucket, _window: Outcome.FAILED)
+    with requesting(videos, youtube.fetch, 1, checks=Checks(due, checks.fetch)) as requests:
+        arrivals = [*window(requests), *window(requests)]
+    assert len(checks.asked) == MAX_FAILURES
+    assert youtube.about(1) == [Bucket.STATS] * 3
+    assert sum(answer is not None for _, answer, _ in arrivals) == 3 + MAX_FAILURES + 3
+
+
+def test_a_video_that_makes_a_request_for_checks_invalid_is_found_by_halving() -> None:
+    videos, due, asked = windows(1, 50), windows(2, 50)[1], list[Sequence[VideoId]]()
+
+    def check(bucket: Bucket, batch: Sequence[VideoId]) -> Answer:
+        asked.append(batch)
+        outcome = Outcome.REJECTED if due[7] in batch else ANSWERED
+        return Answer(bucket, tuple(batch), outcome, AT, {})
+
+    with requesting(videos, Youtube().fetch, 1, checks=Checks(due, check)) as requests:
+        answers = [answer for _, answer, turn in window(requests) if answer and turn is Turn.CHECKS]
+    assert [answer.videos for answer in answers if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1] == [
+        (due[7],)
+    ]
+    assert {video for answer in answers if answer.outcome is ANSWERED for video in answer.videos} == {*due} - {due[7]}

@@ -293,13 +293,14 @@ IS_DUE = (
 def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:
     """Whether there may be a video on the site's pages of which YouTube has to be asked whether it plays.
 
-    `every`: how often each is checked; `regions`: whose blocks count. One that begins to be missing is only recorded.
+    `every`: how often each is checked; `regions`: whose blocks count. One that YouTube has begun to leave out is not
+    asked about, but may soon be missing.
     """
     with database.read() as connection:
         (found,) = connection.execute(
             "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'regions' AND value = :regions) OR EXISTS ("
             "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id LEFT JOIN videos AS v ON v.id = p.id"
-            f" WHERE CASE WHEN {MAY_BE_DUE} THEN {IS_DUE} ELSE v.misses > 1 END)",
+            f" WHERE NOT {MAY_BE_DUE} OR {IS_DUE})",
             {"now": int(now.timestamp()), "every": int(every.total_seconds()), "regions": regions},
         ).fetchone()
         return bool(found)

@@ -8,11 +8,13 @@ Each stage is a function, with the file that it is in, and what it calls for the
     | plan_now          sync/readings         which videos to request now, within the quota (decide/plan)
     | begin_sync        state/syncs           the sync's number in the state
     | call_before       sync/call_hook        calls the build hook, if an earlier sync left a call that is due now
+    | VideoChecks       sync/check_playing    of which videos to ask, with the first window, whether they still play
     | Windows           decide/plan           the videos in windows of up to 5,000; the rest is done window by window:
     |   request_windows sync/readings         YouTube's answers, requested one window ahead, saved as they come
     |   |                                     (youtube/batches)
     |   judge_window    sync/readings         accepts the readings, or holds them (decide/unconfirmed); once a brake
     |   |                                     holds a window, no page of it or of a later one is written
+    |   VideoChecks.judge sync/check_playing  whether videos play is saved, or a brake holds it (decide/availability)
     |   write_pages     sync/write            the window's pages, in batches:
     |     diff            decide/diff             what the pages show against what is accepted: the changes
     |     due_edits       sync/hold_back          without those that a write policy holds back (decide/thresholds)
@@ -23,7 +25,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     DiffLog         diff_log/log            a line for each changed count or date
     |     forget_intents  state/intents           nothing is left to settle
     | DataFile.write    sync/write_data_file  instead of pages, the data file, as one page by the same steps
-    | check_playing     sync/check_playing    whether videos still play: those that are due (decide/availability)
+    | VideoChecks.report sync/check_playing   which videos stopped playing, or play again
     | write_dates       sync/write_dates      since when they do not, in pages that show it (decide/play_dates)
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
@@ -72,6 +74,7 @@ from syncer.wording import counted
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
+    from syncer.sync.check_playing import VideoChecks
     from syncer.sync.write_data_file import DataFile
 
 LOST_SITE_VIDEOS = 5
@@ -160,7 +163,7 @@ def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
             case Problem():
                 problems.append(item)
     problems += miscased_problems(collections, pages, miscased)
-    if sync.options.sees_all_pages and (suspects := may_have_wrong_keys(sync.site, collections, pages)):
+    if not sync.options.is_narrowed and (suspects := may_have_wrong_keys(sync.site, collections, pages)):
         from syncer.content.wrong_keys import key_problems
 
         problems += key_problems(sync.site, suspects, pages, problems)
@@ -225,7 +228,14 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
         from syncer.sync.call_hook import call_before
 
         unpushed = call_before(sync)
-    _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number)
+    checks, playing = None, sync.config.availability
+    if playing.every and (
+        options.everything or not options.whole or any_unchecked(database, tally.started, playing.every, playing.listed)
+    ):  # usually it is the turn of no video, and then nothing of this is loaded
+        from syncer.sync.check_playing import VideoChecks
+
+        checks = VideoChecks(sync, pages, len(plan.videos))
+    _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number, checks=checks)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
@@ -252,19 +262,27 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     return report
 
 
-def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows: Windows, sync_number: int) -> None:
+def _sync_windows(
+    sync: Sync,
+    pages: Pages,
+    data_file: DataFile | None,
+    windows: Windows,
+    sync_number: int,
+    *,
+    checks: VideoChecks | None,
+) -> None:
     """Request, judge and write window by window; `sync_number` is the sync's in the state.
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
     follow: their readings are saved and held, and their pages are not written. Once the sync is cancelled, readings are
-    left for the next sync to judge. A data file is written after the last window. Then YouTube is asked whether videos
-    play, and pages that show since when they do not are written.
+    left for the next sync to judge. Of videos that are due, YouTube is asked with the first window whether they play. A
+    data file is written after the last window, and then pages that show since when videos do not play.
     """
     scan_problems = tuple(sync.tally.problems)
     database, brake, shares = sync.database, None, NOTHING_COMPARED
     accepted: Mapping[VideoId, Reading] = {}
     parts = _parts(sync, pages, windows)
-    with closing(request_windows(sync, windows.windows, sync_number)) as requested:
+    with closing(request_windows(sync, windows.windows, sync_number, checks)) as requested:
         for number, (part, save_arrived) in enumerate(zip(parts, requested, strict=True)):
             last = number == len(parts) - 1
             if brake:
@@ -274,6 +292,8 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
                 naming = map(data_file.shown, naming) if data_file else naming
                 is_ahead = partial(windows.is_after, number)
                 (brake, _, shares), accepted = judge_window(sync, naming, shares, is_ahead, last=last)
+                if checks and not number:
+                    checks.judge()
             if last:
                 sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
                 note_held(sync, brake)
@@ -282,15 +302,7 @@ def _sync_windows(sync: Sync, pages: Pages, data_file: DataFile | None, windows:
                 write_pages(sync, pages, part.ending, accepted, save_arrived)
     if data_file and not brake and not sync.environment.cancelled():
         data_file.write(pages, scan_problems)
-    checks, options = sync.config.availability, sync.options
-    if checks.every and (
-        options.everything
-        or not options.whole
-        or any_unchecked(database, sync.environment.clock(), checks.every, checks.listed)
-    ):  # usually it is the turn of no video, and then nothing of this is loaded
-        from syncer.sync.check_playing import check_playing
-
-        sync.tally.playing = check_playing(sync, pages, checks.every)
+    sync.tally.playing = checks.report() if checks else None
     if any(Date.UNAVAILABLE_SINCE in each.fields.dates for each in sync.config.collections):
         from syncer.sync.write_dates import write_dates
 

@@ -46,18 +46,13 @@ class Options:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether the sync is about some pages or some videos only."""
+        """Whether the sync sees some pages or some videos only."""
         return bool(self.paths or self.videos)
 
     @property
-    def sees_all_pages(self) -> bool:
-        """Whether the sync is about every page and every video."""
-        return not (self.unread_since or self.paths or self.videos)
-
-    @property
     def whole(self) -> bool:
-        """Whether the sync covers the whole site and writes."""
-        return self.sees_all_pages and not self.dry_run
+        """Whether the sync covers the whole site and every video, and writes."""
+        return not (self.is_narrowed or self.unread_since or self.dry_run)
 
 
 @dataclass(frozen=True, slots=True)

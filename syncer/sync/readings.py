@@ -32,13 +32,14 @@ from syncer.status.buckets import limits, note_spent_day
 from syncer.sync.options import Environment, Options, Sync, Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
-from syncer.youtube.batches import MAX_FAILURES, TAKEN_OVER, Breaker, WindowRequests
+from syncer.youtube.batches import MAX_FAILURES, TAKEN_OVER, Breaker, Checks, Turn, WindowRequests
 from syncer.youtube.deadline import Deadline, seconds_for
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
     from syncer.state.database import Database
-    from syncer.youtube.client import Client
+    from syncer.sync.check_playing import VideoChecks
+    from syncer.youtube.client import Client, Question
 
 SAVE_SECONDS: Final = 1.0
 """An answer is in the state after so many seconds at the latest, while the main thread waits for others."""
@@ -92,6 +93,7 @@ class _Readings:
     total: int
     """How many videos all windows have."""
     requests: WindowRequests
+    checks: VideoChecks | None
     failed: int = 0
     """Videos whose requests failed."""
     failures: dict[tuple[Bucket, str], None] = field(default_factory=dict)
@@ -121,7 +123,7 @@ class _Readings:
             seconds = max(0.0, self._save_at - time.monotonic()) if self._unsaved else SAVE_SECONDS
             arrival = self.requests.take(seconds if waits else 0.0)
             if arrival and arrival.answer:
-                self._note(arrival.window, arrival.answer)
+                self._note(arrival.window, arrival.answer, arrival.turn)
             elif arrival:
                 self._complete += 1
                 self._asked.pop(arrival.window, None)
@@ -132,7 +134,7 @@ class _Readings:
             if ends:
                 return
 
-    def _note(self, window: int, answer: Answer) -> None:
+    def _note(self, window: int, answer: Answer, turn: Turn) -> None:
         """Keep what the answer contains to be saved, and count it."""
         tally, videos = self.sync.tally, answer.videos
         tally.requests[answer.bucket, answer.outcome] += 1
@@ -140,6 +142,9 @@ class _Readings:
         self.unrequested[answer.bucket] += answer.unrequested
         if answer.outcome in {Outcome.FAILED, Outcome.REFUSED}:
             self.failures[answer.bucket, answer.message or ""] = None
+        if turn is Turn.CHECKS and self.checks:
+            self.checks.note(answer)
+            return
         match answer.outcome:
             case Outcome.ANSWERED:
                 absent = set(videos) - answer.statistics.keys() if answer.bucket is Bucket.GENERAL else set()
@@ -165,27 +170,44 @@ class _Readings:
         self.sync.listener.progress("ask", tally.answered + len(tally.missing), self.total)
 
 
-def request_windows(sync: Sync, windows: Sequence[Sequence[VideoId]], number: int) -> Generator[Callable[[], object]]:
+def request_windows(
+    sync: Sync, windows: Sequence[Sequence[VideoId]], number: int, checks: VideoChecks | None
+) -> Generator[Callable[[], object]]:
     """Request windows of videos, and yield once for each window: when all answers about it are in the state.
 
     While the caller works, the next window is requested; what is yielded saves what has come of it so far. All is
-    counted before the last one is yielded. `windows` share no video; `number` is the sync's in the state. Nothing is
-    requested any more once this is closed. Raises what a request raised, and StateError.
+    counted before the last one is yielded. `windows` share no video; `number` is the sync's in the state. `checks` are
+    requested with the first window. Nothing is requested any more once this is closed. Raises what a request raised,
+    and StateError.
     """
     tally, total = sync.tally, sum(map(len, windows))
     allowed = {bucket: limits(sync.config, bucket, scheduled=sync.options.scheduled) for bucket in Bucket}
     stock = UnitStock(sync.database, sync.environment.clock, allowed)
-    if not total:
+    checked = len(checks.videos) if checks else 0
+    if not total + checked:
         yield from (lambda: None for _ in windows)
         return
     youtube = sync.config.youtube
     seconds = seconds_for(
-        total,
+        total + checked,
         connections=youtube.connections,
         timeout=youtube.timeout.total_seconds(),
         deadline=youtube.retry.deadline.total_seconds(),
     )
     deadline = Deadline(seconds, cancelled=sync.environment.cancelled)
+
+    def fetch(bucket: Bucket, videos: Sequence[VideoId], *question: Question) -> Answer:
+        """Request a batch, and park the bucket if YouTube ended its day.
+
+        Before other threads spend units of the other bucket: all that are spent now count.
+        """
+        answer = client.fetch(bucket, videos, *question)
+        if answer.parked_until is not None:
+            park(sync.database, bucket, answer.parked_until)
+            stock.give_back()  # first: the units spent so far are noted
+            note_spent_day(sync.config, sync.database, bucket, answer.at)
+        return answer
+
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
     try:
@@ -193,13 +215,16 @@ def request_windows(sync: Sync, windows: Sequence[Sequence[VideoId]], number: in
             open_client(sync.config, sync.environment, stock.spend, deadline) as client,
             WindowRequests(
                 windows,
-                lambda bucket, videos: close_spent_day(sync, stock, client.fetch(bucket, videos)),
+                fetch,
                 connections=youtube.connections,
                 deadline=deadline,
                 breakers=breakers,
+                checks=Checks(checks.videos, lambda bucket, videos: fetch(bucket, videos, checks.question))
+                if checks
+                else None,
             ) as requests,
         ):
-            readings = _Readings(sync, number, total, requests)
+            readings = _Readings(sync, number, total, requests, checks)
             for _ in windows[:-1]:
                 readings.finish_window()
                 yield readings.save_arrived
@@ -215,18 +240,6 @@ def request_windows(sync: Sync, windows: Sequence[Sequence[VideoId]], number: in
     if still_failing != failing:
         note_failing(sync.database, still_failing)
     yield lambda: None
-
-
-def close_spent_day(sync: Sync, stock: UnitStock, answer: Answer) -> Answer:
-    """Park the bucket if this answer says that YouTube ended its day; return the answer.
-
-    In the thread that requested it, before others spend units of the other bucket: all that are spent now count.
-    """
-    if answer.parked_until is not None:
-        park(sync.database, answer.bucket, answer.parked_until)
-        stock.give_back()  # first: the units spent so far are noted
-        note_spent_day(sync.config, sync.database, answer.bucket, answer.at)
-    return answer
 
 
 def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:

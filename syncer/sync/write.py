@@ -90,7 +90,10 @@ def write_edits(sync: Sync, diff_log: DiffLog, edits: Sequence[Edit]) -> int:
     outcomes, in_place = replace_pages(sync.site, edits, in_place=sync.config.write.in_place)
     sync.tally.in_place += in_place
     before = sync.tally.changed_counts
-    done, not_done = _count(sync, edits, outcomes), _not_done(edits, outcomes)
+    done, not_done = _count(sync, edits, outcomes), set[int]()
+    if any(outcomes):  # the numbers of the intents whose pages were not written
+        is_done = (not problem for edit, problem in zip(edits, outcomes, strict=True) for _ in edit.changes)
+        not_done = {number for number, intent_done in enumerate(is_done) if not intent_done}
     at, first = sync.environment.clock(), diff_log.last_seq + 1
     began = sync.tally.holding.began if sync.tally.holding else sync.tally.started
     records = records_with(sync.config, sync.database, done, at, started=sync.tally.started, began=began)
@@ -192,14 +195,6 @@ def _previewed(sync: Sync, edit: Edit) -> Problem | None:
         return seen
     sync.listener.previewed(edit.path, *seen)
     return None
-
-
-def _not_done(edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> set[int]:
-    """Return the numbers of the intents whose pages were not written."""
-    if not any(outcomes):
-        return set()
-    is_done = (not problem for edit, problem in zip(edits, outcomes, strict=True) for _ in edit.changes)
-    return {number for number, done in enumerate(is_done) if not done}
 
 
 def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]) -> list[Change]:

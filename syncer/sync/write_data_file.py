@@ -87,7 +87,7 @@ class DataFile:
             slots = tuple(slots_of(self._entries, fields, videos))
             for edit in edits_for(sync, [Page(path, self._signature, fields, slots)], {}, suppressed):
                 changes += edit.changes
-        gone = self._entries.keys() - named if sync.options.sees_all_pages else frozenset[VideoId]()
+        gone = frozenset[VideoId]() if sync.options.is_narrowed else self._entries.keys() - named
         for problem in problems if gone else ():
             if may_name(sync.site, problem, gone):
                 gone = {video for video in gone if not may_name(sync.site, problem, {video})}

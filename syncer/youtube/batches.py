@@ -1,4 +1,4 @@
-"""Requests all batches, window by window: from the method with its own bucket, then the rest from the other method."""
+"""Requests all batches, window by window: counts from the method with its own bucket, then the rest from the other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -65,6 +66,20 @@ class Breaker:
             self._failures_in_a_row += 1
 
 
+class Turn(IntEnum):
+    """What is requested about a window, one after the other."""
+
+    STATS = 0
+    """Counts, from `Bucket.STATS`."""
+    GENERAL = 1
+    """The counts that are left, from `Bucket.GENERAL`."""
+    CHECKS = 2
+    """Whether videos play, from `Bucket.GENERAL`."""
+
+
+_BUCKETS: Final = {Turn.STATS: Bucket.STATS, Turn.GENERAL: Bucket.GENERAL, Turn.CHECKS: Bucket.GENERAL}
+
+
 class Arrival(NamedTuple):
     """What the caller is given: an answer, or that a window is complete."""
 
@@ -72,6 +87,16 @@ class Arrival(NamedTuple):
     """The window's number, from 0."""
     answer: Answer | None
     """None: the window is complete, and so are all before it."""
+    turn: Turn = Turn.CHECKS
+    """What the answer is about."""
+
+
+class Checks(NamedTuple):
+    """The videos about which is requested whether they play, and how."""
+
+    videos: Sequence[VideoId]
+    fetch: Fetch
+    """Called in threads, with `Bucket.GENERAL`."""
 
 
 class WindowRequests:
@@ -83,6 +108,8 @@ class WindowRequests:
     halves, until the one video is found that is REJECTED by itself; where YouTube returns nothing else, or after too
     many halvings, it is FAILED instead. A refusal or the deadline ends all requests; a breaker that opens ends those of
     its bucket. A video that is in no answer was not requested.
+
+    `Bucket.GENERAL` is asked about the videos to be checked after the counts of the first window, by the same rules.
 
     The first window is requested at once. Another one is opened each time that the caller is about to wait: so while it
     works on a window, the next one is requested, and none after that, which limits what can queue up. No connection
@@ -97,8 +124,10 @@ class WindowRequests:
         connections: int,
         deadline: Deadline,
         breakers: Mapping[Bucket, Breaker],
+        checks: Checks | None = None,
     ) -> None:
         """Take windows that share no video; up to `connections` requests run at once. `fetch` is called in threads."""
+        self._checks = checks or Checks((), fetch)
         self._unopened = deque(enumerate(windows))
         self._open: deque[_Window] = deque()
         self._methods = {bucket: _Method(breakers[bucket]) for bucket in Bucket}
@@ -151,7 +180,8 @@ class WindowRequests:
         """Request this batch and then others, until none may be sent, in a thread of the pool."""
         try:
             while True:
-                answer = self._fetch(window.bucket, batch)
+                fetch = self._checks.fetch if window.turn is Turn.CHECKS else self._fetch
+                answer = fetch(_BUCKETS[window.turn], batch)
                 with self._lock:
                     self._note(window, answer)
                     jobs = self._jobs()
@@ -178,9 +208,9 @@ class WindowRequests:
         jobs: list[tuple[_Window, Batch]] = []
         free = 0 if self._closed else self._connections - sum(method.running for method in methods.values())
         for window in self._open:
-            method = methods[window.bucket]
+            method = methods[_BUCKETS[window.turn]]
             room = min(free, method.breaker.at_once(self._connections) - method.running, len(window.batches))
-            for _ in range(room if window.bucket in usable else 0):
+            for _ in range(room if _BUCKETS[window.turn] in usable else 0):
                 jobs.append((window, window.batches.popleft()))
                 window.running += 1
                 method.running += 1
@@ -190,30 +220,33 @@ class WindowRequests:
         return jobs
 
     def _pass_on(self, usable: Collection[Bucket]) -> None:
-        """Give what one method leaves of a window to the other one, once it is done with it; report the window's end.
+        """Begin the next turn of a window once a method is done with the last one, and report the window's end.
 
         A method is done with a window that has no batches left, or whose batches it cannot request any more.
         """
         for window in tuple(self._open):
-            for bucket in (Bucket.STATS, Bucket.GENERAL):
-                if window.bucket is not bucket or window.running or (window.batches and bucket in usable):
+            for turn in Turn:
+                if window.turn is not turn or window.running or (window.batches and _BUCKETS[turn] in usable):
                     continue
-                method = self._methods[bucket]
+                method = self._methods[_BUCKETS[turn]]
                 outcome = Outcome.REJECTED if method.answered else Outcome.FAILED
                 for answer in window.rejected:
-                    self._arrived.put(Arrival(window.number, replace(answer, outcome=outcome)))
+                    self._arrived.put(Arrival(window.number, replace(answer, outcome=outcome), turn))
                 window.rejected.clear()
-                if bucket is Bucket.STATS:
+                if turn is Turn.STATS:
                     unrequested = chain.from_iterable(window.batches if method.ended else ())
                     window.batches = deque(pack(chain(window.left, unrequested)))
-                    window.bucket = Bucket.GENERAL
+                    window.turn = Turn.GENERAL
+                elif turn is Turn.GENERAL:
+                    window.batches = deque(pack(() if window.number else self._checks.videos))
+                    window.turn = Turn.CHECKS
                 elif window is self._open[0]:
                     self._open.popleft()
                     self._arrived.put(Arrival(window.number, None))
 
     def _note(self, window: _Window, answer: Answer) -> None:
         """Note an answer and pass it to the caller; one about a video rejected by itself waits for the others."""
-        method = self._methods[window.bucket]
+        turn, method = window.turn, self._methods[_BUCKETS[window.turn]]
         window.running -= 1
         method.running -= 1
         if answer.outcome is Outcome.REJECTED and len(answer.videos) == 1:
@@ -230,11 +263,11 @@ class WindowRequests:
             method.ended = answer.outcome
         method.breaker.note(answer.outcome)
         method.answered = method.answered or answer.outcome is Outcome.ANSWERED
-        if window.bucket is Bucket.STATS and answer.outcome in TAKEN_OVER:
+        if turn is Turn.STATS and answer.outcome in TAKEN_OVER:
             window.left += answer.videos
-        elif window.bucket is Bucket.STATS and answer.outcome is Outcome.ANSWERED:
+        elif turn is Turn.STATS and answer.outcome is Outcome.ANSWERED:
             window.left += (video for video in answer.videos if video not in answer.statistics)
-        self._arrived.put(Arrival(window.number, answer))
+        self._arrived.put(Arrival(window.number, answer, turn))
 
 
 def pack(videos: Iterable[VideoId]) -> Iterator[Batch]:
@@ -262,8 +295,8 @@ class _Window:
 
     number: int
     batches: deque[Batch]
-    """Those not requested yet from `bucket`."""
-    bucket: Bucket = Bucket.STATS
+    """Those of this turn that are not requested yet."""
+    turn: Turn = Turn.STATS
     running: int = 0
     left: list[VideoId] = field(default_factory=list)
     """Videos for the other method."""
