@@ -12,7 +12,7 @@ from syncer.decide.play_dates import DatedState
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
-from syncer.state.videos import IS_DUE, MAY_BE_DUE
+from syncer.state.videos import IS_DUE
 
 PART_ROWS = 10_000
 """Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
@@ -82,12 +82,12 @@ def due_videos(
 
     Urgent are those of which nothing is known, then those that do not play, then those that were due first. `only`:
     look at these videos; None: at all that the site's pages named in the last sync of all pages. `everything`: they are
-    all due. A video that YouTube has just begun to leave out is not: both methods were asked.
+    all due.
     """
     named = "SELECT DISTINCT id FROM places" if only is None else "SELECT value AS id FROM json_each(:only)"
     query = (
         f"FROM ({named}) AS n LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
-        f" WHERE {MAY_BE_DUE} AND (:everything OR {IS_DUE})"
+        f" WHERE :everything OR {IS_DUE}"
     )
     values = {
         "only": None if only is None else json.dumps(sorted(only)),
@@ -130,7 +130,8 @@ def known_states(database: Database, videos: Collection[VideoId]) -> dict[VideoI
 def save_checks(database: Database, checks: Iterable[Check]) -> None:
     """Record what YouTube returned. A video that it left out, or of which it does not say it, keeps its state.
 
-    A missing video that it returns is back, whatever it says: its counts are requested again by the next sync.
+    Of one that the counts are without, too, nothing is recorded until it is missing or back. A missing video that it
+    returns is back, whatever it says: its counts are requested again by the next sync.
     """
     with database.transaction() as connection:
         for video, at, due_at, found in checks:
@@ -139,13 +140,19 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
                 row |= {"facts": found.facts(), "state": found.state}
                 connection.execute("UPDATE videos SET misses = 1 WHERE id = ? AND misses > 1", (video,))
             connection.execute(
-                "INSERT INTO availability VALUES (:id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :at END,"
-                " coalesce(:facts, '{}'), NULL) ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
+                "INSERT INTO availability SELECT :id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :at END,"
+                f" coalesce(:facts, '{{}}'), NULL WHERE :facts IS NOT NULL OR NOT EXISTS ({_BEGUN_TO_MISS})"
+                " ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
                 f" facts = coalesce(:facts, facts), state = {_NEW_STATE},"
                 f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :at END",
                 row,
             )
 
+
+_BEGUN_TO_MISS = (
+    "SELECT 1 FROM videos AS v LEFT JOIN availability AS a ON a.id = v.id"
+    " WHERE v.id = :id AND v.missing_since IS NOT NULL AND a.state IS NOT 'missing'"
+)
 
 _NEW_STATE = "(CASE WHEN :state IS NULL AND (:facts IS NULL OR state IS NOT 'missing') THEN state ELSE :state END)"
 

@@ -280,27 +280,26 @@ def forget_video_pages(database: Database, video: VideoId | None = None) -> None
             connection.execute(f"DELETE FROM {table} WHERE :video IS NULL OR id = :video", {"video": video})
 
 
-MAY_BE_DUE = "(v.missing_since IS NULL OR a.state IS 'missing')"
-"""Not a video that YouTube has just begun to leave out: both methods were asked."""
-
 IS_DUE = (
     "(a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
-    " OR (a.state IS 'missing' AND v.missing_since IS NULL))"
+    " OR (v.missing_since IS NULL) = (a.state IS 'missing'))"
 )
-"""Whether such a video is due to be checked; `every` is the config's, in seconds."""
+"""Whether a video is due to be checked; `every` is the config's, in seconds.
+
+One that YouTube has begun to leave out, or returns again, is due until its state says so.
+"""
 
 
 def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:
     """Whether there may be a video on the site's pages of which YouTube has to be asked whether it plays.
 
-    `every`: how often each is checked; `regions`: whose blocks count. One that YouTube has begun to leave out is not
-    asked about, but may soon be missing.
+    `every`: how often each is checked; `regions`: whose blocks count.
     """
     with database.read() as connection:
         (found,) = connection.execute(
             "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'regions' AND value = :regions) OR EXISTS ("
             "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id LEFT JOIN videos AS v ON v.id = p.id"
-            f" WHERE NOT {MAY_BE_DUE} OR {IS_DUE})",
+            f" WHERE {IS_DUE})",
             {"now": int(now.timestamp()), "every": int(every.total_seconds()), "regions": regions},
         ).fetchone()
         return bool(found)
