@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,10 +35,11 @@ def test_without_a_sync_before_one_begins_at_once_and_then_one_each_interval(clo
 
 
 def test_real_time_passes_as_well(clock: Clock) -> None:
+    """A busy machine may make a sync late, and the next one is on time again; none is early."""
+    start = clock.now()
     with Daemon(clock, every="1s") as daemon:
-        began = [daemon.syncs.get(timeout=TIMEOUT) for _ in range(4)]
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(began)]
-    assert gaps == pytest.approx([1, 1, 1], abs=0.4)
+        began = [daemon.syncs.get(timeout=TIMEOUT) for _ in range(3)]
+    assert all(at >= start + timedelta(seconds=number) for number, at in enumerate(began))
 
 
 def test_after_a_restart_it_counts_from_the_last_sync(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
@@ -83,6 +83,7 @@ def test_on_the_days_when_the_clocks_change_it_runs_once_as_well(clock: Clock, m
 
 def require_syncs(clock: Clock, start: datetime, end: datetime, step: timedelta, due: Collection[datetime]) -> None:
     """Runs a daemon at 02:30 Berlin time; fails unless each step with a due time has a sync, and no other step."""
+    clock.slower = 100
     clock.move(start - START)
     with Daemon(clock, last=start, cron="30 2 * * *", timezone="Europe/Berlin") as daemon:
         while start < end:

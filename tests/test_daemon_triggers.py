@@ -267,6 +267,7 @@ def test_videos_left_out_by_the_quota_are_requested_soon_after_midnight_pacific_
     clock: Clock,
 ) -> None:
     noon = START + 15 * HOUR
+    clock.slower = 100
     with Daemon(clock, every="24h", last=noon - 24 * HOUR) as daemon:
         daemon.doing = spent(clock)
         daemon.move(noon - START)

@@ -69,6 +69,7 @@ def test_in_a_year_there_are_the_syncs_that_the_schedule_says(
 ) -> None:
     random, expected = Random(seed), kind()
     now, made, missed = START, 0, 0
+    clock.slower = 100
     with Daemon(clock, last=START, **expected.schedule) as daemon:
         daemon.move(HALF_A_MINUTE)
         while now < START + YEAR:

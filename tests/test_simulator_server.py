@@ -100,11 +100,17 @@ def test_a_limit_holds_when_many_ask_at_once() -> None:
 
 
 def test_latency_delays_each_answer_and_holds_up_no_other() -> None:
-    with Simulator(WORLD, latency=0.3) as simulator, ThreadPoolExecutor(8) as pool:
+    with Simulator(WORLD, latency=0.1) as simulator:
         began = time.monotonic()
-        list(pool.map(lambda _: ask(simulator, TARGET), range(8)))
-        took = time.monotonic() - began
-    assert 0.3 <= took < 8 * 0.3
+        ask(simulator, TARGET)
+        assert time.monotonic() - began >= 0.1
+    with Simulator(WORLD, latency=60) as simulator:
+        connections = [connect(simulator) for _ in range(8)]
+        for connection in connections:
+            connection.request("GET", TARGET, headers=KEY)
+        until(lambda: simulator.requests == 8)
+    for connection in connections:
+        connection.close()
 
 
 def test_the_end_cuts_waits_and_connections_short() -> None:
@@ -114,7 +120,7 @@ def test_the_end_cuts_waits_and_connections_short() -> None:
         waiting.request("GET", TARGET, headers=KEY)
         until(lambda: simulator.requests > 0)
         began = time.monotonic()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert idle.sock is not None
     assert idle.sock.recv(1) == b""
     idle.close()

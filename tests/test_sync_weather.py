@@ -238,4 +238,4 @@ def test_a_sync_does_not_wait_for_a_resolver_that_hangs_not_even_at_its_very_end
         out, err = process.communicate(timeout=20)
         seconds = time.monotonic() - began
     assert (process.returncode, json.loads(out)["units"], err) == (130, {"stats": 0, "general": 0}, "")
-    assert seconds < 2
+    assert seconds < 10, "half a second, and what a busy machine takes; the timeout is a minute"

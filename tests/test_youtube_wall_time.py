@@ -6,7 +6,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -28,8 +29,12 @@ from tests.waiting import until
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SHORT = 0.2
 """Seconds that a request may last here."""
-END_SECONDS = SHORT + 1.0
-"""Seconds after which it has ended, however busy the machine is."""
+LONG = 30.0
+"""Seconds that a request may last where it must not be cut, however busy the machine is."""
+END_SECONDS = LONG - 10
+"""Seconds after which one has ended that was cut."""
+SOON = 5.0
+"""Seconds after which half a second has passed, however busy the machine is."""
 HOLDING = ["stall", "stall-middle", "drip", "slow-headers", "endless"]
 
 
@@ -64,11 +69,30 @@ def within(seconds: float) -> Iterator[None]:
     assert time.monotonic() - began < seconds
 
 
+class Timer:
+    """The seconds of a deadline: they pass, and can be moved on, so that time is up when a test says so."""
+
+    def __init__(self) -> None:
+        self.moved = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.moved
+
+
 @pytest.mark.parametrize("bucket", Bucket)
 @pytest.mark.parametrize("fault", HOLDING)
 def test_a_server_that_keeps_a_connection_busy_is_hung_up_on_in_time(fault: str, bucket: Bucket) -> None:
-    with weather(f"{fault}:1") as youtube, client(youtube.url, attempts=2) as asking, within(END_SECONDS):
-        answer = asking.fetch(bucket, ids(50))
+    timer = Timer()
+    with (
+        weather(f"{fault}:1", pause=1) as youtube,
+        client(youtube.url, timeout=LONG, attempts=2, deadline=Deadline(timer=timer)) as asking,
+        ThreadPoolExecutor(1) as thread,
+        within(END_SECONDS),
+    ):
+        asked = thread.submit(asking.fetch, bucket, ids(50))
+        until(lambda: youtube.requests == 1)
+        timer.moved = LONG
+        answer = asked.result()
     assert (answer.outcome, answer.attempts) == (Outcome.ANSWERED, 2)
 
 
@@ -138,11 +162,11 @@ def test_a_look_up_of_the_name_that_hangs_is_left_alone_in_time() -> None:
 class Walk:
     """A walk in a thread of its own, which somebody cancels."""
 
-    def __init__(self, url: str, videos: Sequence[VideoId], *, seconds: float = 60, attempts: int = 4) -> None:
+    def __init__(self, url: str, videos: Sequence[VideoId], timer: Callable[[], float] = time.monotonic) -> None:
         self.answers: list[Answer] = []
         self._cancelled = threading.Event()
-        self._deadline = Deadline(seconds, cancelled=self._cancelled.is_set)
-        self._client = client(url, timeout=30, attempts=attempts, deadline=self._deadline)
+        self._deadline = Deadline(60, cancelled=self._cancelled.is_set, timer=timer)
+        self._client = client(url, timeout=LONG, attempts=4, deadline=self._deadline)
         self._videos = videos
         self._thread = threading.Thread(target=self._walk)
 
@@ -168,13 +192,13 @@ class Walk:
 
 
 @pytest.mark.parametrize("fault", HOLDING)
-def test_cancelling_hangs_up_within_a_second_and_keeps_what_was_answered(fault: str) -> None:
+def test_cancelling_hangs_up_soon_and_keeps_what_was_answered(fault: str) -> None:
     with weather(f"{fault}:5-", pause=30 if fault == "slow-headers" else 0.2) as youtube:
         walk = Walk(youtube.url, ids(1000))
         walk.start()
         until(lambda: youtube.requests >= 8)
         walk.cancel()
-        with within(1.0):
+        with within(SOON):
             walk.ended()
         assert youtube.requests == 8, "nothing is asked any more"
     assert [answer.outcome for answer in walk.answers].count(Outcome.ANSWERED) == 4
@@ -186,14 +210,14 @@ def test_cancelling_does_not_wait_for_a_look_up_of_the_name(hanging_resolver: th
     walk.start()
     hanging_resolver.wait()
     walk.cancel()
-    with within(1.0):
+    with within(SOON):
         walk.ended()
     assert {answer.outcome for answer in walk.answers} == {Outcome.STOPPED}
 
 
 def test_a_request_that_is_answered_soon_after_cancelling_is_not_wasted() -> None:
     with weather("late", pause=0.2) as youtube:
-        walk = Walk(youtube.url, ids(1000))
+        walk = Walk(youtube.url, ids(1000), timer=lambda: 0.0)  # on a busy machine, soon is later
         walk.start()
         until(lambda: youtube.requests >= 4)
         walk.cancel()
@@ -203,9 +227,12 @@ def test_a_request_that_is_answered_soon_after_cancelling_is_not_wasted() -> Non
 
 
 def test_all_asking_ends_when_its_time_is_up_with_what_was_answered_until_then() -> None:
+    timer = Timer()
     with weather("stall:5-") as youtube, within(END_SECONDS):
-        walk = Walk(youtube.url, ids(1000), seconds=SHORT)
+        walk = Walk(youtube.url, ids(1000), timer)
         walk.start()
+        until(lambda: youtube.requests == 8)
+        timer.moved = 60.0
         walk.ended()
     outcomes = [answer.outcome for answer in walk.answers]
     assert (outcomes.count(Outcome.ANSWERED), outcomes.count(Outcome.STOPPED), len(outcomes)) == (4, 4, 8)
