@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncer.config.parse import parse_config
 from syncer.daemon.notify import needs_of
 from syncer.decide.quota import is_early, next_reset
 from syncer.model import ProblemKind, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
-from syncer.sync.options import Options
-from tests.site import NOON, QUICK, Run, Site, ids
+from syncer.sync.make import make_sync
+from syncer.sync.options import Environment, Listener, Options
+from tests.site import KEY, NOON, QUICK, Run, Site, ids
 from tests.test_brake import put_pages
+from tests.waiting import until
 
 RESET = next_reset(NOON) + timedelta(minutes=11)
 EVERYTHING = Options(everything=True)
@@ -88,6 +91,24 @@ def test_half_of_the_units_is_not_too_early_and_those_of_both_methods_count(
     assert bool(told(report)) is early
     youtube.faults = []
     assert sync(site, youtube, RESET).over_quota == 0
+
+
+def test_what_the_other_method_spends_before_the_sync_learns_of_the_end_does_not_count(
+    site: Site, youtube: Simulator
+) -> None:
+    """The sync saves the first response until the other method has taken over."""
+    site.configure(youtube=ONE_AT_A_TIME, quota="stats_units_per_day: 7, general_units_per_day: 7, reserve: 0")
+    put_pages(site, ids(200))
+    youtube.faults = [parse_fault("day-limit@stats:3-")]
+
+    def wait(stage: str, *_: object) -> None:
+        if stage == "ask":
+            until(lambda: youtube.units["general"] > 0)
+
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    environment = Environment(key=KEY, clock=lambda: NOON, sleep=lambda _: None)
+    report = make_sync(config, EVERYTHING, environment, Listener(progress=wait))
+    assert (report.answered, told(report)) == (200, ["videos.batchGetStats"])
 
 
 def test_a_day_that_the_ledger_knows_to_be_spent_is_no_problem(site: Site, youtube: Simulator, syncer: Run) -> None:
