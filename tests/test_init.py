@@ -433,7 +433,7 @@ def test_a_count_that_a_sync_does_not_write_is_named_and_gets_no_second_key(ther
     assert "insert_missing: true" not in (there / "config/syncer.yaml").read_text(encoding="utf-8")
     assert (
         "A sync would leave these alone and report them:\n"
-        "  _posts/1.md:3: The count 'views' is \"31,147\", not a whole number: write only digits, or leave it empty. "
-        "[not-a-count]\n"
-        "  _posts/2.md:3: The count 'views' is 1.2M, not"
+        "  _posts/1.md:3: The count 'views' is \"31,147\", which syncer does not overwrite: write only "
+        "digits, or leave it empty. [not-a-count]\n"
+        "  _posts/2.md:3: The count 'views' is 1.2M, which"
     ) in ran.out

@@ -350,8 +350,8 @@ def test_a_count_that_a_sync_does_not_write_is_named_and_gets_no_second_key(
     assert (list(fields.counts.values()), fields.insert_missing) == (["views"], False)
     assert (
         "A sync would leave these alone and report them:\n"
-        f"  _data/talks.yml:3: The count '[0].views' is {text}, not a whole number: write only digits, or leave it "
-        "empty. [not-a-count]\n"
+        f"  _data/talks.yml:3: The count '[0].views' is {text}, which syncer does not overwrite: write "
+        "only digits, or leave it empty. [not-a-count]\n"
     ) in ran.out
 
 
@@ -364,7 +364,7 @@ def test_only_the_first_of_many_problems_are_named(there: Path, syncer: Run) -> 
 
 def test_a_table_with_texts_for_counts_is_proposed(there: Path, syncer: Run) -> None:
     lay(there, {"_data/library.csv": f'youtube_id,views\n{A},"31,147"\n{B},5\n'})
-    assert "_data/library.csv:2: The count 'views' is 31,147, not a whole number" in syncer("init").out
+    assert "_data/library.csv:2: The count 'views' is 31,147, which syncer does not overwrite" in syncer("init").out
     assert [fields.counts for fields in proposed(there)] == [{"viewCount": "views"}]
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.front_matter.csv_cells import BLANK_LINES, MAX_COLUMNS, MAX_RECORD_BYTES, Record, read_record, text_of
+from syncer.front_matter.data import is_utf16, utf16_problem
 from syncer.front_matter.keys import PageContents, fold_key
 from syncer.front_matter.tree import Conflict
 from syncer.model import Fields, Problem, ProblemKind, ValueKind
@@ -69,7 +70,7 @@ def read_header(data: bytes, fields: Fields, path: str, *, tabs: bool) -> Header
     ways = list(_ways(data, start, wanted, _DELIMITERS[2:3] if tabs else _DELIMITERS))
     first = max((way for way in ways if isinstance(way, _First)), key=lambda way: way.found, default=None)
     if first is None or fields.video_id not in first.names:
-        return _without_videos(data, start, ways, fields.video_id, path)
+        return _without_videos(data, start, ways, wanted, path)
     if problem := _refusal(data, wanted, first, path):
         return PageContents((), (problem,))
     names = first.names
@@ -103,13 +104,20 @@ def _ways(data: bytes, start: int, wanted: Sequence[str], delimiters: Sequence[b
 
 
 def _without_videos(
-    data: bytes, start: int, ways: Sequence[_First | Conflict], video_id: str, path: str
+    data: bytes, start: int, ways: Sequence[_First | Conflict], wanted: Sequence[str], path: str
 ) -> PageContents:
     """Return what is said of a file without the ID's column: if it may have one, why it is not found."""
+    video_id = wanted[0]
     line = data[start : start + MAX_RECORD_BYTES].partition(b"\n")[0]
+    if is_utf16(data) and video_id.encode() in line.replace(b"\0", b""):
+        return PageContents((), (utf16_problem(path),))
     for way in ways:
         if isinstance(way, Conflict) and video_id.encode() in line:
             return PageContents((), (Problem(way.kind, path, way.message, 1 + data.count(b"\n", 0, way.start)),))
+    for way in ways:
+        if isinstance(way, _First) and _has_names_below(data, way, wanted):
+            message = "Invalid CSV: the second line names the columns, and not the first one. Remove the first line."
+            return PageContents((), (Problem(ProblemKind.INVALID_FRONT_MATTER, path, message, 1),))
     for way in ways:
         other = None if isinstance(way, Conflict) else _near(video_id, way.names)
         if other is not None and other.strip() == other:
@@ -117,6 +125,13 @@ def _without_videos(
         if other is not None:
             return PageContents((), (_misnamed(video_id, other, path),))
     return PageContents()
+
+
+def _has_names_below(data: bytes, first: _First, wanted: Sequence[str]) -> bool:
+    """Return whether the second line has all these names: above it is a comment, or Excel's `sep=;`."""
+    second = read_record(data, first.record.stop, first.delimiter) if first.record.stop < len(data) else None
+    names = [text_of(data, cell) for cell in second.cells] if isinstance(second, Record) else []
+    return all(name.encode() in names for name in wanted)
 
 
 def _top(data: bytes) -> int:

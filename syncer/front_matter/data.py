@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from typing import NamedTuple
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, BlockEnd, Syntax, find_block
@@ -37,6 +37,8 @@ def read_data(data: bytes, form: Format, path: str) -> ReadText | Problem:
     if len(data) > limit:
         message = f"The file is larger than {limit >> 20} MiB: split it into several files."
         return Problem(ProblemKind.TOO_LARGE, path, message)
+    if is_utf16(data):
+        return utf16_problem(path)
     start = len(BOM_UTF8) if data.startswith(BOM_UTF8) else 0
     try:
         text = data[start:].decode()
@@ -46,7 +48,22 @@ def read_data(data: bytes, form: Format, path: str) -> ReadText | Problem:
     return ReadText(start, len(data), BlockText(text, syntax, 1, path, is_data=True))
 
 
+def is_utf16(data: bytes) -> bool:
+    """Return whether a file is UTF-16, as programs on Windows write it: with its mark, or by its first character."""
+    return data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or data[:2].count(b"\0") == 1
+
+
+def utf16_problem(path: str) -> Problem:
+    """Return the Problem of a file that is UTF-16."""
+    how = " (in Excel: CSV UTF-8)" if path.lower().endswith(("csv", "tsv", "txt")) else ""
+    return Problem(ProblemKind.NOT_UTF8, path, f"The file is UTF-16: save it as UTF-8{how}.", 1)
+
+
 def has_front_matter(data: bytes) -> bool:
-    """Return whether a file that is not valid data may be a page: a block at its head, and something below it."""
+    """Return whether a file that is not valid data may be a page: a block at its head, and something below it.
+
+    A second object below one of JSON is no text of a page.
+    """
     block = find_block(data)
-    return block is not None and block.end is BlockEnd.CLOSED and bool(data[block.stop :].strip(b"-+. \t\r\n"))
+    below = data[block.stop :].strip(b"-+. \t\r\n") if block and block.end is BlockEnd.CLOSED else b""
+    return bool(below) and not below.startswith(b"{")

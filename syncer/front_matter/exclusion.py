@@ -53,8 +53,9 @@ def _exclusions(block: BlockText, root: Table, known: AbstractSet[str]) -> Itera
     if not isinstance(value, Table) or value.obstacle or value.twice:
         truth = _truth(value)
         if truth is None:
+            what = "file" if block.is_data else "page"
             message = (
-                f"The key `{EXCLUSION}` must be `false`, which excludes the page, or a mapping of your keys to"
+                f"The key `{EXCLUSION}` must be `false`, which excludes the {what}, or a mapping of your keys to"
                 " `false`: correct it, or remove it."
             )
             yield block.problem(ProblemKind.SYNCER_KEY, message, member.key.start)

@@ -45,10 +45,11 @@ def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = f
 
 def _find_in_data(data: bytes, keys: Keys, form: Format, path: str, of_others: AbstractSet[str]) -> PageContents:
     """Return what is in a data file. Without the last key of the ID's path, in any form, it has no video."""
-    from syncer.front_matter.data import has_front_matter, read_data
+    from syncer.front_matter.data import has_front_matter, is_utf16, read_data
 
     if keys.needle not in data and b"\\" not in data:
-        folded = fold_key(data.decode(errors="replace"))
+        text = data.replace(b"\0", b"") if is_utf16(data) else data
+        folded = fold_key(text.decode(errors="replace"))
         if keys.folded.decode() not in folded:
             return PageContents()
     read = read_data(data, form, path)

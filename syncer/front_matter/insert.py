@@ -40,10 +40,10 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     `quote` is the quote around the value: empty for a number.
     """
     key, value = video_id.key, video_id.value
-    if not isinstance(key, Scalar) or not isinstance(value, Scalar):
+    # a pair without braces in a YAML list, `[a: b]`: a second pair would be another item
+    is_bare = table.inline and not text.startswith("{", table.start)
+    if is_bare or not isinstance(key, Scalar) or not isinstance(value, Scalar):
         return None
-    if table.inline and not text.startswith("{", table.start):
-        return None  # a pair without braces in a YAML list, `[a: b]`: a second pair would be another item
     line = _line_start(text, key.start)
     indent = text[line : key.start]
     # as after the ID's key, but in YAML always a colon and a space
@@ -66,7 +66,10 @@ def insertion_after(text: str, syntax: Syntax, table: Table, video_id: Member, q
     # the end of the line on which the value ends; a block scalar includes it
     stop = value.stop - (2 if text.endswith("\r\n", 0, value.stop) else text.endswith(("\r", "\n"), 0, value.stop))
     end = _LINE_END.search(text, stop)
-    return end and Insertion(end.end(), indent, middle, quote + end[0], key.quote)
+    if end:
+        return Insertion(end.end(), indent, middle, quote + end[0], key.quote)
+    first = _LINE_END.search(text)  # the last line of a data file need not end
+    return Insertion(len(text), (first[0] if first else "\n") + indent, middle, quote, key.quote)
 
 
 def insertion_before(text: str, syntax: Syntax, table: Table, quote: str) -> Insertion | None:

@@ -21,11 +21,24 @@ def parse_json(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
     except _TooManyValuesError:
         return Unreadable(ProblemKind.TOO_LARGE, TOO_MANY_VALUES, None)
     except json.JSONDecodeError as error:
-        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, error.msg, error.lineno - 1)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, _reason(text, error), error.lineno - 1)
     except ValueError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "a number has too many digits", None)
     except RecursionError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
+
+
+def _reason(text: str, error: json.JSONDecodeError) -> str:
+    """Return why a text is no JSON: in our words for what other readers of configs accept."""
+    here = text[_skip(text, error.pos) :][:2] or " "
+    before = text[: error.pos].rstrip(" \t\r\n")[-1:]
+    if here in {"//", "/*"} or here[0] == "#":
+        return "JSON has no comments"
+    if (here[0] in "]}" and before == ",") or (here[0] == "," and text[_skip(text, error.pos + 1) :][:1] in {"]", "}"}):
+        return "there is a comma after the last value"
+    if here[0] == "'":
+        return "JSON has double quotes only"
+    return "there is more after the end of the value" if error.msg == "Extra data" else error.msg
 
 
 def _forget(_pairs: list[tuple[str, object]]) -> None:

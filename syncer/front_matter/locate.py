@@ -90,6 +90,7 @@ MAX_DATA_ITEMS = 50_000
 
 _COUNT, _DATE, _ID = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN), re.compile(ID_PATTERN)
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
+_LEFT_EMPTY = {Syntax.YAML: "leave it empty", Syntax.JSON: "`null`", Syntax.TOML: '`""`'}
 _ADVICE = {
     ProblemKind.ALIAS: "uses a YAML anchor or alias: write the value itself",
     ProblemKind.TAG: "has a YAML tag: remove the tag",
@@ -304,7 +305,8 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
     if node.null and node.start == node.stop:
         stop = key.stop if isinstance(key, Scalar) else node.start
         if block.text[stop : node.start].strip(" \t") != ":":
-            message = f"The {_noun(value)} {value.field!r} has no colon: write `{value.field}:`, or remove it."
+            name = key.text if isinstance(key, Scalar) else value.field
+            message = f"The {_noun(value)} {value.field!r} has no colon: write `{name}:`, or remove it."
             return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
         after_colon = block.text.index(":", stop) + 1
         before, after = (' "', '"') if is_date else (" ", "")
@@ -317,7 +319,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
     blank = node.null or (not node.text and bool(node.quote))
     exact = source == f"{node.quote}{node.text}{node.quote}"
     if not exact or not (plain or blank):
-        return block.problem(*describe_wrong(value.kind, value.field, source), node.start)
+        return block.problem(*describe_wrong(value.kind, value.field, source, _LEFT_EMPTY[block.syntax]), node.start)
     if plain:
         value = Value(value.kind, value.field, node.text)
     quote = '"' if is_date and node.null else node.quote
@@ -377,7 +379,13 @@ def _insert(block: BlockText, scope: Scope, id_path: KeyPath, key: MappedKey, qu
     else:
         insertion = insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
     if insertion is None:
-        message = f"syncer cannot add the {_noun(key)} {key.field!r} here safely: add it by hand, below the video ID."
+        message = f"syncer cannot add the {_noun(key)} {key.field!r} here safely: add it by hand, beside the video ID."
+        if scope.id_path and not scope.table.members:
+            message = (
+                f"This video ID has no keys below it, so the {_noun(key)} {key.field!r} was not added: add it by hand."
+            )
+        elif id_path.table.inline and not block.text.startswith("{", id_path.table.start):
+            message = f"This item has no braces, so the {_noun(key)} {key.field!r} was not added: put it in braces."
         return block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
     value = Value(key.kind, sys.intern(scope.prefix + key.field), None, present=False)
     before = f"{insertion.head}{insertion.key(key.names[-1])}{insertion.middle}"

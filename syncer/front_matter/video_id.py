@@ -74,7 +74,7 @@ def _read(text: str, subject: str, line: int | None) -> VideoId | Problem | None
     other = next((name for name in beside if name not in ids), None)
     if len(ids) > 1 or (other and (ids or address)):
         both = " and ".join(_shown(name) for name in [*(ids or [first]), other] if name)
-        message = f"The value names more than one video ({both}): keep the one that this page is about."
+        message = f"The value names more than one video ({both}): keep one of them."
         return Problem(ProblemKind.IDS_DISAGREE, subject, message, line)
     if named is None or any(not ID_AT_START.match(name) for name in named):
         message = f"{_shown(text)!r} is not a video ID or a YouTube URL: write the 11-character ID or the video's URL."

@@ -58,6 +58,10 @@ def _parse(text: str, wanted: Wanted | None) -> Tree | Unreadable:
         mark = error.problem_mark
         reason = error.problem or "it cannot be parsed"
         return _invalid(reason, _line(text, mark) if mark else None, begins_well=_begins_well(text))
+    except yaml.reader.ReaderError as error:
+        character = chr(error.character)
+        line = text.count("\n", 0, max(text.find(character), 0))
+        return _invalid(f"it contains U+{error.character:04X}, a character that YAML does not allow", line)
     except yaml.YAMLError as error:
         return _invalid(" ".join(str(error).split()), None)
     if isinstance(tree, Tree) and tree.later and not wanted:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from syncer.front_matter.data import is_utf16, utf16_problem
 from syncer.front_matter.entries import is_own
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import KEYED, TABLES, UNMAPPED, PageContents, format_of
@@ -77,6 +78,9 @@ class DataFiles:
         self.paths.append(path)
         form = format_of(UNMAPPED, path)
         if is_own(data) or _is_built(path) or not path.isprintable() or "\\" in path:
+            return False
+        if is_utf16(data):
+            self.refused[path] = utf16_problem(path)
             return False
         found, own = leaves(data, form), Survey()
         if not found:

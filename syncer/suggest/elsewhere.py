@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
+from syncer.front_matter.data import is_utf16
 from syncer.front_matter.leaves import invalid_line
 from syncer.model import ID_PATTERN, Problem
 
@@ -74,7 +75,7 @@ class Elsewhere:
 
     def add_data_file(self, path: str, data: bytes) -> bool:
         """Look at a data file; return whether it may have a video."""
-        text = data.decode(errors="replace")
+        text = data.decode("utf-16" if is_utf16(data) else "utf-8", errors="replace")
         if _videos(_IN_METADATA, text) or _BARE_IN_DATA.search(text):
             self.data_files.append(path)
             return True

@@ -195,7 +195,23 @@ def test_a_file_in_another_encoding_is_left_alone() -> None:
         assert len(find(text).slots) == 10
         (problem,) = find(text.encode() + b"\xfc").problems
         assert (problem.kind, problem.line) == (ProblemKind.NOT_UTF8, 11)
-    assert find("id,t\n".encode("utf-16")) == PageContents()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_of_excels_unicode_text_says_how_to_save_it(encoding: str) -> None:
+    (problem,) = find(f"t\tid\nx\t{ID}\n".encode(encoding)).problems
+    assert (problem.kind, problem.line) == (ProblemKind.NOT_UTF8, 1)
+    assert problem.message == "The file is UTF-16: save it as UTF-8 (in Excel: CSV UTF-8)."
+    assert find("t,x\n".encode(encoding)) == PageContents()
+
+
+@pytest.mark.parametrize("above", ["sep=;", "# Our library", "Library;;"])
+def test_a_line_above_the_names_of_the_columns_is_named(above: str) -> None:
+    fields = Fields("id", {Count.VIEWS: "views"})
+    (problem,) = find(f"{above}\nid;t;views\n{ID};x;5\n", fields).problems
+    message = "Invalid CSV: the second line names the columns, and not the first one. Remove the first line."
+    assert (problem.kind, problem.line, problem.message) == (INVALID, 1, message)
+    assert find("kind;t\nid;views\n", Fields("id", {Count.VIEWS: "number"})) == PageContents()
 
 
 @pytest.mark.storm
@@ -214,11 +230,11 @@ def test_more_records_than_a_million_are_refused() -> None:
         (f"{ID}", INVALID, "3 columns, and this record 1"),
         (f"one, two,{ID},1", INVALID, "3 columns, and this record 4"),
         ("dQw4w9WgXc,1,2", ProblemKind.NOT_A_VIDEO_ID, "is not a video ID"),
-        (f"{ID},1.2M,2", ProblemKind.NOT_A_COUNT, "The count 'views' is 1.2M, not a whole number"),
-        (f'{ID},1,"1,567"', ProblemKind.NOT_A_COUNT, "The count 'likes' is 1,567, not a whole number"),
-        (f'{ID},1,"1""2"', ProblemKind.NOT_A_COUNT, "The count 'likes' is 1\"2, not a whole number"),
-        (f"{ID},9223372036854775808,1", ProblemKind.NOT_A_COUNT, "not a whole number"),
-        (f"{ID},1 2,1", ProblemKind.NOT_A_COUNT, "not a whole number"),
+        (f"{ID},1.2M,2", ProblemKind.NOT_A_COUNT, "The count 'views' is 1.2M, which syncer does not overwrite"),
+        (f'{ID},1,"1,567"', ProblemKind.NOT_A_COUNT, "The count 'likes' is 1,567, which syncer does not overwrite"),
+        (f'{ID},1,"1""2"', ProblemKind.NOT_A_COUNT, "The count 'likes' is 1\"2, which syncer does not overwrite"),
+        (f"{ID},9223372036854775808,1", ProblemKind.NOT_A_COUNT, "which syncer does not overwrite"),
+        (f"{ID},1 2,1", ProblemKind.NOT_A_COUNT, "which syncer does not overwrite"),
     ],
 )
 def test_what_is_wrong_with_a_record_leaves_the_others(record: str, kind: ProblemKind, words: str) -> None:

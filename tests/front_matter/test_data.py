@@ -181,18 +181,40 @@ def test_a_missing_count_is_added_beside_the_id(path: str, text: str, video_id: 
     assert written(text, mapped(video_id, insert_missing=True), path) == after
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("path", "text", "video_id", "line"),
+    [
+        ("a.yml", f"- t: x\n  id: {ID}", "[].id", "  views: 31250"),
+        ("a.yml", f"v:\n  - id: {ID} # a comment", "v[].id", "    views: 31250"),
+        ("a.toml", f'[[t]]\nid = "{ID}"', "t[].id", "views = 31250"),
+        ("a.yml", f"id: {ID}", "id", "views: 31250"),
+    ],
+)
+def test_a_missing_count_is_added_to_a_last_line_that_does_not_end(
+    path: str, text: str, video_id: str, line: str, ending: str
+) -> None:
+    text = text.replace("\n", ending)
+    between = ending if ending in text else "\n"
+    assert written(text, mapped(video_id, insert_missing=True), path) == f"{text}{between}{line}"
+
+
 @pytest.mark.parametrize("text", [f"{ID}:\n", f"{ID}: {{}}\n", f"{ID}: x\n"])
 def test_no_count_is_added_where_an_id_has_no_table(text: str) -> None:
     found = find(text.encode(), mapped("{}", insert_missing=True), "a.yml")
     assert [slot.values for slot in found.slots] == [()]
-    assert [problem.kind for problem in found.problems] == [ProblemKind.CANNOT_PLACE]
+    (problem,) = found.problems
+    assert problem.kind is ProblemKind.CANNOT_PLACE
+    assert problem.message.startswith("This video ID has no keys below it, so the count 'views' was not added")
 
 
 @pytest.mark.parametrize("pair", ["youtube_id: _p7LdYf3kEA", "? youtube_id : _p7LdYf3kEA"])
 def test_a_pair_without_braces_in_a_list_gets_no_count_and_the_other_items_do(pair: str) -> None:
     mapping, text = mapped("[].youtube_id", insert_missing=True), f"[{{youtube_id: {ID}}}, {pair}]\n"
     found = find(text.encode(), mapping, "a.yml")
-    assert [(problem.kind, problem.line) for problem in found.problems] == [(ProblemKind.CANNOT_PLACE, 1)]
+    (problem,) = found.problems
+    assert (problem.kind, problem.line) == (ProblemKind.CANNOT_PLACE, 1)
+    assert problem.message == "This item has no braces, so the count 'views' was not added: put it in braces."
     new = rewrite(text.encode(), mapping, changes(found, "31250"), "a.yml")
     assert new == f"[{{youtube_id: {ID}, views: 31250}}, {pair}]\n".encode()
 
@@ -493,3 +515,67 @@ def test_line_ends_are_searched_once_also_in_a_file_on_one_line() -> None:
     block = BlockText('[{"id": 1}]', Syntax.JSON, 1, "a.json", is_data=True)
     assert [block.line_of(offset) for offset in (0, 5)] == [1, 1]
     assert block.newlines  # else each item of a file searches all of it again
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "line", "message"),
+    [
+        ("a.yml", "- id: @\n  views: 1_000\n", 2, "'[0].views' is 1_000, which syncer does not overwrite: write only "),
+        ("a.yml", "- id: @\n  views: 31k\n", 2, "write only digits, or leave it empty."),
+        ("a.json", '[{"id": "@", "views": 5.0}]', 1, "write only digits, or `null`."),
+        ("a.toml", '[[v]]\nid = "@"\nviews = 0x10\n', 3, 'write only digits, or `""`.'),
+        ("a.yml", "- {id: @, views, t: 1}\n", 1, "The count '[0].views' has no colon: write `views:`, or remove it."),
+        ("a.yml", "- id: @ -b5Nw0yRfhs\n", 1, "names more than one video (kq3vT7mZ_dE and -b5Nw0yRfhs): keep one of"),
+        ("a.yml", '- id: @\n- t: "\0"\n', 2, "Invalid YAML: it contains U+0000, a character that YAML does not allow."),
+        (
+            "a.yml",
+            "- id: \u00e9\n- t: \ufffe\n",
+            2,
+            "it contains U+FFFE, a character that YAML does not allow. Fix this line",
+        ),
+        ("a.json", '// x\n[{"id": "@"}]', 1, "Invalid JSON: JSON has no comments. Fix this line"),
+        ("a.json", '[\n{"id": "@" /* x */}]', 2, "Invalid JSON: JSON has no comments. Fix this line"),
+        ("a.json", '[{"id": "@",}]', 1, "Invalid JSON: there is a comma after the last value."),
+        ("a.json", '[{"id": "@"},\n]', 2, "Invalid JSON: there is a comma after the last value."),
+        ("a.json", "[{'id': '@'}]", 1, "Invalid JSON: JSON has double quotes only."),
+        ("a.json", '{"id": "@"}\n{"id": "@"}', 2, "Invalid JSON: there is more after the end of the value."),
+    ],
+)
+def test_what_is_said_can_be_done_in_a_file_of_this_format(path: str, text: str, line: int, message: str) -> None:
+    by_path = {"a.json": "id" if text.startswith("{") else "[].id", "a.toml": "v[].id"}
+    found = find(text.replace("@", ID).encode(), mapped(by_path.get(path, "[].id")), path)
+    (problem,) = found.problems
+    assert message in problem.message
+    assert problem.line == line
+    assert "front matter" not in problem.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("path", "text"), [("a.yml", "- id: @\n"), ("a.json", '[{"id": "@"}]'), ("a.toml", '[[id]]\nid = "@"\n')]
+)
+def test_a_file_in_utf_16_is_named(path: str, text: str, encoding: str) -> None:
+    mapping = mapped("id[].id" if path == "a.toml" else "[].id")
+    (problem,) = find(text.replace("@", ID).encode(encoding), mapping, path).problems
+    assert (problem.kind, problem.message) == (ProblemKind.NOT_UTF8, "The file is UTF-16: save it as UTF-8.")
+    assert find(text.replace("id", "x").encode(encoding), mapping, path) == PageContents()
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.yml", "- id: @\n  views: 5\n- t: {{ x }}\n"),
+        ("a.json", '\ufeff[{"id": "@", "views": 5}]'),
+        ("a.json", '[{"id": "@", "views": 5, "t": NaN}]'),
+        ("a.json", '[{"id": "@", "views": 5, "t": 1, "t": 2}]'),
+        ("a.toml", 'v = [{id = "@", views = 5,\n}]\n'),
+    ],
+    ids=["a mapping as a key", "a byte order mark", "NaN", "a key twice", "TOML 1.1"],
+)
+def test_a_reader_that_refuses_a_file_has_no_say_as_with_front_matter(path: str, text: str) -> None:
+    """Each of these is refused by some readers, and means the same to all others."""
+    text = text.replace("@", ID)
+    new = written(text, mapped("v[].id" if path == "a.toml" else "[].id"), path)
+    assert new == text.replace("views = 5", "views = 31250").replace('"views": 5', '"views": 31250').replace(
+        "views: 5", "views: 31250"
+    )

@@ -104,13 +104,19 @@ def test_an_added_date_is_like_the_nearest_date_and_an_added_count_like_the_near
 
 
 NO_DATES = [
-    ("yesterday", "'updated' is yesterday, not a date: write a date like 2026-11-22, or leave it empty."),
-    ("2026-11-22T10:00:00Z", "'updated' is 2026-11-22T10:00:00Z, not a date: write a date like 2026-11-22,"),
-    ('"2026-11-22 10:00"', "not a date"),
-    ("2026-1-2", "not a date"),
-    ("20261122", "not a date"),
-    ("2026-13-01", "not a date"),
-    ('"2026\\x2d11-22"', "not a date"),
+    (
+        "yesterday",
+        "'updated' is yesterday, which syncer does not overwrite: write a date like 2026-11-22, or leave it empty.",
+    ),
+    (
+        "2026-11-22T10:00:00Z",
+        "'updated' is 2026-11-22T10:00:00Z, which syncer does not overwrite: write a date like 2026-11-22,",
+    ),
+    ('"2026-11-22 10:00"', "which syncer does not overwrite"),
+    ("2026-1-2", "which syncer does not overwrite"),
+    ("20261122", "which syncer does not overwrite"),
+    ("2026-13-01", "which syncer does not overwrite"),
+    ('"2026\\x2d11-22"', "which syncer does not overwrite"),
     ("[2026-10-01]", "The date 'updated' is a list: write one date."),
     ("{a: b}", "The date 'updated' is a table: write one date."),
 ]
