@@ -14,26 +14,33 @@ from syncer.wording import counted
 
 REMEDIES = {
     ProblemKind.INVALID_FRONT_MATTER: (
-        "Fix the line that is named, or the one before it. A value with a colon and a space in it needs quotes."
+        "Fix the line that is named, or the one before it. In YAML, a value with a colon and a space in it needs "
+        "quotes; in a table, one with a delimiter in it."
     ),
     ProblemKind.UNTERMINATED: "Add the closing line.",
-    ProblemKind.TOO_LARGE: "Add the closing line if it is missing, or shorten the block.",
-    ProblemKind.NOT_UTF8: "Save the page as UTF-8.",
+    ProblemKind.TOO_LARGE: (
+        "Add the closing line if it is missing, or shorten the block. Split a data file into several."
+    ),
+    ProblemKind.NOT_UTF8: "Save the page as UTF-8. In Excel, choose CSV UTF-8.",
     ProblemKind.DUPLICATE_KEY: "Remove one of the two.",
     ProblemKind.ALIAS: "Write the value itself.",
     ProblemKind.TAG: "Remove the tag.",
     ProblemKind.BLOCK_SCALAR: "Write it on the same line as its key.",
     ProblemKind.NOT_A_VIDEO_ID: (
-        "Write the 11-character video ID or the video's URL. For a page without a video, leave the value empty, or "
-        "write false without quotes."
+        "Write the 11-character video ID or the video's URL. For a page or an item without a video, leave the value "
+        'empty (JSON: null, TOML: ""), or write false without quotes. Move other keys out of a mapping of IDs.'
     ),
     ProblemKind.IDS_DISAGREE: "Keep one video, or map the key in one collection only.",
-    ProblemKind.NOT_A_COUNT: "Write only digits, with or without quotes, or leave the value empty.",
-    ProblemKind.NOT_A_DATE: "Write such a date, with or without quotes, or leave the value empty.",
+    ProblemKind.NOT_A_COUNT: (
+        'Write only digits, with or without quotes, or leave the value empty (JSON: null, TOML: "").'
+    ),
+    ProblemKind.NOT_A_DATE: (
+        'Write such a date, with or without quotes, or leave the value empty (JSON: null, TOML: "").'
+    ),
     ProblemKind.SYNCER_KEY: "Write syncer: false, or a mapping of your keys to false.",
     ProblemKind.KEY_CASE: "Use the same letters in the pages and in the config. If a page has both keys, remove one.",
     ProblemKind.CANNOT_PLACE: (
-        "Write the front matter in a simpler form, add the missing count by hand, or map the key only once."
+        "Write the front matter or the item in a simpler form, add the missing count by hand, or map the key only once."
     ),
     ProblemKind.KEYS_NOT_FOUND: "Correct the keys in the config. syncer check shows similar keys in the pages.",
     ProblemKind.READERS_DISAGREE: "Change what the message names.",
