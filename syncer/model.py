@@ -7,7 +7,7 @@ make.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -321,7 +321,7 @@ class Page(NamedTuple):
     """Relative to the site, with `/`."""
     signature: Signature
     fields: Fields
-    slots: tuple[Slot, ...]
+    slots: Sequence[Slot]
 
 
 class Reading(NamedTuple):
@@ -358,6 +358,12 @@ class Change(NamedTuple):
 def item_of(field: str) -> str:
     """Return the item that holds a field, `videos[1]` or `{ID}`; empty where the page is about one video."""
     return field[: max(field.rfind("]."), field.rfind("}.")) + 1]
+
+
+def common_item(fields: Sequence[ValueField]) -> str:
+    """Return the item that all of these fields are in; empty if there is none."""
+    item = item_of(fields[0].field) if fields else ""
+    return item if all(field.field.startswith(item) for field in fields) else ""
 
 
 def key_of(field: str) -> str:

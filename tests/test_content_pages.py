@@ -10,9 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from syncer.content.pages import MANY_SLOTS, Pages
+from syncer.content.pages import MANY_SLOTS, PART_SLOTS, Pages
 from syncer.decide.diff import diff, hidden, pages_naming
+from syncer.front_matter import packed_slots
 from syncer.front_matter.keys import value_fields
+from syncer.front_matter.packed_slots import PackedSlots, pack
 from syncer.model import Count, Date, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
 from syncer.state.database import open_database
 from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
@@ -155,7 +157,38 @@ def test_a_file_with_many_slots_takes_little_memory_and_time_for_each() -> None:
     finally:
         tracemalloc.stop()
     assert (after - before) / len(slots) < BYTES_A_PAGE
-    assert pages[0].slots == tuple(slots)
+    assert max(len(page.slots) for page in pages) == PART_SLOTS
+    (page,) = pages.whole()
+    assert page == Page("_data/library.csv", Signature(1), MAPPINGS[0], page.slots)
+    assert list(page.slots) == slots
+    assert (pages.files, pages.count(MAPPINGS[0])) == (1, 1)
+    assert {(page.path, page.signature, page.fields is MAPPINGS[0]) for page in pages} == {(page.path, 1, True)}
+
+
+@given(st.lists(st.tuples(st.sampled_from(MAPPINGS), st.lists(slots(), max_size=45)), max_size=5))
+def test_the_parts_of_a_page_with_many_slots_are_the_page(appended: list[tuple[Fields, list[Slot]]]) -> None:
+    found = [Page(f"{number}.yml", Signature(0), *each) for number, each in enumerate(appended)]
+    pages = Pages(found, many_slots=0)
+    assert list(map(list, (page.slots for page in pages.whole()))) == [page.slots for page in found]
+    assert [pages.count(mapping) for mapping in MAPPINGS] == [
+        sum(page.fields is mapping for page in found) for mapping in MAPPINGS
+    ]
+    assert pages.files == len(found)
+
+
+@given(st.lists(slots()), st.integers(0, 9))
+def test_packed_slots_equal_those_that_were_packed(unpacked: list[Slot], few: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed_slots, "FEW_SLOTS", 2)
+        packed = pack(unpacked)
+        assert (list(packed), len(packed), [packed[each] for each in range(len(packed))]) == (
+            unpacked,
+            len(unpacked),
+            unpacked,
+        )
+        assert list(packed[few:]) == unpacked[few:]
+        assert isinstance(packed, PackedSlots) == (len(unpacked) > 2)
+        assert (PackedSlots(unpacked) == PackedSlots(unpacked[few:])) == (few == 0 or not unpacked)
 
 
 def page_of(path: str, *videos: str) -> Page:

@@ -212,7 +212,7 @@ class _Beside:
         return {slot.video_id for fields in self._mappings for slot in _slots(page, fields)}
 
 
-def _slots(page: bytes, fields: Fields) -> tuple[Slot, ...]:
+def _slots(page: bytes, fields: Fields) -> Sequence[Slot]:
     found = attempt(find, page, fields, "")
     return found.slots if found else ()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import string
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import groupby, islice
 from typing import NamedTuple
 
-from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, VideoId, item_of
+from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, ValueKind, VideoId, common_item
 
 ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
 """Those of a video ID (`model.ID_PATTERN`), in their order."""
@@ -17,6 +19,9 @@ ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowerca
 
 MANY_SLOTS = 100
 """A page with more slots is kept without what differs in each of them: else each would be a kind of its own."""
+
+PART_SLOTS = 20
+"""The slots in each part of such a page: a window of a million videos reads the parts that name one of its own."""
 
 
 class _Kind(NamedTuple):
@@ -37,7 +42,8 @@ class _Kind(NamedTuple):
 class Pages:
     """Pages in the order in which they were appended; a file in two collections is two of them, one after the other.
 
-    Each page is built when it is read: it equals the appended one, and has the very mapping of its collection.
+    Each page is built when it is read: it equals the appended one, and has the very mapping of its collection. One with
+    many slots is several pages of some slots each, one after the other: its parts.
     Python's garbage collector finds nothing here to visit, however many pages there are.
     """
 
@@ -61,11 +67,13 @@ class Pages:
         """The very ones: two collections with equal mappings have two."""
         self._number_of: dict[int, int] = {}
         """By a mapping's identity."""
+        self._more_parts = Counter[int]()
+        """By the number of the mapping: how many pages are parts of a page, but not the first."""
         self._kinds: dict[str, _Kind] = {}
         """By name; most slots of a site are of a few kinds."""
         self._known: dict[tuple[int, int, int], _Kind] = {}
         """By the identity of mapping and fields, and the line: to hash their values takes as long as all the rest."""
-        self._of_items: dict[tuple[int, tuple[ValueField, ...]], _Kind] = {}
+        self._of_items: dict[tuple[int, tuple[tuple[ValueKind, str, bool], ...]], _Kind] = {}
         """By the identity of the mapping, and the fields without the item."""
         self._shared: dict[tuple[ValueField, ...], tuple[ValueField, ...]] = {}
         """Equal fields that are not the same object would be a new kind in each page."""
@@ -74,32 +82,37 @@ class Pages:
 
     def append(self, path: str, signature: Signature, mapping: Fields, slots: Sequence[Slot]) -> None:
         """Keep a page, by its parts: to make it first takes a scan a thirtieth longer. No part has a NUL in a text."""
-        text, few = path, slots
-        if len(slots) > self._many_slots:
-            text, few = "\0".join(self._parts_of_items(path, mapping, slots)), ()
-        for video, line, fields, texts in few:
-            kind = self._known.get((id(mapping), line, id(fields)))
-            if kind is None:
-                shared = self._shared.setdefault(fields, fields)
-                own = tuple(field.kind for field in shared if isinstance(field.kind, Count))
-                new = _Kind(f"{len(self._kinds)}", mapping, line, shared, own, 2 + len(shared))
-                kind = self._known.setdefault((id(mapping), line, id(shared)), new)
-                self._kinds[kind.name] = kind
-            values = texts if all(texts) else [value or "" for value in texts]
-            text = "\0".join((text, kind.name, video, *values))
-        self._texts += text.encode()
-        self._ends.append(len(self._texts))
-        self._signatures.append(signature)
         number = self._number_of.setdefault(id(mapping), len(self._mappings))
         if number == len(self._mappings):
             self._mappings.append(mapping)
-        self._mapping_numbers.append(number)
+        appended: Iterable[str]
+        if len(slots) > self._many_slots:
+            appended = self._parts_of_items(path, mapping, slots)
+            self._more_parts[number] += (len(slots) - 1) // PART_SLOTS
+        else:
+            text = path
+            for video, line, fields, texts in slots:
+                kind = self._known.get((id(mapping), line, id(fields)))
+                if kind is None:
+                    shared = self._shared.setdefault(fields, fields)
+                    own = tuple(field.kind for field in shared if isinstance(field.kind, Count))
+                    new = _Kind(f"{len(self._kinds)}", mapping, line, shared, own, 2 + len(shared))
+                    kind = self._known.setdefault((id(mapping), line, id(shared)), new)
+                    self._kinds[kind.name] = kind
+                values = texts if all(texts) else [value or "" for value in texts]
+                text = "\0".join((text, kind.name, video, *values))
+            appended = (text,)
+        for text in appended:
+            self._texts += text.encode()
+            self._ends.append(len(self._texts))
+            self._signatures.append(signature)
+            self._mapping_numbers.append(number)
         if path != self._last_path:
             self._last_path = path
             self.files += 1
 
     def __len__(self) -> int:
-        """Return how many pages there are; a file in two collections counts twice."""
+        """Return how many pages there are; a file in two collections counts twice, and each part of a page counts."""
         return len(self._ends)
 
     def __getitem__(self, number: int) -> Page:
@@ -128,6 +141,14 @@ class Pages:
     def __iter__(self) -> Iterator[Page]:
         """Yield all pages."""
         return map(self.__getitem__, range(len(self)))
+
+    def whole(self) -> Iterator[Page]:
+        """Yield all pages as they were appended."""
+        from syncer.front_matter.packed_slots import pack
+
+        for _, group in groupby(self, key=lambda page: (page.path, id(page.fields))):
+            first, *others = group
+            yield first._replace(slots=pack(slot for part in (first, *others) for slot in part.slots))
 
     def path(self, number: int) -> str:
         """Return a page's path."""
@@ -188,8 +209,9 @@ class Pages:
         return digest.hexdigest()
 
     def count(self, mapping: Fields) -> int:
-        """Return how many pages one collection has, by its very mapping."""
-        return self._mapping_numbers.count(self._number_of.get(id(mapping), len(self._mappings)))
+        """Return how many pages one collection has, by its very mapping; one with many slots counts once."""
+        number = self._number_of.get(id(mapping), len(self._mappings))
+        return self._mapping_numbers.count(number) - self._more_parts[number]
 
     def of(self, mapping: Fields) -> Iterator[Page]:
         """Yield the pages of one collection, by its very mapping."""
@@ -204,19 +226,22 @@ class Pages:
         return (field for kind in kinds for field in kind.fields[: len(kind.counts)])
 
     def _parts_of_items(self, path: str, mapping: Fields, slots: Sequence[Slot]) -> Iterator[str]:
-        """Yield the texts of a page with many slots."""
-        yield path
-        for video, line, fields, texts in slots:
-            item = item_of(fields[0].field) if fields else ""
-            if not all(field.field.startswith(item) for field in fields):
-                item = ""
-            names = tuple([ValueField(field.kind, field.field[len(item) :], field.present) for field in fields])
-            kind = self._of_items.get((id(mapping), names))
-            if kind is None:
-                own = tuple(field.kind for field in names if isinstance(field.kind, Count))
-                kind = _Kind(f"{len(self._kinds)}", mapping, 0, names, own, 4 + len(names), of_items=True)
-                self._kinds[kind.name] = self._of_items[id(mapping), names] = kind
-            yield from (kind.name, video, *[text or "" for text in texts], item, str(line))
+        """Yield the texts of each part of a page with many slots."""
+        left = iter(slots)
+        while part := list(islice(left, PART_SLOTS)):
+            texts = [path]
+            for video, line, fields, values in part:
+                item = common_item(fields)
+                start = len(item)
+                names = tuple([(field.kind, field.field[start:], field.present) for field in fields])
+                kind = self._of_items.get((id(mapping), names))
+                if kind is None:
+                    own = tuple(kind for kind, _, _ in names if isinstance(kind, Count))
+                    without = tuple(ValueField(*name) for name in names)
+                    kind = _Kind(f"{len(self._kinds)}", mapping, 0, without, own, 4 + len(names), of_items=True)
+                    self._kinds[kind.name] = self._of_items[id(mapping), names] = kind
+                texts += (kind.name, video, *[value or "" for value in values], item, f"{line}")
+            yield "\0".join(texts)
 
     def _parts(self, number: int) -> list[str]:
         if number < 0:

@@ -42,7 +42,7 @@ from syncer.content.page_file import (
 )
 from syncer.content.swap import BY_NAME, Replacement, discard, swap
 from syncer.front_matter.find import counts_in
-from syncer.front_matter.plain import Splice, splice
+from syncer.front_matter.plain import LARGE_BYTES, Splice, splice, splice_large
 from syncer.front_matter.rewrite import edited, splices_for
 from syncer.model import Edit, Problem, ProblemKind
 from syncer.own_files import NO_LINK, open_file
@@ -373,7 +373,7 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
         found = splices_for(new, fields, changes, edit.path, edit.removed)
         if isinstance(found, Problem):
             return found
-        new = splice(new, found)
+        new = splice(new, found) if len(new) < LARGE_BYTES else splice_large(new, found)
         splices += found
     return new, splices
 

@@ -121,7 +121,7 @@ def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey |
         pages = Pages()
         of_mappings = read_pages(site, [candidate._replace(fields=mappings)], pages)
         found += [item for item in of_mappings if not isinstance(item, LeftoverFile)]
-        found += pages
+        found += pages.whole()
     return found
 
 

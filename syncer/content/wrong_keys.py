@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import islice
+from itertools import groupby, islice
 
 from syncer.content.pages import Pages
 from syncer.content.scan import PAGES_WITHOUT_ID, read_head
@@ -74,9 +74,9 @@ def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[
     prefix = _from_top(fields, "")
     mapped = {*fields.counts.values(), fields.video_id.removeprefix(prefix)}
     names: dict[str, bool] = {}
-    for page in islice(own, SAMPLE_PAGES) if absent else ():
-        head, _ = _read(site, page.path, fields)
-        for path, texts in sorted((key_values(head, format_of(fields, page.path)) or {}).items()):
+    for file, _ in islice(groupby(page.path for page in own), SAMPLE_PAGES) if absent else ():
+        head, _ = _read(site, file, fields)
+        for path, texts in sorted((key_values(head, format_of(fields, file)) or {}).items()):
             name = path.removeprefix(prefix)
             if path.startswith(prefix) and not re.search(r"\[\]|\{\}", name) and name not in mapped:
                 names[name] = names.get(name, True) and all(re.fullmatch(COUNT_PATTERN, text) for text in texts)

@@ -92,10 +92,14 @@ def without_older(
     ignored. A date stays only with a count of its slot.
     """
     newest: dict[tuple[object, ...], datetime] = {}
+    wanted: AbstractSet[tuple[object, ...]] = frozenset()
     for line in lines:
         key, as_of = (line["path"], line["video_id"], line["count"]), datetime.fromisoformat(str(line["as_of"]))
         if oldest < as_of <= now:
-            newest[key] = max(as_of, newest.get(key, as_of))
+            changes = (change for edit in edits for change in edit.changes) if not wanted else ()
+            wanted = wanted or {(each.path, each.video_id, count_in_log(each.kind)) for each in changes}
+            if key in wanted:
+                newest[key] = max(as_of, newest.get(key, as_of))
     if not newest:
         return list(edits)
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
 from syncer.front_matter.csv_cells import MAX_RECORD_BYTES, Ragged, Span, read_records, text_of
 from syncer.front_matter.csv_header import Header, MappedColumn, read_header
 from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, PageContents
-from syncer.front_matter.plain import Splice, splice
+from syncer.front_matter.packed_slots import pack
+from syncer.front_matter.plain import Splice, splice_large
 from syncer.front_matter.tree import Conflict
 from syncer.front_matter.video_id import parse_video_id
 from syncer.front_matter.wrong_value import describe_wrong
@@ -44,6 +45,9 @@ CellEdit = tuple[int, int, str, str]
 """A record and a column, from 0, and the old and the new text there."""
 
 _NO_VIDEO = NO_VIDEO | {"null", "Null", "NULL"}
+_RECORD = re.compile(r"\[([0-9]{1,7})\]\.")
+"""The number of a record in a field."""
+
 _FORMS = {
     Count: re.compile(rb'"?[ \t]*([0-9]{0,19})[ \t]*"?'),
     Date: re.compile(rb'"?[ \t]*((?:%b)?)[ \t]*"?' % DATE_PATTERN.encode()),
@@ -83,24 +87,35 @@ def find_in_table(data: bytes, fields: Fields, path: str, *, tabs: bool = False)
     header = read_header(data, fields, path, tabs=tabs)
     if isinstance(header, PageContents):
         return header
-    slots: list[Slot] = []
-    problems, more = list(header.problems), 0
-    for row in _rows(data, header, path):
+    wrong: list[Problem | Conflict] = [*header.problems]
+    more = Counter[ProblemKind]()
+    slots = pack(_slots(_rows(data, header, path), wrong, more))
+    if wrong and isinstance(wrong[-1], Conflict):
+        line = 1 + data.count(b"\n", 0, wrong[-1].start)
+        return PageContents((), (Problem(wrong[-1].kind, path, wrong[-1].message, line),))
+    problems = [each for each in wrong if isinstance(each, Problem)]
+    if more:
+        message = f"The file has {more.total():,} more problems: fix the first {MAX_PROBLEMS}, then sync again."
+        problems.append(Problem(problems[-1].kind, path, message))
+    return PageContents(slots, tuple(problems))
+
+
+def _slots(
+    rows: Iterable[_Row | Problem | Conflict], wrong: list[Problem | Conflict], more: Counter[ProblemKind]
+) -> Iterator[Slot]:
+    """Yield the slots of these rows, append what is wrong with them, and count `more` problems than `MAX_PROBLEMS`."""
+    for row in rows:
         if isinstance(row, Conflict):
-            line = 1 + data.count(b"\n", 0, row.start)
-            return PageContents((), (Problem(row.kind, path, row.message, line),))
+            wrong.append(row)
+            return
         if isinstance(row, _Row):
             own = tuple([ValueField(value.column.kind, value.field, present=True) for value in row.values])
-            slots.append(Slot(row.video_id, row.line, own, tuple([value.text for value in row.values])))
+            yield Slot(row.video_id, row.line, own, tuple([value.text for value in row.values]))
         for problem in row.problems if isinstance(row, _Row) else (row,):
-            if len(problems) < MAX_PROBLEMS:
-                problems.append(problem)
+            if len(wrong) < MAX_PROBLEMS:
+                wrong.append(problem)
             else:
-                more += 1
-    if more:
-        message = f"The file has {more:,} more problems: fix the first {MAX_PROBLEMS}, then sync again."
-        problems.append(Problem(problems[-1].kind, path, message))
-    return PageContents(tuple(slots), tuple(problems))
+                more[problem.kind] += 1
 
 
 def table_splices(
@@ -115,20 +130,20 @@ def table_splices(
     header = read_header(data, fields, path, tabs=tabs)
     if isinstance(header, PageContents):
         return None
-    found: dict[tuple[VideoId, str], tuple[int, _Value]] = {}
-    quotes: dict[ValueKind, bytes] = {}
     wanted = {change.video_id for change in changes}
-    for row in _rows(data, header, path):
-        if isinstance(row, Conflict):
-            return None
-        for value in row.values if isinstance(row, _Row) else ():
-            if value.text or value.quoted:
-                quotes.setdefault(value.column.kind, b'"' if value.quoted else b"")
-        if isinstance(row, _Row) and row.video_id in wanted:
-            found |= {(row.video_id, value.field): (row.number, value) for value in row.values}
-    assigned = _assign(found, changes)
+    named = {int(item[1]) for change in changes if (item := _RECORD.match(change.field))}
+    assigned = None
+    for numbers in (named, None):  # usually nothing has moved
+        found = dict[tuple[VideoId, str], tuple[int, _Value]]()
+        for row in _rows(data, header, path, numbers) if assigned is None else ():
+            if isinstance(row, Conflict):
+                return None
+            if isinstance(row, _Row) and row.video_id in wanted:
+                found |= {(row.video_id, value.field): (row.number, value) for value in row.values}
+        assigned = _assign(found, changes) if assigned is None else assigned
     if assigned is None:
         return None
+    quotes = _quotes(_rows(data, header, path), header) if any(value.empty for _, (_, value) in assigned) else {}
     splices: list[Splice] = []
     edits: list[CellEdit] = []
     while assigned:  # what takes its place is no larger: of 50,000 records, each kilobyte counts
@@ -137,10 +152,22 @@ def table_splices(
         splices.append((value.start, value.stop, b"%b%b%b" % (mark, change.new.encode(), mark)))
         edits.append((number, value.column.number, change.old or "", change.new))
     splices.sort()
-    if not changes_only(data, splice(data, splices), header.delimiter.decode(), edits):
+    if not changes_only(data, splice_large(data, splices), header.delimiter.decode(), edits):
         message = "syncer cannot change only the counts in this file: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message)
     return splices
+
+
+def _quotes(rows: Iterable[_Row | Problem | Conflict], header: Header) -> dict[ValueKind, bytes]:
+    """Return the quotes of the first filled cell of each column, of those that have one."""
+    quotes: dict[ValueKind, bytes] = {}
+    for row in rows:
+        for value in row.values if isinstance(row, _Row) else ():
+            if value.text or value.quoted:
+                quotes.setdefault(value.column.kind, b'"' if value.quoted else b"")
+        if len(quotes) == len(header.mapped):
+            break
+    return quotes
 
 
 def changes_only(old: bytes, new: bytes, delimiter: str, edits: Sequence[CellEdit]) -> bool:
@@ -163,8 +190,13 @@ def changes_only(old: bytes, new: bytes, delimiter: str, edits: Sequence[CellEdi
     return not left
 
 
-def _rows(data: bytes, header: Header, path: str) -> Iterator[_Row | Problem | Conflict]:
-    """Yield the records with a video, and the Problems of those that may have one. A Conflict is the last."""
+def _rows(
+    data: bytes, header: Header, path: str, numbers: Container[int] | None = None
+) -> Iterator[_Row | Problem | Conflict]:
+    """Yield the records with a video, and the Problems of those that may have one. A Conflict is the last.
+
+    `numbers`: only of the records with these numbers.
+    """
     line, done = 1, 0
     records = read_records(data, header.stop, header.delimiter, header.width, header.columns)
     for number, record in enumerate(records):
@@ -176,6 +208,8 @@ def _rows(data: bytes, header: Header, path: str) -> Iterator[_Row | Problem | C
             message = f"The file has more than {MAX_RECORDS:,} records: split it into several files."
             yield Conflict(ProblemKind.TOO_LARGE, message, spans[0][0])
             return
+        if numbers is not None and number not in numbers:
+            continue
         if len(spans) <= header.video_id or any(
             len(spans) <= span or text_of(data, spans[span]) != text for span, text in header.where
         ):

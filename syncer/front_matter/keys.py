@@ -54,7 +54,7 @@ Names = tuple[str, ...]
 class PageContents(NamedTuple):
     """What one page's front matter holds."""
 
-    slots: tuple[Slot, ...] = ()
+    slots: Sequence[Slot] = ()
     problems: tuple[Problem, ...] = ()
     miscased_key: str | None = None
     """A key of the page that differs from the key of the video ID in letter case only."""

@@ -62,16 +62,6 @@ def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:
         return [VideoId(video) for (video,) in connection.execute(f"SELECT id FROM videos WHERE {which}")]
 
 
-def any_unknown(database: Database) -> bool:
-    """Whether there is a pending reading of a video without an accepted one."""
-    with database.read() as connection:
-        return bool(
-            connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM videos WHERE judged IS NOT latest AND accepted IS NULL)"
-            ).fetchone()[0]
-        )
-
-
 def hold_pending(database: Database, brake: Brake) -> None:
     """Hold all pending readings, and record the brake that holds them."""
     with database.transaction() as connection:

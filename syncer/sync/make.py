@@ -46,7 +46,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequen
 from contextlib import closing
 from datetime import datetime
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.left_over import settle_left_over
@@ -171,7 +171,7 @@ def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
         pages = Pages(page for page in pages if any(slot.video_id in wanted for slot in page.slots))
         problems = [problem for problem in problems if may_name(sync.site, problem, wanted)]
     sync.tally.problems += problems
-    sync.listener.progress("scan", len(pages), len(pages))
+    sync.listener.progress("scan", pages.files, pages.files)
     if sync.diff_log:  # with the lock held, no other sync is about to move them into place
         sync.tally.problems += _settle_left_over(
             sync, sync.config.written_models() if data_file else collections, left_over
@@ -187,7 +187,7 @@ def _watched(
     for item in found:
         if sync.environment.cancelled():
             raise Stopped("stopped while scanning pages; nothing was written")
-        sync.listener.progress("scan", len(pages), None)
+        sync.listener.progress("scan", pages.files, None)
         yield item
         yield from islice(found, CHECK_FILES - 1)
 
@@ -329,13 +329,15 @@ def _parts(sync: Sync, pages: Pages, windows: Windows) -> list[_Part]:
     parts = [_Part(array("I"), array("I")) for _ in windows.windows]
     held = frozenset(held_videos(sync.database) if sync.options.accept else ())
     for _, file in groupby(enumerate(pages.named()), key=lambda numbered: numbered[1][0]):
-        naming: dict[int, set[int]] = {}
-        for number, (_, videos) in file:
-            naming[number] = set(map(windows.window_of, videos))
-            naming[number] |= {len(parts) - 1} if not held.isdisjoint(videos) else set()
-        last = max(chain.from_iterable(naming.values()))
-        parts[last].ending.extend(naming)
-        for number, named in naming.items():
-            for window in named | {last}:
+        lasts: dict[int, int] = {}
+        for number, (_, videos) in file:  # in a file with many videos, pages are many
+            named = set(map(windows.window_of, videos))
+            if not held.isdisjoint(videos):
+                named.add(len(parts) - 1)
+            for window in named:
                 parts[window].naming.append(number)
+            lasts[number] = max(named)
+        last = max(lasts.values())
+        parts[last].ending.extend(lasts)
+        parts[last].naming.extend(number for number, own in lasts.items() if own != last)
     return parts

@@ -87,7 +87,8 @@ def _scope(sync: Sync, pages: Pages) -> CommitScope:
             yield from (each for each in found if not (only and only.isdisjoint(with_parents(each.path))))
             return
         for path, same in groupby(pages, key=lambda page: page.path):  # they may have counts from before the data file
-            yield mapped(path) if data_files else Candidate(path, tuple(page.fields for page in same))
+            fields = {id(page.fields): page.fields for page in same}  # a file with many videos is several pages
+            yield mapped(path) if data_files else Candidate(path, tuple(fields.values()))
 
     log = sync.config.state_directory / LOG
     return CommitScope(repository, sync.site, log, candidates, mapped, data_files, paths_of_file)

@@ -19,7 +19,6 @@ from syncer.state.judging import (
     Pending,
     accept_held,
     accept_pending,
-    any_unknown,
     current_brake,
     held_videos,
     hold_pending,
@@ -296,11 +295,6 @@ def judge_window(
         if last:
             sync.tally.accepted = accept_held(sync.database, counts)
         return Judgement(None, {}, before), {}
-    of_pages: dict[VideoId, Slot] = {}
-    if any_unknown(sync.database):
-        for page in pages:
-            for slot in page.slots:
-                of_pages.setdefault(slot.video_id, slot)
     own, ahead = list[Pending](), list[VideoId]()
     with closing(pending_readings(sync.database, counts)) as pending:
         for each in pending:
@@ -308,6 +302,12 @@ def judge_window(
                 ahead.append(each.now.video_id)
             else:
                 own.append(each)
+    of_pages: dict[VideoId, Slot] = {}
+    if unknown := {each.now.video_id for each in own if each.before is None}:
+        for page in pages:
+            for slot in page.slots:
+                if slot.video_id in unknown:
+                    of_pages.setdefault(slot.video_id, slot)
     limit = sync.config.write.brake
     compared = _compared(own, of_pages, counts)
     judged = judge(compared, missing=limit.missing, falling=limit.falling, before=before)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from types import MappingProxyType
 
+from syncer.content.page_file import NO_FILE, signature_of
 from syncer.content.pages import Pages
 from syncer.content.replace import preview, replace_pages
 from syncer.decide.diff import diff, hidden, suppressed_by, without_older
 from syncer.diff_log.lines import LOG, entry_of, lines_backwards
 from syncer.diff_log.log import DiffLog
-from syncer.model import Change, Count, Edit, Page, Place, Problem, ProblemKind, Reading, VideoId
+from syncer.model import Change, Count, Edit, Page, Place, Problem, ProblemKind, Reading, Signature, VideoId
 from syncer.state.intents import forget_intents, mark_done, record_intents
 from syncer.state.judging import release_suppressed, suppressed_numbers
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages, save_open_pages
@@ -47,7 +49,8 @@ def write_pages(
     the current batch.
     """
     any_suppressed = release_suppressed(sync.database) > 0
-    for batch in _batches(pages, numbers):
+    begun: tuple[str, Signature] | None = None
+    for batch, continues in _batches(pages, numbers):
         save_arrived()
         if sync.environment.cancelled():
             return
@@ -57,9 +60,13 @@ def write_pages(
         edits = edits_for(
             sync, [pages[each] for each in batch if not pages.shows(each, accepted)], accepted, suppressed
         )
+        if begun and edits and edits[0].path == begun[0]:
+            edits[:1] = [edits[0]._replace(signature=begun[1])] if begun[1] != NO_FILE else []
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else preview_edits(sync, edits)
         log_batch(sync, len(batch), done)
-        sync.tally.compared += len(paths)
+        sync.tally.compared += len(paths) - continues
+        if continues and edits and sync.diff_log:  # the rest of this file is written on top, or left to the next sync
+            begun = edits[0].path, _signature_now(sync, edits[0].path) if done else NO_FILE
         sync.listener.progress("write", sync.tally.compared, sync.tally.pages)
 
 
@@ -134,15 +141,34 @@ def note_open_pages(sync: Sync) -> None:
     ]
 
 
-def _batches(pages: Pages, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yield the numbers by some thousands; the mappings of one file stay together."""
+def _batches(pages: Pages, numbers: Sequence[int]) -> Iterator[tuple[Sequence[int], bool]]:
+    """Yield the numbers by some thousands. Those of one file stay together, unless they alone are more.
+
+    With each: whether it is a part of a file that continues in the next.
+    """
     start = 0
     while start < len(numbers):
         end = start + PAGES_AT_ONCE
-        while end < len(numbers) and pages.path(numbers[end]) == pages.path(numbers[end - 1]):
-            end += 1
-        yield numbers[start:end]
+        continues = end < len(numbers)
+        if continues:
+            path, first = pages.path(numbers[end]), end
+            while first > start and pages.path(numbers[first - 1]) == path:
+                first -= 1
+            continues = first == start
+            end = end if continues else first
+        yield numbers[start:end], continues
         start = end
+
+
+def _signature_now(sync: Sync, path: str) -> Signature:
+    """Return the signature of a file of which a part is written.
+
+    What else was edited just now is not overwritten: each old value must be there when the next part is written.
+    """
+    try:
+        return signature_of(os.stat(os.path.join(sync.site, path)))
+    except OSError:  # deleted since
+        return NO_FILE
 
 
 def edits_for(
@@ -156,10 +182,14 @@ def edits_for(
     only = sync.options.videos or None
     sync.tally.hidden.update(hidden(batch, accepted, only))
     edits: list[Edit] = []
-    for page in batch:
-        if changes := diff(page, accepted, only, suppressed):
-            of_other_mappings = edits.pop().rewrites if edits and edits[-1].path == page.path else ()
-            edits.append(Edit(page.path, page.signature, (*of_other_mappings, (page.fields, changes))))
+    for (path, signature, _), parts in groupby(batch, key=lambda page: (page.path, page.signature, id(page.fields))):
+        first, *others = parts
+        changes = diff(first, accepted, only, suppressed)
+        if others:  # of a file with many videos
+            changes += tuple(chain.from_iterable(diff(each, accepted, only, suppressed) for each in others))
+        if changes:
+            of_other_mappings = edits.pop().rewrites if edits and edits[-1].path == path else ()
+            edits.append(Edit(path, signature, (*of_other_mappings, (first.fields, changes))))
     if edits and sync.config.policies:
         from syncer.sync.hold_back import due_edits
 
@@ -205,7 +235,7 @@ def _count(sync: Sync, edits: Sequence[Edit], outcomes: Sequence[Problem | None]
             tally.open.pop(edit.path, None)
         if problem is None:
             done += edit.changes
-            tally.changed_pages += 1
+            tally.changed_pages += edit.path != tally.removed[0]  # a part of a file is the same page
             tally.removed = edit.path, len(edit.removed)
         elif problem.kind is ProblemKind.OPEN_ELSEWHERE:
             tally.open[edit.path] = edit
