@@ -221,6 +221,29 @@ def test_a_commit_has_the_counts_of_the_items_that_it_knows_wherever_they_stand_
     assert repository.git("show", f":{talks.path}") == talks.form((B, views[B]), (NEW, 5), (A, views[A]))
 
 
+def test_a_sync_prints_how_many_counts_its_commit_has_where_it_changed_others(
+    talks: Talks, youtube: Simulator, syncer: Run
+) -> None:
+    talks.put((A, 1), (A, 2), (B, 3))
+    repository = in_git(talks.site)
+    talks.configure(git="commit: true")
+    talks.put((A, 0), (A, 1), (A, 2), (B, 3))  # which of them the commit has is not known
+    out = syncer("sync").out
+    assert "Changed 4 counts on 1 page.\n" in out
+    assert f"\nCommitted 1 count on 1 page as {repository.head()[:12]}.\n" in out
+    assert repository.git("show", f"HEAD:{talks.path}") == talks.form((A, 1), (A, 2), (B, counts(youtube, B)[0]))
+
+
+def test_of_items_of_one_video_with_one_count_an_undo_restores_the_first(talks: Talks, youtube: Simulator) -> None:
+    """Which of them is new cannot be seen: the file is the same whether it was added first or last."""
+    views = counts(youtube, A)[0]
+    talks.put((A, 1), (A, 2), (A, 3))
+    name = talks.site.sync().sync
+    talks.put((A, views), (A, views), (A, views), (A, views))
+    assert talks.site.undo(name, NOON + HOUR).exit == 0
+    assert talks.says((A, 1), (A, 2), (A, 3), (A, views))
+
+
 def test_a_date_stays_with_its_count(site: Site, youtube: Simulator) -> None:
     site.configure(
         collections="  - directory: _data\n    include: ['*.yml']\n    fields: {video_id: '[].id',"

@@ -99,7 +99,10 @@ def _show_sums(report: SyncReport) -> None:
     show_open(report.open)
     if report.commit:
         pushed = f" and pushed to {report.pushed_to}" if report.pushed_to else ""
-        show(f"Committed as {report.commit[:12]}{pushed}.")
+        counts, pages = report.committed
+        is_other = counts and report.committed != (report.changed_counts, report.changed_pages)
+        what = f"{counted(counts, 'count')} on {counted(pages, 'page')} " if is_other else ""
+        show(f"Committed {what}as {report.commit[:12]}{pushed}.")
     if report.build:
         show(report.build)
     missing = {*report.missing, *(video for video, is_missing in report.accepted.items() if is_missing)}

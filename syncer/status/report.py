@@ -64,6 +64,8 @@ class SyncReport:
     """Those of the missing that are gone, sorted."""
     commit: str | None = None
     """The name of the commit that the sync ended in."""
+    committed: tuple[int, int] = 0, 0
+    """How many counts that commit has, and on how many pages; earlier syncs may have written some of them."""
     pushed_to: str | None = None
     """The remote that has all of syncer's commits now, if the sync pushed."""
     build: str | None = None

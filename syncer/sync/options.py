@@ -133,6 +133,8 @@ class Tally:
     braked: frozenset[VideoId] = frozenset()
     """Videos whose readings the safety brake holds."""
     commit: str | None = None
+    committed: tuple[int, int] = 0, 0
+    """As in the report."""
     pushed_to: str | None = None
     build: str | None = None
     """What became of the build hook's call, in a sentence; None: nothing waits for one."""
@@ -199,6 +201,7 @@ class Tally:
             requests=dict(self.requests),
             gone=tuple(sorted(self.gone)),
             commit=self.commit,
+            committed=self.committed,
             pushed_to=self.pushed_to,
             build=self.build,
             tries=self.tries,
