@@ -428,3 +428,9 @@ def test_a_mapping_with_a_few_names_that_look_like_ids_is_not_one_of_ids(there: 
     people = {"JavaScripts": {"views": 5}, "BobSmithXYZ": {"views": 5}, "Ann": {"views": 5}, "Bo": {"views": 5}}
     lay(there, {"_data/people.json": json.dumps(people)})
     assert syncer("init").code == 1
+
+
+def test_delimiters_in_quotes_are_none(there: Path, syncer: Run) -> None:
+    lay(there, {"_data/library.csv": f'"Title, subtitle, year";youtube_id;views\n"x, y";{A};5\nz;{B};\n'})
+    syncer("init")
+    assert [fields.video_id for fields in proposed(there)] == ["youtube_id"]

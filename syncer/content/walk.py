@@ -118,10 +118,11 @@ def walk_written(
             walked.append(each)
     mapped = candidate_of([each for each in collections if each.fields.former])
     for item in walk(site, walked, skipped=skipped):
-        if isinstance(item, Candidate) and len(walked) < len(collections):
-            yield _former_last(item._replace(fields=item.fields + mapped(item.path).fields))
-        else:
-            yield _former_last(item) if isinstance(item, Candidate) else item
+        if not isinstance(item, Candidate):
+            yield item
+            continue
+        more = mapped(item.path).fields if len(walked) < len(collections) else ()
+        yield _former_last(item._replace(fields=item.fields + more))
 
 
 def candidate_of(collections: Sequence[Collection]) -> Callable[[str], Candidate]:

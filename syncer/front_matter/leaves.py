@@ -122,8 +122,9 @@ def _records(data: bytes, form: Format) -> Iterator[dict[str, str]]:
     """Yield the records of a table; none if it cannot be read."""
     text = data.decode("utf-8-sig", errors="replace")
     first = text.partition("\n")[0]
-    delimiter = "\t" if form is Format.TSV else max(_DELIMITERS, key=first.count)
     try:
+        columns = {delimiter: len(next(csv.reader([first], delimiter=delimiter), ())) for delimiter in _DELIMITERS}
+        delimiter = "\t" if form is Format.TSV else max(columns, key=columns.__getitem__)
         for record in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
             yield {name: value for name, value in record.items() if name and isinstance(value, str)}
     except csv.Error:
