@@ -187,7 +187,7 @@ class Fields:
     """A collection's field mapping: which keys of a page or a data file hold the id, the counts and the dates."""
 
     video_id: str
-    """`vid_id`, `links.youtube` when nested, `videos[].id` for a list.
+    """`vid_id`, `links.youtube` when nested, `videos[].id` for a list; empty: only embeds are looked for.
 
     In a data file also `[].id` for a list at the top, and `{}` or `videos.{}` for a mapping whose keys are the ids. In
     a table (CSV, TSV) the name of a column.
@@ -208,6 +208,8 @@ class Fields:
     """None: by the suffix of the file's name; one that is not a data file's has front matter."""
     where: Mapping[str, str] = field(default_factory=dict)
     """Only slots whose page or item has these values, by paths like those of the counts; all others are skipped."""
+    bodies: bool = False
+    """The text of its pages is searched for embeds; nothing is written there."""
     former: bool = False
     """The config no longer has it. Of the values that it finds, only those that syncer wrote matter."""
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncer.front_matter.block import MAX_TEXT_BYTES
 from syncer.front_matter.code_and_comments import without_code_and_comments
-from syncer.front_matter.embeds import FORMS, Embed, Form, find_embeds
-from syncer.model import VideoId
+from syncer.front_matter.embeds import FORMS, Form, find_embeds
+from syncer.model import Problem, ProblemKind, VideoId
 
 ID = VideoId("5HjkiQJx-CY")
 OTHER = VideoId("dQw4w9WgXcQ")
@@ -34,6 +35,8 @@ FOUND = [
     '{% youtube "https://www.youtube.com/watch?v=5HjkiQJx-CY" %}',
     "{% youtube 5HjkiQJx-CY 'video' false %}",
     "{% embed https://youtu.be/5HjkiQJx-CY %}",
+    '{% embed url="<https://www.youtube.com/watch?v=5HjkiQJx-CY>" %}',
+    "![type:video](https://www.youtube.com/embed/5HjkiQJx-CY)",
     '{% include youtube.html id="5HjkiQJx-CY" caption="Half of it, 50%" %}',
     "{% include_cached embeds/youtube-player.html video_id='5HjkiQJx-CY' %}",
     '{% include responsive-video provider="youtube" id="5HjkiQJx-CY" %}',
@@ -62,6 +65,7 @@ FOUND = [
     "# Title {#the-title}\n\n{{< youtube 5HjkiQJx-CY >}}",
     "```\ncode\n```\n{{< youtube 5HjkiQJx-CY >}}",
     "> ```\n> code\n\n{{< youtube 5HjkiQJx-CY >}}\n",
+    "{% raw %}\nraw\n{% endraw %}{{< youtube 5HjkiQJx-CY >}}",
     "----\n\n{{< youtube 5HjkiQJx-CY >}}\n\n----",
 ]
 
@@ -135,6 +139,13 @@ NOT_FOUND = [
 ]
 
 
+def found_in(data: bytes, path: str = "a.md") -> list[tuple[int, str]]:
+    """The lines and the videos."""
+    embeds = find_embeds(data, path)
+    assert not isinstance(embeds, Problem)
+    return [(embed.line, embed.video_id) for embed in embeds]
+
+
 def suffix_of(form: Form) -> str:
     return min(form.suffixes) if form.suffixes else ".md"
 
@@ -142,47 +153,60 @@ def suffix_of(form: Form) -> str:
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_each_form_is_found_by_its_own_pattern_as_its_example_has_it(form: Form) -> None:
     page = f"{PAGE}Words.\n\n{form.example}\n\nMore words.\n".encode()
-    assert find_embeds(page, f"a{suffix_of(form)}") == (Embed(ID, 6),)
+    assert found_in(page, f"a{suffix_of(form)}") == [(6, ID)]
     assert form.pattern.search(f"\n{form.example}\n")
     assert form.source.startswith("https://")
 
 
+def test_the_reference_has_the_same_table() -> None:
+    reference = (Path(__file__).parent.parent / "docs" / "reference" / "embeds.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| `(.+)` \| \[.+\]\((.+)\) \|$", reference, re.MULTILINE)
+    assert rows == [(form.name, form.example, form.source) for form in FORMS]
+
+
 @pytest.mark.parametrize("text", FOUND)
 def test_an_embed_is_found_in_each_spelling(text: str) -> None:
-    found = find_embeds(f"{PAGE}{text}\n".encode(), "a.md")
-    assert [embed.video_id for embed in found] == [ID]
+    assert [video for _, video in found_in(f"{PAGE}{text}\n".encode())] == [ID]
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)
 def test_what_is_uncertain_or_hidden_is_not_counted(text: str) -> None:
-    assert find_embeds(f"{PAGE}{text}\n".encode(), "a.md") == ()
+    assert found_in(f"{PAGE}{text}\n".encode(), "a.md") == []
 
 
 def test_lines_are_those_of_the_file_and_each_video_of_a_line_is_found_once() -> None:
     text = (
         f'{PAGE}<YouTube id="{ID}" /> {{{{< youtube {ID} >}}}} {{{{< youtube {OTHER} >}}}}\r\n\r\nhttps://youtu.be/{ID}'
     )
-    assert find_embeds(text.encode(), "a.md") == (Embed(ID, 4), Embed(OTHER, 4), Embed(ID, 6))
+    assert found_in(text.encode(), "a.md") == [(4, ID), (4, OTHER), (6, ID)]
 
 
 def test_the_front_matter_has_no_embeds_and_without_its_end_there_is_no_text() -> None:
     link = f"https://youtu.be/{ID}"
-    assert find_embeds(f"---\ntext: |\n{link}\n---\n".encode(), "a.md") == ()
-    assert find_embeds(f"---\ntitle: A\n\n{link}\n".encode(), "a.md") == ()
-    assert find_embeds(f'{{\n"title": "A"}}\n\n{link}\n'.encode(), "a.md") == (Embed(ID, 4),)
-    assert find_embeds(f"{link}\n".encode(), "a.md") == (Embed(ID, 1),)
+    assert found_in(f"---\ntext: |\n{link}\n---\n".encode(), "a.md") == []
+    assert found_in(f"---\ntitle: A\n\n{link}\n".encode(), "a.md") == []
+    assert found_in(f'{{\n"title": "A"}}\n\n{link}\n'.encode(), "a.md") == [(4, ID)]
+    assert found_in(f"{link}\n".encode(), "a.md") == [(1, ID)]
+
+
+def test_a_page_that_is_too_large_is_not_searched() -> None:
+    link = f"https://youtu.be/{ID}\n".encode()
+    assert found_in(b" " * (MAX_TEXT_BYTES - len(link) - 1) + b"\n" + link) == [(2, ID)]
+    problem = find_embeds(b" " * (MAX_TEXT_BYTES - len(link)) + b"\n" + link, "a.md")
+    assert isinstance(problem, Problem)
+    assert problem.kind is ProblemKind.TOO_LARGE
 
 
 def test_html_has_no_markdown_in_it() -> None:
     frame = f'<iframe src="https://www.youtube.com/embed/{ID}"></iframe>'
-    assert find_embeds(f"```\n\n    {frame}\n```\n".encode(), "a.html") == (Embed(ID, 3),)
-    assert find_embeds(f"https://youtu.be/{ID}\n".encode(), "a.HTML") == ()
+    assert found_in(f"```\n\n    {frame}\n```\n".encode(), "a.html") == [(3, ID)]
+    assert found_in(f"https://youtu.be/{ID}\n".encode(), "a.HTML") == []
 
 
 def test_blocks_between_dashes_are_code_in_asciidoc_only() -> None:
     text = f"----\nvideo::{ID}[youtube]\n\n{{{{< youtube {ID} >}}}}\n----\n".encode()
-    assert find_embeds(text, "a.adoc") == ()
-    assert find_embeds(text, "a.md") == (Embed(ID, 4),)
+    assert found_in(text, "a.adoc") == []
+    assert found_in(text, "a.md") == [(4, ID)]
 
 
 EMBEDS = st.sampled_from([form.example for form in FORMS if not form.suffixes])
@@ -193,15 +217,13 @@ LINES = st.lists(PLAIN.map(lambda line: line.lstrip(" \t-*+0123456789.")), max_s
 @given(LINES, EMBEDS, LINES)
 def test_text_around_an_embed_never_changes_what_is_found(before: str, embed: str, after: str) -> None:
     text = f"{before}\n\n{embed}\n\n{after}"
-    assert find_embeds(text.encode(), "a.md") == (
-        Embed(ID, text.encode()[: text.encode().index(embed.encode())].count(b"\n") + 1),
-    )
+    assert found_in(text.encode()) == [(text.encode().partition(embed.encode())[0].count(b"\n") + 1, ID)]
 
 
 @given(LINES, EMBEDS, LINES, st.sampled_from(["```", "~~~", "`````", "  ```"]), st.booleans())
 def test_a_code_fence_hides_every_embed(before: str, embed: str, after: str, fence: str, closed: bool) -> None:
     text = f"{before}\n\n{fence}\n{embed}\n{after}\n" + (f"{fence}\n" if closed else "")
-    assert find_embeds(text.encode(), "a.md") == ()
+    assert found_in(text.encode(), "a.md") == []
 
 
 @given(st.text(st.sampled_from("`~<>!-{}%/*#ab \n\t")), st.sampled_from([".md", ".html", ".adoc"]))
@@ -216,9 +238,9 @@ def test_blanking_keeps_positions_and_line_breaks(text: str, suffix: str) -> Non
     st.binary() | st.lists(EMBEDS | st.text(st.sampled_from("`<>{}%\n -"))).map(lambda parts: "".join(parts).encode())
 )
 def test_no_bytes_are_too_odd_and_what_is_found_is_written_there(data: bytes) -> None:
-    for embed in find_embeds(data, "a.md"):
-        assert embed.video_id.encode() in data
-        assert 1 <= embed.line <= data.count(b"\n") + 1
+    for line, video in found_in(data):
+        assert video.encode() in data
+        assert 1 <= line <= data.count(b"\n") + 1
 
 
 @pytest.mark.skipif("SYNCER_CORPUS" not in os.environ, reason="SYNCER_CORPUS names no directory with real pages")
@@ -234,7 +256,7 @@ def test_real_pages_have_the_embeds_that_a_plain_search_finds_outside_of_code() 
         if path.suffix not in {".md", ".mdx", ".markdown"} or not path.is_file():
             continue
         data = path.read_bytes()
-        found = {(embed.line, embed.video_id) for embed in find_embeds(data, path.name)}
+        found = set(found_in(data, path.name))
         expected, fenced = set[tuple[int, str]](), False
         for number, line in enumerate(data.split(b"\n"), 1):
             fenced ^= line.lstrip().startswith((b"```", b"~~~"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +14,15 @@ from syncer.check.findings import Finding, Level, examples
 from syncer.content.data_file import read_data_file
 from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
-from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, miscased_problems, read_head, read_pages
+from syncer.content.scan import (
+    ExcludedPage,
+    MiscasedKey,
+    PageEmbeds,
+    may_have_wrong_keys,
+    miscased_problems,
+    read_head,
+    read_pages,
+)
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, noun_of, remedy
 from syncer.errors import UsageError
@@ -49,6 +57,8 @@ class FoundPages:
     """Of each collection some of whose mapped counts no page has: its directory, and a message."""
     excluded: list[str] = field(default_factory=list)
     """The paths of pages that exclude themselves, or some of their counts."""
+    embeds: dict[str, set[VideoId]] = field(default_factory=dict)
+    """The videos in the text of pages, by path."""
     skipped: set[str] = field(default_factory=set)
     """The paths of pages that a sync skips."""
 
@@ -67,6 +77,8 @@ def find_pages(config: Config) -> FoundPages:
         match item:
             case MiscasedKey():
                 miscased.append(item)
+            case PageEmbeds():
+                found.embeds[item.page.path] = {slot.video_id for slot in item.page.slots}
             case ExcludedPage():
                 found.excluded.append(item.path)
             case LeftoverFile():
@@ -84,8 +96,7 @@ def find_pages(config: Config) -> FoundPages:
         if message:
             found.suspicious_keys.append((collection.directory, message))
     left_out = Pages()
-    for _ in read_pages(site, skipped, left_out):
-        pass
+    deque(read_pages(site, skipped, left_out), maxlen=0)
     found.skipped.update(page.path for page in left_out)
     return found
 
@@ -126,9 +137,7 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
             message = f"{collection.directory} is not a directory in {site}. Correct `directory` in the config."
             yield Finding("content", Level.ERROR, message)
     pages = _files_in_words(found)
-    if not (found.paths or found.problems or found.wrong_keys or found.excluded):
-        message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
-        yield Finding("content", Level.ERROR, message)
+    yield from _check_texts(found)
     if config.write.file is not None:
         yield from _check_data_file(config, config.write.file, len(found.videos))
     elif found.values:
@@ -151,6 +160,17 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
     elif found.paths and config.write.file is None:
         all_files = "all pages and data files" if found.data_files else "all pages"
         yield Finding("permissions", Level.OK, f"{all_files} can be written")
+
+
+def _check_texts(found: FoundPages) -> Iterator[Finding]:
+    """Yield how many videos are in the text of pages, or that there are none anywhere."""
+    if found.embeds:
+        videos = counted(len(set[VideoId]().union(*found.embeds.values())), "video")
+        message = f"{videos} in the text of {counted(len(found.embeds), 'page')}. A sync reports whether they play."
+        yield Finding("content", Level.OK, message)
+    elif not (found.paths or found.problems or found.wrong_keys or found.excluded):
+        message = "No page names a video. Check `site`, `directory`, `include` and `fields.video_id` in the config."
+        yield Finding("content", Level.ERROR, message)
 
 
 def _files_in_words(found: FoundPages) -> str:

@@ -79,7 +79,7 @@ def _states(names: tuple[str, ...]) -> set[PlayState | None]:
 
 def _show_table(plays: list[VideoPlay]) -> None:
     from syncer.cli.show import show_table
-    from syncer.status.play_report import UNKNOWN, play_details
+    from syncer.status.play_report import UNKNOWN, page_lines, play_details
     from syncer.wording import utc
 
     rows = [
@@ -88,7 +88,7 @@ def _show_table(plays: list[VideoPlay]) -> None:
             play.availability.state or UNKNOWN,
             utc(play.since) if play.since else "-",
             play_details(play.availability),
-            ", ".join(play.pages),
+            ", ".join(page_lines(play)),
         )
         for play in plays
     ]

@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from syncer import model
 from syncer.config.formats import (
@@ -251,6 +252,17 @@ class PlayChecks(Section):
         return " ".join(sorted(set(self.regions)))
 
 
+_ONLY_EMBEDS: Final = FieldMapping.model_construct(video_id="", counts={})
+"""No field: only the text of the pages is read."""
+
+
+def _or_only_embeds(fields: object, info: ValidationInfo) -> object:
+    """Return the fields, which only a collection with `bodies` may lack; raises PydanticCustomError."""
+    if fields is _ONLY_EMBEDS and not info.data.get("bodies"):
+        raise PydanticCustomError("missing", "Field required")
+    return fields
+
+
 class Collection(Section):
     """An item of `collections`: a directory of pages that share one set of fields."""
 
@@ -262,6 +274,9 @@ class Collection(Section):
         description="How its files are read; without it by suffix: `.yml`, `.yaml`, `.json`, `.toml`, `.csv` and `.tsv`"
         " are data, all others have front matter.",
     )
+    bodies: bool = Field(
+        default=False, description="Whether videos in the text of its pages are reported, too; none is written there."
+    )
     include: Annotated[tuple[_Glob, ...], NotEmpty, AfterValidator(check_patterns)] = Field(
         default=("**/*.md", "**/*.markdown"),
         json_schema_extra={"minItems": 1},
@@ -271,8 +286,10 @@ class Collection(Section):
     exclude: tuple[_Glob, ...] = Field(
         default=(), description="Which files are not pages: globs as in .gitignore, relative to the directory."
     )
-    fields: FieldMapping = Field(
-        description="Which keys of the front matter hold the video ID and the counts.",
+    fields: Annotated[FieldMapping, BeforeValidator(_or_only_embeds)] = Field(
+        default_factory=lambda: _ONLY_EMBEDS,
+        validate_default=True,
+        description="Which keys hold the video ID and the counts; a collection with `bodies` may have none.",
         examples=[{"video_id": "vid_id", "counts": {"viewCount": "viewcount"}}],
     )
     write: OwnWrite = Field(
@@ -290,6 +307,8 @@ class Collection(Section):
     @classmethod
     def _keep_rules(cls, own: FieldMapping, info: ValidationInfo) -> FieldMapping:
         is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.dates, own.where)
+        if own is _ONLY_EMBEDS:
+            return own
         if broken := list(broken_rules(*keys, insert_missing=own.insert_missing, is_table=is_table)):
             raise BrokenRules(broken)
         return own
@@ -309,6 +328,7 @@ class Collection(Section):
             policy,
             format=model.Format(self.format) if self.format else None,
             where=dict(own.where),
+            bodies=self.bodies,
         )
         return model.Collection(self.directory, include, self.exclude, fields)
 
@@ -323,6 +343,8 @@ def rules_of_collections(write: Write, collections: Sequence[Collection]) -> Ite
             yield (*path, "at_least_every"), sentence
     for number, collection in enumerate(collections):
         fields = collection.fields
+        if collection.bodies and collection.format not in {None, _PAGE}:
+            yield ("collections", number, "bodies"), "has no effect on data files, which have no text; remove it"
         if collection.format or fields.insert_missing or fields.video_id.startswith(("[]", KEYED)):
             yield from ((("collections", number, *key), rule) for key, rule in _format_rules(collection))
     if write.to == "data_file":

@@ -370,14 +370,10 @@ class Config(Section):
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
         broken = list(rules_of_collections(self.write, self.collections))
-        broken += [
-            (
-                ("collections", number, "fields", "unavailable_since"),
-                "needs checks whether videos play; set `availability.every`, or remove it",
-            )
-            for number, each in enumerate(self.collections)
-            if each.fields.unavailable_since and not self.availability.every
-        ]
+        for number, each in enumerate(self.collections if not self.availability.every else ()):
+            used = {("fields", "unavailable_since"): each.fields.unavailable_since, ("bodies",): each.bodies}
+            sentence = "needs checks whether videos play; set `availability.every`, or remove it"
+            broken += [(("collections", number, *key), sentence) for key, value in used.items() if value]
         if self.schedule.refresh_within > LONGEST_UNAUTHORIZED and not self.history.authorized:
             sentence = (
                 "is longer than YouTube's terms allow; write `30d` or less, or add `history.authorized: true` if"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
-from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, head_suffices
+from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, MAX_TEXT_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import UNMAPPED, WHOLE_PAGE, Keys, fold_key, format_of, keys_of, slot_of
 from syncer.model import (
@@ -63,20 +63,27 @@ class ExcludedPage(NamedTuple):
     path: str
 
 
+class PageEmbeds(NamedTuple):
+    """A page whose text embeds videos."""
+
+    page: Page
+    """Its slots are the embeds: each has a video and a line, and no field."""
+
+
 def read_pages(
     site: str, found: Iterable[Candidate | LeftoverFile | Problem], pages: Pages
-) -> Iterator[MiscasedKey | ExcludedPage | LeftoverFile | Problem]:
+) -> Iterator[MiscasedKey | ExcludedPage | PageEmbeds | LeftoverFile | Problem]:
     """Append the pages among the candidates of a walk to `pages`; yield the Problems of those that cannot be used.
 
     Everything else from the walk is yielded unchanged. A page that excludes itself, or some of its counts, yields an
     ExcludedPage, and what it excludes is not appended. A file without a video yields nothing, except a MiscasedKey if
     it has a video in another letter case. A file in several collections is one page for each that finds a video in it,
     one after the other, and each count is in one of them. If two of them would write different numbers to one key, it
-    yields a Problem and is no page.
+    yields a Problem and is no page. Where a collection has `bodies`, a file whose text embeds videos yields PageEmbeds.
     """
     keys: Keys | None = None
     prepared: tuple[Fields, ...] | None = None
-    may_be_pages = False
+    text_bytes, may_be_pages = 0, False
     with closing(_Heads(site)) as heads:
         for candidate in found:
             if not isinstance(candidate, Candidate):
@@ -87,15 +94,18 @@ def read_pages(
                 if mappings is not prepared:
                     prepared = mappings
                     may_be_pages = len(mappings) == 1 and mappings[0].format in {None, Format.FRONT_MATTER}
-                    keys = keys_of(mappings[0]) if may_be_pages else None
+                    keys = keys_of(mappings[0]) if may_be_pages and mappings[0].video_id else None
+                    text_bytes = (MAX_TEXT_BYTES + 1) * max(fields.bodies for fields in mappings)
                 limit = WHOLE_HEAD_BYTES
                 if not (may_be_pages and path.endswith(".md")):  # most are, and to look closer costs more
                     limit = _bytes_to_read(path, mappings)
-                read = heads.read(path, limit)
+                is_page = len(mappings) == 1 and limit == WHOLE_HEAD_BYTES
+                read = heads.read(path, max(limit, text_bytes))
                 if read is None:
                     continue
                 head, signature = read
-                is_page = len(mappings) == 1 and limit == WHOLE_HEAD_BYTES
+                if text_bytes:
+                    yield from _embedded(candidate, head, signature)
                 slots = find_fast(head, keys) if keys and is_page else None
                 if slots is None:
                     yield from _read_in_full(candidate, head, signature, pages, is_page=is_page)
@@ -120,7 +130,7 @@ def read_candidate(site: str, candidate: Candidate) -> list[Page | MiscasedKey |
     for mappings in (current, *((fields,) for fields in candidate.fields if fields.former)):
         pages = Pages()
         of_mappings = read_pages(site, [candidate._replace(fields=mappings)], pages)
-        found += [item for item in of_mappings if not isinstance(item, LeftoverFile)]
+        found += [item for item in of_mappings if not isinstance(item, LeftoverFile | PageEmbeds)]
         found += pages.whole()
     return found
 
@@ -161,7 +171,7 @@ def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Pag
     """
     suspects = []
     for collection in collections:
-        if any(field.present for field in pages.count_fields(collection.fields)):
+        if not collection.fields.video_id or any(field.present for field in pages.count_fields(collection.fields)):
             continue
         own = pages.count(collection.fields)
         files = (file for file in (() if own else walk(site, [collection])) if isinstance(file, Candidate))
@@ -239,6 +249,20 @@ class _Heads:
             os.close(self._descriptor)
 
 
+def _embedded(candidate: Candidate, data: bytes, signature: Signature) -> Iterator[PageEmbeds | Problem]:
+    """Yield what the text of a page embeds, if anything; a data file has no text."""
+    from syncer.front_matter.embeds import find_embeds
+
+    fields = next(each for each in candidate.fields if each.bodies)
+    if format_of(fields, candidate.path) is not Format.FRONT_MATTER:
+        return
+    embeds = find_embeds(data, candidate.path)
+    if isinstance(embeds, Problem):
+        yield embeds
+    elif embeds:
+        yield PageEmbeds(Page(candidate.path, signature, fields, embeds))
+
+
 def _read_in_full(
     candidate: Candidate, head: bytes, signature: Signature, pages: Pages, *, is_page: bool
 ) -> Iterator[MiscasedKey | ExcludedPage | Problem]:
@@ -249,6 +273,8 @@ def _read_in_full(
     mapped = frozenset(key for fields in candidate.fields for key in (*fields.counts.values(), *fields.dates.values()))
     several, excludes = len(candidate.fields) > 1, False
     for fields in candidate.fields:
+        if not fields.video_id:
+            continue
         if is_page:  # the fast path has been tried
             contents = find_in_tree(head, keys_of(fields), candidate.path)
         else:

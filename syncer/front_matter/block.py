@@ -12,6 +12,9 @@ MAX_BLOCK_BYTES = 1 << 20
 LARGEST_PAGE_BYTES = 64 << 20
 """Larger files are left alone, because a page is read whole to replace it. GitHub accepts at most 100 MiB."""
 
+MAX_TEXT_BYTES = 8 << 20
+"""The text of larger pages is not searched for embeds."""
+
 
 class Syntax(Enum):
     """The syntax of a block."""

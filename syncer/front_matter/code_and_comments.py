@@ -47,7 +47,9 @@ _HIDES_THE_REST: Final = frozenset({"comment", "liquid", "fence"})
 """Without an end, these hide the rest of the page; all others are plain text then."""
 
 _BEFORE_FENCE: Final = re.compile(r"[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*")
-_BLANKED: Final = re.compile(r"[^\r\n]")
+_VISIBLE: Final = re.compile(r"[^\s]", re.ASCII)
+_HIDDEN: Final = "\x01"
+"""What is not shown, until it becomes a blank: it is no indentation of what follows it on its line."""
 _INDENTED: Final = re.compile(r"(?: {4}| {0,3}\t)")
 _ITEM: Final = re.compile(r" {0,3}(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]|$)")
 
@@ -74,10 +76,10 @@ def without_code_and_comments(text: str, suffix: str) -> str:
         if stop is None:
             endless.add((kind, begins))
             continue
-        parts += [text[done : found.start()], _BLANKED.sub(" ", text[found.start() : stop])]
+        parts += [text[done : found.start()], _VISIBLE.sub(_HIDDEN, text[found.start() : stop])]
         done = at = stop
     text = "".join([*parts, text[done:]])
-    return text if is_html else _without_indented_code(text)
+    return (text if is_html else _without_indented_code(text)).replace(_HIDDEN, " ")
 
 
 def _opening(text: str, found: re.Match[str]) -> tuple[str, str, int]:
@@ -129,7 +131,7 @@ def _without_indented_code(text: str) -> str:
         if _INDENTED.match(line):
             is_code = not in_list and (is_code or after_blank)
             if is_code:
-                lines[number] = _BLANKED.sub(" ", line)
+                lines[number] = _VISIBLE.sub(_HIDDEN, line)
         else:
             is_code = False
             in_list = _ITEM.match(line) is not None or (in_list and (line[0] in " \t" or not after_blank))

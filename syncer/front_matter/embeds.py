@@ -10,18 +10,10 @@ from collections.abc import Iterator, Sequence
 from os.path import splitext
 from typing import Final, NamedTuple
 
-from syncer.front_matter.block import BlockEnd, find_block
+from syncer.front_matter.block import MAX_TEXT_BYTES, BlockEnd, find_block
 from syncer.front_matter.code_and_comments import ASCIIDOC_SUFFIXES, HTML_SUFFIXES, without_code_and_comments
 from syncer.front_matter.video_id import is_possible, parse_video_id
-from syncer.model import ID_PATTERN, VideoId
-
-
-class Embed(NamedTuple):
-    """One video in the text of a page."""
-
-    video_id: VideoId
-    line: int
-    """The line in the file, from 1, on which the embed begins."""
+from syncer.model import ID_PATTERN, Problem, ProblemKind, Slot, VideoId
 
 
 class Form(NamedTuple):
@@ -59,7 +51,7 @@ _PLAYS: Final = "(?:video|embed|oembed|media|player)"
 """Names that embed videos of several hosts: only with a URL on YouTube's hosts."""
 _KEY: Final = r"(?:youtube_?)?(?:id|video|videoid|video[_-]id|v|url|src|code|key)"
 _QUOTED: Final = rf"""(?P<quote>["'])(?P<value>{_LINK}|{_PLAYER}|{_ID})(?P=quote)"""
-_QUOTED_URL: Final = rf"""(?P<quote>["'])(?P<value>{_LINK}|{_PLAYER})(?P=quote)"""
+_QUOTED_URL: Final = rf"""(?P<quote>["'])<?(?P<value>{_LINK}|{_PLAYER})>?(?P=quote)"""
 
 _TO_SHORTCODE_END: Final = r"(?P<arguments>(?:[^<>%{}]|[<>%](?!\}\}))*)[>%]\}\}"
 _TO_TAG_END: Final = r"(?P<arguments>(?:[^%{]|%(?!\}))*)%\}"
@@ -108,7 +100,7 @@ FORMS: Final[Sequence[Form]] = (
     ),
     Form(
         "tag for videos of several hosts",
-        "https://gitbook.com/docs/creating-content/blocks/embed-a-url",
+        "https://gitbook.com/docs/create-content/blocks/embed-a-url",
         '{% embed url="https://www.youtube.com/watch?v=5HjkiQJx-CY" %}',
         _compiled(rf"\{{%-?\s*{_PLAYS}(?=\s){_TO_TAG_END}"),
         _URL_FIRST_OR_NAMED,
@@ -195,7 +187,7 @@ FORMS: Final[Sequence[Form]] = (
         not_in_html=True,
     ),
     Form(
-        "watch link on a line of its own, which Eleventy, Discourse and others embed",
+        "watch link on a line of its own, as plugins of Eleventy and others embed it",
         "https://www.npmjs.com/package/eleventy-plugin-youtube-embed",
         "https://www.youtube.com/watch?v=5HjkiQJx-CY",
         _compiled(rf"\n {{0,3}}(?:(?P<value>{_LINK})|<(?P<bare>{_LINK})>)[ \t]*\\?(?=\r?\n|\Z)"),
@@ -212,7 +204,7 @@ FORMS: Final[Sequence[Form]] = (
         "directive of reStructuredText",
         "https://sphinxcontrib-youtube.readthedocs.io/",
         ".. youtube:: 5HjkiQJx-CY",
-        _compiled(rf"\n\.\. youtube::[ \t]+(?P<value>{_LINK}|{_ID})[ \t]*(?=\r?\n|\Z)"),
+        _compiled(rf"\n\.\.[ \t]+youtube::[ \t]+(?P<value>{_LINK}|{_ID})[ \t]*(?=\r?\n|\Z)"),
         suffixes=frozenset({".rst"}),
     ),
 )
@@ -224,12 +216,17 @@ _HARDLY_WORD: Final = re.compile("[A-Z0-9-]")
 """An ID without any of these is a name such as `youtube_ids`, but for one of ten thousand."""
 
 
-def find_embeds(data: bytes, path: str) -> tuple[Embed, ...]:
+def find_embeds(data: bytes, path: str) -> tuple[Slot, ...] | Problem:
     """Return the videos that the text of a page embeds, after its front matter, in the order of lines.
 
-    `data` is the whole file; `path` says by its suffix which forms there are. Code and comments have no embeds. A page
-    whose front matter has no end has no text. A video that is twice on a line is returned once.
+    Each is a slot without a field, on the line of the file where the embed begins; one that is twice on a line is
+    returned once. `data` is the whole file, or more than `MAX_TEXT_BYTES` of it, which is a Problem; `path` says by its
+    suffix which forms there are. Code and comments have no embeds. A page whose front matter has no end has no text.
     """
+    if len(data) > MAX_TEXT_BYTES:
+        size = MAX_TEXT_BYTES >> 20
+        message = f"The page is larger than {size} MiB, so its text was not searched for videos: split or exclude it."
+        return Problem(ProblemKind.TOO_LARGE, path, message)
     block = find_block(data)
     if block is not None and block.end not in {BlockEnd.CLOSED, BlockEnd.DISPUTED}:
         return ()
@@ -242,8 +239,8 @@ def find_embeds(data: bytes, path: str) -> tuple[Embed, ...]:
         return ()
     text = without_code_and_comments(text, suffix)
     before = data.count(b"\n", 0, start) + (block is not None)
-    embeds = {Embed(video, before + text.count("\n", 0, position + 1)) for position, video in _matches(text, suffix)}
-    return tuple(sorted(embeds, key=lambda embed: (embed.line, embed.video_id)))
+    found = {(before + text.count("\n", 0, position + 1), video) for position, video in _matches(text, suffix)}
+    return tuple(Slot(video, line, (), ()) for line, video in sorted(found))
 
 
 def _matches(text: str, suffix: str) -> Iterator[tuple[int, VideoId]]:

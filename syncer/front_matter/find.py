@@ -27,6 +27,8 @@ def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = f
     in letter case is in `miscased_key`. A page without a video has no Problems, whatever is wrong with it. What the
     page's own `syncer` key excludes is among the slots all the same. `of_others` is as for `find_in_tree`.
     """
+    if not fields.video_id:
+        return PageContents()
     if fields.own_file:
         from syncer.front_matter.entries import find_entries
 

@@ -13,7 +13,7 @@ from syncer.errors import ExitCode
 from syncer.model import Problem
 from syncer.review.drop import drop
 from syncer.review.look import Review, ReviewPage, look, scope_of
-from syncer.state.videos import count_pages_of
+from syncer.state.naming_pages import count_pages_of
 from syncer.status.report import SyncReport
 from syncer.sync.open_state import open_for_writing
 from syncer.sync.options import NO_LISTENER, Environment, Listener

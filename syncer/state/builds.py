@@ -23,7 +23,8 @@ def pages_to_build(database: Database, changes: Sequence[Change], data_file: str
     """Return the pages that these changes concern: of a change in the data file of `write.to`, those of its video."""
     paths = {change.path for change in changes}
     if data_file in paths:
-        named = pages_of_videos(database, {change.video_id for change in changes if change.path == data_file})
+        videos = {change.video_id for change in changes if change.path == data_file}
+        named = pages_of_videos(database, videos, with_embeds=False)
         pages = {path for of_video in named.values() for path in of_video}
         paths = paths - {data_file} | (pages or {data_file})  # no whole sync has noted yet which pages there are
     return paths

@@ -26,7 +26,19 @@ YEAR_10000_SECONDS = 253_402_300_800
 """Seconds from 1970 to the year 10000: Python has no times from then on."""
 
 LARGEST_VALUES = dict.fromkeys(
-    ("at", "checked_at", "done_at", "due_at", "missed_at", "missing_since", "read_at", "since", "started", "until"),
+    (
+        "at",
+        "checked_at",
+        "done_at",
+        "due_at",
+        "missed_at",
+        "missed_since",
+        "missing_since",
+        "read_at",
+        "since",
+        "started",
+        "until",
+    ),
     YEAR_10000_SECONDS,
 ) | dict.fromkeys(("comments", "likes", "number", "views"), LARGEST_COUNT)
 """The largest values of columns with times and counts."""

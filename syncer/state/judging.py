@@ -213,9 +213,9 @@ def _accept(counts: frozenset[Count]) -> str:
     larger = "".join(
         f", {each} AS of_{column}, abs(n.{column} - a.{column}) AS by_{column}" for column, each in both.items()
     )
-    compared = " + ".join(f"(of_{column} IS NOT NULL)" for column in columns)
-    relative = " + ".join(f"coalesce(by_{column} * 1.0 / of_{column}, 0)" for column in columns)
-    steps = " + ".join(f"coalesce(1.0 / of_{column}, 0)" for column in columns)
+    compared = " + ".join(["0", *(f"(of_{column} IS NOT NULL)" for column in columns)])
+    relative = " + ".join(["0", *(f"coalesce(by_{column} * 1.0 / of_{column}, 0)" for column in columns)])
+    steps = " + ".join(["0", *(f"coalesce(1.0 / of_{column}, 0)" for column in columns)])
     return (
         "UPDATE videos SET judged = latest, held = NULL,"
         " (accepted, missing_since, misses, missed_at, drift, observed) = ("

@@ -7,12 +7,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from syncer.decide.availability import CONFIRMED_MISSES, Availability, PlayState, availability_from
+from syncer.decide.availability import (
+    BROADCAST,
+    CONFIRMED_MISSES,
+    SOON,
+    Availability,
+    PlayState,
+    availability_from,
+)
 from syncer.decide.play_dates import DatedState
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
-from syncer.state.videos import IS_DUE
+from syncer.state.naming_pages import PAGES_OF
+from syncer.state.videos import CHECKED, IS_DUE
 
 PART_ROWS = 10_000
 """Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
@@ -29,7 +37,9 @@ class VideoPlay(NamedTuple):
     checked_at: datetime | None
     """When YouTube was last asked."""
     pages: Sequence[str]
-    """Relative to the site, sorted."""
+    """Those that name it, in front matter or in their text, relative to the site, sorted."""
+    embeds: Sequence[tuple[str, int]] = ()
+    """Where the text of pages embeds it: the page, and the line in the file."""
 
 
 class StateChange(NamedTuple):
@@ -51,6 +61,8 @@ class Check(NamedTuple):
     """When to ask again."""
     found: Availability | None
     """None: it left the video out."""
+    since: datetime | None = None
+    """Since when, if not since now."""
 
 
 def note_missing(database: Database, soon: timedelta) -> None:
@@ -60,7 +72,7 @@ def note_missing(database: Database, soon: timedelta) -> None:
     """
     with database.transaction() as connection:
         connection.execute(
-            "INSERT INTO availability SELECT id, read_at, read_at + ?, 'missing', missing_since, '{}', NULL"
+            "INSERT INTO availability SELECT id, read_at, read_at + ?, 'missing', missing_since, '{}', NULL, NULL"
             f" FROM videos AS v WHERE misses >= {CONFIRMED_MISSES}"
             " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id) ON CONFLICT (id) DO UPDATE"
             " SET checked_at = excluded.checked_at, due_at = excluded.due_at, facts = '{}', since = excluded.since,"
@@ -81,14 +93,13 @@ def due_videos(
     """Return at most `limit` videos that are due, the most urgent first, and how many are due in all.
 
     Urgent are those of which nothing is known, then those that do not play, then those that were due first. `only`:
-    look at these videos; None: at all that the site's pages named in the last sync of all pages. `everything`: they are
-    all due.
+    look at these videos; None: at all that the site's pages named or embedded in the last sync of all pages.
+    `everything`: they are all due.
     """
-    named = "SELECT DISTINCT id FROM places" if only is None else "SELECT value AS id FROM json_each(:only)"
-    query = (
-        f"FROM ({named}) AS n LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
-        f" WHERE :everything OR {IS_DUE}"
-    )
+    named = "SELECT value AS id FROM json_each(:only)"
+    if only is None:
+        named = "SELECT id FROM places UNION SELECT id FROM embeds"
+    query = f"FROM ({named}) AS n {CHECKED} WHERE :everything OR {IS_DUE}"
     values = {
         "only": None if only is None else json.dumps(sorted(only)),
         "everything": everything,
@@ -127,6 +138,28 @@ def known_states(database: Database, videos: Collection[VideoId]) -> dict[VideoI
         return {VideoId(video): _state(state) for video, state in rows}
 
 
+def confirm_missing(database: Database, checks: Sequence[Check], every: timedelta) -> list[Check]:
+    """Return these checks; what only texts embed is missing where YouTube left it out for a day, in each check.
+
+    Nothing else tells it of such videos: their counts are not requested.
+    """
+    absent = [check.video_id for check in checks if check.found is None]
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, missed_since FROM availability AS a WHERE missed_since IS NOT NULL AND state IS NOT 'missing'"
+            " AND id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id)",
+            (json.dumps(absent),),
+        )
+        since = {VideoId(video): moment(seconds) for video, seconds in rows}
+    missing, soon = Availability(PlayState.MISSING), min(every, SOON)
+    return [
+        Check(check.video_id, check.at, check.at + soon, missing, since[check.video_id])
+        if check.found is None and check.video_id in since and check.at - since[check.video_id] >= BROADCAST
+        else check
+        for check in checks
+    ]
+
+
 def save_checks(database: Database, checks: Iterable[Check]) -> None:
     """Record what YouTube returned. A video that it left out, or of which it does not say it, keeps its state.
 
@@ -134,17 +167,20 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
     returns is back, whatever it says: its counts are requested again by the next sync.
     """
     with database.transaction() as connection:
-        for video, at, due_at, found in checks:
+        for video, at, due_at, found, since in checks:
             row = {"id": video, "at": int(at.timestamp()), "due": int(due_at.timestamp()), "facts": None, "state": None}
+            row["since"] = int((since or at).timestamp())
             if found is not None:
                 row |= {"facts": found.facts(), "state": found.state}
                 connection.execute("UPDATE videos SET misses = 1 WHERE id = ? AND misses > 1", (video,))
             connection.execute(
-                "INSERT INTO availability SELECT :id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :at END,"
-                f" coalesce(:facts, '{{}}'), NULL WHERE :facts IS NOT NULL OR NOT EXISTS ({_BEGUN_TO_MISS})"
+                "INSERT INTO availability SELECT :id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :since END,"
+                " coalesce(:facts, '{}'), NULL, CASE WHEN :facts IS NULL THEN :at END"
+                f" WHERE :facts IS NOT NULL OR NOT EXISTS ({_BEGUN_TO_MISS})"
                 " ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
                 f" facts = coalesce(:facts, facts), state = {_NEW_STATE},"
-                f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :at END",
+                f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :since END,"
+                " missed_since = CASE WHEN :facts IS NULL THEN coalesce(missed_since, :at) END",
                 row,
             )
 
@@ -152,6 +188,7 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
 _BEGUN_TO_MISS = (
     "SELECT 1 FROM videos AS v LEFT JOIN availability AS a ON a.id = v.id"
     " WHERE v.id = :id AND v.missing_since IS NOT NULL AND a.state IS NOT 'missing'"
+    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
 )
 
 _NEW_STATE = "(CASE WHEN :state IS NULL AND (:facts IS NULL OR state IS NOT 'missing') THEN state ELSE :state END)"
@@ -184,8 +221,9 @@ def video_plays(database: Database, *, states: Collection[PlayState | None] | No
     after, wanted = "", None if states is None else set(states)
     while True:
         with database.read() as connection:
-            named = "SELECT DISTINCT id FROM places WHERE id > ? ORDER BY id LIMIT ?"
-            part = connection.execute(_PLAYS.format(named), (after, PART_ROWS)).fetchall()
+            named = "SELECT id FROM places WHERE id > :after UNION SELECT id FROM embeds WHERE id > :after"
+            query = _PLAYS.format(f"{named} ORDER BY id LIMIT :limit")
+            part = connection.execute(query, {"after": after, "limit": PART_ROWS}).fetchall()
             found = [_play(row) for row in part]
         if not found:
             return
@@ -210,7 +248,8 @@ def dated_states(database: Database, videos: Collection[VideoId]) -> dict[VideoI
 def video_play(database: Database, video: VideoId) -> VideoPlay | None:
     """Return what is known of one video; None if no page has it."""
     with database.read() as connection:
-        row = connection.execute(_PLAYS.format("SELECT DISTINCT id FROM places WHERE id = ?"), (video,)).fetchone()
+        named = "SELECT id FROM places WHERE id = :id UNION SELECT id FROM embeds WHERE id = :id"
+        row = connection.execute(_PLAYS.format(named), {"id": video}).fetchone()
         return None if row is None else _play(row)
 
 
@@ -219,7 +258,7 @@ def stopped_videos(database: Database) -> list[tuple[VideoId, PlayState, datetim
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, state, since FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
-            " AND since IS NOT NULL AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id) ORDER BY id",
+            f" AND since IS NOT NULL AND EXISTS {PAGES_OF.format('a.id')} ORDER BY id",
             (json.dumps([state for state in PlayState if not state.plays]),),
         )
         return [(VideoId(video), member(PlayState, state), moment(since)) for video, state, since in rows]
@@ -229,7 +268,7 @@ def count_states(database: Database) -> Mapping[PlayState | None, int]:
     """Return how many videos of the site's pages are in each state; None: not known."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT a.state, count(*) FROM (SELECT DISTINCT id FROM places) AS n"
+            "SELECT a.state, count(*) FROM (SELECT id FROM places UNION SELECT id FROM embeds) AS n"
             " LEFT JOIN availability AS a ON a.id = n.id GROUP BY a.state"
         )
         return {_state(state): number for state, number in rows}
@@ -237,14 +276,12 @@ def count_states(database: Database) -> Mapping[PlayState | None, int]:
 
 _PLAYS = (
     "SELECT n.id, a.state, a.since, a.checked_at, a.facts, (SELECT json_group_array(path) FROM"
-    " (SELECT path FROM places AS p WHERE p.id = n.id ORDER BY path)) FROM ({}) AS n"
+    f" (SELECT path FROM {PAGES_OF.format('n.id')} ORDER BY path)), (SELECT json_group_array(json_array(path, line))"
+    " FROM (SELECT path, line FROM embeds AS e WHERE e.id = n.id ORDER BY path, line)) FROM ({}) AS n"
     " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
 )
 
-_UNREPORTED = (
-    "state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported"
-    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id)"
-)
+_UNREPORTED = f"state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported AND EXISTS {PAGES_OF.format('a.id')}"
 
 
 def _state(name: str | None) -> PlayState | None:
@@ -252,14 +289,15 @@ def _state(name: str | None) -> PlayState | None:
     return None if name is None else member(PlayState, name)
 
 
-def _play(row: tuple[str, str | None, int | None, int | None, str | None, str]) -> VideoPlay:
+def _play(row: tuple[str, str | None, int | None, int | None, str | None, str, str]) -> VideoPlay:
     """Return what a row says. Raises OddValue."""
-    video, state, since, checked_at, text, pages = row
+    video, state, since, checked_at, text, pages, lines = row
     try:
         availability = availability_from(_state(state), "{}" if text is None else text)
     except (ValueError, RecursionError) as error:
         raise OddValue(str(error)) from error
-    return VideoPlay(VideoId(video), availability, _moment(since), _moment(checked_at), json.loads(pages))
+    embeds = [(path, line) for path, line in json.loads(lines)]
+    return VideoPlay(VideoId(video), availability, _moment(since), _moment(checked_at), json.loads(pages), embeds)
 
 
 def _moment(seconds: int | None) -> datetime | None:

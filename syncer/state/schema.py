@@ -173,6 +173,16 @@ DROP TABLE numbered_writes;
 DROP TABLE without_numbers;
 """
 
+SCHEMA_12 = """
+CREATE TABLE embeds (                      -- only where `bodies` is set: the videos in the text of pages
+    id TEXT NOT NULL,                      -- the video
+    path TEXT NOT NULL,                    -- a page that embeds it, relative to the site
+    line INTEGER NOT NULL,                 -- where in the file, from 1
+    PRIMARY KEY (id, path, line)
+) WITHOUT ROWID;
+ALTER TABLE availability ADD COLUMN missed_since INTEGER;  -- the first check in a row that left it out
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     SCHEMA_1,
     SCHEMA_2,
@@ -185,6 +195,7 @@ MIGRATIONS: tuple[str, ...] = (
     SCHEMA_9,
     SCHEMA_10,
     SCHEMA_11,
+    SCHEMA_12,
 )
 """Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
 

@@ -13,6 +13,7 @@ from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import member, moment
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
+from syncer.state.naming_pages import PAGES_OF
 from syncer.state.videos import COLUMNS, reading_of
 
 
@@ -128,20 +129,20 @@ def oldest_count(database: Database) -> datetime | None:
         return None if row[0] is None else moment(row[0])
 
 
-_IDS = "SELECT id FROM places UNION SELECT id FROM videos"
+_IDS = "SELECT id FROM places UNION SELECT id FROM embeds UNION SELECT id FROM videos"
 
 _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
     " v.missing_since AS missing_since, v.held AS held,"
-    " (SELECT count(*) FROM places AS p WHERE p.id = i.id) AS pages,"
-    " (SELECT min(path) FROM places AS p WHERE p.id = i.id) AS path, y.state AS state, y.since AS since"
+    f" (SELECT count(*) FROM {PAGES_OF.format('i.id')}) AS pages,"
+    f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since"
     f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
     " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video LEFT JOIN availability AS y ON y.id = i.id"
 )
 
 _FOUND = (
     ":search = '' OR a.id LIKE :pattern ESCAPE '!'"
-    " OR EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id AND p.path LIKE :pattern ESCAPE '!')"
+    f" OR EXISTS (SELECT 1 FROM {PAGES_OF.format('a.id')} WHERE path LIKE :pattern ESCAPE '!')"
 )
 
 

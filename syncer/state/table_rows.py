@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from syncer.state.database import Database
+from syncer.state.naming_pages import PAGES_OF
 
 Row = tuple[str | int | None, ...]
 
@@ -54,10 +55,11 @@ def video_rows(database: Database, since: datetime | None) -> Iterator[Row]:
 
 
 _VIDEOS = (
-    "SELECT i.id, (SELECT count(*) FROM places AS p WHERE p.id = i.id),"
-    " (SELECT min(path) FROM places AS p WHERE p.id = i.id), r.at, r.views, r.likes, r.comments,"
+    f"SELECT i.id, (SELECT count(*) FROM {PAGES_OF.format('i.id')}),"
+    f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}), r.at, r.views, r.likes, r.comments,"
     " v.read_at, v.missing_since, v.held, a.state, a.since, a.checked_at, a.facts FROM ("
-    "SELECT id FROM places WHERE id > :after UNION SELECT id FROM videos WHERE id > :after ORDER BY 1 LIMIT :limit"
+    "SELECT id FROM places WHERE id > :after UNION SELECT id FROM embeds WHERE id > :after"
+    " UNION SELECT id FROM videos WHERE id > :after ORDER BY 1 LIMIT :limit"
     ") AS i LEFT JOIN videos AS v ON v.id = i.id LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
     " LEFT JOIN availability AS a ON a.id = i.id ORDER BY i.id"
 )

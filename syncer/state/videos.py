@@ -13,7 +13,7 @@ from sqlite3 import Connection
 
 from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
-from syncer.model import Count, Reading, ValueKind, VideoId
+from syncer.model import Count, Page, Reading, ValueKind, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -77,9 +77,10 @@ def accepted_readings(database: Database, videos: Iterable[VideoId]) -> dict[Vid
 
 
 def count_videos(database: Database) -> int:
-    """Return how many videos the state knows."""
+    """Return how many videos the state knows, from front matter or from texts."""
     with database.read() as connection:
-        return int(connection.execute("SELECT count(*) FROM videos").fetchone()[0])
+        query = "SELECT count(*) FROM (SELECT id FROM videos UNION SELECT id FROM embeds)"
+        return int(connection.execute(query).fetchone()[0])
 
 
 def named_videos(database: Database) -> set[VideoId]:
@@ -251,14 +252,22 @@ def _delete_densely(connection: Connection, surplus: Collection[tuple[int, int]]
 
 
 def save_video_pages(
-    database: Database, places: Iterable[tuple[str, AbstractSet[tuple[VideoId, str]]]], digest: str
+    database: Database,
+    places: Iterable[tuple[str, AbstractSet[tuple[VideoId, str]]]],
+    digest: str,
+    embeds: Iterable[Page] | None = None,
 ) -> None:
     """Record which page names which video, replacing the last record; only differences are written.
 
     `places` are pairs of a video and the path of a page that names it, all that begin with each character that an ID
-    can begin with; `digest` is what the last record had if there is nothing to do.
+    can begin with; `digest` is what the last record had if there is nothing to do. `embeds` are the pages with videos
+    in their text; None: there are none.
     """
     with database.transaction() as connection:
+        if embeds or connection.execute("SELECT EXISTS (SELECT 1 FROM embeds)").fetchone()[0]:
+            from syncer.state.naming_pages import save_embeds
+
+            save_embeds(connection, embeds or ())
         saved = connection.execute("SELECT value FROM meta WHERE name = 'places'").fetchone()
         # the number differs after a purge, and after an older version, which keeps the digest as it was
         (number,) = connection.execute("SELECT count(*) FROM places").fetchone()
@@ -276,13 +285,19 @@ def save_video_pages(
 def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
     """Delete the record of which pages name one video, or all, until the next whole sync, and whether it plays."""
     with database.transaction() as connection:
-        for table in ("places", "availability"):
+        for table in ("places", "embeds", "availability"):
             connection.execute(f"DELETE FROM {table} WHERE :video IS NULL OR id = :video", {"video": video})
 
 
+CHECKED = (
+    "LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
+    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
+)
+"""What is known of the videos `n`; the readings of counts `v` only where front matter names them, not just a text."""
+
 IS_DUE = (
     "(a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
-    " OR (v.missing_since IS NULL) = (a.state IS 'missing'))"
+    " OR (v.id IS NOT NULL AND (v.missing_since IS NULL) = (a.state IS 'missing')))"
 )
 """Whether a video is due to be checked; `every` is the config's, in seconds.
 
@@ -299,37 +314,29 @@ def any_unchecked(database: Database, now: datetime, every: timedelta, regions: 
         (found,) = connection.execute(
             "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'regions' AND value = :regions) OR EXISTS ("
             "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id LEFT JOIN videos AS v ON v.id = p.id"
-            f" WHERE {IS_DUE})",
+            f" WHERE {IS_DUE}) OR EXISTS (SELECT 1 FROM embeds AS n {CHECKED} WHERE {IS_DUE})",
             {"now": int(now.timestamp()), "every": int(every.total_seconds()), "regions": regions},
         ).fetchone()
         return bool(found)
 
 
-def pages_of_videos(database: Database, videos: Iterable[VideoId]) -> dict[VideoId, list[str]]:
-    """Return the pages that name each of these videos, relative to the site, sorted; a video on no page is left out."""
+def pages_of_videos(
+    database: Database, videos: Iterable[VideoId], *, with_embeds: bool = True
+) -> dict[VideoId, list[str]]:
+    """Return the pages that name each of these videos, sorted; a video on no page is left out.
+
+    `with_embeds`: the pages that embed it in their text, too.
+    """
     found: dict[VideoId, list[str]] = {}
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id, path",
-            (json.dumps(list(videos)),),
+            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(:videos)) UNION SELECT id, path FROM"
+            " embeds WHERE :embeds AND id IN (SELECT value FROM json_each(:videos)) ORDER BY id, path",
+            {"videos": json.dumps(list(videos)), "embeds": with_embeds},
         )
         for video, path in rows:
             found.setdefault(VideoId(video), []).append(path)
     return found
-
-
-def count_pages_of(database: Database, videos: Iterable[VideoId], pages: Collection[str] = ()) -> int:
-    """Return how many pages name any of these videos, or are one of these pages.
-
-    If no sync has noted yet which pages name the videos, they count as one more.
-    """
-    with database.read() as connection:
-        named, both = connection.execute(
-            "SELECT count(*), count(*) FILTER (WHERE path IN (SELECT value FROM json_each(?))) FROM"
-            " (SELECT DISTINCT path FROM places WHERE id IN (SELECT value FROM json_each(?)))",
-            (json.dumps(list(pages)), json.dumps(list(videos))),
-        ).fetchone()
-    return len(pages) + int(named or 1) - int(both)
 
 
 def reading_of(row: Row) -> Reading:

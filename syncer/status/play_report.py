@@ -61,7 +61,14 @@ def play_details(availability: Availability) -> str:
     return "; ".join(_details(availability))
 
 
-def play_json(play: VideoPlay) -> dict[str, str | bool | list[str] | None]:
+def page_lines(play: VideoPlay) -> list[str]:
+    """Return the video's pages, those whose text embeds it with the line: `content/a.md:12`."""
+    embedding = {path for path, _ in play.embeds}
+    named = [path for path in play.pages if path not in embedding]
+    return sorted([*named, *(f"{path}:{line}" for path, line in play.embeds)])
+
+
+def play_json(play: VideoPlay) -> dict[str, str | bool | list[str] | list[dict[str, object]] | None]:
     """Return what is known of a video, as `syncer videos --json` prints it."""
     said = play.availability
     return {
@@ -73,6 +80,7 @@ def play_json(play: VideoPlay) -> dict[str, str | bool | list[str] | None]:
         "blocked_in": said.blocked_in or None,
         "starts_at": timestamp(said.starts_at) if said.starts_at else None,
         "pages": list(play.pages),
+        "embeds": [{"path": path, "line": line} for path, line in play.embeds],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 
 from syncer.content.pages import Pages
@@ -15,6 +16,7 @@ from syncer.model import BATCH_SIZE, Bucket
 from syncer.state.ledger import parked_buckets, spent_units
 from syncer.state.play_states import (
     Check,
+    confirm_missing,
     due_videos,
     known_states,
     note_missing,
@@ -41,18 +43,19 @@ log = logging.getLogger("syncer.sync")
 class VideoChecks:
     """What a sync asks about playing, together with the counts of its first window, and what YouTube returned."""
 
-    def __init__(self, sync: Sync, pages: Pages, requested: int) -> None:
+    def __init__(self, sync: Sync, pages: Sequence[Pages], requested: int) -> None:
         """Choose the videos that are due, as far as the units reach that `requested` videos' counts leave.
 
-        `pages` are those of the sync: a narrowed one looks at their videos only. A dry run counts the videos that are
-        due. Nothing is asked while `videos.list` is parked, or once the sync is cancelled. Raises StateError.
+        `pages` are those of the sync, and those with embeds: a narrowed one looks at their videos only. A dry run
+        counts the videos that are due. Nothing is asked while `videos.list` is parked, or once the sync is cancelled.
+        Raises StateError.
         """
         database, options, availability = sync.database, sync.options, sync.config.availability
         self._sync, self._every = sync, availability.every or timedelta.max
         self._other_regions = regions_changed(database, availability.listed)
         self._brake: Brake | None = None
         self._checks: list[Check] = []
-        only = None if options.whole else {video for _, named in pages.named() for video in named}
+        only = None if options.whole else {video for each in pages for _, named in each.named() for video in named}
         self._is_whole = only is None
         self.videos, self._due = due_videos(
             database,
@@ -77,6 +80,7 @@ class VideoChecks:
 
     def judge(self) -> None:
         """Save what was returned, unless too many videos would stop playing at once. Raises StateError."""
+        self._checks = confirm_missing(self._sync.database, self._checks, self._every)
         played = stopped = 0
         for check in self._checks:
             before, after = self._states.get(check.video_id), check.found.state if check.found else None
@@ -97,7 +101,7 @@ class VideoChecks:
         if sync.options.dry_run:
             return PlayReport(due=self._due)
         note_missing(sync.database, min(self._every, SOON))
-        checked = sum(check.found is not None for check in self._checks)
+        checked = sum(check.found is not None and check.since is None for check in self._checks)
         report = PlayReport(self._due, checked, tuple(unreported_changes(sync.database)), brake)
         if brake and not sync.tally.brake:
             sync.tally.brake, sync.tally.brake_limit = brake, sync.config.write.brake.missing

@@ -46,12 +46,20 @@ from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequen
 from contextlib import closing
 from datetime import datetime
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.left_over import settle_left_over
 from syncer.content.pages import Pages
-from syncer.content.scan import ExcludedPage, MiscasedKey, may_have_wrong_keys, may_name, miscased_problems, read_pages
+from syncer.content.scan import (
+    ExcludedPage,
+    MiscasedKey,
+    PageEmbeds,
+    may_have_wrong_keys,
+    may_name,
+    miscased_problems,
+    read_pages,
+)
 from syncer.content.walk import Candidate, LeftoverFile, candidate_of, narrow, walk
 from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
@@ -134,19 +142,20 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
         from syncer.sync.write_data_file import open_data_file
 
         data_file = open_data_file(sync)
-    pages = _scan(sync, data_file)
-    if not (pages or sync.tally.excluded or sync.tally.problems or sync.options.is_narrowed):
-        known = count_videos(sync.database)
+    pages, embeds = _scan(sync, data_file)
+    if not (pages or embeds or sync.tally.excluded or sync.tally.problems or sync.options.is_narrowed):
+        known = count_videos(sync.database)  # with those that only texts embed
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
             raise ContentGone(
                 f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: is the disk"
                 " mounted? If you removed the pages on purpose, run `syncer purge --all`"
             )
-    return _sync_pages(sync, pages, data_file)
+    return _sync_pages(sync, pages, embeds, data_file)
 
 
-def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
-    pages = Pages()
+def _scan(sync: Sync, data_file: DataFile | None) -> tuple[Pages, Pages]:
+    """Return the pages with their videos and counts, and the pages with the videos that their text embeds."""
+    pages, embeds = Pages(), Pages()
     miscased: list[MiscasedKey] = []
     left_over: list[str] = data_file.left_over if data_file else []
     problems: list[Problem] = []
@@ -160,6 +169,8 @@ def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
                 left_over.append(item.path)
             case ExcludedPage():
                 sync.tally.excluded += 1
+            case PageEmbeds():
+                embeds.append(*item.page)
             case Problem():
                 problems.append(item)
     problems += miscased_problems(collections, pages, miscased)
@@ -168,7 +179,10 @@ def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
 
         problems += key_problems(sync.site, suspects, pages, problems)
     if wanted := sync.options.videos:
-        pages = Pages(page for page in pages if any(slot.video_id in wanted for slot in page.slots))
+        pages, embeds = (
+            Pages(page for page in each if any(slot.video_id in wanted for slot in page.slots))
+            for each in (pages, embeds)
+        )
         problems = [problem for problem in problems if may_name(sync.site, problem, wanted)]
     sync.tally.problems += problems
     sync.listener.progress("scan", pages.files, pages.files)
@@ -177,7 +191,7 @@ def _scan(sync: Sync, data_file: DataFile | None) -> Pages:
             sync, sync.config.written_models() if data_file else collections, left_over
         )
     sync.tally.problems += saved_problems(sync.config.state_directory)
-    return pages
+    return pages, embeds
 
 
 def _watched(
@@ -204,12 +218,12 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
-def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncReport:
+def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | None) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
     videos: Iterable[VideoId] = (video for _, named in pages.named() for video in named)
     if options.videos:
         videos = options.videos.intersection(videos)
-        if unknown := options.videos - videos:
+        if unknown := options.videos - videos - {video for _, embedded in embeds.named() for video in embedded}:
             names = ", ".join(sorted(unknown))
             raise UsageError(f"{names}: no page names this video")
     plan = plan_now(sync.config, sync.database, options, videos, sync.environment.clock())
@@ -219,7 +233,7 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     written = sync.config.written_models() if data_file else sync.config.collection_models()
     number = begin_sync(database, tally.sync, tally.started, written)
     if options.whole:
-        save_video_pages(database, pages.places(), pages.digest())
+        save_video_pages(database, pages.places(), pages.digest(), embeds or None)
         release_unnamed(database)
     log_planned(sync, plan)
     deploys = sync.config.deploy.hook_env is not None and not options.dry_run
@@ -234,13 +248,13 @@ def _sync_pages(sync: Sync, pages: Pages, data_file: DataFile | None) -> SyncRep
     ):  # usually it is the turn of no video, and then nothing of this is loaded
         from syncer.sync.check_playing import VideoChecks
 
-        checks = VideoChecks(sync, pages, len(plan.videos))
+        checks = VideoChecks(sync, (pages, embeds), len(plan.videos))
     _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number, checks=checks)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     named.update(change.video_id for change in (tally.playing.changes if tally.playing else ()))
-    tally.pages_of = pages_naming(pages.named(), named)
+    tally.pages_of = pages_naming(chain(pages.named(), embeds.named()), named)
     tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
     if sync.config.git.commit and not options.dry_run:
         from syncer.sync.publish import publish

@@ -28,9 +28,9 @@ from syncer.decide.schedule import count_times
 from syncer.model import BATCH_SIZE, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
-from syncer.state.play_states import due_videos, regions_changed
+from syncer.state.play_states import count_states, due_videos, regions_changed
 from syncer.state.syncs import first_whole_sync
-from syncer.state.videos import count_named, last_read, named_videos, pages_of_videos
+from syncer.state.videos import last_read, named_videos, pages_of_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
@@ -313,10 +313,11 @@ def _checks_ahead(config: Config, database: Database, videos: int, at: datetime)
     if every is None:
         return None
     _, due = due_videos(database, at, every, limit=0, everything=regions_changed(database, config.availability.listed))
+    known = sum(count_states(database).values())  # with the videos that only texts embed
     between = mean_interval(config, at)
-    in_a_sync = videos * (between / every)
+    in_a_sync = (known or videos) * (between / every)
     units = math.ceil(in_a_sync / BATCH_SIZE) if in_a_sync > 1 else in_a_sync
-    return PlayChecksAhead(due if count_named(database) else videos, units * (DAY / between))
+    return PlayChecksAhead(due if known else videos, units * (DAY / between))
 
 
 def _growth(database: Database, videos: int, now: datetime) -> float:

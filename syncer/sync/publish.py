@@ -20,7 +20,7 @@ from syncer.git.remote import Remote
 from syncer.git.repository import find_repository, repositories_within
 from syncer.model import Problem, ProblemKind, VideoId
 from syncer.state.mappings import with_former
-from syncer.state.videos import count_pages_of
+from syncer.state.naming_pages import count_pages_of
 from syncer.sync.options import Sync
 from syncer.sync.sync_log import log_committed, log_pushed
 from syncer.wording import counted, safe

@@ -1,0 +1,37 @@
+"""Which pages name a video in their front matter, or embed it in their text, as of the last sync of all pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from sqlite3 import Connection
+
+from syncer.model import Page, VideoId
+from syncer.state.database import Database
+
+PAGES_OF = "(SELECT path FROM places WHERE id = {0} UNION SELECT path FROM embeds WHERE id = {0})"
+"""The pages that name or embed the video of a column."""
+
+
+def save_embeds(connection: Connection, pages: Iterable[Page]) -> None:
+    """Record the embeds of these pages, replacing the last record; only differences are written."""
+    rows = ((slot.video_id, page.path, slot.line) for page in pages for slot in page.slots)
+    connection.execute("CREATE TEMP TABLE found (id, path, line, PRIMARY KEY (id, path, line)) WITHOUT ROWID")
+    connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?, ?)", rows)
+    connection.execute("DELETE FROM embeds WHERE (id, path, line) NOT IN (SELECT id, path, line FROM found)")
+    connection.execute("INSERT OR IGNORE INTO embeds SELECT id, path, line FROM found")
+    connection.execute("DROP TABLE found")
+
+
+def count_pages_of(database: Database, videos: Iterable[VideoId], pages: Collection[str] = ()) -> int:
+    """Return how many pages name any of these videos, or are one of these pages.
+
+    If no sync has noted yet which pages name the videos, they count as one more.
+    """
+    with database.read() as connection:
+        named, both = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE path IN (SELECT value FROM json_each(?))) FROM"
+            " (SELECT DISTINCT path FROM places WHERE id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(pages)), json.dumps(list(videos))),
+        ).fetchone()
+    return len(pages) + int(named or 1) - int(both)

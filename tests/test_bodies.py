@@ -1,0 +1,274 @@
+"""Collections with `bodies`: whether the videos in the text of pages play is reported, and nothing is written there."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from syncer.decide.availability import PlayState
+from syncer.errors import ConfigError, ContentGone, UsageError
+from syncer.front_matter.block import MAX_TEXT_BYTES
+from syncer.model import Bucket, ProblemKind, VideoId
+from syncer.simulator.faults import parse_fault
+from syncer.simulator.playing import Playing
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, VideoState, World
+from syncer.state.database import open_state
+from syncer.state.play_states import VideoPlay, video_plays
+from syncer.status.report import SyncReport
+from syncer.sync.options import Options
+from tests.site import NOON, Run, Site, crlf, ids
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NAMED, BOTH, TEXT, MORE, *OTHERS = map(VideoId, ids(12, seed=18))
+FIELDS = "fields: {video_id: vid_id, counts: {viewCount: viewcount, likeCount: likecount}}"
+BODIES = f"  - {{directory: content, bodies: true, {FIELDS}}}"
+ONLY_BODIES = "  - {directory: content, bodies: true}"
+DEAD = Video(VideoState.PRIVATE)
+NOT_HERE = Video(playing=Playing(embeddable=False))
+
+
+@pytest.fixture
+def site(site: Site) -> Site:
+    """A page with a video in front matter, one with another in its text, too, and one with a video in its text only."""
+    site.put("content/a.md", crlf(NAMED, 1, 1))
+    of_b = f"{{{{< youtube {BOTH} >}}}}\r\n{{{{< youtube {TEXT} >}}}}\r\n"
+    of_c = f"# No front matter\n\n{{% youtube {TEXT} %}}\n\n```\nhttps://youtu.be/{MORE}\n```\n"
+    site.put("content/b.md", crlf(BOTH, 1, 1) + of_b.encode())
+    site.put("content/c.md", of_c.encode())
+    site.configure(collections=BODIES, availability="every: 7d")
+    return site
+
+
+def plays(site: Site) -> dict[VideoId, VideoPlay]:
+    with open_state(site.state, site.root) as database:
+        return {play.video_id: play for play in video_plays(database)}
+
+
+def changes(report: SyncReport) -> list[tuple[VideoId, PlayState | None, PlayState]]:
+    found = report.playing.changes if report.playing else ()
+    return [(change.video_id, change.before, change.after) for change in found]
+
+
+def texts(site: Site) -> dict[Path, bytes]:
+    """What is after the front matter of each page."""
+    return {path: path.read_bytes().rpartition(b"\n---\r\n")[2] for path in site.root.rglob("*.md")}
+
+
+def lines_of(site: Site, name: str) -> list[int]:
+    data = (site.root / "content" / name).read_bytes()
+    return [number for number, line in enumerate(data.split(b"\n"), 1) if TEXT.encode() in line]
+
+
+def test_videos_in_texts_are_checked_and_never_requested_for_counts_or_written(site: Site, youtube: Simulator) -> None:
+    before = texts(site)
+    report = site.sync()
+    assert report.playing is not None
+    assert (report.playing.due, report.playing.checked) == (3, 3)
+    assert (report.pages, report.videos, report.asked, report.answered) == (2, 2, 2, 2)
+    assert report.units == {Bucket.STATS: 1, Bucket.GENERAL: 1}
+    assert {line["video_id"] for line in site.log_lines()} == {NAMED, BOTH}
+    assert texts(site) == before
+    found = plays(site)
+    assert set(found) == {NAMED, BOTH, TEXT}
+    assert found[TEXT].pages == ["content/b.md", "content/c.md"]
+    assert found[TEXT].embeds == [("content/b.md", lines_of(site, "b.md")[0]), ("content/c.md", 3)]
+    assert (found[BOTH].pages, len(found[BOTH].embeds)) == (["content/b.md"], 1)
+    assert found[NAMED].embeds == []
+
+
+def test_without_bodies_no_text_is_read(site: Site) -> None:
+    site.configure(collections=f"  - {{directory: content, {FIELDS}}}", availability="every: 7d")
+    report = site.sync()
+    assert report.playing is not None
+    assert report.playing.due == 2
+    assert set(plays(site)) == {NAMED, BOTH}
+
+
+def test_a_video_of_texts_is_missing_after_two_checks_a_day_apart_and_then_back(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    before = texts(site)
+    youtube.world = World(videos={TEXT: DEAD})
+    reports = [site.sync(NOON + HOUR * hours, Options(everything=True)) for hours in (6, 12, 29)]
+    assert all(changes(report) == [] for report in reports)
+    assert plays(site)[TEXT].availability.state is PlayState.PUBLIC
+    report = site.sync(NOON + HOUR * 31, Options(everything=True))
+    assert changes(report) == [(TEXT, PlayState.PUBLIC, PlayState.MISSING)]
+    assert report.pages_of[TEXT] == ["content/b.md", "content/c.md"]
+    assert report.missing == (), "it has no count"
+    assert plays(site)[TEXT].since == NOON + HOUR * 6
+    assert changes(site.sync(NOON + HOUR * 60)) == []
+    assert plays(site)[TEXT].since == NOON + HOUR * 6
+    youtube.world = World()
+    assert changes(site.sync(NOON + HOUR * 62)) == [(TEXT, PlayState.MISSING, PlayState.PUBLIC)]
+    assert changes(site.sync(NOON + HOUR * 63)) == []
+    assert texts(site) == before
+
+
+def test_two_misses_with_a_check_between_them_that_has_the_video_are_not_two_in_a_row(
+    site: Site, youtube: Simulator
+) -> None:
+    site.sync()
+    for hours, is_dead in ((6, True), (18, False), (31, True), (54, True)):
+        youtube.world = World(videos={TEXT: DEAD} if is_dead else {})
+        assert changes(site.sync(NOON + HOUR * hours, Options(everything=True))) == []
+    assert changes(site.sync(NOON + HOUR * 56, Options(everything=True))) == [
+        (TEXT, PlayState.PUBLIC, PlayState.MISSING)
+    ]
+
+
+def test_a_first_miss_is_checked_again_on_the_usual_schedule(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={TEXT: DEAD})
+    found = [changes(site.sync(NOON + HOUR * hours)) for hours in range(0, 43, 6)]
+    assert found == [[], [], [], [], [(TEXT, None, PlayState.MISSING)], [], [], []]
+
+
+def test_a_state_in_words_counts_at_once(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    report = site.sync(NOON + HOUR, Options(everything=True))
+    assert changes(report) == [(TEXT, PlayState.PUBLIC, PlayState.NOT_EMBEDDABLE)]
+
+
+def test_an_outage_is_no_miss(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos={TEXT: DEAD})
+    site.sync(NOON + HOUR, Options(everything=True))
+    youtube.faults = [parse_fault("unavailable")]
+    site.sync(NOON + HOUR * 26, Options(everything=True), sleep=lambda _seconds: None)
+    assert plays(site)[TEXT].availability.state is PlayState.PUBLIC
+
+
+def test_the_brake_holds_when_most_videos_of_texts_would_be_missing(site: Site, youtube: Simulator) -> None:
+    site.put("content/d.md", "".join(f"https://youtu.be/{video}\n\n" for video in OTHERS).encode())
+    site.sync()
+    youtube.world = World(videos=dict.fromkeys(OTHERS, DEAD))
+    assert changes(site.sync(NOON + HOUR, Options(everything=True))) == []
+    held = site.sync(NOON + HOUR * 26, Options(everything=True))
+    assert (changes(held), held.playing and held.playing.brake is not None) == ([], True)
+    accepted = site.sync(NOON + HOUR * 27, Options(everything=True, accept=True))
+    assert changes(accepted) == [(video, PlayState.PUBLIC, PlayState.MISSING) for video in sorted(OTHERS)]
+
+
+def test_a_video_that_moves_from_front_matter_into_a_text_is_checked_by_itself(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={NAMED: DEAD})
+    site.sync()
+    site.put("content/a.md", f"https://youtu.be/{NAMED}\n".encode())
+    for hours in (1, 20):
+        assert changes(site.sync(NOON + HOUR * hours, Options(everything=True))) == []
+    assert changes(site.sync(NOON + HOUR * 26, Options(everything=True))) == [(NAMED, None, PlayState.MISSING)]
+    youtube.world = World()
+    assert changes(site.sync(NOON + HOUR * 28)) == [(NAMED, PlayState.MISSING, PlayState.PUBLIC)]
+
+
+def test_embeds_that_are_removed_or_no_longer_looked_for_are_forgotten(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    site.put("content/c.md", f"\n\n\n{{% youtube {TEXT} %}}\n".encode())
+    site.sync(NOON + HOUR)
+    assert ("content/c.md", 4) in plays(site)[TEXT].embeds
+    (site.root / "content/c.md").unlink()
+    site.sync(NOON + HOUR * 2)
+    assert plays(site)[TEXT].pages == ["content/b.md"]
+    site.configure(collections=f"  - {{directory: content, {FIELDS}}}", availability="every: 7d")
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    report = site.sync(NOON + HOUR * 3, Options(everything=True))
+    assert changes(report) == []
+    assert set(plays(site)) == {NAMED, BOTH}
+
+
+def test_a_narrowed_sync_checks_the_videos_of_its_pages_or_the_one_that_is_named(site: Site) -> None:
+    site.sync()
+    of_page = site.sync(NOON + HOUR, Options(paths=("content/c.md",), everything=True))
+    assert of_page.playing is not None
+    assert (of_page.playing.due, of_page.asked) == (1, 0)
+    of_video = site.sync(NOON + HOUR, Options(videos=frozenset({TEXT}), everything=True))
+    assert of_video.playing is not None
+    assert (of_video.playing.due, of_video.asked) == (1, 0)
+    with pytest.raises(UsageError, match="no page names this video"):
+        site.sync(NOON + HOUR, Options(videos=frozenset({MORE})))
+    assert len(plays(site)[TEXT].pages) == 2, "what is outside of a narrowed sync stays"
+
+
+def test_a_dry_run_counts_them_as_due_and_keeps_nothing(site: Site) -> None:
+    report = site.sync(NOON, Options(dry_run=True))
+    assert report.playing is not None
+    assert report.playing.due == 3
+    assert not site.state.exists()
+
+
+def test_a_collection_without_fields_is_only_searched(site: Site, youtube: Simulator, syncer: Run) -> None:
+    site.configure(collections=ONLY_BODIES, availability="every: 7d")
+    before = {path: path.read_bytes() for path in site.root.rglob("*.md")}
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    report = site.sync()
+    assert (report.exit, report.problems, report.pages, report.units) == (0, (), 0, {Bucket.GENERAL: 1})
+    assert changes(report) == [(TEXT, None, PlayState.NOT_EMBEDDABLE)]
+    assert {path: path.read_bytes() for path in site.root.rglob("*.md")} == before
+    check = syncer("check", "--offline")
+    assert "2 videos in the text of 2 pages" in check.out
+    assert "No page names a video" not in check.out
+    assert (syncer("status").code, syncer("plan").code) == (0, 0)
+
+
+def test_a_site_of_texts_whose_disk_is_not_mounted_is_an_error(site: Site) -> None:
+    site.configure(collections=ONLY_BODIES, availability="every: 7d")
+    site.put("content/d.md", "".join(f"https://youtu.be/{video}\n\n" for video in OTHERS).encode())
+    site.sync()
+    for path in site.root.rglob("*.md"):
+        path.unlink()
+    with pytest.raises(ContentGone):
+        site.sync(NOON + HOUR)
+
+
+def test_a_page_that_is_too_large_is_a_problem_and_its_front_matter_is_updated(site: Site) -> None:
+    site.put("content/a.md", crlf(NAMED, 1, 1) + b"x" * MAX_TEXT_BYTES)
+    report = site.sync()
+    assert [(problem.kind, problem.subject) for problem in report.problems] == [(ProblemKind.TOO_LARGE, "content/a.md")]
+    assert NAMED in {line["video_id"] for line in site.log_lines()}
+
+
+def test_data_files_have_no_text(site: Site) -> None:
+    site.put("content/d.yml", f"vid_id: {MORE}\nviewcount: 1\ntext: |\n  https://youtu.be/{OTHERS[0]}\n".encode())
+    site.configure(
+        collections=BODIES.replace("bodies: true", 'bodies: true, include: ["*.md", "*.yml"]'), availability="every: 7d"
+    )
+    site.sync()
+    assert set(plays(site)) == {NAMED, BOTH, TEXT, MORE}
+
+
+def test_videos_lists_pages_with_lines(site: Site, youtube: Simulator, syncer: Run) -> None:
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    site.sync()
+    line = lines_of(site, "b.md")[0]
+    row = next(row for row in syncer("videos").out.splitlines() if row.startswith(TEXT))
+    assert row.split("  ")[-1].strip() == f"content/b.md:{line}, content/c.md:3"
+    found = {each["video_id"]: each for each in syncer("videos", "--json").document["videos"]}
+    assert found[TEXT]["pages"] == ["content/b.md", "content/c.md"]
+    assert found[TEXT]["embeds"] == [{"path": "content/b.md", "line": line}, {"path": "content/c.md", "line": 3}]
+    assert found[NAMED]["embeds"] == []
+    exported = [json.loads(each) for each in syncer("export", "videos", "--jsonl", "-").out.splitlines()]
+    assert next(each for each in exported if each["video_id"] == TEXT)["path"] == "content/b.md"
+    assert TEXT in syncer("status").out
+
+
+@pytest.mark.parametrize(
+    ("collection", "more", "message"),
+    [
+        ("{directory: content}", "every: 7d", "fields: is missing"),
+        (
+            f"{{directory: content, bodies: true, format: yaml, {FIELDS}}}",
+            "every: 7d",
+            "bodies: has no effect on data files",
+        ),
+        ("{directory: content, bodies: true}", "every: null", "bodies: needs checks whether videos play"),
+    ],
+)
+def test_configs_in_which_bodies_can_have_no_effect_are_errors(
+    site: Site, collection: str, more: str, message: str
+) -> None:
+    site.configure(collections=f"  - {collection}", availability=more)
+    with pytest.raises(ConfigError, match=message):
+        site.sync()
