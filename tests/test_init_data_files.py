@@ -434,3 +434,67 @@ def test_delimiters_in_quotes_are_none(there: Path, syncer: Run) -> None:
     lay(there, {"_data/library.csv": f'"Title, subtitle, year";youtube_id;views\n"x, y";{A};5\nz;{B};\n'})
     syncer("init")
     assert [fields.video_id for fields in proposed(there)] == ["youtube_id"]
+
+
+def json_of(**lists: list[dict[str, object]]) -> str:
+    return json.dumps(lists, indent=1)
+
+
+REAL = {
+    "two videos in an item": (
+        "data/videos.toml",
+        "".join(
+            f'[[videos]]\ntitle = "x"\nsource = "https://youtu.be/{video}"\n'
+            + (f'other = "https://youtu.be/{IDS[9 + n // 3]}"\n' if n % 3 == 0 else 'other = "https://fb.watch/x"\n')
+            for n, video in enumerate(IDS[:6])
+        ),
+        ["videos[].source"],
+        "Left out 2 videos under `videos[].other` of data/videos.toml: map that key by hand",
+    ),
+    "what YouTube's API returned": (
+        "_data/youtube.json",
+        json_of(
+            items=[
+                {
+                    "kind": "youtube#video",
+                    "id": video,
+                    "snippet": {"thumbnails": {"default": {"url": f"https://i.ytimg.com/vi/{video}/default.jpg"}}},
+                    "statistics": {"viewCount": "31"},
+                }
+                for video in IDS[:4]
+            ]
+        ),
+        ["items[].id"],
+        "",
+    ),
+    "the same videos in another list": (
+        "data/videos.json",
+        json_of(
+            talks=[{"url": WATCH + video} for video in IDS[:4]],
+            best=[{"url": f"https://www.youtube.com/embed/{video}?si=Kv1"} for video in IDS[:2]],
+        ),
+        ["best[].url", "talks[].url"],
+        "",
+    ),
+    "a dash on its own line, and a last line that does not end": (
+        "_data/videos.yml",
+        "---\n" + "\n".join(f"  - \n    name: x\n    url: https://youtu.be/{video}" for video in IDS[:3]),
+        ["[].url"],
+        "",
+    ),
+}
+"""Shapes of public sites."""
+
+
+@pytest.mark.parametrize("shape", REAL)
+def test_shapes_of_public_sites_get_configs_that_work(there: Path, youtube: Simulator, syncer: Run, shape: str) -> None:
+    path, text, wanted, named = REAL[shape]
+    lay(there, {path: text})
+    ran = syncer("init")
+    assert named in ran.out
+    assert ("Left out" in ran.out) is bool(named)
+    assert sorted(fields.video_id for fields in proposed(there)) == wanted
+    aim_at(there, youtube)
+    report = syncer("sync", "--json").document
+    assert (report["exit"], report["problems"]) == (0, [])
+    assert report["changed_counts"] >= 3

@@ -447,3 +447,10 @@ def test_the_proposal_for_any_site_is_a_valid_config_with_the_same_values(site: 
         assert [one.as_model().fields for one in config.collections] == [proposal.fields for proposal in proposals]
         assert [one.include for one in config.collections] == [proposal.include for proposal in proposals]
         assert [one.exclude for one in config.collections] == [proposal.exclude for proposal in proposals]
+
+
+def test_of_two_videos_of_a_page_with_one_key_for_their_counts_only_the_better_key_is_proposed() -> None:
+    pages = [(path, [*fields, ("trailer_video", IDS[6], False)]) for path, fields in posts(4, video_id="ID")]
+    assert one(*pages).fields.video_id == "video_id"
+    apart = [(path, [*fields, ("trailer_video.id", IDS[6], False)]) for path, fields in posts(4, video_id="ID")]
+    assert [proposal.fields.video_id for proposal in propose(*apart)] == ["video_id", "trailer_video.id"]

@@ -17,6 +17,7 @@ from syncer.model import Count, Fields, Format, Problem, ProblemKind
 from syncer.suggest.propose import (
     MAX_PATTERNS,
     Proposal,
+    clash,
     counts_beside,
     holds_videos,
     is_named_for_videos,
@@ -37,7 +38,7 @@ _BUILT = frozenset({"dist", "build", "config", "test", "tests", "fixtures"}) | N
 """Directories whose data files are built, are settings, or are samples."""
 _VIDEO_FILE = re.compile("(?:youtube|yt|videos?|vids?)+")
 """The name of a file of videos, without other signs than letters."""
-_NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar")
+_NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar", re.IGNORECASE)
 """In names of keys whose texts name a video without being one, or another thing on YouTube."""
 
 Read = Callable[[str], bytes | None]
@@ -86,6 +87,8 @@ class DataFiles:
         if not found:
             self._refuse(find(data, Fields(KEYED, {}), path))
         own.add_page(path, found, self.recognise, is_table=form in TABLES)
+        for key in filter(_NO_VIDEO.search, list(own.keys)):
+            del own.keys[key]
         certain = video_keys(own)
         name = path.rpartition("/")[2].partition(".")[0]
         is_named = _VIDEO_FILE.fullmatch(re.sub("[^a-z]", "", name.lower())) is not None
@@ -137,7 +140,12 @@ class DataFiles:
                 if is_for_videos and is_shape and not is_seldom and self._has_videos(group, proposal, read):
                     found.append((group, self._placed(group, proposal, read)))
         found.sort(key=lambda pair: (-pair[1].videos, pair[1].directory, pair[1].include))
-        proposed = found[:_MAX_PROPOSALS]
+        proposed: list[tuple[_Group, Proposal]] = []
+        for group, proposal in found:
+            video_key = group.survey.keys[proposal.fields.video_id]
+            if not any(clash(proposal, other, video_key) for _, other in proposed):
+                proposed.append((group, proposal))
+        del proposed[_MAX_PROPOSALS:]
         taken = {(path, proposal.fields.video_id) for group, proposal in proposed for path in group.paths}
         for path, keys in self.seen.items():
             for key, videos in keys.items():
@@ -149,7 +157,7 @@ class DataFiles:
         """Note the videos of a file under these keys, and in its lists of bare IDs."""
         videos = {key: each.urls + min(each.plausible, each.mixed) for key, each in own.keys.items() if key in keys}
         for key, text, _ in found:
-            if key.endswith("[]") and key[:-2] not in own.keys and not _NO_VIDEO.search(key.lower()):
+            if key.endswith("[]") and key[:-2] not in own.keys and not _NO_VIDEO.search(key):
                 videos[key] = videos.get(key, 0) + is_likely(text, self.recognise(text))
         self.seen[path] = {key: number for key, number in videos.items() if number}
 
@@ -215,7 +223,7 @@ def _is_list(key: str, form: Format) -> bool:
 
 def _may_be_shape(key: str, form: Format, path: str) -> bool:
     """Return whether a key of this file may be one for videos: single values at the site's root are settings."""
-    return (_is_list(key, form) or "/" in path) and not _NO_VIDEO.search(key.lower())
+    return _is_list(key, form) or "/" in path
 
 
 def _parts(path: str) -> tuple[str, ...]:

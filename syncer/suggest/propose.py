@@ -61,7 +61,18 @@ def suggest(found: Survey) -> list[Proposal]:
     keys = found.keys
     chosen = video_keys(found)
     most = max((keys[key].pages for key in chosen), default=0)
-    return [propose(key, found) for key in chosen if keys[key].pages * 50 >= most][:_MAX_PROPOSALS]
+    proposals: list[Proposal] = []
+    for proposal in (propose(key, found) for key in chosen if keys[key].pages * 50 >= most):
+        if not any(clash(proposal, other, keys[proposal.fields.video_id]) for other in proposals):
+            proposals.append(proposal)
+    return proposals[:_MAX_PROPOSALS]
+
+
+def clash(proposal: Proposal, other: Proposal, video_key: VideoKey) -> bool:
+    """Return whether two videos of one page or item would have their counts under one key: a sync reports that."""
+    own, others = proposal.fields, other.fields
+    is_beside = others.video_id in video_key.together and item_prefix(own.video_id) == item_prefix(others.video_id)
+    return is_beside and not set(own.counts.values()).isdisjoint(others.counts.values())
 
 
 def video_keys(found: Survey) -> list[str]:

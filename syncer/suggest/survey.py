@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from os.path import splitext
 
-from syncer.front_matter.keys import KEYED
+from syncer.front_matter.keys import KEYED, item_prefix
 from syncer.front_matter.leaves import Leaf
 from syncer.front_matter.leaves import Leaves as LeavesOfItems
 from syncer.front_matter.video_id import is_possible
@@ -119,7 +119,9 @@ class VideoKey:
     meant_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """For keys with texts that are `ValueKinds.meant`, a few of the pages."""
     same: Counter[str] = field(default_factory=Counter)
-    """For each other key, the pages on which it names the same videos and perhaps more."""
+    """For each other key, the pages on which it names the same videos and perhaps more, and in no list beside its."""
+    together: set[str] = field(default_factory=set)
+    """Other keys with a video in the same page or item."""
     conditions: dict[tuple[str, str], Condition] = field(default_factory=dict)
     """By key and value."""
     likely: int = 0
@@ -182,6 +184,14 @@ class VideoKey:
             self.beside[key].strings += quoted
             self.beside[key].numbers += not quoted
 
+    def add_others(self, own: str, videos: Mapping[str, set[VideoId]], items: Mapping[str, set[int]]) -> None:
+        """Compare this key, by its name, with the others of a page: their videos, and the items that these are in."""
+        for other in videos.keys() - {own}:
+            if items[own] & items[other]:
+                self.together.add(other)
+            if videos[own] <= videos[other] and not _are_apart(own, other):
+                self.same[other] += 1
+
 
 @dataclass(slots=True)
 class Survey:
@@ -234,9 +244,9 @@ class Survey:
         for key, text, video_id, pairs in read:
             if key in self.keys:
                 self.keys[key].add_value(path, text, video_id, pairs)
-        for key, ids in videos.items():
+        for key in videos:
             self.keys[key].add_page(path, leaves, self.values, items[key])
-            self.keys[key].same.update(other for other, others in videos.items() if other != key and ids <= others)
+            self.keys[key].add_others(key, videos, items)
 
 
 def survey(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Survey:
@@ -256,6 +266,12 @@ def survey(pages: Iterable[tuple[str, Leaves]], recognise: Recognise) -> Survey:
             keys = {key for key, text, _ in leaves if _may_hold_id(text) and recognise(text)}
             found.unpublished.update(("/".join(directory[:level]), key.removesuffix("[]")) for key in keys)
     return found
+
+
+def _are_apart(key: str, other: str) -> bool:
+    """Return whether two keys are in lists of which neither is inside the other: each item has counts of its own."""
+    lists = sorted(item_prefix(each) for each in (key, other))
+    return all("[]" in each for each in lists) and not lists[1].startswith(lists[0])
 
 
 def _item_of(leaves: Leaves, number: int) -> int:
