@@ -12,6 +12,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def counts_and_dates(counts: int, dates: int) -> str:
+    """Return `22 counts`, `1 date`, `22 counts and 1 date`; without any, `0 counts`."""
+    if not dates:
+        return counted(counts, "count")
+    return f"{counted(counts, 'count')} and {counted(dates, 'date')}" if counts else counted(dates, "date")
+
+
 def utc(at: datetime) -> str:
     """Return a time as people read it: `2026-11-22 17:48:54 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

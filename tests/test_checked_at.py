@@ -235,7 +235,7 @@ def test_a_review_shows_a_date_with_its_page_and_does_not_count_it(dated: Site, 
     assert syncer("review", "--keep", "content/a.md").out.startswith("Committed 2 counts on 1 page as ")
     assert repository.status() == []
     message = repository.git("log", "-1", "--format=%B")
-    assert "In all: 2 counts on 1 page (" in message
+    assert "\nIn all: 2 counts on 1 page.\n" in message
     assert "viewsUpdated" not in message
 
 
@@ -293,7 +293,7 @@ def test_a_date_that_waits_alone_is_committed_as_ours(dated: Site, youtube: Simu
     assert syncer("review", "--keep", "content/a.md").out.startswith("Committed 0 counts on 1 page as ")
     message = repository.git("log", "-1", "--format=%B")
     assert "\n- content/a.md: viewsUpdated 2026-10-01 -> 2026-11-22\n" in message
-    assert "\nIn all: 0 counts on 1 page.\n" in message
+    assert "\nIn all: 1 date on 1 page.\n" in message
     assert form(None).fullmatch(message.rstrip("\n") + "\n")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from syncer import model
+from syncer.config.formats import COUNTRIES
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.errors import ConfigError
@@ -118,6 +120,12 @@ def test_the_site_is_relative_to_the_file_and_the_state_to_the_site() -> None:
     assert parse(LEAST).state_directory == Path("/srv/site/.syncer")
     assert parse("site: /elsewhere\n" + LEAST).state_directory == Path("/elsewhere/.syncer")
     assert parse_config(LEAST, Path("config/syncer.yaml")).site == Path(os.getcwd())
+
+
+def test_regions_are_the_countries_of_the_time_zone_database_and_kosovo() -> None:
+    table = files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text("utf-8")
+    known = {line.split("\t")[0] for line in table.splitlines() if not line.startswith("#")}
+    assert {*COUNTRIES.split()} == known | {"XK"}
 
 
 def test_a_config_cannot_be_changed() -> None:
@@ -244,6 +252,16 @@ schedule: {every: 6h, cron: "* * * * *"}
         ("schedule: {timezone: ../../etc/passwd}\n", "1: schedule.timezone: is not a known timezone"),
         ("schedule: {timezone: ''}\n", "1: schedule.timezone: is not a known timezone"),
         ("schedule: {timezone: 1}\n", "1: schedule.timezone: must be text; put it in quotes"),
+        (
+            "availability: {regions: [DE, UK]}\n",
+            "1: availability.regions[1]: is not the code of a country; did you mean `GB`?",
+        ),
+        (
+            "availability: {regions: [de]}\n",
+            "1: availability.regions[0]: is not the code of a country; did you mean `DE`?",
+        ),
+        ("availability: {regions: [XX]}\n", "1: availability.regions[0]: is not the code of a country in ISO 3166-1"),
+        ("availability: {regions: ['D ']}\n", "1: availability.regions[0]: is not the code of a country in ISO 3166-1"),
         ("history: {keep: 31d}\n", "1: history.keep: is longer than YouTube's terms allow"),
         ("history: {keep: 31d, authorized: 'true'}\n", "1: history.authorized: must be `true` or `false`, but is text"),
         ("state: {directory: ''}\n", "1: state.directory: must not be empty"),

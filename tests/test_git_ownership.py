@@ -378,6 +378,12 @@ def configure_another_first_line(scene: Scene) -> None:
     scene.sync_without_remote()
 
 
+def write_as_before(scene: Scene) -> None:
+    """With the sums that earlier versions wrote."""
+    message = scene.ours.git("log", "-1", "--format=%B")
+    scene.amend("--message", re.sub(r"(?m)^(In all: .*)\.$", r"\1 (likeCount +5, viewCount -1,234).", message))
+
+
 def move_list_items(scene: Scene) -> None:
     """The items stand the other way round in the author's next edit, which he does not commit."""
     page = scene.site.root / LIST
@@ -387,14 +393,16 @@ def move_list_items(scene: Scene) -> None:
 
 CARRYING_ACTS = [
     untouched, pull_and_rebase, pick, sign_again, wait_longer, edit_and_stage, configure_another_first_line,
-    move_list_items, map_other_keys, leave_pages_out,
+    move_list_items, map_other_keys, leave_pages_out, write_as_before,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "others_first", [False, pytest.param(True, marks=pytest.mark.storm)], ids=["remote behind", "others first"]
 )
-@pytest.mark.parametrize("act", storms_but({untouched, pull_and_rebase, pick, wait_longer}, CARRYING_ACTS))
+@pytest.mark.parametrize(
+    "act", storms_but({untouched, pull_and_rebase, pick, wait_longer, write_as_before}, CARRYING_ACTS)
+)
 def test_syncers_counts_are_pushed_after_a_rebase_or_a_cherry_pick(
     scene: Scene, act: Callable[[Scene], None], syncer: Run, *, others_first: bool
 ) -> None:
@@ -506,6 +514,9 @@ def test_the_form_takes_what_the_first_line_can_be_and_no_word_more(template: st
     known = form(template)
     assert known.fullmatch(first + rest)
     assert known.fullmatch(first + rest.replace("Missing on", "Missing at")), "as earlier versions wrote it"
+    assert known.fullmatch(first + rest.replace(" (viewCount +5, likeCount -1)", ""))
+    assert known.fullmatch(first + rest.replace("1 count on 1 page (viewCount +5, likeCount -1)", "1 date on 1 page"))
+    assert known.fullmatch(first + rest.replace("1 count on", "2 counts and 3 dates on"))
     assert known.fullmatch(first + rest.replace("Syncer-Sync", "Syncer-Pages: 1\nSyncer-Sync"))
     assert not known.fullmatch(first + rest.replace("Syncer-Sync", "Syncer-Pages: one\nSyncer-Sync"))
     for word in ("x", " x", "\nx"):

@@ -148,11 +148,14 @@ def test_states_of_a_video_show_in_its_item(path: str, state: VideoState, statis
 def test_live_videos_and_premieres_say_so(
     state: VideoState, broadcast: str, details: set[str] | None, duration: str | None
 ) -> None:
-    with Simulator(World(videos={ID: Video(state)})) as simulator:
+    world = World(videos={ID: Video(state)})
+    with Simulator(world) as simulator:
         answer = ask(simulator, LIST, part="snippet,contentDetails,liveStreamingDetails", id=ID)
     item = answer.document["items"][0]
     assert item["snippet"]["liveBroadcastContent"] == broadcast
-    assert set(item.get("liveStreamingDetails", ())) == (details or set())
+    streaming = item.get("liveStreamingDetails", {})
+    assert set(streaming) == (details or set())
+    assert streaming.get("scheduledStartTime", "9") > world.start.isoformat(), "it has not begun"
     assert duration is None or item["contentDetails"]["duration"] == duration
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -58,11 +57,13 @@ class ChangeList:
 
     def show_changes(self, report: SyncReport) -> None:
         """Print the changes; in a dry run, as a diff."""
-        for path, old, new in self._previews:
-            lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=1, lineterm="")
-            for line in lines:
-                show(safe(line), _STYLES.get(line[0], ""))
-            show()
+        if self._previews:
+            from syncer.cli.page_diff import page_diff
+
+            for path, old, new in self._previews:
+                for line in page_diff(path, old, new):
+                    show(safe(line), _STYLES.get(line[0], ""))
+                show()
         if self.changes and not report.dry_run:
             show_table(("page", "count", "old", "new"), _rows(self.changes), right=(2, 3))
         if report.dry_run:
@@ -161,10 +162,6 @@ def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
         path = change.path if change.path != page else ""
         yield path, change.field, change.old if change.old is not None else "-", change.new
         page = change.path
-
-
-def _lines(page: bytes) -> list[str]:
-    return page.decode("utf-8", "backslashreplace").splitlines()
 
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

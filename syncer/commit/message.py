@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from syncer.model import Change, Count, VideoId
-from syncer.wording import counted, safe, utc
+from syncer.wording import counted, counts_and_dates, safe, utc
 
 TRAILER = "Syncer-Sync"
 """The key of the last line. A commit without it is not syncer's; one with it may still have a copied message."""
@@ -39,7 +38,8 @@ class CommitContents:
     counts: int = 0
     named: int = 0
     """The changes of which a message names the largest."""
-    gained: Counter[Count] = field(default_factory=Counter)
+    dates: int = 0
+    """Dates on pages without a changed count."""
     largest: list[tuple[int, int, Change]] = field(default_factory=list)
     """The size of a change, a tie-breaker, and the change: a heap, smallest first."""
     first: datetime | None = None
@@ -48,7 +48,7 @@ class CommitContents:
     """The newest of the syncs that wrote these counts."""
 
     def add(self, changes: Sequence[Change], *, own_file: bool = False) -> None:
-        """Add a page's changes to the totals. Its dates are named only if it has no count, and are never counted.
+        """Add a page's changes to the totals. Its dates are named and counted only if it has no count.
 
         `own_file`: the page is the data file of `write.file`.
         """
@@ -59,11 +59,9 @@ class CommitContents:
             self.in_pages.update(change.path for change in changes[:1])
         of_counts = [change for change in changes if isinstance(change.kind, Count)]
         self.counts += len(of_counts)
+        self.dates += 0 if of_counts else len(changes)
         for change in of_counts or changes:
-            kind, by = change.kind, 0
-            if isinstance(kind, Count):
-                by = int(change.new) - int(change.old or 0)
-                self.gained[kind] += by
+            by = int(change.new) - int(change.old or 0) if isinstance(change.kind, Count) else 0
             self.named += 1
             self.first = min(self.first or change.as_of, change.as_of)
             self.last = max(self.last or change.as_of, change.as_of)
@@ -108,18 +106,18 @@ class Wording(NamedTuple):
 def form(template: str | None) -> re.Pattern[str]:
     """Return a pattern for the messages that `Wording` makes with this template, and for no other text.
 
-    `Missing at YouTube` was the wording of earlier versions, which did not write the number of pages in a trailer.
+    Earlier versions wrote `Missing at YouTube`, sums of what the counts gained, `0 counts` where only dates changed,
+    and no number of pages in a trailer.
     """
     subject = "Update YouTube counts: [0-9,]+ pages?"
     words = {"subject": subject, "pages": "[0-9]+", "counts": "[0-9]+"}
     first = re.split(r"\{(\w+)\}", template or "{subject}")  # texts, and between them words
     line = "".join(words[part] if number % 2 else re.escape(part) for number, part in enumerate(first))
-    gained = r"[A-Za-z]+ [+-][0-9,]+"
     time = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC"
     return re.compile(
         rf"(?:{subject}|{line})\n\n"
         r"(?:The largest changes:\n)?(?:- [^\n]+: [^\n]+ (?:none|[0-9-]+) -> [0-9-]+\n)+\n"
-        rf"In all: [0-9,]+ counts? on [0-9,]+ pages?(?: \({gained}(?:, {gained})*\))?\.\n"
+        rf"In all: (?:[0-9,]+ counts?|[0-9,]+ dates?|[0-9,]+ counts? and [0-9,]+ dates?) on [0-9,]+ pages?{_GAINED}\.\n"
         rf"Read from YouTube: (?:{time} to )?{time}\.\n"
         r"(?:Missing (?:on|at) YouTube: [0-9,]+ videos? \([0-9A-Za-z_-]+(?:, [0-9A-Za-z_-]+)*(?:, \.\.\.)?\)\.\n)?\n"
         rf"(?:{PAGES_TRAILER}: [0-9]+\n)?{TRAILER}: [0-9TZ]{{16}}-[0-9a-f]+\n*"
@@ -138,7 +136,7 @@ def fits(text: str, contents: CommitContents, lines: Collection[str]) -> bool:
     return len(named) == len(set(named)) == min(contents.named, NAMED_ITEMS) and (
         set(named) <= set(lines)
         and (not pages or (pages[0] >= max(1, in_pages) if contents.in_data_files else pages == [in_pages]))
-        and f"\n{_in_all(contents)}\n" in text
+        and any(f"\n{total}\n" in re.sub(_GAINED, "", text) for total in (_in_all(contents), _in_all_before(contents)))
         and ("\nThe largest changes:\n" in text) is (contents.named > NAMED_ITEMS)
     )
 
@@ -150,6 +148,12 @@ def line_of(change: Change) -> str:
 
 
 def _in_all(contents: CommitContents) -> str:
-    gained = ", ".join(f"{count.value} {by:+,}" for count, by in sorted(contents.gained.items()))
-    by_count = f" ({gained})" if gained else ""
-    return f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')}{by_count}."
+    return f"In all: {counts_and_dates(contents.counts, contents.dates)} on {counted(contents.pages, 'page')}."
+
+
+def _in_all_before(contents: CommitContents) -> str:
+    return f"In all: {counted(contents.counts, 'count')} on {counted(contents.pages, 'page')}."
+
+
+_GAINED = r"(?: \([A-Za-z]+ [+-][0-9,]+(?:, [A-Za-z]+ [+-][0-9,]+)*\))?"
+"""Sums of what the counts gained, which earlier versions wrote. YouTube's terms forbid sums over several channels."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from syncer.simulator.assumptions import Assumptions
+from syncer.simulator.growth import DAY_SECONDS
 from syncer.simulator.mask import ANYTHING, Schema
 from syncer.simulator.wire import Json
 from syncer.simulator.world import Sight, VideoState
@@ -171,7 +172,8 @@ def _streaming(_id: str, sight: Sight) -> Json:
     if sight.state is VideoState.LIVE:
         return {"actualStartTime": _time(sight), **viewers}
     if sight.state is VideoState.PREMIERE:
-        return {"scheduledStartTime": _time(sight)}
+        days = int(sight.at.timestamp()) // DAY_SECONDS
+        return {"scheduledStartTime": _written((days + 2) * DAY_SECONDS)}  # a midnight that is still to come
     return None
 
 
