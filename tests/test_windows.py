@@ -194,7 +194,7 @@ def test_an_interrupted_sync_leaves_its_readings_to_be_judged_with_those_that_it
     gone = videos[::10]
     youtube.world = world_with(dict.fromkeys(gone, VideoState.DELETED))
     youtube.clock.advance(timedelta(days=400))
-    youtube.faults = [parse_fault("late@general")]
+    youtube.faults = [parse_fault("stall@general")]
     told = threading.Event()
 
     def progress(stage: Stage, done: int, _of: int | None) -> None:

@@ -25,8 +25,8 @@ PAGE = "content/0/0.md"
 AROUND = 5
 """Calls before the write and after it at which something happens: to open, to look, to remove are among them."""
 
-SAMPLE = 6
-"""Pairs of an edit and a kill that are tried of each manner and ground, unless all are."""
+SAMPLE = 4
+"""How many pairs of an edit and a kill, or kills of a recovery, are tried of each manner and ground, unless all are."""
 
 Pair = tuple[int, int, str]
 """The call before which the page is edited, the one at which the sync is killed, and whether before or after it."""
@@ -55,7 +55,7 @@ def test_nor_does_a_kill_of_the_recovery(ground: Make, manner: str, *, in_place:
     assert site.run("sync", at=swap, act="after", also=(deed,)).killed
     recovering = traced(site, restored=False)
     points = [number for number, call in enumerate(recovering, 1) if call.name not in {"open", "close"}]
-    for number in points if PROVING else Random(2).sample(points, min(6, len(points))):
+    for number in points if PROVING else Random(2).sample(points, min(SAMPLE, len(points))):
         site.restore()
         assert site.run("sync", at=swap, act="after", also=(deed,)).killed
         assert site.run("sync", at=number, act="after").killed

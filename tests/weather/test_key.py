@@ -22,10 +22,11 @@ from syncer.simulator.faults import GROUPS, KINDS
 from syncer.simulator.server import Simulator
 from syncer.simulator.units import BucketName
 from syncer.simulator.world import World
+from tests.examples import PROVING
 from tests.site import FORMS, Site, pair
 from tests.weather.command_line import CommandLine, Order
 from tests.weather.expected import ends
-from tests.weather.ground import BUCKETS, PAUSE, VIDEOS, mostly_storms, set_weather
+from tests.weather.ground import BUCKETS, FIRST, PAUSE, VIDEOS, mostly_storms, set_weather
 from tests.weather.test_matrix import WAITING
 
 KEYS = {
@@ -66,10 +67,12 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    number, turns = count(), cycle(KEYS)
+    """Faults that do not know the key strike one method each; `./dev prove` tries them with both."""
+    number, turns, methods = count(), cycle(KEYS), cycle(BUCKETS)
     for fault in KINDS:
-        for bucket in BUCKETS:
-            for key in KEYS if fault in SENT_BACK else [next(turns)]:
+        knows = fault in SENT_BACK
+        for bucket in BUCKETS if knows or PROVING else [dict(FIRST).get(fault) or next(methods)]:
+            for key in KEYS if knows else [next(turns)]:
                 yield Case(fault, bucket, key, READERS[next(number) % len(READERS)])
 
 
