@@ -15,7 +15,7 @@ from syncer.config.parse import parse_config
 from syncer.config.sections import Config
 from syncer.model import Bucket, Reading, VideoId
 from syncer.simulator.clock import Clock
-from syncer.simulator.faults import GROUPS, parse_fault
+from syncer.simulator.faults import GROUPS, KINDS, parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.units import BucketName
 from syncer.simulator.world import START, World
@@ -41,6 +41,8 @@ PAUSE = 0.01
 BUCKETS: tuple[BucketName, ...] = ("stats", "general")
 FIRST = {(next(iter(faults)), BUCKETS[number % 2]) for number, faults in enumerate(GROUPS.values())}
 """Of each group of faults the first one, of the two methods in turn."""
+IN_TURN: Mapping[str, BucketName] = {fault: BUCKETS[number % 2] for number, fault in enumerate(KINDS)} | dict(FIRST)
+"""Of each fault one method: for what is the same with both."""
 
 _COUNTS = re.compile(rb"- id: '([^']{11})'\r\n    viewcount: \"(\d+)\" # views\r\n    likeCount: (\d+)\r\n")
 

@@ -26,7 +26,7 @@ from tests.examples import PROVING
 from tests.site import FORMS, Site, pair
 from tests.weather.command_line import CommandLine, Order
 from tests.weather.expected import ends
-from tests.weather.ground import BUCKETS, FIRST, PAUSE, VIDEOS, mostly_storms, set_weather
+from tests.weather.ground import BUCKETS, IN_TURN, PAUSE, VIDEOS, mostly_storms, set_weather
 from tests.weather.test_matrix import WAITING
 
 KEYS = {
@@ -68,10 +68,10 @@ class Case(NamedTuple):
 
 def cases() -> Iterator[Case]:
     """Faults that do not know the key strike one method each; `./dev prove` tries them with both."""
-    number, turns, methods = count(), cycle(KEYS), cycle(BUCKETS)
+    number, turns = count(), cycle(KEYS)
     for fault in KINDS:
         knows = fault in SENT_BACK
-        for bucket in BUCKETS if knows or PROVING else [dict(FIRST).get(fault) or next(methods)]:
+        for bucket in BUCKETS if knows or PROVING else [IN_TURN[fault]]:
             for key in KEYS if knows else [next(turns)]:
                 yield Case(fault, bucket, key, READERS[next(number) % len(READERS)])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from itertools import cycle
 from random import Random
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from tests.weather.ground import (
     BATCHES,
     BUCKETS,
     DAY,
-    FIRST,
+    IN_TURN,
     VIDEOS,
     Ground,
     Memory,
@@ -69,10 +68,9 @@ BELOW_THE_METHODS = {name for group in ("Bodies", "Connections", "Header fields"
 
 
 def cases() -> Iterator[Case]:
-    methods = cycle(BUCKETS)
     for fault in KINDS:
         both = PROVING or fault not in BELOW_THE_METHODS
-        for bucket in BUCKETS if both else [dict(FIRST).get(fault) or next(methods)]:
+        for bucket in BUCKETS if both else [IN_TURN[fault]]:
             every = [Case(fault, bucket, when, attempts) for when in WHEN for attempts in (1, 2)]
             yield from every if PROVING else [Random(f"{fault}@{bucket}").choice(every)]
 
