@@ -46,6 +46,11 @@ class Date(StrEnum):
     UNAVAILABLE_SINCE = "unavailable_since"
     """Since when the video does not play; empty while it plays."""
 
+    @property
+    def follows_counts(self) -> bool:
+        """Whether it is written only together with a count of its video, and never emptied."""
+        return self is Date.CHECKED_AT
+
 
 ValueKind = Count | Date
 """What a mapped field holds."""

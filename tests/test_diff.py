@@ -195,7 +195,10 @@ def test_a_date_goes_with_the_last_of_its_counts_and_never_back() -> None:
     later = AT + timedelta(hours=1)
 
     def left(*logged: str | None) -> list[Change]:
-        lines = [{"path": "a.md", "video_id": video, "count": count, "as_of": later.isoformat()} for count in logged]
+        lines = [
+            {"path": "a.md", "video_id": video, "field": "d", "count": count, "as_of": later.isoformat()}
+            for count in logged
+        ]
         kept = without_older(edits, lines, AT - timedelta(hours=1), later)
         return [change for edit in kept for change in edit.changes]
 

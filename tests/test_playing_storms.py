@@ -1,5 +1,7 @@
 """Random days of a site whose videos come and go while requests fail: no video is called missing that is not.
 
+What pages show of it follows in the same sync, unless the safety brake holds the counts of the page.
+
 Two things are left out, because nobody could tell them from the truth: answers of both methods that leave videos out
 which are there, on a site too small for the safety brake.
 """
@@ -16,6 +18,7 @@ from random import Random
 import pytest
 
 from syncer.decide.availability import PlayState
+from syncer.decide.unconfirmed import NOT_PLAYING
 from syncer.model import VideoId
 from syncer.simulator.faults import KINDS, parse_fault
 from syncer.simulator.playing import Playing
@@ -76,7 +79,8 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
         site.put(f"content/lists/{number}.md", crlf(video, 1, 1))
     site.configure(
         availability="every: 2d",
-        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount}}}\n",
+        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount},"
+        " unavailable_since: gone, insert_missing: true}}\n",
         youtube="timeout: 2s, retry: {attempts: 1, longest_wait: 1s, deadline: 2s}",
     )
     at, world = NOON, dict.fromkeys(VIDEOS, WORLDS[0])
@@ -91,8 +95,12 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
             seen[video].append(now)
             if now.state in {VideoState.PRIVATE, VideoState.DELETED}:
                 absent[video].append(at)
-        site.sync(at, sleep=lambda _seconds: None)
-        for video, state in states(site).items():
+        report = site.sync(at, sleep=lambda _seconds: None)
+        found, shown = states(site), dated(site)
+        if report.brake is None or report.brake.reason == NOT_PLAYING:
+            known = {video for video, state in found.items() if state is not None}
+            assert shown & known == {video for video in known if not PlayState(found[video] or "").plays}
+        for video, state in found.items():
             if state is PlayState.MISSING:
                 assert absent[video], video
                 assert absent[video][-1] - absent[video][0] >= DAY, video
@@ -101,6 +109,13 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
     youtube.world, youtube.faults = World(), []
     site.sync(at + DAY * 2, sleep=lambda _seconds: None)
     assert states(site) == dict.fromkeys(VIDEOS, PlayState.PUBLIC)
+    assert dated(site) == set()
+
+
+def dated(site: Site) -> set[VideoId]:
+    """The videos whose pages show a day."""
+    texts = {video: (site.root / f"content/lists/{number}.md").read_bytes() for number, video in enumerate(VIDEOS)}
+    return {video for video, text in texts.items() if b'gone: "2' in text}
 
 
 def faults(random: Random) -> list[str]:

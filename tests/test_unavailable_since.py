@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.config.parse import parse_config
-from syncer.decide.availability import PlayState
-from syncer.decide.play_dates import DatedState, date_changes
+from syncer.decide.availability import Availability, PlayState
+from syncer.decide.details import CheckedVideo, detail_changes
 from syncer.errors import ConfigError
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
@@ -120,7 +120,7 @@ def test_an_unknown_state_changes_nothing() -> None:
     for empty, full in FORMS.values():
         for text in (empty, full):
             slots = find(text.format(id=A, day="2026-11-22").encode(), fields, "plain.md").slots
-            assert date_changes(Page("plain.md", Signature(1), fields, slots), {}) == ()
+            assert detail_changes(Page("plain.md", Signature(1), fields, slots), {}) == ()
 
 
 def test_it_needs_checks_whether_videos_play(site: Site) -> None:
@@ -231,12 +231,12 @@ def changed(name: str, data: bytes, state: PlayState) -> bytes:
     found = find(data, fields, name)
     assert found.problems == ()
     shown = Page(name, Signature(1), fields, found.slots)
-    changes = date_changes(shown, {A: DatedState(state, NOON, NOON)})
+    changes = detail_changes(shown, {A: CheckedVideo(Availability(state), NOON, NOON)})
     assert [change.why for change in changes] == [Why.AVAILABLE if state.plays else Why.UNAVAILABLE]
     new = rewrite(data, fields, changes, name)
     assert isinstance(new, bytes), new
     again = Page(name, Signature(1), fields, find(new, fields, name).slots)
-    assert date_changes(again, {A: DatedState(state, NOON, NOON)}) == ()
+    assert detail_changes(again, {A: CheckedVideo(Availability(state), NOON, NOON)}) == ()
     return new
 
 
@@ -312,8 +312,8 @@ def test_in_any_page_a_day_comes_and_goes_and_nothing_else_changes(data: bytes, 
 
     def after(data: bytes, state: PlayState) -> bytes:
         found = find(data, fields, "a.md")
-        states = {slot.video_id: DatedState(state, NOON, NOON) for slot in found.slots}
-        new = rewrite(data, fields, date_changes(Page("a.md", Signature(1), fields, found.slots), states), "a.md")
+        states = {slot.video_id: CheckedVideo(Availability(state), NOON, NOON) for slot in found.slots}
+        new = rewrite(data, fields, detail_changes(Page("a.md", Signature(1), fields, found.slots), states), "a.md")
         if not isinstance(new, bytes):
             assert new.kind is ProblemKind.CANNOT_PLACE
             return data

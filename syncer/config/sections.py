@@ -344,6 +344,11 @@ class Config(Section):
         return [policy for each in self.collections if (policy := self.write.policy(each.write))]
 
     @property
+    def shows_details(self) -> bool:
+        """Whether pages show something of videos that is written without a count."""
+        return any(not date.follows_counts for each in self.collections for date in each.fields.dates)
+
+    @property
     def data_file(self) -> tuple[str, model.Fields] | None:
         """The data file of `write.to`, and its mapping: the counts of all collections."""
         if self.write.file is None:

@@ -19,6 +19,7 @@ from syncer.model import (
     Why,
     count_in_log,
     item_of,
+    key_of,
     place_at,
 )
 
@@ -56,7 +57,7 @@ def diff(
         before = len(changes)
         for field, old in zip(fields, texts, strict=True):
             kind = field.kind
-            if not isinstance(kind, Count):  # dates follow the counts
+            if not isinstance(kind, Count):  # of the others, `decide.details` has those that do not follow the counts
                 day = f"{at.astimezone(UTC):%Y-%m-%d}"
                 if kind is Date.CHECKED_AT and len(changes) > before and day != old:
                     changes.append(Change(path, video_id, field.field, kind, old, day, at, Why.CHECKED))
@@ -89,12 +90,13 @@ def without_older(
 
     That happens after an old state was restored. `lines` are those of the log since `oldest`, the oldest of the
     readings; some may be older, and say nothing. A line from the future was written while the clock was wrong, and is
-    ignored. A date stays only with a count of its slot.
+    ignored. A date that follows counts stays only with a count of its slot.
     """
     newest: dict[tuple[object, ...], datetime] = {}
     wanted: AbstractSet[tuple[object, ...]] = frozenset()
     for line in lines:
-        key, as_of = (line["path"], line["video_id"], line["count"]), datetime.fromisoformat(str(line["as_of"]))
+        name = line["count"] or key_of(str(line["field"]))
+        key, as_of = (line["path"], line["video_id"], name), datetime.fromisoformat(str(line["as_of"]))
         if oldest < as_of <= now:
             changes = (change for edit in edits for change in edit.changes) if not wanted else ()
             wanted = wanted or {(each.path, each.video_id, count_in_log(each.kind)) for each in changes}
@@ -104,7 +106,8 @@ def without_older(
         return list(edits)
 
     def is_newest(change: Change) -> bool:
-        return change.as_of >= newest.get((change.path, change.video_id, count_in_log(change.kind)), change.as_of)
+        name = count_in_log(change.kind) or key_of(change.field)
+        return change.as_of >= newest.get((change.path, change.video_id, name), change.as_of)
 
     def newest_of(edit: Edit) -> Edit:
         rewrites = tuple((fields, with_counts(filter(is_newest, changes))) for fields, changes in edit.rewrites)
@@ -114,10 +117,11 @@ def without_older(
 
 
 def with_counts(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Return the changes without the dates that no count of their slot goes before."""
+    """Return the changes without the dates that follow counts, and that no count of their slot goes before."""
     kept: list[Change] = []
     for change in changes:
-        if isinstance(change.kind, Count) or (kept and _slot(kept[-1]) == _slot(change)):
+        is_free = isinstance(change.kind, Count) or not change.kind.follows_counts
+        if is_free or (kept and _slot(kept[-1]) == _slot(change)):
             kept.append(change)
     return tuple(kept)
 

@@ -15,7 +15,7 @@ from syncer.decide.availability import (
     PlayState,
     availability_from,
 )
-from syncer.decide.play_dates import DatedState
+from syncer.decide.details import CheckedVideo
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
@@ -231,18 +231,24 @@ def video_plays(database: Database, *, states: Collection[PlayState | None] | No
         after = found[-1].video_id
 
 
-def dated_states(database: Database, videos: Collection[VideoId]) -> dict[VideoId, DatedState]:
-    """Return the states of those of these videos that have one, and since when."""
+def known_videos(database: Database, videos: Collection[VideoId]) -> dict[VideoId, CheckedVideo]:
+    """Return what is known of those of these videos that are missing, or that YouTube was asked about."""
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT id, state, since, checked_at FROM availability WHERE id IN (SELECT value FROM json_each(?))"
-            " AND state IS NOT NULL AND since IS NOT NULL",
+            f"SELECT n.value, misses >= {CONFIRMED_MISSES}, coalesce(read_at, 0), missing_since,"
+            " a.state, a.since, a.checked_at, a.facts FROM json_each(?) AS n"
+            " LEFT JOIN videos AS v ON v.id = n.value LEFT JOIN availability AS a ON a.id = n.value"
+            f" WHERE a.id IS NOT NULL OR misses >= {CONFIRMED_MISSES}",
             (json.dumps(list(videos)),),
         )
-        return {
-            VideoId(video): DatedState(member(PlayState, state), moment(since), moment(checked))
-            for video, state, since, checked in rows
-        }
+        known = {}
+        for video, is_missing, read_at, missing_since, state, since, checked_at, facts in rows:
+            known[VideoId(video)] = (
+                CheckedVideo(Availability(PlayState.MISSING), _moment(missing_since), moment(read_at))
+                if is_missing
+                else CheckedVideo(_availability(state, facts), _moment(since), moment(checked_at))
+            )
+        return known
 
 
 def video_play(database: Database, video: VideoId) -> VideoPlay | None:
@@ -292,12 +298,16 @@ def _state(name: str | None) -> PlayState | None:
 def _play(row: tuple[str, str | None, int | None, int | None, str | None, str, str]) -> VideoPlay:
     """Return what a row says. Raises OddValue."""
     video, state, since, checked_at, text, pages, lines = row
+    embeds, said = [(path, line) for path, line in json.loads(lines)], _availability(state, text)
+    return VideoPlay(VideoId(video), said, _moment(since), _moment(checked_at), json.loads(pages), embeds)
+
+
+def _availability(state: str | None, facts: str | None) -> Availability:
+    """Return what was stored. Raises OddValue."""
     try:
-        availability = availability_from(_state(state), "{}" if text is None else text)
+        return availability_from(_state(state), "{}" if facts is None else facts)
     except (ValueError, RecursionError) as error:
         raise OddValue(str(error)) from error
-    embeds = [(path, line) for path, line in json.loads(lines)]
-    return VideoPlay(VideoId(video), availability, _moment(since), _moment(checked_at), json.loads(pages), embeds)
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -17,6 +17,7 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |   VideoChecks.judge sync/check_playing  whether videos play is saved, or a brake holds it (decide/availability)
     |   write_pages     sync/write            the window's pages, in batches:
     |     diff            decide/diff             what the pages show against what is accepted: the changes
+    |     compare_details sync/compare_details    what pages show beside counts, if they do (decide/details)
     |     due_edits       sync/hold_back          without those that a write policy holds back (decide/thresholds)
     |     without_older   decide/diff             without those that the diff log has from a later reading
     |     record_intents  state/intents           what is about to be written, in case of a crash
@@ -26,7 +27,6 @@ Each stage is a function, with the file that it is in, and what it calls for the
     |     forget_intents  state/intents           nothing is left to settle
     | DataFile.write    sync/write_data_file  instead of pages, the data file, as one page by the same steps
     | VideoChecks.report sync/check_playing   which videos stopped playing, or play again
-    | write_dates       sync/write_dates      since when they do not, in pages that show it (decide/play_dates)
     | finish_writing    sync/write            pages that were open elsewhere, once more; what is held back
     | publish           sync/publish          a commit of the counts alone, pushed, if the config says so (commit/)
     | call_after        sync/call_hook        calls the build hook, if there is one and it is due (decide/due_build)
@@ -65,7 +65,7 @@ from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Date, Problem, Reading, VideoId
+from syncer.model import Collection, Problem, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
@@ -289,8 +289,8 @@ def _sync_windows(
 
     While the pages of one window are written, the next is requested. Once the brake holds a window, it holds all that
     follow: their readings are saved and held, and their pages are not written. Once the sync is cancelled, readings are
-    left for the next sync to judge. Of videos that are due, YouTube is asked with the first window whether they play. A
-    data file is written after the last window, and then pages that show since when videos do not play.
+    left for the next sync to judge. A data file is written after the last window. Of videos that are due,
+    YouTube is asked with the first window whether they play.
     """
     scan_problems = tuple(sync.tally.problems)
     database, brake, shares = sync.database, None, NOTHING_COMPARED
@@ -317,10 +317,6 @@ def _sync_windows(
     if data_file and not brake and not sync.environment.cancelled():
         data_file.write(pages, scan_problems)
     sync.tally.playing = checks.report() if checks else None
-    if any(Date.UNAVAILABLE_SINCE in each.fields.dates for each in sync.config.collections):
-        from syncer.sync.write_dates import write_dates
-
-        write_dates(sync, pages)
     if not brake or sync.tally.compared:
         finish_writing(sync)
         log_written(sync)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -48,7 +48,7 @@ def write_pages(
     `save_arrived` is called before each batch, to save what has come for the next window. A cancelled sync ends with
     the current batch.
     """
-    any_suppressed = release_suppressed(sync.database) > 0
+    any_suppressed, by_counts = release_suppressed(sync.database) > 0, not sync.config.shows_details
     begun: tuple[str, Signature] | None = None
     for batch, continues in _batches(pages, numbers):
         save_arrived()
@@ -57,9 +57,8 @@ def write_pages(
         paths = set(map(pages.path, batch))
         suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else set()
         sync.tally.suppressed += len(suppressed)
-        edits = edits_for(
-            sync, [pages[each] for each in batch if not pages.shows(each, accepted)], accepted, suppressed
-        )
+        compared = [pages[each] for each in batch if not (by_counts and pages.shows(each, accepted))]
+        edits = edits_for(sync, compared, accepted, suppressed)
         if begun and edits and edits[0].path == begun[0]:
             edits[:1] = [edits[0]._replace(signature=begun[1])] if begun[1] != NO_FILE else []
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else preview_edits(sync, edits)
@@ -182,11 +181,18 @@ def edits_for(
     only = sync.options.videos or None
     sync.tally.hidden.update(hidden(batch, accepted, only))
     edits: list[Edit] = []
+    details: Iterator[tuple[Change, ...]] = repeat(())
+    if sync.config.shows_details:
+        from syncer.sync.compare_details import compare_details
+
+        details = iter(compare_details(sync, batch))
     for (path, signature, _), parts in groupby(batch, key=lambda page: (page.path, page.signature, id(page.fields))):
         first, *others = parts
-        changes = diff(first, accepted, only, suppressed)
+        changes = diff(first, accepted, only, suppressed) + next(details)
         if others:  # of a file with many videos
-            changes += tuple(chain.from_iterable(diff(each, accepted, only, suppressed) for each in others))
+            changes += tuple(
+                chain.from_iterable(diff(each, accepted, only, suppressed) + next(details) for each in others)
+            )
         if changes:
             of_other_mappings = edits.pop().rewrites if edits and edits[-1].path == path else ()
             edits.append(Edit(path, signature, (*of_other_mappings, (first.fields, changes))))

@@ -1,0 +1,49 @@
+"""Compares what pages show of videos beside their counts with what YouTube says; other sites never load this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from syncer.decide.details import CheckedVideo, detail_changes
+from syncer.diff_log.lines import LOG, lines_backwards, time_of
+from syncer.model import Change, Page, Place, VideoId, Why, place_at
+from syncer.state.play_states import known_videos
+from syncer.sync.options import Sync
+
+
+def compare_details(sync: Sync, batch: Sequence[Page]) -> list[tuple[Change, ...]]:
+    """Return the changes of each page of a batch, without those that you undid or dropped.
+
+    Two mappings of a file that show the same value change it once; they are one after the other in the batch.
+    """
+    only = sync.options.videos or None
+    videos = {slot.video_id for page in batch for slot in page.slots}
+    known = known_videos(sync.database, videos if only is None else videos & only)
+    found = [detail_changes(page, known, only) for page in batch]
+    undone = _undone(sync, (change for changes in found for change in changes), known)
+    done = set[tuple[str, str, VideoId]]()
+    kept = []
+    for changes in found:
+        mine = [(change.path, change.field, change.video_id) for change in changes]
+        own = zip(changes, mine, strict=True)
+        kept.append(tuple(change for change, key in own if key not in done and change.place not in undone))
+        done.update(mine)
+    return kept
+
+
+def _undone(sync: Sync, changes: Iterable[Change], known: Mapping[VideoId, CheckedVideo]) -> set[Place]:
+    """Return the places of these changes whose value you undid or dropped since the video is in its state.
+
+    The diff log tells it, for as long as it has the line.
+    """
+    left = {change.place: known[change.video_id].since or change.as_of for change in changes}
+    undone, paths = set[Place](), {place.path for place in left}
+    since = min(left.values(), default=None)
+    for line in lines_backwards(sync.config.state_directory / LOG, paths, since=since):
+        if not left:
+            break
+        place = place_at(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"])))
+        state_since = left.pop(place, None)  # the newest line counts
+        if state_since and line["why"] in {Why.UNDO, Why.DROPPED} and time_of(line) >= state_since:
+            undone.add(place)
+    return undone

@@ -1,0 +1,169 @@
+"""What pages show of videos beside their counts is written together with them: each page at most once a sync."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+
+from syncer.config.parse import parse_config
+from syncer.model import Change, VideoId
+from syncer.simulator.faults import parse_fault
+from syncer.simulator.playing import Playing
+from syncer.simulator.server import Simulator
+from syncer.simulator.world import Video, VideoState, World
+from syncer.sync.make import make_sync
+from syncer.sync.options import Environment, Listener, Options
+from tests.site import KEY, NOON, Site, ids
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+VIDEOS = ids(10, seed=41)
+A, B = VIDEOS[:2]
+FIELDS = "{video_id: vid_id, counts: {viewCount: views}, checked_at: checked, unavailable_since: gone}"
+EVERYTHING = Options(everything=True)
+
+
+@pytest.fixture
+def youtube() -> Iterator[Simulator]:
+    with Simulator(World()) as running:
+        yield running
+
+
+@pytest.fixture
+def site(site: Site, youtube: Simulator) -> Site:
+    site.configure(collections=f"  - {{directory: content, fields: {FIELDS}}}\n", availability="every: 7d")
+    youtube.world = of_all(plays=True)
+    for number, video in enumerate(VIDEOS):
+        site.put(f"content/{number}.md", page(video))
+    return site
+
+
+def of_all(*, plays: bool, views: int = 7) -> World:
+    return World(
+        videos={video: Video(playing=Playing(embeddable=plays), counts={"viewCount": views}) for video in VIDEOS}
+    )
+
+
+def page(video: str, views: int = 7, gone: str = "", checked: str = "") -> bytes:
+    return f'---\nvid_id: "{video}"\nviews: {views}\nchecked: "{checked}"\ngone: "{gone}"\n---\n'.encode()
+
+
+def text(site: Site, number: int) -> bytes:
+    return (site.root / f"content/{number}.md").read_bytes()
+
+
+def test_a_page_is_written_once_with_its_counts_and_its_day(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = of_all(plays=False, views=8)
+    written: list[Sequence[Change]] = []
+    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
+    environment = Environment(key=KEY, clock=lambda: NOON + HOUR, sleep=lambda _: None)
+    options = Options(everything=True, accept=True)
+    report = make_sync(config, options, environment, Listener(changed=written.append))
+    assert len(written) == 1
+    assert [change.field for change in written[0] if change.path == "content/3.md"] == ["views", "checked", "gone"]
+    assert text(site, 3) == page(VIDEOS[3], 8, "2026-11-22", "2026-11-22")
+    assert (report.changed_pages, report.changed_counts, report.changed_dates) == (10, 10, 20)
+
+
+def test_checks_that_fail_keep_no_count_from_being_written(site: Site, youtube: Simulator) -> None:
+    youtube.world = of_all(plays=False, views=8)
+    youtube.faults = [parse_fault("internal@general")]
+    report = site.sync(sleep=lambda _: None)
+    assert text(site, 3) == page(VIDEOS[3], 8, "", "2026-11-22")
+    assert (report.changed_counts, report.exit) == (10, 1)
+    youtube.faults = []
+    site.sync(NOON + HOUR)
+    assert text(site, 3) == page(VIDEOS[3], 8, "2026-11-22", "2026-11-22")
+
+
+def test_the_brake_on_playing_holds_the_days_and_not_the_counts(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = of_all(plays=False, views=8)
+    report = site.sync(NOON + HOUR, EVERYTHING)
+    assert report.brake
+    assert report.exit == 1
+    assert text(site, 3) == page(VIDEOS[3], 8, "", "2026-11-22")
+    site.sync(NOON + HOUR * 2, Options(everything=True, accept=True))
+    assert text(site, 3) == page(VIDEOS[3], 8, "2026-11-22", "2026-11-22")
+
+
+def test_the_brake_on_counts_holds_the_pages_and_their_days_follow(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(
+        videos=dict.fromkeys(VIDEOS[2:], Video(VideoState.PRIVATE)) | {A: Video(playing=Playing(embeddable=False))}
+    )
+    report = site.sync(NOON + HOUR, EVERYTHING)
+    assert report.brake
+    assert report.changed_pages == 0
+    assert text(site, 0) == page(A)
+    assert [change.video_id for change in report.playing.changes if report.playing] == [A]  # type: ignore[union-attr]
+    youtube.world = World(
+        videos=dict.fromkeys(VIDEOS, Video(counts={"viewCount": 7}))
+        | {A: Video(playing=Playing(embeddable=False), counts={"viewCount": 7})}
+    )
+    site.sync(NOON + HOUR * 2, EVERYTHING)
+    assert text(site, 0) == page(A, gone="2026-11-22")
+
+
+def test_a_video_that_is_confirmed_as_missing_gets_its_day_in_the_same_sync(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos=dict.fromkeys(VIDEOS, Video(counts={"viewCount": 7})) | {A: Video(VideoState.PRIVATE)})
+    site.sync(NOON + HOUR)
+    site.sync(NOON + HOUR * 20)
+    assert text(site, 0) == page(A)
+    dry = site.sync(NOON + HOUR * 26, Options(dry_run=True))
+    assert dry.changed_dates == 1
+    assert text(site, 0) == page(A)
+    report = site.sync(NOON + HOUR * 26)
+    assert text(site, 0) == page(A, gone="2026-11-22")
+    assert report.playing
+    assert [change.video_id for change in report.playing.changes] == [A]
+
+
+def test_a_narrowed_sync_writes_its_own_days(site: Site, youtube: Simulator) -> None:
+    youtube.world = of_all(plays=False)
+    site.put("content/0.md", page(A).replace(b"---\n", f'---\nother: "{B}"\n'.encode(), 1))
+    site.sync(options=Options(videos=frozenset({VideoId(A)})))
+    assert b'gone: "2026-11-22"' in text(site, 0)
+    assert text(site, 1) == page(B)
+
+
+def test_two_mappings_that_show_the_same_day_write_it_once(site: Site, youtube: Simulator) -> None:
+    likes = FIELDS.replace("viewCount: views", "likeCount: likes").replace("checked_at: checked, ", "")
+    site.configure(
+        collections="".join(f"  - {{directory: content, fields: {each}}}\n" for each in (FIELDS, likes)),
+        availability="every: 7d",
+    )
+    youtube.world = World(videos={A: Video(playing=Playing(embeddable=False), counts={"viewCount": 7, "likeCount": 2})})
+    site.put("content/0.md", page(A).replace(b"gone", b"likes: 1\ngone"))
+    site.sync(options=Options(paths=("content/0.md",)))
+    assert text(site, 0) == page(A, gone="2026-11-22").replace(b"gone", b"likes: 2\ngone")
+    assert [line["field"] for line in site.log_lines()] == ["gone", "likes"]
+
+
+def test_an_older_state_brings_no_day_back_that_the_log_says_is_over(site: Site, youtube: Simulator) -> None:
+    youtube.world = of_all(plays=False)
+    site.sync()
+    shutil.copytree(site.state, site.root / "kept")
+    youtube.world = of_all(plays=True)
+    site.sync(NOON + HOUR * 2, EVERYTHING)
+    assert text(site, 3) == page(VIDEOS[3])
+    log = (site.state / "diff.jsonl").read_bytes()
+    shutil.rmtree(site.state)
+    shutil.move(site.root / "kept", site.state)
+    (site.state / "diff.jsonl").write_bytes(log)
+    youtube.faults = [parse_fault("internal@general")]
+    site.sync(NOON + HOUR * 3, sleep=lambda _: None)
+    assert text(site, 3) == page(VIDEOS[3])
+
+
+def test_an_undone_day_stays_removed_while_its_counts_go_on(site: Site, youtube: Simulator) -> None:
+    youtube.world = of_all(plays=False)
+    first = site.sync()
+    assert site.undo(first.sync, NOON + HOUR).changed_dates == 10
+    youtube.world = of_all(plays=False, views=9)
+    site.sync(NOON + HOUR * 3, EVERYTHING)
+    assert text(site, 3) == page(VIDEOS[3], 9, "", "2026-11-22")
