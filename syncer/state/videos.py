@@ -12,7 +12,7 @@ from operator import itemgetter
 from sqlite3 import Connection
 
 from syncer.decide.drift import DAY_SECONDS, PRIOR
-from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
+from syncer.decide.plan import FRESH_SECONDS, GONE_MISSES, LastRead, is_gone
 from syncer.model import Count, Page, Reading, ValueKind, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
@@ -296,12 +296,14 @@ CHECKED = (
 """What is known of the videos `n`; the readings of counts `v` only where front matter names them, not just a text."""
 
 IS_DUE = (
-    "(a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
-    " OR (v.id IS NOT NULL AND (v.missing_since IS NULL) = (a.state IS 'missing')))"
+    "(CASE WHEN v.missing_since IS NOT NULL AND a.state IS NOT 'missing'"
+    f" THEN v.read_at NOT BETWEEN :now - {FRESH_SECONDS - 1} AND :now"
+    " ELSE a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
+    " OR (a.state IS 'missing' AND v.id IS NOT NULL AND v.missing_since IS NULL) END)"
 )
 """Whether a video is due to be checked; `every` is the config's, in seconds.
 
-One that YouTube has begun to leave out, or returns again, is due until its state says so.
+One that YouTube has begun to leave out is due whenever its counts are, until it is missing or back.
 """
 
 
