@@ -92,6 +92,10 @@ def without_older(
     readings; some may be older, and say nothing. A line from the future was written while the clock was wrong, and is
     ignored. A date that follows counts stays only with a count of its slot.
     """
+
+    def key_of_change(change: Change) -> tuple[object, ...]:
+        return change.path, change.video_id, count_in_log(change.kind) or key_of(change.field)
+
     newest: dict[tuple[object, ...], datetime] = {}
     wanted: AbstractSet[tuple[object, ...]] = frozenset()
     for line in lines:
@@ -99,15 +103,14 @@ def without_older(
         key, as_of = (line["path"], line["video_id"], name), datetime.fromisoformat(str(line["as_of"]))
         if oldest < as_of <= now:
             changes = (change for edit in edits for change in edit.changes) if not wanted else ()
-            wanted = wanted or {(each.path, each.video_id, count_in_log(each.kind)) for each in changes}
+            wanted = wanted or set(map(key_of_change, changes))
             if key in wanted:
                 newest[key] = max(as_of, newest.get(key, as_of))
     if not newest:
         return list(edits)
 
     def is_newest(change: Change) -> bool:
-        name = count_in_log(change.kind) or key_of(change.field)
-        return change.as_of >= newest.get((change.path, change.video_id, name), change.as_of)
+        return change.as_of >= newest.get(key_of_change(change), change.as_of)
 
     def newest_of(edit: Edit) -> Edit:
         rewrites = tuple((fields, with_counts(filter(is_newest, changes))) for fields, changes in edit.rewrites)

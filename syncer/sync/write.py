@@ -61,11 +61,13 @@ def write_pages(
         edits = edits_for(sync, compared, accepted, suppressed)
         if begun and edits and edits[0].path == begun[0]:
             edits[:1] = [edits[0]._replace(signature=begun[1])] if begun[1] != NO_FILE else []
+        dates = sync.tally.changed_dates
         done = write_edits(sync, sync.diff_log, edits) if sync.diff_log else preview_edits(sync, edits)
         log_batch(sync, len(batch), done)
         sync.tally.compared += len(paths) - continues
         if continues and edits and sync.diff_log:  # the rest of this file is written on top, or left to the next sync
-            begun = edits[0].path, _signature_now(sync, edits[0].path) if done else NO_FILE
+            is_written = done or sync.tally.changed_dates > dates
+            begun = edits[0].path, _signature_now(sync, edits[0].path) if is_written else NO_FILE
         sync.listener.progress("write", sync.tally.compared, sync.tally.pages)
 
 
