@@ -67,6 +67,15 @@ def test_data_files_are_synced_logged_and_undone_as_pages_are(data_site: Site, y
     assert (data_site.root / "_data/talks.yml").read_bytes() == before[data_site.root / "_data/talks.yml"]
 
 
+def test_where_only_a_number_tells_the_item_tables_name_the_video(data_site: Site, syncer: Run) -> None:
+    in_git(data_site)
+    printed = syncer("sync").out
+    assert f"[2].views ({B})" in printed
+    assert f"{{{A}}}.views  " in printed
+    assert "viewcount  " in printed
+    assert f"[2].views ({B})" in syncer("review").out
+
+
 def test_a_file_with_ids_as_keys_is_the_authors_and_not_one_that_syncer_writes(data_site: Site, syncer: Run) -> None:
     data_site.configure(collections=COLLECTIONS, git="commit: true")
     data_site.sync()

@@ -21,7 +21,7 @@ from syncer.cli.show import (
     show_videos,
 )
 from syncer.errors import ExitCode
-from syncer.model import Change, Count, Problem, ProblemKind
+from syncer.model import Change, Count, Problem, ProblemKind, named_field
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
 from syncer.wording import counted, safe
 
@@ -160,7 +160,8 @@ def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
     page = None
     for change in changes:
         path = change.path if change.path != page else ""
-        yield path, change.field, change.old if change.old is not None else "-", change.new
+        field, old = named_field(change.field, change.video_id), "-" if change.old is None else change.old
+        yield path, field, old, change.new
         page = change.path
 
 

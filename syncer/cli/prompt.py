@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from syncer.cli.review_output import in_percent
 from syncer.cli.show import show
+from syncer.model import named_field
 from syncer.review.act import Choice
 from syncer.review.look import ReviewPage
 from syncer.wording import safe
@@ -27,9 +28,9 @@ def prompt(pages: Sequence[ReviewPage]) -> Choice:
         show(f"({number}/{len(own_pages)}) {safe(page.path)}", "bold")
         for count in page.counts:
             note = ", large change" * count.large_change + ", yours: left unchanged" * (not count.own)
-            field, old = safe(count.difference.field), count.difference.old or "none"
+            field, old = named_field(count.difference.field, count.difference.video_id), count.difference.old or "none"
             change = f"{old} -> {count.difference.new or 'none'} ({in_percent(count)}{note})"
-            show(f"  {field}: {change}", "yellow" if count.large_change else "")
+            show(f"  {safe(field)}: {change}", "yellow" if count.large_change else "")
         answer = _answer()
         if answer == "q":
             break

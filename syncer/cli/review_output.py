@@ -7,7 +7,7 @@ from itertools import islice
 
 from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_held_back, show_problems, show_table
-from syncer.model import Count, Problem, count_in_log
+from syncer.model import Count, Problem, count_in_log, named_field
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
 from syncer.status.held_back import held_back_json
@@ -111,7 +111,7 @@ def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
     """Yield a row for each count; only a page's first row names the page."""
     path, lines = page.path, page.other_lines
     for count in page.counts:
-        field = count.difference.field
+        field = named_field(count.difference.field, count.difference.video_id)
         notes = ["large change"] * count.large_change + ["yours"] * (not count.own)
         if lines:
             notes.append(f"{counted(lines, 'other line')} changed")

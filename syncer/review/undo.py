@@ -15,7 +15,20 @@ from syncer.content.walk import Candidate, candidate_of
 from syncer.decide.same_items import Item, find_items, texts_by_item
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
-from syncer.model import Change, Date, Edit, Page, Problem, Value, VideoId, Why, count_in_log, item_of, key_of
+from syncer.model import (
+    Change,
+    Date,
+    Edit,
+    Page,
+    Problem,
+    Value,
+    VideoId,
+    Why,
+    count_in_log,
+    item_of,
+    key_of,
+    named_field,
+)
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
 from syncer.state.mappings import with_former
@@ -125,7 +138,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[_Logged]) -> 
             changes[number].append(outcome)
         elif outcome:
             stay.add(line.item)
-            skipped.append(SkippedCount(candidate.path, line.field, outcome))
+            skipped.append(SkippedCount(candidate.path, named_field(line.field, line.video), outcome))
     rewrites = tuple((page.fields, tuple(own)) for page, own in zip(pages, changes, strict=True) if own)
     return Restoration(Edit(candidate.path, pages[0].signature, rewrites) if rewrites else None, skipped)
 
