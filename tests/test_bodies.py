@@ -142,6 +142,33 @@ def test_an_outage_is_no_miss(site: Site, youtube: Simulator) -> None:
     assert plays(site)[TEXT].availability.state is PlayState.PUBLIC
 
 
+def test_an_answer_without_any_video_is_no_miss_until_it_is_so_for_a_week(site: Site, youtube: Simulator) -> None:
+    site.configure(collections=ONLY_BODIES, availability="every: 2d")
+    site.put("content/d.md", f"https://youtu.be/{MORE}\n".encode())
+    site.sync()
+    youtube.faults = [parse_fault("all-missing")]
+    for hours in range(6, 7 * 24, 6):
+        assert changes(site.sync(NOON + HOUR * hours)) == []
+    youtube.faults = []
+    assert changes(site.sync(NOON + DAY * 7)) == []
+    youtube.world = World(videos=dict.fromkeys((BOTH, TEXT, MORE), DEAD))
+    reports = [changes(site.sync(NOON + DAY * (8 + day))) for day in range(10)]
+    assert [len(found) for found in reports if found] == [3]
+    youtube.world = World()
+    assert len(changes(site.sync(NOON + DAY * 20))) == 3
+
+
+def test_videos_that_play_are_asked_about_where_there_is_room(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    site.sync(NOON + HOUR, Options(videos=frozenset({TEXT}), everything=True))
+    report = site.sync(NOON + HOUR * 3)
+    assert report.playing is not None
+    assert (report.playing.due, report.playing.checked, report.units.get(Bucket.GENERAL)) == (1, 1, 1)
+    checked = {video for video, play in plays(site).items() if play.checked_at == NOON + HOUR * 3}
+    assert checked == {NAMED, BOTH, TEXT}
+
+
 def test_the_brake_holds_when_most_videos_of_texts_would_be_missing(site: Site, youtube: Simulator) -> None:
     site.put("content/d.md", "".join(f"https://youtu.be/{video}\n\n" for video in OTHERS).encode())
     site.sync()

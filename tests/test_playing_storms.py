@@ -31,7 +31,9 @@ from tests.examples import PROVING
 from tests.site import NOON, Site, crlf, ids
 
 STORMS = int(os.environ.get("SYNCER_STORMS", "40" if PROVING else "12"))
-SYNCS, VIDEOS = 6, [VideoId(video) for video in ids(8, seed=35)]
+SYNCS, VIDEOS = 6, [VideoId(video) for video in ids(12, seed=35)]
+NAMED, EMBEDDED = VIDEOS[:8], VIDEOS[8:]
+"""In front matter, and in a text."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 LEAVES_OUT = {"all-missing", "private", "no-items", "object"}
@@ -75,11 +77,12 @@ def test_no_storm_makes_a_false_missing_and_all_are_back_with_the_first_sync_aft
 def weather(root: Path, youtube: Simulator, random: Random) -> None:
     """One storm: six syncs with faults, and one after them without."""
     site = Site(root, youtube.url)
-    for number, video in enumerate(VIDEOS):
+    for number, video in enumerate(NAMED):
         site.put(f"content/lists/{number}.md", crlf(video, 1, 1))
+    site.put("content/text.md", "".join(f"https://youtu.be/{video}\n\n" for video in EMBEDDED).encode())
     site.configure(
         availability="every: 2d",
-        collections="  - {directory: content, fields: {video_id: vid_id, counts: {viewCount: viewcount},"
+        collections="  - {directory: content, bodies: true, fields: {video_id: vid_id, counts: {viewCount: viewcount},"
         " unavailable_since: gone, insert_missing: true}}\n",
         youtube="timeout: 2s, retry: {attempts: 1, longest_wait: 1s, deadline: 2s}",
     )
@@ -98,7 +101,7 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
         report = site.sync(at, sleep=lambda _seconds: None)
         found, shown = states(site), dated(site)
         if report.brake is None or report.brake.reason == NOT_PLAYING:
-            known = {video for video, state in found.items() if state is not None}
+            known = {video for video in NAMED if found[video] is not None}
             assert shown & known == {video for video in known if not PlayState(found[video] or "").plays}
         for video, state in found.items():
             if state is PlayState.MISSING:
@@ -114,7 +117,7 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
 
 def dated(site: Site) -> set[VideoId]:
     """The videos whose pages show a day."""
-    texts = {video: (site.root / f"content/lists/{number}.md").read_bytes() for number, video in enumerate(VIDEOS)}
+    texts = {video: (site.root / f"content/lists/{number}.md").read_bytes() for number, video in enumerate(NAMED)}
     return {video for video, text in texts.items() if b'gone: "2' in text}
 
 

@@ -256,13 +256,6 @@ _ONLY_EMBEDS: Final = FieldMapping.model_construct(video_id="", counts={})
 """No field: only the text of the pages is read."""
 
 
-def _or_only_embeds(fields: object, info: ValidationInfo) -> object:
-    """Return the fields, which only a collection with `bodies` may lack; raises PydanticCustomError."""
-    if fields is _ONLY_EMBEDS and not info.data.get("bodies"):
-        raise PydanticCustomError("missing", "Field required")
-    return fields
-
-
 class Collection(Section):
     """An item of `collections`: a directory of pages that share one set of fields."""
 
@@ -286,7 +279,7 @@ class Collection(Section):
     exclude: tuple[_Glob, ...] = Field(
         default=(), description="Which files are not pages: globs as in .gitignore, relative to the directory."
     )
-    fields: Annotated[FieldMapping, BeforeValidator(_or_only_embeds)] = Field(
+    fields: FieldMapping = Field(
         default_factory=lambda: _ONLY_EMBEDS,
         validate_default=True,
         description="Which keys hold the video ID and the counts; a collection with `bodies` may have none.",
@@ -306,9 +299,11 @@ class Collection(Section):
     @field_validator("fields")
     @classmethod
     def _keep_rules(cls, own: FieldMapping, info: ValidationInfo) -> FieldMapping:
-        is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.dates, own.where)
         if own is _ONLY_EMBEDS:
-            return own
+            if info.data.get("bodies"):
+                return own
+            raise PydanticCustomError("missing", "Field required")
+        is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.dates, own.where)
         if broken := list(broken_rules(*keys, insert_missing=own.insert_missing, is_table=is_table)):
             raise BrokenRules(broken)
         return own

@@ -33,6 +33,7 @@ LARGEST_VALUES = dict.fromkeys(
         "due_at",
         "missed_at",
         "missed_since",
+        "unsure_since",
         "missing_since",
         "read_at",
         "since",

@@ -22,6 +22,9 @@ from syncer.state.database import Database
 from syncer.state.naming_pages import PAGES_OF
 from syncer.state.videos import CHECKED, IS_DUE
 
+UNSURE = timedelta(days=7)
+"""For so long YouTube must leave a video out if its answers are unsure and nothing else confirms it."""
+
 PART_ROWS = 10_000
 """Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
 
@@ -63,6 +66,8 @@ class Check(NamedTuple):
     """None: it left the video out."""
     since: datetime | None = None
     """Since when, if not since now."""
+    unsure: bool = False
+    """The answer had no video at all, although several were asked about, or it rejected the video."""
 
 
 def note_missing(database: Database, soon: timedelta) -> None:
@@ -72,7 +77,7 @@ def note_missing(database: Database, soon: timedelta) -> None:
     """
     with database.transaction() as connection:
         connection.execute(
-            "INSERT INTO availability SELECT id, read_at, read_at + ?, 'missing', missing_since, '{}', NULL, NULL"
+            "INSERT INTO availability SELECT id, read_at, read_at + ?, 'missing', missing_since, '{}', NULL, NULL, NULL"
             f" FROM videos AS v WHERE misses >= {CONFIRMED_MISSES}"
             " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id) ON CONFLICT (id) DO UPDATE"
             " SET checked_at = excluded.checked_at, due_at = excluded.due_at, facts = '{}', since = excluded.since,"
@@ -138,26 +143,40 @@ def known_states(database: Database, videos: Collection[VideoId]) -> dict[VideoI
         return {VideoId(video): _state(state) for video, state in rows}
 
 
+def playing_videos(database: Database, limit: int) -> set[VideoId]:
+    """Return at most `limit` videos of the site's pages that played when they were checked last."""
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
+            f" AND EXISTS {PAGES_OF.format('a.id')} LIMIT ?",
+            (json.dumps([state for state in PlayState if state.plays]), limit),
+        )
+        return {VideoId(video) for (video,) in rows}
+
+
 def confirm_missing(database: Database, checks: Sequence[Check], every: timedelta) -> list[Check]:
     """Return these checks; what only texts embed is missing where YouTube left it out for a day, in each check.
 
-    Nothing else tells it of such videos: their counts are not requested.
+    Nothing else tells it of such videos: their counts are not requested. With answers that are unsure it takes a week.
     """
     absent = [check.video_id for check in checks if check.found is None]
     with database.read() as connection:
         rows = connection.execute(
-            "SELECT id, missed_since FROM availability AS a WHERE missed_since IS NOT NULL AND state IS NOT 'missing'"
+            "SELECT id, missed_since, coalesce(min(missed_since, unsure_since), unsure_since, missed_since)"
+            " FROM availability AS a WHERE coalesce(missed_since, unsure_since) IS NOT NULL AND state IS NOT 'missing'"
             " AND id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id)",
             (json.dumps(absent),),
         )
-        since = {VideoId(video): moment(seconds) for video, seconds in rows}
-    missing, soon = Availability(PlayState.MISSING), min(every, SOON)
-    return [
-        Check(check.video_id, check.at, check.at + soon, missing, since[check.video_id])
-        if check.found is None and check.video_id in since and check.at - since[check.video_id] >= BROADCAST
-        else check
-        for check in checks
-    ]
+        misses = {VideoId(video): (_moment(missed), moment(first)) for video, missed, first in rows}
+    confirmed = []
+    for check in checks:
+        missed, first = misses.get(check.video_id, (None, check.at))
+        since = missed if missed and check.at - missed >= BROADCAST and not check.unsure else first
+        if check.found is None and check.at - since >= (BROADCAST if since is missed else UNSURE):
+            missing = Availability(PlayState.MISSING)
+            check = check._replace(due_at=check.at + min(every, SOON), found=missing, since=since)  # noqa: PLW2901
+        confirmed.append(check)
+    return confirmed
 
 
 def save_checks(database: Database, checks: Iterable[Check]) -> None:
@@ -167,23 +186,26 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
     returns is back, whatever it says: its counts are requested again by the next sync.
     """
     with database.transaction() as connection:
-        for video, at, due_at, found, since in checks:
+        for video, at, due_at, found, since, unsure in checks:
             row = {"id": video, "at": int(at.timestamp()), "due": int(due_at.timestamp()), "facts": None, "state": None}
-            row["since"] = int((since or at).timestamp())
+            row |= {"since": int((since or at).timestamp()), "unsure": unsure}
             if found is not None:
                 row |= {"facts": found.facts(), "state": found.state}
                 connection.execute("UPDATE videos SET misses = 1 WHERE id = ? AND misses > 1", (video,))
             connection.execute(
                 "INSERT INTO availability SELECT :id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :since END,"
-                " coalesce(:facts, '{}'), NULL, CASE WHEN :facts IS NULL THEN :at END"
+                f" coalesce(:facts, '{{}}'), NULL, {_MISSED}, {_UNSURE}"
                 f" WHERE :facts IS NOT NULL OR NOT EXISTS ({_BEGUN_TO_MISS})"
                 " ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
                 f" facts = coalesce(:facts, facts), state = {_NEW_STATE},"
                 f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :since END,"
-                " missed_since = CASE WHEN :facts IS NULL THEN coalesce(missed_since, :at) END",
+                f" missed_since = CASE WHEN :facts IS NULL THEN coalesce(missed_since, {_MISSED}) END,"
+                f" unsure_since = CASE WHEN :facts IS NULL THEN coalesce(unsure_since, {_UNSURE}) END",
                 row,
             )
 
+
+_MISSED, _UNSURE = (f"CASE WHEN :facts IS NULL AND :unsure = {unsure} THEN :at END" for unsure in (0, 1))
 
 _BEGUN_TO_MISS = (
     "SELECT 1 FROM videos AS v LEFT JOIN availability AS a ON a.id = v.id"

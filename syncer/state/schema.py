@@ -180,7 +180,8 @@ CREATE TABLE embeds (                      -- only where `bodies` is set: the vi
     line INTEGER NOT NULL,                 -- where in the file, from 1
     PRIMARY KEY (id, path, line)
 ) WITHOUT ROWID;
-ALTER TABLE availability ADD COLUMN missed_since INTEGER;  -- the first check in a row that left it out
+ALTER TABLE availability ADD COLUMN missed_since INTEGER;   -- the first check in a row that left it out
+ALTER TABLE availability ADD COLUMN unsure_since INTEGER;  -- the first of these whose answer had no video at all
 """
 
 MIGRATIONS: tuple[str, ...] = (

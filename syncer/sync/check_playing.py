@@ -12,7 +12,7 @@ from syncer.decide.availability import SOON, Availability, PlayState, next_check
 from syncer.decide.quota import next_reset, share_of, units_left
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
-from syncer.model import BATCH_SIZE, Bucket
+from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.state.ledger import parked_buckets, spent_units
 from syncer.state.play_states import (
     Check,
@@ -21,6 +21,7 @@ from syncer.state.play_states import (
     known_states,
     note_missing,
     note_regions,
+    playing_videos,
     regions_changed,
     save_checks,
     unreported_changes,
@@ -36,6 +37,10 @@ _MISSING = Availability(PlayState.MISSING)
 
 CONFIRMATIONS = 10
 """Of so many batches of counts, one more is expected to be requested from `videos.list`: it confirms absent videos."""
+
+WITNESSES = 5
+"""So many videos that play are asked about, too, where a request has room, which costs nothing: an answer without any
+video says nothing about those that only the text of pages embeds, which no count confirms."""
 
 log = logging.getLogger("syncer.sync")
 
@@ -66,17 +71,23 @@ class VideoChecks:
             everything=options.everything or self._other_regions,
         )
         """What to ask about."""
+        self._witnesses: frozenset[VideoId] = frozenset()
+        if self.videos and self._is_whole:
+            free = min(WITNESSES, -len(self.videos) % BATCH_SIZE)
+            self._witnesses = frozenset(playing_videos(database, free) - set(self.videos))
+            self.videos += self._witnesses
         self._states = known_states(database, self.videos)
         self.question = about_playing(availability.regions)
 
     def note(self, answer: Answer) -> None:
         """Keep what YouTube returned of a batch, or that it rejects a video. What failed is due again."""
         if answer.outcome is Outcome.ANSWERED or (answer.outcome is Outcome.REJECTED and len(answer.videos) == 1):
+            unsure = answer.outcome is Outcome.REJECTED or (len(self.videos) > 1 and not answer.availability)
             for video in answer.videos:
                 found = answer.availability.get(video)
                 still = _MISSING if self._states.get(video) is PlayState.MISSING else None
                 due_at = next_check(video, found or still, answer.at, self._every)
-                self._checks.append(Check(video, answer.at, due_at, found))
+                self._checks.append(Check(video, answer.at, due_at, found, unsure=unsure))
 
     def judge(self) -> None:
         """Save what was returned, unless too many videos would stop playing at once. Raises StateError."""
@@ -92,7 +103,8 @@ class VideoChecks:
             self._brake = Brake(NOT_PLAYING, stopped, played)
         elif self._checks:
             save_checks(self._sync.database, self._checks)
-        if not self._brake and self._other_regions and self._is_whole and len(self._checks) == self._due:
+        is_all = sum(check.video_id not in self._witnesses for check in self._checks) == self._due
+        if not self._brake and self._other_regions and self._is_whole and is_all:
             note_regions(self._sync.database, self._sync.config.availability.listed)
 
     def report(self) -> PlayReport:
@@ -101,7 +113,10 @@ class VideoChecks:
         if sync.options.dry_run:
             return PlayReport(due=self._due)
         note_missing(sync.database, min(self._every, SOON))
-        checked = sum(check.found is not None and check.since is None for check in self._checks)
+        checked = sum(
+            check.found is not None and check.since is None and check.video_id not in self._witnesses
+            for check in self._checks
+        )
         report = PlayReport(self._due, checked, tuple(unreported_changes(sync.database)), brake)
         if brake and not sync.tally.brake:
             sync.tally.brake, sync.tally.brake_limit = brake, sync.config.write.brake.missing
