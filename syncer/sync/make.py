@@ -255,7 +255,8 @@ def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | N
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     named.update(change.video_id for change in (tally.playing.changes if tally.playing else ()))
     tally.pages_of = pages_naming(chain(pages.named(), embeds.named()), named)
-    tally.pages_of |= pages_of_videos(database, named - tally.pages_of.keys())  # those outside of a narrowed sync
+    if elsewhere := named - tally.pages_of.keys():  # outside of a narrowed sync
+        tally.pages_of |= pages_of_videos(database, elsewhere)
     if sync.config.git.commit and not options.dry_run:
         from syncer.sync.publish import publish
 
