@@ -220,12 +220,10 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
 
 def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | None) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
-    videos: Iterable[VideoId] = (video for _, named in pages.named() for video in named)
+    videos: Iterable[VideoId] = chain.from_iterable(named for _, named in pages.named())
     if options.videos:
         videos = options.videos.intersection(videos)
-        if unknown := options.videos - videos - {video for _, embedded in embeds.named() for video in embedded}:
-            names = ", ".join(sorted(unknown))
-            raise UsageError(f"{names}: no page names this video")
+        _refuse_unknown(options.videos - videos, embeds)
     plan = plan_now(sync.config, sync.database, options, videos, sync.environment.clock())
     tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
@@ -275,6 +273,12 @@ def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | N
             note_reported(database)
     log_ended(report)
     return report
+
+
+def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:
+    """Raise UsageError for videos that no text embeds either."""
+    if names := ", ".join(sorted(set(unknown).difference(*(videos for _, videos in embeds.named())))):
+        raise UsageError(f"{names}: no page names this video")
 
 
 def _sync_windows(
