@@ -36,6 +36,9 @@ PROBLEMS_SHOWN = 5
 KEYS_SHOWN = 3
 """Keys of data files that are in no proposal; of others, nothing is said."""
 
+PACKAGES = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "composer.json")
+"""Data files whose keys are names of programs, which can look like IDs."""
+
 LARGEST_DATA_FILE_BYTES = 8 << 20
 """Bytes above which a data file is not looked at."""
 
@@ -341,7 +344,7 @@ def _look_into_data_files(site: str, data_files: DataFiles, seen: Elsewhere) -> 
         data = _read_data_file(site, candidate.path)
         if data is None:
             seen.large += [candidate.path] if os.path.isfile(os.path.join(site, candidate.path)) else []
-        elif seen.add_data_file(candidate.path, data):
+        elif candidate.path.rpartition("/")[2] not in PACKAGES and seen.add_data_file(candidate.path, data):
             attempt(partial(data_files.add, candidate.path), data)
         else:
             data_files.paths.append(candidate.path)

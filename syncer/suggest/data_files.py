@@ -147,18 +147,21 @@ class DataFiles:
                 proposed.append((group, proposal))
         del proposed[_MAX_PROPOSALS:]
         taken = {(path, proposal.fields.video_id) for group, proposal in proposed for path in group.paths}
+        files = {path for path, _ in taken}
         for path, keys in self.seen.items():
             for key, videos in keys.items():
-                if (path, key) not in taken:
+                if (path, key) not in taken and (path in files or key.endswith("[]") or is_named_for_videos(key)):
                     self.left_out.setdefault(key, Counter())[path] = videos
         return [proposal for _, proposal in proposed]
 
     def _note(self, path: str, found: Sequence[Leaf], own: Survey, keys: Sequence[str]) -> None:
-        """Note the videos of a file under these keys, and in its lists of bare IDs."""
+        """Note the videos of a file under these keys, and in its lists that have bare IDs and little else."""
         videos = {key: each.urls + min(each.plausible, each.mixed) for key, each in own.keys.items() if key in keys}
+        bare, others = Counter[str](), Counter[str]()
         for key, text, _ in found:
             if key.endswith("[]") and key[:-2] not in own.keys and not _NO_VIDEO.search(key):
-                videos[key] = videos.get(key, 0) + is_likely(text, self.recognise(text))
+                (bare if is_likely(text, self.recognise(text)) else others)[key] += 1
+        videos |= {key: number for key, number in bare.items() if number > others[key]}
         self.seen[path] = {key: number for key, number in videos.items() if number}
 
     def _has_videos(self, group: _Group, proposal: Proposal, read: Read) -> bool:
