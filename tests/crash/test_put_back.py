@@ -88,7 +88,7 @@ def test_what_puts_back_and_is_killed_at_any_step_holds_what_is_back_and_can_be_
     assert len(site.back()) == PAGES
     written = writes(calls)
     middle = [Point(number, "after") for number in (written[0], written[len(written) // 2], written[-1])]
-    for point in [*middle, *chosen(kills(calls), 4)]:
+    for point in [*middle, *chosen(kills(calls), 2)]:
         site.restore()
         with located(point, calls):
             assert site.ground.run(*site.command, at=point.number, act=point.act).killed
