@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.config.sections import Config
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -143,7 +143,7 @@ def run_page(page: Path, home: Path, url: str) -> list[tuple[Command, str]]:
 
 def _with_free_ports(script: str, home: Path) -> str:
     """Run a script with free ports in place of those of the docs; return its output with the ports of the docs."""
-    taken = {port: _free_port() for port in PORTS}
+    taken = {port: str(free_port()) for port in PORTS}
     config = home / "site" / "config" / "syncer.yaml"
     if config.exists():
         config.write_text(_replaced(config.read_text(encoding="utf-8"), taken), encoding="utf-8")
@@ -222,12 +222,6 @@ def _bash(script: str, home: Path) -> str:
         check=False,
     )
     return done.stdout.decode()
-
-
-def _free_port() -> str:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return str(taken.getsockname()[1])
 
 
 def git(directory: Path, *arguments: str) -> str:

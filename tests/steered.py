@@ -23,6 +23,7 @@ from syncer.status_page.metrics import Counters
 from syncer.status_page.serve import socket_path
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
+from tests.ports import free_port
 from tests.site import KEY, Site
 
 
@@ -153,9 +154,3 @@ def served(site: Site) -> Iterator[Served]:
             yield Served(steered, port, path)
         finally:
             steered.end()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -13,8 +13,8 @@ import pytest
 
 from syncer.status_page.serve import socket_path
 from tests.daemon_process import Daemon, fill, start_another
+from tests.ports import free_port
 from tests.site import Run, Site, tree
-from tests.steered import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in what apprise imports
 

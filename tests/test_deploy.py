@@ -30,6 +30,7 @@ from tests.daemon_process import Daemon, fill, start_another
 from tests.forks import PIPE, Fork, run
 from tests.hooks import SECRET, Host
 from tests.places import need
+from tests.ports import refusing_port
 from tests.remotes import SharedSite
 from tests.repository import in_git
 from tests.site import KEY, NOON, Run, Site, crlf, ids
@@ -77,9 +78,8 @@ def test_a_call_is_one_post_without_a_body_and_follows_nothing(status: int) -> N
 
 
 def test_a_host_that_does_not_answer_is_no_response() -> None:
-    with Host() as host:
-        gone = host.url
-    assert call_build_hook(gone) == NO_RESPONSE
+    with refusing_port() as port:
+        assert call_build_hook(f"http://127.0.0.1:{port}/") == NO_RESPONSE
 
 
 def test_the_wait_for_a_response_ends_after_the_time_and_when_it_is_stopped() -> None:

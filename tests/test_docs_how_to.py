@@ -22,6 +22,7 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from tests.doc_blocks import DOCS, ROOT, Block, blocks, git
 from tests.places import need
+from tests.ports import free_port
 from tests.site import KEY
 from tests.waiting import TIMEOUT
 
@@ -222,9 +223,7 @@ def test_a_service_pushes_over_ssh_with_a_deploy_key_and_no_home(home: Path) -> 
     public = done(keygen, home, environment).splitlines()[-1]
     (here / "authorized_keys").write_text(public, encoding="ascii")
     done(f"ssh-keygen -q -t ed25519 -N '' -f {etc}/host_key", home, environment)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = f"""
         HostKey {etc}/host_key
         AuthorizedKeysFile {etc}/authorized_keys

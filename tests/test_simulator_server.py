@@ -24,6 +24,7 @@ from syncer.simulator.clock import Clock
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, Video, VideoState, World
 from tests.asking import KEY, STATS, ask, connect, send
+from tests.ports import free_port
 from tests.waiting import until
 
 ID, GONE = "q3mB7nTz-1k", "Hh8-kVd2sRo"
@@ -128,10 +129,9 @@ def test_the_end_cuts_waits_and_connections_short() -> None:
 
 
 def test_a_port_can_be_chosen_and_used_again() -> None:
-    with Simulator(WORLD) as first:
-        port = urlsplit(first.url).port
+    port = free_port()
+    with Simulator(WORLD, port=port) as first:
         ask(first, TARGET)
-    assert port is not None
     with Simulator(WORLD, port=port) as second:
         assert ask(second, TARGET).status == 200
 

@@ -17,8 +17,9 @@ import pytest
 
 from syncer.status_page import guard, reading, serve
 from tests.daemon_process import Daemon, fill
+from tests.ports import free_port
 from tests.site import Run, Site, crlf, ids
-from tests.steered import Served, free_port, served
+from tests.steered import Served, served
 from tests.waiting import TIMEOUT, until
 
 VISITORS = 300

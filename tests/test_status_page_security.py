@@ -17,8 +17,9 @@ from syncer.errors import ConfigError
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.status_page import guard, serve
+from tests.ports import free_port
 from tests.site import KEY, Site, ids
-from tests.steered import Served, free_port, served
+from tests.steered import Served, served
 from tests.waiting import until
 
 TOKEN = "a-token-of-the-tests-0123456789"

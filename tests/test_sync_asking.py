@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from syncer.state.videos import count_readings
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.canned_youtube import CLOSE, STALL, Canned, error, message, ok
+from tests.ports import refusing_port
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
 from tests.waiting import until
 
@@ -176,16 +176,15 @@ def test_a_refused_key_ends_all_requests_with_exit_3_and_one_sentence(
 
 
 def test_without_a_network_a_sync_ends_with_exit_3_and_one_sentence(site: Site, syncer: Run) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    Site(site.root, f"http://127.0.0.1:{port}/").configure()
     fill(site, 300)
     before = tree(site.root / "content")
-    ran = syncer("sync")
+    with refusing_port() as port:
+        Site(site.root, f"http://127.0.0.1:{port}/").configure()
+        ran = syncer("sync")
+        report = syncer("sync", "--json").document
     assert (ran.code, ran.err.count("\n")) == (3, 1)
     assert ran.err.startswith("syncer: The server refused the connection.")
     assert tree(site.root / "content") == before
-    report = syncer("sync", "--json").document
     assert [problem["kind"] for problem in report["problems"]] == ["request-failed"], "once, not once a batch"
     assert (report["left_out"]["over_quota"], report["units"]["stats"]) == (0, 0)
 

@@ -24,8 +24,8 @@ from tests.drill.ground import Ground
 from tests.drill.impatient import FRESH_SECONDS
 from tests.drill.promises import broken_promises
 from tests.drill.watch import BETWEEN, Watch, cpu_seconds, growth, look
+from tests.ports import free_port
 from tests.site import Site
-from tests.steered import free_port
 from tests.terminal import environment
 from tests.waiting import TIMEOUT
 
