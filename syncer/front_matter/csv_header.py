@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.front_matter.csv_cells import BLANK_LINES, MAX_COLUMNS, MAX_RECORD_BYTES, Record, read_record, text_of
-from syncer.front_matter.data import is_utf16, utf16_problem
+from syncer.front_matter.data import is_utf16, not_utf8, utf16_problem
 from syncer.front_matter.keys import PageContents, fold_key
 from syncer.front_matter.tree import Conflict
 from syncer.model import Fields, Problem, ProblemKind, ValueKind
@@ -160,18 +160,7 @@ def _refusal(data: bytes, wanted: Sequence[str], first: _First, path: str) -> Pr
         if first.names.count(name) > 1:
             message = f"The column {name!r} appears twice: remove or rename one of the two."
             return Problem(ProblemKind.DUPLICATE_KEY, path, message, 1)
-    return _not_utf8(data, path)
-
-
-def _not_utf8(data: bytes, path: str) -> Problem | None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for at in range(0, len(data), MAX_RECORD_BYTES):  # to decode all at once takes four times the file's size
-        try:
-            decoder.decode(data[at : at + MAX_RECORD_BYTES], final=at + MAX_RECORD_BYTES >= len(data))
-        except UnicodeDecodeError as error:
-            line = 1 + data.count(b"\n", 0, at + error.start)
-            return Problem(ProblemKind.NOT_UTF8, path, "The file is not valid UTF-8: save it as UTF-8.", line)
-    return None
+    return not_utf8(data, path)
 
 
 def _near(name: str, names: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from syncer.front_matter.csv_cells import MAX_RECORD_BYTES, Ragged, Span, read_records, text_of
 from syncer.front_matter.csv_header import Header, MappedColumn, read_header
 from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, PageContents
-from syncer.front_matter.packed_slots import pack
+from syncer.front_matter.packed_slots import Findings, pack
 from syncer.front_matter.plain import Splice, splice_large
 from syncer.front_matter.tree import Conflict
 from syncer.front_matter.video_id import parse_video_id
@@ -37,9 +37,6 @@ from syncer.model import (
 )
 
 MAX_RECORDS = 1_000_000
-
-MAX_PROBLEMS = 100
-"""More problems of one file are only counted."""
 
 CellEdit = tuple[int, int, str, str]
 """A record and a column, from 0, and the old and the new text there."""
@@ -87,35 +84,22 @@ def find_in_table(data: bytes, fields: Fields, path: str, *, tabs: bool = False)
     header = read_header(data, fields, path, tabs=tabs)
     if isinstance(header, PageContents):
         return header
-    wrong: list[Problem | Conflict] = [*header.problems]
-    more = Counter[ProblemKind]()
-    slots = pack(_slots(_rows(data, header, path), wrong, more))
-    if wrong and isinstance(wrong[-1], Conflict):
-        line = 1 + data.count(b"\n", 0, wrong[-1].start)
-        return PageContents((), (Problem(wrong[-1].kind, path, wrong[-1].message, line),))
-    problems = [each for each in wrong if isinstance(each, Problem)]
-    if more:
-        message = f"The file has {more.total():,} more problems: fix the first {MAX_PROBLEMS}, then sync again."
-        problems.append(Problem(problems[-1].kind, path, message))
-    return PageContents(slots, tuple(problems))
+    findings = Findings(path, header.problems)
+    return findings.contents(pack(_slots(data, header, findings)))
 
 
-def _slots(
-    rows: Iterable[_Row | Problem | Conflict], wrong: list[Problem | Conflict], more: Counter[ProblemKind]
-) -> Iterator[Slot]:
-    """Yield the slots of these rows, append what is wrong with them, and count `more` problems than `MAX_PROBLEMS`."""
-    for row in rows:
+def _slots(data: bytes, header: Header, findings: Findings) -> Iterator[Slot]:
+    """Yield the slots of the records."""
+    for row in _rows(data, header, findings.path):
         if isinstance(row, Conflict):
-            wrong.append(row)
+            line = 1 + data.count(b"\n", 0, row.start)
+            findings.refusal = Problem(row.kind, findings.path, row.message, line)
             return
         if isinstance(row, _Row):
             own = tuple([ValueField(value.column.kind, value.field, present=True) for value in row.values])
             yield Slot(row.video_id, row.line, own, tuple([value.text for value in row.values]))
         for problem in row.problems if isinstance(row, _Row) else (row,):
-            if len(wrong) < MAX_PROBLEMS:
-                wrong.append(problem)
-            else:
-                more[problem.kind] += 1
+            findings.add(problem)
 
 
 def table_splices(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from typing import NamedTuple
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, BlockEnd, Syntax, find_block
-from syncer.front_matter.keys import DATA_SUFFIXES
+from syncer.front_matter.keys import DATA_SUFFIXES, Keys
 from syncer.front_matter.locate import BlockText
 from syncer.model import Format, Problem, ProblemKind
 
 SYNTAXES = {Format.YAML: Syntax.YAML, Format.JSON: Syntax.JSON, Format.TOML: Syntax.TOML}
+
+LARGE_JSON_BYTES = 1 << 18
+"""A larger JSON file is read in pieces."""
+
+DECODED_BYTES = 1 << 20
 
 MAX_BYTES = {Format.FRONT_MATTER: MAX_BLOCK_BYTES, Format.YAML: 8 << 20, Format.TOML: 8 << 20}
 """The limits that are lower than `LARGEST_PAGE_BYTES`, by format."""
@@ -26,8 +31,13 @@ class ReadText(NamedTuple):
     block: BlockText
 
 
-def read_data(data: bytes, form: Format, path: str) -> ReadText | Problem:
-    """Return the text of a data file, or why it is not read."""
+def reads_in_pieces(data: bytes, form: Format, keys: Keys) -> bool:
+    """Return whether a data file is read in pieces (`json_pieces`)."""
+    return form is Format.JSON and len(data) > LARGE_JSON_BYTES and bool(keys.lists or keys.is_keyed)
+
+
+def read_data(data: bytes, form: Format, path: str, *, in_pieces: bool = False) -> ReadText | Problem:
+    """Return the text of a data file, or why it is not read. Of one that is read in pieces, the text is empty."""
     syntax = SYNTAXES.get(form)
     if syntax is None:
         *others, last = DATA_SUFFIXES
@@ -39,13 +49,23 @@ def read_data(data: bytes, form: Format, path: str) -> ReadText | Problem:
         return Problem(ProblemKind.TOO_LARGE, path, message)
     if is_utf16(data):
         return utf16_problem(path)
+    if problem := not_utf8(data, path):
+        return problem
     start = len(BOM_UTF8) if data.startswith(BOM_UTF8) else 0
-    try:
-        text = data[start:].decode()
-    except UnicodeDecodeError as error:
-        line = 1 + data.count(b"\n", 0, start + error.start)
-        return Problem(ProblemKind.NOT_UTF8, path, "The file is not valid UTF-8: save it as UTF-8.", line)
+    text = "" if in_pieces else data[start:].decode()
     return ReadText(start, len(data), BlockText(text, syntax, 1, path, is_data=True))
+
+
+def not_utf8(data: bytes, path: str) -> Problem | None:
+    """Return the Problem of a file that is not valid UTF-8."""
+    decoder = getincrementaldecoder("utf-8")()
+    for at in range(0, len(data), DECODED_BYTES):  # to decode all at once takes four times the file's size
+        try:
+            decoder.decode(data[at : at + DECODED_BYTES], final=at + DECODED_BYTES >= len(data))
+        except UnicodeDecodeError as error:
+            line = 1 + data.count(b"\n", 0, at + error.start)
+            return Problem(ProblemKind.NOT_UTF8, path, "The file is not valid UTF-8: save it as UTF-8.", line)
+    return None
 
 
 def is_utf16(data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -47,15 +48,26 @@ def find(data: bytes, fields: Fields, path: str, of_others: AbstractSet[str] = f
 
 def _find_in_data(data: bytes, keys: Keys, form: Format, path: str, of_others: AbstractSet[str]) -> PageContents:
     """Return what is in a data file. Without the last key of the ID's path, in any form, it has no video."""
-    from syncer.front_matter.data import has_front_matter, is_utf16, read_data
+    from syncer.front_matter.data import has_front_matter, is_utf16, read_data, reads_in_pieces
 
+    in_pieces = reads_in_pieces(data, form, keys)
     if keys.needle not in data and b"\\" not in data:
         text = data.replace(b"\0", b"") if is_utf16(data) else data
-        folded = fold_key(text.decode(errors="replace"))
-        if keys.folded.decode() not in folded:
+        if in_pieces:  # the text of all of it may be four times as large
+            has_key = re.search(re.escape(keys.needle), text, re.IGNORECASE) is not None
+        else:
+            has_key = keys.folded.decode() in fold_key(text.decode(errors="replace"))
+        if not has_key:
             return PageContents()
-    read = read_data(data, form, path)
-    contents = PageContents((), (read,)) if isinstance(read, Problem) else contents_of(read.block, keys, of_others)
+    read = read_data(data, form, path, in_pieces=in_pieces)
+    if isinstance(read, Problem):
+        contents = PageContents((), (read,))
+    elif in_pieces:
+        from syncer.front_matter.find_in_pieces import find_in_pieces
+
+        contents = find_in_pieces(data, keys, path, of_others)
+    else:
+        contents = contents_of(read.block, keys, of_others)
     if any(each.kind is ProblemKind.INVALID_FRONT_MATTER for each in contents.problems) and has_front_matter(data):
         hint = " If the file is a page with front matter, set `format: front_matter`."
         return contents._replace(
@@ -103,7 +115,7 @@ def contents_of(block: BlockText, keys: Keys, of_others: AbstractSet[str]) -> Pa
     from syncer.front_matter.interpret import interpret
     from syncer.front_matter.locate import find_miscased_id
 
-    trees, slots, problems = interpret(block, keys)
+    trees, slots, problems, _ = interpret(block, keys)
     miscased = find_miscased_id(block, trees[0], keys) if trees and not problems else None
     excluded: AbstractSet[str] = frozenset()
     has_exclusion = EXCLUSION in fold_key(block.text) or "\\" in block.text  # readers unescape keys

@@ -40,6 +40,8 @@ class Interpretation(NamedTuple):
     """One for each way of reading it; none if it cannot be parsed."""
     slots: list[LocatedSlot]
     problems: list[Problem]
+    is_uncertain: bool = False
+    """As in `Located`."""
 
 
 def interpret(block: BlockText, keys: Keys) -> Interpretation:
@@ -55,7 +57,7 @@ def interpret(block: BlockText, keys: Keys) -> Interpretation:
 def _interpret(block: BlockText, keys: Keys) -> Interpretation:
     mark = _MARK.search(block.text) if block.syntax is Syntax.YAML else None
     if mark and keys.named.search(block.text):
-        return Interpretation((), [], [_disagreement(block, mark)])
+        return Interpretation((), [], [_disagreement(block, mark)], is_uncertain=True)
     wanted = Wanted(keys) if block.is_data else None
     tree = parse(block.text, block.syntax, wanted)
     others: list[tuple[re.Match[str], Tree | Unreadable]] = []
@@ -66,12 +68,12 @@ def _interpret(block: BlockText, keys: Keys) -> Interpretation:
             others.append((first, parse(text, block.syntax, wanted)))
     if isinstance(tree, Unreadable) and not tree.begins_well and others:
         (_, tree), *others = others
-    slots, problems = locate_slots(block, tree, keys)
+    found = locate_slots(block, tree, keys)
     for first, other in others:
-        if locate_slots(block, other, keys) != (slots, problems):
-            return Interpretation((), [], [_disagreement(block, first)])
+        if locate_slots(block, other, keys) != found:
+            return Interpretation((), [], [_disagreement(block, first)], is_uncertain=True)
     trees = tuple(way for way in (tree, *(other for _, other in others)) if isinstance(way, Tree))
-    return Interpretation(trees, slots, problems)
+    return Interpretation(trees, *found)
 
 
 @contextmanager

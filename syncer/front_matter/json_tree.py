@@ -10,25 +10,25 @@ from syncer.front_matter.tree import MAX_DEPTH, Items, Member, Node, Scalar, Tab
 from syncer.front_matter.wanted import MAX_KEPT_NODES, NOT_WANTED, TOO_MANY_VALUES, Everything, Wanted
 from syncer.model import ProblemKind
 
-_BLANK = re.compile(r"[ \t\r\n]*+")
+BLANK = re.compile(r"[ \t\r\n]*+")
 
 
 def parse_json(text: str, wanted: Wanted | None = None) -> Tree | Unreadable:
     """Return the tree of one JSON document, or why it cannot be read. With `wanted`, only of what is."""
     try:
-        json.loads(text, object_pairs_hook=_forget)
+        json.loads(text, object_pairs_hook=forget)
         return _Reader(text, wanted or Everything(), MAX_KEPT_NODES if wanted else len(text)).tree()
     except _TooManyValuesError:
         return Unreadable(ProblemKind.TOO_LARGE, TOO_MANY_VALUES, None)
     except json.JSONDecodeError as error:
-        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, _reason(text, error), error.lineno - 1)
+        return Unreadable(ProblemKind.INVALID_FRONT_MATTER, reason_of(text, error), error.lineno - 1)
     except ValueError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "a number has too many digits", None)
     except RecursionError:
         return Unreadable(ProblemKind.INVALID_FRONT_MATTER, "nested too deeply", None)
 
 
-def _reason(text: str, error: json.JSONDecodeError) -> str:
+def reason_of(text: str, error: json.JSONDecodeError) -> str:
     """Return why a text is no JSON: in our words for what other readers of configs accept."""
     here = text[_skip(text, error.pos) :][:2] or " "
     before = text[: error.pos].rstrip(" \t\r\n")[-1:]
@@ -41,7 +41,7 @@ def _reason(text: str, error: json.JSONDecodeError) -> str:
     return "there is more after the end of the value" if error.msg == "Extra data" else error.msg
 
 
-def _forget(_pairs: list[tuple[str, object]]) -> None:
+def forget(_pairs: list[tuple[str, object]]) -> None:
     """Stand for an object that was read: all objects of a large file together take ten times its size."""
 
 
@@ -56,7 +56,7 @@ class _Reader:
         self._text = text
         self._wanted = wanted
         self._most = most
-        self._decode = json.JSONDecoder(object_pairs_hook=_forget).raw_decode
+        self._decode = json.JSONDecoder(object_pairs_hook=forget).raw_decode
         self._rest = blake2b()
         self._kept = 0
 
@@ -124,5 +124,5 @@ class _Reader:
 
 
 def _skip(text: str, at: int) -> int:
-    match = _BLANK.match(text, at)
+    match = BLANK.match(text, at)
     return match.end() if match else at

@@ -66,6 +66,8 @@ class BlockText:
     """Of the page."""
     is_data: bool = False
     """Whether it is a whole data file: no reader ignores the letter case of its keys."""
+    first: int | None = None
+    """Of a piece of a file: the number of its first item."""
     newlines: list[int] = field(default_factory=list)
 
     @property
@@ -98,15 +100,25 @@ _ADVICE = {
 }
 
 
-def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple[list[LocatedSlot], list[Problem]]:
-    """Return the slots of a page, in order, with their spans, and the Problems.
+class Located(NamedTuple):
+    """What is in a page."""
+
+    slots: list[LocatedSlot]
+    """In order."""
+    problems: list[Problem]
+    is_uncertain: bool = False
+    """There are no slots because of the only Problem, whatever else the page has."""
+
+
+def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> Located:
+    """Return the slots of a page, with their spans, and the Problems.
 
     A page has no slots if a mapped key, or a key above it, appears twice, or if parsers disagree about it. A block that
     cannot be parsed is a Problem only if it may have a video.
     """
     if isinstance(tree, Unreadable):
         if not keys.named.search(block.text):
-            return [], []
+            return Located([], [])
         line = None if tree.line is None else block.line + tree.line
         message = tree.reason
         if tree.kind is ProblemKind.INVALID_FRONT_MATTER:
@@ -115,18 +127,18 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
             message = f"Invalid {block.syntax.value}{inside}: {tree.reason}. Fix {where}."
             if tree.reason.startswith("mapping values"):
                 message += " A value with a colon and a space in it needs quotes."
-        return [], [Problem(tree.kind, block.path, message, line)]
-    scopes = scopes_in(tree, keys, block.syntax, any_case=not block.is_data)
+        return Located([], [Problem(tree.kind, block.path, message, line)], is_uncertain=True)
+    scopes = scopes_in(tree, keys, block.syntax, first=block.first or 0, any_case=not block.is_data)
     perhaps = (scope if isinstance(scope, Conflict) else _draft(block, scope, keys) for scope in scopes)
     drafts = list(islice((draft for draft in perhaps if draft is not None), MAX_DATA_ITEMS + 1))
     if len(drafts) > MAX_DATA_ITEMS:
         message = f"The file has more than {MAX_DATA_ITEMS:,} videos: split it into several files."
-        return [], [Problem(ProblemKind.TOO_LARGE, block.path, message)]
-    if keys.is_keyed:
+        return Located([], [Problem(ProblemKind.TOO_LARGE, block.path, message)], is_uncertain=True)
+    if keys.is_keyed and block.first is None:
         drafts = _with_one_problem(drafts)
     conflict = next((draft for draft in drafts if isinstance(draft, Conflict)), tree.conflict if drafts else None)
     if conflict:
-        return [], [block.problem(*conflict)]
+        return Located([], [block.problem(*conflict)], is_uncertain=True)
     found = [span for draft in drafts if isinstance(draft, _Draft) for _, span in draft.spans]
     spans = [span for span in found if isinstance(span, ValueSpan)]
     quotes: _Quotes = {
@@ -138,7 +150,7 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> tuple
     for draft in drafts:
         for item in _finish(block, draft, keys, quotes) if isinstance(draft, _Draft) else [draft]:
             (problems if isinstance(item, Problem) else slots).append(item)  # type: ignore[arg-type]
-    return slots, problems
+    return Located(slots, problems)
 
 
 def find_miscased_id(block: BlockText, tree: Tree, keys: Keys) -> str | None:
@@ -208,12 +220,15 @@ def _with_one_problem(drafts: Sequence[_Drafted]) -> list[_Drafted]:
             rest.append(draft)
     if all(isinstance(draft, Conflict) for draft in rest):
         return []
-    if len(wrong) > 1:
-        more = (
-            f"{len(wrong)} keys of the mapping are not video IDs, among them this one: remove them, or move them out."
-        )
-        wrong[0] = dataclasses.replace(wrong[0], message=more)
-    return [*rest, *wrong[:1]]
+    return [*rest, describe_wrong_keys(wrong)] if wrong else rest
+
+
+def describe_wrong_keys(wrong: Sequence[Problem]) -> Problem:
+    """Return one Problem for all keys of a mapping that are no ids."""
+    if len(wrong) == 1:
+        return wrong[0]
+    more = f"{len(wrong)} keys of the mapping are not video IDs, among them this one: remove them, or move them out."
+    return dataclasses.replace(wrong[0], message=more)
 
 
 def _video_id_in_key(block: BlockText, id_path: KeyPath) -> VideoId | Problem:

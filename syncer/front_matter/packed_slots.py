@@ -1,4 +1,4 @@
-"""The slots of a file with many of them, in a tenth of the memory."""
+"""What is found in a file with many slots: the slots in a tenth of the memory, and the first problems."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import overload
 
-from syncer.model import Slot, ValueField, ValueKind, VideoId, common_item
+from syncer.front_matter.keys import PageContents
+from syncer.model import Problem, Slot, ValueField, ValueKind, VideoId, common_item
 
 FEW_SLOTS = 1000
 """Up to so many slots are kept as they are; of more, so many are unpacked at a time."""
+
+MAX_PROBLEMS = 100
+"""More problems of one file are only counted."""
 
 _Names = tuple[tuple[ValueKind, str, bool], ...]
 """The fields of a slot without its item."""
@@ -20,6 +24,36 @@ def pack(slots: Iterable[Slot]) -> Sequence[Slot]:
     slots = iter(slots)
     few = tuple(islice(slots, FEW_SLOTS + 1))
     return few if len(few) <= FEW_SLOTS else PackedSlots(chain(few, slots))
+
+
+class Findings:
+    """What is wrong with a file that may have many slots."""
+
+    def __init__(self, path: str, problems: Iterable[Problem] = ()) -> None:
+        """Begin with these problems."""
+        self.path = path
+        self.problems = dict.fromkeys(problems)
+        """The first ones, each once."""
+        self.more = 0
+        self.refusal: Problem | None = None
+        """Why the file has no slots, whatever else it has."""
+
+    def add(self, problem: Problem) -> None:
+        """Add one problem more."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems[problem] = None
+        else:
+            self.more += 1
+
+    def contents(self, slots: Sequence[Slot]) -> PageContents:
+        """Return what is in the file, which has these slots."""
+        if self.refusal:
+            return PageContents((), (self.refusal,))
+        problems = list(self.problems)
+        if self.more:
+            message = f"The file has {self.more:,} more problems: fix the first {MAX_PROBLEMS}, then sync again."
+            problems.append(Problem(problems[-1].kind, self.path, message))
+        return PageContents(slots, tuple(problems))
 
 
 class PackedSlots(Sequence[Slot]):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, BlockEnd, Syntax, find_block
-from syncer.front_matter.data import MAX_BYTES, ReadText, read_data
+from syncer.front_matter.data import MAX_BYTES, ReadText, read_data, reads_in_pieces
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys
@@ -25,10 +26,37 @@ def tree_splices(
 
     None if the page is not as the scan saw it.
     """
-    read = _read_front_matter(data, keys, path) if form is Format.FRONT_MATTER else read_data(data, form, path)
-    if read is None or isinstance(read, Problem):
-        return None
-    block, text = read.block, read.block.text
+    texts: Iterable[tuple[ReadText, Sequence[Change]]] | None
+    if reads_in_pieces(data, form, keys):
+        from syncer.front_matter.json_pieces import pieces_of
+
+        texts = pieces_of(data, keys, changes, path)
+    else:
+        read = _read_front_matter(data, keys, path) if form is Format.FRONT_MATTER else read_data(data, form, path)
+        texts = None if read is None or isinstance(read, Problem) else [(read, changes)]
+    splices: list[Splice] = []
+    line = 1
+    for (start_of_text, _, block), own in texts or ():
+        text, offset, at, line = block.text, start_of_text, 0, block.line
+        parts = _proved_parts(block, keys, own)
+        if parts is None or isinstance(parts, Problem):
+            return parts
+        for start, stop, inserted in parts:
+            first = offset + len(text[at:start].encode())
+            at, offset = stop, first + len(text[start:stop].encode())
+            splices.append((first, offset, inserted.encode()))
+    if texts is not None and not _may_be_written(data, splices, form):
+        noun = "front matter" if form is Format.FRONT_MATTER else "file"
+        limit = MAX_BYTES.get(form, LARGEST_PAGE_BYTES) >> 20
+        message = f"With the new counts, the {noun} would be larger than {limit} MiB: shorten it."
+        return Problem(ProblemKind.TOO_LARGE, path, message, line)
+    return None if texts is None else splices
+
+
+def _proved_parts(
+    block: BlockText, keys: Keys, changes: Sequence[Change]
+) -> list[tuple[int, int, str]] | Problem | None:
+    """Return the parts of a text that the changes replace, once they are known to change nothing else."""
     before = interpret(block, keys)
     edits = _edits(before.slots, changes, block.syntax)
     if edits is None or not before.trees:
@@ -36,23 +64,12 @@ def tree_splices(
     parts = [(span.start, span.stop, f"{span.before}{value}{span.after}") for span, value in edits]
     old_keys = frozenset(span.key for span, _ in edits if span.key is not None)
     digests = [digest(tree, old_keys) for tree in before.trees]
-    del before, edits  # a large file's trees are in memory one at a time
-    new = splice(text, parts)
-    after = interpret(BlockText(new, block.syntax, block.line, path, block.is_data), keys)
+    del before, edits  # a large text's trees are in memory one at a time
+    after = interpret(replace(block, text=splice(block.text, parts), newlines=[]), keys)
     if _differs_elsewhere(digests, after, changes):
         message = f"syncer cannot change only the counts in this {block.noun}: write it in a simpler form."
-        return Problem(ProblemKind.CANNOT_PLACE, path, message, block.line)
-    if not _may_be_written(b"".join((data[: read.start], new.encode(), data[read.stop :])), form):
-        limit = MAX_BYTES.get(form, LARGEST_PAGE_BYTES) >> 20
-        message = f"With the new counts, the {block.noun} would be larger than {limit} MiB: shorten it."
-        return Problem(ProblemKind.TOO_LARGE, path, message, block.line)
-    splices: list[Splice] = []
-    at, offset = 0, read.start
-    for start, stop, inserted in parts:
-        first = offset + len(text[at:start].encode())
-        at, offset = stop, first + len(text[start:stop].encode())
-        splices.append((first, offset, inserted.encode()))
-    return splices
+        return Problem(ProblemKind.CANNOT_PLACE, block.path, message, block.line)
+    return parts
 
 
 def _read_front_matter(data: bytes, keys: Keys, path: str) -> ReadText | None:
@@ -63,11 +80,12 @@ def _read_front_matter(data: bytes, keys: Keys, path: str) -> ReadText | None:
     return ReadText(block.start, block.stop, BlockText(text, block.syntax, block.line, path))
 
 
-def _may_be_written(data: bytes, form: Format) -> bool:
+def _may_be_written(data: bytes, splices: Sequence[Splice], form: Format) -> bool:
     """Return whether a file with new counts can be read again."""
     if form is not Format.FRONT_MATTER:
-        return len(data) <= MAX_BYTES.get(form, LARGEST_PAGE_BYTES)
-    block = find_block(data)
+        size = len(data) + sum(len(new) - (stop - start) for start, stop, new in splices)
+        return size <= MAX_BYTES.get(form, LARGEST_PAGE_BYTES)
+    block = find_block(splice(data, splices))
     return block is not None and block.end is BlockEnd.CLOSED
 
 

@@ -41,15 +41,15 @@ class KeyPath(NamedTuple):
         return self.member.value
 
 
-def scopes_in(tree: Tree, keys: Keys, syntax: Syntax, *, any_case: bool) -> Iterator[Scope | Conflict]:
+def scopes_in(tree: Tree, keys: Keys, syntax: Syntax, *, first: int = 0, any_case: bool) -> Iterator[Scope | Conflict]:
     """Yield the tables of a tree that may have a video, in order, or the conflict that makes them uncertain.
 
-    `any_case`: whether some readers ignore letter case.
+    `first`: the number of the first item of the outermost list. `any_case`: whether some readers ignore letter case.
     """
     for number, root in enumerate((tree.root, *tree.later)):
         # a further document has a prefix that no key can have
         top = _Position(root, f"---[{number}]." if number else "", _obstacle(root), None)
-        yield from _scopes(top, keys.lists, keys, syntax, any_case=any_case)
+        yield from _scopes(top, keys.lists, keys, syntax, first=first, any_case=any_case)
 
 
 def follow(table: Table, names: Names) -> KeyPath | None:
@@ -89,7 +89,7 @@ class _Position(NamedTuple):
 
 
 def _scopes(
-    at: _Position, lists: tuple[Names, ...], keys: Keys, syntax: Syntax, *, any_case: bool
+    at: _Position, lists: tuple[Names, ...], keys: Keys, syntax: Syntax, *, first: int = 0, any_case: bool
 ) -> Iterator[Scope | Conflict]:
     names = lists[0] if lists else keys.video_id if keys.is_keyed else None
     if names is None:
@@ -109,7 +109,7 @@ def _scopes(
         node, obstacle = found.value, obstacle or found.obstacle or _obstacle(found.value)
     name = ".".join(names)
     if lists:
-        for number, item in enumerate(node.items if isinstance(node, Items) else ()):
+        for number, item in enumerate(node.items if isinstance(node, Items) else (), first):
             below = _Position(item, f"{at.prefix}{name}[{number}].", obstacle or _obstacle(item), twin)
             yield from _scopes(below, lists[1:], keys, syntax, any_case=any_case)
     elif isinstance(node, Table):

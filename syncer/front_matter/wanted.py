@@ -34,6 +34,10 @@ class Wanted:
         self.beyond = len(self._steps)
         """The number of the tables of the videos, and of what is below them."""
 
+    def is_name(self, number: int) -> bool:
+        """Return whether the next step from a node with this number is a key by its name."""
+        return 0 <= number < self.beyond and self._steps[number] is not None
+
     def item(self, number: int) -> int:
         """Return the number of the items of a list with this number."""
         is_step = 0 <= number < self.beyond

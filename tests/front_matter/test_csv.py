@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.front_matter.csv_cells import MAX_COLUMNS, MAX_RECORD_BYTES, Ragged, Record, read_record, read_records
-from syncer.front_matter.csv_table import MAX_PROBLEMS, MAX_RECORDS, changes_only, find_in_table, table_splices
+from syncer.front_matter.csv_table import MAX_RECORDS, changes_only, find_in_table, table_splices
 from syncer.front_matter.keys import PageContents
+from syncer.front_matter.packed_slots import MAX_PROBLEMS
 from syncer.front_matter.plain import splice
 from syncer.front_matter.tree import Conflict
 from syncer.model import Change, Count, Date, Fields, Problem, ProblemKind

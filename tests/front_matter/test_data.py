@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.front_matter.block import Syntax
+from syncer.front_matter.block import LARGEST_PAGE_BYTES, Syntax
 from syncer.front_matter.data import MAX_BYTES
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import PageContents, keys_of
@@ -338,17 +338,20 @@ def test_the_format_wins_over_the_suffix() -> None:
 
 
 def test_a_file_of_too_many_bytes_or_videos_is_refused() -> None:
-    item = f'{{"id": "{ID}"}}'
+    item = f"- id: {ID}\n"
     for path, text in (
-        ("a.yml", f"- id: {ID}\n" + "#" * MAX_BYTES[Format.YAML]),
-        ("a.json", f"[{','.join([item] * (MAX_DATA_ITEMS + 1))}]"),
+        ("a.yml", item + "#" * MAX_BYTES[Format.YAML]),
+        ("a.yml", item * (MAX_DATA_ITEMS + 1)),
+        ("a.toml", f'[[videos]]\nid = "{ID}"\n' + "#" * MAX_BYTES[Format.TOML]),
+        ("a.toml", f"videos = [{f'{{id = {ID!r}}}, ' * (MAX_DATA_ITEMS + 1)}]"),
+        ("a.json", f'[{{"id": "{ID}"}}]' + " " * LARGEST_PAGE_BYTES),
+        ("a.csv", f"id\n{ID}\n" + "\n" * LARGEST_PAGE_BYTES),
     ):
-        (problem,) = find(text.encode(), mapped("[].id"), path).problems
+        mapping = mapped({"a.toml": "videos[].id", "a.csv": "id"}.get(path, "[].id"))
+        (problem,) = find(text.encode(), mapping, path).problems
         assert problem.kind is ProblemKind.TOO_LARGE
         assert problem.message.endswith("split it into several files.")
-    assert (
-        len(find(f"[{','.join([item] * MAX_DATA_ITEMS)}]".encode(), mapped("[].id"), "a.json").slots) == MAX_DATA_ITEMS
-    )
+    assert len(find((item * MAX_DATA_ITEMS).encode(), mapped("[].id"), "a.yml").slots) == MAX_DATA_ITEMS
 
 
 def test_a_page_that_grows_beyond_the_limit_is_not_written() -> None:
@@ -404,7 +407,7 @@ _values = st.recursive(
     _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=4), max_leaves=12
 )
 _items = st.dictionaries(_names, _values, max_size=4).map(lambda item: {"id": ID, "views": 5, **item})
-_documents = st.one_of(
+documents = st.one_of(
     _values,
     st.lists(_items, max_size=4),
     st.lists(_items, max_size=4).map(lambda items: {"title": "a", "videos": items}),
@@ -453,7 +456,7 @@ _forms = st.sampled_from([(suffix, form) for suffix, forms in _FILES.items() for
 
 
 @examples(250 if PROVING else 120)
-@given(_documents, _forms, mappings)
+@given(documents, _forms, mappings)
 def test_a_file_of_any_shape_changes_only_at_its_counts(
     value: Any, form: tuple[str, Callable[[Any], str]], mapping: Fields
 ) -> None:
