@@ -85,7 +85,10 @@ def test_a_file_with_ids_as_keys_is_the_authors_and_not_one_that_syncer_writes(d
     assert (report.changed_pages, report.commit) == (1, repository.head())
     assert repository.git("log", "-1", "--format=%(trailers:key=Syncer-Pages,valueonly)").strip() == "1"
     ran = syncer("undo", str(report.sync))
-    assert "Inserted counts are not removed. Delete their lines by hand." in ran.out
+    assert (
+        "Inserted counts are not removed. Remove them by hand: delete the key and its value; in a table, empty"
+        in ran.out
+    )
     assert "write.file" not in ran.out
 
 

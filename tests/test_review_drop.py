@@ -68,7 +68,7 @@ def test_each_dropped_count_has_a_line_of_a_sync_of_its_own(waiting: Repository,
         assert (line["old"], line["new"]) == tuple(wrote[TWO, line["field"]][name] for name in ("new", "old"))
     assert [line["seq"] for line in lines] == list(range(len(before) + 1, len(before) + len(lines) + 1))
     assert {line["sync"] for line in lines} == {document["dropped"]["sync"]}
-    assert document["dropped"] == {"sync": document["dropped"]["sync"], "pages": 1, "counts": 4}
+    assert document["dropped"] == {"sync": document["dropped"]["sync"], "pages": 1, "counts": 4, "dates": 0}
     assert (document["kept"], document["pages"], document["problems"], document["exit"]) == (None, [], [], 0)
     assert syncer("status", "--json").document["syncs"][0]["sync"] == document["dropped"]["sync"]
 

@@ -108,7 +108,7 @@ def test_what_the_author_changed_is_not_committed_and_is_listed_as_left(
     page.write_bytes(page.read_bytes().replace(b"likeCount:   ", b"likeCount:   1") + b"more\n")
     edited = page.read_bytes()
     document = syncer("review", "--json", "--keep", A).document
-    assert document["kept"] == {"commit": waiting.head(), "pages": 1, "counts": 1}
+    assert document["kept"] == {"commit": waiting.head(), "pages": 1, "counts": 1, "dates": 0}
     [left] = document["pages"]
     assert [(count["field"], count["new"], count["ours"]) for count in left["counts"]] == [
         ("likeCount", f"1{likes}", False)

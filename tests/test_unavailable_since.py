@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -174,6 +175,28 @@ def test_an_undone_removal_puts_the_day_back(site: Site) -> None:
     assert (site.root / "content/a.md").read_bytes() == page('""')
     assert site.undo(removal.sync, NOON + HOUR).changed_dates == 1
     assert (site.root / "content/a.md").read_bytes() == page('"2024-01-31"')
+
+
+def test_each_sentence_names_dates_where_only_dates_change(site: Site, youtube: Simulator, syncer: Run) -> None:
+    file, folder = site.put("content/a.md", page('""')), str(site.root / "content")
+    repository = in_git(site)
+    youtube.world = World(videos={A: NOT_HERE})
+    out = syncer("sync").out
+    assert re.search(r"\ncontent/a\.md +gone +- +\d{4}-\d\d-\d\d\n", out)
+    assert "Changed 1 date on 1 page.\n" in out
+    name = syncer("status", "--json").document["syncs"][0]["sync"]
+    written = file.read_bytes()
+    assert "\nNot committed: 1 date on 1 page.\n" in syncer("review").out
+
+    ran = syncer("undo", name)
+    assert (ran.code, file.read_bytes()) == (0, page('""'))
+    assert "Restored 1 date on 1 page. A sync changes them only when the states of their videos change.\n" in ran.out
+    again = ran.out.split("To reverse this, run `syncer undo ")[1].split("`")[0]
+    assert "Restored 1 date on 1 page." in syncer("undo", again).out
+    assert file.read_bytes() == written
+    assert "Restored 1 date on 1 page." in syncer("review", "--drop", folder).out
+    assert (file.read_bytes(), repository.status()) == (page('""'), [])
+    assert syncer("undo", name).out == "Nothing to restore: the pages already have the old values.\n"
 
 
 def test_a_commit_has_the_day_and_its_removal_and_a_review_drops_it(

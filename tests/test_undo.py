@@ -145,7 +145,7 @@ def test_an_inserted_count_is_not_removed(site: Site, youtube: Simulator) -> Non
 def test_how_to_remove_an_inserted_count_is_shown_only_for_inserted_counts(site: Site, syncer: Run) -> None:
     site.put("content/a.md", crlf(A, "", 2))
     ran = syncer("undo", site.sync().sync)
-    assert "Delete their lines by hand." in ran.out
+    assert "Remove them by hand: delete the key and its value; in a table, empty the\ncell." in ran.out
     assert "`git restore PAGE`" in ran.out
     site.put("content/b.md", crlf(A, 1, 2))
     name = site.sync().sync
@@ -261,7 +261,7 @@ def test_counts_that_have_their_old_values_need_nothing(site: Site, syncer: Run)
     lines = site.log_lines()
 
     ran = syncer("undo", name)
-    assert (ran.code, ran.out) == (0, "Nothing to restore: the pages already have the old counts.\n")
+    assert (ran.code, ran.out) == (0, "Nothing to restore: the pages already have the old values.\n")
     assert site.log_lines() == lines
 
 

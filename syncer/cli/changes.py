@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import nullcontext, redirect_stdout
-from itertools import islice
 
 from syncer.cli.show import (
     ROWS_SHOWN,
@@ -21,26 +20,28 @@ from syncer.cli.show import (
     show_videos,
 )
 from syncer.errors import ExitCode
-from syncer.model import Change, Count, Problem, ProblemKind, named_field
+from syncer.model import Change, Date, Problem, ProblemKind, named_field
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
-from syncer.wording import counted, safe
+from syncer.wording import counted, counts_and_dates, safe
 
 
 class ChangeList:
-    """The first changed counts of a sync, or in full all changes; the diff log has all."""
+    """The first changes of a sync, without the dates that go with a count, or in full all; the diff log has all."""
 
     def __init__(self, *, keep_all: bool = False) -> None:
         self.changes: list[Change] = []
         self._previews: list[tuple[str, bytes, bytes]] = []
         self._keep_all = keep_all
+        self._rows = 0
 
     def add(self, changes: Sequence[Change]) -> None:
         """Take a batch of changes."""
         if self._keep_all:
             self.changes += changes
-        elif room := ROWS_SHOWN - len(self.changes):
-            counts = (change for change in changes if isinstance(change.kind, Count))
-            self.changes += islice(counts, room)
+        else:
+            rows = [change for change in changes if change.kind is not Date.CHECKED_AT]
+            self.changes += rows[: ROWS_SHOWN - len(self.changes)]
+            self._rows += len(rows)
 
     def preview(self, path: str, old: bytes, new: bytes) -> None:
         """Take a page of a dry run."""
@@ -65,11 +66,21 @@ class ChangeList:
                     show(safe(line), _STYLES.get(line[0], ""))
                 show()
         if self.changes and not report.dry_run:
-            show_table(("page", "count", "old", "new"), _rows(self.changes), right=(2, 3))
+            paths = [None, *(change.path for change in self.changes)]
+            rows = [
+                (
+                    "" if change.path == before else change.path,
+                    named_field(change.field, change.video_id),
+                    change.old or "-",
+                    change.new or "-",
+                )
+                for before, change in zip(paths, self.changes, strict=False)
+            ]
+            show_table(("page", "count", "old", "new"), rows, right=(2, 3))
         if report.dry_run:
             rest(report.changed_pages, "page")
         else:
-            rest(report.changed_counts, "change", f"`syncer log --sync {report.sync}` has all")
+            rest(self._rows, "change", f"`syncer log --sync {report.sync}` has all")
 
 
 def failures(report: SyncReport) -> Sequence[Problem]:
@@ -100,9 +111,9 @@ def _show_sums(report: SyncReport) -> None:
     show_open(report.open)
     if report.commit:
         pushed = f" and pushed to {report.pushed_to}" if report.pushed_to else ""
-        counts, pages = report.committed
-        is_other = counts and report.committed != (report.changed_counts, report.changed_pages)
-        what = f"{counted(counts, 'count')} on {counted(pages, 'page')} " if is_other else ""
+        counts, dates, pages = report.committed
+        is_other = pages and (counts, pages) != (report.changed_counts, report.changed_pages)
+        what = f"{counts_and_dates(counts, dates)} on {counted(pages, 'page')} " if is_other else ""
         show(f"Committed {what}as {report.commit[:12]}{pushed}.")
     if report.build:
         show(report.build)
@@ -123,8 +134,9 @@ def _show_sums(report: SyncReport) -> None:
 
 def show_put_back(report: SyncReport) -> None:
     """Print what an undo or a drop restored."""
-    sums = f"{counted(report.changed_counts, 'count')} on {counted(report.changed_pages, 'page')}"
-    show(f"Restored {sums}. A sync changes them only when YouTube returns different numbers.", "bold")
+    sums = counts_and_dates(report.changed_counts, report.changed_dates)
+    until = "YouTube returns different numbers" if report.changed_counts else "the states of their videos change"
+    show(f"Restored {sums} on {counted(report.changed_pages, 'page')}. A sync changes them only when {until}.", "bold")
     show(f"To reverse this, run `syncer undo {report.sync}`.")
 
 
@@ -134,8 +146,11 @@ def show_way_back(paths: AbstractSet[str], own_file: str | None) -> None:
     `own_file` is the data file that syncer writes.
     """
     if paths - {own_file}:
-        show("Inserted counts are not removed. Delete their lines by hand. If they are not committed, you can also")
-        show("run `git restore PAGE`, which discards all your changes of the page since its last commit.")
+        show(
+            "Inserted counts are not removed. Remove them by hand: delete the key and its value; in a table, empty the"
+        )
+        show("cell. If they are not committed, you can also run `git restore PAGE`, which discards all your changes of")
+        show("the page since its last commit.")
     if own_file in paths:
         show("Inserted counts in a data file are not removed, because the next sync would write them again. To have no")
         show("such file, remove `write.to` and `write.file` from the config, then delete the file.")
@@ -153,16 +168,6 @@ def show_wrong(report: SyncReport) -> None:
     if problems:
         show(f"Problems: {len(problems):,}", "bold")
         show_problems(problems)
-
-
-def _rows(changes: Sequence[Change]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield a row for each change; the page is named in its first one."""
-    page = None
-    for change in changes:
-        path = change.path if change.path != page else ""
-        field, old = named_field(change.field, change.video_id), "-" if change.old is None else change.old
-        yield path, field, old, change.new
-        page = change.path
 
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}

@@ -12,7 +12,7 @@ from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
 from syncer.status.held_back import held_back_json
 from syncer.status.report import problem_json
-from syncer.wording import counted
+from syncer.wording import counted, counts_and_dates
 
 RELATIVE_DIGITS = 6
 """Places after the decimal point of a relative change in JSON."""
@@ -24,7 +24,12 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
     return {
         "head": review.head,
         "kept": kept._asdict() if kept else None,
-        "dropped": {"sync": dropped.sync, "pages": dropped.changed_pages, "counts": dropped.changed_counts}
+        "dropped": {
+            "sync": dropped.sync,
+            "pages": dropped.changed_pages,
+            "counts": dropped.changed_counts,
+            "dates": dropped.changed_dates,
+        }
         if dropped
         else None,
         "pages": [
@@ -70,11 +75,11 @@ def show_result(result: ReviewResult, *, pushes: bool, own_file: str | None) -> 
     """Print what was kept and dropped; `pushes`: the next sync pushes the commit; `own_file`: of `write.file`."""
     kept, dropped = result.kept, result.dropped
     if kept:
-        what = f"{counted(kept.counts, 'count')} on {counted(kept.pages, 'page')}"
+        what = f"{counts_and_dates(kept.counts, kept.dates)} on {counted(kept.pages, 'page')}"
         show(f"Committed {what} as {kept.commit[:12]}.", "bold")
         if pushes:
             show("The next sync pushes this commit.")
-    if dropped and dropped.changed_counts:
+    if dropped and (dropped.changed_counts or dropped.changed_dates):
         show_put_back(dropped)
     if not (kept or dropped):
         show("Nothing to keep or drop.", "bold")
@@ -102,7 +107,8 @@ def _show_pages(pages: Sequence[ReviewPage]) -> None:
     large, yours = sum(count.large_change for count in counts), sum(not count.own for count in counts)
     marked = [counted(large, "large change")] * bool(large) + [f"{yours:,} yours"] * bool(yours)
     also = f" ({', '.join(marked)})" if marked else ""
-    show(f"Not committed: {counted(len(counts), 'count')} on {counted(len(pages), 'page')}{also}.", "bold")
+    total = counts_and_dates(len(counts), rows - len(counts))
+    show(f"Not committed: {total} on {counted(len(pages), 'page')}{also}.", "bold")
     if yours:
         show("Counts marked `yours` were not last written by syncer. Commit them yourself with git.")
 

@@ -106,7 +106,8 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     show_videos(lists, pages, "--json")
     if status.brake:
         command = "syncer trigger --accept" if daemon else "syncer sync --accept"
-        written = status.syncs[0]["changed_counts"] if status.syncs else 0
+        last = status.syncs[:1]
+        written = sum(each["changed_counts"] for each in last), sum(each["changed_dates"] for each in last)
         sentence = brake_sentence(
             status.brake, status.brake_limit, written=written, accept=command, stopped="the last sync"
         )

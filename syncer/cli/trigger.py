@@ -76,7 +76,8 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
         print(f"syncer: {safe(document['error']['message'])}", file=sys.stderr)
     else:
         numbers = ("pages", "videos", "asked", "answered", "changed_counts", "changed_pages")
-        show(summary(**{name: document[name] for name in numbers}), "bold")
+        dates = document["changed_dates"]
+        show(summary(**{name: document[name] for name in numbers}, changed_dates=dates), "bold")
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
             show(f"{skipped} (`syncer sync --all` includes them).")
@@ -84,12 +85,12 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
         if document["brake"]:
             brake = Brake(**document["brake"])
             limit = brake.limit(missing=limits.missing, falling=limits.falling)
-            written = document["changed_counts"]
+            written = document["changed_counts"], dates
             show(brake_sentence(brake, limit, written=written, accept="syncer trigger --accept"), "bold yellow")
         if document["problems"]:
             problems = len(document["problems"])
             them = "it" if problems == 1 else "them"
             show(f"{counted(problems, 'problem')}: run `syncer status` to see {them}.", "bold yellow")
-        if document["changed_counts"]:
+        if document["changed_counts"] or dates:
             show(f"Run `syncer log --sync {document['sync']}` to see the changes.")
     return int(document["exit"])

@@ -32,7 +32,7 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     except SyncerError:  # a shell's completion cannot show errors
         return []
     reports = ((sync.id, stored_report(sync.report)) for sync in syncs if sync.id.startswith(begun))
-    return [name for name, report in reports if report and report["changed_counts"]]
+    return [name for name, report in reports if report and (report["changed_counts"] or report.get("changed_dates"))]
 
 
 def _rows(skipped: Sequence[SkippedCount]) -> Iterator[Sequence[str]]:
@@ -73,10 +73,10 @@ def command(settings: Settings, sync: str | None) -> int:
         report, skipped = undo(config, sync, environment, listener, ROWS_SHOWN)
     if not settings.quiet:
         changes.show_changes(report)
-        if report.changed_counts:
+        if report.changed_counts or report.changed_dates:
             show_put_back(report)
         elif not report.exit:
-            show("Nothing to restore: the pages already have the old counts.")
+            show("Nothing to restore: the pages already have the old values.")
     if report.left:
         show(f"Not restored: {counted(report.left, 'value')}", "bold")
         show_table(("page", "count", "why"), _rows(skipped))

@@ -61,6 +61,8 @@ class CommitSummary(NamedTuple):
     commit: str
     pages: int
     counts: int
+    dates: int
+    """Those on pages without a count."""
 
 
 def require_tip(repository: Repository) -> Tip:
@@ -105,7 +107,7 @@ def commit_counts(
             if tip_of(repository) == tip:
                 raise
         else:
-            return CommitSummary(commit, contents.pages, contents.counts), not_text
+            return CommitSummary(commit, contents.pages, contents.counts, contents.dates), not_text
     raise failure
 
 

@@ -24,7 +24,7 @@ from syncer.daemon.agenda import Agenda
 from syncer.daemon.systemd import Systemd
 from syncer.daemon.tickets import Tickets, Trigger
 from syncer.errors import ExitCode, SyncerError
-from syncer.status.report import SyncReport, report_json
+from syncer.status.report import SyncReport, stored_json
 from syncer.wording import utc
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class Daemon:
                 share, since = self._rng.random(), finished.unread_since
                 agenda = agenda.after_report(result, now, share, triggered=triggered, unread_since=since)
                 self._log.log_report(result, agenda.start)
-                trouble, document = None, report_json(result)
+                trouble, document = None, json.loads(stored_json(result))
             else:
                 agenda = agenda.after_error(result, now)
                 daemon_log.log_error(result, agenda.start)

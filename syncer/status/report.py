@@ -14,7 +14,7 @@ from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.diff_log.lines import line_of, timestamp
 from syncer.errors import ExitCode
 from syncer.model import Bucket, Change, Count, Problem, ProblemKind, VideoId
-from syncer.wording import counted
+from syncer.wording import counted, counts_and_dates
 from syncer.youtube.answer import Outcome, Tries
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class SyncReport:
     """Those of the missing that are gone, sorted."""
     commit: str | None = None
     """The name of the commit that the sync ended in."""
-    committed: tuple[int, int] = 0, 0
-    """How many counts that commit has, and on how many pages; earlier syncs may have written some of them."""
+    committed: tuple[int, int, int] = 0, 0, 0
+    """How many counts that commit has, dates on pages without a count, and pages. Some may be older."""
     pushed_to: str | None = None
     """The remote that has all of syncer's commits now, if the sync pushed."""
     build: str | None = None
@@ -102,6 +102,7 @@ class Outline(TypedDict):
     finished: str
     changed_pages: int
     changed_counts: int
+    changed_dates: int
     problems: int
     result: str
     """How it went, in words: `complete`, `2 problems`, `safety brake`, `3 videos left out`, `failed`, `stopped`."""
@@ -199,11 +200,12 @@ def summary(
     *,
     changed_counts: int,
     changed_pages: int,
+    changed_dates: int = 0,
     dry_run: bool = False,
 ) -> str:
     """Return how a sync went, in a line: `12 pages, 13 videos: 13 requested, 12 returned. Changed 22 counts ...`."""
     requested = f"{asked:,} requested, {answered:,} returned" if asked else "none requested"
-    changed = f"{'Would change' if dry_run else 'Changed'} {counted(changed_counts, 'count')}"
+    changed = f"{'Would change' if dry_run else 'Changed'} {counts_and_dates(changed_counts, changed_dates)}"
     return (
         f"{counted(pages, 'page')}, {counted(videos, 'video')}: {requested}."
         f" {changed} on {counted(changed_pages, 'page')}."
@@ -219,6 +221,7 @@ def summary_of(report: SyncReport) -> str:
         report.answered,
         changed_counts=report.changed_counts,
         changed_pages=report.changed_pages,
+        changed_dates=report.changed_dates,
         dry_run=report.dry_run,
     )
 
@@ -230,24 +233,26 @@ HIDDEN = "Hidden by the owner, counts kept:"
 """The headings of the lists of videos."""
 
 
-def brake_sentence(brake: Brake, limit: float, *, written: int, accept: str, stopped: str = "this sync") -> str:
+def brake_sentence(
+    brake: Brake, limit: float, *, written: tuple[int, int], accept: str, stopped: str = "this sync"
+) -> str:
     """Return why the safety brake holds readings, and what to do.
 
-    `limit` is the share above which it does, from 0 to 1; `written` are the counts that the sync wrote before the brake
-    stopped it, and `stopped` is what to call this sync; `accept` is the command that accepts what is held.
+    `limit` is the share above which it does, from 0 to 1; `written` is how many counts and dates the sync wrote before
+    the brake stopped it, and `stopped` is what to call this sync; `accept` is the command that accepts what is held.
     """
     why = brake_outline(brake, written, f" (limit {limit * 100:g}%)", stopped)
     return f"{why} If YouTube is right, run `{accept}`."
 
 
-def brake_outline(brake: Brake, written: int, limit: str = "", stopped: str = "this sync") -> str:
+def brake_outline(brake: Brake, written: tuple[int, int], limit: str = "", stopped: str = "this sync") -> str:
     """Return why the safety brake holds readings, without what to do. Takes what `brake_sentence` takes."""
     share = brake_share(brake)
     if brake.reason == NOT_PLAYING:
         return f"The safety brake holds what YouTube says about playing: {share}{limit}."
     if brake.earlier:
         return f"The safety brake still holds the readings of an earlier sync: {share}{limit}."
-    before = f"{counted(written, 'count')} had been written before" if written else "Nothing was written"
+    before = f"{counts_and_dates(*written)} had been written before" if any(written) else "Nothing was written"
     return f"The safety brake stopped {stopped}: {share}{limit}. {before}."
 
 
@@ -255,7 +260,8 @@ def brake_sentence_of(report: SyncReport, accept: str) -> str | None:
     """Return the `brake_sentence` of a report; None if the safety brake holds nothing."""
     if not report.brake:
         return None
-    return brake_sentence(report.brake, report.brake_limit, written=report.changed_counts, accept=accept)
+    written = report.changed_counts, report.changed_dates
+    return brake_sentence(report.brake, report.brake_limit, written=written, accept=accept)
 
 
 def brake_share(brake: Brake) -> str:
@@ -299,6 +305,7 @@ def outline(report: StoredReport) -> Outline:
         finished=report["finished"],
         changed_pages=report["changed_pages"],
         changed_counts=report["changed_counts"],
+        changed_dates=report.get("changed_dates", 0),
         problems=len(report["problems"]),
         result=result_of(report),
         exit=report["exit"],

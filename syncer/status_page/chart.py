@@ -11,7 +11,7 @@ from syncer.errors import ExitCode
 from syncer.model import Count, Reading
 from syncer.status.report import COMPLETE, Outline
 from syncer.status_page.markup import Markup, tag, together
-from syncer.wording import counted, utc
+from syncer.wording import counted, counts_and_dates, utc
 
 WIDTH, HEIGHT = 640, 230
 LEFT, RIGHT, TOP, BOTTOM = 92, 20, 42, 34
@@ -148,7 +148,7 @@ def _bar(sync: Outline, x: float, line: int, up: int, down: int, *, slot: float,
     left, width, up = round(x + (1 - BAR_SHARE) / 2 * slot, 1), round(BAR_SHARE * slot, 1), max(4, up)
     description = (
         f"{utc(datetime.fromisoformat(sync['finished']))}: {sync['result']}, "
-        f"{counted(sync['changed_counts'], 'count')} changed, {_seconds(sync):.0f} s"
+        f"{counts_and_dates(sync['changed_counts'], sync['changed_dates'])} changed, {_seconds(sync):.0f} s"
     )
     mark = tag("circle", cx=round(x + slot / 2, 1), cy=line - up - 7, r=4, class_="mark")
     return tag(

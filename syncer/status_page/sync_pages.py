@@ -28,7 +28,7 @@ from syncer.status_page.markup import Markup, tag
 from syncer.status_page.overview import progress_of
 from syncer.status_page.problems import problems_list
 from syncer.status_page.reading import PageNames
-from syncer.wording import counted
+from syncer.wording import counted, counts_and_dates
 
 REFRESH_SECONDS = 1
 """Seconds between two refreshes while a sync is running."""
@@ -44,7 +44,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
     """Return the page of a finished sync; `changes` are a part of its changes, from `offset` on."""
     started, finished = (datetime.fromisoformat(report[name]) for name in ("started", "finished"))
     made = report["changed_counts"]
-    lines = made + report.get("changed_dates", 0)
+    dates = report.get("changed_dates", 0)
     brake = None
     if stored := report["brake"]:
         earlier, part = stored.get("earlier", made > 0), stored.get("part", False)
@@ -63,7 +63,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
                 ("Found", f"{counted(report['videos'], 'video')} on {counted(report['pages'], 'page')}"),
                 ("Requested", f"{counted(report['asked'], 'video')}, {report['answered']:,} returned"),
                 ("Skipped", _skipped(report)),
-                ("Changed", f"{counted(made, 'count')} on {counted(report['changed_pages'], 'page')}"),
+                ("Changed", f"{counts_and_dates(made, dates)} on {counted(report['changed_pages'], 'page')}"),
                 *([("Not restored", f"{counted(left_alone, 'value')}, changed since")] if left_alone else []),
                 ("Quota units used", ", ".join(f"{bucket} {units:,}" for bucket, units in report["units"].items())),
                 ("Retries", f"{report.get('retries', 0):,}"),
@@ -72,7 +72,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
             ),
             id_="summary",
         ),
-        tag("p", brake_outline(brake, made), class_="verdict attention") if brake else None,
+        tag("p", brake_outline(brake, (made, dates)), class_="verdict attention") if brake else None,
         section("Problems", problems_list(problems, level="h3") if problems else tag("p", "None."), id_="problems"),
         _missing(report, names),
         section(
@@ -81,7 +81,12 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
             if changes
             else tag("p", "None."),
             neighbours(
-                "More changes", f"/syncs/{report['sync']}", {}, limit=CHANGES_PER_PAGE, offset=offset, total=lines
+                "More changes",
+                f"/syncs/{report['sync']}",
+                {},
+                limit=CHANGES_PER_PAGE,
+                offset=offset,
+                total=made + dates,
             ),
             id_="changes",
         ),

@@ -133,7 +133,7 @@ class Tally:
     braked: frozenset[VideoId] = frozenset()
     """Videos whose readings the safety brake holds."""
     commit: str | None = None
-    committed: tuple[int, int] = 0, 0
+    committed: tuple[int, int, int] = 0, 0, 0
     """As in the report."""
     pushed_to: str | None = None
     build: str | None = None

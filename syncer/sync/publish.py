@@ -41,7 +41,7 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope, paths)]
         summary, filtered = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
-        tally.committed = (summary.counts, summary.pages) if summary else (0, 0)
+        tally.committed = (summary.counts, summary.dates, summary.pages) if summary else (0, 0, 0)
         tip = require_tip(scope.repository).commit
         unseen = find_unseen(scope, tip)
         if filtered:

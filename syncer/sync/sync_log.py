@@ -11,7 +11,7 @@ from syncer.status.buckets import bucket_statuses
 from syncer.status.leftovers import Leftovers
 from syncer.status.report import SyncReport
 from syncer.sync.options import Sync, Tally
-from syncer.wording import counted
+from syncer.wording import counted, counts_and_dates
 
 log = logging.getLogger("syncer.sync")
 
@@ -101,7 +101,7 @@ def log_written(sync: Sync) -> None:
     log.info(
         "%s %s on %s%s",
         "Would write" if sync.options.dry_run else "Wrote",
-        counted(tally.changed_counts, "count"),
+        counts_and_dates(tally.changed_counts, tally.changed_dates),
         counted(tally.changed_pages, "page"),
         f", {tally.in_place:,} of them in place" if tally.in_place else "",
         extra={
