@@ -1,7 +1,6 @@
 """The values that travel through a sync: plain and frozen; nothing here reads or writes anything.
 
-Values that exist for every page and every video are named tuples: a frozen dataclass takes more than twice as long to
-make.
+What exists for every page and every video is a named tuple: a frozen dataclass takes more than twice as long to make.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from operator import attrgetter
 from typing import Literal, NamedTuple, NewType
 
 VideoId = NewType("VideoId", str)
@@ -38,22 +38,22 @@ class Count(StrEnum):
     COMMENTS = "commentCount"
 
 
-class Date(StrEnum):
-    """A day that a page shows beside its counts, by its key in the config. It is written in UTC."""
+class Detail(StrEnum):
+    """What a page shows of a video beside its counts, by its key in the config. Days are written in UTC."""
 
     CHECKED_AT = "checked_at"
-    """When YouTube returned the count that was last changed: written together with that count only."""
+    """When YouTube returned the count that was last changed: written together with it, and never emptied."""
     UNAVAILABLE_SINCE = "unavailable_since"
     """Since when the video does not play; empty while it plays."""
 
-    @property
-    def follows_counts(self) -> bool:
-        """Whether it is written only together with a count of its video, and never emptied."""
-        return self is Date.CHECKED_AT
 
-
-ValueKind = Count | Date
+ValueKind = Count | Detail
 """What a mapped field holds."""
+
+
+def can_be_empty(kind: ValueKind) -> bool:
+    """Return whether a value can be removed, so that nothing is there."""
+    return not (isinstance(kind, Count) or kind is Detail.CHECKED_AT)
 
 
 def count_in_log(kind: ValueKind) -> str | None:
@@ -101,11 +101,10 @@ class Why(StrEnum):
     CHECKED = "checked"
     """A date of `checked_at` was written, together with a count of the same video."""
     UNAVAILABLE = "unavailable"
-    """A date of `unavailable_since` was written: the video does not play."""
     AVAILABLE = "available"
-    """It was removed: the video plays again."""
+    """A date of `unavailable_since` was written, as the video does not play, or removed, as it plays again."""
     DROPPED = "dropped"
-    """You dropped the count in `syncer review`: the page has the last commit's count again."""
+    """You dropped it in `syncer review`: the page has the last commit's count again."""
     UNDO = "undo"
     """You undid a sync: the page has the count again that the sync replaced."""
 
@@ -203,8 +202,8 @@ class Fields:
     insert_missing: bool = False
     insert_as: CountType = "number"
     """The type of an inserted count where the page has no other count to follow."""
-    dates: Mapping[Date, str] = field(default_factory=dict)
-    """The site's key of each date that it shows, as of the counts."""
+    details: Mapping[Detail, str] = field(default_factory=dict)
+    """The site's key of each detail that it shows, as of the counts."""
     policy: WritePolicy | None = None
     """None: every count that differs is written."""
     own_file: bool = False
@@ -220,18 +219,8 @@ class Fields:
 
     def same_keys(self, other: Fields) -> bool:
         """Return whether both find and insert the same values in a file."""
-        mine, others = (
-            (
-                each.video_id,
-                each.counts,
-                each.dates,
-                each.own_file,
-                each.insert_missing and each.insert_as,
-                each.format,
-                each.where,
-            )
-            for each in (self, other)
-        )
+        keys = attrgetter("video_id", "counts", "details", "own_file", "format", "where")
+        mine, others = ((*keys(each), each.insert_missing and each.insert_as) for each in (self, other))
         return mine == others and (not self.own_file or list(self.counts) == list(other.counts))
 
 
@@ -262,7 +251,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class ValueField:
-    """A count or a date of a slot, and the field that holds it."""
+    """A count or a detail of a slot, and the field that holds it."""
 
     kind: ValueKind
     field: str
@@ -273,11 +262,10 @@ class ValueField:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One mapped count or date of a slot, as the page has it."""
+    """One mapped count or detail of a slot, as the page has it."""
 
     kind: ValueKind
     field: str
-    """As in `ValueField`."""
     text: str | None
     """The digits or the date as the page has them; None where the value is empty, null or absent."""
     present: bool = True
@@ -285,9 +273,9 @@ class Value:
 
 
 class Slot(NamedTuple):
-    """One video in a page, with its counts, then its dates.
+    """One video in a page, with its counts, then its details.
 
-    Values that are not plain counts or dates are left out: a Problem reports them.
+    Values of another form are left out: a Problem reports them.
     """
 
     video_id: VideoId
@@ -342,7 +330,7 @@ class Reading(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One count or date of one slot, old -> new."""
+    """One count or detail of one slot, old -> new."""
 
     path: str
     video_id: VideoId

@@ -20,7 +20,7 @@ from syncer.content.pages import Pages
 from syncer.content.scan import read_pages
 from syncer.content.walk import Candidate, LeftoverFile, walk
 from syncer.front_matter.keys import keys_of
-from syncer.model import Collection, Count, Date, Fields, Page, Problem
+from syncer.model import Collection, Count, Detail, Fields, Page, Problem
 from tests.forks import run
 
 ID = "kq3vT7mZ_dE"
@@ -28,7 +28,7 @@ OTHER_ID = "-b5Nw0yRfhs"
 
 FIELDS = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
 
-DATES = {Date.CHECKED_AT: "viewsUpdated"}
+DATES = {Detail.CHECKED_AT: "viewsUpdated"}
 
 NOBODY = 65534
 """A user without any right of its own."""
@@ -114,7 +114,7 @@ def load_all() -> None:
         import_module(name)
     import_module("rich.emoji").Emoji.replace("")  # it loads its table now
     for video_id, dates in (("vid_id", {}), ("videos[].id", {}), ("vid_id", DATES), ("videos[].id", DATES)):
-        keys_of(replace(FIELDS, video_id=video_id, dates=dates))  # the patterns of what most of the tests' sites map
+        keys_of(replace(FIELDS, video_id=video_id, details=dates))  # the patterns of what most of the tests' sites map
 
 
 def drop_powers() -> None:

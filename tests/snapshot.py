@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, Fields, ValueKind, Why
+from syncer.model import Change, Count, Detail, Fields, ValueKind, Why
 from tests.repository import Repository
 from tests.site import NOON
 
-DATES = {Date.CHECKED_AT: "viewsUpdated"}
-SINGLE = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, dates=DATES)
-LISTED = Fields("videos[].id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, dates=DATES)
+DATES = {Detail.CHECKED_AT: "viewsUpdated"}
+SINGLE = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, details=DATES)
+LISTED = Fields("videos[].id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, details=DATES)
 """What `DATED_COLLECTIONS` says of pages, and of those in `content/lists`."""
 
 
@@ -94,7 +94,7 @@ def zeroed(path: str, file: File, fields: Fields) -> File:
         Change(path, slot.video_id, value.field, value.kind, value.text, zero, NOON, Why.CHANGED)
         for slot in find(file.text, fields, path).slots
         for value in slot.values
-        for zero in ("0001-01-01" if isinstance(value.kind, Date) else "0",)
+        for zero in ("0001-01-01" if isinstance(value.kind, Detail) else "0",)
     ]
     new = rewrite(file.text, fields, changes, path) if changes else file.text
     assert isinstance(new, bytes), new

@@ -15,7 +15,7 @@ from syncer.decide.diff import diff, hidden, pages_naming
 from syncer.front_matter import packed_slots
 from syncer.front_matter.keys import value_fields
 from syncer.front_matter.packed_slots import PackedSlots, pack
-from syncer.model import Count, Date, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
+from syncer.model import Count, Detail, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
 from syncer.state.database import open_database
 from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
 from tests.site import NOON
@@ -108,7 +108,7 @@ def test_nothing_is_to_be_done_about_a_page_that_shows_the_readings_and_that_is_
 
 
 def test_a_date_is_no_reason_to_compare_a_page_that_shows_the_counts() -> None:
-    views, day = (ValueField(kind, "x", present=True) for kind in (Count.VIEWS, Date.CHECKED_AT))
+    views, day = (ValueField(kind, "x", present=True) for kind in (Count.VIEWS, Detail.CHECKED_AT))
     video = VideoId("a" * 11)
     page = Page("a.md", Signature(1), MAPPINGS[0], (Slot(video, 2, (views, day), ("5", "2026-01-01")),))
     assert Pages([page]).shows(0, {video: Reading(video, NOON, {Count.VIEWS: 5})})

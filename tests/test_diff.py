@@ -17,7 +17,7 @@ from syncer.model import (
     LARGEST_COUNT,
     Change,
     Count,
-    Date,
+    Detail,
     Edit,
     Fields,
     Page,
@@ -186,11 +186,14 @@ def test_only_what_an_undo_or_a_drop_replaces_is_suppressed_at_its_place(why: Wh
 
 def test_a_date_goes_with_the_last_of_its_counts_and_never_back() -> None:
     """After a restored state: the log has later readings of counts, of the date, or of neither."""
-    video, fields = VideoId("a" * 11), Fields("id", {Count.VIEWS: "v", Count.LIKES: "l"}, dates={Date.CHECKED_AT: "d"})
+    video, fields = (
+        VideoId("a" * 11),
+        Fields("id", {Count.VIEWS: "v", Count.LIKES: "l"}, details={Detail.CHECKED_AT: "d"}),
+    )
     of = partial(Change, "a.md", video, as_of=AT)
     views = of(field="v", kind=Count.VIEWS, old="1", new="2", why=Why.CHANGED)
     likes = of(field="l", kind=Count.LIKES, old="1", new="2", why=Why.CHANGED)
-    day = of(field="d", kind=Date.CHECKED_AT, old="2026-01-01", new="2026-11-22", why=Why.CHECKED)
+    day = of(field="d", kind=Detail.CHECKED_AT, old="2026-01-01", new="2026-11-22", why=Why.CHECKED)
     edits = [Edit("a.md", Signature(1), ((fields, (views, likes, day)),))]
     later = AT + timedelta(hours=1)
 

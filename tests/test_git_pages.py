@@ -335,7 +335,7 @@ def test_nothing_differs_from_before_but_counts(made: Made) -> None:
 def fields_of(path: str) -> Fields:
     if path.startswith(LIST):
         return LISTED
-    return replace(SINGLE, insert_missing=path.startswith("content/insert/"), dates={})
+    return replace(SINGLE, insert_missing=path.startswith("content/insert/"), details={})
 
 
 def test_the_commit_is_one_and_the_repository_sound(made: Made) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, ValueKind, Why
+from syncer.model import Change, Count, Detail, ValueKind, Why
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import VideoState
 from syncer.sync.options import Options
@@ -100,7 +100,7 @@ def write_own_value(story: Story, number: int, what: int) -> None:
     def own(page: bytes) -> bytes:
         slot = find(page, fields_of(path), path).slots[0]
         value = slot.values[what % len(slot.values)]
-        text = OWN_DATE if isinstance(value.kind, Date) else str(OWN)
+        text = OWN_DATE if isinstance(value.kind, Detail) else str(OWN)
         change = Change(path, slot.video_id, value.field, value.kind, value.text, text, NOON, Why.CHANGED)
         new = rewrite(page, fields_of(path), [change], path)
         assert isinstance(new, bytes)
@@ -254,7 +254,7 @@ WORK = (
     commit, move, delete, put_back, change_mode, branch, revert, map_other_values,
 )  # fmt: skip
 
-KEYS: Mapping[ValueKind, str] = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount", Date.CHECKED_AT: "viewsUpdated"}
+KEYS: Mapping[ValueKind, str] = {Count.VIEWS: "viewcount", Count.LIKES: "likeCount", Detail.CHECKED_AT: "viewsUpdated"}
 
 FEWEST = 4
 """Pages that are never deleted: a site without any is another story."""

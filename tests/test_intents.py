@@ -10,7 +10,7 @@ import pytest
 
 from syncer.diff_log.lines import entry_of
 from syncer.errors import StateDamaged
-from syncer.model import Change, Count, Date, Fields, VideoId, Why
+from syncer.model import Change, Count, Detail, Fields, VideoId, Why
 from syncer.state.database import Database, open_database
 from syncer.state.intents import ROW_ENTRIES, forget_intents, mark_done, record_intents, unsettled_batches
 
@@ -61,9 +61,9 @@ def test_intents_come_back_in_their_order_each_with_its_mapping(database: Databa
 
 
 def test_dates_come_back_as_what_their_mapping_calls_the_field(database: Database) -> None:
-    single = Fields("vid_id", {Count.VIEWS: "views"}, dates={Date.CHECKED_AT: "meta.day"})
-    listed = Fields("videos[].id", {Count.VIEWS: "views"}, dates={Date.CHECKED_AT: "meta.day"})
-    day, new = Date.CHECKED_AT, "2026-11-22"
+    single = Fields("vid_id", {Count.VIEWS: "views"}, details={Detail.CHECKED_AT: "meta.day"})
+    listed = Fields("videos[].id", {Count.VIEWS: "views"}, details={Detail.CHECKED_AT: "meta.day"})
+    day, new = Detail.CHECKED_AT, "2026-11-22"
     dates = [
         Change("a.md", VIDEO, "meta.day", day, None, new, NOON, Why.CHECKED),
         Change("b.md", VIDEO, "videos[12].meta.day", day, "2026-11-21", new, NOON, Why.UNDO),
@@ -75,7 +75,7 @@ def test_dates_come_back_as_what_their_mapping_calls_the_field(database: Databas
 
 def test_a_date_in_a_field_that_its_mapping_does_not_know_is_damage(database: Database) -> None:
     record_intents(
-        database, "s", [(POSTS, entries(Change("a.md", VIDEO, "day", Date.CHECKED_AT, None, "x", NOON, Why.CHECKED)))]
+        database, "s", [(POSTS, entries(Change("a.md", VIDEO, "day", Detail.CHECKED_AT, None, "x", NOON, Why.CHECKED)))]
     )
     with pytest.raises(StateDamaged):
         unsettled_batches(database)

@@ -11,7 +11,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.diff_log.lines import entry_of
-from syncer.model import Change, Count, Date, Fields, Place, VideoId, Why
+from syncer.model import Change, Count, Detail, Fields, Place, VideoId, Why
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
 from syncer.state.database import open_database
@@ -164,8 +164,8 @@ def test_an_older_state_says_the_same_of_places_without_the_numbers(site: Site, 
 
 
 def test_a_date_under_an_id_is_known_after_a_crash(site: Site) -> None:
-    change = Change("a.yml", VideoId(A), f"{{{A}}}.meta.day", Date.CHECKED_AT, None, "2026-11-22", NOON, Why.CHECKED)
-    fields = Fields("{}", {Count.VIEWS: "views"}, dates={Date.CHECKED_AT: "meta.day"})
+    change = Change("a.yml", VideoId(A), f"{{{A}}}.meta.day", Detail.CHECKED_AT, None, "2026-11-22", NOON, Why.CHECKED)
+    fields = Fields("{}", {Count.VIEWS: "views"}, details={Detail.CHECKED_AT: "meta.day"})
     with open_database(site.state, os.path.realpath(site.root)) as database:
         record_intents(database, "s", [(fields, [entry_of(change)])])
         assert list(unsettled_batches(database)[0].changes.values()) == [change]

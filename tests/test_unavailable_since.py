@@ -18,7 +18,7 @@ from syncer.decide.details import CheckedVideo, detail_changes
 from syncer.errors import ConfigError
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, Fields, Page, ProblemKind, Signature, Slot, VideoId, Why
+from syncer.model import Change, Count, Detail, Fields, Page, ProblemKind, Signature, Slot, VideoId, Why
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
@@ -244,8 +244,8 @@ REMOVED = {
 
 def mapping_of(name: str) -> Fields:
     item = "[]." if name.startswith("list") else ""
-    dates = {Date.UNAVAILABLE_SINCE: "gone"}
-    return Fields(f"{item}id", {Count.VIEWS: "v"}, dates=dates, insert_missing=not name.endswith("csv"))
+    dates = {Detail.UNAVAILABLE_SINCE: "gone"}
+    return Fields(f"{item}id", {Count.VIEWS: "v"}, details=dates, insert_missing=not name.endswith("csv"))
 
 
 def changed(name: str, data: bytes, state: PlayState) -> bytes:
@@ -280,9 +280,9 @@ def test_a_day_without_quotes_is_removed_too(name: str) -> None:
 
 def test_only_this_day_can_be_removed() -> None:
     fields = mapping_of("a.md")
-    for kind, old in ((Count.VIEWS, "7"), (Date.CHECKED_AT, "2026-11-22")):
+    for kind, old in ((Count.VIEWS, "7"), (Detail.CHECKED_AT, "2026-11-22")):
         change = Change("a.md", A, "v", kind, old, "", NOON, Why.CHANGED)
-        with pytest.raises(ValueError, match="only digits and dates"):
+        with pytest.raises(ValueError, match="only values of a known form"):
             rewrite(f"---\nid: {A}\nv: 7\n---\n".encode(), fields, [change], "a.md")
 
 
@@ -331,7 +331,9 @@ def test_a_crash_loses_no_line_of_a_day_and_writes_none_twice(
 @examples(200 if PROVING else 80)
 @given(pages(), st.sampled_from(["vid_id", "videos[].id"]), st.booleans())
 def test_in_any_page_a_day_comes_and_goes_and_nothing_else_changes(data: bytes, key: str, insert: bool) -> None:
-    fields = Fields(key, {Count.VIEWS: "viewcount"}, dates={Date.UNAVAILABLE_SINCE: "updated"}, insert_missing=insert)
+    fields = Fields(
+        key, {Count.VIEWS: "viewcount"}, details={Detail.UNAVAILABLE_SINCE: "updated"}, insert_missing=insert
+    )
 
     def after(data: bytes, state: PlayState) -> bytes:
         found = find(data, fields, "a.md")
@@ -346,7 +348,7 @@ def test_in_any_page_a_day_comes_and_goes_and_nothing_else_changes(data: bytes, 
         return new
 
     def dates_of(slot: Slot) -> list[str | None]:
-        return [value.text for value in slot.values if value.kind is Date.UNAVAILABLE_SINCE]
+        return [value.text for value in slot.values if value.kind is Detail.UNAVAILABLE_SINCE]
 
     removed = after(data, PlayState.PUBLIC)
     assert after(removed, PlayState.UNLISTED) == removed

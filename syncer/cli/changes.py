@@ -20,7 +20,7 @@ from syncer.cli.show import (
     show_videos,
 )
 from syncer.errors import ExitCode
-from syncer.model import Change, Date, Problem, ProblemKind, named_field
+from syncer.model import Change, Detail, Problem, ProblemKind, named_field
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
 from syncer.wording import counted, counts_and_dates, safe
 
@@ -39,7 +39,7 @@ class ChangeList:
         if self._keep_all:
             self.changes += changes
         else:
-            rows = [change for change in changes if change.kind is not Date.CHECKED_AT]
+            rows = [change for change in changes if change.kind is not Detail.CHECKED_AT]
             self.changes += rows[: ROWS_SHOWN - len(self.changes)]
             self._rows += len(rows)
 

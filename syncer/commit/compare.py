@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncer.model import Change, Date, Place, Slot, ValueKind, VideoId, Why, place_at
+from syncer.model import Change, Place, Slot, ValueKind, VideoId, Why, can_be_empty, place_at
 
 PlacedCount = tuple[Place, str]
 """A place and its count."""
@@ -28,7 +28,7 @@ class ValueDifference:
     old: str | None
     """The value in the commit; None if it is empty or absent."""
     new: str
-    """The value on disk; empty only for a date of `unavailable_since` that was removed."""
+    """The value on disk; empty only for a detail that was removed."""
     present: bool
     """False: the key is not in the commit's page and is inserted."""
 
@@ -40,9 +40,6 @@ class ValueDifference:
     def change(self, as_of: datetime) -> Change:
         """Return the change to make in the commit's text; `as_of` is when YouTube returned the count."""
         why = Why.CHANGED if self.present else Why.INSERTED
-        if isinstance(self.kind, Date):
-            state = Why.UNAVAILABLE if self.new else Why.AVAILABLE
-            why = Why.CHECKED if self.kind is Date.CHECKED_AT else state
         return Change(self.path, self.video_id, self.committed_field, self.kind, self.old, self.new, as_of, why)
 
 
@@ -53,7 +50,7 @@ def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> It
             continue
         known = {field.kind: (field, text) for field, text in zip(before.fields, before.texts, strict=True)}
         for field, new in zip(now.fields, now.texts, strict=True):
-            if field.kind in known and (new is not None or field.kind is Date.UNAVAILABLE_SINCE):
+            if field.kind in known and (new is not None or can_be_empty(field.kind)):
                 there, old = known[field.kind]
                 if new != old:
                     yield ValueDifference(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from syncer.front_matter.keys import KEYED, part_by_case
-from syncer.model import Count, Date
+from syncer.model import Count, Detail
 
 _NOT_GIVEN = {
     "dislikeCount": "YouTube no longer publishes dislike counts; remove it",
@@ -92,7 +92,7 @@ def check_direction(counts: object) -> object:
 def broken_rules(
     video_id: str,
     counts: Mapping[Count, str],
-    dates: Mapping[Date, str],
+    details: Mapping[Detail, str],
     where: Mapping[str, str],
     *,
     insert_missing: bool,
@@ -107,14 +107,14 @@ def broken_rules(
         list_path, in_item = video_id, ""
     clash = _same if is_table else _clash
     before: dict[str, str] = {"video_id": in_item} if in_item else {}
-    for kind, key in (*counts.items(), *dates.items()):
+    for kind, key in (*counts.items(), *details.items()):
         message = (
             (_misplaced(key, list_path) if "[]" in key and not is_table else None)
             or next(filter(None, (clash(key, other, owner) for owner, other in before.items())), None)
             or (_not_beside(key, in_item) if insert_missing and not is_table else None)
         )
         if message:
-            yield ((kind.value,) if isinstance(kind, Date) else ("counts", kind)), message
+            yield ((kind.value,) if isinstance(kind, Detail) else ("counts", kind)), message
         before[kind.value] = key
     for key in where:
         clashes = (clash(key, other, owner) for owner, other in before.items())

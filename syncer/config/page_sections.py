@@ -48,7 +48,7 @@ from syncer.config.mapping import (
     count_name,
 )
 from syncer.front_matter.keys import DATA_SUFFIXES, KEYED
-from syncer.model import Count, Date
+from syncer.model import Count, Detail
 
 
 def not_empty(value: object) -> object:
@@ -154,10 +154,10 @@ class FieldMapping(Section):
     )
 
     @property
-    def dates(self) -> Mapping[Date, str]:
-        """The keys of the dates that pages show."""
-        keys = {Date.CHECKED_AT: self.checked_at, Date.UNAVAILABLE_SINCE: self.unavailable_since}
-        return {date: key for date, key in keys.items() if key is not None}
+    def details(self) -> Mapping[Detail, str]:
+        """The keys of what pages show beside counts."""
+        keys: dict[Detail, str | None] = {detail: getattr(self, detail) for detail in Detail}
+        return {detail: key for detail, key in keys.items() if key is not None}
 
 
 class Brakes(Section):
@@ -225,7 +225,7 @@ def _marked(fields: dict[str, object]) -> dict[str, object]:
     def mark(name: object) -> object:
         return Column(name) if isinstance(name, str) else name
 
-    marked = {key: mark(name) if key in {"video_id", *Date} else name for key, name in fields.items()}
+    marked = {key: mark(name) if key in {"video_id", *Detail} else name for key, name in fields.items()}
     if isinstance(counts := fields.get("counts"), dict):
         marked["counts"] = {key: mark(name) for key, name in counts.items()}
     if isinstance(where := fields.get("where"), dict):
@@ -303,7 +303,7 @@ class Collection(Section):
             if info.data.get("bodies"):
                 return own
             raise PydanticCustomError("missing", "Field required")
-        is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.dates, own.where)
+        is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.details, own.where)
         if broken := list(broken_rules(*keys, insert_missing=own.insert_missing, is_table=is_table)):
             raise BrokenRules(broken)
         return own
@@ -319,7 +319,7 @@ class Collection(Section):
             dict(own.counts),
             own.insert_missing,
             own.insert_as,
-            own.dates,
+            own.details,
             policy,
             format=model.Format(self.format) if self.format else None,
             where=dict(own.where),
@@ -355,7 +355,7 @@ def _data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterato
     keys: dict[Count, str] = {}
     for number, collection in enumerate(collections):
         fields, at = collection.fields, ("collections", number)
-        for date in fields.dates:
+        for date in fields.details:
             yield (*at, "fields", date), "is a date in pages, and `write.to: data_file` writes none; remove it"
         if collection.write.model_fields_set:
             yield (*at, "write"), "does not go with `write.to: data_file`, which is one file; set it in `write`"

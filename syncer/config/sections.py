@@ -58,7 +58,7 @@ from syncer.config.page_sections import (
 from syncer.decide import schedule
 from syncer.decide.cron import Cron, parse_cron
 from syncer.front_matter.keys import KEYED
-from syncer.model import Count
+from syncer.model import Count, Detail
 
 if TYPE_CHECKING:
     from syncer.decide.due_build import BuildRules
@@ -346,7 +346,7 @@ class Config(Section):
     @property
     def shows_details(self) -> bool:
         """Whether pages show something of videos that is written without a count."""
-        return any(not date.follows_counts for each in self.collections for date in each.fields.dates)
+        return any(detail is not Detail.CHECKED_AT for each in self.collections for detail in each.fields.details)
 
     @property
     def data_file(self) -> tuple[str, model.Fields] | None:
@@ -376,9 +376,9 @@ class Config(Section):
     def _keep_rules(self) -> Self:
         broken = list(rules_of_collections(self.write, self.collections))
         for number, each in enumerate(self.collections if not self.availability.every else ()):
-            used = {("fields", "unavailable_since"): each.fields.unavailable_since, ("bodies",): each.bodies}
+            keys = [("fields", str(detail)) for detail in each.fields.details if detail is not Detail.CHECKED_AT]
             sentence = "needs checks whether videos play; set `availability.every`, or remove it"
-            broken += [(("collections", number, *key), sentence) for key, value in used.items() if value]
+            broken += [(("collections", number, *key), sentence) for key in (*keys, *[("bodies",)][: each.bodies])]
         if self.schedule.refresh_within > LONGEST_UNAUTHORIZED and not self.history.authorized:
             sentence = (
                 "is longer than YouTube's terms allow; write `30d` or less, or add `history.authorized: true` if"

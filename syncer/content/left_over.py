@@ -21,8 +21,9 @@ from syncer.content.lease import is_open_for_writing
 from syncer.content.page_file import attempt, exchange, flush_directories, read_page, read_whole, reason_of
 from syncer.content.walk import OWN_PREFIX, TEMPORARY
 from syncer.front_matter.find import find
+from syncer.front_matter.forms import FORMS
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, Fields, Problem, ProblemKind, Slot, VideoId, Why
+from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
 from syncer.own_files import NO_LINK, UnsafeFile, open_file
 
 log = logging.getLogger("syncer.content")
@@ -34,9 +35,6 @@ BEGINNING_BYTES = b"\0 \t\r\n-+{"
 """The bytes of a file that was only just started: fences, blanks, and the zeros that a power cut leaves."""
 
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
-
-_MASKS = {Count: "0", Date: "0001-01-01"}
-"""What stands for each value while two texts are compared in all else."""
 
 
 def names_for(page: str, content: bytes) -> Iterator[str]:
@@ -197,7 +195,7 @@ class _Beside:
                     value.field,
                     value.kind,
                     value.text,
-                    _MASKS[type(value.kind)],
+                    FORMS[value.kind].stand_in,
                     _AT_NO_TIME,
                     Why.CHANGED,
                 )

@@ -270,7 +270,9 @@ def _read_in_full(
     found: list[Page] = []
     keys: list[MiscasedKey] = []
     problems: dict[Problem, None] = {}
-    mapped = frozenset(key for fields in candidate.fields for key in (*fields.counts.values(), *fields.dates.values()))
+    mapped = frozenset(
+        key for fields in candidate.fields for key in (*fields.counts.values(), *fields.details.values())
+    )
     several, excludes = len(candidate.fields) > 1, False
     for fields in candidate.fields:
         if not fields.video_id:

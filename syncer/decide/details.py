@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from syncer.decide.availability import Availability
-from syncer.model import Change, Date, Page, VideoId, Why
+from syncer.model import Change, Detail, Page, VideoId, Why
 
 
 class CheckedVideo(NamedTuple):
@@ -41,7 +41,7 @@ def detail_changes(
         if video is None or (only is not None and video_id not in only):
             continue
         for field, old in zip(fields, texts, strict=True):
-            detail = DETAILS.get(field.kind) if isinstance(field.kind, Date) else None
+            detail = DETAILS.get(field.kind) if isinstance(field.kind, Detail) else None
             new = detail.text(video, old) if detail else None
             if detail and new is not None and new != (old or ""):
                 why = detail.written if new else detail.removed
@@ -61,6 +61,6 @@ def _unavailable_since(known: CheckedVideo, shown: str | None) -> str | None:
     return "" if known.said.state.plays else shown or f"{known.since.astimezone(UTC):%Y-%m-%d}"
 
 
-DETAILS: Final[Mapping[Date, DetailRule]] = {
-    Date.UNAVAILABLE_SINCE: DetailRule(_unavailable_since, written=Why.UNAVAILABLE, removed=Why.AVAILABLE),
+DETAILS: Final[Mapping[Detail, DetailRule]] = {
+    Detail.UNAVAILABLE_SINCE: DetailRule(_unavailable_since, written=Why.UNAVAILABLE, removed=Why.AVAILABLE),
 }

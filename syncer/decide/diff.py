@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from syncer.model import (
     Change,
     Count,
-    Date,
+    Detail,
     Edit,
     Page,
     Place,
@@ -59,7 +59,7 @@ def diff(
             kind = field.kind
             if not isinstance(kind, Count):  # of the others, `decide.details` has those that do not follow the counts
                 day = f"{at.astimezone(UTC):%Y-%m-%d}"
-                if kind is Date.CHECKED_AT and len(changes) > before and day != old:
+                if kind is Detail.CHECKED_AT and len(changes) > before and day != old:
                     changes.append(Change(path, video_id, field.field, kind, old, day, at, Why.CHECKED))
                 continue
             new = given.get(kind)
@@ -123,7 +123,7 @@ def with_counts(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes without the dates that follow counts, and that no count of their slot goes before."""
     kept: list[Change] = []
     for change in changes:
-        is_free = isinstance(change.kind, Count) or not change.kind.follows_counts
+        is_free = change.kind is not Detail.CHECKED_AT
         if is_free or (kept and _slot(kept[-1]) == _slot(change)):
             kept.append(change)
     return tuple(kept)

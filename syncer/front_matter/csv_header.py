@@ -63,7 +63,7 @@ def read_header(data: bytes, fields: Fields, path: str, *, tabs: bool) -> Header
     `tabs`: the delimiter is the tab; else it is the first of `,` `;` tab and `|` with which the first line has most of
     the mapped columns. A file without the ID's column has no videos and no Problems.
     """
-    mapped: list[tuple[ValueKind, str]] = [*fields.counts.items(), *fields.dates.items()]
+    mapped: list[tuple[ValueKind, str]] = [*fields.counts.items(), *fields.details.items()]
     wanted = (fields.video_id, *(name for _, name in mapped), *fields.where)
     blank = BLANK_LINES.match(data, _top(data))
     start = blank.end() if blank else 0

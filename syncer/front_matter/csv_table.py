@@ -16,17 +16,16 @@ from typing import NamedTuple
 
 from syncer.front_matter.csv_cells import MAX_RECORD_BYTES, Ragged, Span, read_records, text_of
 from syncer.front_matter.csv_header import Header, MappedColumn, read_header
-from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, PageContents
+from syncer.front_matter.forms import FORMS, describe_wrong
+from syncer.front_matter.keys import NO_VIDEO, PageContents
 from syncer.front_matter.packed_slots import Findings, pack
 from syncer.front_matter.plain import Splice, splice_large
 from syncer.front_matter.tree import Conflict
 from syncer.front_matter.video_id import parse_video_id
-from syncer.front_matter.wrong_value import describe_wrong
 from syncer.model import (
     LARGEST_COUNT,
     Change,
     Count,
-    Date,
     Fields,
     Problem,
     ProblemKind,
@@ -45,14 +44,11 @@ _NO_VIDEO = NO_VIDEO | {"null", "Null", "NULL"}
 _RECORD = re.compile(r"\[([0-9]{1,7})\]\.")
 """The number of a record in a field."""
 
-_FORMS = {
-    Count: re.compile(rb'"?[ \t]*([0-9]{0,19})[ \t]*"?'),
-    Date: re.compile(rb'"?[ \t]*((?:%b)?)[ \t]*"?' % DATE_PATTERN.encode()),
-}
+_PATTERNS = {kind: re.compile(rb'"?[ \t]*((?:%b)?)[ \t]*"?' % form.pattern.encode()) for kind, form in FORMS.items()}
 
 
 class _Value(NamedTuple):
-    """A count or date in a cell."""
+    """A count or a detail in a cell."""
 
     column: MappedColumn
     field: str
@@ -222,8 +218,8 @@ def _rows(
 
 def _value(data: bytes, cell: Span, column: MappedColumn, number: int) -> _Value | Conflict:
     """Return the count or date in a cell, or why the cell must not be changed."""
-    match = _FORMS[type(column.kind)].fullmatch(data, *cell)
-    if match and (isinstance(column.kind, Date) or int(match[1] or b"0") <= LARGEST_COUNT):
+    match = _PATTERNS[column.kind].fullmatch(data, *cell)
+    if match and (not isinstance(column.kind, Count) or int(match[1] or b"0") <= LARGEST_COUNT):
         quoted = data.startswith(b'"', cell[0])
         text, empty = match[1].decode() or None, cell[0] == cell[1]
         return _Value(column, f"[{number}].{column.name}", text, *match.span(1), quoted, empty)

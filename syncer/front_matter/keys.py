@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from syncer.model import Count, CountType, Date, Fields, Format, Problem, Slot, Value, ValueField, ValueKind, VideoId
+from syncer.front_matter.forms import FORMS, ValueForm
+from syncer.model import Count, CountType, Detail, Fields, Format, Problem, Slot, Value, ValueField, ValueKind, VideoId
 
 NO_VIDEO = frozenset(word for no in ("false", "no", "off") for word in (no, no.capitalize(), no.upper()))
 """Words that mean false in YAML 1.1 without quotes; TOML and JSON only have `false`."""
-
-DATE_PATTERN = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-"""What each date matches as it is written in a page: all have the same length."""
 
 EXCLUSION = "syncer"
 """The page's own key that excludes it, or some of its counts; in any letter case, the full parser must read it."""
@@ -124,7 +122,7 @@ def keys_of(fields: Fields) -> Keys:
 
     Raises ValueError for a path that a config cannot have: with an empty name, or with `[]` at the end or in a count.
     """
-    dates = tuple(fields.dates.items()) if fields.dates else ()
+    dates = tuple(fields.details.items()) if fields.details else ()
     where = tuple(fields.where.items()) if fields.where else ()
     return _keys(fields.video_id, tuple(fields.counts.items()), dates, where, (fields.insert_missing, fields.insert_as))
 
@@ -168,7 +166,7 @@ def is_same_text(text: str) -> bool:
 def _keys(
     video_id: str,
     counts: tuple[tuple[Count, str], ...],
-    dates: tuple[tuple[Date, str], ...],
+    dates: tuple[tuple[Detail, str], ...],
     where: tuple[tuple[str, str], ...],
     insert: tuple[bool, CountType],
 ) -> Keys:
@@ -197,7 +195,7 @@ def _keys(
         sets_folded=re.compile(rf"(?:^[ \t-]*|[{{,.]\s*)[\"']?{re.escape(folded)}[\"']?[ \t]*[:=]", re.MULTILINE),
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])" if name else ""),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
-        plain=None if where or is_keyed else _plain_blocks(lists, [own, *(key.names for key in mapped)], len(dates)),
+        plain=None if where or is_keyed else _plain_blocks(lists, own, mapped),
         reads_exclusions=EXCLUSION not in map(fold_key, (*(lists or [own])[0][:1], *(key.names[0] for key in mapped))),
         groups={key.field: (key.kind, number) for number, key in enumerate(mapped, 1)},
         value_fields=value_fields(*((key.kind, key.field, True) for key in mapped)),
@@ -211,9 +209,11 @@ def _names(path: str) -> Names:
     return names
 
 
-def _plain_blocks(lists: Sequence[Names], paths: Sequence[Names], dates: int) -> PlainBlocks | None:
+def _plain_blocks(lists: Sequence[Names], video_id: Names, mapped: Sequence[MappedKey]) -> PlainBlocks | None:
+    paths = (video_id, *(key.names for key in mapped))
     names = [name for name, *below in paths if not below and _PLAIN_NAME.fullmatch(name) and is_same_text(name)]
-    return None if lists or len(names) < len(paths) else PlainBlocks(*names, dates=dates)
+    details = [FORMS[key.kind] for key in mapped if not isinstance(key.kind, Count)]
+    return None if lists or len(names) < len(paths) else PlainBlocks(*names, details=details)
 
 
 # The patterns of blocks of plain lines, which all YAML parsers read alike: they match a whole block and capture its
@@ -270,13 +270,13 @@ _LINE = rf"(?!{_ANY_CASE}:){_entry(_BELOW)}|{_BLANK}"
 _OPENING = r"(?:\xef\xbb\xbf)?---(?:yaml)?[ \t]*+\r?\n"
 _CLOSING = r"((?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z))"
 
-# The ID, the counts and the dates: the whole line is checked before the value is captured, so that no group captures a
-# part of it. Up to 18 digits are a count whatever they are.
+# The ID, the counts and the details: the whole line is checked before the value is captured, so that no group captures
+# a part of it. Up to 18 digits are a count whatever they are.
 _BARE_ID = r"(?:(?!#)[^\"'\\\x00-\x20\x7f-\xff]++)?"
 _PERHAPS_NUMBER = r"-?[0-9][0-9A-Fa-fOoXx_-]*+[ \r\n]"  # may be a number for some parsers
 _ID = rf"(?: ++(?:\"{_BARE_ID}\"|'{_BARE_ID}'|(?!{_PERHAPS_NUMBER}){_FIRST}{_BARE_ID}(?<!:)))?"
 _COUNT = r"(?: ++(?:\"[0-9]{0,18}+\"|'[0-9]{0,18}+'|[0-9]{1,18}+))?"
-_DATE = rf"(?: ++(?:\"(?:{DATE_PATTERN})?\"|'(?:{DATE_PATTERN})?'|{DATE_PATTERN}))?"
+_DETAIL = r"(?: ++(?:\"(?:{0})?\"|'(?:{0})?'|{0}))?"
 
 
 def _value(name: str, form: str, taken: str) -> str:
@@ -312,14 +312,15 @@ class PlainBlocks:
     A pattern of just those keys takes half the time of the one for any block: it is made once many pages had them.
     """
 
-    def __init__(self, *names: str, dates: int = 0, lead: int = LAYOUT_LEAD) -> None:
-        """Capture the values of these keys of the top level: the ID's, then those of the counts, then of some dates.
+    def __init__(self, *names: str, details: Sequence[ValueForm] = (), lead: int = LAYOUT_LEAD) -> None:
+        """Capture the values of these keys of the top level: the ID's, then those of the counts, then of these forms.
 
         `lead`: how many pages more than others must have had a layout before it gets a pattern.
         """
         self._forms = {name: _value(name, _COUNT, "[0-9]*+") for name in names}
         self._forms[names[0]] = _value(names[0], _ID, _BARE_ID)
-        self._forms |= {name: _value(name, _DATE, "[0-9-]*+") for name in names[len(names) - dates :]}
+        for name, form in zip(names[len(names) - len(details) :], details, strict=True):
+            self._forms[name] = _value(name, _DETAIL.replace("{0}", form.pattern), f"[{form.characters}]*+")
         self._any = re.compile(f"{_OPENING}(?:{'|'.join([*self._forms.values(), _LINE])})*{_CLOSING}?".encode())
         self._in_order = tuple(range(1, len(names) + 1))
         self._layout: tuple[re.Pattern[bytes], tuple[int, ...], int] | None = None

@@ -13,20 +13,18 @@ from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
+from syncer.front_matter.forms import FORMS, describe_wrong
 from syncer.front_matter.insert import insertion_after, insertion_before
-from syncer.front_matter.keys import DATE_PATTERN, NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
+from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
 from syncer.front_matter.scopes import KeyPath, Scope, follow, meets, scopes_in
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
-from syncer.front_matter.wrong_value import WRONG_KINDS, describe_wrong
 from syncer.model import (
-    COUNT_PATTERN,
     ID_PATTERN,
     LARGEST_COUNT,
     Count,
     CountType,
-    Date,
     Problem,
     ProblemKind,
     Slot,
@@ -90,7 +88,7 @@ class BlockText:
 MAX_DATA_ITEMS = 50_000
 """The most videos that one file may have: with more, their counts and positions take too much memory."""
 
-_COUNT, _DATE, _ID = re.compile(COUNT_PATTERN), re.compile(DATE_PATTERN), re.compile(ID_PATTERN)
+_ID, _PATTERNS = re.compile(ID_PATTERN), {kind: re.compile(form.pattern) for kind, form in FORMS.items()}
 _LIST_END = re.compile(r"[\s,]*(?:#[^\n]*\n[\s,]*)*\]")
 _LEFT_EMPTY = {Syntax.YAML: "leave it empty", Syntax.JSON: "`null`", Syntax.TOML: '`""`'}
 _ADVICE = {
@@ -142,8 +140,8 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> Locat
     found = [span for draft in drafts if isinstance(draft, _Draft) for _, span in draft.spans]
     spans = [span for span in found if isinstance(span, ValueSpan)]
     quotes: _Quotes = {
-        of: sorted((span.start, span.after) for span in spans if isinstance(span.value.kind, of))
-        for of in (Count, Date)
+        of_counts: sorted((span.start, span.after) for span in spans if isinstance(span.value.kind, Count) is of_counts)
+        for of_counts in (True, False)
     }
     slots: list[LocatedSlot] = []
     problems: list[Problem] = []
@@ -161,8 +159,8 @@ def find_miscased_id(block: BlockText, tree: Tree, keys: Keys) -> str | None:
     return None
 
 
-_Quotes = Mapping[type[Count] | type[Date], list[tuple[int, str]]]
-"""The positions of a page's counts, and of its dates, in order, and their quotes: empty for a number."""
+_Quotes = Mapping[bool, list[tuple[int, str]]]
+"""The positions of a page's counts (True), and of its details, in order, and their quotes: empty for a number."""
 
 
 class _Draft(NamedTuple):
@@ -300,23 +298,23 @@ def _span(block: BlockText, scope: Scope, key: MappedKey) -> ValueSpan | Problem
         return block.problem(obstacle, message, node.start)
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Items) else "a table"
-        one = "date" if isinstance(key.kind, Date) else "number"
+        one = "number" if isinstance(key.kind, Count) else _noun(key)
         message = f"The {_noun(key)} {key.field!r} is {kind}: write one {one}."
-        return block.problem(WRONG_KINDS[type(key.kind)], message, node.start)
+        return block.problem(FORMS[key.kind].wrong, message, node.start)
     value = Value(key.kind, sys.intern(scope.prefix + key.field), None)
     return _span_of_scalar(block, found.member.key, node, value)
 
 
 def _noun(mapped: MappedKey | Value) -> str:
-    return "date" if isinstance(mapped.kind, Date) else "count"
+    return FORMS[mapped.kind].noun
 
 
 def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
     """Return the span of a count or date, or of a YAML key without a value: right after its colon.
 
-    A date without quotes is a date to some parsers and text to others, so one that replaces no value gets quotes.
+    A date without quotes is a date to some parsers and text to others, so a detail that replaces no value gets quotes.
     """
-    is_date = isinstance(value.kind, Date)
+    is_count = isinstance(value.kind, Count)
     if node.null and node.start == node.stop:
         stop = key.stop if isinstance(key, Scalar) else node.start
         if block.text[stop : node.start].strip(" \t") != ":":
@@ -324,20 +322,18 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
             message = f"The {_noun(value)} {value.field!r} has no colon: write `{name}:`, or remove it."
             return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
         after_colon = block.text.index(":", stop) + 1
-        before, after = (' "', '"') if is_date else (" ", "")
+        before, after = (" ", "") if is_count else (' "', '"')
         return ValueSpan(value, after_colon, after_colon, before, after, key.start)
     source = block.text[node.start : node.stop]
-    if is_date:
-        plain = _DATE.fullmatch(node.text) is not None
-    else:
-        plain = _COUNT.fullmatch(node.text) is not None and int(node.text) <= LARGEST_COUNT
+    plain = _PATTERNS[value.kind].fullmatch(node.text) is not None
+    plain = plain and not (is_count and int(node.text) > LARGEST_COUNT)
     blank = node.null or (not node.text and bool(node.quote))
     exact = source == f"{node.quote}{node.text}{node.quote}"
     if not exact or not (plain or blank):
         return block.problem(*describe_wrong(value.kind, value.field, source, _LEFT_EMPTY[block.syntax]), node.start)
     if plain:
         value = Value(value.kind, value.field, node.text)
-    quote = '"' if is_date and node.null else node.quote
+    quote = '"' if node.null and not is_count else node.quote
     return ValueSpan(value, node.start, node.stop, quote, quote, key.start)
 
 
@@ -354,10 +350,12 @@ def _finish(block: BlockText, draft: _Draft, keys: Keys, quotes: _Quotes) -> Ite
         return
     if absent:
         quote_of = {
-            Count: _quote_near(id_path.value, quotes[Count], keys.insert_as),
-            Date: _quote_near(id_path.value, quotes[Date], "string"),
+            True: _quote_near(id_path.value, quotes[True], keys.insert_as),
+            False: _quote_near(id_path.value, quotes[False], "string"),
         }
-        inserted = {key: _insert(block, draft.scope, id_path, key, quote_of[type(key.kind)]) for key in absent}
+        inserted = {
+            key: _insert(block, draft.scope, id_path, key, quote_of[isinstance(key.kind, Count)]) for key in absent
+        }
         found = [(key, span or inserted.get(key)) for key, span in found]
     yield from (span for _, span in found if isinstance(span, Problem))
     spans = tuple(span for _, span in found if isinstance(span, ValueSpan))

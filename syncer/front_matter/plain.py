@@ -12,7 +12,7 @@ from typing import AnyStr
 
 from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof, value_fields
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, Date, Problem, Slot
+from syncer.model import Change, Count, Problem, Slot
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""
@@ -71,7 +71,7 @@ def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Sp
         (start, stop), text = match.span(group), change.new.encode()
         if start == stop and data[start - 1] not in b"\"'":  # no value: write it right after the colon and a space
             start = stop = data.rindex(b":", 0, start) + 1
-            text = b' "%b"' % text if isinstance(kind, Date) else b" " + text
+            text = b" " + text if isinstance(kind, Count) else b' "%b"' % text
         splices.append((start, stop, text))
     return sorted(splices)
 

@@ -1,4 +1,4 @@
-"""Rewrites counts and dates in a page's bytes, and changes nothing else."""
+"""Rewrites counts and details in a page's bytes, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Sequence
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
-from syncer.front_matter.keys import DATE_PATTERN, TABLES, format_of, keys_of
+from syncer.front_matter.forms import FORMS
+from syncer.front_matter.keys import TABLES, format_of, keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
-from syncer.model import COUNT_PATTERN, Change, Count, Date, Fields, Format, Problem, ProblemKind, VideoId
+from syncer.model import Change, Fields, Format, Problem, ProblemKind, VideoId, can_be_empty
 
-_FORMS = {Count: re.compile(COUNT_PATTERN), Date: re.compile(DATE_PATTERN)}
+_PATTERNS = {kind: re.compile(form.pattern) for kind, form in FORMS.items()}
 
 
 def rewrite(
@@ -27,10 +28,10 @@ def splices_for(
     """Return the parts of a page that the changes replace, in order, or why none may be replaced.
 
     The values are searched again in exactly these bytes: if a field no longer has that video and that old value, the
-    result is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that is not a
-    count or a date, and for a field that is changed twice.
+    result is a Problem EDITED_MEANWHILE. `data` is the whole page. Raises ValueError for a new value that has not the
+    form of its kind, and for a field that is changed twice.
 
-    Why nothing else changes: on the fast path, digits or a date in a line of a proven form become others. Otherwise,
+    Why nothing else changes: on the fast path, a value in a line of a proven form becomes another. Otherwise,
     and whenever a key is added, the new block is parsed again. It must equal the old one except for the changed values,
     and must have the new ones there; else the result is CANNOT_PLACE.
 
@@ -39,9 +40,8 @@ def splices_for(
     if len({change.field for change in changes}) < len(changes):
         raise ValueError("a field is changed twice")
     for change in changes:
-        is_removal = not change.new and change.kind is Date.UNAVAILABLE_SINCE
-        if not is_removal and not _FORMS[type(change.kind)].fullmatch(change.new):
-            raise ValueError(f"only digits and dates are ever written, not {change.new!r}")
+        if (change.new or not can_be_empty(change.kind)) and not _PATTERNS[change.kind].fullmatch(change.new):
+            raise ValueError(f"only values of a known form are ever written, not {change.new!r}")
     if fields.own_file:
         from syncer.front_matter.entries import rewrite_entries
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.uncommitted import WaitingFile
 from syncer.content.page_file import signature_of
-from syncer.model import Change, Date, Edit, Fields, Why
+from syncer.model import Change, Edit, Fields, Why, can_be_empty
 from syncer.review.look import require_head, scope_of, waiting_since
 from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database
@@ -42,7 +42,7 @@ def _restorations(site: str, database: Database, files: Iterable[WaitingFile]) -
         for path, same in groupby(file.counts, key=lambda count: count[1].path):
             changes: list[tuple[Fields, Change]] = []
             for fields, count, write in same:
-                if write and (count.old or count.kind is Date.UNAVAILABLE_SINCE):
+                if write and (count.old or can_be_empty(count.kind)):
                     video, old = count.video_id, count.old or ""
                     as_of = last_said(database, video, count.kind, old) or write.as_of
                     field, new = count.field, count.new or None

@@ -32,7 +32,7 @@ from syncer.diff_log.lines import LOG
 from syncer.errors import ExitCode, GitError, UsageError
 from syncer.git.remote import Remote, has_remote, unpushed
 from syncer.git.repository import find_repository, head_of, tip_of
-from syncer.model import Date, Problem, ProblemKind
+from syncer.model import Detail, Problem, ProblemKind
 from syncer.state.database import open_state
 from syncer.state.mappings import with_former
 from syncer.status.held_back import held_back_now
@@ -52,7 +52,7 @@ class ReviewCount(NamedTuple):
     @property
     def relative(self) -> float | None:
         """The relative change, 0.5 for +50%; None if the old count is absent or zero, and for a date."""
-        if isinstance(self.difference.kind, Date):
+        if isinstance(self.difference.kind, Detail):
             return None
         old = int(self.difference.old or 0)
         return (int(self.difference.new) - old) / old if old else None
@@ -61,7 +61,7 @@ class ReviewCount(NamedTuple):
     def large_change(self) -> bool:
         """Whether it fell sharply, as `decide.unconfirmed` defines it, or rose from above 0 by as much."""
         kind = self.difference.kind
-        if isinstance(kind, Date):
+        if isinstance(kind, Detail):
             return False
         before, now = {kind: int(self.difference.old or 0)}, {kind: int(self.difference.new)}
         return bool(sharp_drops(before, now) or (self.relative and sharp_drops(now, before)))

@@ -17,13 +17,14 @@ from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
 from syncer.model import (
     Change,
-    Date,
+    Detail,
     Edit,
     Page,
     Problem,
     Value,
     VideoId,
     Why,
+    can_be_empty,
     count_in_log,
     item_of,
     key_of,
@@ -131,7 +132,7 @@ def _restoration(sync: Sync, candidate: Candidate, lines: Sequence[_Logged]) -> 
         there = (line.video, f"{item}.{key}" if item else key, line.kind)
         number, value = values.get(there, (0, None)) if item is not None else (0, None)
         outcome = _change_back(sync.database, candidate.path, line, value, missing)
-        is_checked = isinstance(outcome, Change) and outcome.kind is Date.CHECKED_AT
+        is_checked = isinstance(outcome, Change) and outcome.kind is Detail.CHECKED_AT
         if is_checked and line.item in stay:  # counts come first in the log
             outcome = "it is the date of a count that is not restored"
         if isinstance(outcome, Change):
@@ -164,7 +165,7 @@ def _change_back(
         return missing
     if value.text == line.old:
         return None
-    if line.old is None and value.kind is not Date.UNAVAILABLE_SINCE:
+    if line.old is None and not can_be_empty(value.kind):
         return INSERTED
     if value.text != line.new:
         return f"it has changed since, to {value.text}" if value.text else "it has been removed since"

@@ -14,7 +14,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
-from syncer.model import Change, Count, Date, Fields, Format, ValueKind, VideoId, Why, key_of
+from syncer.model import Change, Count, Detail, Fields, Format, ValueKind, VideoId, Why, key_of
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
 
@@ -157,7 +157,7 @@ def _change(entry: str, fields: Fields) -> Change:
         path, video, field, old, new = (line[key] for key in ("path", "video_id", "field", "old", "new"))
         new = "" if new is None and line["count"] is None else new
         kind: ValueKind = _date_at(field, fields) if line["count"] is None else Count(line["count"])
-        is_plain = old is None or (isinstance(old, str) if isinstance(kind, Date) else old.isdecimal())
+        is_plain = old is None or (isinstance(old, str) if isinstance(kind, Detail) else old.isdecimal())
         if is_plain and all(isinstance(text, str) for text in (path, video, field, new)):
             as_of, why = datetime.fromisoformat(line["as_of"]), Why(line["why"])
             return Change(path, VideoId(video), field, kind, old, new, as_of, why)
@@ -166,9 +166,9 @@ def _change(entry: str, fields: Fields) -> Change:
     raise OddValue("an intent is not valid")
 
 
-def _date_at(field: str, fields: Fields) -> Date:
+def _date_at(field: str, fields: Fields) -> Detail:
     """Return which date a field holds. Raises ValueError."""
-    return Date(next((date for date, own in fields.dates.items() if own == key_of(field)), ""))
+    return Detail(next((date for date, own in fields.details.items() if own == key_of(field)), ""))
 
 
 def encode_fields(fields: Fields) -> dict[str, object]:
@@ -176,7 +176,7 @@ def encode_fields(fields: Fields) -> dict[str, object]:
     return {
         "video_id": fields.video_id,
         "counts": dict(fields.counts),
-        "dates": dict(fields.dates),
+        "dates": dict(fields.details),
         "insert_as": fields.insert_as if fields.insert_missing else None,
         "own_file": fields.own_file,
         "format": fields.format,
@@ -192,7 +192,7 @@ def decode_fields(values: Mapping[str, object]) -> Fields:
         {Count(count): key for count, key in _texts(values["counts"])},
         insert_missing=bool(insert_as),
         insert_as="string" if insert_as == "string" else "number",
-        dates={Date(date): key for date, key in _texts(values["dates"])},
+        details={Detail(date): key for date, key in _texts(values["dates"])},
         own_file=values["own_file"] is True,
         format=None if own_format is None else Format(str(own_format)),
         where=dict(_texts(values["where"])),

@@ -19,7 +19,7 @@ from syncer.decide.thresholds import (
     round_opens,
 )
 from syncer.diff_log.lines import LOG, lines_backwards, sync_time
-from syncer.model import Change, Count, Date, Edit, ProblemKind, Why, WritePolicy
+from syncer.model import Change, Count, Edit, ProblemKind, Why, WritePolicy
 from syncer.state.intents import Record
 from syncer.state.syncs import OPEN_PAGE_SYNCS, open_pages
 from syncer.state.writes import forget_writes, last_round, last_writes, note_writes, save_held_back, save_round
@@ -28,8 +28,8 @@ from syncer.sync.options import Sync
 if TYPE_CHECKING:
     from syncer.config.sections import Config
 
-_OF_NO_ROUND = frozenset({Why.UNDO, Why.DROPPED, Why.UNAVAILABLE, Why.AVAILABLE})
-"""What is written at any time, and neither begins a round nor waits for one."""
+_OF_NO_ROUND = frozenset({Why.UNDO, Why.DROPPED})
+"""What is written at any time, as details are, and neither begins a round nor waits for one."""
 
 
 def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
@@ -39,7 +39,7 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
     written = last_writes(sync.database, {edit.path for edit in edits}) if remembers else {}
 
     def judge(change: Change, policy: WritePolicy | None) -> Change | HeldBack:
-        if policy is None or isinstance(change.kind, Date):
+        if policy is None or not isinstance(change.kind, Count):
             return change
         return judge_change(change, policy, written.get(change.place), holding.now, holding.opens)
 
@@ -65,12 +65,12 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
 def recording_of(config: Config, changes: Sequence[Change], now: datetime, began: datetime) -> Record:
     """Return what records, in the transaction that marks these changes as done, that they were written.
 
-    `began` is when the round began that they belong to. An undo, a drop and a day of `unavailable_since` have none.
+    `began` is when the round began that they belong to. An undo, a drop and a detail have none.
     """
     remembers = any(policy.at_least_every for policy in config.policies)
     counts = (change for change in changes if remembers and isinstance(change.kind, Count))
     places = {change.place for change in counts}
-    by_sync = any(change.why not in _OF_NO_ROUND for change in changes)
+    by_sync = any(isinstance(change.kind, Count) and change.why not in _OF_NO_ROUND for change in changes)
     last = Round(began, complete=False, written=now) if config.write.at_most_every and by_sync else None
     return partial(note_writes, places=places, at=now, last=last)
 
@@ -96,7 +96,7 @@ def _last_round(sync: Sync, every: timedelta) -> Round | None:
     last, since = last_round(sync.database), sync.tally.started - every
     since = max(since, last.written) if last else since
     with closing(lines_backwards(sync.config.state_directory / LOG, None, since=since)) as lines:
-        written = next((sync_time(line) for line in lines if line["why"] not in _OF_NO_ROUND), None)
+        written = next((sync_time(line) for line in lines if line["count"] and line["why"] not in _OF_NO_ROUND), None)
     if written and (last is None or written > last.written):
         last = Round(written, complete=True, written=written)
         save_round(sync.database, last)

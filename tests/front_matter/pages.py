@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from syncer.front_matter.find import find
 from syncer.front_matter.keys import PageContents
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Change, Count, Date, Fields, Problem, Value, VideoId, Why
+from syncer.model import Change, Count, Detail, Fields, Problem, Value, VideoId, Why
 
 ID = "kq3vT7mZ_dE"
 OTHER_ID = "-b5Nw0yRfhs"
@@ -42,14 +42,14 @@ def fields(
     date: str | None = None,
 ) -> Fields:
     """Return a mapping of two counts, and of a date if `date` is its key."""
-    dates = {} if date is None else {Date.CHECKED_AT: date}
-    return Fields(video_id, {Count.VIEWS: views, Count.LIKES: likes}, insert, dates=dates)
+    dates = {} if date is None else {Detail.CHECKED_AT: date}
+    return Fields(video_id, {Count.VIEWS: views, Count.LIKES: likes}, insert, details=dates)
 
 
 def change(video_id: str, value: Value, new: str) -> Change:
     """Return the change of one count to `new`, or of one date to another one."""
     at = datetime(2026, 11, 22, 15, 0, 5, tzinfo=UTC)
-    new = NEW_DATE if isinstance(value.kind, Date) else new
+    new = NEW_DATE if isinstance(value.kind, Detail) else new
     return Change("page.md", VideoId(video_id), value.field, value.kind, value.text, new, at, Why.CHANGED)
 
 

@@ -20,7 +20,7 @@ from syncer.front_matter.keys import PageContents
 from syncer.front_matter.packed_slots import MAX_PROBLEMS
 from syncer.front_matter.plain import splice
 from syncer.front_matter.tree import Conflict
-from syncer.model import Change, Count, Date, Fields, Problem, ProblemKind
+from syncer.model import Change, Count, Detail, Fields, Problem, ProblemKind
 from tests.examples import PROVING, examples
 from tests.front_matter.pages import ID, NEW_DATE, OTHER_ID, change, difference
 
@@ -28,8 +28,8 @@ THIRD_ID = "Zq7c1LmPx0w"
 
 
 def columns(video_id: str = "id", *, date: str | None = None, where: dict[str, str] | None = None) -> Fields:
-    dates = {} if date is None else {Date.CHECKED_AT: date}
-    return Fields(video_id, {Count.VIEWS: "views", Count.LIKES: "likes"}, dates=dates, where=where or {})
+    dates = {} if date is None else {Detail.CHECKED_AT: date}
+    return Fields(video_id, {Count.VIEWS: "views", Count.LIKES: "likes"}, details=dates, where=where or {})
 
 
 def find(text: str | bytes, fields: Fields | None = None, *, tabs: bool = False) -> PageContents:
@@ -352,7 +352,7 @@ def tables(draw: st.DrawFn) -> tuple[bytes, str]:
     return text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig"]))), delimiter
 
 
-MAPPING = Fields("id", {Count.VIEWS: "views", Count.LIKES: "likes"}, dates={Date.CHECKED_AT: "seen"}, where={})
+MAPPING = Fields("id", {Count.VIEWS: "views", Count.LIKES: "likes"}, details={Detail.CHECKED_AT: "seen"}, where={})
 
 
 def rows_of(data: bytes, delimiter: str) -> list[list[str]]:

@@ -21,7 +21,7 @@ from syncer.front_matter.parse import parse
 from syncer.front_matter.rewrite import rewrite
 from syncer.front_matter.tree import Tree
 from syncer.front_matter.wanted import Wanted
-from syncer.model import Count, Date, Fields, Format, Problem, ProblemKind
+from syncer.model import Count, Detail, Fields, Format, Problem, ProblemKind
 from tests.examples import PROVING, examples
 from tests.front_matter.drawing import any_bytes, blocks
 from tests.front_matter.pages import ID, NEW_DATE, OTHER_ID, changes, difference
@@ -363,7 +363,7 @@ def test_a_page_that_grows_beyond_the_limit_is_not_written() -> None:
     assert result.kind is ProblemKind.TOO_LARGE
 
 
-DATED = Fields("[].id", {Count.VIEWS: "views", Count.LIKES: "n.likes"}, dates={Date.CHECKED_AT: "seen"})
+DATED = Fields("[].id", {Count.VIEWS: "views", Count.LIKES: "n.likes"}, details={Detail.CHECKED_AT: "seen"})
 MAPPINGS = [
     DATED,
     mapped("[].id", insert_missing=True),
@@ -371,7 +371,7 @@ MAPPINGS = [
     mapped("{}"),
     mapped("videos.{}", insert_missing=True),
     mapped("vid_id", "viewcount"),
-    mapped("vid_id", "d.viewcount", dates={Date.CHECKED_AT: "updated"}),
+    mapped("vid_id", "d.viewcount", details={Detail.CHECKED_AT: "updated"}),
 ]
 mappings = st.sampled_from(MAPPINGS)
 

@@ -11,7 +11,7 @@ import yaml
 
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
-from syncer.model import Date, Fields, Problem, ProblemKind
+from syncer.model import Detail, Fields, Problem, ProblemKind
 from tests.front_matter.pages import ID, NEW_DATE, block, changes, difference, fields, rewritten
 
 DATED = fields(date="updated")
@@ -20,7 +20,7 @@ INSERTING = fields(insert=True, date="updated")
 
 def of_date(page: bytes, mapping: Fields = DATED) -> bytes:
     """Return the page with only its dates written."""
-    made = [one for one in changes(find(page, mapping, "page.md"), "0") if isinstance(one.kind, Date)]
+    made = [one for one in changes(find(page, mapping, "page.md"), "0") if isinstance(one.kind, Detail)]
     result = rewrite(page, mapping, made, "page.md")
     assert not isinstance(result, Problem), result
     return result
@@ -166,5 +166,5 @@ def test_no_text_but_a_date_is_ever_written_as_a_date_and_no_date_as_a_count() -
     page = block(f"vid_id: {ID}\nviewcount: 5\nlikeCount: 6\nupdated: 2026-10-01\n")
     views, likes, day = changes(find(page, DATED, "page.md"), "7")
     for wrong in (views._replace(new=NEW_DATE), likes._replace(new="-1"), day._replace(new="20261122")):
-        with pytest.raises(ValueError, match="only digits and dates are ever written"):
+        with pytest.raises(ValueError, match="only values of a known form are ever written"):
             rewrite(page, DATED, [wrong], "page.md")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.front_matter.find import find_in_tree
+from syncer.front_matter.forms import FORMS
 from syncer.front_matter.keys import Keys, PageContents, PlainBlocks, keys_of
 from syncer.front_matter.plain import find_plain, plain_splices, splice
 from syncer.front_matter.rewrite_tree import tree_splices
@@ -40,8 +41,9 @@ USUAL_PAGE = page_of([f"{name}: {value}" for name, value in USUAL.items()])
 
 def after(page: bytes, *, lead: int = 1, mapping: Fields = UNDATED) -> Keys:
     """Return the keys as they are after pages of this layout; one page teaches it, if `lead` is 1."""
-    dates = mapping.dates.values()
-    plain = PlainBlocks("vid_id", "viewcount", "likeCount", *dates, dates=len(dates), lead=lead)
+    dates = mapping.details.values()
+    forms = [FORMS[detail] for detail in mapping.details]
+    plain = PlainBlocks("vid_id", "viewcount", "likeCount", *dates, details=forms, lead=lead)
     keys = keys_of(mapping)._replace(plain=plain)
     find_plain(page, keys)
     return keys
