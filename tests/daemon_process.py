@@ -19,7 +19,7 @@ from tests.waiting import TIMEOUT
 class Daemon:
     """A running `syncer daemon`: a fork, or a Python of its own where its memory is looked at.
 
-    `program` is the module that is run; another one than `syncer` is no fork.
+    `program` is the module that is run; another one than `syncer` is no fork. `first` is code that a fork runs before.
     """
 
     def __init__(
@@ -29,12 +29,14 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         program: str = "syncer",
         forked: bool = True,
+        first: str = "",
     ) -> None:
         self.lines: list[str] = []
         self._environment = {**os.environ, "YOUTUBE_API_KEY": KEY, **(environment or {})}
         self._site = site
         self._options = options
         self._program = program
+        self._first = first
         self._forked = forked and program == "syncer"
         self._said: queue.Queue[str] = queue.Queue()
 
@@ -42,6 +44,8 @@ class Daemon:
         command = ["-m", self._program, "-c", str(self._site.config), *self._options, "daemon"]
         self.process: Fork | subprocess.Popen[str]
         if self._forked:
+            if self._first:
+                command[:2] = ["-c", f"{self._first}\nfrom syncer.__main__ import main\nraise SystemExit(main())"]
             self.process = Fork(*command, stderr=PIPE, env=self._environment)
         else:
             self.process = subprocess.Popen(

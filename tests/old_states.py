@@ -7,18 +7,21 @@ from sqlite3 import Connection, connect
 
 from syncer.state.schema import MIGRATIONS
 
-REBUILT = ("suppressed", "written")
-"""The tables whose keys schema 11 changed. They become empty."""
 
-
-def back_to(state: Connection, version: int, *, without: str) -> None:
-    """Bring a state back to schema 9 or 10, which lacks one table of the newest schema; none: an empty name."""
+def back_to(state: Connection, version: int) -> None:
+    """Bring a state back to an older schema. Tables that it had in another form become empty."""
     with closing(connect(":memory:")) as old:
         for migration in MIGRATIONS[:version]:
             old.executescript(migration)
-        (sql,) = old.execute(
-            "SELECT group_concat(sql, '; ') FROM sqlite_master WHERE name IN (?, ?)", REBUILT
-        ).fetchone()
-    dropped = [*REBUILT, *([without] if without else [])]
-    drops = "".join(f"DROP TABLE {table}; " for table in dropped)
-    state.executescript(f"{drops} {sql}; PRAGMA user_version = {version}")
+        before = _tables(old)
+    now = _tables(state)
+    for table in now.keys() - {name for name in before if before[name] == now[name]}:
+        state.execute(f"DROP TABLE {table}")
+    for table in before.keys() - _tables(state).keys():
+        state.execute(before[table])
+    state.execute(f"PRAGMA user_version = {version}")
+
+
+def _tables(state: Connection) -> dict[str, str]:
+    """The statement that makes each table."""
+    return dict(state.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"))

@@ -269,7 +269,7 @@ def test_facts_that_syncer_did_not_write_are_damage(site: Site, facts: str) -> N
 def test_a_state_without_this_table_is_updated_and_all_is_checked(site: Site) -> None:
     site.sync()
     with connect(site.state / DATABASE_FILE) as state:
-        back_to(state, 9, without="availability")
+        back_to(state, 9)
     report = site.sync(NOON + HOUR)
     assert report.playing is not None
     assert report.playing.checked == len(VIDEOS)

@@ -148,7 +148,7 @@ def test_an_older_state_says_the_same_of_places_without_the_numbers(site: Site, 
         "viewcount": "viewcount",
     }
     with closing(connect(site.state / DATABASE_FILE)) as state:
-        back_to(state, 10, without="")
+        back_to(state, 10)
         for number, field in enumerate(fields):
             state.execute("INSERT INTO suppressed VALUES (?, ?, ?, 'viewCount', ?)", (path, field, A, number))
             state.execute("INSERT INTO written VALUES (?, ?, ?, ?)", (path, field, A, noon + number))

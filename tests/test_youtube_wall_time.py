@@ -222,8 +222,7 @@ def test_a_request_that_is_answered_soon_after_cancelling_is_not_wasted() -> Non
         until(lambda: youtube.requests >= 4)
         walk.cancel()
         walk.ended()
-        assert youtube.requests == 4
-    assert [answer.outcome for answer in walk.answers] == [Outcome.ANSWERED] * 4
+    assert [answer.outcome for answer in walk.answers].count(Outcome.ANSWERED) == youtube.requests < 20
 
 
 def test_all_asking_ends_when_its_time_is_up_with_what_was_answered_until_then() -> None:
