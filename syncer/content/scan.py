@@ -155,8 +155,10 @@ def miscased_problems(
     for collection in collections:
         found = [key for key in keys if key.fields is collection.fields]
         if found and len(found) * PAGES_PER_MISCASED_KEY > len(found) + pages.count(collection.fields):
+            is_page = format_of(collection.fields, found[0].path) is Format.FRONT_MATTER
+            noun = "page" if is_page else "data file"
             message = (
-                f"{counted(len(found), 'page')}, such as {found[0].path}, "
+                f"{counted(len(found), noun)}, such as {found[0].path}, "
                 f"{'have' if len(found) > 1 else 'has'} the key {found[0].key!r}, but the config's video_id is "
                 f"{collection.fields.video_id!r}. Letter case matters: use the same letters in both."
             )

@@ -91,8 +91,8 @@ def _collector_paused() -> Iterator[None]:
 def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:
     character = found[0]
     name = _NAMES.get(character) or f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
-    message = (
-        f"The {block.noun} contains {name}, which some YAML parsers read as text and others do not: remove it, or "
-        "replace it with a space or a line break."
-    )
+    remedy = "remove it, or replace it with a space or a line break"
+    if block.is_data and character == "\r":
+        remedy = "save the file with LF or CRLF line ends"
+    message = f"The {block.noun} contains {name}, which some YAML parsers read as text and others do not: {remedy}."
     return block.problem(ProblemKind.READERS_DISAGREE, message, found.start())

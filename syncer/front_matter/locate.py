@@ -122,9 +122,7 @@ def locate_slots(block: BlockText, tree: Tree | Unreadable, keys: Keys) -> Locat
         if tree.kind is ProblemKind.INVALID_FRONT_MATTER:
             where = f"the {block.noun}" if line is None else "this line or the one before it"
             inside = "" if block.is_data else " in front matter"
-            message = f"Invalid {block.syntax.value}{inside}: {tree.reason}. Fix {where}."
-            if tree.reason.startswith("mapping values"):
-                message += " A value with a colon and a space in it needs quotes."
+            message = f"Invalid {block.syntax.value}{inside}: {tree.reason}. Fix {where}.{tree.advice}"
         return Located([], [Problem(tree.kind, block.path, message, line)], is_uncertain=True)
     scopes = scopes_in(tree, keys, block.syntax, first=block.first or 0, any_case=not block.is_data)
     perhaps = (scope if isinstance(scope, Conflict) else _draft(block, scope, keys) for scope in scopes)

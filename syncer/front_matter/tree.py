@@ -16,6 +16,19 @@ MAX_DEPTH = 100
 UNCERTAIN = "syncer cannot locate the values here reliably: write them in a simpler form."
 
 
+_ADVICE = {
+    "mapping values": "A value with a colon and a space in it needs quotes.",
+    "tab character": "Indent with spaces, not with tabs.",
+    "cannot start any token": (
+        "Indent with spaces, not with tabs. A value that begins with a sign such as % or @ needs quotes."
+    ),
+    "alphabetic or numeric": "A value that begins with * or & needs quotes.",
+    "has no anchor": "A value that begins with * needs quotes.",
+    "after the end of the value": "A file with one object on each line is not JSON: write a list.",
+}
+"""By a part of what a parser of YAML or JSON says."""
+
+
 class Conflict(NamedTuple):
     """Why it is uncertain which value is used."""
 
@@ -35,6 +48,11 @@ class Unreadable(NamedTuple):
     """The line in the block, from 0."""
     begins_well: bool = False
     """What comes before is a whole YAML document, and some parsers read only that."""
+
+    @property
+    def advice(self) -> str:
+        """What else to do, in a sentence after a space; or nothing."""
+        return next((f" {advice}" for part, advice in _ADVICE.items() if part in self.reason), "")
 
 
 @dataclass(slots=True)

@@ -241,16 +241,20 @@ def _count_of(name: str) -> Count | None:
 def _new_counts(key: str, video_key: VideoKey) -> Mapping[Count, str]:
     """Return keys for counts that no page has yet: beside the video ID, and in the style of the site's other keys.
 
-    Where a list or a table has the name of a count, that count has no second key.
+    Where a list or a table of numbers has the name of a count, that count has no second key.
     """
     before, dot, last = key.rpartition(".")
     if last == KEYED:
         before, dot, last = key, ".", ""
     in_item = "" if not last else before.rpartition("[]")[2].removeprefix(".")
     parent = f"{in_item}." if in_item else ""
-    others = [re.split(r"[.\[]", other.removeprefix(before + dot), maxsplit=1) for other in video_key.beside]
-    taken = {fold_key(name) for name in (last, *(name for name, *_ in others))}
-    structured = {_count_of(name) for name, *below in others if below}
+    others = {other: re.split(r"[.\[]", other.removeprefix(before + dot), maxsplit=1) for other in video_key.beside}
+    taken = {fold_key(name) for name in (last, *(name for name, *_ in others.values()))}
+    structured = {
+        _count_of(name)
+        for other, (name, *below) in others.items()
+        if below and (video_key.beside[other].plain or video_key.beside[other].meant)
+    }
     proposed = _PROPOSED[_style(last, video_key)]
     counts = {}
     for count, name in proposed.items():

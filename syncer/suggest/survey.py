@@ -179,7 +179,7 @@ class VideoKey:
                 elif _PLAIN_COUNT.fullmatch(text) or (quoted and _is_empty(text)):
                     quoted_keys[key] = quoted
             elif key.endswith("[]") and len(self.beside) < _MAX_KEYS:
-                self.beside.setdefault(key, ValueKinds())
+                self.beside[key].add(text)
         for key, quoted in quoted_keys.items():
             self.beside[key].strings += quoted
             self.beside[key].numbers += not quoted
