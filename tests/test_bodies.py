@@ -240,6 +240,22 @@ def test_a_collection_without_fields_is_only_searched(site: Site, youtube: Simul
     assert (syncer("status").code, syncer("plan").code) == (0, 0)
 
 
+def test_init_names_a_collection_that_finds_the_videos_that_it_saw(site: Site, syncer: Run) -> None:
+    (site.root / "content/a.md").unlink()
+    site.put("content/b.md", f"---\ntitle: B\n---\n{{{{< youtube {BOTH} >}}}}\n".encode())
+    site.config.unlink()
+    ran = syncer("init")
+    assert ran.code == 1
+    assert "Saw 2 videos in the text of 2 pages, such as content/b.md." in ran.out
+    assert not site.config.exists()
+    advised = "- {directory: ., bodies: true}"
+    assert f"write `{advised}` below\n`collections:` in config/syncer.yaml" in ran.out
+    site.configure(collections=f"  {advised}", availability="every: 7d")
+    report = site.sync()
+    assert report.playing is not None
+    assert (report.exit, report.playing.due) == (0, 2)
+
+
 def test_a_site_of_texts_whose_disk_is_not_mounted_is_an_error(site: Site) -> None:
     site.configure(collections=ONLY_BODIES, availability="every: 7d")
     site.put("content/d.md", "".join(f"https://youtu.be/{video}\n\n" for video in OTHERS).encode())

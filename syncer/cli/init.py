@@ -316,6 +316,9 @@ def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Propo
     elif seen.embeds or not (seen.data_files or by_hand or seldom):
         show("A sync updates counts in front matter and data files only.")
         show("Add the video ID to each page, such as `video_id: dQw4w9WgXcQ`, and try again.")
+        if seen.embeds:
+            show("To see only which of the videos in texts still play, write `- {directory: ., bodies: true}` below")
+            show("`collections:` in config/syncer.yaml by hand.")
 
 
 def _show_elsewhere(seen: Elsewhere, tables: Sequence[Proposal]) -> bool:

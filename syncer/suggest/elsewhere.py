@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
 from syncer.front_matter.data import is_utf16
+from syncer.front_matter.embeds import find_embeds
 from syncer.front_matter.leaves import invalid_line
 from syncer.model import ID_PATTERN, Problem
 
@@ -15,11 +16,6 @@ _ADDRESS = (
     r"(?:youtube(?:-nocookie)?\.com/(?:embed/|shorts/|live/|v/|watch\?(?:[^\s\"'<>)]*&)?v=)|youtu\.be/)"
     rf"(?!videoseries|live_stream)({ID_PATTERN})(?![\w-])"
 )
-_IN_TEXT = re.compile(
-    rf"{_ADDRESS}|[<{{@:](?!//)\W{{0,4}}(?:include\s+)?[\w.-]*youtube[\w-]*[^\n]{{0,80}}?[\"'\s=#(]({ID_PATTERN})(?=[\"'\s)}}/>])",
-    re.IGNORECASE,
-)
-"""An address, or an embed with a bare ID: `{{< youtube ID >}}`, `{% youtube ID %}`, `<YouTube id="ID">`."""
 _IN_METADATA = re.compile(
     rf"{_ADDRESS}|\b(?:\w*(?:youtube|video|yt|vid)\w*|id)[\"']?[ \t]*[:=][ \t]*[\"']?({ID_PATTERN})(?=[\"'\s,}}]|\Z)",
     re.IGNORECASE,
@@ -43,7 +39,7 @@ class Elsewhere:
     unfenced: list[str] = field(default_factory=list)
     """Pages with a video in metadata that has no fences, as Pelican's."""
     embeds: set[str] = field(default_factory=set)
-    """Videos in the text of pages."""
+    """Videos that the text of pages embeds."""
     pages: list[str] = field(default_factory=list)
     """Pages with at least one of them."""
     data_files: list[str] = field(default_factory=list)
@@ -65,12 +61,10 @@ class Elsewhere:
                 self.invalid.append(f"{path} (line {line})")
 
     def add_text(self, path: str, page: bytes) -> None:
-        """Look at the text of a page."""
-        block = find_block(page)
-        start = block.stop if block else len((unfenced_metadata(page) or "").encode())
-        found = _videos(_IN_TEXT, page[start:].decode(errors="replace"))
-        self.embeds |= found
-        if found:
+        """Look at the text of a page, as a sync does where a collection has `bodies`."""
+        found = find_embeds(page, path)
+        if found and not isinstance(found, Problem):
+            self.embeds.update(slot.video_id for slot in found)
             self.pages.append(path)
 
     def add_data_file(self, path: str, data: bytes) -> bool:
