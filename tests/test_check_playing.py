@@ -12,6 +12,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.decide.availability import PlayState
+from syncer.decide.unconfirmed import NOT_PLAYING
 from syncer.errors import StateDamaged
 from syncer.model import Bucket, VideoId
 from syncer.simulator.faults import parse_fault
@@ -28,7 +29,7 @@ from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
 from syncer.sync.outlook import PlayChecksAhead, look_ahead
 from tests.old_states import back_to
-from tests.site import NOON, Site, crlf, ids
+from tests.site import NOON, Run, Site, crlf, ids
 
 ROOT = Path(__file__).resolve().parent.parent
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -166,6 +167,39 @@ def test_many_videos_that_stop_playing_at_once_are_held_until_they_are_accepted(
     assert len(changes(accepted)) == 15
 
 
+@pytest.mark.parametrize("why", ["all", "paths", "due"])
+def test_what_the_brake_holds_is_asked_again_by_each_sync_whatever_asked_for_it(
+    site: Site, youtube: Simulator, syncer: Run, why: str
+) -> None:
+    site.sync()
+    youtube.world = World(videos=dict.fromkeys(VIDEOS[:15], NOT_HERE))
+    at = NOON + (DAY * 9 if why == "due" else HOUR)
+    narrowed = Options(paths=("content",), everything=True)
+    assert site.sync(at, {"all": Options(everything=True), "paths": narrowed, "due": Options()}[why]).exit == 1
+    for hours in (1, 2):
+        report = site.sync(at + HOUR * hours)
+        assert (report.exit, report.brake and report.brake.struck) == (1, 15)
+        status, shown = syncer("status", "--json").document, syncer("status").out
+        assert (status["held_by_brake"], status["not_playing"]) == (20, [])
+        assert "The safety brake holds what YouTube says about playing: 15 of 20 videos would stop playing" in shown
+        assert "If YouTube is right, run `syncer sync --accept`." in shown
+    narrowed = Options(videos=frozenset({VIDEOS[19]}), everything=True)
+    assert site.sync(at + HOUR * 3, narrowed).exit == 1, "19 are still held"
+    assert len(changes(site.sync(at + HOUR * 4, Options(accept=True)))) == 15
+    assert syncer("status", "--json").document["held_by_brake"] == 0
+    assert "safety brake" not in syncer("status").out
+    assert site.sync(at + HOUR * 5).exit == 0
+
+
+def test_what_the_brake_holds_is_forgotten_when_youtube_says_otherwise(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos=dict.fromkeys(VIDEOS[:15], NOT_HERE))
+    assert site.sync(NOON + HOUR, Options(everything=True)).exit == 1
+    youtube.world = World(videos={A: NOT_HERE})
+    report = site.sync(NOON + HOUR * 2)
+    assert (report.exit, changes(report)) == (0, [(A, PlayState.PUBLIC, PlayState.NOT_EMBEDDABLE)])
+
+
 def test_an_outage_a_cut_quota_or_a_refused_key_changes_no_state(site: Site, youtube: Simulator) -> None:
     site.sync()
     for number, fault in enumerate(
@@ -206,12 +240,19 @@ def test_the_reserve_is_not_touched(site: Site) -> None:
     assert report.units.get(Bucket.GENERAL, 0) == 0
 
 
-def test_a_dry_run_counts_what_is_due_and_asks_nothing(site: Site) -> None:
+def test_a_dry_run_tells_what_a_sync_would_and_writes_nothing(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={A: NOT_HERE})
     report = site.sync(options=Options(dry_run=True))
-    assert report.playing is not None
-    assert (report.playing.due, report.playing.checked) == (20, 0)
-    assert report.units.get(Bucket.GENERAL, 0) == 0
+    assert changes(report) == [(A, None, PlayState.NOT_EMBEDDABLE)]
+    assert report.units[Bucket.GENERAL] == 1
     assert not site.state.exists()
+    assert changes(site.sync()) == changes(report)
+    youtube.world = World(videos=dict.fromkeys(VIDEOS[:15], NOT_HERE))
+    files = {path: path.read_bytes() for path in site.state.iterdir()}
+    report = site.sync(NOON + DAY, Options(dry_run=True, everything=True))
+    assert report.brake is not None
+    assert (report.brake.reason, report.exit) == (NOT_PLAYING, 1)
+    assert {path: path.read_bytes() for path in files} == files
 
 
 def test_a_narrowed_sync_checks_its_own_videos(site: Site) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from syncer.config.parse import parse_config
 from syncer.decide.availability import Availability, PlayState
 from syncer.decide.details import CheckedVideo, detail_changes
+from syncer.decide.unconfirmed import Brake
 from syncer.errors import ConfigError
 from syncer.front_matter.find import find
 from syncer.front_matter.rewrite import rewrite
@@ -22,6 +23,7 @@ from syncer.model import Change, Count, Detail, Fields, Page, ProblemKind, Signa
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, World
+from syncer.status.report import brake_outline, brake_sentence_of
 from syncer.sync.options import Options
 from tests.crash.warm import Order, Warm
 from tests.examples import PROVING, examples, storms_but
@@ -99,6 +101,8 @@ def test_a_count_of_the_same_sync_is_written_too_and_its_day(site: Site, youtube
 def test_a_dry_run_shows_the_day_and_writes_nothing(site: Site, youtube: Simulator) -> None:
     youtube.world = World(videos={A: NOT_HERE})
     site.put("content/a.md", page('""'))
+    report = site.sync(options=Options(dry_run=True))
+    assert (report.changed_pages, report.changed_dates) == (1, 1), "before the first sync, too"
     site.sync()
     site.put("content/a.md", page('""'))
     report = site.sync(NOON + HOUR, Options(dry_run=True))
@@ -175,6 +179,27 @@ def test_an_undone_removal_puts_the_day_back(site: Site) -> None:
     assert (site.root / "content/a.md").read_bytes() == page('""')
     assert site.undo(removal.sync, NOON + HOUR).changed_dates == 1
     assert (site.root / "content/a.md").read_bytes() == page('"2024-01-31"')
+
+
+def test_where_the_brake_says_that_nothing_was_written_no_date_was(site: Site, youtube: Simulator) -> None:
+    videos = [VideoId(video) for video in ids(6, seed=360)]
+    files = [site.put(f"content/{video}.md", page('""').replace(A.encode(), video.encode())) for video in videos]
+    youtube.world = World(videos=dict.fromkeys(videos, NOT_HERE))
+    site.sync()
+    before = [file.read_bytes() for file in files]
+    assert all(b'gone: "2' in text for text in before)
+    youtube.world = World(videos=dict.fromkeys(videos, Video(counts={"viewCount": 6})))
+    report = site.sync(NOON + DAY, EVERYTHING)
+    assert "Nothing was written." in (brake_sentence_of(report, "syncer sync --accept") or "")
+    assert ([file.read_bytes() for file in files], report.changed_dates) == (before, 0)
+
+
+def test_a_brake_says_how_much_was_written_before() -> None:
+    brake = Brake("falling", 6, 10)
+    assert brake_outline(brake, (0, 0)).endswith(". Nothing was written.")
+    assert brake_outline(brake, (1, 0)).endswith(". 1 count had been written before.")
+    assert brake_outline(brake, (0, 2)).endswith(". 2 dates had been written before.")
+    assert brake_outline(brake, (3, 2)).endswith(". 3 counts and 2 dates had been written before.")
 
 
 def test_each_sentence_names_dates_where_only_dates_change(site: Site, youtube: Simulator, syncer: Run) -> None:

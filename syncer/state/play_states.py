@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from syncer.decide.availability import (
     availability_from,
 )
 from syncer.decide.details import CheckedVideo
+from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment
 from syncer.state.database import Database
@@ -118,6 +120,29 @@ def due_videos(
         (number,) = connection.execute(f"SELECT count(*) {query}", values).fetchone()
         rows = connection.execute(f"SELECT n.id {query} {order} LIMIT :limit", {**values, "playing": playing})
         return [VideoId(video) for (video,) in rows], number
+
+
+def hold_checks(database: Database, checks: Iterable[Check], brake: Brake) -> None:
+    """Record that this brake holds what YouTube returned: nothing of it is saved, and its videos are due at once."""
+    with database.transaction() as connection:
+        held = [(check.video_id,) for check in checks]
+        connection.executemany("UPDATE availability SET due_at = 0 WHERE id = ?", held)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOT_PLAYING, f"{brake.struck} {brake.of}"))
+
+
+def playing_brake(database: Database) -> tuple[Brake | None, int]:
+    """Return the brake that held what YouTube returned, and of how many videos; None and 0 if it holds nothing now."""
+    with database.read() as connection:
+        named = "(SELECT id FROM places UNION SELECT id FROM embeds)"
+        query = f"SELECT count(*) FROM availability WHERE due_at = 0 AND id IN {named}"
+        held = int(connection.execute(query).fetchone()[0])
+        row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOT_PLAYING,)).fetchone()
+    if not held or row is None:
+        return None, 0
+    match = re.fullmatch("([0-9]{1,15}) ([0-9]{1,15})", row[0])
+    if match is None:
+        raise OddValue(f"{row[0]!r} is not a brake")
+    return Brake(NOT_PLAYING, int(match[1]), int(match[2]), earlier=True), held
 
 
 def regions_changed(database: Database, regions: str) -> bool:

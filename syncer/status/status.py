@@ -17,7 +17,7 @@ from syncer.model import Bucket, Count, Problem, VideoId
 from syncer.state.database import Database
 from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
 from syncer.state.lock import is_held
-from syncer.state.play_states import count_states, stopped_videos
+from syncer.state.play_states import count_states, playing_brake, stopped_videos
 from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, missing_videos
@@ -53,7 +53,7 @@ class Status:
     brake_limit: float
     """The share of videos or counts, from 0 to 1, above which it does."""
     braked: int
-    """Readings that it holds."""
+    """Readings that it holds, and checks whether videos play."""
     suppressed: int
     """Counts that were undone or dropped, and for which YouTube has not returned another number."""
     held_back: HeldBackCounts | None
@@ -102,7 +102,9 @@ def status_of(
         if not outlines:
             problems, left_open = problems_of(report), report["left_out"].get("open", 0)
         outlines.append(outline(report))
-    last, brake, limit = last_whole_sync(database), current_brake(database), config.write.brake
+    last, limit = last_whole_sync(database), config.write.brake
+    of_playing, held = playing_brake(database) if config.availability.every else (None, 0)
+    brake = current_brake(database) or of_playing
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
     return Status(
         site=str(config.site),
@@ -116,7 +118,7 @@ def status_of(
         unconfirmed=unconfirmed_counts(database),
         brake=brake,
         brake_limit=brake.limit(missing=limit.missing, falling=limit.falling) if brake else 0,
-        braked=count_braked(database),
+        braked=count_braked(database) + held,
         suppressed=count_suppressed(database),
         held_back=held_back_now(config, database),
         hidden=hidden_counts(database, config.mapped_counts),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from syncer.decide.unconfirmed import NOT_PLAYING
 from syncer.errors import ExitCode
 from syncer.model import Problem
-from syncer.status.report import brake_share
+from syncer.status.report import brake_outline, brake_share
 from syncer.status_page.layout import ago
 from syncer.status_page.reading import Overview, is_old
 from syncer.wording import counted
@@ -81,9 +82,12 @@ def needs_of(seen: Overview) -> Iterator[Need]:
     if config_error:
         errors = _ended(config_error.replace("\n", "; "))
         yield Need(f"The new config is invalid, so the old one is still in use: {errors}")
-    if brake := status.brake:
+    limit = f" (limit {status.brake_limit * 100:g}%)"
+    if status.brake and status.brake.reason == NOT_PLAYING:
+        yield Need(f"{brake_outline(status.brake, (0, 0), limit)} If YouTube is right, accept what it holds.")
+    elif brake := status.brake:
         yield Need(
-            f"The safety brake stopped a sync: {brake_share(brake)} (limit {status.brake_limit * 100:g}%)."
+            f"The safety brake stopped a sync: {brake_share(brake)}{limit}."
             f" It holds {counted(status.braked, 'reading')}."
             " If YouTube is right, accept the held values.",
             "Show the videos",

@@ -18,9 +18,11 @@ from syncer.state.play_states import (
     Check,
     confirm_missing,
     due_videos,
+    hold_checks,
     known_states,
     note_missing,
     note_regions,
+    playing_brake,
     playing_videos,
     regions_changed,
     save_checks,
@@ -51,9 +53,8 @@ class VideoChecks:
     def __init__(self, sync: Sync, pages: Sequence[Pages], requested: int) -> None:
         """Choose the videos that are due, as far as the units reach that `requested` videos' counts leave.
 
-        `pages` are those of the sync, and those with embeds: a narrowed one looks at their videos only. A dry run
-        counts the videos that are due. Nothing is asked while `videos.list` is parked, or once the sync is cancelled.
-        Raises StateError.
+        `pages` are those of the sync, and those with embeds: a narrowed one looks at their videos only. Nothing is
+        asked while `videos.list` is parked, or once the sync is cancelled. Raises StateError.
         """
         database, options, availability = sync.database, sync.options, sync.config.availability
         self._sync, self._every = sync, availability.every or timedelta.max
@@ -66,7 +67,7 @@ class VideoChecks:
             database,
             sync.environment.clock(),
             self._every,
-            limit=0 if options.dry_run or sync.environment.cancelled() else _units(sync, requested) * BATCH_SIZE,
+            limit=0 if sync.environment.cancelled() else _units(sync, requested) * BATCH_SIZE,
             only=only & options.videos if only and options.videos else only,
             everything=options.everything or self._other_regions,
         )
@@ -101,6 +102,7 @@ class VideoChecks:
         share = self._sync.config.write.brake.missing
         if stopped >= FEWEST_VIDEOS and stopped > share * played and not self._sync.options.accept:
             self._brake = Brake(NOT_PLAYING, stopped, played)
+            hold_checks(self._sync.database, self._checks, self._brake)
         elif self._checks:
             save_checks(self._sync.database, self._checks)
         is_all = sum(check.video_id not in self._witnesses for check in self._checks) == self._due
@@ -109,9 +111,8 @@ class VideoChecks:
 
     def report(self) -> PlayReport:
         """Record what is missing now, after the counts were judged, and return what changed. Raises StateError."""
-        sync, brake = self._sync, self._brake
-        if sync.options.dry_run:
-            return PlayReport(due=self._due)
+        sync = self._sync
+        brake = self._brake or playing_brake(sync.database)[0]
         note_missing(sync.database, min(self._every, SOON))
         checked = sum(
             check.found is not None and check.since is None and check.video_id not in self._witnesses

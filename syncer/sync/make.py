@@ -230,7 +230,7 @@ def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | N
     tally.later = plan.later
     written = sync.config.written_models() if data_file else sync.config.collection_models()
     number = begin_sync(database, tally.sync, tally.started, written)
-    if options.whole:
+    if not (options.is_narrowed or options.unread_since):  # a dry run has a state of its own
         save_video_pages(database, pages.places(), pages.digest(), embeds or None)
         release_unnamed(database)
     log_planned(sync, plan)
