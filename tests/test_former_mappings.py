@@ -65,7 +65,7 @@ CHANGES = {
     "counts are no longer inserted": (Settings(INSERTING), TO_PAGES),
     "another key for the ID": (TO_PAGES, Settings(mapped().replace("vid_id", "video"))),
     "fewer directories": (TO_PAGES, Settings(mapped(directory="content/sub"))),
-    "fewer pages": (TO_PAGES, Settings(mapped().replace("fields", "exclude: [0.md, /sub/]\n    fields"))),
+    "fewer pages": (TO_PAGES, Settings(mapped().replace("fields", "exclude: [/sub/]\n    fields"))),
 }
 USUAL = {"from a data file", "another data file", "a count less", "another key", "fewer directories"}
 

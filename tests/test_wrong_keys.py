@@ -26,7 +26,7 @@ ONE = "  - directory: content\n    fields: {{video_id: {}, counts: {{{}}}{}}}\n"
 
 
 def configure(site: Site, video_id: str = "id", counts: str = "viewCount: veiws", more: str = "") -> None:
-    site.configure(collections=ONE.format(video_id, counts, more))
+    site.configure(collections=ONE.format(video_id, counts, more), availability="every: 7d")
 
 
 def put(site: Site, number: int, text: str = "id: {}\nviews: 5", directory: str = "content") -> None:
@@ -193,12 +193,29 @@ def no_pages_at_all(site: Site) -> None:
 
 
 @right
-def all_pages_excluded(site: Site) -> None:
-    site.configure(
-        collections="  - directory: content\n    exclude: ['*.md']\n    fields: {video_id: x, counts: {viewCount: y}}\n"
-    )
-    for number in range(8):
-        put(site, number)
+def only_files_that_hold_no_text(site: Site) -> None:
+    configure(site)
+    site.put("content/a.png", b"")
+
+
+@right
+def pages_that_exclude_themselves(site: Site) -> None:
+    configure(site, counts="viewCount: views", more=", where: {kind: video}")
+    put(site, 0, "id: {}\nviews: 5\nkind: video\nsyncer: false")
+
+
+@right
+def dates_in_a_page_without_a_video(site: Site) -> None:
+    configure(site, counts="viewCount: views", more=", checked_at: checked, unavailable_since: gone")
+    put(site, 0, "id: {}\nviews: 5")
+    put(site, 1, "title: a\nchecked:\ngone: 'not a date'")
+
+
+@right
+def dates_to_be_added(site: Site) -> None:
+    more = ", checked_at: checked, unavailable_since: gone, insert_missing: true"
+    configure(site, counts="viewCount: views", more=more)
+    put(site, 0, "id: {}\nviews: 5")
 
 
 @right

@@ -24,7 +24,7 @@ from syncer.content.scan import (
     read_pages,
 )
 from syncer.content.walk import Candidate, LeftoverFile, walk
-from syncer.content.wrong_keys import absent_counts, describe_counts, key_problems, near_names, noun_of, remedy
+from syncer.content.wrong_keys import absent_keys, absent_now, describe_absent, key_problems
 from syncer.errors import UsageError
 from syncer.front_matter.keys import format_of
 from syncer.front_matter.video_id import is_possible
@@ -92,7 +92,7 @@ def find_pages(config: Config) -> FoundPages:
     found.wrong_keys += key_problems(site, suspects, pages, [*found.problems, *found.wrong_keys])
     wrong = {problem.subject for problem in found.wrong_keys}
     for collection in present:
-        message = None if collection.directory in wrong else _suspicion(site, collection, pages, found.problems)
+        message = None if collection.directory in wrong else _suspicion(site, collection, pages, found)
         if message:
             found.suspicious_keys.append((collection.directory, message))
     left_out = Pages()
@@ -115,18 +115,21 @@ def _note(site: str, page: Page, found: FoundPages, *, is_written: bool) -> None
         found.data_files.add(page.path)
 
 
-def _suspicion(site: str, collection: Collection, pages: Pages, problems: list[Problem]) -> str | None:
-    """Return which mapped counts no page has, if any; where missing ones are added, only if there are close names."""
+def _suspicion(site: str, collection: Collection, pages: Pages, found: FoundPages) -> str | None:
+    """Return which mapped counts and details no page has, if any, or that none has a video.
+
+    Where missing ones are added, only those with close names matter.
+    """
     fields = collection.fields
-    absent = absent_counts(site, collection, pages, problems) if pages.count(fields) else []
-    near = near_names(site, fields, pages.of(fields), absent)
-    noun = noun_of(fields, (page.path for page in pages.of(fields)))
-    if not fields.insert_missing and absent:
-        return f"{describe_counts(fields, absent, near, noun)}. {remedy(fields, near)}"
-    if near:
-        added = f"{describe_counts(fields, list(near), near, noun)}, and `insert_missing` is set"
-        return f"{added}. A sync adds a second key. If you mean the same key, correct `fields.counts`."
-    return None
+    if not pages.count(fields):
+        known = {*found.paths, *found.embeds, *found.excluded, *(problem.subject for problem in found.problems)}
+        files = [item.path for item in walk(site, [collection]) if isinstance(item, Candidate)]
+        is_silent = files and (found.paths or found.embeds) and known.isdisjoint(files)
+        return f"No video found in {counted(len(files), 'file')}." if is_silent else None
+    if absent := absent_keys(site, collection, pages, found.problems):
+        return describe_absent(site, fields, pages, absent)
+    absent = absent_now(site, collection, pages, found.problems)
+    return describe_absent(site, fields, pages, absent, adds=True)
 
 
 def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:

@@ -217,13 +217,13 @@ class Pages:
         """Yield the pages of one collection, by its very mapping."""
         return (self[number] for number, each in enumerate(self._mapping_numbers) if self._mappings[each] is mapping)
 
-    def count_fields(self, mapping: Fields) -> Iterator[ValueField]:
-        """Yield all fields of counts that a collection's slots have, some more than once, but not slot by slot.
+    def value_fields(self, mapping: Fields) -> Iterator[ValueField]:
+        """Yield all fields that a collection's slots have, some more than once, but not slot by slot.
 
         Those of pages with many slots are without their items.
         """
         kinds = (kind for kind in self._kinds.values() if kind.mapping is mapping)
-        return (field for kind in kinds for field in kind.fields[: len(kind.counts)])
+        return (field for kind in kinds for field in kind.fields)
 
     def _parts_of_items(self, path: str, mapping: Fields, slots: Sequence[Slot]) -> Iterator[str]:
         """Yield the texts of each part of a page with many slots."""

@@ -6,13 +6,12 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import closing
-from itertools import islice
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 from syncer.content.page_file import signature_of, unreadable
 from syncer.content.pages import Pages
-from syncer.content.walk import Candidate, LeftoverFile, walk
+from syncer.content.walk import Candidate, LeftoverFile
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, MAX_BLOCK_BYTES, MAX_TEXT_BYTES, head_suffices
 from syncer.front_matter.find import find, find_fast, find_in_tree
 from syncer.front_matter.keys import UNMAPPED, WHOLE_PAGE, Keys, fold_key, format_of, keys_of, slot_of
@@ -166,18 +165,22 @@ def miscased_problems(
 
 
 def may_have_wrong_keys(site: str, collections: Sequence[Collection], pages: Pages) -> list[Collection]:
-    """Return the collections whose pages have none of the mapped counts, or that have many files and no page.
+    """Return the collections without pages, or whose pages have none of the mapped counts, or lack a mapped detail.
 
-    `pages` are those of a scan of the whole site. Of all others the keys are right. Counts in a data file have no keys
-    in pages.
+    `pages` are those of a scan of the whole site. Of all others the keys are right, or their directory is empty. Counts
+    in a data file have no keys in pages.
     """
     suspects = []
     for collection in collections:
-        if not collection.fields.video_id or any(field.present for field in pages.count_fields(collection.fields)):
-            continue
-        own = pages.count(collection.fields)
-        files = (file for file in (() if own else walk(site, [collection])) if isinstance(file, Candidate))
-        if (own and collection.fields.counts) or len(list(islice(files, PAGES_WITHOUT_ID))) == PAGES_WITHOUT_ID:
+        fields = collection.fields
+        present = {field.kind for field in pages.value_fields(fields) if field.present}
+        has_counts = not fields.counts or not present.isdisjoint(fields.counts)
+        has_details = fields.insert_missing or present.issuperset(fields.details)
+        is_suspect = not (has_counts and has_details)
+        if not pages.count(fields):
+            with suppress(OSError):  # the walk has reported it
+                is_suspect = bool(os.listdir(os.path.join(site, collection.directory)))
+        if is_suspect:
             suspects.append(collection)
     return suspects
 

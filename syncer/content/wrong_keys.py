@@ -6,24 +6,47 @@ import re
 from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import groupby, islice
 
+from syncer.content.page_file import attempt
 from syncer.content.pages import Pages
 from syncer.content.scan import PAGES_WITHOUT_ID, read_head
 from syncer.content.walk import Candidate, walk
+from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
-from syncer.front_matter.keys import KEYED, TABLES, fold_key, format_of, item_prefix
+from syncer.front_matter.find import find
+from syncer.front_matter.forms import FORMS
+from syncer.front_matter.keys import DATA_SUFFIXES, KEYED, TABLES, fold_key, format_of, item_prefix
 from syncer.front_matter.leaves import key_values
-from syncer.front_matter.video_id import parse_video_id
-from syncer.model import COUNT_PATTERN, Collection, Count, Fields, Format, Page, Problem, ProblemKind
+from syncer.front_matter.video_id import is_possible, parse_video_id
+from syncer.model import (
+    Collection,
+    Count,
+    Fields,
+    Format,
+    Page,
+    Problem,
+    ProblemKind,
+    ValueKind,
+)
 from syncer.wording import counted
 
 SAMPLE_PAGES = 20
 """Pages in which the right name is looked for."""
 
+SAMPLE_BYTES = 1 << 20
+"""Of a larger table, only the first records are read for that."""
+
+SHOWN_VALUES = 3
+"""Values that a message names instead of one of `where`."""
+
 LIKENESS = 0.75
 """How alike two names must be (difflib's ratio) for one to be a typo of the other."""
+
+_PAGE_SUFFIXES = frozenset({"md", "markdown", "mdx", "mdoc", "html", "htm", "njk", "liquid", "adoc", "rst", "org"})
+"""Those of files that may have front matter, but need not."""
 
 _STEMS = {Count.VIEWS: "views?", Count.LIKES: "likes?", Count.COMMENTS: "comments?"}
 
@@ -31,29 +54,38 @@ _STEMS = {Count.VIEWS: "views?", Count.LIKES: "likes?", Count.COMMENTS: "comment
 def key_problems(
     site: str, collections: Sequence[Collection], pages: Pages, problems: Sequence[Problem]
 ) -> Iterator[Problem]:
-    """Yield a Problem for each of these collections whose mapped counts, or whose ID key, no page has.
+    """Yield a Problem for each of these collections whose mapped counts, details, or videos no page has.
 
-    `pages` and `problems` are those of a scan of the whole site. Pages are read again only if no count was found.
+    `pages` and `problems` are those of a scan of the whole site. Pages are read again only if a key was not found.
+    Of several counts, all must be absent.
     """
     for collection in collections:
         fields = collection.fields
         message = None
         if not pages.count(fields):
-            message = _describe_id(site, collection, pages, problems)
-        elif not fields.insert_missing:
-            absent = absent_counts(site, collection, pages, problems)
-            near = near_names(site, fields, pages.of(fields), absent)
-            if len(absent) == len(fields.counts):
-                noun = noun_of(fields, (page.path for page in pages.of(fields)))
-                message = f"{describe_counts(fields, absent, near, noun)}. {remedy(fields, near)}"
+            message = _describe_nothing(site, collection, pages, problems)
+        elif absent := absent_keys(site, collection, pages, problems):
+            if not set(absent).issuperset(fields.counts):
+                absent = [kind for kind in absent if not isinstance(kind, Count)]
+            message = describe_absent(site, fields, pages, absent)
         if message:
             yield Problem(ProblemKind.KEYS_NOT_FOUND, collection.directory, message)
 
 
-def absent_counts(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> list[Count]:
-    """Return the mapped counts that none of the collection's files has, whatever their values, with a video or not."""
+def absent_keys(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> list[ValueKind]:
+    """Return the mapped counts and details that none of the collection's files has, and that no sync will add.
+
+    It does not matter which values they have, nor whether a file with them has a video.
+    """
     fields = collection.fields
-    absent = set(fields.counts) - {field.kind for field in pages.count_fields(fields) if field.present}
+    return [] if _are_added(fields, pages) else absent_now(site, collection, pages, problems)
+
+
+def absent_now(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> list[ValueKind]:
+    """Return the mapped counts and details that none of the collection's files has now."""
+    fields = collection.fields
+    keys = _keys(fields)
+    absent = keys.keys() - {field.kind for field in pages.value_fields(fields) if field.present}
     if not absent:
         return []
     # a slot leaves out a count with a problem, and one that another collection writes
@@ -62,80 +94,202 @@ def absent_counts(site: str, collection: Collection, pages: Pages, problems: Seq
     for path in _paths(site, collection):
         if absent and path not in known:
             head, block = _read(site, path, fields)
-            keys = {count: _from_top(fields, fields.counts[count]) for count in absent}
-            if any(_last(key) in block for key in keys.values()):
-                values = key_values(head, format_of(fields, path))
-                absent -= {count for count, key in keys.items() if _has(key, values, block)}
-    return [count for count in fields.counts if count in absent]
+            wanted = {kind: _from_top(fields, keys[kind]) for kind in absent}
+            if any(_last(key) in block for key in wanted.values()):
+                values = _values(head, fields, path)
+                absent -= {kind for kind, key in wanted.items() if _has(key, values, block)}
+    return [kind for kind in keys if kind in absent]
 
 
-def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[Count]) -> dict[Count, str]:
-    """Return for each of these counts a key with numbers or no value that is close to the mapped one, if any."""
+def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[ValueKind]) -> dict[ValueKind, str]:
+    """Return for each of these counts and details a key with such values or none that is close to its key, if any."""
     prefix = _from_top(fields, "")
-    mapped = {*fields.counts.values(), fields.video_id.removeprefix(prefix)}
-    names: dict[str, bool] = {}
+    keys = _keys(fields)
+    mapped = {*keys.values(), fields.video_id.removeprefix(prefix)}
+    names: dict[str, list[str]] = {}
     for file, _ in islice(groupby(page.path for page in own), SAMPLE_PAGES) if absent else ():
         head, _ = _read(site, file, fields)
-        for path, texts in sorted((key_values(head, format_of(fields, file)) or {}).items()):
+        for path, texts in sorted((_values(head, fields, file) or {}).items()):
             name = path.removeprefix(prefix)
             if path.startswith(prefix) and not re.search(r"\[\]|\{\}", name) and name not in mapped:
-                names[name] = names.get(name, True) and all(re.fullmatch(COUNT_PATTERN, text) for text in texts)
-    counts = [name for name, is_count in names.items() if is_count]
-    near = {count: _close_name(fields.counts[count], counts, _STEMS[count]) for count in absent}
-    return {count: name for count, name in near.items() if name}
+                names.setdefault(name, []).extend(texts)
+    near = {}
+    for kind in absent:
+        such = [name for name, texts in names.items() if all(re.fullmatch(FORMS[kind].pattern, text) for text in texts)]
+        stem = _STEMS[kind] if isinstance(kind, Count) else re.sub("_(.*)", r"(\1)?", kind)  # unavailable(since)?
+        near[kind] = _close_name(keys[kind], such, stem)
+    return {kind: name for kind, name in near.items() if name}
 
 
-def describe_counts(fields: Fields, absent: Sequence[Count], near: Mapping[Count, str], noun: str) -> str:
-    """Return which mapped counts no page has, and which close names the pages have instead: `near_names`.
+def describe_absent(
+    site: str, fields: Fields, pages: Pages, absent: Sequence[ValueKind], *, adds: bool = False
+) -> str | None:
+    """Return which mapped counts and details no page has, which close names the pages have instead, and what to do.
 
-    `noun` is `noun_of` them.
+    `adds`: a sync adds them, so only those with a close name matter; None if there is none.
     """
+    near = near_names(site, fields, pages.of(fields), absent)
+    named = [kind for kind in absent if kind in near or not adds]
+    if not named:
+        return None
+    noun = noun_of(fields, (page.path for page in pages.of(fields)))
     instead = f"; {noun}s have {_quoted(near.values())}" if near else ""
-    return f"No {noun} has {_quoted(fields.counts[count] for count in absent)}{instead}"
+    keys = _keys(fields)
+    none = f"No {noun} has {_quoted(keys[kind] for kind in named)}{instead}"
+    names = dict.fromkeys("fields.counts" if isinstance(kind, Count) else f"fields.{kind}" for kind in named)
+    correct = f"correct {' and '.join(f'`{name}`' for name in names)}"
+    if adds:
+        return f"{none}, and `insert_missing` is set. A sync adds a second key. If you mean the same key, {correct}."
+    return f"{none}. C{correct[1:]}{_other_remedy(fields, pages) if not near else ''}."
 
 
-def remedy(fields: Fields, near: Mapping[Count, str]) -> str:
-    """Return what to do about absent counts: add them only where all can be beside the ID, and no near name is there.
+def _other_remedy(fields: Fields, pages: Pages) -> str:
+    """Return how absent keys get into the pages; empty if `insert_missing` cannot add them all beside the ID.
 
-    A second key would be beside the near name. If they differ only in letter case, that is a Problem of every page.
+    Where there is a near name, a second key would be beside it. If they differ only in letter case, that is a Problem
+    of every page.
     """
-    parents = {_from_top(fields, name).rpartition(".")[0] for name in fields.counts.values()}
+    if _are_tables(fields, pages):
+        return ", or add such a column"
+    parents = {
+        _from_top(fields, name).rpartition(".")[0] for name in (*fields.counts.values(), *fields.details.values())
+    }
     beside = fields.video_id if fields.video_id.endswith(KEYED) else fields.video_id.rpartition(".")[0]
-    can_be_added = not near and fields.format not in TABLES and parents == {beside}
-    return f"Correct `fields.counts`{', or set `insert_missing: true` to add the keys' if can_be_added else ''}."
+    return ", or set `insert_missing: true` to add the keys" if parents == {beside} else ""
+
+
+def _keys(fields: Fields) -> dict[ValueKind, str]:
+    return dict((*fields.counts.items(), *fields.details.items()))
+
+
+def _are_added(fields: Fields, pages: Pages) -> bool:
+    return fields.insert_missing and not _are_tables(fields, pages)
+
+
+def _are_tables(fields: Fields, pages: Pages) -> bool:
+    """Return whether all files of a collection are tables: no sync adds a column to one."""
+    return all(format_of(fields, page.path) in TABLES for page in pages.of(fields))
+
+
+def _describe_nothing(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> str | None:
+    """Return which key of a collection without any video leaves out all of them; None if that may be right."""
+    if next(_paths(site, collection), None) is None:
+        return _describe_patterns(site, collection)
+    is_miscased = any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems)
+    if is_miscased or not collection.fields.video_id:  # without it, only embeds are looked for
+        return None
+    return (
+        _describe_where(site, collection)
+        or _describe_format(site, collection)
+        or _describe_id(site, collection, pages, problems)
+    )
+
+
+def _describe_patterns(site: str, collection: Collection) -> str | None:
+    """Return what is wrong where no file is taken; None if there is no file that may be a page or a data file."""
+    include, fields = collection.include, collection.fields
+    if taken := sum(1 for _ in _paths(site, replace(collection, exclude=()))):
+        which = f"all {counted(taken, 'file')}" if taken > 1 else "the only file"
+        return f"`exclude` ({_quoted(collection.exclude)}) leaves out {which} that `include` takes. Correct `exclude`."
+    above = 0 if collection.directory == "." else len(collection.directory.strip("/")) + 1
+    every = (path[above:] for path in _paths(site, replace(collection, include=("*",), exclude=())))
+    names = [name for name in every if _suffix(name) in _PAGE_SUFFIXES or _suffix(name) in DATA_SUFFIXES]
+    if not names:
+        return None
+    wanted = (re.sub(r"^(/|\*\*/)", "", pattern) for pattern in include)
+    near = next((close for each in wanted for close in get_close_matches(each, names, 1)), names[0])
+    more = f" and {counted(len(names) - 1, 'other file')}" if len(names) > 1 else ""
+    remedy = "Correct `include`."
+    if set(include) == {"**/*.md", "**/*.markdown"} and _suffix(near) in DATA_SUFFIXES:
+        remedy = f'Set `include`, such as `["**/*.{_suffix(near)}"]`.'
+    elif fields.format in DATA_SUFFIXES.values() and set(include) <= {f"**/*.{suffix}" for suffix in DATA_SUFFIXES}:
+        remedy = "Correct `format`, or set `include`."
+    return f"`include` ({_quoted(include)}) takes no file. The directory has `{near}`{more}. {remedy}"
+
+
+def _describe_where(site: str, collection: Collection) -> str | None:
+    """Return what is wrong with a `where` that leaves out every video."""
+    fields = collection.fields
+    videos, seen = 0, dict[str, Counter[str]]()
+    for path in _paths(site, collection) if fields.where else ():
+        head, _ = _read(site, path, fields)
+        left_out = attempt(find, head, replace(fields, where={}), path)
+        if left_out and left_out.slots:
+            if find(head, fields, path).slots:  # the page excludes itself
+                return None
+            videos += len(left_out.slots)
+            for key, texts in (_values(head, fields, path) or {}).items():
+                name = key.removeprefix(_from_top(fields, ""))
+                seen.setdefault(name, Counter()).update(texts)
+    if not videos:
+        return None
+    noun = noun_of(fields, _paths(site, collection))
+    why = f"no {noun} has all of its values in one place"
+    for key, text in fields.where.items():
+        if key not in seen:
+            near = _close_name(key, list(seen), re.escape(_bare(key)))
+            near = near or next((name for name, texts in seen.items() if text in texts), None)
+            why = f"no {noun} has `{key}`{f'; {noun}s have `{near}`' if near else ''}"
+        elif text not in seen[key]:
+            near = {value.lower(): value for value in seen[key]}.get(text.lower())
+            values = [near] if near else [value for value, _ in seen[key].most_common(SHOWN_VALUES)]
+            why = f"`{key}` is never `{text}`{f'; {noun}s have {_quoted(values)}' if values else ''}"
+        else:
+            continue
+        break
+    which = f"all {counted(videos, 'video')}" if videos > 1 else "the only video"
+    return f"`where` leaves out {which}: {why}. Correct `fields.where`."
 
 
 def _describe_id(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> str | None:
-    """Return what is wrong where no page has the ID key; None where one has it, or where too few could."""
-    video_id, of_others = collection.fields.video_id, {page.path for page in pages}
-    if any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems):
-        return None
+    """Return what is wrong where no page has the ID key; None where one has it, or where too few could.
+
+    Too few are four pages, or a data file with four values of each key: their videos may come later.
+    """
+    fields, of_others = collection.fields, {page.path for page in pages}
+    video_id = fields.video_id
     used = {each.subject for each in problems if each.kind is not ProblemKind.UNREADABLE}
     top = re.split(r"\.|\[\]|\{\}", video_id)[0].encode()
-    with_block, holders = 0, Counter[str]()
+    with_block, of_data, holders = 0, 0, Counter[str]()
     for path in _paths(site, collection):
         if path in of_others:
             continue
-        head, block = _read(site, path, collection.fields)
+        head, block = _read(site, path, fields)
         with_block += bool(block)
         is_read = top in block or (block and with_block <= SAMPLE_PAGES)
-        values = key_values(head, format_of(collection.fields, path)) if is_read else {}
+        values = _values(head, fields, path) if is_read else {}
         if path in used or _has(video_id, values, block) or (not top and values == {}):  # an empty list
             return None
         if values and _has_empty_parent(video_id, values):
             return None
         if values and with_block <= SAMPLE_PAGES:
-            holders.update(key for key, texts in values.items() if any(map(_is_video, texts)))
-    if with_block < PAGES_WITHOUT_ID:
-        return None
+            held = [key for key, texts in values.items() if sum(map(_is_video, texts)) * 2 > len(texts)]
+            holders.update(held)
+            if format_of(fields, path) is not Format.FRONT_MATTER:
+                of_data += max(len(held), *map(len, values.values()))
     near = _close_name(video_id, sorted(holders), "(video|vid|youtube|yt)(id|url)?")
     if not near and holders:  # a word of 11 characters may look like an ID, but not on most pages
         key, number = holders.most_common(1)[0]
         near = key if number * 2 > min(with_block, SAMPLE_PAGES) else None
-    noun = noun_of(collection.fields, _paths(site, collection))
+    if max(with_block, of_data) < PAGES_WITHOUT_ID and not (near and of_data):
+        return None
+    noun = noun_of(fields, _paths(site, collection))
     instead = f"; {noun}s have `{near}`" if near else ""
-    none = f"None of {counted(with_block, noun)} has the ID key `{video_id}`{instead}"
-    return f"{none}. Correct `fields.video_id`{'' if near else ', or `directory` and `include`'}."
+    none = f"None of {counted(with_block, noun)}" if with_block > 1 else f"No {noun}"
+    remedy = "." if near else f", or `directory` and `include`{' and `format`' if fields.format else ''}."
+    return f"{none} has the ID key `{video_id}`{instead}. Correct `fields.video_id`{remedy}"
+
+
+def _describe_format(site: str, collection: Collection) -> str | None:
+    """Return what is wrong where no file has front matter; None if some are pages, which may have none."""
+    read_as, suffixes = collection.fields.format, {_suffix(path) for path in _paths(site, collection)}
+    odd = suffixes - _PAGE_SUFFIXES if not read_as else suffixes.intersection(DATA_SUFFIXES)
+    if read_as not in {None, Format.FRONT_MATTER} or odd != suffixes or (not read_as and odd & DATA_SUFFIXES.keys()):
+        return None
+    if any(_read(site, path, collection.fields)[1] for path in _paths(site, collection)):
+        return None
+    remedy = "Remove `format: front_matter`" if read_as else "If they are data, set `format`, such as `format: yaml`"
+    return f"No file has front matter, and without it none has the ID key `{collection.fields.video_id}`. {remedy}."
 
 
 def _has_empty_parent(key: str, values: Mapping[str, list[str]]) -> bool:
@@ -147,8 +301,21 @@ def _has_empty_parent(key: str, values: Mapping[str, list[str]]) -> bool:
     )
 
 
+def _values(head: bytes, fields: Fields, path: str) -> dict[str, list[str]] | None:
+    """Return what `key_values` does; of a large table, only what the first records have."""
+    form = format_of(fields, path)
+    if form in TABLES and len(head) > SAMPLE_BYTES:
+        head = head[: head.rfind(b"\n", 0, SAMPLE_BYTES) + 1]
+    return key_values(head, form)
+
+
+def _suffix(path: str) -> str:
+    return path.rpartition(".")[2].lower()
+
+
 def _is_video(text: str) -> bool:
-    return isinstance(parse_video_id(text, ""), str)
+    found = parse_video_id(text, "")
+    return isinstance(found, str) and (found != text or (looks_like_id(text) and is_possible(found)))
 
 
 def _has(key: str, values: Mapping[str, list[str]] | None, block: bytes) -> bool:

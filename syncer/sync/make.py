@@ -65,7 +65,7 @@ from syncer.decide.diff import pages_naming
 from syncer.decide.plan import Windows
 from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
-from syncer.model import Collection, Problem, Reading, VideoId
+from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
 from syncer.state.syncs import begin_sync, end_sync
@@ -143,12 +143,14 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
 
         data_file = open_data_file(sync)
     pages, embeds = _scan(sync, data_file)
-    if not (pages or embeds or sync.tally.excluded or sync.tally.problems or sync.options.is_narrowed):
+    others = [problem for problem in sync.tally.problems if problem.kind is not ProblemKind.KEYS_NOT_FOUND]
+    if not (pages or embeds or sync.tally.excluded or others or sync.options.is_narrowed):
         known = count_videos(sync.database)  # with those that only texts embed
         if known >= LOST_SITE_VIDEOS:  # a sync of nothing would look like success
+            why = next((problem.message for problem in sync.tally.problems), "is the disk mounted?")
             raise ContentGone(
-                f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: is the disk"
-                " mounted? If you removed the pages on purpose, run `syncer purge --all`"
+                f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: {why}"
+                " If you removed the pages on purpose, run `syncer purge --all`"
             )
     return _sync_pages(sync, pages, embeds, data_file)
 
