@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
@@ -75,11 +75,14 @@ class Availability:
     """Country codes, `DE, CH`; `all but DE, CH`; `all`; empty: not blocked, or not said."""
     starts_at: datetime | None = None
     """When an upcoming broadcast is to start, if that is known."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What else is said for details of pages, by their keys in the config (`decide.details`)."""
 
     def facts(self) -> str:
         """Return what is said beside the state, as JSON for `availability_from`; what is not said is left out."""
         starts = None if self.starts_at is None else int(self.starts_at.timestamp())
         facts = {"made_for_kids": self.made_for_kids, "blocked_in": self.blocked_in or None, "starts_at": starts}
+        facts |= self.details
         return json.dumps({name: value for name, value in facts.items() if value is not None})
 
 
@@ -91,7 +94,9 @@ def availability_from(state: PlayState | None, text: str) -> Availability:
         known = isinstance(kids, bool | None) and isinstance(blocked, str | None)
         if known and (starts is None or (type(starts) is int and 0 <= starts < _LATEST_SECONDS)):
             starts_at = None if starts is None else datetime.fromtimestamp(starts, UTC)
-            return Availability(state, kids, blocked or "", starts_at)
+            others = facts.keys() - {"made_for_kids", "blocked_in", "starts_at"}
+            details = {name: value for name in others if isinstance(value := facts[name], str)}
+            return Availability(state, kids, blocked or "", starts_at, details)
     raise ValueError(f"{text!r} is not what is known of a video")
 
 

@@ -1,13 +1,14 @@
-"""Decides what pages show of a video beside its counts, as YouTube says it: one function for each such field."""
+"""Decides what pages show of a video beside its counts, as YouTube says it: one rule for each such field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from syncer.decide.availability import Availability
-from syncer.model import Change, Detail, Page, VideoId, Why
+from syncer.model import Change, Count, Detail, Page, VideoId, Why
 
 
 class CheckedVideo(NamedTuple):
@@ -19,13 +20,58 @@ class CheckedVideo(NamedTuple):
     checked_at: datetime
 
 
+class Said(NamedTuple):
+    """Where YouTube says what a field shows, as a text: a part of its video, the name there, and the text's pattern."""
+
+    part: str
+    name: str
+    pattern: str
+
+
 class DetailRule(NamedTuple):
     """What a field shows of a video, and what the diff log says about it."""
 
-    text: Callable[[CheckedVideo, str | None], str | None]
-    """Returns what a field that shows this text, or None, is to show: empty for nothing; None: leave it as it is."""
+    said: Said | None = None
+    """What is requested for it, and stored with each check."""
+    text: Callable[[CheckedVideo, str | None], str | None] | None = None
+    """Returns what a field that shows this text, or None, is to show: empty for nothing; None: leave it as it is.
+
+    Without this function it shows what is said.
+    """
     written: Why = Why.CHANGED
     removed: Why = Why.CHANGED
+
+    def shown(self, detail: Detail, video: CheckedVideo, old: str | None) -> str | None:
+        """Return what a field is to show of this detail; None: leave it as it is."""
+        if self.text:
+            return self.text(video, old)
+        text = video.said.details.get(detail)
+        return text if self.said and text and re.fullmatch(self.said.pattern, text) else None
+
+
+def requested_parts(parts: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Return these parts of a video, and what is read of each, with what the details need."""
+    found = {part: list(names) for part, names in parts.items()}
+    for said in filter(None, (rule.said for rule in DETAILS.values())):
+        found.setdefault(said.part, []).append(said.name)
+    return found
+
+
+def details_of(item: Mapping[str, object]) -> tuple[Mapping[str, str], Sequence[str]]:
+    """Return what an item of `videos.list` says for details, and the names whose values are of a form not known.
+
+    What is absent says nothing.
+    """
+    found, wrong = dict[str, str](), list[str]()
+    for detail, rule in DETAILS.items():
+        part = item.get(rule.said.part) if rule.said else None
+        if rule.said and isinstance(part, dict) and rule.said.name in part:
+            value = part[rule.said.name]
+            if isinstance(value, str) and re.fullmatch(rule.said.pattern, value):
+                found[detail] = value
+            else:
+                wrong.append(rule.said.name)
+    return found, wrong
 
 
 def detail_changes(
@@ -41,12 +87,14 @@ def detail_changes(
         if video is None or (only is not None and video_id not in only):
             continue
         for field, old in zip(fields, texts, strict=True):
-            detail = DETAILS.get(field.kind) if isinstance(field.kind, Detail) else None
-            new = detail.text(video, old) if detail else None
-            if detail and new is not None and new != (old or ""):
-                why = detail.written if new else detail.removed
+            kind = field.kind
+            if isinstance(kind, Count) or (rule := DETAILS.get(kind)) is None:
+                continue
+            new = rule.shown(kind, video, old)
+            if new is not None and new != (old or ""):
+                why = rule.written if new else rule.removed
                 why = Why.INSERTED if why is Why.CHANGED and not field.present else why
-                changes.append(Change(page.path, video_id, field.field, field.kind, old, new, video.checked_at, why))
+                changes.append(Change(page.path, video_id, field.field, kind, old, new, video.checked_at, why))
     return tuple(changes)
 
 
@@ -62,5 +110,5 @@ def _unavailable_since(known: CheckedVideo, shown: str | None) -> str | None:
 
 
 DETAILS: Final[Mapping[Detail, DetailRule]] = {
-    Detail.UNAVAILABLE_SINCE: DetailRule(_unavailable_since, written=Why.UNAVAILABLE, removed=Why.AVAILABLE),
+    Detail.UNAVAILABLE_SINCE: DetailRule(text=_unavailable_since, written=Why.UNAVAILABLE, removed=Why.AVAILABLE),
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from syncer.decide.availability import FIELDS, Availability, availability_of
+from syncer.decide.details import details_of, requested_parts
 from syncer.model import Bucket, Problem, VideoId
 from syncer.youtube.body import CheckedBody, ForeignBody, bad, read_items
 from syncer.youtube.client import Question
@@ -16,8 +18,9 @@ def about_playing(regions: Collection[str]) -> Question:
 
     All parts together cost one unit, as one does (`docs/youtube.md`, videos.list).
     """
-    parts = ",".join(f"{part}({','.join(names)})" for part, names in FIELDS.items())
-    return Question(",".join(FIELDS), f"kind,items(id,{parts})", partial(check_items, regions))
+    requested = requested_parts(FIELDS)
+    parts = ",".join(f"{part}({','.join(names)})" for part, names in requested.items())
+    return Question(",".join(requested), f"kind,items(id,{parts})", partial(check_items, regions))
 
 
 def check_items(
@@ -38,5 +41,7 @@ def _availability(
     regions: Collection[str], video: VideoId, item: Mapping[str, object]
 ) -> tuple[Availability, list[Problem]]:
     availability, wrong = availability_of(item, regions)
+    details, others = details_of(item)
     message = "which is not in a form that syncer knows. It was ignored."
-    return availability, [bad(video, f"YouTube returned {name} of this video, {message}") for name in wrong]
+    problems = [bad(video, f"YouTube returned {name} of this video, {message}") for name in (*wrong, *others)]
+    return replace(availability, details=details), problems
