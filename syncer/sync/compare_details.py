@@ -32,18 +32,18 @@ def compare_details(sync: Sync, batch: Sequence[Page]) -> list[tuple[Change, ...
 
 
 def _undone(sync: Sync, changes: Iterable[Change], known: Mapping[VideoId, CheckedVideo]) -> set[Place]:
-    """Return the places of these changes whose value you undid or dropped since the video is in its state.
+    """Return the places of these changes whose new value you undid or dropped, since the video is in its state.
 
-    The diff log tells it, for as long as it has the line.
+    The diff log tells it, for as long as it has the line. A key that is absent was not undone: that leaves it empty.
     """
-    left = {change.place: known[change.video_id].since or change.as_of for change in changes}
+    left = {change.place: change for change in changes if change.why is not Why.INSERTED}
+    sinces = {place: known[change.video_id].since or change.as_of for place, change in left.items()}
     undone, paths = set[Place](), {place.path for place in left}
-    since = min(left.values(), default=None)
-    for line in lines_backwards(sync.config.state_directory / LOG, paths, since=since):
+    for line in lines_backwards(sync.config.state_directory / LOG, paths, since=min(sinces.values(), default=None)):
         if not left:
             break
         place = place_at(str(line["path"]), str(line["field"]), VideoId(str(line["video_id"])))
-        state_since = left.pop(place, None)  # the newest line counts
-        if state_since and line["why"] in {Why.UNDO, Why.DROPPED} and time_of(line) >= state_since:
-            undone.add(place)
+        change = left.pop(place, None)  # the newest line counts
+        if change and line["why"] in {Why.UNDO, Why.DROPPED} and time_of(line) >= sinces[place]:
+            undone |= {place} if (line["old"] or "") == change.new else set()
     return undone
