@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 
 from syncer.config.parse import parse_config
-from syncer.model import Change, VideoId
+from syncer.decide.availability import Availability, PlayState, availability_from
+from syncer.decide.details import CheckedVideo, DetailRule, Said, detail_changes, details_of, requested_parts
+from syncer.model import Change, Detail, Fields, Page, Signature, Slot, ValueField, VideoId, Why
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
@@ -52,6 +54,44 @@ def page(video: str, views: int = 7, gone: str = "", checked: str = "") -> bytes
 
 def text(site: Site, number: int) -> bytes:
     return (site.root / f"content/{number}.md").read_bytes()
+
+
+AS_SAID = {Detail.UNAVAILABLE_SINCE: DetailRule(Said("contentDetails", "duration", "PT[0-9]+S"))}
+"""As a field would be that shows what YouTube says."""
+
+
+def test_what_a_field_shows_as_youtube_says_it_is_requested_stored_and_replaced() -> None:
+    assert requested_parts({"status": ("a",), "contentDetails": ("b",)}, AS_SAID) == {
+        "status": ["a"],
+        "contentDetails": ["b", "duration"],
+    }
+    said, wrong = details_of({"contentDetails": {"duration": "PT7S"}}, AS_SAID)
+    assert (said, wrong) == ({"unavailable_since": "PT7S"}, [])
+    stored = availability_from(PlayState.PUBLIC, Availability(PlayState.PUBLIC, details=said).facts())
+    assert stored == Availability(PlayState.PUBLIC, details=said)
+    field = ValueField(Detail.UNAVAILABLE_SINCE, "length", present=True)
+    absent = ValueField(Detail.UNAVAILABLE_SINCE, "length", present=False)
+
+    def shown(old: str | None, known: Availability, field: ValueField = field) -> list[tuple[str, Why]]:
+        shown = Page("a.md", Signature(1), Fields("id", {}), (Slot(VideoId(A), 1, (field,), (old,)),))
+        changes = detail_changes(shown, {VideoId(A): CheckedVideo(known, NOON, NOON)}, rules=AS_SAID)
+        return [(change.new, change.why) for change in changes]
+
+    assert shown(None, stored, absent) == [("PT7S", Why.INSERTED)]
+    assert shown("PT6S", stored) == [("PT7S", Why.CHANGED)]
+    assert shown("PT7S", stored) == []
+    assert shown("PT7S", Availability(PlayState.MISSING)) == [], "what is not said removes nothing"
+    assert shown("PT7S", Availability(PlayState.PUBLIC, details={"unavailable_since": "x"})) == [], "of a damaged state"
+
+
+@pytest.mark.parametrize("value", ["7", 7, None, "", "PT7S\n", ["PT7S"]])
+def test_what_youtube_says_for_a_field_in_another_form_is_ignored_and_named(value: object) -> None:
+    assert details_of({"contentDetails": {"duration": value}}, AS_SAID) == ({}, ["duration"])
+
+
+@pytest.mark.parametrize("item", [{}, {"contentDetails": {}}, {"contentDetails": "x"}])
+def test_what_youtube_does_not_say_for_a_field_is_no_problem(item: dict[str, object]) -> None:
+    assert details_of(item, AS_SAID) == ({}, [])
 
 
 def test_a_page_is_written_once_with_its_counts_and_its_day(site: Site, youtube: Simulator) -> None:

@@ -49,21 +49,24 @@ class DetailRule(NamedTuple):
         return text if self.said and text and re.fullmatch(self.said.pattern, text) else None
 
 
-def requested_parts(parts: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """Return these parts of a video, and what is read of each, with what the details need."""
+Rules = Mapping[Detail, DetailRule]
+
+
+def requested_parts(parts: Mapping[str, Sequence[str]], rules: Rules | None = None) -> Mapping[str, Sequence[str]]:
+    """Return these parts of a video, and what is read of each, with what the details need. `rules`: if not DETAILS."""
     found = {part: list(names) for part, names in parts.items()}
-    for said in filter(None, (rule.said for rule in DETAILS.values())):
+    for said in filter(None, (rule.said for rule in (rules or DETAILS).values())):
         found.setdefault(said.part, []).append(said.name)
     return found
 
 
-def details_of(item: Mapping[str, object]) -> tuple[Mapping[str, str], Sequence[str]]:
+def details_of(item: Mapping[str, object], rules: Rules | None = None) -> tuple[Mapping[str, str], Sequence[str]]:
     """Return what an item of `videos.list` says for details, and the names whose values are of a form not known.
 
-    What is absent says nothing.
+    What is absent says nothing. `rules`: if not DETAILS.
     """
     found, wrong = dict[str, str](), list[str]()
-    for detail, rule in DETAILS.items():
+    for detail, rule in (rules or DETAILS).items():
         part = item.get(rule.said.part) if rule.said else None
         if rule.said and isinstance(part, dict) and rule.said.name in part:
             value = part[rule.said.name]
@@ -75,11 +78,14 @@ def details_of(item: Mapping[str, object]) -> tuple[Mapping[str, str], Sequence[
 
 
 def detail_changes(
-    page: Page, known: Mapping[VideoId, CheckedVideo], only: Container[VideoId] | None = None
+    page: Page,
+    known: Mapping[VideoId, CheckedVideo],
+    only: Container[VideoId] | None = None,
+    rules: Rules | None = None,
 ) -> tuple[Change, ...]:
     """Return the changes after which the page shows what is known; a video that is not known changes nothing.
 
-    `only` narrows to these videos.
+    `only` narrows to these videos. `rules`: if not DETAILS.
     """
     changes = []
     for video_id, _, fields, texts in page.slots:
@@ -88,7 +94,7 @@ def detail_changes(
             continue
         for field, old in zip(fields, texts, strict=True):
             kind = field.kind
-            if isinstance(kind, Count) or (rule := DETAILS.get(kind)) is None:
+            if isinstance(kind, Count) or (rule := (rules or DETAILS).get(kind)) is None:
                 continue
             new = rule.shown(kind, video, old)
             if new is not None and new != (old or ""):
@@ -109,6 +115,6 @@ def _unavailable_since(known: CheckedVideo, shown: str | None) -> str | None:
     return "" if known.said.state.plays else shown or f"{known.since.astimezone(UTC):%Y-%m-%d}"
 
 
-DETAILS: Final[Mapping[Detail, DetailRule]] = {
+DETAILS: Final[Rules] = {
     Detail.UNAVAILABLE_SINCE: DetailRule(text=_unavailable_since, written=Why.UNAVAILABLE, removed=Why.AVAILABLE),
 }
