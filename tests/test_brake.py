@@ -100,7 +100,7 @@ def test_a_sync_that_accepts_says_how_many_readings_were_held_back_and_lists_the
     ran = syncer("sync", "--accept")
     assert "Accepted 7 readings that were held.\n" in ran.out
     listed = "".join(f"  {video}  content/{number}.md\n" for number, video in enumerate(videos) if number)
-    assert f"Missing on YouTube, counts kept:\n{listed}" in ran.out
+    assert f"Not returned by YouTube, counts kept:\n{listed}" in ran.out
     assert "Accepted" not in syncer("sync", "--accept").out
 
 

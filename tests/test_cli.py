@@ -134,7 +134,7 @@ def test_results_go_to_standard_output_and_say_all_that_matters(full: Site, sync
     assert any(re.fullmatch(rf"content/{VIDEO}\.md +viewcount +1 +\d+", line) for line in lines)
     assert any(re.fullmatch(r" +likeCount +2 +\d+", line) for line in lines), "a page is named once"
     assert "3 pages, 3 videos: 3 requested, 2 returned. Changed 3 counts on 2 pages." in lines
-    missing = lines.index("Missing on YouTube, counts kept:")
+    missing = lines.index("Not returned by YouTube, counts kept:")
     assert lines[missing + 1] == f"  {GONE}  content/{GONE}.md"
     hidden = lines.index("Hidden by the owner, counts kept:")
     assert lines[hidden + 1] == f"  {HIDDEN}  likeCount  content/{HIDDEN}.md"
@@ -151,7 +151,7 @@ def test_a_list_of_videos_names_every_page_of_each_and_ends_after_ten(
     site.configure(write="brake: {missing: 100%}")
     youtube.world = world_with(dict.fromkeys(videos, VideoState.DELETED))
     for listed in (syncer("sync", "--dry-run").out, syncer("sync").out, syncer("sync", "--all", "content/0.md").out):
-        assert f"Missing on YouTube, counts kept:\n  {videos[0]}  content/0.md" in listed
+        assert f"Not returned by YouTube, counts kept:\n  {videos[0]}  content/0.md" in listed
     listed = syncer("sync", "--all").out
     assert f"  {videos[0]}  content/0.md, content/again.md\n  {videos[1]}  content/1.md\n" in listed
     assert f"  {videos[9]}  content/9.md\n  ... and 3 more (see `syncer status --json`)\n" in listed

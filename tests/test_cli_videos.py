@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -56,6 +57,23 @@ def test_each_video_is_shown_with_its_state_since_when_and_its_pages(full: Site,
         [DEAD, "missing", noon, f"content/{DEAD}.md"],
         ["4 videos: 1 blocked, 1 missing, 1 not-embeddable, 1 public."],
     ]
+
+
+def test_a_video_is_not_returned_before_it_is_missing_and_each_list_has_it_once(full: Site, syncer: Run) -> None:
+    full.sync()
+    shown = syncer("videos").out
+    assert re.search(
+        f"{DEAD} +unknown +- +not returned since 2026-11-22 20:00:00 UTC, missing if that lasts a day ", shown
+    )
+    status = syncer("status").out
+    assert f"Not returned by YouTube, counts kept:\n  {DEAD}  since" in status
+    full.sync(NOON + HOUR * 26)
+    assert "not returned since" not in syncer("videos").out
+    status = syncer("status").out
+    assert "Not returned by YouTube" not in status
+    listed = status.split("Videos that do not play on your site:\n")[1]
+    dead = [video["video_id"] for video in syncer("videos", "--json", "--state", "not-playing").document["videos"]]
+    assert [line.split()[0] for line in listed.splitlines() if line.startswith("  ")] == dead == [BLOCKED, KIDS, DEAD]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +147,7 @@ def test_status_lists_what_does_not_play_beside_what_is_missing(full: Site, sync
     out = syncer("status").out
     assert "Whether videos play: 1 blocked, 1 missing, 1 not-embeddable, 1 public (see `syncer videos`).\n" in out
     stopped = out.partition("Videos that do not play on your site:\n")[2].splitlines()
-    assert [line.split()[:2] for line in stopped] == [[BLOCKED, "blocked"], [KIDS, "not-embeddable"]]
+    assert [line.split()[:2] for line in stopped] == [[BLOCKED, "blocked"], [KIDS, "not-embeddable"], [DEAD, "missing"]]
     document = syncer("status", "--json").document
     assert document["states"] == {"blocked": 1, "missing": 1, "not-embeddable": 1, "public": 1}
     assert [video["video_id"] for video in document["not_playing"]] == [BLOCKED, KIDS, DEAD]

@@ -209,7 +209,7 @@ def test_videos_are_found_by_their_id_their_page_and_their_state(site: Site) -> 
             assert found("state=unconfirmed") == found("state=braked") == []
             video = page.get(f"/api/v1/videos?search={seen}").document["videos"][0]
             assert (video["pages"], video["path"]) == (2, "content/100%.md")
-            assert "missing since" in page.get("/videos?state=missing").text
+            assert "not returned since" in page.get("/videos?state=missing").text
             assert "has not returned this video since" in page.get(f"/videos/{gone}").text
             site.root.joinpath("content/again.md").unlink()
             synced(page)
@@ -220,7 +220,7 @@ def test_videos_that_do_not_play_are_listed_counted_and_said_with_what_is_known(
     seen, blocked, grown = ids(3, seed=172)
     for number, video in enumerate((seen, blocked, grown)):
         site.put(f"content/{number}.md", plain(video, 1, 2))
-    with Simulator(World(videos={blocked: Video(playing=Playing(blocked=("DE",)))})) as youtube:
+    with Simulator(World(videos={blocked: Video(playing=Playing(blocked=("DE",), made_for_kids=True))})) as youtube:
         site = Site(site.root, youtube.url)
         site.configure(availability="every: 7d, regions: [DE]")
         with served(site) as page:
@@ -230,10 +230,13 @@ def test_videos_that_do_not_play_are_listed_counted_and_said_with_what_is_known(
             assert seen not in overview
             listed = page.get("/api/v1/videos?state=not-playing").document
             assert [(video["video_id"], video["state"]) for video in listed["videos"]] == [(blocked, "blocked")]
-            assert "blocked since " in page.get("/videos?state=blocked").text
+            row = page.get("/videos?state=blocked").text
+            assert re.search('data-label="state">blocked since .* \\(blocked in DE; made for kids\\)<', row)
             text = page.get(f"/videos/{blocked}").text
             assert "This video is blocked, and does not play on your site, since " in text
-            assert "YouTube says: blocked in DE." in text
+            assert "YouTube says: blocked in DE; made for kids." in text
+            assert "The syncs need no attention. 1 video does not play." in page.get("/").text
+            assert page.get("/api/v1/videos?state=unknown").document["videos"] == []
             assert "does not play" not in page.get(f"/videos/{seen}").text
             now = samples(page)
             states = {state: now[f'syncer_videos{{state="{state}"}}'] for state in ("not-playing", "blocked", "public")}
@@ -298,7 +301,7 @@ def test_a_video_that_three_syncs_did_not_find_needs_attention_and_is_called_mis
                 " remove the video ID."
             ) in shown
             assert re.findall('data-label="state">([^<]*)<', shown) == ["missing"] * deleted
-            assert page.get("/videos?state=missing").text.count("missing since ") == deleted
+            assert page.get("/videos?state=missing").text.count("not returned since ") == deleted
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_a_sync_that_is_stopped_lists_as_missing_what_it_had_accepted_and_says_h
 
     capsys.readouterr()
     ChangeList().show(report, quiet=False)
-    listed = capsys.readouterr().out.split("Missing on YouTube, counts kept:\n")[1].split("The safety brake")[0]
+    listed = capsys.readouterr().out.split("Not returned by YouTube, counts kept:\n")[1].split("The safety brake")[0]
     lines = listed.splitlines()
     assert [line.split()[0] for line in lines[:VIDEOS_SHOWN]] == missing[:VIDEOS_SHOWN]
     assert lines[VIDEOS_SHOWN].startswith(f"  ... and {len(missing) - VIDEOS_SHOWN:,} more")

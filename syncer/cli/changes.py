@@ -118,8 +118,9 @@ def _show_sums(report: SyncReport) -> None:
     if report.build:
         show(report.build)
     missing = {*report.missing, *(video for video, is_missing in report.accepted.items() if is_missing)}
+    stopped = [change.video_id for change in report.playing.stopped()] if report.playing else []
     lists = {
-        MISSING: [(video,) for video in sorted(missing.difference(report.gone, report.braked))],
+        MISSING: [(video,) for video in sorted(missing.difference(report.gone, report.braked, stopped))],
         GONE: [(video,) for video in report.gone],
         UNCONFIRMED: report.unconfirmed,
         HIDDEN: report.hidden,

@@ -95,13 +95,13 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
     from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
     from syncer.wording import utc
 
+    confirmed = {video for video, state, _ in status.not_playing if state == "missing"}
     missing, gone = (
         [(each.video_id, f"since {utc(each.since)}") for each in status.missing if each.gone is gone]
         for gone in (False, True)
     )
-    stopped = [
-        (video, f"{state} since {utc(since)}") for video, state, since in status.not_playing if state != "missing"
-    ]
+    missing = [row for row in missing if row[0] not in confirmed]
+    stopped = [(video, f"{state} since {utc(since)}") for video, state, since in status.not_playing]
     lists = {MISSING: missing, GONE: gone, UNCONFIRMED: status.unconfirmed, HIDDEN: status.hidden, STOPPED: stopped}
     show_videos(lists, pages, "--json")
     if status.brake:

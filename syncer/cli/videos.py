@@ -87,7 +87,7 @@ def _show_table(plays: list[VideoPlay]) -> None:
             play.video_id,
             play.availability.state or UNKNOWN,
             utc(play.since) if play.since else "-",
-            play_details(play.availability),
+            play_details(play.availability, play.left_out_since),
             ", ".join(page_lines(play)),
         )
         for play in plays

@@ -45,6 +45,8 @@ class VideoPlay(NamedTuple):
     """Those that name it, in front matter or in their text, relative to the site, sorted."""
     embeds: Sequence[tuple[str, int]] = ()
     """Where the text of pages embeds it: the page, and the line in the file."""
+    left_out_since: datetime | None = None
+    """Since when YouTube has not returned it, if it is not missing yet."""
 
 
 class StateChange(NamedTuple):
@@ -293,7 +295,7 @@ def known_videos(database: Database, videos: Collection[VideoId]) -> dict[VideoI
             known[VideoId(video)] = (
                 CheckedVideo(Availability(PlayState.MISSING), _moment(missing_since), moment(read_at))
                 if is_missing
-                else CheckedVideo(_availability(state, facts), _moment(since), moment(checked_at))
+                else CheckedVideo(stored_availability(state, facts), _moment(since), moment(checked_at))
             )
         return known
 
@@ -328,8 +330,10 @@ def count_states(database: Database) -> Mapping[PlayState | None, int]:
 
 
 _PLAYS = (
-    "SELECT n.id, a.state, a.since, a.checked_at, a.facts, (SELECT json_group_array(path) FROM"
-    f" (SELECT path FROM {PAGES_OF.format('n.id')} ORDER BY path)), (SELECT json_group_array(json_array(path, line))"
+    "SELECT n.id, a.state, a.since, a.checked_at, a.facts, CASE WHEN a.state IS NOT 'missing' THEN"
+    " coalesce((SELECT missing_since FROM videos AS v WHERE v.id = n.id), a.missed_since) END,"
+    f" (SELECT json_group_array(path) FROM (SELECT path FROM {PAGES_OF.format('n.id')} ORDER BY path)),"
+    " (SELECT json_group_array(json_array(path, line))"
     " FROM (SELECT path, line FROM embeds AS e WHERE e.id = n.id ORDER BY path, line)) FROM ({}) AS n"
     " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
 )
@@ -342,14 +346,15 @@ def _state(name: str | None) -> PlayState | None:
     return None if name is None else member(PlayState, name)
 
 
-def _play(row: tuple[str, str | None, int | None, int | None, str | None, str, str]) -> VideoPlay:
+def _play(row: tuple[str, str | None, int | None, int | None, str | None, int | None, str, str]) -> VideoPlay:
     """Return what a row says. Raises OddValue."""
-    video, state, since, checked_at, text, pages, lines = row
-    embeds, said = [(path, line) for path, line in json.loads(lines)], _availability(state, text)
-    return VideoPlay(VideoId(video), said, _moment(since), _moment(checked_at), json.loads(pages), embeds)
+    video, state, since, checked_at, text, left_out, pages, lines = row
+    embeds, said = [(path, line) for path, line in json.loads(lines)], stored_availability(state, text)
+    at = _moment(checked_at)
+    return VideoPlay(VideoId(video), said, _moment(since), at, json.loads(pages), embeds, _moment(left_out))
 
 
-def _availability(state: str | None, facts: str | None) -> Availability:
+def stored_availability(state: str | None, facts: str | None) -> Availability:
     """Return what was stored. Raises OddValue."""
     try:
         return availability_from(_state(state), "{}" if facts is None else facts)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from syncer.decide.availability import PlayState
+from syncer.decide.availability import Availability, PlayState
 from syncer.model import Count, Reading, VideoId
-from syncer.state.damage import member, moment
+from syncer.state.damage import moment
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
 from syncer.state.naming_pages import PAGES_OF
+from syncer.state.play_states import stored_availability
 from syncer.state.videos import COLUMNS, reading_of
 
 
@@ -38,6 +39,8 @@ class SearchState(StrEnum):
     LIVE = PlayState.LIVE.value
     UNLISTED = PlayState.UNLISTED.value
     PUBLIC = PlayState.PUBLIC.value
+    UNKNOWN = "unknown"
+    """Whether it plays is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class KnownVideo:
     reading: Reading | None
     """The accepted reading."""
     missing_since: datetime | None
-    state: PlayState | None
-    """Whether it plays; None: not known."""
+    said: Availability
+    """What is known of whether it plays."""
     since: datetime | None
     """Since when it is in this state."""
 
@@ -80,12 +83,12 @@ def find_videos(
             f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :limit OFFSET :offset", values
         )
         videos = []
-        for video, at, present, views, likes, comments, missing_since, _, pages, path, plays, begun in rows:
+        for video, at, present, views, likes, comments, missing_since, _, pages, path, plays, begun, facts in rows:
             reading = None if at is None else reading_of((video, at, present, views, likes, comments))
             since = None if missing_since is None else moment(missing_since)
-            play_state = None if plays is None else member(PlayState, plays)
+            said = stored_availability(plays, facts)
             state_since = None if begun is None else moment(begun)
-            videos.append(KnownVideo(VideoId(video), pages, path, reading, since, play_state, state_since))
+            videos.append(KnownVideo(VideoId(video), pages, path, reading, since, said, state_since))
         return total, videos
 
 
@@ -135,7 +138,7 @@ _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
     " v.missing_since AS missing_since, v.held AS held,"
     f" (SELECT count(*) FROM {PAGES_OF.format('i.id')}) AS pages,"
-    f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since"
+    f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since, y.facts AS facts"
     f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
     " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video LEFT JOIN availability AS y ON y.id = i.id"
 )
@@ -156,5 +159,6 @@ def _conditions(counts: Collection[Count]) -> dict[SearchState | None, str]:
         SearchState.BRAKED: f"held IS '{BRAKE}'",
         SearchState.HIDDEN: f"present IS 1 AND ({lacking})",
         SearchState.NOT_PLAYING: f"pages > 0 AND state IN ({stopped})",
+        SearchState.UNKNOWN: "pages > 0 AND state IS NULL",
         **{SearchState(state): f"pages > 0 AND state IS '{state}'" for state in PlayState if state != "missing"},
     }

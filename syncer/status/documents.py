@@ -112,7 +112,7 @@ def video_json(video: KnownVideo) -> Row:
         "as_of": timestamp(video.reading.at) if video.reading else None,
         **_counts(video.reading),
         "missing_since": timestamp(video.missing_since) if video.missing_since else None,
-        "state": video.state.value if video.state else None,
+        "state": video.said.state.value if video.said.state else None,
         "state_since": timestamp(video.since) if video.since else None,
     }
 

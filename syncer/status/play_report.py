@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.diff_log.lines import timestamp
@@ -56,9 +57,10 @@ def state_sums(states: Mapping[PlayState | None, int]) -> str:
     return ", ".join(f"{number:,} {state or UNKNOWN}" for state, number in most_first)
 
 
-def play_details(availability: Availability) -> str:
+def play_details(said: Availability, left_out_since: datetime | None = None) -> str:
     """Return what is known of a video beside its state, in words; empty if that is nothing."""
-    return "; ".join(_details(availability))
+    left_out = [f"not returned since {utc(left_out_since)}, missing if that lasts a day"] if left_out_since else []
+    return "; ".join([*left_out, *_details(said)])
 
 
 def page_lines(play: VideoPlay) -> list[str]:

@@ -226,7 +226,7 @@ def summary_of(report: SyncReport) -> str:
     )
 
 
-MISSING = "Missing on YouTube, counts kept:"
+MISSING = "Not returned by YouTube, counts kept:"
 GONE = "Gone (missing for days, requested less and less often), counts kept:"
 UNCONFIRMED = "Not written: count dropped by more than 90% (waiting for a second reading to confirm):"
 HIDDEN = "Hidden by the owner, counts kept:"

@@ -7,6 +7,7 @@ from datetime import datetime
 from starlette.responses import HTMLResponse
 
 from syncer.control import DaemonState, Stage
+from syncer.decide.availability import PlayState
 from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status.buckets import in_words
@@ -127,8 +128,13 @@ def _syncs(status: Status) -> Markup:
 
 
 def _videos(status: Status, names: PageNames) -> Markup:
+    confirmed = {video for video, state, _ in status.not_playing if state is PlayState.MISSING}
     found: list[tuple[VideoId, str, Child]] = [
-        (video.video_id, "missing", together("not returned since ", moment(video.since)))
+        (
+            video.video_id,
+            "missing" if video.gone or video.video_id in confirmed else "not returned",
+            together("not returned since ", moment(video.since)),
+        )
         for video in status.missing[:VIDEOS_SHOWN]
     ]
     found += [

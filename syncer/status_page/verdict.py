@@ -54,7 +54,10 @@ def verdict(seen: Overview) -> Verdict:
     if needs:
         return Verdict("attention", f"{counted(len(needs), 'thing')} need{'s' * (len(needs) == 1)} attention.")
     since = ago((seen.at - status.last_whole).total_seconds())
-    return Verdict("well", f"Nothing needs attention. The last sync of the whole site started {since} ago.")
+    well = "Nothing needs attention."
+    if stopped := len(status.not_playing):
+        well = f"The syncs need no attention. {counted(stopped, 'video')} {'does' if stopped == 1 else 'do'} not play."
+    return Verdict("well", f"{well} The last sync of the whole site started {since} ago.")
 
 
 def _wrong(seen: Overview) -> str | None:

@@ -19,7 +19,7 @@ from syncer.wording import counted
 
 VIDEOS_PER_PAGE = 50
 
-STATE_NAMES = {SearchState.BRAKED: "held by the safety brake"}
+STATE_NAMES = {SearchState.BRAKED: "held by the safety brake", SearchState.MISSING: "missing or not returned"}
 """What a state is called where its value is not the word for it."""
 
 READING_ROWS = 200
@@ -34,19 +34,22 @@ def videos_page(
         (
             video_link(video.video_id),
             *(_number(video.reading, count) for count in Count),
-            together("missing since ", moment(video.missing_since, zone=False))
+            together("not returned since ", moment(video.missing_since, zone=False))
             if video.missing_since
             else moment(video.reading.at, zone=False)
             if video.reading
             else "not requested yet",
-            together(video.state, " since ", moment(video.since, zone=False))
-            if video.state and video.since
-            else UNKNOWN,
+            together(
+                (video.said.state, " since ", moment(video.since, zone=False))
+                if video.said.state and video.since
+                else UNKNOWN,
+                f" ({details})" if (details := play_details(video.said)) else None,
+            ),
             page_list(video.video_id, names.pages.get(video.video_id, ()), names.titles),
         )
         for video in found
     ]
-    heads = ("video", *COUNT_NAMES.values(), "as of (UTC)", "plays", "pages")
+    heads = ("video", *COUNT_NAMES.values(), "as of (UTC)", "state", "pages")
     query = {"search": search, "state": state or ""}
     return page(
         "Videos",
