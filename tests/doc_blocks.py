@@ -32,6 +32,7 @@ _VARYING = (
     (re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}"), "<sync>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z| UTC)"), "<time>"),
     (re.compile(r"\b\d+\.\d s\b"), "<duration>"),
+    (re.compile(r"\b\d+ videos? due with \d+ units?"), "<due>"),  # each has its own moment of the week
     (re.compile(r"\b(?:[0-9a-f]{40}|[0-9a-f]{12})\b"), "<commit>"),
 )
 _IN_THE_BACKGROUND = """\

@@ -91,6 +91,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
     own = Path.home() / ".config" / "pip" / "pip.conf"
     if "PIP_CONFIG_FILE" not in index and own.exists():
         index["PIP_CONFIG_FILE"] = str(own)
+    index["PIP_NO_COMPILE"] = "0"  # as pip reads it: `--no-compile`, which saves a fifth of the time
     variables = index | {"HOME": str(tmp_path), "PATH": f"{tmp_path}/tools:{os.defpath}:/usr/bin:/usr/local/bin"}
     program(tmp_path / "tools", "python3", f'#!/bin/sh\nexec "{Path(sys.executable).resolve()}" "$@"\n')
     program(tmp_path / "tools", "sudo", AS_IT_IS)

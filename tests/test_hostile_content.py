@@ -25,7 +25,7 @@ from tests.forks import PIPE, Fork
 from tests.places import NOBODY, everybodys_directory, give_away
 from tests.site import KEY, Site, counts, crlf, ids, plain, tree
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds that any command may take here; the slowest takes about one."""
 
 GOOD, BAD = ids(2, seed=77)

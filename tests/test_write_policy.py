@@ -22,6 +22,7 @@ from syncer.state.database import open_to_read
 from syncer.state.judging import suppressed_numbers
 from syncer.state.writes import held_back_counts
 from syncer.sync.options import Options
+from tests.examples import PROVING
 from tests.machines import SiteMachine
 from tests.site import NOON, ids, plain
 
@@ -202,7 +203,9 @@ class PolicyMachine(SiteMachine):
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(3, 20), pytest.param(60, 40, marks=pytest.mark.storm)], ids=["some", "many"]
+    ("examples", "steps"),
+    [(3, 20), pytest.param(120 if PROVING else 35, 40, marks=pytest.mark.storm)],
+    ids=["some", "many"],
 )
 def test_no_policy_writes_too_late_too_soon_or_an_older_reading(examples: int, steps: int) -> None:
     run_state_machine_as_test(
