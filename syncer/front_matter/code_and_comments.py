@@ -9,14 +9,20 @@ HTML_SUFFIXES: Final = frozenset({".html", ".htm", ".xhtml"})
 """Files without Markdown in them."""
 ASCIIDOC_SUFFIXES: Final = frozenset({".adoc", ".asciidoc"})
 
+HIDDEN: Final = "\x01"
+"""What is not shown. It is no blank: it is no indentation of what follows it on its line."""
+
 LONGEST_INLINE_CODE: Final = 10_000
 """Characters after which backticks are only text."""
 
 _FLAGS: Final = re.VERBOSE | re.MULTILINE | re.IGNORECASE | re.ASCII
-_IN_HTML: Final = re.compile("[<{]")
-_IN_MARKDOWN: Final = re.compile(r"\\`|`+|~{3,}|[<{]|%%")
-_IN_ASCIIDOC: Final = re.compile(r"\\`|`+|~{3,}|[<{]|%%|-{4,}|\.{4,}|/{4,}|\+{4,}")
-"""The characters that may begin something: to look at each character more closely takes ten times as long."""
+_BEGINS: Final = r"(?<=<)(?=!--|[PCSKTNXpcsktnx])|(?<=\{)(?=[%{#/])"
+_IN_TEXT: Final = r"(?<=\\)`|(?P<inline>(?<=`)[^`\n]+`(?!`))|(?<=`)`*|(?<=~)~~+|(?<=%)%"
+_IN_HTML: Final = re.compile(rf"[<{{](?:{_BEGINS})")
+_IN_MARKDOWN: Final = re.compile(rf"[\\`~%<{{](?:{_IN_TEXT}|{_BEGINS})")
+_BLOCKS: Final = r"(?<=-)-{3,}|(?<=\.)\.{3,}|(?<=/)/{3,}|(?<=\+)\+{3,}"
+_IN_ASCIIDOC: Final = re.compile(rf"[\\`~%<{{./+-](?:{_IN_TEXT}|{_BEGINS}|{_BLOCKS})")
+"""What may begin something. A class of characters at the beginning makes a search several times as fast."""
 _OPENING: Final = re.compile(
     r"""
   (?P<comment><!--)
@@ -48,25 +54,26 @@ _HIDES_THE_REST: Final = frozenset({"comment", "liquid", "fence"})
 
 _BEFORE_FENCE: Final = re.compile(r"[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*")
 _VISIBLE: Final = re.compile(r"[^\s]", re.ASCII)
-_HIDDEN: Final = "\x01"
-"""What is not shown, until it becomes a blank: it is no indentation of what follows it on its line."""
 _INDENTED: Final = re.compile(r"(?: {4}| {0,3}\t)")
 _ITEM: Final = re.compile(r" {0,3}(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]|$)")
 
 
 def without_code_and_comments(text: str, suffix: str) -> str:
-    """Return the text with blanks for its code and comments: each line break and each position stays.
+    """Return the text with `HIDDEN` for its code and comments: each line break and each position stays.
 
-    `suffix` is the file's, in small letters. Blanked are fenced, indented and inline code, `<pre>`, `<code>`,
-    `<script>` and the like, comments of HTML, Hugo, Liquid, Nunjucks, MDX and Obsidian, blocks such as Liquid's `raw`
-    and `highlight`, escaped shortcodes of Hugo, and blocks of AsciiDoc that are not rendered.
+    `suffix` is the file's, in small letters. Hidden are fenced and inline code, `<pre>`, `<code>`, `<script>` and the
+    like, comments of HTML, Hugo, Liquid, Nunjucks, MDX and Obsidian, blocks such as Liquid's `raw` and `highlight`,
+    escaped shortcodes of Hugo, and blocks of AsciiDoc that are not rendered.
     """
-    is_html = suffix in HTML_SUFFIXES
-    openings = _IN_HTML if is_html else _IN_ASCIIDOC if suffix in ASCIIDOC_SUFFIXES else _IN_MARKDOWN
+    openings = _IN_HTML if suffix in HTML_SUFFIXES else _IN_ASCIIDOC if suffix in ASCIIDOC_SUFFIXES else _IN_MARKDOWN
     parts, done, at = [], 0, 0
     endless: set[tuple[str, str]] = set()  # a page of many beginnings without an end takes no longer
     while found := openings.search(text, at):
         at = found.end()
+        if found.lastgroup:  # most are code on one line
+            parts += [text[done : found.start()], HIDDEN * (at - found.start())]
+            done = at
+            continue
         kind, begins, inside = _opening(text, found)
         if not kind or (kind, begins) in endless:
             continue
@@ -76,10 +83,9 @@ def without_code_and_comments(text: str, suffix: str) -> str:
         if stop is None:
             endless.add((kind, begins))
             continue
-        parts += [text[done : found.start()], _VISIBLE.sub(_HIDDEN, text[found.start() : stop])]
+        parts += [text[done : found.start()], _VISIBLE.sub(HIDDEN, text[found.start() : stop])]
         done = at = stop
-    text = "".join([*parts, text[done:]])
-    return (text if is_html else _without_indented_code(text)).replace(_HIDDEN, " ")
+    return "".join([*parts, text[done:]])
 
 
 def _opening(text: str, found: re.Match[str]) -> tuple[str, str, int]:
@@ -120,8 +126,13 @@ def _end_of(text: str, kind: str, begins: str, inside: int) -> int | None:
     return end.end() if end else None
 
 
-def _without_indented_code(text: str) -> str:
-    """Blank lines of code that are indented: after a blank line, and not in an item of a list."""
+def is_indented(text: str, at: int) -> bool:
+    """Return whether the line of this position may be indented code of Markdown."""
+    return _INDENTED.match(text, text.rfind("\n", 0, at) + 1) is not None
+
+
+def without_indented_code(text: str) -> str:
+    """Return the text with `HIDDEN` for code that is indented: after a blank line, and not in an item of a list."""
     lines = text.split("\n")
     after_blank, is_code, in_list = True, False, False
     for number, line in enumerate(lines):
@@ -131,7 +142,7 @@ def _without_indented_code(text: str) -> str:
         if _INDENTED.match(line):
             is_code = not in_list and (is_code or after_blank)
             if is_code:
-                lines[number] = _VISIBLE.sub(_HIDDEN, line)
+                lines[number] = _VISIBLE.sub(HIDDEN, line)
         else:
             is_code = False
             in_list = _ITEM.match(line) is not None or (in_list and (line[0] in " \t" or not after_blank))

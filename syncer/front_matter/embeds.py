@@ -6,12 +6,19 @@ What is uncertain is not counted: a form that is not in the table, a value that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os.path import splitext
 from typing import Final, NamedTuple
 
 from syncer.front_matter.block import MAX_TEXT_BYTES, BlockEnd, find_block
-from syncer.front_matter.code_and_comments import ASCIIDOC_SUFFIXES, HTML_SUFFIXES, without_code_and_comments
+from syncer.front_matter.code_and_comments import (
+    ASCIIDOC_SUFFIXES,
+    HIDDEN,
+    HTML_SUFFIXES,
+    is_indented,
+    without_code_and_comments,
+    without_indented_code,
+)
 from syncer.front_matter.video_id import is_possible, parse_video_id
 from syncer.model import ID_PATTERN, Problem, ProblemKind, Slot, VideoId
 
@@ -34,6 +41,10 @@ class Form(NamedTuple):
     """Only in files with these suffixes; None: in all."""
     not_in_html: bool = False
     """A form of Markdown: in HTML it is only text."""
+
+    def is_in(self, suffix: str) -> bool:
+        """Return whether files with this suffix may have it."""
+        return suffix in self.suffixes if self.suffixes else not (self.not_in_html and suffix in HTML_SUFFIXES)
 
 
 _FLAGS: Final = re.IGNORECASE | re.ASCII
@@ -235,24 +246,27 @@ def find_embeds(data: bytes, path: str) -> tuple[Slot, ...] | Problem:
     start = 0 if block is None else data.find(b"\n", block.stop) % (len(data) + 1)
     text = data[start:].decode("latin-1")  # positions stay, and nothing outside ASCII is part of an embed
     suffix = splitext(path)[1].lower()
-    if not any(name in text for name in _NAMES) or next(_matches(text, suffix), None) is None:
+    forms = [form for form in FORMS if form.is_in(suffix)] if any(name in text for name in _NAMES) else ()
+    forms = [form for form in forms if next(_matches(text, [form]), None)]
+    if not forms:
         return ()
     text = without_code_and_comments(text, suffix)
+    found = list(_matches(text.replace(HIDDEN, " "), forms))
+    if suffix not in HTML_SUFFIXES and any(is_indented(text, at) for at, _ in found):
+        found = list(_matches(without_indented_code(text).replace(HIDDEN, " "), forms))
     before = data.count(b"\n", 0, start) + (block is not None)
-    found = {(before + text.count("\n", 0, position + 1), video) for position, video in _matches(text, suffix)}
-    return tuple(Slot(video, line, (), ()) for line, video in sorted(found))
+    embeds = {(before + text.count("\n", 0, at), video) for at, video in found}
+    return tuple(Slot(video, line, (), ()) for line, video in sorted(embeds))
 
 
-def _matches(text: str, suffix: str) -> Iterator[tuple[int, VideoId]]:
-    """Yield where in the text a video is embedded, and which."""
-    for form in FORMS:
-        if (form.not_in_html and suffix in HTML_SUFFIXES) or (form.suffixes and suffix not in form.suffixes):
-            continue
+def _matches(text: str, forms: Iterable[Form]) -> Iterator[tuple[int, VideoId]]:
+    """Yield where in the text a video is embedded, in one of the forms, and which."""
+    for form in forms:
         for match in form.pattern.finditer(text):
             values = [match] if form.value is None else list(form.value.finditer(match["arguments"]))
             videos = {_video(found["value"] or found["bare"]) for found in values}
             if len(videos) == 1 and (video := videos.pop()):
-                yield match.start(), video
+                yield match.start() + match[0].startswith("\n"), video
 
 
 def _video(value: str) -> VideoId | None:
