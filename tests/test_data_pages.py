@@ -125,7 +125,9 @@ COUNTS = "counts: {viewCount: views}"
     ("collection", "message"),
     [
         ('fields: {video_id: "[].id", %s}', "fields.video_id: begins with `[]`, the list at the top of a data file"),
+        ('fields: {video_id: "[].id", %s}', "these files have front matter; name the data files in `include`"),
         ('format: front_matter, fields: {video_id: "{}", %s}', "fields.video_id: begins with `{}`, the mapping at"),
+        ('format: front_matter, fields: {video_id: "{}", %s}', "have front matter; remove `format: front_matter`"),
         ('format: data, include: ["*.txt"], fields: {video_id: "[].id", %s}', "include: `*.txt` names none of .yml"),
         ("format: csv, fields: {video_id: id, insert_missing: true, %s}", "insert_missing: cannot add a column"),
         ("format: xml, fields: {video_id: id, %s}", "format: must be `front_matter`, `data`, `yaml`, `json`"),

@@ -193,6 +193,22 @@ def test_a_table_without_a_column_for_a_count_is_named_and_not_proposed(there: P
     assert not (there / "config").exists()
 
 
+@pytest.mark.parametrize("beside", [{}, {"_data/talks.yml": ""}], ids=["alone", "beside a list"])
+def test_what_init_prints_of_a_table_is_a_part_of_a_config_that_works(
+    there: Path, syncer: Run, beside: dict[str, str]
+) -> None:
+    lay(there, {"_data/library.csv": f"title,youtube_id,Aufrufe\nx,{A},1.234 Mal\ny,{B},\n"})
+    lay(there, dict.fromkeys(beside, talk(C)))
+    ran = syncer("init")
+    assert ("init` again" in ran.out) == (not beside), "it refuses to run again once there is a config"
+    printed = [line for line in ran.out.splitlines() if line.startswith(("collections:", "  - ", "    "))]
+    file = there / "config" / "syncer.yaml"
+    text = file.read_text(encoding="utf-8") if beside else "collections:\n\nyoutube: {}\n"
+    config = parse_config(text.replace("\nyoutube:", "\n".join([*printed[not beside :], "", "youtube:"])), file)
+    assert config.collections[-1].fields.video_id == "youtube_id"
+    assert config.collections[-1].format == "csv"
+
+
 def test_files_with_other_names_for_the_counts_are_another_collection(there: Path, syncer: Run) -> None:
     other = "".join(f"- youtube_id: {video}\n  viewCount: 3\n" for video in (C, D))
     lay(there, {"_data/a.yml": talk(A) + talk(B), "_data/b.yml": other, "_data/c.yml": talk(D, None)})

@@ -351,6 +351,8 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
         likeCount: like_count
       insert_missing: true # the pages have no counts yet: a sync adds them below the video ID
       insert_as: number # or string: the type of an added count on a page without other counts
+      checked_at: null # a key for the day of the counts, written together with them
+      unavailable_since: null # a key for the day since which the video does not play
 
   - directory: b # 1 page with 1 video
     include: ["**/*.md"]
@@ -361,6 +363,8 @@ def test_a_rendered_config_says_what_was_seen_and_where_counts_are_new() -> None
         viewCount: views
       insert_missing: false # true: add a count that a page does not have, below the video ID
       insert_as: number # or string: the type of an added count on a page without other counts
+      checked_at: null # a key for the day of the counts, written together with them
+      unavailable_since: null # a key for the day since which the video does not play
 """
     )
 

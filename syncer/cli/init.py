@@ -98,7 +98,7 @@ def command(settings: Settings, directory: Path) -> int:
     _show_left_out(data_files)
     _show_unpublished(found, [proposal.fields.video_id for proposal in final], "add the directory to the config")
     _show_unread(site, seen)
-    _show_tables(tables)
+    _show_tables(tables, is_written=True)
     there = "" if site == os.path.realpath(absolute(".")) else f" in {safe(str(directory))}"
     show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`{there}.")
     named = settings.config_path
@@ -262,9 +262,13 @@ def _show_unread(site: str, seen: Elsewhere) -> None:
         show(unfenced_advice(site, [safe(path) for path in seen.unfenced]))
 
 
-def _show_tables(tables: Sequence[Proposal]) -> None:
-    """Print which tables have videos, and no column for a count."""
+def _show_tables(tables: Sequence[Proposal], *, is_written: bool) -> None:
+    """Print which tables have videos, and no column for a count, and how to have counts there.
+
+    `is_written`: there is a config now, so init cannot run again.
+    """
     from syncer.cli.show import show
+    from syncer.suggest.render import collection_lines
     from syncer.wording import counted, safe
 
     for table in tables:
@@ -272,7 +276,17 @@ def _show_tables(tables: Sequence[Proposal]) -> None:
         videos = f"{counted(table.videos, 'video')} in the column `{safe(table.fields.video_id)}`"
         columns = " and ".join(f"`{safe(name)}`" for name in table.fields.counts.values())
         show(f"Saw {videos} of {where}, and no column for a count. A sync adds no column.")
-        show(f"Add columns such as {columns}, empty at first, then run `syncer init` again.")
+        if is_written:
+            show(f"Add columns such as {columns}, empty at first, or choose some that are there. Then add this to")
+            show("`collections` in the config, with the names of your columns:")
+        else:
+            show(
+                f"Add columns such as {columns}, empty at first, then run `syncer init` again. Or choose some that are"
+            )
+            show("there, and write config/syncer.yaml by hand:")
+            show("collections:")
+        for line in collection_lines(table):
+            show(safe(line))
 
 
 def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Proposal]) -> None:
@@ -330,7 +344,7 @@ def _show_elsewhere(seen: Elsewhere, tables: Sequence[Proposal]) -> bool:
         embeds = counted(len(seen.embeds), "video")
         show(f"Saw {embeds} in the text of {counted(len(seen.pages), 'page')}, such as {safe(seen.pages[0])}.")
     if tables:
-        _show_tables(tables)
+        _show_tables(tables, is_written=False)
     elif seen.data_files:
         files = counted(len(seen.data_files), "data file")
         show(f"Saw {files} with video IDs, such as {safe(seen.data_files[0])}.")

@@ -385,7 +385,8 @@ def _format_rules(collection: Collection) -> Iterator[Rule]:
     top = next((start for start in ("[]", KEYED) if fields.video_id.startswith(start)), None)
     if top and formats == {_PAGE}:
         what = "the list at the top" if top == "[]" else "the mapping at the top whose keys are the IDs"
-        sentence = f"begins with `{top}`, {what} of a data file, but these files have front matter; name its key"
+        remedy = "remove `format: front_matter`" if collection.format else "name the data files in `include`"
+        sentence = f"begins with `{top}`, {what} of a data file, but these files have front matter; {remedy}"
         yield ("fields", "video_id"), sentence
     if fields.insert_missing and formats <= _TABLES:
         sentence = "cannot add a column to a table; add the columns yourself, and remove `insert_missing`"

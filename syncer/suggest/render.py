@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from syncer.front_matter.keys import KEYED, TABLES
-from syncer.model import Format
+from syncer.model import Fields, Format
 from syncer.suggest.propose import Proposal
 from syncer.wording import counted
 
 _HEAD = """\
-# The config of syncer. Only `collections` is required; everything below it is here with its default.
-# Run `syncer check` after each change. The page "Config" of syncer's docs explains every key.
+# The config of syncer. Only `collections` is required; the sections below it are here with their defaults.
+# Run `syncer check` after each change. Every key is explained in docs/reference/config.md of syncer's repository.
 
 site: .. # the site's root, relative to this file
 
@@ -70,10 +70,11 @@ def render(proposals: Sequence[Proposal], *, is_hugo: bool = False) -> str:
     Only the collections differ from the `config/syncer.yaml` that is shipped, and in Hugo sites the directory of data.
     """
     tail = _TAIL.replace("_data/", "data/") if is_hugo else _TAIL
-    return _HEAD + "\n".join("".join(f"{line}\n" for line in _collection(one)) for one in proposals) + tail
+    return _HEAD + "\n".join("".join(f"{line}\n" for line in collection_lines(one)) for one in proposals) + tail
 
 
-def _collection(proposal: Proposal) -> Iterator[str]:
+def collection_lines(proposal: Proposal) -> Iterator[str]:
+    """Yield the lines of one item of `collections`."""
     fields = proposal.fields
     is_page, is_table = proposal.format is Format.FRONT_MATTER, proposal.format in TABLES
     noun = "page" if is_page else "data file"
@@ -98,10 +99,16 @@ def _collection(proposal: Proposal) -> Iterator[str]:
     if fields.where:
         where = ", ".join(f"{_text(key)}: {_quoted(value)}" for key, value in fields.where.items())
         yield f"      where: {{ {where} }} # all others are skipped"
-    if is_table:
-        return
-    noun = "page" if is_page else "file"
+    key = "column" if is_table else "key"
+    if not is_table:
+        yield from _insertion(fields, is_page=is_page)
+    yield f"      checked_at: null # a {key} for the day of the counts, written together with them"
+    yield f"      unavailable_since: null # a {key} for the day since which the video does not play"
+
+
+def _insertion(fields: Fields, *, is_page: bool) -> Iterator[str]:
     if fields.insert_missing:
+        noun = "page" if is_page else "file"
         yield f"      insert_missing: true # the {noun}s have no counts yet: a sync adds them below the video ID"
     else:
         lacks = "page" if is_page else "video"
