@@ -37,6 +37,7 @@ def found(site: Site, video_id: str, counts: str) -> list[str]:
         ),
         (".json", '[{{"id": "{}", "views": 5}}]', "[].id", "viewCount: Views", "data files have `views`."),
         (".toml", '[[v]]\nid = "{}"\nviews = 5\n', "v[].id", "viewCount: veiws", "data files have `views`."),
+        (".toml", '[[v]]\nid = "{}"\nviews = "1.2M"\n', "v[].id", "viewCount: veiws", "data files have `views`."),
         (".yml", KEYED, "{}", "viewCount: veiws", "No data file has `veiws`; data files have `views`."),
         (".yml", KEYED, "{}", "likeCount: x", "No data file has `x`. Correct `fields.counts`, or set `insert_missing"),
         (".csv", TABLE, "id", "viewCount: veiws", "No data file has `veiws`; data files have `views`."),

@@ -17,7 +17,7 @@ from syncer.content.walk import Candidate, walk
 from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
 from syncer.front_matter.find import find
-from syncer.front_matter.forms import FORMS
+from syncer.front_matter.forms import FORMS, MEANT_AS_COUNT
 from syncer.front_matter.keys import DATA_SUFFIXES, KEYED, TABLES, fold_key, format_of, item_prefix
 from syncer.front_matter.leaves import key_values
 from syncer.front_matter.video_id import is_possible, parse_video_id
@@ -115,7 +115,8 @@ def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[
                 names.setdefault(name, []).extend(texts)
     near = {}
     for kind in absent:
-        such = [name for name, texts in names.items() if all(re.fullmatch(FORMS[kind].pattern, text) for text in texts)]
+        form = MEANT_AS_COUNT if isinstance(kind, Count) else re.compile(FORMS[kind].pattern)
+        such = [name for name, texts in names.items() if all(form.fullmatch(text) for text in texts)]
         stem = _STEMS[kind] if isinstance(kind, Count) else re.sub("_(.*)", r"(\1)?", kind)  # unavailable(since)?
         near[kind] = _close_name(keys[kind], such, stem)
     return {kind: name for kind, name in near.items() if name}

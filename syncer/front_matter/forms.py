@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -36,6 +37,9 @@ FORMS: Final[Mapping[ValueKind, ValueForm]] = {
     Detail.CHECKED_AT: _DATE,
     Detail.UNAVAILABLE_SINCE: _DATE,
 }
+
+MEANT_AS_COUNT = re.compile(r"\W*\d.{0,30}|\W+|n/?a|none|unknown|tb[ad]", re.IGNORECASE | re.DOTALL)
+"""A text that somebody wrote as a count, or instead of one: `31,147`, `1.2M`, `0x10`, `12 views`, `-`, `n/a`."""
 
 _SHOWN_CHARACTERS = 40
 

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from os.path import splitext
 
+from syncer.front_matter.forms import MEANT_AS_COUNT
 from syncer.front_matter.keys import KEYED, item_prefix
 from syncer.front_matter.leaves import Leaf
 from syncer.front_matter.leaves import Leaves as LeavesOfItems
@@ -31,8 +32,6 @@ NOT_PUBLISHED = frozenset({"_drafts", "_site", "archetypes", "archive", "archive
 """Directories that hold no pages of the site itself, or none that are updated, whatever the letter case."""
 _PLAIN_COUNT = re.compile(COUNT_PATTERN)
 _NULLS = {"", "null", "~"}
-_MEANT_AS_COUNT = re.compile(r"\W*\d.{0,30}|\W+|n/?a|none|unknown|tb[ad]", re.IGNORECASE | re.DOTALL)
-"""A text that somebody wrote as a count, or instead of one: `31,147`, `1.2M`, `0x10`, `12 views`, `-`, `n/a`."""
 _WEB = ("https://", "http://")
 _YOUTUBE = re.compile(r"(?:you[ _-]?tube|yt)(?:\.com)?(?:[ _-]\w{1,20})?", re.IGNORECASE)
 """A word that says where a video is."""
@@ -76,7 +75,7 @@ class ValueKinds:
     def add(self, text: str) -> bool:
         """Count a value; return whether it is meant as a count, and not one."""
         is_plain = _PLAIN_COUNT.fullmatch(text) is not None
-        is_meant = not is_plain and not _is_empty(text) and _MEANT_AS_COUNT.fullmatch(text.strip()) is not None
+        is_meant = not is_plain and not _is_empty(text) and MEANT_AS_COUNT.fullmatch(text.strip()) is not None
         self.plain += is_plain
         self.empty += _is_empty(text)
         self.meant += is_meant
