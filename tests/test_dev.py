@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -118,12 +117,3 @@ def test_without_a_command_it_lists_the_commands_and_sets_nothing_up(clone: Path
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ./dev COMMAND")
     assert not (clone / ".venv").exists()
-
-
-def test_prove_runs_every_test_that_has_more_cases_there() -> None:
-    (command,) = re.findall(r"(?ms)^prove\)$(.*?);;", (ROOT / "dev").read_text(encoding="utf-8"))
-    proven = {ROOT / word for word in command.split() if word.startswith("tests/")}
-    more = {
-        file for file in ROOT.glob("tests/**/test_*.py") if re.search("PROVING|SYNCER_PROVE", file.read_text("utf-8"))
-    }
-    assert {file for file in more - {Path(__file__)} if proven.isdisjoint({file, *file.parents})} == set()
