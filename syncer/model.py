@@ -51,11 +51,6 @@ ValueKind = Count | Detail
 """What a mapped field holds."""
 
 
-def can_be_empty(kind: ValueKind) -> bool:
-    """Return whether a value can be removed, so that nothing is there."""
-    return not (isinstance(kind, Count) or kind is Detail.CHECKED_AT)
-
-
 def count_in_log(kind: ValueKind) -> str | None:
     """Return the `count` of a line of the diff log: a date has none."""
     return kind.value if isinstance(kind, Count) else None
@@ -339,7 +334,7 @@ class Change(NamedTuple):
     old: str | None
     """None where the value was empty or absent."""
     new: str
-    """Empty only for a date of `unavailable_since` that is removed."""
+    """Empty only for a detail that is removed."""
     as_of: datetime
     """When YouTube returned it; of a date, the count that it is written with."""
     why: Why

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from syncer.model import Change, Place, Slot, ValueKind, VideoId, Why, can_be_empty, place_at
+from syncer.front_matter.forms import can_be_empty
+from syncer.model import Change, Place, Slot, ValueKind, VideoId, Why, place_at
 
 PlacedCount = tuple[Place, str]
 """A place and its count."""

@@ -44,6 +44,11 @@ MEANT_AS_COUNT = re.compile(r"\W*\d.{0,30}|\W+|n/?a|none|unknown|tb[ad]", re.IGN
 _SHOWN_CHARACTERS = 40
 
 
+def can_be_empty(kind: ValueKind) -> bool:
+    """Return whether a value can be removed, so that nothing is there."""
+    return not (isinstance(kind, Count) or kind is Detail.CHECKED_AT)
+
+
 def describe_wrong(kind: ValueKind, name: str, source: str, empty: str = "leave it empty") -> tuple[ProblemKind, str]:
     """Return the kind and the message of the Problem of a value under this name, by its text in the file.
 

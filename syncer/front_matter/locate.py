@@ -292,19 +292,15 @@ def _span(block: BlockText, scope: Scope, key: MappedKey) -> ValueSpan | Problem
     obstacle = scope.obstacle or found.obstacle or (ProblemKind.ALIAS if isinstance(node, Alias) else node.obstacle)
     if obstacle is not None:
         above = "" if obstacle is ProblemKind.BLOCK_SCALAR else ", or a key above it,"
-        message = f"The {_noun(key)} {key.field!r}{above} {_ADVICE[obstacle]}."
+        message = f"The {FORMS[key.kind].noun} {key.field!r}{above} {_ADVICE[obstacle]}."
         return block.problem(obstacle, message, node.start)
     if not isinstance(node, Scalar):
         kind = "a list" if isinstance(node, Items) else "a table"
-        one = "number" if isinstance(key.kind, Count) else _noun(key)
-        message = f"The {_noun(key)} {key.field!r} is {kind}: write one {one}."
+        one = "number" if isinstance(key.kind, Count) else FORMS[key.kind].noun
+        message = f"The {FORMS[key.kind].noun} {key.field!r} is {kind}: write one {one}."
         return block.problem(FORMS[key.kind].wrong, message, node.start)
     value = Value(key.kind, sys.intern(scope.prefix + key.field), None)
     return _span_of_scalar(block, found.member.key, node, value)
-
-
-def _noun(mapped: MappedKey | Value) -> str:
-    return FORMS[mapped.kind].noun
 
 
 def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> ValueSpan | Problem:
@@ -317,7 +313,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
         stop = key.stop if isinstance(key, Scalar) else node.start
         if block.text[stop : node.start].strip(" \t") != ":":
             name = key.text if isinstance(key, Scalar) else value.field
-            message = f"The {_noun(value)} {value.field!r} has no colon: write `{name}:`, or remove it."
+            message = f"The {FORMS[value.kind].noun} {value.field!r} has no colon: write `{name}:`, or remove it."
             return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
         after_colon = block.text.index(":", stop) + 1
         before, after = (" ", "") if is_count else (' "', '"')
@@ -390,13 +386,12 @@ def _insert(block: BlockText, scope: Scope, id_path: KeyPath, key: MappedKey, qu
     else:
         insertion = insertion_after(block.text, block.syntax, id_path.table, id_path.member, quote)
     if insertion is None:
-        message = f"syncer cannot add the {_noun(key)} {key.field!r} here safely: add it by hand, beside the video ID."
+        noun = FORMS[key.kind].noun
+        message = f"syncer cannot add the {noun} {key.field!r} here safely: add it by hand, beside the video ID."
         if scope.id_path and not scope.table.members:
-            message = (
-                f"This video ID has no keys below it, so the {_noun(key)} {key.field!r} was not added: add it by hand."
-            )
+            message = f"This video ID has no keys below it, so the {noun} {key.field!r} was not added: add it by hand."
         elif id_path.table.inline and not block.text.startswith("{", id_path.table.start):
-            message = f"This item has no braces, so the {_noun(key)} {key.field!r} was not added: put it in braces."
+            message = f"This item has no braces, so the {noun} {key.field!r} was not added: put it in braces."
         return block.problem(obstacle or ProblemKind.CANNOT_PLACE, message, id_path.member.key.start)
     value = Value(key.kind, sys.intern(scope.prefix + key.field), None, present=False)
     before = f"{insertion.head}{insertion.key(key.names[-1])}{insertion.middle}"

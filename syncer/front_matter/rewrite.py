@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Sequence
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
-from syncer.front_matter.forms import FORMS
+from syncer.front_matter.forms import FORMS, can_be_empty
 from syncer.front_matter.keys import TABLES, format_of, keys_of
 from syncer.front_matter.plain import Splice, plain_splices, splice
-from syncer.model import Change, Fields, Format, Problem, ProblemKind, VideoId, can_be_empty
+from syncer.model import Change, Fields, Format, Problem, ProblemKind, VideoId
 
 _PATTERNS = {kind: re.compile(form.pattern) for kind, form in FORMS.items()}
 

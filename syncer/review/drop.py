@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from syncer.commit.uncommitted import WaitingFile
 from syncer.content.page_file import signature_of
-from syncer.model import Change, Edit, Fields, Why, can_be_empty
+from syncer.front_matter.forms import can_be_empty
+from syncer.model import Change, Edit, Fields, Why
 from syncer.review.look import require_head, scope_of, waiting_since
 from syncer.review.put_back import Restoration, put_back
 from syncer.state.database import Database

@@ -15,6 +15,7 @@ from syncer.content.walk import Candidate, candidate_of
 from syncer.decide.same_items import Item, find_items, texts_by_item
 from syncer.diff_log.lines import LOG, Line, each_line_of_sync
 from syncer.errors import UsageError
+from syncer.front_matter.forms import can_be_empty
 from syncer.model import (
     Change,
     Detail,
@@ -24,7 +25,6 @@ from syncer.model import (
     Value,
     VideoId,
     Why,
-    can_be_empty,
     count_in_log,
     item_of,
     key_of,

@@ -83,6 +83,11 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def moment_or_none(seconds: int | None) -> datetime | None:
+    """Return the time of a stored number; None for none. Raises OddValue."""
+    return None if seconds is None else moment(seconds)
+
+
 def shape_of(connection: sqlite3.Connection, tables: Collection[str]) -> Shape:
     """Return the shape of those of these tables that exist."""
     return {

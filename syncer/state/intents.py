@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from syncer.decide.diff import Suppression
 from syncer.model import Change, Count, Detail, Fields, Format, ValueKind, VideoId, Why, key_of
-from syncer.state.damage import OddValue, moment
+from syncer.state.damage import OddValue, moment_or_none
 from syncer.state.database import Database
 
 _OLDER_LIST = ("video_id", "counts", "insert_as", "dates", "own_file")
@@ -139,7 +139,7 @@ def unsettled_batches(database: Database) -> list[IntentBatch]:
             if any(intent.mapping >= len(fields) for intent in intents.values()):
                 raise OddValue("an intent is not valid")
             changes = {number: _change(intent.entry, fields[intent.mapping]) for number, intent in intents.items()}
-            done_at = None if at is None else moment(at)
+            done_at = moment_or_none(at)
             batches.append(IntentBatch(batch, sync, fields, intents, changes, done_at, first_seq))
         return batches
 

@@ -19,7 +19,7 @@ from syncer.decide.availability import (
 from syncer.decide.details import CheckedVideo
 from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.model import VideoId
-from syncer.state.damage import OddValue, member, moment
+from syncer.state.damage import OddValue, member, moment, moment_or_none
 from syncer.state.database import Database
 from syncer.state.naming_pages import PAGES_OF
 from syncer.state.videos import CHECKED, IS_DUE
@@ -194,7 +194,7 @@ def confirm_missing(database: Database, checks: Sequence[Check], every: timedelt
             " AND id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id)",
             (json.dumps(absent),),
         )
-        misses = {VideoId(video): (_moment(missed), moment(first)) for video, missed, first in rows}
+        misses = {VideoId(video): (moment_or_none(missed), moment(first)) for video, missed, first in rows}
     confirmed = []
     for check in checks:
         missed, first = misses.get(check.video_id, (None, check.at))
@@ -293,9 +293,9 @@ def known_videos(database: Database, videos: Collection[VideoId]) -> dict[VideoI
         known = {}
         for video, is_missing, read_at, missing_since, state, since, checked_at, facts in rows:
             known[VideoId(video)] = (
-                CheckedVideo(Availability(PlayState.MISSING), _moment(missing_since), moment(read_at))
+                CheckedVideo(Availability(PlayState.MISSING), moment_or_none(missing_since), moment(read_at))
                 if is_missing
-                else CheckedVideo(stored_availability(state, facts), _moment(since), moment(checked_at))
+                else CheckedVideo(stored_availability(state, facts), moment_or_none(since), moment(checked_at))
             )
         return known
 
@@ -350,8 +350,10 @@ def _play(row: tuple[str, str | None, int | None, int | None, str | None, int | 
     """Return what a row says. Raises OddValue."""
     video, state, since, checked_at, text, left_out, pages, lines = row
     embeds, said = [(path, line) for path, line in json.loads(lines)], stored_availability(state, text)
-    at = _moment(checked_at)
-    return VideoPlay(VideoId(video), said, _moment(since), at, json.loads(pages), embeds, _moment(left_out))
+    at = moment_or_none(checked_at)
+    return VideoPlay(
+        VideoId(video), said, moment_or_none(since), at, json.loads(pages), embeds, moment_or_none(left_out)
+    )
 
 
 def stored_availability(state: str | None, facts: str | None) -> Availability:
@@ -360,8 +362,3 @@ def stored_availability(state: str | None, facts: str | None) -> Availability:
         return availability_from(_state(state), "{}" if facts is None else facts)
     except (ValueError, RecursionError) as error:
         raise OddValue(str(error)) from error
-
-
-def _moment(seconds: int | None) -> datetime | None:
-    """Return the time of a stored number. Raises OddValue."""
-    return None if seconds is None else moment(seconds)

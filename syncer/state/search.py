@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from syncer.decide.availability import Availability, PlayState
 from syncer.model import Count, Reading, VideoId
-from syncer.state.damage import moment
+from syncer.state.damage import moment_or_none
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
 from syncer.state.naming_pages import PAGES_OF
@@ -85,9 +85,9 @@ def find_videos(
         videos = []
         for video, at, present, views, likes, comments, missing_since, _, pages, path, plays, begun, facts in rows:
             reading = None if at is None else reading_of((video, at, present, views, likes, comments))
-            since = None if missing_since is None else moment(missing_since)
+            since = moment_or_none(missing_since)
             said = stored_availability(plays, facts)
-            state_since = None if begun is None else moment(begun)
+            state_since = moment_or_none(begun)
             videos.append(KnownVideo(VideoId(video), pages, path, reading, since, said, state_since))
         return total, videos
 
@@ -119,7 +119,7 @@ def oldest_reading(database: Database) -> datetime | None:
         row = connection.execute(
             "SELECT min(at) FROM readings WHERE sync = (SELECT min(sync) FROM readings)"
         ).fetchone()
-        return None if row[0] is None else moment(row[0])
+        return moment_or_none(row[0])
 
 
 def oldest_count(database: Database) -> datetime | None:
@@ -129,7 +129,7 @@ def oldest_count(database: Database) -> datetime | None:
             "SELECT min(r.at) FROM videos AS v CROSS JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"
             " WHERE EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
         ).fetchone()
-        return None if row[0] is None else moment(row[0])
+        return moment_or_none(row[0])
 
 
 _IDS = "SELECT id FROM places UNION SELECT id FROM embeds UNION SELECT id FROM videos"

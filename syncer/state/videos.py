@@ -301,10 +301,7 @@ IS_DUE = (
     " ELSE a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
     " OR (a.state IS 'missing' AND v.id IS NOT NULL AND v.missing_since IS NULL) END)"
 )
-"""Whether a video is due to be checked; `every` is the config's, in seconds.
-
-One that YouTube has begun to leave out is due whenever its counts are, until it is missing or back.
-"""
+"""Whether a video is due; `every`: in seconds. One that begins to be missing is due when its counts are."""
 
 
 def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:

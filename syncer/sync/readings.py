@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
@@ -194,19 +195,6 @@ def request_windows(
         deadline=youtube.retry.deadline.total_seconds(),
     )
     deadline = Deadline(seconds, cancelled=sync.environment.cancelled)
-
-    def fetch(bucket: Bucket, videos: Sequence[VideoId], *question: Question) -> Answer:
-        """Request a batch, and park the bucket if YouTube ended its day.
-
-        Before other threads spend units of the other bucket: all that are spent now count.
-        """
-        answer = client.fetch(bucket, videos, *question)
-        if answer.parked_until is not None:
-            park(sync.database, bucket, answer.parked_until)
-            stock.give_back()  # first: the units spent so far are noted
-            note_spent_day(sync.config, sync.database, bucket, answer.at)
-        return answer
-
     failing = failing_buckets(sync.database)
     breakers = {bucket: Breaker(failing=bucket in failing) for bucket in Bucket}
     try:
@@ -214,11 +202,11 @@ def request_windows(
             open_client(sync.config, sync.environment, stock.spend, deadline) as client,
             WindowRequests(
                 windows,
-                fetch,
+                partial(_fetch, sync, stock, client),
                 connections=youtube.connections,
                 deadline=deadline,
                 breakers=breakers,
-                checks=Checks(checks.videos, lambda bucket, videos: fetch(bucket, videos, checks.question))
+                checks=Checks(checks.videos, partial(_fetch, sync, stock, client, question=checks.question))
                 if checks
                 else None,
             ) as requests,
@@ -239,6 +227,27 @@ def request_windows(
     if still_failing != failing:
         note_failing(sync.database, still_failing)
     yield lambda: None
+
+
+def _fetch(
+    sync: Sync,
+    stock: UnitStock,
+    client: Client,
+    bucket: Bucket,
+    videos: Sequence[VideoId],
+    *,
+    question: Question | None = None,
+) -> Answer:
+    """Request a batch, about counts without a question, and park the bucket if YouTube ended its day.
+
+    Before other threads spend units of the other bucket: all that are spent now count.
+    """
+    answer = client.fetch(bucket, videos, question) if question else client.fetch(bucket, videos)
+    if answer.parked_until is not None:
+        park(sync.database, bucket, answer.parked_until)
+        stock.give_back()  # first: the units spent so far are noted
+        note_spent_day(sync.config, sync.database, bucket, answer.at)
+    return answer
 
 
 def open_client(config: Config, environment: Environment, spend: Spend, deadline: Deadline | None = None) -> Client:
