@@ -10,7 +10,7 @@ from syncer.decide.unconfirmed import Brake
 from syncer.model import Count, Reading, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import VideoState
+from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_database
 from syncer.state.syncs import begin_sync
 from syncer.state.videos import save_readings
@@ -75,7 +75,28 @@ def test_a_braked_sync_says_what_it_saw_and_how_to_accept_it(site: Site, youtube
     assert "The safety brake stopped this sync: 6 of 6 videos are missing (limit 50%). Nothing was written." in ran.out
     assert "`syncer sync --accept`" in ran.out
     sentence = "The safety brake stopped the last sync: 6 of 6 videos are missing (limit 50%). Nothing was written."
-    assert sentence in syncer("status").out
+    shown = syncer("status").out
+    assert sentence in shown
+    listed = "".join(f"\n  {video}  content/{ids(6).index(video)}.md" for video in sorted(ids(6)))
+    for out in (ran.out, shown):
+        assert f"Videos that YouTube did not return, for example:{listed}\n" in out
+
+
+def test_a_brake_names_the_counts_that_fell_most(site: Site, youtube: Simulator, syncer: Run) -> None:
+    videos = sorted(ids(14))
+    put_pages(site, videos)
+    youtube.world = World(
+        videos={video: Video(counts={"viewCount": 10_000 + n, "likeCount": 50}) for n, video in enumerate(videos)}
+    )
+    site.sync()
+    fallen = {video: Video(counts={"viewCount": 9_000 - n, "likeCount": 49}) for n, video in enumerate(videos)}
+    youtube.world = World(videos=fallen)
+    ran = syncer("sync", "--dry-run")
+    assert "28 of 28 counts fell" in ran.out
+    rows = [[video, "viewCount", str(10_000 + n), "->", str(9_000 - n)] for n, video in enumerate(videos)]
+    for out in (ran.out, syncer("sync").out, syncer("status").out):
+        listed = out.split("The counts that fell most:\n")[1].splitlines()[:10]
+        assert [line.split()[:5] for line in listed] == rows[:-11:-1]
 
 
 def test_status_says_that_the_brake_holds_readings_of_an_earlier_sync_after_one_that_learned_nothing(

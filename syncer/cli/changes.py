@@ -11,6 +11,7 @@ from syncer.cli.show import (
     ROWS_SHOWN,
     rest,
     show,
+    show_held,
     show_held_back,
     show_open,
     show_over_quota,
@@ -163,6 +164,7 @@ def show_wrong(report: SyncReport) -> None:
         show("Stopped before the end. The next sync does the rest.", "yellow")
     if braked := brake_sentence_of(report, "syncer sync --accept"):
         show(braked, "bold yellow")
+        show_held(report.brake, report.held, report.pages_of)
     show_over_quota(report.over_quota)
     shown_as_errors = failures(report)
     problems = [problem for problem in report.problems if problem not in shown_as_errors]

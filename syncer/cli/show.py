@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from syncer.decide.thresholds import HeldBackCounts
+    from syncer.decide.unconfirmed import Brake
 
 ROWS_SHOWN = 40
 """Rows of a list that are printed; of the others, only the number."""
@@ -51,6 +52,14 @@ def show(text: str = "", style: str = "") -> None:
     from rich.text import Text
 
     console().print(Text(text, style=style), soft_wrap=True)
+
+
+def show_held(brake: Brake | None, rows: Sequence[Sequence[str]], pages_of: Mapping[VideoId, Sequence[str]]) -> None:
+    """Print some of what the safety brake holds, if it holds anything."""
+    if brake and rows:
+        from syncer.status.held_by_brake import HEADINGS
+
+        show_videos({HEADINGS[brake.reason]: rows}, pages_of, "")
 
 
 def show_open(pages: int) -> None:

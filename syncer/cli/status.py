@@ -90,7 +90,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
 
 
 def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daemon: bool) -> None:
-    from syncer.cli.show import show, show_held_back, show_open, show_problems, show_suppressed, show_videos
+    from syncer.cli.show import show, show_held, show_held_back, show_open, show_problems, show_suppressed, show_videos
     from syncer.status.play_report import STOPPED
     from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, brake_sentence
     from syncer.wording import utc
@@ -112,6 +112,7 @@ def _show_videos(status: Status, pages: Mapping[VideoId, Sequence[str]], *, daem
             status.brake, status.brake_limit, written=written, accept=command, stopped="the last sync"
         )
         show(sentence, "bold yellow")
+        show_held(status.brake, status.held, pages)
     show_suppressed(status.suppressed)
     show_held_back(status.held_back)
     show_open(status.open)

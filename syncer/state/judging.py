@@ -147,6 +147,29 @@ def count_braked(database: Database) -> int:
         return int(connection.execute("SELECT count(*) FROM videos WHERE held = ?", (BRAKE,)).fetchone()[0])
 
 
+def braked_falls(database: Database, counts: Iterable[Count], limit: int) -> list[tuple[VideoId, Count, int, int]]:
+    """Return which of these counts fell most in readings that the brake holds, with the accepted and held numbers."""
+    fell = " UNION ALL ".join(
+        f"SELECT v.id AS id, '{count}' AS count, a.{COLUMNS[count]} AS before, n.{COLUMNS[count]} AS now"
+        " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
+        " CROSS JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video"
+        f" WHERE v.held = '{BRAKE}' AND n.{COLUMNS[count]} < a.{COLUMNS[count]}"
+        f" AND {_COMPARABLE_VIEWS if count is Count.VIEWS else 'true'}"
+        for count in sorted(counts)
+    )
+    with database.read() as connection:
+        rows = connection.execute(f"SELECT * FROM ({fell}) ORDER BY now - before, id, count LIMIT ?", (limit,))
+        return [(VideoId(video), member(Count, count), before, now) for video, count, before, now in rows]
+
+
+def braked_missing(database: Database, limit: int) -> list[VideoId]:
+    """Return some videos that are missing in readings that the brake holds, and were not before."""
+    which = f"held = '{BRAKE}' AND missing_since IS NULL AND NOT {_GIVEN}"
+    with database.read() as connection:
+        rows = connection.execute(f"SELECT id FROM videos WHERE {which} ORDER BY id LIMIT ?", (limit,))
+        return [VideoId(video) for (video,) in rows]
+
+
 def suppressed_numbers(database: Database, paths: Iterable[str]) -> set[tuple[Place, int]]:
     """Return the suppressed numbers on these pages, each with its place."""
     with database.read() as connection:

@@ -54,6 +54,8 @@ class SyncReport:
     exit: int
     brake_limit: float = 0
     """The share of videos or counts, from 0 to 1, above which the safety brake stops a sync."""
+    held: Sequence[tuple[str, ...]] = ()
+    """Some of what made it do so, a row each: a video, and its count or state."""
     gone_not_due: int = 0
     """Those of the fresh that are gone, and that are requested less often."""
     pages_of: Mapping[VideoId, Sequence[str]] = field(default_factory=dict)

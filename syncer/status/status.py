@@ -25,6 +25,7 @@ from syncer.status.buckets import BucketStatus, bucket_statuses
 from syncer.status.build_status import BuildStatus, build_status
 from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
+from syncer.status.held_by_brake import held_rows
 from syncer.status.leftovers import Leftovers, find_leftovers
 from syncer.status.report import Outline, outline, problems_of, stored_report
 
@@ -52,6 +53,8 @@ class Status:
     """Why the safety brake holds readings; None where it holds none."""
     brake_limit: float
     """The share of videos or counts, from 0 to 1, above which it does."""
+    held: Sequence[tuple[str, ...]]
+    """Some of what it holds, a row each: a video, and its count."""
     braked: int
     """Readings that it holds, and checks whether videos play."""
     suppressed: int
@@ -80,6 +83,7 @@ class Status:
     def listed(self) -> set[VideoId]:
         """The videos that are missing, hidden or unconfirmed, or that do not play."""
         found = {video.video_id for video in self.missing}.union(video for video, _, _ in self.not_playing)
+        found.update(VideoId(row[0]) for row in self.held)
         return found.union(video for video, _ in [*self.hidden, *self.unconfirmed])
 
 
@@ -118,6 +122,7 @@ def status_of(
         unconfirmed=unconfirmed_counts(database),
         brake=brake,
         brake_limit=brake.limit(missing=limit.missing, falling=limit.falling) if brake else 0,
+        held=held_rows(database, brake, config.mapped_counts) if brake else (),
         braked=count_braked(database) + held,
         suppressed=count_suppressed(database),
         held_back=held_back_now(config, database),

@@ -29,6 +29,7 @@ from syncer.state.play_states import (
     unreported_changes,
 )
 from syncer.status.buckets import limits
+from syncer.status.held_by_brake import ROWS
 from syncer.status.play_report import PlayReport
 from syncer.sync.options import Sync
 from syncer.wording import counted
@@ -60,6 +61,7 @@ class VideoChecks:
         self._sync, self._every = sync, availability.every or timedelta.max
         self._other_regions = regions_changed(database, availability.listed)
         self._brake: Brake | None = None
+        self._stopped: Sequence[tuple[str, ...]] = ()
         self._checks: list[Check] = []
         only = None if options.whole else {video for each in pages for _, named in each.named() for video in named}
         self._is_whole = only is None
@@ -93,15 +95,15 @@ class VideoChecks:
     def judge(self) -> None:
         """Save what was returned, unless too many videos would stop playing at once. Raises StateError."""
         self._checks = confirm_missing(self._sync.database, self._checks, self._every)
-        played = stopped = 0
+        played, stopped = 0, list[tuple[str, ...]]()
         for check in self._checks:
             before, after = self._states.get(check.video_id), check.found.state if check.found else None
             if before is not None and before.plays and after is not None:
                 played += 1
-                stopped += not after.plays
+                stopped += [] if after.plays else [(check.video_id, after.value)]
         share = self._sync.config.write.brake.missing
-        if stopped >= FEWEST_VIDEOS and stopped > share * played and not self._sync.options.accept:
-            self._brake = Brake(NOT_PLAYING, stopped, played)
+        if len(stopped) >= FEWEST_VIDEOS and len(stopped) > share * played and not self._sync.options.accept:
+            self._brake, self._stopped = Brake(NOT_PLAYING, len(stopped), played), sorted(stopped)
             hold_checks(self._sync.database, self._checks, self._brake)
         elif self._checks:
             save_checks(self._sync.database, self._checks)
@@ -121,6 +123,7 @@ class VideoChecks:
         report = PlayReport(self._due, checked, tuple(unreported_changes(sync.database)), brake)
         if brake and not sync.tally.brake:
             sync.tally.brake, sync.tally.brake_limit = brake, sync.config.write.brake.missing
+            sync.tally.held = self._stopped[:ROWS] if self._brake else ()
         log.info(
             "Checked whether %s of %s that were due play; %s%s",
             f"{report.checked:,}",

@@ -254,6 +254,7 @@ def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | N
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
     named.update(change.video_id for change in (tally.playing.changes if tally.playing else ()))
+    named.update(VideoId(video) for video, *_ in tally.held)
     tally.pages_of = pages_naming(chain(pages.named(), embeds.named()), named)
     if elsewhere := named - tally.pages_of.keys():  # outside of a narrowed sync
         tally.pages_of |= pages_of_videos(database, elsewhere)

@@ -116,6 +116,8 @@ class Tally:
     """The pages of each missing, hidden or unconfirmed video."""
     brake: Brake | None = None
     brake_limit: float = 0
+    held: Sequence[tuple[str, ...]] = ()
+    """As in the report."""
     problems: list[Problem] = field(default_factory=list)
     excluded: int = 0
     """Pages that exclude themselves, or some of their counts."""
@@ -196,6 +198,7 @@ class Tally:
             problems=tuple(self.problems),
             exit=code,
             brake_limit=self.brake_limit,
+            held=self.held,
             gone_not_due=self.gone_not_due,
             pages_of=self.pages_of,
             requests=dict(self.requests),

@@ -342,6 +342,10 @@ def note_held(sync: Sync, brake: Brake | None) -> None:
     sync.tally.brake_limit = held.limit(missing=limit.missing, falling=limit.falling) if held else 0
     sync.tally.braked = frozenset(held_videos(sync.database, by_brake=True) if held else ())
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
+    if held:
+        from syncer.status.held_by_brake import held_rows
+
+        sync.tally.held = held_rows(sync.database, held, sync.config.mapped_counts)
 
 
 def _request_problems(
