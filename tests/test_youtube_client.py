@@ -25,6 +25,7 @@ from syncer.youtube.answer import Answer, Outcome
 from syncer.youtube.client import FIELDS, Client, Retry, Terms
 from syncer.youtube.connection import Connection
 from tests.canned_youtube import CLOSE, RESET, STALL, Canned, error, error_info, message, ok
+from tests.ports import refusing_port
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 KEY = "AIza" + "Sy" + "ThisIsNobodysKeyAndOpensNothing01"
@@ -192,10 +193,8 @@ def test_a_server_that_does_not_answer_is_given_up_on() -> None:
 
 
 def test_where_no_server_listens_no_unit_is_spent() -> None:
-    with Canned([GOOD]) as server:
-        url = server.url
     units = Units()
-    with client(url, units, attempts=2) as youtube:
+    with refusing_port() as port, client(f"http://127.0.0.1:{port}/", units, attempts=2) as youtube:
         answer = youtube.fetch(Bucket.STATS, [A])
     assert (answer.outcome, units.spent) == (Outcome.FAILED, [])
     assert "refused the connection" in (answer.message or "")
