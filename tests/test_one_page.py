@@ -95,7 +95,7 @@ site = Path(sys.argv[1])
 waiting = edits(site)
 replace(site, waiting[1:])
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (in_use + (48 << 20),) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (in_use + (24 << 20),) * 2)
 print(*replace(site, waiting))
 """
 

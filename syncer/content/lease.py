@@ -198,14 +198,19 @@ def patcher() -> Patcher | None:
 def in_one_write(page: bytes, splices: Sequence[Splice]) -> Splice | None:
     """Return what to write to a page for these splices, at once; None if it needs a new file.
 
-    `page` is the new text. It needs a new file where its length changes, where a part crosses a sector, and where all
+    `page` is the old text. It needs a new file where its length changes, where a part crosses a sector, and where all
     parts together cross a memory page: a process that is killed could leave half of such a write.
     """
     for start, stop, new in splices:
         if len(new) != stop - start or start // SECTOR_BYTES != (stop - 1) // SECTOR_BYTES:
             return None
     first, last = min((start for start, _, _ in splices), default=0), max((stop for _, stop, _ in splices), default=0)
-    return (first, last, page[first:last]) if first // PAGE_BYTES == (last - 1) // PAGE_BYTES else None
+    if first // PAGE_BYTES != (last - 1) // PAGE_BYTES:
+        return None
+    write = bytearray(page[first:last])
+    for start, stop, new in splices:
+        write[start - first : stop - first] = new
+    return first, last, bytes(write)
 
 
 def may_be_patched(status: os.stat_result) -> bool:

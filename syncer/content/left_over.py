@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from syncer.content.lease import is_open_for_writing
@@ -25,6 +26,9 @@ from syncer.front_matter.forms import FORMS
 from syncer.front_matter.rewrite import rewrite
 from syncer.model import Change, Fields, Problem, ProblemKind, Slot, VideoId, Why
 from syncer.own_files import NO_LINK, UnsafeFile, open_file
+
+if TYPE_CHECKING:
+    from syncer.front_matter.spliced import Spliced
 
 log = logging.getLogger("syncer.content")
 
@@ -37,7 +41,7 @@ BEGINNING_BYTES = b"\0 \t\r\n-+{"
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
-def names_for(page: str, content: bytes) -> Iterator[str]:
+def names_for(page: str, content: bytes | Spliced) -> Iterator[str]:
     """Yield names for the temporary file of a page: the first depends on its name and bytes, the others are random."""
     yield f".syncer-{_tag(page, content):08x}~"
     while True:
@@ -221,9 +225,9 @@ def _listed(directory: str) -> list[str]:
     return []
 
 
-def _tag(page: str, content: bytes) -> int:
+def _tag(page: str, content: bytes | Spliced) -> int:
     """Return a checksum of the page's name and its bytes; each part can be computed from the other."""
-    return crc32(os.fsencode(page)) ^ crc32(content)
+    return crc32(os.fsencode(page)) ^ (crc32(content) if isinstance(content, bytes) else content.checksum())
 
 
 def _without_digits(text: bytes) -> bytes:

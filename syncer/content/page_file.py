@@ -11,11 +11,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.model import Problem, ProblemKind, Signature
 from syncer.own_files import OPEN_FLAGS, open_file
+
+if TYPE_CHECKING:
+    from syncer.front_matter.spliced import Spliced
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -78,7 +81,9 @@ def signature_of(status: os.stat_result) -> Signature:
     return Signature(hash((status.st_size, status.st_mtime_ns, status.st_ino)))
 
 
-def write_new_file(path: str, content: bytes, like: os.stat_result, source: int, *, gives_access: bool) -> NewFile:
+def write_new_file(
+    path: str, content: bytes | Spliced, like: os.stat_result, source: int, *, gives_access: bool
+) -> NewFile:
     """Write a new file with the mode, owner and attributes of its source; on failure, remove it. Raises OSError."""
     mode = stat.S_IMODE(like.st_mode)
     first_mode = (
@@ -86,9 +91,10 @@ def write_new_file(path: str, content: bytes, like: os.stat_result, source: int,
     )  # only users who may read the page may read the file
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, first_mode)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        for chunk in (content,) if isinstance(content, bytes) else content:
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(descriptor, view) :]
         created = os.fstat(descriptor)
         if (created.st_uid, created.st_gid) != (like.st_uid, like.st_gid):
             try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncer.content.lease import (
     OpenPage,
@@ -42,10 +42,16 @@ from syncer.content.page_file import (
 )
 from syncer.content.swap import BY_NAME, Replacement, discard, swap
 from syncer.front_matter.find import counts_in
-from syncer.front_matter.plain import LARGE_BYTES, Splice, splice, splice_large
+from syncer.front_matter.plain import Splice, splice
 from syncer.front_matter.rewrite import edited, splices_for
 from syncer.model import Edit, Problem, ProblemKind
 from syncer.own_files import NO_LINK, open_file
+
+if TYPE_CHECKING:
+    from syncer.front_matter.spliced import Spliced
+
+LARGE_BYTES = 1 << 20
+"""The new text of a larger page is not in memory as a whole."""
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -97,7 +103,7 @@ def preview(site: str, edit: Edit) -> tuple[bytes, bytes] | Problem:
         found = _rewritten(edit, old, status, target)
     except Exception as error:  # noqa: BLE001 - one page never ends a sync, whatever is wrong with it
         return unwritable(edit.path, error)
-    return found if isinstance(found, Problem) else (old, found[0])
+    return found if isinstance(found, Problem) else (old, bytes(found[0]))
 
 
 class Replaced(NamedTuple):
@@ -217,8 +223,7 @@ def _patch_page(
         rewritten = _rewritten(edit, old, status, path)
         if isinstance(rewritten, Problem):
             return _unless_done(edit, old, rewritten)
-        new, splices = rewritten
-        write = in_one_write(new, splices)
+        write = in_one_write(old, rewritten[1])
         if write is None:
             raise _NeedsNewFileError
         try:
@@ -356,7 +361,9 @@ def _look_at(directory: str) -> _Directory:
     return _Directory(real, "system.posix_acl_default" in attributes(real))
 
 
-def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> tuple[bytes, Sequence[Splice]] | Problem:
+def _rewritten(
+    edit: Edit, old: bytes, status: os.stat_result, target: str
+) -> tuple[bytes | Spliced, Sequence[Splice]] | Problem:
     """Return the new text and what differs in it, by its offsets; or why the page is left alone."""
     if signature_of(status) != edit.signature:
         return edited(edit.path)
@@ -373,8 +380,12 @@ def _rewritten(edit: Edit, old: bytes, status: os.stat_result, target: str) -> t
         found = splices_for(new, fields, changes, edit.path, edit.removed)
         if isinstance(found, Problem):
             return found
-        new = splice(new, found) if len(new) < LARGE_BYTES else splice_large(new, found)
         splices += found
+        if len(new) > LARGE_BYTES and len(edit.rewrites) == 1:
+            from syncer.front_matter.spliced import Spliced
+
+            return Spliced(new, found), splices
+        new = splice(new, found)
     return new, splices
 
 

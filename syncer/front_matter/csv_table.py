@@ -12,14 +12,16 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from syncer.front_matter.block import LARGEST_PAGE_BYTES
 from syncer.front_matter.csv_cells import MAX_RECORD_BYTES, Ragged, Span, read_records, text_of
 from syncer.front_matter.csv_header import Header, MappedColumn, read_header
 from syncer.front_matter.forms import FORMS, describe_wrong
 from syncer.front_matter.keys import NO_VIDEO, PageContents
 from syncer.front_matter.packed_slots import Findings, pack
-from syncer.front_matter.plain import Splice, splice_large
+from syncer.front_matter.plain import Splice
+from syncer.front_matter.spliced import Spliced
 from syncer.front_matter.tree import Conflict
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import (
@@ -132,7 +134,12 @@ def table_splices(
         splices.append((value.start, value.stop, b"%b%b%b" % (mark, change.new.encode(), mark)))
         edits.append((number, value.column.number, change.old or "", change.new))
     splices.sort()
-    if not changes_only(data, splice_large(data, splices), header.delimiter.decode(), edits):
+    new = Spliced(data, splices)
+    if len(new) > LARGEST_PAGE_BYTES:
+        limit = LARGEST_PAGE_BYTES >> 20
+        message = f"With the new counts, the file would be larger than {limit} MiB: split it into several files."
+        return Problem(ProblemKind.TOO_LARGE, path, message)
+    if not changes_only(data, new, header.delimiter.decode(), edits):
         message = "syncer cannot change only the counts in this file: write it in a simpler form."
         return Problem(ProblemKind.CANNOT_PLACE, path, message)
     return splices
@@ -150,20 +157,21 @@ def _quotes(rows: Iterable[_Row | Problem | Conflict], header: Header) -> dict[V
     return quotes
 
 
-def changes_only(old: bytes, new: bytes, delimiter: str, edits: Sequence[CellEdit]) -> bool:
+def changes_only(old: bytes, new: bytes | Spliced, delimiter: str, edits: Sequence[CellEdit]) -> bool:
     """Return whether Python's `csv` reads two files that differ in these cells only."""
     left = sorted(edits, reverse=True)
-    rows = zip_longest(_parsed(old, delimiter), _parsed(new, delimiter))
+    after = new.open() if isinstance(new, Spliced) else io.BytesIO(new)
+    rows = zip_longest(_parsed(io.BytesIO(old), delimiter), _parsed(after, delimiter))
     try:
-        for number, (before, after) in enumerate(rows, -1):
-            if before is None or after is None:
+        for number, (before, now) in enumerate(rows, -1):
+            if before is None or now is None:
                 return False
             while left and left[-1][0] == number:
-                _, column, was, now = left.pop()
-                if (before[column].strip(), after[column].strip()) != (was, now):
+                _, column, *texts = left.pop()
+                if [before[column].strip(), now[column].strip()] != texts:
                     return False
-                after[column] = before[column]
-            if before != after:
+                now[column] = before[column]
+            if before != now:
                 return False
     except (csv.Error, IndexError):
         return False
@@ -251,7 +259,7 @@ def _assign(
     return assigned
 
 
-def _parsed(data: bytes, delimiter: str) -> Iterator[list[str]]:
+def _parsed(file: BinaryIO | io.BufferedReader, delimiter: str) -> Iterator[list[str]]:
     """Yield the records as Python's `csv` reads them, the first line too; blank lines are none."""
     csv.field_size_limit(MAX_RECORD_BYTES)
-    return filter(None, csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), delimiter=delimiter))
+    return filter(None, csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), delimiter=delimiter))

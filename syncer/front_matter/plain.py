@@ -7,7 +7,6 @@ every Problem, is left to the full parser. Property tests check that both find t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from typing import AnyStr
 
 from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof, value_fields
@@ -16,9 +15,6 @@ from syncer.model import Change, Count, Problem, Slot
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""
-
-LARGE_BYTES = 1 << 20
-"""From this size on, `splice_large` takes less memory than `splice`, and no more time."""
 
 
 def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
@@ -85,17 +81,6 @@ def splice(text: AnyStr, edits: Sequence[tuple[int, int, AnyStr]]) -> AnyStr:
         done = stop
     pieces.append(text[done:])
     return text[:0].join(pieces)
-
-
-def splice_large(text: bytes, edits: Sequence[Splice]) -> bytes:
-    """Return what `splice` does, without all pieces of a large file in memory beside the whole."""
-    whole, view, done = BytesIO(), memoryview(text), 0
-    for start, stop, new in edits:
-        whole.write(view[done:start])
-        whole.write(new)
-        done = stop
-    whole.write(view[done:])
-    return whole.getvalue()
 
 
 def _are_absent(proof: Proof, keys: Keys) -> bool:

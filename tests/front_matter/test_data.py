@@ -363,6 +363,20 @@ def test_a_page_that_grows_beyond_the_limit_is_not_written() -> None:
     assert result.kind is ProblemKind.TOO_LARGE
 
 
+def test_a_table_that_grows_beyond_the_limit_is_not_written() -> None:
+    text = f"id,views\n{ID},1\n"
+    data = (text + "\n" * (LARGEST_PAGE_BYTES - len(text))).encode()
+    mapping = mapped("id")
+    made = changes(find(data, mapping, "a.csv"), "31250")
+    result = rewrite(data, mapping, made, "a.csv")
+    assert isinstance(result, Problem)
+    assert (result.kind, result.message) == (
+        ProblemKind.TOO_LARGE,
+        "With the new counts, the file would be larger than 64 MiB: split it into several files.",
+    )
+    assert isinstance(rewrite(data[:-4], mapping, made, "a.csv"), bytes)
+
+
 DATED = Fields("[].id", {Count.VIEWS: "views", Count.LIKES: "n.likes"}, details={Detail.CHECKED_AT: "seen"})
 MAPPINGS = [
     DATED,
