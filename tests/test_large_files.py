@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from syncer.config.parse import parse_config
+from syncer.content import replace
 from syncer.decide import plan
+from syncer.front_matter import data, json_pieces, packed_slots
 from syncer.model import Change, ProblemKind
 from syncer.simulator.server import Simulator
 from syncer.status.report import SyncReport
@@ -20,113 +24,181 @@ from tests.site import KEY, NOON, Site, counts, crlf, ids
 VIDEOS = ids(130, seed=17)
 """Four batches of two parts, the last one together with a page."""
 
-LIBRARY = "_data/library.csv"
-
 COLLECTIONS = """\
   - directory: _data
     include: ["**/*.csv"]
     fields: {video_id: id, counts: {viewCount: views, likeCount: likes}}
+  - directory: _data
+    include: ["**/*.json"]
+    fields: {video_id: "[].id", counts: {viewCount: views, likeCount: likes}}
   - directory: content
     fields: {video_id: vid_id, counts: {viewCount: viewcount, likeCount: likeCount}}
 """
 
 
-def library(shown: Callable[[str], tuple[int, int]]) -> bytes:
-    """A table of all videos with these counts."""
-    rows = ("{},{},{}\n".format(video, *shown(video)) for video in VIDEOS)
-    return f"id,views,likes\n{''.join(rows)}".encode()
+@dataclass(frozen=True)
+class Large:
+    """A site with a file of many videos, and a page with one of them."""
+
+    site: Site
+    path: str
+    form: str
+    """Of a line of the file."""
+
+    @property
+    def file(self) -> Path:
+        return self.site.root / self.path
+
+    def line(self, video: str, views: int, likes: int) -> str:
+        return self.form.format(video, views, likes)
+
+    def library(self, shown: Callable[[str], tuple[int, int]]) -> bytes:
+        """The file of all videos with these counts."""
+        lines = [self.line(video, *shown(video)) for video in VIDEOS]
+        if self.path.endswith(".json"):
+            joined = ",\n".join(lines)
+            return f"[\n{joined}\n]\n".encode()
+        return "\n".join(["id,views,likes", *lines, ""]).encode()
+
+    def lines(self) -> list[str]:
+        """The lines of the file as it is, without commas at the end."""
+        return [line.rstrip(",") for line in self.file.read_text(encoding="utf-8").splitlines()[1:][: len(VIDEOS)]]
 
 
-@pytest.fixture
-def large(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site with a table of many videos, and a page with one of them."""
+@pytest.fixture(params=["csv", "json"])
+def large(request: pytest.FixtureRequest, site: Site, monkeypatch: pytest.MonkeyPatch) -> Large:
+    """A file that all that is done to large files is done to, in batches of 40 videos."""
     monkeypatch.setattr(write, "PAGES_AT_ONCE", 2)
+    monkeypatch.setattr(replace, "LARGE_BYTES", 0)
+    monkeypatch.setattr(packed_slots, "FEW_SLOTS", 7)
+    monkeypatch.setattr(data, "LARGE_JSON_BYTES", 0)
+    monkeypatch.setattr(json_pieces, "PIECE_ITEMS", 9)
+    forms = {"csv": "{},{},{}", "json": '{{"id": "{}", "views": {}, "likes": "{}"}}'}
+    found = Large(site, f"_data/library.{request.param}", forms[request.param])
     site.configure(collections=COLLECTIONS)
-    site.put(LIBRARY, library(lambda _: (1, 2)))
+    site.put(found.path, found.library(lambda _: (1, 2)))
     site.put("content/a.md", crlf(VIDEOS[60], 1, 2))
-    return site
+    return found
 
 
 def sync(
-    site: Site, hour: int = 0, after: Callable[[int], object] = lambda _: None, *, dry_run: bool = False
+    large: Large,
+    hour: int = 0,
+    after: Callable[[int], object] = lambda _: None,
+    *,
+    dry_run: bool = False,
+    before_time: Callable[[], object] = lambda: None,
 ) -> tuple[SyncReport, list[int]]:
-    """Sync; return the report and how many counts each batch changed. `after` is called after each, with its number."""
+    """Sync; return the report and how many counts each batch changed.
+
+    `after` is called after each batch, with its number; `before_time` whenever the sync looks at the clock.
+    """
     written: list[int] = []
 
     def changed(changes: Sequence[Change]) -> None:
         written.append(len(changes))
         after(len(written))
 
-    config, at = parse_config(site.config.read_text(encoding="utf-8"), site.config), NOON + timedelta(hours=hour)
-    environment = Environment(key=KEY, clock=lambda: at, sleep=lambda _: None)
+    def clock() -> datetime:
+        before_time()
+        return NOON + timedelta(hours=hour)
+
+    config = parse_config(large.site.config.read_text(encoding="utf-8"), large.site.config)
+    environment = Environment(key=KEY, clock=clock, sleep=lambda _: None)
     return make_sync(config, Options(dry_run=dry_run), environment, Listener(changed=changed)), written
 
 
 @pytest.mark.parametrize("window", [50, 5000])
 def test_each_count_of_a_large_file_is_written_and_logged_once_and_undone(
-    large: Site, youtube: Simulator, monkeypatch: pytest.MonkeyPatch, window: int
+    large: Large, youtube: Simulator, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
     monkeypatch.setattr(plan, "WINDOW_VIDEOS", window)
-    before = (large.root / LIBRARY).read_bytes()
+    before = large.file.read_bytes()
     preview, previewed = sync(large, dry_run=True)
     assert (preview.changed_pages, preview.changed_counts, sum(previewed)) == (2, 262, 262)
-    assert (large.root / LIBRARY).read_bytes() == before
+    assert large.file.read_bytes() == before
     report, written = sync(large)
     assert (report.problems, report.pages, report.videos) == ((), 2, 130)
     assert (report.changed_pages, report.changed_counts, sum(written)) == (2, 262, 262)
     assert max(written) == 80, "memory holds the changes of one batch"
-    assert (large.root / LIBRARY).read_bytes() == library(lambda video: counts(youtube, video))
-    lines = large.log_lines()
+    assert large.file.read_bytes() == large.library(lambda video: counts(youtube, video))
+    lines = large.site.log_lines()
     assert [line["seq"] for line in lines] == list(range(1, 263))
     assert len({(line["path"], line["field"]) for line in lines}) == 262
     assert sync(large, 1)[0].changed_counts == 0
-    large.undo(report.sync)
-    assert (large.root / LIBRARY).read_bytes() == before
+    large.site.undo(report.sync)
+    assert large.file.read_bytes() == before
 
 
-def test_an_edit_between_two_parts_wins_and_the_next_sync_writes_the_rest(large: Site, youtube: Simulator) -> None:
-    """The author changes a count and a title further down; what is written already stays."""
-    file = large.root / LIBRARY
+def test_an_edit_between_two_parts_wins_and_the_next_sync_writes_the_rest(large: Large, youtube: Simulator) -> None:
+    """The author changes a count further down; what is written already stays."""
 
     def edit(batch: int) -> None:
         if batch == 1:
-            row = f"{VIDEOS[70]},1,2\n".encode()
-            file.write_bytes(file.read_bytes().replace(row, f"{VIDEOS[70]},7,2\n".encode()))
+            own, new = (large.line(VIDEOS[70], views, 2).encode() for views in (1, 7))
+            large.file.write_bytes(large.file.read_bytes().replace(own, new))
 
     report, _ = sync(large, after=edit)
-    shown = file.read_bytes().decode().splitlines()[1:]
-    assert [(each.kind, each.subject) for each in report.problems] == [(ProblemKind.EDITED_MEANWHILE, LIBRARY)]
-    assert shown[70] == f"{VIDEOS[70]},7,2"
-    assert all(
-        row == "{},{},{}".format(video, *counts(youtube, video)) for row, video in zip(shown[:40], VIDEOS, strict=False)
-    )
-    assert shown[129] == f"{VIDEOS[129]},1,2", "the rest of the file is left to the next sync"
+    shown = large.lines()
+    assert [(each.kind, each.subject) for each in report.problems] == [(ProblemKind.EDITED_MEANWHILE, large.path)]
+    assert shown[:40] == [large.line(video, *counts(youtube, video)) for video in VIDEOS[:40]]
+    assert shown[70] == large.line(VIDEOS[70], 7, 2)
+    assert shown[129] == large.line(VIDEOS[129], 1, 2), "the rest of the file is left to the next sync"
     assert sync(large, 1)[0].problems == ()
-    assert file.read_bytes() == library(lambda video: counts(youtube, video))
-    lines = [line for line in large.log_lines() if line["path"] == LIBRARY]
+    assert large.file.read_bytes() == large.library(lambda video: counts(youtube, video))
+    lines = [line for line in large.site.log_lines() if line["path"] == large.path]
     assert len({line["field"] for line in lines}) == len(lines) == 260
     assert next(line["old"] for line in lines if line["field"] == "[70].views") == "7"
 
 
-def test_what_a_stopped_sync_has_written_of_a_large_file_is_logged_once(large: Site, youtube: Simulator) -> None:
-    class Killed(BaseException):
-        """Ends the process, as far as a sync can tell."""
+def test_an_edit_elsewhere_in_the_file_between_two_parts_is_kept(large: Large, youtube: Simulator) -> None:
+    def edit(batch: int) -> None:
+        if batch == 1:
+            large.file.write_bytes(large.file.read_bytes() + b"\n")
 
+    report, _ = sync(large, after=edit)
+    assert (report.problems, report.changed_counts) == ((), 262)
+    assert large.file.read_bytes() == large.library(lambda video: counts(youtube, video)) + b"\n"
+
+
+class Killed(BaseException):
+    """Ends the process, as far as a sync can tell."""
+
+
+def test_what_a_stopped_sync_has_written_of_a_large_file_is_logged_once(large: Large, youtube: Simulator) -> None:
     def kill(batch: int) -> None:
         if batch == 2:
             raise Killed
 
     with pytest.raises(Killed):
         sync(large, after=kill)
-    assert len(large.log_lines()) == 160
+    assert len(large.site.log_lines()) == 160
     report, _ = sync(large, 1)
     assert (report.problems, report.changed_counts) == ((), 102)
-    assert (large.root / LIBRARY).read_bytes() == library(lambda video: counts(youtube, video))
-    assert [line["seq"] for line in large.log_lines()] == list(range(1, 263))
+    assert large.file.read_bytes() == large.library(lambda video: counts(youtube, video))
+    assert [line["seq"] for line in large.site.log_lines()] == list(range(1, 263))
 
 
-def test_a_large_file_that_cannot_be_written_is_one_problem(large: Site) -> None:
-    (large.root / LIBRARY).chmod(0o444)
+def test_a_part_that_is_written_but_not_logged_when_the_sync_stops_is_logged_by_the_next(
+    large: Large, youtube: Simulator
+) -> None:
+    def kill() -> None:
+        if large.lines()[50] != large.line(VIDEOS[50], 1, 2):  # the second part is on disk
+            raise Killed
+
+    with pytest.raises(Killed):
+        sync(large, before_time=kill)
+    assert len(large.site.log_lines()) == 80
+    report, _ = sync(large, 1)
+    assert (report.problems, report.changed_counts) == ((), 102)
+    assert large.file.read_bytes() == large.library(lambda video: counts(youtube, video))
+    lines = large.site.log_lines()
+    assert [line["seq"] for line in lines] == list(range(1, 263))
+    assert len({(line["path"], line["field"]) for line in lines}) == 262
+
+
+def test_a_large_file_that_cannot_be_written_is_one_problem(large: Large) -> None:
+    large.file.chmod(0o444)
     report, _ = sync(large)
-    assert [(each.kind, each.subject) for each in report.problems] == [(ProblemKind.UNWRITABLE, LIBRARY)]
+    assert [(each.kind, each.subject) for each in report.problems] == [(ProblemKind.UNWRITABLE, large.path)]
     assert report.changed_pages == 1

@@ -394,7 +394,7 @@ def _unless_done(edit: Edit, page: bytes, problem: Problem) -> Problem | None:
     is_done = problem.kind is ProblemKind.EDITED_MEANWHILE and all(
         standing.get((change.video_id, change.field)) == (change.new or None)
         for fields, changes in edit.rewrites
-        for standing in (counts_in(page, fields, edit.path),)
+        for standing in (counts_in(page, fields, edit.path, {change.video_id for change in changes}),)
         for change in changes
     )
     return None if is_done else problem

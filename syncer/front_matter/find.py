@@ -83,9 +83,14 @@ def find_fast(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
     return find_plain(data, keys)
 
 
-def counts_in(data: bytes, fields: Fields, path: str) -> dict[tuple[VideoId, str], str | None]:
-    """Return the current counts of a page, by video and field: what a change names. Takes what `find` takes."""
-    slots = find(data, fields, path).slots
+def counts_in(
+    data: bytes, fields: Fields, path: str, videos: AbstractSet[VideoId]
+) -> dict[tuple[VideoId, str], str | None]:
+    """Return the current counts of these videos in a page, by video and field: what a change names.
+
+    Takes what `find` takes.
+    """
+    slots = (slot for slot in find(data, fields, path).slots if slot.video_id in videos)
     return {(slot.video_id, value.field): value.text for slot in slots for value in slot.values}
 
 

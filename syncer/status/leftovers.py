@@ -61,10 +61,11 @@ def unwritten_intents(site: str, batch: IntentBatch) -> set[int]:
     for (path, mapping), numbers in groupby(batch.intents, key=page_of):
         fields = batch.mappings[mapping]
         read = read_head(site, Candidate(path, (fields,)))
-        counts = (attempt(counts_in, read[0], fields, path) if isinstance(read, tuple) else None) or {}
+        changes = {number: batch.changes[number] for number in numbers}
+        videos = {change.video_id for change in changes.values()}
+        counts = (attempt(counts_in, read[0], fields, path, videos) if isinstance(read, tuple) else None) or {}
         found = texts_by_item((video, field, None, text) for (video, field), text in counts.items())
         del counts  # a file may have 50,000 items
-        changes = {number: batch.changes[number] for number in numbers}
         old = texts_by_item((change.video_id, change.field, None, change.old) for change in changes.values())
         new = texts_by_item((change.video_id, change.field, None, change.new or None) for change in changes.values())
         # of several items with one video, one that has the new count may have had it before
