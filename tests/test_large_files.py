@@ -202,3 +202,10 @@ def test_a_large_file_that_cannot_be_written_is_one_problem(large: Large) -> Non
     report, _ = sync(large)
     assert [(each.kind, each.subject) for each in report.problems] == [(ProblemKind.UNWRITABLE, large.path)]
     assert report.changed_pages == 1
+
+
+def test_a_large_file_whose_counts_are_held_back_is_one_page(large: Large) -> None:
+    collections = COLLECTIONS.replace("likeCount: likes}}", "likeCount: likes}}\n    write: {min_change: 1000000000}")
+    large.site.configure(collections=collections)
+    report, written = sync(large)
+    assert (sum(written), report.held_back and report.held_back.pages) == (2, 1)

@@ -69,6 +69,8 @@ class Holding:
     counts: Counter[Reason] = field(default_factory=Counter)
     until: dict[Reason, datetime] = field(default_factory=dict)
     pages: int = 0
+    last: str = ""
+    """The last page of them: one with many videos comes in parts."""
 
     def total(self) -> HeldBackCounts:
         """Return it as the state keeps it."""

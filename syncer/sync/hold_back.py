@@ -53,7 +53,9 @@ def due_edits(sync: Sync, edits: Sequence[Edit]) -> list[Edit]:
             holding.counts[reason] += 1
             if until:
                 holding.until[reason] = min(until, holding.until.get(reason, until))
-        holding.pages += bool(held)
+        if held:
+            holding.pages += edit.path != holding.last
+            holding.last = edit.path
         kept = (
             (fields, with_counts(each for each in changes if isinstance(each, Change))) for fields, changes in judged
         )
