@@ -21,6 +21,7 @@ from syncer.status_page import reading
 from syncer.status_page.layout import ago
 from syncer.status_page.markup import VOID
 from syncer.status_page.problems import REMEDIES
+from syncer.sync.options import Options
 from tests.doc_blocks import DOCS
 from tests.site import Run, Site, crlf, ids, plain, toml
 from tests.steered import Served, served
@@ -244,6 +245,25 @@ def test_videos_that_do_not_play_are_listed_counted_and_said_with_what_is_known(
             youtube.world = World()
             synced(page)
             assert 'id="stopped"' not in page.get("/").text
+
+
+def test_what_the_brake_holds_of_playing_needs_attention_and_can_be_accepted(site: Site) -> None:
+    videos = ids(6, seed=174)
+    for number, video in enumerate(videos):
+        site.put(f"content/{number}.md", plain(video, 1, 2))
+    with Simulator(World()) as youtube:
+        site = Site(site.root, youtube.url)
+        site.configure(availability="every: 7d")
+        with served(site) as page:
+            synced(page)
+            youtube.world = World(videos=dict.fromkeys(videos, Video(playing=Playing(embeddable=False))))
+            assert site.sync(datetime.now(UTC), Options(everything=True)).exit == 1
+            shown = page.get("/").text
+            held = (
+                "The safety brake holds what YouTube says about playing: 6 of 6 videos would stop playing (limit 50%)."
+            )
+            assert f"{held} If YouTube is right, accept what it holds." in shown
+            assert 'name="accept"' in shown
 
 
 def test_every_page_of_a_missing_hidden_or_unconfirmed_video_is_named_with_its_title(site: Site) -> None:

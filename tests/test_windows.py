@@ -254,7 +254,9 @@ def test_a_sync_that_is_stopped_lists_as_missing_what_it_had_accepted_and_says_h
     assert VIDEOS_SHOWN < len(missing) < len(few)
     assert len(report.braked) == document["held_by_brake"] < len(videos)
     assert f"Missing on YouTube: {len(missing)} videos" in repository.git("log", "-1", "--format=%B")
-    assert report.pages_of.keys() == set(missing), "what is held is neither missing nor gone"
+    held = {video for video, *_ in report.held}
+    assert report.pages_of.keys() == {*missing, *held}, "what is held is neither missing nor gone"
+    assert held < report.braked
     (judged,) = (record.getMessage() for record in caplog.records if record.__dict__.get("event") == "judged")
     holds = f"the safety brake holds {len(report.braked)} readings"
     assert judged.endswith(f"; {len(report.missing)} missing, 0 counts unconfirmed; {holds}")
@@ -274,7 +276,7 @@ def test_a_page_with_videos_of_several_windows_is_written_once(site: Site, youtu
         site.put(f"content/lists/{number:04}.md", pair((first, 1, 1), (second, 1, 1)))
     batches: list[list[str]] = []
     report = sync(site, Listener(changed=lambda changes: batches.append([change.path for change in changes])))
-    assert (report.exit, report.changed_pages) == (0, len(videos) - 1)
+    assert (report.problems, report.exit, report.changed_pages) == ((), 0, len(videos) - 1)
     paths = [path for batch in batches for path, _ in groupby(batch)]
     assert len(paths) == len(set(paths)) == len(videos) - 1
     for number, (first, second) in enumerate(pairwise(videos)):

@@ -57,19 +57,22 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         show("A sync is running." if status.syncs else "The first sync is running; none has finished yet.")
     elif not status.syncs:
         show("No sync yet. Run `syncer sync`.")
+    dates = any(sync["changed_dates"] for sync in status.syncs)  # most sites have none
     rows = [
         (
             sync["sync"],
             utc(datetime.fromisoformat(sync["finished"])),
             f"{sync['changed_pages']:,}",
             f"{sync['changed_counts']:,}",
+            *([f"{sync['changed_dates']:,}"] * dates),
             f"{sync['problems']:,}",
             str(sync["exit"]),
         )
         for sync in status.syncs
     ]
     if rows:
-        show_table(("sync", "finished", "pages", "counts", "problems", "exit"), rows, right=(2, 3, 4, 5))
+        heads = ("sync", "finished", "pages", "counts", *["dates"] * dates, "problems", "exit")
+        show_table(heads, rows, right=range(2, len(heads)))
     if status.leftovers:
         written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
