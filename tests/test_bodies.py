@@ -11,13 +11,14 @@ import pytest
 from syncer.decide.availability import PlayState
 from syncer.errors import ConfigError, ContentGone, UsageError
 from syncer.front_matter.block import MAX_TEXT_BYTES
-from syncer.model import Bucket, ProblemKind, VideoId
+from syncer.model import Bucket, Count, ProblemKind, VideoId
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_state
 from syncer.state.play_states import VideoPlay, video_plays
+from syncer.state.search import SearchState, find_videos
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, crlf, ids
@@ -184,8 +185,9 @@ def test_a_video_that_moves_from_front_matter_into_a_text_is_checked_by_itself(s
     youtube.world = World(videos={NAMED: DEAD})
     site.sync()
     site.put("content/a.md", f"https://youtu.be/{NAMED}\n".encode())
-    for hours in (1, 20):
-        assert changes(site.sync(NOON + HOUR * hours, Options(everything=True))) == []
+    assert changes(site.sync(NOON + HOUR, Options(everything=True))) == []
+    assert site.sync(NOON + HOUR * 2).playing is None, "the next turn of each is later"
+    assert changes(site.sync(NOON + HOUR * 20, Options(everything=True))) == []
     assert changes(site.sync(NOON + HOUR * 26, Options(everything=True))) == [(NAMED, None, PlayState.MISSING)]
     youtube.world = World()
     assert changes(site.sync(NOON + HOUR * 28)) == [(NAMED, PlayState.MISSING, PlayState.PUBLIC)]
@@ -315,3 +317,22 @@ def test_configs_in_which_bodies_can_have_no_effect_are_errors(
     site.configure(collections=f"  - {collection}", availability=more)
     with pytest.raises(ConfigError, match=message):
         site.sync()
+
+
+def test_the_list_of_the_status_page_has_them_by_id_and_by_page(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    site.sync()
+    with open_state(site.state, site.root) as database:
+        for search in (TEXT, "content/c.md"):
+            _, found = find_videos(database, search, None, counts={Count.VIEWS}, limit=10)
+            assert [(video.video_id, video.pages, video.path) for video in found] == [(TEXT, 2, "content/b.md")]
+        total, _ = find_videos(database, "", SearchState.NOT_PLAYING, counts={Count.VIEWS}, limit=10)
+        assert total == 1
+
+
+def test_a_video_is_forgotten_with_its_embeds(site: Site, syncer: Run) -> None:
+    site.sync()
+    assert syncer("purge", "--video", TEXT).code == 0
+    assert set(plays(site)) == {NAMED, BOTH}
+    site.sync(NOON + HOUR)
+    assert set(plays(site)) == {NAMED, BOTH, TEXT}
