@@ -445,7 +445,8 @@ def test_a_mapping_with_a_few_names_that_look_like_ids_is_not_one_of_ids(there: 
     people = {"JavaScripts": {"views": 5}, "BobSmithXYZ": {"views": 5}, "Ann": {"views": 5}, "Bo": {"views": 5}}
     lay(there, {"_data/people.json": json.dumps(people)})
     lay(there, {"_data/names.json": json.dumps({"JavaScripts": {"views": 5}, "path-exists": {}})})
-    lay(there, {"package-lock.json": json.dumps({"dependencies": {"is-Array-1x": {"views": "1"}}})})
+    lay(there, {"_data/words.json": json.dumps({"JavaScripts": {"views": 5}, "HackNYCTalk": {"views": 5}})})
+    lay(there, {"package-lock.json": json.dumps({"dependencies": {"is-Array-1s": {"views": "1"}}})})
     lay(there, {"_data/words.yml": "[JavaScripts, ActionCable, BobSmithXYZ, Ruby, Go, Rust, C]\n"})
     assert syncer("init").code == 1
 
@@ -498,9 +499,9 @@ REAL = {
         "data/videos.json",
         json_of(
             talks=[{"url": WATCH + video} for video in IDS[:4]],
-            best=[{"url": f"https://www.youtube.com/embed/{video}?si=Kv1"} for video in IDS[:2]],
+            favourites=[{"url": f"https://www.youtube.com/embed/{video}?si=Kv1"} for video in IDS[:2]],
         ),
-        ["best[].url", "talks[].url"],
+        ["favourites[].url", "talks[].url"],
         "",
     ),
     "a dash on its own line, and a last line that does not end": (
