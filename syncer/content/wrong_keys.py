@@ -175,7 +175,7 @@ def _are_tables(fields: Fields, pages: Pages) -> bool:
 def _describe_nothing(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> str | None:
     """Return which key of a collection without any video leaves out all of them; None if that may be right."""
     if next(_paths(site, collection), None) is None:
-        return _describe_patterns(site, collection)
+        return _describe_patterns(site, collection, pages)
     is_miscased = any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems)
     if is_miscased or not collection.fields.video_id:  # without it, only embeds are looked for
         return None
@@ -186,10 +186,16 @@ def _describe_nothing(site: str, collection: Collection, pages: Pages, problems:
     )
 
 
-def _describe_patterns(site: str, collection: Collection) -> str | None:
-    """Return what is wrong where no file is taken; None if there is no file that may be a page or a data file."""
+def _describe_patterns(site: str, collection: Collection, pages: Pages) -> str | None:
+    """Return what is wrong where no file is taken; None if there is no file that may be a page or a data file.
+
+    What it excludes and another collection takes is no mistake.
+    """
     include, fields = collection.include, collection.fields
-    if taken := sum(1 for _ in _paths(site, replace(collection, exclude=()))):
+    if excluded := list(_paths(site, replace(collection, exclude=()))):
+        taken = len(set(excluded) - {page.path for page in pages})
+        if not taken:
+            return None
         which = f"all {counted(taken, 'file')}" if taken > 1 else "the only file"
         return f"`exclude` ({_quoted(collection.exclude)}) leaves out {which} that `include` takes. Correct `exclude`."
     above = 0 if collection.directory == "." else len(collection.directory.strip("/")) + 1

@@ -42,7 +42,9 @@ REMEDIES = {
     ProblemKind.CANNOT_PLACE: (
         "Write the front matter or the item in a simpler form, add the missing count by hand, or map the key only once."
     ),
-    ProblemKind.KEYS_NOT_FOUND: "Correct the keys in the config. syncer check shows similar keys in the pages.",
+    ProblemKind.KEYS_NOT_FOUND: (
+        "Do what the message says. syncer check has the same message, and more for single counts."
+    ),
     ProblemKind.READERS_DISAGREE: "Change what the message names.",
     ProblemKind.UNREADABLE: "Check the permissions, rename the file, or exclude it.",
     ProblemKind.UNWRITABLE: (
