@@ -40,8 +40,8 @@ COLLECTIONS = """\
       counts: {viewCount: viewcount, likeCount: likeCount}
 """
 
-DATED_COLLECTIONS = COLLECTIONS.replace("likeCount}\n", "likeCount}\n      checked_at: viewsUpdated\n")
-"""The same, with a date beside the counts of pages that have its key."""
+DATED_COLLECTIONS = COLLECTIONS.replace("likeCount}\n", "likeCount}\n      checked_at: viewsUpdated\n", 1)
+"""The same, with a date beside the counts of pages that have its key; no page with a list has one."""
 
 QUICK = "timeout: 5s, retry: {attempts: 1, longest_wait: 1s, deadline: 5s}"
 """One try: a test of a failure need not wait for the second."""

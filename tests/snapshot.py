@@ -18,7 +18,7 @@ from tests.site import NOON
 
 DATES = {Detail.CHECKED_AT: "viewsUpdated"}
 SINGLE = Fields("vid_id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, details=DATES)
-LISTED = Fields("videos[].id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"}, details=DATES)
+LISTED = Fields("videos[].id", {Count.VIEWS: "viewcount", Count.LIKES: "likeCount"})
 """What `DATED_COLLECTIONS` says of pages, and of those in `content/lists`."""
 
 
