@@ -147,8 +147,12 @@ def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:
         videos, counts = counted(len(found.videos), "video"), counted(found.values, "count")
         yield Finding("content", Level.OK, f"{pages} with {videos} and {counts}")
     elif found.paths and not found.wrong_keys:
-        message = f"{pages} with a video, but none has a count that can be written. Check `fields.counts`."
-        yield Finding("content", Level.WARNING, message)
+        if not config.mapped_counts:
+            message = f"{pages} with {counted(len(found.videos), 'video')}. A sync reports whether they play."
+            yield Finding("content", Level.OK, message)
+        else:
+            message = f"{pages} with a video, but none has a count that can be written. Check `fields.counts`."
+            yield Finding("content", Level.WARNING, message)
     if found.excluded:
         message = f"{counted(len(found.excluded), 'page')} with the key `syncer`: {examples(sorted(found.excluded))}."
         yield Finding("content", Level.OK, f"{message} No sync writes what it excludes.")

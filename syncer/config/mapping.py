@@ -105,6 +105,8 @@ def broken_rules(
     list_path, in_item = ("", video_id) if is_table else _split_list(video_id)
     if video_id.endswith(KEYED) and not is_table:
         list_path, in_item = video_id, ""
+    if Detail.CHECKED_AT in details and not counts:
+        yield ("checked_at",), "is written only together with a count; add one to `counts`, or remove it"
     clash = _same if is_table else _clash
     before: dict[str, str] = {"video_id": in_item} if in_item else {}
     for kind, key in (*counts.items(), *details.items()):

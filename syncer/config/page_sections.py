@@ -125,9 +125,9 @@ class FieldMapping(Section):
         " data files also `[].id`, `{}` where the keys are the IDs, or a column's name.",
         examples=["vid_id"],
     )
-    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(check_direction), NotEmpty] = Field(
-        json_schema_extra={"minProperties": 1},
-        description="YouTube's name of each count, and your key for it. In a list, the key is relative to the item.",
+    counts: Annotated[Mapping[_CountName, _FieldPath], BeforeValidator(check_direction)] = Field(
+        description="YouTube's name of each count, and your key for it. In a list, the key is relative to the item."
+        " `{}`: no count, only whether the videos play.",
         examples=[{"viewCount": "viewcount"}],
     )
     where: Mapping[_FieldPath, str] = Field(
@@ -357,6 +357,8 @@ def _data_file_rules(write: Write, collections: Sequence[Collection]) -> Iterato
         fields, at = collection.fields, ("collections", number)
         for date in fields.details:
             yield (*at, "fields", date), "is a date in pages, and `write.to: data_file` writes none; remove it"
+        if not fields.counts:
+            yield (*at, "fields", "counts"), "is empty, and `write.to: data_file` is for counts; add one"
         if collection.write.model_fields_set:
             yield (*at, "write"), "does not go with `write.to: data_file`, which is one file; set it in `write`"
         for count, key in fields.counts.items():

@@ -379,6 +379,9 @@ class Config(Section):
             keys = [("fields", str(detail)) for detail in each.fields.details if detail is not Detail.CHECKED_AT]
             sentence = "needs checks whether videos play; set `availability.every`, or remove it"
             broken += [(("collections", number, *key), sentence) for key in (*keys, *[("bodies",)][: each.bodies])]
+            if not (each.fields.counts or each.bodies):
+                at = ("collections", number, "fields", "counts")
+                broken.append((at, "is empty, and no video is checked; add a count, or set `availability.every`"))
         if self.schedule.refresh_within > LONGEST_UNAUTHORIZED and not self.history.authorized:
             sentence = (
                 "is longer than YouTube's terms allow; write `30d` or less, or add `history.authorized: true` if"
