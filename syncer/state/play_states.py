@@ -21,7 +21,7 @@ from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment, moment_or_none
 from syncer.state.database import Database
-from syncer.state.naming_pages import PAGES_OF
+from syncer.state.naming_pages import IS_ON_PAGE, PAGES_OF
 from syncer.state.videos import CHECKED, IS_DUE
 
 UNSURE = timedelta(days=7)
@@ -175,7 +175,7 @@ def playing_videos(database: Database, limit: int) -> set[VideoId]:
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
-            f" AND EXISTS {PAGES_OF.format('a.id')} LIMIT ?",
+            f" AND {IS_ON_PAGE.format('a.id')} LIMIT ?",
             (json.dumps([state for state in PlayState if state.plays]), limit),
         )
         return {VideoId(video) for (video,) in rows}
@@ -313,7 +313,7 @@ def stopped_videos(database: Database) -> list[tuple[VideoId, PlayState, datetim
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id, state, since FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
-            f" AND since IS NOT NULL AND EXISTS {PAGES_OF.format('a.id')} ORDER BY id",
+            f" AND since IS NOT NULL AND {IS_ON_PAGE.format('a.id')} ORDER BY id",
             (json.dumps([state for state in PlayState if not state.plays]),),
         )
         return [(VideoId(video), member(PlayState, state), moment(since)) for video, state, since in rows]
@@ -338,7 +338,7 @@ _PLAYS = (
     " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
 )
 
-_UNREPORTED = f"state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported AND EXISTS {PAGES_OF.format('a.id')}"
+_UNREPORTED = f"state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported AND {IS_ON_PAGE.format('a.id')}"
 
 
 def _state(name: str | None) -> PlayState | None:

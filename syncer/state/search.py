@@ -13,7 +13,7 @@ from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import moment_or_none
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
-from syncer.state.naming_pages import PAGES_OF
+from syncer.state.naming_pages import IS_ON_PAGE, PAGE_COUNT, PAGES_OF
 from syncer.state.play_states import stored_availability
 from syncer.state.videos import COLUMNS, reading_of
 
@@ -83,7 +83,7 @@ def find_videos(
             f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :limit OFFSET :offset", values
         )
         videos = []
-        for video, at, present, views, likes, comments, missing_since, _, pages, path, plays, begun, facts in rows:
+        for video, at, present, views, likes, comments, missing_since, _, _, pages, path, plays, begun, facts in rows:
             reading = None if at is None else reading_of((video, at, present, views, likes, comments))
             since = moment_or_none(missing_since)
             said = stored_availability(plays, facts)
@@ -137,7 +137,7 @@ _IDS = "SELECT id FROM places UNION SELECT id FROM embeds UNION SELECT id FROM v
 _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
     " v.missing_since AS missing_since, v.held AS held,"
-    f" (SELECT count(*) FROM {PAGES_OF.format('i.id')}) AS pages,"
+    f" {IS_ON_PAGE.format('i.id')} AS shown, {PAGE_COUNT.format('i.id')} AS pages,"
     f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since, y.facts AS facts"
     f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
     " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video LEFT JOIN availability AS y ON y.id = i.id"
@@ -158,7 +158,7 @@ def _conditions(counts: Collection[Count]) -> dict[SearchState | None, str]:
         SearchState.UNCONFIRMED: f"held IS NOT NULL AND held != '{BRAKE}'",
         SearchState.BRAKED: f"held IS '{BRAKE}'",
         SearchState.HIDDEN: f"present IS 1 AND ({lacking})",
-        SearchState.NOT_PLAYING: f"pages > 0 AND state IN ({stopped})",
-        SearchState.UNKNOWN: "pages > 0 AND state IS NULL",
-        **{SearchState(state): f"pages > 0 AND state IS '{state}'" for state in PlayState if state != "missing"},
+        SearchState.NOT_PLAYING: f"shown AND state IN ({stopped})",
+        SearchState.UNKNOWN: "shown AND state IS NULL",
+        **{SearchState(state): f"shown AND state IS '{state}'" for state in PlayState if state != "missing"},
     }

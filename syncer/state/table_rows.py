@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from syncer.state.database import Database
-from syncer.state.naming_pages import PAGES_OF
+from syncer.state.naming_pages import PAGE_COUNT, PAGES_OF
 
 Row = tuple[str | int | None, ...]
 
@@ -55,7 +55,7 @@ def video_rows(database: Database, since: datetime | None) -> Iterator[Row]:
 
 
 _VIDEOS = (
-    f"SELECT i.id, (SELECT count(*) FROM {PAGES_OF.format('i.id')}),"
+    f"SELECT i.id, {PAGE_COUNT.format('i.id')},"
     f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}), r.at, r.views, r.likes, r.comments,"
     " v.read_at, v.missing_since, v.held, a.state, a.since, a.checked_at, a.facts FROM ("
     "SELECT id FROM places WHERE id > :after UNION SELECT id FROM embeds WHERE id > :after"
