@@ -199,6 +199,17 @@ def only_files_that_hold_no_text(site: Site) -> None:
 
 
 @right
+def patterns_that_leave_out_only_what_another_collection_takes(site: Site) -> None:
+    keys = "fields: {video_id: id, counts: {viewCount: views}}"
+    all_pages = f"  - directory: content\n    {keys}\n"
+    others = f"  - directory: content\n    include: ['**/*.html']\n    {keys}\n"
+    excluding = f"  - directory: content\n    exclude: ['*.md']\n    {keys}\n"
+    site.configure(collections=all_pages + others + excluding)
+    put(site, 0, "id: {}\nviews: 5")
+    put(site, 1, "title: a")
+
+
+@right
 def pages_that_exclude_themselves(site: Site) -> None:
     configure(site, counts="viewCount: views", more=", where: {kind: video}")
     put(site, 0, "id: {}\nviews: 5\nkind: video\nsyncer: false")
@@ -351,7 +362,7 @@ def problems_of(site: Path, proposal: Proposal, fields: Fields) -> list[ProblemK
     pages = Pages()
     problems = [each for each in read_pages(root, walk(root, [collection]), pages) if isinstance(each, Problem)]
     suspects = may_have_wrong_keys(root, [collection], pages)
-    return [each.kind for each in wrong_keys.key_problems(root, suspects, pages, problems)]
+    return [each.kind for each in wrong_keys.key_problems(root, suspects, [collection], pages, problems)]
 
 
 def recognise(text: str) -> VideoId | None:

@@ -89,7 +89,7 @@ def find_pages(config: Config) -> FoundPages:
         _note(site, page, found, is_written=config.write.file is None)
     found.wrong_keys += miscased_problems(present, pages, miscased)
     suspects = may_have_wrong_keys(site, present, pages)
-    found.wrong_keys += key_problems(site, suspects, pages, [*found.problems, *found.wrong_keys])
+    found.wrong_keys += key_problems(site, suspects, present, pages, [*found.problems, *found.wrong_keys])
     wrong = {problem.subject for problem in found.wrong_keys}
     for collection in present:
         message = None if collection.directory in wrong else _suspicion(site, collection, pages, found)

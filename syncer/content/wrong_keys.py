@@ -13,7 +13,7 @@ from itertools import groupby, islice
 from syncer.content.page_file import attempt
 from syncer.content.pages import Pages
 from syncer.content.scan import PAGES_WITHOUT_ID, read_head
-from syncer.content.walk import Candidate, walk
+from syncer.content.walk import Candidate, candidate_of, walk
 from syncer.front_matter.address import looks_like_id
 from syncer.front_matter.block import find_block
 from syncer.front_matter.find import find
@@ -52,18 +52,22 @@ _STEMS = {Count.VIEWS: "views?", Count.LIKES: "likes?", Count.COMMENTS: "comment
 
 
 def key_problems(
-    site: str, collections: Sequence[Collection], pages: Pages, problems: Sequence[Problem]
+    site: str,
+    suspects: Sequence[Collection],
+    collections: Sequence[Collection],
+    pages: Pages,
+    problems: Sequence[Problem],
 ) -> Iterator[Problem]:
-    """Yield a Problem for each of these collections whose mapped counts, details, or videos no page has.
+    """Yield a Problem for each of the suspects whose mapped counts, details, or videos no page has.
 
-    `pages` and `problems` are those of a scan of the whole site. Pages are read again only if a key was not found.
-    Of several counts, all must be absent.
+    `suspects` are some of the `collections`. `pages` and `problems` are those of a scan of the whole site. Pages are
+    read again only if a key was not found. Of several counts, all must be absent.
     """
-    for collection in collections:
+    for collection in suspects:
         fields = collection.fields
         message = None
         if not pages.count(fields):
-            message = _describe_nothing(site, collection, pages, problems)
+            message = _describe_nothing(site, collection, collections, pages, problems)
         elif absent := absent_keys(site, collection, pages, problems):
             if not set(absent).issuperset(fields.counts):
                 absent = [kind for kind in absent if not isinstance(kind, Count)]
@@ -172,10 +176,12 @@ def _are_tables(fields: Fields, pages: Pages) -> bool:
     return all(format_of(fields, page.path) in TABLES for page in pages.of(fields))
 
 
-def _describe_nothing(site: str, collection: Collection, pages: Pages, problems: Sequence[Problem]) -> str | None:
+def _describe_nothing(
+    site: str, collection: Collection, collections: Sequence[Collection], pages: Pages, problems: Sequence[Problem]
+) -> str | None:
     """Return which key of a collection without any video leaves out all of them; None if that may be right."""
     if next(_paths(site, collection), None) is None:
-        return _describe_patterns(site, collection, pages)
+        return _describe_patterns(site, collection, collections)
     is_miscased = any(each.kind is ProblemKind.KEY_CASE and each.subject == collection.directory for each in problems)
     if is_miscased or not collection.fields.video_id:  # without it, only embeds are looked for
         return None
@@ -186,21 +192,22 @@ def _describe_nothing(site: str, collection: Collection, pages: Pages, problems:
     )
 
 
-def _describe_patterns(site: str, collection: Collection, pages: Pages) -> str | None:
+def _describe_patterns(site: str, collection: Collection, collections: Sequence[Collection]) -> str | None:
     """Return what is wrong where no file is taken; None if there is no file that may be a page or a data file.
 
-    What it excludes and another collection takes is no mistake.
+    What another collection takes is no mistake.
     """
-    include, fields = collection.include, collection.fields
-    if excluded := list(_paths(site, replace(collection, exclude=()))):
-        taken = len(set(excluded) - {page.path for page in pages})
-        if not taken:
-            return None
-        which = f"all {counted(taken, 'file')}" if taken > 1 else "the only file"
+    include, fields, mapped = collection.include, collection.fields, candidate_of(collections)
+
+    def left_out(patterns: tuple[str, ...]) -> list[str]:
+        found = _paths(site, replace(collection, include=patterns, exclude=()))
+        return [path for path in found if not mapped(path).fields]
+
+    if excluded := left_out(include):
+        which = f"all {counted(len(excluded), 'file')}" if len(excluded) > 1 else "the only file"
         return f"`exclude` ({_quoted(collection.exclude)}) leaves out {which} that `include` takes. Correct `exclude`."
     above = 0 if collection.directory == "." else len(collection.directory.strip("/")) + 1
-    every = (path[above:] for path in _paths(site, replace(collection, include=("*",), exclude=())))
-    names = [name for name in every if _suffix(name) in _PAGE_SUFFIXES or _suffix(name) in DATA_SUFFIXES]
+    names = [path[above:] for path in left_out(("*",)) if _suffix(path) in {*_PAGE_SUFFIXES, *DATA_SUFFIXES}]
     if not names:
         return None
     wanted = (re.sub(r"^(/|\*\*/)", "", pattern) for pattern in include)

@@ -179,7 +179,7 @@ def _scan(sync: Sync, data_file: DataFile | None) -> tuple[Pages, Pages]:
     if not sync.options.is_narrowed and (suspects := may_have_wrong_keys(sync.site, collections, pages)):
         from syncer.content.wrong_keys import key_problems
 
-        problems += key_problems(sync.site, suspects, pages, problems)
+        problems += key_problems(sync.site, suspects, collections, pages, problems)
     if wanted := sync.options.videos:
         pages, embeds = (
             Pages(page for page in each if any(slot.video_id in wanted for slot in page.slots))
