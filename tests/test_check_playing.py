@@ -124,6 +124,26 @@ def test_each_video_is_checked_once_in_the_interval_and_not_all_in_one_sync(site
     assert max(checked) <= 5
 
 
+def test_what_is_left_out_for_a_while_is_checked_again_as_soon_as_it_is_back(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos={A: NOT_HERE})
+    site.sync()
+    youtube.world = World(videos={A: DEAD})
+    assert changes(site.sync(NOON + HOUR * 6)) == []
+    youtube.world, youtube.faults = World(), [parse_fault("internal@general")]
+    assert changes(site.sync(NOON + HOUR * 12, sleep=lambda _: None)) == []
+    youtube.faults = []
+    assert changes(site.sync(NOON + HOUR * 18)) == [(A, PlayState.NOT_EMBEDDABLE, PlayState.PUBLIC)]
+
+
+def test_checks_leave_units_that_confirm_absent_videos(site: Site) -> None:
+    for video in ids(500, seed=19):
+        site.put(f"content/{video}.md", crlf(video, 1, 1))
+    site.configure(availability="every: 7d", quota="general_units_per_day: 204, reserve: 200")
+    report = site.sync()
+    assert report.playing
+    assert report.playing.checked == 50, "of four units, one is for confirmations, and half of the rest for this sync"
+
+
 def test_a_broadcast_is_upcoming_then_live_then_over(site: Site, youtube: Simulator) -> None:
     starts, ends = NOON + HOUR * 5, NOON + HOUR * 7
     playing = Playing(scheduled=starts, started=starts, ended=ends, lag_seconds=7200)

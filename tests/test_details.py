@@ -10,12 +10,13 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.decide.availability import Availability, PlayState, availability_from
-from syncer.decide.details import CheckedVideo, DetailRule, Said, detail_changes, details_of, requested_parts
+from syncer.decide.details import DETAILS, CheckedVideo, DetailRule, Said, detail_changes, details_of, requested_parts
 from syncer.model import Change, Detail, Fields, Page, Signature, Slot, ValueField, VideoId, Why
 from syncer.simulator.faults import parse_fault
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
+from syncer.sync import write
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.site import KEY, NOON, Site, ids
@@ -207,3 +208,45 @@ def test_an_undone_day_stays_removed_while_its_counts_go_on(site: Site, youtube:
     youtube.world = of_all(plays=False, views=9)
     site.sync(NOON + HOUR * 3, EVERYTHING)
     assert text(site, 3) == page(VIDEOS[3], 9, "", "2026-11-22")
+
+
+def test_a_day_is_written_while_a_policy_holds_the_counts_back(site: Site, youtube: Simulator) -> None:
+    site.configure(
+        collections=f"  - {{directory: content, fields: {FIELDS}}}\n",
+        availability="every: 7d",
+        write="min_change: 1000",
+    )
+    youtube.world = of_all(plays=False, views=8)
+    report = site.sync()
+    assert text(site, 3) == page(VIDEOS[3], 7, "2026-11-22")
+    assert (report.changed_counts, report.changed_dates) == (0, 10)
+
+
+def test_a_value_that_you_undid_is_written_again_only_when_it_is_another(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = ["2026-01-01"]
+    monkeypatch.setitem(DETAILS, Detail.UNAVAILABLE_SINCE, DetailRule(text=lambda _known, _shown: days[-1]))
+    first = site.sync()
+    assert text(site, 3) == page(VIDEOS[3], gone="2026-01-01")
+    assert site.undo(first.sync, NOON + HOUR).changed_dates == 10
+    site.sync(NOON + HOUR * 2, EVERYTHING)
+    assert text(site, 3) == page(VIDEOS[3])
+    days.append("2026-02-02")
+    site.sync(NOON + HOUR * 3, EVERYTHING)
+    assert text(site, 3) == page(VIDEOS[3], gone="2026-02-02")
+
+
+def test_days_of_a_large_table_are_written_part_by_part(
+    site: Site, youtube: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "PAGES_AT_ONCE", 2)
+    videos = ids(130, seed=43)
+    fields = "{video_id: id, counts: {viewCount: views}, unavailable_since: gone}"
+    site.configure(collections=f"  - {{directory: _data, format: csv, fields: {fields}}}\n", availability="every: 7d")
+    file = site.put("_data/library.csv", "".join(["id,views,gone\n", *(f"{video},7,\n" for video in videos)]).encode())
+    gone = Video(playing=Playing(embeddable=False), counts={"viewCount": 7})
+    youtube.world = World(videos=dict.fromkeys(videos, gone))
+    report = site.sync()
+    assert (report.problems, report.changed_pages, report.changed_dates) == ((), 1, 130)
+    assert file.read_text().splitlines()[1:] == [f"{video},7,2026-11-22" for video in videos]

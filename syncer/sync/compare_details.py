@@ -12,23 +12,13 @@ from syncer.sync.options import Sync
 
 
 def compare_details(sync: Sync, batch: Sequence[Page]) -> list[tuple[Change, ...]]:
-    """Return the changes of each page of a batch, without those that you undid or dropped.
-
-    Two mappings of a file that show the same value change it once; they are one after the other in the batch.
-    """
+    """Return the changes of each page of a batch, without those that you undid or dropped."""
     only = sync.options.videos or None
     videos = {slot.video_id for page in batch for slot in page.slots}
     known = known_videos(sync.database, videos if only is None else videos & only)
     found = [detail_changes(page, known, only) for page in batch]
     undone = _undone(sync, (change for changes in found for change in changes), known)
-    done = set[tuple[str, str, VideoId]]()
-    kept = []
-    for changes in found:
-        mine = [(change.path, change.field, change.video_id) for change in changes]
-        own = zip(changes, mine, strict=True)
-        kept.append(tuple(change for change, key in own if key not in done and change.place not in undone))
-        done.update(mine)
-    return kept
+    return [tuple(change for change in changes if change.place not in undone) for changes in found]
 
 
 def _undone(sync: Sync, changes: Iterable[Change], known: Mapping[VideoId, CheckedVideo]) -> set[Place]:
