@@ -157,7 +157,7 @@ def test_a_starting_daemon_settles_it_at_once_and_until_then_status_shows_it(
     crash(site, "in-place")
     assert syncer("status", "--json").document["cut_short"] == {"written": 2, "unwritten": 2, "files": 2}
     said = " ".join(syncer("status").out.split())
-    assert "The last sync was interrupted: 2 counts written, 2 counts not written, 2 left-over files." in said
+    assert "The last sync was interrupted: 2 values written, 2 values not written, 2 left-over files." in said
     asked = youtube.requests
 
     with Daemon(site) as daemon:

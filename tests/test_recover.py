@@ -217,7 +217,7 @@ def test_a_purge_settles_what_a_crash_left_as_well(full: Site, youtube: Simulato
 
     ran = syncer("purge")
     assert ran.code == 0
-    assert "The last sync was interrupted. It is completed now: 6 counts written, " in ran.err
+    assert "The last sync was interrupted. It is completed now: 6 values written, " in ran.err
     require_all_right(full, youtube)
 
 
@@ -226,7 +226,7 @@ def test_check_says_what_the_next_sync_will_settle_and_settles_nothing(full: Sit
 
     for _ in range(2):
         ran = syncer("check", "--offline")
-        assert "discards 6 counts that it had not, and removes 3 temporary files" in " ".join(ran.out.split())
+        assert "discards 6 values that it had not, and removes 3 temporary files" in " ".join(ran.out.split())
     assert len(left_over(full)) == len(VIDEOS)
 
 

@@ -228,7 +228,7 @@ def test_a_read_only_page_is_a_problem_and_can_be_undone_later(site: Site, synce
         [
             "Problems: 1",
             "  content/a.md: The page is read-only: make it writable, or exclude it. [unwritable]",
-            f"Run `syncer undo {name}` again to restore the remaining counts.",
+            f"Run `syncer undo {name}` again to restore the remaining values.",
         ],
     )
     page.chmod(0o644)

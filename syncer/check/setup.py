@@ -273,8 +273,8 @@ def _check_leftovers(config: Config, database: Database, found: FoundPages) -> I
         yield Finding(
             "state",
             Level.WARNING,
-            f"The last sync was interrupted. The next one logs {counted(leftovers.written, 'count')} that it had"
-            f" written, discards {counted(leftovers.unwritten, 'count')} that it had not, and removes"
+            f"The last sync was interrupted. The next one logs {counted(leftovers.written, 'value')} that it had"
+            f" written, discards {counted(leftovers.unwritten, 'value')} that it had not, and removes"
             f" {counted(len(files), 'temporary file')}.",
         )
 

@@ -74,7 +74,7 @@ def _show_syncs(status: Status, *, daemon: bool) -> None:
         heads = ("sync", "finished", "pages", "counts", *["dates"] * dates, "problems", "exit")
         show_table(heads, rows, right=range(2, len(heads)))
     if status.leftovers:
-        written, unwritten = counted(status.leftovers.written, "count"), counted(status.leftovers.unwritten, "count")
+        written, unwritten = counted(status.leftovers.written, "value"), counted(status.leftovers.unwritten, "value")
         what = f"{written} written, {unwritten} not written, {counted(len(status.leftovers.files), 'left-over file')}"
         show(f"The last sync was interrupted: {what}. The next sync completes it.", "bold yellow")
     if daemon:

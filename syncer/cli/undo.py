@@ -84,5 +84,5 @@ def command(settings: Settings, sync: str | None) -> int:
     show_way_back({count.path for count in skipped if count.why == INSERTED}, config.write.file)
     show_wrong(report)
     if report.exit == ExitCode.INTERRUPTED or report.changed_pages < report.pages:
-        show(f"Run `syncer undo {sync}` again to restore the remaining counts.")
+        show(f"Run `syncer undo {sync}` again to restore the remaining values.")
     return report.exit

@@ -134,7 +134,7 @@ def log_recovered(leftovers: Leftovers) -> None:
         return
     log.warning(
         "The last sync was interrupted. It is completed now: %s written, %s not written, %s removed",
-        counted(leftovers.written, "count"),
+        counted(leftovers.written, "value"),
         f"{leftovers.unwritten:,}",
         counted(len(leftovers.files), "left-over file"),
         extra={
