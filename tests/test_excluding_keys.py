@@ -185,6 +185,44 @@ def test_insert_missing_is_no_reason_to_be_silent_where_all_files_are_tables(sit
     assert message == "No data file has `likes`. Correct `fields.counts`, or add such a column."
 
 
+WORDS = {
+    "include": "talks.yml",
+    "video_id": "youtube_id",
+    "counts": "viewers",
+    "where": "provider",
+    "where, its value": "youtube",
+    "checked_at": "checked",
+    "unavailable_since": "gone_since",
+}
+"""The words of a mapping that a typo can be in, by the key that a message names."""
+
+
+TYPOS = [
+    (key, typo)
+    for key in WORDS
+    for typo in ("without the second letter", "with another case", "with the second letter twice")
+    if (key, typo) != ("video_id", "with another case")  # that is `key-case`
+]
+
+
+@pytest.mark.parametrize(("key", "typo"), TYPOS)
+def test_no_typo_in_any_word_of_a_mapping_is_silent(site: Site, syncer: Run, key: str, typo: str) -> None:
+    word = WORDS[key]
+    wrong = word.swapcase() if "case" in typo else word[0] + word[1] * 2 * ("twice" in typo) + word[2:]
+    words = {**WORDS, key: wrong}
+    item = f"- {{youtube_id: {A}, viewers: 1, provider: youtube, checked: '', gone_since: ''}}\n"
+    site.put("_data/talks.yml", item.encode() * 3)
+    include, video_id, views, provider, value, checked, gone = words.values()
+    collection = (
+        f'    include: ["/{include}"]\n    fields: {{video_id: "[].{video_id}", counts: {{viewCount: {views}}},'
+        f" where: {{{provider}: {value}}}, checked_at: {checked}, unavailable_since: {gone}}}\n"
+    )
+    message = told(site, syncer, collection)
+    name = key.partition(",")[0]
+    assert f"`{name}`" in message or f"`fields.{name}`" in message
+    assert word in message.replace(wrong, ""), "it names what the files have"
+
+
 def test_where_a_key_leaves_out_all_videos_of_a_site_nothing_is_forgotten(site: Site, syncer: Run) -> None:
     for number, video in enumerate(ids(6, seed=8)):
         site.put(f"content/{number}.md", f"---\nid: {video}\nviews: 1\n---\n".encode())
