@@ -57,6 +57,11 @@ def test_of_few_lines_it_is_what_git_shows(tmp_path: Path, old: bytes, new: byte
     assert list(page_diff("p", old, new))[2:] == git_diff(tmp_path, old, new)
 
 
+def test_a_table_whose_every_line_changed_is_what_git_shows(tmp_path: Path) -> None:
+    old, new = ("id,views\n" + "".join(f"video-{n},{n + by}\n" for n in range(500)) for by in (0, 9))
+    assert list(page_diff("t.csv", old.encode(), new.encode()))[2:] == git_diff(tmp_path, old.encode(), new.encode())
+
+
 def test_of_equal_pages_it_is_empty() -> None:
     assert list(page_diff("p", b"a\nb\n", b"a\nb\n")) == []
 
