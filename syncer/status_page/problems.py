@@ -35,7 +35,7 @@ REMEDIES = {
         'Write only digits, with or without quotes, or leave the value empty (JSON: null, TOML: "").'
     ),
     ProblemKind.NOT_A_DATE: (
-        'Write such a date, with or without quotes, or leave the value empty (JSON: null, TOML: "").'
+        'Write it as the message says, with or without quotes, or leave it empty (JSON: null, TOML: "").'
     ),
     ProblemKind.SYNCER_KEY: "Write syncer: false, or a mapping of your keys to false.",
     ProblemKind.KEY_CASE: "Use the same letters in the pages and in the config. If a page has both keys, remove one.",
