@@ -207,6 +207,7 @@ def test_what_init_prints_of_a_table_is_a_part_of_a_config_that_works(
     config = parse_config(text.replace("\nyoutube:", "\n".join([*printed[not beside :], "", "youtube:"])), file)
     assert config.collections[-1].fields.video_id == "youtube_id"
     assert config.collections[-1].format == "csv"
+    assert "With `counts: {}` instead, a sync only reports whether the videos play.\n" in ran.out
 
 
 def test_files_with_other_names_for_the_counts_are_another_collection(there: Path, syncer: Run) -> None:

@@ -287,6 +287,7 @@ def _show_tables(tables: Sequence[Proposal], *, is_written: bool) -> None:
             show("collections:")
         for line in collection_lines(table):
             show(safe(line))
+        show("With `counts: {}` instead, a sync only reports whether the videos play.")
 
 
 def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Proposal]) -> None:
