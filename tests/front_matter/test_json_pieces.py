@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -141,6 +142,20 @@ def test_only_the_first_problems_of_a_large_file_are_listed() -> None:
         found = find(data.replace(b",", b",\n"), Fields("[].id", {Count.VIEWS: "views"}), "a.json")
     assert len(found.problems) == MAX_PROBLEMS + 1
     assert found.problems[-1].message == "The file has 7 more problems: fix the first 100, then sync again."
+
+
+@pytest.mark.parametrize(("path", "key"), [("a.json", "[].id"), ("a.csv", "id")])
+def test_a_large_file_takes_memory_for_its_slots_and_for_one_piece_of_it(path: str, key: str) -> None:
+    items, table = file(40_000), "".join(f"{ID},{number}\n" for number in range(40_000))
+    data = items if path == "a.json" else f"id,views\n{table}".encode()
+    tracemalloc.start()
+    try:
+        found = find(data, Fields(key, {Count.VIEWS: "views"}), path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.slots) == 40_000
+    assert peak < (5 if path == "a.csv" else 32) * 10**6, "as values, the slots alone take 24 MB"
 
 
 def test_bytes_that_are_no_text_are_told_with_their_line() -> None:
