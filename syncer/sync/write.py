@@ -56,7 +56,7 @@ def write_pages(
             return
         paths = set(map(pages.path, batch))
         suppressed = suppressed_numbers(sync.database, paths) if any_suppressed else set()
-        sync.tally.suppressed += len(suppressed)
+        sync.tally.suppressed += 0 if continues else len(suppressed)
         compared = [pages[each] for each in batch if not (by_counts and pages.shows(each, accepted))]
         edits = edits_for(sync, compared, accepted, suppressed)
         if begun and edits and edits[0].path == begun[0]:
