@@ -11,6 +11,7 @@ import pytest
 
 from syncer.config.parse import parse_config
 from syncer.content import replace
+from syncer.control import Stage
 from syncer.decide import plan
 from syncer.front_matter import data, json_pieces, packed_slots
 from syncer.model import Change, ProblemKind
@@ -105,7 +106,11 @@ def sync(
 
     config = parse_config(large.site.config.read_text(encoding="utf-8"), large.site.config)
     environment = Environment(key=KEY, clock=clock, sleep=lambda _: None)
-    return make_sync(config, Options(dry_run=dry_run), environment, Listener(changed=changed)), written
+    shown: list[tuple[Stage, int, int | None]] = []
+    listener = Listener(changed=changed, progress=lambda *progress: shown.append(progress))
+    report = make_sync(config, Options(dry_run=dry_run), environment, listener)
+    assert max(done for stage, done, _ in shown if stage == "write") == 2, "it is one page"
+    return report, written
 
 
 @pytest.mark.parametrize("window", [50, 5000])
@@ -128,6 +133,8 @@ def test_each_count_of_a_large_file_is_written_and_logged_once_and_undone(
     assert sync(large, 1)[0].changed_counts == 0
     large.site.undo(report.sync)
     assert large.file.read_bytes() == before
+    again, _ = sync(large, 2)
+    assert (again.changed_counts, again.suppressed) == (0, 262)
 
 
 def test_an_edit_between_two_parts_wins_and_the_next_sync_writes_the_rest(large: Large, youtube: Simulator) -> None:

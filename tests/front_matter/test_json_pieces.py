@@ -119,6 +119,17 @@ def test_a_key_twice_is_seen_across_pieces() -> None:
     assert [problem.kind for problem in found.problems] == [ProblemKind.DUPLICATE_KEY]
 
 
+def test_a_key_twice_above_the_items_leaves_the_file_alone() -> None:
+    once, twice = (b'{"videos": %b%b}' % (file(3), more) for more in (b"", b', "videos": ' + file(3)))
+    mapping = mapped("videos[].id")
+    with in_pieces():
+        made = changes(find(once, mapping, "a.json"), "31250")
+        found = find(twice, mapping, "a.json")
+        assert (found.slots, [problem.kind for problem in found.problems]) == ((), [ProblemKind.DUPLICATE_KEY])
+        result = rewrite(twice, mapping, made, "a.json")
+    assert isinstance(result, Problem)
+
+
 def test_more_than_a_million_videos_and_values_too_large_to_read_at_once_are_refused() -> None:
     assert find_in_pieces.MAX_JSON_VIDEOS == 1_000_000
     with in_pieces(2), pytest.MonkeyPatch.context() as patch:
