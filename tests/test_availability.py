@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from string import ascii_uppercase
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.availability import Availability, PlayState, availability_from, availability_of, next_check
+from syncer.decide.availability import (
+    COUNTRIES,
+    Availability,
+    PlayState,
+    availability_from,
+    availability_of,
+    next_check,
+)
 from syncer.model import VideoId
 from tests.examples import examples
 
@@ -17,21 +27,28 @@ NOON = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
 VIDEO = VideoId("q3mB7nTz-1k")
 PUBLIC: Mapping[str, object] = {"privacyStatus": "public", "uploadStatus": "processed", "embeddable": True}
+HERE: Mapping[str, object] = {"definition": "hd"}
+ANY: Mapping[str, Mapping[str, object]] = {
+    "status": PUBLIC,
+    "contentDetails": HERE,
+    "snippet": {"liveBroadcastContent": "none"},
+}
+"""What is always there."""
 
 
 def said(regions: tuple[str, ...] = (), **parts: Mapping[str, object]) -> Availability:
     """What an item with these parts says, all of whose values are of a known form."""
-    found, wrong = availability_of({"id": VIDEO, **parts}, regions)
+    found, wrong = availability_of({"id": VIDEO, **ANY, **parts}, regions)
     assert wrong == []
     return found
 
 
 def rated(rating: str) -> Mapping[str, object]:
-    return {"contentRating": {"ytRating": rating}}
+    return {**HERE, "contentRating": {"ytRating": rating}}
 
 
 def restricted(**lists: list[str]) -> Mapping[str, object]:
-    return {"regionRestriction": lists}
+    return {**HERE, "regionRestriction": lists}
 
 
 @pytest.mark.parametrize(
@@ -43,10 +60,11 @@ def restricted(**lists: list[str]) -> Mapping[str, object]:
         ({**PUBLIC, "uploadStatus": "rejected"}, PlayState.MISSING),
         ({**PUBLIC, "uploadStatus": "uploaded"}, PlayState.PUBLIC),
         ({**PUBLIC, "embeddable": False}, PlayState.NOT_EMBEDDABLE),
-        ({"privacyStatus": "public"}, PlayState.PUBLIC),
+        ({"privacyStatus": "public"}, None),
+        ({"privacyStatus": "private"}, PlayState.MISSING),
         ({"embeddable": False}, PlayState.NOT_EMBEDDABLE),
         ({"embeddable": True}, None),
-        ({"privacyStatus": "friends"}, None),
+        *(({name: PUBLIC[name] for name in PUBLIC if name != absent}, None) for absent in PUBLIC),
         ({}, None),
     ],
 )
@@ -69,6 +87,8 @@ def test_the_status_says_whether_it_plays_and_what_is_absent_says_nothing(
         ({"allowed": []}, (), PlayState.BLOCKED, "all"),
         ({"allowed": []}, ("US",), PlayState.BLOCKED, "all"),
         ({"allowed": ["US", "DE"], "blocked": ["DE"]}, ("DE",), PlayState.BLOCKED, "all but US"),
+        ({"blocked": sorted({*COUNTRIES.split()} - {"XK"})}, (), PlayState.BLOCKED, "all"),
+        ({"blocked": [a + b for a in ascii_uppercase for b in ascii_uppercase]}, (), PlayState.BLOCKED, "all"),
     ],
 )
 def test_a_block_counts_in_the_regions_of_the_config_or_where_it_is_everywhere(
@@ -93,11 +113,16 @@ LATER = "2026-11-23T10:00:00Z"
         ("live", {}, PlayState.LIVE),
         ("live", {"actualStartTime": LATER, "actualEndTime": LATER}, PlayState.PUBLIC),
         ("none", {"actualStartTime": LATER, "actualEndTime": LATER}, PlayState.PUBLIC),
-        (None, {"scheduledStartTime": LATER}, PlayState.PUBLIC),
+        ("none", {"scheduledStartTime": LATER}, PlayState.PUBLIC),
+        ("completed", {"actualStartTime": LATER}, PlayState.PUBLIC),
+        (None, {}, None),
+        (None, {"scheduledStartTime": LATER}, None),
+        (None, {"actualStartTime": LATER}, PlayState.LIVE),
+        (None, {"actualStartTime": LATER, "actualEndTime": LATER}, PlayState.PUBLIC),
     ],
 )
 def test_a_broadcast_is_what_its_times_say_even_where_the_word_lags(
-    word: str | None, times: Mapping[str, object], state: PlayState
+    word: str | None, times: Mapping[str, object], state: PlayState | None
 ) -> None:
     snippet = {} if word is None else {"liveBroadcastContent": word}
     found = said(status=PUBLIC, snippet=snippet, liveStreamingDetails=times)
@@ -107,7 +132,7 @@ def test_a_broadcast_is_what_its_times_say_even_where_the_word_lags(
 
 def test_the_worst_that_is_said_counts() -> None:
     """In the order of the states; each time, the worst is taken away."""
-    status: dict[str, object] = {"privacyStatus": "private", "embeddable": False}
+    status: dict[str, object] = {**PUBLIC, "privacyStatus": "private", "embeddable": False}
     content = {**restricted(blocked=["DE"]), **rated("ytAgeRestricted")}
     snippet: dict[str, object] = {"liveBroadcastContent": "upcoming"}
 
@@ -143,20 +168,134 @@ def test_made_for_kids_is_said_or_not_known() -> None:
     [
         ({"status": {**PUBLIC, "embeddable": "false"}}, "embeddable"),
         ({"status": {**PUBLIC, "embeddable": 0}}, "embeddable"),
-        ({"status": {**PUBLIC, "madeForKids": None}}, "madeForKids"),
-        ({"status": PUBLIC, "contentDetails": []}, "contentDetails"),
-        ({"status": PUBLIC, "contentDetails": {"regionRestriction": ["DE"]}}, "regionRestriction"),
-        ({"status": PUBLIC, "contentDetails": restricted(blocked=["Germany"])}, "blocked"),
-        ({"status": PUBLIC, "contentDetails": {"regionRestriction": {"allowed": None}}}, "allowed"),
-        ({"status": PUBLIC, "liveStreamingDetails": {"actualStartTime": "soon"}}, "actualStartTime"),
-        ({"status": PUBLIC, "liveStreamingDetails": {"actualEndTime": "2026-11-23T10:00:00"}}, "actualEndTime"),
-        ({"status": PUBLIC, "snippet": {"liveBroadcastContent": 1}}, "liveBroadcastContent"),
+        ({"status": {**PUBLIC, "embeddable": None}}, "embeddable"),
+        ({"status": {**PUBLIC, "privacyStatus": "friends"}}, "privacyStatus"),
+        ({"status": {**PUBLIC, "uploadStatus": "Rejected"}}, "uploadStatus"),
+        ({"contentDetails": []}, "contentDetails"),
+        ({"contentDetails": {"regionRestriction": ["DE"]}}, "regionRestriction"),
+        ({"contentDetails": {"regionRestriction": {}}}, "regionRestriction"),
+        ({"contentDetails": restricted(blocked=["Germany"])}, "blocked"),
+        ({"contentDetails": restricted(blocked=["de"])}, "blocked"),
+        ({"contentDetails": {"regionRestriction": {"blocked": None}}}, "blocked"),
+        ({"contentDetails": {"regionRestriction": {"allowed": None}}}, "allowed"),
+        ({"contentDetails": {"regionRestriction": {"allowed": "US"}}}, "allowed"),
+        ({"contentDetails": restricted(allowed=["us"])}, "allowed"),
+        ({"contentDetails": {"contentRating": []}}, "contentRating"),
+        ({"contentDetails": {"contentRating": {"ytRating": 1}}}, "ytRating"),
+        ({"contentDetails": rated("18")}, "ytRating"),
+        ({"liveStreamingDetails": None}, "liveStreamingDetails"),
+        ({"liveStreamingDetails": {"actualStartTime": "soon"}}, "actualStartTime"),
+        ({"liveStreamingDetails": {"actualStartTime": LATER, "actualEndTime": "2026-11-23T10:00:00"}}, "actualEndTime"),
+        ({"snippet": {"liveBroadcastContent": 1}}, "liveBroadcastContent"),
+        ({"snippet": {"liveBroadcastContent": "soon"}}, "liveBroadcastContent"),
     ],
 )
-def test_a_value_of_an_unknown_form_is_named_and_says_nothing(parts: Mapping[str, object], wrong: str) -> None:
-    found, names = availability_of(parts, ("DE",))
+def test_a_value_of_an_unknown_form_is_named_and_no_state_follows(parts: Mapping[str, object], wrong: str) -> None:
+    found, names = availability_of({**ANY, **parts}, ("DE",))
+    assert found.state is None
+    assert names == [wrong]
+
+
+@pytest.mark.parametrize(
+    ("parts", "wrong"),
+    [
+        ({"status": {**PUBLIC, "madeForKids": None}}, "madeForKids"),
+        ({"liveStreamingDetails": {"scheduledStartTime": "soon"}}, "scheduledStartTime"),
+    ],
+)
+def test_what_no_state_needs_does_not_keep_one_from_being_said(parts: Mapping[str, object], wrong: str) -> None:
+    found, names = availability_of({**ANY, **parts}, ("DE",))
     assert found.state is PlayState.PUBLIC
     assert names == [wrong]
+
+
+@pytest.mark.parametrize(
+    ("parts", "state"),
+    [
+        ({"status": {"embeddable": False}}, PlayState.NOT_EMBEDDABLE),
+        ({"status": {"uploadStatus": "rejected"}, "contentDetails": 1}, PlayState.MISSING),
+        ({"contentDetails": rated("ytAgeRestricted")}, PlayState.AGE_RESTRICTED),
+        ({"contentDetails": {"regionRestriction": {"blocked": ["DE", 3]}}}, PlayState.BLOCKED),
+        ({"contentDetails": {"regionRestriction": {"blocked": ["DE"], "allowed": "?"}}}, PlayState.BLOCKED),
+        ({"contentDetails": {"regionRestriction": {"allowed": ["US"], "blocked": None}}}, PlayState.BLOCKED),
+    ],
+)
+def test_that_it_does_not_play_is_said_by_one_value_whatever_else_is_absent(
+    parts: Mapping[str, object], state: PlayState
+) -> None:
+    found, _ = availability_of(parts, ("DE",))
+    assert found.state is state
+
+
+@pytest.mark.parametrize("part", ["status", "contentDetails", "snippet"])
+def test_without_one_of_the_parts_that_are_always_there_no_state_follows(part: str) -> None:
+    others = {name: values for name, values in ANY.items() if name != part}
+    for parts in (others, {**others, part: {}}):
+        found, wrong = availability_of(parts, ())
+        assert (found.state, wrong) == (None, [])
+
+
+COUNTRY_LISTS = st.lists(st.sampled_from(["DE", "US", "FR"]), unique=True)
+TIMES = ("scheduledStartTime", "actualStartTime", "actualEndTime")
+ITEMS = st.builds(
+    lambda status, content, word, times: {
+        "status": status,
+        "contentDetails": {**HERE, **content},
+        "snippet": {"liveBroadcastContent": word},
+        **({"liveStreamingDetails": dict.fromkeys(TIMES[:times], LATER)} if times else {}),
+    },
+    st.fixed_dictionaries(
+        {
+            "privacyStatus": st.sampled_from(["public", "public", "unlisted", "private"]),
+            "uploadStatus": st.sampled_from(["processed", "processed", "uploaded", "rejected"]),
+            "embeddable": st.sampled_from([True, True, False]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "regionRestriction": st.sampled_from(["allowed", "blocked"]).flatmap(
+                lambda name: COUNTRY_LISTS.map(lambda codes: {name: codes})
+            ),
+            "contentRating": st.sampled_from([{}, {"ytRating": "ytAgeRestricted"}, {"mpaaRating": "mpaaG"}]),
+        },
+    ),
+    st.sampled_from(["none", "none", "upcoming", "live"]),
+    st.integers(0, 3),
+)
+"""Complete items, as YouTube returns them."""
+USUAL = {"regionRestriction", "contentRating", "ytRating", "mpaaRating", "definition"}
+"""What is often absent from `contentDetails`: its absence is a word, too."""
+JUNK = st.sampled_from([None, 0, 1, 1.5, "", "x", "False", "PUBLIC", ["x"], [1], ["de"]])
+"""No value of any name that is read."""
+
+
+def damages(parts: dict[str, object]) -> Iterator[tuple[dict[str, object], str]]:
+    """Every object in this one, with each name in it."""
+    for name, value in parts.items():
+        yield parts, name
+        if isinstance(value, dict):
+            yield from damages(value)
+
+
+@given(st.data(), ITEMS, st.lists(st.sampled_from(["DE", "US"]), unique=True))
+@examples(500)
+def test_whatever_is_left_out_or_malformed_a_video_plays_only_if_the_whole_item_says_so(
+    data: st.DataObject, item: dict[str, object], regions: list[str]
+) -> None:
+    whole, wrong = availability_of(item, regions)
+    assert whole.state is not None
+    assert wrong == []
+    damaged = deepcopy(item)
+    for _ in range(data.draw(st.integers(1, 3))):
+        part, name = data.draw(st.sampled_from([*damages(damaged)] or [(damaged, "status")]))
+        junk = data.draw(JUNK)
+        if name in USUAL - {"definition"} or data.draw(st.booleans()):
+            part[name] = junk
+        else:
+            part.pop(name, None)
+    found, _ = availability_of(damaged, regions)
+    assert found.state is None or found.state.plays == whole.state.plays, json.dumps(damaged)
 
 
 JSON = st.recursive(

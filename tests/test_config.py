@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from syncer import model
-from syncer.config.formats import COUNTRIES
 from syncer.config.parse import parse_config
 from syncer.config.sections import Config
+from syncer.decide.availability import COUNTRIES
 from syncer.errors import ConfigError
 from syncer.model import Count
 from tests.examples import examples

@@ -24,7 +24,9 @@ KIND = "youtube#videoListResponse"
 
 
 def item(video: str, **status: object) -> dict[str, object]:
-    return {"id": video, "status": {"privacyStatus": "public", **status}}
+    said = {"privacyStatus": "public", "uploadStatus": "processed", "embeddable": True, **status}
+    always = {"contentDetails": {"definition": "hd"}, "snippet": {"liveBroadcastContent": "none"}}
+    return {"id": video, "status": said, **always}
 
 
 def body(*items: object, kind: str = KIND) -> bytes:
@@ -53,7 +55,7 @@ def test_a_body_that_is_not_about_the_videos_is_foreign(content: bytes) -> None:
 def test_a_value_of_an_unknown_form_is_a_problem_and_says_nothing() -> None:
     checked = read(body(item(A, embeddable="no")))
     assert isinstance(checked, CheckedBody)
-    assert checked.availability == {A: Availability(PlayState.PUBLIC)}
+    assert checked.availability == {A: Availability(None)}
     assert [(problem.kind, problem.subject) for problem in checked.problems] == [(ProblemKind.BAD_ANSWER, A)]
     assert "embeddable" in checked.problems[0].message
 

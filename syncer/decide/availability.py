@@ -17,10 +17,13 @@ from syncer.model import VideoId
 FIELDS: Final = {
     "snippet": ("liveBroadcastContent",),
     "status": ("uploadStatus", "privacyStatus", "embeddable", "madeForKids"),
-    "contentDetails": ("regionRestriction", "contentRating"),
+    "contentDetails": ("definition", "regionRestriction", "contentRating"),
     "liveStreamingDetails": ("scheduledStartTime", "actualStartTime", "actualEndTime"),
 }
-"""The parts of a video that are requested, and what is read of each (`docs/youtube.md`, Whether a video plays)."""
+"""The parts of a video that are requested, and what is read of each (`docs/youtube.md`, Whether a video plays).
+
+`definition` is always there: it tells a video without restrictions from one whose `contentDetails` were left out.
+"""
 
 CONFIRMED_MISSES: Final = 2
 """After so many readings, a day apart, in which YouTube left a video out, it is missing."""
@@ -30,6 +33,17 @@ SOON: Final = timedelta(hours=1)
 
 BROADCAST: Final = timedelta(days=1)
 """After so long a broadcast is looked at again, which may have ended, and what one of the two methods left out."""
+
+COUNTRIES: Final = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
+    "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
+    "FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE "
+    "JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO "
+    "MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
+    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM "
+    "TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW"
+)
+"""The codes of ISO 3166-1 alpha-2, and XK, which is in use for Kosovo."""
 
 
 _T = TypeVar("_T")
@@ -56,8 +70,15 @@ class PlayState(StrEnum):
 
 
 _PLAYING: Final = frozenset({PlayState.UPCOMING, PlayState.LIVE, PlayState.UNLISTED, PlayState.PUBLIC})
+_PRIVACIES: Final = frozenset({"public", "unlisted", "private"})
+_UPLOADED: Final = frozenset({"processed", "uploaded"})
 _GONE: Final = frozenset({"deleted", "failed", "rejected"})
-"""Values of `uploadStatus` with which there is nothing to play."""
+"""The other values of `uploadStatus`, with which there is nothing to play."""
+_AGE_RESTRICTED: Final = "ytAgeRestricted"
+_RATINGS: Final = frozenset({_AGE_RESTRICTED, "ytUnspecified"})
+_WORDS: Final = frozenset({"none", "upcoming", "live", "completed"})
+_BESIDE: Final = frozenset({"madeForKids", "scheduledStartTime"})
+"""What no state needs."""
 _LATEST_SECONDS: Final = 253_402_300_800
 """The year 10000."""
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
@@ -103,68 +124,72 @@ def availability_from(state: PlayState | None, text: str) -> Availability:
 def availability_of(item: Mapping[str, object], regions: Collection[str]) -> tuple[Availability, Sequence[str]]:
     """Return what an item of `videos.list` says, and the names in it whose values are of a form that is not known.
 
-    `regions`: the countries whose blocks count, as ISO 3166-1 alpha-2. What is absent or of an unknown form says
-    nothing.
+    `regions`: the countries whose blocks count, as ISO 3166-1 alpha-2. That a video does not play follows from the one
+    value that says it. That it plays follows only if all that could say otherwise is there and of a known form. Only
+    within `contentDetails`, and of the times of a broadcast, YouTube leaves out what is not so.
     """
-    read = _Reader(item)
-    privacy, uploaded = read.value("status", "privacyStatus", str), read.value("status", "uploadStatus", str)
-    embeddable = read.value("status", "embeddable", bool)
-    rating = read.mapping("contentDetails", "contentRating").get("ytRating")
-    started, ended = read.moment("actualStartTime"), read.moment("actualEndTime")
-    word, starts_at = read.value("snippet", "liveBroadcastContent", str), None
-    restriction = read.mapping("contentDetails", "regionRestriction")
-    allowed, blocked = (read.countries(restriction, name) for name in ("allowed", "blocked"))
-    except_in = None if allowed is None else set(allowed) - set(blocked or ())
-    closed = except_in is not None and not except_in
-    codes = set(blocked or ()) if except_in is None else set(regions) - except_in
+    read = _Reader()
+    status, content, times = (read.part(item, name) for name in ("status", "contentDetails", "liveStreamingDetails"))
+    privacy = read.word(status, "privacyStatus", _PRIVACIES)
+    uploaded = read.word(status, "uploadStatus", _UPLOADED | _GONE)
+    embeddable, made_for_kids = (read.value(status, name, bool) for name in ("embeddable", "madeForKids"))
+    rating = read.word(read.part(content, "contentRating"), "ytRating", _RATINGS)
+    is_blocked, blocked_in = read.block(content, regions)
+    word = read.word(read.part(item, "snippet"), "liveBroadcastContent", _WORDS)
+    scheduled, started, ended = (
+        read.moment(times, f"{name}Time") for name in ("scheduledStart", "actualStart", "actualEnd")
+    )
     state: PlayState | None = None
     if privacy == "private" or uploaded in _GONE:
         state = PlayState.MISSING
-    elif codes.intersection(regions) or closed:
+    elif is_blocked:
         state = PlayState.BLOCKED
     elif embeddable is False:
         state = PlayState.NOT_EMBEDDABLE
-    elif rating == "ytAgeRestricted":
+    elif rating == _AGE_RESTRICTED:
         state = PlayState.AGE_RESTRICTED
-    elif ended is None and started is None and word == "upcoming":
-        state, starts_at = PlayState.UPCOMING, read.moment("scheduledStartTime")
-    elif ended is None and (started is not None or word == "live"):
-        state = PlayState.LIVE
-    elif privacy in {"public", "unlisted"}:
+    elif privacy is None or not (uploaded and embeddable and content) or read.wrong - _BESIDE:
+        state = None
+    elif ended or word == "completed" or (word == "none" and not started):
         state = PlayState(privacy)
-    listed = ", ".join(sorted(blocked or () if except_in is None else except_in))
-    if except_in is not None:
-        listed = f"all but {listed}" if listed else "all"
-    return Availability(state, read.value("status", "madeForKids", bool), listed, starts_at), sorted(read.wrong)
+    elif started:
+        state = PlayState.LIVE
+    elif word:
+        state = PlayState(word)
+    starts_at = scheduled if state is PlayState.UPCOMING else None
+    return Availability(state, made_for_kids, blocked_in, starts_at), sorted(read.wrong)
 
 
 class _Reader:
-    """Reads one item, and notes the names whose values are of an unknown form."""
+    """Reads values of an item, and notes the names of those that are of an unknown form."""
 
-    def __init__(self, item: Mapping[str, object]) -> None:
+    def __init__(self) -> None:
         self.wrong: set[str] = set()
-        self._item = item
 
-    def mapping(self, part: str, name: str | None = None) -> Mapping[str, object]:
-        """Return a part, or an object in it; empty where it is absent."""
-        found = self._item.get(part, {}) if name is None else self.mapping(part).get(name, {})
-        if isinstance(found, dict):
-            return found
-        self.wrong.add(name or part)
-        return {}
-
-    def value(self, part: str, name: str, kind: type[_T]) -> _T | None:
+    def value(self, part: Mapping[str, object], name: str, kind: type[_T]) -> _T | None:
         """Return a value of this type; None where it is absent."""
-        found = self.mapping(part).get(name)
+        found = part.get(name)
         if isinstance(found, kind):
             return found
-        if name in self.mapping(part):
+        if name in part:
             self.wrong.add(name)
         return None
 
-    def moment(self, name: str) -> datetime | None:
-        """Return a time of the broadcast, of RFC 3339 and from 1970 on, in UTC."""
-        text = self.value("liveStreamingDetails", name, str)
+    def part(self, item: Mapping[str, object], name: str) -> Mapping[str, object]:
+        """Return a part of the item, or an object in a part; empty where it is absent."""
+        return self.value(item, name, dict) or {}
+
+    def word(self, part: Mapping[str, object], name: str, known: Collection[str]) -> str | None:
+        """Return a value that is one of the known words."""
+        found = self.value(part, name, str)
+        if found is None or found in known:
+            return found
+        self.wrong.add(name)
+        return None
+
+    def moment(self, part: Mapping[str, object], name: str) -> datetime | None:
+        """Return a time of RFC 3339, from 1970 on, in UTC."""
+        text = self.value(part, name, str)
         if text is None:
             return None
         with suppress(ValueError, OverflowError):
@@ -174,14 +199,26 @@ class _Reader:
         self.wrong.add(name)
         return None
 
-    def countries(self, restriction: Mapping[str, object], name: str) -> Sequence[str] | None:
-        found = restriction.get(name)
-        if name not in restriction:
-            return None
-        if isinstance(found, list) and all(isinstance(each, str) and _COUNTRY.fullmatch(each) for each in found):
-            return found
-        self.wrong.add(name)
-        return None
+    def countries(self, part: Mapping[str, object], name: str) -> set[str]:
+        """Return those of a list that are codes of countries."""
+        found = self.value(part, name, list) or []
+        codes = {code for code in found if isinstance(code, str) and _COUNTRY.fullmatch(code)}
+        if not codes.issuperset(map(str, found)):
+            self.wrong.add(name)
+        return codes
+
+    def block(self, content: Mapping[str, object], regions: Collection[str]) -> tuple[bool, str]:
+        """Return whether it is said that the video is blocked in one of the regions or everywhere, and where it is."""
+        restriction = self.part(content, "regionRestriction")
+        allowed, blocked = (self.countries(restriction, name) for name in ("allowed", "blocked"))
+        if "regionRestriction" in content and restriction.keys().isdisjoint({"allowed", "blocked"}):
+            self.wrong.add("regionRestriction")
+        if "allowed" in restriction and "allowed" not in self.wrong:
+            shown = allowed - blocked
+            listed = ", ".join(sorted(shown))
+            return not shown or not shown.issuperset(regions), f"all but {listed}" if listed else "all"
+        everywhere = blocked.issuperset(code for code in COUNTRIES.split() if code != "XK")
+        return everywhere or not blocked.isdisjoint(regions), "all" if everywhere else ", ".join(sorted(blocked))
 
 
 def next_check(video: VideoId, found: Availability | None, at: datetime, every: timedelta) -> datetime:
