@@ -212,7 +212,7 @@ def test_a_date_is_changed_in_place_with_its_counts_or_swapped(dated: Site, *, i
     assert (file.stat().st_ino == node) is (in_place and sys.platform == "linux")
 
 
-def test_a_review_shows_a_date_with_its_page_and_does_not_count_it(dated: Site, syncer: Run) -> None:
+def test_a_review_shows_a_date_with_its_page_and_counts_it_apart(dated: Site, syncer: Run) -> None:
     dated.put("content/a.md", page(1, 2, '"2026-10-01"'))
     repository = in_git(dated)
     dated.sync()
@@ -230,7 +230,7 @@ def test_a_review_shows_a_date_with_its_page_and_does_not_count_it(dated: Site, 
     }
     text = syncer("review").out
     assert re.search("viewsUpdated +2026-10-01 +2026-11-22 +-\n", text)
-    assert "Not committed: 2 counts on 1 page" in text
+    assert "Not committed: 2 counts and 1 date on 1 page" in text
 
     assert syncer("review", "--keep", "content/a.md").out.startswith("Committed 2 counts on 1 page as ")
     assert repository.status() == []
@@ -244,7 +244,7 @@ def test_a_drop_puts_the_date_of_the_commit_back(dated: Site, syncer: Run) -> No
     file = dated.put("content/a.md", before)
     repository = in_git(dated)
     dated.sync()
-    assert syncer("review", "--drop", "content/a.md").out.startswith("Restored 2 counts on 1 page.")
+    assert syncer("review", "--drop", "content/a.md").out.startswith("Restored 2 counts and 1 date on 1 page.")
     assert (file.read_bytes(), repository.status()) == (before, [])
     assert [(line["count"], line["why"]) for line in dated.log_lines()[-3:]] == [
         ("viewCount", "dropped"), ("likeCount", "dropped"), (None, "dropped"),
@@ -290,14 +290,14 @@ def test_a_date_that_waits_alone_is_committed_as_ours(dated: Site, youtube: Simu
     repository.commit_all()
     file.write_bytes(new)
 
-    assert syncer("review", "--keep", "content/a.md").out.startswith("Committed 0 counts on 1 page as ")
+    assert syncer("review", "--keep", "content/a.md").out.startswith("Committed 1 date on 1 page as ")
     message = repository.git("log", "-1", "--format=%B")
     assert "\n- content/a.md: viewsUpdated 2026-10-01 -> 2026-11-22\n" in message
     assert "\nIn all: 1 date on 1 page.\n" in message
     assert form(None).fullmatch(message.rstrip("\n") + "\n")
 
 
-def test_a_dry_run_lists_dates_among_its_changes_and_counts_only_counts(dated: Site, syncer: Run) -> None:
+def test_a_dry_run_lists_dates_among_its_changes_and_counts_them_apart(dated: Site, syncer: Run) -> None:
     before = page(1, 2, "2026-10-01")
     file = dated.put("content/a.md", before)
     document = syncer("sync", "--dry-run", "--json").document
@@ -311,7 +311,7 @@ def test_a_dry_run_lists_dates_among_its_changes_and_counts_only_counts(dated: S
 
     out = syncer("sync", "--all").out
     assert "viewsUpdated" not in out, "the table has counts; the log has the dates"
-    assert "Changed 2 counts on 1 page." in out
+    assert "Changed 2 counts and 1 date on 1 page." in out
     assert "viewsUpdated  2026-10-01" in syncer("log").out
 
 
