@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import connect
@@ -164,6 +165,67 @@ def test_a_block_in_one_of_the_regions_counts_from_the_next_check_on(site: Site,
     site.configure(availability="every: 7d, regions: [DE]")
     assert changes(site.sync(NOON + HOUR)) == [(A, PlayState.PUBLIC, PlayState.BLOCKED)]
     assert plays(site)[A].availability.blocked_in == "DE"
+
+
+def test_other_regions_in_the_config_are_no_reason_for_the_brake(site: Site, youtube: Simulator) -> None:
+    youtube.world = World(videos=dict.fromkeys(VIDEOS[:15], Video(playing=Playing(blocked=("DE",)))))
+    site.sync()
+    site.configure(availability="every: 7d, regions: [DE]")
+    report = site.sync(NOON + HOUR)
+    assert (report.brake, report.exit, len(changes(report))) == (None, 0, 15)
+    youtube.world = World(videos=dict.fromkeys(VIDEOS, Video(playing=Playing(blocked=("DE",)))))
+    site.configure(availability="every: 7d, regions: []")
+    assert len(changes(site.sync(NOON + HOUR * 2))) == 15
+    site.configure(availability="every: 7d, regions: [DE]")
+    youtube.world = World(videos=dict.fromkeys(VIDEOS, NOT_HERE))
+    assert site.sync(NOON + HOUR * 3).brake is not None, "that is not what the config changed"
+
+
+BLOCKED = Playing(blocked=("DE",), made_for_kids=True)
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "state"),
+    [
+        (BLOCKED, replace(BLOCKED, without=("contentDetails",)), PlayState.BLOCKED),
+        (Playing(age_restricted=True), Playing(without=("contentDetails",)), PlayState.AGE_RESTRICTED),
+        (Playing(embeddable=False), Playing(embeddable=None), PlayState.NOT_EMBEDDABLE),
+        (Playing(embeddable=False), Playing(without=("status",)), PlayState.NOT_EMBEDDABLE),
+        (
+            Playing(embeddable=False, started=NOON - HOUR),
+            Playing(started=NOON - HOUR, without=("status",)),
+            PlayState.NOT_EMBEDDABLE,
+        ),
+        (
+            Playing(scheduled=NOON + DAY * 9),
+            Playing(scheduled=NOON + DAY * 9, without=("snippet",)),
+            PlayState.UPCOMING,
+        ),
+        (
+            Playing(scheduled=NOON + DAY * 9),
+            Playing(without=("snippet", "liveStreamingDetails")),
+            PlayState.UPCOMING,
+        ),
+        (Playing(), replace(BLOCKED, without=("contentDetails",)), PlayState.PUBLIC),
+    ],
+)
+def test_an_answer_with_parts_left_out_changes_no_state_and_what_is_known_beside_it_stays(
+    site: Site, youtube: Simulator, whole: Playing, part: Playing, state: PlayState
+) -> None:
+    site.configure(availability="every: 7d, regions: [DE]")
+    youtube.world = World(videos={A: Video(playing=whole)})
+    site.sync()
+    before = plays(site)[A]
+    assert before.availability.state is state
+    youtube.world = World(videos={A: Video(playing=part)})
+    report = site.sync(NOON + HOUR, Options(everything=True))
+    assert (changes(report), report.exit) == ([], 0)
+    after = plays(site)[A]
+    assert (after.since, after.checked_at) == (before.since, NOON + HOUR)
+    kids = before.availability.made_for_kids if "status" in part.without else part.made_for_kids
+    assert after.availability == replace(before.availability, made_for_kids=kids)
+    youtube.world = World(videos={A: Video(playing=whole)})
+    assert changes(site.sync(NOON + HOUR * 2, Options(everything=True))) == []
 
 
 def test_many_videos_that_stop_playing_at_once_are_held_until_they_are_accepted(site: Site, youtube: Simulator) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from syncer.model import ProblemKind
 from syncer.simulator.server import Simulator
 from tests.repository import in_git
@@ -48,6 +50,15 @@ def test_a_date_can_be_excluded(site: Site, youtube: Simulator) -> None:
 def test_a_page_whose_counts_are_all_excluded_is_excluded(site: Site) -> None:
     site.put(PAGE, page("syncer: {likeCount: false, viewcount: false}\n"))
     assert site.sync().asked == 0
+
+
+@pytest.mark.parametrize("fields", ["where: {syncer: no}", "unavailable_since: syncer"])
+def test_a_key_that_the_config_names_means_nothing_else(site: Site, fields: str) -> None:
+    collection = COLLECTIONS.replace("likeCount: likeCount}\n", f"likeCount: likeCount}}\n      {fields}\n", 1)
+    site.configure(collections=collection.replace("no}", "'no'}"), availability="every: 7d")
+    site.put(PAGE, page("syncer: no\n" if "where" in fields else "syncer: 2026-01-01\n"))
+    report = site.sync()
+    assert (report.changed_counts, report.problems) == (2, ())
 
 
 def test_a_list_is_excluded_by_the_page(site: Site) -> None:

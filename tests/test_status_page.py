@@ -242,6 +242,7 @@ def test_videos_that_do_not_play_are_listed_counted_and_said_with_what_is_known(
             now = samples(page)
             states = {state: now[f'syncer_videos{{state="{state}"}}'] for state in ("not-playing", "blocked", "public")}
             assert states == {"not-playing": 1, "blocked": 1, "public": 2}
+            assert now['syncer_videos{state="confirmed-missing"}'] == 0
             youtube.world = World()
             synced(page)
             assert 'id="stopped"' not in page.get("/").text

@@ -182,6 +182,17 @@ def test_an_undone_removal_puts_the_day_back(site: Site) -> None:
     assert (site.root / "content/a.md").read_bytes() == page('"2024-01-31"')
 
 
+@pytest.mark.parametrize("gone", ["2024-01-31", "2024-01-31 # a note", "2024-01-31  ", '"2024-01-31"'])
+def test_an_undone_removal_keeps_the_day_a_date_or_a_text(site: Site, gone: str) -> None:
+    file = site.put("content/a.md", page(gone))
+    flow = site.put("content/b.md", f"---\n{{vid_id: {B}, gone: {gone.partition(' ')[0]}, x: 1}}\n---\n".encode())
+    texts = file.read_bytes(), flow.read_bytes()
+    removal = site.sync()
+    assert b"2024" not in file.read_bytes() + flow.read_bytes()
+    assert site.undo(removal.sync, NOON + HOUR).changed_dates == 2
+    assert (file.read_bytes(), flow.read_bytes()) == texts
+
+
 def test_where_the_brake_says_that_nothing_was_written_no_date_was(site: Site, youtube: Simulator) -> None:
     videos = [VideoId(video) for video in ids(6, seed=360)]
     files = [site.put(f"content/{video}.md", page('""').replace(A.encode(), video.encode())) for video in videos]

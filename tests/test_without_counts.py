@@ -8,7 +8,7 @@ from syncer.config.parse import parse_config
 from syncer.errors import ConfigError
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
-from syncer.simulator.world import Video, World
+from syncer.simulator.world import Video, VideoState, World
 from tests.repository import in_git
 from tests.site import Run, Site, ids
 
@@ -49,6 +49,20 @@ def test_the_date_can_be_all_that_is_written(site: Site, syncer: Run, youtube: S
     assert site.undo(report.sync).changed_dates == 1
     assert file.read_text(encoding="utf-8").count("2026") == 0
     assert syncer("check", "--offline").code == 0
+
+
+def test_a_sync_that_requests_no_count_says_how_many_videos_it_checked(
+    site: Site, syncer: Run, youtube: Simulator
+) -> None:
+    site.put("content/a.md", f"https://youtu.be/{A}\n\nhttps://youtu.be/{B}\n".encode())
+    youtube.world = World(videos={A: HERE, B: Video(VideoState.DELETED)})
+    bodies = PAGES.replace("    fields", "    bodies: true\n    fields") % ""
+    site.configure(collections=bodies, availability="every: 7d")
+    assert "\nChecked whether 1 video plays: 0 returned.\n" in syncer("sync", "--video", B).out
+    assert "\nChecked whether 2 videos play: 1 returned.\n" in syncer("sync", "--all").out
+    assert "Checked" not in syncer("sync", "--video", A).out, "it is not due"
+    site.put("content/b.md", f"---\nid: {A}\n---\n".encode())
+    assert "Checked" not in syncer("sync", "--all").out, "the counts were requested, too"
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ def _show_sums(report: SyncReport) -> None:
     if report.removed[1]:
         verb = "Would remove" if report.dry_run else "Removed"
         show(f"{verb} {counted(report.removed[1], 'video')} from {safe(report.removed[0])}.")
+    if report.playing and report.playing.due and not report.asked:
+        due, verb = report.playing.due, "plays" if report.playing.due == 1 else "play"
+        show(f"Checked whether {counted(due, 'video')} {verb}: {report.playing.checked:,} returned.")
     if report.tries.repeated:
         show(f"{counted(sum(report.tries.failures.values()), 'attempt')} failed (-v shows why).")
     if fresh := report.fresh - report.gone_not_due:

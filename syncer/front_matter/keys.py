@@ -179,6 +179,7 @@ def _keys(
     ]
     pairs: tuple[tuple[ValueKind, str], ...] = (*counts, *dates)
     mapped = tuple(MappedKey(kind, _names(field), sys.intern(field)) for kind, field in pairs)
+    others = (*(key.names for key in mapped), *(_names(key) for key, _ in where))
     last = next((names[-1] for names in (own, *reversed(lists)) if names), "")
     name, folded = re.escape(last), fold_key(last)
     return Keys(
@@ -196,7 +197,7 @@ def _keys(
         named=re.compile(rf"(?<![\w-]){name}(?![\w-])" if name else ""),
         set=re.compile(rf"(?:^[ \t-]*+|[{{,]\s*+)[\"']?{name}[\"']?[ \t]*[:=]", re.MULTILINE),
         plain=None if where or is_keyed else _plain_blocks(lists, own, mapped),
-        reads_exclusions=EXCLUSION not in map(fold_key, (*(lists or [own])[0][:1], *(key.names[0] for key in mapped))),
+        reads_exclusions=EXCLUSION not in map(fold_key, (*(lists or [own])[0][:1], *(path[0] for path in others))),
         groups={key.field: (key.kind, number) for number, key in enumerate(mapped, 1)},
         value_fields=value_fields(*((key.kind, key.field, True) for key in mapped)),
     )

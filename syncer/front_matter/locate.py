@@ -32,6 +32,9 @@ from syncer.model import (
     VideoId,
 )
 
+QUOTED_AFTER_COLON = ' "'
+"""What comes before a date that a key of YAML gets which has no value."""
+
 
 class ValueSpan(NamedTuple):
     """The position of one value in the block's text: `before + text + after` replaces `[start:stop]`."""
@@ -316,7 +319,7 @@ def _span_of_scalar(block: BlockText, key: Node, node: Scalar, value: Value) -> 
             message = f"The {FORMS[value.kind].noun} {value.field!r} has no colon: write `{name}:`, or remove it."
             return block.problem(ProblemKind.CANNOT_PLACE, message, key.start)
         after_colon = block.text.index(":", stop) + 1
-        before, after = (" ", "") if is_count else (' "', '"')
+        before, after = (" ", "") if is_count else (QUOTED_AFTER_COLON, '"')
         return ValueSpan(value, after_colon, after_colon, before, after, key.start)
     source = block.text[node.start : node.stop]
     plain = _PATTERNS[value.kind].fullmatch(node.text) is not None

@@ -11,10 +11,13 @@ from typing import AnyStr
 
 from syncer.front_matter.keys import KEY_LINES, NO_VIDEO, Keys, Proof, value_fields
 from syncer.front_matter.video_id import parse_video_id
-from syncer.model import Change, Count, Problem, Slot
+from syncer.model import Change, Count, Problem, Slot, Why
 
 Splice = tuple[int, int, bytes]
 """A part of a page, from the first offset to before the second one, and its new bytes."""
+
+RESTORED = frozenset({Why.UNDO, Why.DROPPED})
+"""Changes that put back what was there: a date that left nothing behind had no quotes, which would still be there."""
 
 
 def find_plain(data: bytes, keys: Keys) -> tuple[Slot, ...] | None:
@@ -66,6 +69,8 @@ def plain_splices(data: bytes, keys: Keys, changes: Sequence[Change]) -> list[Sp
             return None
         (start, stop), text = match.span(group), change.new.encode()
         if start == stop and data[start - 1] not in b"\"'":  # no value: write it right after the colon and a space
+            if change.why in RESTORED and not isinstance(kind, Count):
+                return None
             start = stop = data.rindex(b":", 0, start) + 1
             text = b" " + text if isinstance(kind, Count) else b' "%b"' % text
         splices.append((start, stop, text))

@@ -10,8 +10,8 @@ from syncer.front_matter.data import MAX_BYTES, ReadText, read_data, reads_in_pi
 from syncer.front_matter.find import read_block
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys
-from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
-from syncer.front_matter.plain import Splice, splice
+from syncer.front_matter.locate import QUOTED_AFTER_COLON, BlockText, LocatedSlot, ValueSpan
+from syncer.front_matter.plain import RESTORED, Splice, splice
 from syncer.front_matter.tree import digest
 from syncer.model import Change, Format, Problem, ProblemKind, VideoId
 
@@ -58,7 +58,7 @@ def _proved_parts(
 ) -> list[tuple[int, int, str]] | Problem | None:
     """Return the parts of a text that the changes replace, once they are known to change nothing else."""
     before = interpret(block, keys)
-    edits = _edits(before.slots, changes, block.syntax)
+    edits = _edits(before.slots, changes, block)
     if edits is None or not before.trees:
         return None
     parts = [(span.start, span.stop, f"{span.before}{value}{span.after}") for span, value in edits]
@@ -89,7 +89,7 @@ def _may_be_written(data: bytes, splices: Sequence[Splice], form: Format) -> boo
     return block is not None and block.end is BlockEnd.CLOSED
 
 
-def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change], syntax: Syntax) -> list[Edit] | None:
+def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change], block: BlockText) -> list[Edit] | None:
     """Return the edits, from the top down; None if the page does not have the old values of the changes."""
     spans = _spans(slots)
     edits: list[Edit] = []
@@ -97,9 +97,18 @@ def _edits(slots: Sequence[LocatedSlot], changes: Sequence[Change], syntax: Synt
         span = spans.get((change.video_id, change.field))
         if span is None or span.value.text != change.old or span.value.kind is not change.kind:
             return None
-        bare = not change.new and syntax is Syntax.TOML and not span.before  # a key of TOML needs a value
+        bare = not change.new and block.syntax is Syntax.TOML and not span.before  # a key of TOML needs a value
+        if change.why in RESTORED and span.before == QUOTED_AFTER_COLON:
+            span = _as_it_was(span, block.text)
         edits.append((span, '""' if bare else change.new))
     return sorted(edits, key=lambda edit: edit[0].start)
+
+
+def _as_it_was(span: ValueSpan, text: str) -> ValueSpan:
+    """Return where a date returns to a key of YAML that has no value: without quotes."""
+    has_blank = text.startswith(" ", span.start) and not text.startswith("#", span.start + 1)
+    start = span.start + has_blank
+    return span._replace(start=start, stop=start, before="" if has_blank else " ", after="")
 
 
 def _differs_elsewhere(before: Sequence[bytes], after: Interpretation, changes: Sequence[Change]) -> bool:

@@ -209,6 +209,8 @@ def confirm_missing(database: Database, checks: Sequence[Check], every: timedelt
 def save_checks(database: Database, checks: Iterable[Check]) -> None:
     """Record what YouTube returned. A video that it left out, or of which it does not say it, keeps its state.
 
+    What was known beside the state stays with it.
+
     Of one that the counts are without, too, nothing is recorded until it is missing or back. A missing video that it
     returns is back, whatever it says: its counts are requested again by the next sync.
     """
@@ -224,7 +226,9 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
                 f" coalesce(:facts, '{{}}'), NULL, {_MISSED}, {_UNSURE}"
                 f" WHERE :facts IS NOT NULL OR NOT EXISTS ({_BEGUN_TO_MISS})"
                 " ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
-                f" facts = coalesce(:facts, facts), state = {_NEW_STATE},"
+                " facts = CASE WHEN :state IS NULL AND json_valid(facts) THEN json_patch(facts, coalesce(:facts, '{}'))"
+                " ELSE coalesce(:facts, facts) END,"
+                f" state = {_NEW_STATE},"
                 f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :since END,"
                 f" missed_since = CASE WHEN :facts IS NULL THEN coalesce(missed_since, {_MISSED}) END,"
                 f" unsure_since = CASE WHEN :facts IS NULL THEN coalesce(unsure_since, {_UNSURE}) END",

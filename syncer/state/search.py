@@ -32,6 +32,8 @@ class SearchState(StrEnum):
 
     `missing` is not among them: it is above, from the first reading without the video on.
     """
+    CONFIRMED_MISSING = "confirmed-missing"
+    """What `PlayState` calls missing: two readings a day apart were without it."""
     BLOCKED = PlayState.BLOCKED.value
     NOT_EMBEDDABLE = PlayState.NOT_EMBEDDABLE.value
     AGE_RESTRICTED = PlayState.AGE_RESTRICTED.value
@@ -159,6 +161,7 @@ def _conditions(counts: Collection[Count]) -> dict[SearchState | None, str]:
         SearchState.BRAKED: f"held IS '{BRAKE}'",
         SearchState.HIDDEN: f"present IS 1 AND ({lacking})",
         SearchState.NOT_PLAYING: f"shown AND state IN ({stopped})",
+        SearchState.CONFIRMED_MISSING: f"shown AND state IS '{PlayState.MISSING}'",
         SearchState.UNKNOWN: "shown AND state IS NULL",
         **{SearchState(state): f"shown AND state IS '{state}'" for state in PlayState if state != "missing"},
     }

@@ -19,7 +19,11 @@ from syncer.wording import counted
 
 VIDEOS_PER_PAGE = 50
 
-STATE_NAMES = {SearchState.BRAKED: "held by the safety brake", SearchState.MISSING: "missing or not returned"}
+STATE_NAMES = {
+    SearchState.BRAKED: "held by the safety brake",
+    SearchState.MISSING: "missing or not returned",
+    SearchState.CONFIRMED_MISSING: "missing",
+}
 """What a state is called where its value is not the word for it."""
 
 READING_ROWS = 200

@@ -100,7 +100,8 @@ class VideoChecks:
             before, after = self._states.get(check.video_id), check.found.state if check.found else None
             if before is not None and before.plays and after is not None:
                 played += 1
-                stopped += [] if after.plays else [(check.video_id, after.value)]
+                by_config = self._other_regions and after is PlayState.BLOCKED  # YouTube may say what it always said
+                stopped += [] if after.plays or by_config else [(check.video_id, after.value)]
         share = self._sync.config.write.brake.missing
         if len(stopped) >= FEWEST_VIDEOS and len(stopped) > share * played and not self._sync.options.accept:
             self._brake, self._stopped = Brake(NOT_PLAYING, len(stopped), played), sorted(stopped)
