@@ -130,6 +130,19 @@ def test_a_sync_prints_each_change_once_with_its_pages(full: Site, youtube: Simu
     assert "play again" not in syncer("sync", "--all").out
 
 
+def test_a_quiet_sync_prints_videos_that_stop_or_begin_to_play_on_standard_error(
+    full: Site, youtube: Simulator, syncer: Run
+) -> None:
+    ran = syncer("-q", "sync")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith(f"Videos that do not play on your site:\n  {BLOCKED}  blocked since ")
+    youtube.world = World()
+    ran = syncer("-q", "sync", "--all")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith(f"Videos that play again:\n  {BLOCKED}  public since ")
+    assert syncer("-q", "sync", "--all").err == ""
+
+
 def test_what_played_and_still_plays_is_not_printed(full: Site, youtube: Simulator, syncer: Run) -> None:
     full.sync()
     youtube.world = World(videos={PUBLIC: Video(VideoState.UNLISTED), BLOCKED: BLOCKED_VIDEO})

@@ -11,11 +11,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from syncer.daemon.daemon_log import SyncResultLog
+from syncer.decide.availability import PlayState
 from syncer.decide.unconfirmed import Brake
 from syncer.errors import Locked, Stopped
-from syncer.model import Problem, ProblemKind
+from syncer.model import Problem, ProblemKind, VideoId
+from syncer.state.play_states import StateChange
+from syncer.status.play_report import PlayReport
 from syncer.status.report import SyncReport
+from syncer.wording import utc
 from tests.clockwork import START, Clock, Daemon, messages, report
+from tests.site import ids
 from tests.waiting import TIMEOUT
 
 HOUR = timedelta(hours=1)
@@ -256,6 +262,23 @@ def test_of_very_many_problems_of_a_kind_some_are_logged_and_the_number_of_the_o
         "content/b.md:3: viewcount stands there twice",
         "... and 980 more problems of the kind not-a-count (see `syncer status`)",
     ]
+
+
+def test_videos_that_stop_or_begin_to_play_are_logged_once_and_those_that_stop_as_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    back = StateChange(VideoId(ids(1)[0]), PlayState.BLOCKED, PlayState.PUBLIC, START)
+    gone = [StateChange(VideoId(video), None, PlayState.BLOCKED, START) for video in ids(22)[1:]]
+    daemon_log = SyncResultLog()
+    daemon_log.log_report(replace(report(), playing=PlayReport(22, 22, (back, *gone))), START)
+    daemon_log.log_report(replace(report(), playing=PlayReport(22, 22)), START)
+    records = [record for record in caplog.records if record.__dict__["event"] == "playing"]
+    told = [(record.levelname, record.getMessage()) for record in records]
+    assert len(told) == 22
+    assert told[0] == ("WARNING", f"{gone[0].video_id} does not play on your site: blocked since {utc(START)}")
+    assert told[20] == ("WARNING", "... and 1 more that stopped playing (see `syncer videos`)")
+    assert told[21] == ("INFO", f"{back.video_id} plays again: public since {utc(START)}")
 
 
 def test_a_quiet_day_is_a_handful_of_lines_and_the_scheduler_says_nothing(

@@ -130,11 +130,6 @@ def _show_sums(report: SyncReport) -> None:
         HIDDEN: report.hidden,
     }
     show_videos(lists, report.pages_of, "`syncer status --json`")
-    if report.playing and report.playing.changes:
-        from syncer.status.play_report import RESUMED, STOPPED, change_rows
-
-        played = {STOPPED: change_rows(report.playing.stopped()), RESUMED: change_rows(report.playing.resumed())}
-        show_videos(played, report.pages_of, "`syncer videos`")
 
 
 def show_put_back(report: SyncReport) -> None:
@@ -162,7 +157,12 @@ def show_way_back(paths: AbstractSet[str], own_file: str | None) -> None:
 
 
 def show_wrong(report: SyncReport) -> None:
-    """Print what needs attention."""
+    """Print what needs attention, videos that stopped playing or play again included: no later sync tells of them."""
+    if report.playing and report.playing.changes:
+        from syncer.status.play_report import RESUMED, STOPPED, change_rows
+
+        played = {STOPPED: change_rows(report.playing.stopped()), RESUMED: change_rows(report.playing.resumed())}
+        show_videos(played, report.pages_of, "`syncer videos`")
     if report.exit == ExitCode.INTERRUPTED:
         show("Stopped before the end. The next sync does the rest.", "yellow")
     if braked := brake_sentence_of(report, "syncer sync --accept"):

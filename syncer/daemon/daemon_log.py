@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from syncer.decide.quota import next_reset
 from syncer.errors import ExitCode, Stopped, SyncerError
@@ -13,8 +14,11 @@ from syncer.model import Problem
 from syncer.status.report import SyncReport, brake_sentence_of, summary_of
 from syncer.wording import counted, utc
 
+if TYPE_CHECKING:
+    from syncer.status.play_report import PlayReport
+
 PROBLEMS_OF_A_KIND = 20
-"""How many new problems of one kind are logged one by one after a sync."""
+"""How many new problems of one kind, or changes of whether videos play, are logged one by one after a sync."""
 
 log = logging.getLogger("syncer.daemon")
 
@@ -49,6 +53,8 @@ class SyncResultLog:
                 utc(reset),
                 extra={"event": "over-quota", "sync": report.sync},
             )
+        if report.playing and report.playing.changes:
+            _log_playing(report.sync, report.playing)
         _log_problems(set(report.problems) - self._problems)
         self._problems = set(report.problems)
 
@@ -92,6 +98,22 @@ def log_set_back(by: timedelta, start: datetime) -> None:
 def log_left_out() -> None:
     """Log that a sync was due while another was running."""
     log.warning("A sync was due, but the previous one is still running", extra={"event": "sync-left-out"})
+
+
+def _log_playing(sync: str, playing: PlayReport) -> None:
+    """Log the videos that stopped playing or play again, a line each; no later sync reports the same change."""
+    from syncer.status.play_report import change_rows
+
+    for level, verb, all_did, changes in (
+        (logging.WARNING, "does not play on your site", "stopped playing", playing.stopped()),
+        (logging.INFO, "plays again", "began to play", playing.resumed()),
+    ):
+        facts = {"event": "playing", "sync": sync}
+        for video, state in change_rows(changes[:PROBLEMS_OF_A_KIND]):
+            log.log(level, "%s %s: %s", video, verb, state, extra=facts)
+        left = len(changes) - PROBLEMS_OF_A_KIND
+        if left > 0:
+            log.log(level, "... and %s more that %s (see `syncer videos`)", f"{left:,}", all_did, extra=facts)
 
 
 def _log_problems(problems: Iterable[Problem]) -> None:
