@@ -22,6 +22,7 @@ from syncer.state.search import SearchState, find_videos
 from syncer.status.report import SyncReport
 from syncer.sync.options import Options
 from tests.site import NOON, Run, Site, crlf, ids
+from tests.steered import served
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NAMED, BOTH, TEXT, MORE, *OTHERS = map(VideoId, ids(12, seed=18))
@@ -336,3 +337,17 @@ def test_a_video_is_forgotten_with_its_embeds(site: Site, syncer: Run) -> None:
     assert set(plays(site)) == {NAMED, BOTH}
     site.sync(NOON + HOUR)
     assert set(plays(site)) == {NAMED, BOTH, TEXT}
+
+
+def test_the_status_page_expects_counts_only_of_videos_that_front_matter_names(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    site.put("content/d.md", crlf(MORE, 1, 1) + f"{{% youtube {MORE} %}}\n".encode())
+    youtube.faults = [parse_fault("unavailable")]
+    site.sync(NOON + HOUR, sleep=lambda _seconds: None)
+    with served(site) as page:
+        rows = page.get("/videos").text.split("<tr ")
+        shown = {video: row for video in (NAMED, BOTH, TEXT, MORE) for row in rows if f"/videos/{video}" in row}
+        assert [video for video in shown if "in texts only: no counts are requested" in shown[video]] == [TEXT]
+        assert [video for video in shown if "not requested yet" in shown[video]] == [MORE]
+        assert "None: in texts only: no counts are requested." in page.get(f"/videos/{TEXT}").text
+        assert "None yet." in page.get(f"/videos/{MORE}").text

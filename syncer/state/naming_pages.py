@@ -17,6 +17,11 @@ IS_ON_PAGE = (
 )
 """Whether there is one of them: for a whole site three times as fast as to look for the pages."""
 
+IN_TEXTS_ONLY = (
+    "(EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = {0}) AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = {0}))"
+)
+"""Whether the video is only in the text of pages: its counts are not requested."""
+
 PAGE_COUNT = (
     "(SELECT count(*) FROM places AS p WHERE p.id = {0}) + (SELECT count(DISTINCT path) FROM embeds AS e WHERE"
     " e.id = {0} AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = e.id AND p.path = e.path))"

@@ -13,7 +13,7 @@ from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import moment_or_none
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
-from syncer.state.naming_pages import IS_ON_PAGE, PAGE_COUNT, PAGES_OF
+from syncer.state.naming_pages import IN_TEXTS_ONLY, IS_ON_PAGE, PAGE_COUNT, PAGES_OF
 from syncer.state.play_states import stored_availability
 from syncer.state.videos import COLUMNS, reading_of
 
@@ -61,6 +61,8 @@ class KnownVideo:
     """What is known of whether it plays."""
     since: datetime | None
     """Since when it is in this state."""
+    in_texts_only: bool
+    """Whether its pages have it only in their text, so that its counts are not requested."""
 
 
 def find_videos(
@@ -85,12 +87,13 @@ def find_videos(
             f"SELECT * FROM ({_ALL}) AS a WHERE {where} ORDER BY id LIMIT :limit OFFSET :offset", values
         )
         videos = []
-        for video, at, present, views, likes, comments, missing_since, _, _, pages, path, plays, begun, facts in rows:
-            reading = None if at is None else reading_of((video, at, present, views, likes, comments))
+        for row in rows:
+            video, *read, missing_since, _, _, pages, path, plays, begun, facts, texts = row
+            reading = None if read[0] is None else reading_of((video, *read))
             since = moment_or_none(missing_since)
             said = stored_availability(plays, facts)
             state_since = moment_or_none(begun)
-            videos.append(KnownVideo(VideoId(video), pages, path, reading, since, said, state_since))
+            videos.append(KnownVideo(VideoId(video), pages, path, reading, since, said, state_since, bool(texts)))
         return total, videos
 
 
@@ -140,7 +143,8 @@ _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
     " v.missing_since AS missing_since, v.held AS held,"
     f" {IS_ON_PAGE.format('i.id')} AS shown, {PAGE_COUNT.format('i.id')} AS pages,"
-    f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since, y.facts AS facts"
+    f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since, y.facts AS facts,"
+    f" {IN_TEXTS_ONLY.format('i.id')} AS in_texts_only"
     f" FROM ({_IDS}) AS i LEFT JOIN videos AS v ON v.id = i.id"
     " LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video LEFT JOIN availability AS y ON y.id = i.id"
 )

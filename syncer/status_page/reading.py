@@ -86,6 +86,8 @@ class VideoDetails:
     unconfirmed: bool
     play: VideoPlay | None
     """None: no page names it."""
+    in_texts_only: bool = False
+    """Whether its pages have it only in their text, so that its counts are not requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
     config = sources.config()
     with open_state(config.state_directory, config.site) as database:
         readings, paths = history(database, video), pages_of_videos(database, [video]).get(video, [])
+        is_named = bool(pages_of_videos(database, [video], with_embeds=False))
         missing = {each.video_id: each.since for each in missing_videos(database)}
         unconfirmed = any(video == held for held, _ in unconfirmed_counts(database))
         play = video_play(database, video)
@@ -188,7 +191,7 @@ def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
         return None
     titles = _titles(config.site, paths)
     pages = [(path, titles.get(path)) for path in paths]
-    return VideoDetails(video, readings, pages, missing.get(video), unconfirmed, play)
+    return VideoDetails(video, readings, pages, missing.get(video), unconfirmed, play, bool(paths) and not is_named)
 
 
 def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:

@@ -26,6 +26,9 @@ STATE_NAMES = {
 }
 """What a state is called where its value is not the word for it."""
 
+IN_TEXTS_ONLY = "in texts only: no counts are requested"
+"""Where counts would be shown."""
+
 READING_ROWS = 200
 """Rows of the table of readings: the newest ones."""
 
@@ -42,6 +45,8 @@ def videos_page(
             if video.missing_since
             else moment(video.reading.at, zone=False)
             if video.reading
+            else IN_TEXTS_ONLY
+            if video.in_texts_only
             else "not requested yet",
             together(
                 (video.said.state, " since ", moment(video.since, zone=False))
@@ -77,7 +82,7 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
     ]
     said = seen.play.availability if seen.play else None
     lists = (
-        _readings(seen.readings),
+        _readings(seen.readings, in_texts_only=seen.in_texts_only),
         section("Pages", tag("ul", pages, class_="pages") if pages else tag("p", "None."), id_="pages"),
     )
     return page(
@@ -159,7 +164,7 @@ def _charts(readings: Sequence[Reading], meanings: Sequence[date]) -> Markup:
     return section("Counts over time", shown, notes, id_="charts")
 
 
-def _readings(readings: Sequence[Reading]) -> Markup:
+def _readings(readings: Sequence[Reading], *, in_texts_only: bool) -> Markup:
     newest = readings[::-1][:READING_ROWS]
     rows = [(moment(reading.at, zone=False), *(_number(reading, count) for count in Count)) for reading in newest]
     left = len(readings) - len(newest)
@@ -167,7 +172,7 @@ def _readings(readings: Sequence[Reading]) -> Markup:
         "Readings",
         table("Newest first", ("read at (UTC)", *COUNT_NAMES.values()), rows, numbers=(1, 2, 3), narrow=True)
         if rows
-        else tag("p", "None yet."),
+        else tag("p", f"None: {IN_TEXTS_ONLY}." if in_texts_only else "None yet."),
         tag("p", f"{counted(left, 'older reading')} not shown. Run ", tag("code", "syncer history"), " to see all.")
         if left
         else None,
