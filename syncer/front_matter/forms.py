@@ -29,6 +29,9 @@ class ValueForm(NamedTuple):
 DATE_PATTERN = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 """What each date matches as it is written in a page: all have the same length."""
 
+QUOTED_AFTER_COLON: Final = ' "'
+"""What comes before a date that is written to a key of YAML without a value."""
+
 _COUNT = ValueForm("count", "only digits", COUNT_PATTERN, "0-9", "0", ProblemKind.NOT_A_COUNT)
 _DATE = ValueForm("date", "a date like 2026-11-22", DATE_PATTERN, "0-9-", "0001-01-01", ProblemKind.NOT_A_DATE)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
-from syncer.front_matter.forms import FORMS, describe_wrong
+from syncer.front_matter.forms import FORMS, QUOTED_AFTER_COLON, describe_wrong
 from syncer.front_matter.insert import insertion_after, insertion_before
 from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
@@ -31,9 +31,6 @@ from syncer.model import (
     Value,
     VideoId,
 )
-
-QUOTED_AFTER_COLON = ' "'
-"""What comes before a date that a key of YAML gets which has no value."""
 
 
 class ValueSpan(NamedTuple):

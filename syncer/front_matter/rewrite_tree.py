@@ -8,9 +8,10 @@ from dataclasses import replace
 from syncer.front_matter.block import LARGEST_PAGE_BYTES, BlockEnd, Syntax, find_block
 from syncer.front_matter.data import MAX_BYTES, ReadText, read_data, reads_in_pieces
 from syncer.front_matter.find import read_block
+from syncer.front_matter.forms import QUOTED_AFTER_COLON
 from syncer.front_matter.interpret import Interpretation, interpret
 from syncer.front_matter.keys import Keys
-from syncer.front_matter.locate import QUOTED_AFTER_COLON, BlockText, LocatedSlot, ValueSpan
+from syncer.front_matter.locate import BlockText, LocatedSlot, ValueSpan
 from syncer.front_matter.plain import RESTORED, Splice, splice
 from syncer.front_matter.tree import digest
 from syncer.model import Change, Format, Problem, ProblemKind, VideoId
