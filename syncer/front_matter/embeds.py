@@ -13,9 +13,7 @@ from typing import Final, NamedTuple
 from syncer.front_matter.block import MAX_TEXT_BYTES, BlockEnd, find_block
 from syncer.front_matter.code_and_comments import (
     ASCIIDOC_SUFFIXES,
-    HIDDEN,
     HTML_SUFFIXES,
-    is_indented,
     without_code_and_comments,
     without_indented_code,
 )
@@ -48,12 +46,12 @@ class Form(NamedTuple):
 
 
 _FLAGS: Final = re.IGNORECASE | re.ASCII
-_END: Final = r"[^\s\"'`<>()\[\]{}]"
+_END: Final = r"[^\s\"'`<>()\[\]{}]{1,2000}"
 _LINK: Final = (
     r"https?://(?:(?:www|m|music)\.)?"
-    rf"(?:youtube(?:-nocookie)?\.com/(?:watch/?\?|(?:embed|v|shorts|live)/){_END}+|youtu\.be/{_END}+)"
+    rf"(?:youtube(?:-nocookie)?\.com/(?:watch/?\?|(?:embed|v|shorts|live)/)|youtu\.be/){_END}"
 )
-_PLAYER: Final = rf"(?:https?:)?//(?:(?:www|m)\.)?youtube(?:-nocookie)?\.com/(?:embed|v)/{_END}+"
+_PLAYER: Final = rf"(?:https?:)?//(?:(?:www|m)\.)?youtube(?:-nocookie)?\.com/(?:embed|v)/{_END}"
 _ID: Final = rf"{ID_PATTERN}(?![\w-])"
 _NAME: Final = r"(?![\w./-]{0,120}(?:playlist|channel|link|button|icon|thumb|image|subscribe|list|feed|search))"
 """Words in the name of a shortcode or component that shows something else than one video."""
@@ -128,7 +126,7 @@ FORMS: Final[Sequence[Form]] = (
         "https://mmistakes.github.io/minimal-mistakes/docs/helpers/",
         '{% include video id="5HjkiQJx-CY" provider="youtube" %}',
         _compiled(
-            r"\{%-?\s*include(?:_cached|_relative)?\s+[\w./-]*(?:video|embed|player)[\w./-]*(?=\s)"
+            rf"\{{%-?\s*include(?:_cached|_relative)?\s+[\w./-]{{0,60}}(?:video|embed|player)[\w./-]{{0,60}}(?=\s)"
             rf"""(?=[^%]*\b(?:provider|type|host|service)\s*=\s*["']youtube["']){_TO_TAG_END}"""
         ),
         _NAMED,
@@ -138,7 +136,7 @@ FORMS: Final[Sequence[Form]] = (
         "https://jekyllrb.com/docs/includes/#passing-parameters-to-includes",
         '{% include video.html url="https://youtu.be/5HjkiQJx-CY" %}',
         _compiled(
-            r"\{%-?\s*include(?:_cached|_relative)?\s+[\w./-]*(?:video|embed|player)[\w./-]*(?=\s)"
+            rf"\{{%-?\s*include(?:_cached|_relative)?\s+[\w./-]{{0,60}}(?:video|embed|player)[\w./-]{{0,60}}(?=\s)"
             rf"{_TO_TAG_END}"
         ),
         _NAMED_URL,
@@ -154,14 +152,14 @@ FORMS: Final[Sequence[Form]] = (
         "iframe",
         "https://developers.google.com/youtube/player_parameters",
         '<iframe src="https://www.youtube-nocookie.com/embed/5HjkiQJx-CY?start=30"></iframe>',
-        _compiled(r"<iframe(?=\s)(?P<arguments>[^<>]*)>"),
+        _compiled(r"<iframe(?<!\\<iframe)(?=\s)(?P<arguments>[^<>]*)>"),
         _SOURCE,
     ),
     Form(
         "element or component, such as `lite-youtube`, `amp-youtube` or Astro's `YouTube`",
         "https://github.com/paulirish/lite-youtube-embed",
         '<lite-youtube videoid="5HjkiQJx-CY"></lite-youtube>',
-        _compiled(rf"<{_NAME}[\w.-]{{0,60}}you-?tube[\w.-]{{0,60}}(?=\s)(?P<arguments>[^<>]*)>"),
+        _compiled(rf"<(?<!\\<){_NAME}[\w.-]{{0,60}}you-?tube[\w.-]{{0,60}}(?=\s)(?P<arguments>[^<>]*)>"),
         _ATTRIBUTE,
     ),
     Form(
@@ -201,7 +199,10 @@ FORMS: Final[Sequence[Form]] = (
         "watch link on a line of its own, as plugins of Eleventy and others embed it",
         "https://www.npmjs.com/package/eleventy-plugin-youtube-embed",
         "https://www.youtube.com/watch?v=5HjkiQJx-CY",
-        _compiled(rf"\n {{0,3}}(?:(?P<value>{_LINK})|<(?P<bare>{_LINK})>)[ \t]*\\?(?=\r?\n|\Z)"),
+        _compiled(
+            r"\n(?<!\]:\n)(?<!\]:[ \r]\n)(?<!\]: [ \r]\n)"  # a URL below `[name]:` is a definition
+            rf" {{0,3}}(?:(?P<value>{_LINK})|<(?P<bare>{_LINK})>)[ \t]*\\?(?=\r?\n|\Z)"
+        ),
         not_in_html=True,
     ),
     Form(
@@ -251,11 +252,13 @@ def find_embeds(data: bytes, path: str) -> tuple[Slot, ...] | Problem:
     if not forms:
         return ()
     text = without_code_and_comments(text, suffix)
-    found = list(_matches(text.replace(HIDDEN, " "), forms))
-    if suffix not in HTML_SUFFIXES and any(is_indented(text, at) for at, _ in found):
-        found = list(_matches(without_indented_code(text).replace(HIDDEN, " "), forms))
-    before = data.count(b"\n", 0, start) + (block is not None)
-    embeds = {(before + text.count("\n", 0, at), video) for at, video in found}
+    if suffix not in HTML_SUFFIXES:
+        text = without_indented_code(text)
+    line, done = data.count(b"\n", 0, start) + (block is not None), 0
+    embeds: dict[tuple[int, VideoId], None] = {}
+    for at, video in sorted(_matches(text, forms)):
+        line, done = line + text.count("\n", done, at), at
+        embeds[line, video] = None
     return tuple(Slot(video, line, (), ()) for line, video in sorted(embeds))
 
 
