@@ -213,7 +213,7 @@ ROWS: dict[str, Row] = {
     "item twice": Row("", items("this", "gone", "this"), path=f"{LIST}twice.md"),
     "item twice, moved": Row("MM", items("this", "gone", "this"), staged=items("lost", "this", "this"),
                              disk=items("this", "lost", "this"), path=f"{LIST}twice 2.md"),
-    "one item more of the same": Row(" M", items("gone", "this"), disk=items("this", "this"), waits=True,
+    "one item more of the same": Row(" M", items("gone", "this"), disk=items("this", "this"),
                                      path=f"{LIST}twice 3.md"),
     "key inserted": Row("", without_likes, after=(with_likes,) * 3, path="content/insert/a.md"),
     "key inserted, body unstaged": Row(" M", without_likes, disk=body(without_likes),

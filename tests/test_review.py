@@ -173,7 +173,7 @@ def test_pages_without_a_count_that_waits_are_not_shown(waiting: Repository, sit
     assert set(pages(syncer("review", "--json"))) == {A, "content/lists/two.md"}, "staged counts wait for a commit too"
     waiting.commit_all()
     ran = syncer("review")
-    assert (ran.code, ran.out) == (0, "Nothing to review: the pages have the counts of the last commit.\n")
+    assert (ran.code, ran.out) == (0, "Nothing to review: no count of the last commit has changed in the pages.\n")
 
 
 def test_a_long_list_is_cut_and_the_document_is_whole(site: Site, syncer: Run) -> None:

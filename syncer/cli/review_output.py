@@ -7,7 +7,7 @@ from itertools import islice
 
 from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_held_back, show_problems, show_table
-from syncer.model import Count, Problem, count_in_log, named_field
+from syncer.model import Count, Problem, ProblemKind, count_in_log, named_field
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
 from syncer.status.held_back import held_back_json
@@ -60,9 +60,9 @@ def review_json(review: Review, result: ReviewResult | None = None) -> dict[str,
 
 def show_review(review: Review, *, hint: bool) -> None:
     """Print the counts that are not committed; `hint`: with the commands that keep or drop them."""
-    if not review.pages:
-        show("Nothing to review: the pages have the counts of the last commit.")
-    else:
+    if not review.pages and all(problem.kind is not ProblemKind.NOT_COMMITTED for problem in review.problems):
+        show("Nothing to review: no count of the last commit has changed in the pages.")
+    elif review.pages:
         _show_pages(review.pages)
         if hint and any(count.own for page in review.pages for count in page.counts):
             show("To commit counts, run `syncer review --keep PATH`.")

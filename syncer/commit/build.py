@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from syncer.commit.message import CommitContents, Wording
 from syncer.commit.restage import StagedFile, restage
-from syncer.commit.uncommitted import CommitScope, differing, find_waiting, with_counts
+from syncer.commit.uncommitted import (
+    CommitScope,
+    describe_unidentified,
+    differing,
+    find_waiting,
+    with_counts,
+)
 from syncer.errors import GitError
 from syncer.git.advance import IndexChanged, advance, settle
 from syncer.git.objects import TreeEntry, storing_blobs, write_commit
@@ -53,6 +59,8 @@ class DraftCommit:
     contents: CommitContents = field(default_factory=CommitContents)
     without_videos: list[str] = field(default_factory=list)
     """Files whose text in the last commit names no video."""
+    unidentified: list[str] = field(default_factory=list)
+    """A sentence for each file with counts that cannot be identified in the last commit."""
 
 
 class CommitSummary(NamedTuple):
@@ -80,11 +88,11 @@ def require_tip(repository: Repository) -> Tip:
 
 def commit_counts(
     scope: CommitScope, wording: Wording, author: Author
-) -> tuple[CommitSummary | None, Mapping[str, str]]:
+) -> tuple[CommitSummary | None, Mapping[str, str], Sequence[str]]:
     """Commit the counts that are not committed yet.
 
-    Return what was committed (None: nothing), and the files that cannot be committed because git stores them through a
-    filter, with the filter's name. Raises GitError.
+    Return what was committed (None: nothing), the files that cannot be committed because git stores them through a
+    filter, with the filter's name, and a sentence for each file with counts that cannot be identified. Raises GitError.
     """
     repository = scope.repository
     settle(repository)
@@ -96,7 +104,7 @@ def commit_counts(
         draft = build(scope, differs, indexed)
         not_text = filtered(repository, draft.without_videos) if draft.without_videos else {}
         if not draft.entries:
-            return None, not_text
+            return None, not_text, draft.unidentified
         variables, contents = author.variables(repository), draft.contents
         commit = write_commit(repository, tip.commit, draft.entries, wording.message(contents), variables)
         try:
@@ -107,7 +115,7 @@ def commit_counts(
             if tip_of(repository) == tip:
                 raise
         else:
-            return CommitSummary(commit, contents.pages, contents.counts, contents.dates), not_text
+            return CommitSummary(commit, contents.pages, contents.counts, contents.dates), not_text, draft.unidentified
     raise failure
 
 
@@ -125,7 +133,8 @@ def build(scope: CommitScope, differs: Mapping[str, Blob], indexed: Mapping[str,
                 continue
             own = [(fields, difference, write) for fields, difference, write in file.counts if write]
             changes = [(fields, difference.change(write.as_of)) for fields, difference, write in own]
-            if not file.counts:
+            draft.unidentified += describe_unidentified([file])
+            if not (file.counts or file.unidentified):
                 draft.without_videos.append(file.path)
             new = with_counts(file.text, changes, file.removed) if own else None
             if new is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from syncer.front_matter.forms import can_be_empty
 from syncer.model import Change, Place, Slot, ValueKind, VideoId, Why, place_at
+
+UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
+"""A stand-in for the time of a count where nothing reads it."""
 
 PlacedCount = tuple[Place, str]
 """A place and its count."""
@@ -45,8 +48,16 @@ class ValueDifference:
 
 
 def compare(path: str, committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[ValueDifference]:
-    """Yield the counts and dates that differ. One that the commit's page has no slot for is left out."""
-    for before, now in _paired(committed, on_disk):
+    """Yield the counts and dates that differ. One that the commit's page has no slot for is left out.
+
+    A video that stands another number of times in the commit than on disk is left out too (`uneven`).
+    """
+    yield from compare_pairs(path, _paired(committed, on_disk))
+
+
+def compare_pairs(path: str, pairs: Iterable[tuple[Slot, Slot]]) -> Iterator[ValueDifference]:
+    """Yield the counts and dates that differ in these pairs of slots in the commit and on disk."""
+    for before, now in pairs:
         if before.fields is now.fields and before.texts == now.texts:
             continue
         known = {field.kind: (field, text) for field, text in zip(before.fields, before.texts, strict=True)}
@@ -72,6 +83,12 @@ def _paired(committed: Sequence[Slot], on_disk: Sequence[Slot]) -> Iterator[tupl
     for video_id, slots in now.items():
         if len(before[video_id]) == len(slots):
             yield from zip(before[video_id], slots, strict=True)
+
+
+def uneven(committed: Sequence[Slot], on_disk: Sequence[Slot]) -> set[VideoId]:
+    """Return the videos that are on both sides, but not as many times: the author added or removed items of theirs."""
+    before, now = (Counter(slot.video_id for slot in slots) for slots in (committed, on_disk))
+    return {video for video, times in now.items() if before[video] not in {0, times}}
 
 
 def _by_video(slots: Sequence[Slot]) -> defaultdict[VideoId, list[Slot]]:

@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from syncer.commit.compare import ValueDifference
+from syncer.commit.compare import UNKNOWN_TIME, ValueDifference
 from syncer.commit.message import CLAIM, TRAILER, CommitContents, fits, line_of
 from syncer.commit.uncommitted import CommitScope, compare_texts, ever_written, named_by_git, with_counts
 from syncer.content.walk import Candidate
@@ -28,9 +27,6 @@ thousands of syncer's."""
 
 COUNTS: Mapping[str | None, Count] = {count.value: count for count in Count}
 """By their names in the log."""
-
-UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
-"""A stand-in for the time of a count where nothing reads it."""
 
 NAMED_COMMITS = 3
 """The largest number of commits that a message names."""

@@ -7,7 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from syncer.commit.compare import PlacedCount, ValueDifference, compare
+from syncer.commit.compare import PlacedCount, ValueDifference, compare, compare_pairs, uneven
+from syncer.commit.surroundings import pair_by_surroundings
 from syncer.commit.uncommitted import CommitScope, OwnCount, ever_written, with_counts
 from syncer.front_matter.find import find
 from syncer.git.objects import TreeEntry, read_blobs, storing_blobs
@@ -77,7 +78,12 @@ def _differing(file: StagedFile, before: bytes, staged: bytes) -> Iterator[_Stag
     for (fields, page), same in groupby(file.counts, key=lambda count: (count[0], count[1].path)):
         known = {(count.committed_field, count.video_id): (count.old, write.as_of) for _, count, write in same}
         now = find(committed or before, fields, page).slots
-        for difference in compare(page, find(staged, fields, page).slots, now):
+        of_index = find(staged, fields, page).slots
+        differences = list(compare(page, of_index, now))
+        if videos := uneven(of_index, now):
+            both = (staged, of_index), (committed or before, now)
+            differences += compare_pairs(page, pair_by_surroundings(page, fields, videos, *both))
+        for difference in differences:
             key = difference.field, difference.video_id
             if key in known:
                 yield _StagedCount(fields, difference, *known[key])

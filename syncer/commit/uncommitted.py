@@ -13,16 +13,17 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from syncer.commit.compare import PlacedCount, ValueDifference, compare
-from syncer.content.page_file import attempt
+from syncer.commit.compare import PlacedCount, ValueDifference, compare, compare_pairs, uneven
+from syncer.content.page_file import attempt, read_page
 from syncer.content.scan import read_candidate, read_head, written_with
 from syncer.content.walk import Candidate
 from syncer.diff_log.lines import Line, lines_backwards
 from syncer.front_matter.find import find
+from syncer.front_matter.forms import can_be_empty
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_texts
 from syncer.git.repository import Blob, Repository, differing_from_disk, files_in, flagged, relative_to_top
-from syncer.model import Change, Fields, Page, Place, VideoId, count_in_log, place_at
+from syncer.model import Change, Fields, Page, Place, Slot, VideoId, count_in_log, place_at
 from syncer.wording import counted, safe
 
 FILES_AT_ONCE = 10_000
@@ -83,6 +84,20 @@ class WaitingFile(NamedTuple):
     """Empty: the file in the commit names no video."""
     removed: frozenset[VideoId] = frozenset()
     """Videos whose entries the data file on disk no longer has."""
+    unidentified: int = 0
+    """Values that syncer wrote to items that may be new, or another item of the commit: nothing is done about them."""
+
+
+class _Unidentified(NamedTuple):
+    """The values of one place in items that cannot be identified: the author added or removed one of them."""
+
+    committed: Sequence[str]
+    on_disk: Sequence[str]
+
+    def waiting(self, writes: Mapping[PlacedCount, LoggedWrite], place: Place) -> int:
+        """Return how many values that syncer wrote the commit may lack."""
+        own = [text for text in self.on_disk if (place, text) in writes]
+        return min(len(own), sum(any(text != old for text in own) for old in self.committed))
 
 
 class _Differences(NamedTuple):
@@ -91,6 +106,7 @@ class _Differences(NamedTuple):
     counts: list[tuple[Fields, ValueDifference]]
     """Empty: the file in the commit names no video."""
     removed: frozenset[VideoId] = frozenset()
+    unidentified: Mapping[Place, _Unidentified] = {}
 
 
 def differing(scope: CommitScope, commit: str) -> dict[str, Blob]:
@@ -127,13 +143,17 @@ def find_waiting(scope: CommitScope, differing: Mapping[str, Blob]) -> Iterator[
     at_once = max(FILES_AT_ONCE, len(files) // MAX_PARTS)
     while part := [file for _, same in islice(same_files, at_once) for file in same]:
         found = _compared(scope, part, differing)
-        placed = (each[1].placed for differences in found.values() for each in differences.counts)
+        placed = [each[1].placed for differences in found.values() for each in differences.counts]
+        unclear = (each for differences in found.values() for each in differences.unidentified.items())
+        placed += [(place, text) for place, values in unclear for text in values.on_disk]
         writes = _newest_writes(scope, placed)
         texts = read_texts(scope.repository, [differing[path].name for path in found])
-        for (path, (counts, removed)), text in zip(found.items(), texts, strict=True):
+        for (path, (counts, removed, unclear_values)), text in zip(found.items(), texts, strict=True):
             waiting = _once([(fields, count, writes.get(count.placed)) for fields, count in counts])
-            if waiting or not counts:  # else it has only what the author changed in keys that the config no longer has
-                yield WaitingFile(path, differing[path], text, waiting, removed)
+            unidentified = sum(values.waiting(writes, place) for place, values in unclear_values.items())
+            # else it has only what the author changed: items, or keys that the config no longer has
+            if waiting or unidentified or not (counts or unclear_values):
+                yield WaitingFile(path, differing[path], text, waiting, removed, unidentified)
 
 
 def _once(found: Sequence[WaitingCount]) -> Sequence[WaitingCount]:
@@ -161,6 +181,17 @@ def find_unseen(scope: CommitScope, commit: str) -> Mapping[str, str]:
         return {}
     files = find_waiting(scope, files_in(scope.repository, commit, scope.within, flags))
     return {file.path: flags[file.path] for file in files if any(write for _, _, write in file.counts)}
+
+
+def describe_unidentified(files: Iterable[WaitingFile]) -> Iterator[str]:
+    """Yield a sentence for each of these files with values that cannot be identified."""
+    for file in files:
+        if file.unidentified:
+            yield (
+                f"{counted(file.unidentified, 'value')} in {safe(file.path)} cannot be committed or dropped: the last"
+                " commit has more or fewer items with the same video, and it is not clear which is which; commit the"
+                " file yourself"
+            )
 
 
 def describe_unseen(files: Mapping[str, str]) -> Iterator[str]:
@@ -253,9 +284,43 @@ def _compared(
             committed = attempt(find, text, page.fields, page.path) if isinstance(page, Page) else None
             if isinstance(page, Page) and committed is not None:
                 counts = [(page.fields, count) for count in compare(page.path, committed.slots, page.slots)]
-                if counts or not (committed.slots or page.fields.former):
-                    found.setdefault(path, _Differences([])).counts.extend(counts)
+                unclear: dict[Place, _Unidentified] = {}
+                if videos := uneven(committed.slots, page.slots):
+                    paired, unclear = _identified(scope.site, candidate, page, (text, committed.slots), videos)
+                    counts += [(page.fields, count) for count in paired]
+                if counts or unclear or not (committed.slots or page.fields.former):
+                    before = found.get(path, _Differences([]))
+                    unclear = {**unclear, **before.unidentified}  # several mappings may find one value
+                    found[path] = _Differences([*before.counts, *counts], unidentified=unclear)
     return found
+
+
+def _identified(
+    site: str, candidate: Candidate, page: Page, committed: tuple[bytes, Sequence[Slot]], videos: Collection[VideoId]
+) -> tuple[list[ValueDifference], dict[Place, _Unidentified]]:
+    """Return the counts by which items of these videos differ from the commit, and the values of all other such items.
+
+    The page does not have as many items of these videos as the commit.
+    """
+    from syncer.commit.surroundings import pair_by_surroundings
+
+    read = attempt(read_page, os.path.join(site, candidate.path))
+    on_disk = (read[0] if read else b"", page.slots)
+    pairs = list(pair_by_surroundings(page.path, page.fields, videos, committed, on_disk))
+    values: defaultdict[Place, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for side, (_, slots) in enumerate((committed, on_disk)):
+        paired = Counter(pair[side] for pair in pairs)
+        for slot in slots:
+            if slot.video_id in videos:
+                if paired[slot]:
+                    paired[slot] -= 1
+                    continue
+                for value in slot.values:
+                    if side == 0 or value.text is not None or can_be_empty(value.kind):
+                        place = place_at(page.path, value.field, slot.video_id)
+                        values[place][side].append(value.text or "")
+    unclear = {place: _Unidentified(*both) for place, both in values.items() if all(both)}
+    return list(compare_pairs(page.path, pairs)), unclear
 
 
 def _newest_writes(scope: CommitScope, on_disk: Iterable[PlacedCount]) -> Mapping[PlacedCount, LoggedWrite]:

@@ -73,7 +73,7 @@ def act(
         kept = None
         if choice.keep:
             wording = Wording(config.git.message, pages_of=partial(count_pages_of, opened.database))
-            kept, _ = commit_counts(scope_of(config, choice.keep), wording, Author(config.git.author))
+            kept, *_ = commit_counts(scope_of(config, choice.keep), wording, Author(config.git.author))
             log_committed(kept.commit if kept else None)
         dropped = drop(config, choice.drop, environment, listener, opened) if choice.drop else None
         remaining = look(config, paths)

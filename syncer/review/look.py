@@ -11,12 +11,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from syncer.commit.compare import ValueDifference
+from syncer.commit.compare import UNKNOWN_TIME, ValueDifference
 from syncer.commit.message import form
-from syncer.commit.ownership import UNKNOWN_TIME, describe_claimed, sort_out
+from syncer.commit.ownership import describe_claimed, sort_out
 from syncer.commit.uncommitted import (
     CommitScope,
     WaitingFile,
+    describe_unidentified,
     describe_unseen,
     differing,
     find_unseen,
@@ -109,9 +110,12 @@ def look(config: Config, paths: Collection[str]) -> Review:
     """
     scope = scope_of(config, paths)
     head = require_head(scope)
-    pages = sorted(_pages(scope, waiting_since(scope, head)), key=lambda page: not page.large_change)
+    problems: list[Problem] = []
+    pages = sorted(_pages(scope, waiting_since(scope, head), problems), key=lambda page: not page.large_change)
     unseen = describe_unseen(find_unseen(scope, head))
-    problems = [Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in (*unseen, *refused_data_files(scope, head))]
+    problems += [
+        Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in (*unseen, *refused_data_files(scope, head))
+    ]
     tip = tip_of(scope.repository) if config.git.push and not paths else None
     if tip and has_remote(scope.repository, config.git.remote):
         commits = unpushed(scope.repository, Remote(config.git.remote, lambda: False), tip)
@@ -133,7 +137,7 @@ def is_pushed(config: Config) -> bool:
         tip, remote = tip_of(scope.repository), Remote(config.git.remote, lambda: False)
         if tip and has_remote(scope.repository, remote.name) and not unpushed(scope.repository, remote, tip):
             waiting = waiting_since(scope, tip.commit)
-            return not any(write for file in waiting for _, _, write in file.counts)
+            return not any(file.unidentified or any(write for _, _, write in file.counts) for file in waiting)
     return False
 
 
@@ -181,8 +185,10 @@ def waiting_since(scope: CommitScope, commit: str) -> Iterator[WaitingFile]:
     return find_waiting(scope, differing(scope, commit))
 
 
-def _pages(scope: CommitScope, files: Iterable[WaitingFile]) -> Iterator[ReviewPage]:
+def _pages(scope: CommitScope, files: Iterable[WaitingFile], problems: list[Problem]) -> Iterator[ReviewPage]:
+    """Yield the pages with counts that wait; append a Problem for each file with counts that cannot be identified."""
     for file in files:
+        problems += [Problem(ProblemKind.NOT_COMMITTED, "git", text) for text in describe_unidentified([file])]
         with suppress(FileNotFoundError):  # removed in the meantime: it has no counts any more
             other_lines = _other_lines(file, str(Path(scope.repository.top, file.path)))
             for page, counts in groupby(file.counts, key=lambda count: count[1].path):

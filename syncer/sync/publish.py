@@ -39,7 +39,7 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
         wording = Wording(settings.message, tally.sync, sorted(missing), partial(count_pages_of, sync.database))
         paths = chain((page.path for page in pages), filter(None, [sync.config.write.file]))
         tally.problems += [Problem(kind, "git", text) for text in _describe_nested_repositories(scope, paths)]
-        summary, filtered = commit_counts(scope, wording, author)
+        summary, filtered, unidentified = commit_counts(scope, wording, author)
         tally.commit = summary.commit if summary else None
         tally.committed = (summary.counts, summary.dates, summary.pages) if summary else (0, 0, 0)
         tip = require_tip(scope.repository).commit
@@ -51,7 +51,7 @@ def publish(sync: Sync, pages: Pages, missing: Iterable[VideoId]) -> None:
                 f" stores them in another form (filter {filters}); commit their counts yourself"
             )
             tally.problems.append(Problem(kind, "git", text))
-        tally.problems += [Problem(kind, "git", text) for text in describe_unseen(unseen)]
+        tally.problems += [Problem(kind, "git", text) for text in (*unidentified, *describe_unseen(unseen))]
         tally.problems += [Problem(kind, "git", text) for text in refused_data_files(scope, tip)]
         log_committed(tally.commit)
         if tally.commit:
