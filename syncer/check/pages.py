@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.check.findings import Finding, Level, examples
 from syncer.content.data_file import read_data_file
+from syncer.content.other_case import describe_other_case
+from syncer.content.page_file import attempt, read_page
 from syncer.content.pages import Pages
 from syncer.content.replace import is_read_only
 from syncer.content.scan import (
@@ -95,6 +98,7 @@ def find_pages(config: Config) -> FoundPages:
         message = None if collection.directory in wrong else _suspicion(site, collection, pages, found)
         if message:
             found.suspicious_keys.append((collection.directory, message))
+    _note_other_case(site, present, found)
     left_out = Pages()
     deque(read_pages(site, skipped, left_out), maxlen=0)
     found.skipped.update(page.path for page in left_out)
@@ -130,6 +134,27 @@ def _suspicion(site: str, collection: Collection, pages: Pages, found: FoundPage
         return describe_absent(site, fields, pages, absent)
     absent = absent_now(site, collection, pages, found.problems)
     return describe_absent(site, fields, pages, absent, adds=True)
+
+
+def _note_other_case(site: str, collections: Sequence[Collection], found: FoundPages) -> None:
+    """Add the mapped keys that items have in another letter case, but for those that another message names."""
+    of_data = [(each.fields, _data_files(site, each)) for each in collections]
+    named = [*((each.subject, each.message) for each in found.wrong_keys), *found.suspicious_keys]
+    for number, written, sentence in describe_other_case(of_data, partial(_content, site)):
+        directory = collections[number].directory
+        if not any(directory == other and written in message for other, message in named):
+            found.suspicious_keys.append((directory, sentence))
+
+
+def _data_files(site: str, collection: Collection) -> list[str]:
+    """Return the paths of a collection's data files."""
+    paths = [item.path for item in walk(site, [collection]) if isinstance(item, Candidate)]
+    return [path for path in paths if format_of(collection.fields, path) is not Format.FRONT_MATTER]
+
+
+def _content(site: str, path: str) -> bytes | None:
+    read = attempt(read_page, os.path.join(site, path))
+    return read and read[0]
 
 
 def check_pages(config: Config, found: FoundPages) -> Iterator[Finding]:

@@ -109,12 +109,16 @@ def command(settings: Settings, directory: Path) -> int:
 
 
 def _with_types(proposals: Sequence[Proposal], json_pages: AbstractSet[str], *, by_hugo: bool) -> list[Proposal]:
-    """Return the proposals with the type of added counts: strings in JSON that Hugo reads, as it rounds numbers."""
+    """Return the proposals with the type of added counts: strings in JSON that Hugo reads, as it rounds numbers.
+
+    Pages of JSON are most often Hugo's, even where nothing else says so; not where their counts are numbers.
+    """
     from syncer.model import Format
 
     return [
         replace(each, fields=replace(each.fields, insert_as="string"))
-        if any(path in json_pages for path, _ in each.examples) or (by_hugo and each.format is Format.JSON)
+        if ((by_hugo or not each.has_numbers) and any(path in json_pages for path, _ in each.examples))
+        or (by_hugo and each.format is Format.JSON)
         else each
         for each in proposals
     ]
@@ -179,8 +183,9 @@ def _show_proposal(proposal: Proposal) -> None:
 def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) -> None:
     """Print the problems that a sync would report of the proposed keys, in some pages and in up to 100 data files."""
     from syncer.cli.show import show, show_problems
+    from syncer.content.other_case import describe_other_case
     from syncer.front_matter.find import find
-    from syncer.wording import counted
+    from syncer.wording import counted, safe
 
     refused = {problem.subject for problem in seen.refused}
     found: dict[Problem, None] = {}
@@ -194,6 +199,9 @@ def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) 
         show_problems(list(found)[:PROBLEMS_SHOWN])
         if len(found) > PROBLEMS_SHOWN:
             show(f"  ... and {counted(len(found) - PROBLEMS_SHOWN, 'more problem')}; `syncer sync --dry-run` lists all")
+    of_data = [(each.fields, each.files[:CHECKED_FILES]) for each in proposals]
+    for *_, sentence in describe_other_case(of_data, partial(_read_data_file, site)):
+        show(safe(sentence))
 
 
 def _show_left_out(data_files: DataFiles) -> None:
@@ -312,9 +320,8 @@ def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Propo
     elif by_hand:
         show("No other page has a YouTube video in its front matter, so no config was written.")
     else:
-        seen_any = "can be read" if unread else "found"
-        where = f"the front matter of {counted(seen.all_pages, 'page')}" if seen.all_pages else "any data file"
-        show(f"No YouTube video {seen_any} in {where}, so no config was written.")
+        why = _why_none(seen, tables, is_unread=bool(unread))
+        show(f"{why}, so no config was written.")
     _show_unread(site, seen)
     for key, path in found.lists.items():
         show(f"Saw several videos in the list `{safe(key)}`, such as in {safe(path)}.")
@@ -334,6 +341,19 @@ def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Propo
         if seen.embeds:
             show("To see only which of the videos in texts still play, write `- {directory: ., bodies: true}` below")
             show("`collections:` in config/syncer.yaml by hand.")
+
+
+def _why_none(seen: Elsewhere, tables: Sequence[Proposal], *, is_unread: bool) -> str:
+    """Return why no file has a video that can be mapped; what follows may say where the videos are."""
+    from syncer.wording import counted
+
+    if not (seen.all_pages or is_unread):
+        if tables:
+            return "No table with a video has a column for a count"
+        if seen.data_files:
+            return "No data file has videos in a form that init can propose"
+    where = f"the front matter of {counted(seen.all_pages, 'page')}" if seen.all_pages else "any data file"
+    return f"No YouTube video {'can be read' if is_unread else 'found'} in {where}"
 
 
 def _show_elsewhere(seen: Elsewhere, tables: Sequence[Proposal]) -> bool:

@@ -38,6 +38,10 @@ _BUILT = frozenset({"dist", "build", "config", "test", "tests", "fixtures"}) | N
 """Directories whose data files are built, are settings, or are samples."""
 _VIDEO_FILE = re.compile("(?:youtube|yt|videos?|vids?)+")
 """The name of a file of videos, without other signs than letters."""
+_TALKS = re.compile("(?:^|[^a-z])(?:talks?|webinars?|episodes?)(?:[^a-z]|$)", re.IGNORECASE)
+"""In names of files and keys of what often has a video, and an ID of another kind as often."""
+_SHARED = frozenset({"data", "_data"})
+"""Directories for data of every kind."""
 _NO_VIDEO = re.compile("thumb|image|poster|playlist|channel|avatar", re.IGNORECASE)
 """In names of keys whose texts name a video without being one, or another thing on YouTube."""
 
@@ -71,6 +75,8 @@ class DataFiles:
     """What is wrong with files in which a sync could find no video, by path."""
     seen: dict[str, dict[str, int]] = field(default_factory=dict)
     """How many videos each file has under a key; those in a list of bare IDs under the list with `[]`."""
+    counted: set[tuple[str, str]] = field(default_factory=set)
+    """The files and keys with counts beside the ID: no word has those."""
     left_out: dict[str, Counter[str]] = field(default_factory=dict)
     """The same by key, of what is in no proposal: known after `proposals`."""
 
@@ -96,6 +102,15 @@ class DataFiles:
             certain += [
                 key for key in own.keys if not _repeats(key, certain, own) and holds_videos(key, own, named=True)
             ]
+        certain += [
+            key
+            for key, each in own.keys.items()
+            if not certain
+            and (_TALKS.search(name) or _TALKS.search(key))
+            and each.likely == each.ids
+            and not _repeats(key, certain, own)
+            and holds_videos(key, own, named=True)
+        ]
         perhaps = [
             key for key in own.keys if not _repeats(key, certain, own) and 2 * own.keys[key].ids >= own.values[key]
         ]
@@ -107,6 +122,7 @@ class DataFiles:
             group = self._group(form, key, names)
             group.survey.add_page(path, found, self.recognise, is_table=form in TABLES)
             group.paths.append(path)
+            self.counted |= {(path, key)} if names else set()
             group.is_certain = group.is_certain or key in certain
             is_list = len(own.keys[key].distinct) >= _LIST_OF_VIDEOS or is_named
             is_best = not any(is_named_for_videos(other, clearly=True) for other in certain)
@@ -150,7 +166,9 @@ class DataFiles:
         files = {path for path, _ in taken}
         for path, keys in self.seen.items():
             for key, videos in keys.items():
-                if (path, key) not in taken and (path in files or key.endswith("[]") or is_named_for_videos(key)):
+                is_id = (path, key) in self.counted or key.lower().endswith("id")
+                is_told = path in files or key.endswith("[]") or is_named_for_videos(key) or is_id
+                if is_told and (path, key) not in taken:
                     self.left_out.setdefault(key, Counter())[path] = videos
         return [proposal for _, proposal in proposed]
 
@@ -189,10 +207,14 @@ class DataFiles:
         placed = replace(proposal, directory=("./" if common.startswith("~") else "") + (common or "."), exclude=())
         named = replace(placed, include=tuple(f"/{literal(path.removeprefix(prefix))}" for path in paths))
         most_named = MAX_PATTERNS if not common else 1 if len(names) == 1 else _MAX_NAMED
-        if len(paths) <= most_named:
-            return named
-        taken = (path for path in self.paths if path.startswith(prefix) and f"/{path}".endswith(tuple(ends)))
+        taken = [path for path in self.paths if path.startswith(prefix) and f"/{path}".endswith(tuple(ends))]
         own = frozenset(paths)
+        is_shared = not common or (
+            _is_list(proposal.fields.video_id, proposal.format) and common.rpartition("/")[2] in _SHARED
+        )
+        is_whole = len(paths) > 1 and not is_shared and own.issuperset(taken)  # the next file has the same shape
+        if len(paths) <= most_named and not is_whole:
+            return named
         others = [path for path in taken if path not in own and _is_other(path, proposal, read)][:_MAX_EXCLUDED]
         if others and len(paths) <= MAX_PATTERNS:
             return named

@@ -49,6 +49,8 @@ class Proposal:
     """A few pages with counts that a sync leaves alone, such as `31,147`."""
     files: tuple[str, ...] = ()
     """The data files with videos under the key, in no order."""
+    has_numbers: bool = False
+    """Whether most of the counts that are there are numbers without quotes."""
 
     @property
     def format(self) -> Format:
@@ -163,8 +165,8 @@ def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
     condition = _condition(video_key)
     where = {condition[0].removeprefix(before): condition[1]} if condition else {}
     kinds = [video_key.beside[before + name] for name in counts.values()]
-    quoted = sum(kind.strings for kind in kinds) > sum(kind.numbers for kind in kinds)
-    insert_as: CountType = "string" if quoted else "number"
+    strings, numbers = sum(kind.strings for kind in kinds), sum(kind.numbers for kind in kinds)
+    insert_as: CountType = "string" if strings > numbers else "number"
     fields = Fields(key, counts or _new_counts(key, video_key), not counts, insert_as, format=form, where=where)
     prefix = "" if directory == "." else f"{directory.removeprefix('./')}/"
     inside = sorted(path for path, other in found.unpublished if other == key and path.startswith(prefix))
@@ -173,7 +175,8 @@ def propose(key: str, found: Survey, form: Format | None = None) -> Proposal:
     if condition:
         pages, videos = condition[2].pages, len(condition[2].videos)
     odd = dict.fromkeys(path for name in counts.values() for path in video_key.meant_on.get(before + name, ()))
-    return Proposal(directory, include, exclude, fields, pages, videos, tuple(video_key.examples), tuple(odd))
+    examples, is_number = tuple(video_key.examples), numbers > strings
+    return Proposal(directory, include, exclude, fields, pages, videos, examples, tuple(odd), has_numbers=is_number)
 
 
 def _where(directories: Directories, suffixes: list[str]) -> tuple[str, tuple[str, ...]]:

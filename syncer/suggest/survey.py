@@ -35,6 +35,11 @@ _NULLS = {"", "null", "~"}
 _WEB = ("https://", "http://")
 _YOUTUBE = re.compile(r"(?:you[ _-]?tube|yt)(?:\.com)?(?:[ _-]\w{1,20})?", re.IGNORECASE)
 """A word that says where a video is."""
+_SAYS_YOUTUBE = re.compile(r"(?:is|on|from|has|in)?(?:youtube|yt)(?:videos?)?")
+_SAYS_ANOTHER = re.compile(r"(?:is|on|from|has|in)?(?:vimeo|peertube|dailymotion|wistia|twitch|external)(?:videos?)?")
+"""Keys whose yes, or no, says that a video is YouTube's: `isYouTube`, `is_vimeo`."""
+_YES = frozenset({"true", "yes", "on", "y", "1"})
+_NO = frozenset({"false", "no", "off", "n", "0"})
 _MAX_CONDITIONS = 20
 _PLAIN_WORDS = re.compile(r"(?!(?:vnd\.)?youtube:)[^/=]*", re.IGNORECASE)
 """What is neither an address nor an ID with parameters."""
@@ -282,9 +287,16 @@ def _conditions(leaves: Leaves) -> dict[int, list[tuple[str, str]]]:
     found: dict[int, list[tuple[str, str]]] = {}
     if isinstance(leaves, LeavesOfItems):
         for (key, text, _), item in zip(leaves, leaves.items, strict=True):
-            if not key.endswith("[]") and _YOUTUBE.fullmatch(text):
+            if not key.endswith("[]") and (_YOUTUBE.fullmatch(text) or _says_youtube(key, text)):
                 found.setdefault(item, []).append((key, text))
     return found
+
+
+def _says_youtube(key: str, text: str) -> bool:
+    """Return whether the key is a question whose answer says that a video is YouTube's: `is_youtube: true`."""
+    word = re.sub("[^a-z]", "", key.rpartition(".")[2].lower())
+    asked = _YES if _SAYS_YOUTUBE.fullmatch(word) else _NO if _SAYS_ANOTHER.fullmatch(word) else ()
+    return text.lower() in asked
 
 
 def is_likely(text: str, video_id: VideoId | None) -> bool:
