@@ -188,10 +188,17 @@ def test_a_count_that_all_items_have_in_other_letters_is_named_once(there: Path,
     assert "No data file has" in lines[0]
 
 
-def test_keys_in_two_letter_cases_that_are_both_mapped_are_not_named(there: Path, syncer: Run) -> None:
-    lay(there, {"_data/talks.yml": talk(A) + talk(B) + items(f"  Youtube_ID: {C}\n  views: 1\n")})
-    assert "Letter case" not in syncer("init").out
-    assert [fields.video_id for fields in proposed(there)] == ["[].youtube_id", "[].Youtube_ID"]
+def test_a_key_that_another_collection_maps_in_the_same_file_is_not_named(there: Path, syncer: Run) -> None:
+    lay(there, {"_data/talks.yml": talk(A, host="a") + talk(B, host="b").replace("views", "Views")})
+    one = (
+        "{directory: _data, include: ['*.yml'], fields: {video_id: '[].youtube_id', where: {host: HOST}, counts: KEY}}"
+    )
+    lines = [
+        one.replace("HOST", host).replace("KEY", f"{{viewCount: {key}}}")
+        for host, key in (("a", "views"), ("b", "Views"))
+    ]
+    lay(there, {"config/syncer.yaml": "collections:\n" + "".join(f"  - {line}\n" for line in lines)})
+    assert "content: 1 data file with 2 videos and 2 counts" in syncer("check", "--offline").out
     assert "Letter case" not in syncer("check", "--offline").out
 
 
