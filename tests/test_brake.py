@@ -190,12 +190,44 @@ def test_a_narrowed_sync_writes_what_it_accepts_and_says_that_the_brake_holds_th
     youtube.clock.advance(timedelta(days=40))
     report = site.sync(LATER + timedelta(days=1), Options(videos=frozenset(videos[:1])))
     assert (report.asked, report.changed_counts, report.exit) == (1, 2, 1)
-    assert report.brake == Brake("falling", 12, 12, earlier=True)
+    assert report.brake == Brake("falling", 10, 10, earlier=True)
     assert pages(site)["0.md"] == crlf(videos[0], *counts(youtube, videos[0]))
     assert (
-        "The safety brake still holds the readings of an earlier sync: 12 of 12 counts fell (limit 50%)"
+        "The safety brake still holds the readings of an earlier sync: 10 of 10 counts fell (limit 50%)"
         in syncer("status").out
     )
+
+
+def test_a_brake_of_an_earlier_sync_tells_what_is_still_held(site: Site, youtube: Simulator, syncer: Run) -> None:
+    videos = ids(12)
+    put_pages(site, videos)
+    site.sync()
+    assert in_weather(site, youtube, LATER, "all-missing").brake == Brake("missing", 12, 12)
+    youtube.world = world_with(dict.fromkeys(videos[:2], VideoState.DELETED))
+    no_second_method = "quota-exceeded@general"
+    report = in_weather(site, youtube, LATER + timedelta(hours=6), no_second_method)
+    assert (report.answered, report.brake) == (10, Brake("missing", 2, 2, earlier=True))
+    assert report.braked == set(videos[:2])
+    status = syncer("status", "--json").document
+    assert status["held_by_brake"] == 2
+    assert "earlier sync: 2 of 2 videos are missing" in syncer("status").out
+
+
+@pytest.mark.parametrize("reason", ["missing", "falling"])
+def test_a_brake_holds_nothing_once_youtube_denies_all_for_which_it_stopped_a_sync(
+    site: Site, youtube: Simulator, syncer: Run, reason: str
+) -> None:
+    videos = ids(9)
+    put_pages(site, videos)
+    site.sync()
+    fault = "private" if reason == "missing" else "falling"
+    struck = in_weather(site, youtube, LATER, *(f"{fault}@{video}" for video in videos[:6])).brake
+    assert struck is not None
+    assert struck.reason == reason
+    report = site.sync(LATER + timedelta(hours=6), Options(videos=frozenset(map(VideoId, videos[:6]))))
+    assert (report.brake, report.braked, report.exit) == (None, frozenset(), 0)
+    assert syncer("status", "--json").document["held_by_brake"] == 0
+    assert "safety brake" not in syncer("status").out
 
 
 def test_a_brake_is_the_last_sync_s_where_it_holds_readings_of_several_and_an_unconfirmed_one_is_not_its(

@@ -282,6 +282,22 @@ def test_what_the_brake_holds_is_forgotten_when_youtube_says_otherwise(site: Sit
     assert (report.exit, changes(report)) == (0, [(A, PlayState.PUBLIC, PlayState.NOT_EMBEDDABLE)])
 
 
+def test_the_brake_tells_how_many_of_the_videos_that_would_stop_playing_are_still_held(
+    site: Site, youtube: Simulator, syncer: Run
+) -> None:
+    site.sync()
+    youtube.world = World(videos=dict.fromkeys(VIDEOS[:15], NOT_HERE))
+    assert site.sync(NOON + HOUR, Options(everything=True)).exit == 1
+    youtube.world = World()
+    report = site.sync(NOON + HOUR * 2, Options(videos=frozenset(VIDEOS[:12]), everything=True))
+    assert report.brake
+    assert (report.brake.struck, report.brake.of) == (3, 8)
+    assert "about playing: 3 of 8 videos would stop playing" in syncer("status").out
+    report = site.sync(NOON + HOUR * 3, Options(videos=frozenset(VIDEOS[12:15]), everything=True))
+    assert (report.brake, report.exit) == (None, 0)
+    assert syncer("status", "--json").document["held_by_brake"] == 0
+
+
 def test_an_outage_a_cut_quota_or_a_refused_key_changes_no_state(site: Site, youtube: Simulator) -> None:
     site.sync()
     for number, fault in enumerate(

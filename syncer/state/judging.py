@@ -11,6 +11,7 @@ import re
 from collections.abc import Generator, Iterable
 from datetime import UTC, datetime, time
 from functools import lru_cache
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide import drift
@@ -120,8 +121,14 @@ def unconfirmed_counts(database: Database) -> list[tuple[VideoId, Count]]:
         return [(VideoId(video), count) for video, held in rows for count in sorted(_unconfirmed(held))]
 
 
-def current_brake(database: Database) -> Brake | None:
-    """Return the brake that holds readings now, as it was when it last stopped a sync; None if it holds none."""
+def current_brake(
+    database: Database, counts: frozenset[Count], *, in_sync: bool = False, stopped_it: bool = False
+) -> Brake | None:
+    """Return the brake that holds readings now; None if it holds none that it would stop a sync for.
+
+    Of the last sync, or of the one that is in progress (`in_sync`) and that it stopped, it is as it was then. Of an
+    earlier sync it tells what of these `counts`, or of the videos, is still held.
+    """
     held = count_braked(database)
     if not held:
         return None
@@ -133,12 +140,50 @@ def current_brake(database: Database) -> Brake | None:
             (BRAKE,),
         ).fetchone()
         row = connection.execute("SELECT value FROM meta WHERE name = 'brake'").fetchone()
+        earlier = not (stopped_it if in_sync else of_last)
         if row is None:
-            return Brake("missing", held, held, earlier=not of_last)  # of an older version, which did not record it
+            return Brake("missing", held, held, earlier=earlier)  # of an older version, which did not record it
         match = re.fullmatch("(missing|falling) ([0-9]{1,15}) ([0-9]{1,15})", row[0])
         if match is None:
             raise OddValue(f"{row[0]!r} is not a brake")
-        return Brake(match[1], int(match[2]), int(match[3]), earlier=not of_last, part=read > WINDOW_VIDEOS)
+        brake = Brake(match[1], int(match[2]), int(match[3]), earlier=earlier, part=read > WINDOW_VIDEOS)
+        return _still_held(connection, brake, counts) if earlier else brake
+
+
+def _still_held(connection: Connection, brake: Brake, counts: Iterable[Count]) -> Brake | None:
+    """Return the brake of an earlier sync with the numbers of what is still held; None if nothing is left of it.
+
+    Counts that were compared with those of pages, which are not stored, may all have fallen. Of a sync with several
+    windows, the numbers stay those of its part while they are not smaller.
+    """
+    if brake.reason == "falling":
+        own = {COLUMNS[count]: _COMPARABLE_VIEWS if count is Count.VIEWS else "true" for count in counts}
+        fell = " + ".join(f"(n.{column} < a.{column} AND {same})" for column, same in own.items())
+        both = " + ".join(f"(n.{column} + a.{column} IS NOT NULL AND {same})" for column, same in own.items())
+        given = " + ".join(f"(n.{column} IS NOT NULL)" for column in own)
+        query = (
+            f"SELECT total(coalesce({fell}, 0)), total(CASE WHEN a.at IS NULL THEN 0 ELSE {both} END),"
+            f" total(CASE WHEN a.at IS NULL THEN {given} ELSE 0 END)"
+            " FROM videos AS v CROSS JOIN readings AS n ON n.sync = v.latest AND n.video = v.video"
+            f" LEFT JOIN readings AS a ON a.sync = v.accepted AND a.video = v.video WHERE v.held = '{BRAKE}'"
+        )
+    else:
+        query = (
+            f"SELECT total(NOT {_GIVEN}), count(*), 0 FROM videos"
+            f" WHERE held = '{BRAKE}' AND missing_since IS NULL AND accepted IS NOT NULL"
+        )
+    struck, of, unknown = map(int, connection.execute(query).fetchone())
+    if unknown:
+        struck, of = min(brake.struck, struck + unknown), min(brake.of, of + unknown)
+    if brake.part and struck >= brake.struck and of >= brake.of:
+        return brake
+    return Brake(brake.reason, struck, of, earlier=True) if struck else None
+
+
+def release_braked(database: Database) -> None:
+    """Release the readings that the brake holds: none is left of those for which it stopped a sync."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE videos SET held = NULL WHERE held = ?", (BRAKE,))
 
 
 def count_braked(database: Database) -> int:

@@ -124,27 +124,37 @@ def due_videos(
         return [VideoId(video) for (video,) in rows], number
 
 
-def hold_checks(database: Database, checks: Iterable[Check], brake: Brake) -> None:
-    """Record that this brake holds what YouTube returned: nothing of it is saved, and its videos are due at once."""
+def hold_checks(database: Database, checks: Iterable[Check], stopped: Collection[str], brake: Brake) -> None:
+    """Record that this brake holds what YouTube returned: nothing of it is saved, and its videos are due at once.
+
+    Those that would have stopped playing, `stopped`, are due before the others, which tells them apart.
+    """
     with database.transaction() as connection:
-        held = [(check.video_id,) for check in checks]
-        connection.executemany("UPDATE availability SET due_at = 0 WHERE id = ?", held)
+        held = [(check.video_id not in stopped, check.video_id) for check in checks]
+        connection.executemany("UPDATE availability SET due_at = ? WHERE id = ?", held)
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOT_PLAYING, f"{brake.struck} {brake.of}"))
 
 
 def playing_brake(database: Database) -> tuple[Brake | None, int]:
-    """Return the brake that held what YouTube returned, and of how many videos; None and 0 if it holds nothing now."""
+    """Return the brake that holds what YouTube returned, with the numbers of what is held now, and of how many videos.
+
+    None and 0 if nothing is held now that would stop playing.
+    """
     with database.read() as connection:
-        named = "(SELECT id FROM places UNION SELECT id FROM embeds)"
-        query = f"SELECT count(*) FROM availability WHERE due_at = 0 AND id IN {named}"
-        held = int(connection.execute(query).fetchone()[0])
+        held, stopped, played = connection.execute(
+            "SELECT count(*), count(CASE WHEN due_at = 0 THEN 1 END),"
+            " count(CASE WHEN state IN (SELECT value FROM json_each(?)) THEN 1 END) FROM availability"
+            " WHERE due_at IN (0, 1) AND id IN (SELECT id FROM places UNION SELECT id FROM embeds)",
+            (json.dumps([state for state in PlayState if state.plays]),),
+        ).fetchone()
         row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOT_PLAYING,)).fetchone()
-    if not held or row is None:
+    if not stopped or row is None:
         return None, 0
     match = re.fullmatch("([0-9]{1,15}) ([0-9]{1,15})", row[0])
     if match is None:
         raise OddValue(f"{row[0]!r} is not a brake")
-    return Brake(NOT_PLAYING, int(match[1]), int(match[2]), earlier=True), held
+    struck, of = min(int(match[1]), stopped), min(int(match[2]), max(played, stopped))
+    return Brake(NOT_PLAYING, struck, of, earlier=True), held
 
 
 def regions_changed(database: Database, regions: str) -> bool:

@@ -108,7 +108,7 @@ def status_of(
         outlines.append(outline(report))
     last, limit = last_whole_sync(database), config.write.brake
     of_playing, held = playing_brake(database) if config.availability.every else (None, 0)
-    brake = current_brake(database) or of_playing
+    brake = current_brake(database, config.mapped_counts) or of_playing
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
     return Status(
         site=str(config.site),

@@ -105,7 +105,7 @@ class VideoChecks:
         share = self._sync.config.write.brake.missing
         if len(stopped) >= FEWEST_VIDEOS and len(stopped) > share * played and not self._sync.options.accept:
             self._brake, self._stopped = Brake(NOT_PLAYING, len(stopped), played), sorted(stopped)
-            hold_checks(self._sync.database, self._checks, self._brake)
+            hold_checks(self._sync.database, self._checks, {video for video, _ in stopped}, self._brake)
         elif self._checks:
             save_checks(self._sync.database, self._checks)
         is_all = sum(check.video_id not in self._witnesses for check in self._checks) == self._due

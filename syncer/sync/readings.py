@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,10 +20,12 @@ from syncer.state.judging import (
     Pending,
     accept_held,
     accept_pending,
+    count_braked,
     current_brake,
     held_videos,
     hold_pending,
     pending_readings,
+    release_braked,
     unconfirmed_counts,
 )
 from syncer.state.ledger import UnitStock, failing_buckets, note_failing, park, parked_buckets, spent_units
@@ -333,12 +335,15 @@ def judge_window(
 def note_held(sync: Sync, brake: Brake | None) -> None:
     """Note in the tally what is held now: by this sync's brake, if there is one, or since an earlier sync.
 
-    An earlier one stays in the tally as long as it holds a reading, also in syncs that get no new one; they write what
-    is accepted.
+    An earlier one stays in the tally as long as it holds one of the readings for which it stopped a sync, also in syncs
+    that get no new one; they write what is accepted.
     """
     limit = sync.config.write.brake
-    held = current_brake(sync.database)
-    sync.tally.brake = replace(held, earlier=brake is None) if held else None
+    held = sync.tally.brake = current_brake(
+        sync.database, sync.config.mapped_counts, in_sync=True, stopped_it=brake is not None
+    )
+    if held is None and count_braked(sync.database):
+        release_braked(sync.database)
     sync.tally.brake_limit = held.limit(missing=limit.missing, falling=limit.falling) if held else 0
     sync.tally.braked = frozenset(held_videos(sync.database, by_brake=True) if held else ())
     sync.tally.unconfirmed.update(unconfirmed_counts(sync.database))
