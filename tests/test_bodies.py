@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -351,3 +352,37 @@ def test_the_status_page_expects_counts_only_of_videos_that_front_matter_names(s
         assert [video for video in shown if "not requested yet" in shown[video]] == [MORE]
         assert "None: in texts only: no counts are requested." in page.get(f"/videos/{TEXT}").text
         assert "None yet." in page.get(f"/videos/{MORE}").text
+
+
+def test_the_status_page_has_those_of_texts_that_youtube_has_begun_to_leave_out(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos={TEXT: DEAD, NAMED: DEAD})
+    with served(site) as page:
+        pending = "not returned by YouTube; "
+        assert pending not in page.get("/videos?state=not-playing").text
+        site.sync(NOON + HOUR * 6, Options(everything=True))
+        assert "2 more were not returned by YouTube; they are missing" in page.get("/videos?state=not-playing").text
+        assert pending not in page.get("/videos?state=public").text
+        found = {video["video_id"]: video for video in page.get("/api/v1/videos?state=missing").document["videos"]}
+        assert set(found) == {NAMED, TEXT}
+        assert (found[TEXT]["missing_since"], found[TEXT]["state"]) == ("2026-11-23T02:00:00Z", "public")
+        text = page.get(f"/videos/{TEXT}").text
+        assert re.search("YouTube has not returned this video since .*2026-11-23 02:00:00.*It is in texts only.", text)
+        site.sync(NOON + HOUR * 32, Options(everything=True))
+        confirmed = page.get("/videos?state=confirmed-missing").text
+        assert (TEXT in confirmed, NAMED in confirmed, pending in confirmed) == (True, True, False)
+        youtube.world = World()
+        site.sync(NOON + HOUR * 34, Options(everything=True))
+        assert page.get("/api/v1/videos?state=missing").document["total"] == 0
+
+
+def test_what_was_not_returned_before_it_moved_into_a_text_is_back_with_the_next_check(
+    site: Site, youtube: Simulator
+) -> None:
+    youtube.world = World(videos={NAMED: DEAD})
+    site.sync()
+    assert plays(site)[NAMED].left_out_since == NOON
+    site.put("content/a.md", f"https://youtu.be/{NAMED}\n".encode())
+    youtube.world = World()
+    site.sync(NOON + HOUR, Options(everything=True))
+    assert (plays(site)[NAMED].availability.state, plays(site)[NAMED].left_out_since) == (PlayState.PUBLIC, None)

@@ -65,10 +65,15 @@ def test_a_video_is_not_returned_before_it_is_missing_and_each_list_has_it_once(
     assert re.search(
         f"{DEAD} +unknown +- +not returned since 2026-11-22 20:00:00 UTC, missing if that lasts a day ", shown
     )
+    pending = "1 more was not returned by YouTube; it is missing if that lasts a day: `syncer videos` shows it.\n"
+    for state in ("missing", "not-playing"):
+        assert syncer("videos", "--state", state).out.endswith(pending)
+    assert "1 more" not in shown + syncer("videos", "--state", "missing", "--state", "unknown").out
+    assert "1 more" not in syncer("videos", "--state", "public").out
     status = syncer("status").out
     assert f"Not returned by YouTube, counts kept:\n  {DEAD}  since" in status
     full.sync(NOON + HOUR * 26)
-    assert "not returned since" not in syncer("videos").out
+    assert "not returned" not in syncer("videos").out + syncer("videos", "--state", "not-playing").out
     status = syncer("status").out
     assert "Not returned by YouTube" not in status
     listed = status.split("Videos that do not play on your site:\n")[1]

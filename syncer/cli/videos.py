@@ -36,9 +36,10 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
     from syncer.cli.process import printed
     from syncer.cli.show import show, show_json
     from syncer.cli.table_files import csv_chunks
+    from syncer.decide.availability import PlayState
     from syncer.state.database import open_state
     from syncer.state.play_states import count_states, video_plays
-    from syncer.status.play_report import play_json, state_sums
+    from syncer.status.play_report import pending_sentence, play_json, state_sums
     from syncer.status.tables import ColumnType
     from syncer.wording import counted
 
@@ -53,10 +54,20 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
             columns = dict.fromkeys(COLUMNS, ColumnType.TEXT)
             return to_standard_output(csv_chunks(columns, _csv_rows(video_plays(database, states=states))))
         else:
-            _show_table(list(video_plays(database, states=states)))
+            shown: list[VideoPlay] = []
+            pending = 0
+            for play in video_plays(database):
+                if states is None or play.availability.state in states:
+                    shown.append(play)
+                else:
+                    pending += play.left_out_since is not None
+            _show_table(shown)
             sums = count_states(database)
             total = counted(sum(sums.values()), "video")
             show(f"{total}: {state_sums(sums)}." if sums else "No videos yet. Run `syncer sync`.")
+            if states and PlayState.MISSING in states and pending:
+                them = "it" if pending == 1 else "them"
+                show(f"{pending_sentence(pending)}: `syncer videos` shows {them}.")
     return printed()
 
 

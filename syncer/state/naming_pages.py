@@ -22,6 +22,12 @@ IN_TEXTS_ONLY = (
 )
 """Whether the video is only in the text of pages: its counts are not requested."""
 
+LEFT_OUT_SINCE = f"CASE WHEN {IN_TEXTS_ONLY} THEN {{2}}.missed_since ELSE {{1}}.missing_since END"
+"""Since when YouTube has not returned it: the readings of its counts say that, or the checks if there are none.
+
+The second and the third name are those of its rows in `videos` and `availability`.
+"""
+
 PAGE_COUNT = (
     "(SELECT count(*) FROM places AS p WHERE p.id = {0}) + (SELECT count(DISTINCT path) FROM embeds AS e WHERE"
     " e.id = {0} AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = e.id AND p.path = e.path))"

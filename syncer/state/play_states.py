@@ -21,7 +21,7 @@ from syncer.decide.unconfirmed import NOT_PLAYING, Brake
 from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment, moment_or_none
 from syncer.state.database import Database
-from syncer.state.naming_pages import IS_ON_PAGE, PAGES_OF
+from syncer.state.naming_pages import IS_ON_PAGE, LEFT_OUT_SINCE, PAGES_OF
 from syncer.state.videos import CHECKED, IS_DUE
 
 UNSURE = timedelta(days=7)
@@ -345,11 +345,11 @@ def count_states(database: Database) -> Mapping[PlayState | None, int]:
 
 _PLAYS = (
     "SELECT n.id, a.state, a.since, a.checked_at, a.facts, CASE WHEN a.state IS NOT 'missing' THEN"
-    " coalesce((SELECT missing_since FROM videos AS v WHERE v.id = n.id), a.missed_since) END,"
+    f" {LEFT_OUT_SINCE.format('n.id', 'v', 'a')} END,"
     f" (SELECT json_group_array(path) FROM (SELECT path FROM {PAGES_OF.format('n.id')} ORDER BY path)),"
     " (SELECT json_group_array(json_array(path, line))"
     " FROM (SELECT path, line FROM embeds AS e WHERE e.id = n.id ORDER BY path, line)) FROM ({}) AS n"
-    " LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
+    " LEFT JOIN videos AS v ON v.id = n.id LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
 )
 
 _UNREPORTED = f"state IS NOT NULL AND since IS NOT NULL AND state IS NOT reported AND {IS_ON_PAGE.format('a.id')}"

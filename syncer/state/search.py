@@ -13,7 +13,7 @@ from syncer.model import Count, Reading, VideoId
 from syncer.state.damage import moment_or_none
 from syncer.state.database import Database
 from syncer.state.judging import BRAKE
-from syncer.state.naming_pages import IN_TEXTS_ONLY, IS_ON_PAGE, PAGE_COUNT, PAGES_OF
+from syncer.state.naming_pages import IN_TEXTS_ONLY, IS_ON_PAGE, LEFT_OUT_SINCE, PAGE_COUNT, PAGES_OF
 from syncer.state.play_states import stored_availability
 from syncer.state.videos import COLUMNS, reading_of
 
@@ -118,6 +118,13 @@ def count_states(database: Database, counts: Collection[Count]) -> dict[SearchSt
     return dict(zip(conditions, row, strict=True))
 
 
+def count_pending(database: Database) -> int:
+    """Return how many videos on pages YouTube did not return, and are not known to be missing or otherwise stopped."""
+    with database.read() as connection:
+        where = f"shown AND missing_since IS NOT NULL AND (state IS NULL OR state NOT IN ({_STOPPED}))"
+        return int(connection.execute(f"SELECT count(*) FROM ({_ALL}) WHERE {where}").fetchone()[0])
+
+
 def oldest_reading(database: Database) -> datetime | None:
     """Return the time of the oldest reading that is stored: of the first sync with readings."""
     with database.read() as connection:
@@ -137,11 +144,13 @@ def oldest_count(database: Database) -> datetime | None:
         return moment_or_none(row[0])
 
 
+_STOPPED = ", ".join(f"'{state}'" for state in PlayState if not state.plays)
+
 _IDS = "SELECT id FROM places UNION SELECT id FROM embeds UNION SELECT id FROM videos"
 
 _ALL = (
     "SELECT i.id AS id, r.at AS at, r.present AS present, r.views AS views, r.likes AS likes, r.comments AS comments,"
-    " v.missing_since AS missing_since, v.held AS held,"
+    f" {LEFT_OUT_SINCE.format('i.id', 'v', 'y')} AS missing_since, v.held AS held,"
     f" {IS_ON_PAGE.format('i.id')} AS shown, {PAGE_COUNT.format('i.id')} AS pages,"
     f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}) AS path, y.state AS state, y.since AS since, y.facts AS facts,"
     f" {IN_TEXTS_ONLY.format('i.id')} AS in_texts_only"
@@ -157,14 +166,13 @@ _FOUND = (
 
 def _conditions(counts: Collection[Count]) -> dict[SearchState | None, str]:
     lacking = " OR ".join(f"{COLUMNS[count]} IS NULL" for count in counts) or "false"
-    stopped = ", ".join(f"'{state}'" for state in PlayState if not state.plays)
     return {
         None: "true",
         SearchState.MISSING: "missing_since IS NOT NULL",
         SearchState.UNCONFIRMED: f"held IS NOT NULL AND held != '{BRAKE}'",
         SearchState.BRAKED: f"held IS '{BRAKE}'",
         SearchState.HIDDEN: f"present IS 1 AND ({lacking})",
-        SearchState.NOT_PLAYING: f"shown AND state IN ({stopped})",
+        SearchState.NOT_PLAYING: f"shown AND state IN ({_STOPPED})",
         SearchState.CONFIRMED_MISSING: f"shown AND state IS '{PlayState.MISSING}'",
         SearchState.UNKNOWN: "shown AND state IS NULL",
         **{SearchState(state): f"shown AND state IS '{state}'" for state in PlayState if state != "missing"},

@@ -63,6 +63,12 @@ def play_details(said: Availability, left_out_since: datetime | None = None) -> 
     return "; ".join([*left_out, *_details(said)])
 
 
+def pending_sentence(number: int) -> str:
+    """Return how many videos may soon be missing, beside those that a list has."""
+    verb, pronoun = ("was", "it is") if number == 1 else ("were", "they are")
+    return f"{number:,} more {verb} not returned by YouTube; {pronoun} missing if that lasts a day"
+
+
 def page_lines(play: VideoPlay) -> list[str]:
     """Return the video's pages, those whose text embeds it with the line: `content/a.md:12`."""
     embedding = {path for path, _ in play.embeds}

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from syncer.errors import SyncerError
 from syncer.model import VideoId
+from syncer.state.search import SearchState
 from syncer.status.report import StoredReport
 from syncer.status_page import api
 from syncer.status_page.guard import Entry, Guard
@@ -23,7 +24,17 @@ from syncer.status_page.markup import tag
 from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
-from syncer.status_page.reading import Sources, names_on, one_sync, one_video, overview, page_names, problems, videos
+from syncer.status_page.reading import (
+    Sources,
+    names_on,
+    one_sync,
+    one_video,
+    overview,
+    page_names,
+    pending_videos,
+    problems,
+    videos,
+)
 from syncer.status_page.requests import (
     found_or_404,
     page_of,
@@ -83,7 +94,8 @@ def search(request: Request) -> Response:
     sources = sources_of(request)
     total, found = videos(sources, wanted, state, limit=VIDEOS_PER_PAGE, offset=offset)
     names = page_names(sources, [video.video_id for video in found])
-    return videos_page(total, found, names, wanted, state, offset=offset)
+    pending = pending_videos(sources) if state in {SearchState.NOT_PLAYING, SearchState.CONFIRMED_MISSING} else 0
+    return videos_page(total, found, names, wanted, state, offset=offset, pending=pending)
 
 
 def video(request: Request) -> Response:

@@ -19,7 +19,7 @@ from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
 from syncer.state.play_states import VideoPlay, video_play
-from syncer.state.search import KnownVideo, SearchState, count_states, find_videos, oldest_count
+from syncer.state.search import KnownVideo, SearchState, count_pending, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
 from syncer.state.videos import history, missing_videos, pages_of_videos
 from syncer.status.build_status import BuildStatus
@@ -152,6 +152,13 @@ def videos(
         return find_videos(database, search, state, counts=config.mapped_counts, limit=limit, offset=offset)
 
 
+def pending_videos(sources: Sources) -> int:
+    """Return how many videos YouTube did not return that may be missing. Raises StateError."""
+    config = sources.config()
+    with open_state(config.state_directory, config.site) as database:
+        return count_pending(database)
+
+
 def page_names(sources: Sources, videos: Iterable[VideoId], paths: Iterable[str] = ()) -> PageNames:
     """Return the pages of these videos, and their titles and those of more `paths`. Raises StateError."""
     config = sources.config()
@@ -189,9 +196,11 @@ def one_video(sources: Sources, video: VideoId) -> VideoDetails | None:
         play = video_play(database, video)
     if not readings and not paths:
         return None
+    in_texts_only = bool(paths) and not is_named
+    since = play.left_out_since if play and in_texts_only else missing.get(video)
     titles = _titles(config.site, paths)
     pages = [(path, titles.get(path)) for path in paths]
-    return VideoDetails(video, readings, pages, missing.get(video), unconfirmed, play, bool(paths) and not is_named)
+    return VideoDetails(video, readings, pages, since, unconfirmed, play, in_texts_only)
 
 
 def problems(sources: Sources) -> tuple[str | None, Sequence[Problem]]:

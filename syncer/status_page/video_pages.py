@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from syncer.model import Count, Reading
 from syncer.state.search import KnownVideo, SearchState
 from syncer.status.documents import meaning_changes
-from syncer.status.play_report import UNKNOWN, play_details
+from syncer.status.play_report import UNKNOWN, pending_sentence, play_details
 from syncer.status_page.chart import COUNT_NAMES, count_chart
 from syncer.status_page.layout import moment, neighbours, page, page_list, section, table, video_link
 from syncer.status_page.markup import Markup, tag, together
@@ -34,9 +34,16 @@ READING_ROWS = 200
 
 
 def videos_page(
-    total: int, found: Sequence[KnownVideo], names: PageNames, search: str, state: SearchState | None, *, offset: int
+    total: int,
+    found: Sequence[KnownVideo],
+    names: PageNames,
+    search: str,
+    state: SearchState | None,
+    *,
+    offset: int,
+    pending: int = 0,
 ) -> HTMLResponse:
-    """Return the results of a search for videos."""
+    """Return the results of a search for videos; `pending`: how many more YouTube did not return."""
     rows = [
         (
             video_link(video.video_id),
@@ -67,6 +74,15 @@ def videos_page(
         tag("p", f"{counted(total, 'video')} found."),
         tag("p", "The first sync finds the videos on your pages.") if not (total or search or state) else None,
         table("In the order of their IDs", heads, rows, numbers=(1, 2, 3)) if rows else None,
+        tag(
+            "p",
+            pending_sentence(pending),
+            ": ",
+            tag("a", "show them", href=f"/videos?state={SearchState.MISSING}"),
+            ".",
+        )
+        if pending
+        else None,
         neighbours("More videos", "/videos", query, limit=VIDEOS_PER_PAGE, offset=offset, total=total),
         here="/videos",
     )
@@ -98,7 +114,7 @@ def video_page(seen: VideoDetails) -> HTMLResponse:
             "p",
             "YouTube has not returned this video since ",
             moment(seen.missing_since),
-            ". Its pages keep the counts that they have.",
+            ". It is in texts only." if seen.in_texts_only else ". Its pages keep the counts that they have.",
             class_="verdict attention",
         )
         if seen.missing_since
