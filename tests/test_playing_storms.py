@@ -3,7 +3,8 @@
 What pages show of it follows in the same sync, unless the safety brake holds the counts of the page.
 
 Two things are left out, because nobody could tell them from the truth: answers of both methods that leave videos out
-which are there, on a site too small for the safety brake.
+which are there, on a site too small for the safety brake. Days are those of the machine's clock, which steps back and
+forth here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from random import Random
 
@@ -26,16 +29,18 @@ from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.state.database import open_state
-from syncer.state.play_states import video_plays
+from syncer.state.play_states import VideoPlay, video_plays
+from syncer.state.videos import history, missing_videos
+from syncer.sync.options import Options
 from tests.drill.events import SLOW
 from tests.examples import PROVING
 from tests.site import NOON, Site, crlf, ids
 
 STORMS = int(os.environ.get("SYNCER_STORMS", "40" if PROVING else "12"))
-SYNCS, VIDEOS = 6, [VideoId(video) for video in ids(12, seed=35)]
+SYNCS, VIDEOS = 8, [VideoId(video) for video in ids(12, seed=35)]
 NAMED, EMBEDDED = VIDEOS[:8], VIDEOS[8:]
-"""In front matter, and in a text."""
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+"""In front matter, and in a text: where they begin. The first one stays, and plays."""
+SECONDS, HOUR, DAY = timedelta(seconds=5), timedelta(hours=1), timedelta(days=1)
 
 LEAVES_OUT = {"all-missing", "private", "no-items", "object"}
 """Answers that look good and lack the videos: of one method only."""
@@ -66,9 +71,13 @@ SAID = {
 """When a video is in a state."""
 
 
-def states(site: Site) -> dict[VideoId, PlayState | None]:
+def known(site: Site) -> dict[VideoId, VideoPlay]:
     with open_state(site.state, site.root) as database:
-        return {play.video_id: play.availability.state for play in video_plays(database)}
+        return {play.video_id: play for play in video_plays(database)}
+
+
+def states(site: Site) -> dict[VideoId, PlayState | None]:
+    return {video: play.availability.state for video, play in known(site).items()}
 
 
 @pytest.mark.storm
@@ -84,50 +93,98 @@ def test_no_storm_makes_a_false_missing_and_all_are_back_with_the_first_sync_aft
 
 
 def weather(root: Path, youtube: Simulator, random: Random) -> None:
-    """One storm: six syncs with faults, and one after them without."""
+    """One storm: eight syncs with faults, and one after them without."""
     site = Site(root, youtube.url)
-    for number, video in enumerate(NAMED):
-        site.put(f"content/lists/{number}.md", crlf(video, 1, 1))
-    site.put("content/text.md", "".join(f"https://youtu.be/{video}\n\n" for video in EMBEDDED).encode())
+    in_texts = set(EMBEDDED)
+    put_pages(site, in_texts, VIDEOS)
     site.configure(
         availability="every: 2d",
         collections="  - {directory: content, bodies: true, fields: {video_id: vid_id, counts: {viewCount: viewcount},"
         " unavailable_since: gone, insert_missing: true}}\n",
         youtube="timeout: 2s, retry: {attempts: 1, longest_wait: 1s, deadline: 2s}",
     )
-    at, world = NOON, dict.fromkeys(VIDEOS, WORLDS[0])
+    real, world, clocks = NOON, dict.fromkeys(VIDEOS, WORLDS[0]), [NOON]
+    found: dict[VideoId, PlayState | None] = {}
     absent: dict[VideoId, list[datetime]] = defaultdict(list)
-    before: dict[VideoId, PlayState | None] = {}
+    movers = random.sample(VIDEOS[1:], random.choice([0, 0, 2, 4]))
+    days_without, steps = random.random() < 0.2, random.random() < 0.4
     for _ in range(SYNCS):
-        at += HOUR * random.randint(1, 40)
-        world |= {video: random.choice(WORLDS) for video in random.sample(VIDEOS, random.choice([0, 1, 3]))}
+        real += HOUR * random.randint(1, 40)
+        at = real + (random.choice([SECONDS, -SECONDS, -DAY * 2, DAY * 2, HOUR * 0]) if steps else HOUR * 0)
+        clocks.append(at)
+        world |= {video: random.choice(WORLDS) for video in random.sample(VIDEOS[1:], random.choice([0, 1, 3]))}
+        world |= {video: random.choice(WORLDS[:3]) for video in movers}
+        moved = [video for video in movers if random.random() < 0.5]
+        in_texts ^= set(moved)
+        put_pages(site, in_texts, moved)
         youtube.world = World(videos={str(video): in_parts(now, random) for video, now in world.items()})
-        youtube.faults = [parse_fault(fault) for fault in faults(random)]
+        chosen = ["all-missing@general"] if days_without else faults(random)
+        youtube.faults = [parse_fault(fault) for fault in chosen]
         for video, now in world.items():
             if now.state in {VideoState.PRIVATE, VideoState.DELETED}:
                 absent[video].append(at)
-        report = site.sync(at, sleep=lambda _seconds: None)
-        found, shown = states(site), dated(site)
-        if report.brake is None or report.brake.reason == NOT_PLAYING:
-            known = {video for video in NAMED if found[video] is not None}
-            assert shown & known == {video for video in known if not PlayState(found[video] or "").plays}
+        narrowed = frozenset(random.sample(sorted(in_texts), 1)) if in_texts and random.random() < 0.1 else frozenset()
+        options = Options(everything=random.random() < 0.5, videos=frozenset() if moved else narrowed)
+        report = site.sync(at, options, sleep=lambda _seconds: None)
+        plays, shown = known(site), dated(site)
+        before, found = found, {video: play.availability.state for video, play in plays.items()}
+        for video in returned(site, at, world, whole_checks=not any("@stats" not in fault for fault in chosen)):
+            absent[video] = []
+            assert plays[video].left_out_since is None, video
+        if not options.videos:
+            assert not in_texts & left_out(site), "what no front matter names is not told by its counts"
+        if not options.videos and (report.brake is None or report.brake.reason == NOT_PLAYING):
+            named = {video for video in VIDEOS if video not in in_texts and found[video] is not None}
+            assert shown & named == {video for video in named if not PlayState(found[video] or "").plays}
         for video, state in found.items():
-            if state is PlayState.MISSING:
+            if (
+                state is PlayState.MISSING and before.get(video) is not PlayState.MISSING
+            ):  # else no check could end it yet
                 assert absent[video], video
-                assert absent[video][-1] - absent[video][0] >= DAY, video
-            elif state is not None and state is not before.get(video):
-                assert world[video] in SAID[state], "a state begins only in a sync in which it is true"
-        before = found
+                assert any(b - a >= DAY for a, b in combinations(absent[video], 2)), video
+            elif state not in {None, PlayState.MISSING, before.get(video)}:
+                assert world[video] in SAID[PlayState(state or "")], "a state begins only in a sync in which it is true"
     youtube.world, youtube.faults = World(), []
-    site.sync(at + DAY * 2, sleep=lambda _seconds: None)
+    site.sync(max(*clocks, real) + DAY * 2, sleep=lambda _seconds: None)
     assert states(site) == dict.fromkeys(VIDEOS, PlayState.PUBLIC)
     assert dated(site) == set()
 
 
+def put_pages(site: Site, in_texts: set[VideoId], moved: Iterable[VideoId]) -> None:
+    """Write the text, and the pages of those videos that moved into front matter or out of it."""
+    site.put("content/text.md", "".join(f"https://youtu.be/{video}\n\n" for video in sorted(in_texts)).encode())
+    for video in moved:
+        if video in in_texts:
+            (site.root / page_of(video)).unlink(missing_ok=True)
+        else:
+            site.put(page_of(video), crlf(video, 1, 1))
+
+
+def page_of(video: VideoId) -> str:
+    return f"content/lists/{VIDEOS.index(video)}.md"
+
+
+def returned(site: Site, at: datetime, world: dict[VideoId, Video], *, whole_checks: bool) -> set[VideoId]:
+    """The videos that YouTube returned in the sync at this time: with counts, or in checks that no fault met."""
+    there = {video for video, now in world.items() if now.state not in {VideoState.PRIVATE, VideoState.DELETED}}
+    with open_state(site.state, site.root) as database:
+        readings = {video: history(database, video)[-1:] for video in VIDEOS}
+        checked = {play.video_id for play in video_plays(database) if play.checked_at == at and whole_checks}
+    counted = {video for video, last in readings.items() if last and last[0].at == at and last[0].statistics}
+    assert not counted & left_out(site)
+    return counted | checked & there
+
+
+def left_out(site: Site) -> set[VideoId]:
+    """The videos that the newest readings of counts left out, as status tells it."""
+    with open_state(site.state, site.root) as database:
+        return {each.video_id for each in missing_videos(database)}
+
+
 def dated(site: Site) -> set[VideoId]:
     """The videos whose pages show a day."""
-    texts = {video: (site.root / f"content/lists/{number}.md").read_bytes() for number, video in enumerate(NAMED)}
-    return {video for video, text in texts.items() if b'gone: "2' in text}
+    pages = {video: site.root / page_of(video) for video in VIDEOS}
+    return {video for video, page in pages.items() if page.exists() and b'gone: "2' in page.read_bytes()}
 
 
 def in_parts(video: Video, random: Random) -> Video:

@@ -66,7 +66,7 @@ def held_videos(database: Database, *, by_brake: bool = False) -> list[VideoId]:
 def hold_pending(database: Database, brake: Brake) -> None:
     """Hold all pending readings, and record the brake that holds them."""
     with database.transaction() as connection:
-        connection.execute("UPDATE videos SET judged = latest, held = ? WHERE judged IS NOT latest", (BRAKE,))
+        connection.execute(f"{_HOLD} WHERE judged IS NOT latest", (BRAKE,))
         connection.execute(
             "INSERT OR REPLACE INTO meta VALUES ('brake', ?)", (f"{brake.reason} {brake.struck} {brake.of}",)
         )
@@ -84,7 +84,7 @@ def accept_pending(
     """
     with database.transaction() as connection:
         connection.executemany(
-            "UPDATE videos SET judged = latest, held = ? WHERE id = ?",
+            f"{_HOLD} WHERE id = ?",
             ((",".join(sorted(held)), video) for video, held in unconfirmed),
         )
         pending = "judged IS NOT latest AND id NOT IN (SELECT value FROM json_each(?))"
@@ -104,10 +104,14 @@ def accept_held(database: Database, counts: frozenset[Count]) -> dict[VideoId, b
 
 
 def release_unnamed(database: Database) -> None:
-    """Release held readings of videos that are on no page any more: they are not requested again."""
+    """Release held readings of videos that no page's front matter names any more, and forget that they were left out.
+
+    Their counts are not requested again.
+    """
     with database.transaction() as connection:
         connection.execute(
-            "UPDATE videos SET held = NULL WHERE held IS NOT NULL"
+            "UPDATE videos SET held = NULL, missing_since = NULL, misses = 0, missed_at = NULL"
+            " WHERE (held IS NOT NULL OR missing_since IS NOT NULL)"
             " AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = videos.id)"
         )
 
@@ -254,8 +258,17 @@ def _unconfirmed(held: str) -> frozenset[Count]:
 
 _GIVEN = "EXISTS (SELECT 1 FROM readings AS r WHERE r.sync = latest AND r.video = videos.video AND r.present)"
 
-_TODAY = f"missed_at > read_at - {DAY_SECONDS} AND missed_at <= read_at"
-"""Misses that are closer together than a day count as one."""
+_HOLD = "UPDATE videos SET judged = latest, held = ?, missing_since = CASE WHEN misses THEN missing_since END"
+"""Holds readings; one with the video was left out no more, since it was saved."""
+
+_SAME_DAY = f"misses AND missed_at > read_at - {DAY_SECONDS}"
+"""Misses that are closer together than a day count as one, and so does one after a miss in the future."""
+
+_MISSED_AT = (
+    "coalesce((SELECT max(r.at, read_at) FROM readings AS r WHERE r.sync = previous AND r.video = videos.video),"
+    " read_at)"
+)
+"""From when a miss counts: if the clock is behind the reading before it, from there, because it may be wrong now."""
 
 _COMPARABLE_VIEWS = " AND ".join(
     f"(a.at < {seconds}) = (n.at < {seconds})"
@@ -288,9 +301,9 @@ def _accept(counts: frozenset[Count]) -> str:
         "UPDATE videos SET judged = latest, held = NULL,"
         " (accepted, missing_since, misses, missed_at, drift, observed) = ("
         "SELECT CASE WHEN given THEN latest ELSE accepted END,"
-        " CASE WHEN NOT given THEN min(coalesce(missing_since, read_at), read_at) END,"
-        f" CASE WHEN given THEN 0 WHEN {_TODAY} THEN misses ELSE misses + 1 END,"
-        f" CASE WHEN given THEN NULL WHEN {_TODAY} THEN missed_at ELSE read_at END,"
+        " CASE WHEN given THEN NULL WHEN misses THEN min(coalesce(missing_since, read_at), read_at) ELSE read_at END,"
+        f" CASE WHEN given THEN 0 WHEN {_SAME_DAY} THEN misses ELSE misses + 1 END,"
+        f" CASE WHEN given THEN NULL WHEN {_SAME_DAY} AND missed_at <= read_at THEN missed_at ELSE {_MISSED_AT} END,"
         f" coalesce(rate + (min(relative / days, max({drift.LARGEST_RISE} * rate, {drift.ALWAYS_BELIEVED})) - rate)"
         " * days / (days + weighs), drift),"
         f" coalesce(CAST((weighs + days) * {DAY_SECONDS} AS INTEGER), observed) FROM ("
@@ -299,7 +312,8 @@ def _accept(counts: frozenset[Count]) -> str:
         f" min(max(step / {drift.PRIOR}, {drift.SHORTEST_PRIOR}), {drift.LONGEST_PRIOR})),"
         f" min(max({drift.REMEMBERED_COUNTS} * step / max(rate, {drift.SMALLEST}), {drift.SHORTEST_MEMORY}),"
         f" {drift.LONGEST_MEMORY})) AS weighs FROM ("
-        f"SELECT given, days, rate, ({relative}) / ({compared}) AS relative, ({steps}) / ({compared}) AS step FROM ("
+        f"SELECT given, days, rate, ({relative}) / ({compared}) AS relative,"
+        f" ({steps}) / ({compared}) AS step FROM ("
         f"SELECT n.present IS 1 AS given, coalesce(drift, {drift.PRIOR}) AS rate,"
         f" CASE WHEN n.at > a.at THEN (n.at - a.at) / {DAY_SECONDS}.0 END AS days{larger} FROM (SELECT 1)"
         " LEFT JOIN readings AS n ON n.sync = latest AND n.video = videos.video AND n.present"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from syncer.decide.availability import (
@@ -22,10 +23,10 @@ from syncer.model import VideoId
 from syncer.state.damage import OddValue, member, moment, moment_or_none
 from syncer.state.database import Database
 from syncer.state.naming_pages import IS_ON_PAGE, LEFT_OUT_SINCE, PAGES_OF
-from syncer.state.videos import CHECKED, IS_DUE
+from syncer.state.videos import CHECKED, FORGET_CHECKS, IS_DUE
 
 UNSURE = timedelta(days=7)
-"""For so long YouTube must leave a video out if its answers are unsure and nothing else confirms it."""
+"""For so long YouTube must leave a video out if its answers are unsure, and the site has no video that plays."""
 
 PART_ROWS = 10_000
 """Videos that are read at once. Between two parts no transaction is open: a reader of the list may be slow."""
@@ -59,6 +60,17 @@ class StateChange(NamedTuple):
     since: datetime
 
 
+class Misses(NamedTuple):
+    """Checks in a row that left a video out."""
+
+    missed_since: datetime | None = None
+    """The first that was not unsure."""
+    unsure_since: datetime | None = None
+    """The first that was."""
+    checked_at: datetime | None = None
+    """The newest, or the check before them."""
+
+
 class Check(NamedTuple):
     """What YouTube returned about one video."""
 
@@ -71,7 +83,9 @@ class Check(NamedTuple):
     since: datetime | None = None
     """Since when, if not since now."""
     unsure: bool = False
-    """The answer had no video at all, although several were asked about, or it rejected the video."""
+    """The answer had no video at all, or it rejected the video."""
+    left_out: Misses = Misses()
+    """Of a video that only texts embed: this and the checks before."""
 
 
 def note_missing(database: Database, soon: timedelta) -> None:
@@ -125,13 +139,16 @@ def due_videos(
 
 
 def hold_checks(database: Database, checks: Iterable[Check], stopped: Collection[str], brake: Brake) -> None:
-    """Record that this brake holds what YouTube returned: nothing of it is saved, and its videos are due at once.
+    """Record that this brake holds what YouTube returned: its videos are due at once.
 
-    Those that would have stopped playing, `stopped`, are due before the others, which tells them apart.
+    Nothing of it is saved, except that those that were returned are not left out any more. Those that would have
+    stopped playing, `stopped`, are due before the others, which tells them apart.
     """
     with database.transaction() as connection:
-        held = [(check.video_id not in stopped, check.video_id) for check in checks]
-        connection.executemany("UPDATE availability SET due_at = ? WHERE id = ?", held)
+        for check in checks:
+            due_at = check.video_id not in stopped
+            connection.execute("UPDATE availability SET due_at = ? WHERE id = ?", (due_at, check.video_id))
+            _forget_misses(connection, check)
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOT_PLAYING, f"{brake.struck} {brake.of}"))
 
 
@@ -180,40 +197,60 @@ def known_states(database: Database, videos: Collection[VideoId]) -> dict[VideoI
         return {VideoId(video): _state(state) for video, state in rows}
 
 
-def playing_videos(database: Database, limit: int) -> set[VideoId]:
-    """Return at most `limit` videos of the site's pages that played when they were checked last."""
+def playing_videos(database: Database, limit: int, besides: Collection[VideoId] = ()) -> list[VideoId]:
+    """Return at most `limit` other videos of the site's pages that play, as far as YouTube returned them since.
+
+    Those of texts were in their last check, those of front matter in their last accepted reading.
+    """
     with database.read() as connection:
         rows = connection.execute(
             "SELECT id FROM availability AS a WHERE state IN (SELECT value FROM json_each(?))"
-            f" AND {IS_ON_PAGE.format('a.id')} LIMIT ?",
-            (json.dumps([state for state in PlayState if state.plays]), limit),
+            " AND coalesce(missed_since, unsure_since) IS NULL AND id NOT IN (SELECT value FROM json_each(?))"
+            f" AND NOT EXISTS ({_LEFT_OUT}) AND {IS_ON_PAGE.format('a.id')} LIMIT ?",
+            (json.dumps([state for state in PlayState if state.plays]), json.dumps(list(besides)), limit),
         )
-        return {VideoId(video) for (video,) in rows}
+        return [VideoId(video) for (video,) in rows]
 
 
 def confirm_missing(database: Database, checks: Sequence[Check], every: timedelta) -> list[Check]:
     """Return these checks; what only texts embed is missing where YouTube left it out for a day, in each check.
 
-    Nothing else tells it of such videos: their counts are not requested. With answers that are unsure it takes a week.
+    Nothing else tells it of such videos: their counts are not requested. Answers that are unsure tell it after a week,
+    and only where no video of the site is known to play, which would have had to be in them.
     """
     absent = [check.video_id for check in checks if check.found is None]
     with database.read() as connection:
-        rows = connection.execute(
-            "SELECT id, missed_since, coalesce(min(missed_since, unsure_since), unsure_since, missed_since)"
-            " FROM availability AS a WHERE coalesce(missed_since, unsure_since) IS NOT NULL AND state IS NOT 'missing'"
-            " AND id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = a.id)",
+        found = connection.execute(
+            "SELECT n.value, missed_since, unsure_since, checked_at FROM json_each(?) AS n"
+            " LEFT JOIN availability AS a ON a.id = n.value WHERE state IS NOT 'missing'"
+            " AND EXISTS (SELECT 1 FROM embeds AS e WHERE e.id = n.value)"
+            " AND NOT EXISTS (SELECT 1 FROM places AS p WHERE p.id = n.value)",
             (json.dumps(absent),),
         )
-        misses = {VideoId(video): (moment_or_none(missed), moment(first)) for video, missed, first in rows}
-    confirmed = []
-    for check in checks:
-        missed, first = misses.get(check.video_id, (None, check.at))
-        since = missed if missed and check.at - missed >= BROADCAST and not check.unsure else first
-        if check.found is None and check.at - since >= (BROADCAST if since is missed else UNSURE):
-            missing = Availability(PlayState.MISSING)
-            check = check._replace(due_at=check.at + min(every, SOON), found=missing, since=since)  # noqa: PLW2901
-        confirmed.append(check)
-    return confirmed
+        rows = {VideoId(video): Misses(*map(moment_or_none, times)) for video, *times in found}
+        (is_returned,) = connection.execute(_ANY_COUNTED).fetchone()
+    is_alone = not is_returned and not playing_videos(database, 1)
+    return [
+        _confirmed(check, rows[check.video_id], every, is_alone=is_alone) if check.video_id in rows else check
+        for check in checks
+    ]
+
+
+def _confirmed(check: Check, before: Misses, every: timedelta, *, is_alone: bool) -> Check:
+    """Return a check that left out a video of texts: whether it is missing, or since when it is left out.
+
+    A miss in the future is forgotten. If the check before is in the future, the clock may be behind now: a first miss
+    then counts from there.
+    """
+    at, missed, unsure = check.at, before.missed_since, before.unsure_since
+    missed, unsure = (each if each and each <= at else None for each in (missed, unsure))
+    since = min(missed or at, unsure or at) if check.unsure else missed or at
+    if at - since >= (UNSURE if check.unsure else BROADCAST) and (is_alone or not check.unsure):
+        missing = Availability(PlayState.MISSING)
+        return check._replace(due_at=at + min(every, SOON), found=missing, since=since)
+    start = max(at, before.checked_at or at)
+    missed, unsure = (missed, unsure or start) if check.unsure else (missed or start, unsure)
+    return check._replace(left_out=Misses(missed, unsure))
 
 
 def save_checks(database: Database, checks: Iterable[Check]) -> None:
@@ -225,28 +262,46 @@ def save_checks(database: Database, checks: Iterable[Check]) -> None:
     returns is back, whatever it says: its counts are requested again by the next sync.
     """
     with database.transaction() as connection:
-        for video, at, due_at, found, since, unsure in checks:
+        for check in checks:
+            video, at, due_at, found, since, _, left_out = check
             row = {"id": video, "at": int(at.timestamp()), "due": int(due_at.timestamp()), "facts": None, "state": None}
-            row |= {"since": int((since or at).timestamp()), "unsure": unsure}
+            missed, unsure = (each and int(each.timestamp()) for each in left_out[:2])
+            row |= {"since": int((since or at).timestamp()), "missed": missed, "unsure": unsure}
             if found is not None:
                 row |= {"facts": found.facts(), "state": found.state}
-                connection.execute("UPDATE videos SET misses = 1 WHERE id = ? AND misses > 1", (video,))
+                _forget_misses(connection, check)
             connection.execute(
                 "INSERT INTO availability SELECT :id, :at, :due, :state, CASE WHEN :state IS NOT NULL THEN :since END,"
-                f" coalesce(:facts, '{{}}'), NULL, {_MISSED}, {_UNSURE}"
+                " coalesce(:facts, '{}'), NULL, :missed, :unsure"
                 f" WHERE :facts IS NOT NULL OR NOT EXISTS ({_BEGUN_TO_MISS})"
                 " ON CONFLICT (id) DO UPDATE SET checked_at = :at, due_at = :due,"
                 " facts = CASE WHEN :state IS NULL AND json_valid(facts) THEN json_patch(facts, coalesce(:facts, '{}'))"
                 " ELSE coalesce(:facts, facts) END,"
                 f" state = {_NEW_STATE},"
                 f" since = CASE WHEN {_NEW_STATE} IS state THEN since WHEN {_NEW_STATE} IS NOT NULL THEN :since END,"
-                f" missed_since = CASE WHEN :facts IS NULL THEN coalesce(missed_since, {_MISSED}) END,"
-                f" unsure_since = CASE WHEN :facts IS NULL THEN coalesce(unsure_since, {_UNSURE}) END",
+                " missed_since = :missed, unsure_since = :unsure",
                 row,
             )
 
 
-_MISSED, _UNSURE = (f"CASE WHEN :facts IS NULL AND :unsure = {unsure} THEN :at END" for unsure in (0, 1))
+def _forget_misses(connection: Connection, check: Check) -> None:
+    """Forget how often a video was left out that a check returned, by counts as well as by checks."""
+    if check.found is not None and check.found.state is not PlayState.MISSING:
+        connection.execute(
+            "UPDATE videos SET missing_since = NULL, misses = 0, missed_at = NULL WHERE id = ? AND misses",
+            (check.video_id,),
+        )
+        connection.execute(f"{FORGET_CHECKS} AND id = ?", (check.video_id,))
+
+
+_ANY_COUNTED = (
+    "SELECT EXISTS (SELECT 1 FROM places AS p JOIN videos AS v ON v.id = p.id"
+    " WHERE v.accepted IS NOT NULL AND NOT v.misses)"
+)
+
+_LEFT_OUT = (
+    "SELECT 1 FROM videos AS v WHERE v.id = a.id AND v.misses AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
+)
 
 _BEGUN_TO_MISS = (
     "SELECT 1 FROM videos AS v LEFT JOIN availability AS a ON a.id = v.id"

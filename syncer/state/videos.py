@@ -38,7 +38,10 @@ class Missing:
 
 
 def save_readings(database: Database, sync: int, readings: Sequence[Reading]) -> None:
-    """Save the readings of many videos in one transaction; they are not judged yet."""
+    """Save the readings of many videos in one transaction; they are not judged yet.
+
+    One with the video at once ends all that was noted of its being left out, even if it is held later.
+    """
     by_id = "SELECT id, video FROM videos WHERE id IN (SELECT value FROM json_each(?))"
     with database.transaction() as connection:
         videos = {reading.video_id: None for reading in readings}
@@ -58,9 +61,12 @@ def save_readings(database: Database, sync: int, readings: Sequence[Reading]) ->
         ]
         rows.sort(key=itemgetter(1))  # as they are stored: a large state is not in the cache
         connection.executemany(
-            "UPDATE videos SET previous = latest, latest = ?, read_at = ? WHERE video = ?",
-            map(itemgetter(0, 2, 1), rows),
+            "UPDATE videos SET previous = latest, latest = ?1, read_at = ?2, misses = CASE WHEN ?3 THEN 0 ELSE misses"
+            " END, missed_at = CASE WHEN ?3 THEN NULL ELSE missed_at END WHERE video = ?4",
+            map(itemgetter(0, 2, 3, 1), rows),
         )
+        given = json.dumps([reading.video_id for reading in readings if reading.statistics is not None])
+        connection.execute(f"{FORGET_CHECKS} AND id IN (SELECT value FROM json_each(?))", (given,))
         connection.executemany("INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
@@ -302,6 +308,13 @@ IS_DUE = (
     " OR (a.state IS 'missing' AND v.id IS NOT NULL AND v.missing_since IS NULL) END)"
 )
 """Whether a video is due; `every`: in seconds. One that begins to be missing is due when its counts are."""
+
+
+FORGET_CHECKS = (
+    "UPDATE availability SET missed_since = NULL, unsure_since = NULL"
+    " WHERE coalesce(missed_since, unsure_since) IS NOT NULL"
+)
+"""Forgets the checks that left videos out; more conditions follow."""
 
 
 def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:

@@ -43,7 +43,8 @@ CONFIRMATIONS = 10
 
 WITNESSES = 5
 """So many videos that play are asked about, too, where a request has room, which costs nothing: an answer without any
-video says nothing about those that only the text of pages embeds, which no count confirms."""
+video says nothing about those that only the text of pages embeds, which no count confirms. If there may be such videos,
+each request has one."""
 
 log = logging.getLogger("syncer.sync")
 
@@ -75,18 +76,22 @@ class VideoChecks:
         )
         """What to ask about."""
         self._witnesses: frozenset[VideoId] = frozenset()
-        if self.videos and self._is_whole:
-            free = min(WITNESSES, -len(self.videos) % BATCH_SIZE)
-            self._witnesses = frozenset(playing_videos(database, free) - set(self.videos))
-            self.videos += self._witnesses
+        if self.videos:
+            batches, free = math.ceil(len(self.videos) / BATCH_SIZE), -len(self.videos) % BATCH_SIZE
+            wanted = max(min(WITNESSES, free), batches if pages[-1] else 0)
+            witnesses = playing_videos(database, wanted, self.videos)
+            del self.videos[BATCH_SIZE * batches - len(witnesses) :]  # those are next
+            for number, witness in enumerate(witnesses):
+                self.videos.insert(number * BATCH_SIZE if number < batches else len(self.videos), witness)
+            self._witnesses = frozenset(witnesses)
         self._states = known_states(database, self.videos)
         self.question = about_playing(availability.regions)
 
     def note(self, answer: Answer) -> None:
         """Keep what YouTube returned of a batch, or that it rejects a video. What failed is due again."""
         if answer.outcome is Outcome.ANSWERED or (answer.outcome is Outcome.REJECTED and len(answer.videos) == 1):
-            unsure = answer.outcome is Outcome.REJECTED or (len(self.videos) > 1 and not answer.availability)
-            for video in answer.videos:
+            unsure = answer.outcome is Outcome.REJECTED or not answer.availability
+            for video in answer.videos if self._is_whole else set(answer.videos) - self._witnesses:
                 found = answer.availability.get(video)
                 still = _MISSING if self._states.get(video) is PlayState.MISSING else None
                 due_at = next_check(video, found or still, answer.at, self._every)
