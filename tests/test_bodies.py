@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from datetime import timedelta
@@ -386,3 +388,25 @@ def test_what_was_not_returned_before_it_moved_into_a_text_is_back_with_the_next
     youtube.world = World()
     site.sync(NOON + HOUR, Options(everything=True))
     assert (plays(site)[NAMED].availability.state, plays(site)[NAMED].left_out_since) == (PlayState.PUBLIC, None)
+
+
+def test_each_place_of_a_video_is_a_row_with_its_line(site: Site, youtube: Simulator, syncer: Run) -> None:
+    site.put(
+        "content/c.md", f"---\nvid_id: {BOTH}\n---\n\n{{% youtube {BOTH} %}}\n\nhttps://youtu.be/{BOTH}\n".encode()
+    )
+    youtube.world = World(videos={TEXT: DEAD})
+    site.sync()
+    rows = list(csv.DictReader(io.StringIO(syncer("videos", "--csv").out)))
+    line = str(next(line for path, line in plays(site)[BOTH].embeds if path == "content/b.md"))
+    places = [(row["path"], row["line"]) for row in rows if row["video_id"] == BOTH]
+    assert places == [
+        *(("content/b.md", ""), ("content/b.md", line)),
+        *(("content/c.md", ""), ("content/c.md", "5"), ("content/c.md", "7")),
+    ]
+    assert [(row["path"], row["line"]) for row in rows if row["video_id"] == NAMED] == [("content/a.md", "")]
+    listed = next(row for row in syncer("videos").out.splitlines() if row.startswith(BOTH))
+    shown = f"content/b.md, content/b.md:{line}, content/c.md, content/c.md:5, content/c.md:7"
+    assert listed.split("  ")[-1].strip() == shown
+    assert {row["not_returned_since"] for row in rows if row["video_id"] == TEXT} == {"2026-11-22T20:00:00Z"}
+    exported = [json.loads(each) for each in syncer("export", "videos", "--jsonl", "-").out.splitlines()]
+    assert {each["video_id"] for each in exported if each["missing_since"]} == {TEXT}

@@ -100,12 +100,21 @@ def test_json_and_csv_have_all_that_is_known(full: Site, syncer: Run) -> None:
     full.sync()
     noon = "2026-11-22T20:00:00Z"
     video = {"video_id": BLOCKED, "state": "blocked", "since": noon, "checked_at": noon, "made_for_kids": False}
-    more = {"blocked_in": "CH, DE", "starts_at": None, "pages": ["content/=again.md", f"content/{BLOCKED}.md"]}
+    more = {
+        "blocked_in": "CH, DE",
+        "starts_at": None,
+        "not_returned_since": None,
+        "pages": ["content/=again.md", f"content/{BLOCKED}.md"],
+    }
     assert syncer("videos", "--json", "--state", "blocked").document == {"videos": [video | more | {"embeds": []}]}
     rows = list(csv.DictReader(io.StringIO(syncer("videos", "--csv").out)))
     assert [row["path"] for row in rows if row["video_id"] == BLOCKED] == more["pages"]
     assert {row["made_for_kids"] for row in rows if row["video_id"] == KIDS} == {"true"}
-    assert {row["state"] for row in rows if row["video_id"] == DEAD} == {""}
+    assert {row["line"] for row in rows} == {""}
+    assert {(row["state"], row["not_returned_since"]) for row in rows if row["video_id"] == DEAD} == {("", noon)}
+    assert {row["not_returned_since"] for row in rows if row["video_id"] != DEAD} == {""}
+    [dead] = syncer("videos", "--json", "--state", "unknown").document["videos"]
+    assert dead["not_returned_since"] == noon
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 NOT_PLAYING = "not-playing"
 """As a STATE: all states in which a video does not play."""
 
-COLUMNS = ("video_id", "state", "since", "checked_at", "made_for_kids", "blocked_in", "starts_at", "path")
+COLUMNS = (
+    *("video_id", "state", "since", "checked_at", "made_for_kids", "blocked_in", "starts_at", "not_returned_since"),
+    *("path", "line"),
+)
 """Of the CSV table."""
 
 
 @click.command()
 @click.option("--state", "names", multiple=True, metavar="STATE", help="Only videos in this state. May be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table: a row for each page of each video.")
+@click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print a CSV table: a row for each page, and each line of its text, with a video.",
+)
 @click.pass_obj
 def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: bool) -> int:
     """Show whether each video plays, since when, and on which pages it is.
@@ -51,7 +59,7 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
         if as_json:
             show_json({"videos": [play_json(play) for play in video_plays(database, states=states)]})
         elif as_csv:
-            columns = dict.fromkeys(COLUMNS, ColumnType.TEXT)
+            columns = dict.fromkeys(COLUMNS, ColumnType.TEXT) | {"line": ColumnType.INTEGER}
             return to_standard_output(csv_chunks(columns, _csv_rows(video_plays(database, states=states))))
         else:
             shown: list[VideoPlay] = []
@@ -113,4 +121,4 @@ def _csv_rows(plays: Iterator[VideoPlay]) -> Iterator[Row]:
     for play in plays:
         row = play_json(play)
         cells = [cell for cell in row.values() if not isinstance(cell, list)]
-        yield from ((*cells, path) for path in play.pages)
+        yield from ((*cells, path, line) for path, line in play.places())

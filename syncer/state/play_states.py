@@ -48,6 +48,12 @@ class VideoPlay(NamedTuple):
     """Where the text of pages embeds it: the page, and the line in the file."""
     left_out_since: datetime | None = None
     """Since when YouTube has not returned it, if it is not missing yet."""
+    named_by: Sequence[str] = ()
+    """Those of the pages that name it outside of their text."""
+
+    def places(self) -> list[tuple[str, int | None]]:
+        """Return each place with the video, sorted: the page, and in its text the line in the file."""
+        return sorted([*((path, None) for path in self.named_by), *self.embeds], key=lambda at: (at[0], at[1] or 0))
 
 
 class StateChange(NamedTuple):
@@ -403,7 +409,9 @@ _PLAYS = (
     f" {LEFT_OUT_SINCE.format('n.id', 'v', 'a')} END,"
     f" (SELECT json_group_array(path) FROM (SELECT path FROM {PAGES_OF.format('n.id')} ORDER BY path)),"
     " (SELECT json_group_array(json_array(path, line))"
-    " FROM (SELECT path, line FROM embeds AS e WHERE e.id = n.id ORDER BY path, line)) FROM ({}) AS n"
+    " FROM (SELECT path, line FROM embeds AS e WHERE e.id = n.id ORDER BY path, line)),"
+    " (SELECT json_group_array(path) FROM (SELECT path FROM places AS p WHERE p.id = n.id ORDER BY path))"
+    " FROM ({}) AS n"
     " LEFT JOIN videos AS v ON v.id = n.id LEFT JOIN availability AS a ON a.id = n.id ORDER BY n.id"
 )
 
@@ -415,14 +423,14 @@ def _state(name: str | None) -> PlayState | None:
     return None if name is None else member(PlayState, name)
 
 
-def _play(row: tuple[str, str | None, int | None, int | None, str | None, int | None, str, str]) -> VideoPlay:
+def _play(row: tuple[str, str | None, int | None, int | None, str | None, int | None, str, str, str]) -> VideoPlay:
     """Return what a row says. Raises OddValue."""
-    video, state, since, checked_at, text, left_out, pages, lines = row
+    video, state, since, checked_at, text, left_out, pages, lines, named = row
     embeds, said = [(path, line) for path, line in json.loads(lines)], stored_availability(state, text)
     at = moment_or_none(checked_at)
-    return VideoPlay(
-        VideoId(video), said, moment_or_none(since), at, json.loads(pages), embeds, moment_or_none(left_out)
-    )
+    since_when, left_out_since = moment_or_none(since), moment_or_none(left_out)
+    paths, named_by = json.loads(pages), json.loads(named)
+    return VideoPlay(VideoId(video), said, since_when, at, paths, embeds, left_out_since, named_by)
 
 
 def stored_availability(state: str | None, facts: str | None) -> Availability:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from syncer.state.database import Database
-from syncer.state.naming_pages import PAGE_COUNT, PAGES_OF
+from syncer.state.naming_pages import LEFT_OUT_SINCE, PAGE_COUNT, PAGES_OF
 
 Row = tuple[str | int | None, ...]
 
@@ -57,7 +57,7 @@ def video_rows(database: Database, since: datetime | None) -> Iterator[Row]:
 _VIDEOS = (
     f"SELECT i.id, {PAGE_COUNT.format('i.id')},"
     f" (SELECT min(path) FROM {PAGES_OF.format('i.id')}), r.at, r.views, r.likes, r.comments,"
-    " v.read_at, v.missing_since, v.held, a.state, a.since, a.checked_at, a.facts FROM ("
+    f" v.read_at, {LEFT_OUT_SINCE.format('i.id', 'v', 'a')}, v.held, a.state, a.since, a.checked_at, a.facts FROM ("
     "SELECT id FROM places WHERE id > :after UNION SELECT id FROM embeds WHERE id > :after"
     " UNION SELECT id FROM videos WHERE id > :after ORDER BY 1 LIMIT :limit"
     ") AS i LEFT JOIN videos AS v ON v.id = i.id LEFT JOIN readings AS r ON r.sync = v.accepted AND r.video = v.video"

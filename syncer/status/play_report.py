@@ -70,10 +70,8 @@ def pending_sentence(number: int) -> str:
 
 
 def page_lines(play: VideoPlay) -> list[str]:
-    """Return the video's pages, those whose text embeds it with the line: `content/a.md:12`."""
-    embedding = {path for path, _ in play.embeds}
-    named = [path for path in play.pages if path not in embedding]
-    return sorted([*named, *(f"{path}:{line}" for path, line in play.embeds)])
+    """Return the places with the video: pages, and where their text embeds it, the line, too: `content/a.md:12`."""
+    return [path if line is None else f"{path}:{line}" for path, line in play.places()]
 
 
 def play_json(play: VideoPlay) -> dict[str, str | bool | list[str] | list[dict[str, object]] | None]:
@@ -87,6 +85,7 @@ def play_json(play: VideoPlay) -> dict[str, str | bool | list[str] | list[dict[s
         "made_for_kids": said.made_for_kids,
         "blocked_in": said.blocked_in or None,
         "starts_at": timestamp(said.starts_at) if said.starts_at else None,
+        "not_returned_since": timestamp(play.left_out_since) if play.left_out_since else None,
         "pages": list(play.pages),
         "embeds": [{"path": path, "line": line} for path, line in play.embeds],
     }
