@@ -367,6 +367,11 @@ def key_of(field: str) -> str:
     return field[len(item) + 1 :] if item else field
 
 
+def place_in_file(field: str) -> str:
+    """Return a field as the path of its keys: one value is `{ID}.views` to a mapping of IDs, `ID.views` to another."""
+    return re.sub(rf"\{{({ID_PATTERN})\}}(?=\.)", r"\1", field) if "{" in field else field
+
+
 @lru_cache(maxsize=4096)
 def without_item_numbers(field: str) -> str:
     """Return a field without the numbers of list items, which change when items are added above it.

@@ -23,7 +23,7 @@ from syncer.front_matter.forms import can_be_empty
 from syncer.front_matter.rewrite import rewrite
 from syncer.git.objects import read_texts
 from syncer.git.repository import Blob, Repository, differing_from_disk, files_in, flagged, relative_to_top
-from syncer.model import Change, Fields, Page, Place, Slot, VideoId, count_in_log, place_at
+from syncer.model import Change, Fields, Page, Place, Slot, VideoId, count_in_log, place_at, place_in_file
 from syncer.wording import counted, safe
 
 FILES_AT_ONCE = 10_000
@@ -163,7 +163,7 @@ def _once(found: Sequence[WaitingCount]) -> Sequence[WaitingCount]:
     """
     by_field: defaultdict[tuple[str, str, VideoId], list[WaitingCount]] = defaultdict(list)
     for each in found:
-        by_field[each[1].path, each[1].field, each[1].video_id].append(each)
+        by_field[each[1].path, place_in_file(each[1].field), each[1].video_id].append(each)
     chosen = set[int]()
     for same in by_field.values():
         logged = [each for each in same if each[2] and each[2].kind == count_in_log(each[1].kind)]

@@ -29,6 +29,7 @@ from syncer.model import (
     ValueKind,
     VideoId,
     key_of,
+    place_in_file,
 )
 from syncer.own_files import OPEN_FLAGS, open_file
 from syncer.wording import counted
@@ -329,17 +330,19 @@ def _settle(pages: Sequence[Page]) -> list[Page] | Problem:
         before = dict(owners)
         for slot in page.slots:
             for value in slot.values:
-                wanted = (slot.video_id, value.kind)
-                if letters.setdefault(fold_key(value.field), value.field) != value.field:
+                place, wanted = place_in_file(value.field), (slot.video_id, value.kind)
+                if letters.setdefault(fold_key(place), place) != place:
                     message = (
-                        f"Two collections map {letters[fold_key(value.field)]!r} and {value.field!r}, which are the "
+                        f"Two collections map {letters[fold_key(place)]!r} and {value.field!r}, which are the "
                         "same key to Hugo and others: use the same letters in both."
                     )
                     return Problem(ProblemKind.KEY_CASE, page.path, message, slot.line)
-                if owners.setdefault(value.field, wanted) != wanted:
-                    return _conflict(page.path, slot, value, owners[value.field])
+                if owners.setdefault(place, wanted) != wanted:
+                    return _conflict(page.path, slot, value, owners[place])
         slots = tuple(
-            slot_of(slot.video_id, slot.line, [value for value in slot.values if value.field not in before])
+            slot_of(
+                slot.video_id, slot.line, [value for value in slot.values if place_in_file(value.field) not in before]
+            )
             for slot in page.slots
         )
         settled.append(page._replace(slots=slots))

@@ -22,6 +22,7 @@ from syncer.front_matter.keys import DATA_SUFFIXES, KEYED, TABLES, fold_key, for
 from syncer.front_matter.leaves import key_values
 from syncer.front_matter.video_id import is_possible, parse_video_id
 from syncer.model import (
+    ID_PATTERN,
     Collection,
     Count,
     Fields,
@@ -334,7 +335,8 @@ def _is_video(text: str) -> bool:
 
 def _has(key: str, values: Mapping[str, list[str]] | None, block: bytes) -> bool:
     """Return whether a page has the key; where its front matter cannot be parsed, whether it may have it."""
-    return _last(key) in block if values is None else key in values
+    of_ids = re.sub(rf"(?<![^.]){ID_PATTERN}(?=\.)", "{}", key)  # `key_values` has the keys of IDs so
+    return _last(key) in block if values is None else key in values or of_ids in values
 
 
 def _last(key: str) -> bytes:
