@@ -410,3 +410,44 @@ def test_each_place_of_a_video_is_a_row_with_its_line(site: Site, youtube: Simul
     assert {row["not_returned_since"] for row in rows if row["video_id"] == TEXT} == {"2026-11-22T20:00:00Z"}
     exported = [json.loads(each) for each in syncer("export", "videos", "--jsonl", "-").out.splitlines()]
     assert {each["video_id"] for each in exported if each["missing_since"]} == {TEXT}
+
+
+def test_the_summary_names_the_videos_in_texts_of_which_no_counts_are_requested(site: Site, syncer: Run) -> None:
+    assert "\n2 pages, 2 videos, and 1 video in texts: 2 requested, 2 returned. " in syncer("sync").out
+    assert "in_texts" not in syncer("sync", "--json").document
+    asked = syncer("sync", "--dry-run", "--all", "--video", NAMED).out
+    assert "1 page, 1 video: 1 requested, 1 returned. " in asked
+    number = syncer("status", "--json").document["syncs"][-1]["sync"]
+    with served(site) as browser:
+        assert "2 videos on 2 pages, 1 video in texts" in browser.get(f"/syncs/{number}").text
+
+
+@pytest.mark.parametrize("narrowed", [["--video", TEXT], ["content/c.md"]], ids=["video", "path"])
+def test_a_sync_of_a_video_in_texts_says_that_no_counts_are_requested_and_whether_it_plays(
+    site: Site, syncer: Run, youtube: Simulator, narrowed: list[str]
+) -> None:
+    found = "1 video in texts: no counts are requested. Changed 0 counts on 0 pages.\n"
+    assert syncer("sync", *narrowed).out == f"{found}Checked whether 1 video plays: 1 returned.\n"
+    syncer("sync")
+    again = syncer("sync", *narrowed).out
+    assert again == f"{found}Whether it plays was checked before (use --all to check again).\n"
+    assert "Checked whether 1 video plays: 1 returned.\n" in syncer("sync", "--all", *narrowed).out
+
+
+def test_a_video_that_the_user_names_is_checked_if_it_was_not_just_now(site: Site, youtube: Simulator) -> None:
+    site.sync()
+    youtube.world = World(videos={TEXT: NOT_HERE})
+    for minutes, due in ((4, 0), (6, 1)):
+        report = site.sync(NOON + timedelta(minutes=minutes), Options(videos=frozenset({TEXT})))
+        assert report.playing
+        assert (report.playing.due, len(report.playing.stopped())) == (due, due)
+
+
+def test_history_says_that_no_counts_are_requested_of_a_video_in_texts(site: Site, syncer: Run) -> None:
+    syncer("sync")
+    ran = syncer("history", TEXT)
+    assert ran.code == 2
+    only = "is only in the text of pages, so no counts are requested; `syncer videos` shows whether it plays"
+    assert ran.err == f"syncer: {TEXT} {only}\n"
+    assert f"no readings of {MORE} are stored; run `syncer sync --video {MORE}`" in syncer("history", MORE).err
+    assert syncer("history", BOTH).code == 0

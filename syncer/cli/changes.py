@@ -97,6 +97,9 @@ def _show_sums(report: SyncReport) -> None:
     if report.removed[1]:
         verb = "Would remove" if report.dry_run else "Removed"
         show(f"{verb} {counted(report.removed[1], 'video')} from {safe(report.removed[0])}.")
+    if report.playing and not report.playing.due and not report.videos and report.in_texts:
+        them, verb = ("it", "plays") if report.in_texts == 1 else ("they", "play")
+        show(f"Whether {them} {verb} was checked before (use --all to check again).")
     if report.playing and report.playing.due and not report.asked:
         due, verb = report.playing.due, "plays" if report.playing.due == 1 else "play"
         show(f"Checked whether {counted(due, 'video')} {verb}: {report.playing.checked:,} returned.")

@@ -46,7 +46,7 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> int:
     from syncer.cli.show import show_json
     from syncer.errors import UsageError
     from syncer.state.database import open_state
-    from syncer.state.videos import history
+    from syncer.state.videos import history, pages_of_videos
     from syncer.status.documents import history_json, reading_row
 
     if as_csv and as_json:
@@ -55,6 +55,12 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> int:
     config = settings.config()
     with open_state(config.state_directory, config.site) as database:
         readings = history(database, wanted)
+        named = readings or pages_of_videos(database, [wanted], with_embeds=False)
+        in_texts = not named and wanted in pages_of_videos(database, [wanted])
+    if in_texts:
+        raise UsageError(
+            f"{wanted} is only in the text of pages, so no counts are requested; `syncer videos` shows whether it plays"
+        )
     if not readings:
         raise UsageError(f"no readings of {wanted} are stored; run `syncer sync --video {wanted}` to get one")
     if as_json:

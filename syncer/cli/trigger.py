@@ -77,7 +77,8 @@ def _show(document: dict[str, Any], limits: Brakes) -> int:
     else:
         numbers = ("pages", "videos", "asked", "answered", "changed_counts", "changed_pages")
         dates = document["changed_dates"]
-        show(summary(**{name: document[name] for name in numbers}, changed_dates=dates), "bold")
+        in_texts = document.get("in_texts", 0)
+        show(summary(**{name: document[name] for name in numbers}, changed_dates=dates, in_texts=in_texts), "bold")
         if fresh := document["left_out"]["fresh"]:
             skipped = f"Skipped {counted(fresh, 'video')} checked less than 5 minutes ago or gone"
             show(f"{skipped} (`syncer sync --all` includes them).")

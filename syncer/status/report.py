@@ -90,6 +90,8 @@ class SyncReport:
     """The videos whose readings the safety brake holds: whether they are missing is not known."""
     playing: PlayReport | None = None
     """What was found out about whether videos play; None: no video was due."""
+    in_texts: int = 0
+    """Distinct video IDs in the text of pages that are none of `videos`: their counts are not requested."""
 
 
 COMPLETE = "complete"
@@ -156,6 +158,8 @@ class StoredReport(TypedDict):
     """The same."""
     changed_dates: NotRequired[int]
     """The same."""
+    in_texts: NotRequired[int]
+    """Absent if there are none, too."""
     exit: int
 
 
@@ -203,15 +207,21 @@ def summary(
     changed_counts: int,
     changed_pages: int,
     changed_dates: int = 0,
+    in_texts: int = 0,
     dry_run: bool = False,
 ) -> str:
-    """Return how a sync went, in a line: `12 pages, 13 videos: 13 requested, 12 returned. Changed 22 counts ...`."""
+    """Return how a sync went, in a line: `12 pages, 13 videos: 13 requested, 12 returned. Changed 22 counts ...`.
+
+    `in_texts` is how many more videos are in the text of pages: their counts are not requested.
+    """
     requested = f"{asked:,} requested, {answered:,} returned" if asked else "none requested"
+    found = f"{counted(pages, 'page')}, {counted(videos, 'video')}"
+    if in_texts and videos:
+        found += f", and {counted(in_texts, 'video')} in texts"
+    elif in_texts:
+        found, requested = f"{counted(in_texts, 'video')} in texts", "no counts are requested"
     changed = f"{'Would change' if dry_run else 'Changed'} {counts_and_dates(changed_counts, changed_dates)}"
-    return (
-        f"{counted(pages, 'page')}, {counted(videos, 'video')}: {requested}."
-        f" {changed} on {counted(changed_pages, 'page')}."
-    )
+    return f"{found}: {requested}. {changed} on {counted(changed_pages, 'page')}."
 
 
 def summary_of(report: SyncReport) -> str:
@@ -224,6 +234,7 @@ def summary_of(report: SyncReport) -> str:
         changed_counts=report.changed_counts,
         changed_pages=report.changed_pages,
         changed_dates=report.changed_dates,
+        in_texts=report.in_texts,
         dry_run=report.dry_run,
     )
 
@@ -276,6 +287,7 @@ def brake_share(brake: Brake) -> str:
 def stored_json(report: SyncReport) -> str:
     """Return the report as the state keeps it."""
     more = {"retries": report.tries.repeated, "left": report.left, "changed_dates": report.changed_dates}
+    more |= {"in_texts": report.in_texts} if report.in_texts else {}
     return json.dumps({**report_json(report), **more})
 
 
@@ -342,7 +354,7 @@ def _is_report(report: Mapping[str, object]) -> bool:
         isinstance(report.get("sync"), str)
         and all(_is_time(report.get(name)) for name in ("started", "finished"))
         and all(_is_number(report.get(name)) for name in _NUMBERS)
-        and all(_is_number(report.get(name, 0)) for name in ("retries", "left", "changed_dates"))
+        and all(_is_number(report.get(name, 0)) for name in ("retries", "left", "changed_dates", "in_texts"))
         and _is_numbers(report.get("units"))
         and _is_numbers(report.get("left_out"), _LEFT_OUT)
         and isinstance(missing, list)

@@ -49,6 +49,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
     if stored := report["brake"]:
         earlier, part = stored.get("earlier", made > 0), stored.get("part", False)
         brake = Brake(stored["reason"], stored["struck"], stored["of"], earlier, part)
+    in_texts = f", {counted(report['in_texts'], 'video')} in texts" if report.get("in_texts") else ""
     left_alone = report.get("left", 0)
     problems = problems_of(report)
     return page(
@@ -60,7 +61,7 @@ def sync_page(report: StoredReport, changes: Sequence[Line], names: PageNames, *
                 ("Result", result_of(report)),
                 ("Started", moment(started)),
                 ("Took", f"{(finished - started).total_seconds():.0f} s"),
-                ("Found", f"{counted(report['videos'], 'video')} on {counted(report['pages'], 'page')}"),
+                ("Found", f"{counted(report['videos'], 'video')} on {counted(report['pages'], 'page')}{in_texts}"),
                 ("Requested", f"{counted(report['asked'], 'video')}, {report['answered']:,} returned"),
                 ("Skipped", _skipped(report)),
                 ("Changed", f"{counts_and_dates(made, dates)} on {counted(report['changed_pages'], 'page')}"),

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from syncer.content.pages import Pages
 from syncer.decide.availability import SOON, Availability, PlayState, next_check
+from syncer.decide.plan import FRESH_SECONDS
 from syncer.decide.quota import next_reset, share_of, units_left
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
@@ -56,7 +57,8 @@ class VideoChecks:
         """Choose the videos that are due, as far as the units reach that `requested` videos' counts leave.
 
         `pages` are those of the sync, and those with embeds: a narrowed one looks at their videos only. Nothing is
-        asked while `videos.list` is parked, or once the sync is cancelled. Raises StateError.
+        asked while `videos.list` is parked, or once the sync is cancelled. Videos that the user names are due if they
+        are not fresh. Raises StateError.
         """
         database, options, availability = sync.database, sync.options, sync.config.availability
         self._sync, self._every = sync, availability.every or timedelta.max
@@ -69,7 +71,7 @@ class VideoChecks:
         self.videos, self._due = due_videos(
             database,
             sync.environment.clock(),
-            self._every,
+            min(self._every, timedelta(seconds=FRESH_SECONDS)) if options.videos else self._every,
             limit=0 if sync.environment.cancelled() else _units(sync, requested) * BATCH_SIZE,
             only=only & options.videos if only and options.videos else only,
             everything=options.everything or self._other_regions,

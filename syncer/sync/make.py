@@ -143,6 +143,9 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
 
         data_file = open_data_file(sync)
     pages, embeds = _scan(sync, data_file)
+    if embeds:
+        in_texts, named = ({video for _, videos in each.named() for video in videos} for each in (embeds, pages))
+        sync.tally.in_texts = len(in_texts.intersection(sync.options.videos or in_texts) - named)
     others = [problem for problem in sync.tally.problems if problem.kind is not ProblemKind.KEYS_NOT_FOUND]
     if not (pages or embeds or sync.tally.excluded or others or sync.options.is_narrowed):
         known = count_videos(sync.database)  # with those that only texts embed

@@ -94,6 +94,8 @@ class Tally:
     started: datetime
     pages: int = 0
     videos: int = 0
+    in_texts: int = 0
+    """Other videos, in the text of pages: their counts are not requested."""
     fresh: int = 0
     """Videos that were not requested because they were read less than five minutes ago, or are gone and not due."""
     gone_not_due: int = 0
@@ -182,6 +184,7 @@ class Tally:
             dry_run=options.dry_run,
             pages=self.pages,
             videos=self.videos,
+            in_texts=self.in_texts,
             asked=self.asked,
             answered=self.answered,
             units=dict(self.units),
