@@ -51,10 +51,10 @@ def test_each_video_is_shown_with_its_state_since_when_and_its_pages(full: Site,
     rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
     assert rows == [
         ["video_id", "state", "since", "details", "pages"],
-        [PUBLIC, "public", noon, f"content/{PUBLIC}.md"],
         [BLOCKED, "blocked", noon, "blocked in CH, DE", f"content/=again.md, content/{BLOCKED}.md"],
         [KIDS, "not-embeddable", noon, "made for kids", f"content/{KIDS}.md"],
         [DEAD, "missing", noon, f"content/{DEAD}.md"],
+        [PUBLIC, "public", noon, f"content/{PUBLIC}.md"],
         ["4 videos: 1 blocked, 1 missing, 1 not-embeddable, 1 public."],
     ]
 
@@ -79,6 +79,18 @@ def test_a_video_is_not_returned_before_it_is_missing_and_each_list_has_it_once(
     listed = status.split("Videos that do not play on your site:\n")[1]
     dead = [video["video_id"] for video in syncer("videos", "--json", "--state", "not-playing").document["videos"]]
     assert [line.split()[0] for line in listed.splitlines() if line.startswith("  ")] == dead == [BLOCKED, KIDS, DEAD]
+
+
+def test_what_does_not_play_is_first_and_one_long_remark_does_not_widen_the_other_rows(full: Site, syncer: Run) -> None:
+    full.sync()
+    heads, *rows, _ = syncer("videos").out.splitlines()
+    assert [row.split()[0] for row in rows] == [BLOCKED, KIDS, DEAD, PUBLIC]
+    pages = {row.find("content/") for row in (*rows[:2], rows[3])}
+    assert pages == {heads.find("pages")}, "their column is where its head is"
+    assert "missing if that lasts a day  content/" in rows[2]
+    assert rows[3].find("content/") < 80
+    ordered = [video["video_id"] for video in syncer("videos", "--json").document["videos"]]
+    assert ordered == [PUBLIC, BLOCKED, KIDS, DEAD], "a document is in the order of IDs"
 
 
 @pytest.mark.parametrize(

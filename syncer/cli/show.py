@@ -26,6 +26,9 @@ ROWS_SHOWN = 40
 UNWRAPPED = 10_000
 """The width of what is no terminal: programs read it line by line."""
 
+PADDING_CELL = 40
+"""Characters of a cell above which it does not widen a column of remarks: one long remark would push all rows apart."""
+
 VIDEOS_SHOWN = 10
 """The same, of a list of videos."""
 
@@ -88,15 +91,19 @@ def show_held_back(held: HeldBackCounts | None, verb: str = "Held back") -> None
         show(f"{verb} {held_back_outline(held)}.")
 
 
-def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table; the columns numbered in `right` are aligned to the right.
+def show_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = (), remarks: Sequence[int] = ()
+) -> None:
+    """Print a table; the columns numbered in `right` are aligned to the right; those in `remarks` may have long cells.
 
     On a terminal that is too narrow for it, the cells of the first column are on lines of their own.
     """
     print_line: Callable[[str], None] = partial(show, style="bold")
     width = console().width if sys.stdout.isatty() else UNWRAPPED
-    for cells in _in_columns([heads, *rows], right):
-        if cell_len("  ".join(cells)) > width:
+    lines = list(_in_columns([heads, *rows], right, remarks))
+    is_narrow = any(cell_len("  ".join(cells)) > width for cells in lines)
+    for cells in lines:
+        if is_narrow:
             if first := cells[0].strip():
                 print_line(first)
             cells[0] = ""
@@ -128,10 +135,15 @@ def show_videos(
             show(f"  ... and {len(rows) - VIDEOS_SHOWN:,} more (see {where})")
 
 
-def _in_columns(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> Iterator[list[str]]:
-    """Yield the rows with their cells made safe, and padded to the same width in each column."""
+def _in_columns(
+    rows: Iterable[Sequence[str]], right: Sequence[int] = (), remarks: Sequence[int] = ()
+) -> Iterator[list[str]]:
+    """Yield the rows with their cells made safe, and padded to the same width in each column but for long remarks."""
     cells = [[safe(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    widths = [
+        max(length for length in map(cell_len, column) if number not in remarks or length <= PADDING_CELL)
+        for number, column in enumerate(zip(*cells, strict=True))
+    ]
     for row in cells:
         gaps = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         pairs = enumerate(zip(row, gaps, strict=True))

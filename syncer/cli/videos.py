@@ -69,7 +69,7 @@ def command(settings: Settings, names: tuple[str, ...], as_json: bool, as_csv: b
                     shown.append(play)
                 else:
                     pending += play.left_out_since is not None
-            _show_table(shown)
+            _show_table(sorted(shown, key=_urgency))
             sums = count_states(database)
             total = counted(sum(sums.values()), "video")
             show(f"{total}: {state_sums(sums)}." if sums else "No videos yet. Run `syncer sync`.")
@@ -96,6 +96,12 @@ def _states(names: tuple[str, ...]) -> set[PlayState | None]:
     return set[PlayState | None]().union(*(known[name] for name in names))
 
 
+def _urgency(play: VideoPlay) -> int:
+    """Return the place in the table: what does not play first, then what YouTube did not return."""
+    state = play.availability.state
+    return 0 if state and not state.plays else 1 if play.left_out_since else 2
+
+
 def _show_table(plays: list[VideoPlay]) -> None:
     from syncer.cli.show import show_table
     from syncer.status.play_report import UNKNOWN, page_lines, play_details
@@ -112,7 +118,7 @@ def _show_table(plays: list[VideoPlay]) -> None:
         for play in plays
     ]
     if rows:
-        show_table(("video_id", "state", "since", "details", "pages"), rows)
+        show_table(("video_id", "state", "since", "details", "pages"), rows, remarks=(3,))
 
 
 def _csv_rows(plays: Iterator[VideoPlay]) -> Iterator[Row]:
