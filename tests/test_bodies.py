@@ -307,6 +307,8 @@ def test_videos_lists_pages_with_lines(site: Site, youtube: Simulator, syncer: R
     ("collection", "more", "message"),
     [
         ("{directory: content}", "every: 7d", "fields: is missing"),
+        ("{directory: content, bodies: false}", "every: 7d", "; only pages with `bodies: true` need none$"),
+        ("{directory: content, bodies: null}", "every: 7d", r"^[^\n]*bodies: must be `true` or `false`, but is empty$"),
         (
             f"{{directory: content, bodies: true, format: yaml, {FIELDS}}}",
             "every: 7d",

@@ -60,7 +60,8 @@ def explain(error: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
     elif error["type"] == "missing":
         examples = _keys_at(key[:-1])[str(key[-1])].examples or [""]
         written = yaml.safe_dump({key[-1]: examples[0]}, default_flow_style=True, sort_keys=False, width=1000)
-        yield key, f"is missing; add it, for example `{written.strip()[1:-1]}`"
+        only = "; only pages with `bodies: true` need none" if key[-1] == "fields" else ""
+        yield key, f"is missing; add it, for example `{written.strip()[1:-1]}`{only}"
     elif error["type"] in _EXPECTED:
         yield key, _wrong_type(error["type"], error["input"])
     else:

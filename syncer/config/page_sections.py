@@ -300,7 +300,7 @@ class Collection(Section):
     @classmethod
     def _keep_rules(cls, own: FieldMapping, info: ValidationInfo) -> FieldMapping:
         if own is _ONLY_EMBEDS:
-            if info.data.get("bodies"):
+            if info.data.get("bodies", True):  # it lacks where it is wrong itself
                 return own
             raise PydanticCustomError("missing", "Field required")
         is_table, keys = info.data.get("format") in _TABLES, (own.video_id, own.counts, own.details, own.where)
