@@ -9,10 +9,12 @@ from datetime import timedelta
 
 import pytest
 
+from syncer.cli.show import ROWS_SHOWN
 from syncer.simulator.playing import Playing
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import Video, VideoState, World
 from syncer.sync.options import Options
+from tests.repository import in_git
 from tests.site import NOON, Run, Site, crlf, ids
 
 PUBLIC, BLOCKED, KIDS, DEAD = sorted(ids(4, seed=171))
@@ -190,3 +192,30 @@ def test_status_lists_what_does_not_play_beside_what_is_missing(full: Site, sync
     document = syncer("status", "--json").document
     assert document["states"] == {"blocked": 1, "missing": 1, "not-embeddable": 1, "public": 1}
     assert [video["video_id"] for video in document["not_playing"]] == [BLOCKED, KIDS, DEAD]
+
+
+@pytest.mark.parametrize("pages", [ROWS_SHOWN - 1, ROWS_SHOWN, 3 * ROWS_SHOWN])
+def test_dates_are_first_where_a_list_is_cut_and_in_their_place_where_it_is_not(
+    site: Site, youtube: Simulator, syncer: Run, pages: int
+) -> None:
+    fields = "fields: {video_id: id, counts: {viewCount: views}, unavailable_since: gone}"
+    site.configure(collections=f"  - {{directory: content, {fields}}}", availability="every: 7d")
+    videos = ids(pages, seed=174)
+    for number, video in enumerate(videos):
+        site.put(f"content/{number:04}.md", f"---\nid: {video}\nviews: 1\ngone:\n---\n".encode())
+    in_git(site)
+    youtube.world = World(videos={videos[-1]: Video(playing=Playing(embeddable=False))})
+    last = f"content/{pages - 1:04}.md"
+    synced = syncer("sync").out
+    for printed, total in ((synced, f"{pages} pages, "), (syncer("review").out, "Not committed:")):
+        assert total in printed
+        heads, *rows = [line.split()[:2] for line in printed.partition(total)[0].splitlines() if "more" not in line]
+        assert heads == ["page", "count"]
+        named = [row[0] for row in rows if row[0].startswith("content/")]
+        if pages + 1 > ROWS_SHOWN:
+            assert rows[0] == [last, "gone"]
+            assert named[1:] == [f"content/{number:04}.md" for number in range(ROWS_SHOWN - 1)]
+            assert len(rows) == ROWS_SHOWN
+        else:
+            assert named == sorted(named)
+            assert rows[-1] == ["gone", "-"]

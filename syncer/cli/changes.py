@@ -27,10 +27,14 @@ from syncer.wording import counted, counts_and_dates, safe
 
 
 class ChangeList:
-    """The first changes of a sync, without the dates that go with a count, or in full all; the diff log has all."""
+    """The first changes of a sync, without the dates that go with a count, or in full all; the diff log has all.
+
+    Where they are not all printed, those that say whether a video plays are first: counts change in each sync.
+    """
 
     def __init__(self, *, keep_all: bool = False) -> None:
         self.changes: list[Change] = []
+        self._playing: list[Change] = []
         self._previews: list[tuple[str, bytes, bytes]] = []
         self._keep_all = keep_all
         self._rows = 0
@@ -42,6 +46,8 @@ class ChangeList:
         else:
             rows = [change for change in changes if change.kind is not Detail.CHECKED_AT]
             self.changes += rows[: ROWS_SHOWN - len(self.changes)]
+            playing = [change for change in rows if change.kind is Detail.UNAVAILABLE_SINCE]
+            self._playing += playing[: ROWS_SHOWN - len(self._playing)]
             self._rows += len(rows)
 
     def preview(self, path: str, old: bytes, new: bytes) -> None:
@@ -67,7 +73,11 @@ class ChangeList:
                     show(safe(line), _STYLES.get(line[0], ""))
                 show()
         if self.changes and not report.dry_run:
-            paths = [None, *(change.path for change in self.changes)]
+            shown = self.changes
+            if self._rows > ROWS_SHOWN:
+                others = [change for change in shown if change.kind is not Detail.UNAVAILABLE_SINCE]
+                shown = [*self._playing, *others][:ROWS_SHOWN]
+            paths = [None, *(change.path for change in shown)]
             rows = [
                 (
                     "" if change.path == before else change.path,
@@ -75,7 +85,7 @@ class ChangeList:
                     change.old or "-",
                     change.new or "-",
                 )
-                for before, change in zip(paths, self.changes, strict=False)
+                for before, change in zip(paths, shown, strict=False)
             ]
             show_table(("page", "count", "old", "new"), rows, right=(2, 3))
         if report.dry_run:

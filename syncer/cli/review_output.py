@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_held_back, show_problems, show_table
-from syncer.model import Count, Problem, ProblemKind, count_in_log, named_field
+from syncer.model import Count, Detail, Problem, ProblemKind, count_in_log, named_field
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
 from syncer.status.held_back import held_back_json
@@ -98,11 +97,17 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 
 
 def _show_pages(pages: Sequence[ReviewPage]) -> None:
-    """Print the first counts of pages as a table, and the totals."""
-    table = islice((row for page in pages for row in _rows(page)), ROWS_SHOWN)
+    """Print the first counts of pages as a table, and the totals.
+
+    Where they are not all printed, those that say whether a video plays are first.
+    """
+    found = [(page, count) for page in pages for count in page.counts]
+    if len(found) > ROWS_SHOWN:
+        found.sort(key=lambda each: each[1].difference.kind is not Detail.UNAVAILABLE_SINCE)
+    table = _rows(found[:ROWS_SHOWN])
     show_table(("page", "count", "old", "new", "change", ""), table, right=(2, 3, 4))
-    counts = [count for page in pages for count in page.counts if isinstance(count.difference.kind, Count)]
-    rows = sum(len(page.counts) for page in pages)
+    counts = [count for _, count in found if isinstance(count.difference.kind, Count)]
+    rows = len(found)
     rest(rows, "count" if rows == len(counts) else "value")
     large, yours = sum(count.large_change for count in counts), sum(not count.own for count in counts)
     marked = [counted(large, "large change")] * bool(large) + [f"{yours:,} yours"] * bool(yours)
@@ -113,16 +118,18 @@ def _show_pages(pages: Sequence[ReviewPage]) -> None:
         show("Counts marked `yours` were not last written by syncer. Commit them yourself with git.")
 
 
-def _rows(page: ReviewPage) -> Iterator[Sequence[str]]:
-    """Yield a row for each count; only a page's first row names the page."""
-    path, lines = page.path, page.other_lines
-    for count in page.counts:
-        field = named_field(count.difference.field, count.difference.video_id)
+def _rows(found: Sequence[tuple[ReviewPage, ReviewCount]]) -> Iterator[Sequence[str]]:
+    """Yield a row for each count; only the first of a page's adjacent rows names the page."""
+    before, noted = "", set[str]()
+    for page, count in found:
+        difference, path = count.difference, "" if page.path == before else page.path
+        field = named_field(difference.field, difference.video_id)
         notes = ["large change"] * count.large_change + ["yours"] * (not count.own)
-        if lines:
-            notes.append(f"{counted(lines, 'other line')} changed")
-        yield path, field, count.difference.old or "-", count.difference.new or "-", in_percent(count), ", ".join(notes)
-        path, lines = "", 0
+        if page.other_lines and page.path not in noted:
+            notes.append(f"{counted(page.other_lines, 'other line')} changed")
+        yield path, field, difference.old or "-", difference.new or "-", in_percent(count), ", ".join(notes)
+        before = page.path
+        noted.add(before)
 
 
 def in_percent(count: ReviewCount) -> str:
