@@ -68,6 +68,16 @@ def _merged(table: Table, name: str) -> Conflict | None:
     )
 
 
+def merged_into(table: Table) -> list[Table]:
+    """Return the mappings that the merge keys of a table merge, and those that are merged into these."""
+    found, pending = list[Table](), [table]
+    while pending and len(found) < MAX_MERGED_MAPPINGS:
+        tables = [each for member in filter(_is_merge, pending.pop().members) for each in _tables(member.value)]
+        found += tables
+        pending += tables
+    return found
+
+
 def _brings(table: Table, name: str) -> bool:
     """Return whether the merge keys of a table, or those in what they merge, set the name."""
     pending, seen = [table], {id(table)}

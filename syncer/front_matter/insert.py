@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
-from syncer.front_matter.tree import Member, Scalar, Table
+from syncer.front_matter.tree import Member, Node, Scalar, Table
+from syncer.model import CountType
 
 
 class Insertion(NamedTuple):
@@ -88,6 +91,16 @@ def insertion_before(text: str, syntax: Syntax, table: Table, quote: str) -> Ins
     if indent.strip(" \t") or (syntax is Syntax.YAML and not indent):
         return None
     return Insertion(line, indent, middle, quote + line_end, key.quote)
+
+
+def quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: CountType) -> str:
+    """Return the quote that an inserted value gets: the nearest one's of its type, else of this type."""
+    after = bisect_left(quotes, (video_id.start, ""))
+    nearest = min(quotes[max(after - 1, 0) : after + 1], key=lambda quote: abs(quote[0] - video_id.start), default=None)
+    if nearest:
+        return nearest[1]
+    own = video_id.quote[:1] if isinstance(video_id, Scalar) else ""
+    return "" if insert_as == "number" else own or '"'
 
 
 def _line_start(text: str, offset: int) -> int:

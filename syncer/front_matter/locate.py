@@ -14,17 +14,16 @@ from typing import NamedTuple
 from syncer.front_matter.block import Syntax
 from syncer.front_matter.differences import conflict_on
 from syncer.front_matter.forms import FORMS, QUOTED_AFTER_COLON, describe_wrong
-from syncer.front_matter.insert import insertion_after, insertion_before
+from syncer.front_matter.insert import insertion_after, insertion_before, quote_near
 from syncer.front_matter.keys import NO_VIDEO, Keys, MappedKey, is_same_text, slot_of
 from syncer.front_matter.letters import Twin, find_twin, in_any_letters
-from syncer.front_matter.scopes import KeyPath, Scope, follow, meets, scopes_in
+from syncer.front_matter.scopes import ALIASED, KeyPath, Scope, follow, meets, scopes_in
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree, Unreadable
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import (
     ID_PATTERN,
     LARGEST_COUNT,
     Count,
-    CountType,
     Problem,
     ProblemKind,
     Slot,
@@ -175,8 +174,9 @@ _Drafted = _Draft | Problem | Conflict
 
 def _draft(block: BlockText, scope: Scope, keys: Keys) -> _Drafted | None:
     """Return the video of a table, if it has one, or why it cannot be used."""
-    if keys.where and (met := meets(scope, keys, block.syntax)) is not True:
-        return met or None
+    usable = _is_usable(block, scope, keys)
+    if usable is not True:
+        return usable or None
     id_path, video_id = scope.id_path, None
     if id_path:
         video_id = _video_id_in_key(block, id_path)
@@ -200,6 +200,18 @@ def _draft(block: BlockText, scope: Scope, keys: Keys) -> _Drafted | None:
         whole = Scalar(item.text, items.start, closing.end() if closing else item.stop, item.quote)
         id_path = id_path._replace(member=Member(id_path.member.key, whole))
     return _Draft(scope, id_path, video_id, [(key, _span(block, scope, key)) for key in keys.mapped])
+
+
+def _is_usable(block: BlockText, scope: Scope, keys: Keys) -> Problem | Conflict | bool:
+    """Return whether a table has the values of `where` and is written where it is, or why it cannot be used."""
+    met = meets(scope, keys, block.syntax) if keys.where else True
+    if isinstance(met, Conflict) and any(follow(scope.table, names) is None for names, _ in keys.where):
+        return block.problem(*met)  # what a merge key sets leaves other items as they are
+    if scope.alias is None or met is not True:
+        return met
+    found = follow(scope.table, keys.video_id)
+    is_video = found and isinstance(_video_id(block, found.value, keys), str)
+    return bool(is_video) and block.problem(ProblemKind.ALIAS, ALIASED, scope.alias)
 
 
 def _with_one_problem(drafts: Sequence[_Drafted]) -> list[_Drafted]:
@@ -344,8 +356,8 @@ def _finish(block: BlockText, draft: _Draft, keys: Keys, quotes: _Quotes) -> Ite
         return
     if absent:
         quote_of = {
-            True: _quote_near(id_path.value, quotes[True], keys.insert_as),
-            False: _quote_near(id_path.value, quotes[False], "string"),
+            True: quote_near(id_path.value, quotes[True], keys.insert_as),
+            False: quote_near(id_path.value, quotes[False], "string"),
         }
         inserted = {
             key: _insert(block, draft.scope, id_path, key, quote_of[isinstance(key.kind, Count)]) for key in absent
@@ -364,16 +376,6 @@ def _twins(draft: _Draft, keys: Keys, absent: Sequence[MappedKey]) -> list[Twin]
         return [of_id]
     written = [key for key, span in draft.spans if isinstance(span, ValueSpan) or key in absent]
     return [twin for key in written if (twin := find_twin(draft.scope.table, key.names))]
-
-
-def _quote_near(video_id: Node, quotes: Sequence[tuple[int, str]], insert_as: CountType) -> str:
-    """Return the quote that an inserted value gets: the nearest one's of its type, else of this type."""
-    after = bisect_left(quotes, (video_id.start, ""))
-    nearest = min(quotes[max(after - 1, 0) : after + 1], key=lambda quote: abs(quote[0] - video_id.start), default=None)
-    if nearest:
-        return nearest[1]
-    own = video_id.quote[:1] if isinstance(video_id, Scalar) else ""
-    return "" if insert_as == "number" else own or '"'
 
 
 def _insert(block: BlockText, scope: Scope, id_path: KeyPath, key: MappedKey, quote: str) -> ValueSpan | Problem:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
-from syncer.front_matter.differences import conflict_among_keys, conflict_on
+from syncer.front_matter.differences import conflict_among_keys, conflict_on, merged_into
 from syncer.front_matter.keys import EXCLUSION, Keys, Names
 from syncer.front_matter.letters import Twin, find_twin
 from syncer.front_matter.tree import Alias, Conflict, Items, Member, Node, Scalar, Table, Tree
 from syncer.model import ProblemKind
+
+ALIASED = "This item is a YAML alias: write the item itself."
 
 
 class Scope(NamedTuple):
@@ -25,6 +27,8 @@ class Scope(NamedTuple):
     """A key that differs from one on the path to it only in letter case."""
     id_path: KeyPath | None = None
     """Of the value of a mapping whose keys are the ids: the way to that key."""
+    alias: int | None = None
+    """The offset of the alias that a list has instead of the table."""
 
 
 class KeyPath(NamedTuple):
@@ -71,12 +75,20 @@ def meets(scope: Scope, keys: Keys, syntax: Syntax) -> bool | Conflict:
     """Return whether a table has the values of `where`, as they are written, or why that is uncertain."""
     for names, text in keys.where:
         found = follow(scope.table, names)
+        conflict = None if found else conflict_on(scope.table, names, syntax)
+        if conflict and any(_has_text(table, names, text) for table in merged_into(scope.table)):
+            return conflict
         node = found and found.value
         if isinstance(node, Alias):
             node = node.target
         if not isinstance(node, Scalar) or node.text != text:
             return False
     return next(filter(None, (conflict_on(scope.table, names, syntax) for names, _ in keys.where)), True)
+
+
+def _has_text(table: Table, names: Names, text: str) -> bool:
+    found = follow(table, names)
+    return found is not None and isinstance(found.value, Scalar) and found.value.text == text
 
 
 class _Position(NamedTuple):
@@ -93,8 +105,10 @@ def _scopes(
 ) -> Iterator[Scope | Conflict]:
     names = lists[0] if lists else keys.video_id if keys.is_keyed else None
     if names is None:
-        if isinstance(at.node, Table):
-            yield Scope(at.node, at.prefix, at.obstacle, at.twin)
+        alias = at.node if isinstance(at.node, Alias) else None
+        table = alias.target if alias else at.node
+        if isinstance(table, Table):
+            yield Scope(table, at.prefix, at.obstacle, at.twin, alias=alias.start if alias else None)
         return
     node, obstacle, twin = at.node, at.obstacle, at.twin
     if names:

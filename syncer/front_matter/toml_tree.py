@@ -68,6 +68,7 @@ class _Reader:
                 at += 1 + is_array
                 number = self._number(root, 0, names)
                 if number == NOT_WANTED:
+                    self._open_wanted(root, 0, names)
                     table = Table(start)
                     self.rest.update(f"\0{text[start:at]}".encode())
                 else:
@@ -89,6 +90,13 @@ class _Reader:
             node = member.value if member else None
         return number
 
+    def _open_wanted(self, table: Table, number: int, names: list[Scalar]) -> None:
+        """Create the tables that are wanted on the way to what is not: `v.ID` of `[v.ID.x]`."""
+        wanted = names[:-1]
+        while wanted and self._number(table, number, wanted) == NOT_WANTED:
+            wanted.pop()
+        _open(table, wanted, is_item=False)
+
     def _assign(self, at: int, table: Table, number: int, depth: int) -> int:
         """Read `key = value` into the table and return where it ends."""
         start = at
@@ -96,6 +104,7 @@ class _Reader:
         below = self._number(table, number, names)
         value, at = self._value(_blank(self._text, at + 1), below, depth)
         if below == NOT_WANTED:
+            self._open_wanted(table, number, names)
             self.rest.update(f"\0{self._text[start:at]}".encode())
         else:
             _open(table, names[:-1], is_item=False).add(Member(names[-1], value))
