@@ -227,11 +227,12 @@ def test_a_sync_prints_how_many_counts_its_commit_has_where_it_changed_others(
     talks.put((A, 1), (A, 2), (B, 3))
     repository = in_git(talks.site)
     talks.configure(git="commit: true")
-    talks.put((A, 0), (A, 1), (A, 2), (B, 3))  # which of them the commit has is not known
+    talks.put((C, 4), (A, 1), (A, 2), (B, 3))  # a talk that the author has not committed
     out = syncer("sync").out
     assert "Changed 4 counts on 1 page.\n" in out
-    assert f"\nCommitted 1 count on 1 page as {repository.head()[:12]}.\n" in out
-    assert repository.git("show", f"HEAD:{talks.path}") == talks.form((A, 1), (A, 2), (B, counts(youtube, B)[0]))
+    assert f"\nCommitted 3 counts on 1 page as {repository.head()[:12]}.\n" in out
+    views = {video: counts(youtube, video)[0] for video in (A, B)}
+    assert repository.git("show", f"HEAD:{talks.path}") == talks.form((A, views[A]), (A, views[A]), (B, views[B]))
 
 
 def test_of_items_of_one_video_with_one_count_an_undo_restores_the_first(talks: Talks, youtube: Simulator) -> None:

@@ -23,7 +23,8 @@ MAX_COLUMNS = 16_384
 Span = tuple[int, int]
 """Where a cell or a record is: from the first offset to before the second one. A cell has its quotes in it."""
 
-BLANK_LINES = re.compile(rb"(?:\r?\n)*")
+_LINE_BREAKS = re.compile(rb"[\r\n]*")
+_LONE_CR = re.compile(rb"\r(?!\n)")
 _LINE_END = re.compile(rb"\r?(?:\n|\Z)")
 
 
@@ -85,9 +86,7 @@ def read_records(
     """
     pattern = _plain_record(delimiter, width, tuple(columns))
     while True:
-        blank = BLANK_LINES.match(data, start)
-        assert blank is not None  # it matches no line
-        start = blank.end()
+        start = after_blank_lines(data, start)
         if start == len(data):
             return
         plain = pattern.match(data, start)
@@ -103,6 +102,14 @@ def read_records(
         spans = ((start, record.stop), *(cells[column] for column in columns if column < len(cells)))
         yield spans if record.width == width else Ragged(spans, record.width)
         start = record.stop
+
+
+def after_blank_lines(data: bytes, start: int) -> int:
+    """Return the offset after the blank lines at this one. A repeated group would take 120 bytes for each of them."""
+    breaks = _LINE_BREAKS.match(data, start)
+    assert breaks is not None  # it matches none
+    lone = _LONE_CR.search(data, start, breaks.end()) if breaks.end() > start else None
+    return lone.start() if lone else breaks.end()
 
 
 def text_of(data: bytes, cell: Span) -> bytes:

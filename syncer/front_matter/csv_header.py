@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from syncer.front_matter.block import LARGEST_PAGE_BYTES
-from syncer.front_matter.csv_cells import BLANK_LINES, MAX_COLUMNS, MAX_RECORD_BYTES, Record, read_record, text_of
+from syncer.front_matter.csv_cells import MAX_COLUMNS, MAX_RECORD_BYTES, Record, after_blank_lines, read_record, text_of
 from syncer.front_matter.data import is_utf16, not_utf8, utf16_problem
 from syncer.front_matter.keys import PageContents, fold_key
 from syncer.front_matter.tree import Conflict
@@ -65,8 +65,7 @@ def read_header(data: bytes, fields: Fields, path: str, *, tabs: bool) -> Header
     """
     mapped: list[tuple[ValueKind, str]] = [*fields.counts.items(), *fields.details.items()]
     wanted = (fields.video_id, *(name for _, name in mapped), *fields.where)
-    blank = BLANK_LINES.match(data, _top(data))
-    start = blank.end() if blank else 0
+    start = after_blank_lines(data, _top(data))
     ways = list(_ways(data, start, wanted, _DELIMITERS[2:3] if tabs else _DELIMITERS))
     first = max((way for way in ways if isinstance(way, _First)), key=lambda way: way.found, default=None)
     if first is None or fields.video_id not in first.names:

@@ -364,6 +364,7 @@ def test_a_page_that_grows_beyond_the_limit_is_not_written() -> None:
     assert result.kind is ProblemKind.TOO_LARGE
 
 
+@pytest.mark.storm
 def test_a_table_that_grows_beyond_the_limit_is_not_written() -> None:
     text = f"id,views\n{ID},1\n"
     data = (text + "\n" * (LARGEST_PAGE_BYTES - len(text))).encode()

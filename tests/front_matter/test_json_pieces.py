@@ -155,6 +155,7 @@ def test_only_the_first_problems_of_a_large_file_are_listed() -> None:
     assert found.problems[-1].message == "The file has 7 more problems: fix the first 100, then sync again."
 
 
+@pytest.mark.storm
 @pytest.mark.parametrize(("path", "key"), [("a.json", "[].id"), ("a.csv", "id")])
 def test_a_large_file_takes_memory_for_its_slots_and_for_one_piece_of_it(path: str, key: str) -> None:
     items, table = file(40_000), "".join(f"{ID},{number}\n" for number in range(40_000))
