@@ -560,7 +560,7 @@ def test_line_ends_are_searched_once_also_in_a_file_on_one_line() -> None:
         ("a.json", '// x\n[{"id": "@"}]', 1, "Invalid JSON: JSON has no comments. Fix this line"),
         ("a.json", '[\n{"id": "@" /* x */}]', 2, "Invalid JSON: JSON has no comments. Fix this line"),
         ("a.json", '[{"id": "@",}]', 1, "Invalid JSON: there is a comma after the last value."),
-        ("a.json", '[{"id": "@"},\n]', 2, "Invalid JSON: there is a comma after the last value."),
+        ("a.json", '[{"id": "@"}\n,]', 2, "Invalid JSON: there is a comma after the last value."),
         ("a.json", "[{'id': '@'}]", 1, "Invalid JSON: JSON has double quotes only."),
         ("a.json", '{"id": "@"}\n{"id": "@"}', 2, "Invalid JSON: there is more after the end of the value."),
     ],
