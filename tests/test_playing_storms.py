@@ -133,9 +133,10 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
             assert plays[video].left_out_since is None, video
         if not options.videos:
             assert not in_texts & left_out(site), "what no front matter names is not told by its counts"
-        is_newest = at == max(clocks)  # else the diff log may know of a later value, which is not overwritten
-        if is_newest and not options.videos and (report.brake is None or report.brake.reason == NOT_PLAYING):
-            named = {video for video in VIDEOS if video not in in_texts and found[video] is not None}
+        if not options.videos and (report.brake is None or report.brake.reason == NOT_PLAYING):
+            # what was checked before the newest line of the diff log does not overwrite it
+            certain = {video for video in VIDEOS if not steps or plays[video].checked_at == at == max(clocks)}
+            named = {video for video in certain - in_texts if found[video] is not None}
             assert shown & named == {video for video in named if not PlayState(found[video] or "").plays}
         for video, state in found.items():
             if (
