@@ -186,7 +186,7 @@ schedule: {every: 6h, cron: "* * * * *"}
     [
         (
             "colour: red\n",
-            "1: colour: unknown key; the keys here are site, collections, youtube, quota, schedule, write",
+            "1: colour: unknown key; the keys here are site, name, collections, youtube, quota, schedule, write",
         ),
         ("yotube: {}\n", "1: yotube: unknown key; did you mean `youtube`?"),
         ("timeout: 5s\n", "1: timeout: unknown key here; did you mean `youtube.timeout`?"),

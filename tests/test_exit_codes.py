@@ -80,7 +80,7 @@ def state_of_another_site(site: Site) -> None:
 
 WRONG: Sequence[tuple[Callable[[Site], None], str, Sequence[str]]] = [
     (no_config, "config", ["config/syncer.yaml: no config here; run `syncer init` to write one"]),
-    (unreadable_config, "config", ["cannot read the config: is a directory, not a file"]),
+    (unreadable_config, "config", ["no config here; add one whose name ends with .yaml, or correct -c"]),
     (config_in_latin_1, "config", ["cannot read the config: it is not UTF-8"]),
     (broken_yaml, "config", ["syncer.yaml:"]),
     (content_missing, "usage", ["posts is not a directory; set `site` and `collections` in the config"]),

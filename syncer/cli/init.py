@@ -101,7 +101,7 @@ def command(settings: Settings, directory: Path) -> int:
     _show_tables(tables, is_written=True)
     there = "" if site == os.path.realpath(absolute(".")) else f" in {safe(str(directory))}"
     show(f"Wrote {target}. Read it, then run `syncer check` and `syncer sync --dry-run`{there}.")
-    named = settings.config_path
+    named = settings.config_paths[0]
     if named != DEFAULT_CONFIG and os.path.realpath(absolute(named)) != os.path.realpath(target):
         show(f"`-c` or SYNCER_CONFIG names {safe(named)}: other commands read that file, not this one.")
     _show_generator_advice(site, target, final, json_numbers)

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from syncer import __version__
-from syncer.cli.settings import DEFAULT_CONFIG, Settings, remove_secrets, restore_variables
+from syncer.cli.settings import DEFAULT_CONFIG, Settings, configs_of_environment, remove_secrets, restore_variables
 from syncer.errors import ExitCode, SyncerError, UsageError
 
 COMMANDS = {
@@ -115,12 +115,11 @@ class _Commands(click.Group):
 @click.option(
     "-c",
     "--config",
+    "configs",
     metavar="PATH",
-    envvar="SYNCER_CONFIG",
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    show_envvar=True,
-    help="Path of the config file.",
+    multiple=True,
+    help="Path of the config file, or of a directory of them; may be repeated. Without it: the variable SYNCER_CONFIG,"
+    f" then {DEFAULT_CONFIG}.",
 )
 @click.option("-v", "--verbose", count=True, help="Log more; -vv logs everything.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what needs attention, on standard error.")
@@ -133,14 +132,12 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="syncer")
 @click.pass_context
-def cli(ctx: click.Context, config: str, verbose: int, quiet: bool, log_format: str) -> None:
+def cli(ctx: click.Context, configs: tuple[str, ...], verbose: int, quiet: bool, log_format: str) -> None:
     """Keep the YouTube counts in your static site's front matter up to date.
 
     New here? Run `syncer demo`, then `syncer init` in your site's directory.
     """
-    if not config.strip():  # an empty variable counts as unset, as everywhere; a blank one names a file
-        raise click.UsageError("the variable SYNCER_CONFIG is blank; set it to the path of a config, or unset it", ctx)
-    ctx.obj = Settings(config, verbose, quiet, log_format == "json")
+    ctx.obj = Settings(configs or configs_of_environment(), verbose, quiet, log_format == "json")
     ctx.call_on_close(lambda: restore_variables(ctx.obj.environ))
     remove_secrets({DEFAULT_KEY_VARIABLE})
     ctx.obj.start_log()

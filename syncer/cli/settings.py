@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from syncer.errors import ConfigError
+from syncer.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
@@ -19,6 +19,9 @@ LARGEST_CONFIG = 1 << 20
 DEFAULT_CONFIG = "config/syncer.yaml"
 """Relative to the working directory."""
 
+SUFFIX = ".yaml"
+"""How the names of the configs in a directory end."""
+
 ACCEPT_HELP = "Write the values that the safety brake holds, and unconfirmed counts. Applies to this sync only."
 """The help of `--accept`, which two commands have."""
 
@@ -27,27 +30,61 @@ ACCEPT_HELP = "Write the values that the safety brake holds, and unconfirmed cou
 class Settings:
     """The options of `syncer` itself."""
 
-    config_path: str
+    config_paths: tuple[str, ...]
+    """Config files, and directories of them, as the command line names them."""
     verbose: int
     quiet: bool
     json_log: bool
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """The environment at the start, with the secrets; the process removes them from its own environment at once."""
 
+    @property
+    def several(self) -> bool:
+        """Whether they may name several sites: more than one config, or a directory."""
+        from syncer.cli.arguments import absolute
+
+        return len(self.config_paths) > 1 or os.path.isdir(absolute(self.config_paths[0]))
+
+    @property
+    def config_path(self) -> str:
+        """The path of the only config. Raises UsageError where there are several, ConfigError where there is none."""
+        each = self.each()
+        if len(each) > 1:
+            raise UsageError(f"this command takes one config, and `-c` names {len(each)}; name the one of the site")
+        return each[0].config_paths[0]
+
+    def each(self) -> list[Settings]:
+        """Return the settings of each site, with one config file; a directory stands for its `*.yaml`, in their order.
+
+        A file that is named twice counts once. Raises ConfigError where a directory cannot be read or has none.
+        """
+        from syncer.cli.arguments import absolute
+
+        files: dict[str, str] = {}
+        for path in self.config_paths:
+            full = absolute(path)
+            for file in configs_in(full, path) if os.path.isdir(full) else [path]:
+                files.setdefault(os.path.realpath(absolute(file)), file)
+        return [replace(self, config_paths=(file,)) for file in files.values()]
+
     def config(self) -> Config:
-        """Read and check the config, and take the secrets that it names out of the environment. Raises ConfigError."""
+        """Read and check the config, and take the secrets that it names out of the environment.
+
+        Raises ConfigError, and UsageError where there are several.
+        """
         from pathlib import Path
 
         from syncer.cli.arguments import absolute
         from syncer.config.parse import parse_config
         from syncer.own_files import read_file
 
-        path = Path(absolute(self.config_path))
+        named = self.config_path
+        path = Path(absolute(named))
         try:
             text = read_file(path, LARGEST_CONFIG + 1, follow=True).decode()
         except FileNotFoundError:
             to_write = "run `syncer init` to write one, or name yours with -c"
-            remedy = to_write if self.config_path == DEFAULT_CONFIG else "correct -c or SYNCER_CONFIG"
+            remedy = to_write if named == DEFAULT_CONFIG else "correct -c or SYNCER_CONFIG"
             raise ConfigError(f"{path}: no config here; {remedy}") from None
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
@@ -97,6 +134,29 @@ class Settings:
 
         level = "ERROR" if self.quiet else ("WARNING", "INFO", "DEBUG")[min(self.verbose, 2)]
         start_log(level, as_json=self.json_log, key=key, hook=hook)
+
+
+def configs_of_environment() -> tuple[str, ...]:
+    """Return the path of the config where the command line names none. Raises UsageError."""
+    named = os.environ.get("SYNCER_CONFIG") or DEFAULT_CONFIG  # an empty variable counts as unset, as everywhere
+    if not named.strip():
+        raise UsageError("the variable SYNCER_CONFIG is blank; set it to the path of a config, or unset it")
+    return (named,)
+
+
+def configs_in(directory: str, shown: str) -> list[str]:
+    """Return the paths of a directory's configs, in the order of their names, below its path as it is `shown`.
+
+    Names that begin with a dot are skipped: editors write such files. Raises ConfigError.
+    """
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise ConfigError(f"{directory}: cannot read this directory of configs: {error.strerror}") from error
+    found = [os.path.join(shown, name) for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
+    if not found:
+        raise ConfigError(f"{directory}: no config here; add one whose name ends with {SUFFIX}, or correct -c")
+    return found
 
 
 def remove_secrets(names: Collection[str], secret: str = "") -> None:

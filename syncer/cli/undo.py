@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncer.cli.settings import Settings
+from syncer.cli.settings import Settings, configs_of_environment
 from syncer.errors import SyncerError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def _names(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     from syncer.status.report import stored_report
 
     try:
-        settings = Settings(ctx.find_root().params["config"], verbose=0, quiet=True, json_log=False)
+        configs = ctx.find_root().params["configs"] or configs_of_environment()
+        settings = Settings(configs, verbose=0, quiet=True, json_log=False)
         config = settings.config()
         with open_state(config.state_directory, config.site) as database:
             syncs = list(last_syncs(database, COMPLETED_SYNCS))

@@ -24,6 +24,9 @@ WRITTEN_SUFFIXES = (".yml", ".yaml", ".json", ".toml")
 LONGEST_UNAUTHORIZED = timedelta(days=30)
 """How long data that was read with a key alone may be stored (`docs/terms.md`)."""
 
+LONGEST_NAME = 100
+"""The most characters of a site's name."""
+
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
 SHARE_PATTERN = "^([0-9]{1,2}|100)%$"
@@ -242,6 +245,13 @@ def check_first_line(line: str) -> str:
         known = ", ".join(f"`{{{word}}}`" for word in MESSAGE_WORDS)
         raise ValueError(f"has `{{{min(unknown)}}}`, which is unknown; use {known}")
     return line
+
+
+def check_name(name: str) -> str:
+    """Return the name of a site unchanged, if it can be an argument, a part of a URL and a label of a metric."""
+    if not name.isprintable() or "/" in name or name != name.strip() or name in {".", ".."} or len(name) > LONGEST_NAME:
+        raise ValueError(f"must be one word or a few, without `/`, at most {LONGEST_NAME} characters")
+    return name
 
 
 def check_author(author: str) -> str:

@@ -32,6 +32,7 @@ from syncer.config.formats import (
     check_hook_variable,
     check_host,
     check_listen,
+    check_name,
     check_path,
     check_ping,
     check_remote,
@@ -307,6 +308,9 @@ class Config(Section):
     site: _Site = Field(
         default=Path(".."), validate_default=True, description="The root of the site, relative to the config file."
     )
+    name: Annotated[str, AfterValidator(check_name), Field(min_length=1)] | None = Field(
+        default=None, description="The name of the site, where several share a daemon; by default its directory's."
+    )
     collections: Annotated[tuple[Collection, ...], NotEmpty] = Field(
         json_schema_extra={"minItems": 1},
         description="The directories of pages, each with its fields.",
@@ -327,6 +331,11 @@ class Config(Section):
     status_page: StatusPage | None = Field(
         default_factory=StatusPage, description="Where the daemon serves the status page and its API; null: on no port."
     )
+
+    @property
+    def site_name(self) -> str:
+        """The name of the site, for people and for `--site`."""
+        return self.name or self.site.name or str(self.site)
 
     @property
     def state_directory(self) -> Path:
