@@ -111,6 +111,7 @@ def weather(root: Path, youtube: Simulator, random: Random) -> None:
     for _ in range(SYNCS):
         real += HOUR * random.randint(1, 40)
         at = real + (random.choice([SECONDS, -SECONDS, -DAY * 2, DAY * 2, HOUR * 0]) if steps else HOUR * 0)
+        at += timedelta(seconds=at in clocks)  # the model takes two syncs of one second for one
         clocks.append(at)
         world |= {video: random.choice(WORLDS) for video in random.sample(VIDEOS[1:], random.choice([0, 1, 3]))}
         world |= {video: random.choice(WORLDS[:3]) for video in movers}
