@@ -438,7 +438,12 @@ def test_a_sync_in_which_no_video_is_due_loads_nothing_of_this(site: Site) -> No
     assert ran.returncode == 0, ran.stderr
     loaded = ran.stdout.split()
     assert "syncer.sync.make" in loaded
-    assert {"syncer.sync.check_playing", "syncer.decide.availability", "syncer.state.play_states"}.isdisjoint(loaded)
+    assert {
+        "syncer.sync.check_playing",
+        "syncer.decide.availability",
+        "syncer.state.checks",
+        "syncer.state.play_states",
+    }.isdisjoint(loaded)
 
 
 def test_the_plan_says_how_many_checks_are_due_and_what_they_cost(site: Site) -> None:

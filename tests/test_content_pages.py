@@ -17,7 +17,8 @@ from syncer.front_matter.keys import value_fields
 from syncer.front_matter.packed_slots import PackedSlots, pack
 from syncer.model import Count, Detail, Fields, Page, Reading, Signature, Slot, ValueField, VideoId
 from syncer.state.database import open_database
-from syncer.state.videos import forget_video_pages, pages_of_videos, save_video_pages
+from syncer.state.naming_pages import forget_video_pages, pages_of_videos
+from syncer.state.videos import save_video_pages
 from tests.site import NOON
 
 MAPPINGS = [Fields("vid", {Count.VIEWS: "views"}) for _ in range(3)]

@@ -20,6 +20,7 @@ from syncer.state.directory import DATABASE_FILE
 from syncer.state.intents import unsettled_batches
 from syncer.state.judging import accept_held, count_suppressed, current_brake, suppressed_numbers, unconfirmed_counts
 from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
+from syncer.state.naming_pages import pages_of_videos
 from syncer.state.schema import MIGRATIONS
 from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_seq, last_syncs, last_whole_sync, open_pages, past_sync
@@ -28,7 +29,6 @@ from syncer.state.videos import (
     count_readings,
     history,
     missing_videos,
-    pages_of_videos,
 )
 from syncer.status.report import stored_report
 from syncer.sync.open_state import settle

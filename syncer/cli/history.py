@@ -46,7 +46,8 @@ def command(settings: Settings, video: str, as_csv: bool, as_json: bool) -> int:
     from syncer.cli.show import show_json
     from syncer.errors import UsageError
     from syncer.state.database import open_state
-    from syncer.state.videos import history, pages_of_videos
+    from syncer.state.naming_pages import pages_of_videos
+    from syncer.state.videos import history
     from syncer.status.documents import history_json, reading_row
 
     if as_csv and as_json:

@@ -28,7 +28,7 @@ def command(settings: Settings, as_json: bool) -> int:
     from syncer.cli.show import show_json
     from syncer.state.database import open_state
     from syncer.state.lock import daemon_socket, is_running
-    from syncer.state.videos import pages_of_videos
+    from syncer.state.naming_pages import pages_of_videos
     from syncer.status.documents import status_json
     from syncer.status.status import status_of
 

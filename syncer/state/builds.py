@@ -10,7 +10,7 @@ from syncer.decide.due_build import HookCall, Unbuilt
 from syncer.model import Change
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
-from syncer.state.videos import pages_of_videos
+from syncer.state.naming_pages import pages_of_videos
 
 CALLS_KEPT = 1000
 """How many calls are kept, and the largest `at_most_per_day`. They are not deleted by their time: it may be wrong."""

@@ -57,3 +57,29 @@ def count_pages_of(database: Database, videos: Iterable[VideoId], pages: Collect
             (json.dumps(list(pages)), json.dumps(list(videos))),
         ).fetchone()
     return len(pages) + int(named or 1) - int(both)
+
+
+def pages_of_videos(
+    database: Database, videos: Iterable[VideoId], *, with_embeds: bool = True
+) -> dict[VideoId, list[str]]:
+    """Return the pages that name each of these videos, sorted; a video on no page is left out.
+
+    `with_embeds`: the pages that embed it in their text, too.
+    """
+    found: dict[VideoId, list[str]] = {}
+    with database.read() as connection:
+        rows = connection.execute(
+            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(:videos)) UNION SELECT id, path FROM"
+            " embeds WHERE :embeds AND id IN (SELECT value FROM json_each(:videos)) ORDER BY id, path",
+            {"videos": json.dumps(list(videos)), "embeds": with_embeds},
+        )
+        for video, path in rows:
+            found.setdefault(VideoId(video), []).append(path)
+    return found
+
+
+def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
+    """Delete the record of which pages name one video, or all, until the next whole sync, and whether it plays."""
+    with database.transaction() as connection:
+        for table in ("places", "embeds", "availability"):
+            connection.execute(f"DELETE FROM {table} WHERE :video IS NULL OR id = :video", {"video": video})

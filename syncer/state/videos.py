@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from sqlite3 import Connection
 
 from syncer.decide.drift import DAY_SECONDS, PRIOR
-from syncer.decide.plan import FRESH_SECONDS, GONE_MISSES, LastRead, is_gone
+from syncer.decide.plan import GONE_MISSES, LastRead, is_gone
 from syncer.model import Count, Page, Reading, ValueKind, VideoId
 from syncer.state.damage import OddValue, moment
 from syncer.state.database import Database
+from syncer.state.naming_pages import save_embeds
 
 STEP_READINGS = 5_000
 """Readings that are deleted at once: some hundredths of a second."""
@@ -271,8 +272,6 @@ def save_video_pages(
     """
     with database.transaction() as connection:
         if embeds or connection.execute("SELECT EXISTS (SELECT 1 FROM embeds)").fetchone()[0]:
-            from syncer.state.naming_pages import save_embeds
-
             save_embeds(connection, embeds or ())
         saved = connection.execute("SELECT value FROM meta WHERE name = 'places'").fetchone()
         # the number differs after a purge, and after an older version, which keeps the digest as it was
@@ -288,67 +287,11 @@ def save_video_pages(
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('places', ?)", (f"{number} {digest}",))
 
 
-def forget_video_pages(database: Database, video: VideoId | None = None) -> None:
-    """Delete the record of which pages name one video, or all, until the next whole sync, and whether it plays."""
-    with database.transaction() as connection:
-        for table in ("places", "embeds", "availability"):
-            connection.execute(f"DELETE FROM {table} WHERE :video IS NULL OR id = :video", {"video": video})
-
-
-CHECKED = (
-    "LEFT JOIN availability AS a ON a.id = n.id LEFT JOIN videos AS v ON v.id = n.id"
-    " AND EXISTS (SELECT 1 FROM places AS p WHERE p.id = v.id)"
-)
-"""What is known of the videos `n`; the readings of counts `v` only where front matter names them, not just a text."""
-
-IS_DUE = (
-    "(CASE WHEN v.missing_since IS NOT NULL AND a.state IS NOT 'missing'"
-    f" THEN v.read_at NOT BETWEEN :now - {FRESH_SECONDS - 1} AND :now"
-    " ELSE a.id IS NULL OR a.due_at <= :now OR a.checked_at NOT BETWEEN :now - :every + 1 AND :now"
-    " OR (a.state IS 'missing' AND v.id IS NOT NULL AND v.missing_since IS NULL) END)"
-)
-"""Whether a video is due; `every`: in seconds. One that begins to be missing is due when its counts are."""
-
-
 FORGET_CHECKS = (
     "UPDATE availability SET missed_since = NULL, unsure_since = NULL"
     " WHERE coalesce(missed_since, unsure_since) IS NOT NULL"
 )
 """Forgets the checks that left videos out; more conditions follow."""
-
-
-def any_unchecked(database: Database, now: datetime, every: timedelta, regions: str) -> bool:
-    """Whether there may be a video on the site's pages of which YouTube has to be asked whether it plays.
-
-    `every`: how often each is checked; `regions`: whose blocks count.
-    """
-    with database.read() as connection:
-        (found,) = connection.execute(
-            "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'regions' AND value = :regions) OR EXISTS ("
-            "SELECT 1 FROM places AS p LEFT JOIN availability AS a ON a.id = p.id LEFT JOIN videos AS v ON v.id = p.id"
-            f" WHERE {IS_DUE}) OR EXISTS (SELECT 1 FROM embeds AS n {CHECKED} WHERE {IS_DUE})",
-            {"now": int(now.timestamp()), "every": int(every.total_seconds()), "regions": regions},
-        ).fetchone()
-        return bool(found)
-
-
-def pages_of_videos(
-    database: Database, videos: Iterable[VideoId], *, with_embeds: bool = True
-) -> dict[VideoId, list[str]]:
-    """Return the pages that name each of these videos, sorted; a video on no page is left out.
-
-    `with_embeds`: the pages that embed it in their text, too.
-    """
-    found: dict[VideoId, list[str]] = {}
-    with database.read() as connection:
-        rows = connection.execute(
-            "SELECT id, path FROM places WHERE id IN (SELECT value FROM json_each(:videos)) UNION SELECT id, path FROM"
-            " embeds WHERE :embeds AND id IN (SELECT value FROM json_each(:videos)) ORDER BY id, path",
-            {"videos": json.dumps(list(videos)), "embeds": with_embeds},
-        )
-        for video, path in rows:
-            found.setdefault(VideoId(video), []).append(path)
-    return found
 
 
 def reading_of(row: Row) -> Reading:

@@ -14,10 +14,11 @@ from syncer.decide.schedule import first_time
 from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import Brake
 from syncer.model import Bucket, Count, Problem, VideoId
+from syncer.state.checks import playing_brake
 from syncer.state.database import Database
 from syncer.state.judging import count_braked, count_suppressed, current_brake, unconfirmed_counts
 from syncer.state.lock import is_held
-from syncer.state.play_states import count_states, playing_brake, stopped_videos
+from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, missing_videos

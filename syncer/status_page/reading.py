@@ -18,10 +18,11 @@ from syncer.front_matter.leaves import title_of
 from syncer.model import Problem, Reading, VideoId
 from syncer.state.database import open_state
 from syncer.state.judging import unconfirmed_counts
+from syncer.state.naming_pages import pages_of_videos
 from syncer.state.play_states import VideoPlay, video_play
 from syncer.state.search import KnownVideo, SearchState, count_pending, count_states, find_videos, oldest_count
 from syncer.state.syncs import last_whole_sync, past_sync
-from syncer.state.videos import history, missing_videos, pages_of_videos
+from syncer.state.videos import history, missing_videos
 from syncer.status.build_status import BuildStatus
 from syncer.status.report import StoredReport, stored_report
 from syncer.status.status import Status, status_of

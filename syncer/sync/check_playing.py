@@ -14,21 +14,10 @@ from syncer.decide.quota import next_reset, share_of, units_left
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
 from syncer.model import BATCH_SIZE, Bucket, VideoId
+from syncer.state.checks import Check, confirm_missing, hold_checks, note_missing, playing_brake, save_checks
+from syncer.state.due_checks import due_videos, note_regions, regions_changed
 from syncer.state.ledger import parked_buckets, spent_units
-from syncer.state.play_states import (
-    Check,
-    confirm_missing,
-    due_videos,
-    hold_checks,
-    known_states,
-    note_missing,
-    note_regions,
-    playing_brake,
-    playing_videos,
-    regions_changed,
-    save_checks,
-    unreported_changes,
-)
+from syncer.state.play_states import known_states, playing_videos, unreported_changes
 from syncer.status.buckets import limits
 from syncer.status.held_by_brake import ROWS
 from syncer.status.play_report import PlayReport

@@ -17,12 +17,12 @@ from syncer.model import VideoId
 from syncer.state.database import Database, open_state
 from syncer.state.directory import forget_set_aside
 from syncer.state.judging import forget_unread
+from syncer.state.naming_pages import forget_video_pages
 from syncer.state.syncs import forget_reports, forget_syncs, save_last_seq
 from syncer.state.videos import (
     count_readings,
     forget_readings,
     forget_readings_before,
-    forget_video_pages,
     thin_readings,
 )
 from syncer.sync.open_state import open_for_writing

@@ -67,9 +67,11 @@ from syncer.decide.unconfirmed import NOTHING_COMPARED
 from syncer.errors import ContentGone, ExitCode, StateDamaged, StateError, Stopped, UsageError
 from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
+from syncer.state.due_checks import any_unchecked
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
+from syncer.state.naming_pages import pages_of_videos
 from syncer.state.syncs import begin_sync, end_sync
-from syncer.state.videos import any_unchecked, count_videos, missing_videos, pages_of_videos, save_video_pages
+from syncer.state.videos import count_videos, missing_videos, save_video_pages
 from syncer.status.buckets import cut_quotas
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old

@@ -28,9 +28,11 @@ from syncer.decide.schedule import count_times
 from syncer.model import BATCH_SIZE, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
-from syncer.state.play_states import count_states, due_videos, regions_changed
+from syncer.state.due_checks import due_videos, regions_changed
+from syncer.state.naming_pages import pages_of_videos
+from syncer.state.play_states import count_states
 from syncer.state.syncs import first_whole_sync
-from syncer.state.videos import last_read, named_videos, pages_of_videos
+from syncer.state.videos import last_read, named_videos
 from syncer.status.buckets import bucket_statuses
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
