@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
@@ -15,18 +15,11 @@ import click
 from syncer.cli.settings import DEFAULT_CONFIG, Settings
 
 if TYPE_CHECKING:
-    from syncer.content.walk import Candidate
     from syncer.model import Problem
     from syncer.suggest.data_files import DataFiles
     from syncer.suggest.elsewhere import Elsewhere
     from syncer.suggest.propose import Proposal
-    from syncer.suggest.survey import Leaves, Survey
-
-PAGES = ("*.md", "*.markdown", "*.mdx", "*.mdoc", "*.html")
-"""What may be a page."""
-
-DATA_FILES = ("*.yml", "*.yaml", "*.json", "*.toml", "*.csv", "*.tsv")
-"""What may be a data file."""
+    from syncer.suggest.survey import Survey
 
 CHECKED_FILES = 100
 """Up to so many data files of each proposal are read again, for the problems that a sync would report."""
@@ -35,12 +28,6 @@ PROBLEMS_SHOWN = 5
 
 KEYS_SHOWN = 3
 """Keys of data files that are in no proposal; of others, nothing is said."""
-
-PACKAGES = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "composer.json")
-"""Data files whose keys are names of programs, which can look like IDs."""
-
-LARGEST_DATA_FILE_BYTES = 8 << 20
-"""Bytes above which a data file is not looked at."""
 
 
 @click.command()
@@ -53,6 +40,7 @@ def command(settings: Settings, directory: Path) -> int:
     """
     from syncer.cli.arguments import absolute
     from syncer.cli.show import show
+    from syncer.cli.site_files import look_into_data_files, page_leaves, read_small_file
     from syncer.errors import ExitCode, UsageError
     from syncer.front_matter.keys import TABLES
     from syncer.front_matter.video_id import parse_video_id
@@ -76,13 +64,12 @@ def command(settings: Settings, directory: Path) -> int:
         found = parse_video_id(text, "")
         return found if isinstance(found, str) else None
 
-    json_pages: set[str] = set()
-    json_numbers: set[str] = set()
+    json_pages, json_numbers = set[str](), set[str]()
     seen = Elsewhere()
-    found = survey(_pages(site, json_pages, json_numbers, seen), recognise)
+    found = survey(page_leaves(site, json_pages, json_numbers, seen), recognise)
     data_files = DataFiles(recognise)
-    _look_into_data_files(site, data_files, seen)
-    of_data = data_files.proposals(partial(_read_data_file, site))
+    look_into_data_files(site, data_files, seen)
+    of_data = data_files.proposals(partial(read_small_file, site))
     seen.refused = [data_files.refused[path] for path in seen.data_files if path in data_files.refused]
     tables = [each for each in of_data if each.format in TABLES and each.fields.insert_missing]
     proposals = [*suggest(found), *(each for each in of_data if each not in tables)]
@@ -124,35 +111,6 @@ def _with_types(proposals: Sequence[Proposal], json_pages: AbstractSet[str], *, 
     ]
 
 
-def _pages(site: str, json_pages: set[str], json_numbers: set[str], seen: Elsewhere) -> Iterator[tuple[str, Leaves]]:
-    """Yield the pages' paths and leaves; note what is special about them."""
-    from syncer.content.page_file import attempt
-    from syncer.content.scan import read_head
-    from syncer.front_matter.leaves import leaves
-
-    for candidate in _files(site, PAGES):
-        read = read_head(site, candidate)
-        if isinstance(read, tuple):  # what cannot be read cannot be proposed
-            seen.all_pages += 1
-            found = attempt(leaves, read[0])
-            if not found:
-                attempt(seen.add_head, candidate.path, read[0])
-            if found is not None:
-                if read[0].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-                    json_pages.add(candidate.path)
-                    json_numbers.update(key for key, text, quoted in found if not quoted and text.isdigit())
-                yield candidate.path, found
-
-
-def _files(site: str, patterns: tuple[str, ...]) -> Iterator[Candidate]:
-    from syncer.content.walk import Candidate, walk
-    from syncer.model import Collection, Fields
-
-    for candidate in walk(site, [Collection(".", patterns, (), Fields("", {}))]):
-        if isinstance(candidate, Candidate):
-            yield candidate
-
-
 def _write(target: Path, text: str) -> None:
     from syncer.errors import UsageError
 
@@ -183,6 +141,7 @@ def _show_proposal(proposal: Proposal) -> None:
 def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) -> None:
     """Print the problems that a sync would report of the proposed keys, in some pages and in up to 100 data files."""
     from syncer.cli.show import show, show_problems
+    from syncer.cli.site_files import read_small_file
     from syncer.content.other_case import describe_other_case
     from syncer.front_matter.find import find
     from syncer.wording import counted, safe
@@ -192,7 +151,7 @@ def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) 
     for each in proposals:
         examples = [path for path, _ in each.examples]
         for path in dict.fromkeys([*each.odd_pages, *examples, *each.files[:CHECKED_FILES]]):
-            data = _read_data_file(site, path) if path not in refused else None
+            data = read_small_file(site, path) if path not in refused else None
             found |= dict.fromkeys(find(data, each.fields, path).problems if data is not None else ())
     if found:
         show("A sync would leave these alone and report them:")
@@ -200,7 +159,7 @@ def _show_left_alone(site: str, proposals: Sequence[Proposal], seen: Elsewhere) 
         if len(found) > PROBLEMS_SHOWN:
             show(f"  ... and {counted(len(found) - PROBLEMS_SHOWN, 'more problem')}; `syncer sync --dry-run` lists all")
     of_data = [(each.fields, each.files[:CHECKED_FILES]) for each in proposals]
-    for *_, sentence in describe_other_case(of_data, partial(_read_data_file, site)):
+    for *_, sentence in describe_other_case(of_data, partial(read_small_file, site)):
         show(safe(sentence))
 
 
@@ -301,10 +260,11 @@ def _show_tables(tables: Sequence[Proposal], *, is_written: bool) -> None:
 def _show_none(site: str, found: Survey, seen: Elsewhere, tables: Sequence[Proposal]) -> None:
     """Print why there is nothing to propose: where there are videos, and what to do."""
     from syncer.cli.show import show
+    from syncer.cli.site_files import PAGES, look_into_text
     from syncer.suggest.propose import impossible_ids, passed_over
     from syncer.wording import counted, safe
 
-    _look_into_text(site, seen)
+    look_into_text(site, seen)
     if not (seen.all_pages or seen.data_files or seen.large):
         show(
             f"No pages found ({', '.join(PAGES)}), so no config was written. Name your site's root: `syncer init DIR`."
@@ -372,38 +332,3 @@ def _show_elsewhere(seen: Elsewhere, tables: Sequence[Proposal]) -> bool:
         show("No key there is clearly for videos. Name it by hand in config/syncer.yaml. If there is none, give each")
         show("video a mapping with its ID, such as `- youtube_id: dQw4w9WgXcQ`, and try again.")
     return bool(tables)
-
-
-def _look_into_data_files(site: str, data_files: DataFiles, seen: Elsewhere) -> None:
-    """Note what the data files hold that may have a video."""
-    from syncer.content.page_file import attempt
-
-    for candidate in _files(site, DATA_FILES):
-        data = _read_data_file(site, candidate.path)
-        if data is None:
-            seen.large += [candidate.path] if os.path.isfile(os.path.join(site, candidate.path)) else []
-        elif candidate.path.rpartition("/")[2] not in PACKAGES and seen.add_data_file(candidate.path, data):
-            attempt(partial(data_files.add, candidate.path), data)
-        else:
-            data_files.paths.append(candidate.path)
-
-
-def _read_data_file(site: str, path: str) -> bytes | None:
-    """Return the bytes of a data file; None if it cannot be read, or is too large."""
-    from syncer.content.page_file import attempt, read_page
-
-    full = os.path.join(site, path)
-    try:
-        is_small = os.path.getsize(full) <= LARGEST_DATA_FILE_BYTES
-    except OSError:
-        return None
-    read = attempt(read_page, full) if is_small else None
-    return read and read[0]
-
-
-def _look_into_text(site: str, seen: Elsewhere) -> None:
-    from syncer.content.page_file import attempt, read_page
-
-    for candidate in _files(site, PAGES):
-        if read := attempt(read_page, os.path.join(site, candidate.path)):
-            attempt(seen.add_text, candidate.path, read[0])
