@@ -350,17 +350,6 @@ def item_of(field: str) -> str:
     return field[: max(field.rfind("]."), field.rfind("}.")) + 1]
 
 
-def named_field(field: str, video_id: VideoId) -> str:
-    """Return a field, with its video where only the number of a list item tells which one: `[20].views (ID)`."""
-    return f"{field} ({video_id})" if item_of(field).endswith("]") else field
-
-
-def common_item(fields: Sequence[ValueField]) -> str:
-    """Return the item that all of these fields are in; empty if there is none."""
-    item = item_of(fields[0].field) if fields else ""
-    return item if all(field.field.startswith(item) for field in fields) else ""
-
-
 def key_of(field: str) -> str:
     """Return the key that holds a field, as the config has it: seen from the item."""
     item = item_of(field)

@@ -6,6 +6,8 @@ import json
 import re
 from datetime import UTC, datetime
 
+from syncer.model import VideoId, item_of
+
 
 def counted(number: int, noun: str) -> str:
     """Return `1 page`, `1,200 pages`: the number and the noun, which takes an s."""
@@ -17,6 +19,11 @@ def counts_and_dates(counts: int, dates: int) -> str:
     if not dates:
         return counted(counts, "count")
     return f"{counted(counts, 'count')} and {counted(dates, 'date')}" if counts else counted(dates, "date")
+
+
+def named_field(field: str, video_id: VideoId) -> str:
+    """Return a field, with its video where only the number of a list item tells which one: `[20].views (ID)`."""
+    return f"{field} ({video_id})" if item_of(field).endswith("]") else field
 
 
 def utc(at: datetime) -> str:

@@ -21,9 +21,9 @@ from syncer.cli.show import (
     show_videos,
 )
 from syncer.errors import ExitCode
-from syncer.model import Change, Detail, Problem, ProblemKind, named_field
+from syncer.model import Change, Detail, Problem, ProblemKind
 from syncer.status.report import GONE, HIDDEN, MISSING, UNCONFIRMED, SyncReport, brake_sentence_of, summary_of
-from syncer.wording import counted, counts_and_dates, safe
+from syncer.wording import counted, counts_and_dates, named_field, safe
 
 
 class ChangeList:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from syncer.cli.review_output import in_percent
 from syncer.cli.show import show
-from syncer.model import named_field
 from syncer.review.act import Choice
 from syncer.review.look import ReviewPage
-from syncer.wording import safe
+from syncer.wording import named_field, safe
 
 HELP = """\
 y - keep: commit the counts of this page

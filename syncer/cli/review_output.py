@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from syncer.cli.changes import show_put_back, show_way_back
 from syncer.cli.show import ROWS_SHOWN, rest, show, show_held_back, show_problems, show_table
-from syncer.model import Count, Detail, Problem, ProblemKind, count_in_log, named_field
+from syncer.model import Count, Detail, Problem, ProblemKind, count_in_log
 from syncer.review.act import ReviewResult
 from syncer.review.look import Review, ReviewCount, ReviewPage
 from syncer.status.held_back import held_back_json
 from syncer.status.report import problem_json
-from syncer.wording import counted, counts_and_dates
+from syncer.wording import counted, counts_and_dates, named_field
 
 RELATIVE_DIGITS = 6
 """Places after the decimal point of a relative change in JSON."""

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from itertools import groupby, islice
 from typing import NamedTuple
 
-from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, ValueKind, VideoId, common_item
+from syncer.model import Count, Fields, Page, Reading, Signature, Slot, ValueField, ValueKind, VideoId
 
 ID_CHARACTERS = f"-{string.digits}{string.ascii_uppercase}_{string.ascii_lowercase}"
 """Those of a video ID (`model.ID_PATTERN`), in their order."""
@@ -227,6 +227,8 @@ class Pages:
 
     def _parts_of_items(self, path: str, mapping: Fields, slots: Sequence[Slot]) -> Iterator[str]:
         """Yield the texts of each part of a page with many slots."""
+        from syncer.front_matter.packed_slots import common_item
+
         left = iter(slots)
         while part := list(islice(left, PART_SLOTS)):
             texts = [path]

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import overload
 
 from syncer.front_matter.keys import PageContents
-from syncer.model import Problem, Slot, ValueField, ValueKind, VideoId, common_item
+from syncer.model import Problem, Slot, ValueField, ValueKind, VideoId, item_of
 
 FEW_SLOTS = 1000
 """Up to so many slots are kept as they are; of more, so many are unpacked at a time."""
@@ -24,6 +24,12 @@ def pack(slots: Iterable[Slot]) -> Sequence[Slot]:
     slots = iter(slots)
     few = tuple(islice(slots, FEW_SLOTS + 1))
     return few if len(few) <= FEW_SLOTS else PackedSlots(chain(few, slots))
+
+
+def common_item(fields: Sequence[ValueField]) -> str:
+    """Return the item that all of these fields are in; empty if there is none."""
+    item = item_of(fields[0].field) if fields else ""
+    return item if all(field.field.startswith(item) for field in fields) else ""
 
 
 class Findings:

@@ -28,7 +28,6 @@ from syncer.model import (
     count_in_log,
     item_of,
     key_of,
-    named_field,
 )
 from syncer.review.put_back import Restoration, SkippedCount, put_back
 from syncer.state.database import Database
@@ -37,6 +36,7 @@ from syncer.state.videos import last_said
 from syncer.status.report import SyncReport
 from syncer.sync.open_state import begin, open_for_writing
 from syncer.sync.options import Environment, Listener, Options, Sync
+from syncer.wording import named_field
 
 if TYPE_CHECKING:
     from syncer.config.sections import Config
