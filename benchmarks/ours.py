@@ -104,7 +104,7 @@ def our_fetch(task: Task) -> Measured:
     import googleapiclient.http  # noqa: F401 - loaded beforehand, as the least there is has loaded all it needs
 
     from syncer.state.database import open_database
-    from syncer.state.ledger import UnitStock
+    from syncer.state.ledger import OwnLedger, UnitStock
     from syncer.youtube.batches import Breaker, WindowRequests
     from syncer.youtube.client import Client, Terms
     from syncer.youtube.deadline import Deadline
@@ -112,7 +112,7 @@ def our_fetch(task: Task) -> Measured:
     videos = [VideoId(video) for video in video_ids(task.pages)]
     deadline = Deadline(600, cancelled=lambda: False)
     with measuring() as measured, open_database(task.root / ".ledger", task.site) as database:
-        stock = UnitStock(database, _now, dict.fromkeys(Bucket, (10**9, 0)))
+        stock = UnitStock(OwnLedger(database, dict.fromkeys(Bucket, 10**9), 0), _now, scheduled=False)
         terms = Terms(
             endpoint=task.endpoint,
             key=KEY,

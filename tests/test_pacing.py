@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncer.decide.cron import parse_cron
-from syncer.decide.quota import next_reset, quota_day, share_of, units_left
+from syncer.decide.quota import next_reset, quota_day, share_of
 from syncer.decide.schedule import Schedule, count_times, delayed, next_time
 from syncer.model import Bucket, VideoId
 from syncer.state.database import open_copy
-from syncer.state.ledger import UnitStock, spent_units
+from syncer.state.ledger import OwnLedger, UnitStock
 from syncer.sync.options import Options
+from tests.ledgers import spent_units
 from tests.site import NOON, Site, crlf
 from tests.test_sync_asking import fill
 
@@ -107,12 +108,12 @@ def test_neither_bucket_is_ever_overspent_on_any_quota_day(
     with open_copy(tmp_path, "/site") as database:
         for after, scheduled, wanted, killed in syncs:
             now += timedelta(seconds=after)
-            limits = {Bucket.STATS: (stats, reserve if scheduled else 0), Bucket.GENERAL: (general, reserve)}
-            spent = spent_units(database, now)
-            units = sum(units_left(spent[bucket], *limits[bucket]) for bucket in Bucket)
+            ledger = OwnLedger(database, {Bucket.STATS: stats, Bucket.GENERAL: general}, reserve)
+            units = sum(status.usable(scheduled=scheduled) for status in ledger.balances(now).values())
+            before = spent_units(database, now)
             share = share_of(units, 1 + count_times(of, now, next_reset(now))) if scheduled else units
             assert share <= units
-            stock = UnitStock(database, lambda at=now: at, limits)  # type: ignore[misc]
+            stock = UnitStock(ledger, lambda at=now: at, scheduled)  # type: ignore[misc]
             for _ in range(min(wanted, share)):
                 bucket = next((bucket for bucket in Bucket if stock.spend(bucket)), None)
                 assert bucket, "what was planned can be spent"
@@ -121,9 +122,8 @@ def test_neither_bucket_is_ever_overspent_on_any_quota_day(
                 stock.give_back()
             for bucket, limit in ((Bucket.STATS, stats), (Bucket.GENERAL, general)):
                 assert sent[quota_day(now), bucket] <= spent_units(database, now)[bucket] <= limit
-                if scheduled:
-                    left = units_left(spent_units(database, now)[bucket], limit, reserve)
-                    assert left >= 0
+                if scheduled and killed:
+                    assert spent_units(database, now)[bucket] <= max(limit - reserve, before[bucket])
 
 
 def test_scheduled_syncs_share_the_day_and_one_by_hand_does_not(site: Site) -> None:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.decide.quota import PACIFIC, next_reset, quota_day, units_left
+from syncer.decide.quota import PACIFIC, balance, next_reset, quota_day
+from syncer.model import Bucket
+from tests.site import NOON
 
 MOMENTS = st.datetimes(
     datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2035-01-01"), timezones=st.just(UTC)
@@ -58,5 +60,10 @@ def test_the_reset_is_the_first_moment_of_the_next_quota_day(at: datetime) -> No
     ("used", "limit", "reserve", "left"),
     [(0, 1, 0, 1), (1, 1, 0, 0), (9799, 10000, 200, 1), (9800, 10000, 200, 0), (9801, 10000, 200, 0), (0, 100, 200, 0)],
 )
-def test_the_reserve_is_never_touched(used: int, limit: int, reserve: int, left: int) -> None:
-    assert units_left(used, limit, reserve) == left
+def test_the_reserve_is_never_touched_by_scheduled_syncs(used: int, limit: int, reserve: int, left: int) -> None:
+    for bucket in Bucket:
+        status = balance(bucket, NOON, limit=limit, spent=used, reserve=reserve)
+        assert status.scheduled == status.usable(scheduled=True) == left
+        assert status.left == max(0, limit - used), "with the reserve"
+        by_hand = {Bucket.STATS: status.left, Bucket.GENERAL: left}
+        assert status.by_hand == status.usable(scheduled=False) == by_hand[bucket]

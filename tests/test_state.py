@@ -21,7 +21,7 @@ from syncer.model import Bucket, Change, Count, Reading, VideoId, Why
 from syncer.state.database import Database, open_copy, open_database, open_to_read
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.judging import accept_pending, pending_readings
-from syncer.state.ledger import UnitStock, park, parked_buckets, spent_units, take_units
+from syncer.state.ledger import UnitStock
 from syncer.state.schema import MIGRATIONS, SCHEMA_1
 from syncer.state.search import hidden_counts
 from syncer.state.syncs import (
@@ -45,6 +45,7 @@ from syncer.state.videos import (
     save_readings,
 )
 from syncer.sync.forget import Selection, forget
+from tests.ledgers import ledger_of, parked_buckets, spent_units
 from tests.places import everybodys_directory, fill, give_away, run_python, small_disk
 from tests.site import Site, tree
 
@@ -326,8 +327,8 @@ def test_a_copy_says_what_the_state_says_and_writes_nothing_back(directory: Path
     with open_database(directory, SITE) as database:
         saved(database, given(A), given(B), at=NOON - DAY)
         saved(database, given(A, views=8), absent(B, NOON))
-        take_units(database, Bucket.STATS, NOON, limit=9, reserve=0, wanted=1)
-        park(database, Bucket.GENERAL, NOON + DAY / 4)
+        assert spend(database, NOON, limit=9)
+        ledger_of(database).park(Bucket.GENERAL, NOON + DAY / 4)
     before = tree(tmp_path)
 
     with open_copy(directory, SITE) as copy:
@@ -377,7 +378,7 @@ def test_a_copy_made_beside_a_running_sync_is_of_one_moment(directory: Path) -> 
 
 
 def spend(database: Database, at: datetime, bucket: Bucket = Bucket.STATS, limit: int = 10, reserve: int = 0) -> bool:
-    return take_units(database, bucket, at, limit=limit, reserve=reserve, wanted=1) == 1
+    return ledger_of(database, limit, reserve).take(bucket, at, 1, scheduled=True) == 1
 
 
 def test_units_are_taken_down_to_the_reserve_and_not_beyond(database: Database) -> None:
@@ -435,7 +436,7 @@ class Clock:
 
 
 def stock_of(database: Database, limit: int = 100, reserve: int = 0, clock: Clock | None = None) -> UnitStock:
-    return UnitStock(database, clock or Clock(), dict.fromkeys(Bucket, (limit, reserve)))
+    return UnitStock(ledger_of(database, limit, reserve), clock or Clock(), scheduled=True)
 
 
 def test_a_stock_takes_ten_units_at_a_time_and_gives_back_the_rest(database: Database) -> None:
@@ -477,7 +478,7 @@ def test_a_stock_of_yesterday_is_given_back_to_yesterday(database: Database) -> 
 def test_a_stock_of_a_parked_bucket_is_empty_once_it_is_given_back(database: Database) -> None:
     stock = stock_of(database)
     assert stock.spend(Bucket.STATS)
-    park(database, Bucket.STATS, NOON + timedelta(hours=12))
+    ledger_of(database).park(Bucket.STATS, NOON + timedelta(hours=12))
     stock.give_back()
     assert not stock.spend(Bucket.STATS)
     assert stock.spend(Bucket.GENERAL)
@@ -502,7 +503,7 @@ def test_each_bucket_is_a_purse_of_its_own(database: Database) -> None:
 
 def test_nothing_is_taken_from_a_parked_bucket_until_its_time(database: Database) -> None:
     until = NOON + timedelta(hours=12)
-    park(database, Bucket.STATS, until)
+    ledger_of(database).park(Bucket.STATS, until)
 
     assert not spend(database, until - timedelta(seconds=1))
     assert parked_buckets(database, until - timedelta(seconds=1)) == {Bucket.STATS: until}
@@ -514,7 +515,7 @@ def test_nothing_is_taken_from_a_parked_bucket_until_its_time(database: Database
 def test_what_is_spent_and_parked_is_known_after_a_restart(directory: Path) -> None:
     with open_database(directory, SITE) as database:
         assert spend(database, NOON, limit=1)
-        park(database, Bucket.GENERAL, NOON + DAY / 4)
+        ledger_of(database).park(Bucket.GENERAL, NOON + DAY / 4)
     with open_database(directory, SITE) as database:
         assert not spend(database, NOON, limit=1)
         assert not spend(database, NOON, Bucket.GENERAL)

@@ -19,7 +19,7 @@ from syncer.state.database import Database, open_copy, open_database, open_to_re
 from syncer.state.directory import DATABASE_FILE
 from syncer.state.intents import unsettled_batches
 from syncer.state.judging import accept_held, count_suppressed, current_brake, suppressed_numbers, unconfirmed_counts
-from syncer.state.ledger import failing_buckets, parked_buckets, refusals, spent_units
+from syncer.state.ledger import failing_buckets
 from syncer.state.naming_pages import pages_of_videos
 from syncer.state.schema import MIGRATIONS
 from syncer.state.search import hidden_counts
@@ -32,6 +32,7 @@ from syncer.state.videos import (
 )
 from syncer.status.report import stored_report
 from syncer.sync.open_state import settle
+from tests.ledgers import ledger_of, parked_buckets, spent_units
 from tests.site import Run, Site, crlf
 from tests.steered import served
 
@@ -102,7 +103,7 @@ def test_an_older_state_keeps_the_ledger_and_the_last_numbers(database: Database
     with database:
         assert spent_units(database, NOON + DAY) == {Bucket.STATS: 1, Bucket.GENERAL: 1}
         assert parked_buckets(database, NOON + 3 * DAY - DAY / 24) == {Bucket.GENERAL: NOON + 3 * DAY}
-        assert refusals(database, NOON + 2 * DAY) == {Bucket.STATS: 40}
+        assert ledger_of(database).refusals(NOON + 2 * DAY) == {Bucket.STATS: 40}
         assert failing_buckets(database) == {Bucket.STATS}
         assert (last_seq(database), last_whole_sync(database)) == (14, NOON + DAY)
 

@@ -16,12 +16,12 @@ from syncer.simulator.faults import parse_fault
 from syncer.simulator.server import Simulator
 from syncer.simulator.world import World
 from syncer.state.database import open_to_read
-from syncer.state.ledger import spent_units
 from syncer.state.syncs import last_whole_sync
 from syncer.state.videos import count_readings
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.canned_youtube import CLOSE, STALL, Canned, error, message, ok
+from tests.ledgers import spent_units
 from tests.ports import refusing_port
 from tests.site import KEY, NOON, Run, Site, counts, crlf, ids, tree
 from tests.waiting import until

@@ -20,12 +20,12 @@ from syncer.simulator.world import VideoState
 from syncer.state.database import Database, open_to_read
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import history, last_read, missing_videos
-from syncer.status.buckets import bucket_statuses
 from syncer.status_page.chart import LEFT, RIGHT, WIDTH
 from syncer.status_page.reading import VideoDetails
 from syncer.status_page.video_pages import video_page
 from syncer.sync.forget import Selection, forget
 from syncer.sync.options import Options
+from tests.ledgers import balances
 from tests.site import NOON, Site, counts, crlf, ids, world_with
 from tests.test_brake import in_weather, pages, put_pages
 
@@ -55,9 +55,8 @@ def test_a_bucket_that_a_right_clock_parked_is_closed_until_the_next_reset(site:
     put_pages(site, ids(3))
     in_weather(site, youtube, NOON, "day-limit@stats", "quota-exceeded@general")
     assert site.sync(next_reset(NOON) - timedelta(seconds=1)).over_quota == 3
-    config = parse_config(site.config.read_text(encoding="utf-8"), site.config)
     with opened(site) as database:
-        assert all(status.parked_until for status in bucket_statuses(config, database, NOON).values())
+        assert all(status.parked_until for status in balances(database, NOON).values())
     assert site.sync(next_reset(NOON) + PARKING_MARGIN).answered == 3
 
 

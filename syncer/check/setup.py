@@ -23,11 +23,11 @@ from syncer.git.remote import require_remote
 from syncer.git.repository import Repository, find_repository, relative_to_top
 from syncer.model import Bucket, Count, VideoId
 from syncer.state.database import Database, open_copy, open_state
-from syncer.state.ledger import UnitStock
+from syncer.state.ledger import QuotaLedger, UnitStock
 from syncer.state.lock import is_held, require_writable
 from syncer.state.search import oldest_reading
 from syncer.state.syncs import last_whole_sync
-from syncer.status.buckets import bucket_statuses, in_words, limits
+from syncer.status.buckets import in_words, open_ledger
 from syncer.status.leftovers import find_leftovers
 from syncer.sync.open_state import saved_problems
 from syncer.sync.options import Environment
@@ -86,16 +86,17 @@ def check(
         yield from _check_state(config, database, clock())
         yield from _check_kept(config, clock())
         yield from _check_leftovers(config, database, found)
-        for bucket, status in bucket_statuses(config, database, clock()).items():
-            if status.scheduled:
-                yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
-            else:
-                remedy = "You need to do nothing: the quota resets at midnight Pacific."
-                yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}")
-        yield (key := _check_key(config, find_key))
-        if key.level is not Level.ERROR and not offline:
-            environment = Environment(find_key(), clock, sleep)
-            yield _check_youtube(config, environment, database, min(found.videos, default=ANY_VIDEO))
+        with open_ledger(config, database) as ledger:
+            for bucket, status in ledger.balances(clock()).items():
+                if status.scheduled:
+                    yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")
+                else:
+                    remedy = "You need to do nothing: the quota resets at midnight Pacific."
+                    yield Finding("quota", Level.WARNING, f"{bucket}: {in_words(status)}. {remedy}")
+            yield (key := _check_key(config, find_key))
+            if key.level is not Level.ERROR and not offline:
+                environment = Environment(find_key(), clock, sleep)
+                yield _check_youtube(config, environment, ledger, min(found.videos, default=ANY_VIDEO))
 
 
 def _check_service(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -294,10 +295,9 @@ def _check_key(config: Config, find_key: Callable[[], str]) -> Finding:
     return Finding("key", Level.OK, "an API key is set")
 
 
-def _check_youtube(config: Config, environment: Environment, database: Database, video: VideoId) -> Finding:
+def _check_youtube(config: Config, environment: Environment, ledger: QuotaLedger, video: VideoId) -> Finding:
     """Request one video, and return whether YouTube answers: as in a sync, one method takes over from the other."""
-    allowed = {bucket: limits(config, bucket, scheduled=False) for bucket in Bucket}
-    stock = UnitStock(database, environment.clock, allowed)  # the database is a copy: nothing has to be given back
+    stock = UnitStock(ledger, environment.clock, scheduled=False)  # it counts in memory: nothing has to be given back
     with open_client(config, environment, stock.spend) as client:
         first = answer = client.fetch(Bucket.STATS, [video])
         if first.outcome in TAKEN_OVER:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from syncer.decide.plan import FRESH_SECONDS
+from syncer.decide.quota import BucketStatus
 from syncer.decide.schedule import count_times
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.state.database import Database
 from syncer.state.videos import count_named, longest_unread
-from syncer.status.buckets import limits
 from syncer.wording import counted, utc
 
 if TYPE_CHECKING:
@@ -42,16 +43,16 @@ class Demand:
     """The video that was not read for the longest time, and when it was; gone videos do not count."""
 
 
-def demand_of(config: Config, database: Database, now: datetime) -> Demand:
-    """Return what the site needs. Raises StateError."""
+def demand_of(config: Config, database: Database, balances: Mapping[Bucket, BucketStatus], now: datetime) -> Demand:
+    """Return what the site needs, and what it has by its ledger. Raises StateError."""
     videos = count_named(database)
     needed = math.ceil(videos / BATCH_SIZE) / min(1.0, mean_interval(config, now) / timedelta(days=1))
-    return Demand(videos, needed, units_a_day(config), longest_unread(database))
+    return Demand(videos, needed, units_a_day(balances), longest_unread(database))
 
 
-def units_a_day(config: Config) -> int:
+def units_a_day(balances: Mapping[Bucket, BucketStatus]) -> int:
     """Return how many units a day scheduled syncs may use, of both buckets."""
-    return sum(limit - reserve for limit, reserve in (limits(config, bucket, scheduled=True) for bucket in Bucket))
+    return sum(status.budget for status in balances.values())
 
 
 def mean_interval(config: Config, now: datetime) -> timedelta:

@@ -15,8 +15,8 @@ from syncer.status.play_report import UNKNOWN
 from syncer.status.report import problem_json
 
 if TYPE_CHECKING:
+    from syncer.decide.quota import BucketStatus
     from syncer.state.search import KnownVideo
-    from syncer.status.buckets import BucketStatus
     from syncer.status.status import Status
 
 Row = dict[str, str | int | bool | None]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from syncer.decide.availability import PlayState
-from syncer.decide.quota import next_reset
+from syncer.decide.quota import BucketStatus, next_reset
 from syncer.decide.schedule import first_time
 from syncer.decide.thresholds import HeldBackCounts
 from syncer.decide.unconfirmed import Brake
@@ -22,7 +22,7 @@ from syncer.state.play_states import count_states, stopped_videos
 from syncer.state.search import hidden_counts
 from syncer.state.syncs import last_syncs, last_whole_sync
 from syncer.state.videos import Missing, missing_videos
-from syncer.status.buckets import BucketStatus, bucket_statuses
+from syncer.status.buckets import open_ledger
 from syncer.status.build_status import BuildStatus, build_status
 from syncer.status.demand import Demand, demand_of
 from syncer.status.held_back import held_back_now
@@ -111,12 +111,14 @@ def status_of(
     of_playing, held = playing_brake(database) if config.availability.every else (None, 0)
     brake = current_brake(database, config.mapped_counts) or of_playing
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
+    with open_ledger(config, database) as ledger:
+        balances = ledger.balances(now)
     return Status(
         site=str(config.site),
         syncs=outlines,
         last_whole=last,
         next_sync=next_sync or first_time(config.schedule.as_model(), last, now),
-        buckets=bucket_statuses(config, database, now),
+        buckets=balances,
         quota_resets=next_reset(now),
         missing=missing,
         gone=[video for video in missing if video.gone],
@@ -134,6 +136,6 @@ def status_of(
         open=left_open,
         leftovers=leftovers if leftovers.any and not running else None,
         running=running,
-        demand=demand_of(config, database, now),
+        demand=demand_of(config, database, balances, now),
         build=build_status(config, database, now),
     )

@@ -10,15 +10,14 @@ from datetime import timedelta
 from syncer.content.pages import Pages
 from syncer.decide.availability import SOON, Availability, PlayState, next_check
 from syncer.decide.plan import FRESH_SECONDS
-from syncer.decide.quota import next_reset, share_of, units_left
+from syncer.decide.quota import next_reset, share_of
 from syncer.decide.schedule import count_times
 from syncer.decide.unconfirmed import FEWEST_VIDEOS, NOT_PLAYING, Brake
 from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.state.checks import Check, confirm_missing, hold_checks, note_missing, playing_brake, save_checks
 from syncer.state.due_checks import due_videos, note_regions, regions_changed
-from syncer.state.ledger import parked_buckets, spent_units
+from syncer.state.ledger import QuotaLedger
 from syncer.state.play_states import known_states, playing_videos, unreported_changes
-from syncer.status.buckets import limits
 from syncer.status.held_by_brake import ROWS
 from syncer.status.play_report import PlayReport
 from syncer.sync.options import Sync
@@ -42,7 +41,7 @@ log = logging.getLogger("syncer.sync")
 class VideoChecks:
     """What a sync asks about playing, together with the counts of its first window, and what YouTube returned."""
 
-    def __init__(self, sync: Sync, pages: Sequence[Pages], requested: int) -> None:
+    def __init__(self, sync: Sync, ledger: QuotaLedger, pages: Sequence[Pages], requested: int) -> None:
         """Choose the videos that are due, as far as the units reach that `requested` videos' counts leave.
 
         `pages` are those of the sync, and those with embeds: a narrowed one looks at their videos only. Nothing is
@@ -61,7 +60,7 @@ class VideoChecks:
             database,
             sync.environment.clock(),
             min(self._every, timedelta(seconds=FRESH_SECONDS)) if options.videos else self._every,
-            limit=0 if sync.environment.cancelled() else _units(sync, requested) * BATCH_SIZE,
+            limit=0 if sync.environment.cancelled() else _units(sync, ledger, requested) * BATCH_SIZE,
             only=only & options.videos if only and options.videos else only,
             everything=options.everything or self._other_regions,
         )
@@ -132,14 +131,10 @@ class VideoChecks:
         return report
 
 
-def _units(sync: Sync, requested: int) -> int:
+def _units(sync: Sync, ledger: QuotaLedger, requested: int) -> int:
     """Return how many units this sync may use: its share of those that its counts leave today, without the reserve."""
     now = sync.environment.clock()
-    spent, parked = spent_units(sync.database, now), parked_buckets(sync.database, now)
-    if Bucket.GENERAL in parked:
-        return 0
-    counts = math.ceil(requested / BATCH_SIZE)
-    stats = units_left(spent[Bucket.STATS], *limits(sync.config, Bucket.STATS, scheduled=sync.options.scheduled))
-    left = units_left(spent[Bucket.GENERAL], *limits(sync.config, Bucket.GENERAL, scheduled=True))
-    left -= max(0, counts - (0 if Bucket.STATS in parked else stats)) + counts // CONFIRMATIONS
+    balances = ledger.balances(now)
+    counts, stats = math.ceil(requested / BATCH_SIZE), balances[Bucket.STATS].usable(scheduled=sync.options.scheduled)
+    left = balances[Bucket.GENERAL].scheduled - max(0, counts - stats) - counts // CONFIRMATIONS
     return share_of(max(0, left), 1 + count_times(sync.config.schedule.as_model(), now, next_reset(now)))

@@ -69,10 +69,11 @@ from syncer.model import Collection, Problem, ProblemKind, Reading, VideoId
 from syncer.state.database import open_copy
 from syncer.state.due_checks import any_unchecked
 from syncer.state.judging import held_videos, hold_pending, release_unnamed
+from syncer.state.ledger import QuotaLedger
 from syncer.state.naming_pages import pages_of_videos
 from syncer.state.syncs import begin_sync, end_sync
 from syncer.state.videos import count_videos, missing_videos, save_video_pages
-from syncer.status.buckets import cut_quotas
+from syncer.status.buckets import cut_quotas, open_ledger
 from syncer.status.report import SyncReport, stored_json
 from syncer.sync.forget import forget_old
 from syncer.sync.open_state import begin, new_tally, open_for_writing, saved_problems, saving
@@ -110,9 +111,9 @@ def make_sync(
         read_data_file(site, config.write.file, config.collection_models())
     started = environment.clock()
     if options.dry_run:
-        with open_copy(config.state_directory, site) as copy:
+        with open_copy(config.state_directory, site) as copy, open_ledger(config, copy) as ledger:
             tally = new_tally(copy, started)
-            return _scan_and_sync(Sync(config, options, environment, listener, site, copy, None, tally))
+            return _scan_and_sync(Sync(config, options, environment, listener, site, copy, None, tally), ledger)
     try:
         return _sync_and_forget(config, options, environment, listener, started=started)
     except StateDamaged:  # it is set aside by now
@@ -129,8 +130,11 @@ def _sync_and_forget(
     started: datetime,
     lost: str | None = None,
 ) -> SyncReport:
-    with open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state:
-        report = _scan_and_sync(begin(config, options, environment, listener, state, started=started))
+    with (
+        open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state,
+        open_ledger(config, state.database) as ledger,
+    ):
+        report = _scan_and_sync(begin(config, options, environment, listener, state, started=started), ledger)
         try:
             forget_old(config, state.database, environment)
         except StateError as error:  # pages and report are written: the next sync tries again
@@ -138,7 +142,7 @@ def _sync_and_forget(
         return report
 
 
-def _scan_and_sync(sync: Sync) -> SyncReport:
+def _scan_and_sync(sync: Sync, ledger: QuotaLedger) -> SyncReport:
     data_file: DataFile | None = None
     if sync.config.write.file is not None:
         from syncer.sync.write_data_file import open_data_file
@@ -157,7 +161,7 @@ def _scan_and_sync(sync: Sync) -> SyncReport:
                 f"no page with a video in {sync.site}, where earlier syncs found {counted(known, 'video')}: {why}"
                 " If you removed the pages on purpose, run `syncer purge --all`"
             )
-    return _sync_pages(sync, pages, embeds, data_file)
+    return _sync_pages(sync, ledger, pages, embeds, data_file)
 
 
 def _scan(sync: Sync, data_file: DataFile | None) -> tuple[Pages, Pages]:
@@ -225,13 +229,13 @@ def _settle_left_over(sync: Sync, collections: Sequence[Collection], files: Sequ
     return settle_left_over(sync.site, files, mappings, is_page, save)
 
 
-def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | None) -> SyncReport:
+def _sync_pages(sync: Sync, ledger: QuotaLedger, pages: Pages, embeds: Pages, data_file: DataFile | None) -> SyncReport:
     options, tally, database, environment = sync.options, sync.tally, sync.database, sync.environment
     videos: Iterable[VideoId] = chain.from_iterable(named for _, named in pages.named())
     if options.videos:
         videos = options.videos.intersection(videos)
         _refuse_unknown(options.videos - videos, embeds)
-    plan = plan_now(sync.config, sync.database, options, videos, sync.environment.clock())
+    plan = plan_now(sync.config, sync.database, ledger, options, videos, now=sync.environment.clock())
     tally.pages, tally.videos = pages.files, len(plan.videos) + plan.fresh + plan.later + plan.over_quota
     tally.fresh, tally.gone_not_due, tally.over_quota = plan.fresh, plan.gone, plan.over_quota
     tally.later = plan.later
@@ -240,7 +244,7 @@ def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | N
     if not (options.is_narrowed or options.unread_since):  # a dry run has a state of its own
         save_video_pages(database, pages.places(), pages.digest(), embeds or None)
         release_unnamed(database)
-    log_planned(sync, plan)
+    log_planned(sync, ledger, plan)
     deploys = sync.config.deploy.hook_env is not None and not options.dry_run
     unpushed = False
     if deploys:
@@ -253,8 +257,8 @@ def _sync_pages(sync: Sync, pages: Pages, embeds: Pages, data_file: DataFile | N
     ):  # usually it is the turn of no video, and then nothing of this is loaded
         from syncer.sync.check_playing import VideoChecks
 
-        checks = VideoChecks(sync, (pages, embeds), len(plan.videos))
-    _sync_windows(sync, pages, data_file, Windows(plan.videos, tally.sync), number, checks=checks)
+        checks = VideoChecks(sync, ledger, (pages, embeds), len(plan.videos))
+    _sync_windows(sync, ledger, pages, data_file, Windows(plan.videos, tally.sync), sync_number=number, checks=checks)
     missing = tally.missing.union(video for video, is_missing in tally.accepted.items() if is_missing) - tally.braked
     tally.gone = missing & {video.video_id for video in missing_videos(database) if video.gone}
     named = missing.union(video for video, _ in tally.hidden | tally.unconfirmed)
@@ -291,11 +295,12 @@ def _refuse_unknown(unknown: Iterable[VideoId], embeds: Pages) -> None:
 
 def _sync_windows(
     sync: Sync,
+    ledger: QuotaLedger,
     pages: Pages,
     data_file: DataFile | None,
     windows: Windows,
-    sync_number: int,
     *,
+    sync_number: int,
     checks: VideoChecks | None,
 ) -> None:
     """Request, judge and write window by window; `sync_number` is the sync's in the state.
@@ -309,7 +314,7 @@ def _sync_windows(
     database, brake, shares = sync.database, None, NOTHING_COMPARED
     accepted: Mapping[VideoId, Reading] = {}
     parts = _parts(sync, pages, windows)
-    with closing(request_windows(sync, windows.windows, sync_number, checks)) as requested:
+    with closing(request_windows(sync, ledger, windows.windows, sync_number, checks)) as requested:
         for number, (part, save_arrived) in enumerate(zip(parts, requested, strict=True)):
             last = number == len(parts) - 1
             if brake:
@@ -322,7 +327,7 @@ def _sync_windows(
                 if checks and not number:
                     checks.judge()
             if last:
-                sync.tally.problems += cut_quotas(sync.config, database, sync.environment.clock())
+                sync.tally.problems += cut_quotas(ledger, sync.environment.clock())
                 note_held(sync, brake)
                 log_judged(sync)
             if not brake:

@@ -23,9 +23,9 @@ from syncer.content.walk import walk
 from syncer.decide.drift import DAY_SECONDS, PRIOR
 from syncer.decide.forecast import DAY, Drifts, Forecast, forecast
 from syncer.decide.plan import FRESH_SECONDS, LastRead, Plan, is_gone
-from syncer.decide.quota import next_reset, quota_day
+from syncer.decide.quota import BucketStatus, next_reset, quota_day
 from syncer.decide.schedule import count_times
-from syncer.model import BATCH_SIZE, VideoId
+from syncer.model import BATCH_SIZE, Bucket, VideoId
 from syncer.state.damage import moment
 from syncer.state.database import Database
 from syncer.state.due_checks import due_videos, regions_changed
@@ -33,7 +33,7 @@ from syncer.state.naming_pages import pages_of_videos
 from syncer.state.play_states import count_states
 from syncer.state.syncs import first_whole_sync
 from syncer.state.videos import last_read, named_videos
-from syncer.status.buckets import bucket_statuses
+from syncer.status.buckets import open_ledger
 from syncer.status.demand import mean_interval, units_a_day
 from syncer.status.report import stored_report
 from syncer.sync.options import Options, require_directories
@@ -199,14 +199,16 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     unsynced = None if videos else _read_pages(config)
     if unsynced:
         videos = {video for _, named in unsynced.named() for video in named}
-    made = plan_now(config, database, Options(scheduled=starts is not None), videos, at)
+    with open_ledger(config, database) as ledger:
+        made = plan_now(config, database, ledger, Options(scheduled=starts is not None), videos, now=at)
+        balances = ledger.balances(at)
     known = _Known(videos, made, at, overdue_at(config, at))
     with closing(last_read(database)) as rows:
         first = known.take(rows)
     unread = len(videos) - known.read
     listed = [video.video_id for video in first]
     every, within = mean_interval(config, now), refresh_within(config)
-    budget = units_a_day(config)
+    budget = units_a_day(balances)
     drifts = Drifts([*known.rates, *[PRIOR] * unread])
     ours = forecast(drifts, units=budget, every=every, refresh_within=within)
     return Outlook(
@@ -227,7 +229,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
         bands=list(_bands(drifts, ours)),
         checks=_checks_ahead(config, database, len(videos), at),
         growth=_growth(database, len(videos), now),
-        days=list(_days_ahead(config, database, known, unread=unread, days=days)),
+        days=list(_days_ahead(config, balances, known, unread=unread, days=days)),
         intervals=[
             forecast(drifts, units=budget, every=other, refresh_within=within)
             for other in sorted({every, *OTHER_INTERVALS})
@@ -345,7 +347,9 @@ def _bands(drifts: Drifts, ours: Forecast) -> Iterator[Band]:
             yield Band(limit, number, error / number)
 
 
-def _days_ahead(config: Config, database: Database, known: _Known, *, unread: int, days: int) -> Iterator[DayAhead]:
+def _days_ahead(
+    config: Config, balances: Mapping[Bucket, BucketStatus], known: _Known, *, unread: int, days: int
+) -> Iterator[DayAhead]:
     """Yield what is expected on each quota day, from the sync that is planned on."""
     start, schedule = datetime.fromtimestamp(known.at, UTC), config.schedule.as_model()
     resets = [start]
@@ -353,8 +357,8 @@ def _days_ahead(config: Config, database: Database, known: _Known, *, unread: in
         resets.append(next_reset(resets[-1]))
     syncs = [1 + count_times(schedule, start, resets[1])]
     syncs += [max(0, count_times(schedule, begin - SECOND, end)) for begin, end in pairwise(resets[1:])]
-    left = sum(status.scheduled for status in bucket_statuses(config, database, start).values())
-    budgets = [left, *[units_a_day(config)] * (days - 1)]
+    left = sum(status.scheduled for status in balances.values())
+    budgets = [left, *[units_a_day(balances)] * (days - 1)]
     # what is due and left out is due again in the next sync: while the units do not reach for all, all of them are used
     lengths = ((end - begin) / timedelta(seconds=FRESH_SECONDS) for begin, end in pairwise(resets))
     times = (min(number, math.ceil(length)) for number, length in zip(syncs, lengths, strict=True))

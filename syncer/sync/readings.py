@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from syncer.decide.plan import Plan, plan
-from syncer.decide.quota import next_reset, share_of, units_left
+from syncer.decide.quota import next_reset, share_of
 from syncer.decide.schedule import count_times, next_time
 from syncer.decide.unconfirmed import Brake, Comparison, Judgement, Shares, comparable, judge
 from syncer.model import Bucket, Count, Page, Problem, ProblemKind, Reading, Slot, Statistics, VideoId
@@ -28,9 +28,9 @@ from syncer.state.judging import (
     release_braked,
     unconfirmed_counts,
 )
-from syncer.state.ledger import UnitStock, failing_buckets, note_failing, park, parked_buckets, spent_units
+from syncer.state.ledger import QuotaLedger, UnitStock, failing_buckets, note_failing
 from syncer.state.videos import last_read, save_readings
-from syncer.status.buckets import limits, note_spent_day
+from syncer.status.buckets import note_spent_day
 from syncer.sync.options import Environment, Options, Sync, Tally
 from syncer.wording import counted
 from syncer.youtube.answer import METHODS, Answer, Outcome, Spend
@@ -47,17 +47,20 @@ SAVE_SECONDS: Final = 1.0
 """An answer is in the state after so many seconds at the latest, while the main thread waits for others."""
 
 
-def plan_now(config: Config, database: Database, options: Options, videos: Iterable[VideoId], now: datetime) -> Plan:
+def plan_now(
+    config: Config,
+    database: Database,
+    ledger: QuotaLedger,
+    options: Options,
+    videos: Iterable[VideoId],
+    *,
+    now: datetime,
+) -> Plan:
     """Return which of `videos` to request now, with the units that are left.
 
     A scheduled sync shares them with those that may follow on the same quota day.
     """
-    spent, parked = spent_units(database, now), parked_buckets(database, now)
-    units = sum(
-        units_left(spent[bucket], *limits(config, bucket, scheduled=options.scheduled))
-        for bucket in Bucket
-        if bucket not in parked
-    )
+    units = sum(status.usable(scheduled=options.scheduled) for status in ledger.balances(now).values())
     schedule = config.schedule.as_model()
     share = share_of(units, 1 + count_times(schedule, now, next_reset(now))) if options.scheduled else None
     with closing(last_read(database)) as known:
@@ -173,7 +176,7 @@ class _Readings:
 
 
 def request_windows(
-    sync: Sync, windows: Sequence[Sequence[VideoId]], number: int, checks: VideoChecks | None
+    sync: Sync, ledger: QuotaLedger, windows: Sequence[Sequence[VideoId]], number: int, checks: VideoChecks | None
 ) -> Generator[Callable[[], object]]:
     """Request windows of videos, and yield once for each window: when all answers about it are in the state.
 
@@ -183,8 +186,7 @@ def request_windows(
     and StateError.
     """
     tally, total = sync.tally, sum(map(len, windows))
-    allowed = {bucket: limits(sync.config, bucket, scheduled=sync.options.scheduled) for bucket in Bucket}
-    stock = UnitStock(sync.database, sync.environment.clock, allowed)
+    stock = UnitStock(ledger, sync.environment.clock, sync.options.scheduled)
     checked = len(checks.videos) if checks else 0
     if not total + checked:
         yield from (lambda: None for _ in windows)
@@ -204,11 +206,11 @@ def request_windows(
             open_client(sync.config, sync.environment, stock.spend, deadline) as client,
             WindowRequests(
                 windows,
-                partial(_fetch, sync, stock, client),
+                partial(_fetch, stock, client),
                 connections=youtube.connections,
                 deadline=deadline,
                 breakers=breakers,
-                checks=Checks(checks.videos, partial(_fetch, sync, stock, client, question=checks.question))
+                checks=Checks(checks.videos, partial(_fetch, stock, client, question=checks.question))
                 if checks
                 else None,
             ) as requests,
@@ -232,7 +234,6 @@ def request_windows(
 
 
 def _fetch(
-    sync: Sync,
     stock: UnitStock,
     client: Client,
     bucket: Bucket,
@@ -246,9 +247,9 @@ def _fetch(
     """
     answer = client.fetch(bucket, videos, question) if question else client.fetch(bucket, videos)
     if answer.parked_until is not None:
-        park(sync.database, bucket, answer.parked_until)
+        stock.ledger.park(bucket, answer.parked_until)
         stock.give_back()  # first: the units spent so far are noted
-        note_spent_day(sync.config, sync.database, bucket, answer.at)
+        note_spent_day(stock.ledger, bucket, answer.at)
     return answer
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from syncer.decide.plan import Plan
 from syncer.model import Bucket
-from syncer.status.buckets import bucket_statuses
+from syncer.state.ledger import QuotaLedger
 from syncer.status.leftovers import Leftovers
 from syncer.status.report import SyncReport
 from syncer.sync.options import Sync, Tally
@@ -16,10 +16,10 @@ from syncer.wording import counted, counts_and_dates
 log = logging.getLogger("syncer.sync")
 
 
-def log_planned(sync: Sync, plan: Plan) -> None:
-    """Log how many pages and videos there are, and how many videos are requested."""
+def log_planned(sync: Sync, ledger: QuotaLedger, plan: Plan) -> None:
+    """Log how many pages and videos there are, how many videos are requested, and how many units are left."""
     tally = sync.tally
-    left = sum(status.left for status in bucket_statuses(sync.config, sync.database, sync.environment.clock()).values())
+    left = sum(status.left for status in ledger.balances(sync.environment.clock()).values())
     log.info(
         "Sync %s: %s, %s; %s to request, %s fresh%s, %s left out for lack of quota; %s left today",
         tally.sync,

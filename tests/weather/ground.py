@@ -21,12 +21,12 @@ from syncer.simulator.units import BucketName
 from syncer.simulator.world import START, World
 from syncer.state.database import open_database
 from syncer.state.judging import count_braked, unconfirmed_counts
-from syncer.state.ledger import parked_buckets, spent_units
 from syncer.state.videos import accepted_readings, missing_videos
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Options
 from tests.examples import storms_but
+from tests.ledgers import parked_buckets, spent_units
 from tests.site import KEY, Site, counts, ids
 
 DAY = timedelta(days=1)

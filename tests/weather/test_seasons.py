@@ -23,11 +23,11 @@ from syncer.simulator.server import Simulator
 from syncer.simulator.world import START, Video, VideoState, World
 from syncer.simulator.wrong_counts import COUNTS
 from syncer.state.database import open_database
-from syncer.state.ledger import spent_units
 from syncer.state.videos import accepted_readings
 from syncer.status.report import SyncReport
 from syncer.sync.make import make_sync
 from syncer.sync.options import NO_LISTENER, Environment, Listener, Options
+from tests.ledgers import spent_units
 from tests.site import FORMS, KEY, Site, tree
 from tests.weather.sheets import POOL, Sheet, Slot, first_sheets, single
 
