@@ -21,8 +21,24 @@ class SyncProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class LastSync:
+    """How the last finished sync of a site went, whichever process made it."""
+
+    sync: str
+    """Its name."""
+    finished: datetime
+    exit: int
+    pages: int
+    changed_pages: int
+    changed_counts: int
+    problems: int
+    missing: int
+    """How many videos were missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonState:
-    """What the daemon is doing at one moment."""
+    """What the daemon does for one site at one moment."""
 
     running: bool
     """Whether a sync is running."""
@@ -36,6 +52,10 @@ class DaemonState:
     """Why the last attempt made no sync, in a sentence; None if it made one, whose report says how it went."""
     config_error: str | None = None
     """Why the config that was last read is not in use, one finding a line; None where it is."""
+    last: LastSync | None = None
+    """None: there is none, or its report was deleted or cannot be read."""
+    stalled: bool = False
+    """Whether the running sync has shown no sign of life for minutes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from syncer.errors import Locked, StateError, Stopped
-from syncer.state.lock import POLL_SECONDS, hold_lock
+from syncer.state.lock import POLL_SECONDS, DaemonAddress, DaemonLock, daemon_address, hold_lock
 from tests.places import everybodys_directory, run_python
 
 HOLDER = """
@@ -209,3 +211,19 @@ def test_a_state_whose_disk_was_taken_away_is_an_error_and_no_new_state(tmp_path
         pytest.skip("needs the right to mount")
     assert "is no longer on the disk where the daemon started" in ran.stdout, ran.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "/sites/caf%C3%A9"])
+def test_the_address_of_a_daemon_is_its_socket_and_the_prefix_of_the_site_and_survives_a_removed_state(
+    tmp_path: Path, prefix: str
+) -> None:
+    state, named = tmp_path / "state", tmp_path / "s"
+    with closing(DaemonLock(state)) as lock, socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(named))
+        lock.name_socket(named, prefix)
+        written = (state / "daemon.address").read_bytes()
+        assert daemon_address(state) == DaemonAddress(named, prefix)
+        shutil.rmtree(state)
+        lock.keep()
+        assert daemon_address(state) == DaemonAddress(named, prefix)
+    assert written == os.fsencode(named) + (b"\0" + prefix.encode() if prefix else b"")

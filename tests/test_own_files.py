@@ -26,7 +26,7 @@ from syncer.own_files import UnsafeFile, open_own, read_file
 from syncer.state.database import FILES as DATABASE
 from syncer.state.database import open_database
 from syncer.state.directory import OWN_PATTERNS
-from syncer.state.lock import DaemonLock, daemon_socket, hold_lock
+from syncer.state.lock import DaemonAddress, DaemonLock, daemon_address, hold_lock
 from tests.crash.warm import Ended, Order, Warm
 from tests.examples import storms_but
 from tests.places import NOBODY, everybodys_directory, give_away, run_python
@@ -141,7 +141,7 @@ def test_files_that_the_state_can_do_without_are_not_followed_either(
     with closing(notifier):
         notifier.after_report(replace(report, problems=(Problem(ProblemKind.UNWRITABLE, "a", "b"),)))
 
-    assert daemon_socket(site.state) is None
+    assert daemon_address(site.state) is None
     assert run(warm, site, "trigger").code == 2
     assert run(warm, site, "purge", "--all").code == 0
     assert victim.read_bytes() == VICTIM
@@ -315,15 +315,15 @@ def test_only_a_socket_of_the_same_user_is_spoken_to(site: Site, kind: Callable[
     place = site.root / "s"
     with closing(DaemonLock(site.state)) as lock:
         lock.name_socket(place)
-        assert daemon_socket(site.state) is None, "it is gone"
+        assert daemon_address(site.state) is None, "it is gone"
         kind(place, site.put("victim.md", VICTIM))
-        assert daemon_socket(site.state) is None
+        assert daemon_address(site.state) is None
         shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
         listens(place, place)
-        assert daemon_socket(site.state) == place
+        assert daemon_address(site.state) == DaemonAddress(place)
         if os.geteuid() == 0:
             os.chown(place, NOBODY, NOBODY)
-            assert daemon_socket(site.state) is None
+            assert daemon_address(site.state) is None
 
 
 # --- the directory ----------------------------------------------------------------------------------------------------

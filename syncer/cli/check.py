@@ -97,9 +97,9 @@ def _check_daemon(config: Config, environ: Mapping[str, str], *, can_start: bool
     from syncer.config.hook_address import require_hook
     from syncer.daemon.notify import require_apprise
     from syncer.errors import ConfigError
-    from syncer.state.lock import daemon_socket, is_running
+    from syncer.state.lock import daemon_address, is_running
 
-    running = is_running(daemon_socket(config.state_directory))
+    running = is_running(daemon_address(config.state_directory))
     wrong = []
     for require in (
         partial(require_apprise, config.notify),

@@ -46,14 +46,14 @@ def command(settings: Settings, days: int, as_json: bool) -> int:
     from syncer.cli.show import show_held_back, show_json
     from syncer.decide.schedule import first_time
     from syncer.state.database import open_state
-    from syncer.state.lock import daemon_socket, is_running
+    from syncer.state.lock import daemon_address, is_running
     from syncer.state.syncs import last_whole_sync
     from syncer.status.held_back import held_back_json, held_back_now
     from syncer.sync.outlook import look_ahead
 
     config, now, starts = settings.config(), datetime.now(UTC), None
     with open_state(config.state_directory, config.site) as database:
-        if is_running(daemon_socket(config.state_directory)):
+        if is_running(daemon_address(config.state_directory)):
             starts = first_time(config.schedule.as_model(), last_whole_sync(database), now)
         outlook = look_ahead(config, database, now, starts=starts, days=days)
         held_back = held_back_now(config, database)

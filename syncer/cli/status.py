@@ -27,7 +27,7 @@ def command(settings: Settings, as_json: bool) -> int:
     from syncer.cli.process import printed
     from syncer.cli.show import show_json
     from syncer.state.database import open_state
-    from syncer.state.lock import daemon_socket, is_running
+    from syncer.state.lock import daemon_address, is_running
     from syncer.state.naming_pages import pages_of_videos
     from syncer.status.documents import status_json
     from syncer.status.status import status_of
@@ -39,7 +39,7 @@ def command(settings: Settings, as_json: bool) -> int:
     if as_json:
         show_json(status_json(status))
     else:
-        daemon = is_running(daemon_socket(config.state_directory))
+        daemon = is_running(daemon_address(config.state_directory))
         _show_syncs(status, daemon=daemon)
         _show_videos(status, pages, daemon=daemon)
     return printed()

@@ -30,13 +30,14 @@ def command(settings: Settings, no_wait: bool, accept: bool) -> int:
     """
     from syncer.cli.show import show
     from syncer.errors import NoDaemon
-    from syncer.state.lock import daemon_socket
+    from syncer.state.lock import daemon_address
     from syncer.trigger import NO_DAEMON, trigger
 
     config = settings.config()
-    path = daemon_socket(config.state_directory)
-    if path is None:
+    address = daemon_address(config.state_directory)
+    if address is None:
         raise NoDaemon(NO_DAEMON)
+    path = address.socket
     if no_wait:
         trigger(path, accept=accept)
         show("The daemon syncs now. Run `syncer status` to see how it went.")

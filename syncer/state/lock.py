@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from syncer.errors import Locked, StateError, Stopped
 from syncer.own_files import (
@@ -44,6 +45,14 @@ LOCK_TIMEOUT = 60
 
 POLL_SECONDS = 0.1
 """Seconds between two tries of a lock that another process holds."""
+
+
+class DaemonAddress(NamedTuple):
+    """Where the daemon of a state responds."""
+
+    socket: Path
+    prefix: str = ""
+    """How the paths of this site's URLs begin; empty where the daemon has one site."""
 
 
 @contextmanager
@@ -106,15 +115,19 @@ class DaemonLock:
         self._directory = directory
         self._device = 0
         self._descriptor = -1
-        self._socket: Path | None = None
+        self._address: DaemonAddress | None = None
         self._take()
 
-    def name_socket(self, path: Path) -> None:
-        """Write the daemon's address to a file, for other commands. Raises StateError."""
-        self._socket = path
+    def name_socket(self, path: Path, prefix: str = "") -> None:
+        """Write the daemon's address to a file, for other commands: its socket, and the prefix of this site's URLs.
+
+        Raises StateError.
+        """
+        self._address = DaemonAddress(path, prefix)
+        text = os.fsencode(path) + (b"\0" + prefix.encode() if prefix else b"")
         with _writing(self._directory):
             prepare_directory(self._directory)
-            overwrite(self._directory / DAEMON_ADDRESS, os.fsencode(path), PUBLIC_MODE)
+            overwrite(self._directory / DAEMON_ADDRESS, text, PUBLIC_MODE)
 
     def keep(self) -> None:
         """Check that the state's directory still exists; if it was removed, create it and take the lock again.
@@ -133,8 +146,8 @@ class DaemonLock:
         if not self._is_current():
             self.close()
             self._take()
-            if self._socket:
-                self.name_socket(self._socket)
+            if self._address:
+                self.name_socket(*self._address)
 
     def close(self) -> None:
         """Release the lock."""
@@ -165,31 +178,32 @@ class DaemonLock:
             rewrite(self._descriptor, b"%d\n" % os.getpid())
 
 
-def daemon_socket(directory: Path) -> Path | None:
-    """Return the socket of this state's daemon; None if there is no socket of the same owner."""
-    address = directory / DAEMON_ADDRESS
+def daemon_address(directory: Path) -> DaemonAddress | None:
+    """Return the address of this state's daemon; None if there is no socket of the same owner."""
+    file = directory / DAEMON_ADDRESS
     try:
-        named = Path(os.fsdecode(read_file(address, LONGEST_ADDRESS_BYTES)))
-        owner = address.lstat().st_uid
+        path, _, prefix = read_file(file, LONGEST_ADDRESS_BYTES).partition(b"\0")
+        owner = file.lstat().st_uid
     except OSError:
         return None
+    named = DaemonAddress(Path(os.fsdecode(path)), prefix.decode(errors="replace"))
     try:
-        status = named.lstat()
+        status = named.socket.lstat()
     except PermissionError:
         return named  # connecting fails, with the reason
-    except (OSError, ValueError):
+    except OSError:
         return None
     return named if stat.S_ISSOCK(status.st_mode) and status.st_uid == owner else None
 
 
-def is_running(address: Path | None) -> bool:
+def is_running(address: DaemonAddress | None) -> bool:
     """Whether a daemon listens on this socket; also where this user may not connect to it."""
     if address is None:
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(CONNECT_TIMEOUT)
         try:
-            connection.connect(str(address))
+            connection.connect(str(address.socket))
         except PermissionError:
             return True
         except OSError:
