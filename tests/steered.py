@@ -18,9 +18,12 @@ from syncer.cli.serving import serving
 from syncer.config.parse import parse_config
 from syncer.control import DaemonState, SyncProgress, Ticket
 from syncer.errors import SyncerError
+from syncer.state.directory import prepare_directory
 from syncer.status.report import report_json
-from syncer.status_page.metrics import Counters
+from syncer.status_page.metrics import Counters, SiteCounters
+from syncer.status_page.reading import Sources
 from syncer.status_page.serve import socket_path
+from syncer.status_page.sites import Sites
 from syncer.sync.make import make_sync
 from syncer.sync.options import Environment, Listener, Options
 from tests.ports import free_port
@@ -30,7 +33,7 @@ from tests.site import KEY, Site
 class Steered:
     """Syncs a site in a thread, one sync at a time, when it is told to."""
 
-    def __init__(self, site: Site, counters: Counters) -> None:
+    def __init__(self, site: Site, counters: SiteCounters) -> None:
         self.go = threading.Event()
         self.go.set()
         now = datetime.now(UTC)
@@ -144,13 +147,16 @@ def _ask(connection: HTTPConnection, method: str, path: str, body: bytes, header
 def served(site: Site) -> Iterator[Served]:
     """Serves the page of a site on a free port."""
     counters = Counters()
-    steered = Steered(site, counters)
     port = free_port()
     text = site.config.read_text(encoding="utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}")
     config = parse_config(text, site.config)
-    with serving(lambda: config, steered, counters, os.environ, lambda path: None):
+    steered = Steered(site, counters.of(config.site_name))
+    sources = Sources(lambda: config, steered, lambda: datetime.now(UTC))
+    path = socket_path(os.environ, os.path.realpath(site.root), site.state)
+    prepare_directory(site.state)
+    sites = Sites(False, lambda: {config.site_name: sources})
+    with serving(config.status_page, path, sites, counters, os.environ, lambda: None):
         try:
-            path = socket_path(os.environ, os.path.realpath(site.root), site.state)
             yield Served(steered, port, path)
         finally:
             steered.end()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from syncer.daemon.systemd import Systemd
     from syncer.state.lock import DaemonLock
     from syncer.status.report import SyncReport
-    from syncer.status_page.metrics import Counters
+    from syncer.status_page.metrics import SiteCounters
 
 log = logging.getLogger("syncer.daemon")
 
@@ -78,13 +78,18 @@ def _run(
     from syncer.daemon.loop import Daemon, DaemonConfig, DaemonEnvironment
     from syncer.daemon.notify import Notifier
     from syncer.daemon.watched_state import WatchedState
+    from syncer.state.directory import prepare_directory
     from syncer.state.syncs import last_whole_sync
     from syncer.status_page.metrics import Counters
+    from syncer.status_page.reading import Sources
+    from syncer.status_page.serve import socket_path
+    from syncer.status_page.sites import Sites
     from syncer.sync.open_state import settle
 
     config = reloadable.config
     state, site = config.state_directory, os.path.realpath(config.site)
-    counters = Counters()
+    all_counters = Counters(settings.several)
+    counters = all_counters.of(config.site_name)
     notifier = Notifier(lambda: reloadable.config.notify, config.site.name, config.state_directory, _now)
 
     def daemon_config() -> DaemonConfig:
@@ -108,7 +113,11 @@ def _run(
     schedule = config.schedule
     times = f"at `{schedule.cron.text}` {schedule.timezone}" if schedule.cron else f"every {duration(schedule.every)}"
     log.info("Syncing %s %s", config.site, times, extra={"event": "started"})
-    served = serving(lambda: reloadable.config, daemon, counters, settings.environ, lock.name_socket)
+    sources = Sources(lambda: reloadable.config, daemon, _now)
+    sites = Sites(settings.several, lambda: {config.site_name: sources})
+    path = socket_path(settings.environ, site, state)
+    prepare_directory(state)
+    served = serving(config.status_page, path, sites, all_counters, settings.environ, lambda: lock.name_socket(path))
     with closing(notifier), served:
         daemon.run()
 
@@ -119,7 +128,7 @@ def _sync(
     hook: str | None,
     lock: DaemonLock,
     stopped: StopSignal,
-    counters: Counters,
+    counters: SiteCounters,
     notifier: Notifier,
     request: SyncRequest,
 ) -> SyncReport:

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from syncer.errors import ConfigError
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syncer.config.sections import Config, StatusPage
-    from syncer.control import Control
     from syncer.status_page.metrics import Counters
+    from syncer.status_page.sites import Sites
 
 SHORTEST_TOKEN = 16
 """Characters: `openssl rand -hex 16` prints twice as many."""
@@ -26,32 +25,26 @@ log = logging.getLogger("syncer.daemon")
 
 @contextmanager
 def serving(
-    config: Callable[[], Config],
-    control: Control,
+    page: StatusPage | None,
+    path: Path,
+    sites: Sites,
     counters: Counters,
     environ: Mapping[str, str],
-    name_socket: Callable[[Path], None],
+    named: Callable[[], None],
 ) -> Iterator[None]:
-    """Serve while the block runs: always on a Unix socket, and on TCP if the config says so.
+    """Serve the sites while the block runs: always on a Unix socket at `path`, and on TCP where `page` says.
 
-    `config` returns the daemon's current config; its `status_page` is read at the start only. The token is in
-    `environ`. `name_socket` lets `syncer trigger` find the socket, before the log says that the page is served.
-    Raises ConfigError.
+    The token is in `environ`. `named` is called once the socket listens, before the log says that the page is served:
+    it lets `syncer trigger` find the socket. Raises ConfigError.
     """
-    from syncer.state.directory import prepare_directory
     from syncer.status_page.app import make_app
     from syncer.status_page.guard import Entry
-    from syncer.status_page.reading import Sources
-    from syncer.status_page.serve import address_of, listening, served, socket_path
+    from syncer.status_page.serve import address_of, listening, served
 
-    at_start = config()
-    page = at_start.status_page
     entry = Entry((*page.hosts, page.listen_host), _token(page, environ)) if page else Entry((), None)
-    app = make_app(Sources(config, control, lambda: datetime.now(UTC)), counters, entry)
-    path = socket_path(environ, os.path.realpath(at_start.site), at_start.state_directory)
-    prepare_directory(at_start.state_directory)
+    app = make_app(sites, counters, entry)
     with listening(page.listen if page else None, path) as sockets, served(app, sockets):
-        name_socket(path)
+        named()
         if page:
             log.info("Status page at %s", address_of(sockets[0]), extra={"event": "serving"})
         yield

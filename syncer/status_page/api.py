@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from syncer.control import Control, Ticket
+from syncer.control import Control, DaemonState, Ticket
 from syncer.diff_log.lines import timestamp
 from syncer.status.documents import history_json, quota_json, status_json, video_json
 from syncer.status_page.metrics import CONTENT_TYPE, Counters, exposition
@@ -26,18 +26,13 @@ from syncer.status_page.requests import (
     ticket_of,
     video_of,
 )
+from syncer.status_page.sites import Sites
 
 
 def status(request: Request) -> Response:
     """Respond to `GET /api/v1/status`."""
     seen = overview(sources_of(request), changes=0)
-    daemon = {
-        **asdict(seen.daemon),
-        "started": timestamp(seen.daemon.started),
-        "interval": seen.daemon.interval.total_seconds(),
-        "next_sync": timestamp(seen.daemon.next_sync) if seen.daemon.next_sync else None,
-    }
-    return JSONResponse({**status_json(seen.status), "daemon": daemon})
+    return JSONResponse({**status_json(seen.status), "daemon": daemon_json(seen.daemon)})
 
 
 def quota(request: Request) -> Response:
@@ -107,8 +102,9 @@ def ready(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Respond to `GET /metrics`."""
     counters: Counters = request.app.state.counters
-    sources = sources_of(request)
-    return Response(exposition(counters, lambda: gauges(sources)), media_type=CONTENT_TYPE)
+    sites: Sites = request.app.state.sites
+    found = {name: gauges(sources) for name, sources in sites.current().items()}
+    return Response(exposition(counters, found), media_type=CONTENT_TYPE)
 
 
 ROUTES = [
@@ -129,6 +125,19 @@ ROUTES = [
     Route("/readyz", ready),
     Route("/metrics", metrics),
 ]
+
+
+def daemon_json(daemon: DaemonState) -> dict[str, object]:
+    """Return the JSON document of what the daemon does for a site. The last sync is in the rest of the status."""
+    return {
+        "running": daemon.running,
+        "progress": asdict(daemon.progress) if daemon.progress else None,
+        "next_sync": timestamp(daemon.next_sync) if daemon.next_sync else None,
+        "started": timestamp(daemon.started),
+        "interval": daemon.interval.total_seconds(),
+        "trouble": daemon.trouble,
+        "config_error": daemon.config_error,
+    }
 
 
 def ticket_json(ticket: Ticket, control: Control) -> dict[str, object]:

@@ -25,7 +25,6 @@ from syncer.status_page.metrics import Counters
 from syncer.status_page.overview import overview_page
 from syncer.status_page.problems import problems_page
 from syncer.status_page.reading import (
-    Sources,
     names_on,
     one_sync,
     one_video,
@@ -46,6 +45,7 @@ from syncer.status_page.requests import (
     ticket_of,
     video_of,
 )
+from syncer.status_page.sites import Sites
 from syncer.status_page.sync_pages import CHANGES_PER_PAGE, MISSING_SHOWN, sync_page, ticket_page
 from syncer.status_page.video_pages import VIDEOS_PER_PAGE, video_page, videos_page
 
@@ -68,13 +68,13 @@ HEADINGS = {
 """The heading of an error's page, by its HTTP status."""
 
 
-def make_app(sources: Sources, counters: Counters, entry: Entry) -> ASGIApp:
+def make_app(sites: Sites, counters: Counters, entry: Entry) -> ASGIApp:
     """Return the app behind its guard."""
     app = Starlette(
         routes=[*ROUTES, _file("style.css", "text/css"), _file("icon.svg", "image/svg+xml"), *api.ROUTES],
         exception_handlers={HTTPException: explain, SyncerError: explain, Exception: explain},
     )
-    app.state.sources, app.state.counters = sources, counters
+    app.state.sites, app.state.counters = sites, counters
     return Guard(app, entry)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -30,8 +31,8 @@ FAILED = "failed"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Counters:
-    """Counts what the daemon's syncs do, from its start on. Safe for several threads."""
+class SiteCounters:
+    """Counts what the syncs of one site do, from the daemon's start on. Safe for several threads."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -57,10 +58,6 @@ class Counters:
             registry=registry,
         )
         self._pages = Gauge("syncer_pages", "Pages found by the last sync.", registry=registry)
-        Gauge(
-            "syncer_build_info", "The running version; the value is always 1.", ["version"], registry=registry
-        ).labels(__version__).set(1)
-        ProcessCollector(registry=registry)
         # every series is shown from the start: one that appears with its first event hides that event from `rate`
         for outcome in (*OUTCOMES.values(), FAILED):
             self._syncs.labels(outcome)
@@ -92,21 +89,76 @@ class Counters:
         self._syncs.labels(FAILED).inc()
 
 
-def exposition(counters: Counters, gauges: Callable[[], Gauges]) -> bytes:
-    """Return all metrics in Prometheus' text format."""
-    now = CollectorRegistry()
-    now.register(_Now(gauges))
-    return generate_latest(counters.registry) + generate_latest(now)
+class Counters:
+    """The counters of all sites, and what is known of the process. Safe for several threads."""
+
+    def __init__(self, several: bool = False) -> None:  # noqa: FBT001, FBT002 - it says what the name of a label is for
+        self.several = several
+        """Whether each series of a site has the label `site`."""
+        self.process = registry = CollectorRegistry()
+        Gauge(
+            "syncer_build_info", "The running version; the value is always 1.", ["version"], registry=registry
+        ).labels(__version__).set(1)
+        ProcessCollector(registry=registry)
+        self._sites: dict[str, SiteCounters] = {}
+        self._lock = threading.Lock()
+
+    def of(self, name: str) -> SiteCounters:
+        """Return the counters of the site of this name; they begin at zero with the first call."""
+        with self._lock:
+            if name not in self._sites:
+                self._sites[name] = SiteCounters()
+            return self._sites[name]
+
+    def forget(self, name: str) -> None:
+        """Forget the counters of a site that is no longer synced; its series end."""
+        with self._lock:
+            self._sites.pop(name, None)
+
+    def by_site(self) -> dict[str, Collector]:
+        """Return the counters of each site."""
+        with self._lock:
+            return {name: site.registry for name, site in self._sites.items()}
+
+
+def exposition(counters: Counters, gauges: Mapping[str, Gauges]) -> bytes:
+    """Return all metrics in Prometheus' text format; `gauges` are those of each site."""
+    label = counters.several
+    counted, now = _Together(counters.by_site(), label), _Together({n: _Now(each) for n, each in gauges.items()}, label)
+    return b"".join(generate_latest(each) for each in (_only(counted), counters.process, _only(now)))
+
+
+def _only(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry
+
+
+class _Together(Collector):
+    """The metrics of all sites: each has its help text once, and with several sites each series names its site."""
+
+    def __init__(self, sites: Mapping[str, Collector], label: bool) -> None:  # noqa: FBT001
+        self._sites = sites
+        self._label = label
+
+    def collect(self) -> Iterable[Metric]:
+        found: dict[str, Metric] = {}
+        for site, collector in self._sites.items():
+            own = {"site": site} if self._label else {}
+            for metric in collector.collect():
+                whole = found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                whole.samples += [sample._replace(labels={**own, **sample.labels}) for sample in metric.samples]
+        return found.values()
 
 
 class _Now(Collector):
-    """The metrics that are looked up for each request."""
+    """The metrics of a site that are looked up for each request."""
 
-    def __init__(self, gauges: Callable[[], Gauges]) -> None:
+    def __init__(self, gauges: Gauges) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
-        found = self._gauges()
+        found = self._gauges
         videos = GaugeMetricFamily("syncer_videos", "Videos on pages or with readings, by state.", labels=["state"])
         for state, number in found.videos.items():
             videos.add_metric([state], number)

@@ -15,6 +15,7 @@ from syncer.front_matter.address import ID
 from syncer.model import VideoId
 from syncer.state.search import SearchState
 from syncer.status_page.reading import Sources
+from syncer.status_page.sites import Sites
 
 SYNC_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 
@@ -34,9 +35,9 @@ T = TypeVar("T")
 
 
 def sources_of(request: Request) -> Sources:
-    """Return the sources of the app's data."""
-    sources: Sources = request.app.state.sources
-    return sources
+    """Return the sources of the data of the only site."""
+    sites: Sites = request.app.state.sites
+    return next(iter(sites.current().values()))
 
 
 def found_or_404(found: T | None, otherwise: str) -> T:
