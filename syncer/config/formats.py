@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import threading
 import warnings
 from datetime import timedelta
 from ipaddress import ip_address
@@ -31,6 +32,9 @@ DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
 SHARE_PATTERN = "^([0-9]{1,2}|100)%$"
 THRESHOLD_PATTERN = r"^([0-9]{1,2}(\.[0-9]{1,2})?|100)%$"
+
+_filters = threading.Lock()
+"""Held while the filters of warnings are others: they are the process's."""
 
 _MAX_DURATION = timedelta(days=3650)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -147,8 +151,11 @@ def check_pattern(glob: str) -> str:
     from pathspec import GitIgnoreSpec
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of brackets in brackets, which a later Python may read in another way
+        with (
+            _filters,
+            warnings.catch_warnings(),
+        ):  # of brackets in brackets, which a later Python may read in another way
+            warnings.filterwarnings("error", "Possible ", FutureWarning)
             (pattern,) = GitIgnoreSpec.from_lines([glob]).patterns
     except (ValueError, re.error, FutureWarning):
         raise ValueError("is not a valid .gitignore pattern; check its brackets, its `!` and its backslashes") from None

@@ -16,6 +16,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -51,6 +52,9 @@ NO_BREAK_SECONDS = 45
 
 MARGIN_SECONDS = 5
 """The timer ends this process so long before the kernel takes the lease away."""
+
+TIMER_WAIT_SECONDS = 1.0
+"""If another thread changes a page for so long, its disk hangs: this page gets a new file instead of waiting for it."""
 
 CLOCK_LAG_NS = 20_000_000
 """The clock of file systems may be so far behind: some kernels count in steps of 10 ms."""
@@ -107,7 +111,7 @@ class Patched(Enum):
 
     DONE = "done"
     REFUSED = "refused"
-    """No lease, and nothing was done: another program has the page open, or it is another user's."""
+    """Nothing was done: another program has the page open, it is another user's, or another thread takes too long."""
     EDITED = "edited"
     """Somebody edited, renamed or linked the page, and it has no new count."""
     MIXED = "mixed"
@@ -135,13 +139,14 @@ class Patcher(NamedTuple):
 
         Raises OSError if it cannot be written, and then it has its old text. While the lease is held, a timer
         (ITIMER_REAL) runs that ends this process by SIGALRM before the kernel takes the lease away: a process that was
-        stopped could write into another program's text when it continues.
+        stopped could write into another program's text when it continues. A process has one such timer, so its threads
+        do this one after the other.
         """
-        if sys.platform != "linux":
+        if sys.platform != "linux" or not _timer.acquire(timeout=TIMER_WAIT_SECONDS):
             return Patched.REFUSED
-        began = time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, self.break_seconds - MARGIN_SECONDS)
         try:
+            began = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, self.break_seconds - MARGIN_SECONDS)
             try:
                 fcntl.fcntl(page.descriptor, fcntl.F_SETSIG, LEASE_SIGNAL)  # to give a lease back resets it
                 fcntl.fcntl(page.descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
@@ -151,6 +156,7 @@ class Patcher(NamedTuple):
         finally:
             give_lease_back(page.descriptor)
             signal.setitimer(signal.ITIMER_REAL, 0)
+            _timer.release()
 
     def _write(self, page: OpenPage, old: bytes, write: Splice, began: float) -> Patched:
         """Write under the lease; `began` is the time before it was requested."""
@@ -172,6 +178,10 @@ class Patcher(NamedTuple):
             raise
         _write(descriptor, old[start:stop], start)
         return Patched.EDITED
+
+
+_timer = threading.Lock()
+"""Held while the timer runs: two sites may be synced in two threads."""
 
 
 def patcher() -> Patcher | None:

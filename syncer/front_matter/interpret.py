@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import re
+import threading
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from syncer.front_matter.block import Syntax
@@ -50,7 +50,7 @@ def interpret(block: BlockText, keys: Keys) -> Interpretation:
     A block with characters that are line breaks for some parsers only is read in each of these ways. If the slots
     differ, the result is a Problem and no slots. If only the parsers of YAML 1.1 refuse the block, the others count.
     """
-    with _collector_paused() if block.is_data else nullcontext():
+    with _collector_pause if block.is_data else nullcontext():
         return _interpret(block, keys)
 
 
@@ -76,16 +76,32 @@ def _interpret(block: BlockText, keys: Keys) -> Interpretation:
     return Interpretation(trees, *found)
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the search for cycles: a large tree has none, and to look at all its nodes takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+class _CollectorPause:
+    """Pauses the search for cycles: a large tree has none, and to look at all its nodes takes a third of the time.
+
+    The collector is the process's, and other threads may interpret too: the last one that ends continues it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._was_enabled = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._running:
+                self._was_enabled = gc.isenabled()
+                gc.disable()
+            self._running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._running -= 1
+            if self._was_enabled and not self._running:
+                gc.enable()
+
+
+_collector_pause = _CollectorPause()
 
 
 def _disagreement(block: BlockText, found: re.Match[str]) -> Problem:

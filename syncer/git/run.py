@@ -186,8 +186,9 @@ def _started(
     stdin, stdout, stderr = files
     kept = {
         name: value
-        for name, value in os.environ.items()
+        for name in os.environ  # not `items`: another thread may remove a variable meanwhile, such as a site's key
         if not name.startswith("GIT_") or (name.startswith(KEPT_VARIABLES) and name not in REMOVED_VARIABLES)
+        if (value := os.environ.get(name)) is not None
     }
     env = {**kept, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C", **variables}
     try:

@@ -241,19 +241,15 @@ def _tcp(listen: str) -> socket.socket:
 def _unix(path: Path) -> socket.socket:
     """Listen on a path, in place of a socket that a crash left; only its owner and group may connect."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = None
     try:
         if _is_left_over(path):
             path.unlink()
-        before = os.umask(0o117)
         made.bind(str(path))
-        made.listen(128)
+        path.chmod(0o660)  # not by the umask: it is the process's, and syncs make files meanwhile
+        made.listen(128)  # nobody could connect before
     except OSError as error:
         made.close()
         raise _no_socket(path, error) from error
-    finally:
-        if before is not None:
-            os.umask(before)
     return made
 
 
