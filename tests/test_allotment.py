@@ -32,7 +32,6 @@ def claim(
         needed=needed,
         made=made,
         next_at=made + every,
-        longest=every,
     )
 
 
@@ -109,10 +108,9 @@ def test_no_site_may_use_more_than_is_left_and_together_they_use_all(
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 5))
 def test_over_many_days_parts_of_a_unit_come_to_what_they_are(batches: list[int], units: int) -> None:
     claims = [claim(f"{number}", [0.01] * (50 * size)) for number, size in enumerate(batches)]
-    claims = [replace(each, next_at=NOON + 1000 * DAY, longest=10_000 * DAY) for each in claims]
     given = Counter[str]()
     for day in range(200):
-        renewed = [replace(each, made=NOON + day * DAY) for each in claims]
+        renewed = [replace(each, made=NOON + day * DAY, next_at=NOON + (day + 1) * DAY) for each in claims]
         given.update(allot(units, renewed, NOON + day * DAY))
     for each, size in zip(claims, batches, strict=True):
         assert abs(given[each.site] - 200 * units * size / sum(batches)) <= 4, "equal drifts: in proportion to videos"
@@ -136,7 +134,7 @@ def test_a_site_that_syncs_once_a_week_gets_its_units_on_that_day_and_leaves_the
     daily = claim("daily", [0.01] * 5_000, every=6 * HOUR)
     assert allot(100, [weekly, daily], NOON)["weekly"] > 80
     weekly = replace(weekly, made=NOON, next_at=NOON + 7 * DAY)
-    daily = replace(daily, made=NOON + DAY)
+    daily = claim("daily", [0.01] * 5_000, made=NOON + DAY)
     assert allot(100, [weekly, daily], NOON + DAY) == {"daily": 100}
 
 
@@ -147,6 +145,10 @@ def test_a_claim_that_nobody_renews_ends_after_two_intervals_or_a_week() -> None
     monthly = claim("monthly", [0.01] * 100, every=30 * DAY)
     assert monthly.counts_at(NOON)
     assert not monthly.counts_at(NOON + 30 * DAY), "its own sync renews it"
+
+
+def test_a_claim_of_a_clock_that_ran_ahead_does_not_count() -> None:
+    assert not claim("ahead", [0.01] * 100, made=NOON + 300 * DAY).counts_at(NOON)
 
 
 def test_what_other_sites_cannot_spend_today_is_free() -> None:

@@ -18,11 +18,11 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from benchmarks.budgets.laws import LAWS, Law, true_drift
-from syncer.decide.allotment import Claim, table_of, units_of
+from syncer.decide.allotment import Claim, claim_of, units_of
 from syncer.decide.cron import parse_cron
 from syncer.decide.plan import LastRead, plan
 from syncer.decide.quota import next_reset, quota_day, share_of
-from syncer.decide.schedule import Schedule, count_times, longest_interval, next_time
+from syncer.decide.schedule import Schedule, count_times, next_time
 from syncer.model import BATCH_SIZE, VideoId
 
 DAY = timedelta(days=1)
@@ -58,11 +58,6 @@ class SiteKind:
         """Return the mean time between syncs."""
         schedule = self.schedule
         return 28 * DAY / count_times(schedule, BEGIN, BEGIN + 28 * DAY) if schedule.cron else schedule.every
-
-    @cached_property
-    def longest(self) -> timedelta:
-        """Return the longest time between syncs."""
-        return longest_interval(self.schedule, BEGIN)
 
 
 LOGNORMAL, PARETO, AGEING, FROZEN, FALLING = LAWS
@@ -192,26 +187,20 @@ Division = Callable[[SimulatedSite, Sequence[SimulatedSite], Ledger, datetime], 
 
 def at_one_level(site: SimulatedSite, _all: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:
     """As syncer divides them."""
-    ledger.claim(claim_of(site, ledger.spent(now).get(site.name, 0), now))
-    return units_of(site.name, ledger.left(now), ledger.spent(now), ledger.claims(), now)
-
-
-def claim_of(site: SimulatedSite, spent: int, now: datetime) -> Claim:
-    """Return what a site claims when a sync begins."""
-    schedule = site.kind.schedule
-    next_at = next_time(schedule, now, now)
-    last = max(next_at, next_reset(now))
-    urgent = sum(row.at <= (last - WITHIN).timestamp() for row in site.rows.values())
-    return Claim(
-        site.name,
-        table_of(row.drift for row in site.rows.values()),
-        every=site.kind.mean,
-        refresh_within=WITHIN,
-        needed=spent + math.ceil(urgent / BATCH_SIZE),
-        made=now,
-        next_at=next_at,
-        longest=site.kind.longest,
+    spent = ledger.spent(now)
+    ledger.claim(
+        claim_of(
+            site.name,
+            site.rows.keys(),
+            site.rows.values(),
+            site.kind.schedule,
+            every=site.kind.mean,
+            refresh_within=WITHIN,
+            spent=spent.get(site.name, 0),
+            now=now,
+        )
     )
+    return units_of(site.name, ledger.left(now), spent, ledger.claims(), now)
 
 
 def equally(site: SimulatedSite, others: Sequence[SimulatedSite], ledger: Ledger, now: datetime) -> int:

@@ -8,19 +8,24 @@ pay for the same level on each. That level is found here, from how many videos o
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from typing import Final
 
-from syncer.decide.drift import SMALLEST
+from syncer.decide.drift import PRIOR, SMALLEST
+from syncer.decide.plan import LastRead, is_gone
 from syncer.decide.quota import next_reset, quota_day
-from syncer.model import BATCH_SIZE
+from syncer.decide.schedule import Schedule, next_time
+from syncer.model import BATCH_SIZE, VideoId
 
 DAY: Final = timedelta(days=1)
 
 LONGEST_CLAIM: Final = timedelta(days=7)
-"""A claim that was not renewed for so long, or for two of its site's intervals, no longer counts."""
+"""A claim that was not renewed for so long, or for twice the time to the site's next sync, no longer counts."""
 
 RUNNING: Final = timedelta(hours=1)
 """A sync that began less than this ago may still be spending its units."""
@@ -46,15 +51,14 @@ class Claim:
     """When the sync began."""
     next_at: datetime
     """When the next one is due, without jitter."""
-    longest: timedelta
-    """The longest time from one scheduled sync to the next."""
 
     def counts_at(self, at: datetime) -> bool:
         """Whether the claim counts on the quota day of this time.
 
-        One that nobody renews ends. A site that does not sync on every day counts on those on which it does.
+        One that nobody renews ends, and one from the future, of a clock that ran ahead, never began. A site that does
+        not sync on every day counts on those on which it does.
         """
-        if at - self.made > min(2 * self.longest, LONGEST_CLAIM):
+        if not -RUNNING <= at - self.made <= min(2 * (self.next_at - self.made), LONGEST_CLAIM):
             return False
         return self.every <= DAY or quota_day(at) in {quota_day(self.made), quota_day(self.next_at)}
 
@@ -76,6 +80,42 @@ class Claim:
     def needed_at(self, at: datetime) -> int:
         """Return the units that are needed on the quota day of this time; unknown on another day than its own: 0."""
         return self.needed if quota_day(at) == quota_day(self.made) else 0
+
+
+def claim_of(
+    site: str,
+    videos: AbstractSet[VideoId],
+    known: Iterable[LastRead],
+    schedule: Schedule,
+    *,
+    every: timedelta,
+    refresh_within: timedelta,
+    spent: int,
+    now: datetime,
+) -> Claim:
+    """Return what a site claims when a scheduled sync of it begins now.
+
+    `videos` are those that its pages name, `known` those that were ever read. `every` is the mean time between two
+    syncs; `spent` is how many units it has spent on this quota day.
+    """
+    next_at = next_time(schedule, now, now)
+    urgent_until = (max(next_at, next_reset(now)) + schedule.jitter - refresh_within).timestamp()
+    rates, unread, urgent = array("d"), len(videos), 0
+    for video, read_at, misses, _, drift in known:
+        if video in videos:
+            unread -= 1
+            if not is_gone(misses):
+                rates.append(drift)
+                urgent += read_at <= urgent_until
+    return Claim(
+        site,
+        table_of(chain(rates, repeat(PRIOR, unread))),
+        every=every,
+        refresh_within=refresh_within,
+        needed=spent + math.ceil((unread + urgent) / BATCH_SIZE),
+        made=now,
+        next_at=next_at,
+    )
 
 
 def table_of(rates: Iterable[float]) -> dict[int, int]:
@@ -102,23 +142,31 @@ def table_of(rates: Iterable[float]) -> dict[int, int]:
 def allot(units: int, claims: Iterable[Claim], at: datetime) -> dict[str, int]:
     """Return how many of the units of the quota day of this time are each site's; together they are all.
 
+    Parts of a unit are given as whole ones on some of the days.
+    """
+    parts = exact_parts(units, claims, at)
+    whole = _whole(list(parts.values()), units, quota_day(at).toordinal())
+    return dict(zip(parts, whole, strict=True))
+
+
+def exact_parts(units: int, claims: Iterable[Claim], at: datetime) -> dict[str, float]:
+    """Return each site's part of the units of a quota day, before it is rounded.
+
     Needs come first: what is needed today, and what reading each video within `refresh_within` takes. Where the units
     do not reach for these, each site gets the same part of its own. What is left pays for one level on all sites. Where
     there are more units than all sites can use, each has the same part of them to spare.
-
-    Parts of a unit are given as whole ones on some of the days.
     """
     active = sorted((claim for claim in claims if claim.counts_at(at)), key=lambda claim: claim.site)
     least = [max(claim.needed_at(at), claim.units_at(0.0)) for claim in active]
     most = [max(claim.units_at(math.inf), low) for claim, low in zip(active, least, strict=True)]
     if sum(least) >= units:
-        parts = least
+        wanted = least
     elif sum(most) <= units:
-        parts = most
+        wanted = most
     else:
-        parts = _at_common_level(units, active, least)
-    whole = _whole(parts, units, quota_day(at).toordinal())
-    return {claim.site: part for claim, part in zip(active, whole, strict=True)}
+        wanted = _at_common_level(units, active, least)
+    total = sum(wanted)
+    return {claim.site: units * each / total if total else 0.0 for claim, each in zip(active, wanted, strict=True)}
 
 
 def units_of(site: str, left: int, spent: Mapping[str, int], claims: Sequence[Claim], at: datetime) -> int:
@@ -145,17 +193,14 @@ def _at_common_level(units: int, claims: Sequence[Claim], least: Sequence[float]
 
 
 def _whole(parts: Sequence[float], units: int, turn: int) -> list[int]:
-    """Return whole parts in the same proportions, together `units`; none differs from its own by a unit or more.
+    """Return whole parts that are together `units`, as these are; none differs from its own by a unit or more.
 
     Which ones are rounded up depends on the turn: over many, each part is the same on average.
     """
-    total, start = sum(parts), turn * _GOLDEN % 1
-    reached, whole = math.floor(start), list[int]()
-    exact = 0.0
-    for number, part in enumerate(parts):
-        exact += part
-        end = start + (units if number == len(parts) - 1 or not total else min(units, exact * units / total))
-        whole.append(math.floor(end + 1e-9) - reached)
+    start, exact, reached, whole = turn * _GOLDEN % 1, 0.0, 0, list[int]()
+    for number, part in enumerate(parts, 1):
+        exact = min(units, exact + part) if number < len(parts) else units
+        whole.append(math.floor(start + exact + 1e-9) - reached)
         reached += whole[-1]
     return whole
 
