@@ -96,6 +96,25 @@ def require_own(path: Path, *, tighten: bool = True) -> None:
             _tighten(path, status, PRIVATE_MODE)
 
 
+def require_group(path: Path, mode: int, *, tighten: bool = True) -> None:
+    """Check a file, if it exists, that a group shares: the group of its directory.
+
+    It is a regular file with one name, of any user, and belongs to that group. `tighten`: give it this mode if it is
+    this user's. Raises UnsafeFile and OSError.
+    """
+    with suppress(FileNotFoundError):
+        status = os.lstat(path)
+        _require_regular(path, status, MOVE_AWAY)
+        _require_one_name(path, status)
+        group = path.parent.stat().st_gid
+        if status.st_gid != group:
+            raise UnsafeFile(
+                path, f"belongs to group {status.st_gid}, but its directory to group {group}; change its group"
+            )
+        if tighten and stat.S_IMODE(status.st_mode) != mode and status.st_uid == os.geteuid():
+            os.chmod(path, mode)
+
+
 def remove_own(path: Path) -> None:
     """Remove one of syncer's own files, or a link with its name. Raises UnsafeFile for a directory; OSError."""
     with suppress(FileNotFoundError):

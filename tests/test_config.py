@@ -244,6 +244,17 @@ schedule: {every: 6h, cron: "* * * * *"}
             "quota: {general_units_per_day: 200}\n",
             "1: quota.reserve: leaves no units for scheduled syncs; make it smaller than 200",
         ),
+        ("quota: {share: 20%}\n", "1: quota.share: needs `ledger`"),
+        *(
+            (
+                f"quota: {{ledger: q, share: {share}}}\n",
+                "1: quota.share: must be a whole percentage from `1%` to `100%`",
+            )
+            for share in ("0%", "00%", "101%", "20", "0.2", "2.5%", "-1%", "''")
+        ),
+        ("quota: {ledger: 'postgresql://h/q'}\n", "1: quota.ledger: is an address, but a ledger can only be a file"),
+        ("quota: {ledger: ''}\n", "1: quota.ledger: must not be empty"),
+        ("quota: {ledger: ~/q.sqlite3}\n", "1: quota.ledger: starts with `~`"),
         ("schedule: {cron: '61 * * * *'}\n", "1: schedule.cron: has `61` as minute; it must be from 0 to 59"),
         ("schedule: {every: 6h, cron: '0 * * * *'}\n", "1: schedule.cron: conflicts with `every`; keep one"),
         ("schedule: {every: 1m, jitter: 1m}\n", "1: schedule.jitter: must be shorter than `every`"),

@@ -86,7 +86,7 @@ def check(
         yield from _check_state(config, database, clock())
         yield from _check_kept(config, clock())
         yield from _check_leftovers(config, database, found)
-        with open_ledger(config, database) as ledger:
+        with open_ledger(config, database, clock()) as ledger:
             for bucket, status in ledger.balances(clock()).items():
                 if status.scheduled:
                     yield Finding("quota", Level.OK, f"{bucket}: {in_words(status)}")

@@ -31,6 +31,7 @@ LONGEST_NAME = 100
 DURATION_PATTERN = "^[0-9]{1,9}[smhd]$"
 POSITIVE_DURATION_PATTERN = "^0*[1-9][0-9]{0,8}[smhd]$"
 SHARE_PATTERN = "^([0-9]{1,2}|100)%$"
+PART_PATTERN = "^(0?[1-9]|[1-9][0-9]|100)%$"
 THRESHOLD_PATTERN = r"^([0-9]{1,2}(\.[0-9]{1,2})?|100)%$"
 
 _filters = threading.Lock()
@@ -70,6 +71,13 @@ def parse_share(value: object) -> float:
     if not isinstance(value, str) or not re.fullmatch(SHARE_PATTERN, value):
         raise ValueError("must be a whole percentage from `0%` to `100%`, such as `50%`")
     return int(value[:-1]) / 100
+
+
+def parse_part(value: object) -> int:
+    """Return the percents of a share that `1%` to `100%` means; raises ValueError."""
+    if not isinstance(value, str) or not re.fullmatch(PART_PATTERN, value):
+        raise ValueError("must be a whole percentage from `1%` to `100%`, such as `20%`")
+    return int(value[:-1])
 
 
 def parse_threshold(value: object) -> Threshold:
@@ -118,6 +126,13 @@ def check_path(path: str) -> str:
     if path.startswith("~"):
         raise ValueError("starts with `~`, which is not expanded here; write the full path")
     return path
+
+
+def check_ledger(path: str) -> str:
+    """Return the path of a ledger; raises ValueError for an address."""
+    if "://" in path:
+        raise ValueError("is an address, but a ledger can only be a file; write its path")
+    return check_path(path)
 
 
 def check_inside(path: str) -> str:

@@ -26,11 +26,13 @@ from syncer.config.formats import (
     DURATION_PATTERN,
     LISTEN_PATTERN,
     LONGEST_UNAUTHORIZED,
+    PART_PATTERN,
     check_author,
     check_endpoint,
     check_first_line,
     check_hook_variable,
     check_host,
+    check_ledger,
     check_listen,
     check_name,
     check_path,
@@ -41,6 +43,7 @@ from syncer.config.formats import (
     duration,
     is_loopback,
     parse_duration,
+    parse_part,
     parse_share,
     parse_timezone,
 )
@@ -83,6 +86,10 @@ _Endpoint = Annotated[
     str, AfterValidator(check_endpoint), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+[^@?#]*$"})
 ]
 _Ping = Annotated[str, AfterValidator(check_ping), WithJsonSchema({"type": "string", "pattern": "^https?://[^/@?#]+"})]
+_Ledger = Annotated[
+    str, AfterValidator(check_ledger), WithJsonSchema({"type": "string", "minLength": 1, "pattern": "^(?!.*://)"})
+]
+_Part = Annotated[int, PlainValidator(parse_part), WithJsonSchema({"type": "string", "pattern": PART_PATTERN})]
 _Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -127,6 +134,14 @@ class Youtube(Section):
 class Quota(Section):
     """`quota`: how many units of each bucket syncer may use in one quota day, midnight to midnight Pacific."""
 
+    ledger: _Ledger | None = Field(
+        default=None,
+        description="A file in which the sites of one Google project count their units together, relative to `site`.",
+    )
+    share: _Part | None = Field(
+        default=None,
+        description="The site's part of the units of a shared ledger; null: what the shares of other sites leave.",
+    )
     stats_units_per_day: _Units = Field(
         default=10_000, description="Units of videos.batchGetStats' bucket, used first."
     )
@@ -135,6 +150,9 @@ class Quota(Section):
 
     @model_validator(mode="after")
     def _leave_some(self) -> Self:
+        if self.share is not None and self.ledger is None:
+            sentence = "needs `ledger`, the file in which the sites of the project count their units"
+            raise BrokenRules([(("share",), sentence)])
         smallest = min(self.stats_units_per_day, self.general_units_per_day)
         if self.reserve >= smallest:
             sentence = f"leaves no units for scheduled syncs; make it smaller than {smallest}, the units of a day"

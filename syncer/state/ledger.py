@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -20,6 +20,32 @@ from syncer.state.database import Database
 
 UNITS_AT_ONCE: Final = 10
 """Units that a sync takes at once. A crash of it loses those that it has not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharingSite:
+    """One of the sites that share a ledger."""
+
+    site: str
+    """Its real path."""
+    name: str
+    share: int | None
+    """Its part of each bucket in percent; None: it uses what the shares of others leave."""
+    units: Mapping[Bucket, int]
+    """What it has spent on the quota day."""
+    seen: datetime
+    """When its last sync began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Who shares a ledger."""
+
+    place: str
+    """Where the ledger is."""
+    sites: Sequence[SharingSite]
+    keys: int
+    """How many different API keys they use."""
 
 
 class QuotaLedger(Protocol):
@@ -45,6 +71,9 @@ class QuotaLedger(Protocol):
 
     def forget_refusal(self, bucket: Bucket) -> None:
         """Delete the record of `bucket`: YouTube has allowed more units since."""
+
+    def sharing(self, at: datetime) -> Sharing | None:
+        """Return which sites share the ledger at this time; None if it belongs to one site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +154,10 @@ class OwnLedger:
         """Delete the record of `bucket`."""
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM meta WHERE name = ?", (f"refused-{bucket}",))
+
+    def sharing(self, at: datetime) -> None:  # noqa: ARG002
+        """Return None: no other site uses it."""
+        return
 
 
 @dataclass(frozen=True, slots=True)

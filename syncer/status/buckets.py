@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.decide.quota import BucketStatus, is_early
@@ -17,11 +19,26 @@ if TYPE_CHECKING:
     from syncer.state.database import Database
 
 
-def open_ledger(config: Config, database: Database) -> AbstractContextManager[QuotaLedger]:
-    """Return the ledger of the site with this state; use it as a context manager."""
+def open_ledger(
+    config: Config, database: Database, at: datetime, *, key: str = "", writes: bool = False
+) -> AbstractContextManager[QuotaLedger]:
+    """Return the ledger that the config of the site with this state names; use it as a context manager.
+
+    A shared one knows from then on that the site was seen at this time, and which `key` it uses, if there is one.
+    Unless it `writes`, nothing reaches a shared ledger: what happens is counted in memory. Raises StateError.
+    """
     quota = config.quota
     limits = {Bucket.STATS: quota.stats_units_per_day, Bucket.GENERAL: quota.general_units_per_day}
-    return nullcontext(OwnLedger(database, limits, quota.reserve))
+    if quota.ledger is None:
+        return nullcontext(OwnLedger(database, limits, quota.reserve))
+    from syncer.decide.project_quota import SiteTerms
+    from syncer.state.shared_ledger import LedgerMember, open_shared_ledger
+
+    stated = {bucket: units for bucket, units in limits.items() if f"{bucket}_units_per_day" in quota.model_fields_set}
+    member = LedgerMember(
+        os.path.realpath(config.site), config.site_name, SiteTerms(stated, quota.share), quota.reserve, limits, key
+    )
+    return open_shared_ledger(Path(os.path.normpath(config.site / quota.ledger)), member, at, writes=writes)
 
 
 def note_spent_day(ledger: QuotaLedger, bucket: Bucket, at: datetime) -> None:

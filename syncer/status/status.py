@@ -111,7 +111,7 @@ def status_of(
     of_playing, held = playing_brake(database) if config.availability.every else (None, 0)
     brake = current_brake(database, config.mapped_counts) or of_playing
     leftovers, running = find_leftovers(os.path.realpath(config.site), database), is_held(config.state_directory)
-    with open_ledger(config, database) as ledger:
+    with open_ledger(config, database, now) as ledger:
         balances = ledger.balances(now)
     return Status(
         site=str(config.site),

@@ -111,7 +111,10 @@ def make_sync(
         read_data_file(site, config.write.file, config.collection_models())
     started = environment.clock()
     if options.dry_run:
-        with open_copy(config.state_directory, site) as copy, open_ledger(config, copy) as ledger:
+        with (
+            open_copy(config.state_directory, site) as copy,
+            open_ledger(config, copy, started, key=environment.key) as ledger,
+        ):
             tally = new_tally(copy, started)
             return _scan_and_sync(Sync(config, options, environment, listener, site, copy, None, tally), ledger)
     try:
@@ -132,7 +135,7 @@ def _sync_and_forget(
 ) -> SyncReport:
     with (
         open_for_writing(config, clock=environment.clock, sleep=environment.sleep, lost=lost) as state,
-        open_ledger(config, state.database) as ledger,
+        open_ledger(config, state.database, started, key=environment.key, writes=True) as ledger,
     ):
         report = _scan_and_sync(begin(config, options, environment, listener, state, started=started), ledger)
         try:

@@ -199,7 +199,7 @@ def look_ahead(config: Config, database: Database, now: datetime, *, starts: dat
     unsynced = None if videos else _read_pages(config)
     if unsynced:
         videos = {video for _, named in unsynced.named() for video in named}
-    with open_ledger(config, database) as ledger:
+    with open_ledger(config, database, now) as ledger:
         made = plan_now(config, database, ledger, Options(scheduled=starts is not None), videos, now=at)
         balances = ledger.balances(at)
     known = _Known(videos, made, at, overdue_at(config, at))

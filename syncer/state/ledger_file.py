@@ -1,0 +1,315 @@
+"""Opens the file of a shared ledger: a SQLite database that the processes of several sites and users write.
+
+It is created safely, never over another file, and never used through a link. No program opens it but by SQLite: to
+close a file ends the locks that SQLite has on it in the same process (https://www.sqlite.org/howtocorrupt.html).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from syncer.errors import StateError
+from syncer.own_files import PRIVATE_MODE, as_state_error, require_group, require_own
+from syncer.state.damage import OddValue, Shape, is_damage, odd_rows, shape_of
+from syncer.state.file_system import network_file_system
+
+APPLICATION: Final = 0x53594E43
+"""The `application_id` of a ledger: `SYNC`."""
+
+GROUP_MODE: Final = 0o660
+"""The mode in a directory with the setgid bit: its group shares the ledger. SQLite's other files get the same."""
+
+SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
+"""The ledger, and the files that SQLite creates beside it."""
+
+BUSY_SECONDS: Final = 10.0
+"""How long to wait for other processes."""
+
+PAUSE_SECONDS: Final = 0.01
+
+SCHEMA_1 = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('salt', lower(hex(randomblob(16))))",  # of the keys' fingerprints
+    """CREATE TABLE sites (
+        site TEXT PRIMARY KEY,             -- its real path
+        name TEXT NOT NULL,
+        stats INTEGER,                     -- the units a day that its config states; null: none
+        general INTEGER,
+        share INTEGER,                     -- percent; null: none
+        reserve INTEGER NOT NULL,
+        key TEXT,                          -- a salted fingerprint of the API key that it used last
+        seen INTEGER NOT NULL              -- when its last sync began
+    ) WITHOUT ROWID""",
+    """CREATE TABLE units (
+        day TEXT NOT NULL,                 -- the Pacific day
+        bucket TEXT NOT NULL,
+        site TEXT NOT NULL,
+        spent INTEGER NOT NULL,
+        PRIMARY KEY (day, bucket, site)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE parked (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE refused (bucket TEXT PRIMARY KEY, day TEXT NOT NULL, units INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+MIGRATIONS: Final = (SCHEMA_1,)
+"""Forward only: migration N updates `user_version` N-1 to N, in one transaction."""
+
+COPIED: Final = ("meta", "sites", "units", "parked", "refused")
+"""The tables that a copy has. The others are too large."""
+
+_opening = threading.Lock()
+"""Held while a file is created, so that no other thread has it open when it is closed."""
+
+
+class LedgerFile:
+    """An open ledger, or a copy in memory. Safe for several threads: one transaction at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run the block as one transaction, which no other process interrupts. Raises StateError."""
+        with self._lock, _explained("write", self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk has rolled back by itself
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection for queries that belong together. Raises StateError."""
+        with self._lock, _explained("read", self.path):
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close it."""
+        with self._lock:
+            self._connection.close()
+
+
+def open_ledger_file(path: Path, file_system: Callable[[str], str | None] = network_file_system) -> LedgerFile:
+    """Open a ledger for writing; create it, or update it to the newest schema, if needed.
+
+    `file_system` returns the name of a network file system. Raises StateError: not a ledger, damaged, unwritable, of a
+    newer version, another user's, or on a network file system.
+    """
+    with _opening:
+        with as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
+            _require_local(path, file_system)
+            _require_safe(path)
+            with suppress(FileExistsError):
+                _create(path)
+        with _explained("open", path):
+            connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        try:
+            with _explained("write", path):
+                _update(connection, path)
+                _write_ahead(connection)
+                connection.execute("PRAGMA synchronous = FULL")  # a power cut forgets no unit that was spent
+                _require_sound(connection, path)
+            with as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
+                _require_safe(path, tighten=True)  # it is a ledger
+        except BaseException:
+            connection.close()
+            raise
+    return LedgerFile(connection, path)
+
+
+def copy_ledger_file(path: Path, file_system: Callable[[str], str | None] = network_file_system) -> LedgerFile:
+    """Return a copy in memory of the small tables of a ledger, an empty one if there is no file yet.
+
+    Nothing is written to disk. Raises StateError.
+    """
+    memory = _connect("file::memory:")
+    try:
+        with _opening, as_state_error(f"Cannot use the ledger {path}", _CANNOT_USE):
+            _require_local(path, file_system)
+            _require_safe(path)
+            exists = path.exists()
+        with _explained("read", path):
+            if exists:
+                with closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as disk:
+                    _copy(disk, memory, path)
+            _update(memory, path)
+            _require_sound(memory, path)
+    except BaseException:
+        memory.close()
+        raise
+    return LedgerFile(memory, path)
+
+
+_CANNOT_USE = "check `quota.ledger`, and that its directory exists and you may write it"
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    return sqlite3.connect(name, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _require_local(path: Path, file_system: Callable[[str], str | None]) -> None:
+    name = file_system(str(path.parent))
+    if name:
+        raise StateError(
+            f"The ledger {path} is on a network file system, {name}. There, several processes cannot lock a file"
+            " reliably, so they could spend more units than you have. Set `quota.ledger` to a file on a disk of this"
+            " machine"
+        )
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether the ledger's directory has the setgid bit: then its group shares the ledger."""
+    return bool(os.stat(path.parent).st_mode & stat.S_ISGID)
+
+
+def _require_safe(path: Path, *, tighten: bool = False) -> None:
+    """Check the files, where they exist; `tighten`: give them the right modes. Raises UnsafeFile and OSError."""
+    shared = _is_shared(path)
+    for suffix in SUFFIXES:
+        file = path.with_name(f"{path.name}{suffix}")
+        if shared:
+            require_group(file, GROUP_MODE, tighten=tighten)
+        else:
+            require_own(file, tighten=tighten)
+
+
+def _create(path: Path) -> None:
+    """Create an empty file, which SQLite takes for an empty database; it would give it the mode of the umask.
+
+    Raises FileExistsError and OSError.
+    """
+    mode = GROUP_MODE if _is_shared(path) else PRIVATE_MODE
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema's number, 0 for an empty file. Raises StateError if it is not a ledger, or a newer one.
+
+    A transaction must be open: another process may just be creating the tables.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or version or tables):
+        raise StateError(f"{path} is a database of another program; set `quota.ledger` to a file that does not exist")
+    if version > len(MIGRATIONS):
+        raise StateError(
+            f"{path} was written by a newer syncer (schema {version}, this one knows {len(MIGRATIONS)}); upgrade syncer"
+        )
+    return int(version)
+
+
+def _update(connection: sqlite3.Connection, path: Path, newest: int = len(MIGRATIONS)) -> None:
+    """Create the tables, or update them to a schema; another process may do the same at the same time."""
+    connection.execute("BEGIN")
+    version = _version(connection, path)
+    connection.execute("COMMIT")
+    if version == newest:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(connection, path), newest):
+            for statement in MIGRATIONS[number]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {newest}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _copy(disk: sqlite3.Connection, memory: sqlite3.Connection, path: Path) -> None:
+    """Copy the small tables of a ledger, which may have an older schema, into an empty database."""
+    disk.execute("BEGIN")  # what other processes write meanwhile has no effect
+    version = _version(disk, path)
+    if version:
+        _update(memory, path, version)
+        shape = shape_of(memory, COPIED)
+        if shape_of(disk, COPIED) != shape:
+            raise _damaged(path, "its tables do not match its schema")
+        for table, columns in shape.items():
+            rows = disk.execute(f"SELECT * FROM {table}")
+            memory.execute(f"DELETE FROM {table}")
+            memory.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", rows)
+    disk.execute("COMMIT")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Set the journal's mode. SQLite does not wait by itself for another process that is just doing the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+@cache
+def _shape() -> Shape:
+    """Return the shape of the newest schema's small tables."""
+    with closing(_connect("file::memory:")) as memory:
+        _update(memory, Path(":memory:"))
+        return shape_of(memory, COPIED)
+
+
+def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
+    """Check the tables and the types of their values. Raises StateError."""
+    if shape_of(connection, COPIED) != _shape():
+        raise _damaged(path, "its tables do not match its schema")
+    if odd := odd_rows(connection, _shape()):
+        raise _damaged(path, odd)
+
+
+def _damaged(path: Path, what: str) -> StateError:
+    return StateError(
+        f"The ledger {path} is damaged, or is a file of another program: {what}. If it is the ledger, stop what uses"
+        " it, move it away together with the files whose names begin with its name, and start again: syncer creates a"
+        " new one. Lost is how many units were spent today, so syncs may request more than YouTube allows until"
+        " midnight Pacific"
+    )
+
+
+@contextmanager
+def _explained(what: str, path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as StateError. Damage is never repaired here: other processes use the file."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, UnicodeDecodeError, OddValue) as error:
+        if is_damage(error) or not isinstance(error, sqlite3.DatabaseError):
+            raise _damaged(path, str(error)) from error
+        raise StateError(
+            f"Cannot {what} the ledger {path}: {error}; check the free disk space, and that you may write the file and"
+            " its directory"
+        ) from error

@@ -1,0 +1,206 @@
+"""A quota ledger that sites of one Google project share: one file for all their processes.
+
+Each site may spend its part of the units, and all of them together never more than the project has: a unit is taken in
+a transaction that sees what every other site has taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from syncer.decide.project_quota import SiteTerms, counts_still, part_of, project_limit
+from syncer.decide.quota import BucketStatus, balance, quota_day
+from syncer.model import Bucket
+from syncer.state.damage import member, moment
+from syncer.state.ledger import Sharing, SharingSite
+from syncer.state.ledger_file import LedgerFile, copy_ledger_file, open_ledger_file
+
+FORGOTTEN_AFTER = timedelta(days=28)
+"""A site that was not seen for so long is deleted, and so is what was spent before."""
+
+FINGERPRINT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerMember:
+    """A site that uses a shared ledger."""
+
+    site: str
+    """Its real path."""
+    name: str
+    terms: SiteTerms
+    reserve: int
+    """How many units of each bucket its scheduled syncs leave."""
+    default: Mapping[Bucket, int]
+    """The units a day of a bucket for which no site's config states any."""
+    key: str = field(default="", repr=False)
+    """The API key that it uses; empty if it is not known here."""
+
+
+def open_shared_ledger(path: Path, site: LedgerMember, at: datetime, *, writes: bool) -> SharedLedger:
+    """Open a ledger, create it if needed, and note the site in it, seen at this time; use it as a context manager.
+
+    Unless it `writes`, all that happens in a copy in memory. Raises StateError.
+    """
+    file = open_ledger_file(path) if writes else copy_ledger_file(path)
+    ledger = SharedLedger(file, site)
+    try:
+        ledger.register(at)
+    except BaseException:
+        file.close()
+        raise
+    return ledger
+
+
+class SharedLedger:
+    """A shared ledger, as one of its sites uses it. Safe in several threads."""
+
+    def __init__(self, file: LedgerFile, site: LedgerMember) -> None:
+        self._file = file
+        self._site = site
+
+    def register(self, at: datetime) -> None:
+        """Note the site and what its config says, before it spends. Raises StateError."""
+        site, now = self._site, int(at.timestamp())
+        oldest = at - FORGOTTEN_AFTER
+        with self._file.transaction() as connection:
+            connection.execute("UPDATE sites SET seen = ? WHERE seen > ?", (now, now))  # of a clock that ran ahead
+            connection.execute("DELETE FROM sites WHERE seen < ?", (int(oldest.timestamp()),))
+            connection.execute("DELETE FROM units WHERE day < ?", (quota_day(oldest).isoformat(),))
+            connection.execute(
+                "INSERT INTO sites VALUES (:site, :name, :stats, :general, :share, :reserve, :key, :now)"
+                " ON CONFLICT (site) DO UPDATE SET name = :name, stats = :stats, general = :general, share = :share,"
+                " reserve = :reserve, key = coalesce(:key, key), seen = :now",
+                {
+                    "site": site.site,
+                    "name": site.name,
+                    **{bucket.value: site.terms.stated.get(bucket) for bucket in Bucket},
+                    "share": site.terms.share,
+                    "reserve": site.reserve,
+                    "key": self._fingerprint(connection),
+                    "now": now,
+                },
+            )
+
+    def balances(self, at: datetime) -> Mapping[Bucket, BucketStatus]:
+        """Return what is left of each bucket for the site on the quota day of this time."""
+        with self._file.read() as connection:
+            rows = connection.execute("SELECT site, stats, general, share, seen FROM sites").fetchall()
+            spent = _spent(connection, quota_day(at))
+            until = connection.execute("SELECT bucket, until FROM parked").fetchall()
+            parked = {member(Bucket, bucket): moment(seconds) for bucket, seconds in until}
+        sites = {
+            site: SiteTerms(_stated(stats, general), share)
+            for site, stats, general, share, seen in rows
+            if counts_still(moment(seen), at)
+        } | {self._site.site: self._site.terms}
+        shares = {site: terms.share for site, terms in sites.items() if terms.share is not None}
+        found = {}
+        for bucket in Bucket:
+            limit = project_limit(bucket, sites.values(), self._site.default[bucket])
+            units = {site: number for (kind, site), number in spent.items() if kind == bucket}
+            others = {site for site in units if site not in shares}  # and those that no longer count
+            with_us = {self._site.site} if self._site.site in shares else others
+            found[bucket] = balance(
+                bucket,
+                at,
+                limit=part_of(limit, self._site.terms.share, shares.values()),
+                spent=sum(units.get(site, 0) for site in with_us),
+                reserve=self._site.reserve,
+                parked=parked.get(bucket),
+                project=(limit, sum(units.values())),
+            )
+        return found
+
+    def take(self, bucket: Bucket, at: datetime, wanted: int, *, scheduled: bool) -> int:
+        """Spend up to `wanted` units of `bucket`, as many as a sync may use now; return their number."""
+        day = quota_day(at)
+        with self._file.transaction() as connection:
+            taken = min(wanted, self.balances(at)[bucket].usable(scheduled=scheduled))
+            if taken:
+                # of a clock that ran ahead; at midnight, another process may be a moment ahead of this one
+                tomorrow = (day + timedelta(days=1)).isoformat()
+                connection.execute("DELETE FROM units WHERE bucket = ? AND day > ?", (bucket, tomorrow))
+                connection.execute(
+                    "INSERT INTO units VALUES (:day, :bucket, :site, :taken)"
+                    " ON CONFLICT (day, bucket, site) DO UPDATE SET spent = spent + :taken",
+                    {"day": day.isoformat(), "bucket": bucket, "site": self._site.site, "taken": taken},
+                )
+        return taken
+
+    def give_back(self, day: date, units: Mapping[Bucket, int]) -> None:
+        """Give back units that were taken on this quota day and not used."""
+        rows = [(number, day.isoformat(), bucket, self._site.site) for bucket, number in units.items()]
+        with self._file.transaction() as connection:
+            connection.executemany(
+                "UPDATE units SET spent = max(0, spent - ?) WHERE day = ? AND bucket = ? AND site = ?", rows
+            )
+
+    def park(self, bucket: Bucket, until: datetime) -> None:
+        """Spend no units of `bucket` before this time, on any site."""
+        with self._file.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO parked VALUES (?, ?)", (bucket, int(until.timestamp())))
+
+    def refusals(self, at: datetime) -> Mapping[Bucket, int]:
+        """Return after how many units YouTube reported a bucket spent too early, on this quota day or the last one."""
+        today = quota_day(at)
+        recent = {today.isoformat(), (today - timedelta(days=1)).isoformat()}
+        with self._file.read() as connection:
+            rows = connection.execute("SELECT bucket, day, units FROM refused").fetchall()
+        return {member(Bucket, bucket): units for bucket, day, units in rows if day in recent}
+
+    def note_refusal(self, bucket: Bucket, at: datetime, units: int) -> None:
+        """Record that YouTube reported the quota of `bucket` spent after this many units of all sites."""
+        with self._file.transaction() as connection:
+            row = (bucket, quota_day(at).isoformat(), units)
+            connection.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", row)
+
+    def forget_refusal(self, bucket: Bucket) -> None:
+        """Delete the record of `bucket`."""
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM refused WHERE bucket = ?", (bucket,))
+
+    def sharing(self, at: datetime) -> Sharing:
+        """Return which sites use the ledger, what each has spent on this time's quota day, and how many keys they use.
+
+        The sites are those that synced in the last days, by name.
+        """
+        with self._file.read() as connection:
+            rows = connection.execute("SELECT site, name, share, key, seen FROM sites ORDER BY name, site").fetchall()
+            spent = _spent(connection, quota_day(at))
+        rows = [row for row in rows if counts_still(moment(row[-1]), at)]
+        sites = [
+            SharingSite(site, name, share, {bucket: spent.get((bucket, site), 0) for bucket in Bucket}, moment(seen))
+            for site, name, share, _, seen in rows
+        ]
+        return Sharing(str(self._file.path), sites, len({key for _, _, _, key, _ in rows if key}))
+
+    def _fingerprint(self, connection: sqlite3.Connection) -> str | None:
+        """Return a fingerprint of the key from which nobody can learn the key; None where it is not known."""
+        (salt,) = connection.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone() or ("",)
+        key = self._site.key.encode()
+        return hashlib.blake2b(key, key=salt.encode(), digest_size=FINGERPRINT_BYTES).hexdigest() if key else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+
+def _spent(connection: sqlite3.Connection, day: date) -> Mapping[tuple[Bucket, str], int]:
+    """Return the units spent on a quota day, by bucket and site."""
+    rows = connection.execute("SELECT bucket, site, spent FROM units WHERE day = ?", (day.isoformat(),)).fetchall()
+    return {(member(Bucket, bucket), site): spent for bucket, site, spent in rows}
+
+
+def _stated(stats: int | None, general: int | None) -> Mapping[Bucket, int]:
+    units = {Bucket.STATS: stats, Bucket.GENERAL: general}
+    return {bucket: number for bucket, number in units.items() if number is not None}
