@@ -17,6 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from syncer.config.sections import Schedule
 from syncer.control import Control
 from syncer.daemon import loop
+from syncer.daemon.site import DaemonConfig, DaemonSite, PastSyncs, SiteEnvironment, SyncRequest
 from syncer.daemon.systemd import Systemd
 from syncer.model import Problem
 from syncer.status.report import SyncReport
@@ -99,14 +100,14 @@ class Daemon:
 
     def idle(self) -> None:
         """Waits until the scheduler knows that each sync which began has ended, and the daemon what came of it."""
-        until(lambda: self.clock.ended == self.begun and not self.loop.state().running)
+        until(lambda: self.clock.ended == self.begun and not self.site.state().running)
 
     def move(self, by: timedelta) -> None:
         self.clock.move(by)
 
     @property
     def control(self) -> Control:
-        return self.loop
+        return self.site
 
     def _run(self) -> None:
         environment = loop.DaemonEnvironment(
@@ -114,21 +115,22 @@ class Daemon:
             wait=lambda _seconds: self.stopped.wait(0.0005),
             wake=lambda: None,
             stopped=self.stopped.is_set,
-            last_sync=lambda: self.last,
-            reload=self._reload,
-            config_error=lambda: None,
+            changes=self._changes,
+            ended=lambda _site: None,
             systemd=Systemd(self._notify),
         )
-        self.loop = loop.Daemon(loop.DaemonConfig(self._schedule, self._sync), environment, Random(1))
-        self.loop.run()
+        of_site = SiteEnvironment(self.clock.now, lambda: None, lambda: PastSyncs(self.last, None), lambda: None)
+        self.site = DaemonSite(DaemonConfig(self._schedule, self._sync), of_site, Random(1))
+        loop.Daemon([self.site], environment, Random(1)).run()
 
-    def _reload(self) -> loop.DaemonConfig | None:
+    def _changes(self, _now: datetime) -> loop.SiteChanges | None:
         config, self.new_schedule = self.new_schedule, {}
         if not config:
             return None
-        return loop.DaemonConfig(Schedule.model_validate({"jitter": "0s", **config}).as_model(), self._sync)
+        schedule = Schedule.model_validate({"jitter": "0s", **config}).as_model()
+        return loop.SiteChanges(configs={self.site: DaemonConfig(schedule, self._sync)}, reloaded=True)
 
-    def _sync(self, request: loop.SyncRequest) -> SyncReport:
+    def _sync(self, request: SyncRequest) -> SyncReport:
         self.request = request
         self.begun += 1
         self.syncs.put(self.clock.now())

@@ -8,16 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from random import Random
 
 import pytest
-from apscheduler.events import JobExecutionEvent
 
 from syncer.config.sections import Schedule
 from syncer.control import Ticket
-from syncer.daemon import loop
 from syncer.daemon.agenda import QuotaRetry
-from syncer.daemon.loop import DaemonConfig, DaemonEnvironment, SyncRequest
-from syncer.daemon.systemd import Systemd
+from syncer.daemon.site import DaemonConfig, DaemonSite, PastSyncs, SiteEnvironment, SyncRequest
 from syncer.decide.quota import next_reset
 from syncer.errors import Locked
 from syncer.status.report import SyncReport
@@ -348,21 +346,13 @@ def test_a_sync_that_begins_before_the_end_of_the_one_before_it_is_known_is_abou
         began.append(request.unread_since)
         return report()
 
-    environment = DaemonEnvironment(
-        clock=lambda: START,
-        wait=lambda _seconds: None,
-        wake=lambda: None,
-        stopped=lambda: True,
-        last_sync=lambda: START - HOUR,
-        config_error=lambda: None,
-        reload=lambda: None,
-        systemd=Systemd(None),
-    )
-    daemon = loop.Daemon(DaemonConfig(Schedule.model_validate({"every": "6h"}).as_model(), sync), environment)
-    daemon._agenda = replace(daemon._agenda, quota_retry=QuotaRetry(START - HOUR, START))
+    environment = SiteEnvironment(lambda: START, lambda: None, lambda: PastSyncs(START - HOUR, None), lambda: None)
+    schedule = Schedule.model_validate({"every": "6h"}).as_model()
+    site = DaemonSite(DaemonConfig(schedule, sync), environment, Random(1))
+    site.note(replace(site.agenda, quota_retry=QuotaRetry(START - HOUR, START)))
     for _ in range(2):
-        daemon._hand_over(JobExecutionEvent(0, "sync", "default", START, daemon._sync()))
+        site.hand_over(site.sync())
     assert began == [START - HOUR, None]
-    assert daemon.state().running
-    daemon.run()
-    assert not daemon.state().running
+    assert site.state().running
+    site.settle(START)
+    assert not site.state().running

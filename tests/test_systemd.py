@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 
-from syncer.daemon import loop
+from syncer.daemon import site as daemon_site
 from syncer.daemon.systemd import Systemd
 from tests.clockwork import START, Clock
 from tests.clockwork import Daemon as InThread
@@ -106,7 +106,7 @@ def test_systemd_is_notified_of_start_reload_watchdog_and_stop(site: Site, liste
 def test_the_watchdog_is_fed_only_while_a_sync_makes_progress(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(loop, "WATCHDOG_STALL_SECONDS", 0.2)
+    monkeypatch.setattr(daemon_site, "WATCHDOG_STALL_SECONDS", 0.2)
     gate = Gate()
     path = str(tmp_path / "notify")
     with Listener(path) as listener, InThread(clock, last=START, every="6h", notify=path) as daemon:

@@ -7,6 +7,7 @@ import os
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from syncer.cli.reloadable_config import ReloadableConfig
     from syncer.cli.stopping import StopSignal, WakeSignal
     from syncer.config.sections import Config
-    from syncer.daemon.loop import BuildJob, DaemonConfig, SyncRequest
     from syncer.daemon.notify import Notifier
+    from syncer.daemon.site import BuildJob, SyncRequest
     from syncer.daemon.systemd import Systemd
     from syncer.state.lock import DaemonLock
     from syncer.status.report import SyncReport
@@ -75,11 +76,11 @@ def _run(
 ) -> None:
     from syncer.cli.serving import serving
     from syncer.config.formats import duration
-    from syncer.daemon.loop import Daemon, DaemonConfig, DaemonEnvironment
+    from syncer.daemon.loop import Daemon, DaemonEnvironment, SiteChanges
     from syncer.daemon.notify import Notifier
-    from syncer.daemon.watched_state import WatchedState
+    from syncer.daemon.site import DaemonConfig, DaemonSite, SiteEnvironment
+    from syncer.daemon.watched_state import WatchedState, past_syncs
     from syncer.state.directory import prepare_directory
-    from syncer.state.syncs import last_whole_sync
     from syncer.status_page.metrics import Counters
     from syncer.status_page.reading import Sources
     from syncer.status_page.serve import socket_path
@@ -98,22 +99,19 @@ def _run(
         build = (_build_job(config, hook, stopped),) if hook else ()
         return DaemonConfig(config.schedule.as_model(), sync, *build)
 
-    environment = DaemonEnvironment(
-        clock=_now,
-        wait=wake.wait,
-        wake=wake.send,
-        stopped=stopped.is_set,
-        last_sync=WatchedState(state, site, last_whole_sync),
-        reload=lambda: daemon_config() if reloadable.reload() else None,
-        config_error=lambda: reloadable.error,
-        systemd=systemd,
-    )
-    daemon = Daemon(daemon_config(), environment)
+    watched = WatchedState(state, site, past_syncs)
+    made = DaemonSite(daemon_config(), SiteEnvironment(_now, wake.send, watched, lambda: reloadable.error), Random())
+
+    def changes(_now: datetime) -> SiteChanges | None:
+        return SiteChanges(configs={made: daemon_config()}, reloaded=True) if reloadable.reload() else None
+
+    environment = DaemonEnvironment(_now, wake.wait, wake.send, stopped.is_set, changes, lambda _site: None, systemd)
+    daemon = Daemon([made], environment, Random())
     settle(config, _now)
     schedule = config.schedule
     times = f"at `{schedule.cron.text}` {schedule.timezone}" if schedule.cron else f"every {duration(schedule.every)}"
     log.info("Syncing %s %s", config.site, times, extra={"event": "started"})
-    sources = Sources(lambda: reloadable.config, daemon, _now)
+    sources = Sources(lambda: reloadable.config, made, _now)
     sites = Sites(settings.several, lambda: {config.site_name: sources})
     path = socket_path(settings.environ, site, state)
     prepare_directory(state)
@@ -161,7 +159,7 @@ def _sync(
 
 def _build_job(config: Config, hook: str, stopped: StopSignal) -> BuildJob:
     """Return what calls the build hook, and says when that is due, with this config and this address."""
-    from syncer.daemon.loop import BuildJob
+    from syncer.daemon.site import BuildJob
     from syncer.daemon.watched_state import WatchedState
     from syncer.decide.due_build import next_call
     from syncer.state.builds import unbuilt_pages

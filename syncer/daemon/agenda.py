@@ -48,12 +48,16 @@ class Agenda:
     quota_retry: QuotaRetry | None = None
     triggered: bool = False
     """Whether a triggered sync begins now, or is running."""
+    spreads: bool = False
+    """Whether the next syncs are spread over the interval of `every` if one is overdue: as other sites' may be."""
 
     @classmethod
-    def at_start(cls, schedule: Schedule, last_sync: datetime | None, now: datetime, share: float) -> Agenda:
-        """Return the agenda of a daemon that begins now."""
+    def at_start(
+        cls, schedule: Schedule, last_sync: datetime | None, now: datetime, share: float, *, spreads: bool = False
+    ) -> Agenda:
+        """Return the agenda of a daemon that begins now, or of a site that is added now."""
         due = first_time(schedule, last_sync, now)
-        agenda = cls(schedule, due, longest_interval(schedule, now), due, last_sync)
+        agenda = cls(schedule, due, longest_interval(schedule, now), due, last_sync, spreads=spreads)
         return _counting_from(agenda, due, now, share)
 
     def has_times_of(self, other: Agenda) -> bool:
@@ -137,8 +141,14 @@ def _after_failure(agenda: Agenda, now: datetime) -> Agenda:
 
 
 def _counting_from(agenda: Agenda, due: datetime, now: datetime, share: float) -> Agenda:
-    """Count from this time, unless a triggered sync is about to begin: then the scheduler counts on from that one."""
+    """Count from this time, unless a triggered sync is about to begin: then the scheduler counts on from that one.
+
+    Where many sites are overdue together, the sync after this one comes at a random time within the interval: else all
+    of them would be due together again and again.
+    """
     start = due if due <= now else delayed(agenda.schedule, due, share)
+    if due <= now and agenda.spreads and agenda.schedule.cron is None:
+        due = now - share * agenda.schedule.every
     waits = agenda.triggered and agenda.start <= now
     return _with_quota_retry(replace(agenda, counted_from=due, start=agenda.start if waits else start), now)
 

@@ -95,9 +95,16 @@ def log_set_back(by: timedelta, start: datetime) -> None:
     log.warning("The clock was set back by %s; next sync at %s", by, utc(start), extra=facts)
 
 
-def log_left_out() -> None:
-    """Log that a sync was due while another was running."""
-    log.warning("A sync was due, but the previous one is still running", extra={"event": "sync-left-out"})
+def log_left_out(*, waits: bool) -> None:
+    """Log that a sync was due while another was running; `waits`: while another was waiting for its turn."""
+    does = "waits for other sites" if waits else "is still running"
+    log.warning("A sync was due, but the previous one %s", does, extra={"event": "sync-left-out"})
+
+
+def log_stalled(seconds: float) -> None:
+    """Log that a sync, or a look at the state, hangs: that is said once."""
+    message = "No sign of life for %.0f seconds: a disk, git or another program hangs. This site waits until it ends"
+    log.error(message, seconds, extra={"event": "stalled"})
 
 
 def _log_playing(sync: str, playing: PlayReport) -> None:
