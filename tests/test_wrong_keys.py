@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.content import wrong_keys
+from syncer.content import file_keys, wrong_keys
 from syncer.content.pages import Pages
 from syncer.content.scan import may_have_wrong_keys, read_pages
 from syncer.content.walk import walk
@@ -270,7 +270,7 @@ def test_pages_are_read_again_only_where_no_count_was_found(site: Site, monkeypa
     configure(site, counts="viewCount: views")
     for number in range(20):
         put(site, number)
-    monkeypatch.delattr(wrong_keys, "read_head")
+    monkeypatch.delattr(file_keys, "read_head")
     assert found(site) == []
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.site import Run, Site, ids
@@ -93,3 +97,43 @@ def test_counts_that_some_data_files_have_are_no_problem(site: Site, syncer: Run
     site.put("data/more.yml", b"- title: none yet\n  likes: 5\n")
     site.configure(collections=ONE.format("[].id", "viewCount: views, likeCount: likes"))
     assert "warning content" not in syncer("check", "--offline").out
+
+
+IN_A_CHILD = """
+import resource, sys
+from pathlib import Path
+from syncer.model import Collection, Count, Fields
+from tests.places import scanned
+from tests.site import Site
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+site = Site(Path(sys.argv[1]), sys.argv[2])
+scanned(site.root, Collection("data", ("**/*.*",), (), Fields("[].id", {Count.VIEWS: "views"})))
+before = peak()
+problems = site.sync().problems
+print(peak() - before, *(problem.message for problem in problems))
+"""
+LARGE_ITEM = f'[{{"id": "{VIDEOS[0]}", "views": 5, "x": [{"0, " * 3_000_000}0]}}]'
+MANY_ITEMS = "[" + ",".join(f'{{"vid": "{VIDEOS[number % 12]}", "views": {number}}}' for number in range(60_000)) + "]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(LARGE_ITEM, "more values than syncer reads at once"), (MANY_ITEMS, "data files have `[].vid`")],
+)
+def test_to_look_for_other_keys_takes_little_more_memory_than_to_read_the_file(
+    site: Site, text: str, message: str
+) -> None:
+    """A file that is refused, and one that is read in pieces."""
+    site.configure(collections=ONE.format("[].id", "viewCount: views"))
+    site.put("data/a.json", text.encode())
+    child = subprocess.run(
+        [sys.executable, "-c", IN_A_CHILD, str(site.root), site.url],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    grown, problems = child.stdout.split(" ", 1)
+    assert message in problems
+    assert int(grown) < 40 * 2**20

@@ -9,6 +9,7 @@ from functools import partial
 from syncer.content.page_file import attempt, read_page
 from syncer.content.scan import read_head
 from syncer.content.walk import Candidate, walk
+from syncer.front_matter.data import MAX_TREE_BYTES
 from syncer.front_matter.leaves import leaves
 from syncer.model import Collection, Fields
 from syncer.suggest.data_files import DataFiles
@@ -23,9 +24,6 @@ DATA_FILES = ("*.yml", "*.yaml", "*.json", "*.toml", "*.csv", "*.tsv")
 
 PACKAGES = ("package.json", "package-lock.json", "npm-shrinkwrap.json", "composer.json")
 """Data files whose keys are names of programs, which can look like IDs."""
-
-LARGEST_DATA_FILE_BYTES = 8 << 20
-"""Bytes above which a data file is not looked at."""
 
 
 def page_leaves(
@@ -62,7 +60,7 @@ def read_small_file(site: str, path: str) -> bytes | None:
     """Return the bytes of a data file; None if it cannot be read, or is too large."""
     full = os.path.join(site, path)
     try:
-        is_small = os.path.getsize(full) <= LARGEST_DATA_FILE_BYTES
+        is_small = os.path.getsize(full) <= MAX_TREE_BYTES
     except OSError:
         return None
     read = attempt(read_page, full) if is_small else None

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from syncer.content.page_file import attempt
+from syncer.front_matter.data import MAX_TREE_BYTES
 from syncer.front_matter.keys import TABLES, fold_key, format_of, item_prefix
 from syncer.front_matter.leaves import leaves
 from syncer.front_matter.video_id import parse_video_id
 from syncer.model import Fields, Format
 from syncer.wording import counted
-
-LARGEST_FILE_BYTES = 8 << 20
-"""A larger file is not looked at."""
 
 
 def describe_other_case(
@@ -37,7 +35,7 @@ def describe_other_case(
         for path in paths:
             form = format_of(fields, path)
             data = None if form is Format.FRONT_MATTER or form in TABLES else read(path)
-            if data is not None and len(data) <= LARGEST_FILE_BYTES:
+            if data is not None and len(data) <= MAX_TREE_BYTES:
                 for pair in attempt(_other_keys, data, form, fields, mapped[path]) or ():
                     found[pair][path] += 1
         for (key, written), files in found.items():

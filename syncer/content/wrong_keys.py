@@ -10,19 +10,17 @@ from dataclasses import replace
 from difflib import get_close_matches
 from itertools import groupby, islice
 
+from syncer.content.file_keys import all_values, first_values, has_key, last_name, read_block
 from syncer.content.page_file import attempt
 from syncer.content.pages import Pages
-from syncer.content.scan import PAGES_WITHOUT_ID, read_head
+from syncer.content.scan import PAGES_WITHOUT_ID
 from syncer.content.walk import Candidate, candidate_of, walk
 from syncer.front_matter.address import looks_like_id
-from syncer.front_matter.block import find_block
 from syncer.front_matter.find import find
 from syncer.front_matter.forms import FORMS, MEANT_AS_COUNT
 from syncer.front_matter.keys import DATA_SUFFIXES, KEYED, TABLES, fold_key, format_of, item_prefix
-from syncer.front_matter.leaves import key_values
 from syncer.front_matter.video_id import is_possible, parse_video_id
 from syncer.model import (
-    ID_PATTERN,
     Collection,
     Count,
     Fields,
@@ -36,9 +34,6 @@ from syncer.wording import counted
 
 SAMPLE_PAGES = 20
 """Pages in which the right name is looked for."""
-
-SAMPLE_BYTES = 1 << 20
-"""Of a larger table, only the first records are read for that."""
 
 SHOWN_VALUES = 3
 """Values that a message names instead of one of `where`."""
@@ -98,11 +93,11 @@ def absent_now(site: str, collection: Collection, pages: Pages, problems: Sequen
     known = {page.path for page in pages.of(fields)} - elsewhere
     for path in _paths(site, collection):
         if absent and path not in known:
-            head, block = _read(site, path, fields)
+            head, block = read_block(site, path, fields)
             wanted = {kind: _from_top(fields, keys[kind]) for kind in absent}
-            if any(_last(key) in block for key in wanted.values()):
-                values = _values(head, fields, path)
-                absent -= {kind for kind, key in wanted.items() if _has(key, values, block)}
+            if any(last_name(key) in block for key in wanted.values()):
+                values = all_values(head, fields, path)
+                absent -= {kind for kind, key in wanted.items() if has_key(key, values, block)}
     return [kind for kind in keys if kind in absent]
 
 
@@ -113,8 +108,8 @@ def near_names(site: str, fields: Fields, own: Iterable[Page], absent: Sequence[
     mapped = {*keys.values(), fields.video_id.removeprefix(prefix)}
     names: dict[str, list[str]] = {}
     for file, _ in islice(groupby(page.path for page in own), SAMPLE_PAGES) if absent else ():
-        head, _ = _read(site, file, fields)
-        for path, texts in sorted((_values(head, fields, file) or {}).items()):
+        head, _ = read_block(site, file, fields)
+        for path, texts in sorted((first_values(head, fields, file) or {}).items()):
             name = path.removeprefix(prefix)
             if path.startswith(prefix) and not re.search(r"\[\]|\{\}", name) and name not in mapped:
                 names.setdefault(name, []).extend(texts)
@@ -225,30 +220,32 @@ def _describe_patterns(site: str, collection: Collection, collections: Sequence[
 def _describe_where(site: str, collection: Collection) -> str | None:
     """Return what is wrong with a `where` that leaves out every video."""
     fields = collection.fields
-    videos, seen = 0, dict[str, Counter[str]]()
+    videos, seen, is_all = 0, dict[str, Counter[str]](), True
     for path in _paths(site, collection) if fields.where else ():
-        head, _ = _read(site, path, fields)
+        head, _ = read_block(site, path, fields)
         left_out = attempt(find, head, replace(fields, where={}), path)
         if left_out and left_out.slots:
             if find(head, fields, path).slots:  # the page excludes itself
                 return None
             videos += len(left_out.slots)
-            for key, texts in (_values(head, fields, path) or {}).items():
+            values = all_values(head, fields, path)
+            is_all = is_all and values is not None
+            for key, texts in (values or {}).items():
                 name = key.removeprefix(_from_top(fields, ""))
                 seen.setdefault(name, Counter()).update(texts)
     if not videos:
         return None
     noun = noun_of(fields, _paths(site, collection))
     why = f"no {noun} has all of its values in one place"
-    for key, text in fields.where.items():
+    for key, text in fields.where.items() if is_all else ():
         if key not in seen:
             near = _close_name(key, list(seen), re.escape(_bare(key)))
             near = near or next((name for name, texts in seen.items() if text in texts), None)
             why = f"no {noun} has `{key}`{f'; {noun}s have `{near}`' if near else ''}"
         elif text not in seen[key]:
             near = {value.lower(): value for value in seen[key]}.get(text.lower())
-            values = [near] if near else [value for value, _ in seen[key].most_common(SHOWN_VALUES)]
-            why = f"`{key}` is never `{text}`{f'; {noun}s have {_quoted(values)}' if values else ''}"
+            named = [near] if near else [value for value, _ in seen[key].most_common(SHOWN_VALUES)]
+            why = f"`{key}` is never `{text}`{f'; {noun}s have {_quoted(named)}' if named else ''}"
         else:
             continue
         break
@@ -266,15 +263,18 @@ def _describe_id(site: str, collection: Collection, pages: Pages, problems: Sequ
     used = {each.subject for each in problems if each.kind is not ProblemKind.UNREADABLE}
     top = re.split(r"\.|\[\]|\{\}", video_id)[0].encode()
     with_block, of_data, holders = 0, 0, Counter[str]()
-    for path in _paths(site, collection):
-        if path in of_others:
-            continue
-        head, block = _read(site, path, fields)
+    paths = [path for path in _paths(site, collection) if path not in of_others]
+    if not used.isdisjoint(paths):
+        return None
+    for path in paths:
+        head, block = read_block(site, path, fields)
         with_block += bool(block)
         is_read = top in block or (block and with_block <= SAMPLE_PAGES)
-        values = _values(head, fields, path) if is_read else {}
-        if path in used or _has(video_id, values, block) or (not top and values == {}):  # an empty list
+        values = all_values(head, fields, path) if is_read else {}
+        if has_key(video_id, values, block) or (not top and values == {}):  # an empty list
             return None
+        if values is None:
+            values = first_values(head, fields, path)
         if values and _has_empty_parent(video_id, values):
             return None
         if values and with_block <= SAMPLE_PAGES:
@@ -301,7 +301,7 @@ def _describe_format(site: str, collection: Collection) -> str | None:
     odd = suffixes - _PAGE_SUFFIXES if not read_as else suffixes.intersection(DATA_SUFFIXES)
     if read_as not in {None, Format.FRONT_MATTER} or odd != suffixes or (not read_as and odd & DATA_SUFFIXES.keys()):
         return None
-    if any(_read(site, path, collection.fields)[1] for path in _paths(site, collection)):
+    if any(read_block(site, path, collection.fields)[1] for path in _paths(site, collection)):
         return None
     remedy = "Remove `format: front_matter`" if read_as else "If they are data, set `format`, such as `format: yaml`"
     return f"No file has front matter, and without it none has the ID key `{collection.fields.video_id}`. {remedy}."
@@ -316,14 +316,6 @@ def _has_empty_parent(key: str, values: Mapping[str, list[str]]) -> bool:
     )
 
 
-def _values(head: bytes, fields: Fields, path: str) -> dict[str, list[str]] | None:
-    """Return what `key_values` does; of a large table, only what the first records have."""
-    form = format_of(fields, path)
-    if form in TABLES and len(head) > SAMPLE_BYTES:
-        head = head[: head.rfind(b"\n", 0, SAMPLE_BYTES) + 1]
-    return key_values(head, form)
-
-
 def _suffix(path: str) -> str:
     return path.rpartition(".")[2].lower()
 
@@ -333,28 +325,8 @@ def _is_video(text: str) -> bool:
     return isinstance(found, str) and (found != text or (looks_like_id(text) and is_possible(found)))
 
 
-def _has(key: str, values: Mapping[str, list[str]] | None, block: bytes) -> bool:
-    """Return whether a page has the key; where its front matter cannot be parsed, whether it may have it."""
-    of_ids = re.sub(rf"(?<![^.]){ID_PATTERN}(?=\.)", "{}", key)  # `key_values` has the keys of IDs so
-    return _last(key) in block if values is None else key in values or of_ids in values
-
-
-def _last(key: str) -> bytes:
-    return key.rpartition(".")[2].encode()
-
-
 def _paths(site: str, collection: Collection) -> Iterator[str]:
     return (item.path for item in walk(site, [collection]) if isinstance(item, Candidate))
-
-
-def _read(site: str, path: str, fields: Fields) -> tuple[bytes, bytes]:
-    """Return the head of a page and the text of its block, or a data file twice; empty where it cannot be read."""
-    read = read_head(site, Candidate(path, (fields,)))
-    head = read[0] if isinstance(read, tuple) else b""
-    if format_of(fields, path) is not Format.FRONT_MATTER:
-        return head, head
-    block = find_block(head)
-    return head, head[block.start : block.stop] if block else b""
 
 
 def noun_of(fields: Fields, paths: Iterable[str]) -> str:

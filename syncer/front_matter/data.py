@@ -17,7 +17,10 @@ LARGE_JSON_BYTES = 1 << 18
 
 DECODED_BYTES = 1 << 20
 
-MAX_BYTES = {Format.FRONT_MATTER: MAX_BLOCK_BYTES, Format.YAML: 8 << 20, Format.TOML: 8 << 20}
+MAX_TREE_BYTES = 8 << 20
+"""A larger file is not read as one tree: not in YAML and TOML, and JSON only in pieces."""
+
+MAX_BYTES = {Format.FRONT_MATTER: MAX_BLOCK_BYTES, Format.YAML: MAX_TREE_BYTES, Format.TOML: MAX_TREE_BYTES}
 """The limits that are lower than `LARGEST_PAGE_BYTES`, by format."""
 
 
